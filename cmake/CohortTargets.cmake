@@ -1,0 +1,36 @@
+# One library per folder (co_<folder>), made of every .c file in it: adding a plug-in needs no edit here.
+if(NOT CMAKE_BUILD_TYPE)
+    set(CMAKE_BUILD_TYPE Release CACHE STRING "Debug or Release" FORCE)
+endif()
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_C_FLAGS_RELEASE "-O3")
+set(CMAKE_C_FLAGS_DEBUG "-O1 -g")
+
+# Bits must not depend on what the compiler fuses: no contraction, no fast-math.
+function(co_options target)
+    target_compile_definitions(${target} PRIVATE _GNU_SOURCE CO_VERSION="${PROJECT_VERSION}")
+    target_compile_options(${target} PRIVATE -ffp-contract=off -fno-math-errno -Wall -Wextra -Wshadow
+                           -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes)
+    target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR})
+    if(COHORT_SANITIZE)
+        target_compile_options(${target} PUBLIC -fsanitize=address,undefined -fno-sanitize-recover=all
+                               -fno-omit-frame-pointer)
+        target_link_options(${target} PUBLIC -fsanitize=address,undefined)
+    endif()
+endfunction()
+
+function(co_folder name)
+    cmake_parse_arguments(ARG "" "" "USES" ${ARGN})
+    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.c ${PROJECT_SOURCE_DIR}/${name}/*/*.c)
+    list(FILTER sources EXCLUDE REGEX "sim/main\\.c$")
+    add_library(co_${name} STATIC ${sources})
+    target_include_directories(co_${name} SYSTEM PRIVATE ${RANDOM123_INCLUDE_DIR})
+    target_link_libraries(co_${name} PUBLIC ${co_dependencies} m)
+    foreach(used ${ARG_USES})
+        target_link_libraries(co_${name} PUBLIC co_${used})
+    endforeach()
+    co_options(co_${name})
+endfunction()

@@ -1,0 +1,130 @@
+/* core/comm.c - ranks ordered by node, one agreement, shared windows. */
+#include "core/comm.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include <stdio.h>
+#include <string.h>
+
+co_status co_comm_init(co_comm *comm)
+{
+    *comm = (co_comm){.world = MPI_COMM_NULL, .node = MPI_COMM_NULL, .leaders = MPI_COMM_NULL};
+    int rank, size, first;
+    MPI_Comm node;
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &node);
+    first = rank; /* the lowest world rank of the node names the node */
+    MPI_Bcast(&first, 1, MPI_INT, 0, node);
+    MPI_Comm_free(&node);
+    int64_t *order = co_malloc((size_t)size, sizeof *order);
+    comm->node_of_rank = co_malloc((size_t)size, sizeof *comm->node_of_rank);
+    if (!order || !comm->node_of_rank) co_fail(CO_ENOMEM, "out of memory for %d ranks", size);
+    CO_ASSERT(order && comm->node_of_rank);
+    /* key: node first, rank second; world ranks keep their order inside a node */
+    const int64_t own = (int64_t)first * size + rank;
+    MPI_Allgather(&own, 1, MPI_INT64_T, order, 1, MPI_INT64_T, MPI_COMM_WORLD);
+    int key = 0;
+    for (int r = 0; r < size; r++) key += order[r] < own;
+    MPI_Comm_split(MPI_COMM_WORLD, 0, key, &comm->world);
+    MPI_Comm_rank(comm->world, &comm->rank);
+    MPI_Comm_size(comm->world, &comm->size);
+    MPI_Comm_split(comm->world, first, comm->rank, &comm->node);
+    MPI_Comm_rank(comm->node, &comm->node_rank);
+    MPI_Comm_size(comm->node, &comm->node_size);
+    MPI_Comm_split(comm->world, comm->node_rank == 0 ? 0 : MPI_UNDEFINED, comm->rank, &comm->leaders);
+    if (comm->leaders != MPI_COMM_NULL) {
+        MPI_Comm_rank(comm->leaders, &comm->node_index);
+        MPI_Comm_size(comm->leaders, &comm->n_nodes);
+    }
+    int pair[2] = {comm->node_index, comm->n_nodes};
+    MPI_Bcast(pair, 2, MPI_INT, 0, comm->node);
+    comm->node_index = pair[0];
+    comm->n_nodes = pair[1];
+    MPI_Allgather(&comm->node_index, 1, MPI_INT, comm->node_of_rank, 1, MPI_INT, comm->world);
+    co_free(order);
+    co_status_set_rank(comm->rank);
+    return CO_OK;
+}
+
+void co_comm_fini(co_comm *comm)
+{
+    if (comm->leaders != MPI_COMM_NULL) MPI_Comm_free(&comm->leaders);
+    if (comm->node != MPI_COMM_NULL) MPI_Comm_free(&comm->node);
+    if (comm->world != MPI_COMM_NULL) MPI_Comm_free(&comm->world);
+    co_free(comm->node_of_rank);
+    comm->node_of_rank = NULL;
+}
+
+co_status co_agree(co_status status, const co_comm *comm)
+{
+    if (co_fault("agree")) status = CO_FAIL(CO_EINTERNAL, "injected fault at an agreement point");
+    int lowest = status == CO_OK ? comm->size : comm->rank, first;
+    MPI_Allreduce(&lowest, &first, 1, MPI_INT, MPI_MIN, comm->world);
+    if (first == comm->size) return CO_OK;
+    char text[1024];
+    int code = (int)status;
+    snprintf(text, sizeof text, "%s", co_status_message());
+    MPI_Bcast(&code, 1, MPI_INT, first, comm->world);
+    MPI_Bcast(text, sizeof text, MPI_CHAR, first, comm->world);
+    if (comm->size > 1 && strncmp(text, "rank ", 5) != 0)
+        return CO_FAIL((co_status)code, "rank %d: %s", first, text);
+    co_status_set_message(text);
+    return (co_status)code;
+}
+
+co_status co_shared_create(co_shared *shared, size_t bytes, const co_comm *comm)
+{
+    *shared = (co_shared){.bytes = bytes, .window = MPI_WIN_NULL};
+    void *own = NULL;
+    MPI_Aint size = 0;
+    int unit = 1;
+    co_status st = CO_OK;
+    const MPI_Aint want = comm->node_rank == 0 ? (MPI_Aint)(bytes ? bytes : 1) : 0;
+    MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_RETURN);
+    const bool failed = co_fault("shared");
+    int any = failed;
+    MPI_Allreduce(MPI_IN_PLACE, &any, 1, MPI_INT, MPI_MAX, comm->node);
+    if (any || MPI_Win_allocate_shared(want, 1, MPI_INFO_NULL, comm->node, &own, &shared->window) != MPI_SUCCESS) {
+        char text[32];
+        co_format_bytes((double)bytes, text, sizeof text);
+        shared->window = MPI_WIN_NULL;
+        st = CO_FAIL(CO_ENOMEM,
+                     "no shared memory block of %s on this node; make /dev/shm larger or use more nodes", text);
+    }
+    MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_ARE_FATAL);
+    CO_TRY(co_agree(st, comm));
+    MPI_Win_shared_query(shared->window, 0, &size, &unit, &shared->data);
+    MPI_Win_lock_all(MPI_MODE_NOCHECK, shared->window);
+    if (comm->node_rank == 0) memset(shared->data, 0, bytes);
+    co_shared_sync(shared, comm);
+    return CO_OK;
+}
+
+void co_shared_fini(co_shared *shared)
+{
+    if (shared->data && shared->window != MPI_WIN_NULL) {
+        MPI_Win_unlock_all(shared->window);
+        MPI_Win_free(&shared->window);
+    }
+    *shared = (co_shared){.window = MPI_WIN_NULL};
+}
+
+void co_shared_sync(const co_shared *shared, const co_comm *comm)
+{
+    MPI_Win_sync(shared->window);
+    MPI_Barrier(comm->node);
+    MPI_Win_sync(shared->window);
+}
+
+co_status co_shared_broadcast(const co_shared *shared, const co_comm *comm)
+{
+    const size_t chunk = (size_t)1 << 30; /* counts are int */
+    co_shared_sync(shared, comm);
+    if (comm->leaders != MPI_COMM_NULL && comm->n_nodes > 1)
+        for (size_t at = 0; at < shared->bytes; at += chunk) {
+            const size_t n = shared->bytes - at < chunk ? shared->bytes - at : chunk;
+            MPI_Bcast((char *)shared->data + at, (int)n, MPI_BYTE, 0, comm->leaders);
+        }
+    co_shared_sync(shared, comm);
+    return CO_OK;
+}

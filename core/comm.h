@@ -1,0 +1,41 @@
+/* core/comm.h - the ranks of a job, the ranks of a node, agreement on errors, memory shared by a node. */
+#pragma once
+#include "core/status.h"
+#include <mpi.h>
+#include <stdint.h>
+
+typedef struct {
+    MPI_Comm world, node, leaders; /* leaders: node rank 0 of every node; MPI_COMM_NULL elsewhere */
+    int rank, size;                /* in world; ranks of one node are neighbours */
+    int node_rank, node_size, node_index, n_nodes;
+    int *node_of_rank; /* [size] */
+} co_comm;
+
+/* Collective(MPI_COMM_WORLD). Needs MPI_Init. Orders the ranks so that those of a node are neighbours. */
+co_status co_comm_init(co_comm *comm);
+void co_comm_fini(co_comm *comm); /* Collective(comm) */
+
+/* CO_OK when every rank says CO_OK; else the status and message of the lowest failing rank, on every rank
+ * (its rank is put before the message when size > 1). Collective(comm). One small reduction in the good case.
+ * Fault site "agree". */
+co_status co_agree(co_status status, const co_comm *comm);
+
+/* A block of memory that exists once per node. */
+typedef struct {
+    void *data; /* zeroed at first; the same bytes for all ranks of the node */
+    size_t bytes;
+    MPI_Win window;
+} co_shared;
+/* Collective(comm). Every rank passes the same bytes. CO_ENOMEM when the node cannot hold it. */
+co_status co_shared_create(co_shared *shared, size_t bytes, const co_comm *comm);
+void co_shared_fini(co_shared *shared); /* Collective(node) */
+/* Makes what ranks of the node wrote visible to each other. Collective(node). */
+void co_shared_sync(const co_shared *shared, const co_comm *comm);
+/* Copies the bytes that the first node holds to every other node. Collective(comm). */
+co_status co_shared_broadcast(const co_shared *shared, const co_comm *comm);
+
+/* Cuts n items into comm->size spans: rank r gets [first(r), first(r + 1)). */
+static inline int64_t co_span_first(int64_t n, int rank, int size)
+{
+    return n / size * rank + (n % size) * rank / size;
+}

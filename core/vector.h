@@ -1,0 +1,21 @@
+/* core/vector.h - passes over float vectors. Sums are double partials over fixed blocks of 4,096 elements with 16
+ * fixed lanes, added in block order: same bits for any cut at block borders and on every instruction set. Local. */
+#pragma once
+#include <stddef.h>
+
+#define CO_BLOCK 4096 /* coordinates; slices are whole blocks */
+
+static inline size_t co_n_blocks(size_t n)
+{
+    return (n + CO_BLOCK - 1) / CO_BLOCK;
+}
+
+/* Sum of squares of one block, n <= CO_BLOCK. */
+double co_block_square_sum(const float *x, size_t n);
+double co_block_dot(const float *x, const float *y, size_t n);
+/* sqrt of the sum over blocks, in order. */
+double co_vector_norm(const float *x, size_t n);
+double co_vector_dot(const float *x, const float *y, size_t n);
+void co_vector_scale(float *x, size_t n, float factor);                       /* x *= factor */
+void co_vector_add_scaled(float *x, const float *y, size_t n, float factor);  /* x += factor y */
+void co_vector_difference(float *out, const float *x, const float *y, size_t n); /* out = x - y */

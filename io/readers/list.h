@@ -1,0 +1,10 @@
+/* io/readers/list.h - the members of the kind reader. */
+X(mnist)
+X(fashion_mnist)
+X(idx)
+X(cifar10)
+X(csv)
+X(npz)
+X(h5)
+X(libsvm)
+X(synthetic)

@@ -1,0 +1,22 @@
+/* io/readers/reader.h - kind reader: turns published raw data into a data set (`cohort import FORMAT ..`).
+ *
+ * Adding one: a file io/readers/<name>.c with the table co_reader_<name>, and a line in list.h. */
+#pragma once
+#include "core/config.h"
+#include "io/dataset.h"
+
+typedef struct {
+    CO_PLUGIN_FIELDS;
+    const char *usage; /* "mnist DIR [writers=DIR]", for help */
+    /* Local. sources[n_sources] are the positional arguments; opt holds the checked options. Fills data (zeroed by the caller),
+     * examples in the order: training files in source order, then test. A missing file is CO_EFILE and repeats the names it
+     * wants; bad content is CO_EDATA with file and row. On failure data may be half filled: the caller ends it. */
+    co_status (*read)(const co_config *opt, const char *const *sources, size_t n_sources, co_dataset *data);
+} co_reader;
+
+extern const co_kind co_kind_reader;
+const co_reader *co_reader_find(const char *name); /* NULL with a message */
+/* Options that every import takes: test_fraction, validation_fraction, seed. */
+extern const co_param co_reader_common_params[];
+/* Moves keyed draws of split 0 to split 1 (test_fraction) and 2 (validation_fraction). Local. */
+co_status co_reader_split(co_dataset *data, double test_fraction, double validation_fraction, uint64_t seed);

@@ -1,0 +1,5 @@
+/* partition/list.h - the members of the kind partitioner. */
+X(iid)
+X(dirichlet)
+X(natural)
+X(shards)
