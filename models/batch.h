@@ -1,0 +1,32 @@
+/* models/batch.h - what flows through a model: shapes of one row, batches, and the context of one pass. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The shape of one row. An example is one row, or, when `sequence` is set, as many rows as its sequence is long. */
+typedef struct {
+    bool sequence; /* rows are the steps of sequences */
+    bool tokens;   /* rows are int32 token ids, not floats (ndim 0) */
+    size_t ndim;   /* 1: [features]; 3: [channels, height, width] */
+    size_t dim[3];
+} co_shape;
+size_t co_shape_size(const co_shape *shape); /* floats of one row */
+
+/* n examples. Nothing is owned. */
+typedef struct {
+    size_t n;               /* examples */
+    size_t rows;            /* n, or the steps of all sequences */
+    const int64_t *offsets; /* [n + 1] rows of each example; NULL: one row each */
+    const float *x;         /* [rows][size]; NULL for tokens */
+    const int32_t *tokens;  /* [rows]; NULL for floats */
+    const void *y;          /* as the task defines it: classification int32[n] */
+} co_batch;
+
+/* One pass of a batch through a model. The four numbers key every draw that a layer makes (dropout). */
+typedef struct {
+    const co_batch *batch;
+    bool train; /* false: evaluation, dropout is the identity */
+    uint64_t seed, round, device, step;
+    size_t layer; /* position in the list; set by the model */
+} co_pass;

@@ -1,0 +1,57 @@
+/* models/model.h - a model: a list of layers over one canonical parameter vector.
+ *
+ * The vector holds the tensors in PyTorch's order, shape and names (torch.nn.Sequential of the same list: "1.weight", every
+ * item counts), without padding. Norms, noise, digests, checkpoints and aggregation index it. All calls are Local; the
+ * structure is the same on all ranks. */
+#pragma once
+#include "core/config.h"
+#include "models/batch.h"
+#include "models/layers/layer.h"
+#include "models/tasks/task.h"
+
+typedef struct co_model co_model;
+
+typedef struct {
+    char name[80];
+    size_t ndim, dim[4];
+    size_t offset, size; /* floats, in the vector */
+    co_role role;
+} co_tensor;
+
+/* Keys of section `model`: name, layers, init, freeze. The options of a preset stand beside them. */
+extern const co_param co_model_params[];
+
+/* kind model: named presets. A preset is a list of layers made from its options. */
+typedef struct {
+    CO_PLUGIN_FIELDS;
+    /* A new list node (co_node_destroy) as the experiment file's `layers` would be; NULL: out of memory. */
+    co_node *(*layers)(const co_config *opt);
+} co_model_preset;
+extern const co_kind co_kind_model;
+
+/* From the checked section `model` (name, or layers; both or none: CO_EUSAGE). in: the shape of the data's rows; n_classes of
+ * the data set. The last layer must give task->outputs(n_classes) values a row. `freeze` names tensors (unknown: CO_EUSAGE). */
+co_status co_model_create(const co_config *opt, const co_shape *in, size_t n_classes, const co_task *task,
+                          co_model **model);
+void co_model_destroy(co_model *model); /* NULL allowed */
+
+size_t co_model_size(const co_model *model);      /* floats of the vector */
+const co_tensor *co_model_tensors(const co_model *model, size_t *n_tensors);
+char *co_model_describe(const co_model *model);   /* new block: JSON list of {name, shape, role}, as checkpoints carry it */
+void co_model_init(const co_model *model, uint64_t seed, float *params);
+double co_model_flops(const co_model *model);     /* multiply-adds of one example, forward */
+
+/* Activations, their gradients and scratch for batches of at most max_n examples and max_rows rows: one arena. */
+typedef struct co_workspace co_workspace;
+co_status co_workspace_create(const co_model *model, size_t max_n, size_t max_rows, co_workspace **workspace);
+void co_workspace_destroy(co_workspace *workspace);
+size_t co_workspace_bytes(const co_workspace *workspace);
+
+/* Outputs [rows_out][outputs], inside the workspace. */
+const float *co_model_forward(const co_model *model, co_workspace *workspace, const float *params, const co_pass *pass);
+/* Loss and metric sums of the batch as the task defines them: sums[task->n_sums] += . With grad: the gradient of
+ * the batch's mean loss is added to grad[size] (zeroed by the caller); frozen tensors get none. scale[n]: a factor per example, or NULL. */
+void co_model_loss(const co_model *model, co_workspace *workspace, const float *params, const co_pass *pass,
+                   const float *scale, float *grad, double *sums);
+const co_task *co_model_task(const co_model *model);
+size_t co_model_n_classes(const co_model *model);

@@ -1,0 +1,2 @@
+/* models/optimizers/list.h - the members of the kind local optimiser. */
+X(sgd)

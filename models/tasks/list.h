@@ -1,0 +1,2 @@
+/* models/tasks/list.h - the members of the kind task. */
+X(classification)

@@ -1,0 +1,34 @@
+/* models/tasks/task.h - kind task: loss, metrics.
+ *
+ * A metric is a list of exact sums and a finish function, so that central evaluation, evaluation on devices, groups and
+ * independence of the rank count are one path. sums[0] is the weight of the loss (examples, or tokens) and sums[1] the summed
+ * loss for every task.
+ *
+ * Adding one: a file models/tasks/<name>.c with the table co_task_<name>, and a line in list.h. */
+#pragma once
+#include "core/config.h"
+#include "models/batch.h"
+
+typedef struct {
+    const char *name; /* a column of the run file: accuracy */
+    const char *doc;
+    bool higher_is_better;
+    double (*finish)(const double *sums, size_t n_classes); /* NaN when there was nothing to measure */
+} co_metric;
+
+typedef struct {
+    CO_PLUGIN_FIELDS;
+    const co_metric *metrics; /* ends with {0}; the first is the one that curves show */
+    size_t (*n_sums)(size_t n_classes);
+    size_t (*outputs)(size_t n_classes); /* values that the last layer must give per row */
+    /* out[rows][outputs] and the labels of pass->batch: adds to sums; with d_out also writes the gradient of the batch's mean
+     * loss by out. Local. Sums over the batch's examples in order, in double. */
+    void (*loss)(const co_pass *pass, size_t n_classes, const float *out, float *d_out, double *sums);
+} co_task;
+
+extern const co_kind co_kind_task;
+const co_task *co_task_find(const char *name);
+static inline double co_task_mean_loss(const double *sums)
+{
+    return sums[1] / sums[0];
+}
