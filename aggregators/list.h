@@ -1,0 +1,2 @@
+/* aggregators/list.h - the members of the kind aggregator. */
+X(mean)

@@ -1,0 +1,34 @@
+/* aggregators/mean.c - the weighted mean of the updates that arrived.
+ * update_j = sum_i a_i u_ij / sum_i a_i, both sums exact. Cost: one pass over the slice.
+ * Source: McMahan et al., AISTATS 2017, arXiv:1602.05629, Algorithm 1. The denominator is that of the devices that
+ * reported, so that a drop-out does not shrink the step. */
+#include "aggregators/aggregator.h"
+#include "core/exact.h"
+#include <string.h>
+
+static void finish(const co_config *opt, const co_round_sum *in, double *update)
+{
+    (void)opt;
+    co_exact_mean(in->sum, in->n, in->total, update);
+}
+
+const co_aggregator co_aggregator_mean = {.name = "mean",
+                                          .summary = "weighted mean of the updates",
+                                          .source = "McMahan et al. 2017, arXiv:1602.05629, Algorithm 1",
+                                          .finish = finish};
+
+const co_param co_aggregate_params[] = {
+    {"rule", CO_STRING, .words = "mean", .doc = "aggregator (cohort list aggregator)"},
+    {"weight", CO_CHOICE, .words = "examples|uniform", .doc = "what a device counts for"},
+    {"weight_cap", CO_REAL, .lo = 0.0, .hi = 1e15, .flags = CO_LO_OPEN | CO_OPTIONAL,
+     .doc = "largest weight of one device"},
+    {0}};
+
+double co_aggregate_weight(const co_config *opt, int64_t n_examples)
+{
+    if (n_examples <= 0) return 0.0;
+    const double weight = strcmp(co_config_string(opt, "weight"), "uniform") == 0 ? 1.0 : (double)n_examples;
+    if (!co_config_has(opt, "weight_cap")) return weight;
+    const double cap = co_config_real(opt, "weight_cap");
+    return weight < cap ? weight : cap;
+}

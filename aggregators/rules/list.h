@@ -1,0 +1,3 @@
+/* aggregators/rules/list.h - the members of the kind local rule. */
+X(sgd)
+X(prox)

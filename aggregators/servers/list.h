@@ -1,0 +1,3 @@
+/* aggregators/servers/list.h - the members of the kind server optimiser. */
+X(sgd)
+X(adam)

@@ -1,0 +1,2 @@
+/* aggregators/transforms/list.h - the members of the kind transform. */
+X(clip)
