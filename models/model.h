@@ -54,4 +54,5 @@ const float *co_model_forward(const co_model *model, co_workspace *workspace, co
 void co_model_loss(const co_model *model, co_workspace *workspace, const float *params, const co_pass *pass,
                    const float *scale, float *grad, double *sums);
 const co_task *co_model_task(const co_model *model);
+const co_shape *co_model_input(const co_model *model); /* shape of a row of the data */
 size_t co_model_n_classes(const co_model *model);

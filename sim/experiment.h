@@ -1,0 +1,53 @@
+/* sim/experiment.h - an experiment file, read, completed by its algorithm's preset, and checked against the tables of the kinds.
+ *
+ * After co_experiment_load every key of every section is present (defaults filled in), so that the resolved experiment can be
+ * written, compared and digested. Local; the same on all ranks when the file is. */
+#pragma once
+#include "aggregators/aggregator.h"
+#include "aggregators/rules/rule.h"
+#include "aggregators/servers/server.h"
+#include "aggregators/transforms/transform.h"
+#include "core/config.h"
+#include "models/optimizers/optimizer.h"
+#include "models/schedule.h"
+#include "sim/selectors/selector.h"
+
+enum { CO_MAX_TRANSFORMS = 16 };
+
+typedef struct {
+    char *file;    /* where it was read from */
+    co_node *root; /* the resolved tree */
+    co_config top, data, partition, model, devices, local, aggregate, server, privacy, eval, stop, output;
+    const co_selector *selector;
+    const co_rule *rule;
+    const co_optimizer *optimizer;
+    const co_aggregator *aggregator;
+    const co_server *server_optimizer;
+    size_t n_transforms;
+    const co_transform *transform[CO_MAX_TRANSFORMS];
+    co_config transform_options[CO_MAX_TRANSFORMS];
+    co_schedule local_rate, server_rate;
+    int64_t seed, rounds;
+    bool has_partition, has_generator; /* section partition given; data drawn on the fly */
+} co_experiment;
+
+/* Sections of an experiment, for help and documentation: name and table, ends with a NULL name. */
+typedef struct {
+    const char *name;
+    const co_param *params;
+} co_section;
+extern const co_section co_experiment_sections[];
+
+/* Reads the file, applies the words section.key=value, the preset, checks. CO_EUSAGE with file, line, key. */
+co_status co_experiment_load(const char *path, char **overrides, size_t n_overrides, co_experiment *experiment);
+/* The same from text, which `name` stands for in messages (a checkpoint's stored experiment). */
+co_status co_experiment_parse(const char *text, const char *name, co_experiment *experiment);
+void co_experiment_fini(co_experiment *experiment);
+
+/* The resolved experiment as YAML text in a new block. */
+co_status co_experiment_text(const co_experiment *experiment, char **text);
+/* Digest of the resolved experiment without name, rounds, eval, stop, output: 32 hex digits. */
+co_status co_experiment_digest(const co_experiment *experiment, char hex[33]);
+/* A resumed run may differ in name, rounds, eval, stop and output alone: CO_EUSAGE with key, old and new value. Horizons that the
+ * new experiment leaves to their default are taken from the old one first. */
+co_status co_experiment_continue(co_experiment *now, const char *old_text);

@@ -1,0 +1,39 @@
+/* sim/plan.h - a round's plan: which devices, with which weight, on which rank; and what became of them.
+ *
+ * The plan is a pure function of (seed, round): every rank computes the same one, without a message. Placement: longest first, by
+ * examples to be processed; any placement gives the same result. */
+#pragma once
+#include "core/comm.h"
+#include "sim/population.h"
+
+/* Values of the run file's devices/status. */
+enum { CO_REPORTED, CO_DROPPED, CO_EMPTY, CO_NONFINITE, CO_N_OUTCOMES };
+extern const char *const co_outcome_names[CO_N_OUTCOMES];
+
+typedef struct {
+    int64_t device, n_examples; /* examples trained on this round */
+    int64_t n_steps;            /* local steps */
+    double weight, share;       /* w_i and a_i = w_i / W */
+    double cost;              /* predicted seconds */
+    int rank;                   /* where it trains */
+    /* filled in by training, then known to rank 0 */
+    int outcome;
+    bool saturated;
+    double loss, update_norm; /* mean local loss; NaN until trained */
+} co_plan_row;
+
+typedef struct {
+    int64_t round;
+    size_t n, capacity;
+    co_plan_row *row; /* [n], ascending device */
+    int64_t *devices, *scratch;
+    size_t *order;
+    double *load;  /* [ranks] cost placed there */
+    bool reversed; /* CO_PLACEMENT=reversed turns the placement around, to test that nothing depends on it */
+} co_plan;
+
+co_status co_plan_init(co_plan *plan, const co_experiment *experiment, const co_population *population, int size);
+void co_plan_fini(co_plan *plan);
+/* Local; Same on all ranks: everything. O(cohort log cohort + cohort ranks). */
+void co_plan_make(co_plan *plan, const co_experiment *experiment, const co_population *population, int64_t round,
+                  int size);

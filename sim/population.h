@@ -1,0 +1,51 @@
+/* sim/population.h - the devices and their examples, from a data set and a partition or from a generator.
+ *
+ * One copy of data and partition per node (shared windows). A device's examples are numbered from 0; what it trains on comes first.
+ * Creating is Collective; reading is Local and allocates nothing. */
+#pragma once
+#include "core/comm.h"
+#include "io/dataset.h"
+#include "io/synthetic.h"
+#include "models/batch.h"
+#include "sim/experiment.h"
+
+typedef struct {
+    int64_t n_devices;
+    size_t n_classes, x_size;
+    co_shape shape;
+    char data_digest[33], partition_digest[33]; /* partition_digest "" without a partition */
+    bool has_split[3];                          /* examples of split 1 and 2 exist; [0] unused */
+    /* from a data set */
+    co_dataset data;
+    bool has_data;
+    co_shared csr;           /* offsets and ids of the partition */
+    const int64_t *offsets;  /* [n_devices + 1] */
+    const int64_t *examples; /* [offsets[n_devices]] */
+    int64_t *split_ids[3];   /* ids of split 1 and 2, ascending; NULL when absent */
+    int64_t n_split[3];
+    /* from a generator */
+    co_synthetic generator;
+    double test_fraction;
+    co_shared tests;              /* first test example of each device in the whole list */
+    const int64_t *test_offsets;  /* [n_devices + 1], or NULL when not needed */
+    double *scratch;
+    float *drawn_x;               /* examples of the device that was opened last */
+    int32_t *drawn_y;
+    int64_t drawn_capacity, drawn_device;
+} co_population;
+
+/* Loads or makes data and partition as the experiment says. central: whether the generator's test examples will be asked for (costs
+ * 8 bytes a device). Collective(comm). */
+co_status co_population_create(const co_experiment *experiment, bool central, const co_comm *comm,
+                               co_population *population);
+void co_population_fini(co_population *population); /* Collective(node) */
+
+int64_t co_population_examples(const co_population *population, int64_t device); /* to train on */
+int64_t co_population_largest(const co_population *population, int64_t sample);  /* largest device: of all with a data set, else of the
+                                                                                    first `sample` */
+/* Makes ready to read a device; draws its examples when they come from a generator. */
+co_status co_population_open(co_population *population, int64_t device);
+/* Examples index[n] of the opened device: x[n][x_size], y[n]. */
+void co_population_read(co_population *population, int64_t device, const int64_t *index, size_t n, float *x, int32_t *y);
+/* Examples [first, first + n) of split 1 or 2, in the order of the whole population. */
+co_status co_population_read_split(co_population *population, int split, int64_t first, size_t n, float *x, int32_t *y);

@@ -1,0 +1,207 @@
+/* sim/trainer.c - the loop of local training.
+ * Each epoch reshuffles (keyed by round, device, epoch); the short last batch is kept; the loss is the batch's mean; `steps` draws on
+ * over reshuffled epochs. max_examples trains on a keyed subset of the device's examples.
+ * Source: McMahan et al., AISTATS 2017, arXiv:1602.05629, Algorithm 1, ClientUpdate. */
+#include "sim/trainer.h"
+#include "core/exact.h"
+#include "core/memory.h"
+#include "core/vector.h"
+#include <math.h>
+#include <string.h>
+
+struct co_trainer {
+    const co_experiment *experiment;
+    const co_model *model;
+    co_workspace *workspace;
+    void *rule, *optimizer;
+    void *transform[CO_MAX_TRANSFORMS];
+    size_t n, n_slots, batch, x_size, n_index;
+    uint64_t seed;
+    float *local, *grad, *slots;
+    float *slot[4];
+    int64_t *index, *subset, *scratch; /* order of the examples; the subset of max_examples */
+    float *x;
+    int32_t *y;
+};
+
+static co_status create_members(co_trainer *t)
+{
+    const co_experiment *e = t->experiment;
+    if (e->rule->create) CO_TRY(e->rule->create(&e->local, &t->rule));
+    if (e->optimizer->create) CO_TRY(e->optimizer->create(&e->local, &t->optimizer));
+    for (size_t k = 0; k < e->n_transforms; k++)
+        if (e->transform[k]->create) CO_TRY(e->transform[k]->create(&e->transform_options[k], &t->transform[k]));
+    t->n_slots = e->optimizer->n_slots;
+    if (e->optimizer->needs_slots && !e->optimizer->needs_slots(t->optimizer)) t->n_slots = 0;
+    CO_ASSERT(t->n_slots <= sizeof t->slot / sizeof *t->slot);
+    return CO_OK;
+}
+
+/* Room for devices of up to `capacity` examples: their order, and one batch. */
+static co_status reserve(co_trainer *t, size_t capacity)
+{
+    const co_experiment *e = t->experiment;
+    if (capacity <= t->n_index) return CO_OK;
+    size_t batch = (size_t)co_config_int(&e->local, "batch");
+    if (batch == 0 || batch > capacity) batch = capacity;
+    const size_t most = co_config_has(&e->local, "max_examples") ? (size_t)co_config_int(&e->local, "max_examples") : 0;
+    co_free(t->index);
+    co_free(t->subset);
+    co_free(t->scratch);
+    t->n_index = 0;
+    t->index = co_malloc(capacity, sizeof *t->index);
+    t->subset = co_malloc(most < capacity ? most : capacity, sizeof *t->subset);
+    t->scratch = co_malloc(co_draw_subset_scratch(most < capacity ? most : capacity), sizeof *t->scratch);
+    if (!t->index || !t->subset || !t->scratch)
+        return CO_FAIL(CO_ENOMEM, "no memory for a device of %zu examples", capacity);
+    if (batch > t->batch) {
+        co_free(t->x);
+        co_free(t->y);
+        co_workspace_destroy(t->workspace);
+        t->workspace = NULL;
+        t->x = co_malloc(batch * t->x_size, sizeof *t->x);
+        t->y = co_malloc(batch, sizeof *t->y);
+        if (!t->x || !t->y) return CO_FAIL(CO_ENOMEM, "no memory for a batch of %zu examples", batch);
+        CO_TRY(co_workspace_create(t->model, batch, batch, &t->workspace));
+        t->batch = batch;
+    }
+    t->n_index = capacity;
+    return CO_OK;
+}
+
+co_status co_trainer_create(const co_experiment *e, const co_model *model, int64_t capacity, co_trainer **trainer)
+{
+    co_trainer *t = co_calloc(1, sizeof *t);
+    if (!t) return CO_FAIL(CO_ENOMEM, "trainer");
+    *t = (co_trainer){.experiment = e, .model = model, .n = co_model_size(model), .seed = (uint64_t)e->seed,
+                      .x_size = co_shape_size(co_model_input(model))};
+    co_status st = create_members(t);
+    if (st == CO_OK) {
+        t->local = co_malloc(t->n, sizeof *t->local);
+        t->grad = co_malloc(t->n, sizeof *t->grad);
+        t->slots = co_malloc(t->n_slots * t->n, sizeof *t->slots);
+        if (!t->local || !t->grad || !t->slots)
+            st = CO_FAIL(CO_ENOMEM, "no memory to train a model of %zu parameters", t->n);
+        for (size_t k = 0; st == CO_OK && k < t->n_slots; k++) t->slot[k] = t->slots + k * t->n;
+    }
+    if (st == CO_OK) st = reserve(t, capacity > 0 ? (size_t)capacity : 1);
+    if (st != CO_OK) {
+        co_trainer_destroy(t);
+        return st;
+    }
+    *trainer = t;
+    return CO_OK;
+}
+
+void co_trainer_destroy(co_trainer *t)
+{
+    if (!t) return;
+    const co_experiment *e = t->experiment;
+    if (e->rule->destroy) e->rule->destroy(t->rule);
+    if (e->optimizer->destroy) e->optimizer->destroy(t->optimizer);
+    for (size_t k = 0; k < e->n_transforms; k++)
+        if (e->transform[k]->destroy) e->transform[k]->destroy(t->transform[k]);
+    co_workspace_destroy(t->workspace);
+    co_free(t->local);
+    co_free(t->grad);
+    co_free(t->slots);
+    co_free(t->index);
+    co_free(t->subset);
+    co_free(t->scratch);
+    co_free(t->x);
+    co_free(t->y);
+    co_free(t);
+}
+
+size_t co_trainer_bytes(const co_trainer *t)
+{
+    return (2 + t->n_slots) * t->n * sizeof(float) + t->batch * (t->x_size + 1) * sizeof(float) +
+           t->n_index * sizeof(int64_t) + co_workspace_bytes(t->workspace);
+}
+
+/* The order in which epoch `epoch` goes through the device's examples. */
+static void shuffle(co_trainer *t, const co_plan_row *row, int64_t n_held, int64_t round, int64_t epoch)
+{
+    const size_t n = (size_t)row->n_examples;
+    if (epoch == 0 && row->n_examples < n_held) {
+        co_stream s = co_stream_open(t->seed, CO_DRAW_MAX_EXAMPLES, (uint64_t)round, (uint64_t)row->device, 0);
+        co_draw_subset(&s, n_held, n, t->subset, t->scratch);
+    }
+    for (size_t i = 0; i < n; i++) t->index[i] = row->n_examples < n_held ? t->subset[i] : (int64_t)i;
+    co_stream s = co_stream_open(t->seed, CO_DRAW_SHUFFLE, (uint64_t)round, (uint64_t)row->device, (uint64_t)epoch);
+    co_draw_shuffle(&s, t->index, n);
+}
+
+static void clip_gradient(const co_trainer *t)
+{
+    if (!co_config_has(&t->experiment->local, "clip_grad")) return;
+    const double bound = co_config_real(&t->experiment->local, "clip_grad"), norm = co_vector_norm(t->grad, t->n);
+    if (norm > bound) co_vector_scale(t->grad, t->n, (float)(bound / norm));
+}
+
+/* One step on t->x, t->y[n]. */
+static void step(co_trainer *t, const co_plan_row *row, const float *global, int64_t round, int64_t number, size_t n,
+                 double lr, double *sums)
+{
+    const co_experiment *e = t->experiment;
+    const co_batch batch = {.n = n, .rows = n, .x = t->x, .y = t->y};
+    const co_pass pass = {.batch = &batch, .train = true, .seed = t->seed, .round = (uint64_t)round,
+                          .device = (uint64_t)row->device, .step = (uint64_t)number};
+    memset(t->grad, 0, t->n * sizeof *t->grad);
+    co_model_loss(t->model, t->workspace, t->local, &pass, NULL, t->grad, sums);
+    if (e->rule->adjust) {
+        const co_rule_view view = {.device = row->device, .n_examples = row->n_examples, .n = t->n, .global = global,
+                                   .local = t->local, .lr = lr};
+        e->rule->adjust(t->rule, &view, t->grad);
+    }
+    clip_gradient(t);
+    e->optimizer->step(t->optimizer, t->local, t->grad, t->slot, t->n, lr, number + 1);
+}
+
+/* Frozen tensors must come back as they went, whatever rule or weight decay did. */
+static void restore_frozen(co_trainer *t, const float *global)
+{
+    size_t n_tensors;
+    const co_tensor *tensor = co_model_tensors(t->model, &n_tensors);
+    for (size_t k = 0; k < n_tensors; k++)
+        if (tensor[k].role == CO_FROZEN)
+            memcpy(t->local + tensor[k].offset, global + tensor[k].offset, tensor[k].size * sizeof *t->local);
+}
+
+static void finish(co_trainer *t, const float *global, co_plan_row *row, const double *sums)
+{
+    const co_experiment *e = t->experiment;
+    restore_frozen(t, global);
+    co_vector_difference(t->local, t->local, global, t->n);
+    bool finite = co_vector_finite(t->local, t->n) && isfinite(sums[1]);
+    for (size_t k = 0; finite && k < e->n_transforms; k++) e->transform[k]->apply(t->transform[k], t->local, t->n);
+    row->outcome = finite ? CO_REPORTED : CO_NONFINITE;
+    row->loss = co_task_mean_loss(sums);
+    row->update_norm = finite ? co_vector_norm(t->local, t->n) : NAN;
+}
+
+co_status co_trainer_train(co_trainer *t, co_population *population, const float *global, int64_t round, double lr,
+                           co_plan_row *row, float **update, double *sums)
+{
+    const int64_t n_held = co_population_examples(population, row->device), n = row->n_examples;
+    CO_TRY(reserve(t, (size_t)n_held));
+    CO_TRY(co_population_open(population, row->device));
+    memcpy(t->local, global, t->n * sizeof *t->local);
+    memset(t->slots, 0, t->n_slots * t->n * sizeof *t->slots);
+    int64_t batch = co_config_int(&t->experiment->local, "batch");
+    if (batch == 0 || batch > n) batch = n;
+    int64_t at = n, epoch = -1;
+    for (int64_t number = 0; number < row->n_steps; number++) {
+        if (at >= n) {
+            shuffle(t, row, n_held, round, ++epoch);
+            at = 0;
+        }
+        const size_t m = (size_t)(n - at < batch ? n - at : batch);
+        co_population_read(population, row->device, t->index + at, m, t->x, t->y);
+        step(t, row, global, round, number, m, lr, sums);
+        at += batch;
+    }
+    finish(t, global, row, sums);
+    *update = t->local;
+    return CO_OK;
+}
