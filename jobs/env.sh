@@ -1,0 +1,48 @@
+# Puts this checkout's program on the PATH and tells Open MPI what it needs to know.
+#
+#   . jobs/env.sh          in bash and zsh from anywhere; in other shells from the checkout's folder
+#
+# What you have set yourself stays as it is. To be sourced again as often as you like.
+co_home=
+if [ -n "${BASH_VERSION-}" ]; then
+    # shellcheck disable=SC3028,SC2128
+    co_home=$(CDPATH='' cd -- "$(dirname -- "$BASH_SOURCE")/.." && pwd)
+elif [ -n "${ZSH_VERSION-}" ]; then
+    eval 'co_home=${${(%):-%x}:A:h:h}'
+elif [ -f "$PWD/jobs/env.sh" ]; then
+    co_home=$PWD
+fi
+
+if [ ! -f "$co_home/jobs/env.sh" ]; then
+    echo "jobs/env.sh: this shell does not say where the file is: go to cohort's folder, then '. jobs/env.sh'" >&2
+else
+    case ":$PATH:" in
+    *":$co_home/build:"*) ;;
+    *) PATH="$co_home/build:$PATH" ;;
+    esac
+    export PATH
+
+    # mpirun refuses to start as root, and more ranks than cores, unless told that this is meant.
+    export OMPI_ALLOW_RUN_AS_ROOT="${OMPI_ALLOW_RUN_AS_ROOT:-1}"
+    export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="${OMPI_ALLOW_RUN_AS_ROOT_CONFIRM:-1}"
+    export OMPI_MCA_rmaps_base_oversubscribe="${OMPI_MCA_rmaps_base_oversubscribe:-1}"
+
+    # A list of parameter files, separated by commas; the first that names a parameter wins. Naming the
+    # list replaces Open MPI's own (the user's and the machine's file), so these two stand in it again.
+    co_files=${OMPI_MCA_mca_base_param_files:-${HOME-}/.openmpi/mca-params.conf}
+    case ",$co_files," in
+    *",$co_home/jobs/mca.conf,"*) ;;
+    *)
+        co_files="$co_files,$co_home/jobs/mca.conf"
+        if [ -z "${OMPI_MCA_mca_base_param_files-}" ] && [ -f /etc/openmpi/openmpi-mca-params.conf ]; then
+            co_files="$co_files,/etc/openmpi/openmpi-mca-params.conf"
+        fi
+        ;;
+    esac
+    export OMPI_MCA_mca_base_param_files="$co_files"
+    unset co_files
+
+    # Ranks are the parallelism: a second BLAS thread a rank would only fight the others for the core.
+    export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
+fi
+unset co_home
