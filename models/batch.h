@@ -12,6 +12,11 @@ typedef struct {
     size_t dim[3];
 } co_shape;
 size_t co_shape_size(const co_shape *shape); /* floats of one row */
+enum { CO_SHAPE_TEXT = 96 };
+/* "[3, 32, 32]", "sequences of [8]", for messages. Local. */
+void co_shape_text(const co_shape *shape, char text[CO_SHAPE_TEXT]);
+/* *product *= factor; false, and *product left alone, when that exceeds 2^31 - 1. */
+bool co_size_multiply(size_t *product, size_t factor);
 
 /* n examples. Nothing is owned. */
 typedef struct {
@@ -22,6 +27,17 @@ typedef struct {
     const int32_t *tokens;  /* [rows]; NULL for floats */
     const void *y;          /* as the task defines it: classification int32[n] */
 } co_batch;
+
+/* Rows that a batch has where rows have this shape. */
+static inline size_t co_shape_rows(const co_shape *shape, const co_batch *batch)
+{
+    return shape->sequence ? batch->rows : batch->n;
+}
+/* First row of example i where rows have this shape; i may be n. */
+static inline size_t co_shape_first_row(const co_shape *shape, const co_batch *batch, size_t i)
+{
+    return shape->sequence && batch->offsets ? (size_t)batch->offsets[i] : i;
+}
 
 /* One pass of a batch through a model. The four numbers key every draw that a layer makes (dropout). */
 typedef struct {

@@ -34,7 +34,8 @@ typedef struct {
      * examples and rows. NULL: none. */
     size_t (*cache_size)(const void *self, size_t n, size_t rows);
     size_t (*scratch_size)(const void *self, size_t n, size_t rows);
-    /* x[rows][in] -> y[rows_out][out]. x is NULL for tokens (see pass->batch). */
+    /* x[rows][in] -> y[rows_out][out]. x is NULL for tokens (see pass->batch). NULL: rows keep their floats and only
+     * get another shape; the model then passes x and dy on, and backward_input is NULL too. */
     void (*forward)(const void *self, const co_pass *pass, const float *params, const float *x, float *y, float *cache,
                     float *scratch);
     /* dy -> dx (overwritten). NULL: not differentiable by its input (embedding). */

@@ -1,0 +1,221 @@
+/* models/layers/conv2d.c - y[o] = b[o] + sum over c of W[o][c] * x[c] (cross-correlation, PyTorch's Conv2d).
+ *
+ * Per example the windows of x are laid out as a matrix C [c k k][pixels] (im2col) in scratch: Y = W C, dC = W' dY summed back
+ * into dx, dW += scale dY C'. C is made again for the weight gradient rather than kept: it is k k times the input.
+ * Cost: per example out x c k k x pixels multiply-adds each, one OpenBLAS sgemm; c k k x pixels floats of scratch.
+ * Source: Chellapilla, Puri & Simard, IWFHR 2006 (convolution as a matrix product). */
+#include "models/layers/layer.h"
+#include "core/memory.h"
+#include "models/layers/init.h"
+#include "models/layers/window.h"
+#include <cblas.h>
+#include <string.h>
+
+typedef struct {
+    co_window w;
+    size_t n_out, taps, pixels, n_in_floats; /* output channels, c k k, output pixels, c h w */
+} conv2d;
+
+static co_status check_sizes(const co_config *opt, const conv2d *v)
+{
+    char text[CO_SHAPE_TEXT];
+    size_t columns = v->taps, weights = v->taps, row = v->pixels;
+    co_shape_text(&v->w.in, text);
+    if (co_size_multiply(&columns, v->pixels) && co_size_multiply(&weights, v->n_out) &&
+        co_size_multiply(&row, v->n_out))
+        return CO_OK;
+    return co_config_fail(opt, NULL, "%zu channels with a %zu x %zu kernel on input %s need more than 2^31 - 1 floats",
+                          v->n_out, v->w.kernel, v->w.kernel, text);
+}
+
+static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out, void **self)
+{
+    conv2d v = {.n_out = (size_t)co_config_int(opt, "channels")};
+    (void)n_classes;
+    *self = NULL;
+    CO_TRY(co_window_init(&v.w, opt, in, v.n_out, strcmp(co_config_string(opt, "padding"), "same") == 0));
+    v.taps = v.w.channels * v.w.kernel * v.w.kernel;
+    v.pixels = v.w.out_height * v.w.out_width;
+    v.n_in_floats = co_shape_size(in);
+    CO_TRY(check_sizes(opt, &v));
+    conv2d *kept = co_malloc(1, sizeof *kept);
+    if (!kept) return CO_FAIL(CO_ENOMEM, "layer conv2d");
+    *kept = v;
+    *out = v.w.out;
+    *self = kept;
+    return CO_OK;
+}
+
+static size_t tensors(const void *self, co_tensor_shape *shape)
+{
+    const conv2d *v = self;
+    shape[0] = (co_tensor_shape){"weight", 4, {v->n_out, v->w.channels, v->w.kernel, v->w.kernel}};
+    shape[1] = (co_tensor_shape){"bias", 1, {v->n_out}};
+    return 2;
+}
+
+static void init(const void *self, uint64_t seed, uint64_t first_tensor, float *params)
+{
+    const conv2d *v = self;
+    co_init_fan_in(seed, first_tensor, v->taps, v->n_out * v->taps, params);
+    co_init_fan_in(seed, first_tensor + 1, v->taps, v->n_out, params + v->n_out * v->taps);
+}
+
+static size_t scratch_size(const void *self, size_t n, size_t rows)
+{
+    const conv2d *v = self;
+    (void)n, (void)rows;
+    return v->taps * v->pixels;
+}
+
+/* First output index whose input index o stride + tap - pad is not negative, and the first one past the image. */
+static void inside(const co_window *w, size_t tap, size_t length, size_t n_out, size_t *first, size_t *end)
+{
+    *first = tap >= w->pad ? 0 : (w->pad - tap + w->stride - 1) / w->stride;
+    *end = length + w->pad <= tap ? 0 : (length + w->pad - tap - 1) / w->stride + 1;
+    if (*end > n_out) *end = n_out;
+    if (*first > *end) *first = *end;
+}
+
+/* One row of C for one output row: the input row seen by one tap, zero outside of the image. */
+static void copy_row(const float *restrict x, size_t stride, size_t first, size_t end, size_t n, float *restrict out)
+{
+    for (size_t i = 0; i < first; i++) out[i] = 0.0f;
+    if (stride == 1)
+        memcpy(out + first, x, (end - first) * sizeof *out);
+    else
+        for (size_t i = first; i < end; i++) out[i] = x[(i - first) * stride];
+    for (size_t i = end; i < n; i++) out[i] = 0.0f;
+}
+
+static void image_to_columns(const co_window *w, const float *x, float *columns)
+{
+    size_t top, bottom, left, right;
+    for (size_t c = 0; c < w->channels; c++)
+        for (size_t i = 0; i < w->kernel; i++)
+            for (size_t j = 0; j < w->kernel; j++, columns += w->out_height * w->out_width) {
+                const float *plane = x + c * w->height * w->width;
+                inside(w, i, w->height, w->out_height, &top, &bottom);
+                inside(w, j, w->width, w->out_width, &left, &right);
+                if (left == right) top = bottom = 0; /* a tap that never meets the image */
+                memset(columns, 0, top * w->out_width * sizeof *columns);
+                for (size_t r = top; r < bottom; r++)
+                    copy_row(plane + (r * w->stride + i - w->pad) * w->width + left * w->stride + j - w->pad,
+                             w->stride, left, right, w->out_width, columns + r * w->out_width);
+                memset(columns + bottom * w->out_width, 0,
+                       (w->out_height - bottom) * w->out_width * sizeof *columns);
+            }
+}
+
+static void add_row(const float *restrict from, size_t stride, size_t n, float *restrict to)
+{
+    if (stride == 1)
+        for (size_t i = 0; i < n; i++) to[i] += from[i];
+    else
+        for (size_t i = 0; i < n; i++) to[i * stride] += from[i];
+}
+
+/* dx = the sum of all entries of C that came from each pixel. */
+static void columns_to_image(const co_window *w, const float *columns, float *dx)
+{
+    size_t top, bottom, left, right;
+    memset(dx, 0, w->channels * w->height * w->width * sizeof *dx);
+    for (size_t c = 0; c < w->channels; c++)
+        for (size_t i = 0; i < w->kernel; i++)
+            for (size_t j = 0; j < w->kernel; j++, columns += w->out_height * w->out_width) {
+                float *plane = dx + c * w->height * w->width;
+                inside(w, i, w->height, w->out_height, &top, &bottom);
+                inside(w, j, w->width, w->out_width, &left, &right);
+                if (left == right) top = bottom = 0; /* a tap that never meets the image */
+                for (size_t r = top; r < bottom; r++)
+                    add_row(columns + r * w->out_width + left, w->stride, right - left,
+                            plane + (r * w->stride + i - w->pad) * w->width + left * w->stride + j - w->pad);
+            }
+}
+
+static void forward(const void *self, const co_pass *pass, const float *params, const float *x, float *y, float *cache,
+                    float *scratch)
+{
+    const conv2d *v = self;
+    const size_t rows = co_shape_rows(&v->w.in, pass->batch);
+    const float *bias = params + v->n_out * v->taps;
+    const int m = (int)v->n_out, n = (int)v->pixels, k = (int)v->taps;
+    (void)cache;
+    for (size_t e = 0; e < rows; e++, x += v->n_in_floats, y += v->n_out * v->pixels) {
+        image_to_columns(&v->w, x, scratch);
+        for (size_t o = 0; o < v->n_out; o++)
+            for (size_t p = 0; p < v->pixels; p++) y[o * v->pixels + p] = bias[o];
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0f, params, k, scratch, n, 1.0f, y, n);
+    }
+}
+
+static void backward_input(const void *self, const co_pass *pass, const float *params, const float *x,
+                           const float *y, const float *dy, float *dx, const float *cache, float *scratch)
+{
+    const conv2d *v = self;
+    const size_t rows = co_shape_rows(&v->w.in, pass->batch);
+    const int m = (int)v->taps, n = (int)v->pixels, k = (int)v->n_out;
+    (void)x, (void)y, (void)cache;
+    for (size_t e = 0; e < rows; e++, dx += v->n_in_floats, dy += v->n_out * v->pixels) {
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, 1.0f, params, m, dy, n, 0.0f, scratch, n);
+        columns_to_image(&v->w, scratch, dx);
+    }
+}
+
+/* In 16 lanes, so that it is fast and the same on every instruction set. */
+static float sum_row(const float *x, size_t n)
+{
+    float lane[16] = {0}, sum = 0.0f;
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (size_t l = 0; l < 16; l++) lane[l] += x[i + l];
+    for (size_t l = 0; l < 16; l++) sum += lane[l];
+    for (; i < n; i++) sum += x[i];
+    return sum;
+}
+
+static void backward_params(const void *self, const co_pass *pass, const float *params, const float *x,
+                            const float *y, const float *dy, const float *scale, float *grad, const float *cache,
+                            float *scratch)
+{
+    const conv2d *v = self;
+    float *bias = grad + v->n_out * v->taps;
+    const int m = (int)v->n_out, n = (int)v->taps, k = (int)v->pixels;
+    (void)params, (void)y, (void)cache;
+    for (size_t e = 0; e < pass->batch->n; e++) {
+        const size_t end = co_shape_first_row(&v->w.in, pass->batch, e + 1);
+        const float factor = scale ? scale[e] : 1.0f;
+        for (size_t r = co_shape_first_row(&v->w.in, pass->batch, e); r < end; r++) {
+            const float *d = dy + r * v->n_out * v->pixels;
+            image_to_columns(&v->w, x + r * v->n_in_floats, scratch);
+            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, factor, d, k, scratch, k, 1.0f, grad, n);
+            for (size_t o = 0; o < v->n_out; o++) bias[o] += factor * sum_row(d + o * v->pixels, v->pixels);
+        }
+    }
+}
+
+static double flops(const void *self)
+{
+    const conv2d *v = self;
+    return (double)v->n_out * (double)v->taps * (double)v->pixels;
+}
+
+static const co_param params[] = {
+    {"channels", CO_INT, .lo = 1, .hi = 65536, .flags = CO_REQUIRED, .doc = "output channels"},
+    {"kernel", CO_INT, .lo = 1, .hi = 255, .flags = CO_REQUIRED, .doc = "height and width of the window, pixels"},
+    {"stride", CO_INT, .def = 1, .lo = 1, .hi = 255, .doc = "step of the window, pixels"},
+    {"padding", CO_CHOICE, .words = "valid|same", .doc = "valid: none; same: output as large as the input (stride 1)"},
+    {0}};
+const co_layer co_layer_conv2d = {.name = "conv2d",
+                                  .summary = "two-dimensional convolution with bias",
+                                  .source = "LeCun et al., Neural Computation 1(4), 1989",
+                                  .params = params,
+                                  .create = create,
+                                  .destroy = co_free,
+                                  .tensors = tensors,
+                                  .init = init,
+                                  .scratch_size = scratch_size,
+                                  .forward = forward,
+                                  .backward_input = backward_input,
+                                  .backward_params = backward_params,
+                                  .flops = flops};

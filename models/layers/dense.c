@@ -1,0 +1,152 @@
+/* models/layers/dense.c - y = W x + b, W [out][in], b [out] (PyTorch's Linear).
+ *
+ * Over a batch X [rows][in]: Y = X W' + b, dX = dY W, dW += dY' X, db += column sums of dY; with a scale per example the rows
+ * of dY are multiplied by it first. Cost: rows x out x in multiply-adds each, one OpenBLAS sgemm; scratch for the scaled dY. */
+#include "models/layers/layer.h"
+#include "core/memory.h"
+#include "models/layers/init.h"
+#include <cblas.h>
+#include <string.h>
+
+enum { MOST_UNITS = 1 << 24 };
+
+typedef struct {
+    co_shape in;
+    size_t n_in, n_out;
+} dense;
+
+static co_status read_units(const co_config *opt, size_t n_classes, size_t *units)
+{
+    const co_node *node = co_config_node(opt, "units");
+    int64_t value;
+    if (node->kind == CO_NODE_SCALAR && strcmp(node->text, "classes") == 0) {
+        *units = n_classes;
+    } else if (co_node_int(node, &value) && value >= 1 && value <= MOST_UNITS) {
+        *units = (size_t)value;
+    } else {
+        return co_config_fail(opt, node, "%s is not a number of units; give a whole number from 1 to %d or `classes`",
+                              node->kind == CO_NODE_SCALAR ? node->text : "a list or map", MOST_UNITS);
+    }
+    return CO_OK;
+}
+
+static co_status check_input(const co_config *opt, const co_shape *in)
+{
+    char text[CO_SHAPE_TEXT];
+    co_shape_text(in, text);
+    if (in->tokens) return co_config_fail(opt, NULL, "needs rows of floats, its input is tokens; put embedding before it");
+    if (in->ndim != 1)
+        return co_config_fail(opt, NULL, "needs rows [features], its input is %s; put `flatten` before it", text);
+    return CO_OK;
+}
+
+static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out, void **self)
+{
+    size_t units = 0, weights;
+    *self = NULL;
+    CO_TRY(check_input(opt, in));
+    CO_TRY(read_units(opt, n_classes, &units));
+    weights = in->dim[0];
+    if (!co_size_multiply(&weights, units))
+        return co_config_fail(opt, co_config_node(opt, "units"),
+                              "%zu x %zu weights are more than 2^31 - 1; use fewer units", units, in->dim[0]);
+    dense *d = co_malloc(1, sizeof *d);
+    if (!d) return CO_FAIL(CO_ENOMEM, "layer dense");
+    *d = (dense){.in = *in, .n_in = in->dim[0], .n_out = units};
+    *out = (co_shape){.sequence = in->sequence, .ndim = 1, .dim = {units}};
+    *self = d;
+    return CO_OK;
+}
+
+static size_t tensors(const void *self, co_tensor_shape *shape)
+{
+    const dense *d = self;
+    shape[0] = (co_tensor_shape){"weight", 2, {d->n_out, d->n_in}};
+    shape[1] = (co_tensor_shape){"bias", 1, {d->n_out}};
+    return 2;
+}
+
+static void init(const void *self, uint64_t seed, uint64_t first_tensor, float *params)
+{
+    const dense *d = self;
+    co_init_fan_in(seed, first_tensor, d->n_in, d->n_out * d->n_in, params);
+    co_init_fan_in(seed, first_tensor + 1, d->n_in, d->n_out, params + d->n_out * d->n_in);
+}
+
+static size_t scratch_size(const void *self, size_t n, size_t rows)
+{
+    const dense *d = self;
+    return (d->in.sequence ? rows : n) * d->n_out;
+}
+
+static void forward(const void *self, const co_pass *pass, const float *params, const float *x, float *y, float *cache,
+                    float *scratch)
+{
+    const dense *d = self;
+    const size_t rows = co_shape_rows(&d->in, pass->batch);
+    const float *bias = params + d->n_out * d->n_in;
+    const int m = (int)rows, n = (int)d->n_out, k = (int)d->n_in;
+    (void)cache, (void)scratch;
+    for (size_t r = 0; r < rows; r++) memcpy(y + r * d->n_out, bias, d->n_out * sizeof *y);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, 1.0f, x, k, params, k, 1.0f, y, n);
+}
+
+static void backward_input(const void *self, const co_pass *pass, const float *params, const float *x,
+                           const float *y, const float *dy, float *dx, const float *cache, float *scratch)
+{
+    const dense *d = self;
+    const int m = (int)co_shape_rows(&d->in, pass->batch), n = (int)d->n_in, k = (int)d->n_out;
+    (void)x, (void)y, (void)cache, (void)scratch;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0f, dy, k, params, n, 0.0f, dx, n);
+}
+
+/* scaled[row] = scale[example of the row] dy[row] */
+static void scale_rows(const dense *d, const co_batch *batch, const float *restrict dy, const float *scale,
+                       float *restrict scaled)
+{
+    for (size_t e = 0; e < batch->n; e++) {
+        const size_t end = co_shape_first_row(&d->in, batch, e + 1) * d->n_out;
+        const float factor = scale[e];
+        for (size_t i = co_shape_first_row(&d->in, batch, e) * d->n_out; i < end; i++) scaled[i] = factor * dy[i];
+    }
+}
+
+static void backward_params(const void *self, const co_pass *pass, const float *params, const float *x,
+                            const float *y, const float *dy, const float *scale, float *grad, const float *cache,
+                            float *scratch)
+{
+    const dense *d = self;
+    const size_t rows = co_shape_rows(&d->in, pass->batch);
+    const int m = (int)d->n_out, n = (int)d->n_in, k = (int)rows;
+    float *restrict bias = grad + d->n_out * d->n_in;
+    (void)params, (void)y, (void)cache;
+    if (scale) {
+        scale_rows(d, pass->batch, dy, scale, scratch);
+        dy = scratch;
+    }
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, 1.0f, dy, m, x, n, 1.0f, grad, n);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t o = 0; o < d->n_out; o++) bias[o] += dy[r * d->n_out + o];
+}
+
+static double flops(const void *self)
+{
+    const dense *d = self;
+    return (double)d->n_in * (double)d->n_out;
+}
+
+static const co_param params[] = {
+    {"units", CO_TREE, .flags = CO_REQUIRED, .doc = "outputs: a whole number, or the word classes"}, {0}};
+const co_layer co_layer_dense = {.name = "dense",
+                                 .summary = "every output sees every input: W x + b",
+                                 .params = params,
+                                 .main_option = "units",
+                                 .create = create,
+                                 .destroy = co_free,
+                                 .tensors = tensors,
+                                 .init = init,
+                                 .scratch_size = scratch_size,
+                                 .forward = forward,
+                                 .backward_input = backward_input,
+                                 .backward_params = backward_params,
+                                 .flops = flops};

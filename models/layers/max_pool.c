@@ -1,0 +1,107 @@
+/* models/layers/max_pool.c - the largest value of each window.
+ *
+ * Windows that would leave the image are dropped (floor), as in PyTorch. dy goes to the first largest value of a window, rows
+ * first; it is found again from x and y, nothing is kept. A NaN in a window gives NaN. Cost: kernel^2 compares an output,
+ * each way, in passes over output rows that the compiler turns into vector code.
+ * Source: Ranzato et al., CVPR 2007. */
+#include "models/layers/layer.h"
+#include "core/memory.h"
+#include "models/layers/window.h"
+#include <string.h>
+
+static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out, void **self)
+{
+    co_window w;
+    (void)n_classes;
+    *self = NULL;
+    CO_TRY(co_window_init(&w, opt, in, 0, false));
+    co_window *kept = co_malloc(1, sizeof *kept);
+    if (!kept) return CO_FAIL(CO_ENOMEM, "layer max_pool");
+    *kept = w;
+    *out = w.out;
+    *self = kept;
+    return CO_OK;
+}
+
+/* One output row: y[c] = max of x[i * width + c * stride + j], i, j < kernel. */
+static inline __attribute__((always_inline)) void pool_row(const float *restrict x, size_t width, size_t kernel,
+                                                           size_t stride, size_t n, float *restrict y)
+{
+    for (size_t c = 0; c < n; c++) y[c] = x[c * stride];
+    for (size_t i = 0; i < kernel; i++)
+        for (size_t j = i == 0 ? 1 : 0; j < kernel; j++)
+            for (size_t c = 0; c < n; c++) {
+                const float v = x[i * width + c * stride + j];
+                y[c] = v > y[c] || v != v ? v : y[c];
+            }
+}
+
+/* rest[c] holds dy[c] until the first place where x equals y has taken it. */
+static inline __attribute__((always_inline)) void spread_row(const float *restrict x, const float *restrict y,
+                                                             float *restrict rest, size_t width, size_t kernel,
+                                                             size_t stride, size_t n, float *restrict dx)
+{
+    for (size_t i = 0; i < kernel; i++)
+        for (size_t j = 0; j < kernel; j++)
+            for (size_t c = 0; c < n; c++) {
+                const size_t at = i * width + c * stride + j;
+                const bool hit = x[at] == y[c];
+                dx[at] += hit ? rest[c] : 0.0f;
+                rest[c] = hit ? 0.0f : rest[c];
+            }
+}
+
+static void forward(const void *self, const co_pass *pass, const float *params, const float *x, float *y, float *cache,
+                    float *scratch)
+{
+    const co_window *w = self;
+    const size_t planes = co_shape_rows(&w->in, pass->batch) * w->channels;
+    (void)params, (void)cache, (void)scratch;
+    for (size_t p = 0; p < planes; p++, x += w->height * w->width)
+        for (size_t r = 0; r < w->out_height; r++, y += w->out_width) {
+            const float *row = x + r * w->stride * w->width;
+            if (w->kernel == 2 && w->stride == 2)
+                pool_row(row, w->width, 2, 2, w->out_width, y);
+            else
+                pool_row(row, w->width, w->kernel, w->stride, w->out_width, y);
+        }
+}
+
+static size_t scratch_size(const void *self, size_t n, size_t rows)
+{
+    (void)n, (void)rows;
+    return ((const co_window *)self)->out_width;
+}
+
+static void backward_input(const void *self, const co_pass *pass, const float *params, const float *x,
+                           const float *y, const float *dy, float *dx, const float *cache, float *scratch)
+{
+    const co_window *w = self;
+    const size_t size = w->height * w->width, planes = co_shape_rows(&w->in, pass->batch) * w->channels;
+    (void)params, (void)cache;
+    memset(dx, 0, planes * size * sizeof *dx);
+    for (size_t p = 0; p < planes; p++, x += size, dx += size)
+        for (size_t r = 0; r < w->out_height; r++, y += w->out_width, dy += w->out_width) {
+            const size_t row = r * w->stride * w->width;
+            memcpy(scratch, dy, w->out_width * sizeof *scratch);
+            if (w->kernel == 2 && w->stride == 2)
+                spread_row(x + row, y, scratch, w->width, 2, 2, w->out_width, dx + row);
+            else
+                spread_row(x + row, y, scratch, w->width, w->kernel, w->stride, w->out_width, dx + row);
+        }
+}
+
+static const co_param params[] = {
+    {"kernel", CO_INT, .lo = 1, .hi = 255, .flags = CO_REQUIRED, .doc = "height and width of the window, pixels"},
+    {"stride", CO_INT, .lo = 1, .hi = 255, .flags = CO_OPTIONAL, .doc = "step of the window, pixels; default: kernel"},
+    {0}};
+const co_layer co_layer_max_pool = {.name = "max_pool",
+                                    .summary = "largest value of each window",
+                                    .source = "Ranzato et al., CVPR 2007",
+                                    .params = params,
+                                    .main_option = "kernel",
+                                    .create = create,
+                                    .destroy = co_free,
+                                    .scratch_size = scratch_size,
+                                    .forward = forward,
+                                    .backward_input = backward_input};

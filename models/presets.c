@@ -1,0 +1,190 @@
+/* models/presets.c - models with a name: each is the list of layers that an experiment file could spell out.
+ *
+ * Parameters: softmax 784 -> 10 has 7,850; 2nn 199,210; mnist_cnn 1,663,370; femnist_cnn with 62 classes 6,603,710; cifar_cnn
+ * 1,626,442. The last layer always has `classes` outputs and the first ones take the data's own size. */
+#include "models/model.h"
+#include <inttypes.h>
+#include <stdio.h>
+
+/* A list under construction; node is NULL once memory has run out. */
+typedef struct {
+    co_node *node;
+} list;
+
+static list begin(void)
+{
+    return (list){co_node_create(CO_NODE_LIST, NULL, NULL)};
+}
+
+static void give_up(list *l)
+{
+    co_node_destroy(l->node);
+    l->node = NULL;
+}
+
+static void append(list *l, co_node *item_take)
+{
+    if (l->node && item_take) {
+        co_node_append(l->node, item_take);
+    } else {
+        co_node_destroy(item_take);
+        give_up(l);
+    }
+}
+
+/* `name` */
+static void add(list *l, const char *name)
+{
+    append(l, co_node_create(CO_NODE_SCALAR, NULL, name));
+}
+
+/* `{name: value}` */
+static void add_with(list *l, const char *name, const char *value)
+{
+    co_node *item = co_node_create(CO_NODE_MAP, NULL, NULL);
+    if (item && co_node_set(item, name, value) != CO_OK) {
+        co_node_destroy(item);
+        item = NULL;
+    }
+    append(l, item);
+}
+
+static void add_dense(list *l, int64_t units)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRId64, units);
+    add_with(l, "dense", text);
+}
+
+static co_node *conv_item(const char *channels, const char *kernel, const char *padding)
+{
+    co_node *item = co_node_create(CO_NODE_MAP, NULL, NULL);
+    co_node *options = co_node_create(CO_NODE_MAP, "conv2d", NULL);
+    if (!item || !options) {
+        co_node_destroy(item);
+        co_node_destroy(options);
+        return NULL;
+    }
+    co_node_append(item, options);
+    if (co_node_set(options, "channels", channels) == CO_OK && co_node_set(options, "kernel", kernel) == CO_OK &&
+        co_node_set(options, "padding", padding) == CO_OK)
+        return item;
+    co_node_destroy(item);
+    return NULL;
+}
+
+/* Convolution and ReLU. */
+static void add_conv(list *l, const char *channels, const char *kernel, const char *padding)
+{
+    append(l, conv_item(channels, kernel, padding));
+    add(l, "relu");
+}
+
+static co_node *softmax(const co_config *opt)
+{
+    list l = begin();
+    (void)opt;
+    add(&l, "flatten");
+    add_with(&l, "dense", "classes");
+    return l.node;
+}
+
+static void add_hidden(list *l, int64_t units)
+{
+    add_dense(l, units);
+    add(l, "relu");
+}
+
+static co_node *two_layers(const co_config *opt)
+{
+    list l = begin();
+    (void)opt;
+    add(&l, "flatten");
+    add_hidden(&l, 200);
+    add_hidden(&l, 200);
+    add_with(&l, "dense", "classes");
+    return l.node;
+}
+
+static co_node *mlp(const co_config *opt)
+{
+    list l = begin();
+    const co_node *hidden = co_config_node(opt, "hidden");
+    int64_t units;
+    add(&l, "flatten");
+    for (const co_node *n = hidden->kind == CO_NODE_LIST ? hidden->first : hidden; n;
+         n = hidden->kind == CO_NODE_LIST ? n->next : NULL)
+        if (co_node_int(n, &units)) add_hidden(&l, units);
+    add_with(&l, "dense", "classes");
+    return l.node;
+}
+
+/* conv 5x5x32, pool, conv 5x5x64, pool, dense. */
+static co_node *two_convolutions(int64_t units)
+{
+    list l = begin();
+    add_conv(&l, "32", "5", "same");
+    add_with(&l, "max_pool", "2");
+    add_conv(&l, "64", "5", "same");
+    add_with(&l, "max_pool", "2");
+    add(&l, "flatten");
+    add_hidden(&l, units);
+    add_with(&l, "dense", "classes");
+    return l.node;
+}
+
+static co_node *mnist_cnn(const co_config *opt)
+{
+    (void)opt;
+    return two_convolutions(512);
+}
+
+static co_node *femnist_cnn(const co_config *opt)
+{
+    (void)opt;
+    return two_convolutions(2048);
+}
+
+static co_node *cifar_cnn(const co_config *opt)
+{
+    list l = begin();
+    (void)opt;
+    add_conv(&l, "32", "3", "valid");
+    add_conv(&l, "64", "3", "valid");
+    add_with(&l, "max_pool", "2");
+    add_with(&l, "dropout", "0.25");
+    add(&l, "flatten");
+    add_hidden(&l, 128);
+    add_with(&l, "dropout", "0.5");
+    add_with(&l, "dense", "classes");
+    return l.node;
+}
+
+static const co_param mlp_params[] = {{"hidden", CO_INTS, .lo = 1, .hi = 16777216, .flags = CO_REQUIRED,
+                                       .doc = "units of the hidden layers, first to last"},
+                                      {0}};
+static const co_model_preset presets[] = {
+    {.name = "softmax", .summary = "multinomial logistic regression", .layers = softmax},
+    {.name = "2nn",
+     .summary = "two hidden layers of 200 units with ReLU",
+     .source = "McMahan et al., AISTATS 2017, arXiv:1602.05629",
+     .layers = two_layers},
+    {.name = "mlp", .summary = "hidden layers of the given sizes with ReLU", .params = mlp_params, .layers = mlp},
+    {.name = "mnist_cnn",
+     .summary = "two 5x5 convolutions (32, 64) with 2x2 max pooling, dense 512",
+     .source = "McMahan et al., AISTATS 2017, arXiv:1602.05629",
+     .layers = mnist_cnn},
+    {.name = "femnist_cnn",
+     .summary = "two 5x5 convolutions (32, 64) with 2x2 max pooling, dense 2048",
+     .source = "Caldas et al., LEAF, 2018, arXiv:1812.01097",
+     .layers = femnist_cnn},
+    {.name = "cifar_cnn",
+     .summary = "two 3x3 convolutions (32, 64), 2x2 max pooling, dropout, dense 128",
+     .source = "Granqvist et al., pfl-research, 2024, arXiv:2404.06430",
+     .layers = cifar_cnn},
+};
+static const co_plugin *const members[] = {
+    (const co_plugin *)&presets[0], (const co_plugin *)&presets[1], (const co_plugin *)&presets[2],
+    (const co_plugin *)&presets[3], (const co_plugin *)&presets[4], (const co_plugin *)&presets[5], NULL};
+
+const co_kind co_kind_model = {"model", "models with a name", members};
