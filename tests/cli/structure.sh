@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Every #include "folder/.." must follow the graph of folders: a folder uses itself and what is named here.
+set -u
+cd "${SOURCE:?is the folder to check}" || exit 1
+declare -A uses=(
+    [core]="core"
+    [io]="core io"
+    [partition]="core io partition"
+    [models]="core io models"
+    [privacy]="core privacy"
+    [aggregators]="core models privacy aggregators"
+    [sim]="core io partition models privacy aggregators sim"
+    [jobs]=""
+    [tests]="core io partition models privacy aggregators sim tests"
+)
+failures=0
+checked=0
+for folder in "${!uses[@]}"; do
+    while IFS= read -r hit; do
+        path=${hit#*\"}
+        path=${path%%\"*}
+        checked=$((checked + 1))
+        case " ${uses[$folder]} " in
+        *" ${path%%/*} "*) [[ $path == */* ]] && [[ -f $path ]] && continue ;;
+        esac
+        echo "$hit"
+        echo "    $folder/ may include only existing \"folder/file.h\" of: ${uses[$folder]:-nothing}"
+        failures=$((failures + 1))
+    done < <(find "$folder" -type f \( -name '*.c' -o -name '*.h' \) \
+        -exec grep -HnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' {} + 2> /dev/null)
+done
+if ((checked == 0)); then
+    echo "no #include found below $SOURCE: is it the source folder?"
+    exit 1
+fi
+echo "$checked includes checked, $failures against the graph of folders"
+exit $((failures > 0))
