@@ -23,7 +23,7 @@ void co_exact_mean(const int64_t *sum, size_t n, double total, double *out);
 typedef struct {
     int64_t digit[CO_SCALAR_DIGITS];
 } co_scalar;
-/* Adds a double exactly. A NaN or Inf is the caller's bug (CO_ASSERT). At most 2^31 calls between two co_scalar_value. */
+/* Adds a double exactly. A NaN or Inf is the caller's bug (CO_ASSERT). At most 2^31 calls in one sum, those of merged sums included. */
 void co_scalar_add(co_scalar *sum, double x);
 void co_scalar_merge(co_scalar *sum, const co_scalar *other);
 /* The correctly rounded (to nearest even) double of the exact sum. Does not change it. */
