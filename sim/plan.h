@@ -14,7 +14,7 @@ typedef struct {
     int64_t device, n_examples; /* examples trained on this round */
     int64_t n_steps;            /* local steps */
     double weight, share;       /* w_i and a_i = w_i / W */
-    double cost;              /* predicted seconds */
+    double cost;              /* examples to go through, plus one for the device */
     int rank;                   /* where it trains */
     /* filled in by training, then known to rank 0 */
     int outcome;

@@ -1,0 +1,292 @@
+/* sim/checkpoint.c - writing, finding, reading checkpoints; what a run may remove. */
+#include "sim/checkpoint.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/vector.h"
+#include "io/digest.h"
+#include "io/file.h"
+#include "models/kernel_path.h"
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool is_checkpoint(const char *name)
+{
+    if (strncmp(name, "ckpt-", 5) != 0) return false;
+    for (int k = 5; k < 13; k++)
+        if (!isdigit((unsigned char)name[k])) return false;
+    return strcmp(name + 13, ".h5") == 0;
+}
+
+bool co_is_run_file(const char *name)
+{
+    return is_checkpoint(name) || strcmp(name, "run.h5") == 0 || strcmp(name, "experiment.yaml") == 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return -strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Names in dir that `wanted` accepts, by falling name; a missing folder holds none. co_strings_free. */
+static co_status list_folder(const char *dir, bool (*wanted)(const char *), char ***names, size_t *n)
+{
+    *names = NULL;
+    *n = 0;
+    size_t capacity = 0;
+    DIR *folder = opendir(dir);
+    if (!folder && errno == ENOENT) return CO_OK;
+    if (!folder) return CO_FAIL(CO_EFILE, "%s: %s", dir, strerror(errno));
+    co_status st = CO_OK;
+    for (struct dirent *entry; st == CO_OK && (entry = readdir(folder));) {
+        if (!wanted(entry->d_name)) continue;
+        st = (co_status)co_reserve((void **)names, &capacity, *n + 1, sizeof **names);
+        if (st == CO_OK && !((*names)[*n] = co_strdup(entry->d_name))) st = CO_FAIL(CO_ENOMEM, "list of %s", dir);
+        if (st == CO_OK) ++*n;
+    }
+    closedir(folder);
+    if (st != CO_OK) {
+        co_strings_free(*names, *n);
+        *names = NULL;
+        *n = 0;
+        return st;
+    }
+    if (*n) qsort(*names, *n, sizeof **names, by_name);
+    return CO_OK;
+}
+
+bool co_output_exists(const char *dir)
+{
+    char **names;
+    size_t n;
+    if (list_folder(dir, co_is_run_file, &names, &n) != CO_OK) return true;
+    bool any = false;
+    for (size_t i = 0; i < n; i++) any |= strcmp(names[i], "experiment.yaml") != 0;
+    co_strings_free(names, n);
+    return any;
+}
+
+static co_status remove_file(const char *dir, const char *name)
+{
+    char *path = co_format("%s/%s", dir, name);
+    if (!path) return CO_FAIL(CO_ENOMEM, "path of %s", name);
+    const int rc = unlink(path);
+    const co_status st = rc == 0 || errno == ENOENT ? CO_OK : CO_FAIL(CO_EFILE, "%s: cannot be removed: %s", path, strerror(errno));
+    co_free(path);
+    return st;
+}
+
+co_status co_output_remove(const char *dir)
+{
+    char **names;
+    size_t n;
+    CO_TRY(list_folder(dir, co_is_run_file, &names, &n));
+    co_status st = CO_OK;
+    for (size_t i = 0; i < n && st == CO_OK; i++) st = remove_file(dir, names[i]);
+    co_strings_free(names, n);
+    return st;
+}
+
+/* Removes all but the newest `keep` by name (names carry the round), never the one just written. */
+static co_status prune(const char *dir, int64_t keep, int64_t newest)
+{
+    char **names;
+    size_t n;
+    CO_TRY(list_folder(dir, is_checkpoint, &names, &n));
+    co_status st = CO_OK;
+    int64_t kept = 0;
+    for (size_t i = 0; i < n && st == CO_OK; i++) {
+        const int64_t round = strtoll(names[i] + 5, NULL, 10);
+        if (round > newest || kept++ >= keep) st = remove_file(dir, names[i]);
+    }
+    co_strings_free(names, n);
+    return st;
+}
+
+static co_status write_model(co_file *file, const co_snapshot *s, const co_model *model)
+{
+    size_t n_tensors;
+    const co_tensor *tensor = co_model_tensors(model, &n_tensors);
+    for (size_t k = 0; k < n_tensors; k++) {
+        char name[128];
+        co_extent extent = {.type = CO_F32, .ndim = tensor[k].ndim};
+        memcpy(extent.dim, tensor[k].dim, sizeof tensor[k].dim);
+        snprintf(name, sizeof name, "model/%s", tensor[k].name);
+        CO_TRY(co_file_write(file, name, &extent, s->model + tensor[k].offset));
+    }
+    for (size_t k = 0; k < s->n_slots; k++) {
+        char name[128];
+        const co_extent extent = {.type = CO_F32, .ndim = 1, .dim = {co_model_size(model)}};
+        snprintf(name, sizeof name, "server/%s", s->slot_name[k]);
+        CO_TRY(co_file_write(file, name, &extent, s->slot[k]));
+    }
+    return CO_OK;
+}
+
+static co_status write_all(co_file *file, const co_snapshot *s, const co_model *model, uint64_t seed,
+                           const char *config, const char *source)
+{
+    CO_TRY(co_file_set_head(file, seed, config, source));
+    char *tensors = co_model_describe(model);
+    if (!tensors) return CO_FAIL(CO_ENOMEM, "checkpoint");
+    const co_status st = co_file_set_text(file, "tensors", tensors);
+    co_free(tensors);
+    CO_TRY(st);
+    CO_TRY(co_file_set_int(file, "round", s->round));
+    CO_TRY(co_file_set_u64(file, "model_digest", s->model_digest));
+    CO_TRY(co_file_set_text(file, "config_digest", s->config_digest));
+    CO_TRY(co_file_set_text(file, "data_digest", s->data_digest));
+    if (s->partition_digest[0]) CO_TRY(co_file_set_text(file, "partition_digest", s->partition_digest));
+    CO_TRY(co_file_set_text(file, "kernel_path", co_kernel_path()));
+    CO_TRY(co_file_set_text(file, "blas_core", co_blas_core()));
+    return write_model(file, s, model);
+}
+
+co_status co_checkpoint_write(const char *dir, const co_snapshot *s, const co_model *model, uint64_t seed,
+                              const char *config, const char *source, int64_t keep)
+{
+    char *path = co_format("%s/ckpt-%08lld.h5", dir, (long long)s->round);
+    if (!path) return CO_FAIL(CO_ENOMEM, "checkpoint");
+    co_file *file = NULL;
+    co_status st = co_file_create(path, "cohort-checkpoint", &file);
+    if (st == CO_OK) {
+        st = write_all(file, s, model, seed, config, source);
+        if (st == CO_OK)
+            st = co_file_publish(file, 0644);
+        else
+            co_file_close(file);
+    }
+    co_free(path);
+    return st == CO_OK ? prune(dir, keep, s->round) : st;
+}
+
+co_status co_checkpoint_find(const char *dir, char **path, int64_t *round, size_t *n_damaged)
+{
+    char **names;
+    size_t n;
+    *path = NULL;
+    *round = 0;
+    *n_damaged = 0;
+    CO_TRY(list_folder(dir, is_checkpoint, &names, &n));
+    co_status st = CO_OK;
+    for (size_t i = 0; i < n && st == CO_OK; i++) {
+        char *candidate = co_format("%s/%s", dir, names[i]);
+        co_file *file = NULL;
+        int64_t found = 0;
+        st = candidate ? co_file_open(candidate, "cohort-checkpoint", false, &file) : CO_FAIL(CO_ENOMEM, "checkpoint");
+        if (st == CO_OK) st = co_file_get_int(file, "round", &found);
+        co_file_close(file);
+        if (st == CO_OK && (!*path || found > *round)) {
+            co_free(*path);
+            *path = candidate;
+            candidate = NULL;
+            *round = found;
+        } else if (st == CO_EDATA) {
+            co_warn("skipped a damaged checkpoint: %s", co_status_message());
+            ++*n_damaged;
+            st = CO_OK;
+        }
+        co_free(candidate);
+    }
+    co_strings_free(names, n);
+    return st;
+}
+
+co_status co_checkpoint_config(const char *path, char **config)
+{
+    co_file *file = NULL;
+    CO_TRY(co_file_open(path, "cohort-checkpoint", false, &file));
+    const co_status st = co_file_get_text(file, "config", config);
+    co_file_close(file);
+    return st;
+}
+
+static co_status read_tensor(const co_file *file, const co_tensor *tensor, float *params)
+{
+    char name[128];
+    co_extent extent;
+    snprintf(name, sizeof name, "model/%s", tensor->name);
+    if (!co_file_has(file, name))
+        return CO_FAIL(CO_EDATA, "%s: has no %s: it belongs to another model", co_file_path(file), name);
+    CO_TRY(co_file_extent(file, name, &extent));
+    bool same = extent.ndim == tensor->ndim;
+    for (size_t k = 0; same && k < extent.ndim; k++) same = extent.dim[k] == tensor->dim[k];
+    if (!same)
+        return CO_FAIL(CO_EDATA, "%s: %s has another shape (%zu values, the model wants %zu)", co_file_path(file), name,
+                       co_extent_count(&extent), tensor->size);
+    CO_TRY(co_file_read(file, name, CO_F32, 0, params + tensor->offset));
+    for (size_t i = 0; i < tensor->size; i++)
+        if (!__builtin_isfinite(params[tensor->offset + i]))
+            return CO_FAIL(CO_EDATA, "%s: %s[%zu] is not finite", co_file_path(file), name, i);
+    return CO_OK;
+}
+
+static co_status read_tensors(const co_file *file, const co_model *model, float *params)
+{
+    size_t n_tensors;
+    const co_tensor *tensor = co_model_tensors(model, &n_tensors);
+    for (size_t k = 0; k < n_tensors; k++) CO_TRY(read_tensor(file, &tensor[k], params));
+    return CO_OK;
+}
+
+co_status co_checkpoint_read_model(const char *path, const co_model *model, float *params)
+{
+    co_file *file = NULL;
+    CO_TRY(co_file_open(path, "cohort-checkpoint", true, &file));
+    const co_status st = read_tensors(file, model, params);
+    co_file_close(file);
+    return st;
+}
+
+static co_status check_digest(const co_file *file, co_snapshot *s, size_t n)
+{
+    const size_t n_blocks = co_n_blocks(n);
+    unsigned char *hashes = co_malloc(n_blocks, 16);
+    if (!hashes) return CO_FAIL(CO_ENOMEM, "digest of the model");
+    co_model_block_hashes(s->model, n, hashes);
+    const uint64_t found = co_model_digest(hashes, n_blocks);
+    co_free(hashes);
+    CO_TRY(co_file_get_u64(file, "model_digest", &s->model_digest));
+    if (found == s->model_digest) return CO_OK;
+    return CO_FAIL(CO_EDATA, "%s: the model does not match its digest", co_file_path(file));
+}
+
+static co_status read_all(const co_file *file, co_snapshot *s, const co_model *model)
+{
+    CO_TRY(read_tensors(file, model, s->model));
+    CO_TRY(check_digest(file, s, co_model_size(model)));
+    for (size_t k = 0; k < s->n_slots; k++) {
+        char name[128];
+        co_extent extent;
+        snprintf(name, sizeof name, "server/%s", s->slot_name[k]);
+        CO_TRY(co_file_extent(file, name, &extent));
+        if (co_extent_count(&extent) != co_model_size(model))
+            return CO_FAIL(CO_EDATA, "%s: %s has %zu values, the model %zu", co_file_path(file), name,
+                           co_extent_count(&extent), co_model_size(model));
+        CO_TRY(co_file_read(file, name, CO_F32, 0, s->slot[k]));
+    }
+    const char *const names[] = {"config_digest", "data_digest", "partition_digest"};
+    char *const digests[] = {s->config_digest, s->data_digest, s->partition_digest};
+    for (size_t k = 0; k < 3; k++) {
+        char *text = NULL;
+        digests[k][0] = 0;
+        if (k == 2 && !co_file_has_attr(file, names[k])) break;
+        CO_TRY(co_file_get_text(file, names[k], &text));
+        snprintf(digests[k], 33, "%s", text);
+        co_free(text);
+    }
+    return co_file_get_int(file, "round", &s->round);
+}
+
+co_status co_checkpoint_read(const char *path, co_snapshot *s, const co_model *model)
+{
+    co_file *file = NULL;
+    CO_TRY(co_file_open(path, "cohort-checkpoint", false, &file));
+    const co_status st = read_all(file, s, model);
+    co_file_close(file);
+    return st;
+}

@@ -1,0 +1,38 @@
+/* sim/checkpoint.h - what a run needs to go on to the same bits: model, server state, round, digests.
+ *
+ * ckpt-%08d.h5 in output.dir; written by rank 0 through the one mechanism of io/file.h, so that none is ever half written under
+ * its name. The newest good one is found by verification and by the round inside, not by name. */
+#pragma once
+#include "models/model.h"
+#include "sim/experiment.h"
+
+/* What is stored. Vectors are whole (on rank 0), borrowed. */
+typedef struct {
+    int64_t round;
+    uint64_t model_digest;
+    float *model;         /* [size] */
+    size_t n_slots;
+    const char *const *slot_name;
+    float *const *slot;   /* [n_slots][size] */
+    char config_digest[33], data_digest[33], partition_digest[33];
+} co_snapshot;
+
+/* Writes and publishes, then removes all but the newest `keep` generations. Local (rank 0). */
+co_status co_checkpoint_write(const char *dir, const co_snapshot *snapshot, const co_model *model, uint64_t seed,
+                              const char *config, const char *source, int64_t keep);
+/* Path and round of the newest good checkpoint in dir; damaged ones are named in a warning and skipped. *path NULL when there is
+ * none. *n_damaged counts those skipped. New block. Local. */
+co_status co_checkpoint_find(const char *dir, char **path, int64_t *round, size_t *n_damaged);
+/* The experiment text stored in it: new block. Local. */
+co_status co_checkpoint_config(const char *path, char **config);
+/* Reads model and slots into the snapshot's vectors; tensors must fit the model by name and shape, the digest of the model must
+ * hold. Local. */
+co_status co_checkpoint_read(const char *path, co_snapshot *snapshot, const co_model *model);
+/* Model alone, for model.init: a checkpoint, or a file made by hand with model/<tensor> datasets. Local. */
+co_status co_checkpoint_read_model(const char *path, const co_model *model, float *params);
+/* True when the name is one that a run writes: run.h5, ckpt-NNNNNNNN.h5, experiment.yaml. */
+bool co_is_run_file(const char *name);
+/* True when dir holds a run file or a checkpoint. Local. */
+bool co_output_exists(const char *dir);
+/* Removes what a run writes there, nothing else. Local. */
+co_status co_output_remove(const char *dir);

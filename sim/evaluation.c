@@ -1,0 +1,88 @@
+/* sim/evaluation.c - central evaluation. Time: one forward pass over the split / ranks; one reduction of 67 words a sum. */
+#include "sim/evaluation.h"
+#include "core/exact.h"
+#include "core/memory.h"
+#include <math.h>
+#include <string.h>
+
+co_status co_evaluator_init(co_evaluator *v, const co_model *model)
+{
+    const size_t x_size = co_shape_size(co_model_input(model));
+    *v = (co_evaluator){.model = model, .n_sums = co_model_task(model)->n_sums(co_model_n_classes(model))};
+    v->x = co_malloc(CO_EVAL_BLOCK * x_size, sizeof *v->x);
+    v->y = co_malloc(CO_EVAL_BLOCK, sizeof *v->y);
+    v->sums = co_malloc(v->n_sums, sizeof *v->sums);
+    v->digits = co_malloc(v->n_sums * CO_SCALAR_DIGITS + 1, sizeof *v->digits);
+    co_status st = CO_OK;
+    if (!v->x || !v->y || !v->sums || !v->digits) st = CO_FAIL(CO_ENOMEM, "evaluation");
+    if (st == CO_OK) st = co_workspace_create(model, CO_EVAL_BLOCK, CO_EVAL_BLOCK, &v->workspace);
+    if (st != CO_OK) co_evaluator_fini(v);
+    return st;
+}
+
+void co_evaluator_fini(co_evaluator *v)
+{
+    co_workspace_destroy(v->workspace);
+    co_free(v->x);
+    co_free(v->y);
+    co_free(v->sums);
+    co_free(v->digits);
+    *v = (co_evaluator){0};
+}
+
+/* Sums of one block into the exact accumulators. A model that has diverged gives a loss that is no number: a flag says so to all
+ * ranks, and the metrics become NaN. */
+static void add_block(co_evaluator *v, size_t n, const float *params)
+{
+    const co_batch batch = {.n = n, .rows = n, .x = v->x, .y = v->y};
+    const co_pass pass = {.batch = &batch, .train = false};
+    memset(v->sums, 0, v->n_sums * sizeof *v->sums);
+    co_model_loss(v->model, v->workspace, params, &pass, NULL, NULL, v->sums);
+    for (size_t k = 0; k < v->n_sums; k++) {
+        co_scalar sum;
+        if (!isfinite(v->sums[k])) {
+            v->digits[v->n_sums * CO_SCALAR_DIGITS] |= (int64_t)1 << 32;
+            continue;
+        }
+        memcpy(sum.digit, v->digits + k * CO_SCALAR_DIGITS, sizeof sum.digit);
+        co_scalar_add(&sum, v->sums[k]);
+        memcpy(v->digits + k * CO_SCALAR_DIGITS, sum.digit, sizeof sum.digit);
+    }
+}
+
+static co_status add_own_blocks(co_evaluator *v, co_population *population, int split, const float *params,
+                                const co_comm *comm)
+{
+    const int64_t n = population->n_split[split], n_blocks = (n + CO_EVAL_BLOCK - 1) / CO_EVAL_BLOCK;
+    const int64_t end = co_span_first(n_blocks, comm->rank + 1, comm->size);
+    for (int64_t b = co_span_first(n_blocks, comm->rank, comm->size); b < end; b++) {
+        const int64_t first = b * CO_EVAL_BLOCK;
+        const size_t m = (size_t)(n - first < CO_EVAL_BLOCK ? n - first : CO_EVAL_BLOCK);
+        CO_TRY(co_population_read_split(population, split, first, m, v->x, v->y));
+        add_block(v, m, params);
+    }
+    return CO_OK;
+}
+
+co_status co_evaluate_split(co_evaluator *v, co_population *population, int split, const float *params,
+                            const co_comm *comm, int64_t *n, double *loss, double *metrics)
+{
+    const co_task *task = co_model_task(v->model);
+    const size_t words = v->n_sums * CO_SCALAR_DIGITS;
+    memset(v->digits, 0, (words + 1) * sizeof *v->digits);
+    const co_status st = add_own_blocks(v, population, split, params, comm);
+    if (st != CO_OK) v->digits[words] |= 1;
+    MPI_Allreduce(MPI_IN_PLACE, v->digits, (int)words + 1, MPI_INT64_T, MPI_SUM, comm->world);
+    if (v->digits[words] & 0xffffffff) return co_agree(st, comm);
+    const bool finite = v->digits[words] == 0;
+    for (size_t k = 0; k < v->n_sums; k++) {
+        co_scalar sum;
+        memcpy(sum.digit, v->digits + k * CO_SCALAR_DIGITS, sizeof sum.digit);
+        v->sums[k] = co_scalar_value(&sum);
+    }
+    *n = population->n_split[split];
+    *loss = finite ? co_task_mean_loss(v->sums) : NAN;
+    for (size_t k = 0; task->metrics[k].name; k++)
+        metrics[k] = finite ? task->metrics[k].finish(v->sums, co_model_n_classes(v->model)) : NAN;
+    return CO_OK;
+}

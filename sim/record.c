@@ -1,0 +1,309 @@
+/* sim/record.c - the tables of the run file. Cost of a round: some forty cells in memory; publishing writes all rows. */
+#include "sim/record.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "models/kernel_path.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Columns of rounds before and after the training metrics. */
+enum { R_ROUND, R_SELECTED, R_REPORTED, R_DROPPED, R_EMPTY, R_NONFINITE, R_SATURATED, R_EXAMPLES, R_LOSS, R_METRICS };
+static const co_column head[] = {{"round", CO_I64},       {"n_selected", CO_I64},  {"n_reported", CO_I64},
+                                 {"n_dropped", CO_I64},   {"n_empty", CO_I64},     {"n_nonfinite", CO_I64},
+                                 {"n_saturated", CO_I64}, {"n_examples", CO_I64},  {"train_loss", CO_F64}};
+enum { T_NORM, T_LR_LOCAL, T_LR_SERVER, T_DOWN, T_UP, T_SIM, T_WALL, T_DIGEST, N_TAIL };
+static const co_column tail[] = {{"update_norm", CO_F64}, {"lr_local", CO_F64}, {"lr_server", CO_F64},
+                                 {"bytes_down", CO_I64},  {"bytes_up", CO_I64}, {"sim_s", CO_F64},
+                                 {"wall_s", CO_F64},      {"model_digest", CO_U64}};
+enum { E_ROUND, E_SPLIT, E_SCOPE, E_N, E_LOSS, E_METRICS };
+static const co_column eval_head[] = {
+    {"round", CO_I64}, {"split", CO_U8}, {"scope", CO_U8}, {"n", CO_I64}, {"loss", CO_F64}};
+enum { D_ROUND, D_DEVICE, D_EXAMPLES, D_WEIGHT, D_LOSS, D_NORM, D_STALENESS, D_STATUS, N_DEVICES };
+static const co_column devices_columns[] = {{"round", CO_I64},  {"device", CO_I64}, {"n_examples", CO_I64},
+                                            {"weight", CO_F64}, {"loss", CO_F64},   {"update_norm", CO_F64},
+                                            {"staleness", CO_I64}, {"status", CO_U8}};
+enum { L_ROUND, L_RANK, L_DEVICES, L_EXAMPLES, L_PREDICTED, L_TRAIN, L_WAIT, L_REDUCE, L_EVAL, L_WRITE, N_LOAD };
+static const co_column load_columns[] = {{"round", CO_I64},      {"rank", CO_I64},    {"n_devices", CO_I64},
+                                         {"n_examples", CO_I64}, {"predicted_s", CO_F64}, {"train_s", CO_F64},
+                                         {"wait_s", CO_F64},     {"reduce_s", CO_F64}, {"eval_s", CO_F64},
+                                         {"write_s", CO_F64}};
+
+enum { MAX_METRICS = 32, LARGE_TABLE = 1000000 };
+
+static co_status init_tables(co_record *r)
+{
+    co_column columns[sizeof head / sizeof *head + MAX_METRICS + N_TAIL];
+    char names[MAX_METRICS][64];
+    CO_ASSERT(r->n_metrics <= MAX_METRICS);
+    memcpy(columns, head, sizeof head);
+    for (size_t k = 0; k < r->n_metrics; k++) {
+        snprintf(names[k], sizeof names[k], "train_%s", r->task->metrics[k].name);
+        columns[R_METRICS + k] = (co_column){names[k], CO_F64};
+    }
+    memcpy(columns + R_METRICS + r->n_metrics, tail, sizeof tail);
+    CO_TRY(co_table_init(&r->rounds, "rounds", columns, R_METRICS + r->n_metrics + N_TAIL));
+    memcpy(columns, eval_head, sizeof eval_head);
+    for (size_t k = 0; k < r->n_metrics; k++)
+        columns[E_METRICS + k] = (co_column){r->task->metrics[k].name, CO_F64};
+    CO_TRY(co_table_init(&r->eval, "eval", columns, E_METRICS + r->n_metrics));
+    CO_TRY(co_table_init(&r->load, "load", load_columns, N_LOAD));
+    return r->with_devices ? co_table_init(&r->devices, "devices", devices_columns, N_DEVICES) : CO_OK;
+}
+
+co_status co_record_init(co_record *r, const co_experiment *e, const co_population *population, const co_model *model,
+                         const char *dir, int ranks)
+{
+    const double rows = (double)co_config_int(&e->devices, "per_round") * (double)e->rounds;
+    *r = (co_record){.task = co_model_task(model), .seed = (uint64_t)e->seed, .ranks = ranks,
+                     .with_devices = rows <= LARGE_TABLE, .started_s = co_now_s(), .segment_first_round = 1,
+                     .load_span = ((int64_t)ranks * e->rounds + LARGE_TABLE - 1) / LARGE_TABLE};
+    r->published_s = r->started_s;
+    if (co_config_has(&e->output, "devices")) r->with_devices = co_config_bool(&e->output, "devices");
+    while (r->task->metrics[r->n_metrics].name) r->n_metrics++;
+    memcpy(r->data_digest, population->data_digest, sizeof r->data_digest);
+    memcpy(r->partition_digest, population->partition_digest, sizeof r->partition_digest);
+    snprintf(r->source, sizeof r->source, "%s", e->has_generator ? "generator" : co_config_string(&e->data, "file"));
+    r->path = co_format("%s/run.h5", dir);
+    r->segments = co_strdup("");
+    r->span = co_calloc((size_t)ranks, sizeof *r->span);
+    co_status st = r->path && r->segments && r->span ? CO_OK : CO_FAIL(CO_ENOMEM, "run record");
+    if (st == CO_OK) st = co_experiment_text(e, &r->config);
+    if (st == CO_OK) st = init_tables(r);
+    if (st != CO_OK) co_record_fini(r);
+    return st;
+}
+
+void co_record_fini(co_record *r)
+{
+    co_table_fini(&r->rounds);
+    co_table_fini(&r->eval);
+    co_table_fini(&r->devices);
+    co_table_fini(&r->load);
+    co_free(r->path);
+    co_free(r->config);
+    co_free(r->segments);
+    co_free(r->span);
+    *r = (co_record){0};
+}
+
+static void cut(co_table *table, int64_t round)
+{
+    size_t n = table->n_rows;
+    while (n > 0 && co_table_get_i64(table, n - 1, 0) > round) n--;
+    co_table_truncate(table, n);
+}
+
+/* Drops the evaluation that only the shorter run's last round had. */
+static void drop_foreign_eval(co_record *r, int64_t every, int64_t rounds)
+{
+    size_t n = r->eval.n_rows;
+    while (n > 0) {
+        const int64_t round = co_table_get_i64(&r->eval, n - 1, E_ROUND);
+        if (every > 0 && (round % every == 0 || round == rounds)) break;
+        n--;
+    }
+    co_table_truncate(&r->eval, n);
+}
+
+static co_status read_tables(co_record *r, co_file *file)
+{
+    char *segments = NULL;
+    CO_TRY(co_table_read(&r->rounds, file));
+    if (co_file_has(file, "eval/round")) CO_TRY(co_table_read(&r->eval, file));
+    CO_TRY(co_table_read(&r->load, file));
+    if (r->with_devices && co_file_has(file, "devices/round")) CO_TRY(co_table_read(&r->devices, file));
+    CO_TRY(co_file_get_text(file, "segments", &segments));
+    const size_t n = strlen(segments); /* "[..]" */
+    char *inner = n >= 2 ? co_format("%.*s", (int)(n - 2), segments + 1) : NULL;
+    co_free(segments);
+    if (!inner) return CO_FAIL(CO_EDATA, "%s: attribute segments is not a JSON list", r->path);
+    co_free(r->segments);
+    r->segments = inner;
+    return CO_OK;
+}
+
+co_status co_record_resume(co_record *r, int64_t round, int64_t eval_every, int64_t rounds)
+{
+    co_file *file = NULL;
+    CO_TRY(co_file_open(r->path, "cohort-run", false, &file));
+    const co_status st = read_tables(r, file);
+    co_file_close(file);
+    CO_TRY(st);
+    cut(&r->rounds, round);
+    cut(&r->eval, round);
+    cut(&r->load, round);
+    if (r->with_devices) cut(&r->devices, round);
+    if (r->rounds.n_rows != (size_t)round)
+        return CO_FAIL(CO_EDATA, "%s: holds %zu rounds, but the checkpoint is of round %lld", r->path,
+                       r->rounds.n_rows, (long long)round);
+    drop_foreign_eval(r, eval_every, rounds);
+    const size_t wall = R_METRICS + r->n_metrics + T_WALL;
+    r->wall_before_s = round > 0 ? co_table_get_f64(&r->rounds, (size_t)round - 1, wall) : 0.0;
+    r->segment_first_round = round + 1;
+    return CO_OK;
+}
+
+co_status co_record_reserve(co_record *r, size_t cohort)
+{
+    CO_TRY(co_table_reserve(&r->rounds, 1));
+    CO_TRY(co_table_reserve(&r->eval, 2));
+    CO_TRY(co_table_reserve(&r->load, (size_t)r->ranks));
+    return r->with_devices ? co_table_reserve(&r->devices, cohort) : CO_OK;
+}
+
+static int64_t count(const co_plan *plan, int outcome)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < plan->n; i++) n += plan->row[i].outcome == outcome;
+    return n;
+}
+
+static void add_devices(co_record *r, const co_plan *plan)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        const co_plan_row *row = &plan->row[i];
+        CO_ASSERT(co_table_add_row(&r->devices) == CO_OK); /* reserved */
+        co_table_set_i64(&r->devices, D_ROUND, plan->round);
+        co_table_set_i64(&r->devices, D_DEVICE, row->device);
+        co_table_set_i64(&r->devices, D_EXAMPLES, row->n_examples);
+        co_table_set_f64(&r->devices, D_WEIGHT, row->weight);
+        co_table_set_f64(&r->devices, D_LOSS, row->loss);
+        co_table_set_f64(&r->devices, D_NORM, row->update_norm);
+        co_table_set_i64(&r->devices, D_STALENESS, 0);
+        co_table_set_i64(&r->devices, D_STATUS, row->outcome);
+    }
+}
+
+void co_record_round(co_record *r, const co_plan *plan, const co_round_row *row, const double *train_metrics)
+{
+    co_table *t = &r->rounds;
+    const size_t after = R_METRICS + r->n_metrics;
+    CO_ASSERT(co_table_add_row(t) == CO_OK); /* reserved */
+    co_table_set_i64(t, R_ROUND, plan->round);
+    co_table_set_i64(t, R_SELECTED, (int64_t)plan->n);
+    co_table_set_i64(t, R_REPORTED, row->n_reported);
+    co_table_set_i64(t, R_DROPPED, count(plan, CO_DROPPED));
+    co_table_set_i64(t, R_EMPTY, count(plan, CO_EMPTY));
+    co_table_set_i64(t, R_NONFINITE, row->n_nonfinite);
+    co_table_set_i64(t, R_SATURATED, row->n_saturated);
+    co_table_set_i64(t, R_EXAMPLES, row->n_examples);
+    co_table_set_f64(t, R_LOSS, row->train_loss);
+    for (size_t k = 0; k < r->n_metrics; k++) co_table_set_f64(t, R_METRICS + k, train_metrics[k]);
+    co_table_set_f64(t, after + T_NORM, row->update_norm);
+    co_table_set_f64(t, after + T_LR_LOCAL, row->lr_local);
+    co_table_set_f64(t, after + T_LR_SERVER, row->lr_server);
+    co_table_set_i64(t, after + T_DOWN, row->bytes_down);
+    co_table_set_i64(t, after + T_UP, row->bytes_up);
+    co_table_set_f64(t, after + T_SIM, 0.0); /* devices have no speed of their own: no simulated time passes */
+    co_table_set_f64(t, after + T_WALL, r->wall_before_s + co_now_s() - r->started_s);
+    co_table_set_u64(t, after + T_DIGEST, row->model_digest);
+    if (r->with_devices) add_devices(r, plan);
+}
+
+/* Adds the rows of the rounds summed so far. */
+static void flush_load(co_record *r)
+{
+    if (r->span_round == 0) return;
+    for (int k = 0; k < r->ranks; k++) {
+        const co_rank_record *from = &r->span[k];
+        const double values[] = {from->cost, from->train_s, from->wait_s, from->reduce_s, from->eval_s, from->write_s};
+        CO_ASSERT(co_table_add_row(&r->load) == CO_OK); /* reserved */
+        co_table_set_i64(&r->load, L_ROUND, r->span_round);
+        co_table_set_i64(&r->load, L_RANK, k);
+        co_table_set_i64(&r->load, L_DEVICES, from->n_devices);
+        co_table_set_i64(&r->load, L_EXAMPLES, from->n_examples);
+        for (size_t c = 0; c < sizeof values / sizeof *values; c++)
+            co_table_set_f64(&r->load, L_PREDICTED + c, values[c]);
+        r->span[k] = (co_rank_record){0};
+    }
+    r->span_round = 0;
+}
+
+void co_record_load(co_record *r, int64_t round, const co_rank_record *rank, double seconds_per_cost)
+{
+    for (int k = 0; k < r->ranks; k++) {
+        co_rank_record *sum = &r->span[k];
+        sum->n_devices += rank[k].n_devices;
+        sum->n_examples += rank[k].n_examples;
+        sum->cost += rank[k].cost * seconds_per_cost; /* predicted seconds from here on */
+        sum->train_s += rank[k].train_s;
+        sum->wait_s += rank[k].wait_s;
+        sum->reduce_s += rank[k].reduce_s;
+        sum->eval_s += rank[k].eval_s;
+        sum->write_s += rank[k].write_s;
+    }
+    r->span_round = round;
+    if (round % r->load_span == 0) flush_load(r);
+}
+
+co_status co_record_eval(co_record *r, int64_t round, int split, int64_t n, double loss, const double *metrics)
+{
+    co_table *t = &r->eval;
+    CO_TRY(co_table_add_row(t));
+    co_table_set_i64(t, E_ROUND, round);
+    co_table_set_i64(t, E_SPLIT, split);
+    co_table_set_i64(t, E_SCOPE, 0);
+    co_table_set_i64(t, E_N, n);
+    co_table_set_f64(t, E_LOSS, loss);
+    for (size_t k = 0; k < r->n_metrics; k++) co_table_set_f64(t, E_METRICS + k, metrics[k]);
+    return CO_OK;
+}
+
+bool co_record_is_due(const co_record *r)
+{
+    const double now = co_now_s(), spent = now - r->started_s, pause = 0.01 * spent > 10.0 ? 0.01 * spent : 10.0;
+    return now - r->published_s > pause;
+}
+
+/* The starts so far and this one, as a JSON list. */
+static char *all_segments(const co_record *r)
+{
+    const int64_t last = r->rounds.n_rows ? co_table_get_i64(&r->rounds, r->rounds.n_rows - 1, R_ROUND) : 0;
+    return co_format("[%s%s{\"ranks\": %d, \"first_round\": %lld, \"last_round\": %lld}]", r->segments,
+                     *r->segments ? ", " : "", r->ranks, (long long)r->segment_first_round, (long long)last);
+}
+
+static co_status write_all(const co_record *r, co_file *file, const char *state)
+{
+    char *segments = all_segments(r), names[128] = "";
+    if (!segments) return CO_FAIL(CO_ENOMEM, "run file");
+    for (int k = 0; k < CO_N_OUTCOMES; k++)
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", k ? "," : "", co_outcome_names[k]);
+    co_status st = co_file_set_head(file, r->seed, r->config, r->source);
+    if (st == CO_OK) st = co_file_set_text(file, "state", state);
+    if (st == CO_OK) st = co_file_set_text(file, "segments", segments);
+    co_free(segments);
+    CO_TRY(st);
+    CO_TRY(co_file_set_text(file, "kernel_path", co_kernel_path()));
+    CO_TRY(co_file_set_text(file, "blas_core", co_blas_core()));
+    CO_TRY(co_file_set_text(file, "data_digest", r->data_digest));
+    if (r->partition_digest[0]) CO_TRY(co_file_set_text(file, "partition_digest", r->partition_digest));
+    CO_TRY(co_table_write(&r->rounds, file));
+    CO_TRY(co_table_write(&r->eval, file));
+    CO_TRY(co_table_write(&r->load, file));
+    if (!r->with_devices) return CO_OK;
+    CO_TRY(co_table_write(&r->devices, file));
+    return co_file_set_text(file, "devices/status@status_names", names);
+}
+
+co_status co_record_publish(co_record *r, const char *state)
+{
+    co_file *file = NULL;
+    flush_load(r);
+    CO_TRY(co_file_create(r->path, "cohort-run", &file));
+    const co_status st = write_all(r, file, state);
+    if (st != CO_OK) {
+        co_file_close(file);
+        return st;
+    }
+    CO_TRY(co_file_publish(file, 0644));
+    r->published_s = co_now_s();
+    return CO_OK;
+}
+
+int co_record_eval_column(const co_record *r, const char *name)
+{
+    const int column = co_table_find(&r->eval, name);
+    return column >= E_LOSS ? column : -1;
+}

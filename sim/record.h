@@ -1,0 +1,51 @@
+/* sim/record.h - the run file: rows of rounds, evaluations, devices and load, kept in memory of rank 0 and published whole.
+ *
+ * Only rank 0 holds rows; calls are Local to it unless they say otherwise. Rows are room made for ahead, so that the round
+ * loop does not allocate. wall_s and sim_s count from the start of the run, over all its starts. */
+#pragma once
+#include "io/table.h"
+#include "models/model.h"
+#include "sim/exchange.h"
+
+typedef struct {
+    char *path, *config;
+    const co_task *task;
+    size_t n_metrics;
+    uint64_t seed;
+    char data_digest[33], partition_digest[33], source[256];
+    co_table rounds, eval, devices, load;
+    bool with_devices;
+    int64_t load_span;  /* rounds summed in a row of load: 1 while ranks x rounds <= 1e6 */
+    int64_t span_round; /* last round in span; 0: empty */
+    co_rank_record *span; /* [ranks] */
+    char *segments;     /* JSON list of the starts so far */
+    int64_t segment_first_round;
+    int ranks;
+    double wall_before_s, started_s, published_s; /* seconds of earlier starts; clock of this one */
+} co_record;
+
+/* What a round's row says beyond the plan. */
+typedef struct {
+    int64_t n_reported, n_nonfinite, n_saturated, n_examples;
+    double train_loss, update_norm, lr_local, lr_server;
+    int64_t bytes_down, bytes_up;
+    uint64_t model_digest;
+} co_round_row;
+
+co_status co_record_init(co_record *record, const co_experiment *experiment, const co_population *population,
+                         const co_model *model, const char *dir, int ranks);
+void co_record_fini(co_record *record);
+/* Takes over the rows of an earlier start up to `round`, from the run file; rows of eval that a run of `rounds` rounds would not
+ * have are dropped. */
+co_status co_record_resume(co_record *record, int64_t round, int64_t eval_every, int64_t rounds);
+co_status co_record_reserve(co_record *record, size_t cohort); /* room for one more round */
+void co_record_round(co_record *record, const co_plan *plan, const co_round_row *row, const double *train_metrics);
+/* rank[ranks]; seconds_per_cost turns the plan's cost into predicted seconds. */
+void co_record_load(co_record *record, int64_t round, const co_rank_record *rank, double seconds_per_cost);
+co_status co_record_eval(co_record *record, int64_t round, int split, int64_t n, double loss, const double *metrics);
+/* True when the file on disk is old enough: 10 s, or 1 % of the run's time. */
+bool co_record_is_due(const co_record *record);
+/* state: running, done, stopped. */
+co_status co_record_publish(co_record *record, const char *state);
+/* Column of eval for a name (loss or a metric) and its last value on a split; NAN when there is none. */
+int co_record_eval_column(const co_record *record, const char *name);
