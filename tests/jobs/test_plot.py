@@ -1,0 +1,290 @@
+"""What jobs/plot draws and says, on small files written here with h5py alone (schema: the one of the program)."""
+import importlib.util
+import importlib.machinery
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import h5py
+import numpy as np
+
+sys.dont_write_bytecode = True
+PLOT = os.path.join(os.environ["SOURCE"], "jobs", "plot")
+
+
+def load_plot():
+    loader = importlib.machinery.SourceFileLoader("plot", PLOT)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("plot", loader))
+    loader.exec_module(module)
+    module.import_libraries()
+    return module
+
+
+plot = load_plot()
+
+
+def write_run(path, name="example", rounds=20, every=5, gain=0.5, scopes=(0,), splits=(1,), metric="accuracy"):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    at = np.arange(0, rounds + 1, every)
+    rows = [(r, split, scope) for r in at for split in splits for scope in scopes]
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file.attrs.update({"format": np.bytes_("cohort-run"), "state": np.bytes_("done"),
+                           "config": np.bytes_(f"name: {name}\nseed: 1\nmodel: {{name: softmax}}\n")})
+        file["rounds/round"] = np.arange(1, rounds + 1)
+        file["rounds/train_loss"] = 2.0 / np.arange(1, rounds + 1)
+        file["eval/round"] = np.array([r for r, _, _ in rows], "i8")
+        file["eval/split"] = np.array([s for _, s, _ in rows], "u1")
+        file["eval/scope"] = np.array([s for _, _, s in rows], "u1")
+        file["eval/n"] = np.full(len(rows), 100)
+        file["eval/loss"] = np.array([2.0 / (1 + r) + s for r, s, _ in rows])
+        if metric:
+            value = np.array([gain * r / rounds + 0.01 * scope for r, _, scope in rows])
+            file[f"eval/{metric}"] = value
+            for quantile, shift in (("p10", -0.1), ("p50", 0.0), ("p90", 0.1), ("worst10", -0.2)):
+                file[f"eval/{metric}_{quantile}"] = value + shift
+    return path
+
+
+def write_partition(path, counts, method="dirichlet", config="method: dirichlet\nalpha: 0.3\n", labels=True):
+    counts = np.asarray(counts, "i4")
+    sizes = counts.sum(axis=1)
+    with h5py.File(path, "w") as file:
+        file.attrs.update({"format": "cohort-partition", "method": method, "n_devices": len(sizes), "config": config})
+        file["train/offsets"] = np.concatenate([[0], np.cumsum(sizes)])
+        file["train/examples"] = np.arange(sizes.sum())
+        file["unassigned"] = np.zeros(0, "i8")
+        if labels:
+            file["label_counts"] = counts
+    return path
+
+
+class Pictures(unittest.TestCase):
+    def setUp(self):
+        scratch = os.environ.get("SCRATCH", tempfile.gettempdir())
+        os.makedirs(scratch, exist_ok=True)
+        self.folder = tempfile.TemporaryDirectory(dir=scratch)
+        self.addCleanup(self.folder.cleanup)
+        self.addCleanup(plot.plt.close, "all")
+
+    def at(self, *names):
+        return os.path.join(self.folder.name, *names)
+
+    def call(self, *arguments, code=0, environment=None):
+        """Runs the script; returns what it said on stderr, which is one line when it fails."""
+        done = subprocess.run([sys.executable, PLOT, *arguments], capture_output=True, text=True, cwd=self.folder.name,
+                              env={**os.environ, "COHORT_PYTHON": "", **(environment or {})}, check=False)
+        self.assertEqual(done.returncode, code, done.stderr)
+        if code and "usage:" not in done.stderr:
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        return done.stderr if code else done.stdout
+
+    def assert_pictures(self, stem):
+        with open(self.at(stem + ".png"), "rb") as file:
+            self.assertEqual(file.read(8), b"\x89PNG\r\n\x1a\n")
+        with open(self.at(stem + ".svg"), encoding="utf-8") as file:
+            self.assertIn("<svg", file.read())
+
+    def curves(self, axes):
+        """Lines with data, without the legend's own."""
+        return [line for line in axes.get_lines() if len(line.get_xdata())]
+
+
+class Curves(Pictures):
+    def test_both_pictures_lie_beside_the_run_and_are_named(self):
+        said = self.call(write_run(self.at("runs", "run.h5")))
+        self.assert_pictures("runs/accuracy")
+        self.assertEqual(said.split(), ["runs/accuracy.png", "runs/accuracy.svg"])
+        self.assertEqual(sorted(os.listdir(self.at("runs"))), ["accuracy.png", "accuracy.svg", "run.h5"])
+
+    def test_the_suffix_of_the_wanted_picture_does_not_matter(self):
+        run = write_run(self.at("run.h5"))
+        for wanted in ("a.png", "a.svg", "a"):
+            self.call(run, "-o", self.at(wanted))
+            self.assert_pictures("a")
+            os.remove(self.at("a.png"))
+
+    def test_a_dot_in_a_label_is_no_suffix(self):
+        self.call(write_run(self.at("run.h5")), "-o", self.at("alpha=0.3"))
+        self.assert_pictures("alpha=0.3")
+
+    def test_the_same_run_gives_the_same_bytes(self):
+        run = write_run(self.at("run.h5"))
+        for stem in ("a", "b"):
+            self.call(run, "-o", self.at(stem))
+        for kind in ("png", "svg"):
+            with open(self.at("a." + kind), "rb") as a, open(self.at("b." + kind), "rb") as b:
+                self.assertEqual(a.read(), b.read())
+
+    def test_the_curve_is_the_central_test_split_in_per_cent(self):
+        run = plot.read(write_run(self.at("run.h5"), scopes=(0, 1), splits=(0, 1, 2)))
+        figure, name = plot.draw_runs([run])
+        axes = figure.axes[0]
+        (line,) = self.curves(axes)
+        np.testing.assert_allclose(line.get_xdata(), [0, 5, 10, 15, 20])
+        np.testing.assert_allclose(line.get_ydata(), [0, 12.5, 25, 37.5, 50])
+        self.assertEqual((name, axes.get_ylabel(), axes.get_xlabel()), ("accuracy", "test accuracy (%)", "round"))
+        tested, trained = self.curves(figure.axes[1])
+        np.testing.assert_allclose(tested.get_ydata(), [2 / (1 + r) + 1 for r in (0, 5, 10, 15, 20)])
+        np.testing.assert_allclose(trained.get_ydata(), 2 / np.arange(1, 21))
+        self.assertEqual(figure.texts[0].get_text(), "example")
+        self.assertIn("round 20: accuracy 50.0 %", figure.texts[1].get_text())
+
+    def test_the_band_holds_the_middle_of_the_devices(self):
+        run = plot.read(write_run(self.at("run.h5"), scopes=(0, 1)))
+        figure, _ = plot.draw_runs([run])
+        (band,) = figure.axes[0].collections
+        heights = band.get_paths()[0].vertices[:, 1]
+        self.assertAlmostEqual(heights.max(), 100 * (0.5 + 0.01 + 0.1))
+        self.assertAlmostEqual(heights.min(), 100 * (0.01 - 0.1))
+
+    def test_without_a_test_split_the_validation_split_is_drawn_and_named(self):
+        run = plot.read(write_run(self.at("run.h5"), splits=(2,)))
+        figure, _ = plot.draw_runs([run])
+        self.assertEqual(figure.axes[0].get_ylabel(), "validation accuracy (%)")
+
+    def test_a_regression_run_has_only_the_loss(self):
+        run = plot.read(write_run(self.at("run.h5"), metric=None))
+        figure, name = plot.draw_runs([run])
+        self.assertEqual((len(figure.axes), name), (1, "loss"))
+
+    def test_perplexity_is_no_percentage(self):
+        run = plot.read(write_run(self.at("run.h5"), metric="perplexity"))
+        figure, name = plot.draw_runs([run])
+        self.assertEqual((figure.axes[0].get_ylabel(), name), ("test perplexity", "perplexity"))
+
+    def test_a_run_that_was_never_evaluated_shows_its_training_loss(self):
+        path = write_run(self.at("run.h5"))
+        with h5py.File(path, "a") as file:
+            del file["eval"]
+        figure, _ = plot.draw_runs([plot.read(path)])
+        (line,) = self.curves(figure.axes[0])
+        self.assertEqual(len(line.get_xdata()), 20)
+
+    def test_several_runs_have_one_curve_and_one_name_each(self):
+        runs = [plot.read(write_run(self.at(f, "run.h5"), name=n, gain=g))
+                for f, n, g in (("a", "fedavg", 0.5), ("b", "scaffold", 0.7), ("c", "fedavg", 0.6))]
+        figure, _ = plot.draw_runs(runs)
+        shown = [t.get_text() for t in figure.axes[0].get_legend().get_texts()]
+        self.assertEqual(shown, ["fedavg (a)", "scaffold", "fedavg (c)"])
+        self.assertEqual([line.get_ydata()[-1] for line in self.curves(figure.axes[0])], [50, 70, 60])
+
+    def test_the_seeds_of_one_label_are_one_curve_with_their_range(self):
+        runs = [plot.read(write_run(self.at("mu=1", f"seed-{s}", "run.h5"), gain=0.4 + 0.1 * s)) for s in (1, 2, 3)]
+        figure, _ = plot.draw_runs(runs)
+        (line,) = self.curves(figure.axes[0])
+        np.testing.assert_allclose(line.get_ydata()[-1], 60)
+        heights = figure.axes[0].collections[0].get_paths()[0].vertices[:, 1]
+        np.testing.assert_allclose(heights.max(), 70)
+        self.assertEqual(figure.texts[0].get_text(), "mu=1")
+
+    def test_the_default_name_of_a_comparison_spares_the_first_run_s_own_picture(self):
+        self.call(write_run(self.at("a", "run.h5")), write_run(self.at("b", "run.h5")))
+        self.assert_pictures("a/compare")
+
+
+class Partitions(Pictures):
+    def test_the_map_shows_each_device_s_class_shares(self):
+        counts = [[1, 3, 0], [0, 0, 5], [0, 0, 0]]
+        figure, _ = plot.draw_partition(plot.read(write_partition(self.at("p.h5"), counts)))
+        heights = np.array([bar.get_height() for bar in figure.axes[0].patches]).reshape(3, 3)
+        np.testing.assert_allclose(heights, [[25, 0, 0], [75, 0, 0], [0, 100, 0]])
+        self.assertEqual(figure.texts[0].get_text(), "dirichlet, alpha = 0.3")
+        self.assertIn("1 device empty", figure.texts[1].get_text())
+
+    def test_of_many_devices_an_even_sample_is_shown_and_said(self):
+        counts = np.ones((1000, 2), int)
+        figure, _ = plot.draw_partition(plot.read(write_partition(self.at("p.h5"), counts)))
+        self.assertEqual(len(figure.axes[0].patches), 2 * 200)
+        self.assertEqual(figure.axes[0].get_xlabel(), "device (200 of 1,000, evenly spaced)")
+        self.assertEqual(sum(bar.get_height() for bar in figure.axes[1].patches), 1000)
+
+    def test_many_classes_become_a_map_of_shares(self):
+        counts = np.eye(62, dtype=int) * 4
+        figure, _ = plot.draw_partition(plot.read(write_partition(self.at("p.h5"), counts)))
+        np.testing.assert_allclose(figure.axes[0].images[0].get_array(), 100 * np.eye(62))
+
+    def test_without_class_counts_the_sizes_are_drawn(self):
+        path = write_partition(self.at("p.h5"), [[1, 2], [3, 4]], method="natural", config="method: natural\n",
+                               labels=False)
+        self.call(path)
+        self.assert_pictures("partition")
+        self.assertIn("natural", plot.draw_partition(plot.read(path))[0].texts[0].get_text())
+
+    def test_a_few_huge_devices_get_a_logarithmic_axis(self):
+        counts = [[n] for n in (10, 12, 14, 16, 5000)]
+        figure, _ = plot.draw_partition(plot.read(write_partition(self.at("p.h5"), counts)))
+        self.assertEqual(figure.axes[1].get_xscale(), "log")
+        self.assertEqual(sum(bar.get_height() for bar in figure.axes[1].patches), 5)
+
+    def test_equal_and_empty_devices_can_be_drawn(self):
+        for counts in ([[2, 2]] * 5, [[0, 0]] * 3, [[1]]):
+            self.call(write_partition(self.at("p.h5"), counts))
+
+
+class Refusals(Pictures):
+    def test_a_missing_file_is_4(self):
+        self.assertIn("none.h5", self.call("none.h5", code=4))
+
+    def test_no_file_is_2(self):
+        self.call(code=2)
+
+    def test_a_file_that_is_no_hdf5_is_3(self):
+        with open(self.at("x.h5"), "w", encoding="utf-8") as file:
+            file.write("no")
+        self.assertIn("x.h5", self.call("x.h5", code=3))
+
+    def test_another_format_is_3_and_named(self):
+        with h5py.File(self.at("d.h5"), "w") as file:
+            file.attrs["format"] = "cohort-dataset"
+        self.assertIn("cohort-dataset", self.call("d.h5", code=3))
+
+    def test_a_missing_column_is_3_and_named(self):
+        path = write_run(self.at("run.h5"))
+        with h5py.File(path, "a") as file:
+            del file["rounds/train_loss"]
+        self.assertIn("train_loss", self.call(path, code=3))
+
+    def test_columns_of_different_lengths_are_3(self):
+        path = write_run(self.at("run.h5"))
+        with h5py.File(path, "a") as file:
+            del file["eval/loss"]
+            file["eval/loss"] = np.zeros(2)
+        self.assertIn("eval", self.call(path, code=3))
+
+    def test_offsets_that_are_missing_are_3(self):
+        path = write_partition(self.at("p.h5"), [[1, 2]])
+        with h5py.File(path, "a") as file:
+            del file["train/offsets"]
+        self.assertIn("p.h5", self.call(path, code=3))
+
+    def test_runs_and_partitions_do_not_mix(self):
+        self.call(write_run(self.at("run.h5")), write_partition(self.at("p.h5"), [[1]]), code=2)
+
+    def test_another_picture_format_is_2(self):
+        self.assertIn(".png", self.call(write_run(self.at("run.h5")), "-o", "x.pdf", code=2))
+
+    def test_a_folder_that_is_missing_is_4(self):
+        self.assertIn("nowhere", self.call(write_run(self.at("run.h5")), "-o", "nowhere/x", code=4))
+
+    def test_missing_libraries_are_named_with_their_packages(self):
+        with open(self.at("h5py.py"), "w", encoding="utf-8") as file:
+            file.write("raise ModuleNotFoundError(\"No module named 'h5py'\", name='h5py')\n")
+        said = self.call(write_run(self.at("run.h5")), code=4, environment={"PYTHONPATH": self.folder.name})
+        self.assertIn("python3-h5py", said)
+        self.assertIn("python3-matplotlib", said)
+
+    def test_the_wanted_python_is_used(self):
+        with open(self.at("python"), "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\necho wanted \"$@\"\n")
+        os.chmod(self.at("python"), 0o755)
+        said = self.call("run.h5", environment={"COHORT_PYTHON": self.at("python")})
+        self.assertEqual(said.split(), ["wanted", PLOT, "run.h5"])
+
+    def test_a_wanted_python_that_is_missing_is_4(self):
+        self.assertIn("/no/python", self.call("run.h5", code=4, environment={"COHORT_PYTHON": "/no/python"}))
+
+
+if __name__ == "__main__":
+    unittest.main()
