@@ -15,6 +15,18 @@ typedef struct {
     int64_t features, classes, size; /* size 0: lognormal */
 } co_synthetic;
 
+/* The options, for tables that have more of their own. */
+#define CO_SYNTHETIC_OPTIONS                                                                                           \
+    {"devices", CO_INT, .lo = 1, .hi = 2147483647, .flags = CO_REQUIRED, .doc = "number of devices"},                  \
+        {"alpha", CO_REAL, .lo = 0, .hi = 1e6, .flags = CO_REQUIRED,                                                   \
+         .doc = "variance of the devices' mean weights: how much the models differ"},                                  \
+        {"beta", CO_REAL, .lo = 0, .hi = 1e6, .flags = CO_REQUIRED,                                                    \
+         .doc = "variance of the devices' mean inputs: how much the inputs differ"},                                   \
+        {"features", CO_INT, .def = 60, .lo = 1, .hi = 1e6, .doc = "inputs"},                                          \
+        {"classes", CO_INT, .def = 10, .lo = 2, .hi = 1e6, .doc = "classes"},                                          \
+    {                                                                                                                  \
+        "size", CO_INT, .def = 0, .lo = 0, .hi = 1e9, .doc = "examples per device; 0: 50 + a lognormal number"         \
+    }
 extern const co_param co_synthetic_params[]; /* devices, alpha, beta, features, classes, size */
 co_status co_synthetic_init(co_synthetic *gen, const co_config *opt, uint64_t seed);
 int64_t co_synthetic_size(const co_synthetic *gen, int64_t device); /* examples of a device */

@@ -1,0 +1,179 @@
+/* io/readers/npz.c - arrays saved by numpy.savez or savez_compressed.
+ *
+ * x [n, ..] (up to 4 further dimensions; images as channels, height, width) and y [n] or [n, 1] are required. x_test and y_test
+ * become split 1, or split [n] says it (0 train, 1 test, 2 validation). user [n] or [n + n_test]: integers, negative for none.
+ * uint8 x stays bytes with scale 1/255, every other dtype becomes float32. Labels and users are ranked in ascending order
+ * and named by their numbers. C and Fortran order. Cost: the file and each unpacked array once in memory. */
+#include "core/memory.h"
+#include "io/readers/columns.h"
+#include "io/readers/npy.h"
+#include "io/readers/raw.h"
+#include "io/readers/reader.h"
+#include "io/readers/zip_file.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { X, Y, X_TEST, Y_TEST, SPLIT, USER, N_ARRAYS };
+static const char *const array_names[N_ARRAYS] = {"x", "y", "x_test", "y_test", "split", "user"};
+
+typedef struct {
+    const char *path;
+    co_raw raw[N_ARRAYS];
+    co_npy array[N_ARRAYS];
+    bool has[N_ARRAYS];
+    size_t n, n_test; /* examples in x and x_test */
+} bundle;
+
+static co_status open_bundle(bundle *b)
+{
+    co_raw zip;
+    co_status st;
+    CO_TRY(co_raw_read(b->path, &zip));
+    for (int k = 0; k < N_ARRAYS; k++) {
+        char name[16], where[1024];
+        snprintf(name, sizeof name, "%s.npy", array_names[k]);
+        snprintf(where, sizeof where, "%s: %s", b->path, array_names[k]);
+        CO_TRY_OUT(co_zip_read(b->path, &zip, name, &b->raw[k]));
+        b->has[k] = b->raw[k].bytes;
+        if (b->has[k]) CO_TRY_OUT(co_npy_parse(where, &b->raw[k], &b->array[k]));
+    }
+out:
+    co_raw_fini(&zip);
+    return st;
+}
+
+static co_status wrong_length(const bundle *b, int k, size_t want)
+{
+    const co_npy *a = &b->array[k];
+    return CO_FAIL(CO_EDATA, "%s: %s has %zu dimensions and %zu rows; %zu rows of one number are wanted", b->path,
+                   array_names[k], a->ndim, a->ndim ? a->dim[0] : 0, want);
+}
+
+static bool is_column(const co_npy *a, size_t n)
+{
+    return a->ndim >= 1 && a->ndim <= 2 && a->dim[0] == n && a->count == n;
+}
+
+static co_status check_shapes(bundle *b)
+{
+    const co_npy *x = &b->array[X], *t = &b->array[X_TEST];
+    if (!b->has[X] || !b->has[Y])
+        return CO_FAIL(CO_EDATA, "%s: no array %s; x and y are required (numpy.savez(path, x=.., y=..))", b->path,
+                       b->has[X] ? "y" : "x");
+    if (b->has[X_TEST] != b->has[Y_TEST])
+        return CO_FAIL(CO_EDATA, "%s: x_test and y_test go together; save both or neither", b->path);
+    if (b->has[X_TEST] && b->has[SPLIT])
+        return CO_FAIL(CO_EDATA, "%s: both split and x_test say which examples are for the test; keep one", b->path);
+    if (x->ndim < 1 || x->ndim > 5)
+        return CO_FAIL(CO_EDATA, "%s: x has %zu dimensions, 1 to 5 are read", b->path, x->ndim);
+    b->n = x->dim[0];
+    if (!is_column(&b->array[Y], b->n)) return wrong_length(b, Y, b->n);
+    if (b->has[SPLIT] && !is_column(&b->array[SPLIT], b->n)) return wrong_length(b, SPLIT, b->n);
+    if (!b->has[X_TEST]) return CO_OK;
+    if (t->ndim != x->ndim || t->kind != x->kind || t->width != x->width ||
+        memcmp(t->dim + 1, x->dim + 1, (x->ndim - 1) * sizeof *x->dim) != 0)
+        return CO_FAIL(CO_EDATA, "%s: x_test and x differ in dtype or in the shape of an example", b->path);
+    b->n_test = t->dim[0];
+    return is_column(&b->array[Y_TEST], b->n_test) ? CO_OK : wrong_length(b, Y_TEST, b->n_test);
+}
+
+static void copy_x(const co_npy *a, co_dataset *data, size_t first)
+{
+    if (data->x_type == CO_U8) {
+        uint8_t *x = (uint8_t *)data->x + first * data->x_size;
+        if (!a->fortran && a->count)
+            memcpy(x, a->data, a->count);
+        else
+            for (size_t i = 0; i < a->count; i++) x[i] = (uint8_t)co_npy_real(a, i);
+        return;
+    }
+    float *x = (float *)data->x + first * data->x_size;
+    for (size_t i = 0; i < a->count; i++) x[i] = (float)co_npy_real(a, i);
+}
+
+static co_status fill_x(const bundle *b, co_dataset *data)
+{
+    const co_npy *a = &b->array[X];
+    const size_t one = 1;
+    char where[1024];
+    snprintf(where, sizeof where, "%s: x", b->path);
+    CO_TRY(co_columns_start(data, where, b->n + b->n_test, a->kind == 'u' && a->width == 1 ? CO_U8 : CO_F32,
+                            a->ndim > 1 ? a->ndim - 1 : 1, a->ndim > 1 ? a->dim + 1 : &one));
+    copy_x(a, data, 0);
+    CO_TRY(co_columns_finite(data, where, 0, b->n));
+    if (!b->has[X_TEST]) return CO_OK;
+    copy_x(&b->array[X_TEST], data, b->n);
+    memset(data->split + b->n, 1, b->n_test);
+    snprintf(where, sizeof where, "%s: x_test", b->path);
+    return co_columns_finite(data, where, b->n, b->n_test);
+}
+
+static co_status take_ints(const bundle *b, int k, int64_t *out)
+{
+    const co_npy *a = &b->array[k];
+    for (size_t i = 0; i < a->count; i++)
+        if (!co_npy_int(a, i, &out[i]))
+            return CO_FAIL(CO_EDATA, "%s: %s: row %zu is %g; an integer is wanted", b->path, array_names[k], i,
+                           co_npy_real(a, i));
+    return CO_OK;
+}
+
+static co_status fill_split(const bundle *b, int64_t *scratch, co_dataset *data)
+{
+    CO_TRY(take_ints(b, SPLIT, scratch));
+    for (size_t i = 0; i < b->n; i++) {
+        if (scratch[i] < 0 || scratch[i] > 2)
+            return CO_FAIL(CO_EDATA, "%s: split: row %zu is %" PRId64 "; 0 is train, 1 test, 2 validation", b->path, i,
+                           scratch[i]);
+        data->split[i] = (uint8_t)scratch[i];
+    }
+    return CO_OK;
+}
+
+static co_status fill_users(const bundle *b, int64_t *scratch, co_dataset *data)
+{
+    const size_t n = b->n + b->n_test, given = b->array[USER].count;
+    int64_t *distinct = NULL;
+    if (!is_column(&b->array[USER], b->n) && !is_column(&b->array[USER], n)) return wrong_length(b, USER, n);
+    CO_TRY(take_ints(b, USER, scratch));
+    for (size_t i = given; i < n; i++) scratch[i] = -1;
+    data->user = co_malloc(n, sizeof *data->user);
+    if (!data->user) return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu users", b->path, n);
+    co_status st = co_columns_rank(scratch, n, true, data->user, &distinct, &data->n_users);
+    if (st == CO_OK) st = co_columns_numbered("", distinct, data->n_users, &data->user_name);
+    co_free(distinct);
+    return st;
+}
+
+static co_status build(bundle *b, co_dataset *data)
+{
+    CO_TRY(open_bundle(b));
+    CO_TRY(check_shapes(b));
+    CO_TRY(fill_x(b, data));
+    int64_t *scratch = co_malloc((size_t)data->n, sizeof *scratch);
+    if (!scratch) return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu labels", b->path, (size_t)data->n);
+    co_status st = take_ints(b, Y, scratch);
+    if (st == CO_OK && b->has[Y_TEST]) st = take_ints(b, Y_TEST, scratch + b->n);
+    if (st == CO_OK) st = co_columns_classes(data, scratch);
+    if (st == CO_OK && b->has[SPLIT]) st = fill_split(b, scratch, data);
+    if (st == CO_OK && b->has[USER]) st = fill_users(b, scratch, data);
+    co_free(scratch);
+    return st;
+}
+
+static co_status read(const co_config *opt, const char *const *sources, size_t n_sources, co_dataset *data)
+{
+    (void)opt;
+    if (n_sources != 1) return CO_FAIL(CO_EUSAGE, "npz takes one file, %zu were given", n_sources);
+    bundle b = {.path = sources[0]};
+    const co_status st = build(&b, data);
+    for (int k = 0; k < N_ARRAYS; k++) co_raw_fini(&b.raw[k]);
+    return st == CO_OK ? co_columns_source(data, "npz", sources, 1) : st;
+}
+
+const co_reader co_reader_npz = {.name = "npz",
+                                 .summary = "arrays x, y [x_test, y_test, split, user] saved by numpy.savez",
+                                 .source = "NumPy enhancement proposal 1 (.npy)",
+                                 .usage = "npz FILE",
+                                 .read = read};
