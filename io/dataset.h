@@ -26,7 +26,8 @@ typedef struct {
     char **group_name;
     char digest[33];      /* content digest of the file; "" before it is written */
     char *source;         /* where it came from, for the file's attribute; or NULL */
-    co_shared shared_x;   /* where x lies when loaded for a run; x is not freed by itself then */
+    co_shared shared_x;   /* where x lies when loaded for a run */
+    bool x_is_shared;     /* x is a part of shared_x and not freed by itself */
 } co_dataset;
 
 void co_dataset_fini(co_dataset *data); /* frees all but a shared x; zeroes. Local. */
@@ -46,5 +47,6 @@ co_status co_dataset_read(const char *path, co_dataset *data);
  * co_shared_fini before co_dataset_fini. */
 co_status co_dataset_load(const char *path, co_dataset *data, const co_comm *comm);
 
-/* out[n_ids][x_size] floats of the given examples. Local. Vectorised; the hot path of reading a device. */
+/* out[n_ids][x_size] floats of the given examples: (float)x * (float)scale + (float)shift, each step rounded to float, so
+ * the same bits everywhere. Local. Vectorised; the hot path of reading a device. */
 void co_dataset_gather(const co_dataset *data, const int64_t *ids, size_t n_ids, float *out);

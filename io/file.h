@@ -38,11 +38,15 @@ co_status co_file_open(const char *path, const char *format, bool allow_unsealed
 void co_file_close(co_file *file);
 const char *co_file_format(const co_file *file);
 const char *co_file_path(const co_file *file);
+/* The 64 hex digits of the seal of an opened file; "" when it was made by hand. Borrowed. */
+const char *co_file_seal(const co_file *file);
 
 /* name may hold slashes; groups are made as needed. Contiguous or chunked storage as suits the size; no compression. */
 co_status co_file_write(co_file *file, const char *name, const co_extent *extent, const void *data);
 co_status co_file_write_i64(co_file *file, const char *name, const int64_t *data, size_t n); /* 1-d */
 co_status co_file_write_f64(co_file *file, const char *name, const double *data, size_t n);
+/* Makes an empty group, and those above it; nothing when it is there. */
+co_status co_file_write_group(co_file *file, const char *name);
 /* strings[n] as one fixed-length dataset, the width that of the longest (at least 1). */
 co_status co_file_write_strings(co_file *file, const char *name, const char *const *strings, size_t n);
 
