@@ -1,0 +1,381 @@
+/* sim/rounds.c - the loop over rounds: plan, train, reduce, step, gather, record; now and then evaluate, checkpoint, publish.
+ *
+ * A round costs one barrier, one reduce-scatter of 8 bytes a parameter and one all-gather of the new model. An error on one rank
+ * rides in the reduction as a count; only then do the ranks agree on its message. */
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/vector.h"
+#include "io/digest.h"
+#include "sim/run.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Most rounds in a row in which every device may diverge. */
+enum { DIVERGED_LIMIT = 3 };
+
+static co_rank_record *own_record(co_run *r)
+{
+    return &r->exchange.record[r->comm->rank];
+}
+
+static void add_result(co_run *r, size_t row, const float *update)
+{
+    co_plan_row *done = &r->plan.row[row];
+    if (done->outcome == CO_REPORTED) {
+        done->saturated = co_exchange_add(&r->exchange, update, done->share) > 0;
+        co_exchange_scalar(&r->exchange, 0, done->share);
+        for (size_t k = 0; k < r->n_sums; k++) co_exchange_scalar(&r->exchange, 1 + k, r->sums[k]);
+        co_exchange_count(&r->exchange, CO_COUNT_REPORTED, 1);
+        co_exchange_count(&r->exchange, CO_COUNT_SATURATED, done->saturated);
+    } else {
+        co_exchange_count(&r->exchange, CO_COUNT_NONFINITE, 1);
+    }
+    co_exchange_count(&r->exchange, CO_COUNT_EXAMPLES, done->n_examples);
+    co_exchange_row(&r->exchange, row, done);
+}
+
+/* Trains this rank's devices of the plan into what it will send. Local. */
+static co_status train_own(co_run *r, double lr)
+{
+    for (size_t i = 0; i < r->plan.n; i++) {
+        const size_t k = r->plan.order[i];
+        co_plan_row *row = &r->plan.row[k];
+        float *update;
+        if (row->rank != r->comm->rank || row->outcome == CO_EMPTY) continue;
+        memset(r->sums, 0, r->n_sums * sizeof *r->sums);
+        CO_TRY(co_trainer_train(r->trainer, &r->population, r->exchange.model, r->plan.round, lr, row, &update,
+                                r->sums));
+        add_result(r, k, update);
+    }
+    return CO_OK;
+}
+
+static void measure(co_run *r, double train_s)
+{
+    co_rank_record *own = own_record(r);
+    own->n_devices = own->n_examples = 0;
+    own->cost = 0.0;
+    for (size_t i = 0; i < r->plan.n; i++) {
+        const co_plan_row *row = &r->plan.row[i];
+        if (row->rank != r->comm->rank || row->n_examples == 0) continue;
+        own->n_devices++;
+        own->n_examples += row->n_examples;
+        own->cost += row->cost;
+    }
+    own->train_s = train_s;
+    r->spent_s += train_s;
+    r->spent_cost += own->cost;
+}
+
+/* Sum of squares with eight fixed lanes: the same bits whoever owns the block. */
+static double square_sum(const double *x, size_t n)
+{
+    double lane[8] = {0}, sum = 0.0;
+    for (size_t i = 0; i < n; i++) lane[i % 8] += x[i] * x[i];
+    for (size_t k = 0; k < 8; k++) sum += lane[k];
+    return sum;
+}
+
+/* The server's step on what training may change of this rank's slice: frozen tensors stay as they are. Local. */
+static void step_tensors(co_run *r, double lr)
+{
+    enum { MAX_SLOTS = 4 };
+    const co_exchange *x = &r->exchange;
+    size_t n_tensors;
+    const co_tensor *tensor = co_model_tensors(r->model, &n_tensors);
+    CO_ASSERT(r->n_slots <= MAX_SLOTS);
+    for (size_t k = 0; k < n_tensors; k++) {
+        const size_t end_own = x->first + x->n_own, end_tensor = tensor[k].offset + tensor[k].size;
+        const size_t begin = tensor[k].offset > x->first ? tensor[k].offset : x->first;
+        const size_t end = end_tensor < end_own ? end_tensor : end_own;
+        float *slot[MAX_SLOTS];
+        if (tensor[k].role == CO_FROZEN || begin >= end) continue;
+        for (size_t s = 0; s < r->n_slots; s++) slot[s] = r->slot[s] + (begin - x->first);
+        r->experiment->server_optimizer->step(r->server, x->model + begin, r->update + (begin - x->first), slot,
+                                              end - begin, lr, r->plan.round);
+    }
+}
+
+/* The aggregate and the server's step on this rank's slice, and the records of its blocks. Local. */
+static void step_slice(co_run *r, double lr)
+{
+    co_exchange *x = &r->exchange;
+    const float *model = x->model + x->first;
+    const co_round_sum in = {.n = x->n_own, .sum = co_exchange_sum(x), .total = co_exchange_summed(x, 0),
+                             .n_reported = co_exchange_counted(x, CO_COUNT_REPORTED)};
+    if (in.n_reported > 0 && in.total > 0.0) {
+        r->experiment->aggregator->finish(&r->experiment->aggregate, &in, r->update);
+        step_tensors(r, lr);
+    } else {
+        memset(r->update, 0, x->n_own * sizeof *r->update); /* nobody reported: the model stays */
+    }
+    for (size_t b = 0; b < x->n_own_blocks; b++) {
+        const size_t at = b * CO_BLOCK, n = x->n_own - at < CO_BLOCK ? x->n_own - at : CO_BLOCK;
+        co_block_record *record = &x->block[x->first_block + b];
+        record->square_sum = square_sum(r->update + at, n);
+        co_hash16(model + at, n * sizeof *model, record->hash);
+    }
+}
+
+static void add_round(co_run *r, double lr_local, double lr_server)
+{
+    const co_exchange *x = &r->exchange;
+    const int64_t reported = co_exchange_counted(x, CO_COUNT_REPORTED);
+    for (size_t k = 0; k < r->n_sums; k++) r->sums[k] = co_exchange_summed(x, 1 + k);
+    for (size_t k = 0; k < r->record.n_metrics; k++)
+        r->metrics[k] = reported ? r->task->metrics[k].finish(r->sums, r->population.n_classes) : NAN;
+    const co_round_row row = {
+        .n_reported = reported,
+        .n_nonfinite = co_exchange_counted(x, CO_COUNT_NONFINITE),
+        .n_saturated = co_exchange_counted(x, CO_COUNT_SATURATED),
+        .n_examples = co_exchange_counted(x, CO_COUNT_EXAMPLES),
+        .train_loss = reported ? co_task_mean_loss(r->sums) : NAN,
+        .update_norm = co_exchange_update_norm(x),
+        .lr_local = lr_local,
+        .lr_server = lr_server,
+        .bytes_down = (int64_t)r->plan.n * 4 * r->n_shared,
+        .bytes_up = reported * 4 * r->n_shared,
+        .model_digest = co_exchange_digest(x)};
+    co_exchange_take_rows(x, &r->plan);
+    co_record_round(&r->record, &r->plan, &row, r->metrics);
+}
+
+/* Rank 0: the times that followed last round have come with this round's records. */
+static void add_load(co_run *r)
+{
+    const double rate = r->spent_cost > 0.0 ? r->spent_s / r->spent_cost : 0.0;
+    if (r->has_pending) {
+        for (int k = 0; k < r->comm->size; k++) {
+            r->pending[k].reduce_s = r->exchange.record[k].reduce_s;
+            r->pending[k].eval_s = r->exchange.record[k].eval_s;
+            r->pending[k].write_s = r->exchange.record[k].write_s;
+        }
+        co_record_load(&r->record, r->plan.round - 1, r->pending, rate);
+    }
+    memcpy(r->pending, r->exchange.record, (size_t)r->comm->size * sizeof *r->pending);
+    r->has_pending = true;
+}
+
+/* Completes the load of the last round now, before the run file is published for good. Collective(comm). */
+static void complete_load(co_run *r)
+{
+    co_exchange_gather(&r->exchange);
+    if (r->comm->rank == 0 && r->has_pending) {
+        const co_rank_record *record = r->exchange.record;
+        memcpy(r->pending, record, (size_t)r->comm->size * sizeof *record);
+        co_record_load(&r->record, r->round, r->pending, r->spent_cost > 0.0 ? r->spent_s / r->spent_cost : 0.0);
+        r->has_pending = false;
+    }
+    MPI_Barrier(r->comm->node); /* nobody changes a record before rank 0 has read it */
+    own_record(r)->reduce_s = own_record(r)->eval_s = own_record(r)->write_s = 0.0;
+}
+
+/* One round. Collective(comm). */
+static co_status play_round(co_run *r)
+{
+    const co_experiment *e = r->experiment;
+    const int64_t round = r->round + 1;
+    const double lr_local = co_schedule_rate(&e->local_rate, round), lr_server = co_schedule_rate(&e->server_rate, round);
+    double wait_s;
+    co_plan_make(&r->plan, e, &r->population, round, r->comm->size);
+    co_exchange_clear(&r->exchange);
+    const double start = co_now_s();
+    co_status st = r->late != CO_OK ? r->late : train_own(r, lr_local);
+    if (st == CO_OK && co_fault("train")) st = CO_FAIL(CO_EINTERNAL, "injected fault in training");
+    if (st == CO_OK && r->comm->rank == 0) st = co_record_reserve(&r->record, r->plan.capacity);
+    if (st != CO_OK) co_exchange_count(&r->exchange, CO_COUNT_FAILED, 1);
+    const double trained = co_now_s();
+    co_exchange_reduce(&r->exchange, &wait_s);
+    if (co_exchange_counted(&r->exchange, CO_COUNT_FAILED) > 0) {
+        st = co_agree(st, r->comm);
+        return co_fail_in(st, "round %lld", (long long)round);
+    }
+    step_slice(r, lr_server);
+    measure(r, trained - start);
+    own_record(r)->wait_s = wait_s;
+    co_exchange_gather(&r->exchange);
+    r->round = round;
+    if (r->comm->rank == 0) {
+        add_load(r);
+        add_round(r, lr_local, lr_server);
+    }
+    MPI_Barrier(r->comm->node);
+    own_record(r)->reduce_s = co_now_s() - trained - wait_s;
+    own_record(r)->eval_s = own_record(r)->write_s = 0.0;
+    const int64_t active = co_exchange_counted(&r->exchange, CO_COUNT_NONFINITE);
+    const bool all = active > 0 && co_exchange_counted(&r->exchange, CO_COUNT_REPORTED) == 0;
+    r->diverged_rounds = all ? r->diverged_rounds + 1 : 0;
+    return CO_OK;
+}
+
+/* Evaluates splits 1 and 2 as rows of their own. Collective(comm). */
+static co_status evaluate(co_run *r)
+{
+    const double start = co_now_s();
+    for (int split = 1; split <= 2; split++) {
+        int64_t n;
+        double loss;
+        if (!r->population.has_split[split]) continue;
+        CO_TRY(co_evaluate_split(&r->evaluator, &r->population, split, r->exchange.model, r->comm, &n, &loss,
+                                 r->metrics));
+        if (split == 1 || !r->population.has_split[1]) {
+            r->last_loss = loss;
+            r->last_metric = r->metrics[0];
+        }
+        co_status st = CO_OK;
+        if (r->comm->rank == 0) st = co_record_eval(&r->record, r->round, split, n, loss, r->metrics);
+        if (r->late == CO_OK) r->late = st;
+    }
+    own_record(r)->eval_s += co_now_s() - start;
+    return CO_OK;
+}
+
+/* The stop rule over all evaluations so far, decided by rank 0 from the table: nothing to keep over a resume. */
+static bool stop_rule(const co_run *r)
+{
+    const co_config *stop = &r->experiment->stop;
+    const char *name = co_config_string(stop, "metric");
+    const co_table *t = &r->record.eval;
+    const int column = co_record_eval_column(&r->record, name), split = co_table_find(t, "split");
+    bool higher = false;
+    for (const co_metric *m = r->task->metrics; m->name; m++)
+        if (strcmp(m->name, name) == 0) higher = m->higher_is_better;
+    double best = NAN;
+    int64_t since = 0;
+    for (size_t i = 0; i < t->n_rows; i++) {
+        const double value = co_table_get_f64(t, i, (size_t)column);
+        if (co_table_get_i64(t, i, (size_t)split) != 1) continue;
+        const bool better = isnan(best) || (higher ? value > best : value < best);
+        since = better ? 0 : since + 1;
+        if (better) best = value;
+    }
+    if (isnan(best)) return false;
+    if (co_config_has(stop, "target")) {
+        const double target = co_config_real(stop, "target");
+        if (higher ? best >= target : best <= target) return true;
+    }
+    return co_config_has(stop, "patience") && since >= co_config_int(stop, "patience");
+}
+
+static void check_finished(co_run *r)
+{
+    int stop = r->round >= r->experiment->rounds;
+    if (strcmp(co_config_string(&r->experiment->stop, "metric"), "none") != 0) {
+        if (r->comm->rank == 0) stop |= stop_rule(r);
+        MPI_Bcast(&stop, 1, MPI_INT, 0, r->comm->world);
+    }
+    r->finished = stop;
+}
+
+/* Whole vectors of the server's state on rank 0. Collective(comm). */
+static co_status gather_slots(co_run *r)
+{
+    int counts[r->comm->size], at[r->comm->size];
+    co_status st = CO_OK;
+    for (int k = 0; k < r->comm->size; k++) {
+        counts[k] = (int)r->exchange.slice_n[k];
+        at[k] = (int)r->exchange.slice_first[k];
+    }
+    for (size_t k = 0; k < r->n_slots && r->comm->rank == 0; k++) {
+        if (!r->whole_slot[k]) r->whole_slot[k] = co_malloc(r->exchange.n_params, sizeof(float));
+        if (!r->whole_slot[k]) st = CO_FAIL(CO_ENOMEM, "no memory to write the server's state");
+    }
+    CO_TRY(co_agree(st, r->comm));
+    for (size_t k = 0; k < r->n_slots; k++)
+        MPI_Gatherv(r->slot[k], (int)r->exchange.n_own, MPI_FLOAT, r->whole_slot[k], counts, at, MPI_FLOAT, 0,
+                    r->comm->world);
+    return CO_OK;
+}
+
+static co_status write_files(co_run *r, const char *state)
+{
+    const co_experiment *e = r->experiment;
+    co_snapshot s = {.round = r->round, .model_digest = co_exchange_digest(&r->exchange), .model = r->exchange.model,
+                     .n_slots = r->n_slots, .slot_name = e->server_optimizer->slots, .slot = r->whole_slot};
+    memcpy(s.config_digest, r->config_digest, sizeof s.config_digest);
+    memcpy(s.data_digest, r->population.data_digest, sizeof s.data_digest);
+    memcpy(s.partition_digest, r->population.partition_digest, sizeof s.partition_digest);
+    CO_TRY(co_record_publish(&r->record, state));
+    return co_checkpoint_write(r->dir, &s, r->model, (uint64_t)e->seed, r->record.config, r->record.source,
+                               co_config_int(&e->output, "keep"));
+}
+
+/* The run file first, then the checkpoint: a resume cuts later rows. Collective(comm). */
+static co_status save(co_run *r, const char *state)
+{
+    complete_load(r);
+    const double start = co_now_s();
+    CO_TRY(gather_slots(r));
+    const co_status st = r->comm->rank == 0 ? write_files(r, state) : CO_OK;
+    for (size_t k = 0; k < r->n_slots; k++) {
+        co_free(r->whole_slot[k]);
+        r->whole_slot[k] = NULL;
+    }
+    own_record(r)->write_s += co_now_s() - start;
+    return co_agree(st, r->comm);
+}
+
+static void show_progress(co_run *r, co_progress *progress)
+{
+    if (r->comm->rank != 0) return;
+    const co_table *t = &r->record.rounds;
+    const int column = co_table_find(t, "train_loss");
+    char text[160], metric[64] = "";
+    if (!isnan(r->last_metric))
+        snprintf(metric, sizeof metric, ", test %s %.4f", r->task->metrics[0].name, r->last_metric);
+    snprintf(text, sizeof text, "round %lld/%lld, train loss %.4f%s", (long long)r->round,
+             (long long)r->experiment->rounds, t->n_rows ? co_table_get_f64(t, t->n_rows - 1, (size_t)column) : NAN,
+             metric);
+    co_progress_step(progress, r->finished ? r->experiment->rounds : r->round, r->experiment->rounds, text);
+}
+
+static co_status diverged(co_run *r)
+{
+    if (r->comm->rank == 0) {
+        const co_status st = co_record_publish(&r->record, "stopped");
+        if (st != CO_OK) co_warn("%s", co_status_message());
+    }
+    return CO_FAIL(CO_EDIVERGED,
+                   "round %lld: every device gave a non-finite update for %d rounds; lower local.lr, or set "
+                   "local.clip_grad", (long long)r->round, DIVERGED_LIMIT);
+}
+
+/* What follows a round: evaluation, the end, files. Collective(comm). */
+static co_status after_round(co_run *r)
+{
+    const int64_t every = co_config_int(&r->experiment->eval, "every");
+    const int64_t save_every = co_config_int(&r->experiment->output, "checkpoint_every");
+    const bool last = r->round >= r->experiment->rounds;
+    if (r->diverged_rounds >= DIVERGED_LIMIT) return diverged(r);
+    if (r->central && (r->round % every == 0 || last)) {
+        CO_TRY(evaluate(r));
+        check_finished(r);
+    }
+    r->finished |= last;
+    if (r->finished || (save_every > 0 && r->round % save_every == 0)) return save(r, r->finished ? "done" : "running");
+    if (r->comm->rank == 0 && r->late == CO_OK && co_record_is_due(&r->record)) {
+        const double start = co_now_s();
+        r->late = co_record_publish(&r->record, "running");
+        own_record(r)->write_s += co_now_s() - start;
+    }
+    return CO_OK;
+}
+
+co_status co_run_rounds(co_run *r)
+{
+    co_progress progress;
+    co_status st = CO_OK;
+    if (r->round > 0 && r->central) check_finished(r);
+    if (r->round >= r->experiment->rounds) r->finished = true;
+    if (r->finished) return CO_OK;
+    co_progress_start(&progress, r->round);
+    if (r->round == 0 && r->central) st = evaluate(r);
+    while (st == CO_OK && !r->finished) {
+        st = play_round(r);
+        if (st == CO_OK) st = after_round(r);
+        if (st == CO_OK) show_progress(r, &progress);
+    }
+    co_progress_end(&progress);
+    return st;
+}

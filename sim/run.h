@@ -1,0 +1,47 @@
+/* sim/run.h - an experiment as it runs: everything a rank holds, and the loop over rounds.
+ *
+ * There is no server rank: every rank trains its share of the devices and is the server for its slice of the model. */
+#pragma once
+#include "sim/checkpoint.h"
+#include "sim/evaluation.h"
+#include "sim/exchange.h"
+#include "sim/record.h"
+#include "sim/trainer.h"
+
+typedef struct {
+    const co_comm *comm;
+    co_experiment *experiment;
+    const char *dir;
+    const co_task *task;
+    co_population population;
+    co_model *model;
+    co_plan plan;
+    co_trainer *trainer;
+    co_exchange exchange;
+    co_evaluator evaluator;
+    co_record record;          /* rank 0 */
+    void *server;              /* the server optimiser's own */
+    size_t n_slots, n_sums;
+    float *slots, **slot;      /* [n_slots][n_own] */
+    double *update, *sums, *metrics;
+    float **whole_slot;        /* rank 0: [n_slots][n_params], while a checkpoint is written or read */
+    int64_t round, start_round, n_shared; /* rounds done; n_shared: parameters that travel */
+    int64_t diverged_rounds;   /* in a row in which every device was non-finite */
+    bool central, finished;    /* finished: last round done, or the stop rule holds */
+    char config_digest[33];
+    double spent_s, spent_cost; /* on this rank, to predict seconds */
+    co_rank_record *pending;   /* rank 0: last round's records, waiting for the times after it */
+    bool has_pending;
+    co_status late;            /* an error of rank 0 that the next reduction carries to all */
+    double last_loss, last_metric; /* last central evaluation on split 1, for the progress line */
+} co_run;
+
+/* Data, devices, model at round 0 (drawn, or model.init). Collective(comm). On failure nothing is left. */
+co_status co_run_create(co_run *run, co_experiment *experiment, const char *dir, const co_comm *comm);
+void co_run_destroy(co_run *run); /* Collective(comm) */
+/* Goes to the state of a checkpoint and the rows of the run file before it. Collective(comm). path on rank 0. */
+co_status co_run_resume(co_run *run, const char *path);
+/* All rounds that are left. Collective(comm). */
+co_status co_run_rounds(co_run *run);
+/* What the run will take, on stdout of rank 0. Collective(comm). */
+void co_run_describe(const co_run *run);
