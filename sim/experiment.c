@@ -7,6 +7,7 @@
 #include "io/yaml.h"
 #include "models/model.h"
 #include "partition/partitioner.h"
+#include "privacy/mechanism.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,7 +62,7 @@ static const co_param server_params[] = {
     {"schedule", CO_TREE, .flags = CO_OPTIONAL, .doc = "as local.schedule"},
     {0}};
 static const co_param privacy_params[] = {
-    {"mechanism", CO_CHOICE, .words = "none", .doc = "bound and noise of the sum"},
+    {"mechanism", CO_STRING, .words = "none", .doc = "bound and noise (cohort list mechanism)"},
     {0}};
 static const co_param eval_params[] = {
     {"every", CO_INT, .def = 10, .lo = 0, .hi = 1e9, .doc = "rounds between two evaluations; 0: never"},
@@ -262,6 +263,13 @@ static co_status check_devices(co_experiment *e)
     return check(&e->devices, selector, NULL);
 }
 
+static co_status check_privacy(co_experiment *e)
+{
+    const co_plugin *mechanism;
+    CO_TRY(find_member(&e->privacy, "mechanism", "none", &co_kind_mechanism, &mechanism));
+    return check(&e->privacy, mechanism, NULL);
+}
+
 static co_status check_stop(co_experiment *e)
 {
     CO_TRY(check(&e->stop, NULL, NULL));
@@ -312,7 +320,7 @@ static co_status resolve(co_experiment *e)
     CO_TRY(check_local(e));
     CO_TRY(check_transforms(e));
     CO_TRY(check_server(e));
-    CO_TRY(check(&e->privacy, NULL, NULL));
+    CO_TRY(check_privacy(e));
     CO_TRY(check(&e->eval, NULL, NULL));
     CO_TRY(check_stop(e));
     CO_TRY(check(&e->output, NULL, NULL));

@@ -1,0 +1,2 @@
+/* privacy/list.h - the members of the kind mechanism. */
+X(none)
