@@ -1,0 +1,102 @@
+/* sim/command_partition.c - cohort partition: deals the examples of a data set to devices. */
+#include "core/log.h"
+#include "core/memory.h"
+#include "io/yaml.h"
+#include "partition/partitioner.h"
+#include "sim/console.h"
+#include "sim/show.h"
+
+static void print_help(const co_partitioner *member)
+{
+    co_print_usage(&co_command_partition, "Options:\n");
+    co_print_params(stdout, co_partition_params);
+    if (member && member->params) {
+        printf("\nOptions of method %s:\n", member->name);
+        co_print_params(stdout, member->params);
+    } else if (!member) {
+        printf("\nMethods (`cohort list partitioner NAME` for their options):\n");
+        for (const co_plugin *const *m = co_kind_partitioner.members; *m; m++)
+            co_print_field(stdout, (*m)->name, "%s", (*m)->summary);
+    }
+    printf("\n  --overwrite  replace FILE when the partition has succeeded\n\n"
+           "Example: cohort partition data.h5 -o part.h5 method=dirichlet devices=100 alpha=0.3 seed=1\n");
+}
+
+/* *member stays NULL when no method is named. */
+static co_status find_member(const co_words *words, const co_partitioner **member)
+{
+    const co_node *method = co_node_find(words->settings, "method");
+    *member = NULL;
+    if (!method) return CO_OK;
+    if (method->kind == CO_NODE_SCALAR) *member = co_partitioner_find(method->text);
+    else co_fail(CO_EUSAGE, "command line: method: is no name; `cohort list partitioner` has them");
+    return *member ? CO_OK : CO_EUSAGE;
+}
+
+/* Options with defaults; the seed is written down even when it is not given. */
+static co_status check_options(const co_words *words, const co_partitioner *member, const co_config *opt)
+{
+    const co_param *const tables[] = {co_partition_params, member->params};
+    if (co_node_find(words->settings, "file"))
+        return CO_FAIL(CO_EUSAGE, "command line: file: is a key of experiments; the data set stands without key, the result behind -o");
+    if (!co_node_find(words->settings, "seed")) CO_TRY(co_node_set(words->settings, "seed", "1"));
+    return co_config_check(opt, tables, 2);
+}
+
+static co_status make_and_write(const co_words *words, const co_partitioner *member, const co_config *opt,
+                                co_dataset *data, co_partition *partition)
+{
+    const uint64_t seed = (uint64_t)co_config_int(opt, "seed");
+    const char *path = words->positional[0];
+    char *config = NULL;
+    CO_TRY(member->needs & CO_PART_NEEDS_FEATURES ? co_dataset_read(path, data) : co_dataset_read_columns(path, data));
+    CO_TRY(co_partition_make(opt, seed, data, partition));
+    CO_TRY(co_yaml_write(opt->map, &config));
+    const co_status st = co_partition_write(partition, data, words->output, seed, config);
+    co_free(config);
+    return st;
+}
+
+static co_status partition(const co_words *words, const co_partitioner *member)
+{
+    const co_config opt = {.file = "command line", .map = words->settings};
+    const double start_s = co_now_s();
+    co_dataset data = {0};
+    co_partition made = {0};
+    char seconds[32];
+    if (words->n_positional != 1)
+        return CO_FAIL(CO_EUSAGE, "partition takes one data set file, %zu were given", words->n_positional);
+    if (!member)
+        return CO_FAIL(CO_EUSAGE, "partition: which method? Add method=NAME; `cohort list partitioner` names them");
+    CO_TRY(check_options(words, member, &opt));
+    CO_TRY(co_output_check("partition", words));
+    const co_status st = make_and_write(words, member, &opt, &data, &made);
+    if (st == CO_OK) {
+        co_show_partition(stdout, &made);
+        co_print_file_size(stdout, words->output);
+        co_format_seconds(co_now_s() - start_s, seconds, sizeof seconds);
+        co_print_field(stdout, "time", "%s", seconds);
+    }
+    co_partition_fini(&made);
+    co_dataset_fini(&data);
+    return st;
+}
+
+static co_status run(int n_words, char **words)
+{
+    co_words parsed;
+    const co_partitioner *member;
+    CO_TRY(co_words_parse(n_words, words, "-o --overwrite --help", true, &parsed));
+    co_status st = find_member(&parsed, &member);
+    if (st == CO_OK && parsed.help)
+        print_help(member);
+    else if (st == CO_OK)
+        st = partition(&parsed, member);
+    co_words_fini(&parsed);
+    return st;
+}
+
+const co_command co_command_partition = {.name = "partition",
+                                         .usage = "partition DATA -o FILE method=NAME [devices=N] [key=value ..] [--overwrite]",
+                                         .summary = "deals the training examples of a data set to devices",
+                                         .run = run};

@@ -1,0 +1,19 @@
+/* sim/show.h - the four kinds of file as `cohort show` prints them, readable and as JSON. Local. */
+#pragma once
+#include "io/dataset.h"
+#include "io/partition_file.h"
+#include "sim/console.h"
+#include "sim/json.h"
+
+/* One kind of file. text prints what stands below the heading and above the digest; json adds the members `stats` or `last`. */
+typedef struct {
+    const char *format;
+    co_status (*text)(const co_file *file, FILE *out);
+    co_status (*json)(const co_file *file, co_json *json);
+} co_view;
+extern const co_view co_view_dataset, co_view_partition, co_view_run, co_view_checkpoint;
+
+void co_show_dataset(FILE *out, const co_dataset *data);
+void co_show_partition(FILE *out, const co_partition *partition);
+/* "  label   value" of a text attribute; nothing when the file lacks it. */
+co_status co_show_attribute(const co_file *file, FILE *out, const char *label, const char *name);
