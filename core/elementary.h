@@ -18,7 +18,7 @@ static inline double co_plain_log(double x)
     memcpy(&bits, &x, sizeof bits);
     const int64_t above = bits - 0x3fe6a09e667f3bcd; /* bits of sqrt 1/2 */
     const double e = (double)(above >> 52);
-    bits -= above >> 52 << 52;
+    bits -= (above >> 52) * (INT64_C(1) << 52);
     memcpy(&x, &bits, sizeof x);
     const double f = x - 1.0, s = f / (2.0 + f), z = s * s;
     double tail = 1.0 / 21.0; /* log m = 2 s + s z 2 (1/3 + z/5 + ..) = f - s (f - 2 z (1/3 + ..)) */
