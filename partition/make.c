@@ -96,7 +96,6 @@ static co_status start(maker *m, const co_dataset *data, uint64_t default_seed)
 {
     const co_config *opt = m->opt;
     m->test_fraction = co_config_real(opt, "test_fraction");
-    m->in.data = data;
     m->in.seed = co_config_has(opt, "seed") ? (uint64_t)co_config_int(opt, "seed") : default_seed;
     m->in.n_devices = co_config_has(opt, "devices") ? co_config_int(opt, "devices") : 0;
     m->in.n_examples = count_split(data, 0);
@@ -265,7 +264,7 @@ static co_status label(const maker *m, co_partition *p)
 co_status co_partition_make(const co_config *opt, uint64_t default_seed, const co_dataset *data,
                             co_partition *partition)
 {
-    maker m = {.opt = opt};
+    maker m = {.opt = opt, .in.data = data};
     memset(partition, 0, sizeof *partition);
     if (!co_config_has(opt, "method"))
         return co_config_fail(opt, NULL,

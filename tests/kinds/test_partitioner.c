@@ -1,0 +1,171 @@
+/* Every partitioner of the list under random settings: each training example of the data set stands
+ * exactly once in train, test or unassigned; new members join by themselves. */
+#include "tests/harness.h"
+#include "tests/partition/support.h"
+#include <math.h>
+
+/* A value of the option's range, spread over the powers of ten from 1e-4 to 1e4 inside it. */
+static double draw_value(const co_param *param, co_stream *s)
+{
+    const bool ranged = param->lo < param->hi;
+    double lo = ranged ? fmax(param->lo, 1e-4) : 1e-4, hi = ranged ? fmin(param->hi, 1e4) : 1e4;
+    if (hi < lo) hi = lo;
+    const double x = lo * pow(hi / lo, co_draw_uniform(s));
+    return param->type == CO_INT ? fmax(floor(x), ceil(param->lo)) : x;
+}
+
+/* " key=value" of the required numbers, and of the others every second time. */
+static void append_options(const co_param *params, co_stream *s, char *words, size_t size)
+{
+    for (const co_param *param = params; param && param->key; param++) {
+        const bool number = param->type == CO_INT || param->type == CO_REAL;
+        if (!number || (!(param->flags & CO_REQUIRED) && co_draw_below(s, 2))) continue;
+        const size_t used = strlen(words);
+        snprintf(words + used, size - used, param->type == CO_INT ? " %s=%.0f" : " %s=%.17g",
+                 param->key, draw_value(param, s));
+    }
+}
+
+static void draw_words(const co_partitioner *member, int64_t n, co_stream *s, char *words,
+                       size_t size)
+{
+    snprintf(words, size, "method=%s seed=%llu", member->name,
+             (unsigned long long)co_draw_below(s, 1000000));
+    if (!(member->needs & CO_PART_OWN_DEVICES)) {
+        const double devices = floor(exp(co_draw_uniform(s) * log(10.0 * (double)n + 1.0)));
+        snprintf(words + strlen(words), size - strlen(words), " devices=%.0f", devices);
+    }
+    if (co_draw_below(s, 2))
+        snprintf(words + strlen(words), size - strlen(words), " test_fraction=%.17g",
+                 co_draw_uniform(s));
+    append_options(member->params, s, words, size);
+}
+
+static void mark(int *times, const int64_t *ids, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) times[ids[i]]++;
+}
+
+static bool ascending(const int64_t *offsets, const int64_t *ids, int64_t k)
+{
+    for (int64_t d = 0; d < k; d++)
+        for (int64_t i = offsets[d] + 1; i < offsets[d + 1]; i++)
+            if (ids[i - 1] >= ids[i]) return false;
+    return true;
+}
+
+static void check_cover(const co_partitioner *member, const co_dataset *data, const co_partition *p,
+                        const char *words)
+{
+    const bool test_split = (member->needs & CO_PART_TEST_SPLIT) && !strstr(words, "test_fraction");
+    int *times = co_calloc((size_t)data->n, sizeof *times);
+    cr_assert(p->train_offsets[0] == 0 && ascending(p->train_offsets, p->train, p->n_devices), "%s",
+              words);
+    mark(times, p->train, p->train_offsets[p->n_devices]);
+    mark(times, p->unassigned, p->n_unassigned);
+    if (p->test_offsets) {
+        cr_assert(p->test_offsets[0] == 0 && ascending(p->test_offsets, p->test, p->n_devices),
+                  "%s", words);
+        mark(times, p->test, p->test_offsets[p->n_devices]);
+    }
+    for (int64_t i = 0; i < data->n; i++) {
+        const bool may = data->split[i] == 1 && test_split;
+        cr_assert(times[i] == (data->split[i] == 0) || (may && times[i] == 1),
+                  "%s: example %lld of split %d: %d times", words, (long long)i, data->split[i],
+                  times[i]);
+    }
+    cr_expect(stat_of(p, "n_unassigned") == (double)p->n_unassigned);
+    co_free(times);
+}
+
+static bool same_lists(const co_partition *a, const co_partition *b)
+{
+    const size_t k = (size_t)a->n_devices;
+    return a->n_devices == b->n_devices &&
+           memcmp(a->train_offsets, b->train_offsets, (k + 1) * sizeof(int64_t)) == 0 &&
+           memcmp(a->train, b->train, (size_t)a->train_offsets[k] * sizeof(int64_t)) == 0;
+}
+
+#define EACH_MEMBER(member)                                                                        \
+    for (const co_plugin *const *at_ = co_kind_partitioner.members; *at_; at_++)                   \
+        for (const co_partitioner *member = co_partitioner_find((*at_)->name); member;             \
+             member = NULL)
+
+Test(partitioner, each_training_example_stands_exactly_once)
+{
+    co_stream s = co_stream_open(11, CO_DRAW_TEST, 0, 0, 0);
+    EACH_MEMBER(member)
+    {
+        for (int turn = 0; turn < 150; turn++) {
+            char words[512];
+            const int64_t n = 1 + (int64_t)co_draw_below(&s, turn % 10 ? 400 : 5000);
+            co_dataset data = mixed_data(n, 1 + (size_t)co_draw_below(&s, 20),
+                                         1 + (size_t)co_draw_below(&s, 40), (uint64_t)turn);
+            data.user[0] = 0; /* natural wants at least one */
+            data.split[0] = 0;
+            draw_words(member, n, &s, words, sizeof words);
+            co_partition p = must_make(words, &data);
+            check_cover(member, &data, &p, words);
+            co_partition_fini(&p);
+            co_dataset_fini(&data);
+        }
+    }
+    cr_expect(co_memory_blocks() == 0);
+}
+
+Test(partitioner, ten_devices_an_example_leave_empty_ones_that_are_counted)
+{
+    co_dataset data = plain_data(300, 10);
+    EACH_MEMBER(member)
+    {
+        if (member->needs & CO_PART_OWN_DEVICES) continue;
+        char words[512] = "";
+        co_stream s = co_stream_open(5, CO_DRAW_TEST, 0, 0, 0);
+        snprintf(words, sizeof words, "method=%s devices=3000", member->name);
+        append_options(member->params, &s, words, sizeof words);
+        co_partition p = must_make(words, &data);
+        int64_t n_empty = 0;
+        for (int64_t d = 0; d < 3000; d++) n_empty += train_size(&p, d) == 0;
+        cr_expect(n_empty >= 2700 && stat_of(&p, "n_empty") == (double)n_empty, "%s", words);
+        co_partition_fini(&p);
+    }
+    co_dataset_fini(&data);
+}
+
+Test(partitioner, the_seed_alone_decides)
+{
+    co_dataset data = mixed_data(500, 10, 12, 1);
+    EACH_MEMBER(member)
+    {
+        char words[512], other[600];
+        const char *devices = member->needs & CO_PART_OWN_DEVICES ? "" : " devices=20";
+        co_stream s = co_stream_open(6, CO_DRAW_TEST, 0, 0, 0);
+        snprintf(words, sizeof words, "method=%s%s test_fraction=0.2", member->name, devices);
+        append_options(member->params, &s, words, sizeof words);
+        snprintf(other, sizeof other, "%s seed=2", words);
+        co_partition a = must_make(words, &data), b = must_make(words, &data),
+                     c = must_make(other, &data);
+        cr_expect(same_lists(&a, &b), "%s", words);
+        cr_expect(!same_lists(&a, &c), "%s", words);
+        cr_expect_str_eq(a.method, member->name);
+        co_partition_fini(&a);
+        co_partition_fini(&b);
+        co_partition_fini(&c);
+    }
+    co_dataset_fini(&data);
+}
+
+Test(partitioner, options_say_what_they_mean_and_keep_clear_of_the_common_keys)
+{
+    EACH_MEMBER(member)
+    {
+        cr_expect(member->summary && *member->summary);
+        for (const co_param *param = member->params; param && param->key; param++) {
+            cr_expect(param->doc && *param->doc, "%s.%s", member->name, param->key);
+            for (const co_param *common = co_partition_params; common->key; common++)
+                cr_expect(strcmp(param->key, common->key) != 0, "%s.%s", member->name, param->key);
+        }
+    }
+    cr_expect(!co_partitioner_find("dirchlet"));
+    cr_expect(strstr(co_status_message(), "dirichlet"), "%s", co_status_message());
+}

@@ -1,0 +1,109 @@
+/* tests/partition/support.h - made-up data sets and options for the tests of partitions. */
+#pragma once
+#include "core/memory.h"
+#include "partition/partitioner.h"
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+/* n examples of split 0, label i mod n_classes; every part but x. */
+static inline co_dataset plain_data(int64_t n, size_t n_classes)
+{
+    co_dataset data = {.n = n, .n_classes = n_classes};
+    data.y = co_malloc((size_t)n, sizeof *data.y);
+    data.split = co_calloc((size_t)n, 1);
+    for (int64_t i = 0; i < n; i++) data.y[i] = (int32_t)((size_t)i % n_classes);
+    return data;
+}
+
+/* Users 0 .. n_users - 1 and none (-1), drawn by key. */
+static inline void add_users(co_dataset *data, size_t n_users, uint64_t seed)
+{
+    co_stream s = co_stream_open(seed, CO_DRAW_TEST, 1, 0, 0);
+    data->n_users = n_users;
+    data->user = co_malloc((size_t)data->n, sizeof *data->user);
+    for (int64_t i = 0; i < data->n; i++)
+        data->user[i] = (int32_t)co_draw_below(&s, n_users + 1) - 1;
+}
+
+/* Labels, splits (about a quarter outside 0) and users without any order. */
+static inline co_dataset mixed_data(int64_t n, size_t n_classes, size_t n_users, uint64_t seed)
+{
+    co_dataset data = plain_data(n, n_classes);
+    co_stream s = co_stream_open(seed, CO_DRAW_TEST, 0, 0, 0);
+    for (int64_t i = 0; i < n; i++) {
+        data.y[i] = (int32_t)co_draw_below(&s, n_classes);
+        const uint64_t split = co_draw_below(&s, 8);
+        data.split[i] = (uint8_t)(split < 3 ? split : 0);
+    }
+    add_users(&data, n_users, seed);
+    return data;
+}
+
+/* A map of "key=value key=value"; NULL: out of memory. */
+static inline co_node *word_map(const char *words)
+{
+    co_node *map = co_node_create(CO_NODE_MAP, NULL, NULL);
+    char copy[1024], *save = NULL;
+    snprintf(copy, sizeof copy, "%s", words);
+    for (char *word = strtok_r(copy, " ", &save); map && word; word = strtok_r(NULL, " ", &save)) {
+        char *value = strchr(word, '=');
+        *value++ = '\0';
+        if (co_node_set(map, word, value) != CO_OK) return NULL;
+    }
+    return map;
+}
+
+/* Checks the options and makes the partition, with seed 1 unless words say otherwise. */
+static inline co_status make_partition(const char *words, const co_dataset *data, co_partition *p)
+{
+    co_config opt = {.file = "test", .section = "partition", .map = word_map(words)};
+    memset(p, 0, sizeof *p);
+    cr_assert(opt.map);
+    const co_node *method = co_node_find(opt.map, "method");
+    const co_partitioner *member = method ? co_partitioner_find(method->text) : NULL;
+    const co_param *tables[] = {co_partition_params, member ? member->params : NULL};
+    co_status st = co_config_check(&opt, tables, 2);
+    if (st == CO_OK) st = co_partition_make(&opt, 1, data, p);
+    co_node_destroy(opt.map);
+    return st;
+}
+
+static inline co_partition must_make(const char *words, const co_dataset *data)
+{
+    co_partition p;
+    const co_status st = make_partition(words, data, &p);
+    cr_assert(st == CO_OK, "%s: %s", words, co_status_message());
+    return p;
+}
+
+/* The value of a statistic; the test fails when there is none. */
+static inline double stat_of(const co_partition *p, const char *name)
+{
+    for (size_t i = 0; i < p->n_stats; i++)
+        if (strcmp(p->stat_name[i], name) == 0) return p->stat[i];
+    cr_assert_fail("no statistic %s", name);
+    return 0.0;
+}
+
+static inline bool has_stat(const co_partition *p, const char *name)
+{
+    for (size_t i = 0; i < p->n_stats; i++)
+        if (strcmp(p->stat_name[i], name) == 0) return true;
+    return false;
+}
+
+static inline int64_t train_size(const co_partition *p, int64_t device)
+{
+    return p->train_offsets[device + 1] - p->train_offsets[device];
+}
+
+/* counts[n_devices][n_classes] of the training parts; a new block. */
+static inline int64_t *count_table(const co_partition *p, const co_dataset *data)
+{
+    int64_t *counts = co_calloc((size_t)p->n_devices * data->n_classes, sizeof *counts);
+    for (int64_t d = 0; d < p->n_devices; d++)
+        for (int64_t i = p->train_offsets[d]; i < p->train_offsets[d + 1]; i++)
+            counts[(size_t)d * data->n_classes + (size_t)data->y[p->train[i]]]++;
+    return counts;
+}

@@ -1,0 +1,95 @@
+/* The partitioner natural: users become devices. */
+#include "tests/harness.h"
+#include "tests/partition/support.h"
+
+/* Users: 0 has split 0 and 1, 1 nothing, 2 split 1 alone, 3 split 2 alone, 4 split 0 alone; example
+ * 7 has none. */
+static co_dataset five_users(void)
+{
+    static const int32_t user[8] = {4, 0, 2, 0, 3, 0, 4, -1};
+    static const uint8_t split[8] = {0, 1, 1, 0, 2, 0, 0, 0};
+    static const char *const name[5] = {"anna", "ben", "carl", "dora", "emil"};
+    co_dataset data = plain_data(8, 2);
+    data.user = co_malloc(8, sizeof *data.user);
+    memcpy(data.user, user, sizeof user);
+    memcpy(data.split, split, sizeof split);
+    data.n_users = 5;
+    data.user_name = co_malloc(5, sizeof *data.user_name);
+    for (int i = 0; i < 5; i++) data.user_name[i] = co_strdup(name[i]);
+    return data;
+}
+
+Test(natural, split_1_becomes_the_test_part_of_the_same_user)
+{
+    co_dataset data = five_users();
+    co_partition p = must_make("method=natural", &data);
+    cr_assert(p.n_devices == 3);
+    cr_expect_str_eq(p.device_name[0], "anna");
+    cr_expect_str_eq(p.device_name[1],
+                     "carl"); /* nothing to train on, but something to be tested on */
+    cr_expect_str_eq(p.device_name[2], "emil");
+    cr_expect_arr_eq(p.train_offsets, ((int64_t[]){0, 2, 2, 4}), sizeof(int64_t[4]));
+    cr_expect_arr_eq(p.train, ((int64_t[]){3, 5, 0, 6}), sizeof(int64_t[4]));
+    cr_expect_arr_eq(p.test_offsets, ((int64_t[]){0, 1, 2, 2}), sizeof(int64_t[4]));
+    cr_expect_arr_eq(p.test, ((int64_t[]){1, 2}), sizeof(int64_t[2]));
+    cr_expect(p.n_unassigned == 1 && p.unassigned[0] == 7);
+    co_partition_fini(&p);
+    co_dataset_fini(&data);
+    cr_expect(co_memory_blocks() == 0);
+}
+
+Test(natural, with_test_fraction_split_1_stays_out)
+{
+    co_dataset data = five_users();
+    co_partition p = must_make("method=natural test_fraction=0.5", &data);
+    cr_assert(p.n_devices == 2);
+    cr_expect_str_eq(p.device_name[1], "emil");
+    cr_expect_arr_eq(p.train_offsets, ((int64_t[]){0, 1, 2}), sizeof(int64_t[3]));
+    cr_expect_arr_eq(p.test_offsets, ((int64_t[]){0, 1, 2}), sizeof(int64_t[3]));
+    cr_expect(data.split[p.test[0]] == 0 && data.user[p.test[0]] == 0);
+    cr_expect(data.split[p.test[1]] == 0 && data.user[p.test[1]] == 4);
+    co_partition_fini(&p);
+    co_dataset_fini(&data);
+}
+
+Test(natural, without_split_1_there_is_no_test_part)
+{
+    co_dataset data = five_users();
+    for (int i = 0; i < 8; i++)
+        if (data.split[i] == 1) data.split[i] = 2;
+    co_partition p = must_make("method=natural", &data);
+    cr_expect(p.n_devices == 2 && !p.test_offsets && !p.test);
+    co_partition_fini(&p);
+    co_dataset_fini(&data);
+}
+
+Test(natural, users_without_names_give_devices_without_names)
+{
+    co_dataset data = mixed_data(200, 3, 10, 1);
+    co_partition p = must_make("method=natural", &data);
+    cr_expect(!p.device_name);
+    for (int64_t d = 0; d < p.n_devices; d++)
+        for (int64_t i = p.train_offsets[d]; i < p.train_offsets[d + 1]; i++)
+            cr_expect(data.user[p.train[i]] == data.user[p.train[p.train_offsets[d]]]);
+    co_partition_fini(&p);
+    co_dataset_fini(&data);
+}
+
+Test(natural, needs_the_column_user)
+{
+    co_dataset data = plain_data(10, 2);
+    co_partition p;
+    cr_expect(make_partition("method=natural", &data, &p) == CO_EUSAGE);
+    cr_expect(strstr(co_status_message(), "user"), "%s", co_status_message());
+    co_dataset_fini(&data);
+}
+
+Test(natural, refuses_data_where_nobody_is_a_user)
+{
+    co_dataset data = mixed_data(20, 2, 4, 1);
+    for (int i = 0; i < 20; i++) data.user[i] = -1;
+    co_partition p;
+    cr_expect(make_partition("method=natural", &data, &p) == CO_EUSAGE);
+    co_dataset_fini(&data);
+    cr_expect(co_memory_blocks() == 0);
+}
