@@ -235,6 +235,11 @@ const co_tensor *co_model_tensors(const co_model *model, size_t *n_tensors)
     return model->tensor;
 }
 
+const co_shape *co_model_input(const co_model *model)
+{
+    return &model->item[0].in;
+}
+
 const co_task *co_model_task(const co_model *model)
 {
     return model->task;
