@@ -1,0 +1,170 @@
+/* tests/kinds/test_layer.c - laws that every layer of the list obeys, on many shapes. New layers join by themselves. */
+#include "tests/harness.h"
+#include "tests/models/build.h"
+#include <math.h>
+
+enum { N = 3, MOST_FLOATS = 60 };
+
+/* Options of a layer: what is required gets a small value that the draw decides. */
+static void random_options(const co_layer *layer, uint64_t draw, char *yaml, size_t room)
+{
+    size_t n = (size_t)snprintf(yaml, room, "{");
+    for (const co_param *p = layer->params; p && p->key; p++) {
+        const uint32_t bits = test_bits(50 + draw, (uint64_t)(p - layer->params));
+        if (!(p->flags & CO_REQUIRED)) continue;
+        if (n > 1) n += (size_t)snprintf(yaml + n, room - n, ", ");
+        if (p->type == CO_REAL)
+            n += (size_t)snprintf(yaml + n, room - n, "%s: %g", p->key, (p->lo + p->hi) / 2.0);
+        else
+            n += (size_t)snprintf(yaml + n, room - n, "%s: %u", p->key, 1 + bits % 3);
+    }
+    snprintf(yaml + n, room - n, "}");
+}
+
+static co_shape random_shape(uint64_t draw, bool image)
+{
+    const size_t a = 1 + test_bits(60, draw) % 2, b = 3 + test_bits(61, draw) % 3, c = 3 + test_bits(62, draw) % 4;
+    return image ? test_image(a, b, c) : test_flat(a * b * c);
+}
+
+static bool fits(const co_layer *layer, const char *yaml, co_shape in)
+{
+    co_shape out;
+    void *self = NULL;
+    const bool good = test_layer(layer, yaml, &in, 7, &out, &self) == CO_OK;
+    if (good && layer->destroy) layer->destroy(self);
+    return good;
+}
+
+/* Runs the law on every layer that computes something, on every kind of shape that it takes. */
+static void for_all(void (*law)(test_bench *))
+{
+    for (const co_plugin *const *m = co_kind_layer.members; *m; m++) {
+        const co_layer *layer = (const co_layer *)*m;
+        size_t n_tried = 0;
+        if (!layer->forward) continue;
+        for (uint64_t draw = 0; draw < 12; draw++) {
+            test_bench b;
+            char yaml[256];
+            const co_shape in = random_shape(draw, draw % 2);
+            random_options(layer, draw, yaml, sizeof yaml);
+            if (!fits(layer, yaml, in)) continue;
+            bench_open(&b, layer->name, yaml, in, N);
+            test_spread(70 + draw, N * b.n_in, b.x);
+            law(&b);
+            bench_close(&b);
+            n_tried++;
+        }
+        cr_expect_geq(n_tried, 3, "%s: no shape fits", layer->name);
+    }
+}
+
+static void check_slopes(test_bench *b)
+{
+    bench_backward(b, NULL);
+    for (size_t i = 0; b->layer->backward_input && i < N * b->n_in; i++) {
+        const double slope = bench_slope(b, &b->x[i], 0.002f);
+        cr_assert_float_eq((double)b->dx[i], slope, 2e-3 * (1.0 + fabs(slope)), "%s: dx[%zu] is %g, slope %g",
+                           b->layer->name, i, (double)b->dx[i], slope);
+    }
+    for (size_t i = 0; b->layer->backward_params && i < b->n_params; i++) {
+        const double slope = bench_slope(b, &b->params[i], 0.01f);
+        cr_assert_float_eq((double)b->grad[i], slope, 2e-3 * (1.0 + fabs(slope)), "%s: grad[%zu] is %g, slope %g",
+                           b->layer->name, i, (double)b->grad[i], slope);
+    }
+}
+
+Test(layer, gradients_are_the_slopes_of_forward)
+{
+    for_all(check_slopes);
+}
+
+/* Everything of example e alone, at the front of the bench's own buffers. */
+static void pick(test_bench *b, size_t e, const float *x, const float *dy)
+{
+    memcpy(b->x, x + e * b->n_in, b->n_in * sizeof *x);
+    memcpy(b->dy, dy + e * b->n_out, b->n_out * sizeof *dy);
+}
+
+static float *copy(const float *from, size_t n)
+{
+    float *to = malloc((n + 1) * sizeof *to);
+    memcpy(to, from, n * sizeof *to);
+    return to;
+}
+
+static void check_singles(test_bench *b)
+{
+    const float scale[N] = {0.5f, -2.0f, 3.0f};
+    b->pass.train = false; /* draws belong to places in the batch */
+    bench_backward(b, scale);
+    float *x = copy(b->x, N * b->n_in), *y = copy(b->y, N * b->n_out), *dy = copy(b->dy, N * b->n_out);
+    float *dx = copy(b->dx, N * b->n_in), *grad = copy(b->grad, b->n_params), *sum = calloc(b->n_params + 1, sizeof *sum);
+    b->batch.n = b->batch.rows = 1;
+    for (size_t e = 0; e < N; e++) {
+        pick(b, e, x, dy);
+        memset(b->grad, 0, b->n_params * sizeof *b->grad);
+        bench_backward(b, NULL);
+        cr_assert_lt(relative_distance(b->y, y + e * b->n_out, b->n_out), 2e-6, "%s", b->layer->name);
+        if (b->layer->backward_input)
+            cr_assert_lt(relative_distance(b->dx, dx + e * b->n_in, b->n_in), 2e-6, "%s", b->layer->name);
+        for (size_t i = 0; i < b->n_params; i++) sum[i] += scale[e] * b->grad[i];
+    }
+    cr_assert_lt(relative_distance(grad, sum, b->n_params), 5e-6, "%s", b->layer->name);
+    float *const blocks[] = {x, y, dy, dx, grad, sum};
+    for (size_t i = 0; i < 6; i++) free(blocks[i]);
+}
+
+Test(layer, a_batch_equals_its_examples_one_by_one_with_their_scales)
+{
+    for_all(check_singles);
+}
+
+static void check_adds(test_bench *b)
+{
+    bench_backward(b, NULL);
+    float *once = copy(b->grad, b->n_params);
+    bench_backward(b, NULL);
+    for (size_t i = 0; i < b->n_params; i++) once[i] *= 2.0f;
+    cr_assert_lt(relative_distance(b->grad, once, b->n_params), 1e-6, "%s", b->layer->name);
+    free(once);
+}
+
+Test(layer, weight_gradients_are_added_to_what_is_there)
+{
+    for_all(check_adds);
+}
+
+static void check_repeat(test_bench *b)
+{
+    bench_backward(b, NULL);
+    float *y = copy(b->y, N * b->n_out), *dx = copy(b->dx, N * b->n_in), *grad = copy(b->grad, b->n_params);
+    memset(b->grad, 0, b->n_params * sizeof *b->grad);
+    bench_backward(b, NULL);
+    cr_assert(memcmp(y, b->y, N * b->n_out * sizeof *y) == 0, "%s", b->layer->name);
+    cr_assert(memcmp(dx, b->dx, N * b->n_in * sizeof *dx) == 0, "%s", b->layer->name);
+    cr_assert(memcmp(grad, b->grad, b->n_params * sizeof *grad) == 0, "%s", b->layer->name);
+    free(y);
+    free(dx);
+    free(grad);
+}
+
+Test(layer, the_same_call_gives_the_same_bits)
+{
+    for_all(check_repeat);
+}
+
+Test(layer, tables_are_complete)
+{
+    for (const co_plugin *const *m = co_kind_layer.members; *m; m++) {
+        const co_layer *layer = (const co_layer *)*m;
+        cr_expect(layer->name && layer->summary && layer->create);
+        cr_expect_eq(co_layer_find(layer->name), layer);
+        cr_expect_eq(!layer->tensors, !layer->backward_params, "%s", layer->name);
+        cr_expect_eq(!layer->tensors, !layer->init, "%s", layer->name);
+        bool main_is_there = !layer->main_option;
+        for (const co_param *p = layer->params; p && p->key; p++)
+            main_is_there |= layer->main_option && strcmp(p->key, layer->main_option) == 0;
+        cr_expect(main_is_there, "%s", layer->name);
+    }
+}

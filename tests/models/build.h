@@ -1,0 +1,180 @@
+/* tests/models/build.h - models from one line of YAML, closed-form numbers, batches: what the tests of models share. */
+#pragma once
+#include "core/memory.h"
+#include "io/yaml.h"
+#include "models/model.h"
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* 24 pseudo-random bits, a function of (stream, j): the finaliser of SplitMix64. */
+static inline uint32_t test_bits(uint64_t stream, uint64_t j)
+{
+    uint64_t z = ((stream << 40) + j + 1) * 0x9E3779B97F4A7C15u;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return (uint32_t)((z ^ (z >> 31)) >> 40);
+}
+
+/* Uniform in [-1, 1). */
+static inline float test_value(uint64_t stream, uint64_t j)
+{
+    return (float)test_bits(stream, j) * 0x1p-23f - 1.0f;
+}
+
+static inline void test_fill(uint64_t stream, size_t n, float factor, float *out)
+{
+    for (size_t j = 0; j < n; j++) out[j] = test_value(stream, j) * factor;
+}
+
+/* Section `model` from YAML in the flow form; the root must be destroyed. */
+static inline co_status test_model(const char *yaml, const co_shape *in, size_t n_classes, co_model **model)
+{
+    co_node *root = NULL;
+    co_status st = co_yaml_read_text(yaml, "test.yaml", &root);
+    *model = NULL;
+    if (st == CO_OK) {
+        const co_node *name = co_node_find(root, "name");
+        const co_plugin *preset = name ? co_plugin_find(&co_kind_model, name->text) : NULL;
+        const co_param *const tables[] = {co_model_params, preset ? preset->params : NULL};
+        const co_config opt = {.file = "test.yaml", .section = "model", .map = root};
+        st = co_config_check(&opt, tables, 2);
+        if (st == CO_OK) st = co_model_create(&opt, in, n_classes, co_task_find("classification"), model);
+    }
+    co_node_destroy(root);
+    return st;
+}
+
+/* A layer from the YAML of its options, "{units: 3}". */
+static inline co_status test_layer(const co_layer *layer, const char *yaml, const co_shape *in, size_t n_classes,
+                                   co_shape *out, void **self)
+{
+    co_node *root = NULL;
+    co_status st = yaml[0] ? co_yaml_read_text(yaml, "test.yaml", &root) : CO_OK;
+    if (!root) root = co_node_create(CO_NODE_MAP, NULL, NULL);
+    const co_param *const tables[] = {layer->params};
+    const co_config opt = {.file = "test.yaml", .section = "model.layers[0]", .map = root};
+    if (st == CO_OK) st = co_config_check(&opt, tables, 1);
+    if (st == CO_OK) st = layer->create(&opt, in, n_classes, out, self);
+    co_node_destroy(root);
+    return st;
+}
+
+static inline co_shape test_image(size_t c, size_t h, size_t w)
+{
+    return (co_shape){.ndim = 3, .dim = {c, h, w}};
+}
+
+static inline co_shape test_flat(size_t n)
+{
+    return (co_shape){.ndim = 1, .dim = {n}};
+}
+
+/* One layer with everything around it for n rows. */
+typedef struct {
+    const co_layer *layer;
+    void *self;
+    co_shape in, out;
+    size_t n, n_in, n_out, n_params, n_tensors; /* n_in, n_out: floats of a row */
+    co_tensor_shape shape[CO_MAX_TENSORS];
+    float *x, *y, *dy, *dx, *params, *grad, *cache, *scratch;
+    co_batch batch;
+    co_pass pass;
+} test_bench;
+
+static inline size_t test_kept(size_t (*size)(const void *, size_t, size_t), const void *self, size_t n)
+{
+    return size ? size(self, n, n) : 0;
+}
+
+/* Creates the layer; x, dy and params get values of their own in [-1, 1). */
+static inline void bench_open(test_bench *b, const char *name, const char *yaml, co_shape in, size_t n)
+{
+    *b = (test_bench){.layer = co_layer_find(name), .in = in, .n = n};
+    cr_assert_eq(test_layer(b->layer, yaml, &in, 7, &b->out, &b->self), CO_OK, "%s", co_status_message());
+    b->n_in = co_shape_size(&in);
+    b->n_out = co_shape_size(&b->out);
+    b->n_tensors = b->layer->tensors ? b->layer->tensors(b->self, b->shape) : 0;
+    for (size_t t = 0; t < b->n_tensors; t++) {
+        size_t size = 1;
+        for (size_t i = 0; i < b->shape[t].ndim; i++) size *= b->shape[t].dim[i];
+        b->n_params += size;
+    }
+    b->x = co_calloc(n * b->n_in, sizeof(float));
+    b->dx = co_calloc(n * b->n_in, sizeof(float));
+    b->y = co_calloc(n * b->n_out, sizeof(float));
+    b->dy = co_calloc(n * b->n_out, sizeof(float));
+    b->params = co_calloc(b->n_params, sizeof(float));
+    b->grad = co_calloc(b->n_params, sizeof(float));
+    b->cache = co_calloc(test_kept(b->layer->cache_size, b->self, n), sizeof(float));
+    b->scratch = co_calloc(test_kept(b->layer->scratch_size, b->self, n), sizeof(float));
+    test_fill(1, n * b->n_in, 1.0f, b->x);
+    test_fill(2, n * b->n_out, 1.0f, b->dy);
+    test_fill(3, b->n_params, 1.0f, b->params);
+    b->batch = (co_batch){.n = n, .rows = n, .x = b->x};
+    b->pass = (co_pass){.batch = &b->batch, .train = true, .seed = 5, .round = 2, .device = 3, .step = 4, .layer = 1};
+}
+
+static inline void bench_close(test_bench *b)
+{
+    if (b->layer->destroy) b->layer->destroy(b->self);
+    float *const blocks[] = {b->x, b->dx, b->y, b->dy, b->params, b->grad, b->cache, b->scratch};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) co_free(blocks[i]);
+    cr_assert_eq(co_memory_blocks(), 0);
+}
+
+static inline void bench_forward(test_bench *b)
+{
+    b->layer->forward(b->self, &b->pass, b->params, b->x, b->y, b->cache, b->scratch);
+}
+
+/* Forward and both phases of backward; dx is full of rubbish before. */
+static inline void bench_backward(test_bench *b, const float *scale)
+{
+    bench_forward(b);
+    for (size_t i = 0; i < b->n * b->n_in; i++) b->dx[i] = 1e30f;
+    if (b->layer->backward_input)
+        b->layer->backward_input(b->self, &b->pass, b->params, b->x, b->y, b->dy, b->dx, b->cache, b->scratch);
+    if (b->layer->backward_params)
+        b->layer->backward_params(b->self, &b->pass, b->params, b->x, b->y, b->dy, scale, b->grad, b->cache,
+                                  b->scratch);
+}
+
+/* sum of dy_i y_i: the function whose gradients backward gives. */
+static inline double bench_dot(const test_bench *b)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < b->n * b->n_out; i++) sum += (double)b->dy[i] * (double)b->y[i];
+    return sum;
+}
+
+/* Central difference of bench_dot by *value. */
+static inline double bench_slope(test_bench *b, float *value, float h)
+{
+    const float old = *value;
+    *value = old + h;
+    const double above_at = (double)*value;
+    bench_forward(b);
+    const double above = bench_dot(b);
+    *value = old - h;
+    const double below_at = (double)*value;
+    bench_forward(b);
+    const double below = bench_dot(b);
+    *value = old;
+    return (above - below) / (above_at - below_at);
+}
+
+/* Numbers of [-1, 1) that keep a distance of 1/200 from 0 and 1/100 from each other, n <= 190: so that a difference over
+ * h = 1/500 crosses no kink of relu or max. In a keyed order. */
+static inline void test_spread(uint64_t stream, size_t n, float *out)
+{
+    cr_assert_leq(n, 190);
+    for (size_t i = 0; i < n; i++) out[i] = (float)((double)i - 0.5 * (double)n + 0.5) * 0.01f + (n % 2 ? 0.005f : 0.0f);
+    for (size_t i = n; i-- > 1;) {
+        const size_t j = test_bits(stream, i) % (i + 1);
+        const float kept = out[i];
+        out[i] = out[j];
+        out[j] = kept;
+    }
+}

@@ -1,0 +1,131 @@
+/* tests/models/test_dense.c - the dense layer against plain loops in double. */
+#include "tests/harness.h"
+#include "tests/models/build.h"
+#include <math.h>
+
+static void plain(const test_bench *b, const float *scale, float *y, float *dx, float *grad)
+{
+    const size_t in = b->n_in, out = b->n_out;
+    for (size_t r = 0; r < b->n; r++)
+        for (size_t o = 0; o < out; o++) {
+            double sum = (double)b->params[out * in + o];
+            for (size_t i = 0; i < in; i++) sum += (double)b->params[o * in + i] * (double)b->x[r * in + i];
+            y[r * out + o] = (float)sum;
+        }
+    for (size_t r = 0; r < b->n; r++)
+        for (size_t i = 0; i < in; i++) {
+            double sum = 0.0;
+            for (size_t o = 0; o < out; o++) sum += (double)b->params[o * in + i] * (double)b->dy[r * out + o];
+            dx[r * in + i] = (float)sum;
+        }
+    for (size_t o = 0; o < out; o++)
+        for (size_t i = 0; i <= in; i++) {
+            double sum = 0.0;
+            for (size_t r = 0; r < b->n; r++)
+                sum += (double)scale[r] * (double)b->dy[r * out + o] * (i < in ? (double)b->x[r * in + i] : 1.0);
+            grad[i < in ? o * in + i : out * in + o] = (float)sum;
+        }
+}
+
+static void compare(size_t n, size_t in, size_t out)
+{
+    test_bench b;
+    char yaml[64];
+    float scale[16];
+    snprintf(yaml, sizeof yaml, "{units: %zu}", out);
+    bench_open(&b, "dense", yaml, test_flat(in), n);
+    float *y = calloc(n * out, sizeof *y), *dx = calloc(n * in, sizeof *dx), *grad = calloc(b.n_params, sizeof *grad);
+    test_fill(9, n, 2.0f, scale);
+    bench_backward(&b, scale);
+    plain(&b, scale, y, dx, grad);
+    cr_expect_lt(relative_distance(b.y, y, n * out), 1e-6);
+    cr_expect_lt(relative_distance(b.dx, dx, n * in), 1e-6);
+    cr_expect_lt(relative_distance(b.grad, grad, b.n_params), 1e-6);
+    free(y);
+    free(dx);
+    free(grad);
+    bench_close(&b);
+}
+
+Test(dense, equals_plain_loops)
+{
+    compare(1, 1, 1);
+    compare(3, 5, 2);
+    compare(10, 784, 10);
+    compare(7, 33, 65);
+    compare(16, 1, 9);
+}
+
+Test(dense, classes_stands_for_the_number_of_classes)
+{
+    test_bench b;
+    bench_open(&b, "dense", "{units: classes}", test_flat(4), 2);
+    cr_expect_eq(b.n_out, 7); /* test_layer says 7 classes */
+    bench_close(&b);
+}
+
+Test(dense, scale_covers_all_steps_of_an_example)
+{
+    test_bench b;
+    const int64_t offsets[] = {0, 2, 5};
+    const float scale[] = {3.0f, -0.5f}, rows[] = {3.0f, 3.0f, -0.5f, -0.5f, -0.5f};
+    co_shape in = test_flat(4);
+    in.sequence = true;
+    bench_open(&b, "dense", "{units: 3}", in, 5);
+    cr_expect(b.out.sequence);
+    float *y = calloc(15, sizeof *y), *dx = calloc(20, sizeof *dx), *grad = calloc(b.n_params, sizeof *grad);
+    plain(&b, rows, y, dx, grad);
+    b.batch.n = 2;
+    b.batch.offsets = offsets;
+    bench_backward(&b, scale);
+    cr_expect_lt(relative_distance(b.y, y, 15), 1e-6);
+    cr_expect_lt(relative_distance(b.grad, grad, b.n_params), 1e-6);
+    free(y);
+    free(dx);
+    free(grad);
+    bench_close(&b);
+}
+
+Test(dense, initial_values_fill_the_range_of_pytorch)
+{
+    test_bench b;
+    bench_open(&b, "dense", "{units: 300}", test_flat(100), 1);
+    float low = 1.0f, high = -1.0f;
+    double sum = 0.0, squares = 0.0;
+    b.layer->init(b.self, 1, 0, b.params);
+    for (size_t i = 0; i < b.n_params; i++) {
+        const double v = (double)b.params[i];
+        if (b.params[i] < low) low = b.params[i];
+        if (b.params[i] > high) high = b.params[i];
+        sum += v;
+        squares += v * v;
+    }
+    const double n = (double)b.n_params;
+    cr_expect(low >= -0.1f && low < -0.0999f && high <= 0.1f && high > 0.0999f);
+    cr_expect_lt(fabs(sum / n), 4.0 * 0.1 / sqrt(3.0 * n));         /* four standard errors */
+    cr_expect_lt(fabs(squares / n - 0.01 / 3.0), 1e-4);             /* variance of U(-a, a) is a^2 / 3 */
+    float first = b.params[0];
+    b.layer->init(b.self, 2, 0, b.params);
+    cr_expect_neq(first, b.params[0]);
+    bench_close(&b);
+}
+
+static void refuse(const char *yaml, co_shape in, const char *word)
+{
+    co_shape out;
+    void *self = NULL;
+    cr_assert_eq(test_layer(co_layer_find("dense"), yaml, &in, 7, &out, &self), CO_EUSAGE);
+    cr_expect(strstr(co_status_message(), word), "%s", co_status_message());
+    cr_expect_eq(co_memory_blocks(), 0);
+}
+
+Test(dense, refuses_what_does_not_fit_and_says_what_to_do)
+{
+    refuse("{units: 10}", test_image(1, 28, 28), "flatten");
+    refuse("{units: 10}", test_image(1, 28, 28), "[1, 28, 28]");
+    refuse("{units: 0}", test_flat(5), "whole number");
+    refuse("{units: clases}", test_flat(5), "clases");
+    refuse("{units: [3]}", test_flat(5), "a list");
+    refuse("{units: 16777216}", test_flat(129), "2^31 - 1");
+    refuse("", test_flat(5), "units");
+}
