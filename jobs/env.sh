@@ -3,6 +3,7 @@
 #   . jobs/env.sh          in bash and zsh from anywhere; in other shells from the checkout's folder
 #
 # What you have set yourself stays as it is. To be sourced again as often as you like.
+# shellcheck shell=sh
 co_home=
 if [ -n "${BASH_VERSION-}" ]; then
     # shellcheck disable=SC3028,SC2128

@@ -1,11 +1,14 @@
 """What jobs/plot draws and says, on small files written here with h5py alone (schema: the one of the program)."""
-import importlib.util
 import importlib.machinery
+import importlib.util
+import io
 import os
 import subprocess
 import sys
 import tempfile
 import unittest
+from contextlib import redirect_stderr, redirect_stdout
+from unittest import mock
 
 import h5py
 import numpy as np
@@ -71,14 +74,30 @@ class Pictures(unittest.TestCase):
     def at(self, *names):
         return os.path.join(self.folder.name, *names)
 
-    def call(self, *arguments, code=0, environment=None):
-        """Runs the script; returns what it said on stderr, which is one line when it fails."""
-        done = subprocess.run([sys.executable, PLOT, *arguments], capture_output=True, text=True, cwd=self.folder.name,
-                              env={**os.environ, "COHORT_PYTHON": "", **(environment or {})}, check=False)
-        self.assertEqual(done.returncode, code, done.stderr)
-        if code and "usage:" not in done.stderr:
-            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
-        return done.stderr if code else done.stdout
+    def call(self, *arguments, code=0):
+        """The script's main, in this process and in the scratch folder; what it said on stdout, or its error."""
+        out, err, here = io.StringIO(), io.StringIO(), os.getcwd()
+        os.chdir(self.folder.name)
+        try:
+            with mock.patch.object(sys, "argv", [PLOT, *arguments]), redirect_stdout(out), redirect_stderr(err):
+                got = plot.main()
+        except SystemExit as leave:
+            got = leave.code
+        finally:
+            os.chdir(here)
+        return self.checked(got, code, out.getvalue(), err.getvalue())
+
+    def start(self, *arguments, code=0, **environment):
+        """The same as a program of its own, as users call it, with some variables set."""
+        done = subprocess.run([sys.executable, PLOT, *arguments], capture_output=True, text=True, check=False,
+                              cwd=self.folder.name, env={**os.environ, "COHORT_PYTHON": "", **environment})
+        return self.checked(done.returncode, code, done.stdout, done.stderr)
+
+    def checked(self, got, code, out, err):
+        self.assertEqual(got, code, err)
+        if code and "usage:" not in err:
+            self.assertEqual(err.count("\n"), 1, err)
+        return err if code else out
 
     def assert_pictures(self, stem):
         with open(self.at(stem + ".png"), "rb") as file:
@@ -93,7 +112,7 @@ class Pictures(unittest.TestCase):
 
 class Curves(Pictures):
     def test_both_pictures_lie_beside_the_run_and_are_named(self):
-        said = self.call(write_run(self.at("runs", "run.h5")))
+        said = self.start(write_run(self.at("runs", "run.h5")))
         self.assert_pictures("runs/accuracy")
         self.assertEqual(said.split(), ["runs/accuracy.png", "runs/accuracy.svg"])
         self.assertEqual(sorted(os.listdir(self.at("runs"))), ["accuracy.png", "accuracy.svg", "run.h5"])
@@ -112,7 +131,7 @@ class Curves(Pictures):
     def test_the_same_run_gives_the_same_bytes(self):
         run = write_run(self.at("run.h5"))
         for stem in ("a", "b"):
-            self.call(run, "-o", self.at(stem))
+            self.start(run, "-o", self.at(stem))
         for kind in ("png", "svg"):
             with open(self.at("a." + kind), "rb") as a, open(self.at("b." + kind), "rb") as b:
                 self.assertEqual(a.read(), b.read())
@@ -225,7 +244,7 @@ class Partitions(Pictures):
 
 class Refusals(Pictures):
     def test_a_missing_file_is_4(self):
-        self.assertIn("none.h5", self.call("none.h5", code=4))
+        self.assertIn("none.h5", self.start("none.h5", code=4))
 
     def test_no_file_is_2(self):
         self.call(code=2)
@@ -271,7 +290,7 @@ class Refusals(Pictures):
     def test_missing_libraries_are_named_with_their_packages(self):
         with open(self.at("h5py.py"), "w", encoding="utf-8") as file:
             file.write("raise ModuleNotFoundError(\"No module named 'h5py'\", name='h5py')\n")
-        said = self.call(write_run(self.at("run.h5")), code=4, environment={"PYTHONPATH": self.folder.name})
+        said = self.start(write_run(self.at("run.h5")), code=4, PYTHONPATH=self.folder.name)
         self.assertIn("python3-h5py", said)
         self.assertIn("python3-matplotlib", said)
 
@@ -279,11 +298,11 @@ class Refusals(Pictures):
         with open(self.at("python"), "w", encoding="utf-8") as file:
             file.write("#!/bin/sh\necho wanted \"$@\"\n")
         os.chmod(self.at("python"), 0o755)
-        said = self.call("run.h5", environment={"COHORT_PYTHON": self.at("python")})
+        said = self.start("run.h5", COHORT_PYTHON=self.at("python"))
         self.assertEqual(said.split(), ["wanted", PLOT, "run.h5"])
 
     def test_a_wanted_python_that_is_missing_is_4(self):
-        self.assertIn("/no/python", self.call("run.h5", code=4, environment={"COHORT_PYTHON": "/no/python"}))
+        self.assertIn("/no/python", self.start("run.h5", code=4, COHORT_PYTHON="/no/python"))
 
 
 if __name__ == "__main__":
