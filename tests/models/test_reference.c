@@ -1,0 +1,217 @@
+/* tests/models/test_reference.c - whole models against PyTorch in double precision (tests/reference/models.py). */
+#include "models/optimizers/optimizer.h"
+#include "tests/harness.h"
+#include "tests/models/build.h"
+#include <math.h>
+
+enum { INPUT = 1000, LABEL = 2000, STEPS = 10 };
+static const double tolerance = 1e-5;
+
+typedef struct {
+    char name[32], yaml[512];
+    size_t batch, ndim, dim[3], classes, n_tensors, n_params;
+    double lr, momentum, decay;
+    int nesterov;
+    co_model *model;
+    const co_tensor *tensor;
+    float *params, *grad, *slot, *x;
+    int32_t *y;
+} reference;
+
+/* Distance from the coordinates of one line, and of the norms, both relative. */
+static void compare_tensor(const reference *r, FILE *file, const char *what, size_t index, const float *have, size_t n)
+{
+    char word[16];
+    size_t got_index, size, samples, at;
+    double norm, value, difference = 0.0, length = 0.0, own = 0.0;
+    cr_assert_eq(fscanf(file, "%15s %zu %zu %lf %zu", word, &got_index, &size, &norm, &samples), 5);
+    cr_assert(strcmp(word, what) == 0 && got_index == index && size == n, "%s: %s %zu", r->name, word, got_index);
+    for (size_t i = 0; i < samples; i++) {
+        cr_assert_eq(fscanf(file, "%zu %lf", &at, &value), 2);
+        difference += ((double)have[at] - value) * ((double)have[at] - value);
+        length += value * value;
+    }
+    for (size_t i = 0; i < n; i++) own += (double)have[i] * (double)have[i];
+    cr_expect_leq(sqrt(difference), tolerance * sqrt(length), "%s: %s %zu: %g of %g", r->name, what, index,
+                  sqrt(difference), sqrt(length));
+    cr_expect_leq(fabs(sqrt(own) - norm), tolerance * norm, "%s: norm of %s %zu: %g, not %g", r->name, what, index,
+                  sqrt(own), norm);
+}
+
+static void check_shape(const reference *r, FILE *file, const co_tensor *t)
+{
+    char name[80];
+    size_t ndim, dim;
+    cr_assert_eq(fscanf(file, " shape %79s %zu", name, &ndim), 2);
+    cr_expect_str_eq(name, t->name, "%s", r->name);
+    cr_assert_eq(ndim, t->ndim, "%s: %s", r->name, name);
+    for (size_t i = 0; i < ndim; i++) {
+        cr_assert_eq(fscanf(file, "%zu", &dim), 1);
+        cr_expect_eq(dim, t->dim[i], "%s: %s", r->name, name);
+    }
+}
+
+/* The closed formula of models.py: a layer's tensors share the fan-in of its weight. */
+static void fill(const reference *r)
+{
+    size_t fan_in = 1;
+    for (size_t t = 0; t < r->n_tensors; t++) {
+        const co_tensor *tensor = &r->tensor[t];
+        if (tensor->ndim > 1) fan_in = tensor->size / tensor->dim[0];
+        test_fill(t, tensor->size, (float)(1.0 / sqrt((double)fan_in)), r->params + tensor->offset);
+    }
+}
+
+static void open_model(reference *r, FILE *file)
+{
+    size_t n_tensors, n = r->batch;
+    co_shape in = {.ndim = r->ndim, .dim = {r->dim[0], r->dim[1], r->dim[2]}};
+    cr_assert_eq(test_model(r->yaml, &in, r->classes, &r->model), CO_OK, "%s", co_status_message());
+    r->tensor = co_model_tensors(r->model, &n_tensors);
+    cr_assert_eq(n_tensors, r->n_tensors, "%s", r->name);
+    cr_assert_eq(co_model_size(r->model), r->n_params, "%s", r->name);
+    for (size_t t = 0; t < n_tensors; t++) check_shape(r, file, &r->tensor[t]);
+    r->params = co_calloc(r->n_params, sizeof(float));
+    r->grad = co_calloc(r->n_params, sizeof(float));
+    r->slot = co_calloc(r->n_params, sizeof(float));
+    r->x = co_calloc(n * co_shape_size(&in), sizeof(float));
+    r->y = co_calloc(n, sizeof(int32_t));
+    fill(r);
+    for (size_t j = 0; j < n * co_shape_size(&in); j++) r->x[j] = (float)test_bits(INPUT, j) * 0x1p-24f;
+    for (size_t j = 0; j < n; j++) r->y[j] = (int32_t)(test_bits(LABEL, j) % r->classes);
+}
+
+static void close_model(reference *r)
+{
+    co_model_destroy(r->model);
+    co_free(r->params);
+    co_free(r->grad);
+    co_free(r->slot);
+    co_free(r->x);
+    co_free(r->y);
+}
+
+static void *open_sgd(const reference *r)
+{
+    char yaml[128];
+    co_node *root = NULL;
+    void *self = NULL;
+    const co_optimizer *sgd = co_optimizer_find("sgd");
+    snprintf(yaml, sizeof yaml, "{momentum: %g, nesterov: %s, weight_decay: %g}", r->momentum,
+             r->nesterov ? "true" : "false", r->decay);
+    cr_assert_eq(co_yaml_read_text(yaml, "test.yaml", &root), CO_OK, "%s", co_status_message());
+    const co_config opt = {.file = "test.yaml", .section = "local", .map = root};
+    const co_param *const tables[] = {sgd->params};
+    cr_assert_eq(co_config_check(&opt, tables, 1), CO_OK, "%s", co_status_message());
+    cr_assert_eq(sgd->create(&opt, &self), CO_OK, "%s", co_status_message());
+    co_node_destroy(root);
+    return self;
+}
+
+static double take_step(const reference *r, co_workspace *w, const co_pass *pass)
+{
+    double sums[3] = {0};
+    memset(r->grad, 0, r->n_params * sizeof *r->grad);
+    co_model_loss(r->model, w, r->params, pass, NULL, r->grad, sums);
+    return co_task_mean_loss(sums);
+}
+
+static void run(reference *r, FILE *file)
+{
+    co_workspace *w;
+    double before, after, loss = 0.0;
+    const co_optimizer *sgd = co_optimizer_find("sgd");
+    void *self = open_sgd(r);
+    const co_batch batch = {.n = r->batch, .rows = r->batch, .x = r->x, .y = r->y};
+    const co_pass pass = {.batch = &batch, .train = false};
+    cr_assert_eq(co_workspace_create(r->model, r->batch, r->batch, &w), CO_OK);
+    for (int64_t step = 1; step <= STEPS; step++) {
+        const double now = take_step(r, w, &pass);
+        if (step == 1) {
+            loss = now;
+            const float *out = co_model_forward(r->model, w, r->params, &pass);
+            compare_tensor(r, file, "output", 0, out, r->batch * r->classes);
+            for (size_t t = 0; t < r->n_tensors; t++)
+                compare_tensor(r, file, "grad", t, r->grad + r->tensor[t].offset, r->tensor[t].size);
+        }
+        sgd->step(self, r->params, r->grad, &r->slot, r->n_params, r->lr, step);
+    }
+    for (size_t t = 0; t < r->n_tensors; t++)
+        compare_tensor(r, file, "step", t, r->params + r->tensor[t].offset, r->tensor[t].size);
+    cr_assert_eq(fscanf(file, " loss %lf %lf", &before, &after), 2);
+    cr_expect_lt(fabs(loss - before), tolerance * before, "%s: %.9g, not %.9g", r->name, loss, before);
+    loss = take_step(r, w, &pass);
+    cr_expect_lt(fabs(loss - after), tolerance * after, "%s: %.9g, not %.9g", r->name, loss, after);
+    co_workspace_destroy(w);
+    sgd->destroy(self);
+}
+
+/* The file lies in the source tree; the harness knows it as SOURCE. */
+static FILE *open_numbers(void)
+{
+    char path[1024];
+    const char *root = getenv("SOURCE");
+    snprintf(path, sizeof path, "%s/tests/reference/models.txt", root ? root : "..");
+    FILE *file = fopen(path, "r");
+    cr_assert(file, "%s", path);
+    return file;
+}
+
+/* Checks all cases whose name begins so, and skips the others. */
+static void check_cases(const char *prefix)
+{
+    FILE *file = open_numbers();
+    reference r = {0};
+    char line[8192];
+    size_t n_checked = 0;
+    while (fgets(line, sizeof line, file)) {
+        if (sscanf(line, "case %31s %zu %zu %zu %zu %zu %zu %zu %zu %lf %lf %d %lf", r.name, &r.batch, &r.ndim,
+                   &r.dim[0], &r.dim[1], &r.dim[2], &r.classes, &r.n_tensors, &r.n_params, &r.lr, &r.momentum,
+                   &r.nesterov, &r.decay) != 13 ||
+            strncmp(r.name, prefix, strlen(prefix)) != 0)
+            continue;
+        cr_assert(fgets(r.yaml, sizeof r.yaml, file));
+        open_model(&r, file);
+        run(&r, file);
+        close_model(&r);
+        n_checked++;
+    }
+    fclose(file);
+    cr_expect_gt(n_checked, 0, "no case is called %s..", prefix);
+    cr_expect_eq(co_memory_blocks(), 0);
+}
+
+Test(reference, softmax_follows_pytorch)
+{
+    check_cases("softmax");
+}
+
+Test(reference, the_two_layer_network_follows_pytorch)
+{
+    check_cases("2nn");
+}
+
+Test(reference, mlps_with_every_form_of_sgd_follow_pytorch)
+{
+    check_cases("mlp");
+}
+
+Test(reference, even_kernels_strides_tanh_and_overlapping_pools_follow_pytorch)
+{
+    check_cases("odd");
+}
+
+Test(reference, mnist_cnn_follows_pytorch)
+{
+    check_cases("mnist_cnn");
+}
+
+Test(reference, femnist_cnn_follows_pytorch)
+{
+    check_cases("femnist_cnn");
+}
+
+Test(reference, cifar_cnn_follows_pytorch)
+{
+    check_cases("cifar_cnn");
+}
