@@ -43,7 +43,8 @@ CO_INLINE int64_t to_integer(double x)
     int64_t upper_bits, lower_bits;
     memcpy(&upper_bits, &upper, sizeof upper);
     memcpy(&lower_bits, &lower, sizeof lower);
-    return (int64_t)((uint64_t)upper_bits << 32) + lower_bits - 0x4338000000000000; /* bits of 1.5 2^52: low 32 are 0 */
+    const int64_t magic_bits = 0x4338000000000000; /* of 1.5 2^52: the lower 32 are 0 and leave by the shift */
+    return (int64_t)((uint64_t)upper_bits << 32) + (lower_bits - magic_bits);
 }
 
 CO_CLONES static uint32_t block_add(int64_t *restrict sum, const float *restrict u, size_t n, double scale)
