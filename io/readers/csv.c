@@ -2,7 +2,8 @@
  *
  * A column is numeric (one float) when every cell of it is a finite number, else words: one-hot over its distinct words in
  * byte order. Training and test files together decide what a column is and which words, labels, users and groups there
- * are; labels are numbered in numerical order when all are integers, else in byte order. user=@file: each file is a user (silo).
+ * are; labels are numbered in numerical order when all are integers, else in byte order. user=file: each file is a user (a
+ * silo), unless the header has a column of that name.
  * If every label of the test file ends in '.' and not every one of the training files does, that dot is dropped (UCI adult).
  * An empty cell or '?' is missing; missing=drop leaves its row out, and ids count the rows that stay.
  * Cost: O(cells log words) time; the text and one pointer a cell in memory. */
@@ -84,11 +85,14 @@ static co_status pick_column(const co_config *opt, const char *key, const table 
     *column = NO_COLUMN;
     if (!co_config_has(opt, key)) return CO_OK;
     const char *name = co_config_string(opt, key);
-    if (strcmp(key, "user") == 0 && strcmp(name, "@file") == 0) {
+    const co_csv *csv = &t->csv[0];
+    bool in_header = false;
+    for (size_t j = 0; csv->header && j < csv->n_columns; j++) in_header = in_header || strcmp(csv->header[j], name) == 0;
+    if (strcmp(key, "user") == 0 && strcmp(name, "file") == 0 && !in_header) {
         *column = FILE_COLUMN;
         return CO_OK;
     }
-    return co_csv_column(&t->csv[0], key, name, column);
+    return co_csv_column(csv, key, name, column);
 }
 
 /* Lists the rows that stay, training files first. */
@@ -269,7 +273,7 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
 
 static const co_param params[] = {
     {"y", CO_STRING, .flags = CO_REQUIRED, .doc = "label column: name (with header=true) or 0-based number"},
-    {"user", CO_STRING, .flags = CO_OPTIONAL, .doc = "column of the user, or @file: each file is a user"},
+    {"user", CO_STRING, .flags = CO_OPTIONAL, .doc = "column of the user, or the word file: each file is a user"},
     {"group", CO_STRING, .flags = CO_OPTIONAL, .doc = "column of the group"},
     {"header", CO_BOOL, .def = 0.0, .doc = "the first line of each file holds the columns' names"},
     {"missing", CO_CHOICE, .words = "refuse|drop", .doc = "rows with an empty cell or ?: refuse the file, or drop them"},
@@ -278,6 +282,6 @@ static const co_param params[] = {
 const co_reader co_reader_csv = {.name = "csv",
                                  .summary = "tables: numeric columns as floats, words one-hot",
                                  .params = params,
-                                 .usage = "csv FILE.. y=COL [user=COL|@file] [group=COL] [header=true] [test=FILE] "
+                                 .usage = "csv FILE.. y=COL [user=COL|file] [group=COL] [header=true] [test=FILE] "
                                           "[missing=refuse|drop]",
                                  .read = read};
