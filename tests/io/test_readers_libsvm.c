@@ -1,0 +1,82 @@
+/* tests/io/test_readers_libsvm.c - sparse rows; a9a against its published counts. Also CIFAR-10, the other flat format. */
+#include "tests/io/reader_support.h"
+
+Test(libsvm, rows_become_dense_and_labels_are_ranked)
+{
+    static const float want[3][4] = {{0, 0.5f, 0, 0}, {1, 0, 0, -2e1f}, {0, 0, 0, 0}};
+    co_dataset d;
+    const char *path = write_text("s", "+1 2:.5 # a comment\n\n-1 1:1 4:-2e1 \r\n+1\n");
+    import_good("libsvm", path, "", &d);
+    cr_assert(d.n == 3 && d.x_size == 4);
+    cr_expect_arr_eq(d.x, want, sizeof want);
+    cr_expect(d.y[0] == 1 && d.y[1] == 0 && d.y[2] == 1);
+    cr_expect_str_eq(d.classes[0], "-1");
+    co_dataset_fini(&d);
+}
+
+Test(libsvm, says_where_a_row_is_broken)
+{
+    import_bad("libsvm", write_text("s", "1 1:1\n1.5 1:1\n"), "", CO_EDATA, ":2: label '1.5'", "integer");
+    import_bad("libsvm", write_text("s", "1 0:1\n"), "", CO_EDATA, ":1: '0:1'", "from 1");
+    import_bad("libsvm", write_text("s", "1 3:1 2:1\n"), "", CO_EDATA, ":1: '2:1'", "(3)");
+    import_bad("libsvm", write_text("s", "1 3:nan\n"), "", CO_EDATA, "'3:nan'", "finite");
+    import_bad("libsvm", write_text("s", "1 3\n"), "", CO_EDATA, "'3' is no index:value", "");
+    import_bad("libsvm", write_text("s", "1 qid:3 1:1\n"), "", CO_EDATA, "'qid:3'", "integer");
+    import_bad("libsvm", write_text("s", "# nothing\n"), "", CO_EDATA, "no rows", "");
+    import_bad("libsvm", write_text("s", "1 5000000000:1\n"), "", CO_EDATA, "5000000000 features", "GiB");
+    import_bad("libsvm", write_text("s", "1\n2\n"), "", CO_EDATA, "without features", "");
+}
+
+Test(libsvm, a9a_has_the_published_counts)
+{
+    char option[1300];
+    const char *test = shared_file("data/tabular/a9a/a9a.t");
+    if (!test) return;
+    snprintf(option, sizeof option, "test=%s", test);
+    co_dataset d;
+    import_good("libsvm", shared_file("data/tabular/a9a/a9a"), option, &d);
+    cr_assert(d.n == 32561 + 16281 && d.x_size == 123 && d.n_classes == 2);
+    int64_t rich[2] = {0};
+    for (int64_t i = 0; i < d.n; i++) rich[d.split[i]] += d.y[i];
+    cr_expect(rich[0] == 7841 && rich[1] == 3846);
+    const float *x = d.x;
+    double sum = 0.0;
+    for (size_t j = 0; j < 123; j++) sum += (double)x[j];
+    cr_expect(sum == 14.0 && x[2] == 1.0f && x[82] == 1.0f);
+    co_dataset_fini(&d);
+}
+
+Test(cifar10, has_the_published_labels_and_classes)
+{
+    static const int32_t first[5] = {6, 9, 9, 4, 1}, first_test[5] = {3, 8, 8, 0, 6};
+    static const int64_t train[10] = {1005, 974, 1032, 1016, 999, 937, 1030, 1001, 1025, 981};
+    char option[1300];
+    int64_t count[2][10] = {{0}};
+    const char *test = shared_file("data/images/cifar10/test_batch.bin.gz");
+    if (!test) return;
+    snprintf(option, sizeof option, "test=%s", test);
+    co_dataset d;
+    import_good("cifar10", shared_file("data/images/cifar10/data_batch_1.bin.gz"), option, &d);
+    cr_assert(d.n == 20000 && d.x_type == CO_U8 && d.x_dim[0] == 3 && d.x_dim[2] == 32);
+    for (int64_t i = 0; i < d.n; i++) count[d.split[i]][d.y[i]]++;
+    cr_expect_arr_eq(d.y, first, sizeof first);
+    cr_expect_arr_eq(d.y + 10000, first_test, sizeof first_test);
+    for (int k = 0; k < 10; k++) cr_expect(count[0][k] == train[k] && count[1][k] == 1000);
+    const uint8_t *x = d.x;
+    cr_expect(x[0] == 59 && x[1024] == 62 && x[2048] == 63); /* the frog's first pixel */
+    co_dataset_fini(&d);
+}
+
+Test(cifar10, says_where_a_file_is_broken)
+{
+    static unsigned char file[2 * 3073];
+    const char *path = scratch_file("batch");
+    file[3073] = 10;
+    write_bytes(path, file, sizeof file);
+    import_bad("cifar10", path, "", CO_EDATA, "record 1 (byte 3073)", "label 10");
+    write_bytes(path, file, sizeof file - 1);
+    import_bad("cifar10", path, "", CO_EDATA, "3072 bytes over", "batch");
+    write_bytes(path, file, 0);
+    import_bad("cifar10", path, "", CO_EDATA, "0 bytes", "batch");
+    import_bad("cifar10", NULL, "", CO_EUSAGE, "none was given", "");
+}
