@@ -37,18 +37,34 @@ static inline __attribute__((always_inline)) void pool_row(const float *restrict
 }
 
 /* rest[c] holds dy[c] until the first place where x equals y has taken it. */
-static inline __attribute__((always_inline)) void spread_row(const float *restrict x, const float *restrict y,
-                                                             float *restrict rest, size_t width, size_t kernel,
-                                                             size_t stride, size_t n, float *restrict dx)
+static void spread_row(const co_window *w, const float *restrict x, const float *restrict y, float *restrict rest,
+                       float *restrict dx)
 {
-    for (size_t i = 0; i < kernel; i++)
-        for (size_t j = 0; j < kernel; j++)
-            for (size_t c = 0; c < n; c++) {
-                const size_t at = i * width + c * stride + j;
-                const bool hit = x[at] == y[c];
-                dx[at] += hit ? rest[c] : 0.0f;
-                rest[c] = hit ? 0.0f : rest[c];
+    for (size_t i = 0; i < w->kernel; i++)
+        for (size_t j = 0; j < w->kernel; j++)
+            for (size_t c = 0; c < w->out_width; c++) {
+                const size_t at = i * w->width + c * w->stride + j;
+                const float left = rest[c]; /* read in any case: no branch */
+                const float taken = x[at] == y[c] ? left : 0.0f;
+                dx[at] += taken;
+                rest[c] = left - taken;
             }
+}
+
+/* The same for windows of 2 x 2 side by side, all four places at once: whole rows are stored, as vectors like it. */
+static void spread_pairs(const float *restrict x, size_t width, size_t n, const float *restrict y,
+                         const float *restrict dy, float *restrict dx)
+{
+    for (size_t c = 0; c < n; c++) {
+        const float largest = y[c], d0 = dy[c];
+        const float t0 = x[2 * c] == largest ? d0 : 0.0f, d1 = d0 - t0;
+        const float t1 = x[2 * c + 1] == largest ? d1 : 0.0f, d2 = d1 - t1;
+        const float t2 = x[width + 2 * c] == largest ? d2 : 0.0f, d3 = d2 - t2;
+        dx[2 * c] = t0;
+        dx[2 * c + 1] = t1;
+        dx[width + 2 * c] = t2;
+        dx[width + 2 * c + 1] = x[width + 2 * c + 1] == largest ? d3 : 0.0f;
+    }
 }
 
 static void forward(const void *self, const co_pass *pass, const float *params, const float *x, float *y, float *cache,
@@ -83,11 +99,12 @@ static void backward_input(const void *self, const co_pass *pass, const float *p
     for (size_t p = 0; p < planes; p++, x += size, dx += size)
         for (size_t r = 0; r < w->out_height; r++, y += w->out_width, dy += w->out_width) {
             const size_t row = r * w->stride * w->width;
+            if (w->kernel == 2 && w->stride == 2) {
+                spread_pairs(x + row, w->width, w->out_width, y, dy, dx + row);
+                continue;
+            }
             memcpy(scratch, dy, w->out_width * sizeof *scratch);
-            if (w->kernel == 2 && w->stride == 2)
-                spread_row(x + row, y, scratch, w->width, 2, 2, w->out_width, dx + row);
-            else
-                spread_row(x + row, y, scratch, w->width, w->kernel, w->stride, w->out_width, dx + row);
+            spread_row(w, x + row, y, scratch, dx + row);
         }
 }
 

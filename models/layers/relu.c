@@ -33,7 +33,10 @@ static void backward_input(const void *self, const co_pass *pass, const float *p
     const co_shape *shape = self;
     const size_t n = co_shape_rows(shape, pass->batch) * co_shape_size(shape);
     (void)params, (void)x, (void)cache, (void)scratch;
-    for (size_t i = 0; i < n; i++) dx[i] = y[i] <= 0.0f ? 0.0f : dy[i];
+    for (size_t i = 0; i < n; i++) {
+        const float d = dy[i]; /* read in any case: no branch */
+        dx[i] = y[i] <= 0.0f ? 0.0f : d;
+    }
 }
 
 const co_layer co_layer_relu = {.name = "relu",
