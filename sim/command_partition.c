@@ -5,11 +5,31 @@
 #include "partition/partitioner.h"
 #include "sim/console.h"
 #include "sim/show.h"
+#include <string.h>
+
+enum { MAX_PARAMS = 16 };
+
+/* The experiment section's table as the command line has it: no `file`, a method is required, the seed is 1 unless given. */
+static void command_params(co_param params[MAX_PARAMS])
+{
+    size_t n = 0;
+    for (const co_param *p = co_partition_params; p->key; p++) {
+        CO_ASSERT(n + 1 < MAX_PARAMS);
+        if (strcmp(p->key, "file") == 0) continue;
+        params[n] = *p;
+        if (strcmp(p->key, "method") == 0) params[n].flags = CO_REQUIRED;
+        if (strcmp(p->key, "seed") == 0) params[n].flags = 0, params[n].def = 1.0, params[n].doc = "key of every draw";
+        n++;
+    }
+    params[n] = (co_param){0};
+}
 
 static void print_help(const co_partitioner *member)
 {
+    co_param params[MAX_PARAMS];
+    command_params(params);
     co_print_usage(&co_command_partition, "Options:\n");
-    co_print_params(stdout, co_partition_params);
+    co_print_params(stdout, params);
     if (member && member->params) {
         printf("\nOptions of method %s:\n", member->name);
         co_print_params(stdout, member->params);
@@ -28,19 +48,11 @@ static co_status find_member(const co_words *words, const co_partitioner **membe
     const co_node *method = co_node_find(words->settings, "method");
     *member = NULL;
     if (!method) return CO_OK;
-    if (method->kind == CO_NODE_SCALAR) *member = co_partitioner_find(method->text);
-    else co_fail(CO_EUSAGE, "command line: method: is no name; `cohort list partitioner` has them");
+    if (method->kind == CO_NODE_SCALAR)
+        *member = co_partitioner_find(method->text);
+    else
+        co_fail(CO_EUSAGE, "command line: method: a list or map is no name; `cohort list partitioner` has them");
     return *member ? CO_OK : CO_EUSAGE;
-}
-
-/* Options with defaults; the seed is written down even when it is not given. */
-static co_status check_options(const co_words *words, const co_partitioner *member, const co_config *opt)
-{
-    const co_param *const tables[] = {co_partition_params, member->params};
-    if (co_node_find(words->settings, "file"))
-        return CO_FAIL(CO_EUSAGE, "command line: file: is a key of experiments; the data set stands without key, the result behind -o");
-    if (!co_node_find(words->settings, "seed")) CO_TRY(co_node_set(words->settings, "seed", "1"));
-    return co_config_check(opt, tables, 2);
 }
 
 static co_status make_and_write(const co_words *words, const co_partitioner *member, const co_config *opt,
@@ -57,18 +69,29 @@ static co_status make_and_write(const co_words *words, const co_partitioner *mem
     return st;
 }
 
+/* No key `method`: another key may be meant as it. */
+static co_status missing_method(const co_words *words)
+{
+    static const char *const known[] = {"method", NULL};
+    for (const co_node *node = words->settings->first; node; node = node->next)
+        if (co_nearest(node->key, known))
+            return CO_FAIL(CO_EUSAGE, "command line: %.64s: unknown key; did you mean method?", node->key);
+    return CO_FAIL(CO_EUSAGE, "partition: which method? Add method=NAME; `cohort list partitioner` names them");
+}
+
 static co_status partition(const co_words *words, const co_partitioner *member)
 {
     const co_config opt = {.file = "command line", .map = words->settings};
     const double start_s = co_now_s();
     co_dataset data = {0};
     co_partition made = {0};
+    co_param params[MAX_PARAMS];
     char seconds[32];
     if (words->n_positional != 1)
         return CO_FAIL(CO_EUSAGE, "partition takes one data set file, %zu were given", words->n_positional);
-    if (!member)
-        return CO_FAIL(CO_EUSAGE, "partition: which method? Add method=NAME; `cohort list partitioner` names them");
-    CO_TRY(check_options(words, member, &opt));
+    if (!member) return missing_method(words);
+    command_params(params);
+    CO_TRY(co_config_check(&opt, (const co_param *const[]){params, member->params}, 2));
     CO_TRY(co_output_check("partition", words));
     const co_status st = make_and_write(words, member, &opt, &data, &made);
     if (st == CO_OK) {

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* mpirun sets the first variable, srun the second (also for a single task). */
-static bool has_many_ranks(void)
+bool co_launched_on_ranks(void)
 {
     const char *mpirun = getenv("OMPI_COMM_WORLD_SIZE"), *srun = getenv("SLURM_STEP_NUM_TASKS");
     return (mpirun ? atol(mpirun) : srun ? atol(srun) : 1) > 1;
@@ -47,7 +47,7 @@ co_status co_output_check(const char *command, const co_words *words)
     struct stat info;
     bool replaceable = false;
     const char *path = words->output;
-    if (has_many_ranks())
+    if (co_launched_on_ranks())
         return CO_FAIL(CO_EUSAGE, "%s works on one process: run it without mpirun (srun: with one task)", command);
     if (!path)
         return CO_FAIL(CO_EUSAGE, "%s: where shall the result go? Add -o FILE, for example -o %s.h5", command,

@@ -2,6 +2,9 @@
 #pragma once
 #include "sim/commands.h"
 
+/* True when mpirun or srun started several copies of the program. */
+bool co_launched_on_ranks(void);
+
 /* For commands that work alone and write one file: refuses several ranks, a missing -o and, without --overwrite, an output
  * that exists (CO_EUSAGE); a folder that is missing or not writable (CO_EFILE). An existing file is replaced only when it begins as one
  * of cohort's or of HDF5 does, or is empty. Called before any work; the file itself stays until its successor is published. */

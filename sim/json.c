@@ -16,6 +16,8 @@ static void write_string(FILE *out, const char *text)
             fputs("\\ufffd", out);
         else if (code == '"' || code == '\\')
             fprintf(out, "\\%c", (char)code);
+        else if (code == '\n')
+            fputs("\\n", out);
         else if (code < 0x20 || code == 0x7f)
             fprintf(out, "\\u%04" PRIx32, code);
         else

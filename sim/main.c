@@ -1,10 +1,10 @@
 /* sim/main.c - the program: finds the command, prints the one error message, turns the status into the exit code.
  *
- * MPI runs only under commands that need it. A command with ranks agrees on its status (core/comm.h), so that every rank
- * ends with the same exit code, after MPI_Finalize. COHORT_CHECK_MEMORY (any value): blocks still alive at the end are an internal
- * error, exit code 70. */
+ * MPI runs only under commands that need it, and when a launcher started several ranks. A command with ranks agrees on its
+ * status (core/comm.h), so that every rank ends with the same exit code, after MPI_Finalize. COHORT_CHECK_MEMORY (any value):
+ * blocks still alive at the end are an internal error, exit code 70. */
 #include "core/memory.h"
-#include "sim/commands.h"
+#include "sim/console.h"
 #include <errno.h>
 #include <mpi.h>
 #include <stdlib.h>
@@ -39,14 +39,6 @@ static const co_command *find_command(const char *name)
     return NULL;
 }
 
-/* The rank as the launcher tells it: of several copies of a serial command one speaks. */
-static int launched_rank(void)
-{
-    const char *rank = getenv("OMPI_COMM_WORLD_RANK");
-    if (!rank && getenv("SLURM_STEP_NUM_TASKS")) rank = getenv("SLURM_PROCID");
-    return rank ? atoi(rank) : 0;
-}
-
 static co_status finish_output(co_status status)
 {
     errno = 0;
@@ -64,21 +56,15 @@ static int report(co_status status)
     return co_status_exit_code(status);
 }
 
-static int run_alone(const co_command *command, int n_words, char **words)
+static co_status dispatch(const co_command *command, int argc, char **argv)
 {
-    co_status_set_rank(launched_rank());
-    return report(command->run(n_words, words));
-}
-
-static int run_on_ranks(const co_command *command, int n_words, char **words)
-{
-    int rank, exit_code;
-    MPI_Init(NULL, NULL);
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    co_status_set_rank(rank);
-    exit_code = report(command->run(n_words, words));
-    MPI_Finalize();
-    return exit_code;
+    if (command) return command->run(argc - 2, argv + 2);
+    if (argc >= 2 && strcmp(argv[1], "--help") != 0 && strcmp(argv[1], "--version") != 0) return CO_EUSAGE;
+    if (argc >= 2 && strcmp(argv[1], "--version") == 0)
+        printf("cohort " CO_VERSION "\n");
+    else
+        print_help();
+    return CO_OK;
 }
 
 static int check_memory(int exit_code)
@@ -91,19 +77,15 @@ static int check_memory(int exit_code)
 
 int main(int argc, char **argv)
 {
-    const co_command *command;
-    if (argc < 2 || strcmp(argv[1], "--help") == 0) {
-        print_help();
-        return report(CO_OK);
+    const co_command *command = argc < 2 ? NULL : find_command(argv[1]);
+    const bool on_ranks = (command && command->needs_mpi) || co_launched_on_ranks();
+    if (on_ranks) {
+        int rank;
+        MPI_Init(NULL, NULL);
+        MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+        co_status_set_rank(rank);
     }
-    if (strcmp(argv[1], "--version") == 0) {
-        printf("cohort " CO_VERSION "\n");
-        return report(CO_OK);
-    }
-    command = find_command(argv[1]);
-    if (!command) {
-        co_status_set_rank(launched_rank());
-        return report(CO_EUSAGE);
-    }
-    return check_memory((command->needs_mpi ? run_on_ranks : run_alone)(command, argc - 2, argv + 2));
+    const int exit_code = check_memory(report(dispatch(command, argc, argv)));
+    if (on_ranks) MPI_Finalize(); /* no rank ends, and makes the launcher end the others, before rank 0 has spoken */
+    return exit_code;
 }

@@ -1,13 +1,13 @@
 /* sim/show_partition.c - a partition: sizes with a histogram, statistics, what stayed unassigned.
  *
- * The histogram has at most 10 bins of equal, round width (1, 2 or 5 times a power of ten); a bar's full length is
+ * The histogram has at most 12 bins of equal, round width (1, 2 or 5 times a power of ten); a bar's full length is
  * that of the fullest bin, and a bin that is not empty has at least one mark. Cost: O(devices). */
 #include "core/memory.h"
 #include "sim/show.h"
 #include <inttypes.h>
 #include <string.h>
 
-enum { MAX_BINS = 10, BAR = 40 };
+enum { MAX_BINS = 12, BAR = 40 };
 
 static int64_t train_size(const co_partition *p, int64_t device)
 {
