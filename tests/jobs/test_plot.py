@@ -34,7 +34,7 @@ def write_run(path, name="example", rounds=20, every=5, gain=0.5, scopes=(0,), s
     rows = [(r, split, scope) for r in at for split in splits for scope in scopes]
     with h5py.File(path, "w", userblock_size=512) as file:
         file.attrs.update({"format": np.bytes_("cohort-run"), "state": np.bytes_("done"),
-                           "config": np.bytes_(f"name: {name}\nseed: 1\nmodel: {{name: softmax}}\n")})
+                           "config": np.bytes_(f"model:\n  name: softmax\nname: {name}\nseed: 1\n")})
         file["rounds/round"] = np.arange(1, rounds + 1)
         file["rounds/train_loss"] = 2.0 / np.arange(1, rounds + 1)
         file["eval/round"] = np.array([r for r, _, _ in rows], "i8")
@@ -172,6 +172,7 @@ class Curves(Pictures):
         run = plot.read(write_run(self.at("run.h5"), metric="perplexity"))
         figure, name = plot.draw_runs([run])
         self.assertEqual((figure.axes[0].get_ylabel(), name), ("test perplexity", "perplexity"))
+        self.assertEqual(self.curves(figure.axes[0])[0].get_ydata()[-1], 0.5)
 
     def test_a_run_that_was_never_evaluated_shows_its_training_loss(self):
         path = write_run(self.at("run.h5"))
@@ -209,6 +210,8 @@ class Partitions(Pictures):
         figure, _ = plot.draw_partition(plot.read(write_partition(self.at("p.h5"), counts)))
         heights = np.array([bar.get_height() for bar in figure.axes[0].patches]).reshape(3, 3)
         np.testing.assert_allclose(heights, [[25, 0, 0], [75, 0, 0], [0, 100, 0]])
+        bottoms = np.array([bar.get_y() for bar in figure.axes[0].patches]).reshape(3, 3)
+        np.testing.assert_allclose(bottoms[:, 0], [0, 25, 100])
         self.assertEqual(figure.texts[0].get_text(), "dirichlet, alpha = 0.3")
         self.assertIn("1 device empty", figure.texts[1].get_text())
 
