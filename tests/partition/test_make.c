@@ -30,6 +30,16 @@ Test(make, test_parts_are_the_fraction_of_each_device_rounded_down)
     co_dataset_fini(&data);
 }
 
+/* 0.29 x 100 is 28.99.. in binary. */
+Test(make, a_decimal_fraction_counts_as_written)
+{
+    co_dataset data = plain_data(100, 2);
+    co_partition p = must_make("method=iid devices=1 test_fraction=0.29", &data);
+    cr_expect(p.test_offsets[1] == 29);
+    co_partition_fini(&p);
+    co_dataset_fini(&data);
+}
+
 Test(make, every_example_is_tested_equally_often)
 {
     enum { DRAWS = 3000 };
