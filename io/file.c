@@ -60,6 +60,14 @@ hid_t co_h5_timeless(hid_t property_class)
     return list;
 }
 
+/* Before any other call. HDF5 prints nothing, and does nothing when the program ends: after a disk
+ * took no more it would fall over what it could not write. We leave no file open by then. */
+static void start_hdf5(void)
+{
+    H5dont_atexit();
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
 /* How files are opened and created. Closing a file takes everything inside it along; locks are off,
  * since a file under its real name never changes and some parallel file systems refuse them. */
 static hid_t access_list(void)
@@ -127,7 +135,7 @@ co_status co_file_create(const char *path, const char *format, co_file **file)
     *file = NULL;
     const char *known = co_format_find(format, strlen(format));
     CO_ASSERT(known);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    start_hdf5();
     co_file *made = new_file(path, true);
     if (!made) return CO_FAIL(CO_ENOMEM, "%s: out of memory", path);
     made->format = known;
@@ -301,7 +309,7 @@ static co_status open_file(co_file *file, const char *format, bool allow_unseale
 co_status co_file_open(const char *path, const char *format, bool allow_unsealed, co_file **file)
 {
     *file = NULL;
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    start_hdf5();
     co_file *opened = new_file(path, false);
     if (!opened) return CO_FAIL(CO_ENOMEM, "%s: out of memory", path);
     const co_status st = open_file(opened, format, allow_unsealed);
@@ -317,7 +325,9 @@ void co_file_close(co_file *file)
 {
     if (!file) return;
     if (file->h5 >= 0) H5Fclose(file->h5);
-    if (file->temporary) unlink(file->temporary);
+    /* emptied first: a file that HDF5 could not close would keep its blocks until the end */
+    if (file->temporary && (truncate(file->temporary, 0) == 0 || errno != ENOENT))
+        unlink(file->temporary);
     co_free(file->temporary);
     co_free(file->path);
     co_free(file);
