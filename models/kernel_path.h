@@ -4,5 +4,7 @@
 
 const char *co_kernel_path(void); /* "reference": plain kernels on OpenBLAS */
 const char *co_blas_core(void);   /* "SkylakeX", as OpenBLAS names it */
-/* One thread a rank, whatever the environment says. Called once at the start. */
-void co_blas_start(void);
+/* First thing in main, before MPI. One thread a rank. An OpenBLAS older than the processor falls back to a core without its
+ * vector units (2-4 x slower): then the program starts itself anew with OPENBLAS_CORETYPE set to the best core that both
+ * have. A user's own OPENBLAS_CORETYPE is left alone. */
+void co_blas_start(char **argv);

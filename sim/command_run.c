@@ -215,7 +215,6 @@ static co_status run_command(int n_words, char **words)
         CO_TRY_OUT(CO_FAIL(CO_EUSAGE, "run needs an experiment file: cohort run EXPERIMENT.yaml (cohort run --help)"));
     if (parsed.resume && parsed.overwrite)
         CO_TRY_OUT(CO_FAIL(CO_EUSAGE, "--resume goes on with the files, --overwrite removes them: give one of them"));
-    co_blas_start();
     CO_TRY_OUT(co_comm_init(&comm));
     st = co_experiment_load(parsed.positional[0], (char **)parsed.positional + 1, parsed.n_positional - 1, &experiment);
     st = co_agree(st, &comm);

@@ -79,6 +79,7 @@ int main(int argc, char **argv)
 {
     const co_command *command = argc < 2 ? NULL : find_command(argv[1]);
     const bool on_ranks = (command && command->needs_mpi) || co_launched_on_ranks();
+    if (command == &co_command_run) co_blas_start(argv);
     if (on_ranks) {
         int rank;
         MPI_Init(NULL, NULL);
