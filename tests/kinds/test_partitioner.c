@@ -74,6 +74,7 @@ static void check_cover(const co_partitioner *member, const co_dataset *data, co
                   "%s: example %lld of split %d: %d times", words, (long long)i, data->split[i],
                   times[i]);
     }
+    cr_expect(co_partition_check(p, data, words) == CO_OK, "%s", co_status_message());
     cr_expect(stat_of(p, "n_unassigned") == (double)p->n_unassigned);
     co_free(times);
 }
