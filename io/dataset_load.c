@@ -56,16 +56,16 @@ static co_status make_room(const shape *from, co_dataset *data)
     const size_t n = (size_t)there->n;
     *data = *there;
     data->x = NULL;
-    data->scale = co_malloc(there->n_scale, sizeof *data->scale);
-    data->shift = co_malloc(there->n_scale, sizeof *data->shift);
+    data->scale = there->scale ? co_malloc(there->n_scale, sizeof *data->scale) : NULL;
+    data->shift = there->shift ? co_malloc(there->n_scale, sizeof *data->shift) : NULL;
     data->split = co_malloc(n, 1);
     data->y = there->y ? co_malloc(n, sizeof *data->y) : NULL;
     data->user = there->user ? co_malloc(n, sizeof *data->user) : NULL;
     data->group = there->group ? co_malloc(n, sizeof *data->group) : NULL;
     data->source = there->source ? co_malloc(from->n_text[3], 1) : NULL;
-    bool good = data->scale && data->shift && data->split && !!data->y == !!there->y &&
-                !!data->user == !!there->user && !!data->group == !!there->group &&
-                !!data->source == !!there->source;
+    bool good = !!data->scale == !!there->scale && !!data->shift == !!there->shift && data->split &&
+                !!data->y == !!there->y && !!data->user == !!there->user &&
+                !!data->group == !!there->group && !!data->source == !!there->source;
     for (int k = 0; k < 3; k++) {
         char ***names = names_of(data, k);
         if (!*names) continue;

@@ -1,0 +1,178 @@
+/* A data set loaded by 1 to 4 ranks equals the serial read on each of them; errors reach every rank
+ * and nobody hangs. */
+#include "core/memory.h"
+#include "io/dataset.h"
+#include "tests/harness.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Rank 0 names a scratch file for all. */
+static void agree_on_path(const char *name, char path[1024])
+{
+    snprintf(path, 1024, "%s", scratch_file(name));
+    MPI_Bcast(path, 1024, MPI_CHAR, 0, MPI_COMM_WORLD);
+}
+
+/* 5,003 images of 10 KiB: 49 MB, more than one block of reading. */
+static co_status write_images(const char *path)
+{
+    const size_t n = 5003, size = 10240;
+    co_dataset d = {.n = (int64_t)n,
+                    .x_type = CO_U8,
+                    .x_ndim = 3,
+                    .x_dim = {1, 80, 128},
+                    .x_size = size,
+                    .n_scale = 1};
+    uint8_t *x = co_malloc(n, size);
+    d.x = x;
+    d.scale = co_calloc(1, 8);
+    d.shift = co_calloc(1, 8);
+    d.y = co_calloc(n, 4);
+    d.split = co_calloc(n, 1);
+    d.group = co_calloc(n, 4);
+    d.scale[0] = 0.5;
+    d.n_classes = 10;
+    d.classes = co_calloc(10, sizeof(char *));
+    for (int c = 0; c < 10; c++) d.classes[c] = co_format("number %d", c);
+    d.n_groups = 3;
+    for (size_t i = 0; i < n * size; i++) x[i] = (uint8_t)(i * 2654435761u >> 24);
+    for (size_t i = 0; i < n; i++) {
+        d.y[i] = (int32_t)(i % 10);
+        d.split[i] = i % 6 == 5;
+        d.group[i] = (int32_t)(i % 4) - 1;
+    }
+    const co_status st = co_dataset_write(&d, path, 1, "");
+    co_dataset_fini(&d);
+    return st;
+}
+
+/* Labels without x, users without names. */
+static co_status write_labels(const char *path)
+{
+    int32_t y[5] = {0, 1, 2, 1, 0}, user[5] = {1, 0, 1, 0, 1};
+    uint8_t split[5] = {0};
+    co_dataset d = {.n = 5, .y = y, .n_classes = 3, .split = split, .user = user, .n_users = 2};
+    return co_dataset_write(&d, path, 1, "");
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same(const void *a, const void *b, size_t bytes)
+{
+    return a && b ? memcmp(a, b, bytes) == 0 : a == b;
+}
+
+static void compare(const co_dataset *a, const co_dataset *b)
+{
+    const size_t n = (size_t)a->n;
+    CHECK(a->n == b->n && a->x_type == b->x_type && a->x_ndim == b->x_ndim &&
+          a->x_size == b->x_size);
+    CHECK(same(a->x_dim, b->x_dim, sizeof a->x_dim) && same(a->x, b->x, n * a->x_size));
+    CHECK(a->n_scale == b->n_scale && same(a->scale, b->scale, 8 * a->n_scale) &&
+          same(a->shift, b->shift, 8 * a->n_scale));
+    CHECK(same(a->y, b->y, 4 * n) && same(a->split, b->split, n));
+    CHECK(same(a->user, b->user, 4 * n) && same(a->group, b->group, 4 * n));
+    CHECK(a->n_classes == b->n_classes && a->n_users == b->n_users && a->n_groups == b->n_groups);
+    for (size_t c = 0; a->classes && c < a->n_classes; c++)
+        CHECK(same_text(a->classes[c], b->classes[c]));
+    CHECK(!!a->user_name == !!b->user_name && !!a->group_name == !!b->group_name);
+    CHECK(same_text(a->digest, b->digest) && same_text(a->source, b->source));
+}
+
+static void load_and_compare(const char *path, const co_comm *comm)
+{
+    co_dataset loaded, serial = {0};
+    const co_status st = co_dataset_load(path, &loaded, comm);
+    CHECK(st == CO_OK);
+    if (st != CO_OK) {
+        fprintf(stderr, "%s\n", co_status_message());
+        return;
+    }
+    CHECK(co_dataset_read(path, &serial) == CO_OK);
+    compare(&serial, &loaded);
+    if (loaded.x) {
+        const int64_t ids[2] = {serial.n - 1, 0};
+        float *a = co_calloc(2, serial.x_size * 4), *b = co_calloc(2, serial.x_size * 4);
+        co_dataset_gather(&serial, ids, 2, a);
+        co_dataset_gather(&loaded, ids, 2, b);
+        CHECK(same(a, b, 2 * 4 * serial.x_size));
+        co_free(a);
+        co_free(b);
+    }
+    co_shared_fini(&loaded.shared_x);
+    co_dataset_fini(&loaded);
+    co_dataset_fini(&serial);
+}
+
+/* Every rank gets this code and a message with the words. */
+static void must_fail(const char *path, co_status want, const char *words, const co_comm *comm)
+{
+    co_dataset data;
+    const co_status st = co_dataset_load(path, &data, comm);
+    CHECK(st == want);
+    CHECK(strstr(co_status_message(), words) && strstr(co_status_message(), path));
+    if (st == CO_OK) co_shared_fini(&data.shared_x);
+    co_dataset_fini(&data);
+}
+
+static void flip_byte(const char *path, long at)
+{
+    FILE *file = fopen(path, "r+b");
+    CHECK(file);
+    if (!file) return;
+    fseek(file, at, SEEK_SET);
+    const int c = fgetc(file);
+    fseek(file, at, SEEK_SET);
+    fputc(c ^ 4, file);
+    fclose(file);
+}
+
+/* The same ranks seen as two nodes, so that the first rank of the second one reads x by itself. */
+static void two_nodes(const co_comm *one, co_comm *two)
+{
+    *two = *one;
+    two->n_nodes = one->size > 1 ? 2 : 1;
+    two->node_index = two->n_nodes == 2 && one->rank >= (one->size + 1) / 2;
+    MPI_Comm_split(one->world, two->node_index, one->rank, &two->node);
+    MPI_Comm_rank(two->node, &two->node_rank);
+    MPI_Comm_size(two->node, &two->node_size);
+    MPI_Comm_split(one->world, two->node_rank == 0 ? 0 : MPI_UNDEFINED, one->rank, &two->leaders);
+}
+
+int main(int argc, char **argv)
+{
+    setenv("CO_FAULT", "data_memory:0:3",
+           1); /* the third load of x finds too little memory on rank 0's node */
+    const int rank = harness_start(&argc, &argv);
+    co_comm comm;
+    char images[1024], labels[1024];
+    CHECK(co_comm_init(&comm) == CO_OK);
+    const size_t blocks = co_memory_blocks();
+    agree_on_path("load.h5", images);
+    agree_on_path("labels.h5", labels);
+    if (rank == 0) CHECK(write_images(images) == CO_OK && write_labels(labels) == CO_OK);
+    MPI_Barrier(MPI_COMM_WORLD);
+    load_and_compare(images, &comm);
+    load_and_compare(labels, &comm);
+    co_comm nodes;
+    two_nodes(&comm, &nodes);
+    load_and_compare(images, &nodes);
+    MPI_Comm_free(&nodes.node);
+    if (nodes.leaders != MPI_COMM_NULL) MPI_Comm_free(&nodes.leaders);
+    must_fail(images, CO_ENOMEM, "48.9", &comm); /* MiB */
+    must_fail("/no/such/file.h5", CO_EFILE, "No such file", &comm);
+    MPI_Barrier(MPI_COMM_WORLD);
+    if (rank == 0) flip_byte(images, 30000000);
+    MPI_Barrier(MPI_COMM_WORLD);
+    must_fail(images, CO_EDATA, "digest does not hold", &comm);
+    CHECK(co_memory_blocks() == blocks);
+    MPI_Barrier(MPI_COMM_WORLD);
+    if (rank == 0) unlink(images), unlink(labels);
+    co_comm_fini(&comm);
+    return harness_end();
+}
