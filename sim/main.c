@@ -4,6 +4,7 @@
  * status (core/comm.h), so that every rank ends with the same exit code, after MPI_Finalize. COHORT_CHECK_MEMORY (any value):
  * blocks still alive at the end are an internal error, exit code 70. */
 #include "core/memory.h"
+#include "models/kernel_path.h"
 #include "sim/console.h"
 #include <errno.h>
 #include <mpi.h>
