@@ -1,5 +1,5 @@
-/* models/items.h - the inside of a model, for the files of this folder: one description from which the parameter table, the
- * workspace and the passes derive. */
+/* models/items.h - the inside of a model, for the files of this folder: one description from which
+ * the parameter table, the workspace and the passes derive. */
 #pragma once
 #include "models/model.h"
 
@@ -18,7 +18,8 @@ typedef struct {
 struct co_model {
     co_item item[CO_MAX_LAYERS];
     size_t n_items;
-    size_t first_trained; /* lowest item with a trained tensor: below it no gradient is needed; n_items if none */
+    size_t first_trained; /* lowest item with a trained tensor: below it no gradient is needed;
+                             n_items if none */
     co_tensor *tensor;
     size_t n_tensors, tensor_capacity, size;
     const co_task *task;

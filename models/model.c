@@ -1,7 +1,9 @@
-/* models/model.c - from the section `model` of an experiment to a list of layers and the table of its tensors.
+/* models/model.c - from the section `model` of an experiment to a list of layers and the table of
+ * its tensors.
  *
- * Offsets follow from the table alone: tensor after tensor, in the order of the list and, within a layer, in PyTorch's. Cost:
- * linear in layers and tensors; only co_model_init touches the parameters. */
+ * Offsets follow from the table alone: tensor after tensor, in the order of the list and, within a
+ * layer, in PyTorch's. Cost: linear in layers and tensors; only co_model_init touches the
+ * parameters. */
 #include "models/model.h"
 #include "core/memory.h"
 #include "models/items.h"
@@ -20,7 +22,8 @@ static co_status find_list(const co_config *opt, co_node **list)
 {
     const bool named = co_config_has(opt, "name"), listed = co_config_has(opt, "layers");
     if (named == listed)
-        return co_config_fail(opt, co_config_node(opt, "name"), "give either `name` or `layers`, %s",
+        return co_config_fail(opt, co_config_node(opt, "name"),
+                              "give either `name` or `layers`, %s",
                               named ? "not both" : "one of them is needed");
     if (named) {
         const co_model_preset *preset =
@@ -36,14 +39,17 @@ static co_status find_list(const co_config *opt, co_node **list)
 static co_status check_list(const co_config *opt, const co_node *list)
 {
     if (list->kind != CO_NODE_LIST || !list->first)
-        return co_config_fail(opt, list, "layers must be a list such as [flatten, {dense: classes}]");
+        return co_config_fail(opt, list,
+                              "layers must be a list such as [flatten, {dense: classes}]");
     if (co_node_count(list) > CO_MAX_LAYERS)
-        return co_config_fail(opt, list, "%zu layers are too many; at most %d", co_node_count(list), CO_MAX_LAYERS);
+        return co_config_fail(opt, list, "%zu layers are too many; at most %d", co_node_count(list),
+                              CO_MAX_LAYERS);
     return CO_OK;
 }
 
 /* The layer's name in an item `relu` or `{dense: 10}`; value is NULL for a bare name. */
-static co_status read_name(const co_config *at, const co_node *item, const char **name, const co_node **value)
+static co_status read_name(const co_config *at, const co_node *item, const char **name,
+                           const co_node **value)
 {
     *value = NULL;
     if (item->kind == CO_NODE_SCALAR) {
@@ -52,21 +58,24 @@ static co_status read_name(const co_config *at, const co_node *item, const char 
         *name = item->first->key;
         *value = item->first;
     } else {
-        return co_config_fail(at, item, "a layer is a name (relu) or a map with one key ({dense: 10})");
+        return co_config_fail(at, item,
+                              "a layer is a name (relu) or a map with one key ({dense: 10})");
     }
     return CO_OK;
 }
 
 /* A new map of options from the value behind a layer's name. */
-static co_status read_options(const co_config *at, const co_layer *layer, const co_node *value, co_node **map)
+static co_status read_options(const co_config *at, const co_layer *layer, const co_node *value,
+                              co_node **map)
 {
     if (value && value->kind == CO_NODE_MAP) {
         *map = co_node_copy(value);
         return *map ? CO_OK : CO_FAIL(CO_ENOMEM, "options of a layer");
     }
     if (value && !layer->main_option)
-        return co_config_fail(at, value, "%s takes no bare value; write {%s: {option: value}} with %s", layer->name,
-                              layer->name, layer->params ? layer->params[0].key : "no option at all");
+        return co_config_fail(
+            at, value, "%s takes no bare value; write {%s: {option: value}} with %s", layer->name,
+            layer->name, layer->params ? layer->params[0].key : "no option at all");
     *map = co_node_create(CO_NODE_MAP, NULL, NULL);
     co_node *option = *map && value ? co_node_copy(value) : NULL;
     if (!*map || (value && !option)) return CO_FAIL(CO_ENOMEM, "options of a layer");
@@ -77,8 +86,8 @@ static co_status read_options(const co_config *at, const co_layer *layer, const 
     return option->key ? CO_OK : CO_FAIL(CO_ENOMEM, "options of a layer");
 }
 
-static co_status create_layer(const co_config *opt, const co_node *node, size_t index, const co_shape *in,
-                              size_t n_classes, co_item *item)
+static co_status create_layer(const co_config *opt, const co_node *node, size_t index,
+                              const co_shape *in, size_t n_classes, co_item *item)
 {
     char section[128];
     const char *name = NULL;
@@ -117,14 +126,17 @@ static co_status add_tensor(co_model *m, size_t index, const co_tensor_shape *sh
     bool fits = true;
     for (size_t i = 0; i < t->ndim; i++) fits = fits && co_size_multiply(&size, t->dim[i]);
     if (!fits || m->size + size > INT32_MAX)
-        return CO_FAIL(CO_EUSAGE, "the model has more than 2^31 - 1 parameters at %s; make its layers smaller", t->name);
+        return CO_FAIL(CO_EUSAGE,
+                       "the model has more than 2^31 - 1 parameters at %s; make its layers smaller",
+                       t->name);
     t->size = size;
     m->size += size;
     m->n_tensors++;
     return CO_OK;
 }
 
-static co_status add_item(co_model *m, const co_config *opt, const co_node *node, const co_shape *in)
+static co_status add_item(co_model *m, const co_config *opt, const co_node *node,
+                          const co_shape *in)
 {
     co_tensor_shape shape[CO_MAX_TENSORS];
     co_item *item = &m->item[m->n_items];
@@ -143,10 +155,11 @@ static co_status check_outputs(const co_model *m, const co_config *opt, const co
     const size_t wanted = m->task->outputs(m->n_classes);
     co_shape_text(last, text);
     if (!last->tokens && last->ndim == 1 && last->dim[0] == wanted) return CO_OK;
-    return co_config_fail(opt, list,
-                          "the last layer gives %s, the task %s with %zu classes needs [%zu]; end the list with "
-                          "{dense: classes}",
-                          text, m->task->name, m->n_classes, wanted);
+    return co_config_fail(
+        opt, list,
+        "the last layer gives %s, the task %s with %zu classes needs [%zu]; end the list with "
+        "{dense: classes}",
+        text, m->task->name, m->n_classes, wanted);
 }
 
 static co_status freeze_one(co_model *m, const co_config *opt, const co_node *name)
@@ -158,7 +171,8 @@ static co_status freeze_one(co_model *m, const co_config *opt, const co_node *na
                 return CO_OK;
             }
     return co_config_fail(opt, name, "freeze: no tensor is called %s; the model has %s .. %s",
-                          name->kind == CO_NODE_SCALAR ? name->text : "so", m->n_tensors ? m->tensor[0].name : "none",
+                          name->kind == CO_NODE_SCALAR ? name->text : "so",
+                          m->n_tensors ? m->tensor[0].name : "none",
                           m->n_tensors ? m->tensor[m->n_tensors - 1].name : "none");
 }
 
@@ -167,7 +181,8 @@ static co_status freeze(co_model *m, const co_config *opt)
     const co_node *names = co_config_node(opt, "freeze");
     if (!names) return CO_OK;
     if (names->kind == CO_NODE_SCALAR) return names->text[0] ? freeze_one(m, opt, names) : CO_OK;
-    for (const co_node *name = names->first; name; name = name->next) CO_TRY(freeze_one(m, opt, name));
+    for (const co_node *name = names->first; name; name = name->next)
+        CO_TRY(freeze_one(m, opt, name));
     return CO_OK;
 }
 
@@ -196,8 +211,8 @@ static co_status build(co_model *m, const co_config *opt, const co_shape *in, co
     return CO_OK;
 }
 
-co_status co_model_create(const co_config *opt, const co_shape *in, size_t n_classes, const co_task *task,
-                          co_model **model)
+co_status co_model_create(const co_config *opt, const co_shape *in, size_t n_classes,
+                          const co_task *task, co_model **model)
 {
     co_node *list = NULL;
     co_status st = CO_OK;
@@ -254,7 +269,8 @@ void co_model_init(const co_model *model, uint64_t seed, float *params)
 {
     for (size_t l = 0; l < model->n_items; l++) {
         const co_item *item = &model->item[l];
-        if (item->layer->init) item->layer->init(item->self, seed, item->first_tensor, params + item->offset);
+        if (item->layer->init)
+            item->layer->init(item->self, seed, item->first_tensor, params + item->offset);
     }
 }
 
@@ -268,7 +284,8 @@ double co_model_flops(const co_model *model)
 
 static size_t describe_tensor(const co_tensor *t, char *text, size_t room)
 {
-    static const char *const roles[] = {[CO_SHARED] = "shared", [CO_PERSONAL] = "personal", [CO_FROZEN] = "frozen"};
+    static const char *const roles[] = {
+        [CO_SHARED] = "shared", [CO_PERSONAL] = "personal", [CO_FROZEN] = "frozen"};
     size_t n = (size_t)snprintf(text, room, "{\"name\": \"%s\", \"shape\": [", t->name);
     for (size_t i = 0; i < t->ndim; i++)
         n += (size_t)snprintf(text + n, room - n, "%s%zu", i ? ", " : "", t->dim[i]);

@@ -1,9 +1,11 @@
 /* models/pass.c - batches through a model: forward, loss, and backward in two phases.
  *
- * One arena holds the output of every layer, its gradient, what layers keep, and scratch that they take in turn. Backward
- * first hands dY down the chain and stops at the lowest layer that trains; then each layer forms its weight gradient. Both need
- * all activations, so memory is twice the activations. Layers that only reshape own no buffer: they pass on their neighbour's.
- * Cost: about three times the multiply-adds of the forward pass, less what the lowest layer saves. Allocates nothing. */
+ * One arena holds the output of every layer, its gradient, what layers keep, and scratch that they
+ * take in turn. Backward first hands dY down the chain and stops at the lowest layer that trains;
+ * then each layer forms its weight gradient. Both need all activations, so memory is twice the
+ * activations. Layers that only reshape own no buffer: they pass on their neighbour's. Cost: about
+ * three times the multiply-adds of the forward pass, less what the lowest layer saves. Allocates
+ * nothing. */
 #include "core/memory.h"
 #include "models/items.h"
 #include <string.h>
@@ -12,8 +14,9 @@ struct co_workspace {
     const co_model *model;
     size_t max_n, max_rows, bytes;
     float *arena, *scratch;
-    float *y[CO_MAX_LAYERS], *dy[CO_MAX_LAYERS], *cache[CO_MAX_LAYERS]; /* in the arena; y is NULL where it reshapes */
-    const float *out[CO_MAX_LAYERS];                                   /* of the last forward: y, or a neighbour's */
+    float *y[CO_MAX_LAYERS], *dy[CO_MAX_LAYERS],
+        *cache[CO_MAX_LAYERS];       /* in the arena; y is NULL where it reshapes */
+    const float *out[CO_MAX_LAYERS]; /* of the last forward: y, or a neighbour's */
 };
 
 /* A cut of the arena. First walk with base NULL measures, the second one hands out. */
@@ -36,7 +39,8 @@ static float *cut(arena *a, size_t n)
 static size_t floats_of(arena *a, const co_shape *shape, size_t n, size_t rows)
 {
     size_t floats = 0;
-    if (__builtin_mul_overflow(shape->sequence ? rows : n, co_shape_size(shape), &floats)) a->overflow = true;
+    if (__builtin_mul_overflow(shape->sequence ? rows : n, co_shape_size(shape), &floats))
+        a->overflow = true;
     return floats;
 }
 
@@ -46,20 +50,25 @@ static void lay_out(co_workspace *w, arena *a)
     size_t scratch = 0;
     for (size_t l = 0; l < m->n_items; l++) {
         const co_item *i = &m->item[l];
-        const size_t kept = i->layer->cache_size ? i->layer->cache_size(i->self, w->max_n, w->max_rows) : 0;
-        const size_t used = i->layer->scratch_size ? i->layer->scratch_size(i->self, w->max_n, w->max_rows) : 0;
+        const size_t kept =
+            i->layer->cache_size ? i->layer->cache_size(i->self, w->max_n, w->max_rows) : 0;
+        const size_t used =
+            i->layer->scratch_size ? i->layer->scratch_size(i->self, w->max_n, w->max_rows) : 0;
         w->y[l] = i->layer->forward ? cut(a, floats_of(a, &i->out, w->max_n, w->max_rows)) : NULL;
         w->cache[l] = kept ? cut(a, kept) : NULL;
         if (used > scratch) scratch = used;
     }
     w->scratch = cut(a, scratch);
-    for (size_t l = m->n_items; l-- > 0;) { /* gradients last: an evaluation never touches these pages */
+    for (size_t l = m->n_items;
+         l-- > 0;) { /* gradients last: an evaluation never touches these pages */
         const bool reshaped = l + 1 < m->n_items && !m->item[l + 1].layer->forward;
-        w->dy[l] = reshaped ? w->dy[l + 1] : cut(a, floats_of(a, &m->item[l].out, w->max_n, w->max_rows));
+        w->dy[l] =
+            reshaped ? w->dy[l + 1] : cut(a, floats_of(a, &m->item[l].out, w->max_n, w->max_rows));
     }
 }
 
-co_status co_workspace_create(const co_model *model, size_t max_n, size_t max_rows, co_workspace **workspace)
+co_status co_workspace_create(const co_model *model, size_t max_n, size_t max_rows,
+                              co_workspace **workspace)
 {
     arena a = {0};
     co_workspace *w = co_calloc(1, sizeof *w);
@@ -69,12 +78,15 @@ co_status co_workspace_create(const co_model *model, size_t max_n, size_t max_ro
     lay_out(w, &a);
     if (a.overflow || max_n > INT32_MAX || max_rows > INT32_MAX) {
         co_free(w);
-        return CO_FAIL(CO_EUSAGE, "a batch of %zu examples does not fit into memory; use a smaller batch", max_n);
+        return CO_FAIL(CO_EUSAGE,
+                       "a batch of %zu examples does not fit into memory; use a smaller batch",
+                       max_n);
     }
     w->arena = co_malloc(a.used, sizeof *w->arena);
     if (!w->arena) {
         co_free(w);
-        return CO_FAIL(CO_ENOMEM, "workspace of %zu floats for %zu examples; use a smaller batch", a.used, max_n);
+        return CO_FAIL(CO_ENOMEM, "workspace of %zu floats for %zu examples; use a smaller batch",
+                       a.used, max_n);
     }
     w->bytes = a.used * sizeof *w->arena;
     a = (arena){.base = w->arena};
@@ -99,7 +111,8 @@ static const float *input_of(const co_workspace *w, const co_pass *pass, size_t 
     return l == 0 ? pass->batch->x : w->out[l - 1];
 }
 
-const float *co_model_forward(const co_model *model, co_workspace *workspace, const float *params, const co_pass *pass)
+const float *co_model_forward(const co_model *model, co_workspace *workspace, const float *params,
+                              const co_pass *pass)
 {
     co_workspace *w = workspace;
     co_pass at = *pass;
@@ -109,41 +122,44 @@ const float *co_model_forward(const co_model *model, co_workspace *workspace, co
         const float *x = input_of(w, pass, l);
         at.layer = l;
         w->out[l] = w->y[l] ? w->y[l] : x;
-        if (w->y[l]) i->layer->forward(i->self, &at, params + i->offset, x, w->y[l], w->cache[l], w->scratch);
+        if (w->y[l])
+            i->layer->forward(i->self, &at, params + i->offset, x, w->y[l], w->cache[l],
+                              w->scratch);
     }
     return w->out[model->n_items - 1];
 }
 
-static void backward_inputs(const co_model *m, co_workspace *w, const float *params, const co_pass *pass)
+static void backward_inputs(const co_model *m, co_workspace *w, const float *params,
+                            const co_pass *pass)
 {
     co_pass at = *pass;
     for (size_t l = m->n_items - 1; l > m->first_trained; l--) {
         const co_item *i = &m->item[l];
         if (!w->y[l]) continue;
         at.layer = l;
-        i->layer->backward_input(i->self, &at, params + i->offset, w->out[l - 1], w->out[l], w->dy[l], w->dy[l - 1],
-                                 w->cache[l], w->scratch);
+        i->layer->backward_input(i->self, &at, params + i->offset, w->out[l - 1], w->out[l],
+                                 w->dy[l], w->dy[l - 1], w->cache[l], w->scratch);
     }
 }
 
-static void backward_params(const co_model *m, co_workspace *w, const float *params, const co_pass *pass,
-                            const float *scale, float *grad)
+static void backward_params(const co_model *m, co_workspace *w, const float *params,
+                            const co_pass *pass, const float *scale, float *grad)
 {
     co_pass at = *pass;
     for (size_t l = m->first_trained; l < m->n_items; l++) {
         const co_item *i = &m->item[l];
         if (!i->trained) continue;
         at.layer = l;
-        i->layer->backward_params(i->self, &at, params + i->offset, input_of(w, pass, l), w->out[l], w->dy[l], scale,
-                                  grad + i->offset, w->cache[l], w->scratch);
+        i->layer->backward_params(i->self, &at, params + i->offset, input_of(w, pass, l), w->out[l],
+                                  w->dy[l], scale, grad + i->offset, w->cache[l], w->scratch);
         for (size_t t = i->first_tensor; t < i->first_tensor + i->n_tensors; t++)
             if (m->tensor[t].role == CO_FROZEN)
                 memset(grad + m->tensor[t].offset, 0, m->tensor[t].size * sizeof *grad);
     }
 }
 
-void co_model_loss(const co_model *model, co_workspace *workspace, const float *params, const co_pass *pass,
-                   const float *scale, float *grad, double *sums)
+void co_model_loss(const co_model *model, co_workspace *workspace, const float *params,
+                   const co_pass *pass, const float *scale, float *grad, double *sums)
 {
     const float *out = co_model_forward(model, workspace, params, pass);
     float *d_out = grad ? workspace->dy[model->n_items - 1] : NULL;

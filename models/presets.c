@@ -1,7 +1,9 @@
-/* models/presets.c - models with a name: each is the list of layers that an experiment file could spell out.
+/* models/presets.c - models with a name: each is the list of layers that an experiment file could
+ * spell out.
  *
- * Parameters: softmax 784 -> 10 has 7,850; 2nn 199,210; mnist_cnn 1,663,370; femnist_cnn with 62 classes 6,603,710; cifar_cnn
- * 1,626,442. The last layer always has `classes` outputs and the first ones take the data's own size. */
+ * Parameters: softmax 784 -> 10 has 7,850; 2nn 199,210; mnist_cnn 1,663,370; femnist_cnn with 62
+ * classes 6,603,710; cifar_cnn 1,626,442. The last layer always has `classes` outputs and the first
+ * ones take the data's own size. */
 #include "models/model.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -66,7 +68,8 @@ static co_node *conv_item(const char *channels, const char *kernel, const char *
         return NULL;
     }
     co_node_append(item, options);
-    if (co_node_set(options, "channels", channels) == CO_OK && co_node_set(options, "kernel", kernel) == CO_OK &&
+    if (co_node_set(options, "channels", channels) == CO_OK &&
+        co_node_set(options, "kernel", kernel) == CO_OK &&
         co_node_set(options, "padding", padding) == CO_OK)
         return item;
     co_node_destroy(item);
@@ -160,7 +163,8 @@ static co_node *cifar_cnn(const co_config *opt)
     return l.node;
 }
 
-static const co_param mlp_params[] = {{"hidden", CO_INTS, .lo = 1, .hi = 16777216, .flags = CO_REQUIRED,
+static const co_param mlp_params[] = {{"hidden", CO_INTS, .lo = 1, .hi = 16777216,
+                                       .flags = CO_REQUIRED,
                                        .doc = "units of the hidden layers, first to last"},
                                       {0}};
 static const co_model_preset presets[] = {
@@ -169,7 +173,10 @@ static const co_model_preset presets[] = {
      .summary = "two hidden layers of 200 units with ReLU",
      .source = "McMahan et al., AISTATS 2017, arXiv:1602.05629",
      .layers = two_layers},
-    {.name = "mlp", .summary = "hidden layers of the given sizes with ReLU", .params = mlp_params, .layers = mlp},
+    {.name = "mlp",
+     .summary = "hidden layers of the given sizes with ReLU",
+     .params = mlp_params,
+     .layers = mlp},
     {.name = "mnist_cnn",
      .summary = "two 5x5 convolutions (32, 64) with 2x2 max pooling, dense 512",
      .source = "McMahan et al., AISTATS 2017, arXiv:1602.05629",
@@ -183,8 +190,12 @@ static const co_model_preset presets[] = {
      .source = "Granqvist et al., pfl-research, 2024, arXiv:2404.06430",
      .layers = cifar_cnn},
 };
-static const co_plugin *const members[] = {
-    (const co_plugin *)&presets[0], (const co_plugin *)&presets[1], (const co_plugin *)&presets[2],
-    (const co_plugin *)&presets[3], (const co_plugin *)&presets[4], (const co_plugin *)&presets[5], NULL};
+static const co_plugin *const members[] = {(const co_plugin *)&presets[0],
+                                           (const co_plugin *)&presets[1],
+                                           (const co_plugin *)&presets[2],
+                                           (const co_plugin *)&presets[3],
+                                           (const co_plugin *)&presets[4],
+                                           (const co_plugin *)&presets[5],
+                                           NULL};
 
 const co_kind co_kind_model = {"model", "models with a name", members};

@@ -1,8 +1,9 @@
 /* models/schedule.c - the learning rate of a round, in closed form.
  *
- * r from 1: step lr factor^((r-1) div every); exponential lr factor^(r-1); cosine floor + (lr - floor)(1 + cos(pi (r-1)/h))/2
- * up to r - 1 = h and floor from there on; all times min(1, r/warmup). Cost: constant; no state, so that a restart at any
- * round gives the same rates. Source: Loshchilov & Hutter, ICLR 2017, equation 5 (cosine, without restarts). */
+ * r from 1: step lr factor^((r-1) div every); exponential lr factor^(r-1); cosine floor + (lr -
+ * floor)(1 + cos(pi (r-1)/h))/2 up to r - 1 = h and floor from there on; all times min(1,
+ * r/warmup). Cost: constant; no state, so that a restart at any round gives the same rates. Source:
+ * Loshchilov & Hutter, ICLR 2017, equation 5 (cosine, without restarts). */
 #include "models/schedule.h"
 #include <inttypes.h>
 #include <math.h>
@@ -14,11 +15,15 @@ static const char *const kinds[] = {"constant", "step", "exponential", "cosine"}
 enum { N_KINDS = 4 };
 
 const co_param co_schedule_params[] = {
-    {"name", CO_CHOICE, .words = "constant|step|exponential|cosine", .doc = "shape of the rate over rounds"},
-    {"every", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL, .doc = "step: rounds between two changes"},
-    {"factor", CO_REAL, .lo = 0.0, .hi = 10.0, .flags = CO_OPTIONAL | CO_LO_OPEN, .doc = "step, exponential: factor at each change"},
+    {"name", CO_CHOICE, .words = "constant|step|exponential|cosine",
+     .doc = "shape of the rate over rounds"},
+    {"every", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL,
+     .doc = "step: rounds between two changes"},
+    {"factor", CO_REAL, .lo = 0.0, .hi = 10.0, .flags = CO_OPTIONAL | CO_LO_OPEN,
+     .doc = "step, exponential: factor at each change"},
     {"floor", CO_REAL, .lo = 0.0, .hi = 1e6, .doc = "cosine: rate at the end"},
-    {"horizon", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL, .doc = "cosine: rounds until the floor; default: rounds"},
+    {"horizon", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL,
+     .doc = "cosine: rounds until the floor; default: rounds"},
     {"warmup", CO_INT, .lo = 0, .hi = 1e9, .doc = "rounds of linear rise at the start"},
     {0}};
 
@@ -33,8 +38,8 @@ static int kind_of(const char *name)
 static co_status need(const co_config *opt, const char *key)
 {
     if (co_config_has(opt, key)) return CO_OK;
-    return co_config_fail(opt, co_config_node(opt, "name"), "schedule %s needs `%s`", co_config_string(opt, "name"),
-                          key);
+    return co_config_fail(opt, co_config_node(opt, "name"), "schedule %s needs `%s`",
+                          co_config_string(opt, "name"), key);
 }
 
 static co_status fill_horizon(const co_config *opt, int64_t horizon)
@@ -54,16 +59,16 @@ static co_status read_options(const co_config *opt, int64_t horizon_default, co_
     if (s->kind == STEP || s->kind == EXPONENTIAL) CO_TRY(need(opt, "factor"));
     if (s->kind == COSINE) CO_TRY(fill_horizon(opt, horizon_default));
     if (s->kind == COSINE && s->floor > s->lr)
-        return co_config_fail(opt, co_config_node(opt, "floor"), "floor %g is above lr %g; choose a smaller floor",
-                              s->floor, s->lr);
+        return co_config_fail(opt, co_config_node(opt, "floor"),
+                              "floor %g is above lr %g; choose a smaller floor", s->floor, s->lr);
     if (co_config_has(opt, "every")) s->every = co_config_int(opt, "every");
     if (co_config_has(opt, "factor")) s->factor = co_config_real(opt, "factor");
     if (co_config_has(opt, "horizon")) s->horizon = co_config_int(opt, "horizon");
     return CO_OK;
 }
 
-co_status co_schedule_create(const co_config *section, co_node *node, double lr, int64_t horizon_default,
-                             co_schedule *schedule)
+co_status co_schedule_create(const co_config *section, co_node *node, double lr,
+                             int64_t horizon_default, co_schedule *schedule)
 {
     char name[96];
     const co_param *const tables[] = {co_schedule_params};

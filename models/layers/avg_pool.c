@@ -1,14 +1,16 @@
 /* models/layers/avg_pool.c - the mean of each window.
  *
- * Windows that would leave the image are dropped (floor), as in PyTorch. dx of a pixel is the sum of dy / kernel^2 over the
- * windows that hold it. Cost: kernel^2 additions an output, each way.
- * Source: LeCun et al., Proceedings of the IEEE 86(11), 1998 (subsampling, here without coefficient and bias). */
+ * Windows that would leave the image are dropped (floor), as in PyTorch. dx of a pixel is the sum
+ * of dy / kernel^2 over the windows that hold it. Cost: kernel^2 additions an output, each way.
+ * Source: LeCun et al., Proceedings of the IEEE 86(11), 1998 (subsampling, here without coefficient
+ * and bias). */
 #include "models/layers/layer.h"
 #include "core/memory.h"
 #include "models/layers/window.h"
 #include <string.h>
 
-static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out, void **self)
+static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
+                        void **self)
 {
     co_window w;
     (void)n_classes;
@@ -37,24 +39,28 @@ static void spread_row(const co_window *w, const float *restrict dy, float *rest
     const float share = 1.0f / (float)(w->kernel * w->kernel);
     for (size_t i = 0; i < w->kernel; i++)
         for (size_t j = 0; j < w->kernel; j++)
-            for (size_t c = 0; c < w->out_width; c++) dx[i * w->width + c * w->stride + j] += share * dy[c];
+            for (size_t c = 0; c < w->out_width; c++)
+                dx[i * w->width + c * w->stride + j] += share * dy[c];
 }
 
-static void forward(const void *self, const co_pass *pass, const float *params, const float *x, float *y, float *cache,
-                    float *scratch)
+static void forward(const void *self, const co_pass *pass, const float *params, const float *x,
+                    float *y, float *cache, float *scratch)
 {
     const co_window *w = self;
     const size_t planes = co_shape_rows(&w->in, pass->batch) * w->channels;
     (void)params, (void)cache, (void)scratch;
     for (size_t p = 0; p < planes; p++, x += w->height * w->width)
-        for (size_t r = 0; r < w->out_height; r++, y += w->out_width) pool_row(w, x + r * w->stride * w->width, y);
+        for (size_t r = 0; r < w->out_height; r++, y += w->out_width)
+            pool_row(w, x + r * w->stride * w->width, y);
 }
 
-static void backward_input(const void *self, const co_pass *pass, const float *params, const float *x,
-                           const float *y, const float *dy, float *dx, const float *cache, float *scratch)
+static void backward_input(const void *self, const co_pass *pass, const float *params,
+                           const float *x, const float *y, const float *dy, float *dx,
+                           const float *cache, float *scratch)
 {
     const co_window *w = self;
-    const size_t size = w->height * w->width, planes = co_shape_rows(&w->in, pass->batch) * w->channels;
+    const size_t size = w->height * w->width,
+                 planes = co_shape_rows(&w->in, pass->batch) * w->channels;
     (void)params, (void)x, (void)y, (void)cache, (void)scratch;
     memset(dx, 0, planes * size * sizeof *dx);
     for (size_t p = 0; p < planes; p++, dx += size)
@@ -62,10 +68,11 @@ static void backward_input(const void *self, const co_pass *pass, const float *p
             spread_row(w, dy, dx + r * w->stride * w->width);
 }
 
-static const co_param params[] = {
-    {"kernel", CO_INT, .lo = 1, .hi = 255, .flags = CO_REQUIRED, .doc = "height and width of the window, pixels"},
-    {"stride", CO_INT, .lo = 1, .hi = 255, .flags = CO_OPTIONAL, .doc = "step of the window, pixels; default: kernel"},
-    {0}};
+static const co_param params[] = {{"kernel", CO_INT, .lo = 1, .hi = 255, .flags = CO_REQUIRED,
+                                   .doc = "height and width of the window, pixels"},
+                                  {"stride", CO_INT, .lo = 1, .hi = 255, .flags = CO_OPTIONAL,
+                                   .doc = "step of the window, pixels; default: kernel"},
+                                  {0}};
 const co_layer co_layer_avg_pool = {.name = "avg_pool",
                                     .summary = "mean of each window",
                                     .source = "LeCun et al., Proceedings of the IEEE 86(11), 1998",

@@ -1,9 +1,11 @@
-/* models/layers/conv2d.c - y[o] = b[o] + sum over c of W[o][c] * x[c] (cross-correlation, PyTorch's Conv2d).
+/* models/layers/conv2d.c - y[o] = b[o] + sum over c of W[o][c] * x[c] (cross-correlation, PyTorch's
+ * Conv2d).
  *
- * Per example the windows of x are laid out as a matrix C [c k k][pixels] (im2col) in scratch: Y = W C, dC = W' dY summed back
- * into dx, dW += scale dY C'. C is made again for the weight gradient rather than kept: it is k k times the input.
- * Cost: per example out x c k k x pixels multiply-adds each, one OpenBLAS sgemm; c k k x pixels floats of scratch.
- * Source: Chellapilla, Puri & Simard, IWFHR 2006 (convolution as a matrix product). */
+ * Per example the windows of x are laid out as a matrix C [c k k][pixels] (im2col) in scratch: Y =
+ * W C, dC = W' dY summed back into dx, dW += scale dY C'. C is made again for the weight gradient
+ * rather than kept: it is k k times the input. Cost: per example out x c k k x pixels multiply-adds
+ * each, one OpenBLAS sgemm; c k k x pixels floats of scratch. Source: Chellapilla, Puri & Simard,
+ * IWFHR 2006 (convolution as a matrix product). */
 #include "models/layers/layer.h"
 #include "core/memory.h"
 #include "models/layers/init.h"
@@ -24,16 +26,20 @@ static co_status check_sizes(const co_config *opt, const conv2d *v)
     if (co_size_multiply(&columns, v->pixels) && co_size_multiply(&weights, v->n_out) &&
         co_size_multiply(&row, v->n_out))
         return CO_OK;
-    return co_config_fail(opt, NULL, "%zu channels with a %zu x %zu kernel on input %s need more than 2^31 - 1 floats",
-                          v->n_out, v->w.kernel, v->w.kernel, text);
+    return co_config_fail(
+        opt, NULL,
+        "%zu channels with a %zu x %zu kernel on input %s need more than 2^31 - 1 floats", v->n_out,
+        v->w.kernel, v->w.kernel, text);
 }
 
-static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out, void **self)
+static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
+                        void **self)
 {
     conv2d v = {.n_out = (size_t)co_config_int(opt, "channels")};
     (void)n_classes;
     *self = NULL;
-    CO_TRY(co_window_init(&v.w, opt, in, v.n_out, strcmp(co_config_string(opt, "padding"), "same") == 0));
+    CO_TRY(co_window_init(&v.w, opt, in, v.n_out,
+                          strcmp(co_config_string(opt, "padding"), "same") == 0));
     v.taps = v.w.channels * v.w.kernel * v.w.kernel;
     v.pixels = v.w.out_height * v.w.out_width;
     v.n_in_floats = co_shape_size(in);
@@ -68,8 +74,10 @@ static size_t scratch_size(const void *self, size_t n, size_t rows)
     return v->taps * v->pixels;
 }
 
-/* First output index whose input index o stride + tap - pad is not negative, and the first one past the image. */
-static void inside(const co_window *w, size_t tap, size_t length, size_t n_out, size_t *first, size_t *end)
+/* First output index whose input index o stride + tap - pad is not negative, and the first one past
+ * the image. */
+static void inside(const co_window *w, size_t tap, size_t length, size_t n_out, size_t *first,
+                   size_t *end)
 {
     *first = tap >= w->pad ? 0 : (w->pad - tap + w->stride - 1) / w->stride;
     *end = length + w->pad <= tap ? 0 : (length + w->pad - tap - 1) / w->stride + 1;
@@ -78,7 +86,8 @@ static void inside(const co_window *w, size_t tap, size_t length, size_t n_out, 
 }
 
 /* One row of C for one output row: the input row seen by one tap, zero outside of the image. */
-static void copy_row(const float *restrict x, size_t stride, size_t first, size_t end, size_t n, float *restrict out)
+static void copy_row(const float *restrict x, size_t stride, size_t first, size_t end, size_t n,
+                     float *restrict out)
 {
     for (size_t i = 0; i < first; i++) out[i] = 0.0f;
     if (stride == 1)
@@ -100,7 +109,8 @@ static void image_to_columns(const co_window *w, const float *x, float *columns)
                 if (left == right) top = bottom = 0; /* a tap that never meets the image */
                 memset(columns, 0, top * w->out_width * sizeof *columns);
                 for (size_t r = top; r < bottom; r++)
-                    copy_row(plane + (r * w->stride + i - w->pad) * w->width + left * w->stride + j - w->pad,
+                    copy_row(plane + (r * w->stride + i - w->pad) * w->width + left * w->stride +
+                                 j - w->pad,
                              w->stride, left, right, w->out_width, columns + r * w->out_width);
                 memset(columns + bottom * w->out_width, 0,
                        (w->out_height - bottom) * w->out_width * sizeof *columns);
@@ -129,12 +139,13 @@ static void columns_to_image(const co_window *w, const float *columns, float *dx
                 if (left == right) top = bottom = 0; /* a tap that never meets the image */
                 for (size_t r = top; r < bottom; r++)
                     add_row(columns + r * w->out_width + left, w->stride, right - left,
-                            plane + (r * w->stride + i - w->pad) * w->width + left * w->stride + j - w->pad);
+                            plane + (r * w->stride + i - w->pad) * w->width + left * w->stride + j -
+                                w->pad);
             }
 }
 
-static void forward(const void *self, const co_pass *pass, const float *params, const float *x, float *y, float *cache,
-                    float *scratch)
+static void forward(const void *self, const co_pass *pass, const float *params, const float *x,
+                    float *y, float *cache, float *scratch)
 {
     const conv2d *v = self;
     const size_t rows = co_shape_rows(&v->w.in, pass->batch);
@@ -145,19 +156,22 @@ static void forward(const void *self, const co_pass *pass, const float *params, 
         image_to_columns(&v->w, x, scratch);
         for (size_t o = 0; o < v->n_out; o++)
             for (size_t p = 0; p < v->pixels; p++) y[o * v->pixels + p] = bias[o];
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0f, params, k, scratch, n, 1.0f, y, n);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0f, params, k, scratch, n,
+                    1.0f, y, n);
     }
 }
 
-static void backward_input(const void *self, const co_pass *pass, const float *params, const float *x,
-                           const float *y, const float *dy, float *dx, const float *cache, float *scratch)
+static void backward_input(const void *self, const co_pass *pass, const float *params,
+                           const float *x, const float *y, const float *dy, float *dx,
+                           const float *cache, float *scratch)
 {
     const conv2d *v = self;
     const size_t rows = co_shape_rows(&v->w.in, pass->batch);
     const int m = (int)v->taps, n = (int)v->pixels, k = (int)v->n_out;
     (void)x, (void)y, (void)cache;
     for (size_t e = 0; e < rows; e++, dx += v->n_in_floats, dy += v->n_out * v->pixels) {
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, 1.0f, params, m, dy, n, 0.0f, scratch, n);
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, 1.0f, params, m, dy, n, 0.0f,
+                    scratch, n);
         columns_to_image(&v->w, scratch, dx);
     }
 }
@@ -174,9 +188,9 @@ static float sum_row(const float *x, size_t n)
     return sum;
 }
 
-static void backward_params(const void *self, const co_pass *pass, const float *params, const float *x,
-                            const float *y, const float *dy, const float *scale, float *grad, const float *cache,
-                            float *scratch)
+static void backward_params(const void *self, const co_pass *pass, const float *params,
+                            const float *x, const float *y, const float *dy, const float *scale,
+                            float *grad, const float *cache, float *scratch)
 {
     const conv2d *v = self;
     float *bias = grad + v->n_out * v->taps;
@@ -188,8 +202,10 @@ static void backward_params(const void *self, const co_pass *pass, const float *
         for (size_t r = co_shape_first_row(&v->w.in, pass->batch, e); r < end; r++) {
             const float *d = dy + r * v->n_out * v->pixels;
             image_to_columns(&v->w, x + r * v->n_in_floats, scratch);
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, factor, d, k, scratch, k, 1.0f, grad, n);
-            for (size_t o = 0; o < v->n_out; o++) bias[o] += factor * sum_row(d + o * v->pixels, v->pixels);
+            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, factor, d, k, scratch, k,
+                        1.0f, grad, n);
+            for (size_t o = 0; o < v->n_out; o++)
+                bias[o] += factor * sum_row(d + o * v->pixels, v->pixels);
         }
     }
 }
@@ -202,9 +218,11 @@ static double flops(const void *self)
 
 static const co_param params[] = {
     {"channels", CO_INT, .lo = 1, .hi = 65536, .flags = CO_REQUIRED, .doc = "output channels"},
-    {"kernel", CO_INT, .lo = 1, .hi = 255, .flags = CO_REQUIRED, .doc = "height and width of the window, pixels"},
+    {"kernel", CO_INT, .lo = 1, .hi = 255, .flags = CO_REQUIRED,
+     .doc = "height and width of the window, pixels"},
     {"stride", CO_INT, .def = 1, .lo = 1, .hi = 255, .doc = "step of the window, pixels"},
-    {"padding", CO_CHOICE, .words = "valid|same", .doc = "valid: none; same: output as large as the input (stride 1)"},
+    {"padding", CO_CHOICE, .words = "valid|same",
+     .doc = "valid: none; same: output as large as the input (stride 1)"},
     {0}};
 const co_layer co_layer_conv2d = {.name = "conv2d",
                                   .summary = "two-dimensional convolution with bias",

@@ -1,7 +1,8 @@
 /* models/layers/dense.c - y = W x + b, W [out][in], b [out] (PyTorch's Linear).
  *
- * Over a batch X [rows][in]: Y = X W' + b, dX = dY W, dW += dY' X, db += column sums of dY; with a scale per example the rows
- * of dY are multiplied by it first. Cost: rows x out x in multiply-adds each, one OpenBLAS sgemm; scratch for the scaled dY. */
+ * Over a batch X [rows][in]: Y = X W' + b, dX = dY W, dW += dY' X, db += column sums of dY; with a
+ * scale per example the rows of dY are multiplied by it first. Cost: rows x out x in multiply-adds
+ * each, one OpenBLAS sgemm; scratch for the scaled dY. */
 #include "models/layers/layer.h"
 #include "core/memory.h"
 #include "models/layers/init.h"
@@ -24,8 +25,9 @@ static co_status read_units(const co_config *opt, size_t n_classes, size_t *unit
     } else if (co_node_int(node, &value) && value >= 1 && value <= MOST_UNITS) {
         *units = (size_t)value;
     } else {
-        return co_config_fail(opt, node, "%s is not a number of units; give a whole number from 1 to %d or `classes`",
-                              node->kind == CO_NODE_SCALAR ? node->text : "a list or map", MOST_UNITS);
+        return co_config_fail(
+            opt, node, "%s is not a number of units; give a whole number from 1 to %d or `classes`",
+            node->kind == CO_NODE_SCALAR ? node->text : "a list or map", MOST_UNITS);
     }
     return CO_OK;
 }
@@ -34,13 +36,17 @@ static co_status check_input(const co_config *opt, const co_shape *in)
 {
     char text[CO_SHAPE_TEXT];
     co_shape_text(in, text);
-    if (in->tokens) return co_config_fail(opt, NULL, "needs rows of floats, its input is tokens; put embedding before it");
+    if (in->tokens)
+        return co_config_fail(opt, NULL,
+                              "needs rows of floats, its input is tokens; put embedding before it");
     if (in->ndim != 1)
-        return co_config_fail(opt, NULL, "needs rows [features], its input is %s; put `flatten` before it", text);
+        return co_config_fail(
+            opt, NULL, "needs rows [features], its input is %s; put `flatten` before it", text);
     return CO_OK;
 }
 
-static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out, void **self)
+static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
+                        void **self)
 {
     size_t units = 0, weights;
     *self = NULL;
@@ -49,7 +55,8 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     weights = in->dim[0];
     if (!co_size_multiply(&weights, units))
         return co_config_fail(opt, co_config_node(opt, "units"),
-                              "%zu x %zu weights are more than 2^31 - 1; use fewer units", units, in->dim[0]);
+                              "%zu x %zu weights are more than 2^31 - 1; use fewer units", units,
+                              in->dim[0]);
     dense *d = co_malloc(1, sizeof *d);
     if (!d) return CO_FAIL(CO_ENOMEM, "layer dense");
     *d = (dense){.in = *in, .n_in = in->dim[0], .n_out = units};
@@ -79,8 +86,8 @@ static size_t scratch_size(const void *self, size_t n, size_t rows)
     return (d->in.sequence ? rows : n) * d->n_out;
 }
 
-static void forward(const void *self, const co_pass *pass, const float *params, const float *x, float *y, float *cache,
-                    float *scratch)
+static void forward(const void *self, const co_pass *pass, const float *params, const float *x,
+                    float *y, float *cache, float *scratch)
 {
     const dense *d = self;
     const size_t rows = co_shape_rows(&d->in, pass->batch);
@@ -88,32 +95,36 @@ static void forward(const void *self, const co_pass *pass, const float *params, 
     const int m = (int)rows, n = (int)d->n_out, k = (int)d->n_in;
     (void)cache, (void)scratch;
     for (size_t r = 0; r < rows; r++) memcpy(y + r * d->n_out, bias, d->n_out * sizeof *y);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, 1.0f, x, k, params, k, 1.0f, y, n);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, 1.0f, x, k, params, k, 1.0f, y,
+                n);
 }
 
-static void backward_input(const void *self, const co_pass *pass, const float *params, const float *x,
-                           const float *y, const float *dy, float *dx, const float *cache, float *scratch)
+static void backward_input(const void *self, const co_pass *pass, const float *params,
+                           const float *x, const float *y, const float *dy, float *dx,
+                           const float *cache, float *scratch)
 {
     const dense *d = self;
     const int m = (int)co_shape_rows(&d->in, pass->batch), n = (int)d->n_in, k = (int)d->n_out;
     (void)x, (void)y, (void)cache, (void)scratch;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0f, dy, k, params, n, 0.0f, dx, n);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0f, dy, k, params, n, 0.0f,
+                dx, n);
 }
 
 /* scaled[row] = scale[example of the row] dy[row] */
-static void scale_rows(const dense *d, const co_batch *batch, const float *restrict dy, const float *scale,
-                       float *restrict scaled)
+static void scale_rows(const dense *d, const co_batch *batch, const float *restrict dy,
+                       const float *scale, float *restrict scaled)
 {
     for (size_t e = 0; e < batch->n; e++) {
         const size_t end = co_shape_first_row(&d->in, batch, e + 1) * d->n_out;
         const float factor = scale[e];
-        for (size_t i = co_shape_first_row(&d->in, batch, e) * d->n_out; i < end; i++) scaled[i] = factor * dy[i];
+        for (size_t i = co_shape_first_row(&d->in, batch, e) * d->n_out; i < end; i++)
+            scaled[i] = factor * dy[i];
     }
 }
 
-static void backward_params(const void *self, const co_pass *pass, const float *params, const float *x,
-                            const float *y, const float *dy, const float *scale, float *grad, const float *cache,
-                            float *scratch)
+static void backward_params(const void *self, const co_pass *pass, const float *params,
+                            const float *x, const float *y, const float *dy, const float *scale,
+                            float *grad, const float *cache, float *scratch)
 {
     const dense *d = self;
     const size_t rows = co_shape_rows(&d->in, pass->batch);
@@ -136,7 +147,8 @@ static double flops(const void *self)
 }
 
 static const co_param params[] = {
-    {"units", CO_TREE, .flags = CO_REQUIRED, .doc = "outputs: a whole number, or the word classes"}, {0}};
+    {"units", CO_TREE, .flags = CO_REQUIRED, .doc = "outputs: a whole number, or the word classes"},
+    {0}};
 const co_layer co_layer_dense = {.name = "dense",
                                  .summary = "every output sees every input: W x + b",
                                  .params = params,

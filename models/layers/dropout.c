@@ -1,8 +1,10 @@
-/* models/layers/dropout.c - in training each float is set to zero with probability p and else multiplied by 1/(1 - p).
+/* models/layers/dropout.c - in training each float is set to zero with probability p and else
+ * multiplied by 1/(1 - p).
  *
- * The mask is kept from forward to backward: element i of the batch is dropped when draw i of stream (seed,
- * CO_DRAW_DROPOUT, round, device, 64 step + layer) is below p. In evaluation y = x. Cost: one draw a float, two passes.
- * Source: Srivastava et al., JMLR 15, 2014; scaled in training ("inverted"), as PyTorch does. */
+ * The mask is kept from forward to backward: element i of the batch is dropped when draw i of
+ * stream (seed, CO_DRAW_DROPOUT, round, device, 64 step + layer) is below p. In evaluation y = x.
+ * Cost: one draw a float, two passes. Source: Srivastava et al., JMLR 15, 2014; scaled in training
+ * ("inverted"), as PyTorch does. */
 #include "models/layers/layer.h"
 #include "core/memory.h"
 #include "core/random.h"
@@ -13,11 +15,14 @@ typedef struct {
     float p;
 } dropout;
 
-static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out, void **self)
+static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
+                        void **self)
 {
     (void)n_classes;
     *self = NULL;
-    if (in->tokens) return co_config_fail(opt, NULL, "needs floats, its input is tokens; put embedding before it");
+    if (in->tokens)
+        return co_config_fail(opt, NULL,
+                              "needs floats, its input is tokens; put embedding before it");
     dropout *d = co_malloc(1, sizeof *d);
     if (!d) return CO_FAIL(CO_ENOMEM, "layer dropout");
     *d = (dropout){.shape = *in, .p = (float)co_config_real(opt, "p")};
@@ -34,15 +39,16 @@ static size_t cache_size(const void *self, size_t n, size_t rows)
 
 static void draw_mask(const dropout *d, const co_pass *pass, size_t n, float *mask)
 {
-    const co_stream stream =
-        co_stream_open(pass->seed, CO_DRAW_DROPOUT, pass->round, pass->device, pass->step * 64 + pass->layer);
+    const co_stream stream = co_stream_open(pass->seed, CO_DRAW_DROPOUT, pass->round, pass->device,
+                                            pass->step * 64 + pass->layer);
     const float p = d->p, factor = 1.0f / (1.0f - p);
     co_fill_uniform(&stream, 0, n, mask);
     for (size_t i = 0; i < n; i++) mask[i] = mask[i] < p ? 0.0f : factor;
 }
 
-static void forward(const void *self, const co_pass *pass, const float *params, const float *restrict x,
-                    float *restrict y, float *restrict cache, float *scratch)
+static void forward(const void *self, const co_pass *pass, const float *params,
+                    const float *restrict x, float *restrict y, float *restrict cache,
+                    float *scratch)
 {
     const dropout *d = self;
     const size_t n = co_shape_rows(&d->shape, pass->batch) * co_shape_size(&d->shape);
@@ -55,9 +61,9 @@ static void forward(const void *self, const co_pass *pass, const float *params, 
     for (size_t i = 0; i < n; i++) y[i] = x[i] * cache[i];
 }
 
-static void backward_input(const void *self, const co_pass *pass, const float *params, const float *x,
-                           const float *y, const float *restrict dy, float *restrict dx, const float *restrict cache,
-                           float *scratch)
+static void backward_input(const void *self, const co_pass *pass, const float *params,
+                           const float *x, const float *y, const float *restrict dy,
+                           float *restrict dx, const float *restrict cache, float *scratch)
 {
     const dropout *d = self;
     const size_t n = co_shape_rows(&d->shape, pass->batch) * co_shape_size(&d->shape);
@@ -69,7 +75,8 @@ static void backward_input(const void *self, const co_pass *pass, const float *p
     for (size_t i = 0; i < n; i++) dx[i] = dy[i] * cache[i];
 }
 
-static const co_param params[] = {{"p", CO_REAL, .lo = 0.0, .hi = 1.0, .flags = CO_REQUIRED | CO_HI_OPEN,
+static const co_param params[] = {{"p", CO_REAL, .lo = 0.0, .hi = 1.0,
+                                   .flags = CO_REQUIRED | CO_HI_OPEN,
                                    .doc = "probability that a value is dropped"},
                                   {0}};
 const co_layer co_layer_dropout = {.name = "dropout",

@@ -1,5 +1,6 @@
-/* models/layers/init.c - initial values: (2 u - 1) / sqrt(fan_in), u uniform in [0, 1). Cost: one keyed draw a value.
- * Source: LeCun et al., Efficient BackProp, 1998, section 4.6, in the variant that PyTorch's layers use. */
+/* models/layers/init.c - initial values: (2 u - 1) / sqrt(fan_in), u uniform in [0, 1). Cost: one
+ * keyed draw a value. Source: LeCun et al., Efficient BackProp, 1998, section 4.6, in the variant
+ * that PyTorch's layers use. */
 #include "models/layers/init.h"
 #include "core/random.h"
 #include <math.h>

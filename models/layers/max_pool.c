@@ -1,15 +1,16 @@
 /* models/layers/max_pool.c - the largest value of each window.
  *
- * Windows that would leave the image are dropped (floor), as in PyTorch. dy goes to the first largest value of a window, rows
- * first; it is found again from x and y, nothing is kept. A NaN in a window gives NaN. Cost: kernel^2 compares an output,
- * each way, in passes over output rows that the compiler turns into vector code.
- * Source: Ranzato et al., CVPR 2007. */
+ * Windows that would leave the image are dropped (floor), as in PyTorch. dy goes to the first
+ * largest value of a window, rows first; it is found again from x and y, nothing is kept. A NaN in
+ * a window gives NaN. Cost: kernel^2 compares an output, each way, in passes over output rows that
+ * the compiler turns into vector code. Source: Ranzato et al., CVPR 2007. */
 #include "models/layers/layer.h"
 #include "core/memory.h"
 #include "models/layers/window.h"
 #include <string.h>
 
-static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out, void **self)
+static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
+                        void **self)
 {
     co_window w;
     (void)n_classes;
@@ -24,8 +25,9 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
 }
 
 /* One output row: y[c] = max of x[i * width + c * stride + j], i, j < kernel. */
-static inline __attribute__((always_inline)) void pool_row(const float *restrict x, size_t width, size_t kernel,
-                                                           size_t stride, size_t n, float *restrict y)
+static inline __attribute__((always_inline)) void pool_row(const float *restrict x, size_t width,
+                                                           size_t kernel, size_t stride, size_t n,
+                                                           float *restrict y)
 {
     for (size_t c = 0; c < n; c++) y[c] = x[c * stride];
     for (size_t i = 0; i < kernel; i++)
@@ -37,8 +39,8 @@ static inline __attribute__((always_inline)) void pool_row(const float *restrict
 }
 
 /* rest[c] holds dy[c] until the first place where x equals y has taken it. */
-static void spread_row(const co_window *w, const float *restrict x, const float *restrict y, float *restrict rest,
-                       float *restrict dx)
+static void spread_row(const co_window *w, const float *restrict x, const float *restrict y,
+                       float *restrict rest, float *restrict dx)
 {
     for (size_t i = 0; i < w->kernel; i++)
         for (size_t j = 0; j < w->kernel; j++)
@@ -51,7 +53,8 @@ static void spread_row(const co_window *w, const float *restrict x, const float 
             }
 }
 
-/* The same for windows of 2 x 2 side by side, all four places at once: whole rows are stored, as vectors like it. */
+/* The same for windows of 2 x 2 side by side, all four places at once: whole rows are stored, as
+ * vectors like it. */
 static void spread_pairs(const float *restrict x, size_t width, size_t n, const float *restrict y,
                          const float *restrict dy, float *restrict dx)
 {
@@ -67,8 +70,8 @@ static void spread_pairs(const float *restrict x, size_t width, size_t n, const 
     }
 }
 
-static void forward(const void *self, const co_pass *pass, const float *params, const float *x, float *y, float *cache,
-                    float *scratch)
+static void forward(const void *self, const co_pass *pass, const float *params, const float *x,
+                    float *y, float *cache, float *scratch)
 {
     const co_window *w = self;
     const size_t planes = co_shape_rows(&w->in, pass->batch) * w->channels;
@@ -89,11 +92,13 @@ static size_t scratch_size(const void *self, size_t n, size_t rows)
     return ((const co_window *)self)->out_width;
 }
 
-static void backward_input(const void *self, const co_pass *pass, const float *params, const float *x,
-                           const float *y, const float *dy, float *dx, const float *cache, float *scratch)
+static void backward_input(const void *self, const co_pass *pass, const float *params,
+                           const float *x, const float *y, const float *dy, float *dx,
+                           const float *cache, float *scratch)
 {
     const co_window *w = self;
-    const size_t size = w->height * w->width, planes = co_shape_rows(&w->in, pass->batch) * w->channels;
+    const size_t size = w->height * w->width,
+                 planes = co_shape_rows(&w->in, pass->batch) * w->channels;
     (void)params, (void)cache;
     memset(dx, 0, planes * size * sizeof *dx);
     for (size_t p = 0; p < planes; p++, x += size, dx += size)
@@ -108,10 +113,11 @@ static void backward_input(const void *self, const co_pass *pass, const float *p
         }
 }
 
-static const co_param params[] = {
-    {"kernel", CO_INT, .lo = 1, .hi = 255, .flags = CO_REQUIRED, .doc = "height and width of the window, pixels"},
-    {"stride", CO_INT, .lo = 1, .hi = 255, .flags = CO_OPTIONAL, .doc = "step of the window, pixels; default: kernel"},
-    {0}};
+static const co_param params[] = {{"kernel", CO_INT, .lo = 1, .hi = 255, .flags = CO_REQUIRED,
+                                   .doc = "height and width of the window, pixels"},
+                                  {"stride", CO_INT, .lo = 1, .hi = 255, .flags = CO_OPTIONAL,
+                                   .doc = "step of the window, pixels; default: kernel"},
+                                  {0}};
 const co_layer co_layer_max_pool = {.name = "max_pool",
                                     .summary = "largest value of each window",
                                     .source = "Ranzato et al., CVPR 2007",

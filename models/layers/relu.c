@@ -1,15 +1,18 @@
 /* models/layers/relu.c - y = max(x, 0).
  *
- * dx = dy where y > 0, else 0 (0 at x = 0, as PyTorch). A NaN stays a NaN. Cost: one pass over the floats each way.
- * Source: Nair & Hinton, ICML 2010. */
+ * dx = dy where y > 0, else 0 (0 at x = 0, as PyTorch). A NaN stays a NaN. Cost: one pass over the
+ * floats each way. Source: Nair & Hinton, ICML 2010. */
 #include "models/layers/layer.h"
 #include "core/memory.h"
 
-static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out, void **self)
+static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
+                        void **self)
 {
     (void)n_classes;
     *self = NULL;
-    if (in->tokens) return co_config_fail(opt, NULL, "needs floats, its input is tokens; put embedding before it");
+    if (in->tokens)
+        return co_config_fail(opt, NULL,
+                              "needs floats, its input is tokens; put embedding before it");
     co_shape *shape = co_malloc(1, sizeof *shape);
     if (!shape) return CO_FAIL(CO_ENOMEM, "layer relu");
     *shape = *out = *in;
@@ -17,8 +20,8 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     return CO_OK;
 }
 
-static void forward(const void *self, const co_pass *pass, const float *params, const float *restrict x,
-                    float *restrict y, float *cache, float *scratch)
+static void forward(const void *self, const co_pass *pass, const float *params,
+                    const float *restrict x, float *restrict y, float *cache, float *scratch)
 {
     const co_shape *shape = self;
     const size_t n = co_shape_rows(shape, pass->batch) * co_shape_size(shape);
@@ -26,9 +29,9 @@ static void forward(const void *self, const co_pass *pass, const float *params, 
     for (size_t i = 0; i < n; i++) y[i] = x[i] < 0.0f ? 0.0f : x[i];
 }
 
-static void backward_input(const void *self, const co_pass *pass, const float *params, const float *x,
-                           const float *restrict y, const float *restrict dy, float *restrict dx, const float *cache,
-                           float *scratch)
+static void backward_input(const void *self, const co_pass *pass, const float *params,
+                           const float *x, const float *restrict y, const float *restrict dy,
+                           float *restrict dx, const float *cache, float *scratch)
 {
     const co_shape *shape = self;
     const size_t n = co_shape_rows(shape, pass->batch) * co_shape_size(shape);

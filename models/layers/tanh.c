@@ -1,15 +1,19 @@
 /* models/layers/tanh.c - y = tanh(x).
  *
- * dx = dy (1 - y^2), from the kept output. Cost: one tanh of the C library a float, one pass back. */
+ * dx = dy (1 - y^2), from the kept output. Cost: one tanh of the C library a float, one pass back.
+ */
 #include "models/layers/layer.h"
 #include "core/memory.h"
 #include <math.h>
 
-static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out, void **self)
+static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
+                        void **self)
 {
     (void)n_classes;
     *self = NULL;
-    if (in->tokens) return co_config_fail(opt, NULL, "needs floats, its input is tokens; put embedding before it");
+    if (in->tokens)
+        return co_config_fail(opt, NULL,
+                              "needs floats, its input is tokens; put embedding before it");
     co_shape *shape = co_malloc(1, sizeof *shape);
     if (!shape) return CO_FAIL(CO_ENOMEM, "layer tanh");
     *shape = *out = *in;
@@ -17,8 +21,8 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     return CO_OK;
 }
 
-static void forward(const void *self, const co_pass *pass, const float *params, const float *restrict x,
-                    float *restrict y, float *cache, float *scratch)
+static void forward(const void *self, const co_pass *pass, const float *params,
+                    const float *restrict x, float *restrict y, float *cache, float *scratch)
 {
     const co_shape *shape = self;
     const size_t n = co_shape_rows(shape, pass->batch) * co_shape_size(shape);
@@ -26,9 +30,9 @@ static void forward(const void *self, const co_pass *pass, const float *params, 
     for (size_t i = 0; i < n; i++) y[i] = tanhf(x[i]);
 }
 
-static void backward_input(const void *self, const co_pass *pass, const float *params, const float *x,
-                           const float *restrict y, const float *restrict dy, float *restrict dx, const float *cache,
-                           float *scratch)
+static void backward_input(const void *self, const co_pass *pass, const float *params,
+                           const float *x, const float *restrict y, const float *restrict dy,
+                           float *restrict dx, const float *cache, float *scratch)
 {
     const co_shape *shape = self;
     const size_t n = co_shape_rows(shape, pass->batch) * co_shape_size(shape);

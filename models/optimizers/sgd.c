@@ -1,8 +1,9 @@
 /* models/optimizers/sgd.c - stochastic gradient descent, as torch.optim.SGD with dampening 0.
  *
- * g = grad + weight_decay p; with momentum mu: v = mu v + g, and g = v, or g + mu v with nesterov; p -= lr g.
- * Cost: one pass over params and grad, and over one slot with momentum. Source: Sutskever et al., ICML 2013; PyTorch's
- * form, in which the rate multiplies v when it is used, not when it is gathered. */
+ * g = grad + weight_decay p; with momentum mu: v = mu v + g, and g = v, or g + mu v with nesterov;
+ * p -= lr g. Cost: one pass over params and grad, and over one slot with momentum. Source:
+ * Sutskever et al., ICML 2013; PyTorch's form, in which the rate multiplies v when it is used, not
+ * when it is gathered. */
 #include "models/optimizers/optimizer.h"
 #include "core/memory.h"
 
@@ -18,7 +19,8 @@ static co_status create(const co_config *opt, void **self)
                         .nesterov = co_config_bool(opt, "nesterov")};
     *self = NULL;
     if (wanted.nesterov && !(wanted.momentum > 0.0f))
-        return co_config_fail(opt, co_config_node(opt, "nesterov"), "needs momentum above 0; set momentum: 0.9");
+        return co_config_fail(opt, co_config_node(opt, "nesterov"),
+                              "needs momentum above 0; set momentum: 0.9");
     sgd *s = co_malloc(1, sizeof *s);
     if (!s) return CO_FAIL(CO_ENOMEM, "optimizer sgd");
     *s = wanted;
@@ -31,7 +33,8 @@ static bool needs_slots(const void *self)
     return ((const sgd *)self)->momentum > 0.0f;
 }
 
-static void step_plain(float *restrict p, const float *restrict grad, size_t n, float lr, float decay)
+static void step_plain(float *restrict p, const float *restrict grad, size_t n, float lr,
+                       float decay)
 {
     if (decay > 0.0f)
         for (size_t i = 0; i < n; i++) p[i] -= lr * (grad[i] + decay * p[i]);
@@ -39,8 +42,8 @@ static void step_plain(float *restrict p, const float *restrict grad, size_t n, 
         for (size_t i = 0; i < n; i++) p[i] -= lr * grad[i];
 }
 
-static void step_momentum(float *restrict p, const float *restrict grad, float *restrict v, size_t n, float lr,
-                          const sgd *s)
+static void step_momentum(float *restrict p, const float *restrict grad, float *restrict v,
+                          size_t n, float lr, const sgd *s)
 {
     const float mu = s->momentum, decay = s->weight_decay;
     const float own = s->nesterov ? 1.0f : 0.0f, kept = s->nesterov ? mu : 1.0f;
@@ -51,7 +54,8 @@ static void step_momentum(float *restrict p, const float *restrict grad, float *
     }
 }
 
-static void step(const void *self, float *params, const float *grad, float *const *slot, size_t n, double lr, int64_t t)
+static void step(const void *self, float *params, const float *grad, float *const *slot, size_t n,
+                 double lr, int64_t t)
 {
     const sgd *s = self;
     (void)t;
@@ -62,16 +66,19 @@ static void step(const void *self, float *params, const float *grad, float *cons
 }
 
 static const co_param params[] = {
-    {"momentum", CO_REAL, .lo = 0.0, .hi = 1.0, .flags = CO_HI_OPEN, .doc = "share of the last step kept"},
+    {"momentum", CO_REAL, .lo = 0.0, .hi = 1.0, .flags = CO_HI_OPEN,
+     .doc = "share of the last step kept"},
     {"nesterov", CO_BOOL, .doc = "look ahead by the momentum (needs momentum)"},
-    {"weight_decay", CO_REAL, .lo = 0.0, .hi = 1e6, .doc = "times the parameters, added to the gradient"},
+    {"weight_decay", CO_REAL, .lo = 0.0, .hi = 1e6,
+     .doc = "times the parameters, added to the gradient"},
     {0}};
-const co_optimizer co_optimizer_sgd = {.name = "sgd",
-                                       .summary = "stochastic gradient descent, with momentum if asked for",
-                                       .source = "Sutskever et al., ICML 2013",
-                                       .params = params,
-                                       .n_slots = 1,
-                                       .create = create,
-                                       .destroy = co_free,
-                                       .needs_slots = needs_slots,
-                                       .step = step};
+const co_optimizer co_optimizer_sgd = {
+    .name = "sgd",
+    .summary = "stochastic gradient descent, with momentum if asked for",
+    .source = "Sutskever et al., ICML 2013",
+    .params = params,
+    .n_slots = 1,
+    .create = create,
+    .destroy = co_free,
+    .needs_slots = needs_slots,
+    .step = step};

@@ -1,9 +1,11 @@
-/* models/tasks/classification.c - softmax cross-entropy and accuracy, labels int32 in [0, n_classes).
+/* models/tasks/classification.c - softmax cross-entropy and accuracy, labels int32 in [0,
+ * n_classes).
  *
- * Per row o: loss = log(sum_j exp(o_j - m)) + m - o_y with m = max_j o_j; d_out = (softmax(o) - e_y) / n. The exponentials are
- * floats, their sum, the logarithm and the losses double. A row is right when o_y is the largest and no lower class ties
- * with it; a NaN makes a row wrong and its loss NaN. Sums: examples, loss, right ones.
- * Cost: one exponential a value. Source: Bridle, NeurIPS 1989 (softmax). */
+ * Per row o: loss = log(sum_j exp(o_j - m)) + m - o_y with m = max_j o_j; d_out = (softmax(o) -
+ * e_y) / n. The exponentials are floats, their sum, the logarithm and the losses double. A row is
+ * right when o_y is the largest and no lower class ties with it; a NaN makes a row wrong and its
+ * loss NaN. Sums: examples, loss, right ones. Cost: one exponential a value. Source: Bridle,
+ * NeurIPS 1989 (softmax). */
 #include "models/tasks/task.h"
 #include "core/elementary.h"
 #include "core/status.h"
@@ -12,8 +14,9 @@
 
 enum { CHUNK = 64, N_SUMS = 3 };
 
-/* exp(x) for x <= 0 or NaN, within 2 units in the last place; below exp(-87) it stays there. x = k log 2 + r, |r| <= log(2)/2, Taylor
- * series in r. Only +, - and *: the same bits on every instruction set, and the compiler can vectorise the caller's loop. */
+/* exp(x) for x <= 0 or NaN, within 2 units in the last place; below exp(-87) it stays there. x = k
+ * log 2 + r, |r| <= log(2)/2, Taylor series in r. Only +, - and *: the same bits on every
+ * instruction set, and the compiler can vectorise the caller's loop. */
 static inline float exp_negative(float x)
 {
     const float magic = 12582912.0f; /* 1.5 2^23: adding it rounds to an integer in the low bits */
@@ -58,7 +61,8 @@ static bool is_right(const float *o, size_t n, size_t y)
     return right;
 }
 
-static void loss(const co_pass *pass, size_t n_classes, const float *out, float *d_out, double *sums)
+static void loss(const co_pass *pass, size_t n_classes, const float *out, float *d_out,
+                 double *sums)
 {
     const co_batch *batch = pass->batch;
     const int32_t *labels = batch->y;
@@ -99,7 +103,8 @@ static size_t outputs(size_t n_classes)
 static const co_metric metrics[] = {
     {"accuracy", "share of examples whose largest output is the label's", true, accuracy}, {0}};
 const co_task co_task_classification = {.name = "classification",
-                                        .summary = "one of n classes an example: softmax cross-entropy",
+                                        .summary =
+                                            "one of n classes an example: softmax cross-entropy",
                                         .source = "Bridle, NeurIPS 1989",
                                         .metrics = metrics,
                                         .n_sums = n_sums,

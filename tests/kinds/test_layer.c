@@ -1,4 +1,5 @@
-/* tests/kinds/test_layer.c - laws that every layer of the list obeys, on many shapes. New layers join by themselves. */
+/* tests/kinds/test_layer.c - laws that every layer of the list obeys, on many shapes. New layers
+ * join by themselves. */
 #include "tests/harness.h"
 #include "tests/models/build.h"
 #include <math.h>
@@ -23,7 +24,8 @@ static void random_options(const co_layer *layer, uint64_t draw, char *yaml, siz
 
 static co_shape random_shape(uint64_t draw, bool image)
 {
-    const size_t a = 1 + test_bits(60, draw) % 2, b = 3 + test_bits(61, draw) % 3, c = 3 + test_bits(62, draw) % 4;
+    const size_t a = 1 + test_bits(60, draw) % 2, b = 3 + test_bits(61, draw) % 3,
+                 c = 3 + test_bits(62, draw) % 4;
     return image ? test_image(a, b, c) : test_flat(a * b * c);
 }
 
@@ -64,13 +66,15 @@ static void check_slopes(test_bench *b)
     bench_backward(b, NULL);
     for (size_t i = 0; b->layer->backward_input && i < N * b->n_in; i++) {
         const double slope = bench_slope(b, &b->x[i], 0.002f);
-        cr_assert_float_eq((double)b->dx[i], slope, 2e-3 * (1.0 + fabs(slope)), "%s: dx[%zu] is %g, slope %g",
-                           b->layer->name, i, (double)b->dx[i], slope);
+        cr_assert_float_eq((double)b->dx[i], slope, 2e-3 * (1.0 + fabs(slope)),
+                           "%s: dx[%zu] is %g, slope %g", b->layer->name, i, (double)b->dx[i],
+                           slope);
     }
     for (size_t i = 0; b->layer->backward_params && i < b->n_params; i++) {
         const double slope = bench_slope(b, &b->params[i], 0.01f);
-        cr_assert_float_eq((double)b->grad[i], slope, 2e-3 * (1.0 + fabs(slope)), "%s: grad[%zu] is %g, slope %g",
-                           b->layer->name, i, (double)b->grad[i], slope);
+        cr_assert_float_eq((double)b->grad[i], slope, 2e-3 * (1.0 + fabs(slope)),
+                           "%s: grad[%zu] is %g, slope %g", b->layer->name, i, (double)b->grad[i],
+                           slope);
     }
 }
 
@@ -98,16 +102,20 @@ static void check_singles(test_bench *b)
     const float scale[N] = {0.5f, -2.0f, 3.0f};
     b->pass.train = false; /* draws belong to places in the batch */
     bench_backward(b, scale);
-    float *x = copy(b->x, N * b->n_in), *y = copy(b->y, N * b->n_out), *dy = copy(b->dy, N * b->n_out);
-    float *dx = copy(b->dx, N * b->n_in), *grad = copy(b->grad, b->n_params), *sum = calloc(b->n_params + 1, sizeof *sum);
+    float *x = copy(b->x, N * b->n_in), *y = copy(b->y, N * b->n_out),
+          *dy = copy(b->dy, N * b->n_out);
+    float *dx = copy(b->dx, N * b->n_in), *grad = copy(b->grad, b->n_params),
+          *sum = calloc(b->n_params + 1, sizeof *sum);
     b->batch.n = b->batch.rows = 1;
     for (size_t e = 0; e < N; e++) {
         pick(b, e, x, dy);
         memset(b->grad, 0, b->n_params * sizeof *b->grad);
         bench_backward(b, NULL);
-        cr_assert_lt(relative_distance(b->y, y + e * b->n_out, b->n_out), 2e-6, "%s", b->layer->name);
+        cr_assert_lt(relative_distance(b->y, y + e * b->n_out, b->n_out), 2e-6, "%s",
+                     b->layer->name);
         if (b->layer->backward_input)
-            cr_assert_lt(relative_distance(b->dx, dx + e * b->n_in, b->n_in), 2e-6, "%s", b->layer->name);
+            cr_assert_lt(relative_distance(b->dx, dx + e * b->n_in, b->n_in), 2e-6, "%s",
+                         b->layer->name);
         for (size_t i = 0; i < b->n_params; i++) sum[i] += scale[e] * b->grad[i];
     }
     cr_assert_lt(relative_distance(grad, sum, b->n_params), 5e-6, "%s", b->layer->name);
@@ -138,7 +146,8 @@ Test(layer, weight_gradients_are_added_to_what_is_there)
 static void check_repeat(test_bench *b)
 {
     bench_backward(b, NULL);
-    float *y = copy(b->y, N * b->n_out), *dx = copy(b->dx, N * b->n_in), *grad = copy(b->grad, b->n_params);
+    float *y = copy(b->y, N * b->n_out), *dx = copy(b->dx, N * b->n_in),
+          *grad = copy(b->grad, b->n_params);
     memset(b->grad, 0, b->n_params * sizeof *b->grad);
     bench_backward(b, NULL);
     cr_assert(memcmp(y, b->y, N * b->n_out * sizeof *y) == 0, "%s", b->layer->name);

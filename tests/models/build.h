@@ -1,4 +1,5 @@
-/* tests/models/build.h - models from one line of YAML, closed-form numbers, batches: what the tests of models share. */
+/* tests/models/build.h - models from one line of YAML, closed-form numbers, batches: what the tests
+ * of models share. */
 #pragma once
 #include "core/memory.h"
 #include "io/yaml.h"
@@ -29,7 +30,8 @@ static inline void test_fill(uint64_t stream, size_t n, float factor, float *out
 }
 
 /* Section `model` from YAML in the flow form; the root must be destroyed. */
-static inline co_status test_model(const char *yaml, const co_shape *in, size_t n_classes, co_model **model)
+static inline co_status test_model(const char *yaml, const co_shape *in, size_t n_classes,
+                                   co_model **model)
 {
     co_node *root = NULL;
     co_status st = co_yaml_read_text(yaml, "test.yaml", &root);
@@ -40,15 +42,16 @@ static inline co_status test_model(const char *yaml, const co_shape *in, size_t 
         const co_param *const tables[] = {co_model_params, preset ? preset->params : NULL};
         const co_config opt = {.file = "test.yaml", .section = "model", .map = root};
         st = co_config_check(&opt, tables, 2);
-        if (st == CO_OK) st = co_model_create(&opt, in, n_classes, co_task_find("classification"), model);
+        if (st == CO_OK)
+            st = co_model_create(&opt, in, n_classes, co_task_find("classification"), model);
     }
     co_node_destroy(root);
     return st;
 }
 
 /* A layer from the YAML of its options, "{units: 3}". */
-static inline co_status test_layer(const co_layer *layer, const char *yaml, const co_shape *in, size_t n_classes,
-                                   co_shape *out, void **self)
+static inline co_status test_layer(const co_layer *layer, const char *yaml, const co_shape *in,
+                                   size_t n_classes, co_shape *out, void **self)
 {
     co_node *root = NULL;
     co_status st = yaml[0] ? co_yaml_read_text(yaml, "test.yaml", &root) : CO_OK;
@@ -83,16 +86,19 @@ typedef struct {
     co_pass pass;
 } test_bench;
 
-static inline size_t test_kept(size_t (*size)(const void *, size_t, size_t), const void *self, size_t n)
+static inline size_t test_kept(size_t (*size)(const void *, size_t, size_t), const void *self,
+                               size_t n)
 {
     return size ? size(self, n, n) : 0;
 }
 
 /* Creates the layer; x, dy and params get values of their own in [-1, 1). */
-static inline void bench_open(test_bench *b, const char *name, const char *yaml, co_shape in, size_t n)
+static inline void bench_open(test_bench *b, const char *name, const char *yaml, co_shape in,
+                              size_t n)
 {
     *b = (test_bench){.layer = co_layer_find(name), .in = in, .n = n};
-    cr_assert_eq(test_layer(b->layer, yaml, &in, 7, &b->out, &b->self), CO_OK, "%s", co_status_message());
+    cr_assert_eq(test_layer(b->layer, yaml, &in, 7, &b->out, &b->self), CO_OK, "%s",
+                 co_status_message());
     b->n_in = co_shape_size(&in);
     b->n_out = co_shape_size(&b->out);
     b->n_tensors = b->layer->tensors ? b->layer->tensors(b->self, b->shape) : 0;
@@ -113,7 +119,13 @@ static inline void bench_open(test_bench *b, const char *name, const char *yaml,
     test_fill(2, n * b->n_out, 1.0f, b->dy);
     test_fill(3, b->n_params, 1.0f, b->params);
     b->batch = (co_batch){.n = n, .rows = n, .x = b->x};
-    b->pass = (co_pass){.batch = &b->batch, .train = true, .seed = 5, .round = 2, .device = 3, .step = 4, .layer = 1};
+    b->pass = (co_pass){.batch = &b->batch,
+                        .train = true,
+                        .seed = 5,
+                        .round = 2,
+                        .device = 3,
+                        .step = 4,
+                        .layer = 1};
 }
 
 static inline void bench_close(test_bench *b)
@@ -135,10 +147,11 @@ static inline void bench_backward(test_bench *b, const float *scale)
     bench_forward(b);
     for (size_t i = 0; i < b->n * b->n_in; i++) b->dx[i] = 1e30f;
     if (b->layer->backward_input)
-        b->layer->backward_input(b->self, &b->pass, b->params, b->x, b->y, b->dy, b->dx, b->cache, b->scratch);
+        b->layer->backward_input(b->self, &b->pass, b->params, b->x, b->y, b->dy, b->dx, b->cache,
+                                 b->scratch);
     if (b->layer->backward_params)
-        b->layer->backward_params(b->self, &b->pass, b->params, b->x, b->y, b->dy, scale, b->grad, b->cache,
-                                  b->scratch);
+        b->layer->backward_params(b->self, &b->pass, b->params, b->x, b->y, b->dy, scale, b->grad,
+                                  b->cache, b->scratch);
 }
 
 /* sum of dy_i y_i: the function whose gradients backward gives. */
@@ -165,12 +178,13 @@ static inline double bench_slope(test_bench *b, float *value, float h)
     return (above - below) / (above_at - below_at);
 }
 
-/* Numbers of [-1, 1) that keep a distance of 1/200 from 0 and 1/100 from each other, n <= 190: so that a difference over
- * h = 1/500 crosses no kink of relu or max. In a keyed order. */
+/* Numbers of [-1, 1) that keep a distance of 1/200 from 0 and 1/100 from each other, n <= 190: so
+ * that a difference over h = 1/500 crosses no kink of relu or max. In a keyed order. */
 static inline void test_spread(uint64_t stream, size_t n, float *out)
 {
     cr_assert_leq(n, 190);
-    for (size_t i = 0; i < n; i++) out[i] = (float)((double)i - 0.5 * (double)n + 0.5) * 0.01f + (n % 2 ? 0.005f : 0.0f);
+    for (size_t i = 0; i < n; i++)
+        out[i] = (float)((double)i - 0.5 * (double)n + 0.5) * 0.01f + (n % 2 ? 0.005f : 0.0f);
     for (size_t i = n; i-- > 1;) {
         const size_t j = test_bits(stream, i) % (i + 1);
         const float kept = out[i];

@@ -11,7 +11,8 @@ Test(relu, cuts_below_zero_and_keeps_nan)
     memcpy(b.x, (float[]){-2.0f, -0.0f, 0.0f, 3.0f, NAN}, 5 * sizeof *b.x);
     for (size_t i = 0; i < 5; i++) b.dy[i] = 1.0f;
     bench_backward(&b, NULL);
-    cr_expect(b.y[0] == 0.0f && b.y[1] == 0.0f && b.y[2] == 0.0f && b.y[3] == 3.0f && isnan(b.y[4]));
+    cr_expect(b.y[0] == 0.0f && b.y[1] == 0.0f && b.y[2] == 0.0f && b.y[3] == 3.0f &&
+              isnan(b.y[4]));
     cr_expect(b.dx[0] == 0.0f && b.dx[1] == 0.0f && b.dx[2] == 0.0f && b.dx[3] == 1.0f);
     bench_close(&b);
 }

@@ -14,7 +14,8 @@ static void compare(size_t h, size_t w, size_t k, size_t stride)
     for (size_t p = 0; p < 6; p++)
         for (size_t o = 0; o < oh * ow; o++)
             for (size_t t = 0; t < k * k; t++) {
-                const size_t at = p * h * w + (o / ow * stride + t / k) * w + o % ow * stride + t % k;
+                const size_t at =
+                    p * h * w + (o / ow * stride + t / k) * w + o % ow * stride + t % k;
                 y[p * oh * ow + o] += b.x[at] / (float)(k * k);
                 dx[at] += b.dy[p * oh * ow + o] / (float)(k * k);
             }

@@ -1,10 +1,12 @@
-/* tests/models/test_classification.c - cross-entropy against double, its gradient, accuracy, extreme values. */
+/* tests/models/test_classification.c - cross-entropy against double, its gradient, accuracy,
+ * extreme values. */
 #include "tests/harness.h"
 #include "models/tasks/task.h"
 #include "tests/models/build.h"
 #include <math.h>
 
-static double loss_sum(const float *out, const int32_t *y, size_t n, size_t classes, float *d_out, double *right)
+static double loss_sum(const float *out, const int32_t *y, size_t n, size_t classes, float *d_out,
+                       double *right)
 {
     double sums[3] = {0};
     const co_batch batch = {.n = n, .rows = n, .y = y};
@@ -20,7 +22,8 @@ static double loss_sum(const float *out, const int32_t *y, size_t n, size_t clas
 
 static void compare(size_t n, size_t classes, float factor)
 {
-    float *out = calloc(n * classes, sizeof *out), *d = calloc(n * classes, sizeof *d), *plain = calloc(n * classes, sizeof *d);
+    float *out = calloc(n * classes, sizeof *out), *d = calloc(n * classes, sizeof *d),
+          *plain = calloc(n * classes, sizeof *d);
     int32_t *y = calloc(n, sizeof *y);
     double loss = 0.0;
     test_fill(5, n * classes, factor, out);
@@ -30,10 +33,12 @@ static void compare(size_t n, size_t classes, float factor)
         for (size_t j = 0; j < classes; j++) sum += exp((double)out[i * classes + j]);
         loss += log(sum) - (double)out[i * classes + (size_t)y[i]];
         for (size_t j = 0; j < classes; j++)
-            plain[i * classes + j] =
-                (float)((exp((double)out[i * classes + j]) / sum - (j == (size_t)y[i] ? 1.0 : 0.0)) / (double)n);
+            plain[i * classes + j] = (float)((exp((double)out[i * classes + j]) / sum -
+                                              (j == (size_t)y[i] ? 1.0 : 0.0)) /
+                                             (double)n);
     }
-    cr_expect_float_eq(loss_sum(out, y, n, classes, d, NULL), loss, 1e-6 * loss, "%zu classes", classes);
+    cr_expect_float_eq(loss_sum(out, y, n, classes, d, NULL), loss, 1e-6 * loss, "%zu classes",
+                       classes);
     cr_expect_eq(loss_sum(out, y, n, classes, NULL, NULL), loss_sum(out, y, n, classes, d, NULL));
     cr_expect_lt(relative_distance(d, plain, n * classes), 1e-6, "%zu classes", classes);
     free(out);

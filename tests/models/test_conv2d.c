@@ -9,17 +9,19 @@ typedef struct {
 /* Index into x of the pixel under tap (i, j) of output (r, q), or -1 in the padding. */
 static long pixel(const sizes *s, size_t e, size_t c, size_t r, size_t q, size_t i, size_t j)
 {
-    const long row = (long)(r * s->stride + i) - (long)s->pad, column = (long)(q * s->stride + j) - (long)s->pad;
+    const long row = (long)(r * s->stride + i) - (long)s->pad,
+               column = (long)(q * s->stride + j) - (long)s->pad;
     if (row < 0 || column < 0 || row >= (long)s->h || column >= (long)s->w) return -1;
     return (long)((e * s->c + c) * s->h * s->w) + row * (long)s->w + column;
 }
 
 /* All three passes at once: y, dx, dw (weights, then bias). */
-static void plain(const sizes *s, const float *x, const float *params, const float *dy, const float *scale, float *y,
-                  float *dx, float *dw)
+static void plain(const sizes *s, const float *x, const float *params, const float *dy,
+                  const float *scale, float *y, float *dx, float *dw)
 {
     const size_t n_weights = s->out * s->c * s->k * s->k, n_x = s->n * s->c * s->h * s->w;
-    double *sum_dx = calloc(n_x, sizeof(double)), *sum_dw = calloc(n_weights + s->out, sizeof(double));
+    double *sum_dx = calloc(n_x, sizeof(double)),
+           *sum_dw = calloc(n_weights + s->out, sizeof(double));
     for (size_t e = 0; e < s->n; e++)
         for (size_t o = 0; o < s->out; o++)
             for (size_t r = 0; r < s->oh; r++)
@@ -34,7 +36,8 @@ static void plain(const sizes *s, const float *x, const float *params, const flo
                         if (from < 0) continue;
                         sum += weight * (double)x[from];
                         sum_dx[from] += weight * (double)dy[at];
-                        sum_dw[o * s->c * s->k * s->k + t] += (double)scale[e] * (double)dy[at] * (double)x[from];
+                        sum_dw[o * s->c * s->k * s->k + t] +=
+                            (double)scale[e] * (double)dy[at] * (double)x[from];
                     }
                     y[at] = (float)sum;
                 }
@@ -49,8 +52,8 @@ static void compare(sizes s, bool same)
     test_bench b;
     char yaml[128];
     const float scale[4] = {0.5f, 2.0f, -1.0f, 0.0f};
-    snprintf(yaml, sizeof yaml, "{channels: %zu, kernel: %zu, stride: %zu, padding: %s}", s.out, s.k, s.stride,
-             same ? "same" : "valid");
+    snprintf(yaml, sizeof yaml, "{channels: %zu, kernel: %zu, stride: %zu, padding: %s}", s.out,
+             s.k, s.stride, same ? "same" : "valid");
     bench_open(&b, "conv2d", yaml, test_image(s.c, s.h, s.w), s.n);
     s.pad = same ? (s.k - 1) / 2 : 0;
     s.oh = b.out.dim[1];
@@ -109,7 +112,8 @@ static void refuse(const char *yaml, co_shape in, const char *word)
 Test(conv2d, refuses_what_does_not_fit_and_says_what_to_do)
 {
     refuse("{channels: 2, kernel: 6}", test_image(1, 5, 9), "at most 5");
-    refuse("{channels: 2, kernel: 3, stride: 2, padding: same}", test_image(1, 5, 5), "padding: valid");
+    refuse("{channels: 2, kernel: 3, stride: 2, padding: same}", test_image(1, 5, 5),
+           "padding: valid");
     refuse("{channels: 2, kernel: 3}", test_flat(784), "[784]");
     refuse("{channels: 65536, kernel: 255, padding: same}", test_image(255, 255, 255), "2^31 - 1");
     refuse("{kernel: 3}", test_image(1, 5, 5), "channels");

@@ -9,20 +9,23 @@ static void plain(const test_bench *b, const float *scale, float *y, float *dx, 
     for (size_t r = 0; r < b->n; r++)
         for (size_t o = 0; o < out; o++) {
             double sum = (double)b->params[out * in + o];
-            for (size_t i = 0; i < in; i++) sum += (double)b->params[o * in + i] * (double)b->x[r * in + i];
+            for (size_t i = 0; i < in; i++)
+                sum += (double)b->params[o * in + i] * (double)b->x[r * in + i];
             y[r * out + o] = (float)sum;
         }
     for (size_t r = 0; r < b->n; r++)
         for (size_t i = 0; i < in; i++) {
             double sum = 0.0;
-            for (size_t o = 0; o < out; o++) sum += (double)b->params[o * in + i] * (double)b->dy[r * out + o];
+            for (size_t o = 0; o < out; o++)
+                sum += (double)b->params[o * in + i] * (double)b->dy[r * out + o];
             dx[r * in + i] = (float)sum;
         }
     for (size_t o = 0; o < out; o++)
         for (size_t i = 0; i <= in; i++) {
             double sum = 0.0;
             for (size_t r = 0; r < b->n; r++)
-                sum += (double)scale[r] * (double)b->dy[r * out + o] * (i < in ? (double)b->x[r * in + i] : 1.0);
+                sum += (double)scale[r] * (double)b->dy[r * out + o] *
+                       (i < in ? (double)b->x[r * in + i] : 1.0);
             grad[i < in ? o * in + i : out * in + o] = (float)sum;
         }
 }
@@ -34,7 +37,8 @@ static void compare(size_t n, size_t in, size_t out)
     float scale[16];
     snprintf(yaml, sizeof yaml, "{units: %zu}", out);
     bench_open(&b, "dense", yaml, test_flat(in), n);
-    float *y = calloc(n * out, sizeof *y), *dx = calloc(n * in, sizeof *dx), *grad = calloc(b.n_params, sizeof *grad);
+    float *y = calloc(n * out, sizeof *y), *dx = calloc(n * in, sizeof *dx),
+          *grad = calloc(b.n_params, sizeof *grad);
     test_fill(9, n, 2.0f, scale);
     bench_backward(&b, scale);
     plain(&b, scale, y, dx, grad);
@@ -73,7 +77,8 @@ Test(dense, scale_covers_all_steps_of_an_example)
     in.sequence = true;
     bench_open(&b, "dense", "{units: 3}", in, 5);
     cr_expect(b.out.sequence);
-    float *y = calloc(15, sizeof *y), *dx = calloc(20, sizeof *dx), *grad = calloc(b.n_params, sizeof *grad);
+    float *y = calloc(15, sizeof *y), *dx = calloc(20, sizeof *dx),
+          *grad = calloc(b.n_params, sizeof *grad);
     plain(&b, rows, y, dx, grad);
     b.batch.n = 2;
     b.batch.offsets = offsets;
@@ -102,8 +107,8 @@ Test(dense, initial_values_fill_the_range_of_pytorch)
     }
     const double n = (double)b.n_params;
     cr_expect(low >= -0.1f && low < -0.0999f && high <= 0.1f && high > 0.0999f);
-    cr_expect_lt(fabs(sum / n), 4.0 * 0.1 / sqrt(3.0 * n));         /* four standard errors */
-    cr_expect_lt(fabs(squares / n - 0.01 / 3.0), 1e-4);             /* variance of U(-a, a) is a^2 / 3 */
+    cr_expect_lt(fabs(sum / n), 4.0 * 0.1 / sqrt(3.0 * n)); /* four standard errors */
+    cr_expect_lt(fabs(squares / n - 0.01 / 3.0), 1e-4);     /* variance of U(-a, a) is a^2 / 3 */
     float first = b.params[0];
     b.layer->init(b.self, 2, 0, b.params);
     cr_expect_neq(first, b.params[0]);

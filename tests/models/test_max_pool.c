@@ -60,6 +60,7 @@ Test(max_pool, refuses_a_window_larger_than_the_image)
 {
     co_shape in = test_image(3, 4, 6), out;
     void *self = NULL;
-    cr_assert_eq(test_layer(co_layer_find("max_pool"), "{kernel: 5}", &in, 7, &out, &self), CO_EUSAGE);
+    cr_assert_eq(test_layer(co_layer_find("max_pool"), "{kernel: 5}", &in, 7, &out, &self),
+                 CO_EUSAGE);
     cr_expect(strstr(co_status_message(), "[3, 4, 6]"), "%s", co_status_message());
 }

@@ -1,4 +1,5 @@
-/* tests/models/test_model.c - lists of layers, tensor tables, presets, freezing, messages, two-phase backward. */
+/* tests/models/test_model.c - lists of layers, tensor tables, presets, freezing, messages,
+ * two-phase backward. */
 #include "tests/harness.h"
 #include "tests/models/build.h"
 #include <math.h>
@@ -42,7 +43,8 @@ Test(model, tensors_are_named_and_placed_as_in_a_torch_sequential)
         cr_expect_eq(tensor[t].role, CO_SHARED);
         offset += tensor[t].size;
     }
-    cr_expect(tensor[2].ndim == 4 && tensor[2].dim[0] == 64 && tensor[2].dim[1] == 32 && tensor[2].dim[3] == 5);
+    cr_expect(tensor[2].ndim == 4 && tensor[2].dim[0] == 64 && tensor[2].dim[1] == 32 &&
+              tensor[2].dim[3] == 5);
     cr_expect_eq(offset, co_model_size(model));
     co_model_destroy(model);
 }
@@ -51,8 +53,9 @@ Test(model, describes_its_tensors_as_json)
 {
     const co_shape in = test_flat(4);
     co_model *model;
-    cr_assert_eq(test_model("{layers: [{dense: 3}, relu, {dense: classes}], freeze: [0.bias]}", &in, 2, &model), CO_OK,
-                 "%s", co_status_message());
+    cr_assert_eq(test_model("{layers: [{dense: 3}, relu, {dense: classes}], freeze: [0.bias]}", &in,
+                            2, &model),
+                 CO_OK, "%s", co_status_message());
     char *text = co_model_describe(model);
     cr_expect_str_eq(text, "[{\"name\": \"0.weight\", \"shape\": [3, 4], \"role\": \"shared\"}, "
                            "{\"name\": \"0.bias\", \"shape\": [3], \"role\": \"frozen\"}, "
@@ -93,7 +96,8 @@ Test(model, refuses_what_makes_no_model_and_says_what_to_do)
     refuse("{layers: [{conv2d: {channels: 10, kernal: 28}}]}", image, "kernel");
     refuse("{layers: [{dropout: 1.0}, {dense: classes}]}", flat, "dropout");
     refuse("{name: softmax, freeze: [1.wait]}", flat, "1.wait");
-    refuse("{layers: [{dense: 16777216}, {dense: 100}, {dense: 16777216}, {dense: classes}]}", flat, "2^31 - 1");
+    refuse("{layers: [{dense: 16777216}, {dense: 100}, {dense: 16777216}, {dense: classes}]}", flat,
+           "2^31 - 1");
 }
 
 Test(model, takes_sixty_four_layers_and_not_one_more)
@@ -147,7 +151,8 @@ static void close_setup(setup *s)
 }
 
 /* Summed loss of n examples from `first` on; adds to grad if grad is not NULL. */
-static double loss_of(setup *s, size_t first, size_t n, const float *scale, float *grad, size_t n_in)
+static double loss_of(setup *s, size_t first, size_t n, const float *scale, float *grad,
+                      size_t n_in)
 {
     double sums[3] = {0};
     s->batch = (co_batch){.n = n, .rows = n, .x = s->x + first * n_in, .y = s->y + first};
@@ -157,8 +162,9 @@ static double loss_of(setup *s, size_t first, size_t n, const float *scale, floa
     return sums[1];
 }
 
-static const char small_cnn[] = "{layers: [{conv2d: {channels: 3, kernel: 3, padding: same}}, tanh, {avg_pool: 2}, "
-                                "flatten, {dense: 5}, tanh, {dropout: 0.3}, {dense: classes}]}";
+static const char small_cnn[] =
+    "{layers: [{conv2d: {channels: 3, kernel: 3, padding: same}}, tanh, {avg_pool: 2}, "
+    "flatten, {dense: 5}, tanh, {dropout: 0.3}, {dense: classes}]}";
 
 Test(model, the_gradient_is_the_slope_of_the_mean_loss)
 {
@@ -172,7 +178,8 @@ Test(model, the_gradient_is_the_slope_of_the_mean_loss)
         const double below = loss_of(&s, 0, ROWS, NULL, NULL, 48);
         s.params[i] = kept;
         const double slope = (above - below) / (2.0 * (double)h) / ROWS;
-        cr_assert_float_eq((double)s.grad[i], slope, 1e-4, "%zu: %g, slope %g", i, (double)s.grad[i], slope);
+        cr_assert_float_eq((double)s.grad[i], slope, 1e-4, "%zu: %g, slope %g", i,
+                           (double)s.grad[i], slope);
     }
     close_setup(&s);
 }
@@ -205,13 +212,15 @@ Test(model, frozen_tensors_get_no_gradient_and_the_others_the_same)
     for (size_t f = 0; f < 4; f++) {
         char yaml[512];
         size_t n;
-        snprintf(yaml, sizeof yaml, "%.*s, freeze: %s}", (int)strlen(small_cnn) - 1, small_cnn, frozen[f]);
+        snprintf(yaml, sizeof yaml, "%.*s, freeze: %s}", (int)strlen(small_cnn) - 1, small_cnn,
+                 frozen[f]);
         setup part = open_setup(yaml, test_image(2, 6, 4));
         const co_tensor *tensor = co_model_tensors(part.model, &n);
         loss_of(&part, 0, ROWS, NULL, part.grad, 48);
         for (size_t t = 0; t < n; t++)
             for (size_t i = tensor[t].offset; i < tensor[t].offset + tensor[t].size; i++)
-                cr_assert_eq(part.grad[i], tensor[t].role == CO_FROZEN ? 0.0f : s.grad[i], "%s", tensor[t].name);
+                cr_assert_eq(part.grad[i], tensor[t].role == CO_FROZEN ? 0.0f : s.grad[i], "%s",
+                             tensor[t].name);
         co_workspace_destroy(part.work);
         co_model_destroy(part.model);
         co_free(part.params);
@@ -228,7 +237,8 @@ Test(model, passes_allocate_nothing)
     loss_of(&s, 0, ROWS, NULL, s.grad, 48);
     cr_expect_eq(co_memory_blocks(), blocks);
     cr_expect_eq(co_memory_peak(), peak);
-    cr_expect_geq(co_workspace_bytes(s.work), 2 * ROWS * 72 * 2 * sizeof(float)); /* conv and tanh, both ways */
+    cr_expect_geq(co_workspace_bytes(s.work),
+                  2 * ROWS * 72 * 2 * sizeof(float)); /* conv and tanh, both ways */
     close_setup(&s);
 }
 

@@ -1,4 +1,5 @@
-/* tests/models/test_reference.c - whole models against PyTorch in double precision (tests/reference/models.py). */
+/* tests/models/test_reference.c - whole models against PyTorch in double precision
+ * (tests/reference/models.py). */
 #include "models/optimizers/optimizer.h"
 #include "tests/harness.h"
 #include "tests/models/build.h"
@@ -19,23 +20,25 @@ typedef struct {
 } reference;
 
 /* Distance from the coordinates of one line, and of the norms, both relative. */
-static void compare_tensor(const reference *r, FILE *file, const char *what, size_t index, const float *have, size_t n)
+static void compare_tensor(const reference *r, FILE *file, const char *what, size_t index,
+                           const float *have, size_t n)
 {
     char word[16];
     size_t got_index, size, samples, at;
     double norm, value, difference = 0.0, length = 0.0, own = 0.0;
     cr_assert_eq(fscanf(file, "%15s %zu %zu %lf %zu", word, &got_index, &size, &norm, &samples), 5);
-    cr_assert(strcmp(word, what) == 0 && got_index == index && size == n, "%s: %s %zu", r->name, word, got_index);
+    cr_assert(strcmp(word, what) == 0 && got_index == index && size == n, "%s: %s %zu", r->name,
+              word, got_index);
     for (size_t i = 0; i < samples; i++) {
         cr_assert_eq(fscanf(file, "%zu %lf", &at, &value), 2);
         difference += ((double)have[at] - value) * ((double)have[at] - value);
         length += value * value;
     }
     for (size_t i = 0; i < n; i++) own += (double)have[i] * (double)have[i];
-    cr_expect_leq(sqrt(difference), tolerance * sqrt(length), "%s: %s %zu: %g of %g", r->name, what, index,
-                  sqrt(difference), sqrt(length));
-    cr_expect_leq(fabs(sqrt(own) - norm), tolerance * norm, "%s: norm of %s %zu: %g, not %g", r->name, what, index,
-                  sqrt(own), norm);
+    cr_expect_leq(sqrt(difference), tolerance * sqrt(length), "%s: %s %zu: %g of %g", r->name, what,
+                  index, sqrt(difference), sqrt(length));
+    cr_expect_leq(fabs(sqrt(own) - norm), tolerance * norm, "%s: norm of %s %zu: %g, not %g",
+                  r->name, what, index, sqrt(own), norm);
 }
 
 static void check_shape(const reference *r, FILE *file, const co_tensor *t)
@@ -77,7 +80,8 @@ static void open_model(reference *r, FILE *file)
     r->x = co_calloc(n * co_shape_size(&in), sizeof(float));
     r->y = co_calloc(n, sizeof(int32_t));
     fill(r);
-    for (size_t j = 0; j < n * co_shape_size(&in); j++) r->x[j] = (float)test_bits(INPUT, j) * 0x1p-24f;
+    for (size_t j = 0; j < n * co_shape_size(&in); j++)
+        r->x[j] = (float)test_bits(INPUT, j) * 0x1p-24f;
     for (size_t j = 0; j < n; j++) r->y[j] = (int32_t)(test_bits(LABEL, j) % r->classes);
 }
 
@@ -132,14 +136,16 @@ static void run(reference *r, FILE *file)
             const float *out = co_model_forward(r->model, w, r->params, &pass);
             compare_tensor(r, file, "output", 0, out, r->batch * r->classes);
             for (size_t t = 0; t < r->n_tensors; t++)
-                compare_tensor(r, file, "grad", t, r->grad + r->tensor[t].offset, r->tensor[t].size);
+                compare_tensor(r, file, "grad", t, r->grad + r->tensor[t].offset,
+                               r->tensor[t].size);
         }
         sgd->step(self, r->params, r->grad, &r->slot, r->n_params, r->lr, step);
     }
     for (size_t t = 0; t < r->n_tensors; t++)
         compare_tensor(r, file, "step", t, r->params + r->tensor[t].offset, r->tensor[t].size);
     cr_assert_eq(fscanf(file, " loss %lf %lf", &before, &after), 2);
-    cr_expect_lt(fabs(loss - before), tolerance * before, "%s: %.9g, not %.9g", r->name, loss, before);
+    cr_expect_lt(fabs(loss - before), tolerance * before, "%s: %.9g, not %.9g", r->name, loss,
+                 before);
     loss = take_step(r, w, &pass);
     cr_expect_lt(fabs(loss - after), tolerance * after, "%s: %.9g, not %.9g", r->name, loss, after);
     co_workspace_destroy(w);
@@ -165,9 +171,9 @@ static void check_cases(const char *prefix)
     char line[8192];
     size_t n_checked = 0;
     while (fgets(line, sizeof line, file)) {
-        if (sscanf(line, "case %31s %zu %zu %zu %zu %zu %zu %zu %zu %lf %lf %d %lf", r.name, &r.batch, &r.ndim,
-                   &r.dim[0], &r.dim[1], &r.dim[2], &r.classes, &r.n_tensors, &r.n_params, &r.lr, &r.momentum,
-                   &r.nesterov, &r.decay) != 13 ||
+        if (sscanf(line, "case %31s %zu %zu %zu %zu %zu %zu %zu %zu %lf %lf %d %lf", r.name,
+                   &r.batch, &r.ndim, &r.dim[0], &r.dim[1], &r.dim[2], &r.classes, &r.n_tensors,
+                   &r.n_params, &r.lr, &r.momentum, &r.nesterov, &r.decay) != 13 ||
             strncmp(r.name, prefix, strlen(prefix)) != 0)
             continue;
         cr_assert(fgets(r.yaml, sizeof r.yaml, file));

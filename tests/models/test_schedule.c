@@ -35,15 +35,18 @@ Test(schedule, without_a_map_the_rate_is_constant)
 Test(schedule, follows_the_closed_formulas)
 {
     const double pi = acos(-1.0);
-    const co_schedule constant = schedule("{name: constant}"), step = schedule("{name: step, every: 10, factor: 0.5}");
+    const co_schedule constant = schedule("{name: constant}"),
+                      step = schedule("{name: step, every: 10, factor: 0.5}");
     const co_schedule exponential = schedule("{name: exponential, factor: 0.99}");
     const co_schedule cosine = schedule("{name: cosine, floor: 0.1, horizon: 40}");
     for (int64_t r = 1; r <= 40; r++) {
         cr_expect_eq(co_schedule_rate(&constant, r), 0.8);
-        cr_expect_float_eq(co_schedule_rate(&step, r), 0.8 * pow(0.5, (double)((r - 1) / 10)), 1e-15);
-        cr_expect_float_eq(co_schedule_rate(&exponential, r), 0.8 * pow(0.99, (double)(r - 1)), 1e-15);
-        cr_expect_float_eq(co_schedule_rate(&cosine, r), 0.1 + 0.7 * (1.0 + cos(pi * (double)(r - 1) / 40.0)) / 2.0,
+        cr_expect_float_eq(co_schedule_rate(&step, r), 0.8 * pow(0.5, (double)((r - 1) / 10)),
                            1e-15);
+        cr_expect_float_eq(co_schedule_rate(&exponential, r), 0.8 * pow(0.99, (double)(r - 1)),
+                           1e-15);
+        cr_expect_float_eq(co_schedule_rate(&cosine, r),
+                           0.1 + 0.7 * (1.0 + cos(pi * (double)(r - 1) / 40.0)) / 2.0, 1e-15);
     }
     cr_expect_eq(co_schedule_rate(&step, 10), 0.8);
     cr_expect_eq(co_schedule_rate(&step, 11), 0.4);
@@ -62,7 +65,8 @@ Test(schedule, warm_up_rises_linearly_and_multiplies_every_kind)
     for (int64_t r = 1; r <= 8; r++) {
         const double rise = r < 4 ? (double)r / 4.0 : 1.0;
         cr_expect_float_eq(co_schedule_rate(&constant, r), 0.8 * rise, 1e-15);
-        cr_expect_float_eq(co_schedule_rate(&exponential, r), 0.8 * rise * pow(0.5, (double)(r - 1)), 1e-15);
+        cr_expect_float_eq(co_schedule_rate(&exponential, r),
+                           0.8 * rise * pow(0.5, (double)(r - 1)), 1e-15);
     }
 }
 
@@ -81,11 +85,14 @@ Test(schedule, the_default_horizon_is_written_down_so_that_a_longer_run_keeps_it
 
 Test(schedule, refuses_what_is_incomplete_and_names_it)
 {
-    static const char *const wrong[][2] = {
-        {"{name: step, every: 3}", "factor"},  {"{name: step, factor: 0.5}", "every"},
-        {"{name: exponential}", "factor"},     {"{name: cosin}", "cosine"},
-        {"{name: cosine, floor: 0.9}", "0.9"}, {"{name: step, every: 0, factor: 0.5}", "every"},
-        {"{name: step, evry: 2}", "evry"},     {"{name: exponential, factor: 0.0}", "local.schedule"}};
+    static const char *const wrong[][2] = {{"{name: step, every: 3}", "factor"},
+                                           {"{name: step, factor: 0.5}", "every"},
+                                           {"{name: exponential}", "factor"},
+                                           {"{name: cosin}", "cosine"},
+                                           {"{name: cosine, floor: 0.9}", "0.9"},
+                                           {"{name: step, every: 0, factor: 0.5}", "every"},
+                                           {"{name: step, evry: 2}", "evry"},
+                                           {"{name: exponential, factor: 0.0}", "local.schedule"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         co_schedule s;
         cr_expect_eq(open_schedule(wrong[i][0], &s, NULL), CO_EUSAGE, "%s", wrong[i][0]);

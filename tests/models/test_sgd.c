@@ -45,8 +45,8 @@ Test(sgd, follows_the_formula)
 
 Test(sgd, refuses_options_that_make_no_sense)
 {
-    static const char *const wrong[] = {"{nesterov: true}", "{momentum: 1.0}", "{momentum: -0.1}", "{weight_decay: -1}",
-                                        "{dampening: 0.5}"};
+    static const char *const wrong[] = {"{nesterov: true}", "{momentum: 1.0}", "{momentum: -0.1}",
+                                        "{weight_decay: -1}", "{dampening: 0.5}"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         void *self = NULL;
         cr_expect_eq(open_sgd(wrong[i], &self), CO_EUSAGE, "%s", wrong[i]);
