@@ -67,6 +67,7 @@ static inline void import_bad(const char *format, const char *source, const char
 
 static inline void write_bytes(const char *path, const void *bytes, size_t n)
 {
+    remove(path); /* a new file is not flushed when it is closed, one cut to nothing may be */
     FILE *file = fopen(path, "wb");
     cr_assert(file && fwrite(bytes, 1, n, file) == n, "%s", path);
     fclose(file);
