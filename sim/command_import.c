@@ -10,7 +10,8 @@
 static void print_help(const co_reader *reader)
 {
     if (reader) {
-        printf("usage: cohort import %s -o FILE [key=value ..]\n\n%s.\n\n", reader->usage, reader->summary);
+        printf("usage: cohort import %s -o FILE [key=value ..]\n\n%s.\n\n", reader->usage,
+               reader->summary);
         if (reader->params && reader->params->key) co_print_params(stdout, reader->params);
         printf("\nEvery import takes too:\n");
     } else {
@@ -25,7 +26,8 @@ static void print_help(const co_reader *reader)
 }
 
 /* The config attribute: the format and the options with their defaults. New block. */
-static co_status resolved_config(const char *key, const char *value, const co_node *map, char **text)
+static co_status resolved_config(const char *key, const char *value, const co_node *map,
+                                 char **text)
 {
     char *options = NULL;
     CO_TRY(co_yaml_write(map, &options));
@@ -34,12 +36,14 @@ static co_status resolved_config(const char *key, const char *value, const co_no
     return *text ? CO_OK : CO_FAIL(CO_ENOMEM, "out of memory for the resolved options");
 }
 
-static co_status read_and_write(const co_reader *reader, const co_words *words, const co_config *opt, co_dataset *data)
+static co_status read_and_write(const co_reader *reader, const co_words *words,
+                                const co_config *opt, co_dataset *data)
 {
     const uint64_t seed = (uint64_t)co_config_int(opt, "seed");
     char *config = NULL;
     CO_TRY(reader->read(opt, words->positional + 1, words->n_positional - 1, data));
-    CO_TRY(co_reader_split(data, co_config_real(opt, "test_fraction"), co_config_real(opt, "validation_fraction"), seed));
+    CO_TRY(co_reader_split(data, co_config_real(opt, "test_fraction"),
+                           co_config_real(opt, "validation_fraction"), seed));
     CO_TRY(resolved_config("format", reader->name, opt->map, &config));
     const co_status st = co_dataset_write(data, words->output, seed, config);
     co_free(config);
@@ -86,7 +90,8 @@ static co_status run(int n_words, char **words)
     return st;
 }
 
-const co_command co_command_import = {.name = "import",
-                                      .usage = "import FORMAT SOURCE.. -o FILE [key=value ..] [--overwrite]",
-                                      .summary = "turns published raw data into a data set file",
-                                      .run = run};
+const co_command co_command_import = {
+    .name = "import",
+    .usage = "import FORMAT SOURCE.. -o FILE [key=value ..] [--overwrite]",
+    .summary = "turns published raw data into a data set file",
+    .run = run};

@@ -1,4 +1,5 @@
-/* sim/command_list.c - cohort list: the plug-ins, from the tables that check the experiment files. */
+/* sim/command_list.c - cohort list: the plug-ins, from the tables that check the experiment files.
+ */
 #include "sim/console.h"
 #include <string.h>
 
@@ -6,9 +7,10 @@ enum { CELL = 1100, N_CELLS = 4 };
 
 static const char *type_text(co_type type)
 {
-    static const char *const texts[] = {[CO_INT] = "integer",  [CO_REAL] = "number",    [CO_BOOL] = "bool",
-                                        [CO_STRING] = "text",  [CO_CHOICE] = "word",    [CO_INTS] = "integers",
-                                        [CO_REALS] = "numbers", [CO_STRINGS] = "texts", [CO_TREE] = "YAML"};
+    static const char *const texts[] = {
+        [CO_INT] = "integer",   [CO_REAL] = "number",   [CO_BOOL] = "bool",
+        [CO_STRING] = "text",   [CO_CHOICE] = "word",   [CO_INTS] = "integers",
+        [CO_REALS] = "numbers", [CO_STRINGS] = "texts", [CO_TREE] = "YAML"};
     return texts[type];
 }
 
@@ -31,12 +33,12 @@ void co_print_params(FILE *out, const co_param *params)
         for (size_t c = 0; c < N_CELLS; c++)
             if (strlen(cell[c]) > width[c]) width[c] = strlen(cell[c]);
     }
-    fprintf(out, "  %-*s  %-*s  %-*s  %-*s  %s\n", (int)width[0], "option", (int)width[1], "type", (int)width[2], "default",
-            (int)width[3], "allowed", "what it is");
+    fprintf(out, "  %-*s  %-*s  %-*s  %-*s  %s\n", (int)width[0], "option", (int)width[1], "type",
+            (int)width[2], "default", (int)width[3], "allowed", "what it is");
     for (const co_param *p = params; p->key; p++) {
         fill_cells(p, cell);
-        fprintf(out, "  %-*s  %-*s  %-*s  %-*s  %s\n", (int)width[0], cell[0], (int)width[1], cell[1], (int)width[2],
-                cell[2], (int)width[3], cell[3], p->doc ? p->doc : "");
+        fprintf(out, "  %-*s  %-*s  %-*s  %-*s  %s\n", (int)width[0], cell[0], (int)width[1],
+                cell[1], (int)width[2], cell[2], (int)width[3], cell[3], p->doc ? p->doc : "");
     }
 }
 
@@ -49,7 +51,8 @@ static void list_kinds(void)
 {
     for (const co_kind *const *kind = co_kinds; *kind; kind++) {
         printf("%s%s: %s\n", kind == co_kinds ? "" : "\n", (*kind)->name, (*kind)->summary);
-        for (const co_plugin *const *m = (*kind)->members; *m; m++) co_print_field(stdout, (*m)->name, "%s", (*m)->summary);
+        for (const co_plugin *const *m = (*kind)->members; *m; m++)
+            co_print_field(stdout, (*m)->name, "%s", (*m)->summary);
     }
 }
 
@@ -91,7 +94,8 @@ static const co_kind *find_kind(const char *name)
 static co_status list(const co_words *words)
 {
     if (words->n_positional > 2)
-        return CO_FAIL(CO_EUSAGE, "list takes a kind and a name, %zu words were given", words->n_positional);
+        return CO_FAIL(CO_EUSAGE, "list takes a kind and a name, %zu words were given",
+                       words->n_positional);
     if (words->n_positional == 0) {
         list_kinds();
         return CO_OK;
@@ -114,7 +118,8 @@ static co_status run(int n_words, char **words)
     co_status st = CO_OK;
     CO_TRY(co_words_parse(n_words, words, "--help", false, &parsed));
     if (parsed.help)
-        co_print_usage(&co_command_list, "Without KIND: every kind and its members. With KIND: the options of each member, too.\n"
+        co_print_usage(&co_command_list, "Without KIND: every kind and its members. With KIND: the "
+                                         "options of each member, too.\n"
                                          "With KIND and NAME: one member, with its source.\n\n"
                                          "Example: cohort list partitioner dirichlet\n");
     else

@@ -9,7 +9,8 @@
 
 enum { MAX_PARAMS = 16 };
 
-/* The experiment section's table as the command line has it: no `file`, a method is required, the seed is 1 unless given. */
+/* The experiment section's table as the command line has it: no `file`, a method is required, the
+ * seed is 1 unless given. */
 static void command_params(co_param params[MAX_PARAMS])
 {
     size_t n = 0;
@@ -18,7 +19,8 @@ static void command_params(co_param params[MAX_PARAMS])
         if (strcmp(p->key, "file") == 0) continue;
         params[n] = *p;
         if (strcmp(p->key, "method") == 0) params[n].flags = CO_REQUIRED;
-        if (strcmp(p->key, "seed") == 0) params[n].flags = 0, params[n].def = 1.0, params[n].doc = "key of every draw";
+        if (strcmp(p->key, "seed") == 0)
+            params[n].flags = 0, params[n].def = 1.0, params[n].doc = "key of every draw";
         n++;
     }
     params[n] = (co_param){0};
@@ -39,7 +41,8 @@ static void print_help(const co_partitioner *member)
             co_print_field(stdout, (*m)->name, "%s", (*m)->summary);
     }
     printf("\n  --overwrite  replace FILE when the partition has succeeded\n\n"
-           "Example: cohort partition data.h5 -o part.h5 method=dirichlet devices=100 alpha=0.3 seed=1\n");
+           "Example: cohort partition data.h5 -o part.h5 method=dirichlet devices=100 alpha=0.3 "
+           "seed=1\n");
 }
 
 /* *member stays NULL when no method is named. */
@@ -51,17 +54,20 @@ static co_status find_member(const co_words *words, const co_partitioner **membe
     if (method->kind == CO_NODE_SCALAR)
         *member = co_partitioner_find(method->text);
     else
-        co_fail(CO_EUSAGE, "command line: method: a list or map is no name; `cohort list partitioner` has them");
+        co_fail(
+            CO_EUSAGE,
+            "command line: method: a list or map is no name; `cohort list partitioner` has them");
     return *member ? CO_OK : CO_EUSAGE;
 }
 
-static co_status make_and_write(const co_words *words, const co_partitioner *member, const co_config *opt,
-                                co_dataset *data, co_partition *partition)
+static co_status make_and_write(const co_words *words, const co_partitioner *member,
+                                const co_config *opt, co_dataset *data, co_partition *partition)
 {
     const uint64_t seed = (uint64_t)co_config_int(opt, "seed");
     const char *path = words->positional[0];
     char *config = NULL;
-    CO_TRY(member->needs & CO_PART_NEEDS_FEATURES ? co_dataset_read(path, data) : co_dataset_read_columns(path, data));
+    CO_TRY(member->needs & CO_PART_NEEDS_FEATURES ? co_dataset_read(path, data)
+                                                  : co_dataset_read_columns(path, data));
     CO_TRY(co_partition_make(opt, seed, data, partition));
     CO_TRY(co_yaml_write(opt->map, &config));
     const co_status st = co_partition_write(partition, data, words->output, seed, config);
@@ -75,8 +81,11 @@ static co_status missing_method(const co_words *words)
     static const char *const known[] = {"method", NULL};
     for (const co_node *node = words->settings->first; node; node = node->next)
         if (co_nearest(node->key, known))
-            return CO_FAIL(CO_EUSAGE, "command line: %.64s: unknown key; did you mean method?", node->key);
-    return CO_FAIL(CO_EUSAGE, "partition: which method? Add method=NAME; `cohort list partitioner` names them");
+            return CO_FAIL(CO_EUSAGE, "command line: %.64s: unknown key; did you mean method?",
+                           node->key);
+    return CO_FAIL(
+        CO_EUSAGE,
+        "partition: which method? Add method=NAME; `cohort list partitioner` names them");
 }
 
 static co_status partition(const co_words *words, const co_partitioner *member)
@@ -88,7 +97,8 @@ static co_status partition(const co_words *words, const co_partitioner *member)
     co_param params[MAX_PARAMS];
     char seconds[32];
     if (words->n_positional != 1)
-        return CO_FAIL(CO_EUSAGE, "partition takes one data set file, %zu were given", words->n_positional);
+        return CO_FAIL(CO_EUSAGE, "partition takes one data set file, %zu were given",
+                       words->n_positional);
     if (!member) return missing_method(words);
     command_params(params);
     CO_TRY(co_config_check(&opt, (const co_param *const[]){params, member->params}, 2));
@@ -119,7 +129,8 @@ static co_status run(int n_words, char **words)
     return st;
 }
 
-const co_command co_command_partition = {.name = "partition",
-                                         .usage = "partition DATA -o FILE method=NAME [devices=N] [key=value ..] [--overwrite]",
-                                         .summary = "deals the training examples of a data set to devices",
-                                         .run = run};
+const co_command co_command_partition = {
+    .name = "partition",
+    .usage = "partition DATA -o FILE method=NAME [devices=N] [key=value ..] [--overwrite]",
+    .summary = "deals the training examples of a data set to devices",
+    .run = run};

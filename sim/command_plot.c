@@ -1,7 +1,8 @@
 /* sim/command_plot.c - cohort plot: hands its words to the Python script jobs/plot.
  *
- * The script stands at ../jobs/plot or ../share/cohort/plot from the folder of the program. COHORT_PYTHON names the interpreter;
- * else Debian's /usr/bin/python3, else python3 of PATH. The process becomes the script, whose exit code is then ours. */
+ * The script stands at ../jobs/plot or ../share/cohort/plot from the folder of the program.
+ * COHORT_PYTHON names the interpreter; else Debian's /usr/bin/python3, else python3 of PATH. The
+ * process becomes the script, whose exit code is then ours. */
 #include "core/memory.h"
 #include "sim/console.h"
 #include <errno.h>
@@ -15,15 +16,19 @@ static co_status find_script(char script[PATH_MAX + 64])
     static const char *const places[] = {"/../jobs/plot", "/../share/cohort/plot"};
     char folder[PATH_MAX];
     const ssize_t n = readlink("/proc/self/exe", folder, sizeof folder - 1);
-    if (n <= 0) return CO_FAIL(CO_EFILE, "/proc/self/exe: %s; cannot tell where the program lies", strerror(errno));
+    if (n <= 0)
+        return CO_FAIL(CO_EFILE, "/proc/self/exe: %s; cannot tell where the program lies",
+                       strerror(errno));
     folder[n] = '\0';
     *strrchr(folder, '/') = '\0';
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         snprintf(script, PATH_MAX + 64, "%s%s", folder, places[i]);
         if (access(script, R_OK) == 0) return CO_OK;
     }
-    return CO_FAIL(CO_EFILE, "the script `plot` is neither at %s%s nor at %s%s; install the program (cmake --install)", folder,
-                   places[0], folder, places[1]);
+    return CO_FAIL(
+        CO_EFILE,
+        "the script `plot` is neither at %s%s nor at %s%s; install the program (cmake --install)",
+        folder, places[0], folder, places[1]);
 }
 
 static const char *interpreter(void)
@@ -46,8 +51,9 @@ static co_status become_script(int n_words, char **words)
     fflush(NULL);
     execvp(python, call);
     co_free(call);
-    return CO_FAIL(CO_EFILE, "%s: %s; plots need Python 3 with h5py and matplotlib, COHORT_PYTHON names it", python,
-                   strerror(errno));
+    return CO_FAIL(CO_EFILE,
+                   "%s: %s; plots need Python 3 with h5py and matplotlib, COHORT_PYTHON names it",
+                   python, strerror(errno));
 }
 
 static co_status run(int n_words, char **words)
@@ -57,17 +63,22 @@ static co_status run(int n_words, char **words)
     const bool help = parsed.help, has_files = parsed.n_positional > 0;
     co_words_fini(&parsed);
     if (help) {
-        co_print_usage(&co_command_plot, "Run files: curves, several side by side. Partition files: who has which classes, sizes.\n"
-                                         "Writes PICTURE.png and PICTURE.svg, by default beside the first file. COHORT_PYTHON\n"
-                                         "names a Python that has h5py and matplotlib.\n\n"
-                                         "Example: cohort plot runs/fmnist/run.h5 -o curves\n");
+        co_print_usage(
+            &co_command_plot,
+            "Run files: curves, several side by side. Partition files: who has which classes, "
+            "sizes.\n"
+            "Writes PICTURE.png and PICTURE.svg, by default beside the first file. COHORT_PYTHON\n"
+            "names a Python that has h5py and matplotlib.\n\n"
+            "Example: cohort plot runs/fmnist/run.h5 -o curves\n");
         return CO_OK;
     }
-    if (!has_files) return CO_FAIL(CO_EUSAGE, "plot: which file? Give one or more run or partition files");
+    if (!has_files)
+        return CO_FAIL(CO_EUSAGE, "plot: which file? Give one or more run or partition files");
     return become_script(n_words, words);
 }
 
-const co_command co_command_plot = {.name = "plot",
-                                    .usage = "plot FILE.. [-o PICTURE]",
-                                    .summary = "draws run and partition files (needs Python with h5py and matplotlib)",
-                                    .run = run};
+const co_command co_command_plot = {
+    .name = "plot",
+    .usage = "plot FILE.. [-o PICTURE]",
+    .summary = "draws run and partition files (needs Python with h5py and matplotlib)",
+    .run = run};

@@ -4,13 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const co_view *const views[] = {&co_view_dataset, &co_view_partition, &co_view_run, &co_view_checkpoint};
+static const co_view *const views[] = {&co_view_dataset, &co_view_partition, &co_view_run,
+                                       &co_view_checkpoint};
 
 /* Every root attribute that INTERFACE.md knows. */
 static const char *const attributes[] = {
-    "format",      "version",   "tool",        "seed",          "config",        "source",           "task",
-    "method",      "n_devices", "overlap",     "state",         "segments",      "round",            "tensors",
-    "kernel_path", "blas_core", "data_digest", "config_digest", "model_digest", "partition_digest"};
+    "format",    "version",     "tool",          "seed",         "config",
+    "source",    "task",        "method",        "n_devices",    "overlap",
+    "state",     "segments",    "round",         "tensors",      "kernel_path",
+    "blas_core", "data_digest", "config_digest", "model_digest", "partition_digest"};
 
 static const co_view *find_view(const char *format)
 {
@@ -61,7 +63,8 @@ static co_status show_json(const co_file *file, const co_view *view, const char 
     co_json_text(&json, "format", view->format);
     co_json_open(&json, "attributes", '{');
     for (size_t i = 0; i < sizeof attributes / sizeof *attributes; i++)
-        if (co_file_has_attr(file, attributes[i])) CO_TRY(attribute_json(file, attributes[i], &json));
+        if (co_file_has_attr(file, attributes[i]))
+            CO_TRY(attribute_json(file, attributes[i], &json));
     co_json_close(&json, '}');
     CO_TRY(view->json(file, &json));
     co_json_text(&json, "digest", digest);
@@ -91,7 +94,9 @@ static co_status show_whole(const co_file *file, bool json, const char *digest)
     const bool complete = fclose(out) == 0;
     if (st == CO_OK && complete) fwrite(text, 1, n, stdout);
     free(text);
-    return st == CO_OK && !complete ? CO_FAIL(CO_ENOMEM, "out of memory for the text of %s", co_file_path(file)) : st;
+    return st == CO_OK && !complete
+               ? CO_FAIL(CO_ENOMEM, "out of memory for the text of %s", co_file_path(file))
+               : st;
 }
 
 static co_status show(const co_words *words)
@@ -100,7 +105,8 @@ static co_status show(const co_words *words)
     char digest[33];
     if (words->n_positional != 1)
         return CO_FAIL(CO_EUSAGE, "show takes one file, %zu were given", words->n_positional);
-    if (words->json && words->digest) return CO_FAIL(CO_EUSAGE, "show: --json has the digest in it; give one of the two flags");
+    if (words->json && words->digest)
+        return CO_FAIL(CO_EUSAGE, "show: --json has the digest in it; give one of the two flags");
     CO_TRY(co_file_open(words->positional[0], NULL, true, &file));
     co_status st = co_file_digest(file, digest);
     if (st == CO_OK && words->digest)
@@ -117,9 +123,10 @@ static co_status run(int n_words, char **words)
     co_status st = CO_OK;
     CO_TRY(co_words_parse(n_words, words, "--json --digest --help", false, &parsed));
     if (parsed.help)
-        co_print_usage(&co_command_show, "  --json    one line: {format, attributes, stats (run: last), digest}\n"
-                                         "  --digest  32 hex digits over the content alone\n\n"
-                                         "Example: cohort show data.h5 --json | python3 -m json.tool\n");
+        co_print_usage(&co_command_show,
+                       "  --json    one line: {format, attributes, stats (run: last), digest}\n"
+                       "  --digest  32 hex digits over the content alone\n\n"
+                       "Example: cohort show data.h5 --json | python3 -m json.tool\n");
     else
         st = show(&parsed);
     co_words_fini(&parsed);
@@ -128,5 +135,6 @@ static co_status run(int n_words, char **words)
 
 const co_command co_command_show = {.name = "show",
                                     .usage = "show FILE [--json | --digest]",
-                                    .summary = "what is in a data set, partition, run or checkpoint file",
+                                    .summary =
+                                        "what is in a data set, partition, run or checkpoint file",
                                     .run = run};

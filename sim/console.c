@@ -20,12 +20,14 @@ bool co_launched_on_ranks(void)
 static co_status check_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    char *folder = slash ? co_format("%.*s", slash == path ? 1 : (int)(slash - path), path) : co_strdup(".");
+    char *folder =
+        slash ? co_format("%.*s", slash == path ? 1 : (int)(slash - path), path) : co_strdup(".");
     co_status st = CO_OK;
     if (!folder) return CO_FAIL(CO_ENOMEM, "out of memory for the name of a folder");
     if (access(folder, W_OK | X_OK) != 0)
-        st = CO_FAIL(CO_EFILE, "%s: cannot write into folder %s: %s; make the folder or choose another -o", path, folder,
-                     strerror(errno));
+        st = CO_FAIL(CO_EFILE,
+                     "%s: cannot write into folder %s: %s; make the folder or choose another -o",
+                     path, folder, strerror(errno));
     co_free(folder);
     return st;
 }
@@ -35,10 +37,13 @@ static co_status is_replaceable(const char *path, bool *yes)
 {
     char head[8] = "";
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return CO_FAIL(CO_EFILE, "%s: cannot be read before it is replaced: %s", path, strerror(errno));
+    if (fd < 0)
+        return CO_FAIL(CO_EFILE, "%s: cannot be read before it is replaced: %s", path,
+                       strerror(errno));
     const ssize_t n = read(fd, head, sizeof head);
     close(fd);
-    *yes = n == 0 || (n >= 7 && memcmp(head, "cohort-", 7) == 0) || (n == 8 && memcmp(head, "\x89HDF\r\n\x1a\n", 8) == 0);
+    *yes = n == 0 || (n >= 7 && memcmp(head, "cohort-", 7) == 0) ||
+           (n == 8 && memcmp(head, "\x89HDF\r\n\x1a\n", 8) == 0);
     return CO_OK;
 }
 
@@ -48,20 +53,27 @@ co_status co_output_check(const char *command, const co_words *words)
     bool replaceable = false;
     const char *path = words->output;
     if (co_launched_on_ranks())
-        return CO_FAIL(CO_EUSAGE, "%s works on one process: run it without mpirun (srun: with one task)", command);
+        return CO_FAIL(CO_EUSAGE,
+                       "%s works on one process: run it without mpirun (srun: with one task)",
+                       command);
     if (!path)
-        return CO_FAIL(CO_EUSAGE, "%s: where shall the result go? Add -o FILE, for example -o %s.h5", command,
+        return CO_FAIL(CO_EUSAGE,
+                       "%s: where shall the result go? Add -o FILE, for example -o %s.h5", command,
                        strcmp(command, "import") == 0 ? "data" : "part");
     CO_TRY(check_folder(path));
     if (stat(path, &info) != 0)
         return errno == ENOENT ? CO_OK : CO_FAIL(CO_EFILE, "%s: %s", path, strerror(errno));
     if (S_ISDIR(info.st_mode))
-        return CO_FAIL(CO_EUSAGE, "%s is a folder; -o takes a file name, for example -o %s/%s.h5", path, path, command);
+        return CO_FAIL(CO_EUSAGE, "%s is a folder; -o takes a file name, for example -o %s/%s.h5",
+                       path, path, command);
     if (!words->overwrite)
-        return CO_FAIL(CO_EUSAGE, "%s exists; add --overwrite to replace it, or choose another -o", path);
+        return CO_FAIL(CO_EUSAGE, "%s exists; add --overwrite to replace it, or choose another -o",
+                       path);
     if (S_ISREG(info.st_mode)) CO_TRY(is_replaceable(path, &replaceable));
     if (!replaceable)
-        return CO_FAIL(CO_EUSAGE, "%s exists and is none of cohort's files: --overwrite leaves it alone; choose another -o",
+        return CO_FAIL(CO_EUSAGE,
+                       "%s exists and is none of cohort's files: --overwrite leaves it alone; "
+                       "choose another -o",
                        path);
     return CO_OK;
 }

@@ -5,15 +5,17 @@
 /* True when mpirun or srun started several copies of the program. */
 bool co_launched_on_ranks(void);
 
-/* For commands that work alone and write one file: refuses several ranks, a missing -o and, without --overwrite, an output
- * that exists (CO_EUSAGE); a folder that is missing or not writable (CO_EFILE). An existing file is replaced only when it begins as one
- * of cohort's or of HDF5 does, or is empty. Called before any work; the file itself stays until its successor is published. */
+/* For commands that work alone and write one file: refuses several ranks, a missing -o and, without
+ * --overwrite, an output that exists (CO_EUSAGE); a folder that is missing or not writable
+ * (CO_EFILE). An existing file is replaced only when it begins as one of cohort's or of HDF5 does,
+ * or is empty. Called before any work; the file itself stays until its successor is published. */
 co_status co_output_check(const char *command, const co_words *words);
 
 /* "usage: cohort <usage>", the summary, then details (text that ends with a newline). */
 void co_print_usage(const co_command *command, const char *details);
 
 /* "  label          text" on a line of its own. */
-void co_print_field(FILE *out, const char *label, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void co_print_field(FILE *out, const char *label, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Bytes of a file as "54.9 MiB"; "?" when it cannot be asked. */
 void co_print_file_size(FILE *out, const char *path);

@@ -1,8 +1,10 @@
-/* sim/main.c - the program: finds the command, prints the one error message, turns the status into the exit code.
+/* sim/main.c - the program: finds the command, prints the one error message, turns the status into
+ * the exit code.
  *
- * MPI runs only under commands that need it, and when a launcher started several ranks. A command with ranks agrees on its
- * status (core/comm.h), so that every rank ends with the same exit code, after MPI_Finalize. COHORT_CHECK_MEMORY (any value):
- * blocks still alive at the end are an internal error, exit code 70. */
+ * MPI runs only under commands that need it, and when a launcher started several ranks. A command
+ * with ranks agrees on its status (core/comm.h), so that every rank ends with the same exit code,
+ * after MPI_Finalize. COHORT_CHECK_MEMORY (any value): blocks still alive at the end are an
+ * internal error, exit code 70. */
 #include "core/memory.h"
 #include "models/kernel_path.h"
 #include "sim/console.h"
@@ -11,13 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const co_command *const commands[] = {&co_command_import, &co_command_partition, &co_command_run,
-                                             &co_command_show,   &co_command_plot,      &co_command_list};
+static const co_command *const commands[] = {&co_command_import, &co_command_partition,
+                                             &co_command_run,    &co_command_show,
+                                             &co_command_plot,   &co_command_list};
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_help(void)
 {
-    printf("cohort " CO_VERSION ": simulator of federated and private training for MPI clusters\n\n");
+    printf("cohort " CO_VERSION
+           ": simulator of federated and private training for MPI clusters\n\n");
     for (size_t i = 0; i < N_COMMANDS; i++)
         printf("  cohort %s\n      %s\n", commands[i]->usage, commands[i]->summary);
     printf("  cohort --version | --help | COMMAND --help\n\nExit codes:\n");
@@ -36,7 +40,8 @@ static const co_command *find_command(const char *name)
         names[i + 2] = commands[i]->name;
     }
     co_suggest(name, names, suggestion, sizeof suggestion);
-    co_fail(CO_EUSAGE, "unknown command '%.64s'%s; `cohort --help` says what they do", name, suggestion);
+    co_fail(CO_EUSAGE, "unknown command '%.64s'%s; `cohort --help` says what they do", name,
+            suggestion);
     return NULL;
 }
 
@@ -44,7 +49,8 @@ static co_status finish_output(co_status status)
 {
     errno = 0;
     if ((fflush(stdout) == 0 && !ferror(stdout)) || status != CO_OK) return status;
-    return CO_FAIL(CO_EFILE, "standard output cannot be written: %s", strerror(errno ? errno : EIO));
+    return CO_FAIL(CO_EFILE, "standard output cannot be written: %s",
+                   strerror(errno ? errno : EIO));
 }
 
 /* Prints the message once; the exit code. */
@@ -60,7 +66,8 @@ static int report(co_status status)
 static co_status dispatch(const co_command *command, int argc, char **argv)
 {
     if (command) return command->run(argc - 2, argv + 2);
-    if (argc >= 2 && strcmp(argv[1], "--help") != 0 && strcmp(argv[1], "--version") != 0) return CO_EUSAGE;
+    if (argc >= 2 && strcmp(argv[1], "--help") != 0 && strcmp(argv[1], "--version") != 0)
+        return CO_EUSAGE;
     if (argc >= 2 && strcmp(argv[1], "--version") == 0)
         printf("cohort " CO_VERSION "\n");
     else
@@ -71,8 +78,9 @@ static co_status dispatch(const co_command *command, int argc, char **argv)
 static int check_memory(int exit_code)
 {
     if (!getenv("COHORT_CHECK_MEMORY") || co_memory_blocks() == 0) return exit_code;
-    fprintf(stderr, "cohort: warning: internal: rank %d leaves %zu blocks with %zu bytes allocated\n", co_status_rank(),
-            co_memory_blocks(), co_memory_bytes());
+    fprintf(stderr,
+            "cohort: warning: internal: rank %d leaves %zu blocks with %zu bytes allocated\n",
+            co_status_rank(), co_memory_blocks(), co_memory_bytes());
     return co_status_exit_code(CO_EINTERNAL);
 }
 
@@ -88,6 +96,8 @@ int main(int argc, char **argv)
         co_status_set_rank(rank);
     }
     const int exit_code = check_memory(report(dispatch(command, argc, argv)));
-    if (on_ranks) MPI_Finalize(); /* no rank ends, and makes the launcher end the others, before rank 0 has spoken */
+    if (on_ranks)
+        MPI_Finalize(); /* no rank ends, and makes the launcher end the others, before rank 0 has
+                           spoken */
     return exit_code;
 }

@@ -5,7 +5,8 @@
 #include "sim/console.h"
 #include "sim/json.h"
 
-/* One kind of file. text prints what stands below the heading and above the digest; json adds the members `stats` or `last`. */
+/* One kind of file. text prints what stands below the heading and above the digest; json adds the
+ * members `stats` or `last`. */
 typedef struct {
     const char *format;
     co_status (*text)(const co_file *file, FILE *out);

@@ -1,5 +1,6 @@
-/* sim/show_checkpoint.c - a checkpoint: round, tensors with shapes and norms, server slots, devices that keep state.
- * Norms are those of core/vector.h. Cost: one read of the tensors, one tensor in memory at a time. */
+/* sim/show_checkpoint.c - a checkpoint: round, tensors with shapes and norms, server slots, devices
+ * that keep state. Norms are those of core/vector.h. Cost: one read of the tensors, one tensor in
+ * memory at a time. */
 #include "core/memory.h"
 #include "core/vector.h"
 #include "io/yaml.h"
@@ -18,8 +19,10 @@ static co_status print_vector(const co_file *file, FILE *out, const char *path, 
     CO_TRY(co_file_read_new(file, path, CO_F32, &values, &n));
     used = 0;
     for (size_t i = 0; i < extent.ndim && used < sizeof shape; i++)
-        used += (size_t)snprintf(shape + used, sizeof shape - used, "%s%zu", i ? ", " : "", extent.dim[i]);
-    fprintf(out, "  %-32s %-20s %12zu %14.6g  %s\n", path + 1, shape, n, co_vector_norm(values, n), role);
+        used += (size_t)snprintf(shape + used, sizeof shape - used, "%s%zu", i ? ", " : "",
+                                 extent.dim[i]);
+    fprintf(out, "  %-32s %-20s %12zu %14.6g  %s\n", path + 1, shape, n, co_vector_norm(values, n),
+            role);
     co_free(values);
     return CO_OK;
 }
@@ -34,7 +37,8 @@ static co_status read_tensors(const co_file *file, co_node **root)
     if (!yaml) return CO_FAIL(CO_ENOMEM, "out of memory for the list of tensors");
     const co_status st = co_yaml_read_text(yaml, "attribute tensors", root);
     co_free(yaml);
-    return st == CO_OK ? CO_OK : co_fail_in(st == CO_ENOMEM ? st : CO_EDATA, "%s", co_file_path(file));
+    return st == CO_OK ? CO_OK
+                       : co_fail_in(st == CO_ENOMEM ? st : CO_EDATA, "%s", co_file_path(file));
 }
 
 static co_status print_tensors(const co_file *file, FILE *out)
@@ -47,15 +51,17 @@ static co_status print_tensors(const co_file *file, FILE *out)
     for (const co_node *t = list->first; t && st == CO_OK; t = t->next) {
         const co_node *name = co_node_find(t, "name"), *role = co_node_find(t, "role");
         char *path = name && name->text ? co_format("/model/%s", name->text) : NULL;
-        st = path ? print_vector(file, out, path, role && role->text ? role->text : "") :
-                    CO_FAIL(CO_EDATA, "%s: attribute tensors: an entry without name", co_file_path(file));
+        st = path ? print_vector(file, out, path, role && role->text ? role->text : "")
+                  : CO_FAIL(CO_EDATA, "%s: attribute tensors: an entry without name",
+                            co_file_path(file));
         co_free(path);
     }
     co_node_destroy(root);
     return st;
 }
 
-/* Everything that is no tensor of the model: the slots of the server, the selector, privacy, devices. */
+/* Everything that is no tensor of the model: the slots of the server, the selector, privacy,
+ * devices. */
 static co_status print_slots(const co_file *file, FILE *out)
 {
     char **paths = NULL;
@@ -78,9 +84,10 @@ static co_status print_devices(const co_file *file, FILE *out)
 
 static co_status text(const co_file *file, FILE *out)
 {
-    static const char *const fields[][2] = {{"source", "source"},           {"kernels", "kernel_path"},
-                                            {"BLAS core", "blas_core"},     {"config digest", "config_digest"},
-                                            {"data digest", "data_digest"}, {"partition", "partition_digest"}};
+    static const char *const fields[][2] = {
+        {"source", "source"},           {"kernels", "kernel_path"},
+        {"BLAS core", "blas_core"},     {"config digest", "config_digest"},
+        {"data digest", "data_digest"}, {"partition", "partition_digest"}};
     int64_t round;
     uint64_t digest;
     CO_TRY(co_file_get_int(file, "round", &round));
@@ -116,4 +123,5 @@ static co_status json_stats(const co_file *file, co_json *json)
     return CO_OK;
 }
 
-const co_view co_view_checkpoint = {.format = "cohort-checkpoint", .text = text, .json = json_stats};
+const co_view co_view_checkpoint = {
+    .format = "cohort-checkpoint", .text = text, .json = json_stats};

@@ -1,4 +1,5 @@
-/* sim/show_dataset.c - a data set: shape, splits, classes, users. Cost: one pass over the columns, never over x. */
+/* sim/show_dataset.c - a data set: shape, splits, classes, users. Cost: one pass over the columns,
+ * never over x. */
 #include "core/memory.h"
 #include "core/text.h"
 #include "sim/show.h"
@@ -16,7 +17,8 @@ static co_status count_examples(const co_dataset *data, counts *c)
     *c = (counts){0};
     if (data->y && data->n_classes) {
         c->class_split = co_calloc(data->n_classes, SPLITS * sizeof *c->class_split);
-        if (!c->class_split) return CO_FAIL(CO_ENOMEM, "out of memory to count %zu classes", data->n_classes);
+        if (!c->class_split)
+            return CO_FAIL(CO_ENOMEM, "out of memory to count %zu classes", data->n_classes);
     }
     for (int64_t i = 0; i < data->n; i++) {
         const size_t split = data->split[i];
@@ -61,14 +63,16 @@ static void print_classes(FILE *out, const co_dataset *data, const int64_t *clas
 }
 
 /* How many users or groups; the first names. */
-static void print_names(FILE *out, const char *label, const int32_t *column, size_t n, char *const *names)
+static void print_names(FILE *out, const char *label, const int32_t *column, size_t n,
+                        char *const *names)
 {
     if (!column) {
         co_print_field(out, label, "none");
         return;
     }
     fprintf(out, "  %-16s %zu", label, n);
-    for (size_t i = 0; names && i < n && i < 3; i++) fprintf(out, "%s%s", i ? ", " : ": ", names[i]);
+    for (size_t i = 0; names && i < n && i < 3; i++)
+        fprintf(out, "%s%s", i ? ", " : ": ", names[i]);
     fputs(names && n > 3 ? ", ..\n" : "\n", out);
 }
 
@@ -77,8 +81,9 @@ void co_show_dataset(FILE *out, const co_dataset *data)
     counts c;
     const co_status counted = count_examples(data, &c);
     if (counted == CO_OK)
-        co_print_field(out, "examples", "%" PRId64 ": %" PRId64 " train, %" PRId64 " test, %" PRId64 " validation", data->n,
-                       c.split[0], c.split[1], c.split[2]);
+        co_print_field(out, "examples",
+                       "%" PRId64 ": %" PRId64 " train, %" PRId64 " test, %" PRId64 " validation",
+                       data->n, c.split[0], c.split[1], c.split[2]);
     print_shape(out, data);
     co_print_field(out, "classes", data->y ? "%zu" : "none", data->n_classes);
     print_names(out, "users", data->user, data->n_users, data->user_name);

@@ -1,7 +1,8 @@
 /* sim/show_partition.c - a partition: sizes with a histogram, statistics, what stayed unassigned.
  *
- * The histogram has at most 12 bins of equal, round width (1, 2 or 5 times a power of ten); a bar's full length is
- * that of the fullest bin, and a bin that is not empty has at least one mark. Cost: O(devices). */
+ * The histogram has at most 12 bins of equal, round width (1, 2 or 5 times a power of ten); a bar's
+ * full length is that of the fullest bin, and a bin that is not empty has at least one mark. Cost:
+ * O(devices). */
 #include "core/memory.h"
 #include "sim/show.h"
 #include <inttypes.h>
@@ -14,7 +15,8 @@ static int64_t train_size(const co_partition *p, int64_t device)
     return p->train_offsets[device + 1] - p->train_offsets[device];
 }
 
-/* The smallest round width with which [min, max] falls into MAX_BINS bins that begin at multiples of it. */
+/* The smallest round width with which [min, max] falls into MAX_BINS bins that begin at multiples
+ * of it. */
 static int64_t bin_width(int64_t min, int64_t max)
 {
     static const int64_t steps[] = {1, 2, 5};
@@ -33,7 +35,8 @@ static void print_histogram(FILE *out, const co_partition *p)
         min = n < min ? n : min;
         max = n > max ? n : max;
     }
-    const int64_t width = bin_width(min, max), first = min / width, n_bins = max / width - first + 1;
+    const int64_t width = bin_width(min, max), first = min / width,
+                  n_bins = max / width - first + 1;
     for (int64_t k = 0; k < p->n_devices; k++) {
         const int64_t bin = train_size(p, k) / width - first;
         if (++count[bin] > most) most = count[bin];
@@ -45,7 +48,8 @@ static void print_histogram(FILE *out, const co_partition *p)
         const int length = (int)((count[b] * BAR + most - 1) / most);
         memset(bar, '#', (size_t)length);
         bar[length] = '\0';
-        snprintf(range, sizeof range, width == 1 ? "%" PRId64 : "%" PRId64 " - %" PRId64, low, low + width - 1);
+        snprintf(range, sizeof range, width == 1 ? "%" PRId64 : "%" PRId64 " - %" PRId64, low,
+                 low + width - 1);
         fprintf(out, "  %-16s %10" PRId64 "%s%s\n", range, count[b], length ? "  " : "", bar);
     }
     fputc('\n', out);
@@ -61,8 +65,9 @@ static const double *find_stat(const co_partition *p, const char *name)
 
 static void print_sizes(FILE *out, const co_partition *p)
 {
-    static const char *const names[] = {"size_min", "size_p10", "size_p20", "size_p30", "size_p40", "size_p50",
-                                        "size_p60", "size_p70", "size_p80", "size_p90", "size_max"};
+    static const char *const names[] = {"size_min", "size_p10", "size_p20", "size_p30",
+                                        "size_p40", "size_p50", "size_p60", "size_p70",
+                                        "size_p80", "size_p90", "size_max"};
     fprintf(out, "  %-16s", "sizes");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const double *value = find_stat(p, names[i]);
@@ -75,7 +80,10 @@ static void print_skew(FILE *out, const co_partition *p)
 {
     static const struct {
         const char *name, *label;
-    } skew[] = {{"size_gini", "Gini"}, {"size_cv", "variation"}, {"js_global_mean", "JS to all"}, {"js_pair_mean", "JS of pairs"}};
+    } skew[] = {{"size_gini", "Gini"},
+                {"size_cv", "variation"},
+                {"js_global_mean", "JS to all"},
+                {"js_pair_mean", "JS of pairs"}};
     const char *separator = "";
     fprintf(out, "  %-16s ", "skew");
     for (size_t i = 0; i < sizeof skew / sizeof *skew; i++) {
@@ -92,9 +100,11 @@ void co_show_partition(FILE *out, const co_partition *p)
     int64_t empty = 0;
     for (int64_t k = 0; k < p->n_devices; k++) empty += train_size(p, k) == 0;
     co_print_field(out, "method", "%s", p->method ? p->method : "unknown");
-    co_print_field(out, "devices", "%" PRId64 ", %" PRId64 " of them without training examples", p->n_devices, empty);
+    co_print_field(out, "devices", "%" PRId64 ", %" PRId64 " of them without training examples",
+                   p->n_devices, empty);
     co_print_field(out, "examples", "%" PRId64 " train, %" PRId64 " test, %" PRId64 " unassigned%s",
-                   p->train_offsets[p->n_devices], p->test_offsets ? p->test_offsets[p->n_devices] : 0, p->n_unassigned,
+                   p->train_offsets[p->n_devices],
+                   p->test_offsets ? p->test_offsets[p->n_devices] : 0, p->n_unassigned,
                    p->overlap ? "; an example may stand at several devices" : "");
     print_sizes(out, p);
     print_skew(out, p);
@@ -117,7 +127,8 @@ static co_status text(const co_file *file, FILE *out)
     co_partition p = {0};
     char *config = NULL;
     co_status st = co_partition_read(co_file_path(file), NULL, &p);
-    if (st == CO_OK && co_file_has_attr(file, "config")) st = co_file_get_text(file, "config", &config);
+    if (st == CO_OK && co_file_has_attr(file, "config"))
+        st = co_file_get_text(file, "config", &config);
     p.digest[0] = '\0'; /* show prints it for every kind of file */
     if (st == CO_OK) {
         co_show_partition(out, &p);

@@ -1,6 +1,7 @@
 /* sim/show_run.c - a run: state, curves at some twelve rounds, totals, load over the ranks.
  *
- * Columns are taken as the file has them, so that a task's own metrics show without a list of them here. Cost: O(rows). */
+ * Columns are taken as the file has them, so that a task's own metrics show without a list of them
+ * here. Cost: O(rows). */
 #include "core/log.h"
 #include "core/memory.h"
 #include "io/table.h"
@@ -16,7 +17,8 @@ enum { SHOWN = 12, MAX_COLUMNS = 64, MAX_METRICS = 12 };
 static const char *column_of(const char *path, const char *group)
 {
     const size_t n = strlen(group);
-    return path[0] == '/' && strncmp(path + 1, group, n) == 0 && path[n + 1] == '/' && !strchr(path + n + 2, '/')
+    return path[0] == '/' && strncmp(path + 1, group, n) == 0 && path[n + 1] == '/' &&
+                   !strchr(path + n + 2, '/')
                ? path + n + 2
                : NULL;
 }
@@ -34,7 +36,8 @@ static co_status load_table(const co_file *file, const char *group, co_table *ta
         const char *name = column_of(paths[i], group);
         if (!name) continue;
         st = co_file_extent(file, paths[i], &extent);
-        if (st == CO_OK && extent.type != CO_STR && n < MAX_COLUMNS) columns[n++] = (co_column){name, extent.type};
+        if (st == CO_OK && extent.type != CO_STR && n < MAX_COLUMNS)
+            columns[n++] = (co_column){name, extent.type};
     }
     if (st == CO_OK && n) st = co_table_init(table, group, columns, n);
     if (st == CO_OK && n) st = co_table_read(table, file);
@@ -66,8 +69,10 @@ static int64_t total(const co_table *table, const char *name)
 static void print_value(FILE *out, double value)
 {
     const bool fixed = fabs(value) < 1e4 && (fabs(value) >= 1e-3 || value == 0.0);
-    if (isnan(value)) fprintf(out, " %14s", "-");
-    else fprintf(out, fixed ? " %14.4f" : " %14.4g", value);
+    if (isnan(value))
+        fprintf(out, " %14s", "-");
+    else
+        fprintf(out, fixed ? " %14.4f" : " %14.4g", value);
 }
 
 /* Evenly chosen rows of n, the first and the last among them, at most SHOWN; row i of m. */
@@ -76,10 +81,13 @@ static size_t chosen(size_t i, size_t m, size_t n)
     return m < 2 ? n - 1 : (size_t)((double)i * (double)(n - 1) / (double)(m - 1) + 0.5);
 }
 
-/* The training loss of a round; NaN for round 0 and rounds that are not there. Rows are rounds 1, 2, 3 .. */
+/* The training loss of a round; NaN for round 0 and rounds that are not there. Rows are rounds 1,
+ * 2, 3 .. */
 static double train_loss(const co_table *rounds, int64_t round)
 {
-    return round < 1 || (size_t)round > rounds->n_rows ? (double)NAN : cell(rounds, (size_t)round - 1, "train_loss");
+    return round < 1 || (size_t)round > rounds->n_rows
+               ? (double)NAN
+               : cell(rounds, (size_t)round - 1, "train_loss");
 }
 
 /* The columns of eval that are measurements: loss first, then the metrics. */
@@ -100,18 +108,20 @@ static const char *split_name(int64_t split)
 }
 
 /* Rows of one (split, scope) of eval beside the rounds' training loss. */
-static co_status print_evaluation(FILE *out, const co_table *rounds, const co_table *eval, int64_t split, int64_t scope)
+static co_status print_evaluation(FILE *out, const co_table *rounds, const co_table *eval,
+                                  int64_t split, int64_t scope)
 {
     size_t column[MAX_METRICS], n = 0;
     const size_t n_columns = measured_columns(eval, column);
     size_t *row = co_malloc(eval->n_rows, sizeof *row);
     if (!row) return CO_FAIL(CO_ENOMEM, "out of memory for %zu rows of eval", eval->n_rows);
     for (size_t r = 0; r < eval->n_rows; r++)
-        if (count_at(eval, r, "split") == split && count_at(eval, r, "scope") == scope) row[n++] = r;
+        if (count_at(eval, r, "split") == split && count_at(eval, r, "scope") == scope)
+            row[n++] = r;
     const size_t shown = n < SHOWN ? n : SHOWN;
     if (n) {
-        fprintf(out, "\n  %s split, %s\n  %8s %14s", split_name(split), scope ? "over devices" : "central", "round",
-                "train_loss");
+        fprintf(out, "\n  %s split, %s\n  %8s %14s", split_name(split),
+                scope ? "over devices" : "central", "round", "train_loss");
         for (size_t c = 0; c < n_columns; c++) fprintf(out, " %14s", eval->columns[column[c]].name);
         fputc('\n', out);
     }
@@ -120,7 +130,8 @@ static co_status print_evaluation(FILE *out, const co_table *rounds, const co_ta
         const int64_t round = count_at(eval, r, "round");
         fprintf(out, "  %8" PRId64, round);
         print_value(out, train_loss(rounds, round));
-        for (size_t c = 0; c < n_columns; c++) print_value(out, co_table_get_f64(eval, r, column[c]));
+        for (size_t c = 0; c < n_columns; c++)
+            print_value(out, co_table_get_f64(eval, r, column[c]));
         fputc('\n', out);
     }
     co_free(row);
@@ -144,7 +155,8 @@ static co_status print_curves(FILE *out, const co_table *rounds, const co_table 
 {
     if (eval->n_rows == 0) print_training(out, rounds);
     for (int64_t scope = 0; scope < 2 && eval->n_rows; scope++)
-        for (int64_t split = 0; split < 3; split++) CO_TRY(print_evaluation(out, rounds, eval, split, scope));
+        for (int64_t split = 0; split < 3; split++)
+            CO_TRY(print_evaluation(out, rounds, eval, split, scope));
     fputc('\n', out);
     return CO_OK;
 }
@@ -154,14 +166,17 @@ static void print_totals(FILE *out, const co_table *rounds)
     char down[32], up[32], seconds[32];
     const size_t n = rounds->n_rows;
     co_print_field(out, "rounds", "%zu", n);
-    co_print_field(out, "devices", "%" PRId64 " asked, %" PRId64 " reported, %" PRId64 " dropped, %" PRId64 " empty",
-                   total(rounds, "n_selected"), total(rounds, "n_reported"), total(rounds, "n_dropped"),
-                   total(rounds, "n_empty"));
+    co_print_field(out, "devices",
+                   "%" PRId64 " asked, %" PRId64 " reported, %" PRId64 " dropped, %" PRId64
+                   " empty",
+                   total(rounds, "n_selected"), total(rounds, "n_reported"),
+                   total(rounds, "n_dropped"), total(rounds, "n_empty"));
     co_print_field(out, "examples", "%" PRId64, total(rounds, "n_examples"));
     co_format_bytes((double)total(rounds, "bytes_down"), down, sizeof down);
     co_format_bytes((double)total(rounds, "bytes_up"), up, sizeof up);
     co_print_field(out, "traffic", "%s down, %s up", down, up);
-    co_print_field(out, "updates lost", "%" PRId64 " non-finite; %" PRId64 " values cut to the bound (saturated)",
+    co_print_field(out, "updates lost",
+                   "%" PRId64 " non-finite; %" PRId64 " values cut to the bound (saturated)",
                    total(rounds, "n_nonfinite"), total(rounds, "n_saturated"));
     co_format_seconds(n ? cell(rounds, n - 1, "wall_s") : 0.0, seconds, sizeof seconds);
     co_print_field(out, "time", "%s", seconds);
@@ -187,7 +202,8 @@ static co_status print_load(FILE *out, const co_table *load)
         if (count_at(load, r, "rank") >= n_ranks) n_ranks = count_at(load, r, "rank") + 1;
     if (n_ranks == 0) return CO_OK;
     double *seconds = co_calloc((size_t)n_ranks, 2 * sizeof *seconds);
-    if (!seconds) return CO_FAIL(CO_ENOMEM, "out of memory for the load of %" PRId64 " ranks", n_ranks);
+    if (!seconds)
+        return CO_FAIL(CO_ENOMEM, "out of memory for the load of %" PRId64 " ranks", n_ranks);
     for (size_t r = 0; r < load->n_rows; r++) {
         const int64_t rank = count_at(load, r, "rank");
         if (rank < 0) continue;
@@ -199,9 +215,12 @@ static co_status print_load(FILE *out, const co_table *load)
         add_to(&wait, seconds[2 * rank + 1], rank == 0);
     }
     const double both = train.sum + wait.sum, m = (double)n_ranks;
-    co_print_field(out, "load", "%" PRId64 " ranks; train %.2f s a rank (%.2f to %.2f), wait %.2f s (%.2f to %.2f), %.1f %% waiting",
-                   n_ranks, train.sum / m, train.least, train.most, wait.sum / m, wait.least, wait.most,
-                   both > 0.0 ? 100.0 * wait.sum / both : 0.0);
+    co_print_field(
+        out, "load",
+        "%" PRId64
+        " ranks; train %.2f s a rank (%.2f to %.2f), wait %.2f s (%.2f to %.2f), %.1f %% waiting",
+        n_ranks, train.sum / m, train.least, train.most, wait.sum / m, wait.least, wait.most,
+        both > 0.0 ? 100.0 * wait.sum / both : 0.0);
     co_free(seconds);
     return CO_OK;
 }
@@ -210,8 +229,9 @@ static void print_privacy(FILE *out, const co_table *privacy)
 {
     const size_t n = privacy->n_rows;
     if (n)
-        co_print_field(out, "privacy", "epsilon %.4g at delta %.3g after round %" PRId64 "%s", cell(privacy, n - 1, "epsilon"),
-                       cell(privacy, n - 1, "delta"), count_at(privacy, n - 1, "round"),
+        co_print_field(out, "privacy", "epsilon %.4g at delta %.3g after round %" PRId64 "%s",
+                       cell(privacy, n - 1, "epsilon"), cell(privacy, n - 1, "delta"),
+                       count_at(privacy, n - 1, "round"),
                        count_at(privacy, n - 1, "simulated") ? ", simulated" : "");
 }
 
@@ -235,8 +255,13 @@ static co_status print_head(const co_file *file, FILE *out)
         print_key(out, root, "seed");
         co_node_destroy(root);
     }
-    static const char *const fields[][2] = {{"state", "state"}, {"starts", "segments"}, {"source", "source"},
-        {"kernels", "kernel_path"}, {"BLAS core", "blas_core"}, {"data digest", "data_digest"}, {"partition", "partition_digest"}};
+    static const char *const fields[][2] = {{"state", "state"},
+                                            {"starts", "segments"},
+                                            {"source", "source"},
+                                            {"kernels", "kernel_path"},
+                                            {"BLAS core", "blas_core"},
+                                            {"data digest", "data_digest"},
+                                            {"partition", "partition_digest"}};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         CO_TRY(co_show_attribute(file, out, fields[i][0], fields[i][1]));
     return CO_OK;
@@ -278,7 +303,8 @@ static void row_json(co_json *json, const char *key, const co_table *table, size
     co_json_close(json, '}');
 }
 
-/* The row of the last evaluation that a reader wants first: central, test split; else the last one. */
+/* The row of the last evaluation that a reader wants first: central, test split; else the last one.
+ */
 static size_t last_row(const co_table *eval)
 {
     const size_t n = eval->n_rows;
@@ -288,7 +314,8 @@ static size_t last_row(const co_table *eval)
     return n - 1;
 }
 
-/* last: the newest row of each table; `eval` is the central row of the test split when there is one, `evals` all of that round. */
+/* last: the newest row of each table; `eval` is the central row of the test split when there is
+ * one, `evals` all of that round. */
 static co_status json_last(const co_file *file, co_json *json)
 {
     co_table rounds = {0}, eval = {0};

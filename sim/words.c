@@ -1,7 +1,8 @@
 /* sim/words.c - sorts the words of a command line into flags, settings and the rest.
  *
- * A setting is a word with an identifier ([a-z0-9_.]+) before its first '=': "alpha=0.3", but not "./a=b.csv". Its value is
- * YAML. A flag is a word of two letters or more that begins with '-'; "-" alone is an ordinary word. Local. O(words). */
+ * A setting is a word with an identifier ([a-z0-9_.]+) before its first '=': "alpha=0.3", but not
+ * "./a=b.csv". Its value is YAML. A flag is a word of two letters or more that begins with '-'; "-"
+ * alone is an ordinary word. Local. O(words). */
 #include "core/memory.h"
 #include "io/yaml.h"
 #include "sim/commands.h"
@@ -13,9 +14,10 @@ enum { MAX_FLAGS = 16, FLAG_BYTES = 256 };
 static const struct {
     const char *name;
     size_t place;
-} switches[] = {{"--overwrite", offsetof(co_words, overwrite)}, {"--resume", offsetof(co_words, resume)},
-                {"--dry-run", offsetof(co_words, dry_run)},     {"--json", offsetof(co_words, json)},
-                {"--digest", offsetof(co_words, digest)},       {"--help", offsetof(co_words, help)}};
+} switches[] = {
+    {"--overwrite", offsetof(co_words, overwrite)}, {"--resume", offsetof(co_words, resume)},
+    {"--dry-run", offsetof(co_words, dry_run)},     {"--json", offsetof(co_words, json)},
+    {"--digest", offsetof(co_words, digest)},       {"--help", offsetof(co_words, help)}};
 
 /* Bytes of the key in "key=value", 0 for another word. */
 static size_t key_length(const char *word)
@@ -25,12 +27,14 @@ static size_t key_length(const char *word)
 }
 
 /* Cuts "-o --help" into words; flags ends with NULL. */
-static void split_flags(const char *allowed, char buffer[FLAG_BYTES], const char *flags[MAX_FLAGS + 1])
+static void split_flags(const char *allowed, char buffer[FLAG_BYTES],
+                        const char *flags[MAX_FLAGS + 1])
 {
     size_t n = 0;
     CO_ASSERT(strlen(allowed) < FLAG_BYTES);
     strcpy(buffer, allowed);
-    for (char *save, *word = strtok_r(buffer, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+    for (char *save, *word = strtok_r(buffer, " ", &save); word;
+         word = strtok_r(NULL, " ", &save)) {
         CO_ASSERT(n < MAX_FLAGS);
         flags[n++] = word;
     }
@@ -55,10 +59,11 @@ static co_status take_switch(const char *word, const char *const *flags, co_word
 static co_status take_output(const char *value, co_words *parsed)
 {
     if (!value || !*value || (value[0] == '-' && value[1]))
-        return CO_FAIL(CO_EUSAGE, "-o needs a file name behind it%s%.64s", value && *value ? ", found " : "",
-                       value ? value : "");
+        return CO_FAIL(CO_EUSAGE, "-o needs a file name behind it%s%.64s",
+                       value && *value ? ", found " : "", value ? value : "");
     if (parsed->output)
-        return CO_FAIL(CO_EUSAGE, "-o stands twice, with %.400s and %.400s; give one", parsed->output, value);
+        return CO_FAIL(CO_EUSAGE, "-o stands twice, with %.400s and %.400s; give one",
+                       parsed->output, value);
     parsed->output = value;
     return CO_OK;
 }
@@ -69,11 +74,14 @@ static co_status take_setting(const char *word, size_t n_key, co_words *parsed)
     if (!key) return CO_FAIL(CO_ENOMEM, "out of memory for the words of the command line");
     const bool twice = co_node_find(parsed->settings, key) != NULL;
     co_free(key);
-    if (twice) return CO_FAIL(CO_EUSAGE, "command line: %.*s= stands twice; give it once", (int)n_key, word);
+    if (twice)
+        return CO_FAIL(CO_EUSAGE, "command line: %.*s= stands twice; give it once", (int)n_key,
+                       word);
     return co_yaml_override(parsed->settings, word);
 }
 
-static co_status take_words(int n_words, char **words, const char *allowed, bool keep_settings, co_words *parsed)
+static co_status take_words(int n_words, char **words, const char *allowed, bool keep_settings,
+                            co_words *parsed)
 {
     char buffer[FLAG_BYTES];
     const char *flags[MAX_FLAGS + 1];
@@ -96,7 +104,8 @@ static co_status take_words(int n_words, char **words, const char *allowed, bool
     return CO_OK;
 }
 
-co_status co_words_parse(int n_words, char **words, const char *allowed, bool keep_settings, co_words *parsed)
+co_status co_words_parse(int n_words, char **words, const char *allowed, bool keep_settings,
+                         co_words *parsed)
 {
     *parsed = (co_words){.settings = co_node_create(CO_NODE_MAP, NULL, NULL)};
     parsed->positional = co_calloc((size_t)n_words, sizeof *parsed->positional);

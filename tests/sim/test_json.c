@@ -36,7 +36,8 @@ Test(json, nests_maps_and_lists)
     co_json_close(&json, ']');
     co_json_int(&json, "z", 0);
     co_json_close(&json, '}');
-    expect("{\"a\": -1, \"empty\": {}, \"list\": [18446744073709551615, {\"b\": \"c\"}], \"z\": 0}");
+    expect(
+        "{\"a\": -1, \"empty\": {}, \"list\": [18446744073709551615, {\"b\": \"c\"}], \"z\": 0}");
 }
 
 Test(json, escapes_what_must_be_escaped)
@@ -49,7 +50,9 @@ Test(json, escapes_what_must_be_escaped)
 Test(json, bytes_that_are_not_utf8_become_the_replacement_character)
 {
     start();
-    co_json_text(&json, NULL, "a\xff" "b\xc3");
+    co_json_text(&json, NULL,
+                 "a\xff"
+                 "b\xc3");
     expect("\"a\\ufffdb\\ufffd\"");
 }
 
@@ -58,7 +61,8 @@ Test(json, reals_are_short_and_read_back_alike)
     start();
     co_json_open(&json, NULL, '[');
     const double values[] = {0.1, 200.0, 1.0 / 3.0, -5e-324, NAN, INFINITY, -INFINITY};
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++) co_json_real(&json, NULL, values[i]);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        co_json_real(&json, NULL, values[i]);
     co_json_close(&json, ']');
     expect("[0.1, 200, 0.3333333333333333, -5e-324, null, null, null]");
 }

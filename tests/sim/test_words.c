@@ -5,8 +5,9 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#define PARSE(allowed, keep, parsed, ...)                                                                              \
-    co_words_parse((int)(sizeof((char *[]){__VA_ARGS__}) / sizeof(char *)), (char *[]){__VA_ARGS__}, allowed, keep, parsed)
+#define PARSE(allowed, keep, parsed, ...)                                                          \
+    co_words_parse((int)(sizeof((char *[]){__VA_ARGS__}) / sizeof(char *)),                        \
+                   (char *[]){__VA_ARGS__}, allowed, keep, parsed)
 
 static const char *setting(const co_words *words, const char *key)
 {
@@ -27,8 +28,9 @@ static const char *refusal(co_status status, const co_words *words)
 Test(words, sorts_flags_settings_and_the_rest_in_any_order)
 {
     co_words w;
-    cr_assert_eq(PARSE("-o --overwrite --help", true, &w, "csv", "y=label", "a.csv", "-o", "out.h5", "header=true", "b.csv",
-                       "--overwrite"), CO_OK);
+    cr_assert_eq(PARSE("-o --overwrite --help", true, &w, "csv", "y=label", "a.csv", "-o", "out.h5",
+                       "header=true", "b.csv", "--overwrite"),
+                 CO_OK);
     cr_assert_eq(w.n_positional, 3);
     cr_assert_str_eq(w.positional[0], "csv");
     cr_assert_str_eq(w.positional[1], "a.csv");
@@ -45,10 +47,13 @@ Test(words, sorts_flags_settings_and_the_rest_in_any_order)
 Test(words, every_flag_sets_its_own_switch)
 {
     co_words w;
-    cr_assert_eq(PARSE("--json --digest --resume --dry-run --help", false, &w, "--json", "--resume"), CO_OK);
+    cr_assert_eq(
+        PARSE("--json --digest --resume --dry-run --help", false, &w, "--json", "--resume"), CO_OK);
     cr_assert(w.json && w.resume && !w.digest && !w.dry_run && !w.help && !w.overwrite);
     co_words_fini(&w);
-    cr_assert_eq(PARSE("--json --digest --resume --dry-run --help", false, &w, "--digest", "--dry-run", "--help"), CO_OK);
+    cr_assert_eq(PARSE("--json --digest --resume --dry-run --help", false, &w, "--digest",
+                       "--dry-run", "--help"),
+                 CO_OK);
     cr_assert(!w.json && !w.resume && w.digest && w.dry_run && w.help && !w.overwrite);
     co_words_fini(&w);
 }
@@ -56,7 +61,9 @@ Test(words, every_flag_sets_its_own_switch)
 Test(words, only_an_identifier_before_the_sign_makes_a_setting)
 {
     co_words w;
-    cr_assert_eq(PARSE("-o", true, &w, "./a=b.csv", "=x", "Label=1", "-", "", "a-b=1", "text=a=b", "images=/tmp/a=b"), CO_OK);
+    cr_assert_eq(PARSE("-o", true, &w, "./a=b.csv", "=x", "Label=1", "-", "", "a-b=1", "text=a=b",
+                       "images=/tmp/a=b"),
+                 CO_OK);
     cr_assert_eq(w.n_positional, 6);
     cr_assert_str_eq(w.positional[0], "./a=b.csv");
     cr_assert_str_eq(w.positional[4], "");
@@ -68,7 +75,8 @@ Test(words, only_an_identifier_before_the_sign_makes_a_setting)
 Test(words, settings_stay_in_place_when_they_are_not_to_be_kept)
 {
     co_words w;
-    cr_assert_eq(PARSE("--help", false, &w, "e.yaml", "local.lr=0.1", "rounds=5", "rounds=6"), CO_OK);
+    cr_assert_eq(PARSE("--help", false, &w, "e.yaml", "local.lr=0.1", "rounds=5", "rounds=6"),
+                 CO_OK);
     cr_assert_eq(w.n_positional, 4);
     cr_assert_str_eq(w.positional[1], "local.lr=0.1");
     cr_assert_eq(co_node_count(w.settings), 0);
