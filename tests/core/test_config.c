@@ -402,7 +402,7 @@ Test(nearest, a_long_list_is_cut_to_the_space)
     static char names[100][16];
     char text[200];
     for (int i = 0; i < 100; i++) {
-        snprintf(names[i], sizeof names[i], "option_%02d", i);
+        snprintf(names[i], sizeof names[i], "option_%02d", i % 100);
         words[i] = names[i];
     }
     words[100] = NULL;
