@@ -7,6 +7,7 @@
  * Source: io/synthetic.h. The code published with that paper takes alpha and beta as standard deviations; we follow its text,
  * where they are variances (the same for 0 and 1). */
 #include "io/synthetic.h"
+#include "core/clones.h"
 #include "core/elementary.h"
 #include "core/random.h"
 #include <math.h>
@@ -79,19 +80,23 @@ static device_model make_model(const co_synthetic *gen, int64_t device, double *
     return m;
 }
 
-static int32_t label_of(const device_model *m, const float *restrict x, size_t f, size_t c)
+/* Turns the normals in x into inputs and finds their labels. */
+CO_CLONES static void finish_rows(const device_model *m, size_t n, size_t f, size_t c, float *restrict x,
+                                  int32_t *restrict y)
 {
     double *restrict logit = m->logit;
-    int32_t best = 0;
-    for (size_t k = 0; k < c; k++) logit[k] = m->b[k];
-    for (size_t j = 0; j < f; j++) {
-        const double value = (double)x[j];
-        const float *restrict w = m->w + j * c;
-        for (size_t k = 0; k < c; k++) logit[k] += value * (double)w[k];
+    for (size_t i = 0; i < n; i++, x += f) {
+        for (size_t j = 0; j < f; j++) x[j] = (float)(m->v[j] + m->deviation[j] * (double)x[j]);
+        for (size_t k = 0; k < c; k++) logit[k] = m->b[k];
+        for (size_t j = 0; j < f; j++) {
+            const double value = (double)x[j];
+            const float *restrict w = m->w + j * c;
+            for (size_t k = 0; k < c; k++) logit[k] += value * (double)w[k];
+        }
+        y[i] = 0;
+        for (size_t k = 1; k < c; k++)
+            if (logit[k] > logit[y[i]]) y[i] = (int32_t)k;
     }
-    for (size_t k = 1; k < c; k++)
-        if (logit[k] > logit[best]) best = (int32_t)k;
-    return best;
 }
 
 void co_synthetic_fill(const co_synthetic *gen, int64_t device, int64_t first, size_t n, float *x, int32_t *y,
@@ -101,9 +106,5 @@ void co_synthetic_fill(const co_synthetic *gen, int64_t device, int64_t first, s
     const device_model m = make_model(gen, device, scratch);
     const co_stream stream = open_stream(gen, CO_DRAW_SYNTHETIC_X, device);
     co_fill_normal(&stream, (uint64_t)first * f, n * f, x);
-    for (size_t i = 0; i < n; i++) {
-        float *row = x + i * f;
-        for (size_t j = 0; j < f; j++) row[j] = (float)(m.v[j] + m.deviation[j] * (double)row[j]);
-        y[i] = label_of(&m, row, f, c);
-    }
+    finish_rows(&m, n, f, c, x, y);
 }
