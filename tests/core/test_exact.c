@@ -182,12 +182,15 @@ Test(finite, one_bad_element_is_found_wherever_it_is)
     const float bad[] = {NAN, -NAN, INFINITY, -INFINITY};
     for (size_t i = 0; i < N; i++) u[i] = i % 2 ? FLT_MAX : -0x1p-149f;
     cr_assert(co_vector_finite(u, N) && co_vector_finite(u, 0) && plain_vector_finite(u, N));
-    for (size_t i = 0; i < N; i += i < 70 || i > 8960 || (i > 4080 && i < 4110) ? 1 : 37)
-        for (size_t b = 0; b < 4; b++) {
+    for (size_t i = 0; i < N; i++)
+        for (size_t b = i % 4; b < 4; b++) {
             const float good = u[i];
             u[i] = bad[b];
-            cr_assert(!co_vector_finite(u, N) && !plain_vector_finite(u, N), "element %zu", i);
-            cr_assert(co_vector_finite(u, i) && co_vector_finite(u + i + 1, N - i - 1));
+            cr_assert(!co_vector_finite(u, N), "element %zu", i);
+            if (i % 64 == 0) {
+                cr_assert(!plain_vector_finite(u, N) && !co_vector_finite(u, i + 1));
+                cr_assert(co_vector_finite(u, i) && co_vector_finite(u + i + 1, N - i - 1));
+            }
             u[i] = good;
         }
 }
@@ -327,7 +330,7 @@ Test(scalar_sum, order_and_merging_change_no_bit)
     co_stream s = test_stream(7);
     co_scalar parts[PARTS] = {{{0}}}, merged = {0};
     for (int i = 0; i < N; i++) {
-        x[i] = ldexp(co_draw_normal(&s), (int)co_draw_below(&s, 1500) - 1000);
+        x[i] = ldexp(co_draw_normal(&s), (int)co_draw_below(&s, 2050) - 1045);
         order[i] = i;
     }
     co_draw_shuffle(&s, order, N);
