@@ -174,8 +174,9 @@ static co_status check_temporary(const co_file *file)
     co_seal seal;
     const int fd = open(file->temporary, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return co_file_errno(file->path, "read back", errno);
-    co_status st = co_seal_verify(fd, file->path, &seal);
+    const co_status st = co_seal_verify(fd, file->path, &seal);
     close(fd);
+    if (st != CO_OK && st != CO_EDATA) return st;
     if (st == CO_OK && !seal.by_hand && strcmp(seal.hex, file->seal) == 0) return CO_OK;
     return CO_FAIL(CO_EFILE, "%s: what was written cannot be read back; check the disk",
                    file->path);

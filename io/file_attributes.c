@@ -9,21 +9,24 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "object@attribute" taken apart, in one block; the object of a bare name is the root. */
+/* "object@attribute" taken apart; the object of a bare name is the root. */
 typedef struct {
-    char *block;
+    char text[1024];
     const char *object, *attribute;
 } address;
 
-static co_status take_apart(const co_file *file, const char *name, address *out)
+/* False for a name that is too long to be one of ours. No allocation: whether an attribute is there
+ * must not depend on memory. */
+static bool take_apart(const char *name, address *out)
 {
-    *out = (address){.block = co_strdup(name), .object = "", .attribute = ""};
-    if (!out->block) return CO_FAIL(CO_ENOMEM, "%s: out of memory", file->path);
-    char *at = strrchr(out->block, '@');
-    out->object = at ? out->block : "/";
-    out->attribute = at ? at + 1 : out->block;
+    const size_t n = strlen(name);
+    if (n >= sizeof out->text) return false;
+    memcpy(out->text, name, n + 1);
+    char *at = strrchr(out->text, '@');
+    out->object = at ? out->text : "/";
+    out->attribute = at ? at + 1 : out->text;
     if (at) *at = '\0';
-    return CO_OK;
+    return true;
 }
 
 static bool has(const co_file *file, const address *a)
@@ -35,10 +38,7 @@ static bool has(const co_file *file, const address *a)
 bool co_file_has_attr(const co_file *file, const char *name)
 {
     address a;
-    if (take_apart(file, name, &a) != CO_OK) return false;
-    const bool there = has(file, &a);
-    co_free(a.block);
-    return there;
+    return take_apart(name, &a) && has(file, &a);
 }
 
 /* ---- writing ---- */
@@ -47,26 +47,25 @@ bool co_file_has_attr(const co_file *file, const char *name)
 static co_status write_attribute(co_file *file, const char *name, hid_t stored, hid_t memory,
                                  int64_t n, const void *data)
 {
-    CO_ASSERT(file->writing);
     address a;
-    co_status st = take_apart(file, name, &a);
-    if (st == CO_OK) {
-        const hsize_t dim = n > 0 ? (hsize_t)n : 0;
-        const hid_t space = n < 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &dim, NULL);
-        if (has(file, &a)) H5Adelete_by_name(file->h5, a.object, a.attribute, H5P_DEFAULT);
-        errno = 0;
-        const hid_t id = H5Acreate_by_name(file->h5, a.object, a.attribute, stored, space,
-                                           H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-        if (id < 0 || H5Awrite(id, memory, data) < 0) {
-            char doing[256];
-            snprintf(doing, sizeof doing, "write the attribute %.120s (HDF5: %s)", name,
-                     co_h5_reason());
-            st = co_file_errno(file->path, doing, errno);
-        }
-        co_h5_close(id);
-        co_h5_close(space);
-        co_free(a.block);
+    co_status st = CO_OK;
+    const bool fits = take_apart(name, &a);
+    CO_ASSERT(file->writing && fits);
+    const hsize_t dim = n > 0 ? (hsize_t)n : 0;
+    const hid_t space = n < 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &dim, NULL);
+    if (has(file, &a)) H5Adelete_by_name(file->h5, a.object, a.attribute, H5P_DEFAULT);
+    errno = 0;
+    const hid_t id = H5Acreate_by_name(file->h5, a.object, a.attribute, stored, space, H5P_DEFAULT,
+                                       H5P_DEFAULT, H5P_DEFAULT);
+    if (id < 0 || H5Awrite(id, memory, data) < 0) {
+        const int error = errno;
+        char doing[320];
+        snprintf(doing, sizeof doing, "write the attribute %.120s (HDF5: %s)", name,
+                 co_h5_reason());
+        st = co_file_errno(file->path, doing, error);
     }
+    co_h5_close(id);
+    co_h5_close(space);
     co_h5_close(stored);
     co_h5_close(memory);
     return st;
@@ -126,11 +125,9 @@ static co_status open_attribute(const co_file *file, const char *name, attribute
 {
     *a = (attribute){H5I_INVALID_HID, H5I_INVALID_HID, H5I_INVALID_HID, 0};
     address where;
-    CO_TRY(take_apart(file, name, &where));
-    const bool there = has(file, &where);
+    const bool there = take_apart(name, &where) && has(file, &where);
     if (there)
         a->id = H5Aopen_by_name(file->h5, where.object, where.attribute, H5P_DEFAULT, H5P_DEFAULT);
-    co_free(where.block);
     if (!there) return CO_FAIL(CO_EDATA, "%s: has no attribute %s", file->path, name);
     a->type = H5Aget_type(a->id);
     a->space = H5Aget_space(a->id);

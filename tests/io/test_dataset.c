@@ -327,3 +327,55 @@ Test(dataset, missing_and_foreign_files_say_so)
     spill(path, "x,y\n1,2\n", 8);
     must_refuse(co_dataset_read(path, &d), path, "no HDF5 file");
 }
+
+/* ---- out of memory ---- */
+
+/* Writes and reads a data set with every part, from arrays that are not allocated. */
+static int write_and_read(const char *path)
+{
+    static float x[6] = {1, 2, 3, 4, 5, 6};
+    static int32_t y[3] = {0, 1, 0}, user[3] = {0, 1, 1};
+    static uint8_t split_of[3];
+    static char *names[2] = {"a", "b"};
+    static double scale[2] = {1, 2}, shift[2];
+    co_dataset d = {.n = 3,
+                    .x_type = CO_F32,
+                    .x_ndim = 1,
+                    .x_dim = {2},
+                    .x_size = 2,
+                    .x = x,
+                    .n_scale = 2,
+                    .scale = scale,
+                    .shift = shift,
+                    .y = y,
+                    .n_classes = 2,
+                    .classes = names,
+                    .split = split_of,
+                    .user = user,
+                    .n_users = 2,
+                    .user_name = names,
+                    .group = user,
+                    .n_groups = 2,
+                    .source = names[0]};
+    co_dataset read = {0};
+    co_status st = co_dataset_write(&d, path, 1, "config");
+    if (st == CO_OK) st = co_dataset_read(path, &read);
+    co_dataset_fini(&read);
+    return co_memory_blocks()                                  ? 98
+           : H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_ALL) ? 97
+                                                               : (int)st;
+}
+
+Test(dataset, out_of_memory_at_any_allocation_is_an_error_that_leaves_nothing, .timeout = 120)
+{
+    const char *path = scratch_file("memory.h5");
+    char fault[32];
+    int code = -1, n = 0;
+    while (code != 0 && n++ < 2000) {
+        snprintf(fault, sizeof fault, "alloc:*:%d", n);
+        code = in_child(fault, write_and_read, path);
+        cr_assert(code == 0 || code == (int)CO_ENOMEM, "allocation %d: %d", n, code);
+        cr_assert_eq(count_temporaries(path), 0, "allocation %d", n);
+    }
+    cr_assert(n > 50 && code == 0, "%d allocations, code %d", n, code);
+}
