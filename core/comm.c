@@ -7,12 +7,17 @@
 
 co_status co_comm_init(co_comm *comm)
 {
+    return co_comm_init_on(comm, MPI_COMM_WORLD);
+}
+
+co_status co_comm_init_on(co_comm *comm, MPI_Comm base)
+{
     *comm = (co_comm){.world = MPI_COMM_NULL, .node = MPI_COMM_NULL, .leaders = MPI_COMM_NULL};
     int rank, size, first;
     MPI_Comm node;
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    MPI_Comm_size(MPI_COMM_WORLD, &size);
-    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &node);
+    MPI_Comm_rank(base, &rank);
+    MPI_Comm_size(base, &size);
+    MPI_Comm_split_type(base, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &node);
     first = rank; /* the lowest world rank of the node names the node */
     MPI_Bcast(&first, 1, MPI_INT, 0, node);
     MPI_Comm_free(&node);
@@ -22,10 +27,10 @@ co_status co_comm_init(co_comm *comm)
     CO_ASSERT(order && comm->node_of_rank);
     /* key: node first, rank second; world ranks keep their order inside a node */
     const int64_t own = (int64_t)first * size + rank;
-    MPI_Allgather(&own, 1, MPI_INT64_T, order, 1, MPI_INT64_T, MPI_COMM_WORLD);
+    MPI_Allgather(&own, 1, MPI_INT64_T, order, 1, MPI_INT64_T, base);
     int key = 0;
     for (int r = 0; r < size; r++) key += order[r] < own;
-    MPI_Comm_split(MPI_COMM_WORLD, 0, key, &comm->world);
+    MPI_Comm_split(base, 0, key, &comm->world);
     MPI_Comm_rank(comm->world, &comm->rank);
     MPI_Comm_size(comm->world, &comm->size);
     MPI_Comm_split(comm->world, first, comm->rank, &comm->node);

@@ -13,6 +13,8 @@ typedef struct {
 
 /* Collective(MPI_COMM_WORLD). Needs MPI_Init. Orders the ranks so that those of a node are neighbours. */
 co_status co_comm_init(co_comm *comm);
+/* The same over the processes of another communicator. Collective(base). */
+co_status co_comm_init_on(co_comm *comm, MPI_Comm base);
 void co_comm_fini(co_comm *comm); /* Collective(comm) */
 
 /* CO_OK when every rank says CO_OK; else the status and message of the lowest failing rank, on every rank

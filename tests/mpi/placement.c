@@ -1,0 +1,113 @@
+/* tests/mpi/placement.c - a training run gives the same model, metrics and rows on any number of ranks, for any placement.
+ *
+ * Small experiments are played by rank 0 alone (MPI_COMM_SELF), then by all ranks, then by all ranks with the placement turned
+ * around: the content digests of run file and last checkpoint must be equal. */
+#include "core/memory.h"
+#include "io/file.h"
+#include "tests/harness.h"
+#include "tests/run_helpers.h"
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const experiments[] = {
+    /* convolution, dropout, momentum, adam on the server, an uneven partition */
+    "name: cnn\nrounds: 4\nalgorithm: fedadam\n"
+    "data: {file: BLOBS}\npartition: {method: dirichlet, devices: 40, alpha: 0.2}\n"
+    "model: {layers: [{dense: 33}, relu, {dropout: 0.3}, {dense: classes}]}\n"
+    "devices: {per_round: 11}\nlocal: {rule: prox, mu: 0.1, epochs: 2, batch: 7, lr: 0.05, momentum: 0.9}\n"
+    "transforms: [{name: clip, norm: 0.5}]\neval: {every: 2}\noutput: {dir: OUT, checkpoint_every: 2, keep: 5}\n",
+    /* fewer devices than ranks, a model of several blocks */
+    "name: wide\nrounds: 3\ndata: {file: BLOBS}\npartition: {method: iid, devices: 5}\n"
+    "model: {layers: [{dense: 700}, tanh, {dense: classes}]}\n"
+    "devices: {per_round: 2}\nlocal: {steps: 3, batch: 8, lr: 0.1, max_examples: 20}\n"
+    "aggregate: {weight: uniform}\nserver: {optimizer: sgd, momentum: 0.9, lr: 0.7}\neval: {every: 1}\n"
+    "output: {dir: OUT, checkpoint_every: 0}\n",
+    /* drawn on the fly */
+    "name: drawn\nrounds: 3\ndata: {generator: synthetic, devices: 30, alpha: 1, beta: 1, size: 37}\n"
+    "model: {name: softmax}\ndevices: {per_round: 7}\nlocal: {batch: 0, lr: 0.01, clip_grad: 1.0}\neval: {every: 3}\n"
+    "output: {dir: OUT}\n"};
+
+static char *fill(const char *yaml, const char *blobs, const char *out)
+{
+    char *text = co_strdup(yaml);
+    const char *const words[] = {"BLOBS", blobs, "OUT", out};
+    for (int k = 0; k < 4; k += 2) {
+        char *at = strstr(text, words[k]);
+        if (!at) continue;
+        char *next = co_format("%.*s%s%s", (int)(at - text), text, words[k + 1], at + strlen(words[k]));
+        co_free(text);
+        text = next;
+    }
+    return text;
+}
+
+static void digest_of(const char *dir, const char *name, char hex[33])
+{
+    char *path = co_format("%s/%s", dir, name);
+    co_file *file = NULL;
+    hex[0] = 0;
+    CHECK(co_file_open(path, NULL, false, &file) == CO_OK);
+    CHECK(file && co_file_digest(file, hex) == CO_OK);
+    co_file_close(file);
+    co_free(path);
+}
+
+/* Plays on the communicator and leaves the digests of run file and last checkpoint on its rank 0. */
+static void play(const char *yaml, const char *blobs, const char *out, const co_comm *comm, char hex[2][33])
+{
+    co_experiment experiment;
+    co_run run;
+    char *text = fill(yaml, blobs, out);
+    const co_status st = play_text(text, comm, &experiment, &run);
+    if (st != CO_OK) fprintf(stderr, "%s\n", co_status_message());
+    CHECK(st == CO_OK);
+    if (st == CO_OK && comm->rank == 0) {
+        char name[32];
+        snprintf(name, sizeof name, "ckpt-%08lld.h5", (long long)run.round);
+        digest_of(out, "run.h5", hex[0]);
+        digest_of(out, name, hex[1]);
+    }
+    if (st == CO_OK) close_run(&experiment, &run);
+    co_free(text);
+}
+
+int main(int argc, char **argv)
+{
+    const int rank = harness_start(&argc, &argv);
+    co_comm all, alone;
+    char blobs[256] = "", out[256] = "", expected[2][33], got[2][33];
+    setenv("COHORT_PROGRESS", "off", 1);
+    CHECK(co_comm_init(&all) == CO_OK);
+    CHECK(co_comm_init_on(&alone, MPI_COMM_SELF) == CO_OK);
+    co_status_set_rank(rank);
+    if (rank == 0) {
+        snprintf(blobs, sizeof blobs, "%s", scratch_file("placement.h5"));
+        snprintf(out, sizeof out, "%s", scratch_file("placement"));
+        CHECK(write_blobs(blobs, 1500, 12, 4, 3) == CO_OK);
+    }
+    MPI_Bcast(blobs, sizeof blobs, MPI_CHAR, 0, MPI_COMM_WORLD);
+    MPI_Bcast(out, sizeof out, MPI_CHAR, 0, MPI_COMM_WORLD);
+    for (size_t k = 0; k < sizeof experiments / sizeof *experiments; k++) {
+        if (rank == 0) play(experiments[k], blobs, out, &alone, expected);
+        MPI_Barrier(MPI_COMM_WORLD);
+        for (int reversed = 0; reversed < 2; reversed++) {
+            setenv("CO_PLACEMENT", reversed ? "reversed" : "", 1);
+            play(experiments[k], blobs, out, &all, got);
+            if (rank == 0) CHECK(strcmp(got[0], expected[0]) == 0);
+            if (rank == 0) CHECK(strcmp(got[1], expected[1]) == 0);
+        }
+        setenv("CO_PLACEMENT", "", 1);
+    }
+    if (rank == 0) {
+        co_output_remove(out);
+        rmdir(out);
+        unlink(blobs);
+    }
+    co_comm_fini(&alone);
+    co_comm_fini(&all);
+    CHECK(co_memory_blocks() == 0);
+    return harness_end();
+}

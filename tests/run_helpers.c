@@ -1,0 +1,60 @@
+/* tests/run_helpers.c - experiments in tests. */
+#include "core/memory.h"
+#include "core/random.h"
+#include "tests/run_helpers.h"
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+co_status play_text(const char *yaml, const co_comm *comm, co_experiment *experiment, co_run *run)
+{
+    CO_TRY(co_experiment_parse(yaml, "test.yaml", experiment));
+    const char *dir = co_config_string(&experiment->output, "dir");
+    co_status st = CO_OK;
+    if (comm->rank == 0) {
+        mkdir(dir, 0755);
+        st = co_output_remove(dir);
+    }
+    st = co_agree(st, comm);
+    if (st == CO_OK) st = co_run_create(run, experiment, dir, comm);
+    if (st != CO_OK) {
+        co_experiment_fini(experiment);
+        return st;
+    }
+    st = co_run_rounds(run);
+    if (st != CO_OK) close_run(experiment, run);
+    return st;
+}
+
+void close_run(co_experiment *experiment, co_run *run)
+{
+    co_run_destroy(run);
+    co_experiment_fini(experiment);
+}
+
+co_status write_blobs(const char *path, int64_t n, size_t features, size_t classes, uint64_t seed)
+{
+    co_dataset data = {.n = n, .x_type = CO_F32, .x_ndim = 1, .x_dim = {features}, .x_size = features,
+                       .n_classes = classes, .n_scale = 1};
+    co_stream s = co_stream_open(seed, CO_DRAW_TEST, 0, 0, 0);
+    float *x = co_malloc((size_t)n * features, sizeof *x);
+    data.x = x;
+    data.y = co_malloc((size_t)n, sizeof *data.y);
+    data.split = co_calloc((size_t)n, 1);
+    data.scale = co_malloc(1, sizeof *data.scale);
+    data.shift = co_calloc(1, sizeof *data.shift);
+    data.classes = co_malloc(classes, sizeof *data.classes);
+    CO_ASSERT(x && data.y && data.split && data.scale && data.shift && data.classes);
+    data.scale[0] = 1.0;
+    for (size_t c = 0; c < classes; c++) data.classes[c] = co_format("%zu", c);
+    for (int64_t i = 0; i < n; i++) {
+        data.y[i] = (int32_t)co_draw_below(&s, classes);
+        data.split[i] = i % 5 == 4;
+        for (size_t f = 0; f < features; f++)
+            x[(size_t)i * features + f] =
+                (float)(co_draw_normal(&s) + (f % classes == (size_t)data.y[i] ? 1.5 : 0.0));
+    }
+    const co_status st = co_dataset_write(&data, path, seed, "test: blobs\n");
+    co_dataset_fini(&data);
+    return st;
+}

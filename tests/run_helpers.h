@@ -1,0 +1,10 @@
+/* tests/run_helpers.h - an experiment from YAML text, run in this process. */
+#pragma once
+#include "sim/run.h"
+
+/* Loads, creates and plays the experiment in its output.dir (emptied first); the run is left open for looking at. */
+co_status play_text(const char *yaml, const co_comm *comm, co_experiment *experiment, co_run *run);
+void close_run(co_experiment *experiment, co_run *run);
+/* A small labelled data set of n examples with `features` float features (Gaussian blobs of c classes), every fifth an example of split
+ * 1, written to path. */
+co_status write_blobs(const char *path, int64_t n, size_t features, size_t classes, uint64_t seed);
