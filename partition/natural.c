@@ -1,8 +1,8 @@
 /* partition/natural.c - one device a user, as the data were collected.
  *
- * Devices follow ascending user numbers; a user whose device would hold nothing is left out and the
- * numbers close up. Split-1 examples of a user become the test part of the device while
- * test_fraction is 0. Examples without user (-1) stay unassigned. Cost: O(n + users) time, one
+ * Devices follow ascending user numbers; a user without a split-0 example is no device, and the
+ * numbers close up. Split-1 examples of a device's user become its test part while test_fraction is
+ * 0; those of other users stand in no device. Examples without user (-1) stay unassigned. Cost: O(n + users) time, one
  * int32 a user. */
 #include "partition/partitioner.h"
 #include "core/memory.h"
@@ -13,7 +13,7 @@ static int64_t number_devices(const co_partition_input *in, int32_t *device_of)
     const size_t n_users = in->data->n_users;
     int32_t n_devices = 0;
     for (size_t u = 0; u < n_users; u++) device_of[u] = -1;
-    for (int64_t i = 0; i < in->n_examples + in->n_test; i++) {
+    for (int64_t i = 0; i < in->n_examples; i++) {
         const int32_t user = in->data->user[in->examples[i]];
         CO_ASSERT(user < 0 || (size_t)user < n_users);
         if (user >= 0) device_of[user] = 0;
