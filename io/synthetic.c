@@ -1,11 +1,13 @@
 /* io/synthetic.c - synthetic(alpha, beta), any device and any stretch of its examples by itself.
  *
- * Streams of device k: CO_DRAW_SYNTHETIC_SIZE (one normal), CO_DRAW_SYNTHETIC_MODEL (normals in the order u, B, b[c], v[f],
- * W[f][c]) and CO_DRAW_SYNTHETIC_X (normal i f + j is feature j of example i). Logits are double sums over the features in
- * order; ties go to the lower class. Cost of n examples: classes x features + n features normals and
- * n x classes x features multiply-adds, vectorised over the classes.
- * Source: io/synthetic.h. The code published with that paper takes alpha and beta as standard deviations; we follow its text,
- * where they are variances (the same for 0 and 1). */
+ * Streams of device k: CO_DRAW_SYNTHETIC_SIZE (one normal), CO_DRAW_SYNTHETIC_MODEL (normals in the
+ * order u, B, b[c], v[f], W[f][c]) and CO_DRAW_SYNTHETIC_X (normal i f + j is feature j of example
+ * i). Logits are double sums over the features in order; ties go to the lower class. Cost of n
+ * examples: classes x features + n features normals and n x classes x features multiply-adds,
+ * vectorised over the classes. Source: io/synthetic.h. The code published with that paper takes
+ * alpha and beta as standard deviations; we follow its text, where they are variances (the same for
+ * 0 and 1). As written there, u_k is added to every weight and bias of a device, hence u_k (1 + sum
+ * x) to each of its logits alike: alpha changes no label (a test shows it), beta does the work. */
 #include "io/synthetic.h"
 #include "core/clones.h"
 #include "core/elementary.h"
@@ -26,8 +28,10 @@ co_status co_synthetic_init(co_synthetic *gen, const co_config *opt, uint64_t se
                           .classes = co_config_int(opt, "classes"),
                           .size = co_config_int(opt, "size")};
     if (gen->features > WEIGHT_LIMIT / gen->classes)
-        return co_config_fail(opt, co_config_node(opt, "features"), "%lld features x %lld classes: at most %lld weights",
-                              (long long)gen->features, (long long)gen->classes, (long long)WEIGHT_LIMIT);
+        return co_config_fail(opt, co_config_node(opt, "features"),
+                              "%lld features x %lld classes: at most %lld weights",
+                              (long long)gen->features, (long long)gen->classes,
+                              (long long)WEIGHT_LIMIT);
     return CO_OK;
 }
 
@@ -74,15 +78,16 @@ static device_model make_model(const co_synthetic *gen, int64_t device, double *
     for (size_t k = 0; k < c; k++) m.b[k] = u + (double)drawn[2 + k];
     for (size_t j = 0; j < f; j++) {
         m.v[j] = mean + (double)drawn[2 + c + j];
-        m.deviation[j] = co_plain_exp(-0.6 * co_plain_log((double)(j + 1))); /* sqrt of (j + 1)^-1.2 */
+        m.deviation[j] =
+            co_plain_exp(-0.6 * co_plain_log((double)(j + 1))); /* sqrt of (j + 1)^-1.2 */
     }
     for (size_t i = 0; i < c * f; i++) m.w[i] = (float)(u + (double)m.w[i]);
     return m;
 }
 
 /* Turns the normals in x into inputs and finds their labels. */
-CO_CLONES static void finish_rows(const device_model *m, size_t n, size_t f, size_t c, float *restrict x,
-                                  int32_t *restrict y)
+CO_CLONES static void finish_rows(const device_model *m, size_t n, size_t f, size_t c,
+                                  float *restrict x, int32_t *restrict y)
 {
     double *restrict logit = m->logit;
     for (size_t i = 0; i < n; i++, x += f) {
@@ -99,8 +104,8 @@ CO_CLONES static void finish_rows(const device_model *m, size_t n, size_t f, siz
     }
 }
 
-void co_synthetic_fill(const co_synthetic *gen, int64_t device, int64_t first, size_t n, float *x, int32_t *y,
-                       double *scratch)
+void co_synthetic_fill(const co_synthetic *gen, int64_t device, int64_t first, size_t n, float *x,
+                       int32_t *y, double *scratch)
 {
     const size_t c = (size_t)gen->classes, f = (size_t)gen->features;
     const device_model m = make_model(gen, device, scratch);

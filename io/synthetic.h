@@ -19,7 +19,7 @@ typedef struct {
 #define CO_SYNTHETIC_OPTIONS                                                                                           \
     {"devices", CO_INT, .lo = 1, .hi = 2147483647, .flags = CO_REQUIRED, .doc = "number of devices"},                  \
         {"alpha", CO_REAL, .lo = 0, .hi = 1e6, .flags = CO_REQUIRED,                                                   \
-         .doc = "variance of the devices' mean weights: how much the models differ"},                                  \
+         .doc = "variance of the devices' mean weights (the same shift for all classes: changes no label)"},           \
         {"beta", CO_REAL, .lo = 0, .hi = 1e6, .flags = CO_REQUIRED,                                                    \
          .doc = "variance of the devices' mean inputs: how much the inputs differ"},                                   \
         {"features", CO_INT, .def = 60, .lo = 1, .hi = 1e6, .doc = "inputs"},                                          \

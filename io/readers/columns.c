@@ -1,6 +1,7 @@
 /* io/readers/columns.c - room, ranks and names.
  *
- * Ranks: sort a copy, drop repetitions, look every value up by bisection: O(n log n) time, n words. */
+ * Ranks: sort a copy, drop repetitions, look every value up by bisection: O(n log n) time, n words.
+ */
 #include "io/readers/columns.h"
 #include "core/memory.h"
 #include "io/readers/raw.h"
@@ -11,14 +12,16 @@
 
 #define DENSE_LIMIT ((size_t)16 << 30)
 
-co_status co_columns_start(co_dataset *data, const char *where, size_t n, co_dtype type, size_t ndim, const size_t *dim)
+co_status co_columns_start(co_dataset *data, const char *where, size_t n, co_dtype type,
+                           size_t ndim, const size_t *dim)
 {
     size_t size = 1, count;
     CO_ASSERT(ndim >= 1 && ndim <= 4 && (type == CO_U8 || type == CO_F32));
     for (size_t i = 0; i < ndim; i++)
         if (__builtin_mul_overflow(size, dim[i], &size))
             return CO_FAIL(CO_EDATA, "%s: the size of one example overflows", where);
-    if (n == 0 || size == 0) return CO_FAIL(CO_EDATA, "%s: %s", where, n ? "examples without features" : "no examples");
+    if (n == 0 || size == 0)
+        return CO_FAIL(CO_EDATA, "%s: %s", where, n ? "examples without features" : "no examples");
     if (__builtin_mul_overflow(size, n, &count) || count > SIZE_MAX / 16 || n > INT64_MAX / 16)
         return CO_FAIL(CO_EDATA, "%s: %zu examples of %zu elements are too many", where, n, size);
     data->n = (int64_t)n;
@@ -33,7 +36,8 @@ co_status co_columns_start(co_dataset *data, const char *where, size_t n, co_dty
     data->y = co_calloc(n, sizeof *data->y);
     data->split = co_calloc(n, 1);
     if (!data->x || !data->scale || !data->shift || !data->y || !data->split)
-        return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu examples of %zu elements", where, n, size);
+        return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu examples of %zu elements", where, n,
+                       size);
     data->scale[0] = type == CO_U8 ? 1.0 / 255.0 : 1.0;
     return CO_OK;
 }
@@ -41,10 +45,13 @@ co_status co_columns_start(co_dataset *data, const char *where, size_t n, co_dty
 co_status co_columns_fit(const char *where, size_t n, size_t features)
 {
     size_t cells;
-    if (!__builtin_mul_overflow(n, features, &cells) && cells <= DENSE_LIMIT / sizeof(float)) return CO_OK;
-    return CO_FAIL(CO_EDATA, "%s: %zu examples of %zu features take %.1f GiB as dense floats, at most 16 are taken; "
-                   "use fewer rows or features", where, n, features,
-                   (double)n * (double)features * 4.0 / 1073741824.0);
+    if (!__builtin_mul_overflow(n, features, &cells) && cells <= DENSE_LIMIT / sizeof(float))
+        return CO_OK;
+    return CO_FAIL(
+        CO_EDATA,
+        "%s: %zu examples of %zu features take %.1f GiB as dense floats, at most 16 are taken; "
+        "use fewer rows or features",
+        where, n, features, (double)n * (double)features * 4.0 / 1073741824.0);
 }
 
 static int by_value(const void *a, const void *b)
@@ -63,8 +70,8 @@ static co_status too_many(size_t n)
     return CO_FAIL(CO_EDATA, "%zu distinct labels or names: at most %d are taken", n, INT32_MAX);
 }
 
-co_status co_columns_rank(const int64_t *value, size_t n, bool skip_negative, int32_t *index, int64_t **distinct,
-                          size_t *n_distinct)
+co_status co_columns_rank(const int64_t *value, size_t n, bool skip_negative, int32_t *index,
+                          int64_t **distinct, size_t *n_distinct)
 {
     int64_t *sorted = co_malloc(n, sizeof *sorted);
     if (!sorted) return CO_FAIL(CO_ENOMEM, "out of memory for ranking %zu labels", n);
@@ -84,7 +91,8 @@ co_status co_columns_rank(const int64_t *value, size_t n, bool skip_negative, in
     return CO_OK;
 }
 
-static co_status rank_words(const char *const *text, size_t n, int32_t *index, char ***names, size_t *n_names)
+static co_status rank_words(const char *const *text, size_t n, int32_t *index, char ***names,
+                            size_t *n_names)
 {
     const char **sorted = co_malloc(n, sizeof *sorted);
     if (!sorted) return CO_FAIL(CO_ENOMEM, "out of memory for ranking %zu names", n);
@@ -94,14 +102,16 @@ static co_status rank_words(const char *const *text, size_t n, int32_t *index, c
     for (size_t i = 0; i < n; i++)
         if (m == 0 || strcmp(sorted[m - 1], sorted[i]) != 0) sorted[m++] = sorted[i];
     for (size_t i = 0; i < n && m <= INT32_MAX; i++)
-        index[i] = (int32_t)((const char **)bsearch(&text[i], sorted, m, sizeof *sorted, by_text) - sorted);
+        index[i] = (int32_t)((const char **)bsearch(&text[i], sorted, m, sizeof *sorted, by_text) -
+                             sorted);
     *n_names = m;
     const co_status st = m <= INT32_MAX ? co_columns_copy_names(sorted, m, names) : too_many(m);
     co_free(sorted);
     return st;
 }
 
-co_status co_columns_rank_text(const char *const *text, size_t n, int32_t *index, char ***names, size_t *n_names)
+co_status co_columns_rank_text(const char *const *text, size_t n, int32_t *index, char ***names,
+                               size_t *n_names)
 {
     int64_t *value = co_malloc(n, sizeof *value), *distinct = NULL;
     co_status st;
@@ -152,7 +162,8 @@ co_status co_columns_copy_names(const char *const *from, size_t n, char ***names
 co_status co_columns_classes(co_dataset *data, const int64_t *label)
 {
     int64_t *distinct = NULL;
-    co_status st = co_columns_rank(label, (size_t)data->n, false, data->y, &distinct, &data->n_classes);
+    co_status st =
+        co_columns_rank(label, (size_t)data->n, false, data->y, &distinct, &data->n_classes);
     if (st == CO_OK) st = co_columns_numbered("", distinct, data->n_classes, &data->classes);
     co_free(distinct);
     return st;
@@ -164,12 +175,15 @@ co_status co_columns_finite(const co_dataset *data, const char *where, size_t fi
     const float *x = (const float *)data->x + first * data->x_size;
     for (size_t i = 0; i < n * data->x_size; i++)
         if (!isfinite(x[i]))
-            return CO_FAIL(CO_EDATA, "%s: row %zu, element %zu is %g (as 32-bit float); every value must be finite",
-                           where, i / data->x_size, i % data->x_size, (double)x[i]);
+            return CO_FAIL(
+                CO_EDATA,
+                "%s: row %zu, element %zu is %g (as 32-bit float); every value must be finite",
+                where, i / data->x_size, i % data->x_size, (double)x[i]);
     return CO_OK;
 }
 
-co_status co_columns_source(co_dataset *data, const char *format, const char *const *paths, size_t n_paths)
+co_status co_columns_source(co_dataset *data, const char *format, const char *const *paths,
+                            size_t n_paths)
 {
     char *text = co_strdup(format);
     for (size_t i = 0; text && i < n_paths; i++) {

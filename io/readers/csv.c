@@ -1,12 +1,13 @@
 /* io/readers/csv.c - tables of numbers and words: every column but y, user and group is a feature.
  *
- * A column is numeric (one float) when every cell of it is a finite number, else words: one-hot over its distinct words in
- * byte order. Training and test files together decide what a column is and which words, labels, users and groups there
- * are; labels are numbered in numerical order when all are integers, else in byte order. user=file: each file is a user (a
- * silo), unless the header has a column of that name.
- * If every label of the test file ends in '.' and not every one of the training files does, that dot is dropped (UCI adult).
- * An empty cell or '?' is missing; missing=drop leaves its row out, and ids count the rows that stay.
- * Cost: O(cells log words) time; the text and one pointer a cell in memory. */
+ * A column is numeric (one float) when every cell of it is a finite number, else words: one-hot
+ * over its distinct words in byte order. Training and test files together decide what a column is
+ * and which words, labels, users and groups there are; labels are numbered in numerical order when
+ * all are integers, else in byte order. user=file: each file is a user (a silo), unless the header
+ * has a column of that name. If every label of the test file ends in '.' and not every one of the
+ * training files does, that dot is dropped (UCI adult). An empty cell or '?' is missing;
+ * missing=drop leaves its row out, and ids count the rows that stay. Cost: O(cells log words) time;
+ * the text and one pointer a cell in memory. */
 #include "core/log.h"
 #include "core/memory.h"
 #include "io/readers/columns.h"
@@ -51,8 +52,9 @@ static co_status cell_fail(const table *t, size_t file, size_t row, size_t colum
 {
     const co_csv *csv = &t->csv[file];
     const char *name = csv->header ? csv->header[column] : "";
-    return CO_FAIL(CO_EDATA, "%s:%zu: column %zu%s%s%s: '%.40s' %s", csv->path, csv->line[row], column,
-                   *name ? " (" : "", name, *name ? ")" : "", co_csv_cell(csv, row, column), what);
+    return CO_FAIL(CO_EDATA, "%s:%zu: column %zu%s%s%s: '%.40s' %s", csv->path, csv->line[row],
+                   column, *name ? " (" : "", name, *name ? ")" : "", co_csv_cell(csv, row, column),
+                   what);
 }
 
 static bool is_missing(const char *cell)
@@ -69,12 +71,12 @@ static co_status read_files(const co_config *opt, const char *const *sources, ta
         CO_TRY(co_csv_read(path, header, csv));
         t->file_name[k] = co_raw_name(path);
         if (csv->n_columns != t->csv[0].n_columns)
-            return CO_FAIL(CO_EDATA, "%s:%zu: %zu columns, expected %zu as in %s", path, csv->line[0], csv->n_columns,
-                           t->csv[0].n_columns, sources[0]);
+            return CO_FAIL(CO_EDATA, "%s:%zu: %zu columns, expected %zu as in %s", path,
+                           csv->line[0], csv->n_columns, t->csv[0].n_columns, sources[0]);
         for (size_t j = 0; header && j < csv->n_columns; j++)
             if (strcmp(csv->header[j], t->csv[0].header[j]) != 0)
-                return CO_FAIL(CO_EDATA, "%s: header: column %zu is '%.40s', in %s '%.40s'", path, j, csv->header[j],
-                               sources[0], t->csv[0].header[j]);
+                return CO_FAIL(CO_EDATA, "%s: header: column %zu is '%.40s', in %s '%.40s'", path,
+                               j, csv->header[j], sources[0], t->csv[0].header[j]);
     }
     t->n_columns = t->csv[0].n_columns;
     return CO_OK;
@@ -87,7 +89,8 @@ static co_status pick_column(const co_config *opt, const char *key, const table 
     const char *name = co_config_string(opt, key);
     const co_csv *csv = &t->csv[0];
     bool in_header = false;
-    for (size_t j = 0; csv->header && j < csv->n_columns; j++) in_header = in_header || strcmp(csv->header[j], name) == 0;
+    for (size_t j = 0; csv->header && j < csv->n_columns; j++)
+        in_header = in_header || strcmp(csv->header[j], name) == 0;
     if (strcmp(key, "user") == 0 && strcmp(name, "file") == 0 && !in_header) {
         *column = FILE_COLUMN;
         return CO_OK;
@@ -123,7 +126,8 @@ static co_status collect_words(const table *t, size_t column, feature *f)
     size_t m = 0;
     f->words = true;
     f->word = co_malloc(t->n, sizeof *f->word);
-    if (!f->word) return CO_FAIL(CO_ENOMEM, "%s: out of memory for column %zu", t->csv[0].path, column);
+    if (!f->word)
+        return CO_FAIL(CO_ENOMEM, "%s: out of memory for column %zu", t->csv[0].path, column);
     for (size_t i = 0; i < t->n; i++) f->word[i] = cell_of(t, i, column);
     qsort(f->word, t->n, sizeof *f->word, by_text);
     for (size_t i = 0; i < t->n; i++)
@@ -135,7 +139,8 @@ static co_status collect_words(const table *t, size_t column, feature *f)
 static bool is_infinite_word(const char *cell)
 {
     cell += *cell == '-' || *cell == '+';
-    return strcasecmp(cell, "nan") == 0 || strcasecmp(cell, "inf") == 0 || strcasecmp(cell, "infinity") == 0;
+    return strcasecmp(cell, "nan") == 0 || strcasecmp(cell, "inf") == 0 ||
+           strcasecmp(cell, "infinity") == 0;
 }
 
 /* Decides whether a column holds numbers or words. */
@@ -157,8 +162,9 @@ static co_status study_column(table *t, size_t column)
     if (odd == t->n) return CO_OK;
     CO_TRY(collect_words(t, column, &t->feature[column]));
     if (n_numbers)
-        co_warn("%s:%zu: column %zu mixes numbers and words ('%.40s'): taken as %zu words", t->csv[t->at[odd].file].path,
-                t->csv[t->at[odd].file].line[t->at[odd].row], column, cell_of(t, odd, column), t->feature[column].n_words);
+        co_warn("%s:%zu: column %zu mixes numbers and words ('%.40s'): taken as %zu words",
+                t->csv[t->at[odd].file].path, t->csv[t->at[odd].file].line[t->at[odd].row], column,
+                cell_of(t, odd, column), t->feature[column].n_words);
     return CO_OK;
 }
 
@@ -166,7 +172,9 @@ static co_status lay_out(table *t, size_t *width)
 {
     *width = 0;
     t->feature = co_calloc(t->n_columns, sizeof *t->feature);
-    if (!t->feature) return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu columns", t->csv[0].path, t->n_columns);
+    if (!t->feature)
+        return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu columns", t->csv[0].path,
+                       t->n_columns);
     for (size_t j = 0; j < t->n_columns; j++) {
         if (j == t->y || j == t->user || j == t->group) continue;
         CO_TRY(study_column(t, j));
@@ -196,7 +204,8 @@ static co_status fill_row(const table *t, size_t i, float *x)
     return CO_OK;
 }
 
-/* Drops the dot behind the labels of the test file when all of them have it and the training labels do not. */
+/* Drops the dot behind the labels of the test file when all of them have it and the training labels
+ * do not. */
 static void strip_dots(const table *t)
 {
     size_t n[2] = {0}, dotted[2] = {0};
@@ -213,7 +222,8 @@ static void strip_dots(const table *t)
     }
 }
 
-static co_status number_column(const table *t, size_t column, int32_t *index, char ***names, size_t *n_names)
+static co_status number_column(const table *t, size_t column, int32_t *index, char ***names,
+                               size_t *n_names)
 {
     const char **text = co_malloc(t->n, sizeof *text);
     if (!text || !index) {
@@ -254,14 +264,16 @@ static co_status build(const co_config *opt, const char *const *sources, table *
     return co_columns_source(data, "csv", t->file_name, t->n_files);
 }
 
-static co_status read(const co_config *opt, const char *const *sources, size_t n_sources, co_dataset *data)
+static co_status read(const co_config *opt, const char *const *sources, size_t n_sources,
+                      co_dataset *data)
 {
     if (n_sources < 1) return CO_FAIL(CO_EUSAGE, "csv takes one or more files, none was given");
     table t = {.n_train_files = n_sources, .n_files = n_sources + co_config_has(opt, "test")};
     t.csv = co_calloc(t.n_files, sizeof *t.csv);
     t.file_name = co_calloc(t.n_files, sizeof *t.file_name);
-    co_status st = t.csv && t.file_name ? build(opt, sources, &t, data)
-                                        : CO_FAIL(CO_ENOMEM, "out of memory for %zu files", t.n_files);
+    co_status st = t.csv && t.file_name
+                       ? build(opt, sources, &t, data)
+                       : CO_FAIL(CO_ENOMEM, "out of memory for %zu files", t.n_files);
     for (size_t j = 0; t.feature && j < t.n_columns; j++) co_free(t.feature[j].word);
     for (size_t k = 0; t.csv && k < t.n_files; k++) co_csv_fini(&t.csv[k]);
     co_free(t.feature);
@@ -272,16 +284,20 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
 }
 
 static const co_param params[] = {
-    {"y", CO_STRING, .flags = CO_REQUIRED, .doc = "label column: name (with header=true) or 0-based number"},
-    {"user", CO_STRING, .flags = CO_OPTIONAL, .doc = "column of the user, or the word file: each file is a user"},
+    {"y", CO_STRING, .flags = CO_REQUIRED,
+     .doc = "label column: name (with header=true) or 0-based number"},
+    {"user", CO_STRING, .flags = CO_OPTIONAL,
+     .doc = "column of the user, or the word file: each file is a user"},
     {"group", CO_STRING, .flags = CO_OPTIONAL, .doc = "column of the group"},
     {"header", CO_BOOL, .def = 0.0, .doc = "the first line of each file holds the columns' names"},
-    {"missing", CO_CHOICE, .words = "refuse|drop", .doc = "rows with an empty cell or ?: refuse the file, or drop them"},
+    {"missing", CO_CHOICE, .words = "refuse|drop",
+     .doc = "rows with an empty cell or ?: refuse the file, or drop them"},
     {"test", CO_STRING, .flags = CO_OPTIONAL, .doc = "file of test rows"},
     {0}};
-const co_reader co_reader_csv = {.name = "csv",
-                                 .summary = "tables: numeric columns as floats, words one-hot",
-                                 .params = params,
-                                 .usage = "csv FILE.. y=COL [user=COL|file] [group=COL] [header=true] [test=FILE] "
-                                          "[missing=refuse|drop]",
-                                 .read = read};
+const co_reader co_reader_csv = {
+    .name = "csv",
+    .summary = "tables: numeric columns as floats, words one-hot",
+    .params = params,
+    .usage = "csv FILE.. y=COL [user=COL|file] [group=COL] [header=true] [test=FILE] "
+             "[missing=refuse|drop]",
+    .read = read};

@@ -1,5 +1,5 @@
-/* io/readers/csv_file.c - splits a table into cells in place: one pass, a pointer a cell, no copies of text.
- * Source: RFC 4180; csv_file.h says where we differ. */
+/* io/readers/csv_file.c - splits a table into cells in place: one pass, a pointer a cell, no copies
+ * of text. Source: RFC 4180; csv_file.h says where we differ. */
 #include "io/readers/csv_file.h"
 #include "core/memory.h"
 #include <inttypes.h>
@@ -22,15 +22,18 @@ static co_status quoted_cell(const char *path, scanner *s, size_t column, char *
     char *from = s->at + 1, *to = from;
     for (;; from++) {
         if (from >= s->end)
-            return CO_FAIL(CO_EDATA, "%s:%zu: column %zu: the quote opened here is never closed", path, opened, column);
+            return CO_FAIL(CO_EDATA, "%s:%zu: column %zu: the quote opened here is never closed",
+                           path, opened, column);
         if (*from == '"' && *++from != '"') break;
         if (*from == '\n') s->line++;
         *to++ = *from;
     }
     while (from < s->end && is_blank(*from)) from++;
     if (from < s->end && *from != ',' && *from != '\n')
-        return CO_FAIL(CO_EDATA, "%s:%zu: column %zu: text behind the closing quote; write a quote inside quotes twice",
-                       path, s->line, column);
+        return CO_FAIL(
+            CO_EDATA,
+            "%s:%zu: column %zu: text behind the closing quote; write a quote inside quotes twice",
+            path, s->line, column);
     s->at++;
     *stop = from;
     *to = 0; /* at or before the closing quote */
@@ -38,7 +41,8 @@ static co_status quoted_cell(const char *path, scanner *s, size_t column, char *
 }
 
 /* Takes one cell and sets *separator to what ended it (0 at the end of the file). */
-static co_status take_cell(const char *path, scanner *s, size_t column, char **cell, char *separator)
+static co_status take_cell(const char *path, scanner *s, size_t column, char **cell,
+                           char *separator)
 {
     char *stop = s->at;
     while (s->at < s->end && is_blank(*s->at)) s->at++;
@@ -69,8 +73,8 @@ static co_status take_row(co_csv *csv, scanner *s)
     }
     if (csv->n_rows == 0) csv->n_columns = n;
     if (n != csv->n_columns)
-        return CO_FAIL(CO_EDATA, "%s:%zu: %zu columns, expected %zu as in the first row", csv->path, line, n,
-                       csv->n_columns);
+        return CO_FAIL(CO_EDATA, "%s:%zu: %zu columns, expected %zu as in the first row", csv->path,
+                       line, n, csv->n_columns);
     CO_TRY(co_reserve((void **)&csv->line, &csv->line_room, csv->n_rows + 1, sizeof *csv->line));
     csv->line[csv->n_rows++] = line;
     return CO_OK;
@@ -95,7 +99,8 @@ static co_status keep_header(co_csv *csv)
     if (!csv->header) return CO_FAIL(CO_ENOMEM, "%s: out of memory for the header", csv->path);
     memcpy(csv->header, csv->cell, csv->n_columns * sizeof *csv->header);
     csv->n_rows--;
-    memmove(csv->cell, csv->cell + csv->n_columns, csv->n_rows * csv->n_columns * sizeof *csv->cell);
+    memmove(csv->cell, csv->cell + csv->n_columns,
+            csv->n_rows * csv->n_columns * sizeof *csv->cell);
     memmove(csv->line, csv->line + 1, csv->n_rows * sizeof *csv->line);
     return CO_OK;
 }
@@ -106,7 +111,8 @@ co_status co_csv_read(const char *path, bool header, co_csv *csv)
     CO_TRY(co_raw_read(path, &csv->raw));
     scanner s = {csv->raw.bytes, csv->raw.bytes + csv->raw.n, 1};
     const char *zero = memchr(s.at, 0, csv->raw.n);
-    if (zero) return CO_FAIL(CO_EDATA, "%s: byte %td is zero; this is no text file", path, zero - s.at);
+    if (zero)
+        return CO_FAIL(CO_EDATA, "%s: byte %td is zero; this is no text file", path, zero - s.at);
     if (csv->raw.n >= 3 && memcmp(s.at, "\xef\xbb\xbf", 3) == 0) s.at += 3;
     if (*s.at == '|') {
         char *newline = strchr(s.at, '\n');
@@ -114,7 +120,8 @@ co_status co_csv_read(const char *path, bool header, co_csv *csv)
         s.line++;
     }
     for (skip_blank_lines(&s); s.at < s.end; skip_blank_lines(&s)) CO_TRY(take_row(csv, &s));
-    if (csv->n_rows <= header) return CO_FAIL(CO_EDATA, "%s: no rows%s", path, header ? " below the header" : "");
+    if (csv->n_rows <= header)
+        return CO_FAIL(CO_EDATA, "%s: no rows%s", path, header ? " below the header" : "");
     return header ? keep_header(csv) : CO_OK;
 }
 
@@ -139,6 +146,7 @@ co_status co_csv_column(const co_csv *csv, const char *option, const char *name,
         *column = (size_t)index;
         return CO_OK;
     }
-    return CO_FAIL(CO_EUSAGE, "%s=%s: %s has columns 0 .. %zu%s", option, name, csv->path, csv->n_columns - 1,
+    return CO_FAIL(CO_EUSAGE, "%s=%s: %s has columns 0 .. %zu%s", option, name, csv->path,
+                   csv->n_columns - 1,
                    csv->header ? " and no such name in its header" : "; names need header=true");
 }

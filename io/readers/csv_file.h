@@ -5,21 +5,23 @@
 typedef struct {
     const char *path; /* borrowed */
     size_t n_rows, n_columns;
-    char **cell;    /* [n_rows][n_columns], zero-terminated, inside raw; a reader may shorten them */
-    size_t *line;   /* [n_rows] the line, from 1, on which a row begins */
-    char **header;  /* [n_columns], or NULL */
+    char **cell;   /* [n_rows][n_columns], zero-terminated, inside raw; a reader may shorten them */
+    size_t *line;  /* [n_rows] the line, from 1, on which a row begins */
+    char **header; /* [n_columns], or NULL */
     co_raw raw;
     size_t cell_room, line_room; /* of the growing arrays */
 } co_csv;
 
-/* Reads RFC 4180: quotes, doubled quotes, commas and line ends inside quotes, LF or CRLF. Where we differ: blanks around
- * a cell are dropped (not inside quotes); blank lines are passed over, and so is a first line that begins with '|' (a comment in
- * the C4.5 files of UCI); a UTF-8 byte order mark is dropped. CO_EDATA with line and column for rows of another length than the
- * first (expected and found), a quote left open, text behind a closing quote, zero bytes, no rows. path is kept.
- * csv is ended by co_csv_fini, also after a failure. */
+/* Reads RFC 4180: quotes, doubled quotes, commas and line ends inside quotes, LF or CRLF. Where we
+ * differ: blanks around a cell are dropped (not inside quotes); blank lines are passed over, and so
+ * is a first line that begins with '|' (a comment in the C4.5 files of UCI); a UTF-8 byte order
+ * mark is dropped. CO_EDATA with line and column for rows of another length than the first
+ * (expected and found), a quote left open, text behind a closing quote, zero bytes, no rows. path
+ * is kept. csv is ended by co_csv_fini, also after a failure. */
 co_status co_csv_read(const char *path, bool header, co_csv *csv);
 void co_csv_fini(co_csv *csv);
-/* The column of a name in the header, else of a 0-based index. CO_EUSAGE names the option and what there is. */
+/* The column of a name in the header, else of a 0-based index. CO_EUSAGE names the option and what
+ * there is. */
 co_status co_csv_column(const co_csv *csv, const char *option, const char *name, size_t *column);
 
 static inline char *co_csv_cell(const co_csv *csv, size_t row, size_t column)

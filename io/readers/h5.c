@@ -1,8 +1,10 @@
-/* io/readers/h5.c - a data set that somebody made by hand with h5py: read, checked, and sealed when it is written again. */
+/* io/readers/h5.c - a data set that somebody made by hand with h5py: read, checked, and sealed when
+ * it is written again. */
 #include "io/readers/columns.h"
 #include "io/readers/reader.h"
 
-static co_status read(const co_config *opt, const char *const *sources, size_t n_sources, co_dataset *data)
+static co_status read(const co_config *opt, const char *const *sources, size_t n_sources,
+                      co_dataset *data)
 {
     (void)opt;
     if (n_sources != 1) return CO_FAIL(CO_EUSAGE, "h5 takes one file, %zu were given", n_sources);
@@ -11,6 +13,7 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
 }
 
 const co_reader co_reader_h5 = {.name = "h5",
-                                .summary = "seals a data set made by hand in HDF5 (x, y, split, user ..)",
+                                .summary =
+                                    "seals a data set made by hand in HDF5 (x, y, split, user ..)",
                                 .usage = "h5 FILE",
                                 .read = read};

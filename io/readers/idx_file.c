@@ -1,7 +1,8 @@
 /* io/readers/idx_file.c - IDX arrays and the data sets made of them.
  *
- * Layout: two zero bytes, type, number of dimensions, the dimensions as big-endian u32, then the elements in C order.
- * Source: the description beside the MNIST data base (LeCun, Cortes, Burges). */
+ * Layout: two zero bytes, type, number of dimensions, the dimensions as big-endian u32, then the
+ * elements in C order. Source: the description beside the MNIST data base (LeCun, Cortes, Burges).
+ */
 #include "io/readers/idx_file.h"
 #include "core/memory.h"
 #include "io/readers/columns.h"
@@ -27,15 +28,20 @@ static co_status parse(const char *path, co_idx *idx)
 {
     const unsigned char *bytes = (const unsigned char *)idx->raw.bytes;
     const size_t n = idx->raw.n;
-    if (n < 4) return CO_FAIL(CO_EDATA, "%s: %zu bytes, an IDX file begins with 4 bytes of magic", path, n);
+    if (n < 4)
+        return CO_FAIL(CO_EDATA, "%s: %zu bytes, an IDX file begins with 4 bytes of magic", path,
+                       n);
     idx->type = bytes[2];
     idx->ndim = bytes[3];
     idx->width = type_width(bytes[2]);
     if (bytes[0] || bytes[1] || !idx->width || idx->ndim < 1 || idx->ndim > 4)
-        return CO_FAIL(CO_EDATA, "%s: byte 0: magic 0x%08" PRIx32 " is not that of an IDX file of 1 to 4 dimensions", path,
-                       co_raw_be32(bytes));
+        return CO_FAIL(CO_EDATA,
+                       "%s: byte 0: magic 0x%08" PRIx32
+                       " is not that of an IDX file of 1 to 4 dimensions",
+                       path, co_raw_be32(bytes));
     const size_t head = 4 + 4 * idx->ndim;
-    if (n < head) return CO_FAIL(CO_EDATA, "%s: %zu bytes, its header alone takes %zu", path, n, head);
+    if (n < head)
+        return CO_FAIL(CO_EDATA, "%s: %zu bytes, its header alone takes %zu", path, n, head);
     size_t count = 1, size = 0;
     bool fits = true;
     for (size_t i = 0; i < idx->ndim; i++) {
@@ -44,9 +50,12 @@ static co_status parse(const char *path, co_idx *idx)
     }
     fits = fits && !__builtin_mul_overflow(count, idx->width, &size);
     if (!fits || size != n - head)
-        return CO_FAIL(CO_EDATA, "%s: %zu bytes follow the header, which promises %zu items of %zu dimensions and %zu "
-                       "bytes an element%s", path, n - head, idx->dim[0], idx->ndim, idx->width,
-                       fits ? "" : " (their product overflows)");
+        return CO_FAIL(
+            CO_EDATA,
+            "%s: %zu bytes follow the header, which promises %zu items of %zu dimensions and %zu "
+            "bytes an element%s",
+            path, n - head, idx->dim[0], idx->ndim, idx->width,
+            fits ? "" : " (their product overflows)");
     idx->count = count;
     idx->data = bytes + head;
     return CO_OK;
@@ -95,16 +104,18 @@ double co_idx_real(const co_idx *idx, size_t i)
 }
 
 /* images[0] and labels[0] are for training; [1] for the test, or empty. */
-static co_status check_pair(const char *image_path, const co_idx *image, const char *label_path, const co_idx *label)
+static co_status check_pair(const char *image_path, const co_idx *image, const char *label_path,
+                            const co_idx *label)
 {
     if (image->ndim < 2)
         return CO_FAIL(CO_EDATA, "%s: 1 dimension; images or feature rows have 2 to 4", image_path);
     if (label->ndim != 1 || label->type > 0x0c)
-        return CO_FAIL(CO_EDATA, "%s: %zu dimensions of type 0x%02x; labels are one dimension of integers", label_path,
-                       label->ndim, label->type);
+        return CO_FAIL(CO_EDATA,
+                       "%s: %zu dimensions of type 0x%02x; labels are one dimension of integers",
+                       label_path, label->ndim, label->type);
     if (image->dim[0] != label->dim[0])
-        return CO_FAIL(CO_EDATA, "%s holds %zu images but %s %zu labels", image_path, image->dim[0], label_path,
-                       label->dim[0]);
+        return CO_FAIL(CO_EDATA, "%s holds %zu images but %s %zu labels", image_path, image->dim[0],
+                       label_path, label->dim[0]);
     return CO_OK;
 }
 
@@ -118,18 +129,19 @@ static void copy_images(const co_idx *image, co_dataset *data, size_t first)
     for (size_t i = 0; i < image->count; i++) x[i] = (float)co_idx_real(image, i);
 }
 
-static co_status assemble(const char *const images[2], const co_idx image[2], const co_idx label_file[2],
-                          co_dataset *data, int64_t **label)
+static co_status assemble(const char *const images[2], const co_idx image[2],
+                          const co_idx label_file[2], co_dataset *data, int64_t **label)
 {
     const size_t n0 = image[0].dim[0], n1 = image[1].raw.bytes ? image[1].dim[0] : 0;
     const co_idx *a = &image[0], *b = &image[1];
     if (n1 && (a->type != b->type || a->ndim != b->ndim ||
                memcmp(a->dim + 1, b->dim + 1, (a->ndim - 1) * sizeof *a->dim) != 0))
-        return CO_FAIL(CO_EDATA, "%s and %s differ in the type or shape of one image", images[0], images[1]);
+        return CO_FAIL(CO_EDATA, "%s and %s differ in the type or shape of one image", images[0],
+                       images[1]);
     size_t dim[4] = {1, a->dim[1], a->dim[2], a->dim[3]};
     const bool plane = a->ndim == 3;
-    CO_TRY(co_columns_start(data, images[0], n0 + n1, a->type == 0x08 ? CO_U8 : CO_F32, plane ? 3 : a->ndim - 1,
-                            plane ? dim : dim + 1));
+    CO_TRY(co_columns_start(data, images[0], n0 + n1, a->type == 0x08 ? CO_U8 : CO_F32,
+                            plane ? 3 : a->ndim - 1, plane ? dim : dim + 1));
     int64_t *y = co_malloc(n0 + n1, sizeof *y);
     if (!y) return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu labels", images[0], n0 + n1);
     *label = y;
@@ -143,7 +155,8 @@ static co_status assemble(const char *const images[2], const co_idx image[2], co
     return co_columns_finite(data, images[1], n0, n1);
 }
 
-co_status co_idx_dataset(const char *const images[2], const char *const labels[2], co_dataset *data, int64_t **label)
+co_status co_idx_dataset(const char *const images[2], const char *const labels[2], co_dataset *data,
+                         int64_t **label)
 {
     co_idx image[2] = {{0}}, label_file[2] = {{0}};
     co_status st = CO_OK;
@@ -176,15 +189,15 @@ co_status co_idx_find(const char *folder, const char *const *names, char **path)
     return CO_FAIL(CO_EFILE, "%s: no file %s or %s.gz in this folder", folder, names[0], names[0]);
 }
 
-static co_status name_classes(const char *const paths[4], const char *const *classes, const int64_t *label,
-                              co_dataset *data)
+static co_status name_classes(const char *const paths[4], const char *const *classes,
+                              const int64_t *label, co_dataset *data)
 {
     size_t row = 0;
     for (int64_t i = 0; i < data->n; i++, row++) {
         if (i > 0 && data->split[i] != data->split[i - 1]) row = 0;
         if (label[i] < 0 || label[i] > 9)
-            return CO_FAIL(CO_EDATA, "%s: row %zu: label %" PRId64 " is outside 0 .. 9", paths[data->split[i] ? 3 : 1],
-                           row, label[i]);
+            return CO_FAIL(CO_EDATA, "%s: row %zu: label %" PRId64 " is outside 0 .. 9",
+                           paths[data->split[i] ? 3 : 1], row, label[i]);
         data->y[i] = (int32_t)label[i];
     }
     CO_TRY(co_columns_copy_names(classes, 10, &data->classes));
@@ -203,11 +216,12 @@ co_status co_idx_mnist_folder(const char *folder, const char *const *classes, co
     co_status st = CO_OK;
     for (int k = 0; k < 4 && st == CO_OK; k++) st = co_idx_find(folder, names[k], &path[k]);
     if (st == CO_EFILE)
-        st = CO_FAIL(CO_EFILE, "%s: the folder must hold %s, %s, %s and %s, each with or without .gz", folder,
+        st = CO_FAIL(CO_EFILE,
+                     "%s: the folder must hold %s, %s, %s and %s, each with or without .gz", folder,
                      names[0][0], names[1][0], names[2][0], names[3][0]);
     if (st != CO_OK) goto out;
-    CO_TRY_OUT(co_idx_dataset((const char *const[]){path[0], path[2]}, (const char *const[]){path[1], path[3]}, data,
-                              &label));
+    CO_TRY_OUT(co_idx_dataset((const char *const[]){path[0], path[2]},
+                              (const char *const[]){path[1], path[3]}, data, &label));
     st = name_classes((const char *const *)path, classes, label, data);
 out:
     for (int k = 0; k < 4; k++) co_free(path[k]);

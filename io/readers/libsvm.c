@@ -1,8 +1,10 @@
-/* io/readers/libsvm.c - sparse text rows "label index:value .." (indices from 1, ascending), made dense float rows.
+/* io/readers/libsvm.c - sparse text rows "label index:value .." (indices from 1, ascending), made
+ * dense float rows.
  *
- * The number of features is the largest index of the training and test files together; labels are integers (-1/+1 or others),
- * ranked in ascending order. '#' begins a comment. More than 16 GiB of dense floats are refused.
- * Cost: two passes over the text. Source: Chang and Lin, LIBSVM, ACM TIST 2011, the README's data format. */
+ * The number of features is the largest index of the training and test files together; labels are
+ * integers (-1/+1 or others), ranked in ascending order. '#' begins a comment. More than 16 GiB of
+ * dense floats are refused. Cost: two passes over the text. Source: Chang and Lin, LIBSVM, ACM TIST
+ * 2011, the README's data format. */
 #include "core/memory.h"
 #include "io/readers/columns.h"
 #include "io/readers/raw.h"
@@ -34,17 +36,20 @@ static co_status take_pair(parse_state *s, char *word, int64_t *last)
     char *colon = strchr(word, ':');
     int64_t index;
     double value;
-    if (!colon) return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s' is no index:value", s->path, s->line, word);
+    if (!colon)
+        return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s' is no index:value", s->path, s->line, word);
     *colon = 0;
     const bool number = co_raw_int(word, &index);
     *colon = ':';
     if (!number || index < 1)
-        return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s': an index is an integer from 1", s->path, s->line, word);
+        return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s': an index is an integer from 1", s->path, s->line,
+                       word);
     if (index <= *last)
-        return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s': index not above the one before (%" PRId64 ")", s->path, s->line, word,
-                       *last);
+        return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s': index not above the one before (%" PRId64 ")",
+                       s->path, s->line, word, *last);
     if (!co_raw_real(colon + 1, &value) || value > 3.4e38 || value < -3.4e38)
-        return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s': the value is no finite 32-bit number", s->path, s->line, word);
+        return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s': the value is no finite 32-bit number", s->path,
+                       s->line, word);
     *last = index;
     if (s->x) s->x[s->n_rows * s->width + (size_t)(index - 1)] = (float)value;
     return CO_OK;
@@ -57,7 +62,8 @@ static co_status take_line(parse_state *s, char *line)
     line[strcspn(line, "#")] = 0;
     char *word = next_word(&line);
     if (!word) return CO_OK;
-    if (!co_raw_real(word, &label) || label < -9e15 || label > 9e15 || label != (double)(int64_t)label)
+    if (!co_raw_real(word, &label) || label < -9e15 || label > 9e15 ||
+        label != (double)(int64_t)label)
         return CO_FAIL(CO_EDATA, "%s:%zu: label '%.40s' is no integer", s->path, s->line, word);
     if (s->label) s->label[s->n_rows] = (int64_t)label;
     for (word = next_word(&line); word; word = next_word(&line)) CO_TRY(take_pair(s, word, &last));
@@ -73,7 +79,9 @@ static co_status walk(parse_state *s, const co_raw *file)
     size_t room = 0;
     co_status st = CO_OK;
     const char *zero = memchr(file->bytes, 0, file->n);
-    if (zero) return CO_FAIL(CO_EDATA, "%s: byte %td is zero; this is no text file", s->path, zero - file->bytes);
+    if (zero)
+        return CO_FAIL(CO_EDATA, "%s: byte %td is zero; this is no text file", s->path,
+                       zero - file->bytes);
     for (const char *at = file->bytes; *at && st == CO_OK;) {
         const size_t length = strcspn(at, "\n");
         s->line++;
@@ -103,11 +111,15 @@ static co_status build(const char *const *paths, size_t n_paths, co_raw *file, c
     CO_TRY(co_columns_start(data, paths[0], n[0] + n[1], CO_F32, 1, &width));
     memset(data->split + n[0], 1, n[1]);
     int64_t *label = co_malloc(n[0] + n[1], sizeof *label);
-    if (!label) return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu labels", paths[0], n[0] + n[1]);
+    if (!label)
+        return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu labels", paths[0], n[0] + n[1]);
     co_status st = CO_OK;
     for (size_t k = 0; k < n_paths && st == CO_OK; k++) {
         const size_t first = k ? n[0] : 0;
-        parse_state s = {.path = paths[k], .label = label + first, .x = (float *)data->x + first * width, .width = width};
+        parse_state s = {.path = paths[k],
+                         .label = label + first,
+                         .x = (float *)data->x + first * width,
+                         .width = width};
         st = walk(&s, &file[k]);
     }
     if (st == CO_OK) st = co_columns_classes(data, label);
@@ -115,9 +127,11 @@ static co_status build(const char *const *paths, size_t n_paths, co_raw *file, c
     return st == CO_OK ? co_columns_source(data, "libsvm", paths, n_paths) : st;
 }
 
-static co_status read(const co_config *opt, const char *const *sources, size_t n_sources, co_dataset *data)
+static co_status read(const co_config *opt, const char *const *sources, size_t n_sources,
+                      co_dataset *data)
 {
-    if (n_sources != 1) return CO_FAIL(CO_EUSAGE, "libsvm takes one file, %zu were given", n_sources);
+    if (n_sources != 1)
+        return CO_FAIL(CO_EUSAGE, "libsvm takes one file, %zu were given", n_sources);
     const bool test = co_config_has(opt, "test");
     const char *paths[2] = {sources[0], test ? co_config_string(opt, "test") : NULL};
     co_raw file[2] = {{0}};
@@ -126,7 +140,8 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
     return st;
 }
 
-static const co_param params[] = {{"test", CO_STRING, .flags = CO_OPTIONAL, .doc = "file of test rows"}, {0}};
+static const co_param params[] = {
+    {"test", CO_STRING, .flags = CO_OPTIONAL, .doc = "file of test rows"}, {0}};
 const co_reader co_reader_libsvm = {.name = "libsvm",
                                     .summary = "sparse text rows of LIBSVM, made dense",
                                     .source = "Chang and Lin, ACM TIST 2(3), 2011",

@@ -1,7 +1,8 @@
 /* io/readers/npy.c - the header of a .npy file and its elements.
  *
- * The header is the text of a Python dict with the keys descr, fortran_order and shape in any order; a cursor that knows
- * just these three values reads it. Source: NumPy enhancement proposal 1. */
+ * The header is the text of a Python dict with the keys descr, fortran_order and shape in any
+ * order; a cursor that knows just these three values reads it. Source: NumPy enhancement
+ * proposal 1. */
 #include "io/readers/npy.h"
 #include <math.h>
 #include <stdlib.h>
@@ -44,7 +45,8 @@ static bool take_shape(cursor *c, co_npy *npy)
     while (!take(c, ")")) {
         size_t value = 0, digits = 0;
         for (; c->at < c->end && *c->at >= '0' && *c->at <= '9'; c->at++, digits++)
-            if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, (size_t)(*c->at - '0'), &value))
+            if (__builtin_mul_overflow(value, 10, &value) ||
+                __builtin_add_overflow(value, (size_t)(*c->at - '0'), &value))
                 return false;
         if (digits == 0 || npy->ndim == CO_NPY_DIMS) return false;
         npy->dim[npy->ndim++] = value;
@@ -82,18 +84,25 @@ static bool parse_header(cursor c, co_npy *npy, char descr[32])
 
 static co_status parse_type(const char *where, const char *descr, co_npy *npy)
 {
-    static const char *const known[] = {"u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8", "b1"};
+    static const char *const known[] = {"u1", "u2", "u4", "u8", "i1", "i2",
+                                        "i4", "i8", "f2", "f4", "f8", "b1"};
     if (descr[0] == '>')
-        return CO_FAIL(CO_EDATA, "%s: dtype '%s' is big-endian; save it as little-endian, for instance by "
-                       "a.astype(a.dtype.newbyteorder('<'))", where, descr);
-    for (size_t k = 0; (descr[0] == '<' || descr[0] == '|' || descr[0] == '=') && k < sizeof known / sizeof *known; k++)
+        return CO_FAIL(CO_EDATA,
+                       "%s: dtype '%s' is big-endian; save it as little-endian, for instance by "
+                       "a.astype(a.dtype.newbyteorder('<'))",
+                       where, descr);
+    for (size_t k = 0; (descr[0] == '<' || descr[0] == '|' || descr[0] == '=') &&
+                       k < sizeof known / sizeof *known;
+         k++)
         if (strcmp(descr + 1, known[k]) == 0) {
             npy->kind = descr[1];
             npy->width = (size_t)(descr[2] - '0');
             return CO_OK;
         }
-    return CO_FAIL(CO_EDATA, "%s: dtype '%s' is not read; bool, int8 .. int64, uint8 .. uint64, float16 .. float64 are",
-                   where, descr);
+    return CO_FAIL(
+        CO_EDATA,
+        "%s: dtype '%s' is not read; bool, int8 .. int64, uint8 .. uint64, float16 .. float64 are",
+        where, descr);
 }
 
 co_status co_npy_parse(const char *where, const co_raw *raw, co_npy *npy)
@@ -108,17 +117,21 @@ co_status co_npy_parse(const char *where, const co_raw *raw, co_npy *npy)
         return CO_FAIL(CO_EDATA, "%s: %zu bytes are less than its header takes", where, raw->n);
     char descr[32] = "";
     if (!parse_header((cursor){raw->bytes + prefix, raw->bytes + prefix + length}, npy, descr))
-        return CO_FAIL(CO_EDATA, "%s: header '%.*s' is not understood (structured dtypes and more than %d dimensions are not)",
+        return CO_FAIL(CO_EDATA,
+                       "%s: header '%.*s' is not understood (structured dtypes and more than %d "
+                       "dimensions are not)",
                        where, (int)(length < 120 ? length : 120), raw->bytes + prefix, CO_NPY_DIMS);
     CO_TRY(parse_type(where, descr, npy));
     size_t size = 0;
     bool fits = true;
     npy->count = 1;
-    for (size_t i = 0; i < npy->ndim; i++) fits = fits && !__builtin_mul_overflow(npy->count, npy->dim[i], &npy->count);
+    for (size_t i = 0; i < npy->ndim; i++)
+        fits = fits && !__builtin_mul_overflow(npy->count, npy->dim[i], &npy->count);
     fits = fits && !__builtin_mul_overflow(npy->count, npy->width, &size);
     if (!fits || size != raw->n - prefix - length)
-        return CO_FAIL(CO_EDATA, "%s: %zu bytes follow the header, which promises %zu%s", where, raw->n - prefix - length,
-                       size, fits ? "" : " or more than fits into memory");
+        return CO_FAIL(CO_EDATA, "%s: %zu bytes follow the header, which promises %zu%s", where,
+                       raw->n - prefix - length, size,
+                       fits ? "" : " or more than fits into memory");
     npy->data = p + prefix + length;
     return CO_OK;
 }
@@ -173,11 +186,14 @@ bool co_npy_int(const co_npy *npy, size_t i, int64_t *value)
 {
     if (npy->kind == 'f') {
         const double real = co_npy_real(npy, i);
-        if (!(real >= -9007199254740992.0 && real <= 9007199254740992.0) || real != floor(real)) return false;
+        if (!(real >= -9007199254740992.0 && real <= 9007199254740992.0) || real != floor(real))
+            return false;
         *value = (int64_t)real;
         return true;
     }
     const uint64_t bits = co_raw_le(element(npy, i), npy->width);
-    *value = npy->kind == 'i' ? to_signed(bits, npy->width) : npy->kind == 'b' ? bits != 0 : (int64_t)bits;
+    *value = npy->kind == 'i'   ? to_signed(bits, npy->width)
+             : npy->kind == 'b' ? bits != 0
+                                : (int64_t)bits;
     return npy->kind != 'u' || bits <= INT64_MAX;
 }

@@ -11,8 +11,9 @@ typedef struct {
     const unsigned char *data;            /* [count] elements, borrowed */
 } co_npy;
 
-/* Looks at the bytes of a .npy file, versions 1 to 3; dtypes u1 .. u8, i1 .. i8, f2 .. f8, b1, little-endian. CO_EDATA with the dtype
- * otherwise (big-endian, strings, objects), and when header and length do not fit. where names the array in messages. */
+/* Looks at the bytes of a .npy file, versions 1 to 3; dtypes u1 .. u8, i1 .. i8, f2 .. f8, b1,
+ * little-endian. CO_EDATA with the dtype otherwise (big-endian, strings, objects), and when header
+ * and length do not fit. where names the array in messages. */
 co_status co_npy_parse(const char *where, const co_raw *raw, co_npy *npy);
 /* Element i counted in C order, whatever the order in the file. */
 double co_npy_real(const co_npy *npy, size_t i);

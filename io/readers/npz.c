@@ -1,9 +1,10 @@
 /* io/readers/npz.c - arrays saved by numpy.savez or savez_compressed.
  *
- * x [n, ..] (up to 4 further dimensions; images as channels, height, width) and y [n] or [n, 1] are required. x_test and y_test
- * become split 1, or split [n] says it (0 train, 1 test, 2 validation). user [n] or [n + n_test]: integers, negative for none.
- * uint8 x stays bytes with scale 1/255, every other dtype becomes float32. Labels and users are ranked in ascending order
- * and named by their numbers. C and Fortran order. Cost: the file and each unpacked array once in memory. */
+ * x [n, ..] (up to 4 further dimensions; images as channels, height, width) and y [n] or [n, 1] are
+ * required. x_test and y_test become split 1, or split [n] says it (0 train, 1 test, 2 validation).
+ * user [n] or [n + n_test]: integers, negative for none. uint8 x stays bytes with scale 1/255,
+ * every other dtype becomes float32. Labels and users are ranked in ascending order and named by
+ * their numbers. C and Fortran order. Cost: the file and each unpacked array once in memory. */
 #include "core/memory.h"
 #include "io/readers/columns.h"
 #include "io/readers/npy.h"
@@ -46,8 +47,9 @@ out:
 static co_status wrong_length(const bundle *b, int k, size_t want)
 {
     const co_npy *a = &b->array[k];
-    return CO_FAIL(CO_EDATA, "%s: %s has %zu dimensions and %zu rows; %zu rows of one number are wanted", b->path,
-                   array_names[k], a->ndim, a->ndim ? a->dim[0] : 0, want);
+    return CO_FAIL(CO_EDATA,
+                   "%s: %s has %zu dimensions and %zu rows; %zu rows of one number are wanted",
+                   b->path, array_names[k], a->ndim, a->ndim ? a->dim[0] : 0, want);
 }
 
 static bool is_column(const co_npy *a, size_t n)
@@ -59,12 +61,16 @@ static co_status check_shapes(bundle *b)
 {
     const co_npy *x = &b->array[X], *t = &b->array[X_TEST];
     if (!b->has[X] || !b->has[Y])
-        return CO_FAIL(CO_EDATA, "%s: no array %s; x and y are required (numpy.savez(path, x=.., y=..))", b->path,
-                       b->has[X] ? "y" : "x");
+        return CO_FAIL(CO_EDATA,
+                       "%s: no array %s; x and y are required (numpy.savez(path, x=.., y=..))",
+                       b->path, b->has[X] ? "y" : "x");
     if (b->has[X_TEST] != b->has[Y_TEST])
-        return CO_FAIL(CO_EDATA, "%s: x_test and y_test go together; save both or neither", b->path);
+        return CO_FAIL(CO_EDATA, "%s: x_test and y_test go together; save both or neither",
+                       b->path);
     if (b->has[X_TEST] && b->has[SPLIT])
-        return CO_FAIL(CO_EDATA, "%s: both split and x_test say which examples are for the test; keep one", b->path);
+        return CO_FAIL(CO_EDATA,
+                       "%s: both split and x_test say which examples are for the test; keep one",
+                       b->path);
     if (x->ndim < 1 || x->ndim > 5)
         return CO_FAIL(CO_EDATA, "%s: x has %zu dimensions, 1 to 5 are read", b->path, x->ndim);
     b->n = x->dim[0];
@@ -73,7 +79,8 @@ static co_status check_shapes(bundle *b)
     if (!b->has[X_TEST]) return CO_OK;
     if (t->ndim != x->ndim || t->kind != x->kind || t->width != x->width ||
         memcmp(t->dim + 1, x->dim + 1, (x->ndim - 1) * sizeof *x->dim) != 0)
-        return CO_FAIL(CO_EDATA, "%s: x_test and x differ in dtype or in the shape of an example", b->path);
+        return CO_FAIL(CO_EDATA, "%s: x_test and x differ in dtype or in the shape of an example",
+                       b->path);
     b->n_test = t->dim[0];
     return is_column(&b->array[Y_TEST], b->n_test) ? CO_OK : wrong_length(b, Y_TEST, b->n_test);
 }
@@ -98,7 +105,8 @@ static co_status fill_x(const bundle *b, co_dataset *data)
     const size_t one = 1;
     char where[1024];
     snprintf(where, sizeof where, "%s: x", b->path);
-    CO_TRY(co_columns_start(data, where, b->n + b->n_test, a->kind == 'u' && a->width == 1 ? CO_U8 : CO_F32,
+    CO_TRY(co_columns_start(data, where, b->n + b->n_test,
+                            a->kind == 'u' && a->width == 1 ? CO_U8 : CO_F32,
                             a->ndim > 1 ? a->ndim - 1 : 1, a->ndim > 1 ? a->dim + 1 : &one));
     copy_x(a, data, 0);
     CO_TRY(co_columns_finite(data, where, 0, b->n));
@@ -114,8 +122,8 @@ static co_status take_ints(const bundle *b, int k, int64_t *out)
     const co_npy *a = &b->array[k];
     for (size_t i = 0; i < a->count; i++)
         if (!co_npy_int(a, i, &out[i]))
-            return CO_FAIL(CO_EDATA, "%s: %s: row %zu is %g; an integer is wanted", b->path, array_names[k], i,
-                           co_npy_real(a, i));
+            return CO_FAIL(CO_EDATA, "%s: %s: row %zu is %g; an integer is wanted", b->path,
+                           array_names[k], i, co_npy_real(a, i));
     return CO_OK;
 }
 
@@ -124,8 +132,9 @@ static co_status fill_split(const bundle *b, int64_t *scratch, co_dataset *data)
     CO_TRY(take_ints(b, SPLIT, scratch));
     for (size_t i = 0; i < b->n; i++) {
         if (scratch[i] < 0 || scratch[i] > 2)
-            return CO_FAIL(CO_EDATA, "%s: split: row %zu is %" PRId64 "; 0 is train, 1 test, 2 validation", b->path, i,
-                           scratch[i]);
+            return CO_FAIL(CO_EDATA,
+                           "%s: split: row %zu is %" PRId64 "; 0 is train, 1 test, 2 validation",
+                           b->path, i, scratch[i]);
         data->split[i] = (uint8_t)scratch[i];
     }
     return CO_OK;
@@ -135,7 +144,8 @@ static co_status fill_users(const bundle *b, int64_t *scratch, co_dataset *data)
 {
     const size_t n = b->n + b->n_test, given = b->array[USER].count;
     int64_t *distinct = NULL;
-    if (!is_column(&b->array[USER], b->n) && !is_column(&b->array[USER], n)) return wrong_length(b, USER, n);
+    if (!is_column(&b->array[USER], b->n) && !is_column(&b->array[USER], n))
+        return wrong_length(b, USER, n);
     CO_TRY(take_ints(b, USER, scratch));
     for (size_t i = given; i < n; i++) scratch[i] = -1;
     data->user = co_malloc(n, sizeof *data->user);
@@ -152,7 +162,8 @@ static co_status build(bundle *b, co_dataset *data)
     CO_TRY(check_shapes(b));
     CO_TRY(fill_x(b, data));
     int64_t *scratch = co_malloc((size_t)data->n, sizeof *scratch);
-    if (!scratch) return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu labels", b->path, (size_t)data->n);
+    if (!scratch)
+        return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu labels", b->path, (size_t)data->n);
     co_status st = take_ints(b, Y, scratch);
     if (st == CO_OK && b->has[Y_TEST]) st = take_ints(b, Y_TEST, scratch + b->n);
     if (st == CO_OK) st = co_columns_classes(data, scratch);
@@ -162,7 +173,8 @@ static co_status build(bundle *b, co_dataset *data)
     return st;
 }
 
-static co_status read(const co_config *opt, const char *const *sources, size_t n_sources, co_dataset *data)
+static co_status read(const co_config *opt, const char *const *sources, size_t n_sources,
+                      co_dataset *data)
 {
     (void)opt;
     if (n_sources != 1) return CO_FAIL(CO_EUSAGE, "npz takes one file, %zu were given", n_sources);
@@ -172,8 +184,9 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
     return st == CO_OK ? co_columns_source(data, "npz", sources, 1) : st;
 }
 
-const co_reader co_reader_npz = {.name = "npz",
-                                 .summary = "arrays x, y [x_test, y_test, split, user] saved by numpy.savez",
-                                 .source = "NumPy enhancement proposal 1 (.npy)",
-                                 .usage = "npz FILE",
-                                 .read = read};
+const co_reader co_reader_npz = {
+    .name = "npz",
+    .summary = "arrays x, y [x_test, y_test, split, user] saved by numpy.savez",
+    .source = "NumPy enhancement proposal 1 (.npy)",
+    .usage = "npz FILE",
+    .read = read};

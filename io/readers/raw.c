@@ -1,7 +1,8 @@
 /* io/readers/raw.c - whole files through zlib, strict numbers.
  *
- * zlib reads a file that does not begin with the gzip magic as it is. One more read after the last byte makes it check
- * the stream's checksum and length. Cost: one pass, the block doubles while it grows. */
+ * zlib reads a file that does not begin with the gzip magic as it is. One more read after the last
+ * byte makes it check the stream's checksum and length. Cost: one pass, the block doubles while it
+ * grows. */
 #include "io/readers/raw.h"
 #include "core/memory.h"
 #include <errno.h>
@@ -20,15 +21,16 @@ static co_status read_stream(gzFile stream, const char *path, co_raw *raw)
             return CO_FAIL(CO_ENOMEM, "%s: out of memory after %zu bytes", path, raw->n);
         const size_t room = capacity - raw->n - 1;
         errno = 0;
-        const int got = gzread(stream, raw->bytes + raw->n, (unsigned)(room < PIECE ? room : PIECE));
+        const int got =
+            gzread(stream, raw->bytes + raw->n, (unsigned)(room < PIECE ? room : PIECE));
         int code = Z_OK;
         const char *why = gzerror(stream, &code);
         if (got < 0 || (code != Z_OK && code != Z_STREAM_END)) {
             if (code == Z_ERRNO)
                 return CO_FAIL(CO_EFILE, "%s: cannot be read: %s", path, strerror(errno));
             if (code == Z_MEM_ERROR) return CO_FAIL(CO_ENOMEM, "%s: out of memory in zlib", path);
-            return CO_FAIL(CO_EDATA, "%s: damaged or cut gzip stream after %zu unpacked bytes (%s)", path,
-                           raw->n, why);
+            return CO_FAIL(CO_EDATA, "%s: damaged or cut gzip stream after %zu unpacked bytes (%s)",
+                           path, raw->n, why);
         }
         raw->n += (size_t)got;
         raw->bytes[raw->n] = 0;
@@ -41,7 +43,9 @@ co_status co_raw_read(const char *path, co_raw *raw)
     *raw = (co_raw){0};
     errno = 0;
     gzFile stream = gzopen(path, "rb");
-    if (!stream) return CO_FAIL(CO_EFILE, "%s: cannot be opened: %s", path, errno ? strerror(errno) : "no memory");
+    if (!stream)
+        return CO_FAIL(CO_EFILE, "%s: cannot be opened: %s", path,
+                       errno ? strerror(errno) : "no memory");
     gzbuffer(stream, 1 << 17);
     const co_status st = read_stream(stream, path, raw);
     gzclose_r(stream);

@@ -1,4 +1,5 @@
-/* io/readers/raw.h - what readers take from disk: a whole file, unpacked when it is gzip, and strict numbers. Local. */
+/* io/readers/raw.h - what readers take from disk: a whole file, unpacked when it is gzip, and
+ * strict numbers. Local. */
 #pragma once
 #include "core/status.h"
 #include <stddef.h>
@@ -9,12 +10,14 @@ typedef struct {
     size_t n;
 } co_raw;
 
-/* Reads the file, through gzip when its content begins as gzip does. CO_EFILE when it is missing or cannot be read;
- * CO_EDATA when the gzip stream is damaged or cut short. raw is ended by co_raw_fini, also after a failure. */
+/* Reads the file, through gzip when its content begins as gzip does. CO_EFILE when it is missing or
+ * cannot be read; CO_EDATA when the gzip stream is damaged or cut short. raw is ended by
+ * co_raw_fini, also after a failure. */
 co_status co_raw_read(const char *path, co_raw *raw);
 void co_raw_fini(co_raw *raw);
 
-/* The whole text is a decimal integer that fits / a finite decimal number (no hex, no nan, no inf); a sign is allowed. */
+/* The whole text is a decimal integer that fits / a finite decimal number (no hex, no nan, no inf);
+ * a sign is allowed. */
 bool co_raw_int(const char *text, int64_t *value);
 bool co_raw_real(const char *text, double *value);
 

@@ -1,13 +1,15 @@
 /* io/readers/split.c - test and validation parts that the publisher did not cut.
  *
- * floor(fraction n0) of the n0 examples of split 0 go, a keyed subset without replacement: the test part first, then the
- * validation part out of the rest (both fractions are of n0). Streams (seed, CO_DRAW_SPLIT, split). */
+ * floor(fraction n0) of the n0 examples of split 0 go, a keyed subset without replacement: the test
+ * part first, then the validation part out of the rest (both fractions are of n0). Streams (seed,
+ * CO_DRAW_SPLIT, split). */
 #include "core/memory.h"
 #include "core/random.h"
 #include "io/readers/reader.h"
 
 /* Moves n of the n_left ids to the split and closes the list up. */
-static co_status move(co_dataset *data, int64_t *left, int64_t *n_left, int64_t n, uint8_t split, uint64_t seed)
+static co_status move(co_dataset *data, int64_t *left, int64_t *n_left, int64_t n, uint8_t split,
+                      uint64_t seed)
 {
     if (n == 0) return CO_OK;
     co_stream stream = co_stream_open(seed, CO_DRAW_SPLIT, split, 0, 0);
@@ -39,14 +41,20 @@ static int64_t part(double fraction, int64_t n)
     return (int64_t)(fraction * (double)n + 1e-9); /* 0.29 * 100 is 28.99.. in binary */
 }
 
-co_status co_reader_split(co_dataset *data, double test_fraction, double validation_fraction, uint64_t seed)
+co_status co_reader_split(co_dataset *data, double test_fraction, double validation_fraction,
+                          uint64_t seed)
 {
-    if (!(test_fraction >= 0.0 && validation_fraction >= 0.0 && test_fraction + validation_fraction < 1.0))
-        return CO_FAIL(CO_EUSAGE, "test_fraction=%g and validation_fraction=%g: each at least 0, their sum below 1",
-                       test_fraction, validation_fraction);
+    if (!(test_fraction >= 0.0 && validation_fraction >= 0.0 &&
+          test_fraction + validation_fraction < 1.0))
+        return CO_FAIL(
+            CO_EUSAGE,
+            "test_fraction=%g and validation_fraction=%g: each at least 0, their sum below 1",
+            test_fraction, validation_fraction);
     if (test_fraction == 0.0 && validation_fraction == 0.0) return CO_OK;
     int64_t *left = co_malloc((size_t)data->n, sizeof *left), n = 0;
-    if (!left) return CO_FAIL(CO_ENOMEM, "out of memory for drawing the split of %zu examples", (size_t)data->n);
+    if (!left)
+        return CO_FAIL(CO_ENOMEM, "out of memory for drawing the split of %zu examples",
+                       (size_t)data->n);
     for (int64_t i = 0; i < data->n; i++)
         if (data->split[i] == 0) left[n++] = i;
     const int64_t n_test = part(test_fraction, n), n_validation = part(validation_fraction, n);
@@ -57,7 +65,8 @@ co_status co_reader_split(co_dataset *data, double test_fraction, double validat
 }
 
 const co_param co_reader_common_params[] = {
-    {"test_fraction", CO_REAL, .lo = 0.0, .hi = 1.0, .flags = CO_HI_OPEN, .doc = "share of the training examples moved to split 1"},
+    {"test_fraction", CO_REAL, .lo = 0.0, .hi = 1.0, .flags = CO_HI_OPEN,
+     .doc = "share of the training examples moved to split 1"},
     {"validation_fraction", CO_REAL, .lo = 0.0, .hi = 1.0, .flags = CO_HI_OPEN,
      .doc = "share of the training examples moved to split 2"},
     {"seed", CO_INT, .def = 1.0, .lo = 0.0, .hi = 9.2e18, .doc = "of the keyed draws"},

@@ -1,6 +1,6 @@
-/* io/readers/synthetic.c - writes the data of the generator synthetic(alpha, beta) down: the examples of device 0, then
- * device 1 ..; the device is the user. test_fraction is 0.1 unless given.
- * Source: io/synthetic.h. */
+/* io/readers/synthetic.c - writes the data of the generator synthetic(alpha, beta) down: the
+ * examples of device 0, then device 1 ..; the device is the user. test_fraction is 0.1 unless
+ * given. Source: io/synthetic.h. */
 #include "io/synthetic.h"
 #include "core/memory.h"
 #include "io/readers/columns.h"
@@ -13,7 +13,8 @@ static co_status fill(const co_synthetic *gen, co_dataset *data)
     size_t at = 0;
     for (int64_t k = 0; k < gen->n_devices; k++) {
         const size_t size = (size_t)co_synthetic_size(gen, k);
-        co_synthetic_fill(gen, k, 0, size, (float *)data->x + at * data->x_size, data->y + at, scratch);
+        co_synthetic_fill(gen, k, 0, size, (float *)data->x + at * data->x_size, data->y + at,
+                          scratch);
         for (size_t i = 0; i < size; i++) data->user[at + i] = (int32_t)k;
         at += size;
     }
@@ -21,7 +22,8 @@ static co_status fill(const co_synthetic *gen, co_dataset *data)
     return CO_OK;
 }
 
-static co_status read(const co_config *opt, const char *const *sources, size_t n_sources, co_dataset *data)
+static co_status read(const co_config *opt, const char *const *sources, size_t n_sources,
+                      co_dataset *data)
 {
     co_synthetic gen;
     size_t n = 0;
@@ -40,14 +42,15 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
     return co_columns_source(data, "synthetic", NULL, 0);
 }
 
-static const co_param params[] = {
-    CO_SYNTHETIC_OPTIONS,
-    {"test_fraction", CO_REAL, .def = 0.1, .lo = 0.0, .hi = 1.0, .flags = CO_HI_OPEN,
-     .doc = "share of the examples moved to split 1"},
-    {0}};
-const co_reader co_reader_synthetic = {.name = "synthetic",
-                                       .summary = "softmax data whose model and inputs differ per device",
-                                       .source = "Li et al., MLSys 2020, arXiv:1812.06127",
-                                       .params = params,
-                                       .usage = "synthetic devices=N alpha=A beta=B [features=60 classes=10 size=n]",
-                                       .read = read};
+static const co_param params[] = {CO_SYNTHETIC_OPTIONS,
+                                  {"test_fraction", CO_REAL, .def = 0.1, .lo = 0.0, .hi = 1.0,
+                                   .flags = CO_HI_OPEN,
+                                   .doc = "share of the examples moved to split 1"},
+                                  {0}};
+const co_reader co_reader_synthetic = {
+    .name = "synthetic",
+    .summary = "softmax data whose model and inputs differ per device",
+    .source = "Li et al., MLSys 2020, arXiv:1812.06127",
+    .params = params,
+    .usage = "synthetic devices=N alpha=A beta=B [features=60 classes=10 size=n]",
+    .read = read};

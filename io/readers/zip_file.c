@@ -1,8 +1,9 @@
 /* io/readers/zip_file.c - finds the end record, walks the central directory, inflates one member.
  *
- * Sizes come from the central directory: writers that stream (NumPy does) leave them out of the local header. Every offset is
- * checked against the file's length before use; an unpacked size that deflate cannot reach (1,032 to 1) is refused before
- * memory is taken. Source: APPNOTE.TXT 6.3, sections 4.3.7, 4.3.12, 4.3.14-16, 4.5.3. */
+ * Sizes come from the central directory: writers that stream (NumPy does) leave them out of the
+ * local header. Every offset is checked against the file's length before use; an unpacked size that
+ * deflate cannot reach (1,032 to 1) is refused before memory is taken. Source: APPNOTE.TXT 6.3,
+ * sections 4.3.7, 4.3.12, 4.3.14-16, 4.5.3. */
 #include "io/readers/zip_file.h"
 #include "core/memory.h"
 #include <string.h>
@@ -33,33 +34,41 @@ static bool is_at(const archive *a, uint64_t offset, size_t length, const char *
 
 static co_status damaged(const archive *a, uint64_t offset, const char *what)
 {
-    return CO_FAIL(CO_EDATA, "%s: byte %zu: %s; the archive is damaged", a->path, (size_t)offset, what);
+    return CO_FAIL(CO_EDATA, "%s: byte %zu: %s; the archive is damaged", a->path, (size_t)offset,
+                   what);
 }
 
 static co_status find_directory(const archive *a, uint64_t *offset, uint64_t *n_entries)
 {
-    if (a->n < END_SIZE) return CO_FAIL(CO_EDATA, "%s: %zu bytes are no zip archive", a->path, a->n);
+    if (a->n < END_SIZE)
+        return CO_FAIL(CO_EDATA, "%s: %zu bytes are no zip archive", a->path, a->n);
     size_t end = a->n - END_SIZE;
     const size_t lowest = end > 65535 ? end - 65535 : 0;
-    while (!(is_at(a, end, END_SIZE, "PK\5\6") && end + END_SIZE + co_raw_le(a->p + end + 20, 2) == a->n))
+    while (!(is_at(a, end, END_SIZE, "PK\5\6") &&
+             end + END_SIZE + co_raw_le(a->p + end + 20, 2) == a->n))
         if (end-- == lowest)
-            return CO_FAIL(CO_EDATA, "%s: no end record of a zip archive: no .npz file, or cut short", a->path);
+            return CO_FAIL(CO_EDATA,
+                           "%s: no end record of a zip archive: no .npz file, or cut short",
+                           a->path);
     *n_entries = co_raw_le(a->p + end + 10, 2);
     *offset = co_raw_le(a->p + end + 16, 4);
     if (*n_entries != 0xffff && *offset != 0xffffffff) return CO_OK;
     if (end < LOCATOR_SIZE || !is_at(a, end - LOCATOR_SIZE, LOCATOR_SIZE, "PK\6\7")) return CO_OK;
     const uint64_t end64 = co_raw_le(a->p + end - LOCATOR_SIZE + 8, 8);
-    if (!is_at(a, end64, END64_SIZE, "PK\6\6")) return damaged(a, end - LOCATOR_SIZE, "zip64 end record not found");
+    if (!is_at(a, end64, END64_SIZE, "PK\6\6"))
+        return damaged(a, end - LOCATOR_SIZE, "zip64 end record not found");
     *n_entries = co_raw_le(a->p + end64 + 32, 8);
     *offset = co_raw_le(a->p + end64 + 48, 8);
     return CO_OK;
 }
 
-/* The 64-bit values of the extra field (id 1) stand for those of size, packed and local that are 0xffffffff, in this order. */
+/* The 64-bit values of the extra field (id 1) stand for those of size, packed and local that are
+ * 0xffffffff, in this order. */
 static void widen(const unsigned char *extra, size_t n, member *m)
 {
     for (size_t at = 0; at + 4 <= n;) {
-        const size_t id = (size_t)co_raw_le(extra + at, 2), length = (size_t)co_raw_le(extra + at + 2, 2);
+        const size_t id = (size_t)co_raw_le(extra + at, 2),
+                     length = (size_t)co_raw_le(extra + at + 2, 2);
         at += 4;
         if (length > n - at) return;
         if (id == 1) {
@@ -82,15 +91,19 @@ static co_status find_member(const archive *a, const char *name, member *m, bool
     *found = false;
     CO_TRY(find_directory(a, &at, &n_entries));
     for (uint64_t k = 0; k < n_entries; k++) {
-        if (!is_at(a, at, ENTRY_SIZE, "PK\1\2")) return damaged(a, at, "no entry of the central directory");
+        if (!is_at(a, at, ENTRY_SIZE, "PK\1\2"))
+            return damaged(a, at, "no entry of the central directory");
         const unsigned char *e = a->p + at;
         const size_t n_name = (size_t)co_raw_le(e + 28, 2), n_extra = (size_t)co_raw_le(e + 30, 2);
         const size_t length = ENTRY_SIZE + n_name + n_extra + (size_t)co_raw_le(e + 32, 2);
         if (length > a->n - at) return damaged(a, at, "directory entry beyond the end of the file");
         if (n_name == name_length && memcmp(e + ENTRY_SIZE, name, n_name) == 0) {
-            *m = (member){.flags = (unsigned)co_raw_le(e + 8, 2), .method = (unsigned)co_raw_le(e + 10, 2),
-                          .crc = (uint32_t)co_raw_le(e + 16, 4), .packed = co_raw_le(e + 20, 4),
-                          .size = co_raw_le(e + 24, 4), .local = co_raw_le(e + 42, 4)};
+            *m = (member){.flags = (unsigned)co_raw_le(e + 8, 2),
+                          .method = (unsigned)co_raw_le(e + 10, 2),
+                          .crc = (uint32_t)co_raw_le(e + 16, 4),
+                          .packed = co_raw_le(e + 20, 4),
+                          .size = co_raw_le(e + 24, 4),
+                          .local = co_raw_le(e + 42, 4)};
             widen(e + ENTRY_SIZE + n_name, n_extra, m);
             *found = true;
             return CO_OK;
@@ -128,7 +141,8 @@ static uint32_t checksum(const co_raw *content)
     uLong crc = crc32(0, NULL, 0);
     for (size_t at = 0; at < content->n; at += 1u << 30) {
         const size_t left = content->n - at;
-        crc = crc32(crc, (const unsigned char *)content->bytes + at, (uInt)(left < 1u << 30 ? left : 1u << 30));
+        crc = crc32(crc, (const unsigned char *)content->bytes + at,
+                    (uInt)(left < 1u << 30 ? left : 1u << 30));
     }
     return (uint32_t)crc;
 }
@@ -137,17 +151,20 @@ static co_status extract(const archive *a, const char *name, const member *m, co
 {
     if (m->flags & 1) return CO_FAIL(CO_EDATA, "%s: %s is encrypted", a->path, name);
     if (m->method != 0 && m->method != 8)
-        return CO_FAIL(CO_EDATA, "%s: %s is packed by method %u; stored (0) and deflated (8) are read", a->path, name,
-                       m->method);
+        return CO_FAIL(CO_EDATA,
+                       "%s: %s is packed by method %u; stored (0) and deflated (8) are read",
+                       a->path, name, m->method);
     if (!is_at(a, m->local, LOCAL_SIZE, "PK\3\4")) return damaged(a, m->local, "no local header");
     const unsigned char *head = a->p + m->local;
     const uint64_t at = m->local + LOCAL_SIZE + co_raw_le(head + 26, 2) + co_raw_le(head + 28, 2);
-    if (at > a->n || m->packed > a->n - at) return damaged(a, m->local, "member beyond the end of the file");
+    if (at > a->n || m->packed > a->n - at)
+        return damaged(a, m->local, "member beyond the end of the file");
     if (m->method == 0 ? m->size != m->packed : m->size / 1032 > m->packed + 1)
         return damaged(a, m->local, "sizes that do not fit together");
     content->bytes = co_malloc((size_t)m->size + 1, 1);
     if (!content->bytes)
-        return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu bytes of %s", a->path, (size_t)m->size, name);
+        return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu bytes of %s", a->path, (size_t)m->size,
+                       name);
     content->n = (size_t)m->size;
     content->bytes[content->n] = 0;
     if (m->method == 0)

@@ -1,4 +1,5 @@
-/* tests/io/test_readers_csv.c - tables: RFC 4180, one-hot features, missing cells; UCI data against their published counts. */
+/* tests/io/test_readers_csv.c - tables: RFC 4180, one-hot features, missing cells; UCI data against
+ * their published counts. */
 #include "tests/io/reader_support.h"
 
 static const float *row(const co_dataset *d, int64_t i)
@@ -21,8 +22,9 @@ Test(csv, one_hot_columns_are_sorted_and_stand_in_the_place_of_their_column)
 
 Test(csv, quotes_hold_commas_quotes_and_line_ends)
 {
-    const char *path = write_text("q.csv", "\xef\xbb\xbfname,\"the,y\",v\n\"a,b\",1,1\n\"line\nbreak \"\"x\"\" \" ,2,2\n"
-                                           "\"\"\"\",1,3\n");
+    const char *path = write_text(
+        "q.csv", "\xef\xbb\xbfname,\"the,y\",v\n\"a,b\",1,1\n\"line\nbreak \"\"x\"\" \" ,2,2\n"
+                 "\"\"\"\",1,3\n");
     co_dataset d;
     import_good("csv", path, "y=1 user=name header=true", &d);
     cr_assert(d.n == 3 && d.n_users == 3);
@@ -34,7 +36,8 @@ Test(csv, quotes_hold_commas_quotes_and_line_ends)
 
 Test(csv, columns_are_found_by_name_or_number)
 {
-    const char *path = write_text("n.csv", "who,y,v,g\nann,10,1,west\nbob,9,2,east\nann,-1,3,east\n");
+    const char *path =
+        write_text("n.csv", "who,y,v,g\nann,10,1,west\nbob,9,2,east\nann,-1,3,east\n");
     co_dataset d;
     import_good("csv", path, "header=true y=y user=0 group=g", &d);
     cr_assert(d.n == 3 && d.x_size == 1);
@@ -54,7 +57,8 @@ Test(csv, training_and_test_files_decide_together)
 {
     char option[1300];
     const char *train = write_text("train.csv", "red,0,<=50K\nblue,1,>50K\n");
-    snprintf(option, sizeof option, "y=2 test=%s", write_text("test.csv", "|a comment as in C4.5\ngreen,5,<=50K.\n"));
+    snprintf(option, sizeof option, "y=2 test=%s",
+             write_text("test.csv", "|a comment as in C4.5\ngreen,5,<=50K.\n"));
     co_dataset d;
     import_good("csv", train, option, &d);
     cr_assert(d.n == 3 && d.x_size == 4 && d.n_classes == 2);
@@ -62,9 +66,19 @@ Test(csv, training_and_test_files_decide_together)
     cr_expect_eq(row(&d, 2)[1], 1.0f); /* blue, green, red */
     cr_expect_eq(d.y[2], 0);
     co_dataset_fini(&d);
-    snprintf(option, sizeof option, "y=2 test=%s", write_text("test.csv", "green,5,<=50K.\nred,5,>50K\n"));
+    snprintf(option, sizeof option, "y=2 test=%s",
+             write_text("test.csv", "green,5,<=50K.\nred,5,>50K\n"));
     import_good("csv", train, option, &d); /* not all end in a dot: it belongs to the label */
-    cr_expect_eq(d.n_classes, 3);
+    cr_assert_eq(d.n_classes, 3);
+    cr_expect_str_eq(d.classes[0], "<=50K");
+    cr_expect_str_eq(d.classes[1], "<=50K.");
+    cr_expect_str_eq(d.classes[2], ">50K");
+    co_dataset_fini(&d);
+    snprintf(option, sizeof option, "y=0 test=%s", write_text("test.csv", "no.,2\n"));
+    import_good("csv", write_text("train.csv", "yes.,1\nno.,5\n"), option,
+                &d); /* the training labels have it too */
+    cr_expect(d.n_classes == 2 && d.y[2] == 0);
+    cr_expect_str_eq(d.classes[0], "no.");
     co_dataset_fini(&d);
 }
 
@@ -76,18 +90,25 @@ Test(csv, missing_cells_are_refused_with_their_place_or_dropped)
     import_good("csv", path, "y=2 missing=drop", &d);
     cr_expect(d.n == 2 && d.x_size == 3 && row(&d, 1)[0] == 4.0f && row(&d, 1)[2] == 1.0f);
     co_dataset_fini(&d);
-    import_bad("csv", write_text("m.csv", "?,0\n?,1\n"), "y=1 missing=drop", CO_EDATA, "every row", "m.csv");
+    import_bad("csv", write_text("m.csv", "?,0\n?,1\n"), "y=1 missing=drop", CO_EDATA, "every row",
+               "m.csv");
 }
 
 Test(csv, says_where_a_table_is_broken)
 {
-    import_bad("csv", write_text("b.csv", "1,2,0\n\n3,1\n"), "y=2", CO_EDATA, "b.csv", ":3: 2 columns, expected 3");
-    import_bad("csv", write_text("b.csv", "1,2\n3,\"1\n"), "y=1", CO_EDATA, ":2: column 1", "never closed");
-    import_bad("csv", write_text("b.csv", "1,\"a\"b\n"), "y=1", CO_EDATA, ":1: column 1", "closing quote");
-    import_bad("csv", write_text("b.csv", "1,0\nnan,1\n"), "y=1", CO_EDATA, ":2: column 0", "not finite");
-    import_bad("csv", write_text("b.csv", "1,0\n1e39,1\n"), "y=1", CO_EDATA, ":2: column 0", "32-bit");
+    import_bad("csv", write_text("b.csv", "1,2,0\n\n3,1\n"), "y=2", CO_EDATA, "b.csv",
+               ":3: 2 columns, expected 3");
+    import_bad("csv", write_text("b.csv", "1,2\n3,\"1\n"), "y=1", CO_EDATA, ":2: column 1",
+               "never closed");
+    import_bad("csv", write_text("b.csv", "1,\"a\"b\n"), "y=1", CO_EDATA, ":1: column 1",
+               "closing quote");
+    import_bad("csv", write_text("b.csv", "1,0\nnan,1\n"), "y=1", CO_EDATA, ":2: column 0",
+               "not finite");
+    import_bad("csv", write_text("b.csv", "1,0\n1e39,1\n"), "y=1", CO_EDATA, ":2: column 0",
+               "32-bit");
     import_bad("csv", write_text("b.csv", "\n \n"), "y=1", CO_EDATA, "no rows", "b.csv");
-    import_bad("csv", write_text("b.csv", "a,b\n"), "y=1 header=true", CO_EDATA, "no rows below the header", "");
+    import_bad("csv", write_text("b.csv", "a,b\n"), "y=1 header=true", CO_EDATA,
+               "no rows below the header", "");
     import_bad("csv", write_text("b.csv", "1\n2\n"), "y=0", CO_EDATA, "no column is left", "");
     const char *path = scratch_file("zero.csv");
     write_bytes(path, "1,\0,2\n", 6);
@@ -132,7 +153,8 @@ Test(csv, hospitals_are_users_by_file)
         snprintf(path[k], sizeof path[k], "%s", found);
         sources[k] = path[k];
     }
-    cr_assert_eq(import("csv", sources, 4, "y=13 user=file missing=drop", &d), CO_OK, "%s", co_status_message());
+    cr_assert_eq(import("csv", sources, 4, "y=13 user=file missing=drop", &d), CO_OK, "%s",
+                 co_status_message());
     cr_expect_eq(d.n, 299); /* 297 complete rows of Cleveland, as published, and two others */
     cr_expect(d.x_size == 13 && d.n_classes == 5);
     cr_expect_str_eq(d.user_name[0], "processed.cleveland.data");

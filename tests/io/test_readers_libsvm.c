@@ -1,4 +1,5 @@
-/* tests/io/test_readers_libsvm.c - sparse rows; a9a against its published counts. Also CIFAR-10, the other flat format. */
+/* tests/io/test_readers_libsvm.c - sparse rows; a9a against its published counts. Also CIFAR-10,
+ * the other flat format. */
 #include "tests/io/reader_support.h"
 
 Test(libsvm, rows_become_dense_and_labels_are_ranked)
@@ -16,14 +17,16 @@ Test(libsvm, rows_become_dense_and_labels_are_ranked)
 
 Test(libsvm, says_where_a_row_is_broken)
 {
-    import_bad("libsvm", write_text("s", "1 1:1\n1.5 1:1\n"), "", CO_EDATA, ":2: label '1.5'", "integer");
+    import_bad("libsvm", write_text("s", "1 1:1\n1.5 1:1\n"), "", CO_EDATA, ":2: label '1.5'",
+               "integer");
     import_bad("libsvm", write_text("s", "1 0:1\n"), "", CO_EDATA, ":1: '0:1'", "from 1");
     import_bad("libsvm", write_text("s", "1 3:1 2:1\n"), "", CO_EDATA, ":1: '2:1'", "(3)");
     import_bad("libsvm", write_text("s", "1 3:nan\n"), "", CO_EDATA, "'3:nan'", "finite");
     import_bad("libsvm", write_text("s", "1 3\n"), "", CO_EDATA, "'3' is no index:value", "");
     import_bad("libsvm", write_text("s", "1 qid:3 1:1\n"), "", CO_EDATA, "'qid:3'", "integer");
     import_bad("libsvm", write_text("s", "# nothing\n"), "", CO_EDATA, "no rows", "");
-    import_bad("libsvm", write_text("s", "1 5000000000:1\n"), "", CO_EDATA, "5000000000 features", "GiB");
+    import_bad("libsvm", write_text("s", "1 5000000000:1\n"), "", CO_EDATA, "5000000000 features",
+               "GiB");
     import_bad("libsvm", write_text("s", "1\n2\n"), "", CO_EDATA, "without features", "");
 }
 

@@ -1,5 +1,5 @@
-/* tests/io/test_readers_npz.c - arrays that NumPy itself saved (tests/reference/npz), every dtype, order and way of saying what
- * is for the test. */
+/* tests/io/test_readers_npz.c - arrays that NumPy itself saved (tests/reference/npz), every dtype,
+ * order and way of saying what is for the test. */
 #include "io/readers/npy.h"
 #include "tests/io/reader_support.h"
 #include <math.h>
@@ -29,7 +29,8 @@ Test(npz, reads_every_dtype_of_numpy)
             for (int j = 0; j < 4; j++) {
                 const double exact = i + j / 8.0;
                 const double want = kind == 'f' ? exact : kind == 'b' ? exact != 0.0 : floor(exact);
-                const double got = d.x_type == CO_U8 ? ((uint8_t *)d.x)[4 * i + j] : (double)((float *)d.x)[4 * i + j];
+                const double got = d.x_type == CO_U8 ? ((uint8_t *)d.x)[4 * i + j]
+                                                     : (double)((float *)d.x)[4 * i + j];
                 cr_expect_float_eq(got, want, 0, "%s [%d][%d]: %g", types[t], i, j, got);
             }
         cr_expect_arr_eq(d.y, y, sizeof y);
@@ -55,7 +56,8 @@ Test(npz, test_arrays_follow_and_users_may_be_none)
     co_dataset d;
     import_good("npz", fixture("cut"), "", &d);
     cr_assert_eq(d.n, 6);
-    for (int i = 0; i < 24; i++) cr_expect_float_eq(((float *)d.x)[i], (float)(i / 4 + (i % 4) / 8.0), 0);
+    for (int i = 0; i < 24; i++)
+        cr_expect_float_eq(((float *)d.x)[i], (float)(i / 4 + (i % 4) / 8.0), 0);
     cr_expect_arr_eq(d.split, split, 6);
     cr_expect_arr_eq(d.user, user, sizeof user);
     cr_expect_eq(d.n_users, 2);
@@ -76,14 +78,15 @@ Test(npz, takes_split_and_user_as_given)
 
 Test(npz, says_clearly_what_it_does_not_read)
 {
-    import_bad("npz", fixture("big_endian"), "", CO_EDATA, "x: dtype '>f4' is big-endian", "newbyteorder");
+    import_bad("npz", fixture("big_endian"), "", CO_EDATA, "x: dtype '>f4' is big-endian",
+               "newbyteorder");
     import_bad("npz", fixture("object"), "", CO_EDATA, "dtype '|O'", "float16 .. float64");
     import_bad("npz", fixture("words"), "", CO_EDATA, "y: dtype '<U1'", "");
     import_bad("npz", fixture("half_label"), "", CO_EDATA, "y: row 0 is 3.5", "integer");
     import_bad("npz", fixture("no_y"), "", CO_EDATA, "no array y", "required");
     import_bad("npz", fixture("nan"), "", CO_EDATA, "x: row 3, element 2 is nan", "finite");
-    import_bad("npz", write_text("no_zip", "just a text that is longer than an end record"), "", CO_EDATA, "no_zip",
-               "no end record");
+    import_bad("npz", write_text("no_zip", "just a text that is longer than an end record"), "",
+               CO_EDATA, "no_zip", "no end record");
     import_bad("npz", fixture("absent"), "", CO_EFILE, "absent.npz", "No such file");
 }
 
@@ -102,16 +105,30 @@ static co_status parse_npy(const char *header, size_t n_data, co_npy *npy)
 Test(npy, header_keys_come_in_any_order_and_products_may_not_overflow)
 {
     co_npy a;
-    cr_expect_eq(parse_npy("{\"shape\": (2L, 3), 'fortran_order': True, 'descr': '<i2'}\n", 12, &a), CO_OK);
-    cr_expect(a.ndim == 2 && a.dim[0] == 2 && a.dim[1] == 3 && a.fortran && a.kind == 'i' && a.width == 2);
-    cr_expect_eq(parse_npy("{'descr': '<f8', 'fortran_order': False, 'shape': (), }", 8, &a), CO_OK);
+    cr_expect_eq(parse_npy("{\"shape\": (2L, 3), 'fortran_order': True, 'descr': '<i2'}\n", 12, &a),
+                 CO_OK);
+    cr_expect(a.ndim == 2 && a.dim[0] == 2 && a.dim[1] == 3 && a.fortran && a.kind == 'i' &&
+              a.width == 2);
+    cr_expect_eq(parse_npy("{'descr': '<f8', 'fortran_order': False, 'shape': (), }", 8, &a),
+                 CO_OK);
     cr_expect(a.ndim == 0 && a.count == 1);
-    cr_expect_eq(parse_npy("{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296), }", 8, &a), CO_EDATA);
-    cr_expect_eq(parse_npy("{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999999999,), }", 8, &a), CO_EDATA);
-    cr_expect_eq(parse_npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1,), 'more': 1}", 8, &a), CO_EDATA);
+    cr_expect_eq(
+        parse_npy("{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296), }",
+                  8, &a),
+        CO_EDATA);
+    cr_expect_eq(
+        parse_npy("{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999999999,), }", 8,
+                  &a),
+        CO_EDATA);
+    cr_expect_eq(
+        parse_npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1,), 'more': 1}", 8, &a),
+        CO_EDATA);
     cr_expect_eq(parse_npy("{'descr': '<f8', 'shape': (1,)}", 8, &a), CO_EDATA);
-    cr_expect_eq(parse_npy("{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (1,)}", 8, &a), CO_EDATA);
-    cr_expect_eq(parse_npy("{'descr': '<f8', 'fortran_order': False, 'shape': (2,)}", 8, &a), CO_EDATA);
+    cr_expect_eq(
+        parse_npy("{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (1,)}", 8, &a),
+        CO_EDATA);
+    cr_expect_eq(parse_npy("{'descr': '<f8', 'fortran_order': False, 'shape': (2,)}", 8, &a),
+                 CO_EDATA);
 }
 
 Test(npy, half_floats_are_exact)
@@ -119,10 +136,45 @@ Test(npy, half_floats_are_exact)
     static const struct {
         uint16_t bits;
         double value;
-    } known[] = {{0x3c00, 1.0}, {0xc000, -2.0}, {0x7bff, 65504.0}, {0x0400, 0x1p-14}, {0x0001, 0x1p-24}, {0x3555, 0.333251953125}};
+    } known[] = {{0x3c00, 1.0},     {0xc000, -2.0},    {0x7bff, 65504.0},
+                 {0x0400, 0x1p-14}, {0x0001, 0x1p-24}, {0x3555, 0.333251953125}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        const unsigned char bytes[2] = {(unsigned char)known[i].bits, (unsigned char)(known[i].bits >> 8)};
-        const co_npy a = {.kind = 'f', .width = 2, .ndim = 1, .dim = {1}, .count = 1, .data = bytes};
+        const unsigned char bytes[2] = {(unsigned char)known[i].bits,
+                                        (unsigned char)(known[i].bits >> 8)};
+        const co_npy a = {
+            .kind = 'f', .width = 2, .ndim = 1, .dim = {1}, .count = 1, .data = bytes};
         cr_expect_float_eq(co_npy_real(&a, 0), known[i].value, 0);
     }
+}
+
+Test(npy, signed_numbers_are_extended_and_unsigned_ones_must_fit)
+{
+    unsigned char bytes[8];
+    for (size_t width = 1; width <= 8; width *= 2) {
+        int64_t value = 0;
+        memset(bytes, 0xff, sizeof bytes);
+        bytes[0] = 0xfb;
+        co_npy a = {.kind = 'i', .width = width, .ndim = 1, .dim = {1}, .count = 1, .data = bytes};
+        cr_expect(co_npy_int(&a, 0, &value) && value == -5);
+        cr_expect_eq(co_npy_real(&a, 0), -5.0);
+        a.kind = 'u';
+        cr_expect_eq(co_npy_int(&a, 0, &value), width < 8);
+        if (width == 1) cr_expect_eq(value, 0xfb);
+    }
+}
+
+Test(npz, a_changed_value_is_noticed_by_its_checksum)
+{
+    unsigned char bytes[4096];
+    FILE *file = fopen(fixture("f8"), "rb");
+    cr_assert_not_null(file);
+    const size_t n = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    const char *path = scratch_file("changed.npz");
+    const unsigned char one[8] = {0, 0, 0, 0, 0, 0, 0xf0, 0x3f};
+    unsigned char *at = memmem(bytes, n, one, sizeof one);
+    cr_assert_not_null(at);
+    at[6] = 0xe0;
+    write_bytes(path, bytes, n);
+    import_bad("npz", path, "", CO_EDATA, "changed.npz", "CRC-32");
 }
