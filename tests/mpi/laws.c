@@ -1,0 +1,246 @@
+/* tests/mpi/laws.c - what training must equal: centralised gradient descent, plain averaging, a device trained alone; and what
+ * must be counted: updates that are not finite or beyond the bound of the exact sum. */
+#include "core/memory.h"
+#include "core/vector.h"
+#include "tests/harness.h"
+#include "tests/run_helpers.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char blobs[256], out[256];
+static co_comm comm;
+
+static char *with_files(const char *yaml)
+{
+    return co_format("%s\ndata: {file: %s}\noutput: {dir: %s, checkpoint_every: 0}\n", yaml, blobs, out);
+}
+
+static bool open_text(const char *yaml, co_experiment *experiment, co_run *run)
+{
+    char *text = with_files(yaml);
+    const co_status st = play_text(text, &comm, experiment, run);
+    if (st != CO_OK) fprintf(stderr, "%s\n", co_status_message());
+    co_free(text);
+    CHECK(st == CO_OK);
+    return st == CO_OK;
+}
+
+static double of_round(const co_run *run, size_t row, const char *column)
+{
+    const co_table *t = &run->record.rounds;
+    return co_table_get_f64(t, row, (size_t)co_table_find(t, column));
+}
+
+/* Five steps on the mean loss of all training examples, in the data set's order. */
+static void descend(const co_run *run, double lr, float *w)
+{
+    const co_population *p = &run->population;
+    const size_t n = co_model_size(run->model), m = (size_t)p->data.n;
+    size_t n_train = 0;
+    float *x = co_malloc(m * p->x_size, sizeof *x), *grad = co_malloc(n, sizeof *grad);
+    int32_t *y = co_malloc(m, sizeof *y);
+    co_workspace *workspace = NULL;
+    for (int64_t i = 0; i < p->data.n; i++) {
+        if (p->data.split[i] != 0) continue;
+        co_dataset_gather(&p->data, &i, 1, x + n_train * p->x_size);
+        y[n_train++] = p->data.y[i];
+    }
+    CHECK(co_workspace_create(run->model, n_train, n_train, &workspace) == CO_OK);
+    co_model_init(run->model, (uint64_t)run->experiment->seed, w);
+    for (int step = 0; step < 5; step++) {
+        const co_batch batch = {.n = n_train, .rows = n_train, .x = x, .y = y};
+        const co_pass pass = {.batch = &batch, .train = true};
+        double sums[8] = {0};
+        memset(grad, 0, n * sizeof *grad);
+        co_model_loss(run->model, workspace, w, &pass, NULL, grad, sums);
+        for (size_t j = 0; j < n; j++) w[j] -= (float)lr * grad[j];
+    }
+    co_workspace_destroy(workspace);
+    co_free(x);
+    co_free(y);
+    co_free(grad);
+}
+
+static void one_device_with_all_data_is_gradient_descent(void)
+{
+    co_experiment experiment;
+    co_run run;
+    if (!open_text("name: gd\nrounds: 5\npartition: {method: iid, devices: 1}\n"
+                   "model: {layers: [{dense: 30}, tanh, {dense: classes}]}\ndevices: {per_round: 1}\n"
+                   "local: {batch: 0, lr: 0.5}\neval: {every: 0}", &experiment, &run))
+        return;
+    const size_t n = co_model_size(run.model);
+    float *w = co_malloc(n, sizeof *w);
+    descend(&run, 0.5, w);
+    CHECK(relative_distance(run.exchange.model, w, n) < 1e-6);
+    co_free(w);
+    close_run(&experiment, &run);
+}
+
+/* With all devices, one full-batch step each and weights by examples, the mean update is the gradient of the whole loss. */
+static void all_devices_in_one_step_are_gradient_descent(void)
+{
+    co_experiment experiment;
+    co_run run;
+    if (!open_text("name: gd\nrounds: 5\npartition: {method: dirichlet, devices: 25, alpha: 0.3}\n"
+                   "model: {layers: [{dense: 30}, tanh, {dense: classes}]}\ndevices: {per_round: 25}\n"
+                   "local: {batch: 0, lr: 0.5}\neval: {every: 0}", &experiment, &run))
+        return;
+    const size_t n = co_model_size(run.model);
+    float *w = co_malloc(n, sizeof *w);
+    descend(&run, 0.5, w);
+    CHECK(relative_distance(run.exchange.model, w, n) < 1e-6);
+    co_free(w);
+    close_run(&experiment, &run);
+}
+
+#define COMMON                                                                                                         \
+    "name: same\nrounds: 4\npartition: {method: dirichlet, devices: 30, alpha: 0.3}\nmodel: {name: softmax}\n"        \
+    "devices: {per_round: 9}\neval: {every: 2}\n"
+
+static void same_model(const char *one, const char *other)
+{
+    uint64_t digest[2] = {0, 1};
+    const char *const yaml[2] = {one, other};
+    for (int k = 0; k < 2; k++) {
+        co_experiment experiment;
+        co_run run;
+        if (!open_text(yaml[k], &experiment, &run)) return;
+        digest[k] = co_exchange_digest(&run.exchange);
+        close_run(&experiment, &run);
+    }
+    CHECK(digest[0] == digest[1]);
+}
+
+static void special_cases_are_fedavg(void)
+{
+    same_model(COMMON "local: {lr: 0.1}", COMMON "algorithm: fedprox\nlocal: {lr: 0.1, mu: 0}");
+    same_model(COMMON "local: {lr: 0.1}", COMMON "local: {lr: 0.1}\ntransforms: [{name: clip, norm: 1e9}]");
+    same_model(COMMON "local: {lr: 0.1}", COMMON "local: {lr: 0.1, epochs: 1, clip_grad: 1e9, max_examples: 100000}");
+    same_model(COMMON "local: {lr: 0.1}", COMMON "local: {lr: 0.1, schedule: {name: step, every: 100, factor: 0.5}}");
+}
+
+/* A trainer that has trained other devices gives the update that a new one gives. */
+static void nothing_of_one_device_reaches_the_next(void)
+{
+    co_experiment experiment;
+    co_run run;
+    if (!open_text(COMMON "local: {lr: 0.1, momentum: 0.9, epochs: 3, batch: 4}", &experiment, &run)) return;
+    const size_t n = co_model_size(run.model);
+    float *alone = co_malloc(n, sizeof *alone), *update;
+    double sums[8];
+    for (int64_t device = 0; device < 8; device++) {
+        co_trainer *fresh = NULL;
+        co_plan_row row = {.device = device, .n_examples = co_population_examples(&run.population, device)};
+        if (row.n_examples == 0) continue;
+        row.n_steps = 3 * ((row.n_examples + 3) / 4);
+        CHECK(co_trainer_create(&experiment, run.model, 10, &fresh) == CO_OK);
+        memset(sums, 0, sizeof sums);
+        CHECK(co_trainer_train(fresh, &run.population, run.exchange.model, 7, 0.1, &row, &update, sums) == CO_OK);
+        memcpy(alone, update, n * sizeof *alone);
+        memset(sums, 0, sizeof sums);
+        CHECK(co_trainer_train(run.trainer, &run.population, run.exchange.model, 7, 0.1, &row, &update, sums) == CO_OK);
+        CHECK(memcmp(alone, update, n * sizeof *alone) == 0);
+        CHECK(co_vector_norm(update, n) > 0.0);
+        co_trainer_destroy(fresh);
+    }
+    co_free(alone);
+    close_run(&experiment, &run);
+}
+
+/* Frozen tensors stay as they were drawn, whatever pulls at them. */
+static void frozen_tensors_do_not_move(void)
+{
+    co_experiment experiment;
+    co_run run;
+    if (!open_text("name: frozen\nrounds: 3\npartition: {method: iid, devices: 6}\ndevices: {per_round: 4}\n"
+                   "model: {layers: [{dense: 20}, relu, {dense: classes}], freeze: [0.weight]}\n"
+                   "local: {lr: 0.1, weight_decay: 0.1, momentum: 0.5}\nserver: {weight_decay: 0.1}\neval: {every: 0}",
+                   &experiment, &run))
+        return;
+    const size_t n = co_model_size(run.model);
+    size_t n_tensors;
+    const co_tensor *tensor = co_model_tensors(run.model, &n_tensors);
+    float *w = co_malloc(n, sizeof *w);
+    co_model_init(run.model, (uint64_t)experiment.seed, w);
+    CHECK(memcmp(w, run.exchange.model, tensor[0].size * sizeof *w) == 0);
+    CHECK(memcmp(w + tensor[0].size, run.exchange.model + tensor[0].size, tensor[1].size * sizeof *w) != 0);
+    co_free(w);
+    close_run(&experiment, &run);
+}
+
+/* Examples of class 0 are scaled by `factor`, so that the devices of shards with class 0 alone go wrong. */
+static void spoil(const char *path, float factor)
+{
+    co_dataset data = {0};
+    CHECK(co_dataset_read(path, &data) == CO_OK);
+    for (int64_t i = 0; i < data.n; i++)
+        if (data.y[i] == 0)
+            for (size_t f = 0; f < data.x_size; f++) ((float *)data.x)[(size_t)i * data.x_size + f] = factor;
+    CHECK(co_dataset_write(&data, path, 1, "test: spoiled\n") == CO_OK);
+    co_dataset_fini(&data);
+}
+
+#define SPOILED                                                                                                        \
+    "name: spoiled\nrounds: 2\npartition: {method: shards, devices: 8, shards_per_device: 1}\n"                       \
+    "model: {layers: [{dense: 8}, {dense: classes}]}\ndevices: {per_round: 8}\neval: {every: 0}\nlocal: {lr: 0.1}"
+
+static void bad_updates_are_counted(void)
+{
+    co_experiment experiment;
+    co_run run;
+    if (comm.rank == 0) spoil(blobs, 3e38f);
+    MPI_Barrier(comm.world);
+    if (open_text(SPOILED, &experiment, &run)) {
+        if (comm.rank == 0) {
+            CHECK(of_round(&run, 0, "n_nonfinite") >= 1.0 && of_round(&run, 0, "n_nonfinite") <= 3.0);
+            CHECK(of_round(&run, 0, "n_reported") == 8.0 - of_round(&run, 0, "n_nonfinite"));
+            CHECK(isfinite(of_round(&run, 1, "train_loss")) && isfinite(of_round(&run, 1, "update_norm")));
+        }
+        close_run(&experiment, &run);
+    }
+    if (comm.rank == 0) spoil(blobs, 1e15f);
+    MPI_Barrier(comm.world);
+    if (open_text("name: attack\nrounds: 1\npartition: {method: shards, devices: 8, shards_per_device: 1}\n"
+                  "model: {name: softmax}\ndevices: {per_round: 8}\neval: {every: 0}\n"
+                  "local: {lr: 0.1, steps: 1, batch: 0}",
+                  &experiment, &run)) {
+        if (comm.rank == 0) {
+            CHECK(of_round(&run, 0, "n_saturated") >= 1.0 && of_round(&run, 0, "n_nonfinite") == 0.0);
+            CHECK(of_round(&run, 0, "update_norm") > 1000.0); /* cut to the bound, it still wrecks a plain mean */
+        }
+        close_run(&experiment, &run);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    harness_start(&argc, &argv);
+    setenv("COHORT_PROGRESS", "off", 1);
+    CHECK(co_comm_init(&comm) == CO_OK);
+    if (comm.rank == 0) {
+        snprintf(blobs, sizeof blobs, "%s", scratch_file("laws.h5"));
+        snprintf(out, sizeof out, "%s", scratch_file("laws"));
+        CHECK(write_blobs(blobs, 600, 10, 4, 5) == CO_OK);
+    }
+    MPI_Bcast(blobs, sizeof blobs, MPI_CHAR, 0, comm.world);
+    MPI_Bcast(out, sizeof out, MPI_CHAR, 0, comm.world);
+    one_device_with_all_data_is_gradient_descent();
+    all_devices_in_one_step_are_gradient_descent();
+    special_cases_are_fedavg();
+    nothing_of_one_device_reaches_the_next();
+    frozen_tensors_do_not_move();
+    bad_updates_are_counted();
+    MPI_Barrier(comm.world);
+    if (comm.rank == 0) {
+        co_output_remove(out);
+        rmdir(out);
+        unlink(blobs);
+    }
+    co_comm_fini(&comm);
+    CHECK(co_memory_blocks() == 0);
+    return harness_end();
+}
