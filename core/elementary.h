@@ -1,19 +1,21 @@
 /* core/elementary.h - log, exp and the circle in double from + - * / sqrt alone.
  *
- * The C library's own differ in the last bit between processors (it picks fused multiply-add at run time), and one bit
- * is enough to turn an accept into a reject. Here every operation is exactly rounded and ordered, so that a draw has the
- * same bits everywhere. Errors stay below 2 units in the last place over the ranges named (tests compare with libm).
- * Series only, cut where the next term is below 2^-56; nothing is fitted. Local. */
+ * The C library's own differ in the last bit between processors (it picks fused multiply-add at run
+ * time), and one bit is enough to turn an accept into a reject. Here every operation is exactly
+ * rounded and ordered, so that a draw has the same bits everywhere. Errors stay below 2 units in
+ * the last place over the ranges named (tests compare with libm). Series only, cut where the next
+ * term is below 2^-56; nothing is fitted. Local. */
 #pragma once
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-/* log x of a positive normal x. x = m 2^e, m in [sqrt 1/2, sqrt 2), s = (m - 1) / (m + 1), |s| < 0.1716:
- * log x = e log 2 + 2 (s + s^3 / 3 + .. + s^21 / 21). */
+/* log x of a positive normal x. x = m 2^e, m in [sqrt 1/2, sqrt 2), s = (m - 1) / (m + 1), |s| <
+ * 0.1716: log x = e log 2 + 2 (s + s^3 / 3 + .. + s^21 / 21). */
 static inline double co_plain_log(double x)
 {
-    const double ln2_high = 0x1.62e42fee00000p-1, ln2_low = 0x1.a39ef35793c76p-33; /* e * ln2_high is exact */
+    const double ln2_high = 0x1.62e42fee00000p-1,
+                 ln2_low = 0x1.a39ef35793c76p-33; /* e * ln2_high is exact */
     int64_t bits;
     memcpy(&bits, &x, sizeof bits);
     const int64_t above = bits - 0x3fe6a09e667f3bcd; /* bits of sqrt 1/2 */
@@ -21,7 +23,8 @@ static inline double co_plain_log(double x)
     bits -= (above >> 52) * (INT64_C(1) << 52);
     memcpy(&x, &bits, sizeof x);
     const double f = x - 1.0, s = f / (2.0 + f), z = s * s;
-    double tail = 1.0 / 21.0; /* log m = 2 s + s z 2 (1/3 + z/5 + ..) = f - s (f - 2 z (1/3 + ..)) */
+    double tail =
+        1.0 / 21.0; /* log m = 2 s + s z 2 (1/3 + z/5 + ..) = f - s (f - 2 z (1/3 + ..)) */
     for (int k = 19; k >= 3; k -= 2) tail = tail * z + 1.0 / k;
     return e * ln2_high + (f - (s * (f - 2.0 * z * tail) - e * ln2_low));
 }
@@ -38,7 +41,8 @@ static inline double co_plain_exp(double x)
     return ldexp(sum, (int)k);
 }
 
-/* cos(2 pi turn) for turn in [0, 1). The nearest quarter is taken off exactly, |phi| <= pi / 4 is left. */
+/* cos(2 pi turn) for turn in [0, 1). The nearest quarter is taken off exactly, |phi| <= pi / 4 is
+ * left. */
 static inline double co_plain_cos_turn(double turn)
 {
     const double quarter = floor(4.0 * turn + 0.5);

@@ -1,8 +1,9 @@
 /* core/exact.h - sums whose bits do not depend on the order of the terms.
  *
- * Vectors over devices: q_j = rint(a u_j 2^44) as int64, a = w / W with the sum of all a at most 1, |u_j| cut to 2^18.
- * So |sum q| < 2^63 in any order. Scalars: an exact accumulator of 67 digits of 32 bits, held in int64, that takes any finite
- * double up to 2^31 times and can be summed by MPI_SUM. All calls are Local. */
+ * Vectors over devices: q_j = rint(a u_j 2^44) as int64, a = w / W with the sum of all a at most 1,
+ * |u_j| cut to 2^18. So |sum q| < 2^63 in any order. Scalars: an exact accumulator of 67 digits of
+ * 32 bits, held in int64, that takes any finite double up to 2^31 times and can be summed by
+ * MPI_SUM. All calls are Local. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +14,8 @@
 
 /* True when every element is finite. */
 bool co_vector_finite(const float *u, size_t n);
-/* sum[j] += rint(a clamp(u[j]) 2^44). u finite. Returns how many elements were cut to the bound. One vectorised pass. */
+/* sum[j] += rint(a clamp(u[j]) 2^44). u finite. Returns how many elements were cut to the bound.
+ * One vectorised pass. */
 size_t co_exact_add(int64_t *sum, const float *u, size_t n, double a);
 /* out[j] = (double)sum[j] 2^-44 / total: the mean, when total is the sum of the a's. */
 void co_exact_mean(const int64_t *sum, size_t n, double total, double *out);
@@ -23,7 +25,8 @@ void co_exact_mean(const int64_t *sum, size_t n, double total, double *out);
 typedef struct {
     int64_t digit[CO_SCALAR_DIGITS];
 } co_scalar;
-/* Adds a double exactly. A NaN or Inf is the caller's bug (CO_ASSERT). At most 2^31 calls in one sum, those of merged sums included. */
+/* Adds a double exactly. A NaN or Inf is the caller's bug (CO_ASSERT). At most 2^31 calls in one
+ * sum, those of merged sums included. */
 void co_scalar_add(co_scalar *sum, double x);
 void co_scalar_merge(co_scalar *sum, const co_scalar *other);
 /* The correctly rounded (to nearest even) double of the exact sum. Does not change it. */

@@ -1,19 +1,21 @@
 /* core/random.c - streams, and draws taken one by one.
  *
- * The name of a stream goes through one Philox4x64-10 block; 128 of its bits are the key and the upper counter half of a
- * Philox4x32-10 stream of 2^66 words. Two streams share words only if they agree in all 128 bits.
- * All real arithmetic is from core/elementary.h and sqrt: the same bits on every processor.
- * Costs: a word 3 ns, a normal 40 ns, a gamma about two normals.
- * Sources: Salmon et al., SC 2011 (Philox); Lemire, ACM TOMACS 29(1), 2019, Algorithm 5 (below); Box & Muller 1958;
- * Marsaglia & Tsang, ACM TOMS 26(3), 2000, section 8 (gamma; shape < 1 by G(a) = G(a + 1) U^(1/a), here in logs);
- * Floyd, in Bentley, CACM 30(9), 1987 (subset); Knuth, TAOCP 2, 3.4.2 P (shuffle). */
+ * The name of a stream goes through one Philox4x64-10 block; 128 of its bits are the key and the
+ * upper counter half of a Philox4x32-10 stream, of which 2^64 words are used. Two streams overlap
+ * only if they agree in all 128 bits. All real arithmetic is from core/elementary.h and sqrt: the
+ * same bits on every processor. Costs: a word 4 ns, a normal 55 ns, a gamma 160 ns. Sources: Salmon
+ * et al., SC 2011 (Philox); Lemire, ACM TOMACS 29(1), 2019, Algorithm 5 (below); Box & Muller 1958;
+ * Marsaglia & Tsang, ACM TOMS 26(3), 2000, section 8 (gamma; shape < 1 by G(a) = G(a + 1) U^(1/a),
+ * here in logs); Floyd, in Bentley, CACM 30(9), 1987 (subset); Knuth, TAOCP 2, 3.4.2 P (shuffle).
+ */
 #include "core/random.h"
 #include "core/elementary.h"
 #include "core/status.h"
 #include <Random123/philox.h>
 #include <float.h>
 
-co_stream co_stream_open(uint64_t seed, co_purpose purpose, uint64_t round, uint64_t device, uint64_t step)
+co_stream co_stream_open(uint64_t seed, co_purpose purpose, uint64_t round, uint64_t device,
+                         uint64_t step)
 {
     const philox4x64_ctr_t name = {{round, device, step, 0}};
     const philox4x64_key_t key = {{seed, (uint64_t)purpose}};
@@ -26,7 +28,8 @@ uint32_t co_draw_u32(co_stream *s)
 {
     if (s->next % 4 == 0) {
         const uint64_t block = s->next / 4;
-        const philox4x32_ctr_t counter = {{(uint32_t)block, (uint32_t)(block >> 32), s->high[0], s->high[1]}};
+        const philox4x32_ctr_t counter = {
+            {(uint32_t)block, (uint32_t)(block >> 32), s->high[0], s->high[1]}};
         const philox4x32_key_t key = {{s->key[0], s->key[1]}};
         const philox4x32_ctr_t x = philox4x32(counter, key);
         memcpy(s->word, x.v, sizeof s->word);
@@ -50,7 +53,8 @@ uint64_t co_draw_below(co_stream *s, uint64_t n)
     CO_ASSERT(n > 0);
     unsigned __int128 product = (unsigned __int128)co_draw_u64(s) * n;
     if ((uint64_t)product < n) {
-        const uint64_t uneven = -n % n; /* 2^64 mod n: so many low halves would favour some results */
+        const uint64_t uneven =
+            -n % n; /* 2^64 mod n: so many low halves would favour some results */
         while ((uint64_t)product < uneven) product = (unsigned __int128)co_draw_u64(s) * n;
     }
     return (uint64_t)(product >> 64);
@@ -156,7 +160,8 @@ void co_draw_subset(co_stream *s, int64_t n, size_t m, int64_t *out, int64_t *sc
     const size_t slots = co_draw_subset_scratch(m);
     memset(scratch, -1, slots * sizeof *scratch);
     for (size_t i = 0; i < m; i++) {
-        const int64_t last = n - (int64_t)(m - i); /* a new number each time: it was out of range before */
+        const int64_t last =
+            n - (int64_t)(m - i); /* a new number each time: it was out of range before */
         const int64_t x = (int64_t)co_draw_below(s, (uint64_t)last + 1);
         out[i] = table_add(scratch, slots, x) ? x : last;
         if (out[i] != x) table_add(scratch, slots, last);

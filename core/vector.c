@@ -1,9 +1,10 @@
 /* core/vector.c - norms, dots and updates of float vectors.
  *
- * A block of 4,096 elements has 16 partial sums in double: lane l takes elements l, l + 16, ..; a short last row goes to the first
- * lanes; the lanes are added as a tree (l with l + 8, + 4, + 2, + 1). Products of two floats are exact in double. Blocks are added
- * in order. So every instruction set, and every cut at block borders, gives the same bits.
- * Error of a norm: below 5e-14 relative for 10^7 elements. Cost: 0.1 ns an element in cache, else memory bound. */
+ * A block of 4,096 elements has 16 partial sums in double: lane l takes elements l, l + 16, ..; a
+ * short last row goes to the first lanes; the lanes are added as a tree (l with l + 8, + 4, + 2, +
+ * 1). Products of two floats are exact in double. Blocks are added in order. So every instruction
+ * set, and every cut at block borders, gives the same bits. Error of a norm: below 5e-14 relative
+ * for 10^7 elements. Cost: 0.2 ns an element. */
 #include "core/vector.h"
 #include "core/clones.h"
 #include "core/status.h"
@@ -37,7 +38,8 @@ double co_block_square_sum(const float *x, size_t n)
 double co_vector_dot(const float *x, const float *y, size_t n)
 {
     double sum = 0.0;
-    for (size_t i = 0; i < n; i += CO_BLOCK) sum += co_block_dot(x + i, y + i, n - i < CO_BLOCK ? n - i : CO_BLOCK);
+    for (size_t i = 0; i < n; i += CO_BLOCK)
+        sum += co_block_dot(x + i, y + i, n - i < CO_BLOCK ? n - i : CO_BLOCK);
     return sum;
 }
 

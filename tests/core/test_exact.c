@@ -1,4 +1,5 @@
-/* Exact sums: vectors against one rounding at a time, scalars against math.fsum of Python and against 128-bit floats. */
+/* Exact sums: vectors against one rounding at a time, scalars against math.fsum of Python and
+ * against 128-bit floats. */
 #include "tests/harness.h"
 #include <criterion/criterion.h>
 #include <float.h>
@@ -36,7 +37,8 @@ static co_stream test_stream(uint64_t step)
 static void fill_all_sizes(uint64_t step, float *u, size_t n)
 {
     co_stream s = test_stream(step);
-    for (size_t i = 0; i < n; i++) u[i] = (float)ldexp(co_draw_normal(&s), (int)co_draw_below(&s, 168) - 147);
+    for (size_t i = 0; i < n; i++)
+        u[i] = (float)ldexp(co_draw_normal(&s), (int)co_draw_below(&s, 168) - 147);
 }
 
 Test(vector_sum, every_term_is_rounded_once_to_even_whatever_its_size)
@@ -55,7 +57,8 @@ Test(vector_sum, every_term_is_rounded_once_to_even_whatever_its_size)
             n_cut += cut != (double)u[i];
             wrong += sum[i] != llrint(cut * (weights[t] * 0x1p44));
         }
-        cr_assert(wrong == 0 && got == n_cut && n_cut > 50, "weight %g: %zu wrong, %zu cut", weights[t], wrong, got);
+        cr_assert(wrong == 0 && got == n_cut && n_cut > 50, "weight %g: %zu wrong, %zu cut",
+                  weights[t], wrong, got);
     }
 }
 
@@ -70,7 +73,8 @@ Test(vector_sum, ties_go_to_even)
 
 Test(vector_sum, what_is_beyond_the_bound_is_cut_and_counted)
 {
-    const float u[] = {262144.0f, -262144.0f, 262144.03125f, -262144.03125f, FLT_MAX, -FLT_MAX, 1.0f};
+    const float u[] = {262144.0f, -262144.0f, 262144.03125f, -262144.03125f,
+                       FLT_MAX,   -FLT_MAX,   1.0f};
     int64_t sum[7] = {0};
     cr_assert_eq(co_exact_add(sum, u, 7, 1.0), 4);
     for (int i = 0; i < 6; i++) cr_assert_eq(sum[i], (i % 2 ? -1 : 1) * (INT64_C(1) << 62));
@@ -130,7 +134,8 @@ Test(vector_sum, bits_are_those_of_the_baseline_processor)
     cr_assert_arr_eq(fast_mean, plain_mean, sizeof fast_mean);
 }
 
-/* Mean of 1,000 devices whose weights stand around `centre` and move by 1e-6: the error stays small against the mean move. */
+/* Mean of 1,000 devices whose weights stand around `centre` and move by 1e-6: the error stays small
+ * against the mean move. */
 static double relative_error_of_mean(float centre)
 {
     enum { M = 1000, N = 500 };
@@ -151,7 +156,8 @@ static double relative_error_of_mean(float centre)
     }
     co_exact_mean(sum, N, 1.0, mean);
     for (int j = 0; j < N; j++) {
-        const double move = (double)(reference[j] - (long double)centre), off = (double)((long double)mean[j] - reference[j]);
+        const double move = (double)(reference[j] - (long double)centre),
+                     off = (double)((long double)mean[j] - reference[j]);
         error += off * off;
         size += move * move;
     }
@@ -202,8 +208,8 @@ static double sum_of(const double *x, size_t n)
     return co_scalar_value(&sum);
 }
 
-/* Five terms and their correctly rounded sum, by Python's math.fsum: random exponents, denormals, cancellation, ties and near
- * ties at the last bit, neighbouring exponents. */
+/* Five terms and their correctly rounded sum, by Python's math.fsum: random exponents, denormals,
+ * cancellation, ties and near ties at the last bit, neighbouring exponents. */
 static const double by_fsum[][6] = {
     {-0x1.e288db0c11fdep+554, -0x1.f029d5f2dd97fp-843, -0x1.8d4a777330bdbp+647,
      0x1.7bcb84164d839p+201, -0x1.cd42d0d464138p+255, -0x1.8d4a777330bdbp+647},
@@ -211,8 +217,7 @@ static const double by_fsum[][6] = {
      -0x0.0000000000100p-1022, 0x0.000000003aa56p-1022, 0x0.000000003a433p-1022},
     {0x0.0000000000001p-1022, -0x1.5b0c9e049548ep+9, -0x1.ec46d504b74bap+292,
      0x1.ec46d504b74bap+292, -0x1.efe6af0e3cd97p-977, -0x1.5b0c9e049548ep+9},
-    {0, 0, 0x1.0000000000000p-52,
-     0x1.ef9012a7c1880p+1, 0, 0x1.ef9012a7c1880p+1},
+    {0, 0, 0x1.0000000000000p-52, 0x1.ef9012a7c1880p+1, 0, 0x1.ef9012a7c1880p+1},
     {-0x1.f3403419521fep+111, 0x1.b5f094f596727p+112, 0x1.3124200ddb74dp+145,
      -0x1.68ca678f845f5p+138, -0x1.a1afab2489191p+138, 0x1.2b0f2be8d1822p+145},
     {0x1.b5a778332f05ap-369, -0x1.6a5f40bf64ef7p-147, -0x1.e8a66f486ab73p+203,
@@ -221,38 +226,37 @@ static const double by_fsum[][6] = {
      0x1.12c154bbdbb01p-1019, 0x0.0000000000035p-1022, -0x1.774ba6150008ap-1018},
     {-0x1.f7b3dff297d0ep+333, 0x1.297350c6dea3dp+32, 0x0.0000000000001p-1022,
      0x1.7b2a73cc21779p-996, 0x1.f7b3dff297d0ep+333, 0x1.297350c6dea3dp+32},
-    {-0x0.0000000000001p-1022, 0, 0x1.0000000000000p-603,
-     0, 0x1.faa300e42d43cp-550, 0x1.faa300e42d43cp-550},
-    {-0x1.e64bf90656c8fp-88, 0x1.de7e02b37d817p-128, 0x1.9375fe580c35ep-94,
-     0x1.b080f0f0b9752p-125, -0x1.e803e2425d75ap-116, -0x1.dffe212b6773bp-88},
+    {-0x0.0000000000001p-1022, 0, 0x1.0000000000000p-603, 0, 0x1.faa300e42d43cp-550,
+     0x1.faa300e42d43cp-550},
+    {-0x1.e64bf90656c8fp-88, 0x1.de7e02b37d817p-128, 0x1.9375fe580c35ep-94, 0x1.b080f0f0b9752p-125,
+     -0x1.e803e2425d75ap-116, -0x1.dffe212b6773bp-88},
     {0x1.ffa73efe8b3b5p+210, -0x1.4b02ee6e053f7p-248, 0x1.9500e46273141p-93,
      -0x1.fa0dfd2723248p-302, 0x1.fbd5516d1b5acp-706, 0x1.ffa73efe8b3b5p+210},
     {-0x0.0153fa396655fp-1022, -0x0.00000002b6efdp-1022, 0x0.1ba13b4e424b9p-1022,
      0x0.0000063092a30p-1022, 0x1.879b87c55dde1p-1021, 0x1.94c22b66b9b28p-1021},
-    {0x1.58e71a5be6d6bp+724, 0x1.a8085f000feb0p-906, 0x0.0000000000001p-1022,
-     0x1.49c2a461cb6e0p-16, -0x1.58e71a5be6d6bp+724, 0x1.49c2a461cb6e0p-16},
-    {-0x0.0000000000001p-1022, 0, 0x1.55974f4de438fp-102,
-     0, 0x1.0000000000000p-155, 0x1.55974f4de438fp-102},
-    {-0x1.0e247fefaf558p+90, 0x1.285d4b101446ap+62, 0x1.1b3e09fad3bf4p+63,
-     -0x1.e1d3b9621787dp+54, 0x1.8f8cd9de552ddp+54, -0x1.0e247fb9c6e40p+90},
+    {0x1.58e71a5be6d6bp+724, 0x1.a8085f000feb0p-906, 0x0.0000000000001p-1022, 0x1.49c2a461cb6e0p-16,
+     -0x1.58e71a5be6d6bp+724, 0x1.49c2a461cb6e0p-16},
+    {-0x0.0000000000001p-1022, 0, 0x1.55974f4de438fp-102, 0, 0x1.0000000000000p-155,
+     0x1.55974f4de438fp-102},
+    {-0x1.0e247fefaf558p+90, 0x1.285d4b101446ap+62, 0x1.1b3e09fad3bf4p+63, -0x1.e1d3b9621787dp+54,
+     0x1.8f8cd9de552ddp+54, -0x1.0e247fb9c6e40p+90},
     {-0x1.c89b40ddc50fbp-735, -0x1.18bd731800c21p-86, -0x1.ef9b2513de781p-848,
      -0x1.f5a3178b9d3d6p+946, 0x1.b3c35771fe0acp-224, -0x1.f5a3178b9d3d6p+946},
     {0x0.0000000000004p-1022, 0x0.0000000000001p-1022, 0x0.0118303d4d4abp-1022,
      -0x1.bb98f68f8886fp-1020, 0x0.000000000e736p-1022, -0x1.bb52ea8031976p-1020},
     {-0x1.eaa654b0e9e7fp+889, 0x0.0000000000001p-1022, 0x1.eaa654b0e9e7fp+889,
      0x1.d694821109d0dp+44, 0x1.13a74a46d8bd9p-928, 0x1.d694821109d0dp+44},
-    {0, 0, 0,
-     0x1.f50be7a1eb92dp+306, 0x1.0000000000000p+253, 0x1.f50be7a1eb92ep+306},
-    {-0x1.21b2153777fecp+1, 0x1.c0c49a1240c23p+15, 0x1.f58ad4a9f6396p+26,
-     -0x1.f40f76e82d425p+22, -0x1.b5bdef60d3626p+19, 0x1.d316795f1afbfp+26},
+    {0, 0, 0, 0x1.f50be7a1eb92dp+306, 0x1.0000000000000p+253, 0x1.f50be7a1eb92ep+306},
+    {-0x1.21b2153777fecp+1, 0x1.c0c49a1240c23p+15, 0x1.f58ad4a9f6396p+26, -0x1.f40f76e82d425p+22,
+     -0x1.b5bdef60d3626p+19, 0x1.d316795f1afbfp+26},
     {-0x1.1477c4b08ce11p-572, -0x1.92a2cedf6a199p-67, 0x1.f7f31f1f70efbp-421,
      -0x1.d4bb5404602d0p-58, 0x1.3e67d06161d01p-98, -0x1.d584a56bcea3ap-58},
     {-0x0.00003743494a2p-1022, 0x0.06492c3f48e98p-1022, 0x0.00000fe1364ddp-1022,
      -0x0.000000000c487p-1022, -0x0.000000000f96ap-1022, 0x0.064904dd1a0e2p-1022},
     {-0x1.5d0fd5c6d13a1p-956, -0x1.ac182b54146ecp+792, 0x1.0da0987a565a4p+33,
      0x0.0000000000001p-1022, 0x1.ac182b54146ecp+792, 0x1.0da0987a565a4p+33},
-    {-0x0.0000000000001p-1022, 0, 0x1.1b8bbeaa48aedp+556,
-     0x1.0000000000000p+503, 0, 0x1.1b8bbeaa48aedp+556},
+    {-0x0.0000000000001p-1022, 0, 0x1.1b8bbeaa48aedp+556, 0x1.0000000000000p+503, 0,
+     0x1.1b8bbeaa48aedp+556},
     {0x1.3095b6d7fd04dp+249, 0x1.aeb1de9662ca3p+252, -0x1.ee1f94be40e2fp+255,
      -0x1.5d5a164514f42p+228, 0x1.01a6ed6165b4ep+217, -0x1.b387023bbbd1cp+255},
 };
@@ -286,7 +290,8 @@ Test(scalar_sum, equals_sums_in_128_bit_floats)
 Test(scalar_sum, every_single_double_comes_back)
 {
     co_stream s = test_stream(6);
-    const double ends[] = {0x1p-1074, 0x1p-1022, 0x0.fffffffffffffp-1022, DBL_MAX, 1.0, 0x1p-1073, 0x1.8p1023};
+    const double ends[] = {0x1p-1074, 0x1p-1022, 0x0.fffffffffffffp-1022, DBL_MAX, 1.0,
+                           0x1p-1073, 0x1.8p1023};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         cr_assert_eq(sum_of(&ends[i], 1), ends[i]);
         cr_assert_eq(sum_of((double[]){-ends[i]}, 1), -ends[i]);
@@ -308,7 +313,8 @@ Test(scalar_sum, cancellation_loses_nothing)
     cr_assert_eq(sum_of((double[]){1.0, 0x1p-53}, 2), 1.0);
     cr_assert_eq(sum_of((double[]){1.0, 0x1p-53, 0x1p-1074}, 3), 0x1.0000000000001p0);
     cr_assert_eq(sum_of((double[]){0x1.0000000000001p0, 0x1p-53}, 2), 0x1.0000000000002p0);
-    cr_assert_eq(sum_of((double[]){0x1.0000000000001p0, 0x1p-53, -0x1p-1074}, 3), 0x1.0000000000001p0);
+    cr_assert_eq(sum_of((double[]){0x1.0000000000001p0, 0x1p-53, -0x1p-1074}, 3),
+                 0x1.0000000000001p0);
 }
 
 Test(scalar_sum, zero_is_plus_zero_and_too_much_is_infinite)
@@ -318,7 +324,8 @@ Test(scalar_sum, zero_is_plus_zero_and_too_much_is_infinite)
     const double zero = sum_of((double[]){-0.0, -0.0}, 2), gone = sum_of((double[]){-2.5, 2.5}, 2);
     cr_assert(zero == 0.0 && !signbit(zero) && gone == 0.0 && !signbit(gone));
     cr_assert_eq(sum_of((double[]){DBL_MAX, DBL_MAX}, 2), INFINITY);
-    cr_assert_eq(sum_of((double[]){-DBL_MAX, -0x1p970}, 2), -INFINITY); /* half a unit: the tie rounds up */
+    cr_assert_eq(sum_of((double[]){-DBL_MAX, -0x1p970}, 2),
+                 -INFINITY); /* half a unit: the tie rounds up */
     cr_assert_eq(sum_of((double[]){DBL_MAX, 0x1p969}, 2), DBL_MAX);
 }
 
@@ -352,7 +359,8 @@ Test(scalar_sum, two_to_the_31_terms_do_not_overflow)
             const co_scalar copy = sum;
             co_scalar_merge(&sum, &copy);
         }
-        const __float128 one = (__float128)0x1.fffffffffffffp500 + (__float128)0x1.fffffffffffffp479;
+        const __float128 one =
+            (__float128)0x1.fffffffffffffp500 + (__float128)0x1.fffffffffffffp479;
         cr_assert_eq(co_scalar_value(&sum), sign * (double)(one * 0x1p30));
     }
 }

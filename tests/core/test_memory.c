@@ -63,7 +63,8 @@ Test(memory, realloc_keeps_the_content_both_ways)
 
 Test(memory, text_is_copied_and_formatted)
 {
-    char *copy = co_strdup("gr\xc3\xbc\xc3\x9f"), *empty = co_strdup(""), *made = co_format("%s-%03d", "round", 7);
+    char *copy = co_strdup("gr\xc3\xbc\xc3\x9f"), *empty = co_strdup(""),
+         *made = co_format("%s-%03d", "round", 7);
     char *long_text = co_format("%0500d", 1);
     cr_assert_str_eq(copy, "gr\xc3\xbc\xc3\x9f");
     cr_assert_str_eq(empty, "");

@@ -1,5 +1,6 @@
-/* Streams, bulk draws and distributions. References: the known-answer vectors that Random123 publishes (its file
- * tests/kat_vectors), libm, erf, moments and chi-square. Seeds are fixed, so nothing here is a matter of luck. */
+/* Streams, bulk draws and distributions. References: the known-answer vectors that Random123
+ * publishes (its file tests/kat_vectors), libm, erf, moments and chi-square. Seeds are fixed, so
+ * nothing here is a matter of luck. */
 #include "tests/harness.h"
 #include <criterion/criterion.h>
 #include <Random123/philox.h>
@@ -33,7 +34,8 @@ static const uint32_t published32[3][10] = {
     {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09, 0x94fdcceb,
      0x5001e420, 0x24126ea1}};
 static const uint64_t published64[3][10] = {
-    {0, 0, 0, 0, 0, 0, 0x16554d9eca36314c, 0xdb20fe9d672d0fdc, 0xd7e772cee186176b, 0x7e68b68aec7ba23b},
+    {0, 0, 0, 0, 0, 0, 0x16554d9eca36314c, 0xdb20fe9d672d0fdc, 0xd7e772cee186176b,
+     0x7e68b68aec7ba23b},
     {~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, 0x87b092c3013fe90b, 0x438c3c67be8d0224,
      0x9cc7d7c69cd777b6, 0xa09caebf594f0ba0},
     {0x243f6a8885a308d3, 0x13198a2e03707344, 0xa4093822299f31d0, 0x082efa98ec4e6c89,
@@ -97,10 +99,12 @@ Test(stream, every_part_of_the_name_matters_and_neighbours_are_uncorrelated)
     enum { N = 20000 };
     static float base[N], other[N];
     const co_stream s = co_stream_open(1, CO_DRAW_TEST, 2, 3, 4);
-    const co_stream near[] = {
-        co_stream_open(2, CO_DRAW_TEST, 2, 3, 4), co_stream_open(1, CO_DRAW_NOISE, 2, 3, 4),
-        co_stream_open(1, CO_DRAW_TEST, 3, 3, 4), co_stream_open(1, CO_DRAW_TEST, 2, 4, 4),
-        co_stream_open(1, CO_DRAW_TEST, 2, 3, 5), co_stream_open(1ull << 63 | 1, CO_DRAW_TEST, 2, 3, 4)};
+    const co_stream near[] = {co_stream_open(2, CO_DRAW_TEST, 2, 3, 4),
+                              co_stream_open(1, CO_DRAW_NOISE, 2, 3, 4),
+                              co_stream_open(1, CO_DRAW_TEST, 3, 3, 4),
+                              co_stream_open(1, CO_DRAW_TEST, 2, 4, 4),
+                              co_stream_open(1, CO_DRAW_TEST, 2, 3, 5),
+                              co_stream_open(1ull << 63 | 1, CO_DRAW_TEST, 2, 3, 4)};
     co_fill_normal(&s, 0, N, base);
     for (size_t t = 0; t < sizeof near / sizeof *near; t++) {
         double product = 0.0;
@@ -152,7 +156,8 @@ Test(fill, bits_are_those_of_the_baseline_processor)
     cr_assert_arr_eq(fast_words, plain_words, sizeof fast_words);
 }
 
-/* The number belongs to every published result that has noise in it: compilers and processors may not change it. */
+/* The number belongs to every published result that has noise in it: compilers and processors may
+ * not change it. */
 Test(fill, bits_of_normals_never_change)
 {
     enum { N = 100003 };
@@ -199,7 +204,8 @@ static double worst_against_libm(const uint32_t *w, size_t n)
         normal_pair(&a, &b);
         memcpy(&fx, &a, sizeof fx);
         memcpy(&fy, &b, sizeof fy);
-        const double scale = sqrt(x * x + y * y), error = fmax(fabs((double)fx - x), fabs((double)fy - y)) / scale;
+        const double scale = sqrt(x * x + y * y),
+                     error = fmax(fabs((double)fx - x), fabs((double)fy - y)) / scale;
         if (!(error <= worst)) worst = error;
     }
     return worst;
@@ -217,8 +223,10 @@ Test(fill, normals_agree_with_libm_to_half_a_millionth)
 
 Test(fill, normals_are_right_at_the_ends_of_the_words)
 {
-    const uint32_t ends[] = {0, 1, 2, 3, 0x3fffffff, 0x40000000, 0x7fffffff, 0x80000000, 0xbfffffff,
-                             0xc0000000, 0xfffffffe, 0xffffffff, 0x1fffffff, 0x20000000, 3037000499u, 3037000500u};
+    const uint32_t ends[] = {0,          1,          2,           3,
+                             0x3fffffff, 0x40000000, 0x7fffffff,  0x80000000,
+                             0xbfffffff, 0xc0000000, 0xfffffffe,  0xffffffff,
+                             0x1fffffff, 0x20000000, 3037000499u, 3037000500u};
     enum { K = sizeof ends / sizeof *ends };
     for (size_t i = 0; i < K; i++)
         for (size_t j = 0; j < K; j++) {
@@ -233,7 +241,8 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* sqrt(n) times the Kolmogorov-Smirnov distance to the standard normal; above 1.95 with probability 0.001. Sorts z. */
+/* sqrt(n) times the Kolmogorov-Smirnov distance to the standard normal; above 1.95 with probability
+ * 0.001. Sorts z. */
 static double ks_normal(double *z, size_t n)
 {
     double d = 0.0;
@@ -262,8 +271,10 @@ static void check_normal(double *z, size_t n)
             up += z[i] > edge;
             down += z[i] < -edge;
         }
-        cr_assert(fabs(up + down - expected) < 4.0 * sqrt(expected) + 2.0, "beyond %g: %g, not %g", edge, up + down, expected);
-        cr_assert(fabs(up - down) < 4.0 * sqrt(expected) + 2.0, "beyond %g: %g up, %g down", edge, up, down);
+        cr_assert(fabs(up + down - expected) < 4.0 * sqrt(expected) + 2.0, "beyond %g: %g, not %g",
+                  edge, up + down, expected);
+        cr_assert(fabs(up - down) < 4.0 * sqrt(expected) + 2.0, "beyond %g: %g up, %g down", edge,
+                  up, down);
     }
     const double ks = ks_normal(z, n);
     cr_assert(ks < 1.95, "Kolmogorov-Smirnov %g", ks);
@@ -278,9 +289,11 @@ Test(fill, a_million_normals_are_normal_and_so_are_their_tails)
     co_fill_normal(&s, 0, n, x);
     for (size_t i = 0; i + 1 < n; i += 2) { /* the two of a pair are independent, squares too */
         product += (double)x[i] * (double)x[i + 1];
-        squares += ((double)x[i] * (double)x[i] - 1.0) * ((double)x[i + 1] * (double)x[i + 1] - 1.0);
+        squares +=
+            ((double)x[i] * (double)x[i] - 1.0) * ((double)x[i + 1] * (double)x[i + 1] - 1.0);
     }
-    cr_assert(fabs(product) < 4.0 * sqrt((double)n / 2.0) && fabs(squares) < 4.0 * sqrt(2.0 * (double)n));
+    cr_assert(fabs(product) < 4.0 * sqrt((double)n / 2.0) &&
+              fabs(squares) < 4.0 * sqrt(2.0 * (double)n));
     for (size_t i = 0; i < n; i++) z[i] = (double)x[i];
     check_normal(z, n);
     co_free(x);
@@ -302,7 +315,8 @@ static double chi_square(const double *count, size_t n)
 {
     double total = 0.0, x = 0.0;
     for (size_t i = 0; i < n; i++) total += count[i];
-    for (size_t i = 0; i < n; i++) x += (count[i] - total / (double)n) * (count[i] - total / (double)n);
+    for (size_t i = 0; i < n; i++)
+        x += (count[i] - total / (double)n) * (count[i] - total / (double)n);
     x /= total / (double)n;
     return (x - (double)(n - 1)) / sqrt(2.0 * (double)(n - 1));
 }
@@ -323,7 +337,8 @@ Test(draw, below_is_even_for_small_and_for_huge_ranges)
 {
     double small[7] = {0}, residue[3] = {0};
     co_stream s = test_stream(8);
-    const uint64_t huge = 3ull << 62; /* without rejection a multiple of 3 would come half of the time */
+    const uint64_t huge =
+        3ull << 62; /* without rejection a multiple of 3 would come half of the time */
     for (int i = 0; i < 70000; i++) small[co_draw_below(&s, 7)]++;
     for (int i = 0; i < 30000; i++) {
         const uint64_t x = co_draw_below(&s, huge);
@@ -362,7 +377,8 @@ Test(draw, gamma_has_the_mean_and_spread_of_its_logarithm)
         const double a = shapes[t], b = a + 10.0, h = 1e-4 * b;
         /* psi(a), psi'(a) from b = a + 10 by recurrence, there by differences of lgamma */
         double mean = (lgamma(b + h) - lgamma(b - h)) / (2.0 * h);
-        double variance = (1.0 + 1.0 / (2.0 * b) + 1.0 / (6.0 * b * b)) / b; /* asymptotic series, error 1e-6 */
+        double variance =
+            (1.0 + 1.0 / (2.0 * b) + 1.0 / (6.0 * b * b)) / b; /* asymptotic series, error 1e-6 */
         for (int k = 0; k < 10; k++) {
             mean -= 1.0 / (a + k);
             variance += 1.0 / ((a + k) * (a + k));
@@ -375,7 +391,8 @@ Test(draw, gamma_has_the_mean_and_spread_of_its_logarithm)
             squares += x * x;
         }
         cr_assert(fabs(sum / N) < 4.5 * sqrt(variance / N), "shape %g: mean off by %g", a, sum / N);
-        cr_assert(fabs(squares / N / variance - 1.0) < 0.06, "shape %g: variance %g, not %g", a, squares / N, variance);
+        cr_assert(fabs(squares / N / variance - 1.0) < 0.06, "shape %g: variance %g, not %g", a,
+                  squares / N, variance);
     }
 }
 
@@ -387,7 +404,8 @@ Test(draw, gamma_has_the_right_mean_itself)
         double sum = 0.0;
         co_stream s = test_stream(200 + t);
         for (int i = 0; i < N; i++) sum += exp(co_draw_gamma_log(&s, shapes[t]));
-        cr_assert(fabs(sum / N - shapes[t]) < 4.0 * sqrt(shapes[t] / N), "shape %g: mean %g", shapes[t], sum / N);
+        cr_assert(fabs(sum / N - shapes[t]) < 4.0 * sqrt(shapes[t] / N), "shape %g: mean %g",
+                  shapes[t], sum / N);
     }
 }
 
@@ -410,8 +428,10 @@ Test(draw, dirichlet_has_the_moments_of_the_law)
     }
     for (int k = 0; k < K; k++) {
         const double mean = alpha[k] / all, variance = mean * (1.0 - mean) / (all + 1.0);
-        cr_assert(fabs(sum[k] / N - mean) < 4.0 * sqrt(variance / N), "part %d: mean %g", k, sum[k] / N);
-        cr_assert(fabs(squares[k] / N / variance - 1.0) < 0.05, "part %d: variance %g", k, squares[k] / N);
+        cr_assert(fabs(sum[k] / N - mean) < 4.0 * sqrt(variance / N), "part %d: mean %g", k,
+                  sum[k] / N);
+        cr_assert(fabs(squares[k] / N / variance - 1.0) < 0.05, "part %d: variance %g", k,
+                  squares[k] / N);
     }
 }
 
@@ -529,15 +549,20 @@ Test(elementary, log_exp_and_cos_agree_with_libm)
     double worst_log = 0.0, worst_exp = 0.0, worst_cos = 0.0;
     co_stream s = test_stream(700);
     for (int i = 0; i < 300000; i++) {
-        const double u = 1.0 - co_draw_uniform(&s), x = ldexp(u, (int)(i % 2000) - 1000), t = co_draw_uniform(&s);
-        worst_log = fmax(worst_log, fmax(ulps(co_plain_log(x), logl(x)), ulps(co_plain_log(u), logl(u))));
+        const double u = 1.0 - co_draw_uniform(&s), x = ldexp(u, (int)(i % 2000) - 1000),
+                     t = co_draw_uniform(&s);
+        worst_log =
+            fmax(worst_log, fmax(ulps(co_plain_log(x), logl(x)), ulps(co_plain_log(u), logl(u))));
         worst_log = fmax(worst_log, ulps(co_plain_log(1.0 + 1e-3 * t), logl(1.0 + 1e-3 * t)));
         worst_exp = fmax(worst_exp, ulps(co_plain_exp(-700.0 * u), expl(-700.0 * u)));
-        worst_cos = fmax(worst_cos, fabs(co_plain_cos_turn(t) - (double)cosl(6.283185307179586476925L * t)));
+        worst_cos = fmax(worst_cos,
+                         fabs(co_plain_cos_turn(t) - (double)cosl(6.283185307179586476925L * t)));
     }
     cr_assert(worst_log < 2.0, "log: %g units", worst_log);
     cr_assert(worst_exp < 2.0, "exp: %g units", worst_exp);
     cr_assert(worst_cos < 4e-16, "cos: %g", worst_cos);
-    cr_assert(co_plain_log(1.0) == 0.0 && co_plain_exp(0.0) == 1.0 && co_plain_exp(-DBL_MAX) == 0.0);
-    cr_assert(co_plain_exp(-745.0) > 0.0 && co_plain_cos_turn(0.0) == 1.0 && co_plain_cos_turn(0.5) == -1.0);
+    cr_assert(co_plain_log(1.0) == 0.0 && co_plain_exp(0.0) == 1.0 &&
+              co_plain_exp(-DBL_MAX) == 0.0);
+    cr_assert(co_plain_exp(-745.0) > 0.0 && co_plain_cos_turn(0.0) == 1.0 &&
+              co_plain_cos_turn(0.5) == -1.0);
 }

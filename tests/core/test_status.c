@@ -63,11 +63,13 @@ Test(status, long_messages_are_cut_and_stay_text)
         co_fail_in(CO_EDATA, "%.*s", (int)n, text);
         const size_t length = strlen(co_status_message());
         if (n <= 1014) cr_assert_str_eq(co_status_message() + n, ": the end");
-        cr_assert(length <= 1023 && length >= (n < 1023 ? n : 1023), "prefix of %zu: %zu", n, length);
+        cr_assert(length <= 1023 && length >= (n < 1023 ? n : 1023), "prefix of %zu: %zu", n,
+                  length);
     }
     co_status_set_message(text);
     co_fail_in(CO_EDATA, "here");
-    cr_assert(strncmp(co_status_message(), "here: xxx", 9) == 0 && strlen(co_status_message()) >= 1015);
+    cr_assert(strncmp(co_status_message(), "here: xxx", 9) == 0 &&
+              strlen(co_status_message()) >= 1015);
 }
 
 Test(status, exit_codes_are_the_documented_ones)
@@ -81,7 +83,8 @@ Test(status, exit_codes_are_the_documented_ones)
     cr_assert_eq(co_status_exit_code(CO_ENOMEM), 70);
     cr_assert_eq(co_status_exit_code(CO_ESTOPPED), 75);
     cr_assert_eq(co_status_exit_code(CO_N_STATUS), 70);
-    for (int code = 0; code < CO_N_STATUS; code++) cr_assert(strlen(co_status_text((co_status)code)) > 3);
+    for (int code = 0; code < CO_N_STATUS; code++)
+        cr_assert(strlen(co_status_text((co_status)code)) > 3);
     cr_assert_str_eq(co_status_text(CO_N_STATUS), "unknown status");
 }
 

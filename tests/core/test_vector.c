@@ -1,4 +1,5 @@
-/* Passes over vectors: against long double, against a copy for the baseline processor, and under cuts. */
+/* Passes over vectors: against long double, against a copy for the baseline processor, and under
+ * cuts. */
 #include "tests/harness.h"
 #include <criterion/criterion.h>
 #include <float.h>
@@ -112,7 +113,8 @@ Test(vector, updates_round_after_every_operation, .init = fill)
     for (size_t i = 0; i < N; i++) plain[i] = fast[i];
     co_vector_add_scaled(fast, y, N, 0.3f);
     for (size_t i = 0; i < N; i++) {
-        const volatile float product = 0.3f * y[i]; /* rounded to float before the sum: nothing is fused */
+        const volatile float product =
+            0.3f * y[i]; /* rounded to float before the sum: nothing is fused */
         wrong += fast[i] != plain[i] + product;
         plain[i] = fast[i];
     }
