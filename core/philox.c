@@ -49,6 +49,8 @@ typedef uint64_t v4 __attribute__((vector_size(32)));
 typedef uint32_t half8 __attribute__((vector_size(32)));
 typedef uint32_t half4 __attribute__((vector_size(16)));
 
+static const uint64_t lane_number[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+
 /* LANES blocks a vector, two vectors at a time so that the multiplier's latency is hidden. UP:
  * upper halves down. */
 #define PHILOX_KERNEL(name, isa, vector, half, LANES, MUL, UP)                                     \
@@ -57,10 +59,10 @@ typedef uint32_t half4 __attribute__((vector_size(16)));
     {                                                                                              \
         for (unsigned i = 0; i < CO_PHILOX_BLOCKS; i += 2 * LANES) {                               \
             vector a[2], b[2], c[2], d[2];                                                         \
-            uint64_t counter[2 * LANES];                                                           \
-            for (unsigned lane = 0; lane < 2 * LANES; lane++) counter[lane] = first + i + lane;    \
-            memcpy(a, counter, sizeof a);                                                          \
             for (unsigned h = 0; h < 2; h++) {                                                     \
+                vector from;                                                                       \
+                memcpy(&from, lane_number, sizeof from);                                           \
+                a[h] = from + (first + i + h * LANES);                                             \
                 b[h] = a[h] >> 32;                                                                 \
                 c[h] = (vector){0} + high[0];                                                      \
                 d[h] = (vector){0} + high[1];                                                      \
