@@ -27,6 +27,13 @@ bool co_is_run_file(const char *name)
     return is_checkpoint(name) || strcmp(name, "run.h5") == 0 || strcmp(name, "experiment.yaml") == 0;
 }
 
+/* What a killed writer leaves: the hidden temporary of io/file.h, or the text written aside. */
+static bool is_temporary(const char *name)
+{
+    if (strcmp(name, "experiment.yaml.tmp") == 0) return true;
+    return (strncmp(name, ".run.h5.tmp-", 12) == 0 || strncmp(name, ".ckpt-", 6) == 0) && strstr(name, ".tmp-");
+}
+
 static int by_name(const void *a, const void *b)
 {
     return -strcmp(*(char *const *)a, *(char *const *)b);
@@ -80,15 +87,25 @@ static co_status remove_file(const char *dir, const char *name)
     return st;
 }
 
-co_status co_output_remove(const char *dir)
+static co_status remove_listed(const char *dir, bool (*wanted)(const char *))
 {
     char **names;
     size_t n;
-    CO_TRY(list_folder(dir, co_is_run_file, &names, &n));
+    CO_TRY(list_folder(dir, wanted, &names, &n));
     co_status st = CO_OK;
     for (size_t i = 0; i < n && st == CO_OK; i++) st = remove_file(dir, names[i]);
     co_strings_free(names, n);
     return st;
+}
+
+co_status co_output_remove(const char *dir)
+{
+    return remove_listed(dir, co_is_run_file);
+}
+
+co_status co_output_sweep(const char *dir)
+{
+    return remove_listed(dir, is_temporary);
 }
 
 /* Removes all but the newest `keep` by name (names carry the round), never the one just written. */

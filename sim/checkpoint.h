@@ -36,3 +36,5 @@ bool co_is_run_file(const char *name);
 bool co_output_exists(const char *dir);
 /* Removes what a run writes there, nothing else. Local. */
 co_status co_output_remove(const char *dir);
+/* Removes temporaries that a killed writer left there. Only when no other run writes to dir. Local. */
+co_status co_output_sweep(const char *dir);

@@ -130,6 +130,7 @@ static co_status open_output(const co_run *run, const co_words *words, bool resu
 {
     char *text = NULL, *path = NULL;
     CO_TRY(make_folder(run->dir));
+    CO_TRY(co_output_sweep(run->dir));
     if (!resumed && (words->overwrite || words->resume)) CO_TRY(co_output_remove(run->dir));
     CO_TRY(co_experiment_text(run->experiment, &text));
     path = co_format("%s/experiment.yaml", run->dir);

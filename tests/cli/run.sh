@@ -56,7 +56,9 @@ for try in 1 2 3 4 5; do
     wait $job 2> /dev/null
     [ -e out/ckpt-00000060.h5 ] || n_killed=$((n_killed + 1))
     for f in out/*.h5; do "$COHORT" show "$f" > /dev/null || fail "$f is damaged after a kill"; done
+    echo left by a kill > out/.run.h5.tmp-1
     on $(((try + 1) % 4 + 1)) run e.yaml $slow --resume > text 2>&1 || fail "resume after a kill: $(cat text)"
+    [ "$(ls -A out | tr '\n' ' ')" = "ckpt-00000057.h5 ckpt-00000060.h5 experiment.yaml run.h5 " ] || fail "left: $(ls -A out)"
     [ "$(digest out/run.h5)" = "$(digest whole/run.h5)" ] || fail "other rows after a kill"
     [ "$(digest out/ckpt-00000060.h5)" = "$(digest whole/ckpt-00000060.h5)" ] || fail "another model after a kill"
 done
