@@ -85,23 +85,57 @@ int co_status_rank(void)
     return own_rank;
 }
 
+/* How often each site was passed: CO_FAULT=count prints it when the program ends, so that a test knows what there is to walk. */
+enum { MAX_SITES = 32 };
+static struct {
+    const char *site;
+    long n;
+} passed[MAX_SITES];
+
+static void print_counts(void)
+{
+    for (int k = 0; k < MAX_SITES && passed[k].site; k++)
+        fprintf(stderr, "fault site %s, rank %d: %ld\n", passed[k].site, own_rank, passed[k].n);
+}
+
+static void count_pass(const char *site)
+{
+    int k = 0;
+    while (k < MAX_SITES && passed[k].site && strcmp(passed[k].site, site) != 0) k++;
+    CO_ASSERT(k < MAX_SITES);
+    passed[k].site = site;
+    passed[k].n++;
+}
+
+typedef struct {
+    enum { UNREAD, OFF, COUNTING, WANTED } mode;
+    char site[64];
+    int rank; /* -1: all */
+    long left;
+} fault_plan;
+
+static void read_plan(fault_plan *plan)
+{
+    const char *spec = getenv("CO_FAULT");
+    char rank[16] = "";
+    plan->mode = OFF;
+    if (!spec) return;
+    if (strcmp(spec, "count") == 0) {
+        plan->mode = COUNTING;
+        atexit(print_counts);
+    } else if (sscanf(spec, "%63[^:]:%15[^:]:%ld", plan->site, rank, &plan->left) == 3) {
+        plan->rank = strcmp(rank, "*") == 0 ? -1 : atoi(rank);
+        plan->mode = WANTED;
+    }
+}
+
 bool co_fault(const char *site)
 {
-    static int parsed; /* 0 not yet, 1 no fault asked for, 2 wanted, 3 done */
-    static char want_site[64];
-    static int want_rank;
-    static long left;
-    if (parsed == 1 || parsed == 3) return false;
-    if (parsed == 0) {
-        const char *spec = getenv("CO_FAULT");
-        char rank_text[16] = "";
-        parsed = 1;
-        if (!spec || sscanf(spec, "%63[^:]:%15[^:]:%ld", want_site, rank_text, &left) != 3) return false;
-        want_rank = strcmp(rank_text, "*") == 0 ? -1 : atoi(rank_text);
-        parsed = 2;
-    }
-    if ((want_rank >= 0 && want_rank != own_rank) || strcmp(site, want_site) != 0) return false;
-    if (--left > 0) return false;
-    parsed = 3;
+    static fault_plan plan;
+    if (plan.mode == UNREAD) read_plan(&plan);
+    if (plan.mode == COUNTING) count_pass(site);
+    if (plan.mode != WANTED || (plan.rank >= 0 && plan.rank != own_rank) || strcmp(site, plan.site) != 0) return false;
+    if (--plan.left > 0) return false;
+    plan.mode = OFF;
     return true;
 }

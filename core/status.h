@@ -52,7 +52,8 @@ _Noreturn void co_assert_failed(const char *condition, const char *file, int lin
     } while (0)
 
 /* Fault injection. CO_FAULT=<site>:<rank>:<nth> makes the nth pass of that rank through the named site
- * report a failure (rank * = all ranks). True when the caller has to behave as if the operation failed. */
+ * report a failure (rank * = all ranks). True when the caller has to behave as if the operation failed.
+ * CO_FAULT=count fails nothing and prints, when the program ends, how often this rank passed each site. site: a literal. */
 bool co_fault(const char *site);
 /* Tells the fault sites and messages which rank this process is. Called once after MPI_Init. */
 void co_status_set_rank(int rank);
