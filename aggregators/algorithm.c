@@ -1,27 +1,34 @@
-/* aggregators/algorithm.c - the named algorithms: a table of settings, no code. Adding one: its settings and its line. */
+/* aggregators/algorithm.c - the named algorithms: a table of settings, no code. Adding one: its line. */
 #include "aggregators/algorithm.h"
 
-static const char *const plain[] = {"local.rule=sgd", "aggregate.rule=mean", "server.optimizer=sgd", NULL};
-static const char *const prox[] = {"local.rule=prox", "aggregate.rule=mean", "server.optimizer=sgd", NULL};
-static const char *const adam[] = {"local.rule=sgd", "aggregate.rule=mean", "server.optimizer=adam", "server.lr=0.01",
-                                   NULL};
+/* Every algorithm names its rule, aggregator and server optimiser; MORE: further settings. */
+#define MEMBER(label, text, paper, rule, aggregator, server, ...)                                   \
+    {.name = label, .summary = text, .source = paper,                                              \
+     .settings = (const char *const[]){"local.rule=" rule, "aggregate.rule=" aggregator,           \
+                                       "server.optimizer=" server, __VA_ARGS__}}
+#define MCMAHAN "McMahan et al. 2017, arXiv:1602.05629"
+#define REDDI "Reddi et al. 2021, arXiv:2003.00295"
 
-static const co_algorithm fedavg = {.name = "fedavg",
-                                    .summary = "local SGD, weighted mean",
-                                    .source = "McMahan et al. 2017, arXiv:1602.05629",
-                                    .settings = plain};
-static const co_algorithm fedprox = {.name = "fedprox",
-                                     .summary = "fedavg with a proximal term (mu)",
-                                     .source = "Li et al. 2020, arXiv:1812.06127",
-                                     .settings = prox};
-static const co_algorithm fedadam = {.name = "fedadam",
-                                     .summary = "fedavg with Adam on the server (lr 0.01)",
-                                     .source = "Reddi et al. 2021, arXiv:2003.00295",
-                                     .settings = adam};
+static const co_algorithm table[] = {
+    MEMBER("fedavg", "local SGD, weighted mean", MCMAHAN, "sgd", "mean", "sgd", NULL),
+    MEMBER("fedprox", "fedavg with a proximal term (mu)", "Li et al. 2020, arXiv:1812.06127",
+           "prox", "mean", "sgd", NULL),
+    MEMBER("fedavgm", "fedavg with momentum 0.9 on the server", "Hsu et al. 2019, arXiv:1909.06335",
+           "sgd", "mean", "sgd", "server.momentum=0.9", NULL),
+    MEMBER("fedadagrad", "fedavg with Adagrad on the server (lr 0.01)", REDDI, "sgd", "mean",
+           "adagrad", "server.lr=0.01", NULL),
+    MEMBER("fedadam", "fedavg with Adam on the server (lr 0.01)", REDDI, "sgd", "mean", "adam",
+           "server.lr=0.01", NULL),
+    MEMBER("fedyogi", "fedavg with Yogi on the server (lr 0.01)", REDDI, "sgd", "mean", "yogi",
+           "server.lr=0.01", NULL),
+};
 
-static const co_plugin *const members[] = {(const co_plugin *)&fedavg, (const co_plugin *)&fedprox,
-                                           (const co_plugin *)&fedadam, NULL};
-const co_kind co_kind_algorithm = {"algorithm", "named compositions; keys given in the file win", members};
+enum { N = sizeof table / sizeof *table };
+#define AT(k) (const co_plugin *)&table[k]
+static const co_plugin *const members[] = {AT(0), AT(1), AT(2), AT(3), AT(4), AT(5), NULL};
+_Static_assert(sizeof members / sizeof *members == N + 1, "every algorithm stands in the list");
+const co_kind co_kind_algorithm = {"algorithm", "named compositions; keys given in the file win",
+                                   members};
 
 const co_algorithm *co_algorithm_find(const char *name)
 {

@@ -1,2 +1,6 @@
 /* models/optimizers/list.h - the members of the kind local optimiser. */
 X(sgd)
+X(adam)
+X(adamw)
+X(adagrad)
+X(rmsprop)
