@@ -21,6 +21,7 @@ void co_partition_fini(co_partition *partition)
     co_strings_free(partition->device_name, (size_t)partition->n_devices);
     co_strings_free(partition->stat_name, partition->n_stats);
     co_free(partition->stat);
+    co_free(partition->device_noise);
     co_free(partition->method);
     *partition = (co_partition){0};
 }
@@ -180,6 +181,8 @@ static co_status write_all(co_file *file, const co_partition *p, const co_datase
     if (p->device_name)
         CO_TRY(co_file_write_strings(file, "device_name", (const char *const *)p->device_name,
                                      (size_t)p->n_devices));
+    if (p->device_noise)
+        CO_TRY(co_file_write_f64(file, "device_noise", p->device_noise, (size_t)p->n_devices));
     CO_TRY(write_counts(file, p, data));
     return write_stats(file, p);
 }
@@ -307,6 +310,23 @@ static co_status read_device_names(const co_file *file, co_partition *p)
                    n, (long long)p->n_devices);
 }
 
+/* device_noise and the seed that keys it. */
+static co_status read_noise(const co_file *file, co_partition *p)
+{
+    size_t n;
+    if (co_file_has_attr(file, "seed")) CO_TRY(co_file_get_u64(file, "seed", &p->seed));
+    if (!co_file_has(file, "device_noise")) return CO_OK;
+    CO_TRY(co_file_read_new(file, "device_noise", CO_F64, (void **)&p->device_noise, &n));
+    if ((int64_t)n != p->n_devices)
+        return CO_FAIL(CO_EDATA, "%s: device_noise has %zu numbers for %lld devices",
+                       co_file_path(file), n, (long long)p->n_devices);
+    for (size_t k = 0; k < n; k++)
+        if (!(p->device_noise[k] >= 0.0 && p->device_noise[k] <= 1e30))
+            return CO_FAIL(CO_EDATA, "%s: device_noise of device %zu is %g; 0 to 1e30 is allowed",
+                           co_file_path(file), k, p->device_noise[k]);
+    return CO_OK;
+}
+
 static co_status read_all(const co_file *file, const char *expect, co_partition *p)
 {
     CO_TRY(read_data_digest(file, expect, p));
@@ -320,6 +340,7 @@ static co_status read_all(const co_file *file, const char *expect, co_partition 
     if (co_file_has(file, "unassigned"))
         CO_TRY(read_ids(file, "unassigned", &p->unassigned, &p->n_unassigned));
     CO_TRY(read_device_names(file, p));
+    CO_TRY(read_noise(file, p));
     CO_TRY(read_stats(file, p));
     return co_file_digest(file, p->digest);
 }

@@ -10,6 +10,8 @@ typedef struct {
     int64_t *unassigned;
     int64_t n_unassigned;
     char **device_name;             /* [n_devices] or NULL */
+    double *device_noise;           /* [n_devices] standard deviation added to the features (feature skew), or NULL */
+    uint64_t seed;                  /* of the file; key of the noise */
     int overlap;                    /* 1: an example may stand at several devices */
     char *method;
     char data_digest[33], digest[33];

@@ -1,36 +1,90 @@
-/* partition/iid.c - every device draws from the same pool.
+/* partition/iid.c - every device draws from the same pool; the sizes follow a law.
  *
- * A keyed permutation of the n examples is cut into K spans [floor(n k / K), floor(n (k + 1) / K)):
- * sizes differ by at most 1, and with K > n the K - n empty devices are spread evenly over the ids.
- * Cost: O(n + K) time, n int64 beside the owners.
- * Source: McMahan et al., AISTATS 2017, arXiv:1602.05629, section 3 (their IID split). */
+ * equal: spans [floor(n k / K), floor(n (k + 1) / K)): sizes differ by at most 1, and with K > n the
+ * K - n empty devices are spread evenly over the ids. lognormal: weights exp(sigma z), z normal. zipf:
+ * weights rank^-exponent, the ranks dealt by key. dirichlet: Dirichlet(beta). given: the list `given`,
+ * one size a device; what it leaves over is unassigned. Cost: O(n + K).
+ * Source: McMahan et al., AISTATS 2017, arXiv:1602.05629, section 3 (their IID split: equal). */
 #include "partition/partitioner.h"
-#include "core/memory.h"
+#include "partition/sizes.h"
+#include <string.h>
 
-static co_status assign(const co_config *opt, const co_partition_input *in, int32_t *owner,
-                        int64_t *n_devices, char ***device_name)
+enum { STAGE_SIZES, LAW_GIVEN = 4 };
+
+static co_status take_given(const co_config *opt, const co_partition_input *in, co_partition_plan *plan)
 {
-    (void)opt, (void)n_devices, (void)device_name;
-    const int64_t n = in->n_examples, k = in->n_devices;
-    int64_t *order = co_malloc((size_t)n, sizeof *order);
-    if (!order) return CO_FAIL(CO_ENOMEM, "order of %lld examples", (long long)n);
-    for (int64_t i = 0; i < n; i++) order[i] = i;
-    co_stream stream = co_partition_stream(in, 0, 0, 0);
-    co_draw_shuffle(&stream, order, (size_t)n);
-    for (int64_t device = 0, j = 0; device < k; device++)
-        for (const int64_t end = co_partition_span(n, device + 1, k); j < end; j++)
-            owner[order[j]] = (int32_t)device;
-    co_free(order);
+    const co_node *list = co_config_node(opt, "given");
+    const int64_t n = list ? (int64_t)co_node_count(list) : 0;
+    int64_t k = 0, total = 0, size = 0;
+    if (n != in->n_devices)
+        return co_config_fail(opt, list, "has %lld sizes for %lld devices; sizes: given needs one each",
+                              (long long)n, (long long)in->n_devices);
+    for (const co_node *item = list->first; item; item = item->next, k++) {
+        co_node_int(item, &size);
+        total += size;
+        if (total > in->n_examples)
+            return co_config_fail(opt, item, "the sizes up to here need %lld examples, there are %lld",
+                                  (long long)total, (long long)in->n_examples);
+        if (k >= in->first && k < in->last) plan->count[k - in->first] = (int32_t)size;
+    }
     return CO_OK;
 }
 
-static const co_param params[] = {{.key = "sizes",
-                                   .type = CO_CHOICE,
-                                   .words = "equal",
-                                   .doc = "examples a device: equal (they differ by at most 1)"},
-                                  {0}};
-const co_partitioner co_partitioner_iid = {.name = "iid",
-                                           .summary = "equal random shares of all examples",
-                                           .source = "McMahan et al. 2017, arXiv:1602.05629",
-                                           .params = params,
-                                           .assign = assign};
+static co_status devices(const co_config *opt, int64_t *n_devices)
+{
+    const co_node *list = co_config_node(opt, "given");
+    *n_devices = list ? (int64_t)co_node_count(list) : 0;
+    return CO_OK;
+}
+
+static co_status plan_sizes(const co_config *opt, const co_partition_input *in, co_partition_plan *plan)
+{
+    static const char *const key[] = {NULL, "sigma", "exponent", "beta"};
+    static const char *const word[] = {"equal", "lognormal", "zipf", "dirichlet", "given"};
+    const char *sizes = co_config_string(opt, "sizes");
+    int law = 0;
+    while (strcmp(word[law], sizes) != 0) law++;
+    CO_TRY(co_partition_agree(in, co_partition_plan_counts(in, plan)));
+    if (law == LAW_GIVEN) return take_given(opt, in, plan);
+    return co_sizes(in, STAGE_SIZES, (co_size_law)law, key[law] ? co_config_real(opt, key[law]) : 0.0,
+                    in->n_examples, plan->count, 1);
+}
+
+static const co_param params[] = {
+    {.key = "sizes",
+     .type = CO_CHOICE,
+     .words = "equal|lognormal|zipf|dirichlet|given",
+     .doc = "law of the devices' sizes"},
+    {.key = "sigma",
+     .type = CO_REAL,
+     .def = 1.0,
+     .lo = 0.0,
+     .hi = 10.0,
+     .doc = "sizes lognormal: standard deviation of the log size"},
+    {.key = "exponent",
+     .type = CO_REAL,
+     .def = 1.0,
+     .lo = 0.0,
+     .hi = 10.0,
+     .doc = "Zipf and power law: size in proportion to rank^-exponent"},
+    {.key = "beta",
+     .type = CO_REAL,
+     .def = 1.0,
+     .lo = 1e-6,
+     .hi = 1e6,
+     .doc = "concentration of Dirichlet sizes: small = few large devices"},
+    {.key = "given",
+     .type = CO_INTS,
+     .lo = 0,
+     .hi = 2147483647,
+     .flags = CO_OPTIONAL,
+     .doc = "sizes given: examples of each device"},
+    {0}};
+const co_partitioner co_partitioner_iid = {
+    .name = "iid",
+    .summary = "random shares of all examples, of equal or skewed sizes",
+    .source = "McMahan et al. 2017, arXiv:1602.05629",
+    .params = params,
+    .needs = CO_PART_REDRAW | CO_PART_MAY_DEVICES,
+    .devices = devices,
+    .plan = plan_sizes};

@@ -1,5 +1,7 @@
 /* partition/list.h - the members of the kind partitioner. */
 X(iid)
 X(dirichlet)
-X(natural)
 X(shards)
+X(classes)
+X(quantity)
+X(natural)

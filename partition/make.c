@@ -1,13 +1,16 @@
-/* partition/make.c - runs a partitioner and lays its answer out as CSR.
+/* partition/make.c - runs a partitioner, cuts test parts, brings the lists together on rank 0.
  *
- * A member answers with the owner of each example; one counting sort by owner gives the devices'
- * lists, each by ascending id since the examples are. The test part of a device of n examples is
- * floor(test_fraction n) keyed draws of them, cut out in place. min_size is judged on the split-0
- * examples of a device, train and test part together. A member whose sizes are random is asked
- * again with another attempt number in its keys, up to 100 times, before the refusal. Cost beside
- * the member's own: O(n + K) time; 20 bytes an example and 8 (16 with test parts) a device. */
-#include "partition/partitioner.h"
+ * The ranks share the devices in even spans; each deals to its own (deal.c) and sends its lists to rank
+ * 0. The test part of a device of n examples is floor(test_fraction n) keyed draws of them, cut out in
+ * place; a device of test_devices, a keyed subset, keeps nothing to train on. min_size is judged on the
+ * split-0 examples of a device, train and test part together. A member whose sizes are random is asked
+ * again with another attempt number in its keys, up to 100 times, before the refusal. Cost beside the
+ * member's own: O(n / ranks + K) time; rank 0 ends with 8 bytes an example and 8 (16 with test parts)
+ * a device, and held its share twice. */
 #include "core/memory.h"
+#include "partition/deal.h"
+#include "partition/plan.h"
+#include "partition/collect.h"
 #include <math.h>
 #include <string.h>
 
@@ -37,8 +40,15 @@ const co_param co_partition_params[] = {
      .hi = 1.0,
      .flags = CO_HI_OPEN,
      .doc = "fraction of each device's examples, rounded down, that become its test part; at 0 "
-            "natural takes the users' "
-            "split-1 examples instead"},
+            "natural takes the users' split-1 examples instead"},
+    {.key = "test_devices",
+     .type = CO_REAL,
+     .def = 0.0,
+     .lo = 0.0,
+     .hi = 1.0,
+     .flags = CO_HI_OPEN,
+     .doc = "fraction of the devices, rounded down, kept for testing alone: all they have is test "
+            "part"},
     {.key = "min_size",
      .type = CO_INT,
      .def = 0,
@@ -57,118 +67,133 @@ typedef struct {
     const co_config *opt;
     const co_partitioner *member;
     co_partition_input in;
-    int64_t *examples; /* in.examples, owned */
-    int32_t *owner;    /* [n_examples + n_test] */
     double test_fraction;
+    int64_t n_test_devices; /* all of their examples are test part */
+    int64_t *test_device;   /* [n_test_devices] ascending, or NULL */
 } maker;
+
+/* Takes the number of devices from the options of a member that knows it. */
+static co_status count_devices(maker *m)
+{
+    const co_config *opt = m->opt;
+    const co_node *devices = co_config_node(opt, "devices");
+    const unsigned needs = m->member->needs;
+    const char *name = m->member->name;
+    if ((needs & CO_PART_OWN_DEVICES) && devices)
+        return co_config_fail(opt, devices,
+                              "%s sets the number of devices itself; leave the key out", name);
+    m->in.n_devices = devices ? co_config_int(opt, "devices") : 0;
+    if (!devices && (needs & CO_PART_MAY_DEVICES))
+        CO_TRY(m->member->devices(opt, &m->in.n_devices));
+    if (m->in.n_devices > 0 || (needs & CO_PART_OWN_DEVICES)) return CO_OK;
+    return co_config_fail(opt, co_config_node(opt, "method"),
+                          "%s needs the key `devices`, 1 .. 2147483647", name);
+}
 
 static co_status check_needs(const maker *m)
 {
     const co_config *opt = m->opt;
-    const co_node *method = co_config_node(opt, "method"),
-                  *devices = co_config_node(opt, "devices");
+    const co_node *method = co_config_node(opt, "method");
     const unsigned needs = m->member->needs;
     const char *name = m->member->name;
-    if ((needs & CO_PART_NEEDS_LABELS) && !m->in.data->y)
+    if ((needs & CO_PART_NEEDS_LABELS) && (!m->in.data->y || m->in.data->n_classes == 0))
         return co_config_fail(opt, method, "%s needs labels (y), which the data set lacks", name);
     if ((needs & CO_PART_NEEDS_USERS) && !m->in.data->user)
         return co_config_fail(opt, method, "%s needs the column `user`, which the data set lacks",
                               name);
     if ((needs & CO_PART_NEEDS_FEATURES) && !m->in.data->x)
         return co_config_fail(opt, method, "%s needs features (x), which the data set lacks", name);
-    if ((needs & CO_PART_OWN_DEVICES) && devices)
-        return co_config_fail(opt, devices,
-                              "%s sets the number of devices itself; leave the key out", name);
-    if (!(needs & CO_PART_OWN_DEVICES) && !devices)
-        return co_config_fail(opt, method, "%s needs the key `devices`, 1 .. 2147483647", name);
     return CO_OK;
 }
 
-static int64_t count_split(const co_dataset *data, uint8_t split)
+static bool cuts_tests(const maker *m)
 {
-    int64_t n = 0;
-    for (int64_t i = 0; i < data->n; i++) n += data->split[i] == split;
+    return m->test_fraction > 0.0 || co_config_real(m->opt, "test_devices") > 0.0;
+}
+
+static void start(maker *m, uint64_t default_seed)
+{
+    const co_config *opt = m->opt;
+    int64_t n_split[256] = {0};
+    m->test_fraction = co_config_real(opt, "test_fraction");
+    m->in.seed = co_config_has(opt, "seed") ? (uint64_t)co_config_int(opt, "seed") : default_seed;
+    for (int64_t i = 0; i < m->in.data->n; i++) n_split[m->in.data->split[i]]++;
+    m->in.n_examples = n_split[0];
+    m->in.assign_test =
+        (m->member->needs & CO_PART_TEST_SPLIT) && !cuts_tests(m) && n_split[1] > 0;
+    m->in.first = co_partition_span(m->in.n_devices, m->in.rank, m->in.size);
+    m->in.last = co_partition_span(m->in.n_devices, m->in.rank + 1, m->in.size);
+}
+
+/* ---- one draw ---- */
+
+/* By counts: each rank its devices, then all on rank 0. p->train stays apart on the ranks until then. */
+static co_status draw_plan(maker *m, co_partition *p)
+{
+    co_partition_plan plan = {0};
+    co_dealt dealt = {0};
+    const bool by_label = m->member->needs & CO_PART_NEEDS_LABELS;
+    co_status st = co_partition_agree(&m->in, co_partition_plan_init(&m->in, by_label, &plan));
+    if (st == CO_OK) st = co_partition_agree(&m->in, m->member->plan(m->opt, &m->in, &plan));
+    if (st == CO_OK) st = co_deal(&m->in, &plan, &dealt);
+    co_free(plan.count);
+    plan.count = NULL;
+    if (st == CO_OK) st = co_collect(&m->in, &dealt, p);
+    if (st == CO_OK && m->in.rank == 0 && plan.noise) {
+        p->device_noise = plan.noise;
+        plan.noise = NULL;
+    }
+    co_partition_plan_fini(&plan);
+    co_dealt_fini(&dealt);
+    return st;
+}
+
+/* Split-0 examples in no list. */
+static co_status list_unassigned(const maker *m, co_partition *p)
+{
+    const int64_t n = m->in.data->n;
+    uint8_t *seen = co_calloc((size_t)n, sizeof *seen);
+    int64_t n_left = m->in.n_examples;
+    if (!seen) return CO_FAIL(CO_ENOMEM, "marks of %lld examples", (long long)n);
+    for (int64_t i = 0; i < p->train_offsets[p->n_devices]; i++) seen[p->train[i]] = 1;
+    for (int64_t i = 0; p->test_offsets && i < p->test_offsets[p->n_devices]; i++)
+        seen[p->test[i]] = 1;
+    for (int64_t i = 0; i < n; i++) n_left -= m->in.data->split[i] == 0 && seen[i];
+    p->unassigned = co_malloc((size_t)n_left, sizeof *p->unassigned);
+    for (int64_t i = 0; p->unassigned && i < n; i++)
+        if (m->in.data->split[i] == 0 && !seen[i]) p->unassigned[p->n_unassigned++] = i;
+    co_free(seen);
+    return p->unassigned ? CO_OK
+                         : CO_FAIL(CO_ENOMEM, "list of %lld unassigned", (long long)n_left);
+}
+
+static co_status draw(maker *m, uint64_t attempt, co_partition *p)
+{
+    co_partition_fini(p);
+    m->in.attempt = attempt;
+    p->n_devices = m->in.n_devices;
+    if (m->member->plan) return draw_plan(m, p);
+    co_status st = CO_OK;
+    if (m->in.rank == 0) {
+        st = m->member->assign(m->opt, &m->in, p);
+        if (st == CO_OK) st = list_unassigned(m, p);
+    }
+    return co_partition_agree(&m->in, st);
+}
+
+static int64_t size_of(const co_partition *p, int64_t device)
+{
+    const int64_t n = p->train_offsets[device + 1] - p->train_offsets[device];
     return n;
 }
 
-/* Fills m->in and the blocks of m. */
-static co_status start(maker *m, const co_dataset *data, uint64_t default_seed)
-{
-    const co_config *opt = m->opt;
-    m->test_fraction = co_config_real(opt, "test_fraction");
-    m->in.seed = co_config_has(opt, "seed") ? (uint64_t)co_config_int(opt, "seed") : default_seed;
-    m->in.n_devices = co_config_has(opt, "devices") ? co_config_int(opt, "devices") : 0;
-    m->in.n_examples = count_split(data, 0);
-    if ((m->member->needs & CO_PART_TEST_SPLIT) && m->test_fraction <= 0.0)
-        m->in.n_test = count_split(data, 1);
-    const size_t n = (size_t)(m->in.n_examples + m->in.n_test);
-    m->examples = co_malloc(n, sizeof *m->examples);
-    m->owner = co_malloc(n, sizeof *m->owner);
-    if (!m->examples || !m->owner) return CO_FAIL(CO_ENOMEM, "owners of %zu examples", n);
-    int64_t *train = m->examples, *test = m->examples + m->in.n_examples;
-    for (int64_t i = 0; i < data->n; i++) {
-        if (data->split[i] == 0) *train++ = i;
-        if (data->split[i] == 1 && m->in.n_test > 0) *test++ = i;
-    }
-    m->in.examples = m->examples;
-    return CO_OK;
-}
-
-/* offsets[k + 1] and items: the ids by owner, in their order; ids without owner stay out. New
- * blocks. */
-static co_status sort_by_owner(const int64_t *ids, const int32_t *owner, int64_t n, int64_t k,
-                               int64_t **offsets, int64_t **items)
-{
-    int64_t *first = *offsets = co_calloc((size_t)k + 1, sizeof *first);
-    if (!first) return CO_FAIL(CO_ENOMEM, "offsets of %lld devices", (long long)k);
-    for (int64_t i = 0; i < n; i++)
-        if (owner[i] >= 0) first[owner[i] + 1]++;
-    for (int64_t d = 0; d < k; d++) first[d + 1] += first[d];
-    int64_t *out = *items = co_malloc((size_t)first[k], sizeof *out);
-    if (!out) return CO_FAIL(CO_ENOMEM, "lists of %lld examples", (long long)first[k]);
-    for (int64_t i = 0; i < n; i++)
-        if (owner[i] >= 0) out[first[owner[i]]++] = ids[i];
-    memmove(first + 1, first,
-            (size_t)k * sizeof *first); /* each has reached the start of the next device */
-    first[0] = 0;
-    return CO_OK;
-}
-
-static co_status list_unassigned(const maker *m, co_partition *p)
-{
-    const int64_t n = m->in.n_examples;
-    p->n_unassigned = n - p->train_offsets[p->n_devices];
-    p->unassigned = co_malloc((size_t)p->n_unassigned, sizeof *p->unassigned);
-    if (!p->unassigned)
-        return CO_FAIL(CO_ENOMEM, "list of %lld unassigned examples", (long long)p->n_unassigned);
-    for (int64_t i = 0, j = 0; i < n; i++)
-        if (m->owner[i] < 0) p->unassigned[j++] = m->examples[i];
-    return CO_OK;
-}
-
-/* One run of the member and the devices' lists. */
-static co_status draw(maker *m, uint64_t attempt, co_partition *p)
-{
-    const int64_t n = m->in.n_examples, n_test = m->in.n_test;
-    co_partition_fini(p);
-    m->in.attempt = attempt;
-    memset(m->owner, 0xff, (size_t)(n + n_test) * sizeof *m->owner); /* -1 */
-    p->n_devices = m->in.n_devices;
-    CO_TRY(m->member->assign(m->opt, &m->in, m->owner, &p->n_devices, &p->device_name));
-    for (int64_t i = 0; i < n + n_test; i++)
-        CO_ASSERT(m->owner[i] >= -1 && m->owner[i] < p->n_devices);
-    CO_TRY(sort_by_owner(m->examples, m->owner, n, p->n_devices, &p->train_offsets, &p->train));
-    if (n_test > 0)
-        CO_TRY(sort_by_owner(m->examples + n, m->owner + n, n_test, p->n_devices, &p->test_offsets,
-                             &p->test));
-    return list_unassigned(m, p);
-}
-
-static int64_t count_below(const co_partition *p, int64_t size)
+/* Devices below the size; the same on all ranks. */
+static int64_t count_below(const maker *m, const co_partition *p, int64_t size)
 {
     int64_t n = 0;
-    for (int64_t d = 0; d < p->n_devices; d++)
-        n += p->train_offsets[d + 1] - p->train_offsets[d] < size;
+    if (m->in.rank == 0)
+        for (int64_t d = 0; d < p->n_devices; d++) n += size_of(p, d) < size;
+    if (m->in.size > 1) MPI_Bcast(&n, 1, MPI_INT64_T, 0, m->in.ranks);
     return n;
 }
 
@@ -184,7 +209,7 @@ static co_status draw_until_large(maker *m, co_partition *p)
     int64_t n_below = 0;
     for (uint64_t attempt = 0; attempt < (redraw ? MAX_ATTEMPTS : 1); attempt++) {
         CO_TRY(draw(m, attempt, p));
-        n_below = count_below(p, min_size);
+        n_below = count_below(m, p, min_size);
         if (n_below == 0) return CO_OK;
     }
     return co_config_fail(
@@ -195,6 +220,8 @@ static co_status draw_until_large(maker *m, co_partition *p)
                : "; take a smaller min_size");
 }
 
+/* ---- test parts ---- */
+
 /* floor(fraction n); the small term makes 0.29 x 100 give 29, whatever its binary digits. */
 static int64_t part_of(double fraction, int64_t n)
 {
@@ -203,30 +230,41 @@ static int64_t part_of(double fraction, int64_t n)
 }
 
 /* Moves the `m` drawn of the `n` examples of one device to test; train keeps the others at `to`.
- * drawn ascending. */
+ * drawn ascending, NULL: all are moved. */
 static void move_drawn(const int64_t *from, int64_t n, const int64_t *drawn, int64_t m, int64_t *to,
                        int64_t *test)
 {
     for (int64_t i = 0, j = 0; i < n; i++) {
-        if (j < m && drawn[j] == i)
+        if (j < m && (!drawn || drawn[j] == i))
             test[j++] = from[i];
         else
             *to++ = from[i];
     }
 }
 
+/* Examples of the device that go to its test part; *whole: it is one of test_devices. t: the next of
+ * those, for devices asked in ascending order. */
+static int64_t test_part(const maker *m, int64_t device, int64_t n, int64_t *t, bool *whole)
+{
+    *whole = *t < m->n_test_devices && m->test_device[*t] == device;
+    *t += *whole;
+    return *whole ? n : part_of(m->test_fraction, n);
+}
+
 /* Cuts all devices in place: a device's new place never lies behind its old one. */
 static void cut_devices(const maker *m, co_partition *p, int64_t *drawn, int64_t *scratch)
 {
-    int64_t first = 0, to = 0;
+    int64_t first = 0, to = 0, t = 0;
     for (int64_t d = 0; d < p->n_devices; d++) {
-        const int64_t n = p->train_offsets[d + 1] - first, n_test = part_of(m->test_fraction, n);
-        if (n_test > 0) {
+        bool whole;
+        const int64_t n = p->train_offsets[d + 1] - first, n_test = test_part(m, d, n, &t, &whole);
+        if (n_test > 0 && !whole) {
             co_stream stream =
                 co_stream_open(m->in.seed, CO_DRAW_PARTITION_TEST, 0, (uint64_t)d, 0);
             co_draw_subset(&stream, n, (size_t)n_test, drawn, scratch);
         }
-        move_drawn(p->train + first, n, drawn, n_test, p->train + to, p->test + p->test_offsets[d]);
+        move_drawn(p->train + first, n, whole ? NULL : drawn, n_test, p->train + to,
+                   p->test + p->test_offsets[d]);
         first += n;
         to += n - n_test;
         p->train_offsets[d + 1] = to;
@@ -234,13 +272,34 @@ static void cut_devices(const maker *m, co_partition *p, int64_t *drawn, int64_t
     }
 }
 
-static co_status cut_test_parts(const maker *m, co_partition *p)
+/* A keyed subset of the devices. */
+static co_status choose_test_devices(maker *m, int64_t n_devices)
 {
-    int64_t largest = 0, total = 0;
+    const int64_t n = m->n_test_devices =
+        part_of(co_config_real(m->opt, "test_devices"), n_devices);
+    m->test_device = co_malloc((size_t)n, sizeof *m->test_device);
+    int64_t *scratch = co_malloc(co_draw_subset_scratch((size_t)n), sizeof *scratch);
+    const bool room = m->test_device && scratch;
+    co_stream stream = co_partition_stream(&m->in, CO_PART_STAGE_TEST, 0, 0);
+    if (room) co_draw_subset(&stream, n_devices, (size_t)n, m->test_device, scratch);
+    co_free(scratch);
+    return room ? CO_OK : CO_FAIL(CO_ENOMEM, "%lld test devices", (long long)n);
+}
+
+static co_status cut_test_parts(maker *m, co_partition *p)
+{
+    int64_t largest = 0, total = 0, t = 0;
+    CO_TRY(choose_test_devices(m, p->n_devices));
+    if (p->test_offsets)
+        return co_config_fail(m->opt, co_config_node(m->opt, "method"),
+                              "the %lld lists of %s have test parts already; leave test_fraction and "
+                              "test_devices out",
+                              (long long)p->n_devices, m->member->name);
     for (int64_t d = 0; d < p->n_devices; d++) {
-        const int64_t n = part_of(m->test_fraction, p->train_offsets[d + 1] - p->train_offsets[d]);
+        bool whole;
+        const int64_t n = test_part(m, d, size_of(p, d), &t, &whole);
         total += n;
-        if (n > largest) largest = n;
+        if (n > largest && !whole) largest = n;
     }
     p->test_offsets = co_calloc((size_t)p->n_devices + 1, sizeof *p->test_offsets);
     p->test = co_malloc((size_t)total, sizeof *p->test);
@@ -253,34 +312,50 @@ static co_status cut_test_parts(const maker *m, co_partition *p)
     return room ? CO_OK : CO_FAIL(CO_ENOMEM, "test parts of %lld examples", (long long)total);
 }
 
-static co_status label(const maker *m, co_partition *p)
+static co_status finish(maker *m, co_partition *p)
 {
+    if (m->in.rank != 0) return CO_OK;
+    if (p->test_offsets && p->test_offsets[p->n_devices] == 0) { /* no user of split 1 is a device */
+        co_free(p->test_offsets);
+        co_free(p->test);
+        p->test_offsets = p->test = NULL;
+    }
+    if (cuts_tests(m)) CO_TRY(cut_test_parts(m, p));
     p->method = co_strdup(m->member->name);
     if (!p->method) return CO_FAIL(CO_ENOMEM, "name of the method");
+    p->seed = m->in.seed;
     memcpy(p->data_digest, m->in.data->digest, sizeof p->data_digest);
-    return CO_OK;
+    return co_partition_statistics(p, m->in.data, m->in.seed);
 }
 
-co_status co_partition_make(const co_config *opt, uint64_t default_seed, const co_dataset *data,
-                            co_partition *partition)
+co_status co_partition_make_on(const co_config *opt, uint64_t default_seed, const co_dataset *data,
+                               MPI_Comm ranks, co_partition *partition)
 {
-    maker m = {.opt = opt, .in.data = data};
+    maker m = {.opt = opt, .in = {.data = data, .ranks = ranks, .size = 1}};
     memset(partition, 0, sizeof *partition);
+    if (ranks != MPI_COMM_NULL) {
+        MPI_Comm_rank(ranks, &m.in.rank);
+        MPI_Comm_size(ranks, &m.in.size);
+    }
     if (!co_config_has(opt, "method"))
         return co_config_fail(opt, NULL,
                               "`method` is missing; `cohort list partitioner` shows the choice");
     m.member = co_partitioner_find(co_config_string(opt, "method"));
     if (!m.member) return CO_EUSAGE;
-    co_status st = CO_OK;
+    co_status st;
     CO_TRY_OUT(check_needs(&m));
-    CO_TRY_OUT(start(&m, data, default_seed));
+    CO_TRY_OUT(count_devices(&m));
+    start(&m, default_seed);
     CO_TRY_OUT(draw_until_large(&m, partition));
-    if (m.test_fraction > 0.0) CO_TRY_OUT(cut_test_parts(&m, partition));
-    CO_TRY_OUT(label(&m, partition));
-    st = co_partition_statistics(partition, data, m.in.seed);
+    st = co_partition_agree(&m.in, finish(&m, partition));
 out:
-    co_free(m.examples);
-    co_free(m.owner);
-    if (st != CO_OK) co_partition_fini(partition);
+    co_free(m.test_device);
+    if (st != CO_OK || m.in.rank != 0) co_partition_fini(partition);
     return st;
+}
+
+co_status co_partition_make(const co_config *opt, uint64_t default_seed, const co_dataset *data,
+                            co_partition *partition)
+{
+    return co_partition_make_on(opt, default_seed, data, MPI_COMM_NULL, partition);
 }

@@ -1,69 +1,165 @@
-/* partition/natural.c - one device a user, as the data were collected.
+/* partition/natural.c - one device a user, as the data were collected; or groups of users.
  *
- * Devices follow ascending user numbers; a user without a split-0 example is no device, and the
- * numbers close up. Split-1 examples of a device's user become its test part while test_fraction is
- * 0; those of other users stand in no device. Examples without user (-1) stay unassigned. Cost: O(n + users) time, one
- * int32 a user. */
-#include "partition/partitioner.h"
+ * Users without a split-0 example, and with min_examples those with fewer, are no devices. The others
+ * follow each other by ascending number; with users_per_device g > 1 a keyed permutation of them is cut
+ * into ceil(users / g) groups whose sizes differ by at most 1. max_examples: a keyed subset of so many
+ * of each device's examples stays, the others are unassigned. Split-1 examples of a device's users
+ * become its test part while test_fraction is 0; those of other users stand in no device. Examples
+ * without user (-1) stay unassigned. Cost: O(n + users) time; 8 bytes a user and 4 an example.
+ * Source: Caldas et al., 2018, arXiv:1812.01097 (LEAF: users, minimum number of samples). */
 #include "core/memory.h"
+#include "partition/partitioner.h"
 
-/* device_of[user] = its device, -1 for users left out; returns the number of devices. */
-static int64_t number_devices(const co_partition_input *in, int32_t *device_of)
+enum { STAGE_GROUPS, STAGE_MOST };
+
+typedef struct {
+    const co_config *opt;
+    const co_partition_input *in;
+    co_partition *p;
+    int64_t *size;       /* [n_users] split-0 examples */
+    int32_t *device_of;  /* [n_users]; -1: none */
+    int64_t n_kept;      /* users on devices */
+} owners;
+
+static void count_users(owners *o)
 {
-    const size_t n_users = in->data->n_users;
-    int32_t n_devices = 0;
-    for (size_t u = 0; u < n_users; u++) device_of[u] = -1;
-    for (int64_t i = 0; i < in->n_examples; i++) {
-        const int32_t user = in->data->user[in->examples[i]];
-        CO_ASSERT(user < 0 || (size_t)user < n_users);
-        if (user >= 0) device_of[user] = 0;
+    const co_dataset *data = o->in->data;
+    for (int64_t i = 0; i < data->n; i++) {
+        const int32_t user = data->user[i];
+        CO_ASSERT(user < 0 || (size_t)user < data->n_users);
+        if (user >= 0 && data->split[i] == 0) o->size[user]++;
     }
-    for (size_t u = 0; u < n_users; u++)
-        if (device_of[u] == 0) device_of[u] = n_devices++;
-    return n_devices;
 }
 
-static co_status copy_names(const co_partition_input *in, const int32_t *device_of,
-                            int64_t n_devices, char ***device_name)
+static co_status number_devices(owners *o)
 {
-    char *const *user_name = in->data->user_name;
-    if (!user_name) return CO_OK;
-    char **names = co_calloc((size_t)n_devices, sizeof *names);
-    if (!names) return CO_FAIL(CO_ENOMEM, "names of %lld devices", (long long)n_devices);
-    *device_name = names; /* the caller's from here on, half filled or not */
-    for (size_t u = 0; u < in->data->n_users; u++) {
-        if (device_of[u] < 0) continue;
-        names[device_of[u]] = co_strdup(user_name[u]);
-        if (!names[device_of[u]])
-            return CO_FAIL(CO_ENOMEM, "names of %lld devices", (long long)n_devices);
+    const size_t n_users = o->in->data->n_users;
+    const int64_t least = co_config_int(o->opt, "min_examples"),
+                  each = co_config_int(o->opt, "users_per_device");
+    int64_t *order = co_malloc(n_users, sizeof *order), n = 0;
+    if (!order) return CO_FAIL(CO_ENOMEM, "order of %zu users", n_users);
+    for (size_t u = 0; u < n_users; u++) {
+        o->device_of[u] = -1;
+        if (o->size[u] > 0 && o->size[u] >= least) order[n++] = (int64_t)u;
+    }
+    co_stream stream = co_partition_stream(o->in, STAGE_GROUPS, 0, 0);
+    if (each > 1) co_draw_shuffle(&stream, order, (size_t)n);
+    const int64_t k = o->p->n_devices = (n + each - 1) / each;
+    for (int64_t d = 0, i = 0; d < k; d++)
+        for (; i < co_partition_span(n, d + 1, k); i++) o->device_of[order[i]] = (int32_t)d;
+    co_free(order);
+    o->n_kept = n;
+    if (n > 0) return CO_OK;
+    if (least > 1)
+        return co_config_fail(o->opt, co_config_node(o->opt, "min_examples"),
+                              "no user has %lld training examples", (long long)least);
+    return co_config_fail(o->opt, co_config_node(o->opt, "method"),
+                          "none of the %lld training examples has a user; take another method",
+                          (long long)o->in->n_examples);
+}
+
+/* Only while a device is one user. */
+static co_status copy_names(owners *o)
+{
+    const co_dataset *data = o->in->data;
+    const size_t k = (size_t)o->p->n_devices;
+    if (!data->user_name || o->n_kept > o->p->n_devices) return CO_OK;
+    o->p->device_name = co_calloc(k, sizeof *o->p->device_name);
+    if (!o->p->device_name) return CO_FAIL(CO_ENOMEM, "names of %zu devices", k);
+    for (size_t u = 0; u < data->n_users; u++) {
+        if (o->device_of[u] < 0) continue;
+        char **name = &o->p->device_name[o->device_of[u]];
+        *name = co_strdup(data->user_name[u]);
+        if (!*name) return CO_FAIL(CO_ENOMEM, "names of %zu devices", k);
     }
     return CO_OK;
 }
 
-static co_status assign(const co_config *opt, const co_partition_input *in, int32_t *owner,
-                        int64_t *n_devices, char ***device_name)
+/* Keeps at most `most` examples of each device. */
+static co_status thin_out(owners *o, int64_t most)
 {
-    int32_t *device_of = co_malloc(in->data->n_users, sizeof *device_of);
-    if (!device_of) return CO_FAIL(CO_ENOMEM, "devices of %zu users", in->data->n_users);
-    *n_devices = number_devices(in, device_of);
-    co_status st =
-        *n_devices > 0
-            ? copy_names(in, device_of, *n_devices, device_name)
-            : co_config_fail(opt, co_config_node(opt, "method"),
-                             "none of the %lld training examples has a user; take another method",
-                             (long long)in->n_examples);
-    for (int64_t i = 0; st == CO_OK && i < in->n_examples + in->n_test; i++) {
-        const int32_t user = in->data->user[in->examples[i]];
-        owner[i] = user < 0 ? -1 : device_of[user];
+    co_partition *p = o->p;
+    int64_t *chosen = co_malloc((size_t)most, sizeof *chosen), first = 0, to = 0;
+    int64_t *scratch = co_malloc(co_draw_subset_scratch((size_t)most), sizeof *scratch);
+    const bool room = chosen && scratch;
+    for (int64_t d = 0; room && d < p->n_devices; d++) {
+        const int64_t n = p->train_offsets[d + 1] - first, keep = n < most ? n : most;
+        co_stream stream = co_partition_stream(o->in, STAGE_MOST, (uint64_t)d, 0);
+        if (n > most) co_draw_subset(&stream, n, (size_t)most, chosen, scratch);
+        for (int64_t i = 0; i < keep; i++)
+            p->train[to + i] = p->train[first + (n > most ? chosen[i] : i)];
+        first += n;
+        to += keep;
+        p->train_offsets[d + 1] = to;
     }
-    co_free(device_of);
+    co_free(chosen);
+    co_free(scratch);
+    return room ? CO_OK : CO_FAIL(CO_ENOMEM, "subsets of %lld examples", (long long)most);
+}
+
+static co_status list_examples(owners *o)
+{
+    const co_dataset *data = o->in->data;
+    co_partition *p = o->p;
+    int32_t *owner = co_malloc((size_t)data->n, sizeof *owner);
+    if (!owner) return CO_FAIL(CO_ENOMEM, "owners of %lld examples", (long long)data->n);
+    for (int64_t i = 0; i < data->n; i++)
+        owner[i] = data->user[i] < 0 ? -1 : o->device_of[data->user[i]];
+    co_status st =
+        co_partition_lists(data, 0, owner, p->n_devices, &p->train_offsets, &p->train);
+    if (st == CO_OK && o->in->assign_test)
+        st = co_partition_lists(data, 1, owner, p->n_devices, &p->test_offsets, &p->test);
+    co_free(owner);
+    if (st == CO_OK && co_config_has(o->opt, "max_examples"))
+        st = thin_out(o, co_config_int(o->opt, "max_examples"));
     return st;
 }
 
+static co_status assign(const co_config *opt, const co_partition_input *in, co_partition *p)
+{
+    const size_t n_users = in->data->n_users;
+    owners o = {.opt = opt, .in = in, .p = p, .size = co_calloc(n_users, sizeof *o.size),
+                .device_of = co_malloc(n_users, sizeof *o.device_of)};
+    co_status st = CO_OK;
+    if (!o.size || !o.device_of) {
+        st = CO_FAIL(CO_ENOMEM, "devices of %zu users", n_users);
+        goto out;
+    }
+    count_users(&o);
+    CO_TRY_OUT(number_devices(&o));
+    CO_TRY_OUT(copy_names(&o));
+    st = list_examples(&o);
+out:
+    co_free(o.size);
+    co_free(o.device_of);
+    return st;
+}
+
+static const co_param params[] = {
+    {.key = "users_per_device",
+     .type = CO_INT,
+     .def = 1,
+     .lo = 1,
+     .hi = 2147483647,
+     .doc = "users on one device, grouped by key"},
+    {.key = "min_examples",
+     .type = CO_INT,
+     .def = 0,
+     .lo = 0,
+     .hi = 2147483647,
+     .doc = "users with fewer training examples are left out (unassigned)"},
+    {.key = "max_examples",
+     .type = CO_INT,
+     .lo = 1,
+     .hi = 2147483647,
+     .flags = CO_OPTIONAL,
+     .doc = "a device keeps a keyed subset of so many; the others are unassigned"},
+    {0}};
 const co_partitioner co_partitioner_natural = {
     .name = "natural",
     .summary =
         "one device a user; with test_fraction 0 the user's split-1 examples are its test part",
     .source = "Caldas et al. 2018, arXiv:1812.01097",
+    .params = params,
     .needs = CO_PART_NEEDS_USERS | CO_PART_OWN_DEVICES | CO_PART_TEST_SPLIT,
     .assign = assign};

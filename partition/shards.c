@@ -1,17 +1,16 @@
 /* partition/shards.c - few classes a device: the examples sorted by label, cut into shards, a few
  * shards a device.
  *
- * S = K shards_per_device shards [floor(n s / S), floor(n (s + 1) / S)) of the order by label:
- * sizes differ by at most 1, so that no example is left over. A keyed permutation deals
- * shards_per_device of them to each device. At most S + C - 1 pairs (device, class) occur; a device
- * sees at most shards_per_device classes and one more for each border between classes inside its
- * shards. With S > n only the n shards that hold an example are dealt, to n of the S places. Cost:
- * O(n + min(n, S)) time, n + 3 min(n, S) int64 beside the owners, roughly. Source: McMahan et al.,
- * AISTATS 2017, arXiv:1602.05629, section 3 (their pathological non-IID split: 200 shards of 300,
- * two a device). Where we differ: the order within a class is keyed random, not that of the file.
- */
-#include "partition/partitioner.h"
+ * S = K shards_per_device shards [floor(n s / S), floor(n (s + 1) / S)) of the order by label: sizes
+ * differ by at most 1, so that no example is left over. A keyed permutation deals shards_per_device of
+ * them to each device. At most S + C - 1 pairs (device, class) occur; a device sees at most
+ * shards_per_device classes and one more for each border between classes inside its shards. With S > n
+ * only the n shards that hold an example are dealt, to n of the S places. Cost: O(n + min(n, S)) time,
+ * 3 min(n, S) int64. Source: McMahan et al., AISTATS 2017, arXiv:1602.05629, section 3 (their
+ * pathological non-IID split: 200 shards of 300, two a device). Where we differ: which examples of a
+ * class stand in a shard is drawn by key, not taken from the file's order. */
 #include "core/memory.h"
+#include "partition/partitioner.h"
 
 enum { STAGE_PLACES, STAGE_DEAL };
 
@@ -33,22 +32,36 @@ static co_status draw_places(const co_partition_input *in, int64_t n_places, int
     return CO_OK;
 }
 
-static co_status assign(const co_config *opt, const co_partition_input *in, int32_t *owner,
-                        int64_t *n_devices, char ***device_name)
+/* Shard s of m holds the places [begin, end) of the order by class. */
+static void count_shards(const co_partition_input *in, const int64_t *place, int64_t m,
+                         int64_t per_device, co_partition_plan *plan)
 {
-    (void)n_devices, (void)device_name;
+    int64_t group_end = plan->group_size[0];
+    size_t c = 0;
+    for (int64_t s = 0, at = 0; s < m; s++) {
+        const int64_t end = co_partition_span(in->n_examples, s + 1, m),
+                      device = place[s] / per_device;
+        while (at < end) {
+            while (at >= group_end) group_end += plan->group_size[++c];
+            const int64_t next = end < group_end ? end : group_end;
+            if (device >= in->first && device < in->last)
+                plan->count[(size_t)(device - in->first) * plan->n_groups + c] +=
+                    (int32_t)(next - at);
+            at = next;
+        }
+    }
+}
+
+static co_status plan_shards(const co_config *opt, const co_partition_input *in, co_partition_plan *plan)
+{
     const int64_t n = in->n_examples, per_device = co_config_int(opt, "shards_per_device");
     const int64_t n_places = in->n_devices * per_device, m = n < n_places ? n : n_places;
-    int64_t *order = NULL, *first = NULL, *place = co_malloc((size_t)m, sizeof *place);
-    co_status st = place ? CO_OK : CO_FAIL(CO_ENOMEM, "places of %lld shards", (long long)m);
-    if (st == CO_OK) st = co_partition_by_label(in, &order, &first);
+    int64_t *place = co_malloc((size_t)m, sizeof *place);
+    co_status st = place ? co_partition_plan_counts(in, plan)
+                         : CO_FAIL(CO_ENOMEM, "places of %lld shards", (long long)m);
     if (st == CO_OK) st = draw_places(in, n_places, m, place);
-    for (int64_t s = 0, j = 0; st == CO_OK && s < m; s++)
-        for (const int64_t end = co_partition_span(n, s + 1, m); j < end; j++)
-            owner[order[j]] = (int32_t)(place[s] / per_device);
+    if (st == CO_OK && m > 0) count_shards(in, place, m, per_device, plan);
     co_free(place);
-    co_free(order);
-    co_free(first);
     return st;
 }
 
@@ -65,4 +78,4 @@ const co_partitioner co_partitioner_shards = {
     .source = "McMahan et al. 2017, arXiv:1602.05629",
     .params = params,
     .needs = CO_PART_NEEDS_LABELS,
-    .assign = assign};
+    .plan = plan_shards};

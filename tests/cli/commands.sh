@@ -69,7 +69,7 @@ good '^partitioner: ' list
 good '^  dirichlet ' list
 good 'alpha +number +required' list partitioner
 good 'arXiv:1905.12022' list partitioner dirichlet
-good 'no options' list partitioner natural
+good 'no options' list mechanism none
 bad 2 "unknown kind 'partitoner'; did you mean partitioner" list partitoner
 bad 2 "unknown partitioner 'dirichle'; did you mean dirichlet" list partitioner dirichle
 bad 2 '3 words' list partitioner iid more
