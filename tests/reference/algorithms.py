@@ -1,0 +1,112 @@
+"""Makes algorithms.txt: five rounds of federated algorithms in NumPy, in double precision, independent of cohort.
+
+    python3 tests/reference/algorithms.py > tests/reference/algorithms.txt
+
+64 examples of 6 features and 3 classes on 6 devices, a network of 6-8-3 units with tanh, all from a closed formula (bits() of
+models.py; algorithms.c has the same one). Every device takes part in every round with full-batch steps, so that nothing
+is drawn. Lines of a case:
+    case NAME N
+    SETTINGS: sections of an experiment, one line
+    N parameters after five rounds, in PyTorch's order
+"""
+import numpy as np
+from models import bits
+
+FEATURES, HIDDEN, CLASSES, ROUNDS = 6, 8, 3, 5
+SIZES = [5, 12, 20, 3, 9, 15]
+USER = np.repeat(np.arange(len(SIZES)), SIZES)
+SHAPES = [(HIDDEN, FEATURES), (HIDDEN,), (CLASSES, HIDDEN), (CLASSES,)]
+LENGTHS = [int(np.prod(s)) for s in SHAPES]
+
+
+def value(stream, n):
+    return (bits(stream, n).astype(np.float32) * np.float32(2.0**-23) - np.float32(1.0)).astype(np.float64)
+
+
+X = value(300, sum(SIZES) * FEATURES).reshape(-1, FEATURES) + 0.25 * (USER % 3)[:, None]
+Y = ((bits(301, sum(SIZES)) % np.uint64(5) + USER.astype(np.uint64)) % np.uint64(CLASSES)).astype(int)
+START = value(302, sum(LENGTHS)) * 0.5
+
+
+def parts(w):
+    cut = np.cumsum([0] + LENGTHS)
+    return [w[a:b].reshape(s) for a, b, s in zip(cut[:-1], cut[1:], SHAPES)]
+
+
+def loss_and_gradient(w, x, y):
+    w1, b1, w2, b2 = parts(w)
+    h = np.tanh(x @ w1.T + b1)
+    out = h @ w2.T + b2
+    out = out - out.max(axis=1, keepdims=True)
+    p = np.exp(out) / np.exp(out).sum(axis=1, keepdims=True)
+    loss = -np.log(p[np.arange(len(y)), y]).mean()
+    d = p.copy()
+    d[np.arange(len(y)), y] -= 1.0
+    d /= len(y)
+    dh = d @ w2 * (1.0 - h * h)
+    return loss, np.concatenate([(dh.T @ x).ravel(), dh.sum(axis=0), (d.T @ h).ravel(), d.sum(axis=0)])
+
+
+def gradient(w, k):
+    return loss_and_gradient(w, X[USER == k], Y[USER == k])[1]
+
+
+def local(w, k, steps, lr, pull=0.0):
+    """The update of device k: steps of gradient descent on its loss plus pull / 2 |v - w|^2."""
+    v = w.copy()
+    for _ in range(steps):
+        v -= lr * (gradient(v, k) + pull * (v - w))
+    return v - w
+
+
+def mean_updates(w, steps, lr, pull=0.0):
+    u = [local(w, k, steps, lr, pull) for k in range(len(SIZES))]
+    return sum(n * d for n, d in zip(SIZES, u)) / sum(SIZES)
+
+
+def averaging(steps, lr, pull=0.0, server_lr=1.0):
+    w = START.copy()
+    for _ in range(ROUNDS):
+        w += server_lr * mean_updates(w, steps, lr, pull)
+    return w
+
+
+def with_momentum(steps, lr, momentum):
+    w, m = START.copy(), 0.0
+    for _ in range(ROUNDS):
+        m = momentum * m + mean_updates(w, steps, lr)
+        w = w + m
+    return w
+
+
+def adaptive(steps, lr, kind, server_lr, beta1=0.9, beta2=0.99, tau=1e-3):
+    w, m, v = START.copy(), 0.0, tau**2
+    for _ in range(ROUNDS):
+        d = mean_updates(w, steps, lr)
+        m = beta1 * m + (1 - beta1) * d
+        if kind == "adagrad":
+            v = v + d**2
+        elif kind == "yogi":
+            v = v - (1 - beta2) * d**2 * np.sign(v - d**2)
+        else:
+            v = beta2 * v + (1 - beta2) * d**2
+        w = w + server_lr * m / (np.sqrt(v) + tau)
+    return w
+
+
+def show(name, settings, w):
+    print(f"case {name} {len(w)}")
+    print(settings)
+    print(" ".join(f"{x:.12g}" for x in w))
+
+
+if __name__ == "__main__":
+    show("fedavg", "local: {batch: 0, epochs: 4, lr: 0.3}", averaging(4, 0.3))
+    show("fedavg_server_lr", "local: {batch: 0, epochs: 4, lr: 0.3}; server: {lr: 0.7}", averaging(4, 0.3, server_lr=0.7))
+    show("fedprox", "local: {batch: 0, epochs: 4, lr: 0.3, mu: 0.8}; algorithm: fedprox", averaging(4, 0.3, pull=0.8))
+    show("fedavgm", "local: {batch: 0, steps: 2, lr: 0.2}; algorithm: fedavgm", with_momentum(2, 0.2, 0.9))
+    for kind in ("adagrad", "adam", "yogi"):
+        show("fed" + kind, "local: {batch: 0, steps: 3, lr: 0.3}; algorithm: fed" + kind, adaptive(3, 0.3, kind, 0.01))
+        show("fed" + kind + "_options", "local: {batch: 0, steps: 3, lr: 0.3}; algorithm: fed" + kind +
+             "; server: {lr: 0.1, beta1: 0.5, eps: 0.1" + (", beta2: 0.8}" if kind != "adagrad" else "}"),
+             adaptive(3, 0.3, kind, 0.1, 0.5, 0.8, 0.1))
