@@ -67,11 +67,12 @@ co_status co_agree(co_status status, const co_comm *comm)
     MPI_Allreduce(&lowest, &first, 1, MPI_INT, MPI_MIN, comm->world);
     if (first == comm->size) return CO_OK;
     char text[1024];
-    int code = (int)status;
+    int code = (int)status, n_failed = status != CO_OK;
+    MPI_Allreduce(MPI_IN_PLACE, &n_failed, 1, MPI_INT, MPI_SUM, comm->world);
     snprintf(text, sizeof text, "%s", co_status_message());
     MPI_Bcast(&code, 1, MPI_INT, first, comm->world);
     MPI_Bcast(text, sizeof text, MPI_CHAR, first, comm->world);
-    if (comm->size > 1 && strncmp(text, "rank ", 5) != 0)
+    if (n_failed < comm->size && strncmp(text, "rank ", 5) != 0)
         return CO_FAIL((co_status)code, "rank %d: %s", first, text);
     co_status_set_message(text);
     return (co_status)code;

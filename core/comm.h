@@ -18,7 +18,7 @@ co_status co_comm_init_on(co_comm *comm, MPI_Comm base);
 void co_comm_fini(co_comm *comm); /* Collective(comm) */
 
 /* CO_OK when every rank says CO_OK; else the status and message of the lowest failing rank, on every rank
- * (its rank is put before the message when size > 1). Collective(comm). One small reduction in the good case.
+ * (named before the message unless all ranks failed). Collective(comm). One small reduction in the good case.
  * Fault site "agree". */
 co_status co_agree(co_status status, const co_comm *comm);
 

@@ -2,6 +2,7 @@
 #include "sim/evaluation.h"
 #include "core/exact.h"
 #include "core/memory.h"
+#include "sim/watch.h"
 #include <math.h>
 #include <string.h>
 
@@ -58,6 +59,7 @@ static co_status add_own_blocks(co_evaluator *v, co_population *population, int 
     for (int64_t b = co_span_first(n_blocks, comm->rank, comm->size); b < end; b++) {
         const int64_t first = b * CO_EVAL_BLOCK;
         const size_t m = (size_t)(n - first < CO_EVAL_BLOCK ? n - first : CO_EVAL_BLOCK);
+        co_watch_progress(CO_WATCH_WORKING, -1);
         CO_TRY(co_population_read_split(population, split, first, m, v->x, v->y));
         add_block(v, m, params);
     }

@@ -11,7 +11,7 @@
 #include "sim/plan.h"
 
 /* Counts in the tail. */
-enum { CO_COUNT_FAILED, CO_COUNT_REPORTED, CO_COUNT_NONFINITE, CO_COUNT_SATURATED, CO_COUNT_EXAMPLES, CO_N_COUNTS };
+enum { CO_COUNT_FAILED, CO_COUNT_ABANDONED, CO_COUNT_REPORTED, CO_COUNT_NONFINITE, CO_COUNT_SATURATED, CO_COUNT_EXAMPLES, CO_N_COUNTS };
 enum { CO_ROW_WORDS = 3 }; /* outcome and saturation, loss, update norm */
 
 /* Per block, written by its owner. */
@@ -22,7 +22,8 @@ typedef struct {
 
 /* Per rank. Times of this round, and of what followed the last one. */
 typedef struct {
-    int64_t n_devices, n_examples, flags;
+    int64_t n_devices, n_examples;
+    int64_t stop_wanted; /* this rank was asked to stop */
     double cost, train_s, wait_s;             /* of this round */
     double reduce_s, eval_s, write_s;         /* of the round before */
 } co_rank_record;

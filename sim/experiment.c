@@ -71,7 +71,10 @@ static const co_param eval_params[] = {
 static const co_param stop_params[] = {
     {"metric", CO_STRING, .words = "none", .doc = "column of eval (central, test split) that ends the run; none"},
     {"target", CO_REAL, .lo = -1e300, .hi = 1e300, .flags = CO_OPTIONAL, .doc = "stop when the metric has reached it"},
-    {"patience", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL, .doc = "stop after that many evaluations without a better value"},
+    {"patience", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL,
+     .doc = "stop after that many evaluations without a better value"},
+    {"walltime", CO_REAL, .lo = 0.0, .hi = 1e9, .flags = CO_OPTIONAL | CO_LO_OPEN,
+     .doc = "seconds after which the run writes a checkpoint and leaves with exit code 75"},
     {0}};
 static const co_param output_params[] = {
     {"dir", CO_STRING, .flags = CO_OPTIONAL, .doc = "folder of the run's files (default runs/<name>)"},

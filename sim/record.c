@@ -112,7 +112,8 @@ static co_status read_tables(co_record *r, co_file *file)
     CO_TRY(co_table_read(&r->rounds, file));
     if (co_file_has(file, "eval/round")) CO_TRY(co_table_read(&r->eval, file));
     CO_TRY(co_table_read(&r->load, file));
-    if (r->with_devices && co_file_has(file, "devices/round")) CO_TRY(co_table_read(&r->devices, file));
+    r->with_devices &= co_file_has(file, "devices/round"); /* no table with a hole in front */
+    if (r->with_devices) CO_TRY(co_table_read(&r->devices, file));
     CO_TRY(co_file_get_text(file, "segments", &segments));
     const size_t n = strlen(segments); /* "[..]" */
     char *inner = n >= 2 ? co_format("%.*s", (int)(n - 2), segments + 1) : NULL;

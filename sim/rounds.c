@@ -7,9 +7,11 @@
 #include "core/vector.h"
 #include "io/digest.h"
 #include "sim/run.h"
+#include "sim/watch.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Most rounds in a row in which every device may diverge. */
 enum { DIVERGED_LIMIT = 3 };
@@ -44,6 +46,7 @@ static co_status train_own(co_run *r, double lr)
         float *update;
         if (row->rank != r->comm->rank || row->outcome == CO_EMPTY) continue;
         memset(r->sums, 0, r->n_sums * sizeof *r->sums);
+        while (co_fault("hang")) sleep(3600); /* the watchdog's test */
         CO_TRY(co_trainer_train(r->trainer, &r->population, r->exchange.model, r->plan.round, lr, row, &update,
                                 r->sums));
         add_result(r, k, update);
@@ -184,23 +187,32 @@ static co_status play_round(co_run *r)
     co_status st = r->late != CO_OK ? r->late : train_own(r, lr_local);
     if (st == CO_OK && co_fault("train")) st = CO_FAIL(CO_EINTERNAL, "injected fault in training");
     if (st == CO_OK && r->comm->rank == 0) st = co_record_reserve(&r->record, r->plan.capacity);
-    if (st != CO_OK) co_exchange_count(&r->exchange, CO_COUNT_FAILED, 1);
+    if (st != CO_OK) co_exchange_count(&r->exchange, st == CO_ESTOPPED ? CO_COUNT_ABANDONED : CO_COUNT_FAILED, 1);
     const double trained = co_now_s();
+    co_watch_progress(CO_WATCH_WAITING, round);
     co_exchange_reduce(&r->exchange, &wait_s);
+    co_watch_progress(CO_WATCH_WORKING, round);
     if (co_exchange_counted(&r->exchange, CO_COUNT_FAILED) > 0) {
         st = co_agree(st, r->comm);
         return co_fail_in(st, "round %lld", (long long)round);
     }
+    if (co_exchange_counted(&r->exchange, CO_COUNT_ABANDONED) > 0) {
+        r->stopping = true; /* nothing of this round has touched the model */
+        return CO_OK;
+    }
     step_slice(r, lr_server);
     measure(r, trained - start);
     own_record(r)->wait_s = wait_s;
+    own_record(r)->stop_wanted = co_stop_wanted();
     co_exchange_gather(&r->exchange);
     r->round = round;
     if (r->comm->rank == 0) {
         add_load(r);
         add_round(r, lr_local, lr_server);
     }
+    for (int k = 0; k < r->comm->size; k++) r->stopping |= r->exchange.record[k].stop_wanted != 0;
     MPI_Barrier(r->comm->node);
+    co_watch_round(co_now_s() - start);
     own_record(r)->reduce_s = co_now_s() - trained - wait_s;
     own_record(r)->eval_s = own_record(r)->write_s = 0.0;
     const int64_t active = co_exchange_counted(&r->exchange, CO_COUNT_NONFINITE);
@@ -341,9 +353,18 @@ static co_status diverged(co_run *r)
                    "local.clip_grad", (long long)r->round, DIVERGED_LIMIT);
 }
 
+/* Asked to stop: a checkpoint, and exit code 75. Before the first round is done there is nothing to keep. Collective(comm). */
+static co_status stop_now(co_run *r)
+{
+    if (r->round > 0) CO_TRY(save(r, "stopped"));
+    return CO_FAIL(CO_ESTOPPED, "stopped on request after round %lld of %lld; --resume goes on", (long long)r->round,
+                   (long long)r->experiment->rounds);
+}
+
 /* What follows a round: evaluation, the end, files. Collective(comm). */
 static co_status after_round(co_run *r)
 {
+    if (r->stopping && r->plan.round > r->round) return stop_now(r); /* given up: the round before is the last */
     const int64_t every = co_config_int(&r->experiment->eval, "every");
     const int64_t save_every = co_config_int(&r->experiment->output, "checkpoint_every");
     const bool last = r->round >= r->experiment->rounds;
@@ -353,6 +374,7 @@ static co_status after_round(co_run *r)
         check_finished(r);
     }
     r->finished |= last;
+    if (r->stopping && !r->finished) return stop_now(r);
     if (r->finished || (save_every > 0 && r->round % save_every == 0)) return save(r, r->finished ? "done" : "running");
     if (r->comm->rank == 0 && r->late == CO_OK && co_record_is_due(&r->record)) {
         const double start = co_now_s();
@@ -370,12 +392,14 @@ co_status co_run_rounds(co_run *r)
     if (r->round >= r->experiment->rounds) r->finished = true;
     if (r->finished) return CO_OK;
     co_progress_start(&progress, r->round);
+    co_watch_start(co_config_has(&r->experiment->stop, "walltime") ? co_config_real(&r->experiment->stop, "walltime") : 0.0);
     if (r->round == 0 && r->central) st = evaluate(r);
     while (st == CO_OK && !r->finished) {
         st = play_round(r);
         if (st == CO_OK) st = after_round(r);
         if (st == CO_OK) show_progress(r, &progress);
     }
+    co_watch_end();
     co_progress_end(&progress);
     return st;
 }

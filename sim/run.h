@@ -28,6 +28,7 @@ typedef struct {
     int64_t round, start_round, n_shared; /* rounds done; n_shared: parameters that travel */
     int64_t diverged_rounds;   /* in a row in which every device was non-finite */
     bool central, finished;    /* finished: last round done, or the stop rule holds */
+    bool stopping;             /* some rank was asked to stop */
     char config_digest[33];
     double spent_s, spent_cost; /* on this rank, to predict seconds */
     co_rank_record *pending;   /* rank 0: last round's records, waiting for the times after it */

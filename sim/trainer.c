@@ -6,6 +6,7 @@
 #include "core/exact.h"
 #include "core/memory.h"
 #include "core/vector.h"
+#include "sim/watch.h"
 #include <math.h>
 #include <string.h>
 
@@ -197,6 +198,8 @@ co_status co_trainer_train(co_trainer *t, co_population *population, const float
             at = 0;
         }
         const size_t m = (size_t)(n - at < batch ? n - at : batch);
+        co_watch_progress(CO_WATCH_WORKING, round);
+        if (co_stop_overdue()) return CO_FAIL(CO_ESTOPPED, "stopped in the middle of round %lld", (long long)round);
         co_population_read(population, row->device, t->index + at, m, t->x, t->y);
         step(t, row, global, round, number, m, lr, sums);
         at += batch;

@@ -17,6 +17,7 @@ size_t co_trainer_bytes(const co_trainer *trainer);
 
 /* Trains row->device from global[size] with learning rate lr; *update[size] is the trainer's own memory, good until the next call. sums[..] (of
  * the task, zeroed by the caller) gets loss and metrics of every batch as it was before its step. Sets row->outcome
- * (CO_NONFINITE when the update has a NaN or Inf), loss and update_norm (after the transforms). */
+ * (CO_NONFINITE when the update has a NaN or Inf), loss and update_norm (after the transforms). CO_ESTOPPED when the round is given
+ * up half way (sim/watch.h). */
 co_status co_trainer_train(co_trainer *trainer, co_population *population, const float *global, int64_t round, double lr,
                            co_plan_row *row, float **update, double *sums);

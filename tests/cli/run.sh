@@ -43,7 +43,7 @@ for n in 1 2 3 4; do
 done
 
 # killed in the middle (SIGKILL of the launcher and of every rank), resumed on another number of ranks: the same bits
-slow="rounds=60 model.hidden=[300] data.size=400 output.checkpoint_every=3"
+slow="rounds=60 local.schedule.horizon=60 model.hidden=[300] data.size=400 output.checkpoint_every=3"
 on 2 run e.yaml $slow output.dir=whole > /dev/null 2>&1 || fail "undisturbed run"
 n_killed=0
 for try in 1 2 3 4 5; do
@@ -64,6 +64,35 @@ for try in 1 2 3 4 5; do
 done
 [ $n_killed -gt 0 ] || fail "no run was killed before its end: make it longer"
 whole=$(digest r1/run.h5)
+
+# asked to stop: SIGUSR1 through mpirun, the wall-time limit, a round given up; each leaves with 75 and goes on to the same bits
+rm -rf out
+timeout -k 5 100 mpirun --bind-to none -n 3 "$COHORT" run e.yaml $slow rounds=9000 > text 2>&1 &
+job=$!
+for _ in $(seq 400); do ls out/ckpt-*.h5 > /dev/null 2>&1 && break; sleep 0.02; done
+pkill -USR1 -P $job mpirun; wait $job; rc=$?
+[ $rc -eq 75 ] && grep -q '^cohort: stopped on request' text || fail "SIGUSR1: exit code $rc: $(cat text)"
+at=$(ls out/ckpt-*.h5 | tail -n 1 | sed 's/.*ckpt-0*\([0-9]*\).h5/\1/')
+on 2 run e.yaml $slow rounds=9000 stop.walltime=1 --resume > text 2>&1; rc=$?
+[ $rc -eq 75 ] || fail "stop.walltime: exit code $rc: $(cat text)"
+later=$(ls out/ckpt-*.h5 | tail -n 1 | sed 's/.*ckpt-0*\([0-9]*\).h5/\1/')
+[ "$later" -gt "$at" ] || fail "stop.walltime: round $later after $at"
+COHORT_STOP_S=1 on 2 run e.yaml $slow rounds=9000 local.epochs=1 stop.walltime=0.000001 --resume > text 2>&1; rc=$?
+[ $rc -eq 75 ] || fail "no time at all: exit code $rc: $(cat text)"
+at=$(ls out/ckpt-*.h5 | tail -n 1 | sed 's/.*ckpt-0*\([0-9]*\).h5/\1/')
+on 1 run e.yaml $slow rounds=$((at + 4)) --resume > text 2>&1 || fail "resume after stops: $(cat text)"
+rm -rf whole; on 1 run e.yaml $slow rounds=$((at + 4)) output.dir=whole > /dev/null 2>&1
+[ "$(digest out/run.h5)" = "$(digest whole/run.h5)" ] || fail "other bits after stops on request"
+
+# a round that goes on too long after the request is given up: the checkpoint is of the round before
+rm -rf out
+COHORT_STOP_S=1 on 2 run e.yaml rounds=3 local.epochs=100000 stop.walltime=0.5 > text 2>&1; rc=$?
+[ $rc -eq 75 ] && grep -q 'after round 0 of 3' text || fail "a round given up: exit code $rc: $(cat text)"
+
+# a rank that hangs is noticed and named
+CO_FAULT=hang:1:7 COHORT_WATCHDOG_S=2 on 3 run e.yaml --overwrite > text 2>&1; rc=$?
+[ $rc -eq 70 ] && [ "$(grep -c '^cohort: ' text)" -eq 1 ] && grep -q 'rank 1: no progress for 2 s in round 2' text ||
+    fail "a hanging rank: exit code $rc: $(cat text)"
 
 # resume for more rounds changes no past round and ends as if asked for at first
 rm -rf out

@@ -1,0 +1,149 @@
+/* sim/watch.c - signal handlers that only set flags, and an alarm.
+ * The median is that of the last 32 rounds. For tests COHORT_WATCHDOG_S overrides the least patience of 60 s, COHORT_STOP_S the
+ * 30 s that a round may go on after a request. */
+#include "sim/watch.h"
+#include "core/log.h"
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { RING = 32, FIRST_ROUND_S = 3600 };
+
+static volatile sig_atomic_t asked, waiting, second_alarm;
+static double asked_s, deadline_s, armed_s;
+static double ring[RING];
+static size_t n_rounds;
+static unsigned patience_s, stop_patience_s;
+static volatile int64_t current_round;
+static struct sigaction old_usr1, old_term, old_alarm;
+static bool active;
+
+static void on_request(int signal_number)
+{
+    (void)signal_number;
+    asked = 1;
+}
+
+/* Digits of n; returns how many. snprintf may not be called in a signal handler. */
+static size_t put_number(char *text, uint64_t n)
+{
+    char digits[20];
+    size_t m = 0;
+    do digits[m++] = (char)('0' + n % 10);
+    while ((n /= 10) != 0);
+    for (size_t k = 0; k < m; k++) text[k] = digits[m - 1 - k];
+    return m;
+}
+
+static size_t put_text(char *text, const char *what)
+{
+    const size_t n = strlen(what);
+    memcpy(text, what, n);
+    return n;
+}
+
+/* A rank that waits for others lets the one that hangs speak first. */
+static void on_alarm(int signal_number)
+{
+    (void)signal_number;
+    if (waiting && !second_alarm) {
+        second_alarm = 1;
+        alarm(3);
+        return;
+    }
+    char text[256];
+    size_t n = put_text(text, "cohort: rank ");
+    n += put_number(text + n, (uint64_t)co_status_rank());
+    n += put_text(text + n, ": no progress for ");
+    n += put_number(text + n, patience_s);
+    n += put_text(text + n, " s in round ");
+    n += put_number(text + n, (uint64_t)current_round);
+    n += put_text(text + n, waiting ? " (waiting for other ranks)" : " (working)");
+    n += put_text(text + n, "; --resume continues from the last checkpoint\n");
+    if (write(STDERR_FILENO, text, n) < 0) _exit(70);
+    _exit(70);
+}
+
+static unsigned seconds_from(const char *variable, unsigned standard)
+{
+    const char *text = getenv(variable);
+    const int seconds = text ? atoi(text) : 0;
+    return seconds > 0 ? (unsigned)seconds : standard;
+}
+
+void co_watch_start(double walltime_s)
+{
+    struct sigaction act = {.sa_handler = on_request, .sa_flags = SA_RESTART};
+    struct sigaction bell = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+    asked = waiting = second_alarm = 0;
+    asked_s = armed_s = 0.0;
+    n_rounds = 0;
+    patience_s = seconds_from("COHORT_WATCHDOG_S", FIRST_ROUND_S);
+    stop_patience_s = seconds_from("COHORT_STOP_S", CO_STOP_PATIENCE_S);
+    deadline_s = walltime_s > 0.0 ? co_now_s() + walltime_s : 0.0;
+    sigemptyset(&act.sa_mask);
+    sigemptyset(&bell.sa_mask);
+    sigaction(SIGUSR1, &act, &old_usr1);
+    sigaction(SIGTERM, &act, &old_term);
+    sigaction(SIGALRM, &bell, &old_alarm);
+    active = true;
+}
+
+void co_watch_end(void)
+{
+    if (!active) return;
+    alarm(0);
+    sigaction(SIGUSR1, &old_usr1, NULL);
+    sigaction(SIGTERM, &old_term, NULL);
+    sigaction(SIGALRM, &old_alarm, NULL);
+    active = false;
+}
+
+bool co_stop_wanted(void)
+{
+    if (!asked && deadline_s > 0.0 && co_now_s() >= deadline_s) asked = 1;
+    if (asked && asked_s == 0.0) asked_s = co_now_s();
+    return asked;
+}
+
+bool co_stop_overdue(void)
+{
+    return co_stop_wanted() && co_now_s() - asked_s >= (double)stop_patience_s;
+}
+
+void co_watch_progress(co_watch_phase phase, int64_t round)
+{
+    if (!active) return;
+    const bool was_waiting = waiting;
+    waiting = phase == CO_WATCH_WAITING;
+    if (round >= 0) current_round = round;
+    if (phase == CO_WATCH_OFF) {
+        alarm(0);
+        armed_s = 0.0;
+        return;
+    }
+    const double now = co_now_s();
+    if (now - armed_s < 1.0 && was_waiting == (bool)waiting) return;
+    armed_s = now;
+    second_alarm = 0;
+    alarm(patience_s);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+void co_watch_round(double seconds)
+{
+    double sorted[RING];
+    ring[n_rounds++ % RING] = seconds;
+    const size_t n = n_rounds < RING ? n_rounds : RING;
+    memcpy(sorted, ring, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, by_value);
+    const double wanted = 20.0 * sorted[n / 2];
+    const unsigned least = seconds_from("COHORT_WATCHDOG_S", 60);
+    patience_s = wanted > (double)least ? (unsigned)wanted + 1 : least;
+}
