@@ -1,0 +1,87 @@
+/* Every transform of the list under the same laws; new members join by themselves. */
+#include "aggregators/transforms/transform.h"
+#include "core/exact.h"
+#include "core/vector.h"
+#include "tests/harness.h"
+#include "tests/kinds/options.h"
+
+enum { N = 5000 };
+
+static void *open_member(const co_transform *member, const char *yaml)
+{
+    co_node *root;
+    void *self = NULL;
+    const co_config opt = test_options(yaml, "transforms", &member->params, 1, &root);
+    if (member->create) cr_assert_eq(member->create(&opt, &self), CO_OK);
+    co_node_destroy(root);
+    return self;
+}
+
+static void close_member(const co_transform *member, void *self)
+{
+    if (member->destroy) member->destroy(self);
+    cr_expect_eq(co_memory_blocks(), 0);
+}
+
+#define EACH_MEMBER(member)                                                                        \
+    for (const co_plugin *const *at_ = co_kind_transform.members; *at_; at_++)                     \
+        for (const co_transform *member = co_transform_find((*at_)->name); member; member = NULL)
+
+Test(transform, finite_stays_finite_and_nothing_stays_nothing)
+{
+    EACH_MEMBER(member)
+    {
+        void *self = open_member(member, "{}");
+        for (int k = 0; k < 4; k++) {
+            static const float scale[] = {0.0f, 1e-30f, 1.0f, 1e30f};
+            static float u[N];
+            test_fill(600, N, scale[k], u);
+            member->apply(self, u, N);
+            cr_expect(co_vector_finite(u, N), "%s at %g", member->name, (double)scale[k]);
+            if (k == 0) cr_expect(co_vector_norm(u, N) == 0.0, "%s", member->name);
+        }
+        close_member(member, self);
+    }
+}
+
+/* What a device gets does not depend on the devices before it. */
+Test(transform, a_device_leaves_nothing_behind)
+{
+    EACH_MEMBER(member)
+    {
+        static float first[N], again[N];
+        void *self = open_member(member, "{}");
+        test_fill(601, N, 3.0f, first);
+        memcpy(again, first, sizeof first);
+        member->apply(self, first, N);
+        static float other[N];
+        test_fill(602, N, 50.0f, other);
+        member->apply(self, other, N);
+        member->apply(self, again, N);
+        cr_expect_arr_eq(first, again, sizeof first, "%s", member->name);
+        close_member(member, self);
+    }
+}
+
+Test(transform, clip_bounds_the_norm_and_keeps_the_direction)
+{
+    const co_transform *clip = co_transform_find("clip");
+    void *self = open_member(clip, "{norm: 2.5}");
+    static float u[N], v[N];
+    test_fill(603, N, 1.0f, u);
+    memcpy(v, u, sizeof u);
+    clip->apply(self, v, N);
+    cr_expect_float_eq(co_vector_norm(v, N), 2.5, 1e-6);
+    cr_expect_float_eq(co_vector_dot(u, v, N) / co_vector_norm(u, N), 2.5, 1e-6);
+    for (size_t j = 0; j < N; j++) u[j] = v[j] * 0.5f;
+    memcpy(v, u, sizeof u);
+    clip->apply(self, v, N);
+    cr_expect_arr_eq(u, v, sizeof u);
+    close_member(clip, self);
+}
+
+Test(transform, options_have_texts)
+{
+    static const co_param name[] = {{.key = "name"}, {0}};
+    EACH_MEMBER(member) test_option_texts((const co_plugin *)member, name);
+}
