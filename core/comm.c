@@ -23,8 +23,14 @@ co_status co_comm_init_on(co_comm *comm, MPI_Comm base)
     MPI_Comm_free(&node);
     int64_t *order = co_malloc((size_t)size, sizeof *order);
     comm->node_of_rank = co_malloc((size_t)size, sizeof *comm->node_of_rank);
-    if (!order || !comm->node_of_rank) co_fail(CO_ENOMEM, "out of memory for %d ranks", size);
-    CO_ASSERT(order && comm->node_of_rank);
+    int good = order && comm->node_of_rank; /* there is no co_comm yet to agree by */
+    MPI_Allreduce(MPI_IN_PLACE, &good, 1, MPI_INT, MPI_LAND, base);
+    if (!good) {
+        co_free(order);
+        co_free(comm->node_of_rank);
+        *comm = (co_comm){.world = MPI_COMM_NULL, .node = MPI_COMM_NULL, .leaders = MPI_COMM_NULL};
+        return CO_FAIL(CO_ENOMEM, "out of memory for a table of %d ranks", size);
+    }
     /* key: node first, rank second; world ranks keep their order inside a node */
     const int64_t own = (int64_t)first * size + rank;
     MPI_Allgather(&own, 1, MPI_INT64_T, order, 1, MPI_INT64_T, base);
@@ -98,7 +104,9 @@ co_status co_shared_create(co_shared *shared, size_t bytes, const co_comm *comm)
                      "no shared memory block of %s on this node; make /dev/shm larger or use more nodes", text);
     }
     MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_ARE_FATAL);
-    CO_TRY(co_agree(st, comm));
+    st = co_agree(st, comm);
+    if (st != CO_OK && shared->window != MPI_WIN_NULL) MPI_Win_free(&shared->window); /* another node failed */
+    CO_TRY(st);
     MPI_Win_shared_query(shared->window, 0, &size, &unit, &shared->data);
     MPI_Win_lock_all(MPI_MODE_NOCHECK, shared->window);
     if (comm->node_rank == 0) memset(shared->data, 0, bytes);

@@ -11,7 +11,8 @@ typedef struct {
     int *node_of_rank; /* [size] */
 } co_comm;
 
-/* Collective(MPI_COMM_WORLD). Needs MPI_Init. Orders the ranks so that those of a node are neighbours. */
+/* Collective(MPI_COMM_WORLD). Needs MPI_Init. Orders the ranks so that those of a node are neighbours. CO_ENOMEM on all ranks or
+ * none, then there is nothing to give back. */
 co_status co_comm_init(co_comm *comm);
 /* The same over the processes of another communicator. Collective(base). */
 co_status co_comm_init_on(co_comm *comm, MPI_Comm base);

@@ -203,27 +203,27 @@ static co_status play(co_experiment *e, const co_words *words, const co_comm *co
 
 static co_status run_command(int n_words, char **words)
 {
-    co_words parsed;
+    co_words parsed = {0};
     co_comm comm;
     co_experiment experiment = {0};
-    CO_TRY(co_words_parse(n_words, words, "--resume --overwrite --dry-run --help", false, &parsed));
-    co_status st = CO_OK;
+    CO_TRY(co_comm_init(&comm)); /* first: what fails on one rank alone has to be agreed on */
+    co_status st = co_words_parse(n_words, words, "--resume --overwrite --dry-run --help", false, &parsed);
+    CO_TRY_OUT(co_agree(st, &comm));
     if (parsed.help) {
-        print_help();
+        if (comm.rank == 0) print_help();
         goto out;
     }
     if (parsed.n_positional == 0)
         CO_TRY_OUT(CO_FAIL(CO_EUSAGE, "run needs an experiment file: cohort run EXPERIMENT.yaml (cohort run --help)"));
     if (parsed.resume && parsed.overwrite)
         CO_TRY_OUT(CO_FAIL(CO_EUSAGE, "--resume goes on with the files, --overwrite removes them: give one of them"));
-    CO_TRY_OUT(co_comm_init(&comm));
     st = co_experiment_load(parsed.positional[0], (char **)parsed.positional + 1, parsed.n_positional - 1, &experiment);
     st = co_agree(st, &comm);
     if (st == CO_OK) st = play(&experiment, &parsed, &comm);
-    co_experiment_fini(&experiment);
-    co_comm_fini(&comm);
 out:
+    co_experiment_fini(&experiment);
     co_words_fini(&parsed);
+    co_comm_fini(&comm);
     return st;
 }
 
