@@ -319,7 +319,8 @@ static co_status save(co_run *r, const char *state)
     complete_load(r);
     const double start = co_now_s();
     CO_TRY(gather_slots(r));
-    const co_status st = r->comm->rank == 0 ? write_files(r, state) : CO_OK;
+    co_status st = r->late; /* a row that could not be kept must not be missing in silence */
+    if (st == CO_OK && r->comm->rank == 0) st = write_files(r, state);
     for (size_t k = 0; k < r->n_slots; k++) {
         co_free(r->whole_slot[k]);
         r->whole_slot[k] = NULL;

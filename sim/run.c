@@ -130,6 +130,7 @@ void co_run_destroy(co_run *r)
     co_population_fini(&r->population);
     co_free(r->slots);
     co_free(r->slot);
+    for (size_t k = 0; r->whole_slot && k < r->n_slots; k++) co_free(r->whole_slot[k]);
     co_free(r->whole_slot);
     co_free(r->update);
     co_free(r->sums);
