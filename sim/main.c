@@ -2,8 +2,8 @@
  * the exit code.
  *
  * MPI runs only under commands that need it, and when a launcher started several ranks. A command
- * with ranks agrees on its status (core/comm.h), so that every rank ends with the same exit code,
- * after MPI_Finalize. COHORT_CHECK_MEMORY (any value): blocks still alive at the end are an
+ * with ranks agrees on its status (core/comm.h); any other is done by rank 0 alone, which tells the
+ * others: so every rank ends with the same exit code, after MPI_Finalize. COHORT_CHECK_MEMORY (any value): blocks still alive at the end are an
  * internal error, exit code 70. */
 #include "core/memory.h"
 #include "models/kernel_path.h"
@@ -75,6 +75,14 @@ static co_status dispatch(const co_command *command, int argc, char **argv)
     return CO_OK;
 }
 
+/* A command without ranks, under a launcher: rank 0 does it. Collective(MPI_COMM_WORLD). */
+static co_status dispatch_on_first(const co_command *command, int argc, char **argv)
+{
+    int code = co_status_rank() == 0 ? (int)dispatch(command, argc, argv) : 0;
+    MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD);
+    return (co_status)code;
+}
+
 static int check_memory(int exit_code)
 {
     if (!getenv("COHORT_CHECK_MEMORY") || co_memory_blocks() == 0) return exit_code;
@@ -95,7 +103,9 @@ int main(int argc, char **argv)
         MPI_Comm_rank(MPI_COMM_WORLD, &rank);
         co_status_set_rank(rank);
     }
-    const int exit_code = check_memory(report(dispatch(command, argc, argv)));
+    const bool alone = on_ranks && !(command && command->needs_mpi);
+    const int exit_code =
+        check_memory(report((alone ? dispatch_on_first : dispatch)(command, argc, argv)));
     if (on_ranks)
         MPI_Finalize(); /* no rank ends, and makes the launcher end the others, before rank 0 has
                            spoken */

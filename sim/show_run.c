@@ -249,7 +249,7 @@ static co_status print_head(const co_file *file, FILE *out)
         CO_TRY(co_file_get_text(file, "config", &config));
         const co_status st = co_yaml_read_text(config, "attribute config", &root);
         co_free(config);
-        if (st != CO_OK) return co_fail_in(CO_EDATA, "%s", co_file_path(file));
+        if (st != CO_OK) return co_fail_in(st == CO_ENOMEM ? st : CO_EDATA, "%s", co_file_path(file));
         print_key(out, root, "name");
         print_key(out, root, "algorithm");
         print_key(out, root, "seed");
