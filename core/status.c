@@ -16,6 +16,7 @@ co_status co_fail(co_status code, const char *format, ...)
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
+    if (code == CO_ENOMEM && !strstr(message, "memory")) return co_fail_in(code, "out of memory"); /* callers name what for */
     return code;
 }
 

@@ -39,7 +39,9 @@ static co_status attribute_json(const co_file *file, const char *name, co_json *
     int64_t integer;
     uint64_t natural;
     size_t n;
-    if (co_file_get_text(file, name, &text) == CO_OK) {
+    const co_status st = co_file_get_text(file, name, &text);
+    if (st == CO_ENOMEM) return st;
+    if (st == CO_OK) {
         co_json_text(json, name, text);
         co_free(text);
     } else if (co_file_get_int(file, name, &integer) == CO_OK) {

@@ -130,3 +130,11 @@ Test(fault, unset_or_unreadable_strikes_nothing)
     cr_assert_not(co_fault("write"));
     cr_assert_not(co_fault(""));
 }
+
+Test(status, lack_of_memory_is_said_where_the_caller_names_only_the_thing)
+{
+    CO_FAIL(CO_ENOMEM, "slices of the model");
+    cr_assert_str_eq(co_status_message(), "out of memory: slices of the model");
+    CO_FAIL(CO_ENOMEM, "no memory for a batch of %d examples", 10);
+    cr_assert_str_eq(co_status_message(), "no memory for a batch of 10 examples");
+}
