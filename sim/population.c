@@ -19,7 +19,9 @@ static co_status digest_made_partition(const co_experiment *e, co_partition *mad
     char *path = co_format("%s/cohort-partition-%ld.h5", dir && *dir ? dir : "/tmp", (long)getpid());
     if (!path) return CO_FAIL(CO_ENOMEM, "partition digest");
     char *config = NULL;
-    co_status st = co_yaml_write(e->partition.map, &config);
+    co_status st = CO_OK;
+    if (e->has_partition) st = co_yaml_write(e->partition.map, &config);
+    else if (!(config = co_strdup("method: natural\n"))) st = CO_FAIL(CO_ENOMEM, "partition options");
     if (st == CO_OK) st = co_partition_write(made, data, path, (uint64_t)e->seed, config);
     unlink(path);
     co_free(config);
