@@ -22,6 +22,13 @@ function(co_options target)
     endif()
 endfunction()
 
+# The kernels are one source, compiled for each instruction set; the program chooses at run time.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/models/kernels/avx2.c PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/models/kernels/avx512.c PROPERTIES COMPILE_OPTIONS
+        "-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl;-mfma;-mprefer-vector-width=512")
+endif()
+
 function(co_folder name)
     cmake_parse_arguments(ARG "" "" "USES" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.c ${PROJECT_SOURCE_DIR}/${name}/*/*.c)

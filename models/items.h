@@ -12,7 +12,9 @@ typedef struct {
     co_shape in, out;
     size_t first_tensor, n_tensors;
     size_t offset; /* of its first tensor in the vector */
+    size_t size;   /* floats of its tensors */
     bool trained;  /* at least one tensor is not frozen */
+    bool frozen;   /* at least one tensor is */
 } co_item;
 
 struct co_model {

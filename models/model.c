@@ -191,8 +191,12 @@ static void find_trained(co_model *m)
     m->first_trained = m->n_items;
     for (size_t l = m->n_items; l-- > 0;) {
         co_item *item = &m->item[l];
-        for (size_t i = 0; i < item->n_tensors; i++)
-            item->trained |= m->tensor[item->first_tensor + i].role != CO_FROZEN;
+        for (size_t i = 0; i < item->n_tensors; i++) {
+            const co_tensor *t = &m->tensor[item->first_tensor + i];
+            item->size += t->size;
+            item->trained |= t->role != CO_FROZEN;
+            item->frozen |= t->role == CO_FROZEN;
+        }
         if (item->trained) m->first_trained = l;
     }
 }

@@ -53,6 +53,10 @@ const float *co_model_forward(const co_model *model, co_workspace *workspace, co
  * the batch's mean loss is added to grad[size] (zeroed by the caller); frozen tensors get none. scale[n]: a factor per example, or NULL. */
 void co_model_loss(const co_model *model, co_workspace *workspace, const float *params, const co_pass *pass,
                    const float *scale, float *grad, double *sums);
+/* As co_model_loss, and the step of plain SGD at once: params -= lr gradient, each layer as soon as its dx is known. The same
+ * bits as through a gradient of zeros. grad[size] is scratch for layers that cannot do both in one; frozen tensors stay. */
+void co_model_step(const co_model *model, co_workspace *workspace, float *params, const co_pass *pass, float lr, float *grad,
+                   double *sums);
 const co_task *co_model_task(const co_model *model);
 const co_shape *co_model_input(const co_model *model); /* shape of a row of the data */
 size_t co_model_n_classes(const co_model *model);

@@ -129,33 +129,24 @@ const float *co_model_forward(const co_model *model, co_workspace *workspace, co
     return w->out[model->n_items - 1];
 }
 
-static void backward_inputs(const co_model *m, co_workspace *w, const float *params,
-                            const co_pass *pass)
+static void backward_input(const co_item *i, const co_workspace *w, const float *params,
+                           const co_pass *at, float *dx)
 {
-    co_pass at = *pass;
-    for (size_t l = m->n_items - 1; l > m->first_trained; l--) {
-        const co_item *i = &m->item[l];
-        if (!w->y[l]) continue;
-        at.layer = l;
-        i->layer->backward_input(i->self, &at, params + i->offset, w->out[l - 1], w->out[l],
-                                 w->dy[l], w->dy[l - 1], w->cache[l], w->scratch);
-    }
+    const size_t l = at->layer;
+    i->layer->backward_input(i->self, at, params + i->offset, input_of(w, at, l), w->out[l], w->dy[l], dx,
+                             w->cache[l], w->scratch);
 }
 
-static void backward_params(const co_model *m, co_workspace *w, const float *params,
-                            const co_pass *pass, const float *scale, float *grad)
+/* Adds the layer's gradient to its part of grad; frozen tensors get zeros. */
+static void backward_params(const co_model *m, const co_item *i, const co_workspace *w, const float *params,
+                            const co_pass *at, const float *scale, float *grad)
 {
-    co_pass at = *pass;
-    for (size_t l = m->first_trained; l < m->n_items; l++) {
-        const co_item *i = &m->item[l];
-        if (!i->trained) continue;
-        at.layer = l;
-        i->layer->backward_params(i->self, &at, params + i->offset, input_of(w, pass, l), w->out[l],
-                                  w->dy[l], scale, grad + i->offset, w->cache[l], w->scratch);
-        for (size_t t = i->first_tensor; t < i->first_tensor + i->n_tensors; t++)
-            if (m->tensor[t].role == CO_FROZEN)
-                memset(grad + m->tensor[t].offset, 0, m->tensor[t].size * sizeof *grad);
-    }
+    const size_t l = at->layer;
+    i->layer->backward_params(i->self, at, params + i->offset, input_of(w, at, l), w->out[l], w->dy[l], scale,
+                              grad + i->offset, w->cache[l], w->scratch);
+    for (size_t t = i->first_tensor; t < i->first_tensor + i->n_tensors; t++)
+        if (m->tensor[t].role == CO_FROZEN)
+            memset(grad + m->tensor[t].offset, 0, m->tensor[t].size * sizeof *grad);
 }
 
 void co_model_loss(const co_model *model, co_workspace *workspace, const float *params,
@@ -165,6 +156,42 @@ void co_model_loss(const co_model *model, co_workspace *workspace, const float *
     float *d_out = grad ? workspace->dy[model->n_items - 1] : NULL;
     model->task->loss(pass, model->n_classes, out, d_out, sums);
     if (!grad || model->first_trained == model->n_items) return;
-    backward_inputs(model, workspace, params, pass);
-    backward_params(model, workspace, params, pass, scale, grad);
+    co_pass at = *pass;
+    for (at.layer = model->n_items - 1; at.layer > model->first_trained; at.layer--)
+        if (workspace->y[at.layer])
+            backward_input(&model->item[at.layer], workspace, params, &at, workspace->dy[at.layer - 1]);
+    for (at.layer = model->first_trained; at.layer < model->n_items; at.layer++)
+        if (model->item[at.layer].trained)
+            backward_params(model, &model->item[at.layer], workspace, params, &at, scale, grad);
+}
+
+/* dx, and the step on the layer's own parameters. */
+static void step_item(const co_model *m, const co_item *i, const co_workspace *w, float *params,
+                      const co_pass *at, float lr, float *grad)
+{
+    const size_t l = at->layer;
+    float *dx = l > m->first_trained ? w->dy[l - 1] : NULL, *restrict p = params + i->offset;
+    const float *restrict g = grad + i->offset;
+    if (i->layer->backward && i->trained && !i->frozen) {
+        i->layer->backward(i->self, at, p, input_of(w, at, l), w->out[l], w->dy[l], dx, -lr, p, w->cache[l],
+                           w->scratch);
+        return;
+    }
+    if (dx) backward_input(i, w, params, at, dx);
+    if (!i->trained) return;
+    memset(grad + i->offset, 0, i->size * sizeof *grad);
+    backward_params(m, i, w, params, at, NULL, grad);
+    for (size_t k = 0; k < i->size; k++) p[k] -= lr * g[k];
+}
+
+void co_model_step(const co_model *model, co_workspace *workspace, float *params, const co_pass *pass,
+                   float lr, float *grad, double *sums)
+{
+    const float *out = co_model_forward(model, workspace, params, pass);
+    co_pass at = *pass;
+    model->task->loss(pass, model->n_classes, out, workspace->dy[model->n_items - 1], sums);
+    for (size_t l = model->n_items; l-- > model->first_trained;) {
+        at.layer = l;
+        if (workspace->y[l]) step_item(model, &model->item[l], workspace, params, &at, lr, grad);
+    }
 }

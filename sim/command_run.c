@@ -36,9 +36,16 @@ static void print_help(void)
     puts("\nexample: cohort run jobs/experiments/quickstart.yaml rounds=20 --overwrite");
 }
 
-/* Results depend on the BLAS core: ranks that differ in it are refused. Collective(comm). */
+/* Results depend on the kernels and on the BLAS core: all ranks take the best kernels that all have; ranks that differ in the
+ * core are refused. Collective(comm). */
 static co_status agree_on_blas(const co_comm *comm)
 {
+    co_kernel_level best;
+    int least;
+    CO_TRY(co_agree(co_kernel_best(&best), comm));
+    const int mine = (int)best;
+    MPI_Allreduce(&mine, &least, 1, MPI_INT, MPI_MIN, comm->world);
+    co_kernel_use((co_kernel_level)least);
     char own[64] = "", first[64];
     snprintf(own, sizeof own, "%s/%s", co_kernel_path(), co_blas_core());
     memcpy(first, own, sizeof first);

@@ -16,6 +16,7 @@ struct co_trainer {
     co_workspace *workspace;
     void *rule, *optimizer;
     void *transform[CO_MAX_TRANSFORMS];
+    bool fused; /* nothing needs the gradient: the step is part of the backward pass */
     size_t n, n_slots, batch, x_size, n_index;
     uint64_t seed;
     float *local, *grad, *slots;
@@ -34,6 +35,8 @@ static co_status create_members(co_trainer *t)
         if (e->transform[k]->create) CO_TRY(e->transform[k]->create(&e->transform_options[k], &t->transform[k]));
     t->n_slots = e->optimizer->n_slots;
     if (e->optimizer->needs_slots && !e->optimizer->needs_slots(t->optimizer)) t->n_slots = 0;
+    t->fused = !e->rule->adjust && !co_config_has(&e->local, "clip_grad") && e->optimizer->is_plain &&
+               e->optimizer->is_plain(t->optimizer);
     CO_ASSERT(t->n_slots <= sizeof t->slot / sizeof *t->slot);
     return CO_OK;
 }
@@ -148,6 +151,10 @@ static void step(co_trainer *t, const co_plan_row *row, const float *global, int
     const co_batch batch = {.n = n, .rows = n, .x = t->x, .y = t->y};
     const co_pass pass = {.batch = &batch, .train = true, .seed = t->seed, .round = (uint64_t)round,
                           .device = (uint64_t)row->device, .step = (uint64_t)number};
+    if (t->fused) {
+        co_model_step(t->model, t->workspace, t->local, &pass, (float)lr, t->grad, sums);
+        return;
+    }
     memset(t->grad, 0, t->n * sizeof *t->grad);
     co_model_loss(t->model, t->workspace, t->local, &pass, NULL, t->grad, sums);
     if (e->rule->adjust) {

@@ -2,9 +2,10 @@
  *
  * Over a batch X [rows][in]: Y = X W' + b, dX = dY W, dW += dY' X, db += column sums of dY; with a
  * scale per example the rows of dY are multiplied by it first. Cost: rows x out x in multiply-adds
- * each, one OpenBLAS sgemm; scratch for the scaled dY. */
+ * each (kernels/dense.inc; on the reference path one OpenBLAS sgemm); scratch for the scaled dY. */
 #include "models/layers/layer.h"
 #include "core/memory.h"
+#include "models/kernels/kernels.h"
 #include "models/layers/init.h"
 #include <cblas.h>
 #include <string.h>
@@ -14,6 +15,7 @@ enum { MOST_UNITS = 1 << 24 };
 typedef struct {
     co_shape in;
     size_t n_in, n_out;
+    const co_kernels *fast; /* NULL: reference */
 } dense;
 
 static co_status read_units(const co_config *opt, size_t n_classes, size_t *units)
@@ -59,7 +61,7 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
                               in->dim[0]);
     dense *d = co_malloc(1, sizeof *d);
     if (!d) return CO_FAIL(CO_ENOMEM, "layer dense");
-    *d = (dense){.in = *in, .n_in = in->dim[0], .n_out = units};
+    *d = (dense){.in = *in, .n_in = in->dim[0], .n_out = units, .fast = co_kernels_in_use()};
     *out = (co_shape){.sequence = in->sequence, .ndim = 1, .dim = {units}};
     *self = d;
     return CO_OK;
@@ -94,6 +96,10 @@ static void forward(const void *self, const co_pass *pass, const float *params, 
     const float *bias = params + d->n_out * d->n_in;
     const int m = (int)rows, n = (int)d->n_out, k = (int)d->n_in;
     (void)cache, (void)scratch;
+    if (d->fast) {
+        d->fast->dense_forward(rows, d->n_in, d->n_out, x, params, bias, y);
+        return;
+    }
     for (size_t r = 0; r < rows; r++) memcpy(y + r * d->n_out, bias, d->n_out * sizeof *y);
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, 1.0f, x, k, params, k, 1.0f, y,
                 n);
@@ -106,6 +112,10 @@ static void backward_input(const void *self, const co_pass *pass, const float *p
     const dense *d = self;
     const int m = (int)co_shape_rows(&d->in, pass->batch), n = (int)d->n_in, k = (int)d->n_out;
     (void)x, (void)y, (void)cache, (void)scratch;
+    if (d->fast) {
+        d->fast->dense_backward((size_t)m, d->n_in, d->n_out, x, params, dy, dx, 0.0f, NULL);
+        return;
+    }
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0f, dy, k, params, n, 0.0f,
                 dx, n);
 }
@@ -135,9 +145,32 @@ static void backward_params(const void *self, const co_pass *pass, const float *
         scale_rows(d, pass->batch, dy, scale, scratch);
         dy = scratch;
     }
+    if (d->fast) {
+        d->fast->dense_backward(rows, d->n_in, d->n_out, x, params, dy, NULL, 1.0f, grad);
+        return;
+    }
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, 1.0f, dy, m, x, n, 1.0f, grad, n);
     for (size_t r = 0; r < rows; r++)
         for (size_t o = 0; o < d->n_out; o++) bias[o] += dy[r * d->n_out + o];
+}
+
+static void backward(const void *self, const co_pass *pass, const float *params, const float *x,
+                     const float *y, const float *dy, float *dx, float factor, float *target,
+                     const float *cache, float *scratch)
+{
+    const dense *d = self;
+    const size_t rows = co_shape_rows(&d->in, pass->batch);
+    (void)y, (void)cache, (void)scratch;
+    if (d->fast) {
+        d->fast->dense_backward(rows, d->n_in, d->n_out, x, params, dy, dx, factor, target);
+        return;
+    }
+    const int m = (int)d->n_out, n = (int)d->n_in, k = (int)rows;
+    float *restrict bias = target + d->n_out * d->n_in;
+    if (dx) backward_input(self, pass, params, x, y, dy, dx, cache, scratch);
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, factor, dy, m, x, n, 1.0f, target, n);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t o = 0; o < d->n_out; o++) bias[o] += factor * dy[r * d->n_out + o];
 }
 
 static double flops(const void *self)
@@ -161,4 +194,5 @@ const co_layer co_layer_dense = {.name = "dense",
                                  .forward = forward,
                                  .backward_input = backward_input,
                                  .backward_params = backward_params,
+                                 .backward = backward,
                                  .flops = flops};

@@ -44,6 +44,11 @@ typedef struct {
     /* grad += the gradient by the parameters; scale[n] per example or NULL (all 1). NULL: no parameters. */
     void (*backward_params)(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
                             const float *dy, const float *scale, float *grad, const float *cache, float *scratch);
+    /* Both phases in one: dx from params (NULL: not wanted), then target += factor times the gradient. target is a gradient
+     * buffer, or params itself, which makes the step of SGD with factor -lr. The same bits as the two phases in turn. NULL:
+     * there is no faster way. */
+    void (*backward)(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
+                     const float *dy, float *dx, float factor, float *target, const float *cache, float *scratch);
     /* Multiply-adds of one forward row, for predicting cost. NULL: negligible. */
     double (*flops)(const void *self);
 } co_layer;

@@ -4,6 +4,12 @@
  * floats each way. Source: Nair & Hinton, ICML 2010. */
 #include "models/layers/layer.h"
 #include "core/memory.h"
+#include "models/kernels/kernels.h"
+
+typedef struct {
+    co_shape shape;
+    const co_kernels *fast; /* NULL: reference */
+} relu;
 
 static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
                         void **self)
@@ -13,19 +19,24 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     if (in->tokens)
         return co_config_fail(opt, NULL,
                               "needs floats, its input is tokens; put embedding before it");
-    co_shape *shape = co_malloc(1, sizeof *shape);
-    if (!shape) return CO_FAIL(CO_ENOMEM, "layer relu");
-    *shape = *out = *in;
-    *self = shape;
+    relu *l = co_malloc(1, sizeof *l);
+    if (!l) return CO_FAIL(CO_ENOMEM, "layer relu");
+    *l = (relu){.shape = *in, .fast = co_kernels_in_use()};
+    *out = *in;
+    *self = l;
     return CO_OK;
 }
 
 static void forward(const void *self, const co_pass *pass, const float *params,
                     const float *restrict x, float *restrict y, float *cache, float *scratch)
 {
-    const co_shape *shape = self;
-    const size_t n = co_shape_rows(shape, pass->batch) * co_shape_size(shape);
+    const relu *l = self;
+    const size_t n = co_shape_rows(&l->shape, pass->batch) * co_shape_size(&l->shape);
     (void)params, (void)cache, (void)scratch;
+    if (l->fast) {
+        l->fast->relu(n, x, y);
+        return;
+    }
     for (size_t i = 0; i < n; i++) y[i] = x[i] < 0.0f ? 0.0f : x[i];
 }
 
@@ -33,9 +44,13 @@ static void backward_input(const void *self, const co_pass *pass, const float *p
                            const float *x, const float *restrict y, const float *restrict dy,
                            float *restrict dx, const float *cache, float *scratch)
 {
-    const co_shape *shape = self;
-    const size_t n = co_shape_rows(shape, pass->batch) * co_shape_size(shape);
+    const relu *l = self;
+    const size_t n = co_shape_rows(&l->shape, pass->batch) * co_shape_size(&l->shape);
     (void)params, (void)x, (void)cache, (void)scratch;
+    if (l->fast) {
+        l->fast->relu_back(n, y, dy, dx);
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         const float d = dy[i]; /* read in any case: no branch */
         dx[i] = y[i] <= 0.0f ? 0.0f : d;

@@ -12,6 +12,9 @@ typedef struct {
     void (*destroy)(void *self);
     /* True when slots are needed with these options (momentum 0 needs none). NULL: as n_slots says. */
     bool (*needs_slots)(const void *self);
+    /* True when a step with these options is params -= lr grad and nothing else, so that models may fuse it into the
+     * gradient. NULL: never. */
+    bool (*is_plain)(const void *self);
     /* params -= step from grad; t counts from 1 on each device. slot[n_slots][n]. */
     void (*step)(const void *self, float *params, const float *grad, float *const *slot, size_t n, double lr, int64_t t);
 } co_optimizer;

@@ -33,6 +33,12 @@ static bool needs_slots(const void *self)
     return ((const sgd *)self)->momentum > 0.0f;
 }
 
+static bool is_plain(const void *self)
+{
+    const sgd *s = self;
+    return !(s->momentum > 0.0f) && !(s->weight_decay > 0.0f);
+}
+
 static void step_plain(float *restrict p, const float *restrict grad, size_t n, float lr,
                        float decay)
 {
@@ -81,4 +87,5 @@ const co_optimizer co_optimizer_sgd = {
     .create = create,
     .destroy = co_free,
     .needs_slots = needs_slots,
+    .is_plain = is_plain,
     .step = step};

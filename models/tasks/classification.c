@@ -9,6 +9,7 @@
 #include "models/tasks/task.h"
 #include "core/elementary.h"
 #include "core/status.h"
+#include "models/kernels/kernels.h"
 #include <math.h>
 #include <string.h>
 
@@ -39,11 +40,13 @@ static inline float exp_negative(float x)
     return series * power;
 }
 
-/* Sum of exp(o_j - max); the terms go to e[n] when it is not NULL. */
-static double sum_of_exponentials(const float *restrict o, size_t n, float max, float *restrict e)
+/* Sum of exp(o_j - max); the terms go to e[n] when it is not NULL. The reference of kernels/pointwise.inc. */
+static double sum_of_exponentials(size_t n, const float *o, float *e, float *most)
 {
-    float part[CHUNK];
+    float part[CHUNK], max = o[0];
     double sum = 0.0;
+    for (size_t j = 1; j < n; j++) max = o[j] > max ? o[j] : max;
+    *most = max;
     for (size_t first = 0; first < n; first += CHUNK) {
         const size_t m = n - first < CHUNK ? n - first : CHUNK;
         for (size_t j = 0; j < m; j++) part[j] = exp_negative(o[first + j] - max);
@@ -66,12 +69,13 @@ static void loss(const co_pass *pass, size_t n_classes, const float *out, float 
 {
     const co_batch *batch = pass->batch;
     const int32_t *labels = batch->y;
+    const co_kernels *fast = co_kernels_in_use();
     for (size_t i = 0; i < batch->n; i++, out += n_classes) {
         CO_ASSERT(labels[i] >= 0 && (size_t)labels[i] < n_classes);
         const size_t y = (size_t)labels[i];
-        float max = out[0];
-        for (size_t j = 1; j < n_classes; j++) max = out[j] > max ? out[j] : max;
-        const double sum = sum_of_exponentials(out, n_classes, max, d_out);
+        float max;
+        const double sum = fast ? fast->exponentials(n_classes, out, d_out, &max)
+                                : sum_of_exponentials(n_classes, out, d_out, &max);
         sums[0] += 1.0;
         sums[1] += (isfinite(sum) ? co_plain_log(sum) : sum) + ((double)max - (double)out[y]);
         sums[2] += is_right(out, n_classes, y) ? 1.0 : 0.0;

@@ -77,7 +77,7 @@ CASES = [
     ("mlp_momentum", MLP, lambda: dense_chain([13, 30, 20, 5]), 7, (13,), 5, 0.1, (0.9, 0, 0.01)),
     ("mlp_nesterov", MLP, lambda: dense_chain([13, 30, 20, 5]), 7, (13,), 5, 0.1, (0.9, 1, 0.01)),
     ("odd", ODD, odd, 6, (2, 15, 14), 4, 0.05, (0, 0, 0)),
-    ("mnist_cnn", "{name: mnist_cnn}", lambda: two_convolutions(512, 10), 4, (1, 28, 28), 10, 0.05, (0, 0, 0)),
+    ("mnist_cnn", "{name: mnist_cnn}", lambda: two_convolutions(512, 10), 4, (1, 28, 28), 10, 0.02, (0, 0, 0)),
     ("femnist_cnn", "{name: femnist_cnn}", lambda: two_convolutions(2048, 62), 2, (1, 28, 28), 62, 0.05, (0, 0, 0)),
     ("cifar_cnn", "{name: cifar_cnn}", cifar, 3, (3, 32, 32), 10, 0.05, (0, 0, 0)),
 ]

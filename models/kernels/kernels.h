@@ -1,0 +1,49 @@
+/* models/kernels/kernels.h - the fast kernels of one instruction set, as a table; all are written once and compiled for each.
+ *
+ * Images between layers stand channels-last, [row][column][channel], channels padded with zeros to a multiple of `lanes`.
+ * Results depend on the inputs, the batch size and the path alone. All calls are Local and allocate nothing. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* C[rows][cols] = sum over segments s and k < depth of A_s(r, k) B_s(k, c): a batch-reduce product (Georganas et al., IPDPS
+ * 2020). A_s(r, k) = a[a_at[s] + r a_row + k a_step], B_s(k, c) = b[b_at[s] + k b_step + c], C(r, c) = c[r c_row + c].
+ * a_at and b_at NULL: one segment at 0. Then
+ *   add false: C = sum; add true: C += factor sum (product and sum rounded apart, so that a fused update has the bits of
+ *   one through a gradient buffer).
+ * Reference: co_reference_product. */
+typedef struct {
+    size_t rows, cols, depth, n_segments;
+    const float *a, *b;
+    const size_t *a_at, *b_at;
+    size_t a_row, a_step, b_step, c_row;
+    float *c;
+    bool add;
+    float factor;
+} co_product;
+
+typedef struct {
+    const char *name;
+    size_t lanes;
+    void (*product)(const co_product *p);
+    /* Y[m][n_out] = X W' + bias: W[n_out][n_in], X[m][n_in]. Reference: co_reference_dense. */
+    void (*dense_forward)(size_t m, size_t n_in, size_t n_out, const float *x, const float *w, const float *bias, float *y);
+    /* dX = dY W unless dx is NULL; then, unless target is NULL, target += factor dY' X and its bias += factor column sums.
+     * target is w itself (fused update) or a gradient of its shape; the bias follows the weights in both. Each block of W is used for both while it is in the
+     * cache. */
+    void (*dense_backward)(size_t m, size_t n_in, size_t n_out, const float *x, const float *w, const float *dy, float *dx,
+                           float factor, float *target);
+    void (*relu)(size_t n, const float *x, float *y);
+    void (*relu_back)(size_t n, const float *y, const float *dy, float *dx);
+    /* e[j] = exp(o[j] - max o), for one row (e may be NULL); returns their sum, *max the largest. Reference:
+     * sum_of_exponentials in tasks/classification.c. */
+    double (*exponentials)(size_t n, const float *o, float *e, float *max);
+} co_kernels;
+
+/* The table of the path in use; NULL on the path "reference". */
+const co_kernels *co_kernels_in_use(void);
+
+/* Plain loops, as readable as the formula. */
+void co_reference_product(const co_product *p);
+void co_reference_dense(size_t m, size_t n_in, size_t n_out, const float *x, const float *w, const float *bias, float *y);

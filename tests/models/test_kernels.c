@@ -1,0 +1,120 @@
+/* tests/models/test_kernels.c - fast kernels against their references, over random shapes, on every path that this processor
+ * has; and the fused step against the step through a gradient. */
+#include "models/kernel_path.h"
+#include "models/kernels/kernels.h"
+#include "models/optimizers/optimizer.h"
+#include "tests/harness.h"
+#include "tests/models/build.h"
+
+enum { DRAWS = 120 };
+
+/* Runs the law on each path; COHORT_KERNELS does not matter here. */
+static void on_all_paths(void (*law)(const co_kernels *, uint64_t draw), uint64_t n_draws)
+{
+    co_kernel_level best;
+    unsetenv("COHORT_KERNELS");
+    cr_assert_eq(co_kernel_best(&best), CO_OK);
+    for (co_kernel_level level = CO_KERNELS_PLAIN; level <= best; level++) {
+        co_kernel_use(level);
+        for (uint64_t draw = 0; draw < n_draws; draw++) law(co_kernels_in_use(), draw);
+    }
+    cr_expect_eq(co_memory_blocks(), 0);
+}
+
+static size_t pick(uint64_t what, uint64_t draw, size_t most)
+{
+    return 1 + test_bits(500 + what, draw) % most;
+}
+
+static float *values(uint64_t stream, size_t n)
+{
+    float *x = co_calloc(n, sizeof *x);
+    test_fill(stream, n, 1.0f, x);
+    return x;
+}
+
+static void check_product(const co_kernels *fast, uint64_t draw)
+{
+    const size_t rows = pick(0, draw, 40), cols = pick(1, draw, 70), depth = pick(2, draw, 30), n = pick(3, draw, 4);
+    const bool turned = draw % 2; /* A stored by columns */
+    const size_t a_at[4] = {0, 7, 3, 11}, b_at[4] = {5, 0, 2, 9};
+    float *a = values(1, rows * depth + 16), *b = values(2, depth * (cols + 3) + 16), *c = values(3, rows * (cols + 1)),
+          *d = values(3, rows * (cols + 1));
+    co_product p = {.rows = rows, .cols = cols, .depth = depth, .n_segments = n, .a = a, .b = b,
+                    .a_at = n > 1 ? a_at : NULL, .b_at = n > 1 ? b_at : NULL, .a_row = turned ? 1 : depth,
+                    .a_step = turned ? rows : 1, .b_step = cols + 3, .c_row = cols + 1, .c = c,
+                    .add = draw % 3 == 0, .factor = -0.25f};
+    fast->product(&p);
+    p.c = d;
+    co_reference_product(&p);
+    cr_assert_lt(relative_distance(c, d, rows * (cols + 1)), 1e-6, "%s: %zu x %zu x %zu", fast->name, rows, cols, depth);
+    co_free(a), co_free(b), co_free(c), co_free(d);
+}
+
+Test(kernels, products_equal_plain_loops_on_every_path)
+{
+    on_all_paths(check_product, DRAWS);
+}
+
+static void check_dense(const co_kernels *fast, uint64_t draw)
+{
+    const size_t m = pick(4, draw, 30), n_in = pick(5, draw, draw % 8 ? 90 : 2500), n_out = pick(6, draw, 60);
+    float *x = values(4, m * n_in), *w = values(5, n_out * n_in + n_out), *y = values(6, m * n_out), *z = values(7, m * n_out);
+    fast->dense_forward(m, n_in, n_out, x, w, w + n_out * n_in, y);
+    co_reference_dense(m, n_in, n_out, x, w, w + n_out * n_in, z);
+    cr_assert_lt(relative_distance(y, z, m * n_out), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, n_in, n_out);
+    co_free(x), co_free(w), co_free(y), co_free(z);
+}
+
+Test(kernels, dense_layers_equal_plain_loops_on_every_path)
+{
+    on_all_paths(check_dense, DRAWS);
+}
+
+/* Two equal models, one batch: loss and step apart, and in one. */
+static void check_step(const char *yaml, co_shape in)
+{
+    enum { N = 5 };
+    co_model *model;
+    co_workspace *w;
+    cr_assert_eq(test_model(yaml, &in, 4, &model), CO_OK, "%s", co_status_message());
+    cr_assert_eq(co_workspace_create(model, N, N, &w), CO_OK);
+    const size_t n = co_model_size(model);
+    float *p = values(8, n), *q = values(8, n), *grad = co_calloc(n, sizeof *grad), *x = values(9, N * co_shape_size(&in));
+    const int32_t y[N] = {0, 3, 1, 2, 3};
+    double sums[3] = {0}, other[3] = {0};
+    const co_batch batch = {.n = N, .rows = N, .x = x, .y = y};
+    const co_pass pass = {.batch = &batch, .train = true, .seed = 1};
+    co_model_loss(model, w, p, &pass, NULL, grad, sums);
+    for (size_t i = 0; i < n; i++) p[i] -= 0.1f * grad[i];
+    co_model_step(model, w, q, &pass, 0.1f, grad, other);
+    cr_expect(memcmp(p, q, n * sizeof *p) == 0, "%s on %s: distance %g", yaml, co_kernel_path(), relative_distance(q, p, n));
+    cr_expect_eq(sums[1], other[1]);
+    co_free(p), co_free(q), co_free(grad), co_free(x);
+    co_workspace_destroy(w);
+    co_model_destroy(model);
+}
+
+static void check_steps(const co_kernels *fast, uint64_t draw)
+{
+    (void)fast, (void)draw;
+    check_step("{layers: [flatten, {dense: 33}, relu, {dense: 7}, tanh, {dense: classes}]}", test_image(1, 9, 7));
+    check_step("{layers: [flatten, {dense: 9}, relu, {dense: 5}, {dense: classes}], freeze: [3.weight]}", test_image(1, 4, 5));
+    check_step("{layers: [flatten, {dense: 9}, relu, {dense: classes}], freeze: [1.weight, 1.bias]}", test_image(1, 4, 5));
+}
+
+Test(kernels, a_fused_step_has_the_bits_of_a_step_through_the_gradient)
+{
+    on_all_paths(check_steps, 1);
+}
+
+Test(kernels, a_word_that_names_no_path_is_refused)
+{
+    co_kernel_level level;
+    setenv("COHORT_KERNELS", "avx", 1);
+    cr_expect_eq(co_kernel_best(&level), CO_EUSAGE);
+    cr_expect(strstr(co_status_message(), "COHORT_KERNELS=avx is not one of"), "%s", co_status_message());
+    setenv("COHORT_KERNELS", "plain", 1);
+    cr_expect_eq(co_kernel_best(&level), CO_OK);
+    cr_expect_eq(level, CO_KERNELS_PLAIN);
+}
