@@ -12,6 +12,7 @@
  * the keyed offset u removes that. The usual endless redraw until every device has 10 examples is
  * the option min_size, off by default and bounded. */
 #include "core/memory.h"
+#include "partition/pools.h"
 #include "partition/shares.h"
 #include <math.h>
 
@@ -29,11 +30,10 @@ static void add_class(const co_partition_input *in, const int32_t *count, size_t
     for (int64_t i = 0; i < in->last - in->first; i++) size[i] += count[(size_t)i * stride];
 }
 
-static co_status plan_shares(const co_config *opt, const co_partition_input *in, co_partition_plan *plan)
+co_status co_dirichlet_plan(double alpha, bool balanced, const co_partition_input *in,
+                            co_partition_plan *plan)
 {
     const size_t m = (size_t)(in->last - in->first);
-    const double alpha = co_config_real(opt, "alpha");
-    const bool balanced = co_config_bool(opt, "balanced");
     double *weight = co_malloc(m, sizeof *weight);
     int64_t *size = co_calloc(balanced ? m : 0, sizeof *size);
     co_status st = weight && size ? co_partition_plan_counts(in, plan)
@@ -50,6 +50,11 @@ static co_status plan_shares(const co_config *opt, const co_partition_input *in,
     co_free(weight);
     co_free(size);
     return st;
+}
+
+static co_status plan_shares(const co_config *opt, const co_partition_input *in, co_partition_plan *plan)
+{
+    return co_dirichlet_plan(co_config_real(opt, "alpha"), co_config_bool(opt, "balanced"), in, plan);
 }
 
 static const co_param params[] = {

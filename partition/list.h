@@ -1,7 +1,12 @@
 /* partition/list.h - the members of the kind partitioner. */
 X(iid)
 X(dirichlet)
+X(dirichlet_device)
 X(shards)
 X(classes)
+X(pachinko)
 X(quantity)
 X(natural)
+X(cluster)
+X(features)
+X(matrix)

@@ -41,13 +41,36 @@ static void append_options(const co_param *params, co_stream *s, char *words, si
     }
 }
 
-static void draw_words(const co_partitioner *member, int64_t n, co_stream *s, char *words,
+/* " matrix=FILE" of K rows and a column a class, half of the entries zero. */
+static void append_matrix(int64_t k, size_t n_classes, co_stream *s, char *words, size_t size)
+{
+    const char *path = scratch_file("matrix.csv");
+    FILE *file = fopen(path, "w");
+    cr_assert(file);
+    for (int64_t d = 0; d < k; d++)
+        for (size_t c = 0; c < n_classes; c++)
+            fprintf(file, "%d%c", co_draw_below(s, 2) ? 0 : (int)co_draw_below(s, 3),
+                    c + 1 < n_classes ? ',' : '\n');
+    fclose(file);
+    snprintf(words + strlen(words), size - strlen(words), " matrix=%s", path);
+}
+
+/* All options of a member; its files are written. */
+static void append_all(const co_partitioner *member, int64_t k, const co_dataset *data, co_stream *s,
+                       char *words, size_t size)
+{
+    append_options(member->params, s, words, size);
+    if (strcmp(member->name, "matrix") == 0) append_matrix(k, data->n_classes, s, words, size);
+}
+
+static void draw_words(const co_partitioner *member, const co_dataset *data, co_stream *s, char *words,
                        size_t size)
 {
+    double devices = 0.0;
     snprintf(words, size, "method=%s seed=%llu", member->name,
              (unsigned long long)co_draw_below(s, 1000000));
     if (!(member->needs & CO_PART_OWN_DEVICES)) {
-        const double devices = floor(exp(co_draw_uniform(s) * log(10.0 * (double)n + 1.0)));
+        devices = floor(exp(co_draw_uniform(s) * log(10.0 * (double)data->n + 1.0)));
         snprintf(words + strlen(words), size - strlen(words), " devices=%.0f", devices);
     }
     if (co_draw_below(s, 2))
@@ -56,7 +79,7 @@ static void draw_words(const co_partitioner *member, int64_t n, co_stream *s, ch
     if (co_draw_below(s, 4) == 0)
         snprintf(words + strlen(words), size - strlen(words), " test_devices=%.17g",
                  co_draw_uniform(s));
-    append_options(member->params, s, words, size);
+    append_all(member, (int64_t)devices, data, s, words, size);
 }
 
 static void mark(int *times, const int64_t *ids, int64_t n)
@@ -124,13 +147,14 @@ Test(partitioner, each_training_example_stands_exactly_once)
     {
         int n_made = 0;
         for (int turn = 0; turn < 150; turn++) {
-            char words[512];
+            char words[1024];
             const int64_t n = 1 + (int64_t)co_draw_below(&s, turn % 10 ? 400 : 5000);
             co_dataset data = mixed_data(n, 1 + (size_t)co_draw_below(&s, 20),
                                          1 + (size_t)co_draw_below(&s, 40), (uint64_t)turn);
             data.user[0] = 0; /* natural wants at least one */
             data.split[0] = 0;
-            draw_words(member, n, &s, words, sizeof words);
+            add_features(&data, (uint64_t)turn);
+            draw_words(member, &data, &s, words, sizeof words);
             co_partition p;
             const co_status st = make_partition(words, &data, &p);
             cr_assert(st == CO_OK || (st == CO_EUSAGE && is_refusal(co_status_message())), "%s: %s",
@@ -148,13 +172,14 @@ Test(partitioner, each_training_example_stands_exactly_once)
 Test(partitioner, ten_devices_an_example_leave_empty_ones_that_are_counted)
 {
     co_dataset data = plain_data(300, 10);
+    add_features(&data, 1);
     EACH_MEMBER(member)
     {
         if (member->needs & CO_PART_OWN_DEVICES) continue;
-        char words[512] = "";
+        char words[1024] = "";
         co_stream s = co_stream_open(5, CO_DRAW_TEST, 0, 0, 0);
         snprintf(words, sizeof words, "method=%s devices=3000", member->name);
-        append_options(member->params, &s, words, sizeof words);
+        append_all(member, 3000, &data, &s, words, sizeof words);
         co_partition p;
         if (make_partition(words, &data, &p) != CO_OK) {
             cr_expect(is_refusal(co_status_message()), "%s: %s", words, co_status_message());
@@ -171,13 +196,14 @@ Test(partitioner, ten_devices_an_example_leave_empty_ones_that_are_counted)
 Test(partitioner, the_seed_alone_decides)
 {
     co_dataset data = mixed_data(500, 10, 12, 1);
+    add_features(&data, 1);
     EACH_MEMBER(member)
     {
-        char words[512], other[600];
+        char words[1024], other[1100];
         const char *devices = member->needs & CO_PART_OWN_DEVICES ? "" : " devices=20";
         co_stream s = co_stream_open(6, CO_DRAW_TEST, 0, 0, 0);
         snprintf(words, sizeof words, "method=%s%s test_fraction=0.2", member->name, devices);
-        append_options(member->params, &s, words, sizeof words);
+        append_all(member, 20, &data, &s, words, sizeof words);
         snprintf(other, sizeof other, "%s seed=2", words);
         co_partition a;
         if (make_partition(words, &data, &a) != CO_OK) {

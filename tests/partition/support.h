@@ -40,6 +40,27 @@ static inline co_dataset mixed_data(int64_t n, size_t n_classes, size_t n_users,
     return data;
 }
 
+/* Three features around the label, and groups of two classes each. */
+static inline void add_features(co_dataset *data, uint64_t seed)
+{
+    co_stream s = co_stream_open(seed, CO_DRAW_TEST, 2, 0, 0);
+    const size_t n = 3 * (size_t)data->n;
+    float *x = co_malloc(n, sizeof *x);
+    data->x_type = CO_F32;
+    data->x_ndim = 1;
+    data->x_dim[0] = data->x_size = 3;
+    data->n_scale = 1;
+    data->scale = co_calloc(1, sizeof *data->scale);
+    data->shift = co_calloc(1, sizeof *data->shift);
+    data->scale[0] = 1.0;
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)data->y[i / 3] * (i % 3 == 0) + 0.1f * (float)co_draw_normal(&s);
+    data->x = x;
+    data->group = co_malloc((size_t)data->n, sizeof *data->group);
+    data->n_groups = (data->n_classes + 1) / 2;
+    for (int64_t i = 0; i < data->n; i++) data->group[i] = data->y[i] / 2;
+}
+
 /* A map of "key=value key=value"; NULL: out of memory. */
 static inline co_node *word_map(const char *words)
 {

@@ -1,0 +1,59 @@
+/* partition/cluster.c - skew by what the examples look like: k-means of the features, then Dirichlet
+ * over the clusters.
+ *
+ * The clusters (kmeans.c) stand in for the classes: `per: device` draws each device's mix of clusters as
+ * dirichlet_device does (FedNLP's niid_cluster), `per: cluster` shares each cluster out as dirichlet
+ * does. Cost: that of kmeans.c and of the two members.
+ * Source: Lin et al., NAACL findings 2022, arXiv:2104.08815, section 4 (clusters of sentence embeddings). */
+#include "core/memory.h"
+#include "partition/kmeans.h"
+#include "partition/pools.h"
+#include <string.h>
+
+static co_status plan_clusters(const co_config *opt, const co_partition_input *in, co_partition_plan *plan)
+{
+    const int64_t k = co_config_int(opt, "clusters");
+    const double alpha = co_config_real(opt, "alpha");
+    int32_t *cluster = NULL;
+    if (k > in->n_examples && in->n_examples > 0)
+        return co_config_fail(opt, co_config_node(opt, "clusters"),
+                              "%lld clusters of %lld training examples; take fewer", (long long)k,
+                              (long long)in->n_examples);
+    CO_TRY(co_kmeans(in, (size_t)k, (int)co_config_int(opt, "iterations"), &cluster));
+    CO_TRY(co_partition_agree(in, co_partition_plan_regroup(in, plan, cluster, (size_t)k)));
+    if (strcmp(co_config_string(opt, "per"), "device") == 0)
+        return co_dirichlet_device_plan(alpha, in, plan);
+    return co_dirichlet_plan(alpha, false, in, plan);
+}
+
+static const co_param params[] = {
+    {.key = "clusters",
+     .type = CO_INT,
+     .def = 10,
+     .lo = 1,
+     .hi = 65536,
+     .doc = "clusters of the features"},
+    {.key = "alpha",
+     .type = CO_REAL,
+     .lo = 1e-6,
+     .hi = 1e6,
+     .flags = CO_REQUIRED,
+     .doc = "concentration: small = few classes a device, large = all alike"},
+    {.key = "per",
+     .type = CO_CHOICE,
+     .words = "device|cluster",
+     .doc = "what draws the proportions: each device its clusters, or each cluster its devices"},
+    {.key = "iterations",
+     .type = CO_INT,
+     .def = 20,
+     .lo = 1,
+     .hi = 10000,
+     .doc = "most iterations of k-means"},
+    {0}};
+const co_partitioner co_partitioner_cluster = {
+    .name = "cluster",
+    .summary = "k-means clusters of the features dealt by Dirichlet(alpha)",
+    .source = "Lin et al. 2022, arXiv:2104.08815",
+    .params = params,
+    .needs = CO_PART_NEEDS_FEATURES | CO_PART_REDRAW,
+    .plan = plan_clusters};
