@@ -4,7 +4,7 @@
  * fused multiply-add), so the same bits on every instruction set and whatever the cut into calls.
  * With one scale a single vectorised pass; with one scale a channel, a pass per channel. Cost: one
  * read of x, one write of out. */
-#include "io/dataset.h"
+#include "io/dataset_private.h"
 #include "core/clones.h"
 #include "core/memory.h"
 #include <float.h>
@@ -13,7 +13,15 @@
 
 void co_dataset_fini(co_dataset *data)
 {
-    if (!data->x_is_shared) co_free(data->x);
+    if (!data->x_is_shared) {
+        co_free(data->x);
+        co_free(data->tokens);
+        co_free(data->token_offsets);
+        co_free(data->token_y);
+    }
+    co_free(data->text);
+    co_free(data->text_offsets);
+    co_strings_free(data->vocab, data->n_vocab);
     co_free(data->scale);
     co_free(data->shift);
     co_free(data->y);
@@ -111,8 +119,10 @@ co_status co_dataset_check(const co_dataset *data, const char *path)
 {
     if (!path) path = "data set";
     if (data->n < 1) return CO_FAIL(CO_EDATA, "%s: holds no example", path);
-    if (data->x_size == 0 && !data->y) return CO_FAIL(CO_EDATA, "%s: holds neither x nor y", path);
+    if (data->x_size == 0 && data->n_vocab == 0 && !data->y)
+        return CO_FAIL(CO_EDATA, "%s: holds neither x, tokens nor y", path);
     if (data->x_size) CO_TRY(check_x(data, path));
+    CO_TRY(co_dataset_text_check(data, path));
     if (data->y) CO_TRY(check_y(data, path));
     if (!data->split) return CO_FAIL(CO_EDATA, "%s: holds no split", path);
     for (int64_t i = 0; i < data->n; i++)

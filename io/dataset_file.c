@@ -1,6 +1,6 @@
 /* io/dataset_file.c - a data set as a file, ours or as a Python user writes one.
  *
- * Ours: x (attributes scale, shift), y, classes, split, user, user_name, group, group_name; root
+ * Ours: x (attributes scale, shift) or the text parts (dataset_text.c), y, classes, split, user, user_name, group, group_name; root
  * attribute task. By hand any integer y and split will do, float64 and integer x become float32
  * (one warning), scale and shift may be datasets, and what is missing has a default: all examples
  * train, classes "0", "1" .., scale 1/255 for uint8 and 1 for floats. */
@@ -41,8 +41,9 @@ static co_status write_x(co_file *file, const co_dataset *data)
 static co_status write_all(co_file *file, const co_dataset *data, uint64_t seed, const char *config)
 {
     CO_TRY(co_file_set_head(file, seed, config, data->source));
-    CO_TRY(co_file_set_text(file, "task", "classification"));
+    CO_TRY(co_file_set_text(file, "task", co_data_task_names[data->task]));
     CO_TRY(write_x(file, data));
+    CO_TRY(co_dataset_text_write(file, data));
     CO_TRY(write_column(file, "y", CO_I32, data, data->y));
     CO_TRY(write_names(file, "classes", data->classes, data->n_classes));
     CO_TRY(write_column(file, "split", CO_U8, data, data->split));
@@ -77,17 +78,21 @@ static co_status no_memory(const co_file *file)
 }
 
 /* task of the root or of y: absent means classification. */
-static co_status check_task(const co_file *file)
+static co_status read_task(const co_file *file, co_dataset *data)
 {
     const char *name = co_file_has_attr(file, "task") ? "task" : "y@task";
     if (!co_file_has_attr(file, name)) return CO_OK;
     char *task;
+    int k = 0;
     CO_TRY(co_file_get_text(file, name, &task));
-    const co_status st =
-        strcmp(task, "classification") == 0
-            ? CO_OK
-            : CO_FAIL(CO_EDATA, "%s: its task is '%.60s'; this program reads classification",
-                      co_file_path(file), task);
+    while (k < CO_N_DATA_TASKS && strcmp(task, co_data_task_names[k]) != 0) k++;
+    data->task = (co_data_task)k;
+    const co_status st = k < CO_N_DATA_TASKS
+                             ? CO_OK
+                             : CO_FAIL(CO_EDATA,
+                                       "%s: its task is '%.60s'; this program reads "
+                                       "classification, lm and tagging",
+                                       co_file_path(file), task);
     co_free(task);
     return st;
 }
@@ -217,9 +222,11 @@ static co_status read_split(const co_file *file, co_dataset *data)
 static co_status read_labels(const co_file *file, co_dataset *data)
 {
     CO_TRY(read_column(file, "y", CO_I32, data->n, (void **)&data->y));
-    if (!data->y) return CO_OK;
-    if (!co_file_has(file, "classes")) return default_classes(file, data);
-    return co_file_read_strings(file, "classes", &data->classes, &data->n_classes);
+    if (!data->y && data->task != CO_DATA_TAGGING) return CO_OK;
+    if (co_file_has(file, "classes"))
+        return co_file_read_strings(file, "classes", &data->classes, &data->n_classes);
+    return data->y ? default_classes(file, data)
+                   : bad(file, "holds tags but no `classes`; name them there (O, B-PER ..)");
 }
 
 /* n from x, or from y where it stands alone. */
@@ -227,10 +234,9 @@ static co_status read_shape(const co_file *file, co_dataset *data)
 {
     co_extent extent;
     if (co_file_has(file, "x")) return read_x_shape(file, data);
-    if (co_file_has(file, "tokens"))
-        return bad(file, "holds tokens; this program reads images, rows of numbers and labels");
+    if (co_file_has(file, "tokens")) return co_dataset_text_columns(file, data);
     if (!co_file_has(file, "y"))
-        return bad(file, "holds neither x nor y; a data set needs one of them");
+        return bad(file, "holds neither x, tokens nor y; a data set needs one of them");
     CO_TRY(co_file_extent(file, "y", &extent));
     data->n = extent.ndim ? (int64_t)extent.dim[0] : 0;
     return CO_OK;
@@ -239,7 +245,7 @@ static co_status read_shape(const co_file *file, co_dataset *data)
 co_status co_dataset_columns(const co_file *file, co_dataset *data)
 {
     *data = (co_dataset){0};
-    CO_TRY(check_task(file));
+    CO_TRY(read_task(file, data));
     CO_TRY(read_shape(file, data));
     if (data->n < 1) return bad(file, "holds no example");
     if (data->x_size) CO_TRY(read_scale(file, data));
@@ -257,6 +263,7 @@ co_status co_dataset_columns(const co_file *file, co_dataset *data)
 static co_status read_all(const co_file *file, co_dataset *data, bool with_x)
 {
     CO_TRY(co_dataset_columns(file, data));
+    if (with_x && data->n_vocab) return co_dataset_text_read(file, data);
     if (!with_x || data->x_size == 0) return CO_OK;
     data->x = co_malloc((size_t)data->n * data->x_size, co_dtype_size(data->x_type, 0));
     if (!data->x)

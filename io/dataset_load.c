@@ -1,4 +1,4 @@
-/* io/dataset_load.c - a data set for a run: columns on every rank, x once per node.
+/* io/dataset_load.c - a data set for a run: columns on every rank, x, or tokens, once per node.
  *
  * Rank 0 verifies the file, reads the columns and sends them around; the first rank of each node
  * reads x, in blocks of rows, straight into the node's shared window, from a file with the same
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { N_LISTS = 4 }; /* of names */
 #define BLOCK_BYTES ((size_t)32 << 20)
 
 /* ---- sending the columns ---- */
@@ -17,19 +18,21 @@
 /* What the others need to know before they can make room. Plain bytes: sent as such. */
 typedef struct {
     co_dataset data; /* pointers mean only: there or not */
-    size_t n_text[4];
+    size_t n_text[N_LISTS + 1];
     char seal[65];
 } shape;
 
 static char ***names_of(co_dataset *data, int which)
 {
-    char ***const lists[] = {&data->classes, &data->user_name, &data->group_name};
+    char ***const lists[N_LISTS] = {&data->classes, &data->user_name, &data->group_name,
+                                    &data->vocab};
     return lists[which];
 }
 
 static size_t n_names_of(const co_dataset *data, int which)
 {
-    return which == 0 ? data->n_classes : which == 1 ? data->n_users : data->n_groups;
+    const size_t n[N_LISTS] = {data->n_classes, data->n_users, data->n_groups, data->n_vocab};
+    return n[which];
 }
 
 /* Bytes of the strings with their NULs. */
@@ -43,9 +46,9 @@ static size_t text_bytes(char *const *names, size_t n)
 static void describe(const co_dataset *data, const char *seal, shape *out)
 {
     out->data = *data;
-    for (int k = 0; k < 3; k++)
+    for (int k = 0; k < N_LISTS; k++)
         out->n_text[k] = text_bytes(*names_of(&out->data, k), n_names_of(data, k));
-    out->n_text[3] = data->source ? strlen(data->source) + 1 : 0;
+    out->n_text[N_LISTS] = data->source ? strlen(data->source) + 1 : 0;
     snprintf(out->seal, sizeof out->seal, "%s", seal);
 }
 
@@ -62,11 +65,11 @@ static co_status make_room(const shape *from, co_dataset *data)
     data->y = there->y ? co_malloc(n, sizeof *data->y) : NULL;
     data->user = there->user ? co_malloc(n, sizeof *data->user) : NULL;
     data->group = there->group ? co_malloc(n, sizeof *data->group) : NULL;
-    data->source = there->source ? co_malloc(from->n_text[3], 1) : NULL;
+    data->source = there->source ? co_malloc(from->n_text[N_LISTS], 1) : NULL;
     bool good = !!data->scale == !!there->scale && !!data->shift == !!there->shift && data->split &&
                 !!data->y == !!there->y && !!data->user == !!there->user &&
                 !!data->group == !!there->group && !!data->source == !!there->source;
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < N_LISTS; k++) {
         char ***names = names_of(data, k);
         if (!*names) continue;
         *names = co_calloc(n_names_of(data, k), sizeof **names);
@@ -113,8 +116,8 @@ static co_status broadcast_columns(const shape *from, co_dataset *data, const co
     broadcast(data->y, n * sizeof *data->y, comm);
     broadcast(data->user, n * sizeof *data->user, comm);
     broadcast(data->group, n * sizeof *data->group, comm);
-    broadcast(data->source, from->n_text[3], comm);
-    for (int k = 0; k < 3; k++)
+    broadcast(data->source, from->n_text[N_LISTS], comm);
+    for (int k = 0; k < N_LISTS; k++)
         if (*names_of(data, k))
             CO_TRY(broadcast_names(*names_of(data, k), n_names_of(data, k), from->n_text[k], comm));
     return CO_OK;
@@ -156,7 +159,7 @@ static co_status check_memory(const char *path, size_t bytes)
     co_format_bytes(free_bytes, have, sizeof have);
     return CO_FAIL(
         CO_ENOMEM,
-        "%s: x takes %s, this node has %s free, of which 90 %% may be used; use nodes with more "
+        "%s: its examples take %s, this node has %s free, of which 90 %% may be used; use nodes with more "
         "memory or a smaller data set",
         path, want, have);
 }
@@ -164,10 +167,11 @@ static co_status check_memory(const char *path, size_t bytes)
 static co_status same_shape(const co_file *file, const co_dataset *data, const char *seal)
 {
     co_extent extent;
-    CO_TRY(co_file_extent(file, "x", &extent));
+    const size_t rows = data->n_vocab ? data->n_tokens : (size_t)data->n;
+    const size_t values = data->n_vocab ? 1 : data->x_size;
+    CO_TRY(co_file_extent(file, data->n_vocab ? "tokens" : "x", &extent));
     if (strcmp(co_file_seal(file), seal) == 0 && extent.ndim > 0 &&
-        co_extent_count(&extent) == (size_t)data->n * data->x_size &&
-        extent.dim[0] == (size_t)data->n)
+        co_extent_count(&extent) == rows * values && extent.dim[0] == rows)
         return CO_OK;
     return CO_FAIL(
         CO_EDATA, "%s: is another file on this node than on the first; give all nodes the same one",
@@ -185,20 +189,33 @@ static co_status read_x(const co_file *file, co_dataset *data, const char *seal)
     return co_dataset_check(data, co_file_path(file));
 }
 
+static co_status read_tokens(const co_file *file, co_dataset *data, const char *seal)
+{
+    CO_TRY(same_shape(file, data, seal));
+    CO_TRY(co_dataset_text_fill(file, data));
+    return co_dataset_check(data, co_file_path(file));
+}
+
 /* file: open on rank 0; the first ranks of other nodes open it themselves. */
 static co_status load_x(const char *path, co_file **file, co_dataset *data, const char *seal,
                         const co_comm *comm)
 {
-    if (data->x_size == 0) return CO_OK;
-    const size_t bytes = (size_t)data->n * data->x_size * co_dtype_size(data->x_type, 0);
+    if (data->x_size == 0 && data->n_vocab == 0) return CO_OK;
+    const size_t bytes = data->n_vocab
+                             ? co_dataset_text_bytes(data)
+                             : (size_t)data->n * data->x_size * co_dtype_size(data->x_type, 0);
     co_status st = comm->node_rank == 0 ? check_memory(path, bytes) : CO_OK;
     if (st == CO_OK && comm->node_rank == 0 && !*file)
         st = co_file_open(path, "cohort-dataset", true, file);
     CO_TRY(co_agree(st, comm));
     CO_TRY(co_shared_create(&data->shared_x, bytes, comm));
-    data->x = data->shared_x.data;
+    if (data->n_vocab)
+        co_dataset_text_place(data, data->shared_x.data);
+    else
+        data->x = data->shared_x.data;
     data->x_is_shared = true;
-    if (comm->node_rank == 0) st = read_x(*file, data, seal);
+    if (comm->node_rank == 0)
+        st = data->n_vocab ? read_tokens(*file, data, seal) : read_x(*file, data, seal);
     co_shared_sync(&data->shared_x, comm);
     return co_agree(st, comm);
 }

@@ -31,6 +31,11 @@ static co_status count_examples(const co_dataset *data, counts *c)
 static void print_shape(FILE *out, const co_dataset *data)
 {
     char scale[CO_REAL_TEXT], shift[CO_REAL_TEXT];
+    if (data->n_vocab) {
+        co_print_field(out, "task", "%s", co_data_task_names[data->task]);
+        co_print_field(out, "tokens", "%zu, vocabulary %zu", data->n_tokens, data->n_vocab);
+        return;
+    }
     if (data->x_size == 0) {
         co_print_field(out, "x", "none");
         return;
@@ -85,7 +90,7 @@ void co_show_dataset(FILE *out, const co_dataset *data)
                        "%" PRId64 ": %" PRId64 " train, %" PRId64 " test, %" PRId64 " validation",
                        data->n, c.split[0], c.split[1], c.split[2]);
     print_shape(out, data);
-    co_print_field(out, "classes", data->y ? "%zu" : "none", data->n_classes);
+    co_print_field(out, "classes", data->n_classes ? "%zu" : "none", data->n_classes);
     print_names(out, "users", data->user, data->n_users, data->user_name);
     if (data->group) print_names(out, "groups", data->group, data->n_groups, data->group_name);
     if (c.class_split) print_classes(out, data, c.class_split);

@@ -6,13 +6,16 @@
  * all are integers, else in byte order. user=file: each file is a user (a silo), unless the header
  * has a column of that name. If every label of the test file ends in '.' and not every one of the
  * training files does, that dot is dropped (UCI adult). An empty cell or '?' is missing;
- * missing=drop leaves its row out, and ids count the rows that stay. Cost: O(cells log words) time;
+ * missing=drop leaves its row out, and ids count the rows that stay. With text=COL (or a list of
+ * them, joined by line ends) there are no features: the other columns are left out, and only label,
+ * user and group can be missing. Cost: O(cells log words) time;
  * the text and one pointer a cell in memory. */
 #include "core/log.h"
 #include "core/memory.h"
 #include "io/readers/columns.h"
 #include "io/readers/csv_file.h"
 #include "io/readers/reader.h"
+#include "io/readers/texts.h"
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -39,6 +42,8 @@ typedef struct {
     place *at; /* [n] the rows that stay */
     size_t n;
     size_t y, user, group;
+    size_t *text; /* [n_text] columns of the text; n_text 0: features */
+    size_t n_text;
     feature *feature; /* [n_columns] */
 } table;
 
@@ -98,6 +103,23 @@ static co_status pick_column(const co_config *opt, const char *key, const table 
     return co_csv_column(csv, key, name, column);
 }
 
+static co_status pick_texts(const co_config *opt, table *t)
+{
+    const co_node *list = co_config_node(opt, "text");
+    if (!list) return CO_OK;
+    t->text = co_calloc(co_node_count(list) + 1, sizeof *t->text);
+    if (!t->text) return CO_FAIL(CO_ENOMEM, "columns of text");
+    for (const co_node *name = list->first; name; name = name->next)
+        CO_TRY(co_csv_column(&t->csv[0], "text", name->text, &t->text[t->n_text++]));
+    return t->n_text ? CO_OK : CO_FAIL(CO_EUSAGE, "text=[]: name at least one column");
+}
+
+/* Whether an empty cell of the column is missed. */
+static bool matters(const table *t, size_t column)
+{
+    return t->n_text == 0 || column == t->y || column == t->user || column == t->group;
+}
+
 /* Lists the rows that stay, training files first. */
 static co_status keep_rows(table *t, bool drop)
 {
@@ -105,7 +127,9 @@ static co_status keep_rows(table *t, bool drop)
     for (size_t k = 0; k < t->n_files; k++)
         for (size_t r = 0; r < t->csv[k].n_rows; r++) {
             size_t j = 0;
-            while (j < t->n_columns && !is_missing(co_csv_cell(&t->csv[k], r, j))) j++;
+            while (j < t->n_columns &&
+                   !(matters(t, j) && is_missing(co_csv_cell(&t->csv[k], r, j))))
+                j++;
             if (j < t->n_columns && drop) continue;
             if (j < t->n_columns)
                 return cell_fail(t, k, r, j, "is missing; missing=drop leaves such rows out");
@@ -237,20 +261,43 @@ static co_status number_column(const table *t, size_t column, int32_t *index, ch
     return st;
 }
 
-static co_status build(const co_config *opt, const char *const *sources, table *t, co_dataset *data)
+static co_status fill_features(table *t, const char *where, co_dataset *data)
 {
     size_t width = 0;
+    CO_TRY(lay_out(t, &width));
+    CO_TRY(co_columns_start(data, where, t->n, CO_F32, 1, &width));
+    for (size_t i = 0; i < t->n; i++) CO_TRY(fill_row(t, i, (float *)data->x + i * width));
+    return CO_OK;
+}
+
+static co_status fill_texts(const table *t, const char *where, co_dataset *data)
+{
+    co_texts texts = {0};
+    co_status st = CO_OK;
+    for (size_t i = 0; st == CO_OK && i < t->n; i++) {
+        for (size_t k = 0; st == CO_OK && k < t->n_text; k++) {
+            const char *cell = cell_of(t, i, t->text[k]);
+            if (k) st = co_texts_bytes(&texts, "\n", 1);
+            if (st == CO_OK) st = co_texts_bytes(&texts, cell, strlen(cell));
+        }
+        if (st == CO_OK) st = co_texts_end(&texts);
+    }
+    if (st == CO_OK) st = co_texts_give(&texts, where, data);
+    co_texts_fini(&texts);
+    data->y = st == CO_OK ? co_calloc(t->n, sizeof *data->y) : NULL;
+    return st;
+}
+
+static co_status build(const co_config *opt, const char *const *sources, table *t, co_dataset *data)
+{
     CO_TRY(read_files(opt, sources, t));
     CO_TRY(pick_column(opt, "y", t, &t->y));
     CO_TRY(pick_column(opt, "user", t, &t->user));
     CO_TRY(pick_column(opt, "group", t, &t->group));
+    CO_TRY(pick_texts(opt, t));
     CO_TRY(keep_rows(t, strcmp(co_config_string(opt, "missing"), "drop") == 0));
-    CO_TRY(lay_out(t, &width));
-    CO_TRY(co_columns_start(data, sources[0], t->n, CO_F32, 1, &width));
-    for (size_t i = 0; i < t->n; i++) {
-        CO_TRY(fill_row(t, i, (float *)data->x + i * width));
-        data->split[i] = t->at[i].file >= t->n_train_files;
-    }
+    CO_TRY(t->n_text ? fill_texts(t, sources[0], data) : fill_features(t, sources[0], data));
+    for (size_t i = 0; i < t->n; i++) data->split[i] = t->at[i].file >= t->n_train_files;
     strip_dots(t);
     CO_TRY(number_column(t, t->y, data->y, &data->classes, &data->n_classes));
     if (t->user != NO_COLUMN) {
@@ -277,6 +324,7 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
     for (size_t j = 0; t.feature && j < t.n_columns; j++) co_free(t.feature[j].word);
     for (size_t k = 0; t.csv && k < t.n_files; k++) co_csv_fini(&t.csv[k]);
     co_free(t.feature);
+    co_free(t.text);
     co_free(t.at);
     co_free(t.file_name);
     co_free(t.csv);
@@ -293,11 +341,14 @@ static const co_param params[] = {
     {"missing", CO_CHOICE, .words = "refuse|drop",
      .doc = "rows with an empty cell or ?: refuse the file, or drop them"},
     {"test", CO_STRING, .flags = CO_OPTIONAL, .doc = "file of test rows"},
+    {"text", CO_STRINGS, .flags = CO_OPTIONAL, .doc = "column of the text, or a list of columns"},
+    CO_TEXT_PARAMS("word", 0.0),
     {0}};
 const co_reader co_reader_csv = {
     .name = "csv",
     .summary = "tables: numeric columns as floats, words one-hot",
     .params = params,
     .usage = "csv FILE.. y=COL [user=COL|file] [group=COL] [header=true] [test=FILE] "
-             "[missing=refuse|drop]",
+             "[missing=refuse|drop] [text=COL]",
+    .text = true,
     .read = read};

@@ -3,6 +3,7 @@
 #pragma once
 #include "core/memory.h"
 #include "io/readers/reader.h"
+#include "io/readers/texts.h"
 #include "io/yaml.h"
 #include "tests/harness.h"
 #include <criterion/criterion.h>
@@ -31,6 +32,7 @@ static inline co_status import(const char *format, const char *const *sources, s
         st = co_reader_split(data, co_config_real(&opt, "test_fraction"),
                              co_config_real(&opt, "validation_fraction"),
                              (uint64_t)co_config_int(&opt, "seed"));
+    if (st == CO_OK && reader->text) st = co_texts_tokenise(&opt, data);
     co_node_destroy(map);
     return st;
 }

@@ -57,6 +57,22 @@ static co_status write_labels(const char *path)
     return co_dataset_write(&d, path, 1, "");
 }
 
+/* Texts of 0, 1, 2 .. tokens with tags. */
+static co_status write_tags(const char *path)
+{
+    enum { N = 40, T = N * (N - 1) / 2 };
+    int32_t tokens[T], tags[T];
+    int64_t offsets[N + 1] = {0};
+    uint8_t split[N] = {0};
+    char *names[] = {"<unk>", "a", "b\n", "\xF0\x9F\x98\x80", "O"};
+    for (int i = 0; i < N; i++) offsets[i + 1] = offsets[i] + i;
+    for (int t = 0; t < T; t++) tokens[t] = t % 5, tags[t] = t % 3;
+    co_dataset d = {.n = N, .task = CO_DATA_TAGGING, .n_vocab = 5, .vocab = names, .n_tokens = T,
+                    .tokens = tokens, .token_offsets = offsets, .token_y = tags, .n_classes = 3,
+                    .classes = names, .split = split};
+    return co_dataset_write(&d, path, 1, "");
+}
+
 static bool same_text(const char *a, const char *b)
 {
     return a && b ? strcmp(a, b) == 0 : a == b;
@@ -104,6 +120,14 @@ static void load_and_compare(const char *path, const co_comm *comm)
         co_free(a);
         co_free(b);
     }
+    CHECK(serial.n_tokens == loaded.n_tokens && serial.n_vocab == loaded.n_vocab);
+    for (size_t v = 0; v < serial.n_vocab; v++) CHECK(same_text(serial.vocab[v], loaded.vocab[v]));
+    if (serial.n_tokens) {
+        const size_t bytes = serial.n_tokens * 4, n_offsets = (size_t)serial.n + 1;
+        CHECK(same(serial.tokens, loaded.tokens, bytes));
+        CHECK(same(serial.token_y, loaded.token_y, bytes));
+        CHECK(same(serial.token_offsets, loaded.token_offsets, n_offsets * 8));
+    }
     co_shared_fini(&loaded.shared_x);
     co_dataset_fini(&loaded);
     co_dataset_fini(&serial);
@@ -150,12 +174,14 @@ int main(int argc, char **argv)
            1); /* the third load of x finds too little memory on rank 0's node */
     const int rank = harness_start(&argc, &argv);
     co_comm comm;
-    char images[1024], labels[1024];
+    char images[1024], labels[1024], tags[1024];
     CHECK(co_comm_init(&comm) == CO_OK);
     const size_t blocks = co_memory_blocks();
     agree_on_path("load.h5", images);
     agree_on_path("labels.h5", labels);
+    agree_on_path("tags.h5", tags);
     if (rank == 0) CHECK(write_images(images) == CO_OK && write_labels(labels) == CO_OK);
+    if (rank == 0) CHECK(write_tags(tags) == CO_OK);
     MPI_Barrier(MPI_COMM_WORLD);
     load_and_compare(images, &comm);
     load_and_compare(labels, &comm);
@@ -165,6 +191,7 @@ int main(int argc, char **argv)
     MPI_Comm_free(&nodes.node);
     if (nodes.leaders != MPI_COMM_NULL) MPI_Comm_free(&nodes.leaders);
     must_fail(images, CO_ENOMEM, "48.9", &comm); /* MiB */
+    load_and_compare(tags, &comm);
     must_fail("/no/such/file.h5", CO_EFILE, "No such file", &comm);
     MPI_Barrier(MPI_COMM_WORLD);
     if (rank == 0) flip_byte(images, 30000000);
@@ -172,7 +199,7 @@ int main(int argc, char **argv)
     must_fail(images, CO_EDATA, "digest does not hold", &comm);
     CHECK(co_memory_blocks() == blocks);
     MPI_Barrier(MPI_COMM_WORLD);
-    if (rank == 0) unlink(images), unlink(labels);
+    if (rank == 0) unlink(images), unlink(labels), unlink(tags);
     co_comm_fini(&comm);
     return harness_end();
 }

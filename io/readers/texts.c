@@ -1,0 +1,305 @@
+/* io/readers/texts.c - raw texts to tokens.
+ *
+ * Two walks with the same tokeniser: the first counts the names of split 0, the second writes the
+ * numbers. Raw bytes are kept as they were. Cost: O(bytes) each; 12 bytes a token in memory. */
+#include "io/readers/texts.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "io/tokenisers/tokeniser.h"
+#include "io/tokenisers/vocabulary.h"
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- collecting ---- */
+
+co_status co_texts_bytes(co_texts *t, const char *bytes, size_t n)
+{
+    if (co_reserve((void **)&t->bytes, &t->bytes_room, t->n_bytes + n, 1))
+        return CO_FAIL(CO_ENOMEM, "out of memory after %zu bytes of text", t->n_bytes);
+    if (n) memcpy(t->bytes + t->n_bytes, bytes, n);
+    t->n_bytes += n;
+    return CO_OK;
+}
+
+co_status co_texts_end(co_texts *t)
+{
+    if (co_reserve((void **)&t->end, &t->room, t->n + 1, sizeof *t->end))
+        return CO_FAIL(CO_ENOMEM, "out of memory after %zu texts", t->n);
+    t->end[t->n++] = (int64_t)t->n_bytes;
+    return CO_OK;
+}
+
+void co_texts_fini(co_texts *t)
+{
+    co_free(t->bytes);
+    co_free(t->end);
+    *t = (co_texts){0};
+}
+
+co_status co_texts_give(co_texts *t, const char *where, co_dataset *data)
+{
+    if (t->n == 0 || t->n_bytes == 0)
+        return CO_FAIL(CO_EDATA, "%s: %s", where, t->n ? "its texts are all empty" : "no texts");
+    data->n = (int64_t)t->n;
+    data->text_offsets = co_malloc(t->n + 1, sizeof *data->text_offsets);
+    data->split = co_calloc(t->n, 1);
+    if (!data->text_offsets || !data->split)
+        return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu texts", where, t->n);
+    data->text_offsets[0] = 0;
+    memcpy(data->text_offsets + 1, t->end, t->n * sizeof *t->end);
+    data->text = (uint8_t *)t->bytes;
+    t->bytes = NULL;
+    return CO_OK;
+}
+
+/* ---- tokens ---- */
+
+typedef struct {
+    const co_tokeniser *member;
+    bool lowercase;
+    size_t max_tokens;
+    co_vocabulary vocabulary;
+    co_dataset *data;
+    int64_t *start; /* [n_tokens] first byte of each token in text */
+    size_t tokens_room, start_room, n;
+    int64_t n_tokens[3], n_unknown[3], n_cut, n_dropped; /* tokens of each split; texts, tokens */
+    size_t n_bad;                                        /* bytes that are no UTF-8 */
+} work;
+
+static const char *text_of(const co_dataset *data, int64_t i, size_t *n)
+{
+    *n = (size_t)(data->text_offsets[i + 1] - data->text_offsets[i]);
+    return (const char *)data->text + data->text_offsets[i];
+}
+
+static co_status count(work *w)
+{
+    char name[CO_TOKEN_BYTES + 3];
+    size_t n, bytes;
+    for (int64_t i = 0; i < w->data->n; i++) {
+        const char *text = text_of(w->data, i, &n);
+        if (w->data->split[i] != 0) continue;
+        for (size_t at = 0; (bytes = w->member->next(text, n, &at)) > 0; at += bytes) {
+            size_t bad = 0;
+            const size_t used = co_token_clean(text + at, bytes, w->lowercase, name, &bad);
+            CO_TRY(co_vocabulary_count(&w->vocabulary, name, used));
+        }
+    }
+    return CO_OK;
+}
+
+static co_status make_vocabulary(work *w, const co_config *opt)
+{
+    const bool own = co_config_has(opt, "vocab");
+    if (w->member->every_byte) {
+        if (own)
+            return CO_FAIL(CO_EUSAGE, "vocab=%s: tokens=byte has a vocabulary of its own; leave it",
+                           co_config_string(opt, "vocab"));
+        return co_vocabulary_bytes(&w->vocabulary);
+    }
+    if (own) return co_vocabulary_read(&w->vocabulary, co_config_string(opt, "vocab"));
+    CO_TRY(count(w));
+    return co_vocabulary_cut(&w->vocabulary, co_config_int(opt, "min_count"));
+}
+
+static int32_t number(work *w, const char *token, size_t bytes)
+{
+    char name[CO_TOKEN_BYTES + 3];
+    if (w->member->every_byte) return 1 + (unsigned char)*token;
+    const size_t used = co_token_clean(token, bytes, w->lowercase, name, &w->n_bad);
+    return co_vocabulary_find(&w->vocabulary, name, used);
+}
+
+/* All tokens of every text, nothing cut. */
+static co_status number_all(work *w)
+{
+    co_dataset *d = w->data;
+    size_t n, bytes;
+    d->token_offsets = co_calloc((size_t)d->n + 1, sizeof *d->token_offsets);
+    if (!d->token_offsets) return CO_FAIL(CO_ENOMEM, "out of memory for offsets of tokens");
+    for (int64_t i = 0; i < d->n; i++) {
+        const char *text = text_of(d, i, &n);
+        for (size_t at = 0; (bytes = w->member->next(text, n, &at)) > 0; at += bytes) {
+            if (co_reserve((void **)&d->tokens, &w->tokens_room, w->n + 1, sizeof *d->tokens) ||
+                co_reserve((void **)&w->start, &w->start_room, w->n + 1, sizeof *w->start))
+                return CO_FAIL(CO_ENOMEM, "out of memory after %zu tokens", w->n);
+            w->start[w->n] = d->text_offsets[i] + (int64_t)at;
+            d->tokens[w->n++] = number(w, text + at, bytes);
+        }
+        d->token_offsets[i + 1] = (int64_t)w->n;
+    }
+    return CO_OK;
+}
+
+static void count_unknown(work *w)
+{
+    const co_dataset *d = w->data;
+    for (int64_t i = 0; i < d->n; i++)
+        for (int64_t t = d->token_offsets[i]; t < d->token_offsets[i + 1]; t++) {
+            w->n_tokens[d->split[i]]++;
+            w->n_unknown[d->split[i]] += d->tokens[t] == 0;
+        }
+}
+
+/* Drops what is behind the first max_tokens of each text. */
+static void truncate_texts(work *w)
+{
+    co_dataset *d = w->data;
+    size_t kept = 0;
+    int64_t from = 0;
+    for (int64_t i = 0; i < d->n; i++) {
+        const size_t n = (size_t)(d->token_offsets[i + 1] - from);
+        const size_t stays = w->max_tokens && n > w->max_tokens ? w->max_tokens : n;
+        w->n_cut += stays < n;
+        w->n_dropped += (int64_t)(n - stays);
+        memmove(d->tokens + kept, d->tokens + from, stays * sizeof *d->tokens);
+        if (d->token_y) memmove(d->token_y + kept, d->token_y + from, stays * sizeof *d->token_y);
+        from = d->token_offsets[i + 1];
+        kept += stays;
+        d->token_offsets[i + 1] = (int64_t)kept;
+    }
+    d->n_tokens = kept;
+}
+
+/* Pieces of a text of n tokens: each predicts at most max_tokens of them. */
+static size_t n_pieces(const work *w, size_t n)
+{
+    if (w->max_tokens == 0 || n <= w->max_tokens + 1) return 1;
+    return (n - 2) / w->max_tokens + 1;
+}
+
+/* The columns of an example, once for each of its pieces. */
+static co_status repeat(void **column, size_t element, const int64_t *piece, int64_t n)
+{
+    if (!*column) return CO_OK;
+    char *out = co_malloc((size_t)piece[n], element);
+    if (!out) return CO_FAIL(CO_ENOMEM, "out of memory for %" PRId64 " pieces", piece[n]);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = piece[i]; k < piece[i + 1]; k++)
+            memcpy(out + (size_t)k * element, (char *)*column + (size_t)i * element, element);
+    co_free(*column);
+    *column = out;
+    return CO_OK;
+}
+
+typedef struct {
+    int64_t *first; /* [n + 1] first piece of each text */
+    int64_t *token_offsets, *text_offsets;
+    int32_t *tokens;
+} pieces;
+
+static void fill_pieces(const work *w, pieces *p)
+{
+    const co_dataset *d = w->data;
+    size_t used = 0;
+    for (int64_t i = 0; i < d->n; i++) {
+        const size_t from = (size_t)d->token_offsets[i], end = (size_t)d->token_offsets[i + 1];
+        for (int64_t k = p->first[i]; k < p->first[i + 1]; k++) {
+            const size_t at = from + (size_t)(k - p->first[i]) * w->max_tokens;
+            const bool last = k + 1 == p->first[i + 1];
+            const size_t n = last ? end - at : w->max_tokens + 1;
+            memcpy(p->tokens + used, d->tokens + at, n * sizeof *p->tokens);
+            used += n;
+            p->token_offsets[k + 1] = (int64_t)used;
+            p->text_offsets[k + 1] = last ? d->text_offsets[i + 1] : w->start[at + w->max_tokens];
+        }
+    }
+}
+
+static co_status cut_into_pieces(work *w)
+{
+    co_dataset *d = w->data;
+    const size_t n = (size_t)d->n;
+    pieces p = {.first = co_calloc(n + 1, sizeof *p.first)};
+    if (!p.first) return CO_FAIL(CO_ENOMEM, "out of memory for pieces of texts");
+    for (size_t i = 0; i < n; i++) {
+        const int64_t k =
+            (int64_t)n_pieces(w, (size_t)(d->token_offsets[i + 1] - d->token_offsets[i]));
+        p.first[i + 1] = p.first[i] + k;
+        w->n_cut += k > 1;
+    }
+    const size_t n_all = (size_t)p.first[n];
+    p.token_offsets = co_calloc(n_all + 1, sizeof *p.token_offsets);
+    p.text_offsets = co_calloc(n_all + 1, sizeof *p.text_offsets);
+    p.tokens = co_malloc(w->n + n_all, sizeof *p.tokens);
+    co_status st = CO_OK;
+    if (!p.token_offsets || !p.text_offsets || !p.tokens)
+        st = CO_FAIL(CO_ENOMEM, "out of memory for %zu pieces of texts", n_all);
+    if (st == CO_OK) st = repeat((void **)&d->split, 1, p.first, d->n);
+    if (st == CO_OK) st = repeat((void **)&d->user, sizeof *d->user, p.first, d->n);
+    if (st == CO_OK) st = repeat((void **)&d->group, sizeof *d->group, p.first, d->n);
+    if (st == CO_OK) {
+        fill_pieces(w, &p);
+        co_free(d->token_offsets);
+        co_free(d->text_offsets);
+        co_free(d->tokens);
+        d->token_offsets = p.token_offsets;
+        d->text_offsets = p.text_offsets;
+        d->tokens = p.tokens;
+        d->n = (int64_t)n_all;
+        d->n_tokens = (size_t)p.token_offsets[n_all];
+    } else {
+        co_free(p.token_offsets);
+        co_free(p.text_offsets);
+        co_free(p.tokens);
+    }
+    co_free(p.first);
+    return st;
+}
+
+static void tell(const work *w)
+{
+    static const char *const names[3] = {"training", "test", "validation"};
+    for (int s = 0; s < 3; s++)
+        if (w->n_tokens[s])
+            co_log("%s: %" PRId64 " tokens, %.2f %% out of vocabulary (%zu tokens)", names[s],
+                   w->n_tokens[s], 100.0 * (double)w->n_unknown[s] / (double)w->n_tokens[s],
+                   w->data->n_vocab);
+    if (w->n_bad) co_log("%zu bytes are no UTF-8: taken as U+FFFD", w->n_bad);
+    if (w->n_dropped)
+        co_log("%" PRId64 " texts are longer than max_tokens=%zu: cut, %" PRId64
+               " tokens are left out",
+               w->n_cut, w->max_tokens, w->n_dropped);
+    else if (w->n_cut)
+        co_log("%" PRId64 " texts are longer than max_tokens=%zu: cut into pieces, nothing left "
+               "out",
+               w->n_cut, w->max_tokens);
+}
+
+static co_status tokenise(work *w, const co_config *opt)
+{
+    co_dataset *d = w->data;
+    CO_TRY(make_vocabulary(w, opt));
+    CO_TRY(number_all(w));
+    if (w->n == 0) return CO_FAIL(CO_EDATA, "the texts hold no token");
+    CO_ASSERT(!d->token_y || w->n == d->n_tokens);
+    d->vocab = w->vocabulary.names;
+    d->n_vocab = w->vocabulary.n_names;
+    w->vocabulary.names = NULL;
+    w->vocabulary.n_names = 0;
+    count_unknown(w);
+    if (d->task == CO_DATA_LM)
+        CO_TRY(cut_into_pieces(w));
+    else
+        truncate_texts(w);
+    tell(w);
+    return CO_OK;
+}
+
+co_status co_texts_tokenise(const co_config *opt, co_dataset *data)
+{
+    if (!data->text || data->tokens) return CO_OK;
+    const char *name = co_config_string(opt, "tokens");
+    work w = {.member = co_tokeniser_find(name), .data = data};
+    if (!w.member) return co_fail_in(CO_EUSAGE, "tokens");
+    if (data->token_y && strcmp(name, "blank") != 0)
+        return CO_FAIL(CO_EUSAGE, "tokens=%s: tagged texts are cut already; leave tokens=blank",
+                       name);
+    w.lowercase = co_config_has(opt, "lowercase") ? co_config_bool(opt, "lowercase")
+                                                  : w.member->lowercase;
+    w.max_tokens = (size_t)co_config_int(opt, "max_tokens");
+    const co_status st = tokenise(&w, opt);
+    co_vocabulary_fini(&w.vocabulary);
+    co_free(w.start);
+    return st;
+}

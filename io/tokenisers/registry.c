@@ -1,0 +1,41 @@
+/* io/tokenisers/registry.c - finds tokenisers by name; the clean name of a token. */
+#include "core/text.h"
+#include "io/tokenisers/tokeniser.h"
+#include <string.h>
+
+#define X(name) extern const co_tokeniser co_tokeniser_##name;
+#include "io/tokenisers/list.h"
+#undef X
+
+static const co_plugin *const members[] = {
+#define X(name) (const co_plugin *)&co_tokeniser_##name,
+#include "io/tokenisers/list.h"
+#undef X
+    NULL};
+
+const co_kind co_kind_tokeniser = {"tokeniser", "how texts become tokens", members};
+
+const co_tokeniser *co_tokeniser_find(const char *name)
+{
+    return (const co_tokeniser *)co_plugin_find(&co_kind_tokeniser, name);
+}
+
+size_t co_token_clean(const char *text, size_t n, bool lowercase, char *name, size_t *n_bad)
+{
+    size_t used = 0, at = 0;
+    uint32_t code;
+    while (at < n && used < CO_TOKEN_BYTES) {
+        const size_t bytes = text[at] ? co_utf8_decode(text + at, n - at, &code) : 0;
+        if (bytes) {
+            if (used + bytes > CO_TOKEN_BYTES) break;
+            memcpy(name + used, text + at, bytes);
+            if (lowercase && text[at] >= 'A' && text[at] <= 'Z') name[used] = (char)(text[at] + 32);
+        } else {
+            memcpy(name + used, "\xEF\xBF\xBD", 3);
+            ++*n_bad;
+        }
+        used += bytes ? bytes : 3;
+        at += bytes ? bytes : 1;
+    }
+    return used;
+}

@@ -1,0 +1,201 @@
+/* io/tokenisers/vocabulary.c - an open hash table over a pool of names.
+ *
+ * Linear probing, at most half full, FNV-1a with a final mix. Numbers come from sorting, so they do
+ * not depend on the table. Cost: O(1) a token; sorting once. */
+#include "io/tokenisers/vocabulary.h"
+#include "core/memory.h"
+#include "io/file.h"
+#include "io/readers/raw.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_TOKENS ((size_t)1 << 30)
+
+void co_vocabulary_fini(co_vocabulary *v)
+{
+    co_free(v->pool);
+    co_free(v->entry);
+    co_free(v->slot);
+    co_strings_free(v->names, v->n_names);
+    *v = (co_vocabulary){0};
+}
+
+static co_status no_memory(const co_vocabulary *v)
+{
+    return CO_FAIL(CO_ENOMEM, "out of memory for a vocabulary of %zu words", v->n);
+}
+
+static uint64_t hash_of(const char *name, size_t n)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < n; i++) hash = (hash ^ (unsigned char)name[i]) * 0x100000001b3u;
+    return hash ^ hash >> 29;
+}
+
+/* The slot that holds the name, or the free one where it belongs. */
+static size_t probe(const co_vocabulary *v, uint64_t hash, const char *name, size_t n)
+{
+    size_t s = hash & (v->n_slots - 1);
+    for (; v->slot[s]; s = (s + 1) & (v->n_slots - 1)) {
+        const co_vocabulary_entry *e = &v->entry[v->slot[s] - 1];
+        if (e->hash == hash && e->n == n && memcmp(v->pool + e->at, name, n) == 0) break;
+    }
+    return s;
+}
+
+static co_status grow(co_vocabulary *v)
+{
+    const size_t n_slots = v->n_slots ? 2 * v->n_slots : 1024;
+    uint32_t *slot = co_calloc(n_slots, sizeof *slot);
+    if (!slot || v->n >= MOST_TOKENS) {
+        co_free(slot);
+        return no_memory(v);
+    }
+    co_free(v->slot);
+    v->slot = slot;
+    v->n_slots = n_slots;
+    for (size_t i = 0; i < v->n; i++) {
+        const co_vocabulary_entry *e = &v->entry[i];
+        v->slot[probe(v, e->hash, v->pool + e->at, e->n)] = (uint32_t)i + 1;
+    }
+    return CO_OK;
+}
+
+/* *entry: of the name, new with count 0 if it was not there. */
+static co_status add(co_vocabulary *v, const char *name, size_t n, co_vocabulary_entry **entry)
+{
+    if (2 * (v->n + 1) > v->n_slots) CO_TRY(grow(v));
+    const uint64_t hash = hash_of(name, n);
+    const size_t s = probe(v, hash, name, n);
+    if (!v->slot[s]) {
+        if (co_reserve((void **)&v->pool, &v->pool_room, v->n_pool + n, 1) ||
+            co_reserve((void **)&v->entry, &v->room, v->n + 1, sizeof *v->entry))
+            return no_memory(v);
+        memcpy(v->pool + v->n_pool, name, n);
+        v->entry[v->n++] = (co_vocabulary_entry){.at = v->n_pool, .n = (uint32_t)n, .hash = hash};
+        v->n_pool += n;
+        v->slot[s] = (uint32_t)v->n;
+    }
+    *entry = &v->entry[v->slot[s] - 1];
+    return CO_OK;
+}
+
+co_status co_vocabulary_count(co_vocabulary *v, const char *name, size_t n)
+{
+    co_vocabulary_entry *e = NULL;
+    CO_TRY(add(v, name, n, &e));
+    e->count++;
+    return CO_OK;
+}
+
+int32_t co_vocabulary_find(const co_vocabulary *v, const char *name, size_t n)
+{
+    if (v->n_slots == 0) return 0;
+    const uint32_t found = v->slot[probe(v, hash_of(name, n), name, n)];
+    return found ? v->entry[found - 1].id : 0;
+}
+
+/* Room for "<unk>" and n names. */
+static co_status start_names(co_vocabulary *v, size_t n)
+{
+    v->names = co_calloc(n + 1, sizeof *v->names);
+    if (!v->names) return no_memory(v);
+    v->n_names = n + 1;
+    v->names[0] = co_strdup("<unk>");
+    return v->names[0] ? CO_OK : no_memory(v);
+}
+
+static co_status give_name(co_vocabulary *v, const co_vocabulary_entry *e)
+{
+    char *name = co_calloc((size_t)e->n + 1, 1);
+    if (!name) return no_memory(v);
+    memcpy(name, v->pool + e->at, e->n);
+    v->names[e->id] = name;
+    return CO_OK;
+}
+
+static int by_count(const void *a, const void *b, void *pool)
+{
+    const co_vocabulary_entry *x = *(co_vocabulary_entry *const *)a,
+                              *y = *(co_vocabulary_entry *const *)b;
+    const char *bytes = pool;
+    if (x->count != y->count) return x->count > y->count ? -1 : 1;
+    const int order = memcmp(bytes + x->at, bytes + y->at, x->n < y->n ? x->n : y->n);
+    return order ? order : (x->n > y->n) - (x->n < y->n);
+}
+
+co_status co_vocabulary_cut(co_vocabulary *v, int64_t min_count)
+{
+    co_vocabulary_entry **kept = co_malloc(v->n, sizeof *kept);
+    if (!kept) return no_memory(v);
+    size_t n = 0;
+    for (size_t i = 0; i < v->n; i++)
+        if (v->entry[i].count >= min_count) kept[n++] = &v->entry[i];
+    if (n) qsort_r(kept, n, sizeof *kept, by_count, v->pool);
+    co_status st = start_names(v, n);
+    for (size_t i = 0; st == CO_OK && i < n; i++) {
+        kept[i]->id = (int32_t)i + 1;
+        st = give_name(v, kept[i]);
+    }
+    co_free(kept);
+    return st;
+}
+
+co_status co_vocabulary_bytes(co_vocabulary *v)
+{
+    CO_TRY(start_names(v, 256));
+    for (int b = 0; b < 256; b++)
+        if (!(v->names[b + 1] = co_format("0x%02x", b))) return no_memory(v);
+    return CO_OK;
+}
+
+/* Replaces the escapes in place; returns the bytes left. */
+static size_t unescape(char *line, size_t n)
+{
+    static const char from[] = "ntr\\", to[] = "\n\t\r\\";
+    size_t used = 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *at = line[i] == '\\' && i + 1 < n ? strchr(from, line[i + 1]) : NULL;
+        line[used++] = at && *at ? to[at - from] : line[i];
+        i += at && *at;
+    }
+    return used;
+}
+
+static co_status read_lines(co_vocabulary *v, const char *path, co_raw *raw)
+{
+    char *line = raw->bytes, *end = raw->bytes + raw->n;
+    for (size_t row = 1; line < end; row++) {
+        char *stop = memchr(line, '\n', (size_t)(end - line));
+        if (!stop) stop = end;
+        size_t n = (size_t)(stop - line);
+        if (n && line[n - 1] == '\r') n--;
+        n = unescape(line, n);
+        if (n == 0 || n > 64)
+            return CO_FAIL(CO_EDATA, "%s:%zu: a token of %zu bytes; 1 to 64 are taken, one a line",
+                           path, row, n);
+        co_vocabulary_entry *e = NULL;
+        const size_t before = v->n;
+        if (row > 1 || n != 5 || memcmp(line, "<unk>", 5) != 0) {
+            CO_TRY(add(v, line, n, &e));
+            if (v->n == before)
+                return CO_FAIL(CO_EDATA, "%s:%zu: '%.*s' stands in it twice", path, row, (int)n,
+                               line);
+            e->id = (int32_t)v->n;
+        }
+        line = stop + 1;
+    }
+    return CO_OK;
+}
+
+co_status co_vocabulary_read(co_vocabulary *v, const char *path)
+{
+    co_raw raw;
+    CO_TRY(co_raw_read(path, &raw));
+    co_status st = read_lines(v, path, &raw);
+    co_raw_fini(&raw);
+    if (st == CO_OK && v->n == 0) st = CO_FAIL(CO_EDATA, "%s: names no token", path);
+    if (st == CO_OK) st = start_names(v, v->n);
+    for (size_t i = 0; st == CO_OK && i < v->n; i++) st = give_name(v, &v->entry[i]);
+    return st;
+}
