@@ -1,27 +1,36 @@
-# Puts this checkout's program on the PATH and tells Open MPI what it needs to know.
+# Puts cohort on the PATH and tells Open MPI what it needs to know.
 #
-#   . jobs/env.sh          in bash and zsh from anywhere; in other shells from the checkout's folder
+#   . jobs/env.sh                       a checkout: in bash and zsh from anywhere; other shells: from its folder
+#   . PREFIX/share/cohort/env.sh        an installed one: in bash and zsh from anywhere; other shells: from PREFIX
 #
-# What you have set yourself stays as it is. To be sourced again as often as you like.
+# What you have set yourself stays as it is. To be sourced again as often as you like. On a cluster with a fast
+# network set one variable more, before or after: mca.conf beside this file says which.
 # shellcheck shell=sh
 co_home=
 if [ -n "${BASH_VERSION-}" ]; then
     # shellcheck disable=SC3028,SC2128
-    co_home=$(CDPATH='' cd -- "$(dirname -- "$BASH_SOURCE")/.." && pwd)
+    co_home=$(CDPATH='' cd -- "$(dirname -- "$BASH_SOURCE")" && pwd)
 elif [ -n "${ZSH_VERSION-}" ]; then
-    eval 'co_home=${${(%):-%x}:A:h:h}'
+    eval 'co_home=${${(%):-%x}:A:h}'
 elif [ -f "$PWD/jobs/env.sh" ]; then
-    co_home=$PWD
+    co_home=$PWD/jobs
+elif [ -f "$PWD/share/cohort/env.sh" ]; then
+    co_home=$PWD/share/cohort
 fi
 
-if [ ! -f "$co_home/jobs/env.sh" ]; then
-    echo "jobs/env.sh: this shell does not say where the file is: go to cohort's folder, then '. jobs/env.sh'" >&2
+if [ ! -f "$co_home/env.sh" ]; then
+    echo "env.sh: this shell does not say where the file is: go to cohort's folder, then '. jobs/env.sh'" >&2
 else
+    case $co_home in
+    */share/cohort) co_bin=${co_home%/share/cohort}/bin ;;
+    *) co_bin=${co_home%/*}/build ;;
+    esac
     case ":$PATH:" in
-    *":$co_home/build:"*) ;;
-    *) PATH="$co_home/build:$PATH" ;;
+    *":$co_bin:"*) ;;
+    *) PATH="$co_bin:$PATH" ;;
     esac
     export PATH
+    unset co_bin
 
     # mpirun refuses to start as root, and more ranks than cores, unless told that this is meant.
     export OMPI_ALLOW_RUN_AS_ROOT="${OMPI_ALLOW_RUN_AS_ROOT:-1}"
@@ -32,9 +41,9 @@ else
     # list replaces Open MPI's own (the user's and the machine's file), so these two stand in it again.
     co_files=${OMPI_MCA_mca_base_param_files:-${HOME-}/.openmpi/mca-params.conf}
     case ",$co_files," in
-    *",$co_home/jobs/mca.conf,"*) ;;
+    *",$co_home/mca.conf,"*) ;;
     *)
-        co_files="$co_files,$co_home/jobs/mca.conf"
+        co_files="$co_files,$co_home/mca.conf"
         if [ -z "${OMPI_MCA_mca_base_param_files-}" ] && [ -f /etc/openmpi/openmpi-mca-params.conf ]; then
             co_files="$co_files,/etc/openmpi/openmpi-mca-params.conf"
         fi
