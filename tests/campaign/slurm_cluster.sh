@@ -131,6 +131,7 @@ first) first_process "$1" ;;
 on) on "$@" ;;
 off) off "$1" ;;
 boot)
+    rm -rf "$folder/$1/spool" "$folder/$1/tmp" # as a node does that has them in memory, or clears them at boot
     start_node "$1"
     plug_in "$1"
     start_slurmd "$1"
