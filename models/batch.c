@@ -7,8 +7,15 @@ enum { MOST = 2147483647 }; /* the BLAS interface counts in 32-bit integers */
 size_t co_shape_size(const co_shape *shape)
 {
     size_t size = 1;
+    if (shape->lanes) return co_shape_channels(shape) * shape->dim[1] * shape->dim[2];
     for (size_t i = 0; i < shape->ndim; i++) size *= shape->dim[i];
     return size;
+}
+
+size_t co_shape_channels(const co_shape *shape)
+{
+    const size_t lanes = shape->lanes ? shape->lanes : 1;
+    return (shape->dim[0] + lanes - 1) / lanes * lanes;
 }
 
 void co_shape_text(const co_shape *shape, char text[CO_SHAPE_TEXT])

@@ -10,8 +10,11 @@ typedef struct {
     bool tokens;   /* rows are int32 token ids, not floats (ndim 0) */
     size_t ndim;   /* 1: [features]; 3: [channels, height, width] */
     size_t dim[3];
+    size_t lanes;  /* 0, or the image stands channels-last, channels padded with zeros to a multiple of this (kernels.h); only
+                      between layers */
 } co_shape;
-size_t co_shape_size(const co_shape *shape); /* floats of one row */
+size_t co_shape_size(const co_shape *shape);     /* floats of one row */
+size_t co_shape_channels(const co_shape *shape); /* of an image, padding included */
 enum { CO_SHAPE_TEXT = 96 };
 /* "[3, 32, 32]", "sequences of [8]", for messages. Local. */
 void co_shape_text(const co_shape *shape, char text[CO_SHAPE_TEXT]);

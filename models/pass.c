@@ -54,14 +54,14 @@ static void lay_out(co_workspace *w, arena *a)
             i->layer->cache_size ? i->layer->cache_size(i->self, w->max_n, w->max_rows) : 0;
         const size_t used =
             i->layer->scratch_size ? i->layer->scratch_size(i->self, w->max_n, w->max_rows) : 0;
-        w->y[l] = i->layer->forward ? cut(a, floats_of(a, &i->out, w->max_n, w->max_rows)) : NULL;
+        w->y[l] = i->passes_on ? NULL : cut(a, floats_of(a, &i->out, w->max_n, w->max_rows));
         w->cache[l] = kept ? cut(a, kept) : NULL;
         if (used > scratch) scratch = used;
     }
     w->scratch = cut(a, scratch);
     for (size_t l = m->n_items;
          l-- > 0;) { /* gradients last: an evaluation never touches these pages */
-        const bool reshaped = l + 1 < m->n_items && !m->item[l + 1].layer->forward;
+        const bool reshaped = l + 1 < m->n_items && m->item[l + 1].passes_on;
         w->dy[l] =
             reshaped ? w->dy[l + 1] : cut(a, floats_of(a, &m->item[l].out, w->max_n, w->max_rows));
     }

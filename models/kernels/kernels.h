@@ -23,6 +23,11 @@ typedef struct {
     float factor;
 } co_product;
 
+/* Pooling of one image that stands channels-last; channels are padded. */
+typedef struct {
+    size_t channels, height, width, kernel, stride, out_height, out_width;
+} co_pooling;
+
 typedef struct {
     const char *name;
     size_t lanes;
@@ -36,6 +41,13 @@ typedef struct {
                            float factor, float *target);
     void (*relu)(size_t n, const float *x, float *y);
     void (*relu_back)(size_t n, const float *y, const float *dy, float *dx);
+    /* to[c][r] = from[r][c]. */
+    void (*transpose)(size_t rows, size_t cols, const float *from, size_t from_row, float *to, size_t to_row);
+    /* References: layers/max_pool.c and layers/avg_pool.c, on planes. */
+    void (*max_pool)(const co_pooling *p, const float *x, float *y);
+    void (*max_pool_back)(const co_pooling *p, const float *x, const float *y, const float *dy, float *dx);
+    void (*avg_pool)(const co_pooling *p, const float *x, float *y);
+    void (*avg_pool_back)(const co_pooling *p, const float *dy, float *dx);
     /* e[j] = exp(o[j] - max o), for one row (e may be NULL); returns their sum, *max the largest. Reference:
      * sum_of_exponentials in tasks/classification.c. */
     double (*exponentials)(size_t n, const float *o, float *e, float *max);

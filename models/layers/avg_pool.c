@@ -49,6 +49,12 @@ static void forward(const void *self, const co_pass *pass, const float *params, 
     const co_window *w = self;
     const size_t planes = co_shape_rows(&w->in, pass->batch) * w->channels;
     (void)params, (void)cache, (void)scratch;
+    if (w->in.lanes) {
+        const co_pooling pooling = co_window_pooling(w);
+        for (size_t r = 0; r < co_shape_rows(&w->in, pass->batch); r++)
+            w->fast->avg_pool(&pooling, x + r * co_shape_size(&w->in), y + r * co_shape_size(&w->out));
+        return;
+    }
     for (size_t p = 0; p < planes; p++, x += w->height * w->width)
         for (size_t r = 0; r < w->out_height; r++, y += w->out_width)
             pool_row(w, x + r * w->stride * w->width, y);
@@ -62,6 +68,13 @@ static void backward_input(const void *self, const co_pass *pass, const float *p
     const size_t size = w->height * w->width,
                  planes = co_shape_rows(&w->in, pass->batch) * w->channels;
     (void)params, (void)x, (void)y, (void)cache, (void)scratch;
+    if (w->in.lanes) {
+        const co_pooling pooling = co_window_pooling(w);
+        const size_t in = co_shape_size(&w->in), out = co_shape_size(&w->out);
+        for (size_t r = 0; r < co_shape_rows(&w->in, pass->batch); r++)
+            w->fast->avg_pool_back(&pooling, dy + r * out, dx + r * in);
+        return;
+    }
     memset(dx, 0, planes * size * sizeof *dx);
     for (size_t p = 0; p < planes; p++, dx += size)
         for (size_t r = 0; r < w->out_height; r++, dy += w->out_width)

@@ -1,30 +1,34 @@
 /* models/layers/conv2d.c - y[o] = b[o] + sum over c of W[o][c] * x[c] (cross-correlation, PyTorch's
  * Conv2d).
  *
- * Per example the windows of x are laid out as a matrix C [c k k][pixels] (im2col) in scratch: Y =
+ * On the fast paths: conv_direct.c. Here, as its reference: per example the windows of x are laid out as a matrix C [c k k][pixels] (im2col) in scratch: Y =
  * W C, dC = W' dY summed back into dx, dW += scale dY C'. C is made again for the weight gradient
  * rather than kept: it is k k times the input. Cost: per example out x c k k x pixels multiply-adds
  * each, one OpenBLAS sgemm; c k k x pixels floats of scratch. Source: Chellapilla, Puri & Simard,
  * IWFHR 2006 (convolution as a matrix product). */
 #include "models/layers/layer.h"
 #include "core/memory.h"
+#include "models/layers/conv_direct.h"
 #include "models/layers/init.h"
-#include "models/layers/window.h"
 #include <cblas.h>
 #include <string.h>
 
 typedef struct {
     co_window w;
     size_t n_out, taps, pixels, n_in_floats; /* output channels, c k k, output pixels, c h w */
+    co_conv_direct direct;                   /* unless w.fast is NULL */
 } conv2d;
 
 static co_status check_sizes(const co_config *opt, const conv2d *v)
 {
     char text[CO_SHAPE_TEXT];
     size_t columns = v->taps, weights = v->taps, row = v->pixels;
+    size_t spread = v->direct.spread_h, turned = v->w.kernel * v->w.kernel;
     co_shape_text(&v->w.in, text);
     if (co_size_multiply(&columns, v->pixels) && co_size_multiply(&weights, v->n_out) &&
-        co_size_multiply(&row, v->n_out))
+        co_size_multiply(&row, v->n_out) &&
+        (!v->w.fast || (co_size_multiply(&spread, v->direct.spread_w) && co_size_multiply(&spread, v->direct.c_out) &&
+                        co_size_multiply(&turned, v->direct.c_in) && co_size_multiply(&turned, v->direct.c_out))))
         return CO_OK;
     return co_config_fail(
         opt, NULL,
@@ -43,10 +47,15 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     v.taps = v.w.channels * v.w.kernel * v.w.kernel;
     v.pixels = v.w.out_height * v.w.out_width;
     v.n_in_floats = co_shape_size(in);
+    if (v.w.fast) {
+        v.w.out.lanes = v.w.fast->lanes;
+        v.direct = co_conv_direct_of(&v.w, v.n_out);
+    }
     CO_TRY(check_sizes(opt, &v));
     conv2d *kept = co_malloc(1, sizeof *kept);
     if (!kept) return CO_FAIL(CO_ENOMEM, "layer conv2d");
     *kept = v;
+    kept->direct.w = &kept->w;
     *out = v.w.out;
     *self = kept;
     return CO_OK;
@@ -71,7 +80,7 @@ static size_t scratch_size(const void *self, size_t n, size_t rows)
 {
     const conv2d *v = self;
     (void)n, (void)rows;
-    return v->taps * v->pixels;
+    return v->w.fast ? co_conv_direct_scratch(&v->direct) : v->taps * v->pixels;
 }
 
 /* First output index whose input index o stride + tap - pad is not negative, and the first one past
@@ -152,6 +161,10 @@ static void forward(const void *self, const co_pass *pass, const float *params, 
     const float *bias = params + v->n_out * v->taps;
     const int m = (int)v->n_out, n = (int)v->pixels, k = (int)v->taps;
     (void)cache;
+    if (v->w.fast) {
+        co_conv_direct_forward(&v->direct, rows, params, x, y, scratch);
+        return;
+    }
     for (size_t e = 0; e < rows; e++, x += v->n_in_floats, y += v->n_out * v->pixels) {
         image_to_columns(&v->w, x, scratch);
         for (size_t o = 0; o < v->n_out; o++)
@@ -169,10 +182,30 @@ static void backward_input(const void *self, const co_pass *pass, const float *p
     const size_t rows = co_shape_rows(&v->w.in, pass->batch);
     const int m = (int)v->taps, n = (int)v->pixels, k = (int)v->n_out;
     (void)x, (void)y, (void)cache;
+    if (v->w.fast) {
+        co_conv_direct_backward_input(&v->direct, rows, params, dy, dx, scratch);
+        return;
+    }
     for (size_t e = 0; e < rows; e++, dx += v->n_in_floats, dy += v->n_out * v->pixels) {
         cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, 1.0f, params, m, dy, n, 0.0f,
                     scratch, n);
         columns_to_image(&v->w, scratch, dx);
+    }
+}
+
+/* An example of a sequence has a scale for all of its rows. */
+static void direct_params(const conv2d *v, const co_pass *pass, const float *x, const float *dy, const float *scale,
+                          float *grad, float *scratch)
+{
+    const size_t rows = co_shape_rows(&v->w.in, pass->batch), in = co_shape_size(&v->w.in), out = co_shape_size(&v->w.out);
+    if (!scale || !v->w.in.sequence) {
+        co_conv_direct_backward_params(&v->direct, rows, x, dy, scale, grad, scratch);
+        return;
+    }
+    for (size_t e = 0; e < pass->batch->n; e++) {
+        const size_t end = co_shape_first_row(&v->w.in, pass->batch, e + 1);
+        for (size_t r = co_shape_first_row(&v->w.in, pass->batch, e); r < end; r++)
+            co_conv_direct_backward_params(&v->direct, 1, x + r * in, dy + r * out, scale + e, grad, scratch);
     }
 }
 
@@ -196,6 +229,10 @@ static void backward_params(const void *self, const co_pass *pass, const float *
     float *bias = grad + v->n_out * v->taps;
     const int m = (int)v->n_out, n = (int)v->taps, k = (int)v->pixels;
     (void)params, (void)y, (void)cache;
+    if (v->w.fast) {
+        direct_params(v, pass, x, dy, scale, grad, scratch);
+        return;
+    }
     for (size_t e = 0; e < pass->batch->n; e++) {
         const size_t end = co_shape_first_row(&v->w.in, pass->batch, e + 1);
         const float factor = scale ? scale[e] : 1.0f;

@@ -8,11 +8,13 @@
 #include "models/layers/layer.h"
 #include "core/memory.h"
 #include "core/random.h"
+#include "models/layers/layout.h"
 #include <string.h>
 
 typedef struct {
     co_shape shape;
     float p;
+    const co_kernels *fast;
 } dropout;
 
 static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
@@ -25,7 +27,7 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
                               "needs floats, its input is tokens; put embedding before it");
     dropout *d = co_malloc(1, sizeof *d);
     if (!d) return CO_FAIL(CO_ENOMEM, "layer dropout");
-    *d = (dropout){.shape = *in, .p = (float)co_config_real(opt, "p")};
+    *d = (dropout){.shape = *in, .p = (float)co_config_real(opt, "p"), .fast = co_kernels_in_use()};
     *out = *in;
     *self = d;
     return CO_OK;
@@ -35,6 +37,12 @@ static size_t cache_size(const void *self, size_t n, size_t rows)
 {
     const dropout *d = self;
     return (d->shape.sequence ? rows : n) * co_shape_size(&d->shape);
+}
+
+/* For the draws in the order of planes, so that no layout changes them. */
+static size_t scratch_size(const void *self, size_t n, size_t rows)
+{
+    return ((const dropout *)self)->shape.lanes ? cache_size(self, n, rows) : 0;
 }
 
 static void draw_mask(const dropout *d, const co_pass *pass, size_t n, float *mask)
@@ -52,12 +60,18 @@ static void forward(const void *self, const co_pass *pass, const float *params,
 {
     const dropout *d = self;
     const size_t n = co_shape_rows(&d->shape, pass->batch) * co_shape_size(&d->shape);
-    (void)params, (void)scratch;
+    (void)params;
     if (!pass->train) {
         memcpy(y, x, n * sizeof *y);
         return;
     }
-    draw_mask(d, pass, n, cache);
+    if (d->shape.lanes) {
+        const size_t rows = co_shape_rows(&d->shape, pass->batch);
+        draw_mask(d, pass, rows * d->shape.dim[0] * d->shape.dim[1] * d->shape.dim[2], scratch);
+        co_layout_to_lanes(d->fast, &d->shape, rows, scratch, cache);
+    } else {
+        draw_mask(d, pass, n, cache);
+    }
     for (size_t i = 0; i < n; i++) y[i] = x[i] * cache[i];
 }
 
@@ -87,5 +101,6 @@ const co_layer co_layer_dropout = {.name = "dropout",
                                    .create = create,
                                    .destroy = co_free,
                                    .cache_size = cache_size,
+                                   .scratch_size = scratch_size,
                                    .forward = forward,
                                    .backward_input = backward_input};

@@ -3,7 +3,7 @@
  * A model is a list of layers over one parameter vector; the layer gets pointers to its own part of it, tensors one after
  * another in PyTorch's order, shape and names, row-major, without padding. Backward runs in two phases: backward_input hands dx
  * down the chain; backward_params then forms the weight gradients from the kept activations, with an optional scale per
- * example (per-example clipping). Layers keep no state between calls but what `cache` carries from forward to backward.
+ * example (per-example clipping). Shapes with `lanes` stand channels-last: a layer that takes images takes both layouts. Layers keep no state between calls but what `cache` carries from forward to backward.
  *
  * Adding one: a file models/layers/<name>.c with the table co_layer_<name>, and a line in list.h. relu.c is the simplest. */
 #pragma once
@@ -34,8 +34,10 @@ typedef struct {
      * examples and rows. NULL: none. */
     size_t (*cache_size)(const void *self, size_t n, size_t rows);
     size_t (*scratch_size)(const void *self, size_t n, size_t rows);
-    /* x[rows][in] -> y[rows_out][out]. x is NULL for tokens (see pass->batch). NULL: rows keep their floats and only
-     * get another shape; the model then passes x and dy on, and backward_input is NULL too. */
+    /* True when rows keep their floats and only get another shape: the model then passes x and dy on and never calls forward.
+     * NULL: false. */
+    bool (*passes_on)(const void *self);
+    /* x[rows][in] -> y[rows_out][out]. x is NULL for tokens (see pass->batch). */
     void (*forward)(const void *self, const co_pass *pass, const float *params, const float *x, float *y, float *cache,
                     float *scratch);
     /* dy -> dx (overwritten). NULL: not differentiable by its input (embedding). */

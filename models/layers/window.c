@@ -38,6 +38,13 @@ co_status co_window_init(co_window *window, const co_config *opt, const co_shape
     w.out.dim[0] = out_channels ? out_channels : w.channels;
     w.out.dim[1] = w.out_height;
     w.out.dim[2] = w.out_width;
+    w.fast = co_kernels_in_use();
     *window = w;
     return CO_OK;
+}
+
+co_pooling co_window_pooling(const co_window *w)
+{
+    return (co_pooling){.channels = co_shape_channels(&w->in), .height = w->height, .width = w->width, .kernel = w->kernel,
+                        .stride = w->stride, .out_height = w->out_height, .out_width = w->out_width};
 }

@@ -3,6 +3,7 @@
 #pragma once
 #include "core/config.h"
 #include "models/batch.h"
+#include "models/kernels/kernels.h"
 
 /* Output pixel (r, c) sees input rows r stride - pad .. r stride - pad + kernel - 1, and columns
  * alike; what lies outside is zero. pad is the padding before; what is needed after follows from
@@ -12,7 +13,9 @@ typedef struct {
     size_t channels, height, width; /* of the input */
     size_t kernel, stride, pad;
     size_t out_height, out_width;
+    const co_kernels *fast; /* NULL: reference */
 } co_window;
+co_pooling co_window_pooling(const co_window *window);
 
 /* Local. Reads option `kernel`, and `stride` (default_stride when absent). same: as many output
  * pixels as input pixels, for stride 1. out_channels 0: as many as the input has. CO_EUSAGE when

@@ -1,5 +1,6 @@
 /* tests/kinds/test_layer.c - laws that every layer of the list obeys, on many shapes. New layers
  * join by themselves. */
+#include "models/kernel_path.h"
 #include "tests/harness.h"
 #include "tests/models/build.h"
 #include <math.h>
@@ -22,42 +23,56 @@ static void random_options(const co_layer *layer, uint64_t draw, char *yaml, siz
     snprintf(yaml + n, room - n, "}");
 }
 
-static co_shape random_shape(uint64_t draw, bool image)
+static co_shape random_shape(uint64_t draw, bool image, size_t lanes)
 {
     const size_t a = 1 + test_bits(60, draw) % 2, b = 3 + test_bits(61, draw) % 3,
                  c = 3 + test_bits(62, draw) % 4;
-    return image ? test_image(a, b, c) : test_flat(a * b * c);
+    co_shape shape = image ? test_image(a, b, c) : test_flat(a * b * c);
+    shape.lanes = image ? lanes : 0;
+    return shape;
 }
 
-static bool fits(const co_layer *layer, const char *yaml, co_shape in)
+static bool computes(const co_layer *layer, const char *yaml, co_shape in)
 {
     co_shape out;
     void *self = NULL;
-    const bool good = test_layer(layer, yaml, &in, 7, &out, &self) == CO_OK;
-    if (good && layer->destroy) layer->destroy(self);
-    return good;
+    if (test_layer(layer, yaml, &in, 7, &out, &self) != CO_OK) return false;
+    const bool passes_on = layer->passes_on && layer->passes_on(self);
+    if (layer->destroy) layer->destroy(self);
+    return !passes_on;
 }
 
 /* Runs the law on every layer that computes something, on every kind of shape that it takes. */
-static void for_all(void (*law)(test_bench *))
+static void on_path(void (*law)(test_bench *))
 {
+    const size_t lanes = co_kernels_in_use() ? co_kernels_in_use()->lanes : 0;
     for (const co_plugin *const *m = co_kind_layer.members; *m; m++) {
         const co_layer *layer = (const co_layer *)*m;
         size_t n_tried = 0;
-        if (!layer->forward) continue;
         for (uint64_t draw = 0; draw < 12; draw++) {
             test_bench b;
             char yaml[256];
-            const co_shape in = random_shape(draw, draw % 2);
+            const co_shape in = random_shape(draw, draw % 2, draw % 4 == 3 ? lanes : 0);
             random_options(layer, draw, yaml, sizeof yaml);
-            if (!fits(layer, yaml, in)) continue;
+            if (!computes(layer, yaml, in)) continue;
             bench_open(&b, layer->name, yaml, in, N);
             test_spread(70 + draw, N * b.n_in, b.x);
             law(&b);
             bench_close(&b);
             n_tried++;
         }
-        cr_expect_geq(n_tried, 3, "%s: no shape fits", layer->name);
+        cr_expect_geq(n_tried, layer->passes_on ? 0 : 3, "%s: no shape fits", layer->name);
+    }
+}
+
+/* On every path that this processor has. */
+static void for_all(void (*law)(test_bench *))
+{
+    co_kernel_level best;
+    cr_assert_eq(co_kernel_best(&best), CO_OK, "%s", co_status_message());
+    for (co_kernel_level level = CO_KERNELS_REFERENCE; level <= best; level++) {
+        co_kernel_use(level);
+        on_path(law);
     }
 }
 

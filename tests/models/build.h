@@ -3,6 +3,7 @@
 #pragma once
 #include "core/memory.h"
 #include "io/yaml.h"
+#include "models/layers/layout.h"
 #include "models/model.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -81,7 +82,8 @@ typedef struct {
     co_shape in, out;
     size_t n, n_in, n_out, n_params, n_tensors; /* n_in, n_out: floats of a row */
     co_tensor_shape shape[CO_MAX_TENSORS];
-    float *x, *y, *dy, *dx, *params, *grad, *cache, *scratch;
+    float *x, *y, *dy, *dx, *params, *grad, *cache, *scratch; /* images as planes, whatever the layer takes */
+    float *raw_x, *raw_y, *raw_dy, *raw_dx;                   /* as the layer sees them */
     co_batch batch;
     co_pass pass;
 } test_bench;
@@ -99,8 +101,15 @@ static inline void bench_open(test_bench *b, const char *name, const char *yaml,
     *b = (test_bench){.layer = co_layer_find(name), .in = in, .n = n};
     cr_assert_eq(test_layer(b->layer, yaml, &in, 7, &b->out, &b->self), CO_OK, "%s",
                  co_status_message());
-    b->n_in = co_shape_size(&in);
-    b->n_out = co_shape_size(&b->out);
+    const size_t raw_in = co_shape_size(&in), raw_out = co_shape_size(&b->out);
+    co_shape in_planes = in, out_planes = b->out;
+    in_planes.lanes = out_planes.lanes = 0;
+    b->n_in = co_shape_size(&in_planes);
+    b->n_out = co_shape_size(&out_planes);
+    b->raw_x = co_calloc(n * raw_in, sizeof(float));
+    b->raw_dx = co_calloc(n * raw_in, sizeof(float));
+    b->raw_y = co_calloc(n * raw_out, sizeof(float));
+    b->raw_dy = co_calloc(n * raw_out, sizeof(float));
     b->n_tensors = b->layer->tensors ? b->layer->tensors(b->self, b->shape) : 0;
     for (size_t t = 0; t < b->n_tensors; t++) {
         size_t size = 1;
@@ -131,26 +140,48 @@ static inline void bench_open(test_bench *b, const char *name, const char *yaml,
 static inline void bench_close(test_bench *b)
 {
     if (b->layer->destroy) b->layer->destroy(b->self);
-    float *const blocks[] = {b->x, b->dx, b->y, b->dy, b->params, b->grad, b->cache, b->scratch};
+    float *const blocks[] = {b->x, b->dx, b->y, b->dy, b->params, b->grad, b->cache, b->scratch,
+                             b->raw_x, b->raw_dx, b->raw_y, b->raw_dy};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) co_free(blocks[i]);
     cr_assert_eq(co_memory_blocks(), 0);
 }
 
+static inline void test_to_raw(const co_shape *shape, size_t n, const float *planes, float *raw)
+{
+    if (shape->lanes)
+        co_layout_to_lanes(co_kernels_in_use(), shape, n, planes, raw);
+    else
+        memcpy(raw, planes, n * co_shape_size(shape) * sizeof *raw);
+}
+
+static inline void test_from_raw(const co_shape *shape, size_t n, const float *raw, float *planes)
+{
+    if (shape->lanes)
+        co_layout_to_planes(co_kernels_in_use(), shape, n, raw, planes);
+    else
+        memcpy(planes, raw, n * co_shape_size(shape) * sizeof *raw);
+}
+
 static inline void bench_forward(test_bench *b)
 {
-    b->layer->forward(b->self, &b->pass, b->params, b->x, b->y, b->cache, b->scratch);
+    test_to_raw(&b->in, b->batch.rows, b->x, b->raw_x);
+    b->layer->forward(b->self, &b->pass, b->params, b->raw_x, b->raw_y, b->cache, b->scratch);
+    test_from_raw(&b->out, b->batch.rows, b->raw_y, b->y);
 }
 
 /* Forward and both phases of backward; dx is full of rubbish before. */
 static inline void bench_backward(test_bench *b, const float *scale)
 {
     bench_forward(b);
-    for (size_t i = 0; i < b->n * b->n_in; i++) b->dx[i] = 1e30f;
-    if (b->layer->backward_input)
-        b->layer->backward_input(b->self, &b->pass, b->params, b->x, b->y, b->dy, b->dx, b->cache,
+    test_to_raw(&b->out, b->batch.rows, b->dy, b->raw_dy);
+    for (size_t i = 0; i < b->n * co_shape_size(&b->in); i++) b->raw_dx[i] = 1e30f;
+    if (b->layer->backward_input) {
+        b->layer->backward_input(b->self, &b->pass, b->params, b->raw_x, b->raw_y, b->raw_dy, b->raw_dx, b->cache,
                                  b->scratch);
+        test_from_raw(&b->in, b->batch.rows, b->raw_dx, b->dx);
+    }
     if (b->layer->backward_params)
-        b->layer->backward_params(b->self, &b->pass, b->params, b->x, b->y, b->dy, scale, b->grad,
+        b->layer->backward_params(b->self, &b->pass, b->params, b->raw_x, b->raw_y, b->raw_dy, scale, b->grad,
                                   b->cache, b->scratch);
 }
 

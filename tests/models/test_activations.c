@@ -37,7 +37,23 @@ Test(flatten, gives_one_row_and_has_nothing_to_compute)
     const co_layer *layer = co_layer_find("flatten");
     cr_assert_eq(test_layer(layer, "", &in, 7, &out, &self), CO_OK);
     cr_expect(out.ndim == 1 && out.dim[0] == 60 && !out.sequence);
-    cr_expect(!layer->forward && !layer->backward_input && !self);
+    cr_expect(layer->passes_on(self));
+    layer->destroy(self);
+}
+
+Test(flatten, turns_an_image_that_stands_channels_last_into_planes)
+{
+    test_bench b;
+    const co_kernels *fast = co_kernels_in_use();
+    co_shape in = test_image(3, 4, 5);
+    if (!fast) return; /* COHORT_KERNELS=reference: no layer gives such images */
+    in.lanes = fast->lanes;
+    bench_open(&b, "flatten", "", in, 2);
+    bench_backward(&b, NULL);
+    cr_expect_eq(b.n_out, 60);
+    cr_expect(memcmp(b.x, b.y, 120 * sizeof *b.x) == 0);
+    cr_expect(memcmp(b.dx, b.dy, 120 * sizeof *b.x) == 0);
+    bench_close(&b);
 }
 
 Test(dropout, keeps_the_mean_and_drops_the_asked_share)
