@@ -11,6 +11,7 @@
 #
 # The data set and output.dir have to lie on a file system that all nodes see. Everything else as in one_node.sh.
 set -eu
+# shellcheck source=/dev/null
 . "${COHORT_ENV:-jobs/env.sh}"
 if [ "${LAUNCH:-mpirun}" = srun ]; then
     export SLURM_PMIX_FENCE=${SLURM_PMIX_FENCE:-tree} # Slurm's own choice, mixed, lets ranks run ahead: they crash

@@ -12,6 +12,7 @@
 # To be submitted from cohort's folder, or with COHORT_ENV=PREFIX/share/cohort/env.sh from anywhere. What to
 # change for your cluster: jobs/slurm/README.md.
 set -eu
+# shellcheck source=/dev/null
 . "${COHORT_ENV:-jobs/env.sh}"
 if [ "${LAUNCH:-mpirun}" = srun ]; then
     export SLURM_PMIX_FENCE=${SLURM_PMIX_FENCE:-tree} # Slurm's own choice, mixed, lets ranks run ahead: they crash

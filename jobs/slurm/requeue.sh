@@ -19,6 +19,7 @@
 # queues again, at most MAX_RESTARTS times. `scancel JOB` ends it for good.
 set -u
 max_restarts=${MAX_RESTARTS:-100}
+# shellcheck source=/dev/null
 . "${COHORT_ENV:-jobs/env.sh}" || exit
 launch=(mpirun)
 export SLURM_PMIX_FENCE=${SLURM_PMIX_FENCE:-tree} # Slurm's own choice, mixed, lets ranks run ahead: they crash
@@ -53,7 +54,7 @@ launcher=
 case $code in
 0) exit 0 ;;
 75) requeue "stopped on request" $code ;;
-2 | 3 | 4 | 5) exit $code ;;
+2 | 3 | 4 | 5 | 126 | 127) exit $code ;; # 126, 127: the launcher itself is not there
 70) [ "$SECONDS" -ge 60 ] || exit $code # later: the watchdog, or another rank's node was lost
     requeue "ended with code $code" $code ;;
 *) requeue "ended with code $code" $code ;;

@@ -45,7 +45,7 @@ under_way() { # under_way JOB FOLDER
     until_true 60 moved "$2" "$seen" || { fail "job $1 writes no checkpoint"; return 1; }
 }
 
-rm -rf "$work"/* && trap 'cluster down' EXIT
+rm -rf "${work:?}"/* && trap 'cluster down' EXIT
 printf '. %s/jobs/env.sh\nPATH=%s:$PATH\n' "$top" "$(dirname "$cohort")" > env.sh # the program under test
 cat > e.yaml << 'Y'
 name: slurm
