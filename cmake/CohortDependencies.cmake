@@ -115,7 +115,7 @@ else()
     co_row(FALSE "MPI" "3.1" "load the module, or set MPI_HOME (Debian: libopenmpi-dev openmpi-bin)")
 endif()
 
-co_library(hdf5 "HDF5" HDF5_ROOT "hdf5>=1.10;hdf5-openmpi>=1.10;hdf5-mpich>=1.10;hdf5-serial>=1.10" hdf5.h
+co_library(hdf5 "HDF5" HDF5_ROOT "hdf5>=1.10;hdf5-openmpi>=1.10;hdf5-serial>=1.10" hdf5.h
            "hdf5;hdf5_openmpi;hdf5_serial" "libhdf5-openmpi-dev")
 if(NOT CO_hdf5_FOUND AND "${co_root}" STREQUAL "")
     find_package(HDF5 QUIET COMPONENTS C)
