@@ -122,8 +122,8 @@ co_status co_file_write(co_file *file, const char *name, const co_extent *extent
     bool good = set >= 0;
     if (good && co_extent_count(extent) > 0)
         good = H5Dwrite(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0;
+    if (set >= 0) good &= H5Dclose(set) >= 0; /* small ones go to the disk only now */
     const int error = errno;
-    co_h5_close(set);
     co_h5_close(list);
     co_h5_close(space);
     co_h5_close(memory);
