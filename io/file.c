@@ -60,9 +60,7 @@ hid_t co_h5_timeless(hid_t property_class)
     return list;
 }
 
-/* Before any other call. HDF5 prints nothing, and does nothing when the program ends: after a disk
- * took no more it would fall over what it could not write. We leave no file open by then. */
-static void start_hdf5(void)
+void co_files_start(void)
 {
     H5dont_atexit();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
@@ -135,7 +133,7 @@ co_status co_file_create(const char *path, const char *format, co_file **file)
     *file = NULL;
     const char *known = co_format_find(format, strlen(format));
     CO_ASSERT(known);
-    start_hdf5();
+    co_files_start();
     co_file *made = new_file(path, true);
     if (!made) return CO_FAIL(CO_ENOMEM, "%s: out of memory", path);
     made->format = known;
@@ -310,7 +308,7 @@ static co_status open_file(co_file *file, const char *format, bool allow_unseale
 co_status co_file_open(const char *path, const char *format, bool allow_unsealed, co_file **file)
 {
     *file = NULL;
-    start_hdf5();
+    co_files_start();
     co_file *opened = new_file(path, false);
     if (!opened) return CO_FAIL(CO_ENOMEM, "%s: out of memory", path);
     const co_status st = open_file(opened, format, allow_unsealed);

@@ -24,6 +24,10 @@ size_t co_extent_count(const co_extent *extent); /* elements; 1 for ndim 0 */
 
 typedef struct co_file co_file;
 
+/* HDF5 prints nothing, and does nothing when the program ends: after a disk took no more it would fall over what it could not
+ * write. We leave no file open by then. Every call below starts it so; a program with MPI calls this before MPI_Init, since the
+ * library, once it finds MPI running, has MPI_Finalize end it. */
+void co_files_start(void);
 /* Starts PATH's successor beside it (hidden temporary name in the same folder). format: "cohort-dataset" .. .
  * CO_EFILE with the reason when it cannot be made. */
 co_status co_file_create(const char *path, const char *format, co_file **file);

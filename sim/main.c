@@ -6,10 +6,12 @@
  * others: so every rank ends with the same exit code, after MPI_Finalize. COHORT_CHECK_MEMORY (any value): blocks still alive at the end are an
  * internal error, exit code 70. */
 #include "core/memory.h"
+#include "io/file.h"
 #include "models/kernel_path.h"
 #include "sim/console.h"
 #include <errno.h>
 #include <mpi.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,8 +99,10 @@ int main(int argc, char **argv)
     const co_command *command = argc < 2 ? NULL : find_command(argv[1]);
     const bool on_ranks = (command && command->needs_mpi) || co_launched_on_ranks();
     if (command == &co_command_run) co_blas_start(argv);
+    signal(SIGXFSZ, SIG_IGN); /* then a limit on the size of files is an error like a full disk */
     if (on_ranks) {
         int rank;
+        co_files_start();
         MPI_Init(NULL, NULL);
         MPI_Comm_rank(MPI_COMM_WORLD, &rank);
         co_status_set_rank(rank);
