@@ -47,7 +47,8 @@ static co_status list_folder(const char *dir, bool (*wanted)(const char *), char
     size_t capacity = 0;
     DIR *folder = opendir(dir);
     if (!folder && errno == ENOENT) return CO_OK;
-    if (!folder) return CO_FAIL(CO_EFILE, "%s: %s", dir, strerror(errno));
+    if (!folder)
+        return CO_FAIL(CO_EFILE, "%s: %s; set output.dir to a folder you may read and write", dir, strerror(errno));
     co_status st = CO_OK;
     for (struct dirent *entry; st == CO_OK && (entry = readdir(folder));) {
         if (!wanted(entry->d_name)) continue;
@@ -66,15 +67,15 @@ static co_status list_folder(const char *dir, bool (*wanted)(const char *), char
     return CO_OK;
 }
 
-bool co_output_exists(const char *dir)
+co_status co_output_exists(const char *dir, bool *exists)
 {
     char **names;
     size_t n;
-    if (list_folder(dir, co_is_run_file, &names, &n) != CO_OK) return true;
-    bool any = false;
-    for (size_t i = 0; i < n; i++) any |= strcmp(names[i], "experiment.yaml") != 0;
+    CO_TRY(list_folder(dir, co_is_run_file, &names, &n));
+    *exists = false;
+    for (size_t i = 0; i < n; i++) *exists |= strcmp(names[i], "experiment.yaml") != 0;
     co_strings_free(names, n);
-    return any;
+    return CO_OK;
 }
 
 static co_status remove_file(const char *dir, const char *name)

@@ -32,8 +32,8 @@ co_status co_checkpoint_read(const char *path, co_snapshot *snapshot, const co_m
 co_status co_checkpoint_read_model(const char *path, const co_model *model, float *params);
 /* True when the name is one that a run writes: run.h5, ckpt-NNNNNNNN.h5, experiment.yaml. */
 bool co_is_run_file(const char *name);
-/* True when dir holds a run file or a checkpoint. Local. */
-bool co_output_exists(const char *dir);
+/* Whether dir holds a run file or a checkpoint; CO_EFILE when dir is no folder or cannot be read. Local. */
+co_status co_output_exists(const char *dir, bool *exists);
 /* Removes what a run writes there, nothing else. Local. */
 co_status co_output_remove(const char *dir);
 /* Removes temporaries that a killed writer left there. Only when no other run writes to dir. Local. */

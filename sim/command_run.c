@@ -104,7 +104,8 @@ static co_status look(const co_experiment *e, const co_words *words, found *f)
     const char *dir = co_config_string(&e->output, "dir");
     int64_t round;
     size_t n_damaged;
-    const bool exists = co_output_exists(dir);
+    bool exists;
+    CO_TRY(co_output_exists(dir, &exists));
     if (exists && !words->resume && !words->overwrite && !words->dry_run)
         return CO_FAIL(CO_EUSAGE, "%s: holds a run already; add --resume to go on with it, --overwrite to replace it, "
                                   "or set output.dir", dir);
