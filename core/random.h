@@ -25,7 +25,9 @@ typedef enum {
     CO_DRAW_STATISTICS,      /* sampled pairs of partition statistics */
     CO_DRAW_NOISE,           /* round */
     CO_DRAW_ATTACK,
-    CO_DRAW_SYNTHETIC_SPLIT /* device */
+    CO_DRAW_SYNTHETIC_SPLIT, /* device */
+    CO_DRAW_EVAL_SAMPLE,     /* devices of eval.sample */
+    CO_DRAW_BUCKETS          /* round */
 } co_purpose;
 
 typedef struct {

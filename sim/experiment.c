@@ -67,6 +67,9 @@ static const co_param privacy_params[] = {
 static const co_param eval_params[] = {
     {"every", CO_INT, .def = 10, .lo = 0, .hi = 1e9, .doc = "rounds between two evaluations; 0: never"},
     {"central", CO_BOOL, .flags = CO_OPTIONAL, .doc = "on the data set's test split (default: when there is one)"},
+    {"devices", CO_BOOL, .def = 0, .doc = "on each device's own test part: means, quantiles, the worst tenth"},
+    {"sample", CO_INT, .lo = 1, .hi = 2147483647, .flags = CO_OPTIONAL,
+     .doc = "devices to evaluate on, the same ones each time (default: all)"},
     {0}};
 static const co_param stop_params[] = {
     {"metric", CO_STRING, .words = "none", .doc = "column of eval (central, test split) that ends the run; none"},

@@ -60,32 +60,43 @@ static co_status share_partition(const co_experiment *e, co_population *p, const
 {
     co_partition part = {0};
     co_status st = CO_OK;
-    int64_t head[3] = {0, 0, 0};
+    int64_t head[3] = {0, 0, -1}; /* devices, examples, test examples (-1: no test parts) */
     if (comm->node_rank == 0) {
         st = make_partition(e, &p->data, &part);
         if (st == CO_OK && !part.digest[0]) st = digest_made_partition(e, &part, &p->data);
         if (st == CO_OK) {
             head[0] = part.n_devices;
             head[1] = part.train_offsets[part.n_devices];
+            if (part.test_offsets) head[2] = part.test_offsets[part.n_devices];
             memcpy(p->partition_digest, part.digest, sizeof part.digest);
         }
     }
     st = co_agree(st, comm);
     if (st == CO_OK) {
-        MPI_Bcast(head, 2, MPI_INT64_T, 0, comm->node);
+        MPI_Bcast(head, 3, MPI_INT64_T, 0, comm->node);
         MPI_Bcast(p->partition_digest, sizeof p->partition_digest, MPI_CHAR, 0, comm->node);
         p->n_devices = head[0];
-        st = co_shared_create(&p->csr, ((size_t)head[0] + 1 + (size_t)head[1]) * sizeof(int64_t), comm);
+        const size_t tests = head[2] < 0 ? 0 : (size_t)head[0] + 1 + (size_t)head[2];
+        st = co_shared_create(&p->csr, ((size_t)head[0] + 1 + (size_t)head[1] + tests) * sizeof(int64_t), comm);
     }
     if (st == CO_OK) {
         int64_t *words = p->csr.data;
         if (comm->node_rank == 0) {
             memcpy(words, part.train_offsets, ((size_t)head[0] + 1) * sizeof *words);
             memcpy(words + head[0] + 1, part.train, (size_t)head[1] * sizeof *words);
+            if (head[2] >= 0) {
+                int64_t *tests = words + head[0] + 1 + head[1];
+                memcpy(tests, part.test_offsets, ((size_t)head[0] + 1) * sizeof *words);
+                memcpy(tests + head[0] + 1, part.test, (size_t)head[2] * sizeof *words);
+            }
         }
         co_shared_sync(&p->csr, comm);
         p->offsets = words;
         p->examples = words + head[0] + 1;
+        if (head[2] >= 0) {
+            p->own_test_offsets = p->examples + head[1];
+            p->own_tests = p->own_test_offsets + head[0] + 1;
+        }
     }
     co_partition_fini(&part);
     return st;
@@ -284,6 +295,28 @@ static int64_t find_test_device(const co_population *p, int64_t at)
             high = middle;
     }
     return low;
+}
+
+bool co_population_has_tests(const co_population *p)
+{
+    return p->has_data ? p->own_test_offsets != NULL : p->test_fraction > 0.0;
+}
+
+int64_t co_population_tests(const co_population *p, int64_t device)
+{
+    if (!p->has_data) return n_tests(p, co_synthetic_size(&p->generator, device));
+    return p->own_test_offsets ? p->own_test_offsets[device + 1] - p->own_test_offsets[device] : 0;
+}
+
+void co_population_read_tests(co_population *p, int64_t device, int64_t first, size_t n, float *x, int32_t *y)
+{
+    if (p->has_data) {
+        read_ids(&p->data, p->own_tests + p->own_test_offsets[device] + first, n, x, y);
+        return;
+    }
+    const int64_t place = co_population_examples(p, device) + first;
+    memcpy(x, p->drawn_x + (size_t)place * p->x_size, n * p->x_size * sizeof *x);
+    memcpy(y, p->drawn_y + place, n * sizeof *y);
 }
 
 co_status co_population_read_split(co_population *p, int split, int64_t first, size_t n, float *x, int32_t *y)

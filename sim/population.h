@@ -21,6 +21,8 @@ typedef struct {
     co_shared csr;           /* offsets and ids of the partition */
     const int64_t *offsets;  /* [n_devices + 1] */
     const int64_t *examples; /* [offsets[n_devices]] */
+    const int64_t *own_test_offsets; /* [n_devices + 1] test parts of the devices, or NULL when the partition has none */
+    const int64_t *own_tests;
     int64_t *split_ids[3];   /* ids of split 1 and 2, ascending; NULL when absent */
     int64_t n_split[3];
     /* from a generator */
@@ -43,9 +45,15 @@ void co_population_fini(co_population *population); /* Collective(node) */
 int64_t co_population_examples(const co_population *population, int64_t device); /* to train on */
 int64_t co_population_largest(const co_population *population, int64_t sample);  /* largest device: of all with a data set, else of the
                                                                                     first `sample` */
+/* Examples of the device's own test part; 0 when it has none. */
+int64_t co_population_tests(const co_population *population, int64_t device);
+/* True when devices have test parts at all. */
+bool co_population_has_tests(const co_population *population);
 /* Makes ready to read a device; draws its examples when they come from a generator. */
 co_status co_population_open(co_population *population, int64_t device);
 /* Examples index[n] of the opened device: x[n][x_size], y[n]. */
 void co_population_read(co_population *population, int64_t device, const int64_t *index, size_t n, float *x, int32_t *y);
 /* Examples [first, first + n) of split 1 or 2, in the order of the whole population. */
 co_status co_population_read_split(co_population *population, int split, int64_t first, size_t n, float *x, int32_t *y);
+/* Examples [first, first + n) of the opened device's test part. */
+void co_population_read_tests(co_population *population, int64_t device, int64_t first, size_t n, float *x, int32_t *y);

@@ -29,13 +29,29 @@ static const co_column load_columns[] = {{"round", CO_I64},      {"rank", CO_I64
                                          {"wait_s", CO_F64},     {"reduce_s", CO_F64}, {"eval_s", CO_F64},
                                          {"write_s", CO_F64}};
 
-enum { MAX_METRICS = 32, LARGE_TABLE = 1000000 };
+enum { LARGE_TABLE = 1000000 };
+
+/* Columns of eval: the head, the metrics, then for evaluation on devices what is told of each metric over them. */
+static co_status init_eval(const co_record *r, bool with_scores, co_table *table)
+{
+    enum { MOST = E_METRICS + CO_MAX_METRICS * CO_N_SCORES };
+    co_column columns[MOST];
+    char names[MOST][80];
+    size_t n = E_METRICS;
+    memcpy(columns, eval_head, sizeof eval_head);
+    for (int s = 0; s < (with_scores ? CO_N_SCORES : 1); s++)
+        for (size_t k = 0; k < r->n_metrics; k++, n++) {
+            snprintf(names[n], sizeof names[n], "%s%s", r->task->metrics[k].name, co_score_suffix[s]);
+            columns[n] = (co_column){names[n], CO_F64};
+        }
+    return co_table_init(table, "eval", columns, n);
+}
 
 static co_status init_tables(co_record *r)
 {
-    co_column columns[sizeof head / sizeof *head + MAX_METRICS + N_TAIL];
-    char names[MAX_METRICS][64];
-    CO_ASSERT(r->n_metrics <= MAX_METRICS);
+    co_column columns[sizeof head / sizeof *head + CO_MAX_METRICS + N_TAIL];
+    char names[CO_MAX_METRICS][64];
+    CO_ASSERT(r->n_metrics <= CO_MAX_METRICS);
     memcpy(columns, head, sizeof head);
     for (size_t k = 0; k < r->n_metrics; k++) {
         snprintf(names[k], sizeof names[k], "train_%s", r->task->metrics[k].name);
@@ -43,10 +59,7 @@ static co_status init_tables(co_record *r)
     }
     memcpy(columns + R_METRICS + r->n_metrics, tail, sizeof tail);
     CO_TRY(co_table_init(&r->rounds, "rounds", columns, R_METRICS + r->n_metrics + N_TAIL));
-    memcpy(columns, eval_head, sizeof eval_head);
-    for (size_t k = 0; k < r->n_metrics; k++)
-        columns[E_METRICS + k] = (co_column){r->task->metrics[k].name, CO_F64};
-    CO_TRY(co_table_init(&r->eval, "eval", columns, E_METRICS + r->n_metrics));
+    CO_TRY(init_eval(r, r->with_scores, &r->eval));
     CO_TRY(co_table_init(&r->load, "load", load_columns, N_LOAD));
     return r->with_devices ? co_table_init(&r->devices, "devices", devices_columns, N_DEVICES) : CO_OK;
 }
@@ -56,7 +69,7 @@ co_status co_record_init(co_record *r, const co_experiment *e, const co_populati
 {
     const double rows = (double)co_config_int(&e->devices, "per_round") * (double)e->rounds;
     *r = (co_record){.task = co_model_task(model), .seed = (uint64_t)e->seed, .ranks = ranks,
-                     .with_devices = rows <= LARGE_TABLE, .started_s = co_now_s(), .segment_first_round = 1,
+                     .with_devices = rows <= LARGE_TABLE, .with_scores = co_config_bool(&e->eval, "devices"), .started_s = co_now_s(), .segment_first_round = 1,
                      .load_span = ((int64_t)ranks * e->rounds + LARGE_TABLE - 1) / LARGE_TABLE};
     r->published_s = r->started_s;
     if (co_config_has(&e->output, "devices")) r->with_devices = co_config_bool(&e->output, "devices");
@@ -106,11 +119,51 @@ static void drop_foreign_eval(co_record *r, int64_t every, int64_t rounds)
     co_table_truncate(&r->eval, n);
 }
 
+/* A new row of eval with its head; the columns over devices are NaN until set. */
+static co_status add_eval(co_record *r, int64_t round, int split, int scope, int64_t n, double loss)
+{
+    co_table *t = &r->eval;
+    CO_TRY(co_table_add_row(t));
+    co_table_set_i64(t, E_ROUND, round);
+    co_table_set_i64(t, E_SPLIT, split);
+    co_table_set_i64(t, E_SCOPE, scope);
+    co_table_set_i64(t, E_N, n);
+    co_table_set_f64(t, E_LOSS, loss);
+    for (size_t k = E_METRICS; k < t->n_columns; k++) co_table_set_f64(t, k, NAN);
+    return CO_OK;
+}
+
+/* Rows of an earlier start that did not evaluate on devices, when this one does. */
+static co_status read_eval_without_scores(co_record *r, co_file *file)
+{
+    co_table old;
+    CO_TRY(init_eval(r, false, &old));
+    co_status st = co_table_read(&old, file);
+    for (size_t i = 0; st == CO_OK && i < old.n_rows; i++) {
+        st = add_eval(r, co_table_get_i64(&old, i, E_ROUND), (int)co_table_get_i64(&old, i, E_SPLIT),
+                      (int)co_table_get_i64(&old, i, E_SCOPE), co_table_get_i64(&old, i, E_N),
+                      co_table_get_f64(&old, i, E_LOSS));
+        for (size_t k = 0; st == CO_OK && k < r->n_metrics; k++)
+            co_table_set_f64(&r->eval, E_METRICS + k, co_table_get_f64(&old, i, E_METRICS + k));
+    }
+    co_table_fini(&old);
+    return st;
+}
+
+static co_status read_eval(co_record *r, co_file *file)
+{
+    char name[96];
+    if (!co_file_has(file, "eval/round")) return CO_OK;
+    snprintf(name, sizeof name, "eval/%s%s", r->task->metrics[0].name, co_score_suffix[CO_SCORE_P10]);
+    return r->with_scores && !co_file_has(file, name) ? read_eval_without_scores(r, file)
+                                                     : co_table_read(&r->eval, file);
+}
+
 static co_status read_tables(co_record *r, co_file *file)
 {
     char *segments = NULL;
     CO_TRY(co_table_read(&r->rounds, file));
-    if (co_file_has(file, "eval/round")) CO_TRY(co_table_read(&r->eval, file));
+    CO_TRY(read_eval(r, file));
     CO_TRY(co_table_read(&r->load, file));
     r->with_devices &= co_file_has(file, "devices/round"); /* no table with a hole in front */
     if (r->with_devices) CO_TRY(co_table_read(&r->devices, file));
@@ -148,7 +201,7 @@ co_status co_record_resume(co_record *r, int64_t round, int64_t eval_every, int6
 co_status co_record_reserve(co_record *r, size_t cohort)
 {
     CO_TRY(co_table_reserve(&r->rounds, 1));
-    CO_TRY(co_table_reserve(&r->eval, 2));
+    CO_TRY(co_table_reserve(&r->eval, 3));
     CO_TRY(co_table_reserve(&r->load, (size_t)r->ranks));
     return r->with_devices ? co_table_reserve(&r->devices, cohort) : CO_OK;
 }
@@ -240,14 +293,17 @@ void co_record_load(co_record *r, int64_t round, const co_rank_record *rank, dou
 
 co_status co_record_eval(co_record *r, int64_t round, int split, int64_t n, double loss, const double *metrics)
 {
-    co_table *t = &r->eval;
-    CO_TRY(co_table_add_row(t));
-    co_table_set_i64(t, E_ROUND, round);
-    co_table_set_i64(t, E_SPLIT, split);
-    co_table_set_i64(t, E_SCOPE, 0);
-    co_table_set_i64(t, E_N, n);
-    co_table_set_f64(t, E_LOSS, loss);
-    for (size_t k = 0; k < r->n_metrics; k++) co_table_set_f64(t, E_METRICS + k, metrics[k]);
+    CO_TRY(add_eval(r, round, split, 0, n, loss));
+    for (size_t k = 0; k < r->n_metrics; k++) co_table_set_f64(&r->eval, E_METRICS + k, metrics[k]);
+    return CO_OK;
+}
+
+co_status co_record_eval_devices(co_record *r, int64_t round, int64_t n_devices, double (*scores)[CO_N_SCORES])
+{
+    CO_TRY(add_eval(r, round, 1, 1, n_devices, scores[0][CO_SCORE_MEAN]));
+    for (size_t s = 0; s < CO_N_SCORES; s++)
+        for (size_t k = 0; k < r->n_metrics; k++)
+            co_table_set_f64(&r->eval, E_METRICS + s * r->n_metrics + k, scores[1 + k][s]);
     return CO_OK;
 }
 

@@ -5,7 +5,10 @@
 #pragma once
 #include "io/table.h"
 #include "models/model.h"
+#include "sim/evaluation_devices.h"
 #include "sim/exchange.h"
+
+enum { CO_MAX_METRICS = 32 }; /* of a task */
 
 typedef struct {
     char *path, *config;
@@ -14,7 +17,7 @@ typedef struct {
     uint64_t seed;
     char data_digest[33], partition_digest[33], source[256];
     co_table rounds, eval, devices, load;
-    bool with_devices;
+    bool with_devices, with_scores; /* the table devices; columns over devices in eval */
     int64_t load_span;  /* rounds summed in a row of load: 1 while ranks x rounds <= 1e6 */
     int64_t span_round; /* last round in span; 0: empty */
     co_rank_record *span; /* [ranks] */
@@ -43,6 +46,9 @@ void co_record_round(co_record *record, const co_plan *plan, const co_round_row 
 /* rank[ranks]; seconds_per_cost turns the plan's cost into predicted seconds. */
 void co_record_load(co_record *record, int64_t round, const co_rank_record *rank, double seconds_per_cost);
 co_status co_record_eval(co_record *record, int64_t round, int split, int64_t n, double loss, const double *metrics);
+/* A row of scope 1: n is the number of devices, loss and metrics are unweighted means over them. */
+co_status co_record_eval_devices(co_record *record, int64_t round, int64_t n_devices,
+                                 double (*scores)[CO_N_SCORES]);
 /* True when the file on disk is old enough: 10 s, or 1 % of the run's time. */
 bool co_record_is_due(const co_record *record);
 /* state: running, done, stopped. */

@@ -222,9 +222,8 @@ static co_status play_round(co_run *r)
 }
 
 /* Evaluates splits 1 and 2 as rows of their own. Collective(comm). */
-static co_status evaluate(co_run *r)
+static co_status evaluate_central(co_run *r)
 {
-    const double start = co_now_s();
     for (int split = 1; split <= 2; split++) {
         int64_t n;
         double loss;
@@ -239,6 +238,27 @@ static co_status evaluate(co_run *r)
         if (r->comm->rank == 0) st = co_record_eval(&r->record, r->round, split, n, loss, r->metrics);
         if (r->late == CO_OK) r->late = st;
     }
+    return CO_OK;
+}
+
+/* A row over the devices' own test parts. Collective(comm). */
+static co_status evaluate_devices(co_run *r)
+{
+    double scores[CO_MAX_METRICS + 1][CO_N_SCORES];
+    int64_t n_devices;
+    CO_TRY(co_evaluate_devices(&r->device_evaluator, &r->population, r->exchange.model, r->comm, &n_devices, scores));
+    co_status st = CO_OK;
+    if (r->comm->rank == 0) st = co_record_eval_devices(&r->record, r->round, n_devices, scores);
+    if (r->late == CO_OK) r->late = st;
+    return CO_OK;
+}
+
+/* Collective(comm). */
+static co_status evaluate(co_run *r)
+{
+    const double start = co_now_s();
+    if (r->central) CO_TRY(evaluate_central(r));
+    if (r->on_devices) CO_TRY(evaluate_devices(r));
     own_record(r)->eval_s += co_now_s() - start;
     return CO_OK;
 }
@@ -249,7 +269,8 @@ static bool stop_rule(const co_run *r)
     const co_config *stop = &r->experiment->stop;
     const char *name = co_config_string(stop, "metric");
     const co_table *t = &r->record.eval;
-    const int column = co_record_eval_column(&r->record, name), split = co_table_find(t, "split");
+    const int column = co_record_eval_column(&r->record, name), split = co_table_find(t, "split"),
+              scope = co_table_find(t, "scope");
     bool higher = false;
     for (const co_metric *m = r->task->metrics; m->name; m++)
         if (strcmp(m->name, name) == 0) higher = m->higher_is_better;
@@ -257,7 +278,7 @@ static bool stop_rule(const co_run *r)
     int64_t since = 0;
     for (size_t i = 0; i < t->n_rows; i++) {
         const double value = co_table_get_f64(t, i, (size_t)column);
-        if (co_table_get_i64(t, i, (size_t)split) != 1) continue;
+        if (co_table_get_i64(t, i, (size_t)split) != 1 || co_table_get_i64(t, i, (size_t)scope) != 0) continue;
         const bool better = isnan(best) || (higher ? value > best : value < best);
         since = better ? 0 : since + 1;
         if (better) best = value;
@@ -370,7 +391,7 @@ static co_status after_round(co_run *r)
     const int64_t save_every = co_config_int(&r->experiment->output, "checkpoint_every");
     const bool last = r->round >= r->experiment->rounds;
     if (r->diverged_rounds >= DIVERGED_LIMIT) return diverged(r);
-    if (r->central && (r->round % every == 0 || last)) {
+    if ((r->central || r->on_devices) && (r->round % every == 0 || last)) {
         CO_TRY(evaluate(r));
         check_finished(r);
     }
@@ -394,7 +415,7 @@ co_status co_run_rounds(co_run *r)
     if (r->finished) return CO_OK;
     co_progress_start(&progress, r->round);
     co_watch_start(co_config_has(&r->experiment->stop, "walltime") ? co_config_real(&r->experiment->stop, "walltime") : 0.0);
-    if (r->round == 0 && r->central) st = evaluate(r);
+    if (r->round == 0 && (r->central || r->on_devices)) st = evaluate(r);
     while (st == CO_OK && !r->finished) {
         st = play_round(r);
         if (st == CO_OK) st = after_round(r);

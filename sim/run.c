@@ -48,6 +48,18 @@ static co_status check_stop_metric(const co_run *r)
                           known[1], near ? "; did you mean " : "", near ? near : "");
 }
 
+/* Whether the devices' own test parts are evaluated; asked for without any is refused. */
+static co_status decide_devices(co_run *r)
+{
+    const co_config *eval = &r->experiment->eval;
+    if (!co_config_bool(eval, "devices")) return CO_OK;
+    if (!co_population_has_tests(&r->population))
+        return co_config_fail(eval, co_config_node(eval, "devices"),
+                              "the devices have no test parts; make the partition with test_fraction: 0.2");
+    r->on_devices = co_config_int(eval, "every") > 0;
+    return CO_OK;
+}
+
 /* Whether central evaluation takes place; an explicit true without examples for it is refused. */
 static co_status decide_central(co_run *r)
 {
@@ -76,12 +88,17 @@ static co_status create_local(co_run *r, const char *dir)
 {
     const co_experiment *e = r->experiment;
     CO_TRY(decide_central(r));
+    CO_TRY(decide_devices(r));
     CO_TRY(co_plan_init(&r->plan, e, &r->population, r->comm->size));
     CO_TRY(co_model_create(&e->model, &r->population.shape, r->population.n_classes, r->task, &r->model));
     count_shared(r);
     r->n_sums = r->task->n_sums(r->population.n_classes);
     CO_TRY(co_trainer_create(e, r->model, co_population_largest(&r->population, 1000), &r->trainer));
-    if (r->central) CO_TRY(co_evaluator_init(&r->evaluator, r->model));
+    if (r->central || r->on_devices) CO_TRY(co_evaluator_init(&r->evaluator, r->model));
+    if (r->on_devices)
+        CO_TRY(co_device_evaluator_init(&r->device_evaluator, &r->evaluator, &r->population,
+                                        co_config_has(&e->eval, "sample") ? co_config_int(&e->eval, "sample") : 0,
+                                        (uint64_t)e->seed, r->comm));
     CO_TRY(co_experiment_digest(e, r->config_digest));
     if (r->comm->rank == 0) CO_TRY(co_record_init(&r->record, e, &r->population, r->model, dir, r->comm->size));
     return CO_OK;
@@ -122,6 +139,7 @@ void co_run_destroy(co_run *r)
     if (r->experiment && r->experiment->server_optimizer->destroy)
         r->experiment->server_optimizer->destroy(r->server);
     co_record_fini(&r->record);
+    co_device_evaluator_fini(&r->device_evaluator);
     co_evaluator_fini(&r->evaluator);
     co_trainer_destroy(r->trainer);
     co_exchange_fini(&r->exchange);
@@ -237,5 +255,8 @@ void co_run_describe(const co_run *r)
     printf("memory       %s a rank, %s a node beside it; %d rank%s on %d node%s\n", rank_text, node_text, r->comm->size,
            r->comm->size == 1 ? "" : "s", r->comm->n_nodes, r->comm->n_nodes == 1 ? "" : "s");
     printf("rounds       %lld, evaluated every %lld (%s), output in %s\n", (long long)e->rounds,
-           (long long)co_config_int(&e->eval, "every"), r->central ? "central" : "no evaluation", r->dir);
+           (long long)co_config_int(&e->eval, "every"), r->central && r->on_devices ? "central and on devices"
+           : r->central                ? "central"
+           : r->on_devices             ? "on devices"
+                                       : "no evaluation", r->dir);
 }

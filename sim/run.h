@@ -3,7 +3,7 @@
  * There is no server rank: every rank trains its share of the devices and is the server for its slice of the model. */
 #pragma once
 #include "sim/checkpoint.h"
-#include "sim/evaluation.h"
+#include "sim/evaluation_devices.h"
 #include "sim/exchange.h"
 #include "sim/record.h"
 #include "sim/trainer.h"
@@ -19,6 +19,7 @@ typedef struct {
     co_trainer *trainer;
     co_exchange exchange;
     co_evaluator evaluator;
+    co_device_evaluator device_evaluator;
     co_record record;          /* rank 0 */
     void *server;              /* the server optimiser's own */
     size_t n_slots, n_sums;
@@ -27,7 +28,8 @@ typedef struct {
     float **whole_slot;        /* rank 0: [n_slots][n_params], while a checkpoint is written or read */
     int64_t round, start_round, n_shared; /* rounds done; n_shared: parameters that travel */
     int64_t diverged_rounds;   /* in a row in which every device was non-finite */
-    bool central, finished;    /* finished: last round done, or the stop rule holds */
+    bool central, on_devices;  /* which evaluations take place */
+    bool finished;                 /* last round done, or the stop rule holds */
     bool stopping;             /* some rank was asked to stop */
     char config_digest[33];
     double spent_s, spent_cost; /* on this rank, to predict seconds */
