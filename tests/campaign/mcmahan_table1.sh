@@ -18,8 +18,8 @@ eval: {every: 1}
 stop: {metric: accuracy, target: 0.97}
 output: {checkpoint_every: 100}
 Y
-grid_iid=${GRID_IID:-"0.05 0.1 0.15 0.22"}
-grid_shards=${GRID_SHARDS:-"0.022 0.046 0.07 0.1"}
+grid_iid=${GRID_IID:-"0.1 0.15 0.22 0.32 0.46"}
+grid_shards=${GRID_SHARDS:-"0.046 0.07 0.1 0.15 0.22"}
 one() { # one METHOD LR SEED ROUNDS
     train e.yaml partition="{method: $1, devices: 100}" local.lr="$2" seed="$3" rounds="$4" output.dir="$1-$2-$3"
 }
