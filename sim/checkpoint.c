@@ -273,6 +273,21 @@ static co_status check_digest(const co_file *file, co_snapshot *s, size_t n)
     return CO_FAIL(CO_EDATA, "%s: the model does not match its digest", co_file_path(file));
 }
 
+/* Bits are compared on one kernel path and BLAS core alone: going on with others is allowed, and said. */
+static co_status compare_arithmetic(const co_file *file)
+{
+    const char *const names[] = {"kernel_path", "blas_core"}, *const own[] = {co_kernel_path(), co_blas_core()};
+    for (size_t k = 0; k < 2; k++) {
+        char *text = NULL;
+        CO_TRY(co_file_get_text(file, names[k], &text));
+        if (strcmp(text, own[k]) != 0)
+            co_warn("the run so far was computed with %s %s, now with %s: its bits are not those of an undisturbed run",
+                    names[k], text, own[k]);
+        co_free(text);
+    }
+    return CO_OK;
+}
+
 static co_status read_all(const co_file *file, co_snapshot *s, const co_model *model)
 {
     CO_TRY(read_tensors(file, model, s->model));
@@ -297,6 +312,7 @@ static co_status read_all(const co_file *file, co_snapshot *s, const co_model *m
         snprintf(digests[k], 33, "%s", text);
         co_free(text);
     }
+    CO_TRY(compare_arithmetic(file));
     return co_file_get_int(file, "round", &s->round);
 }
 

@@ -127,6 +127,12 @@ grep -q 'ckpt-00000012.h5' text || fail "the damaged checkpoint is not named: $(
 for f in out/ckpt-*.h5; do truncate -s 700 "$f"; done
 refused 3 'no good checkpoint' 2 e.yaml --resume
 
+# going on with other kernels is said, once
+rm -rf out; cp -r r1 out
+COHORT_KERNELS=plain on 2 run e.yaml rounds=13 local.schedule.horizon=12 --resume > text 2>&1 || fail "resume with other kernels: $(cat text)"
+[ "$(grep -c 'warning: .*kernel_path' text)" -eq $([ "$("$COHORT" show r1/run.h5 | awk '/kernels/ {print $2}')" = plain ] && echo 0 || echo 1) ] ||
+    fail "other kernels: $(cat text)"
+
 # refusals
 rm -rf out; cp -r r1 out
 refused 2 'holds a run already.*--resume.*--overwrite' 2 e.yaml
