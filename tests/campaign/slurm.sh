@@ -81,7 +81,7 @@ done
 
 # Two time limits, then a power failure of the second node; under mpirun. Then the same run under srun: stopped
 # by hand, and a power failure of the first node, where the batch script itself runs.
-limits=(--nodes=2 --ntasks-per-node=1 --time=1 --signal=B:USR1@20)
+limits=(--nodes=2 --ntasks-per-node=1 --time=1 --signal=B:USR1@45)
 job=$(submit mpirun "$work/requeue-mpirun.log" "${limits[@]}" "$top/jobs/slurm/requeue.sh" e.yaml "${keys[@]}" output.dir=m)
 until_true 300 says 'stopped on request: job' requeue-mpirun.log 2 || fail "no two stops at the time limit: $(state "$job")"
 if under_way "$job" m; then
@@ -102,6 +102,10 @@ job=$(submit srun "$work/requeue-srun.log" --nodes=2 --ntasks-per-node=1 --time=
 if under_way "$job" s; then
     login scancel --batch --signal=USR1 "$job"
     until_true 60 says 'stopped on request: job' requeue-srun.log 1 || fail "srun: not stopped on request"
+fi
+if under_way "$job" s; then # to the ranks themselves, as Slurm does at the limit of a job without --signal
+    login scancel --signal=TERM "$job"
+    until_true 60 says 'stopped on request: job' requeue-srun.log 2 || fail "srun: SIGTERM to the ranks does not stop them"
 fi
 if under_way "$job" s; then
     victim=$(field "$job" BatchHost)
