@@ -16,9 +16,9 @@
 #include "io/readers/csv_file.h"
 #include "io/readers/reader.h"
 #include "io/readers/texts.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define NO_COLUMN SIZE_MAX
 #define FILE_COLUMN (SIZE_MAX - 1) /* the user is the file */
@@ -160,11 +160,12 @@ static co_status collect_words(const table *t, size_t column, feature *f)
     return CO_OK;
 }
 
-static bool is_infinite_word(const char *cell)
+/* nan, inf, or a number beyond the range of a double (1e999). */
+static bool is_infinite(const char *cell)
 {
-    cell += *cell == '-' || *cell == '+';
-    return strcasecmp(cell, "nan") == 0 || strcasecmp(cell, "inf") == 0 ||
-           strcasecmp(cell, "infinity") == 0;
+    char *end;
+    const double value = strtod(cell, &end);
+    return end != cell && *end == '\0' && !isfinite(value);
 }
 
 /* Decides whether a column holds numbers or words. */
@@ -176,7 +177,7 @@ static co_status study_column(table *t, size_t column)
         const char *cell = cell_of(t, i, column);
         if (co_raw_real(cell, &value))
             n_numbers++;
-        else if (!is_infinite_word(cell))
+        else if (!is_infinite(cell))
             odd = odd < t->n ? odd : i;
         else
             infinite = infinite < t->n ? infinite : i;
