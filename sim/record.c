@@ -171,6 +171,7 @@ static co_status read_tables(co_record *r, co_file *file)
     const size_t n = strlen(segments); /* "[..]" */
     char *inner = n >= 2 ? co_format("%.*s", (int)(n - 2), segments + 1) : NULL;
     co_free(segments);
+    if (!inner && n >= 2) return CO_FAIL(CO_ENOMEM, "%s: the list of starts", r->path);
     if (!inner) return CO_FAIL(CO_EDATA, "%s: attribute segments is not a JSON list", r->path);
     co_free(r->segments);
     r->segments = inner;
