@@ -87,13 +87,12 @@ clean=(env -u OMPI_MCA_mca_base_param_files -u COHORT_PYTHON)
 "${clean[@]}" bash use.sh "$prefix" > said 2>&1 || fail "the installed program: $(cat said)"
 grep skipped said
 if [ "$(id -u)" -eq 0 ] && unshare --mount true 2> /dev/null; then
-    rm -rf elsewhere /tmp/cohort-installed-$$
-    cp -r "$prefix" /tmp/cohort-installed-$$ && cp use.sh /tmp/cohort-installed-$$/
+    aside=$(mktemp -d) && rmdir "$aside" && cp -r "$prefix" "$aside" && cp use.sh "$aside"
     # Source, build and scratch folders are covered with empty ones, for this command alone.
-    (cd /tmp/cohort-installed-$$ && "${clean[@]}" unshare --mount bash -c 'set -e; for f in "$1" "$2"; do [ ! -d "$f" ] ||
+    (cd "$aside" && "${clean[@]}" unshare --mount bash -c 'set -e; for f in "$1" "$2"; do [ ! -d "$f" ] ||
         mount -t tmpfs none "$f"; done; [ -z "$(ls -A "$1")" ]; exec bash use.sh "$PWD"' - "$SOURCE" "$build") > said 2>&1 ||
         fail "the installed program without source and build: $(cat said)"
-    rm -rf /tmp/cohort-installed-$$
+    rm -rf "${aside:?}"
 else
     echo "skipped: source and build folders out of sight (needs root and mount namespaces)"
 fi
