@@ -60,6 +60,7 @@ static co_status import(const co_reader *reader, const co_words *words)
     co_dataset data = {0};
     char seconds[32];
     CO_TRY(co_config_check(&opt, tables, 2));
+    CO_TRY(co_alone_check("import"));
     CO_TRY(co_output_check("import", words));
     const co_status st = read_and_write(reader, words, &opt, &data);
     if (st == CO_OK) {

@@ -1,4 +1,7 @@
-/* sim/command_partition.c - cohort partition: deals the examples of a data set to devices. */
+/* sim/command_partition.c - cohort partition: deals the examples of a data set to devices.
+ *
+ * Under mpirun the ranks share the work: each reads the data set's columns (5 bytes an example; all of
+ * it when the method looks at features), deals to its own devices, and rank 0 writes the file. */
 #include "core/log.h"
 #include "core/memory.h"
 #include "io/yaml.h"
@@ -60,18 +63,56 @@ static co_status find_member(const co_words *words, const co_partitioner **membe
     return *member ? CO_OK : CO_EUSAGE;
 }
 
-static co_status make_and_write(const co_words *words, const co_partitioner *member,
-                                const co_config *opt, co_dataset *data, co_partition *partition)
+static co_status read_data(const co_words *words, const co_partitioner *member, co_dataset *data)
 {
-    const uint64_t seed = (uint64_t)co_config_int(opt, "seed");
     const char *path = words->positional[0];
+    return member->needs & CO_PART_NEEDS_FEATURES ? co_dataset_read(path, data)
+                                                  : co_dataset_read_columns(path, data);
+}
+
+static co_status write(const co_words *words, const co_config *opt, const co_dataset *data,
+                       co_partition *made)
+{
     char *config = NULL;
-    CO_TRY(member->needs & CO_PART_NEEDS_FEATURES ? co_dataset_read(path, data)
-                                                  : co_dataset_read_columns(path, data));
-    CO_TRY(co_partition_make(opt, seed, data, partition));
     CO_TRY(co_yaml_write(opt->map, &config));
-    const co_status st = co_partition_write(partition, data, words->output, seed, config);
+    const co_status st = co_partition_write(made, data, words->output,
+                                            (uint64_t)co_config_int(opt, "seed"), config);
     co_free(config);
+    return st;
+}
+
+static void report(const co_words *words, const co_partition *made, double seconds)
+{
+    char text[32];
+    co_show_partition(stdout, made);
+    co_print_file_size(stdout, words->output);
+    co_format_seconds(seconds, text, sizeof text);
+    co_print_field(stdout, "time", "%s", text);
+}
+
+/* One status for all ranks. Collective(comm), NULL: alone. */
+static co_status agree(co_status st, const co_comm *comm)
+{
+    return comm ? co_agree(st, comm) : st;
+}
+
+/* Every rank reads the data and takes part; rank 0 writes. Collective(comm), NULL: alone. */
+static co_status make_and_write(const co_words *words, const co_partitioner *member,
+                                const co_config *opt, const co_comm *comm)
+{
+    const double start_s = co_now_s();
+    const bool first = !comm || comm->rank == 0;
+    co_dataset data = {0};
+    co_partition made = {0};
+    co_status st = agree(first ? co_output_check("partition", words) : CO_OK, comm);
+    if (st == CO_OK) st = agree(read_data(words, member, &data), comm);
+    if (st == CO_OK)
+        st = co_partition_make_on(opt, (uint64_t)co_config_int(opt, "seed"), &data,
+                                  comm ? comm->world : MPI_COMM_NULL, &made);
+    if (st == CO_OK) st = agree(first ? write(words, opt, &data, &made) : CO_OK, comm);
+    if (st == CO_OK && first) report(words, &made, co_now_s() - start_s);
+    co_partition_fini(&made);
+    co_dataset_fini(&data);
     return st;
 }
 
@@ -88,44 +129,42 @@ static co_status missing_method(const co_words *words)
         "partition: which method? Add method=NAME; `cohort list partitioner` names them");
 }
 
-static co_status partition(const co_words *words, const co_partitioner *member)
+static co_status check(const co_words *words, const co_partitioner *member, const co_config *opt)
 {
-    const co_config opt = {.file = "command line", .map = words->settings};
-    const double start_s = co_now_s();
-    co_dataset data = {0};
-    co_partition made = {0};
     co_param params[MAX_PARAMS];
-    char seconds[32];
     if (words->n_positional != 1)
         return CO_FAIL(CO_EUSAGE, "partition takes one data set file, %zu were given",
                        words->n_positional);
     if (!member) return missing_method(words);
     command_params(params);
-    CO_TRY(co_config_check(&opt, (const co_param *const[]){params, member->params}, 2));
-    CO_TRY(co_output_check("partition", words));
-    const co_status st = make_and_write(words, member, &opt, &data, &made);
-    if (st == CO_OK) {
-        co_show_partition(stdout, &made);
-        co_print_file_size(stdout, words->output);
-        co_format_seconds(co_now_s() - start_s, seconds, sizeof seconds);
-        co_print_field(stdout, "time", "%s", seconds);
-    }
-    co_partition_fini(&made);
-    co_dataset_fini(&data);
+    return co_config_check(opt, (const co_param *const[]){params, member->params}, 2);
+}
+
+/* Collective(comm), NULL: alone. */
+static co_status partition(int n_words, char **words, const co_comm *comm)
+{
+    co_words parsed = {0};
+    const co_partitioner *member = NULL;
+    co_status st = co_words_parse(n_words, words, "-o --overwrite --help", true, &parsed);
+    const co_config opt = {.file = "command line", .map = parsed.settings};
+    if (st == CO_OK) st = find_member(&parsed, &member);
+    if (st == CO_OK && !parsed.help) st = check(&parsed, member, &opt);
+    st = agree(st, comm);
+    if (st == CO_OK && !parsed.help)
+        st = make_and_write(&parsed, member, &opt, comm);
+    else if (st == CO_OK && (!comm || comm->rank == 0))
+        print_help(member);
+    co_words_fini(&parsed);
     return st;
 }
 
 static co_status run(int n_words, char **words)
 {
-    co_words parsed;
-    const co_partitioner *member;
-    CO_TRY(co_words_parse(n_words, words, "-o --overwrite --help", true, &parsed));
-    co_status st = find_member(&parsed, &member);
-    if (st == CO_OK && parsed.help)
-        print_help(member);
-    else if (st == CO_OK)
-        st = partition(&parsed, member);
-    co_words_fini(&parsed);
+    co_comm comm;
+    if (!co_launched_on_ranks()) return partition(n_words, words, NULL);
+    CO_TRY(co_comm_init(&comm)); /* first: what fails on one rank alone has to be agreed on */
+    const co_status st = partition(n_words, words, &comm);
+    co_comm_fini(&comm);
     return st;
 }
 
@@ -133,4 +172,5 @@ const co_command co_command_partition = {
     .name = "partition",
     .usage = "partition DATA -o FILE method=NAME [devices=N] [key=value ..] [--overwrite]",
     .summary = "deals the training examples of a data set to devices",
+    .shares_ranks = true,
     .run = run};

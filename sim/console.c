@@ -47,15 +47,18 @@ static co_status is_replaceable(const char *path, bool *yes)
     return CO_OK;
 }
 
+co_status co_alone_check(const char *command)
+{
+    if (!co_launched_on_ranks()) return CO_OK;
+    return CO_FAIL(CO_EUSAGE, "%s works on one process: run it without mpirun (srun: with one task)",
+                   command);
+}
+
 co_status co_output_check(const char *command, const co_words *words)
 {
     struct stat info;
     bool replaceable = false;
     const char *path = words->output;
-    if (co_launched_on_ranks())
-        return CO_FAIL(CO_EUSAGE,
-                       "%s works on one process: run it without mpirun (srun: with one task)",
-                       command);
     if (!path)
         return CO_FAIL(CO_EUSAGE,
                        "%s: where shall the result go? Add -o FILE, for example -o %s.h5", command,

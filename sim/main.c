@@ -3,8 +3,8 @@
  *
  * MPI runs only under commands that need it, and when a launcher started several ranks. A command
  * with ranks agrees on its status (core/comm.h); any other is done by rank 0 alone, which tells the
- * others: so every rank ends with the same exit code, after MPI_Finalize. COHORT_CHECK_MEMORY (any value): blocks still alive at the end are an
- * internal error, exit code 70. */
+ * others: so every rank ends with the same exit code, after MPI_Finalize. COHORT_CHECK_MEMORY (any
+ * value): blocks still alive at the end are an internal error, exit code 70. */
 #include "core/memory.h"
 #include "io/file.h"
 #include "models/kernel_path.h"
@@ -97,7 +97,8 @@ static int check_memory(int exit_code)
 int main(int argc, char **argv)
 {
     const co_command *command = argc < 2 ? NULL : find_command(argv[1]);
-    const bool on_ranks = (command && command->needs_mpi) || co_launched_on_ranks();
+    const bool launched = co_launched_on_ranks(), on_ranks = launched || (command && command->needs_mpi);
+    const bool alone = launched && !(command && (command->needs_mpi || command->shares_ranks));
     if (command == &co_command_run) co_blas_start(argv);
     signal(SIGXFSZ, SIG_IGN); /* then a limit on the size of files is an error like a full disk */
     if (on_ranks) {
@@ -107,7 +108,6 @@ int main(int argc, char **argv)
         MPI_Comm_rank(MPI_COMM_WORLD, &rank);
         co_status_set_rank(rank);
     }
-    const bool alone = on_ranks && !(command && command->needs_mpi);
     const int exit_code =
         check_memory(report((alone ? dispatch_on_first : dispatch)(command, argc, argv)));
     if (on_ranks)

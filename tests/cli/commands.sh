@@ -195,10 +195,18 @@ bad 3 'cohort-dataset|data set' partition small/run.h5 -o x.h5 method=iid device
 
 # ---- several ranks: refused once, on every rank, without a file
 if command -v mpirun >/dev/null; then
-    mpirun --bind-to none -n 2 "$COHORT" partition data.h5 -o ranks.h5 method=iid devices=2 >out 2>err
-    same $? 2 'exit code of a partition under mpirun'
-    same "$(grep -c '^cohort: .*without mpirun' err)" 1 'messages of a partition under mpirun'
-    [ ! -e ranks.h5 ] || fault 'a partition under mpirun wrote a file'
+    for n in 1 2 3; do
+        mpirun --bind-to none -n $n "$COHORT" partition data.h5 -o ranks$n.h5 method=dirichlet devices=9 alpha=0.3 >out 2>err
+        same $? 0 "exit code of a partition on $n ranks"
+        cmp -s ranks1.h5 ranks$n.h5 || fault "a partition on $n ranks has other bytes"
+    done
+    mpirun --bind-to none -n 2 "$COHORT" partition data.h5 -o ranks2.h5 method=iid devices=2 >out 2>err
+    same $? 2 'exit code of a partition under mpirun whose output exists'
+    same "$(grep -c '^cohort: .*ranks2.h5 exists' err)" 1 'messages of a partition under mpirun'
+    mpirun --bind-to none -n 2 "$COHORT" import "${csv[@]}" -o ranks.h5 >out 2>err
+    same $? 2 'exit code of an import under mpirun'
+    same "$(grep -c '^cohort: .*without mpirun' err)" 1 'messages of an import under mpirun'
+    [ ! -e ranks.h5 ] || fault 'an import under mpirun wrote a file'
 fi
 
 # ---- plot: the script's exit code and words pass through

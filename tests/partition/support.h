@@ -65,7 +65,7 @@ static inline void add_features(co_dataset *data, uint64_t seed)
 static inline co_node *word_map(const char *words)
 {
     co_node *map = co_node_create(CO_NODE_MAP, NULL, NULL);
-    char copy[1024], *save = NULL;
+    char copy[2048], *save = NULL;
     snprintf(copy, sizeof copy, "%s", words);
     for (char *word = strtok_r(copy, " ", &save); map && word; word = strtok_r(NULL, " ", &save)) {
         char *value = strchr(word, '=');
