@@ -1,9 +1,13 @@
-/* aggregators/aggregator.h - kind aggregator: one update out of those of a round.
+/* aggregators/aggregator.h - kind aggregator: one update out of those of a round, in one of two forms.
  *
- * Form `sum`: the engine forms sum_i a_i u_i exactly, a_i = w_i / W with W over the round's plan; the rule turns the slice of
- * coordinates that this rank owns into the round's update. Local, no messages: the same on any number of ranks.
+ * Form `sum` (finish): the engine forms sum_i a_i u_i exactly, a_i = w_i / W with W over the round's
+ * plan; the rule turns the slice of coordinates that this rank owns into the round's update. Local.
+ * Form `all` (combine): the rule sees the updates of all devices for the coordinates that this rank
+ * owns; memory cohort x model / ranks. What needs all coordinates (distances) is an exact sum over the
+ * ranks, so either form gives the same bits on any number of ranks.
  * Adding one: a file aggregators/<name>.c with the table co_aggregator_<name>, and a line in list.h. */
 #pragma once
+#include "core/comm.h"
 #include "core/config.h"
 
 /* What reached the server, for the coordinates this rank owns. Borrowed during finish. */
@@ -14,14 +18,46 @@ typedef struct {
     int64_t n_reported;
 } co_round_sum;
 
+/* The updates of a round for the coordinates this rank owns (whole blocks of the vector; n may be 0).
+ * Borrowed during combine. */
+typedef struct {
+    size_t n_rows, n;           /* devices that reported, at least 1; coordinates */
+    const float *const *row;    /* [n_rows][n], devices by ascending id; all finite */
+    const double *weight;       /* [n_rows] > 0 */
+    const co_comm *comm;        /* of the sums over coordinates; NULL: all coordinates are here */
+    float *const *slot;         /* [..][n] the rule's state, as `slots` says */
+    void *scratch;              /* the bytes that `scratch` asked for */
+} co_updates;
+
 typedef struct {
     CO_PLUGIN_FIELDS;
-    void (*finish)(const co_config *opt, const co_round_sum *in, double *update); /* Local. update[n] */
+    /* Form sum. update[n]. Local. NULL: form all */
+    void (*finish)(const co_config *opt, const co_round_sum *in, double *update);
+    /* Form all. update[n]. Collective(in->comm). NULL: form sum */
+    void (*combine)(const co_config *opt, const co_updates *in, double *update);
+    /* Bytes of in->scratch for up to n_rows devices and n coordinates. NULL: none. Local. */
+    size_t (*scratch)(const co_config *opt, size_t n_rows, size_t n);
+    /* Refuses options that make no sense for a cohort of n_rows (with bucketing: buckets). NULL: takes
+     * any. Local. */
+    co_status (*check)(const co_config *opt, size_t n_rows);
+    /* Names of vectors kept over the rounds, zeroed at first; ends with NULL. NULL: none. */
+    const char *const *slots;
+    bool weighted; /* form all: the weights count; else every device counts the same */
 } co_aggregator;
 
 extern const co_kind co_kind_aggregator;
 const co_aggregator *co_aggregator_find(const char *name);
-/* Keys of section `aggregate` that belong to no member: rule, weight, weight_cap. */
+/* Keys of section `aggregate` that belong to no member: rule, weight, weight_cap, bucketing. */
 extern const co_param co_aggregate_params[];
-/* w_i of a device with that many examples, by the keys weight and weight_cap. 0 for a device without examples. Local. */
+/* w_i of a device with that many examples, by the keys weight and weight_cap. 0 for a device without
+ * examples. Local. */
 double co_aggregate_weight(const co_config *opt, int64_t n_examples);
+
+/* Form all, with `bucketing` before the rule when it is above 1. */
+/* Refuses what the rule cannot do for a cohort of n_rows devices, and bucketing for form sum. Local. */
+co_status co_aggregate_check(const co_aggregator *rule, const co_config *opt, size_t n_rows);
+/* Bytes that co_aggregate_all needs. Local. */
+size_t co_aggregate_scratch(const co_aggregator *rule, const co_config *opt, size_t n_rows, size_t n);
+/* in->scratch has co_aggregate_scratch bytes. Buckets are drawn by (seed, round). Collective(in->comm). */
+void co_aggregate_all(const co_aggregator *rule, const co_config *opt, const co_updates *in,
+                      uint64_t seed, int64_t round, double *update);

@@ -20,6 +20,8 @@ const co_aggregator co_aggregator_mean = {.name = "mean",
 const co_param co_aggregate_params[] = {
     {"rule", CO_STRING, .words = "mean", .doc = "aggregator (cohort list aggregator)"},
     {"weight", CO_CHOICE, .words = "examples|uniform", .doc = "what a device counts for"},
+    {"bucketing", CO_INT, .def = 1, .lo = 1, .hi = 64,
+     .doc = "devices mixed into one before a rule that sees every update; 1: none"},
     {"weight_cap", CO_REAL, .lo = 0.0, .hi = 1e15, .flags = CO_LO_OPEN | CO_OPTIONAL,
      .doc = "largest weight of one device"},
     {0}};

@@ -25,7 +25,10 @@ static void add_result(co_run *r, size_t row, const float *update)
 {
     co_plan_row *done = &r->plan.row[row];
     if (done->outcome == CO_REPORTED) {
-        done->saturated = co_exchange_add(&r->exchange, update, done->share) > 0;
+        if (r->experiment->aggregator->finish)
+            done->saturated = co_exchange_add(&r->exchange, update, done->share) > 0;
+        else
+            co_cohort_send(&r->cohort, &r->plan, row, update);
         co_exchange_scalar(&r->exchange, 0, done->share);
         for (size_t k = 0; k < r->n_sums; k++) co_exchange_scalar(&r->exchange, 1 + k, r->sums[k]);
         co_exchange_count(&r->exchange, CO_COUNT_REPORTED, 1);
@@ -100,15 +103,28 @@ static void step_tensors(co_run *r, double lr)
     }
 }
 
-/* The aggregate and the server's step on this rank's slice, and the records of its blocks. Local. */
-static void step_slice(co_run *r, double lr)
+/* The update of an aggregator that sees those of all devices. Collective(comm). */
+static void combine_rows(co_run *r, size_t n_rows)
+{
+    const co_experiment *e = r->experiment;
+    const co_updates in = {.n_rows = n_rows, .n = r->exchange.n_own, .row = r->cohort.row, .weight = r->cohort.weight,
+                           .comm = r->comm, .slot = r->slot + r->n_server_slots, .scratch = r->cohort.scratch};
+    co_aggregate_all(e->aggregator, &e->aggregate, &in, (uint64_t)e->seed, r->plan.round, r->update);
+}
+
+/* The aggregate and the server's step on this rank's slice, and the records of its blocks. n_rows: updates that came whole, with an
+ * aggregator that sees them. Collective(comm) then, else Local. */
+static void step_slice(co_run *r, size_t n_rows, double lr)
 {
     co_exchange *x = &r->exchange;
     const float *model = x->model + x->first;
     const co_round_sum in = {.n = x->n_own, .sum = co_exchange_sum(x), .total = co_exchange_summed(x, 0),
                              .n_reported = co_exchange_counted(x, CO_COUNT_REPORTED)};
     if (in.n_reported > 0 && in.total > 0.0) {
-        r->experiment->aggregator->finish(&r->experiment->aggregate, &in, r->update);
+        if (r->experiment->aggregator->finish)
+            r->experiment->aggregator->finish(&r->experiment->aggregate, &in, r->update);
+        else
+            combine_rows(r, n_rows);
         step_tensors(r, lr);
     } else {
         memset(r->update, 0, x->n_own * sizeof *r->update); /* nobody reported: the model stays */
@@ -183,6 +199,7 @@ static co_status play_round(co_run *r)
     double wait_s;
     co_plan_make(&r->plan, e, &r->population, round, r->comm->size);
     co_exchange_clear(&r->exchange);
+    if (e->aggregator->combine) co_cohort_expect(&r->cohort, &r->plan);
     const double start = co_now_s();
     co_status st = r->late != CO_OK ? r->late : train_own(r, lr_local);
     if (st == CO_OK && co_fault("train")) st = CO_FAIL(CO_EINTERNAL, "injected fault in training");
@@ -191,6 +208,7 @@ static co_status play_round(co_run *r)
     const double trained = co_now_s();
     co_watch_progress(CO_WATCH_WAITING, round);
     co_exchange_reduce(&r->exchange, &wait_s);
+    const size_t n_rows = e->aggregator->combine ? co_cohort_finish(&r->cohort, &r->plan) : 0;
     co_watch_progress(CO_WATCH_WORKING, round);
     if (co_exchange_counted(&r->exchange, CO_COUNT_FAILED) > 0) {
         st = co_agree(st, r->comm);
@@ -200,7 +218,7 @@ static co_status play_round(co_run *r)
         r->stopping = true; /* nothing of this round has touched the model */
         return CO_OK;
     }
-    step_slice(r, lr_server);
+    step_slice(r, n_rows, lr_server);
     measure(r, trained - start);
     own_record(r)->wait_s = wait_s;
     own_record(r)->stop_wanted = co_stop_wanted();
@@ -325,7 +343,7 @@ static co_status write_files(co_run *r, const char *state)
 {
     const co_experiment *e = r->experiment;
     co_snapshot s = {.round = r->round, .model_digest = co_exchange_digest(&r->exchange), .model = r->exchange.model,
-                     .n_slots = r->n_slots, .slot_name = e->server_optimizer->slots, .slot = r->whole_slot};
+                     .n_slots = r->n_slots, .slot_name = r->slot_name, .slot = r->whole_slot};
     memcpy(s.config_digest, r->config_digest, sizeof s.config_digest);
     memcpy(s.data_digest, r->population.data_digest, sizeof s.data_digest);
     memcpy(s.partition_digest, r->population.partition_digest, sizeof s.partition_digest);

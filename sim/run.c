@@ -12,7 +12,12 @@ static co_status create_server(co_run *r)
     const co_experiment *e = r->experiment;
     const co_server *server = e->server_optimizer;
     if (server->create) CO_TRY(server->create(&e->server, &r->server));
-    while (server->slots && server->slots[r->n_slots]) r->n_slots++;
+    const char *const none[] = {NULL}, *const *own = server->slots ? server->slots : none;
+    const char *const *rules = e->aggregator->slots ? e->aggregator->slots : none;
+    while (own[r->n_server_slots]) r->n_server_slots++;
+    r->n_slots = r->n_server_slots;
+    while (rules[r->n_slots - r->n_server_slots]) r->n_slots++;
+    r->slot_name = co_calloc(r->n_slots, sizeof *r->slot_name);
     r->slots = co_calloc(r->n_slots * r->exchange.n_own, sizeof *r->slots);
     r->slot = co_calloc(r->n_slots, sizeof *r->slot);
     r->whole_slot = co_calloc(r->n_slots, sizeof *r->whole_slot);
@@ -20,13 +25,23 @@ static co_status create_server(co_run *r)
     r->sums = co_malloc(r->n_sums, sizeof *r->sums);
     r->metrics = co_malloc(64, sizeof *r->metrics);
     r->pending = co_calloc((size_t)r->comm->size, sizeof *r->pending);
-    if (!r->slots || !r->slot || !r->whole_slot || !r->update || !r->sums || !r->metrics || !r->pending)
+    if (!r->slot_name || !r->slots || !r->slot || !r->whole_slot || !r->update || !r->sums || !r->metrics || !r->pending)
         return CO_FAIL(CO_ENOMEM, "no memory for the server's state");
     for (size_t k = 0; k < r->n_slots; k++) {
         r->slot[k] = r->slots + k * r->exchange.n_own;
-        if (server->init) server->init(r->server, k, r->slot[k], r->exchange.n_own);
+        r->slot_name[k] = k < r->n_server_slots ? own[k] : rules[k - r->n_server_slots];
+        if (server->init && k < r->n_server_slots) server->init(r->server, k, r->slot[k], r->exchange.n_own);
     }
     return CO_OK;
+}
+
+/* Rows for an aggregator that sees every update. Collective(comm). */
+static co_status create_cohort(co_run *r)
+{
+    const co_experiment *e = r->experiment;
+    if (!e->aggregator->combine) return CO_OK;
+    return co_cohort_init(&r->cohort, &r->exchange, r->plan.capacity,
+                          co_aggregate_scratch(e->aggregator, &e->aggregate, r->plan.capacity, r->exchange.n_own));
 }
 
 static co_status check_stop_metric(const co_run *r)
@@ -90,6 +105,7 @@ static co_status create_local(co_run *r, const char *dir)
     CO_TRY(decide_central(r));
     CO_TRY(decide_devices(r));
     CO_TRY(co_plan_init(&r->plan, e, &r->population, r->comm->size));
+    CO_TRY(co_aggregate_check(e->aggregator, &e->aggregate, r->plan.capacity));
     CO_TRY(co_model_create(&e->model, &r->population.shape, r->population.n_classes, r->task, &r->model));
     count_shared(r);
     r->n_sums = r->task->n_sums(r->population.n_classes);
@@ -129,6 +145,7 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
     if (st == CO_OK)
         st = co_exchange_init(&r->exchange, co_model_size(r->model), 1 + r->n_sums, r->plan.capacity, comm);
     if (st == CO_OK) st = co_agree(create_server(r), comm);
+    if (st == CO_OK) st = create_cohort(r);
     if (st == CO_OK) st = start_model(r);
     if (st != CO_OK) co_run_destroy(r);
     return st;
@@ -142,11 +159,13 @@ void co_run_destroy(co_run *r)
     co_device_evaluator_fini(&r->device_evaluator);
     co_evaluator_fini(&r->evaluator);
     co_trainer_destroy(r->trainer);
+    co_cohort_fini(&r->cohort);
     co_exchange_fini(&r->exchange);
     co_plan_fini(&r->plan);
     co_model_destroy(r->model);
     co_population_fini(&r->population);
     co_free(r->slots);
+    co_free(r->slot_name);
     co_free(r->slot);
     for (size_t k = 0; r->whole_slot && k < r->n_slots; k++) co_free(r->whole_slot[k]);
     co_free(r->whole_slot);
@@ -212,7 +231,7 @@ static int64_t count_diverged(const co_record *record)
 co_status co_run_resume(co_run *r, const char *path)
 {
     co_snapshot s = {.model = r->exchange.model, .n_slots = r->n_slots, .slot = r->whole_slot,
-                     .slot_name = r->experiment->server_optimizer->slots};
+                     .slot_name = r->slot_name};
     co_status st = r->comm->rank == 0 ? read_snapshot(r, path, &s) : CO_OK;
     st = co_agree(st, r->comm);
     if (st == CO_OK) {
@@ -234,6 +253,7 @@ void co_run_describe(const co_run *r)
 {
     const co_experiment *e = r->experiment;
     const size_t own = co_trainer_bytes(r->trainer) + co_exchange_bytes(&r->exchange) +
+                       co_cohort_bytes(&r->cohort) +
                        r->n_slots * r->exchange.n_own * sizeof(float) + r->exchange.n_own * sizeof(double);
     const size_t node = r->exchange.board.bytes + r->population.csr.bytes + r->population.tests.bytes +
                         r->population.data.shared_x.bytes;

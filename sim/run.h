@@ -3,6 +3,7 @@
  * There is no server rank: every rank trains its share of the devices and is the server for its slice of the model. */
 #pragma once
 #include "sim/checkpoint.h"
+#include "sim/cohort.h"
 #include "sim/evaluation_devices.h"
 #include "sim/exchange.h"
 #include "sim/record.h"
@@ -18,11 +19,13 @@ typedef struct {
     co_plan plan;
     co_trainer *trainer;
     co_exchange exchange;
+    co_cohort cohort;          /* for an aggregator that sees every update */
     co_evaluator evaluator;
     co_device_evaluator device_evaluator;
     co_record record;          /* rank 0 */
     void *server;              /* the server optimiser's own */
-    size_t n_slots, n_sums;
+    size_t n_slots, n_server_slots, n_sums; /* slots: first the server optimiser's, then the aggregator's */
+    const char **slot_name;    /* [n_slots] */
     float *slots, **slot;      /* [n_slots][n_own] */
     double *update, *sums, *metrics;
     float **whole_slot;        /* rank 0: [n_slots][n_params], while a checkpoint is written or read */

@@ -1,0 +1,47 @@
+/* aggregators/centred_clip.c - the mean of updates clipped around the last round's aggregate.
+ * v = last round's result (0 at first), then `iterations` times
+ * v += 1/m sum_i (u_i - v) min(1, tau / |u_i - v|). Every device counts the same. On one device the identity
+ * while |u - v| <= tau. State: the centre, one float a coordinate.
+ * Cost: three passes over all rows an iteration, one exact sum of n scalars over the ranks.
+ * Source: Karimireddy, He, Jaggi, ICML 2021, arXiv:2012.10333, Algorithm 2. */
+#include "aggregators/updates.h"
+
+static size_t scratch(const co_config *opt, size_t m, size_t n)
+{
+    (void)opt;
+    return m * (sizeof(co_scalar) + 2 * sizeof(double)) + n * sizeof(double);
+}
+
+static void combine(const co_config *opt, const co_updates *in, double *update)
+{
+    const size_t m = in->n_rows;
+    const int64_t n_iterations = co_config_int(opt, "iterations");
+    const double tau = co_config_real(opt, "tau");
+    co_scalar *sums = in->scratch;
+    double *a = (double *)(sums + m), *distance = a + m, *step = distance + m;
+    for (size_t j = 0; j < in->n; j++) update[j] = (double)in->slot[0][j];
+    for (int64_t k = 0; k < n_iterations; k++) {
+        co_rows_distances(in, update, sums, distance);
+        for (size_t i = 0; i < m; i++)
+            a[i] = (distance[i] > tau ? tau / distance[i] : 1.0) / (double)m;
+        co_rows_sum(in, a, update, step);
+        for (size_t j = 0; j < in->n; j++) update[j] += step[j];
+    }
+    for (size_t j = 0; j < in->n; j++) in->slot[0][j] = (float)update[j];
+}
+
+static const co_param params[] = {
+    {"tau", CO_REAL, .def = 10.0, .lo = 0.0, .hi = 1e30, .flags = CO_LO_OPEN,
+     .doc = "radius around the centre"},
+    {"iterations", CO_INT, .def = 1, .lo = 1, .hi = 1e6, .doc = "steps of the centre a round"},
+    {0}};
+static const char *const slots[] = {"centre", NULL};
+
+const co_aggregator co_aggregator_centred_clip = {
+    .name = "centred_clip",
+    .summary = "mean of updates clipped around the last aggregate",
+    .source = "Karimireddy et al. 2021, arXiv:2012.10333, Algorithm 2",
+    .params = params,
+    .combine = combine,
+    .scratch = scratch,
+    .slots = slots};
