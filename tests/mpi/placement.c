@@ -25,6 +25,23 @@ static const char *const experiments[] = {
     "devices: {per_round: 2}\nlocal: {steps: 3, batch: 8, lr: 0.1, max_examples: 20}\n"
     "aggregate: {weight: uniform}\nserver: {optimizer: sgd, momentum: 0.9, lr: 0.7}\neval: {every: 1}\n"
     "output: {dir: OUT, checkpoint_every: 0}\n",
+    /* a rule that sees every update, distances over several blocks, buckets, a device without examples */
+    "name: krum\nrounds: 3\ndata: {file: BLOBS}\npartition: {method: dirichlet, devices: 60, alpha: 0.05}\n"
+    "model: {layers: [{dense: 700}, tanh, {dense: classes}]}\n"
+    "devices: {per_round: 17}\nlocal: {steps: 2, batch: 8, lr: 0.1}\n"
+    "aggregate: {rule: multi_krum, f: 2, bucketing: 2}\neval: {every: 1}\noutput: {dir: OUT}\n",
+    /* a state of the aggregator beside that of the server's optimiser */
+    "name: clip\nrounds: 4\nalgorithm: fedyogi\ndata: {file: BLOBS}\npartition: {method: iid, devices: 9}\n"
+    "model: {layers: [{dense: 400}, relu, {dense: classes}]}\n"
+    "devices: {per_round: 7}\nlocal: {optimizer: adam, lr: 0.01}\n"
+    "aggregate: {rule: centred_clip, tau: 0.5, iterations: 3}\neval: {every: 2}\noutput: {dir: OUT}\n",
+    "name: rfa\nrounds: 3\ndata: {file: BLOBS}\npartition: {method: dirichlet, devices: 30, alpha: 0.3}\n"
+    "model: {layers: [{dense: 500}, relu, {dense: classes}]}\n"
+    "devices: {per_round: 8}\nlocal: {optimizer: rmsprop, lr: 0.01}\n"
+    "aggregate: {rule: geometric_median, bucketing: 3}\neval: {every: 0}\noutput: {dir: OUT}\n",
+    "name: trimmed\nrounds: 2\ndata: {file: BLOBS}\npartition: {method: iid, devices: 3}\nmodel: {name: softmax}\n"
+    "devices: {per_round: 3}\nlocal: {optimizer: adagrad, lr: 0.1}\naggregate: {rule: trimmed_mean, trim: 1}\n"
+    "eval: {every: 0}\noutput: {dir: OUT}\n",
     /* drawn on the fly */
     "name: drawn\nrounds: 3\ndata: {generator: synthetic, devices: 30, alpha: 1, beta: 1, size: 37}\n"
     "model: {name: softmax}\ndevices: {per_round: 7}\nlocal: {batch: 0, lr: 0.01, clip_grad: 1.0}\neval: {every: 3}\n"

@@ -94,6 +94,52 @@ def adaptive(steps, lr, kind, server_lr, beta1=0.9, beta2=0.99, tau=1e-3):
     return w
 
 
+def pairwise(u):
+    return np.array([[((a - b) ** 2).sum() for b in u] for a in u])
+
+
+def median(u, state):
+    return np.median(u, axis=0)
+
+
+def trimmed(k):
+    return lambda u, state: np.sort(u, axis=0)[k:len(u) - k].mean(axis=0)
+
+
+def krum(f, taken):
+    def rule(u, state):
+        d = np.sort(pairwise(u), axis=1)[:, 1:len(u) - f - 1]  # the first is the device itself
+        return u[np.argsort(d.sum(axis=1), kind="stable")[:taken]].mean(axis=0)
+    return rule
+
+
+def geometric_median(u, state, iterations=8, nu=1e-6):
+    n = np.array(SIZES, float)
+    z = (n[:, None] * u).sum(axis=0) / n.sum()
+    for _ in range(iterations):
+        b = n / np.maximum(nu, np.linalg.norm(u - z, axis=1))
+        z = (b[:, None] * u).sum(axis=0) / b.sum()
+    return z
+
+
+def centred_clip(tau, iterations):
+    def rule(u, state):
+        v = state.get("centre", 0.0)
+        for _ in range(iterations):
+            d = u - v
+            v = v + (d * np.minimum(1.0, tau / np.linalg.norm(d, axis=1))[:, None]).mean(axis=0)
+        state["centre"] = v
+        return v
+    return rule
+
+
+def robust(rule, steps=3, lr=0.3):
+    w, state = START.copy(), {}
+    for _ in range(ROUNDS):
+        w = w + rule(np.array([local(w, k, steps, lr) for k in range(len(SIZES))]), state)
+    return w
+
+
 def show(name, settings, w):
     print(f"case {name} {len(w)}")
     print(settings)
@@ -110,3 +156,10 @@ if __name__ == "__main__":
         show("fed" + kind + "_options", "local: {batch: 0, steps: 3, lr: 0.3}; algorithm: fed" + kind +
              "; server: {lr: 0.1, beta1: 0.5, eps: 0.1" + (", beta2: 0.8}" if kind != "adagrad" else "}"),
              adaptive(3, 0.3, kind, 0.1, 0.5, 0.8, 0.1))
+    train = "local: {batch: 0, steps: 3, lr: 0.3}; aggregate: "
+    show("median", train + "{rule: median}", robust(median))
+    show("trimmed_mean", train + "{rule: trimmed_mean, trim: 2}", robust(trimmed(2)))
+    show("krum", train + "{rule: krum, f: 1}", robust(krum(1, 1)))
+    show("multi_krum", train + "{rule: multi_krum, f: 1}", robust(krum(1, 5)))
+    show("geometric_median", train + "{rule: geometric_median}", robust(geometric_median))
+    show("centred_clip", train + "{rule: centred_clip, tau: 0.2, iterations: 2}", robust(centred_clip(0.2, 2)))
