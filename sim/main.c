@@ -17,7 +17,8 @@
 
 static const co_command *const commands[] = {&co_command_import, &co_command_partition,
                                              &co_command_run,    &co_command_show,
-                                             &co_command_plot,   &co_command_list};
+                                             &co_command_plot,   &co_command_list,
+                                             &co_command_account};
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_help(void)
