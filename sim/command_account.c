@@ -6,7 +6,7 @@
 #include "privacy/accountants/accountant.h"
 #include "privacy/accountants/gaussian.h"
 #include "sim/console.h"
-#include "sim/json.h"
+#include "io/json.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
