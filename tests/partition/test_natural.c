@@ -91,3 +91,47 @@ Test(natural, refuses_data_where_nobody_is_a_user)
     co_dataset_fini(&data);
     cr_expect(co_memory_blocks() == 0);
 }
+
+/* Ten users of sizes 1 .. 10. */
+static co_dataset stairs(void)
+{
+    co_dataset data = plain_data(55, 5);
+    data.n_users = 10;
+    data.user = co_malloc(55, sizeof *data.user);
+    for (int i = 0, user = 0, n = 0; i < 55; i++, n++) {
+        if (n > user) user++, n = 0;
+        data.user[i] = user;
+    }
+    return data;
+}
+
+Test(natural, users_are_grouped_evenly_and_stay_whole)
+{
+    co_dataset data = stairs();
+    co_partition p = must_make("method=natural users_per_device=3", &data);
+    int device_of[10], n_users[4] = {0};
+    cr_assert(p.n_devices == 4);
+    for (int u = 0; u < 10; u++) device_of[u] = -1;
+    for (int d = 0; d < 4; d++)
+        for (int64_t i = p.train_offsets[d]; i < p.train_offsets[d + 1]; i++) {
+            const int user = data.user[p.train[i]];
+            cr_expect(device_of[user] < 0 || device_of[user] == d, "user %d is torn", user);
+            n_users[d] += device_of[user] < 0;
+            device_of[user] = d;
+        }
+    for (int d = 0; d < 4; d++) cr_expect(n_users[d] == 2 || n_users[d] == 3, "%d users", n_users[d]);
+    cr_expect(p.n_unassigned == 0 && !p.device_name);
+    co_partition_fini(&p);
+    co_dataset_fini(&data);
+}
+
+Test(natural, sizes_have_a_least_and_a_most)
+{
+    co_dataset data = stairs();
+    co_partition p = must_make("method=natural min_examples=4 max_examples=6", &data);
+    cr_assert(p.n_devices == 7); /* users of 4 .. 10 */
+    for (int64_t d = 0; d < 7; d++) cr_expect(train_size(&p, d) == (d < 2 ? 4 + d : 6));
+    cr_expect(p.n_unassigned == 6 + 1 + 2 + 3 + 4);
+    co_partition_fini(&p);
+    co_dataset_fini(&data);
+}

@@ -1,0 +1,95 @@
+/* The partitioner dirichlet_device: the mixes that devices draw against moments of the Dirichlet
+ * law and published distances; what the devices then take. */
+#include "partition/pools.h"
+#include "tests/harness.h"
+#include "tests/partition/support.h"
+#include <math.h>
+
+enum { C = 20, K = 100000 };
+
+static double js(const double *p, const double *q)
+{
+    double sum = 0.0;
+    for (int c = 0; c < C; c++) {
+        const double m = 0.5 * (p[c] + q[c]);
+        if (p[c] > 0.0) sum += 0.5 * p[c] * log(p[c] / m);
+        if (q[c] > 0.0) sum += 0.5 * q[c] * log(q[c] / m);
+    }
+    return sqrt(fmax(sum, 0.0));
+}
+
+/* 20 uniform labels, 1e5 devices: E sum q^2 = (alpha / 20 + 1) / (alpha + 1); distance is the mean
+ * of JS over pairs of devices (base e, square root). */
+static void check_mixes(double alpha, double distance)
+{
+    const co_partition_input in = {
+        .seed = 9, .n_examples = 500 * C, .n_devices = K, .last = K, .size = 1};
+    const int64_t size[C] = {[0 ... C - 1] = 500};
+    double q[2][C], shape[C], sum = 0.0, square = 0.0, js_sum = 0.0;
+    for (int64_t k = 0; k < K; k++) {
+        double squares = 0.0, total = 0.0;
+        co_mix_draw(&in, 0, alpha, size, C, k, shape, q[k % 2]);
+        for (int c = 0; c < C; c++) {
+            squares += q[k % 2][c] * q[k % 2][c];
+            total += q[k % 2][c];
+        }
+        cr_assert(fabs(total - 1.0) < 1e-9, "device %lld: %.17g", (long long)k, total);
+        sum += squares;
+        square += squares * squares;
+        if (k % 2) js_sum += js(q[0], q[1]);
+    }
+    const double mean = sum / K, error = sqrt((square / K - mean * mean) / K),
+                 expected = (alpha / C + 1.0) / (alpha + 1.0), js_mean = js_sum / (K / 2);
+    cr_expect(fabs(mean - expected) < 3.0 * error, "alpha %g: %.5f +- %.5f, not %.5f", alpha, mean,
+              error, expected);
+    cr_expect(fabs(js_mean - distance) < 0.002, "alpha %g: distance %.4f, not %.3f", alpha, js_mean,
+              distance);
+}
+
+Test(dirichlet_device, mixes_have_the_moments_and_distances_of_the_law)
+{
+    check_mixes(0.1, 0.793);
+    check_mixes(1.0, 0.764);
+    check_mixes(5.0, 0.637);
+    check_mixes(10.0, 0.538);
+    check_mixes(100.0, 0.210);
+}
+
+/* With far more examples than the first devices take, what they hold is their mix: E sum of squared
+ * label shares among m = 500 examples is the law's within the rounding of the cut. */
+Test(dirichlet_device, the_first_devices_hold_their_mixes)
+{
+    enum { DEVICES = 2000, FIRST = 200 };
+    co_dataset data = plain_data(500 * DEVICES, C);
+    co_partition p = must_make("method=dirichlet_device devices=2000 alpha=1", &data);
+    int64_t *counts = count_table(&p, &data);
+    double sum = 0.0, square = 0.0;
+    for (size_t d = 0; d < FIRST; d++) {
+        double squares = 0.0;
+        for (size_t c = 0; c < C; c++) squares += pow((double)counts[d * C + c] / 500.0, 2.0);
+        sum += squares;
+        square += squares * squares;
+    }
+    const double mean = sum / FIRST, error = sqrt((square / FIRST - mean * mean) / FIRST);
+    cr_expect(fabs(mean - 0.525) < 3.0 * error, "%.4f +- %.4f, not 0.525", mean, error);
+    co_free(counts);
+    co_partition_fini(&p);
+    co_dataset_fini(&data);
+}
+
+Test(dirichlet_device, dry_classes_are_made_up_for_until_all_is_dealt)
+{
+    co_dataset data = plain_data(1003, 10);
+    co_partition p = must_make("method=dirichlet_device devices=17 alpha=1e-4", &data);
+    for (int64_t d = 0; d < 17; d++)
+        cr_expect(train_size(&p, d) == 59, "device %lld: %lld", (long long)d,
+                  (long long)train_size(&p, d));
+    cr_expect(p.n_unassigned == 0);
+    int64_t *counts = count_table(&p, &data);
+    int most = 0;
+    for (size_t c = 0; c < 10; c++) most += counts[c] == 59;
+    cr_expect(most == 1, "at alpha 1e-4 the first device has one class");
+    co_free(counts);
+    co_partition_fini(&p);
+    co_dataset_fini(&data);
+}
