@@ -49,9 +49,9 @@ extern const co_kind co_kind_aggregator;
 const co_aggregator *co_aggregator_find(const char *name);
 /* Keys of section `aggregate` that belong to no member: rule, weight, weight_cap, bucketing. */
 extern const co_param co_aggregate_params[];
-/* w_i of a device with that many examples, by the keys weight and weight_cap. 0 for a device without
- * examples. Local. */
-double co_aggregate_weight(const co_config *opt, int64_t n_examples);
+/* w_i of a device that trains on so many examples and tokens, by the keys weight and weight_cap. 0 for a
+ * device without examples. Local. */
+double co_aggregate_weight(const co_config *opt, int64_t n_examples, double n_tokens);
 
 /* Form all, with `bucketing` before the rule when it is above 1. */
 /* Refuses what the rule cannot do for a cohort of n_rows devices, and bucketing for form sum. Local. */

@@ -19,17 +19,20 @@ const co_aggregator co_aggregator_mean = {.name = "mean",
 
 const co_param co_aggregate_params[] = {
     {"rule", CO_STRING, .words = "mean", .doc = "aggregator (cohort list aggregator)"},
-    {"weight", CO_CHOICE, .words = "examples|uniform", .doc = "what a device counts for"},
+    {"weight", CO_CHOICE, .words = "examples|tokens|uniform", .doc = "what a device counts for"},
     {"bucketing", CO_INT, .def = 1, .lo = 1, .hi = 64,
      .doc = "devices mixed into one before a rule that sees every update; 1: none"},
     {"weight_cap", CO_REAL, .lo = 0.0, .hi = 1e15, .flags = CO_LO_OPEN | CO_OPTIONAL,
      .doc = "largest weight of one device"},
     {0}};
 
-double co_aggregate_weight(const co_config *opt, int64_t n_examples)
+double co_aggregate_weight(const co_config *opt, int64_t n_examples, double n_tokens)
 {
     if (n_examples <= 0) return 0.0;
-    const double weight = strcmp(co_config_string(opt, "weight"), "uniform") == 0 ? 1.0 : (double)n_examples;
+    const char *by = co_config_string(opt, "weight");
+    const double weight = strcmp(by, "uniform") == 0  ? 1.0
+                          : strcmp(by, "tokens") == 0 ? n_tokens
+                                                      : (double)n_examples;
     if (!co_config_has(opt, "weight_cap")) return weight;
     const double cap = co_config_real(opt, "weight_cap");
     return weight < cap ? weight : cap;

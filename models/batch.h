@@ -7,7 +7,7 @@
 /* The shape of one row. An example is one row, or, when `sequence` is set, as many rows as its sequence is long. */
 typedef struct {
     bool sequence; /* rows are the steps of sequences */
-    bool tokens;   /* rows are int32 token ids, not floats (ndim 0) */
+    bool tokens;   /* rows are int32 token ids below dim[0], not floats (ndim 0) */
     size_t ndim;   /* 1: [features]; 3: [channels, height, width] */
     size_t dim[3];
     size_t lanes;  /* 0, or the image stands channels-last, channels padded with zeros to a multiple of this (kernels.h); only
@@ -28,7 +28,7 @@ typedef struct {
     const int64_t *offsets; /* [n + 1] rows of each example; NULL: one row each */
     const float *x;         /* [rows][size]; NULL for tokens */
     const int32_t *tokens;  /* [rows]; NULL for floats */
-    const void *y;          /* as the task defines it: classification int32[n] */
+    const void *y;          /* as the task defines it: classification int32[n]; lm, tagging int32[rows] */
 } co_batch;
 
 /* Rows that a batch has where rows have this shape. */

@@ -10,7 +10,6 @@ typedef struct {
     const co_layer *layer;
     void *self;
     co_shape in, out;
-    bool at_once;   /* the layer's backward serves fused steps */
     bool passes_on; /* owns no buffer: its neighbour's is passed on */
     size_t first_tensor, n_tensors;
     size_t offset; /* of its first tensor in the vector */
@@ -27,5 +26,5 @@ struct co_model {
     co_tensor *tensor;
     size_t n_tensors, tensor_capacity, size;
     const co_task *task;
-    size_t n_classes;
+    const co_labels *labels; /* borrowed */
 };

@@ -141,10 +141,9 @@ static co_status add_item(co_model *m, const co_config *opt, const co_node *node
     co_tensor_shape shape[CO_MAX_TENSORS];
     co_item *item = &m->item[m->n_items];
     *item = (co_item){.first_tensor = m->n_tensors, .offset = m->size};
-    CO_TRY(create_layer(opt, node, m->n_items, in, m->n_classes, item));
+    CO_TRY(create_layer(opt, node, m->n_items, in, m->labels->n, item));
     m->n_items++;
     item->passes_on = item->layer->passes_on && item->layer->passes_on(item->self);
-    item->at_once = item->layer->backward && (!item->layer->has_backward || item->layer->has_backward(item->self));
     item->n_tensors = item->layer->tensors ? item->layer->tensors(item->self, shape) : 0;
     for (size_t i = 0; i < item->n_tensors; i++) CO_TRY(add_tensor(m, m->n_items - 1, &shape[i]));
     return CO_OK;
@@ -154,14 +153,21 @@ static co_status check_outputs(const co_model *m, const co_config *opt, const co
 {
     char text[CO_SHAPE_TEXT];
     const co_shape *last = &m->item[m->n_items - 1].out;
-    const size_t wanted = m->task->outputs(m->n_classes);
+    const size_t wanted = m->task->outputs(m->labels->n);
     co_shape_text(last, text);
+    if (!last->tokens && last->sequence && !m->task->per_row)
+        return co_config_fail(opt, list,
+                              "the last layer gives %s, the task %s wants one row an example; put `pool_time` into the list",
+                              text, m->task->name);
+    if (!last->tokens && !last->sequence && m->task->per_row)
+        return co_config_fail(opt, list, "the last layer gives %s, the task %s wants a row for every token; leave out %s",
+                              text, m->task->name, "what turns sequences into one row");
     if (!last->tokens && last->ndim == 1 && last->dim[0] == wanted) return CO_OK;
     return co_config_fail(
         opt, list,
         "the last layer gives %s, the task %s with %zu classes needs [%zu]; end the list with "
         "{dense: classes}",
-        text, m->task->name, m->n_classes, wanted);
+        text, m->task->name, m->labels->n, wanted);
 }
 
 static co_status freeze_one(co_model *m, const co_config *opt, const co_node *name)
@@ -217,7 +223,7 @@ static co_status build(co_model *m, const co_config *opt, const co_shape *in, co
     return CO_OK;
 }
 
-co_status co_model_create(const co_config *opt, const co_shape *in, size_t n_classes,
+co_status co_model_create(const co_config *opt, const co_shape *in, const co_labels *labels,
                           const co_task *task, co_model **model)
 {
     co_node *list = NULL;
@@ -226,7 +232,7 @@ co_status co_model_create(const co_config *opt, const co_shape *in, size_t n_cla
     *model = NULL;
     if (!m) return CO_FAIL(CO_ENOMEM, "model");
     m->task = task;
-    m->n_classes = n_classes;
+    m->labels = labels;
     CO_TRY_OUT(find_list(opt, &list));
     CO_TRY_OUT(build(m, opt, in, list));
     *model = m;
@@ -268,7 +274,7 @@ const co_task *co_model_task(const co_model *model)
 
 size_t co_model_n_classes(const co_model *model)
 {
-    return model->n_classes;
+    return model->labels->n;
 }
 
 void co_model_init(const co_model *model, uint64_t seed, float *params)
@@ -280,11 +286,13 @@ void co_model_init(const co_model *model, uint64_t seed, float *params)
     }
 }
 
-double co_model_flops(const co_model *model)
+double co_model_flops(const co_model *model, double n_rows)
 {
     double sum = 0.0;
-    for (size_t l = 0; l < model->n_items; l++)
-        if (model->item[l].layer->flops) sum += model->item[l].layer->flops(model->item[l].self);
+    for (size_t l = 0; l < model->n_items; l++) {
+        const co_item *i = &model->item[l];
+        if (i->layer->flops) sum += i->layer->flops(i->self) * (i->in.sequence ? n_rows : 1.0);
+    }
     return sum;
 }
 

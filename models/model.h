@@ -29,9 +29,10 @@ typedef struct {
 } co_model_preset;
 extern const co_kind co_kind_model;
 
-/* From the checked section `model` (name, or layers; both or none: CO_EUSAGE). in: the shape of the data's rows; n_classes of
- * the data set. The last layer must give task->outputs(n_classes) values a row. `freeze` names tensors (unknown: CO_EUSAGE). */
-co_status co_model_create(const co_config *opt, const co_shape *in, size_t n_classes, const co_task *task,
+/* From the checked section `model` (name, or layers; both or none: CO_EUSAGE). in: the shape of the data's rows; labels of the
+ * data set, borrowed as long as the model lives. The last layer must give task->outputs(labels->n) values, for each row of a
+ * sequence where the task wants that. `freeze` names tensors (unknown: CO_EUSAGE). */
+co_status co_model_create(const co_config *opt, const co_shape *in, const co_labels *labels, const co_task *task,
                           co_model **model);
 void co_model_destroy(co_model *model); /* NULL allowed */
 
@@ -39,11 +40,13 @@ size_t co_model_size(const co_model *model);      /* floats of the vector */
 const co_tensor *co_model_tensors(const co_model *model, size_t *n_tensors);
 char *co_model_describe(const co_model *model);   /* new block: JSON list of {name, shape, role}, as checkpoints carry it */
 void co_model_init(const co_model *model, uint64_t seed, float *params);
-double co_model_flops(const co_model *model);     /* multiply-adds of one example, forward */
+double co_model_flops(const co_model *model, double n_rows); /* multiply-adds of one example of so many rows, forward */
 
 /* Activations, their gradients and scratch for batches of at most max_n examples and max_rows rows: one arena. */
 typedef struct co_workspace co_workspace;
 co_status co_workspace_create(const co_model *model, size_t max_n, size_t max_rows, co_workspace **workspace);
+/* Room for larger batches, when it is too small for these; nothing in it is kept. After an error it only can be destroyed. */
+co_status co_workspace_reserve(co_workspace *workspace, size_t n, size_t rows);
 void co_workspace_destroy(co_workspace *workspace);
 size_t co_workspace_bytes(const co_workspace *workspace);
 

@@ -70,28 +70,39 @@ static void lay_out(co_workspace *w, arena *a)
 co_status co_workspace_create(const co_model *model, size_t max_n, size_t max_rows,
                               co_workspace **workspace)
 {
-    arena a = {0};
     co_workspace *w = co_calloc(1, sizeof *w);
     *workspace = NULL;
     if (!w) return CO_FAIL(CO_ENOMEM, "workspace");
-    *w = (co_workspace){.model = model, .max_n = max_n, .max_rows = max_rows};
+    w->model = model;
+    const co_status st = co_workspace_reserve(w, max_n, max_rows);
+    if (st == CO_OK) *workspace = w;
+    if (st != CO_OK) co_workspace_destroy(w);
+    return st;
+}
+
+co_status co_workspace_reserve(co_workspace *w, size_t n, size_t rows)
+{
+    arena a = {0};
+    if (w->arena && n <= w->max_n && rows <= w->max_rows) return CO_OK;
+    co_free(w->arena);
+    w->arena = NULL;
+    if (n > w->max_n) w->max_n = n;
+    if (rows > w->max_rows) w->max_rows = w->max_rows ? rows + rows / 4 : rows; /* lengths vary: not each time */
     lay_out(w, &a);
-    if (a.overflow || max_n > INT32_MAX || max_rows > INT32_MAX) {
-        co_free(w);
+    if (a.overflow || w->max_n > INT32_MAX || w->max_rows > INT32_MAX)
         return CO_FAIL(CO_EUSAGE,
-                       "a batch of %zu examples does not fit into memory; use a smaller batch",
-                       max_n);
-    }
+                       "a batch of %zu examples (%zu rows) does not fit into memory; use a smaller batch, and max_tokens "
+                       "at the import of long texts",
+                       n, rows);
     w->arena = co_malloc(a.used, sizeof *w->arena);
-    if (!w->arena) {
-        co_free(w);
-        return CO_FAIL(CO_ENOMEM, "workspace of %zu floats for %zu examples; use a smaller batch",
-                       a.used, max_n);
-    }
+    if (!w->arena)
+        return CO_FAIL(CO_ENOMEM,
+                       "workspace of %zu floats for %zu examples (%zu rows); use a smaller batch, and max_tokens at the "
+                       "import of long texts",
+                       a.used, n, rows);
     w->bytes = a.used * sizeof *w->arena;
     a = (arena){.base = w->arena};
     lay_out(w, &a);
-    *workspace = w;
     return CO_OK;
 }
 
@@ -154,12 +165,13 @@ void co_model_loss(const co_model *model, co_workspace *workspace, const float *
 {
     const float *out = co_model_forward(model, workspace, params, pass);
     float *d_out = grad ? workspace->dy[model->n_items - 1] : NULL;
-    model->task->loss(pass, model->n_classes, out, d_out, sums);
+    model->task->loss(pass, model->labels, out, d_out, sums);
     if (!grad || model->first_trained == model->n_items) return;
     co_pass at = *pass;
     for (at.layer = model->n_items - 1; at.layer > model->first_trained; at.layer--)
         if (workspace->y[at.layer])
             backward_input(&model->item[at.layer], workspace, params, &at, workspace->dy[at.layer - 1]);
+    if (model->item[at.layer].layer->input_first) backward_input(&model->item[at.layer], workspace, params, &at, NULL);
     for (at.layer = model->first_trained; at.layer < model->n_items; at.layer++)
         if (model->item[at.layer].trained)
             backward_params(model, &model->item[at.layer], workspace, params, &at, scale, grad);
@@ -172,12 +184,12 @@ static void step_item(const co_model *m, const co_item *i, const co_workspace *w
     const size_t l = at->layer;
     float *dx = l > m->first_trained ? w->dy[l - 1] : NULL, *restrict p = params + i->offset;
     const float *restrict g = grad + i->offset;
-    if (i->at_once && i->trained && !i->frozen) {
+    if (i->layer->backward && i->trained && !i->frozen) {
         i->layer->backward(i->self, at, p, input_of(w, at, l), w->out[l], w->dy[l], dx, -lr, p, w->cache[l],
                            w->scratch);
         return;
     }
-    if (dx) backward_input(i, w, params, at, dx);
+    if (dx || i->layer->input_first) backward_input(i, w, params, at, dx);
     if (!i->trained) return;
     memset(grad + i->offset, 0, i->size * sizeof *grad);
     backward_params(m, i, w, params, at, NULL, grad);
@@ -189,7 +201,7 @@ void co_model_step(const co_model *model, co_workspace *workspace, float *params
 {
     const float *out = co_model_forward(model, workspace, params, pass);
     co_pass at = *pass;
-    model->task->loss(pass, model->n_classes, out, workspace->dy[model->n_items - 1], sums);
+    model->task->loss(pass, model->labels, out, workspace->dy[model->n_items - 1], sums);
     for (size_t l = model->n_items; l-- > model->first_trained;) {
         at.layer = l;
         if (workspace->y[l]) step_item(model, &model->item[l], workspace, params, &at, lr, grad);

@@ -8,14 +8,11 @@
 
 co_status co_evaluator_init(co_evaluator *v, const co_model *model)
 {
-    const size_t x_size = co_shape_size(co_model_input(model));
     *v = (co_evaluator){.model = model, .n_sums = co_model_task(model)->n_sums(co_model_n_classes(model))};
-    v->x = co_malloc(CO_EVAL_BLOCK * x_size, sizeof *v->x);
-    v->y = co_malloc(CO_EVAL_BLOCK, sizeof *v->y);
     v->sums = co_malloc(v->n_sums, sizeof *v->sums);
     v->digits = co_malloc(v->n_sums * CO_SCALAR_DIGITS + 1, sizeof *v->digits);
     co_status st = CO_OK;
-    if (!v->x || !v->y || !v->sums || !v->digits) st = CO_FAIL(CO_ENOMEM, "evaluation");
+    if (!v->sums || !v->digits) st = CO_FAIL(CO_ENOMEM, "evaluation");
     if (st == CO_OK) st = co_workspace_create(model, CO_EVAL_BLOCK, CO_EVAL_BLOCK, &v->workspace);
     if (st != CO_OK) co_evaluator_fini(v);
     return st;
@@ -24,21 +21,24 @@ co_status co_evaluator_init(co_evaluator *v, const co_model *model)
 void co_evaluator_fini(co_evaluator *v)
 {
     co_workspace_destroy(v->workspace);
-    co_free(v->x);
-    co_free(v->y);
+    co_examples_fini(&v->examples);
     co_free(v->sums);
     co_free(v->digits);
     *v = (co_evaluator){0};
 }
 
+co_status co_evaluator_add(co_evaluator *v, const float *params)
+{
+    const co_pass pass = {.batch = &v->examples.batch, .train = false};
+    CO_TRY(co_workspace_reserve(v->workspace, pass.batch->n, pass.batch->rows));
+    co_model_loss(v->model, v->workspace, params, &pass, NULL, NULL, v->sums);
+    return CO_OK;
+}
+
 /* Sums of one block into the exact accumulators. A model that has diverged gives a loss that is no number: a flag says so to all
  * ranks, and the metrics become NaN. */
-static void add_block(co_evaluator *v, size_t n, const float *params)
+static void add_block(co_evaluator *v)
 {
-    const co_batch batch = {.n = n, .rows = n, .x = v->x, .y = v->y};
-    const co_pass pass = {.batch = &batch, .train = false};
-    memset(v->sums, 0, v->n_sums * sizeof *v->sums);
-    co_model_loss(v->model, v->workspace, params, &pass, NULL, NULL, v->sums);
     for (size_t k = 0; k < v->n_sums; k++) {
         co_scalar sum;
         if (!isfinite(v->sums[k])) {
@@ -60,8 +60,12 @@ static co_status add_own_blocks(co_evaluator *v, co_population *population, int 
         const int64_t first = b * CO_EVAL_BLOCK;
         const size_t m = (size_t)(n - first < CO_EVAL_BLOCK ? n - first : CO_EVAL_BLOCK);
         co_watch_progress(CO_WATCH_WORKING, -1);
-        CO_TRY(co_population_read_split(population, split, first, m, v->x, v->y));
-        add_block(v, m, params);
+        memset(v->sums, 0, v->n_sums * sizeof *v->sums);
+        for (size_t done = 0; done < m; done += v->examples.batch.n) {
+            CO_TRY(co_population_read_split(population, split, first + (int64_t)done, m - done, &v->examples));
+            CO_TRY(co_evaluator_add(v, params));
+        }
+        add_block(v);
     }
     return CO_OK;
 }

@@ -27,7 +27,7 @@ static co_status choose_sample(co_device_evaluator *v, int64_t n_devices, int64_
     return good ? CO_OK : CO_FAIL(CO_ENOMEM, "sample of %lld devices to evaluate on", (long long)sample);
 }
 
-co_status co_device_evaluator_init(co_device_evaluator *v, const co_evaluator *central, const co_population *population,
+co_status co_device_evaluator_init(co_device_evaluator *v, co_evaluator *central, const co_population *population,
                                    int64_t sample, uint64_t seed, const co_comm *comm)
 {
     const co_metric *metric = co_model_task(central->model)->metrics;
@@ -73,19 +73,17 @@ void co_device_evaluator_fini(co_device_evaluator *v)
 static co_status score(const co_device_evaluator *v, co_population *population, int64_t device, const float *params,
                        double *values)
 {
-    const co_evaluator *c = v->central;
+    co_evaluator *c = v->central;
     const co_task *task = co_model_task(c->model);
     const int64_t n = co_population_tests(population, device);
     values[0] = (double)n;
     if (n == 0) return CO_OK;
     CO_TRY(co_population_open(population, device));
     memset(c->sums, 0, c->n_sums * sizeof *c->sums);
-    for (int64_t first = 0; first < n; first += CO_EVAL_BLOCK) {
+    for (int64_t first = 0; first < n; first += (int64_t)c->examples.batch.n) {
         const size_t m = (size_t)(n - first < CO_EVAL_BLOCK ? n - first : CO_EVAL_BLOCK);
-        const co_batch batch = {.n = m, .rows = m, .x = c->x, .y = c->y};
-        const co_pass pass = {.batch = &batch, .train = false};
-        co_population_read_tests(population, device, first, m, c->x, c->y);
-        co_model_loss(c->model, c->workspace, params, &pass, NULL, NULL, c->sums);
+        CO_TRY(co_population_read_tests(population, device, first, m, &c->examples));
+        CO_TRY(co_evaluator_add(c, params));
     }
     values[1] = co_task_mean_loss(c->sums);
     for (size_t k = 2; k < v->n_values; k++)

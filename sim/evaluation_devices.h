@@ -12,7 +12,7 @@ enum { CO_SCORE_MEAN, CO_SCORE_WEIGHTED, CO_SCORE_P10, CO_SCORE_P50, CO_SCORE_P9
 extern const char *const co_score_suffix[CO_N_SCORES];
 
 typedef struct {
-    const co_evaluator *central; /* its batch and workspace serve here too; borrowed */
+    co_evaluator *central;       /* its batch and workspace serve here too; borrowed */
     int64_t *device;             /* [n] devices of the sample, ascending; NULL: all */
     int64_t n, first, n_own;     /* devices in all; this rank's span */
     size_t n_values;             /* 2 + metrics: test examples, loss, metrics */
@@ -23,7 +23,7 @@ typedef struct {
 } co_device_evaluator;
 
 /* sample 0: all devices. Local. */
-co_status co_device_evaluator_init(co_device_evaluator *evaluator, const co_evaluator *central,
+co_status co_device_evaluator_init(co_device_evaluator *evaluator, co_evaluator *central,
                                    const co_population *population, int64_t sample, uint64_t seed, const co_comm *comm);
 void co_device_evaluator_fini(co_device_evaluator *evaluator);
 /* On rank 0: *n_devices that have test examples, scores[1 + n_metrics][CO_N_SCORES], loss first. The worst tenth is that with the

@@ -11,7 +11,7 @@
 
 static size_t tail_words(const co_exchange *x, int rank)
 {
-    return CO_N_COUNTS + x->n_scalars * CO_SCALAR_DIGITS + (rank == 0 ? x->n_rows * CO_ROW_WORDS : 0);
+    return x->n_counts + x->n_scalars * CO_SCALAR_DIGITS + (rank == 0 ? x->n_rows * CO_ROW_WORDS : 0);
 }
 
 static co_status lay_out(co_exchange *x)
@@ -39,11 +39,12 @@ static co_status lay_out(co_exchange *x)
     return CO_OK;
 }
 
-co_status co_exchange_init(co_exchange *x, size_t n_params, size_t n_scalars, size_t n_rows, const co_comm *comm)
+co_status co_exchange_init(co_exchange *x, size_t n_params, size_t n_counts, size_t n_scalars, size_t n_rows,
+                           const co_comm *comm)
 {
     const size_t size = (size_t)comm->size;
-    *x = (co_exchange){.comm = comm, .n_params = n_params, .n_blocks = co_n_blocks(n_params), .n_scalars = n_scalars,
-                       .n_rows = n_rows};
+    *x = (co_exchange){.comm = comm, .n_params = n_params, .n_blocks = co_n_blocks(n_params),
+                       .n_counts = CO_N_COUNTS + n_counts, .n_scalars = n_scalars, .n_rows = n_rows};
     co_status st = CO_OK;
     x->counts = co_malloc(size, sizeof *x->counts);
     x->at = co_malloc(size, sizeof *x->at);
@@ -113,7 +114,7 @@ static int64_t *own_tail(const co_exchange *x)
     return x->send + x->at[0] + x->slice_n[0];
 }
 
-void co_exchange_count(co_exchange *x, int which, int64_t n)
+void co_exchange_count(co_exchange *x, size_t which, int64_t n)
 {
     own_tail(x)[which] += n;
 }
@@ -121,7 +122,7 @@ void co_exchange_count(co_exchange *x, int which, int64_t n)
 void co_exchange_scalar(co_exchange *x, size_t which, double value)
 {
     co_scalar sum;
-    int64_t *digits = own_tail(x) + CO_N_COUNTS + which * CO_SCALAR_DIGITS;
+    int64_t *digits = own_tail(x) + x->n_counts + which * CO_SCALAR_DIGITS;
     memcpy(sum.digit, digits, sizeof sum.digit);
     co_scalar_add(&sum, value);
     memcpy(digits, sum.digit, sizeof sum.digit);
@@ -129,7 +130,7 @@ void co_exchange_scalar(co_exchange *x, size_t which, double value)
 
 void co_exchange_row(co_exchange *x, size_t row, const co_plan_row *from)
 {
-    int64_t *word = own_tail(x) + CO_N_COUNTS + x->n_scalars * CO_SCALAR_DIGITS + row * CO_ROW_WORDS;
+    int64_t *word = own_tail(x) + x->n_counts + x->n_scalars * CO_SCALAR_DIGITS + row * CO_ROW_WORDS;
     word[0] = from->outcome + (from->saturated ? CO_N_OUTCOMES : 0);
     memcpy(word + 1, &from->loss, sizeof(double));
     memcpy(word + 2, &from->update_norm, sizeof(double));
@@ -137,7 +138,7 @@ void co_exchange_row(co_exchange *x, size_t row, const co_plan_row *from)
 
 void co_exchange_reduce(co_exchange *x, double *wait_s)
 {
-    const size_t common = CO_N_COUNTS + x->n_scalars * CO_SCALAR_DIGITS;
+    const size_t common = x->n_counts + x->n_scalars * CO_SCALAR_DIGITS;
     for (int r = 1; r < x->comm->size; r++)
         memcpy(x->send + x->at[r] + x->slice_n[r], own_tail(x), common * sizeof(int64_t));
     const double start = co_now_s();
@@ -146,15 +147,15 @@ void co_exchange_reduce(co_exchange *x, double *wait_s)
     MPI_Reduce_scatter(x->send, x->received, x->counts, MPI_INT64_T, MPI_SUM, x->comm->world);
 }
 
-int64_t co_exchange_counted(const co_exchange *x, int which)
+int64_t co_exchange_counted(const co_exchange *x, size_t which)
 {
-    return x->received[x->n_own + (size_t)which];
+    return x->received[x->n_own + which];
 }
 
 double co_exchange_summed(const co_exchange *x, size_t which)
 {
     co_scalar sum;
-    memcpy(sum.digit, x->received + x->n_own + CO_N_COUNTS + which * CO_SCALAR_DIGITS, sizeof sum.digit);
+    memcpy(sum.digit, x->received + x->n_own + x->n_counts + which * CO_SCALAR_DIGITS, sizeof sum.digit);
     return co_scalar_value(&sum);
 }
 
@@ -165,7 +166,7 @@ const int64_t *co_exchange_sum(const co_exchange *x)
 
 void co_exchange_take_rows(const co_exchange *x, co_plan *plan)
 {
-    const int64_t *word = x->received + x->n_own + CO_N_COUNTS + x->n_scalars * CO_SCALAR_DIGITS;
+    const int64_t *word = x->received + x->n_own + x->n_counts + x->n_scalars * CO_SCALAR_DIGITS;
     for (size_t i = 0; i < plan->n; i++, word += CO_ROW_WORDS) {
         co_plan_row *row = &plan->row[i];
         if (row->outcome == CO_EMPTY) continue;

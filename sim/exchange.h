@@ -30,7 +30,7 @@ typedef struct {
 
 typedef struct {
     const co_comm *comm;
-    size_t n_params, n_blocks, n_scalars, n_rows;
+    size_t n_params, n_blocks, n_counts, n_scalars, n_rows;
     size_t first, n_own;                 /* this rank's slice: coordinates [first, first + n_own) */
     size_t first_block, n_own_blocks;
     int64_t *send, *received;
@@ -45,22 +45,24 @@ typedef struct {
     co_rank_record *record;              /* [size] */
 } co_exchange;
 
-/* Collective(comm). n_scalars: exact scalars in the tail; n_rows: most devices of a plan. */
-co_status co_exchange_init(co_exchange *x, size_t n_params, size_t n_scalars, size_t n_rows, const co_comm *comm);
+/* Collective(comm). n_counts: whole numbers in the tail behind the first CO_N_COUNTS; n_scalars: exact scalars; n_rows: most devices of
+ * a plan. */
+co_status co_exchange_init(co_exchange *x, size_t n_params, size_t n_counts, size_t n_scalars, size_t n_rows,
+                           const co_comm *comm);
 void co_exchange_fini(co_exchange *x); /* Collective(node) */
 size_t co_exchange_bytes(const co_exchange *x); /* per rank, without the board */
 
 void co_exchange_clear(co_exchange *x); /* Local: zeroes what this rank sends */
 /* Adds a_i u_i of one device. Returns how many coordinates were cut to the bound. Local. */
 size_t co_exchange_add(co_exchange *x, const float *update, double share);
-void co_exchange_count(co_exchange *x, int which, int64_t n);      /* Local */
+void co_exchange_count(co_exchange *x, size_t which, int64_t n);   /* Local. which < CO_N_COUNTS + n_counts */
 void co_exchange_scalar(co_exchange *x, size_t which, double value); /* Local. value finite */
 void co_exchange_row(co_exchange *x, size_t row, const co_plan_row *from); /* Local */
 
 /* Waits for all ranks (seconds into *wait_s), then the reduce-scatter. Collective(comm). */
 void co_exchange_reduce(co_exchange *x, double *wait_s);
 /* After the reduce. Local. */
-int64_t co_exchange_counted(const co_exchange *x, int which);
+int64_t co_exchange_counted(const co_exchange *x, size_t which);
 double co_exchange_summed(const co_exchange *x, size_t which);
 const int64_t *co_exchange_sum(const co_exchange *x);                  /* [n_own] */
 void co_exchange_take_rows(const co_exchange *x, co_plan *plan);       /* rank 0 only: fills in outcome, loss, norm */

@@ -10,24 +10,26 @@ const char *const co_outcome_names[CO_N_OUTCOMES] = {"reported", "dropped", "emp
 
 co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_population *population, int size)
 {
-    const double per_round = co_config_real(&e->devices, "per_round");
+    const int64_t per_round = co_config_int(&e->devices, "per_round");
     const char *placement = getenv("CO_PLACEMENT");
     *plan = (co_plan){.reversed = placement && strcmp(placement, "reversed") == 0};
-    if (per_round > (double)population->n_devices)
+    if (per_round > population->n_devices)
         return co_config_fail(&e->devices, co_config_node(&e->devices, "per_round"),
-                              "%g is more than the population of %lld devices", per_round,
+                              "%lld is more than the population of %lld devices", (long long)per_round,
                               (long long)population->n_devices);
-    plan->per_round = per_round;
-    plan->capacity = co_selector_most(e->selector, population->n_devices, per_round);
+    if (strcmp(co_config_string(&e->aggregate, "weight"), "tokens") == 0 && !population->shape.tokens)
+        return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "weight"),
+                              "tokens needs texts, these data are %s; choose examples or uniform",
+                              population->has_data ? "rows of numbers" : "generated");
+    plan->capacity = (size_t)per_round;
     plan->row = co_calloc(plan->capacity, sizeof *plan->row);
     plan->devices = co_malloc(plan->capacity, sizeof *plan->devices);
     plan->scratch = co_malloc(co_draw_subset_scratch(plan->capacity), sizeof *plan->scratch);
     plan->order = co_malloc(plan->capacity, sizeof *plan->order);
     plan->load = co_calloc((size_t)size, sizeof *plan->load);
     if (plan->row && plan->devices && plan->scratch && plan->order && plan->load) return CO_OK;
-    const co_status st = CO_FAIL(CO_ENOMEM, "a round's plan of %zu devices", plan->capacity);
     co_plan_fini(plan);
-    return st;
+    return CO_FAIL(CO_ENOMEM, "a round's plan of %lld devices", (long long)per_round);
 }
 
 void co_plan_fini(co_plan *plan)
@@ -49,15 +51,16 @@ static int64_t count_steps(const co_experiment *e, int64_t n)
     return co_config_int(&e->local, "epochs") * ((n + batch - 1) / batch);
 }
 
-/* Examples that local training goes through: what it costs. */
-static double work(const co_experiment *e, const co_plan_row *row)
+/* Rows (examples, or tokens of texts) that local training goes through: what it costs. n_rows: of all examples that the device
+ * holds. */
+static double work(const co_experiment *e, const co_plan_row *row, int64_t n_held, int64_t n_rows)
 {
     int64_t batch = co_config_int(&e->local, "batch");
     if (batch == 0 || batch > row->n_examples) batch = row->n_examples;
     const double whole = co_config_has(&e->local, "steps")
                              ? (double)row->n_steps * (double)batch
                              : (double)row->n_examples * (double)co_config_int(&e->local, "epochs");
-    return whole + 1.0; /* a device costs something by itself */
+    return whole * (double)n_rows / (double)n_held + 1.0; /* a device costs something by itself */
 }
 
 /* The rank with less to do; ties go to the lower rank. */
@@ -95,18 +98,20 @@ static int by_cost(const void *a, const void *b, void *rows)
 void co_plan_make(co_plan *plan, const co_experiment *e, const co_population *population, int64_t round, int size)
 {
     plan->round = round;
-    plan->n = e->selector->select((uint64_t)e->seed, round, population->n_devices, plan->per_round, plan->devices,
+    plan->n = e->selector->select((uint64_t)e->seed, round, population->n_devices, plan->capacity, plan->devices,
                                   plan->scratch);
     double total = 0.0;
     for (size_t i = 0; i < plan->n; i++) {
         co_plan_row *row = &plan->row[i];
-        int64_t n = co_population_examples(population, plan->devices[i]);
+        const int64_t n_held = co_population_examples(population, plan->devices[i]);
+        const int64_t n_rows = co_population_rows(population, plan->devices[i]);
+        int64_t n = n_rows > 0 ? n_held : 0; /* texts without a token are nothing to train on */
         if (co_config_has(&e->local, "max_examples") && n > co_config_int(&e->local, "max_examples"))
             n = co_config_int(&e->local, "max_examples");
         *row = (co_plan_row){.device = plan->devices[i], .n_examples = n, .n_steps = count_steps(e, n),
-                             .weight = co_aggregate_weight(&e->aggregate, n),
+                             .weight = co_aggregate_weight(&e->aggregate, n, n_held > 0 ? (double)n_rows * (double)n / (double)n_held : 0.0),
                              .outcome = n > 0 ? CO_REPORTED : CO_EMPTY, .loss = NAN, .update_norm = NAN};
-        row->cost = n > 0 ? work(e, row) : 0.0;
+        row->cost = n > 0 ? work(e, row, n_held, n_rows) : 0.0;
         total += row->weight;
         plan->order[i] = i;
     }

@@ -119,26 +119,50 @@ static co_status list_splits(co_population *p)
 
 static co_status check_usable(const co_experiment *e, const co_dataset *data)
 {
-    const char *path = co_config_string(&e->data, "file");
-    if (!data->x) return CO_FAIL(CO_EDATA, "%s: has no x: nothing to train on", path);
-    if (!data->y || data->n_classes == 0)
+    const char *path = co_config_string(&e->data, "file"), *task = co_data_task_names[data->task];
+    if (!data->x_size && !data->n_vocab) return CO_FAIL(CO_EDATA, "%s: has neither x nor tokens: nothing to train on", path);
+    if (data->task == CO_DATA_CLASSIFICATION && (!data->y || data->n_classes == 0))
         return CO_FAIL(CO_EDATA, "%s: has no y: the task classification needs labels", path);
+    if (data->task != CO_DATA_CLASSIFICATION && !data->tokens)
+        return CO_FAIL(CO_EDATA, "%s: has no tokens: the task %s needs texts", path, task);
     if (data->x_ndim > 3) return CO_FAIL(CO_EDATA, "%s: x has more than 3 dimensions an example", path);
     return CO_OK;
 }
 
+static void find_shape(co_population *p)
+{
+    const co_dataset *d = &p->data;
+    p->x_size = d->x_size;
+    p->most_rows = 1;
+    p->mean_rows = 1.0;
+    p->shape = (co_shape){.ndim = d->x_ndim ? d->x_ndim : 1, .dim = {d->x_size}};
+    for (size_t k = 0; k < d->x_ndim; k++) p->shape.dim[k] = d->x_dim[k];
+    if (p->shape.ndim == 2) p->shape = (co_shape){.ndim = 3, .dim = {1, d->x_dim[0], d->x_dim[1]}};
+    if (!d->tokens) return;
+    p->shape = (co_shape){.sequence = true, .tokens = true, .dim = {d->n_vocab}};
+    int64_t sum = 0;
+    for (int64_t i = 0; i < d->n; i++) {
+        const size_t rows = co_dataset_rows(d, i);
+        if (rows > p->most_rows) p->most_rows = rows;
+        sum += (int64_t)rows;
+    }
+    p->mean_rows = d->n ? (double)sum / (double)d->n : 0.0;
+}
+
 static co_status load_data(const co_experiment *e, co_population *p, const co_comm *comm)
 {
-    CO_TRY(co_dataset_load(co_config_string(&e->data, "file"), &p->data, comm));
+    co_dataset *d = &p->data;
+    CO_TRY(co_dataset_load(co_config_string(&e->data, "file"), d, comm));
     p->has_data = true;
-    CO_TRY(check_usable(e, &p->data));
-    memcpy(p->data_digest, p->data.digest, sizeof p->data_digest);
-    p->n_classes = p->data.n_classes;
-    p->x_size = p->data.x_size;
-    p->shape = (co_shape){.ndim = p->data.x_ndim ? p->data.x_ndim : 1, .dim = {p->data.x_size}};
-    for (size_t k = 0; k < p->data.x_ndim; k++) p->shape.dim[k] = p->data.x_dim[k];
-    if (p->shape.ndim == 2) p->shape = (co_shape){.ndim = 3, .dim = {1, p->data.x_dim[0], p->data.x_dim[1]}};
-    CO_TRY(co_agree(list_splits(p), comm));
+    CO_TRY(check_usable(e, d));
+    memcpy(p->data_digest, d->digest, sizeof p->data_digest);
+    p->task = co_data_task_names[d->task];
+    find_shape(p);
+    const bool lm = d->task == CO_DATA_LM;
+    co_status st = co_labels_init(&p->labels, (const char *const *)(lm ? d->vocab : d->classes),
+                                  lm ? d->n_vocab : d->n_classes);
+    if (st == CO_OK) st = list_splits(p);
+    CO_TRY(co_agree(st, comm));
     return share_partition(e, p, comm);
 }
 
@@ -180,12 +204,15 @@ static co_status open_generator(const co_experiment *e, bool central, co_populat
     CO_TRY(co_synthetic_init(&p->generator, &e->data, (uint64_t)e->seed));
     p->test_fraction = co_config_real(&e->data, "test_fraction");
     p->n_devices = p->generator.n_devices;
-    p->n_classes = (size_t)p->generator.classes;
+    p->task = "classification";
+    p->most_rows = 1;
+    p->mean_rows = 1.0;
     p->x_size = (size_t)p->generator.features;
     p->shape = (co_shape){.ndim = 1, .dim = {p->x_size}};
     p->drawn_device = -1;
     p->scratch = co_malloc(co_synthetic_scratch(&p->generator), sizeof *p->scratch);
     co_status st = p->scratch ? digest_generator(e, p->data_digest) : CO_FAIL(CO_ENOMEM, "generator scratch");
+    if (st == CO_OK) st = co_labels_init(&p->labels, NULL, (size_t)p->generator.classes);
     CO_TRY(co_agree(st, comm));
     return central && p->test_fraction > 0.0 ? share_tests(p, comm) : CO_OK;
 }
@@ -204,6 +231,7 @@ void co_population_fini(co_population *p)
     if (p->tests.data) co_shared_fini(&p->tests);
     if (p->data.shared_x.data) co_shared_fini(&p->data.shared_x);
     co_dataset_fini(&p->data);
+    co_labels_fini(&p->labels);
     for (int s = 0; s < 3; s++) co_free(p->split_ids[s]);
     co_free(p->scratch);
     co_free(p->drawn_x);
@@ -256,31 +284,100 @@ co_status co_population_open(co_population *p, int64_t device)
     return p->has_data ? CO_OK : draw_device(p, device);
 }
 
-/* Ids of this many examples are looked up at a time, so that reading needs no allocation. */
-enum { CHUNK = 256 };
-
-static void read_ids(const co_dataset *data, const int64_t *ids, size_t n, float *x, int32_t *y)
+void co_examples_fini(co_examples *e)
 {
-    co_dataset_gather(data, ids, n, x);
-    for (size_t i = 0; i < n; i++) y[i] = data->y[ids[i]];
+    co_free(e->x);
+    co_free(e->offsets);
+    co_free(e->tokens);
+    co_free(e->y);
+    *e = (co_examples){0};
 }
 
-void co_population_read(co_population *p, int64_t device, const int64_t *index, size_t n, float *x, int32_t *y)
+/* A block of at least n elements in place of a smaller one, whose content is lost. */
+static bool renew(void **block, size_t n, size_t element)
 {
-    if (!p->has_data) {
-        for (size_t i = 0; i < n; i++) {
-            memcpy(x + i * p->x_size, p->drawn_x + (size_t)index[i] * p->x_size, p->x_size * sizeof *x);
-            y[i] = p->drawn_y[index[i]];
-        }
-        return;
+    co_free(*block);
+    *block = co_malloc(n, element);
+    return *block != NULL;
+}
+
+static co_status reserve(const co_population *p, co_examples *e, size_t n, size_t rows)
+{
+    const bool text = p->shape.tokens;
+    bool good = true;
+    if (n > e->n_room || rows > e->rows_room) {
+        const size_t n_room = n > e->n_room ? n : e->n_room, rows_room = rows > e->rows_room ? rows : e->rows_room;
+        e->n_room = e->rows_room = 0;
+        good = renew((void **)&e->y, n_room > rows_room ? n_room : rows_room, sizeof *e->y);
+        if (!text) good = good && renew((void **)&e->x, n_room * p->x_size, sizeof *e->x);
+        if (text) good = good && renew((void **)&e->offsets, n_room + 1, sizeof *e->offsets);
+        if (text) good = good && renew((void **)&e->tokens, rows_room, sizeof *e->tokens);
+        if (!good) return CO_FAIL(CO_ENOMEM, "no memory for a batch of %zu examples (%zu rows)", n, rows);
+        e->n_room = n_room;
+        e->rows_room = rows_room;
     }
-    const int64_t *own = p->examples + p->offsets[device];
+    e->batch = (co_batch){.n = n, .rows = rows, .offsets = text ? e->offsets : NULL, .x = text ? NULL : e->x,
+                          .tokens = text ? e->tokens : NULL, .y = e->y};
+    return CO_OK;
+}
+
+static size_t rows_of(const co_population *p, int64_t id)
+{
+    return p->shape.tokens ? co_dataset_rows(&p->data, id) : 1;
+}
+
+int64_t co_population_rows(const co_population *p, int64_t device)
+{
+    if (!p->shape.tokens) return co_population_examples(p, device);
+    int64_t sum = 0;
+    for (int64_t i = p->offsets[device]; i < p->offsets[device + 1]; i++)
+        sum += (int64_t)co_dataset_rows(&p->data, p->examples[i]);
+    return sum;
+}
+
+/* Ids of this many examples are looked up at a time. */
+enum { CHUNK = 256 };
+
+/* Examples ids(0) .. ids(n - 1) of a list, or of own[index[..]] when index is given. */
+static co_status read_ids(const co_population *p, const int64_t *own, const int64_t *index, size_t n, co_examples *e)
+{
     int64_t ids[CHUNK];
+    size_t rows = 0, row = 0;
+    for (size_t i = 0; i < n; i++) rows += rows_of(p, own[index ? index[i] : (int64_t)i]);
+    CO_TRY(reserve(p, e, n, rows));
     for (size_t at = 0; at < n; at += CHUNK) {
         const size_t m = n - at < CHUNK ? n - at : CHUNK;
-        for (size_t i = 0; i < m; i++) ids[i] = own[index[at + i]];
-        read_ids(&p->data, ids, m, x + at * p->x_size, y + at);
+        for (size_t i = 0; i < m; i++) ids[i] = own[index ? index[at + i] : (int64_t)(at + i)];
+        if (p->shape.tokens) {
+            int32_t *y = e->y + (p->data.task == CO_DATA_CLASSIFICATION ? at : row);
+            co_dataset_gather_tokens(&p->data, ids, m, e->offsets + at, e->tokens + row, y);
+            for (size_t i = 0; i <= m; i++) e->offsets[at + i] += (int64_t)row;
+            row = (size_t)e->offsets[at + m];
+        } else {
+            co_dataset_gather(&p->data, ids, m, e->x + at * p->x_size);
+            for (size_t i = 0; i < m; i++) e->y[at + i] = p->data.y[ids[i]];
+        }
     }
+    return CO_OK;
+}
+
+/* How many of ids[n] have CO_EVAL_ROWS rows together; the first one always. */
+static size_t fitting(const co_population *p, const int64_t *ids, size_t n)
+{
+    size_t rows = 0, i = 0;
+    while (i < n && (i == 0 || rows + rows_of(p, ids[i]) <= CO_EVAL_ROWS)) rows += rows_of(p, ids[i++]);
+    return i;
+}
+
+co_status co_population_read(co_population *p, int64_t device, const int64_t *index, size_t n, co_examples *e)
+{
+    if (p->has_data) return read_ids(p, p->examples + p->offsets[device], index, n, e);
+    CO_TRY(reserve(p, e, n, n));
+    for (size_t i = 0; i < n; i++) {
+        memcpy(e->x + i * p->x_size, p->drawn_x + (size_t)index[i] * p->x_size, p->x_size * sizeof *e->x);
+        e->y[i] = p->drawn_y[index[i]];
+    }
+    return CO_OK;
 }
 
 /* The device whose test part holds place `at` of the whole list. */
@@ -308,30 +405,33 @@ int64_t co_population_tests(const co_population *p, int64_t device)
     return p->own_test_offsets ? p->own_test_offsets[device + 1] - p->own_test_offsets[device] : 0;
 }
 
-void co_population_read_tests(co_population *p, int64_t device, int64_t first, size_t n, float *x, int32_t *y)
+co_status co_population_read_tests(co_population *p, int64_t device, int64_t first, size_t n, co_examples *e)
 {
     if (p->has_data) {
-        read_ids(&p->data, p->own_tests + p->own_test_offsets[device] + first, n, x, y);
-        return;
+        const int64_t *ids = p->own_tests + p->own_test_offsets[device] + first;
+        return read_ids(p, ids, NULL, fitting(p, ids, n), e);
     }
     const int64_t place = co_population_examples(p, device) + first;
-    memcpy(x, p->drawn_x + (size_t)place * p->x_size, n * p->x_size * sizeof *x);
-    memcpy(y, p->drawn_y + place, n * sizeof *y);
+    CO_TRY(reserve(p, e, n, n));
+    memcpy(e->x, p->drawn_x + (size_t)place * p->x_size, n * p->x_size * sizeof *e->x);
+    memcpy(e->y, p->drawn_y + place, n * sizeof *e->y);
+    return CO_OK;
 }
 
-co_status co_population_read_split(co_population *p, int split, int64_t first, size_t n, float *x, int32_t *y)
+co_status co_population_read_split(co_population *p, int split, int64_t first, size_t n, co_examples *e)
 {
     if (p->has_data) {
-        read_ids(&p->data, p->split_ids[split] + first, n, x, y);
-        return CO_OK;
+        const int64_t *ids = p->split_ids[split] + first;
+        return read_ids(p, ids, NULL, fitting(p, ids, n), e);
     }
+    CO_TRY(reserve(p, e, n, n));
     for (size_t done = 0; done < n;) {
         const int64_t at = first + (int64_t)done, device = find_test_device(p, at);
         CO_TRY(draw_device(p, device));
         const int64_t place = co_population_examples(p, device) + at - p->test_offsets[device];
         const size_t here = (size_t)(p->test_offsets[device + 1] - at), m = n - done < here ? n - done : here;
-        memcpy(x + done * p->x_size, p->drawn_x + (size_t)place * p->x_size, m * p->x_size * sizeof *x);
-        memcpy(y + done, p->drawn_y + place, m * sizeof *y);
+        memcpy(e->x + done * p->x_size, p->drawn_x + (size_t)place * p->x_size, m * p->x_size * sizeof *e->x);
+        memcpy(e->y + done, p->drawn_y + place, m * sizeof *e->y);
         done += m;
     }
     return CO_OK;

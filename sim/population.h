@@ -7,12 +7,27 @@
 #include "io/dataset.h"
 #include "io/synthetic.h"
 #include "models/batch.h"
+#include "models/tasks/labels.h"
 #include "sim/experiment.h"
+
+/* Examples read for a model. Zero-initialised is empty; its room grows with what is read. */
+typedef struct {
+    co_batch batch; /* what was read last; y int32: the class of each example, or for lm and tagging of each row */
+    size_t n_room, rows_room;
+    float *x;
+    int64_t *offsets;
+    int32_t *tokens, *y;
+} co_examples;
+void co_examples_fini(co_examples *examples);
 
 typedef struct {
     int64_t n_devices;
-    size_t n_classes, x_size;
+    size_t x_size;
+    const char *task;  /* in the kind task */
+    co_labels labels;  /* of the classes; for lm of the vocabulary */
     co_shape shape;
+    size_t most_rows;  /* rows of the longest example: 1 but for texts */
+    double mean_rows;  /* of all examples */
     char data_digest[33], partition_digest[33]; /* partition_digest "" without a partition */
     bool has_split[3];                          /* examples of split 1 and 2 exist; [0] unused */
     /* from a data set */
@@ -51,9 +66,16 @@ int64_t co_population_tests(const co_population *population, int64_t device);
 bool co_population_has_tests(const co_population *population);
 /* Makes ready to read a device; draws its examples when they come from a generator. */
 co_status co_population_open(co_population *population, int64_t device);
-/* Examples index[n] of the opened device: x[n][x_size], y[n]. */
-void co_population_read(co_population *population, int64_t device, const int64_t *index, size_t n, float *x, int32_t *y);
-/* Examples [first, first + n) of split 1 or 2, in the order of the whole population. */
-co_status co_population_read_split(co_population *population, int split, int64_t first, size_t n, float *x, int32_t *y);
-/* Examples [first, first + n) of the opened device's test part. */
-void co_population_read_tests(co_population *population, int64_t device, int64_t first, size_t n, float *x, int32_t *y);
+/* Rows of all the device's training examples: the tokens of texts (for lm those that are predicted); without text its examples. */
+int64_t co_population_rows(const co_population *population, int64_t device);
+/* Examples index[n] of the opened device. CO_ENOMEM. */
+co_status co_population_read(co_population *population, int64_t device, const int64_t *index, size_t n,
+                             co_examples *examples);
+
+enum { CO_EVAL_ROWS = 2048 }; /* the next two read no more rows than that at once, but one example at least */
+/* Examples [first, first + n) of split 1 or 2, in the order of the whole population, or the first of them:
+ * examples->batch.n says how many. CO_ENOMEM. */
+co_status co_population_read_split(co_population *population, int split, int64_t first, size_t n, co_examples *examples);
+/* Examples [first, first + n) of the opened device's test part, or the first of them. CO_ENOMEM. */
+co_status co_population_read_tests(co_population *population, int64_t device, int64_t first, size_t n,
+                                   co_examples *examples);

@@ -30,7 +30,9 @@ static void add_result(co_run *r, size_t row, const float *update)
         else
             co_cohort_send(&r->cohort, &r->plan, row, update);
         co_exchange_scalar(&r->exchange, 0, done->share);
-        for (size_t k = 0; k < r->n_sums; k++) co_exchange_scalar(&r->exchange, 1 + k, r->sums[k]);
+        for (size_t k = 0; k < r->task->n_reals; k++) co_exchange_scalar(&r->exchange, 1 + k, r->sums[k]);
+        for (size_t k = r->task->n_reals; k < r->n_sums; k++)
+            co_exchange_count(&r->exchange, CO_N_COUNTS + k - r->task->n_reals, (int64_t)r->sums[k]);
         co_exchange_count(&r->exchange, CO_COUNT_REPORTED, 1);
         co_exchange_count(&r->exchange, CO_COUNT_SATURATED, done->saturated);
     } else {
@@ -141,9 +143,11 @@ static void add_round(co_run *r, double lr_local, double lr_server)
 {
     const co_exchange *x = &r->exchange;
     const int64_t reported = co_exchange_counted(x, CO_COUNT_REPORTED);
-    for (size_t k = 0; k < r->n_sums; k++) r->sums[k] = co_exchange_summed(x, 1 + k);
+    const size_t n_reals = r->task->n_reals;
+    for (size_t k = 0; k < n_reals; k++) r->sums[k] = co_exchange_summed(x, 1 + k);
+    for (size_t k = n_reals; k < r->n_sums; k++) r->sums[k] = (double)co_exchange_counted(x, CO_N_COUNTS + k - n_reals);
     for (size_t k = 0; k < r->record.n_metrics; k++)
-        r->metrics[k] = reported ? r->task->metrics[k].finish(r->sums, r->population.n_classes) : NAN;
+        r->metrics[k] = reported ? r->task->metrics[k].finish(r->sums, r->population.labels.n) : NAN;
     const co_round_row row = {
         .n_reported = reported,
         .n_nonfinite = co_exchange_counted(x, CO_COUNT_NONFINITE),

@@ -105,11 +105,12 @@ static co_status create_local(co_run *r, const char *dir)
     CO_TRY(decide_central(r));
     CO_TRY(decide_devices(r));
     CO_TRY(co_plan_init(&r->plan, e, &r->population, r->comm->size));
-    CO_TRY(co_aggregate_check(e->aggregator, &e->aggregate, (size_t)fmax(1.0, r->plan.per_round)));
-    CO_TRY(co_model_create(&e->model, &r->population.shape, r->population.n_classes, r->task, &r->model));
+    CO_TRY(co_aggregate_check(e->aggregator, &e->aggregate, r->plan.capacity));
+    CO_TRY(co_model_create(&e->model, &r->population.shape, &r->population.labels, r->task, &r->model));
     count_shared(r);
-    r->n_sums = r->task->n_sums(r->population.n_classes);
-    CO_TRY(co_trainer_create(e, r->model, co_population_largest(&r->population, 1000), &r->trainer));
+    r->n_sums = r->task->n_sums(r->population.labels.n);
+    CO_TRY(co_trainer_create(e, r->model, co_population_largest(&r->population, 1000), r->population.most_rows,
+                             &r->trainer));
     if (r->central || r->on_devices) CO_TRY(co_evaluator_init(&r->evaluator, r->model));
     if (r->on_devices)
         CO_TRY(co_device_evaluator_init(&r->device_evaluator, &r->evaluator, &r->population,
@@ -136,14 +137,15 @@ static co_status start_model(co_run *r)
 
 co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_comm *comm)
 {
-    *r = (co_run){.comm = comm, .experiment = e, .dir = dir, .task = co_task_find("classification"),
-                  .last_loss = NAN, .last_metric = NAN};
+    *r = (co_run){.comm = comm, .experiment = e, .dir = dir, .last_loss = NAN, .last_metric = NAN};
     const bool want_tests = co_config_int(&e->eval, "every") > 0 &&
                             (!co_config_has(&e->eval, "central") || co_config_bool(&e->eval, "central"));
     co_status st = co_population_create(e, want_tests, comm, &r->population);
+    if (st == CO_OK) r->task = co_task_find(r->population.task);
     if (st == CO_OK) st = co_agree(create_local(r, dir), comm);
     if (st == CO_OK)
-        st = co_exchange_init(&r->exchange, co_model_size(r->model), 1 + r->n_sums, r->plan.capacity, comm);
+        st = co_exchange_init(&r->exchange, co_model_size(r->model), r->n_sums - r->task->n_reals, 1 + r->task->n_reals,
+                              r->plan.capacity, comm);
     if (st == CO_OK) st = co_agree(create_server(r), comm);
     if (st == CO_OK) st = create_cohort(r);
     if (st == CO_OK) st = start_model(r);
@@ -259,7 +261,7 @@ void co_run_describe(const co_run *r)
                         r->population.data.shared_x.bytes;
     if (r->comm->rank != 0) return;
     char rank_text[32], node_text[32], down[32], up[32];
-    const double per_round = r->plan.per_round;
+    const double per_round = (double)r->plan.capacity;
     double examples = 0.0;
     const int64_t n = r->population.n_devices < 100000 ? r->population.n_devices : 100000;
     for (int64_t k = 0; k < n; k++) examples += (double)co_population_examples(&r->population, k) / (double)n;
@@ -267,10 +269,10 @@ void co_run_describe(const co_run *r)
     co_format_bytes((double)node, node_text, sizeof node_text);
     co_format_bytes(per_round * 4.0 * (double)r->n_shared, down, sizeof down);
     co_format_bytes(per_round * 4.0 * (double)r->n_shared, up, sizeof up);
-    printf("devices      %lld, %g a round%s, %.1f examples each on average\n", (long long)r->population.n_devices,
-           per_round, e->selector->any_real ? " expected" : "", examples);
+    printf("devices      %lld, %zu a round, %.1f examples each on average\n", (long long)r->population.n_devices,
+           r->plan.capacity, examples);
     printf("model        %zu parameters (%lld travel), %.3g multiply-adds an example\n", co_model_size(r->model),
-           (long long)r->n_shared, co_model_flops(r->model));
+           (long long)r->n_shared, co_model_flops(r->model, r->population.mean_rows));
     printf("a round      about %.0f examples, %s down, %s up\n", per_round * examples, down, up);
     printf("memory       %s a rank, %s a node beside it; %d rank%s on %d node%s\n", rank_text, node_text, r->comm->size,
            r->comm->size == 1 ? "" : "s", r->comm->n_nodes, r->comm->n_nodes == 1 ? "" : "s");

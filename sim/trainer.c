@@ -10,6 +10,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Rows of a batch that room is made for at once; longer ones when they come. */
+enum { FIRST_ROWS = 4096 };
+
 struct co_trainer {
     const co_experiment *experiment;
     const co_model *model;
@@ -17,13 +20,12 @@ struct co_trainer {
     void *rule, *optimizer;
     void *transform[CO_MAX_TRANSFORMS];
     bool fused; /* nothing needs the gradient: the step is part of the backward pass */
-    size_t n, n_slots, batch, x_size, n_index;
+    size_t n, n_slots, batch, most_rows, n_index;
     uint64_t seed;
     float *local, *grad, *slots;
     float *slot[4];
     int64_t *index, *subset, *scratch; /* order of the examples; the subset of max_examples */
-    float *x;
-    int32_t *y;
+    co_examples examples;
 };
 
 static co_status create_members(co_trainer *t)
@@ -59,26 +61,25 @@ static co_status reserve(co_trainer *t, size_t capacity)
     if (!t->index || !t->subset || !t->scratch)
         return CO_FAIL(CO_ENOMEM, "no memory for a device of %zu examples", capacity);
     if (batch > t->batch) {
-        co_free(t->x);
-        co_free(t->y);
-        co_workspace_destroy(t->workspace);
-        t->workspace = NULL;
-        t->x = co_malloc(batch * t->x_size, sizeof *t->x);
-        t->y = co_malloc(batch, sizeof *t->y);
-        if (!t->x || !t->y) return CO_FAIL(CO_ENOMEM, "no memory for a batch of %zu examples", batch);
-        CO_TRY(co_workspace_create(t->model, batch, batch, &t->workspace));
+        size_t rows = batch;
+        if (t->most_rows > 1) rows = batch < FIRST_ROWS / t->most_rows ? batch * t->most_rows : FIRST_ROWS;
+        if (!t->workspace)
+            CO_TRY(co_workspace_create(t->model, batch, rows, &t->workspace));
+        else
+            CO_TRY(co_workspace_reserve(t->workspace, batch, rows));
         t->batch = batch;
     }
     t->n_index = capacity;
     return CO_OK;
 }
 
-co_status co_trainer_create(const co_experiment *e, const co_model *model, int64_t capacity, co_trainer **trainer)
+co_status co_trainer_create(const co_experiment *e, const co_model *model, int64_t capacity, size_t most_rows,
+                            co_trainer **trainer)
 {
     co_trainer *t = co_calloc(1, sizeof *t);
     if (!t) return CO_FAIL(CO_ENOMEM, "trainer");
     *t = (co_trainer){.experiment = e, .model = model, .n = co_model_size(model), .seed = (uint64_t)e->seed,
-                      .x_size = co_shape_size(co_model_input(model))};
+                      .most_rows = most_rows};
     co_status st = create_members(t);
     if (st == CO_OK) {
         t->local = co_malloc(t->n, sizeof *t->local);
@@ -112,14 +113,13 @@ void co_trainer_destroy(co_trainer *t)
     co_free(t->index);
     co_free(t->subset);
     co_free(t->scratch);
-    co_free(t->x);
-    co_free(t->y);
+    co_examples_fini(&t->examples);
     co_free(t);
 }
 
 size_t co_trainer_bytes(const co_trainer *t)
 {
-    return (2 + t->n_slots) * t->n * sizeof(float) + t->batch * (t->x_size + 1) * sizeof(float) +
+    return (2 + t->n_slots) * t->n * sizeof(float) + t->batch * (co_shape_size(co_model_input(t->model)) + 1) * sizeof(float) +
            t->n_index * sizeof(int64_t) + co_workspace_bytes(t->workspace);
 }
 
@@ -143,13 +143,12 @@ static void clip_gradient(const co_trainer *t)
     if (norm > bound) co_vector_scale(t->grad, t->n, (float)(bound / norm));
 }
 
-/* One step on t->x, t->y[n]. */
-static void step(co_trainer *t, const co_plan_row *row, const float *global, int64_t round, int64_t number, size_t n,
+/* One step on t->examples. */
+static void step(co_trainer *t, const co_plan_row *row, const float *global, int64_t round, int64_t number,
                  double lr, double *sums)
 {
     const co_experiment *e = t->experiment;
-    const co_batch batch = {.n = n, .rows = n, .x = t->x, .y = t->y};
-    const co_pass pass = {.batch = &batch, .train = true, .seed = t->seed, .round = (uint64_t)round,
+    const co_pass pass = {.batch = &t->examples.batch, .train = true, .seed = t->seed, .round = (uint64_t)round,
                           .device = (uint64_t)row->device, .step = (uint64_t)number};
     if (t->fused) {
         co_model_step(t->model, t->workspace, t->local, &pass, (float)lr, t->grad, sums);
@@ -207,8 +206,9 @@ co_status co_trainer_train(co_trainer *t, co_population *population, const float
         const size_t m = (size_t)(n - at < batch ? n - at : batch);
         co_watch_progress(CO_WATCH_WORKING, round);
         if (co_stop_overdue()) return CO_FAIL(CO_ESTOPPED, "stopped in the middle of round %lld", (long long)round);
-        co_population_read(population, row->device, t->index + at, m, t->x, t->y);
-        step(t, row, global, round, number, m, lr, sums);
+        CO_TRY(co_population_read(population, row->device, t->index + at, m, &t->examples));
+        CO_TRY(co_workspace_reserve(t->workspace, m, t->examples.batch.rows));
+        step(t, row, global, round, number, lr, sums);
         at += batch;
     }
     finish(t, global, row, sums);

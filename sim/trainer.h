@@ -1,7 +1,8 @@
 /* sim/trainer.h - trains one device to completion: read its examples, local rule, optimiser, update = local - global.
  *
  * Every device starts from the global model with zeroed optimiser state: nothing of one device reaches the next. All draws are
- * keyed by (seed, round, device, step). Nothing is allocated after the trainer is made. Local. */
+ * keyed by (seed, round, device, step). Nothing is allocated after the trainer is made, but when a
+ * batch of texts has more tokens than any before. Local. */
 #pragma once
 #include "models/model.h"
 #include "sim/plan.h"
@@ -9,8 +10,8 @@
 
 typedef struct co_trainer co_trainer;
 
-/* capacity: the most examples a device can have (grows by itself if a generator draws a larger one). */
-co_status co_trainer_create(const co_experiment *experiment, const co_model *model, int64_t capacity,
+/* capacity: the most examples a device can have (grows by itself if a generator draws a larger one); most_rows: of an example. */
+co_status co_trainer_create(const co_experiment *experiment, const co_model *model, int64_t capacity, size_t most_rows,
                             co_trainer **trainer);
 void co_trainer_destroy(co_trainer *trainer);
 size_t co_trainer_bytes(const co_trainer *trainer);

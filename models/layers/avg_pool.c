@@ -62,7 +62,7 @@ static void forward(const void *self, const co_pass *pass, const float *params, 
 
 static void backward_input(const void *self, const co_pass *pass, const float *params,
                            const float *x, const float *y, const float *dy, float *dx,
-                           const float *cache, float *scratch)
+                           float *cache, float *scratch)
 {
     const co_window *w = self;
     const size_t size = w->height * w->width,

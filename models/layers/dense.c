@@ -96,6 +96,7 @@ static void forward(const void *self, const co_pass *pass, const float *params, 
     const float *bias = params + d->n_out * d->n_in;
     const int m = (int)rows, n = (int)d->n_out, k = (int)d->n_in;
     (void)cache, (void)scratch;
+    if (rows == 0) return; /* texts without tokens */
     if (d->fast) {
         d->fast->dense_forward(rows, d->n_in, d->n_out, x, params, bias, y);
         return;
@@ -107,7 +108,7 @@ static void forward(const void *self, const co_pass *pass, const float *params, 
 
 static void backward_input(const void *self, const co_pass *pass, const float *params,
                            const float *x, const float *y, const float *dy, float *dx,
-                           const float *cache, float *scratch)
+                           float *cache, float *scratch)
 {
     const dense *d = self;
     const int m = (int)co_shape_rows(&d->in, pass->batch), n = (int)d->n_in, k = (int)d->n_out;
@@ -167,7 +168,7 @@ static void backward(const void *self, const co_pass *pass, const float *params,
     }
     const int m = (int)d->n_out, n = (int)d->n_in, k = (int)rows;
     float *restrict bias = target + d->n_out * d->n_in;
-    if (dx) backward_input(self, pass, params, x, y, dy, dx, cache, scratch);
+    if (dx) backward_input(self, pass, params, x, y, dy, dx, NULL, scratch);
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, factor, dy, m, x, n, 1.0f, target, n);
     for (size_t r = 0; r < rows; r++)
         for (size_t o = 0; o < d->n_out; o++) bias[o] += factor * dy[r * d->n_out + o];

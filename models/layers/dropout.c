@@ -77,7 +77,7 @@ static void forward(const void *self, const co_pass *pass, const float *params,
 
 static void backward_input(const void *self, const co_pass *pass, const float *params,
                            const float *x, const float *y, const float *restrict dy,
-                           float *restrict dx, const float *restrict cache, float *scratch)
+                           float *restrict dx, float *restrict cache, float *scratch)
 {
     const dropout *d = self;
     const size_t n = co_shape_rows(&d->shape, pass->batch) * co_shape_size(&d->shape);

@@ -45,7 +45,7 @@ static void forward(const void *self, const co_pass *pass, const float *params, 
 
 static void backward_input(const void *self, const co_pass *pass, const float *params,
                            const float *x, const float *y, const float *dy, float *dx,
-                           const float *cache, float *scratch)
+                           float *cache, float *scratch)
 {
     const flatten *f = self;
     (void)params, (void)x, (void)y, (void)cache, (void)scratch;

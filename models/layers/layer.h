@@ -3,7 +3,8 @@
  * A model is a list of layers over one parameter vector; the layer gets pointers to its own part of it, tensors one after
  * another in PyTorch's order, shape and names, row-major, without padding. Backward runs in two phases: backward_input hands dx
  * down the chain; backward_params then forms the weight gradients from the kept activations, with an optional scale per
- * example (per-example clipping). Shapes with `lanes` stand channels-last: a layer that takes images takes both layouts. Layers keep no state between calls but what `cache` carries from forward to backward.
+ * example (per-example clipping). Shapes with `lanes` stand channels-last: a layer that takes images takes both layouts.
+ * Layers keep no state between calls but what `cache` carries from forward to backward.
  *
  * Adding one: a file models/layers/<name>.c with the table co_layer_<name>, and a line in list.h. relu.c is the simplest. */
 #pragma once
@@ -17,7 +18,7 @@ typedef struct {
     size_t ndim, dim[4];
 } co_tensor_shape;
 
-enum { CO_MAX_TENSORS = 16 }; /* of one layer */
+enum { CO_MAX_TENSORS = 64 }; /* of one layer */
 
 typedef struct {
     CO_PLUGIN_FIELDS;
@@ -42,16 +43,18 @@ typedef struct {
                     float *scratch);
     /* dy -> dx (overwritten). NULL: not differentiable by its input (embedding). */
     void (*backward_input)(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
-                           const float *dy, float *dx, const float *cache, float *scratch);
+                           const float *dy, float *dx, float *cache, float *scratch);
+    /* backward_params works on what backward_input leaves in the cache, which therefore always comes first, with dx NULL where
+     * none is wanted (recurrent layers). */
+    bool input_first;
     /* grad += the gradient by the parameters; scale[n] per example or NULL (all 1). NULL: no parameters. */
     void (*backward_params)(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
                             const float *dy, const float *scale, float *grad, const float *cache, float *scratch);
     /* Both phases in one: dx from params (NULL: not wanted), then target += factor times the gradient. target is a gradient
      * buffer, or params itself, which makes the step of SGD with factor -lr. The same bits as the two phases in turn. NULL:
-     * there is no faster way; nor when has_backward is there and says false. */
+     * there is no faster way. */
     void (*backward)(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
                      const float *dy, float *dx, float factor, float *target, const float *cache, float *scratch);
-    bool (*has_backward)(const void *self);
     /* Multiply-adds of one forward row, for predicting cost. NULL: negligible. */
     double (*flops)(const void *self);
 } co_layer;

@@ -100,7 +100,7 @@ static size_t scratch_size(const void *self, size_t n, size_t rows)
 
 static void backward_input(const void *self, const co_pass *pass, const float *params,
                            const float *x, const float *y, const float *dy, float *dx,
-                           const float *cache, float *scratch)
+                           float *cache, float *scratch)
 {
     const co_window *w = self;
     const size_t size = w->height * w->width,

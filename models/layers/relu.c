@@ -42,7 +42,7 @@ static void forward(const void *self, const co_pass *pass, const float *params,
 
 static void backward_input(const void *self, const co_pass *pass, const float *params,
                            const float *x, const float *restrict y, const float *restrict dy,
-                           float *restrict dx, const float *cache, float *scratch)
+                           float *restrict dx, float *cache, float *scratch)
 {
     const relu *l = self;
     const size_t n = co_shape_rows(&l->shape, pass->batch) * co_shape_size(&l->shape);

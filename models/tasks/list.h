@@ -1,2 +1,4 @@
 /* models/tasks/list.h - the members of the kind task. */
 X(classification)
+X(lm)
+X(tagging)

@@ -2,12 +2,14 @@
  *
  * A metric is a list of exact sums and a finish function, so that central evaluation, evaluation on devices, groups and
  * independence of the rank count are one path. sums[0] is the weight of the loss (examples, or tokens) and sums[1] the summed
- * loss for every task.
+ * loss for every task. The first n_reals sums may be any numbers, the others are counts: whole and below 2^53, so that plain
+ * integers carry them between ranks.
  *
  * Adding one: a file models/tasks/<name>.c with the table co_task_<name>, and a line in list.h. */
 #pragma once
 #include "core/config.h"
 #include "models/batch.h"
+#include "models/tasks/labels.h"
 
 typedef struct {
     const char *name; /* a column of the run file: accuracy */
@@ -19,15 +21,18 @@ typedef struct {
 typedef struct {
     CO_PLUGIN_FIELDS;
     const co_metric *metrics; /* ends with {0}; the first is the one that curves show */
+    bool per_row;   /* an output for every row of a sequence; false: one for an example */
+    size_t n_reals; /* 2 at least */
     size_t (*n_sums)(size_t n_classes);
     size_t (*outputs)(size_t n_classes); /* values that the last layer must give per row */
     /* out[rows][outputs] and the labels of pass->batch: adds to sums; with d_out also writes the gradient of the batch's mean
-     * loss by out. Local. Sums over the batch's examples in order, in double. */
-    void (*loss)(const co_pass *pass, size_t n_classes, const float *out, float *d_out, double *sums);
+     * loss by out. A batch without rows adds nothing. Local. Sums over the batch's examples in order, in double. */
+    void (*loss)(const co_pass *pass, const co_labels *labels, const float *out, float *d_out, double *sums);
 } co_task;
 
 extern const co_kind co_kind_task;
 const co_task *co_task_find(const char *name);
+/* NaN when there was nothing to measure. */
 static inline double co_task_mean_loss(const double *sums)
 {
     return sums[1] / sums[0];

@@ -1,3 +1,2 @@
 /* sim/selectors/list.h - the members of the kind selector. */
 X(uniform)
-X(poisson)

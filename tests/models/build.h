@@ -30,9 +30,9 @@ static inline void test_fill(uint64_t stream, size_t n, float factor, float *out
     for (size_t j = 0; j < n; j++) out[j] = test_value(stream, j) * factor;
 }
 
-/* Section `model` from YAML in the flow form; the root must be destroyed. */
-static inline co_status test_model(const char *yaml, const co_shape *in, size_t n_classes,
-                                   co_model **model)
+/* Section `model` from YAML in the flow form, for any task; labels are borrowed. */
+static inline co_status test_model_for(const char *task, const char *yaml, const co_shape *in,
+                                       const co_labels *labels, co_model **model)
 {
     co_node *root = NULL;
     co_status st = co_yaml_read_text(yaml, "test.yaml", &root);
@@ -44,10 +44,21 @@ static inline co_status test_model(const char *yaml, const co_shape *in, size_t 
         const co_config opt = {.file = "test.yaml", .section = "model", .map = root};
         st = co_config_check(&opt, tables, 2);
         if (st == CO_OK)
-            st = co_model_create(&opt, in, n_classes, co_task_find("classification"), model);
+            st = co_model_create(&opt, in, labels, co_task_find(task), model);
     }
     co_node_destroy(root);
     return st;
+}
+
+/* A classifier of n classes without names. */
+static inline co_status test_model(const char *yaml, const co_shape *in, size_t n_classes,
+                                   co_model **model)
+{
+    static co_labels labels[64]; /* one for each model of a test */
+    static size_t n_labels;
+    co_labels *own = &labels[n_labels++ % 64];
+    *own = (co_labels){.n = n_classes, .unknown = -1};
+    return test_model_for("classification", yaml, in, own, model);
 }
 
 /* A layer from the YAML of its options, "{units: 3}". */
@@ -75,12 +86,14 @@ static inline co_shape test_flat(size_t n)
     return (co_shape){.ndim = 1, .dim = {n}};
 }
 
-/* One layer with everything around it for n rows. */
+/* One layer with everything around it for n examples. Sequences have 2, 0 and 3 rows in turn. */
 typedef struct {
     const co_layer *layer;
     void *self;
     co_shape in, out;
-    size_t n, n_in, n_out, n_params, n_tensors; /* n_in, n_out: floats of a row */
+    size_t n, rows_in, rows_out, n_in, n_out, n_params, n_tensors; /* n_in, n_out: floats of a row */
+    int64_t offsets[8];
+    int32_t tokens[16];
     co_tensor_shape shape[CO_MAX_TENSORS];
     float *x, *y, *dy, *dx, *params, *grad, *cache, *scratch; /* images as planes, whatever the layer takes */
     float *raw_x, *raw_y, *raw_dy, *raw_dx;                   /* as the layer sees them */
@@ -89,9 +102,24 @@ typedef struct {
 } test_bench;
 
 static inline size_t test_kept(size_t (*size)(const void *, size_t, size_t), const void *self,
-                               size_t n)
+                               size_t n, size_t rows)
 {
-    return size ? size(self, n, n) : 0;
+    return size ? size(self, n, rows) : 0;
+}
+
+/* The batch of a bench; x is set when it is there. */
+static inline void bench_batch(test_bench *b, const co_shape *in)
+{
+    static const int64_t lengths[] = {2, 0, 3};
+    b->batch = (co_batch){.n = b->n, .rows = b->n};
+    if (!in->sequence) return;
+    cr_assert_lt(b->n, 8);
+    for (size_t i = 0; i < b->n; i++) b->offsets[i + 1] = b->offsets[i] + lengths[i % 3];
+    b->batch.rows = (size_t)b->offsets[b->n];
+    b->batch.offsets = b->offsets;
+    cr_assert_leq(b->batch.rows, 16);
+    for (size_t r = 0; r < b->batch.rows; r++) b->tokens[r] = (int32_t)(test_bits(4, r) % (in->dim[0] + 1) % in->dim[0]);
+    b->batch.tokens = in->tokens ? b->tokens : NULL;
 }
 
 /* Creates the layer; x, dy and params get values of their own in [-1, 1). */
@@ -106,28 +134,31 @@ static inline void bench_open(test_bench *b, const char *name, const char *yaml,
     in_planes.lanes = out_planes.lanes = 0;
     b->n_in = co_shape_size(&in_planes);
     b->n_out = co_shape_size(&out_planes);
-    b->raw_x = co_calloc(n * raw_in, sizeof(float));
-    b->raw_dx = co_calloc(n * raw_in, sizeof(float));
-    b->raw_y = co_calloc(n * raw_out, sizeof(float));
-    b->raw_dy = co_calloc(n * raw_out, sizeof(float));
+    bench_batch(b, &in);
+    b->rows_in = co_shape_rows(&in, &b->batch);
+    b->rows_out = co_shape_rows(&b->out, &b->batch);
+    b->raw_x = co_calloc(b->rows_in * raw_in, sizeof(float));
+    b->raw_dx = co_calloc(b->rows_in * raw_in, sizeof(float));
+    b->raw_y = co_calloc(b->rows_out * raw_out, sizeof(float));
+    b->raw_dy = co_calloc(b->rows_out * raw_out, sizeof(float));
     b->n_tensors = b->layer->tensors ? b->layer->tensors(b->self, b->shape) : 0;
     for (size_t t = 0; t < b->n_tensors; t++) {
         size_t size = 1;
         for (size_t i = 0; i < b->shape[t].ndim; i++) size *= b->shape[t].dim[i];
         b->n_params += size;
     }
-    b->x = co_calloc(n * b->n_in, sizeof(float));
-    b->dx = co_calloc(n * b->n_in, sizeof(float));
-    b->y = co_calloc(n * b->n_out, sizeof(float));
-    b->dy = co_calloc(n * b->n_out, sizeof(float));
+    b->x = co_calloc(b->rows_in * b->n_in, sizeof(float));
+    b->dx = co_calloc(b->rows_in * b->n_in, sizeof(float));
+    b->y = co_calloc(b->rows_out * b->n_out, sizeof(float));
+    b->dy = co_calloc(b->rows_out * b->n_out, sizeof(float));
     b->params = co_calloc(b->n_params, sizeof(float));
     b->grad = co_calloc(b->n_params, sizeof(float));
-    b->cache = co_calloc(test_kept(b->layer->cache_size, b->self, n), sizeof(float));
-    b->scratch = co_calloc(test_kept(b->layer->scratch_size, b->self, n), sizeof(float));
-    test_fill(1, n * b->n_in, 1.0f, b->x);
-    test_fill(2, n * b->n_out, 1.0f, b->dy);
+    b->cache = co_calloc(test_kept(b->layer->cache_size, b->self, n, b->batch.rows), sizeof(float));
+    b->scratch = co_calloc(test_kept(b->layer->scratch_size, b->self, n, b->batch.rows), sizeof(float));
+    test_fill(1, b->rows_in * b->n_in, 1.0f, b->x);
+    test_fill(2, b->rows_out * b->n_out, 1.0f, b->dy);
     test_fill(3, b->n_params, 1.0f, b->params);
-    b->batch = (co_batch){.n = n, .rows = n, .x = b->x};
+    b->batch.x = b->x;
     b->pass = (co_pass){.batch = &b->batch,
                         .train = true,
                         .seed = 5,
@@ -137,17 +168,12 @@ static inline void bench_open(test_bench *b, const char *name, const char *yaml,
                         .layer = 1};
 }
 
-static inline void bench_free(test_bench *b)
+static inline void bench_close(test_bench *b)
 {
     if (b->layer->destroy) b->layer->destroy(b->self);
     float *const blocks[] = {b->x, b->dx, b->y, b->dy, b->params, b->grad, b->cache, b->scratch,
                              b->raw_x, b->raw_dx, b->raw_y, b->raw_dy};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) co_free(blocks[i]);
-}
-
-static inline void bench_close(test_bench *b)
-{
-    bench_free(b);
     cr_assert_eq(co_memory_blocks(), 0);
 }
 
@@ -169,21 +195,21 @@ static inline void test_from_raw(const co_shape *shape, size_t n, const float *r
 
 static inline void bench_forward(test_bench *b)
 {
-    test_to_raw(&b->in, b->batch.rows, b->x, b->raw_x);
+    test_to_raw(&b->in, co_shape_rows(&b->in, &b->batch), b->x, b->raw_x);
     b->layer->forward(b->self, &b->pass, b->params, b->raw_x, b->raw_y, b->cache, b->scratch);
-    test_from_raw(&b->out, b->batch.rows, b->raw_y, b->y);
+    test_from_raw(&b->out, co_shape_rows(&b->out, &b->batch), b->raw_y, b->y);
 }
 
 /* Forward and both phases of backward; dx is full of rubbish before. */
 static inline void bench_backward(test_bench *b, const float *scale)
 {
     bench_forward(b);
-    test_to_raw(&b->out, b->batch.rows, b->dy, b->raw_dy);
-    for (size_t i = 0; i < b->n * co_shape_size(&b->in); i++) b->raw_dx[i] = 1e30f;
+    test_to_raw(&b->out, co_shape_rows(&b->out, &b->batch), b->dy, b->raw_dy);
+    for (size_t i = 0; i < b->rows_in * co_shape_size(&b->in); i++) b->raw_dx[i] = 1e30f;
     if (b->layer->backward_input) {
         b->layer->backward_input(b->self, &b->pass, b->params, b->raw_x, b->raw_y, b->raw_dy, b->raw_dx, b->cache,
                                  b->scratch);
-        test_from_raw(&b->in, b->batch.rows, b->raw_dx, b->dx);
+        test_from_raw(&b->in, co_shape_rows(&b->in, &b->batch), b->raw_dx, b->dx);
     }
     if (b->layer->backward_params)
         b->layer->backward_params(b->self, &b->pass, b->params, b->raw_x, b->raw_y, b->raw_dy, scale, b->grad,
@@ -194,7 +220,7 @@ static inline void bench_backward(test_bench *b, const float *scale)
 static inline double bench_dot(const test_bench *b)
 {
     double sum = 0.0;
-    for (size_t i = 0; i < b->n * b->n_out; i++) sum += (double)b->dy[i] * (double)b->y[i];
+    for (size_t i = 0; i < b->rows_out * b->n_out; i++) sum += (double)b->dy[i] * (double)b->y[i];
     return sum;
 }
 

@@ -8,13 +8,14 @@
 static double loss_sum(const float *out, const int32_t *y, size_t n, size_t classes, float *d_out,
                        double *right)
 {
-    double sums[3] = {0};
+    double sums[4096] = {0};
+    const co_labels labels = {.n = classes, .unknown = -1};
     const co_batch batch = {.n = n, .rows = n, .y = y};
     const co_pass pass = {.batch = &batch, .train = true};
     const co_task *task = co_task_find("classification");
-    cr_assert_eq(task->n_sums(classes), 3);
+    cr_assert_eq(task->n_sums(classes), 3 + 3 * classes);
     cr_assert_eq(task->outputs(classes), classes);
-    task->loss(&pass, classes, out, d_out, sums);
+    task->loss(&pass, &labels, out, d_out, sums);
     cr_expect_eq(sums[0], (double)n);
     if (right) *right = task->metrics[0].finish(sums, classes);
     return sums[1];
@@ -98,6 +99,7 @@ Test(classification, a_nan_is_never_right_and_shows_in_loss_and_gradient)
 
 Test(classification, nothing_measured_is_not_a_number)
 {
-    const double sums[3] = {0};
+    const double sums[33] = {0};
     cr_expect(isnan(co_task_find("classification")->metrics[0].finish(sums, 10)));
+    cr_expect(isnan(co_task_find("classification")->metrics[1].finish(sums, 10)));
 }

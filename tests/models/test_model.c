@@ -61,7 +61,7 @@ Test(model, describes_its_tensors_as_json)
                            "{\"name\": \"0.bias\", \"shape\": [3], \"role\": \"frozen\"}, "
                            "{\"name\": \"2.weight\", \"shape\": [2, 3], \"role\": \"shared\"}, "
                            "{\"name\": \"2.bias\", \"shape\": [2], \"role\": \"shared\"}]");
-    cr_expect_eq(co_model_flops(model), 4.0 * 3.0 + 3.0 * 2.0);
+    cr_expect_eq(co_model_flops(model, 1.0), 4.0 * 3.0 + 3.0 * 2.0);
     co_free(text);
     co_model_destroy(model);
     cr_expect_eq(co_memory_blocks(), 0);
@@ -154,7 +154,7 @@ static void close_setup(setup *s)
 static double loss_of(setup *s, size_t first, size_t n, const float *scale, float *grad,
                       size_t n_in)
 {
-    double sums[3] = {0};
+    double sums[64] = {0};
     s->batch = (co_batch){.n = n, .rows = n, .x = s->x + first * n_in, .y = s->y + first};
     s->pass = (co_pass){.batch = &s->batch, .train = true, .seed = 3};
     co_model_loss(s->model, s->work, s->params, &s->pass, scale, grad, sums);

@@ -53,7 +53,7 @@ static void descend(const co_run *run, double lr, float *w)
     for (int step = 0; step < 5; step++) {
         const co_batch batch = {.n = n_train, .rows = n_train, .x = x, .y = y};
         const co_pass pass = {.batch = &batch, .train = true};
-        double sums[8] = {0};
+        double sums[64] = {0};
         memset(grad, 0, n * sizeof *grad);
         co_model_loss(run->model, workspace, w, &pass, NULL, grad, sums);
         for (size_t j = 0; j < n; j++) w[j] -= (float)lr * grad[j];
@@ -131,13 +131,13 @@ static void nothing_of_one_device_reaches_the_next(void)
     if (!open_text(COMMON "local: {lr: 0.1, momentum: 0.9, epochs: 3, batch: 4}", &experiment, &run)) return;
     const size_t n = co_model_size(run.model);
     float *alone = co_malloc(n, sizeof *alone), *update;
-    double sums[8];
+    double sums[64];
     for (int64_t device = 0; device < 8; device++) {
         co_trainer *fresh = NULL;
         co_plan_row row = {.device = device, .n_examples = co_population_examples(&run.population, device)};
         if (row.n_examples == 0) continue;
         row.n_steps = 3 * ((row.n_examples + 3) / 4);
-        CHECK(co_trainer_create(&experiment, run.model, 10, &fresh) == CO_OK);
+        CHECK(co_trainer_create(&experiment, run.model, 10, 1, &fresh) == CO_OK);
         memset(sums, 0, sizeof sums);
         CHECK(co_trainer_train(fresh, &run.population, run.exchange.model, 7, 0.1, &row, &update, sums) == CO_OK);
         memcpy(alone, update, n * sizeof *alone);

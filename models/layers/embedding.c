@@ -1,0 +1,143 @@
+/* models/layers/embedding.c - y = row x of a table W [tokens][units] (PyTorch's Embedding).
+ *
+ * Gradient: row x of dW gets the dy of every place where token x stands. A step touches only the rows of the batch's own
+ * tokens: their gradients are summed up apart, found by a hash table over the batch, then added once. Cost: rows x units;
+ * for the step, scratch of as many floats and a table of twice the rows. Source: Bengio et al., JMLR 3, 2003, section 2. */
+#include "core/memory.h"
+#include "core/random.h"
+#include "models/layers/layer.h"
+#include <string.h>
+
+enum { MOST_UNITS = 1 << 20 };
+
+typedef struct {
+    size_t n_tokens, units;
+} embedding;
+
+static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out, void **self)
+{
+    char text[CO_SHAPE_TEXT];
+    const size_t units = (size_t)co_config_int(opt, "units");
+    size_t weights = in->dim[0];
+    (void)n_classes;
+    *self = NULL;
+    co_shape_text(in, text);
+    if (!in->tokens) return co_config_fail(opt, NULL, "needs tokens, its input is %s; leave it out", text);
+    if (!co_size_multiply(&weights, units))
+        return co_config_fail(opt, co_config_node(opt, "units"), "%zu x %zu weights are more than 2^31 - 1; use fewer units",
+                              in->dim[0], units);
+    embedding *e = co_malloc(1, sizeof *e);
+    if (!e) return CO_FAIL(CO_ENOMEM, "layer embedding");
+    *e = (embedding){.n_tokens = in->dim[0], .units = units};
+    *out = (co_shape){.sequence = in->sequence, .ndim = 1, .dim = {units}};
+    *self = e;
+    return CO_OK;
+}
+
+static size_t tensors(const void *self, co_tensor_shape *shape)
+{
+    const embedding *e = self;
+    shape[0] = (co_tensor_shape){"weight", 2, {e->n_tokens, e->units}};
+    return 1;
+}
+
+/* Standard normal. */
+static void init(const void *self, uint64_t seed, uint64_t first_tensor, float *params)
+{
+    const embedding *e = self;
+    const co_stream stream = co_stream_open(seed, CO_DRAW_MODEL_INIT, 0, 0, first_tensor);
+    co_fill_normal(&stream, 0, e->n_tokens * e->units, params);
+}
+
+static void forward(const void *self, const co_pass *pass, const float *params, const float *x, float *y, float *cache,
+                    float *scratch)
+{
+    const embedding *e = self;
+    const co_batch *batch = pass->batch;
+    (void)x, (void)cache, (void)scratch;
+    for (size_t r = 0; r < batch->rows; r++) {
+        CO_ASSERT(batch->tokens[r] >= 0 && (size_t)batch->tokens[r] < e->n_tokens);
+        memcpy(y + r * e->units, params + (size_t)batch->tokens[r] * e->units, e->units * sizeof *y);
+    }
+}
+
+static void add_scaled(size_t n, float factor, const float *restrict from, float *restrict to)
+{
+    for (size_t k = 0; k < n; k++) to[k] += factor * from[k];
+}
+
+static void backward_params(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
+                            const float *dy, const float *scale, float *grad, const float *cache, float *scratch)
+{
+    const embedding *e = self;
+    const co_batch *batch = pass->batch;
+    (void)params, (void)x, (void)y, (void)cache, (void)scratch;
+    for (size_t i = 0; i < batch->n; i++) {
+        const size_t end = batch->offsets ? (size_t)batch->offsets[i + 1] : i + 1;
+        for (size_t r = batch->offsets ? (size_t)batch->offsets[i] : i; r < end; r++)
+            add_scaled(e->units, scale ? scale[i] : 1.0f, dy + r * e->units,
+                       grad + (size_t)batch->tokens[r] * e->units);
+    }
+}
+
+/* Slots of the hash table: a power of two, at least twice the rows. */
+static size_t n_slots(size_t rows)
+{
+    size_t n = 16;
+    while (n < 2 * rows) n *= 2;
+    return n;
+}
+
+/* Sums, the token of each sum, the table of 1 + number of a sum. */
+static size_t scratch_size(const void *self, size_t n, size_t rows)
+{
+    (void)n;
+    return rows * (((const embedding *)self)->units + 1) + n_slots(rows);
+}
+
+/* The place in the table of the token, or the free one where it belongs. */
+static size_t find_slot(const int32_t *slot, size_t n, const int32_t *sum_token, int32_t token)
+{
+    size_t s = ((uint32_t)token * 2654435761u) & (n - 1);
+    while (slot[s] && sum_token[slot[s] - 1] != token) s = (s + 1) & (n - 1);
+    return s;
+}
+
+static void backward(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
+                     const float *dy, float *dx, float factor, float *target, const float *cache, float *scratch)
+{
+    const embedding *e = self;
+    const co_batch *batch = pass->batch;
+    const size_t rows = batch->rows, n = n_slots(rows);
+    float *sum = scratch;
+    int32_t *sum_token = (int32_t *)(scratch + rows * e->units), *slot = sum_token + rows, n_sums = 0;
+    (void)params, (void)x, (void)y, (void)dx, (void)cache;
+    memset(slot, 0, n * sizeof *slot);
+    for (size_t r = 0; r < rows; r++) {
+        const size_t s = find_slot(slot, n, sum_token, batch->tokens[r]);
+        if (!slot[s]) {
+            sum_token[n_sums] = batch->tokens[r];
+            memset(sum + (size_t)n_sums * e->units, 0, e->units * sizeof *sum);
+            slot[s] = ++n_sums;
+        }
+        add_scaled(e->units, 1.0f, dy + r * e->units, sum + (size_t)(slot[s] - 1) * e->units);
+    }
+    for (int32_t k = 0; k < n_sums; k++)
+        add_scaled(e->units, factor, sum + (size_t)k * e->units, target + (size_t)sum_token[k] * e->units);
+}
+
+static const co_param params[] = {
+    {"units", CO_INT, .lo = 1, .hi = MOST_UNITS, .flags = CO_REQUIRED, .doc = "floats of a token"}, {0}};
+const co_layer co_layer_embedding = {.name = "embedding",
+                                     .summary = "a learnt vector for every token",
+                                     .source = "Bengio et al., JMLR 3, 2003",
+                                     .params = params,
+                                     .main_option = "units",
+                                     .create = create,
+                                     .destroy = co_free,
+                                     .tensors = tensors,
+                                     .init = init,
+                                     .scratch_size = scratch_size,
+                                     .forward = forward,
+                                     .backward_params = backward_params,
+                                     .backward = backward};

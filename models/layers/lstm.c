@@ -1,0 +1,89 @@
+/* models/layers/lstm.c - long short-term memory.
+ *
+ * i = s(g_1), f = s(g_2), u = tanh(g_3), o = s(g_4) with g = W_ih x + b_ih + W_hh h' + b_hh and the logistic function s;
+ * c = f c' + i u, h = o tanh(c). Kept: i, f, u, o, c, tanh(c). Gates and their gradients are one pass each over a row, which the
+ * compiler turns into vectors. Cost: five exponentials a unit and step.
+ * Source: Hochreiter & Schmidhuber, Neural Computation 9, 1997, with the forget gate of Gers et al., 2000; gates in PyTorch's
+ * order. */
+#include "core/memory.h"
+#include "models/layers/recurrent.h"
+#include "models/smooth.h"
+
+enum { GATES = 4, KEPT = 6 };
+
+CO_CLONES static void forward_row(size_t h, const float *restrict gx, const float *restrict gh, const float *restrict before,
+                                  float *restrict kept, float *restrict y)
+{
+    float *restrict c = kept + 4 * h, *restrict t = kept + 5 * h;
+    for (size_t j = 0; j < h; j++) {
+        const float i = co_logistic(gx[j] + gh[j]), f = co_logistic(gx[h + j] + gh[h + j]);
+        const float u = co_hyperbolic(gx[2 * h + j] + gh[2 * h + j]), o = co_logistic(gx[3 * h + j] + gh[3 * h + j]);
+        const float cell = f * before[j] + i * u, bent = co_hyperbolic(cell);
+        kept[j] = i;
+        kept[h + j] = f;
+        kept[2 * h + j] = u;
+        kept[3 * h + j] = o;
+        c[j] = cell;
+        t[j] = bent;
+        y[j] = o * bent;
+    }
+}
+
+static void forward(size_t m, size_t h, const float *gx, const float *gh, const float *before, const float *kept_before,
+                    float *kept, float *y)
+{
+    for (size_t r = 0; r < m; r++) {
+        const float *cell = kept_before ? kept_before + r * KEPT * h + 4 * h : before + r * h; /* zeros at the first step */
+        forward_row(h, gx + r * GATES * h, gh + r * GATES * h, cell, kept + r * KEPT * h, y + r * h);
+    }
+}
+
+CO_CLONES static void backward_row(size_t h, const float *restrict kept, const float *restrict before, float *restrict dy,
+                                   float *restrict carry, float *restrict dg)
+{
+    const float *t = kept + 5 * h;
+    for (size_t j = 0; j < h; j++) {
+        const float i = kept[j], f = kept[h + j], u = kept[2 * h + j], o = kept[3 * h + j];
+        const float dc = carry[j] + dy[j] * o * (1.0f - t[j] * t[j]);
+        dg[j] = dc * u * i * (1.0f - i);
+        dg[h + j] = dc * before[j] * f * (1.0f - f);
+        dg[2 * h + j] = dc * i * (1.0f - u * u);
+        dg[3 * h + j] = dy[j] * t[j] * o * (1.0f - o);
+        carry[j] = dc * f;
+        dy[j] = 0.0f;
+    }
+}
+
+static void backward(size_t m, size_t h, const float *kept, const float *kept_before, const float *before, float *dy,
+                     float *carry, float *dgx, float *dgh)
+{
+    (void)dgh;
+    for (size_t r = 0; r < m; r++) {
+        const float *cell = kept_before ? kept_before + r * KEPT * h + 4 * h : before + r * h;
+        backward_row(h, kept + r * KEPT * h, cell, dy + r * h, carry + r * h, dgx + r * GATES * h);
+    }
+}
+
+static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out, void **self)
+{
+    const co_cell cell = {.n_gates = GATES, .n_kept = KEPT, .forward = forward, .backward = backward};
+    (void)n_classes;
+    return co_recurrent_create(opt, in, &cell, out, self);
+}
+
+const co_layer co_layer_lstm = {.name = "lstm",
+                                .summary = "long short-term memory over the rows of a sequence",
+                                .source = "Hochreiter & Schmidhuber, Neural Computation 9, 1997",
+                                .params = co_recurrent_params,
+                                .main_option = "units",
+                                .create = create,
+                                .destroy = co_free,
+                                .tensors = co_recurrent_tensors,
+                                .init = co_recurrent_init,
+                                .cache_size = co_recurrent_cache_size,
+                                .scratch_size = co_recurrent_scratch_size,
+                                .forward = co_recurrent_forward,
+                                .backward_input = co_recurrent_backward_input,
+                                .input_first = true,
+                                .backward_params = co_recurrent_backward_params,
+                                .flops = co_recurrent_flops};

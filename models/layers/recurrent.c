@@ -1,0 +1,416 @@
+/* models/layers/recurrent.c - a batch of sequences through a stack of recurrent cells.
+ *
+ * Sequences of any length stand one after another, without padding. They are sorted by falling length, so that the m_t that
+ * have a step t are the first ones: the rows of all steps, step after step ("by time"), hold no empty place, and nothing is
+ * computed that nobody needs. The backward direction walks each sequence from its own end, as PyTorch does on packed
+ * sequences.
+ *
+ * Per layer and direction, forward: rows by time -> one product G = X W_ih' + b_ih over all steps -> per step one product with
+ * W_hh and the cell. Backward: the same steps from the end; then dX, and later both weight gradients, in one product each over
+ * all steps. Cost: rows x gates x h x (in + h) multiply-adds a pass, 2 (kept + gates + 1) h + in floats kept a row.
+ * Source: Hochreiter & Schmidhuber, Neural Computation 9, 1997; Schuster & Paliwal, IEEE TSP 45, 1997 (both directions);
+ * names, order and initial values as in PyTorch's LSTM and GRU: uniform within 1/sqrt(h). */
+#include "models/layers/recurrent.h"
+#include "core/memory.h"
+#include "models/kernels/kernels.h"
+#include "models/layers/init.h"
+#include <cblas.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST_UNITS = 1 << 16, MOST_LAYERS = 8, PER_CELL = 4 }; /* tensors of a layer and direction */
+
+typedef struct {
+    co_cell cell;
+    co_shape in;
+    size_t n_in, units, n_layers, n_directions;
+    const co_kernels *fast; /* NULL: reference */
+} recurrent;
+
+const co_param co_recurrent_params[] = {
+    {"units", CO_INT, .lo = 1, .hi = MOST_UNITS, .flags = CO_REQUIRED, .doc = "outputs of a cell and direction"},
+    {"layers", CO_INT, .def = 1, .lo = 1, .hi = MOST_LAYERS, .doc = "cells above one another"},
+    {"bidirectional", CO_BOOL, .doc = "a second cell reads from the end; its outputs stand behind the first one's"},
+    {0}};
+
+co_status co_recurrent_create(const co_config *opt, const co_shape *in, const co_cell *cell, co_shape *out, void **self)
+{
+    char text[CO_SHAPE_TEXT];
+    *self = NULL;
+    co_shape_text(in, text);
+    if (in->tokens || !in->sequence || in->ndim != 1)
+        return co_config_fail(opt, NULL, "needs sequences of [features], its input is %s%s", text,
+                              in->tokens ? "; put embedding before it" : "");
+    recurrent *c = co_malloc(1, sizeof *c);
+    if (!c) return CO_FAIL(CO_ENOMEM, "recurrent layer");
+    *c = (recurrent){.cell = *cell,
+                     .in = *in,
+                     .n_in = in->dim[0],
+                     .units = (size_t)co_config_int(opt, "units"),
+                     .n_layers = (size_t)co_config_int(opt, "layers"),
+                     .n_directions = co_config_bool(opt, "bidirectional") ? 2 : 1,
+                     .fast = co_kernels_in_use()};
+    *out = (co_shape){.sequence = true, .ndim = 1, .dim = {c->n_directions * c->units}};
+    *self = c;
+    return CO_OK;
+}
+
+/* Inputs of a cell in that layer of the stack. */
+static size_t inputs_of(const recurrent *c, size_t layer)
+{
+    return layer == 0 ? c->n_in : c->n_directions * c->units;
+}
+
+size_t co_recurrent_tensors(const void *self, co_tensor_shape *shape)
+{
+    static const char *const names[PER_CELL] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh"};
+    const recurrent *c = self;
+    const size_t out = c->cell.n_gates * c->units, n_cells = c->n_layers * c->n_directions;
+    for (size_t k = 0; k < n_cells * PER_CELL; k++) {
+        const size_t layer = k / PER_CELL / c->n_directions, part = k % PER_CELL;
+        const bool reverse = k / PER_CELL % c->n_directions == 1;
+        shape[k] = (co_tensor_shape){.ndim = part < 2 ? 2 : 1, .dim = {out, 0}};
+        if (part < 2) shape[k].dim[1] = part == 0 ? inputs_of(c, layer) : c->units;
+        snprintf(shape[k].name, sizeof shape[k].name, "%s_l%zu%s", names[part], layer, reverse ? "_reverse" : "");
+    }
+    return n_cells * PER_CELL;
+}
+
+void co_recurrent_init(const void *self, uint64_t seed, uint64_t first_tensor, float *params)
+{
+    const recurrent *c = self;
+    co_tensor_shape shape[CO_MAX_TENSORS];
+    const size_t n = co_recurrent_tensors(self, shape);
+    for (size_t k = 0; k < n; k++) {
+        const size_t size = shape[k].dim[0] * (shape[k].ndim == 2 ? shape[k].dim[1] : 1);
+        co_init_fan_in(seed, first_tensor + k, c->units, size, params);
+        params += size;
+    }
+}
+
+/* ---- what is kept ---- */
+
+/* The rows by time. Shared by all layers. */
+typedef struct {
+    size_t n_steps, rows;
+    int32_t *first;  /* [n_steps + 1] first row of each step */
+    int32_t *row[2]; /* [rows] of each direction: the row of the batch */
+    int32_t *order;  /* [n] sequences by falling length */
+} times;
+
+/* One layer and direction. Gradients are there after backward_input. */
+typedef struct {
+    const float *w_ih, *w_hh, *b_ih, *b_hh; /* into params */
+    size_t offset;                          /* of w_ih in params */
+    size_t n_in;
+    float *x;      /* [rows][n_in] inputs by time */
+    float *before; /* [rows][units] outputs of the step before */
+    float *kept;   /* [rows][n_kept units] */
+    float *dgx, *dgh; /* [rows][n_gates units]; one block unless apart */
+    float *out;    /* [rows of the batch][directions units], shared by the directions; NULL for the last layer: it is y */
+} cell_view;
+
+static size_t cell_floats(const recurrent *c, size_t layer, size_t rows)
+{
+    const size_t gates = c->cell.n_gates * (c->cell.apart ? 2 : 1);
+    return rows * (inputs_of(c, layer) + (1 + c->cell.n_kept + gates) * c->units);
+}
+
+static size_t out_floats(const recurrent *c, size_t layer, size_t rows)
+{
+    return layer + 1 < c->n_layers ? rows * c->n_directions * c->units : 0;
+}
+
+static size_t time_words(size_t n, size_t rows)
+{
+    return rows + 2 + 2 * rows + n;
+}
+
+size_t co_recurrent_cache_size(const void *self, size_t n, size_t rows)
+{
+    const recurrent *c = self;
+    size_t size = time_words(n, rows);
+    for (size_t l = 0; l < c->n_layers; l++)
+        size += c->n_directions * cell_floats(c, l, rows) + out_floats(c, l, rows);
+    return size;
+}
+
+static times open_times(const recurrent *c, const co_batch *batch, float *cache)
+{
+    times t = {.rows = co_shape_rows(&c->in, batch)};
+    t.first = (int32_t *)cache;
+    t.row[0] = t.first + t.rows + 2;
+    t.row[1] = t.row[0] + t.rows;
+    t.order = t.row[1] + t.rows;
+    for (size_t i = 0; i < batch->n; i++) {
+        const size_t length = co_shape_first_row(&c->in, batch, i + 1) - co_shape_first_row(&c->in, batch, i);
+        if (length > t.n_steps) t.n_steps = length;
+    }
+    return t;
+}
+
+static cell_view open_cell(const recurrent *c, const co_batch *batch, const float *params, float *cache, size_t layer,
+                           size_t direction)
+{
+    const size_t rows = co_shape_rows(&c->in, batch), h = c->units, out = c->cell.n_gates * h;
+    cell_view v = {.n_in = inputs_of(c, layer)};
+    float *at = cache + time_words(batch->n, rows);
+    for (size_t l = 0; l < layer; l++) {
+        at += c->n_directions * cell_floats(c, l, rows) + out_floats(c, l, rows);
+        v.offset += c->n_directions * out * (inputs_of(c, l) + h + 2);
+    }
+    v.out = layer + 1 < c->n_layers ? at + c->n_directions * cell_floats(c, layer, rows) : NULL;
+    at += direction * cell_floats(c, layer, rows);
+    v.offset += direction * out * (v.n_in + h + 2);
+    v.w_ih = params + v.offset;
+    v.w_hh = v.w_ih + out * v.n_in;
+    v.b_ih = v.w_hh + out * h;
+    v.b_hh = v.b_ih + out;
+    v.x = at;
+    v.before = v.x + rows * v.n_in;
+    v.kept = v.before + rows * h;
+    v.dgx = v.kept + rows * c->cell.n_kept * h;
+    v.dgh = c->cell.apart ? v.dgx + rows * out : v.dgx;
+    return v;
+}
+
+/* Counting sort of the sequences by falling length (equal ones in their order), then the rows of every step. */
+static void fill_times(const recurrent *c, const co_batch *batch, times *t)
+{
+    int32_t *m = t->first; /* first: m[s + 1] sequences have a step s */
+    memset(m, 0, (t->n_steps + 1) * sizeof *m);
+    for (size_t i = 0; i < batch->n; i++) { /* m[length]: sequences of that length */
+        const size_t length = co_shape_first_row(&c->in, batch, i + 1) - co_shape_first_row(&c->in, batch, i);
+        m[length]++;
+    }
+    for (size_t s = t->n_steps; s-- > 0;) m[s] += m[s + 1]; /* m[s]: at least s rows long */
+    for (size_t i = batch->n; i-- > 0;) { /* from the last one: a length's places fill up from behind */
+        const size_t length = co_shape_first_row(&c->in, batch, i + 1) - co_shape_first_row(&c->in, batch, i);
+        t->order[--m[length]] = (int32_t)i;
+    }
+    /* now m[s]: sequences of at least s + 1 rows, those that have a step s */
+    int32_t row = 0;
+    for (size_t s = 0; s < t->n_steps; s++) {
+        const int32_t active = m[s];
+        m[s] = row;
+        for (int32_t k = 0; k < active; k++, row++) {
+            const size_t i = (size_t)t->order[k];
+            t->row[0][row] = (int32_t)(co_shape_first_row(&c->in, batch, i) + s);
+            t->row[1][row] = (int32_t)(co_shape_first_row(&c->in, batch, i + 1) - 1 - s);
+        }
+    }
+    m[t->n_steps] = row;
+}
+
+static size_t active(const times *t, size_t step)
+{
+    return (size_t)(t->first[step + 1] - t->first[step]);
+}
+
+/* ---- products ---- */
+
+/* y[m][out] = x[m][in] w' + bias */
+static void affine(const recurrent *c, size_t m, size_t in, size_t out, const float *x, const float *w, const float *bias,
+                   float *y)
+{
+    if (c->fast) {
+        c->fast->dense_forward(m, in, out, x, w, bias, y);
+        return;
+    }
+    for (size_t r = 0; r < m; r++) memcpy(y + r * out, bias, out * sizeof *y);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)out, (int)in, 1.0f, x, (int)in, w, (int)in, 1.0f, y,
+                (int)out);
+}
+
+/* dx[m][in] = dy[m][out] w */
+static void affine_back(const recurrent *c, size_t m, size_t in, size_t out, const float *dy, const float *w, float *dx)
+{
+    if (c->fast) {
+        c->fast->dense_backward(m, in, out, NULL, w, dy, dx, 0.0f, NULL);
+        return;
+    }
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)in, (int)out, 1.0f, dy, (int)out, w, (int)in, 0.0f,
+                dx, (int)in);
+}
+
+/* dw[out][in] += dy[m][out]' x[m][in] */
+static void weight_gradient(const recurrent *c, size_t m, size_t in, size_t out, const float *dy, const float *x, float *dw)
+{
+    if (c->fast) {
+        c->fast->product(&(co_product){.rows = out, .cols = in, .depth = m, .n_segments = 1, .a = dy, .b = x, .a_row = 1,
+                                       .a_step = out, .b_step = in, .c_row = in, .c = dw, .add = true, .factor = 1.0f});
+        return;
+    }
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)out, (int)in, (int)m, 1.0f, dy, (int)out, x, (int)in, 1.0f, dw,
+                (int)in);
+}
+
+static void add_columns(size_t m, size_t n, const float *restrict from, float *restrict to)
+{
+    for (size_t r = 0; r < m; r++)
+        for (size_t k = 0; k < n; k++) to[k] += from[r * n + k];
+}
+
+/* ---- forward ---- */
+
+size_t co_recurrent_scratch_size(const void *self, size_t n, size_t rows)
+{
+    const recurrent *c = self;
+    const size_t out = c->cell.n_gates * c->units, wide = c->n_directions * c->units;
+    const size_t most = wide > c->n_in ? wide : c->n_in;
+    const size_t forward = (rows + n) * out + n * c->units, params = rows * out;
+    const size_t input = 3 * n * c->units + rows * (most + 2 * wide);
+    const size_t larger = forward > params ? forward : params;
+    return larger > input ? larger : input;
+}
+
+/* The outputs of a step to their places in the batch, and to the next step as `before`. */
+static void hand_on(const recurrent *c, const times *t, const cell_view *v, size_t direction, size_t step, const float *h_out,
+                    float *out)
+{
+    const size_t h = c->units, wide = c->n_directions * h, m = active(t, step);
+    const int32_t *row = t->row[direction] + t->first[step];
+    for (size_t k = 0; k < m; k++) memcpy(out + (size_t)row[k] * wide + direction * h, h_out + k * h, h * sizeof *out);
+    if (step + 1 == t->n_steps) return;
+    memcpy(v->before + (size_t)t->first[step + 1] * h, h_out, active(t, step + 1) * h * sizeof *h_out);
+}
+
+static void forward_cell(const recurrent *c, const times *t, const cell_view *v, size_t direction, const float *x, float *out,
+                         float *scratch)
+{
+    const size_t h = c->units, n_out = c->cell.n_gates * h, kept = c->cell.n_kept * h;
+    float *gx = scratch, *gh = scratch + t->rows * n_out, *h_out = gh + active(t, 0) * n_out;
+    for (size_t r = 0; r < t->rows; r++)
+        memcpy(v->x + r * v->n_in, x + (size_t)t->row[direction][r] * v->n_in, v->n_in * sizeof *x);
+    memset(v->before, 0, active(t, 0) * h * sizeof *v->before);
+    affine(c, t->rows, v->n_in, n_out, v->x, v->w_ih, v->b_ih, gx);
+    for (size_t s = 0; s < t->n_steps; s++) {
+        const size_t m = active(t, s), at = (size_t)t->first[s];
+        const float *last = s ? v->kept + (size_t)t->first[s - 1] * kept : NULL;
+        affine(c, m, h, n_out, v->before + at * h, v->w_hh, v->b_hh, gh);
+        c->cell.forward(m, h, gx + at * n_out, gh, v->before + at * h, last, v->kept + at * kept, h_out);
+        hand_on(c, t, v, direction, s, h_out, out);
+    }
+}
+
+void co_recurrent_forward(const void *self, const co_pass *pass, const float *params, const float *x, float *y, float *cache,
+                          float *scratch)
+{
+    const recurrent *c = self;
+    times t = open_times(c, pass->batch, cache);
+    if (t.rows == 0) return;
+    fill_times(c, pass->batch, &t);
+    for (size_t l = 0; l < c->n_layers; l++) {
+        float *out = y;
+        for (size_t d = 0; d < c->n_directions; d++) {
+            const cell_view v = open_cell(c, pass->batch, params, cache, l, d);
+            out = v.out ? v.out : y;
+            forward_cell(c, &t, &v, d, x, out, scratch);
+        }
+        x = out;
+    }
+}
+
+/* ---- backward ---- */
+
+/* Gradients of all steps into the cell's dgx and dgh; dout by its outputs, batch rows. scratch: 3 n h. */
+static void backward_steps(const recurrent *c, const times *t, const cell_view *v, size_t direction, const float *dout,
+                           float *scratch)
+{
+    const size_t h = c->units, wide = c->n_directions * h, n_out = c->cell.n_gates * h, kept = c->cell.n_kept * h;
+    const size_t widest = active(t, 0);
+    float *dh = scratch, *carry = dh + widest * h, *through = carry + widest * h;
+    memset(dh, 0, 2 * widest * h * sizeof *dh);
+    for (size_t s = t->n_steps; s-- > 0;) {
+        const size_t m = active(t, s), at = (size_t)t->first[s];
+        const float *last = s ? v->kept + (size_t)t->first[s - 1] * kept : NULL;
+        for (size_t k = 0; k < m; k++) {
+            const float *from = dout + (size_t)t->row[direction][at + k] * wide + direction * h;
+            for (size_t j = 0; j < h; j++) dh[k * h + j] += from[j];
+        }
+        c->cell.backward(m, h, v->kept + at * kept, last, v->before + at * h, dh, carry, v->dgx + at * n_out,
+                         c->cell.apart ? v->dgh + at * n_out : NULL);
+        if (s == 0) break;
+        affine_back(c, m, h, n_out, v->dgh + at * n_out, v->w_hh, through);
+        for (size_t j = 0; j < m * h; j++) dh[j] += through[j];
+    }
+}
+
+/* dx of the batch's rows from the cell's dgx; added for the second direction. by_time[rows][n_in] is scratch. */
+static void input_gradient(const recurrent *c, const times *t, const cell_view *v, size_t direction, float *by_time,
+                           float *dx)
+{
+    affine_back(c, t->rows, v->n_in, c->cell.n_gates * c->units, v->dgx, v->w_ih, by_time);
+    for (size_t r = 0; r < t->rows; r++) {
+        const float *from = by_time + r * v->n_in;
+        float *to = dx + (size_t)t->row[direction][r] * v->n_in;
+        if (direction == 0)
+            memcpy(to, from, v->n_in * sizeof *to);
+        else
+            for (size_t k = 0; k < v->n_in; k++) to[k] += from[k];
+    }
+}
+
+void co_recurrent_backward_input(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
+                                 const float *dy, float *dx, float *cache, float *scratch)
+{
+    const recurrent *c = self;
+    const times t = open_times(c, pass->batch, cache);
+    const size_t wide = c->n_directions * c->units;
+    (void)x, (void)y;
+    if (t.rows == 0) return;
+    float *steps = scratch, *lower[2] = {steps + 3 * active(&t, 0) * c->units, NULL};
+    lower[1] = lower[0] + t.rows * wide;
+    float *by_time = lower[1] + t.rows * wide;
+    for (size_t l = c->n_layers; l-- > 0;) {
+        float *to = l > 0 ? lower[l % 2] : dx;
+        for (size_t d = 0; d < c->n_directions; d++) {
+            const cell_view v = open_cell(c, pass->batch, params, cache, l, d);
+            backward_steps(c, &t, &v, d, dy, steps);
+            if (to) input_gradient(c, &t, &v, d, by_time, to);
+        }
+        dy = to;
+    }
+}
+
+/* scaled[row by time] = scale[sequence] dg[row by time] */
+static const float *scale_rows(const times *t, size_t n_out, const float *scale, const float *dg, float *scaled)
+{
+    if (!scale) return dg;
+    for (size_t s = 0; s < t->n_steps; s++)
+        for (size_t k = 0; k < active(t, s); k++) {
+            const size_t at = ((size_t)t->first[s] + k) * n_out;
+            const float factor = scale[t->order[k]];
+            for (size_t j = 0; j < n_out; j++) scaled[at + j] = factor * dg[at + j];
+        }
+    return scaled;
+}
+
+void co_recurrent_backward_params(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
+                                  const float *dy, const float *scale, float *grad, const float *cache, float *scratch)
+{
+    const recurrent *c = self;
+    float *kept = (float *)cache; /* read only */
+    const times t = open_times(c, pass->batch, kept);
+    const size_t h = c->units, n_out = c->cell.n_gates * h;
+    (void)x, (void)y, (void)dy;
+    for (size_t k = 0; t.rows > 0 && k < c->n_layers * c->n_directions; k++) {
+        const cell_view v = open_cell(c, pass->batch, params, kept, k / c->n_directions, k % c->n_directions);
+        float *w_ih = grad + v.offset, *w_hh = w_ih + n_out * v.n_in, *b_ih = w_hh + n_out * h, *b_hh = b_ih + n_out;
+        const float *dgx = scale_rows(&t, n_out, scale, v.dgx, scratch);
+        weight_gradient(c, t.rows, v.n_in, n_out, dgx, v.x, w_ih);
+        add_columns(t.rows, n_out, dgx, b_ih);
+        const float *dgh = c->cell.apart ? scale_rows(&t, n_out, scale, v.dgh, scratch) : dgx;
+        weight_gradient(c, t.rows, h, n_out, dgh, v.before, w_hh);
+        add_columns(t.rows, n_out, dgh, b_hh);
+    }
+}
+
+double co_recurrent_flops(const void *self)
+{
+    const recurrent *c = self;
+    double sum = 0.0;
+    for (size_t l = 0; l < c->n_layers; l++)
+        sum += (double)(c->n_directions * c->cell.n_gates * c->units) * (double)(inputs_of(c, l) + c->units);
+    return sum;
+}

@@ -1,0 +1,35 @@
+/* models/layers/recurrent.h - what recurrent layers share: walking through a batch of sequences, stacked layers, both
+ * directions, the products with the weights. A layer adds its cell: how gates make the next state. gru.c is the simplest. */
+#pragma once
+#include "models/layers/layer.h"
+
+/* One step of m sequences with h units each; all matrices are row-major and dense. */
+typedef struct {
+    size_t n_gates; /* blocks of h rows in the weights */
+    size_t n_kept;  /* blocks of h floats a row kept from forward to backward */
+    bool apart;     /* the gradients by gx and by gh differ; else dgh is NULL */
+    /* gx[m][n_gates h] = W_ih x + b_ih, gh = W_hh before + b_hh; before[m][h]: the last outputs, zeros at the first step;
+     * kept_before: of the last step, NULL at the first; writes kept[m][n_kept h] and the outputs y[m][h]. */
+    void (*forward)(size_t m, size_t h, const float *gx, const float *gh, const float *before, const float *kept_before,
+                    float *kept, float *y);
+    /* dy[m][h] by the outputs, in: everything that came back to them, out: what goes straight to `before` (not through the gates);
+     * carry[m][h]: the cell's own second gradient, zeros at the last step of a sequence. Writes dgx and dgh[m][n_gates h]. */
+    void (*backward)(size_t m, size_t h, const float *kept, const float *kept_before, const float *before, float *dy,
+                     float *carry, float *dgx, float *dgh);
+} co_cell;
+
+extern const co_param co_recurrent_params[]; /* units, layers, bidirectional */
+
+/* A layer's table sets all of these; its create calls co_recurrent_create with its cell. */
+co_status co_recurrent_create(const co_config *opt, const co_shape *in, const co_cell *cell, co_shape *out, void **self);
+size_t co_recurrent_tensors(const void *self, co_tensor_shape *shape);
+void co_recurrent_init(const void *self, uint64_t seed, uint64_t first_tensor, float *params);
+size_t co_recurrent_cache_size(const void *self, size_t n, size_t rows);
+size_t co_recurrent_scratch_size(const void *self, size_t n, size_t rows);
+void co_recurrent_forward(const void *self, const co_pass *pass, const float *params, const float *x, float *y, float *cache,
+                          float *scratch);
+void co_recurrent_backward_input(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
+                                 const float *dy, float *dx, float *cache, float *scratch);
+void co_recurrent_backward_params(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
+                                  const float *dy, const float *scale, float *grad, const float *cache, float *scratch);
+double co_recurrent_flops(const void *self);

@@ -1,0 +1,39 @@
+/* models/tasks/labels.c - reads the names of labels once, so that losses and metrics need no strings. */
+#include "models/tasks/labels.h"
+#include "core/memory.h"
+#include <string.h>
+
+static char mark_of(const char *name)
+{
+    return (name[0] == 'B' || name[0] == 'I') && name[1] == '-' ? name[0] : 'O';
+}
+
+/* The first tag of the same type, itself at the latest. */
+static int32_t type_of(const co_labels *l, const char *const *names, size_t label)
+{
+    size_t first = 0;
+    while (l->mark[first] == 'O' || strcmp(names[first] + 2, names[label] + 2) != 0) first++;
+    return (int32_t)first;
+}
+
+co_status co_labels_init(co_labels *l, const char *const *names, size_t n)
+{
+    *l = (co_labels){.n = n, .unknown = -1, .mark = co_malloc(n, 1), .type = co_malloc(n, sizeof *l->type)};
+    if (!l->mark || !l->type) {
+        co_labels_fini(l);
+        return CO_FAIL(CO_ENOMEM, "labels of %zu classes", n);
+    }
+    for (size_t k = 0; k < n; k++) {
+        l->mark[k] = names ? mark_of(names[k]) : 'O';
+        l->type[k] = l->mark[k] == 'O' ? -1 : type_of(l, names, k);
+        if (names && l->unknown < 0 && strcmp(names[k], "<unk>") == 0) l->unknown = (int32_t)k;
+    }
+    return CO_OK;
+}
+
+void co_labels_fini(co_labels *l)
+{
+    co_free(l->mark);
+    co_free(l->type);
+    *l = (co_labels){0};
+}

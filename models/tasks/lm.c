@@ -1,0 +1,85 @@
+/* models/tasks/lm.c - language modelling: at every token of a text the next one, labels int32 in [0, vocabulary).
+ *
+ * The loss is the mean over tokens of all texts of a batch; perplexity = exp(loss). A token is right when its output is the
+ * largest, the first of equal ones. The metrics named _known leave out the places where the next token is out of vocabulary
+ * (<unk>), whose answer is no word. Sums: tokens, loss, loss where known; right ones, known tokens, right known ones. */
+#include "core/elementary.h"
+#include "models/tasks/softmax.h"
+#include "models/tasks/task.h"
+#include <math.h>
+
+enum { TOKENS, LOSS, KNOWN_LOSS, RIGHT, KNOWN, KNOWN_RIGHT, N_SUMS };
+
+static void loss(const co_pass *pass, const co_labels *labels, const float *out, float *d_out, double *sums)
+{
+    const co_batch *batch = pass->batch;
+    const int32_t *y = batch->y;
+    const size_t n = labels->n;
+    const co_kernels *fast = co_kernels_in_use();
+    for (size_t r = 0; r < batch->rows; r++) {
+        const co_row_loss row = co_softmax_row(fast, n, out + r * n, y[r], batch->rows, d_out ? d_out + r * n : NULL);
+        const double right = row.best == (size_t)y[r] ? 1.0 : 0.0;
+        sums[TOKENS] += 1.0;
+        sums[LOSS] += row.loss;
+        sums[RIGHT] += right;
+        if (y[r] == labels->unknown) continue;
+        sums[KNOWN_LOSS] += row.loss;
+        sums[KNOWN] += 1.0;
+        sums[KNOWN_RIGHT] += right;
+    }
+}
+
+static double ratio(double part, double whole)
+{
+    return whole > 0.0 ? part / whole : (double)NAN;
+}
+
+static double accuracy(const double *sums, size_t n_classes)
+{
+    (void)n_classes;
+    return ratio(sums[RIGHT], sums[TOKENS]);
+}
+
+static double perplexity(const double *sums, size_t n_classes)
+{
+    (void)n_classes;
+    return 1.0 / co_plain_exp(-ratio(sums[LOSS], sums[TOKENS]));
+}
+
+static double accuracy_known(const double *sums, size_t n_classes)
+{
+    (void)n_classes;
+    return ratio(sums[KNOWN_RIGHT], sums[KNOWN]);
+}
+
+static double perplexity_known(const double *sums, size_t n_classes)
+{
+    (void)n_classes;
+    return 1.0 / co_plain_exp(-ratio(sums[KNOWN_LOSS], sums[KNOWN]));
+}
+
+static size_t n_sums(size_t n_classes)
+{
+    (void)n_classes;
+    return N_SUMS;
+}
+
+static size_t outputs(size_t n_classes)
+{
+    return n_classes;
+}
+
+static const co_metric metrics[] = {
+    {"accuracy", "share of tokens that are predicted", true, accuracy},
+    {"perplexity", "exp of the mean loss of a token", false, perplexity},
+    {"accuracy_known", "accuracy where the next token is in the vocabulary", true, accuracy_known},
+    {"perplexity_known", "perplexity where the next token is in the vocabulary", false, perplexity_known},
+    {0}};
+const co_task co_task_lm = {.name = "lm",
+                            .summary = "the next token of a text: softmax cross-entropy a token",
+                            .per_row = true,
+                            .metrics = metrics,
+                            .n_reals = 3,
+                            .n_sums = n_sums,
+                            .outputs = outputs,
+                            .loss = loss};

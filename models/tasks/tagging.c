@@ -1,0 +1,135 @@
+/* models/tasks/tagging.c - a tag for every token, labels int32 in [0, n_classes) named O, B-TYPE, I-TYPE.
+ *
+ * The loss is the mean over tokens of all texts of a batch. Entities are read from tags as conlleval and seqeval (default
+ * mode) read them: B begins one; I begins one after O or after another type; an entity ends before the next one begins, before
+ * O, and with its text. So IO tags (no B) need no rule of their own. An entity is right when type, first and last token agree.
+ * Precision = right / predicted, recall = right / labelled, F1 = 2 right / (predicted + labelled), 0 where nothing is counted;
+ * sums over all texts (micro). Sums: tokens, loss; right tokens; right, predicted, labelled entities.
+ * Source: Tjong Kim Sang & De Meulder, CoNLL 2003, section 2.3. */
+#include "models/tasks/softmax.h"
+#include "models/tasks/task.h"
+#include <math.h>
+
+enum { TOKENS, LOSS, RIGHT, ENTITIES_RIGHT, PREDICTED, LABELLED, N_SUMS };
+
+/* The walk over the tags of one text: the entity that is open. */
+typedef struct {
+    int32_t type; /* -1: none */
+    bool begins, ends; /* at the tag just read: an entity begins with it; the one before has ended */
+} walk;
+
+static void read_tag(walk *w, const co_labels *labels, size_t tag)
+{
+    const char mark = labels->mark[tag];
+    const int32_t type = labels->type[tag];
+    w->begins = mark == 'B' || (mark == 'I' && type != w->type);
+    w->ends = w->type >= 0 && (mark == 'O' || w->begins);
+    w->type = type;
+}
+
+/* Two walks side by side: `matching` while both have an entity open that began together and has one type. */
+typedef struct {
+    walk label, guess;
+    bool matching;
+} pair;
+
+static void close_match(pair *p, double *sums)
+{
+    if (p->matching && p->label.ends && p->guess.ends) sums[ENTITIES_RIGHT] += 1.0;
+    if (p->label.ends || p->guess.ends) p->matching = false;
+}
+
+static void count_tag(pair *p, const co_labels *labels, size_t label, size_t guess, double *sums)
+{
+    read_tag(&p->label, labels, label);
+    read_tag(&p->guess, labels, guess);
+    close_match(p, sums);
+    sums[LABELLED] += p->label.begins ? 1.0 : 0.0;
+    sums[PREDICTED] += p->guess.begins ? 1.0 : 0.0;
+    if (p->label.begins && p->guess.begins) p->matching = p->label.type == p->guess.type;
+}
+
+static void end_text(pair *p, double *sums)
+{
+    p->label.ends = p->label.type >= 0;
+    p->guess.ends = p->guess.type >= 0;
+    close_match(p, sums);
+}
+
+static void loss(const co_pass *pass, const co_labels *labels, const float *out, float *d_out, double *sums)
+{
+    const co_batch *batch = pass->batch;
+    const int32_t *y = batch->y;
+    const size_t n = labels->n;
+    const co_kernels *fast = co_kernels_in_use();
+    for (size_t i = 0; i < batch->n; i++) {
+        pair p = {.label.type = -1, .guess.type = -1};
+        const size_t end = batch->offsets ? (size_t)batch->offsets[i + 1] : i + 1;
+        for (size_t r = batch->offsets ? (size_t)batch->offsets[i] : i; r < end; r++) {
+            const co_row_loss row =
+                co_softmax_row(fast, n, out + r * n, y[r], batch->rows, d_out ? d_out + r * n : NULL);
+            sums[TOKENS] += 1.0;
+            sums[LOSS] += row.loss;
+            sums[RIGHT] += row.best == (size_t)y[r] ? 1.0 : 0.0;
+            count_tag(&p, labels, (size_t)y[r], row.best < n ? row.best : 0, sums);
+        }
+        end_text(&p, sums);
+    }
+}
+
+static double ratio(double part, double whole, double tokens)
+{
+    if (tokens == 0.0) return (double)NAN;
+    return whole > 0.0 ? part / whole : 0.0;
+}
+
+static double entity_f1(const double *sums, size_t n_classes)
+{
+    (void)n_classes;
+    return ratio(2.0 * sums[ENTITIES_RIGHT], sums[PREDICTED] + sums[LABELLED], sums[TOKENS]);
+}
+
+static double entity_precision(const double *sums, size_t n_classes)
+{
+    (void)n_classes;
+    return ratio(sums[ENTITIES_RIGHT], sums[PREDICTED], sums[TOKENS]);
+}
+
+static double entity_recall(const double *sums, size_t n_classes)
+{
+    (void)n_classes;
+    return ratio(sums[ENTITIES_RIGHT], sums[LABELLED], sums[TOKENS]);
+}
+
+static double accuracy(const double *sums, size_t n_classes)
+{
+    (void)n_classes;
+    return ratio(sums[RIGHT], sums[TOKENS], sums[TOKENS]);
+}
+
+static size_t n_sums(size_t n_classes)
+{
+    (void)n_classes;
+    return N_SUMS;
+}
+
+static size_t outputs(size_t n_classes)
+{
+    return n_classes;
+}
+
+static const co_metric metrics[] = {
+    {"entity_f1", "harmonic mean of the next two", true, entity_f1},
+    {"entity_precision", "share of predicted entities that are right", true, entity_precision},
+    {"entity_recall", "share of labelled entities that are found", true, entity_recall},
+    {"accuracy", "share of tokens with the right tag", true, accuracy},
+    {0}};
+const co_task co_task_tagging = {.name = "tagging",
+                                 .summary = "a tag for every token: softmax cross-entropy a token, entities in BIO or IO",
+                                 .source = "Tjong Kim Sang & De Meulder, CoNLL 2003",
+                                 .per_row = true,
+                                 .metrics = metrics,
+                                 .n_reals = 2,
+                                 .n_sums = n_sums,
+                                 .outputs = outputs,
+                                 .loss = loss};
