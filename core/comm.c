@@ -4,6 +4,8 @@
 #include "core/memory.h"
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
 
 co_status co_comm_init(co_comm *comm)
 {
@@ -84,6 +86,17 @@ co_status co_agree(co_status status, const co_comm *comm)
     return (co_status)code;
 }
 
+/* Whether a block that ranks share, a file in /dev/shm, fits there. Asked before MPI is: where making the file fails on one rank,
+ * Open MPI 4 lets the others wait for it for ever. */
+static bool has_room(size_t bytes, const co_comm *comm)
+{
+    struct statvfs disk;
+    struct rlimit limit;
+    if (comm->node_size == 1) return true; /* then it is ordinary memory */
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && bytes > limit.rlim_cur) return false;
+    return statvfs("/dev/shm", &disk) != 0 || (double)bytes <= (double)disk.f_bavail * (double)disk.f_frsize;
+}
+
 co_status co_shared_create(co_shared *shared, size_t bytes, const co_comm *comm)
 {
     *shared = (co_shared){.bytes = bytes, .window = MPI_WIN_NULL};
@@ -93,8 +106,7 @@ co_status co_shared_create(co_shared *shared, size_t bytes, const co_comm *comm)
     co_status st = CO_OK;
     const MPI_Aint want = comm->node_rank == 0 ? (MPI_Aint)(bytes ? bytes : 1) : 0;
     MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_RETURN);
-    const bool failed = co_fault("shared");
-    int any = failed;
+    int any = co_fault("shared") || (comm->node_rank == 0 && !has_room(bytes, comm));
     MPI_Allreduce(MPI_IN_PLACE, &any, 1, MPI_INT, MPI_MAX, comm->node);
     if (any || MPI_Win_allocate_shared(want, 1, MPI_INFO_NULL, comm->node, &own, &shared->window) != MPI_SUCCESS) {
         char text[32];

@@ -242,7 +242,41 @@ static co_status read_shape(const co_file *file, co_dataset *data)
     return CO_OK;
 }
 
-co_status co_dataset_columns(const co_file *file, co_dataset *data)
+size_t co_dataset_x_bytes(const co_dataset *data)
+{
+    return data->n_vocab ? co_dataset_text_bytes(data)
+                         : (size_t)data->n * data->x_size * co_dtype_size(data->x_type, 0);
+}
+
+/* Bytes that programs can still take on this node; 0 when the system does not say. */
+static double available_bytes(void)
+{
+    FILE *file = fopen("/proc/meminfo", "r");
+    char line[256];
+    double kib = 0.0;
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "MemAvailable: %lf kB", &kib) == 1) break;
+    if (file) fclose(file);
+    return 1024.0 * kib;
+}
+
+co_status co_dataset_check_memory(const co_dataset *data, const char *path)
+{
+    const double bytes = (double)co_dataset_x_bytes(data);
+    if (bytes == 0.0) return CO_OK;
+    const double free_bytes = co_fault("data_memory") ? bytes : available_bytes();
+    if (free_bytes == 0.0 || bytes <= 0.9 * free_bytes) return CO_OK;
+    char want[32], have[32];
+    co_format_bytes(bytes, want, sizeof want);
+    co_format_bytes(free_bytes, have, sizeof have);
+    return CO_FAIL(
+        CO_ENOMEM,
+        "%s: its examples take %s, this node has %s free, of which 90 %% may be used; use nodes with more "
+        "memory or a smaller data set",
+        path, want, have);
+}
+
+co_status co_dataset_columns(const co_file *file, bool with_x, co_dataset *data)
 {
     *data = (co_dataset){0};
     CO_TRY(read_task(file, data));
@@ -257,12 +291,13 @@ co_status co_dataset_columns(const co_file *file, co_dataset *data)
                         &data->n_groups));
     if (co_file_has_attr(file, "source")) CO_TRY(co_file_get_text(file, "source", &data->source));
     CO_TRY(co_dataset_check(data, co_file_path(file)));
+    if (with_x) CO_TRY(co_dataset_check_memory(data, co_file_path(file)));
     return co_file_digest(file, data->digest);
 }
 
 static co_status read_all(const co_file *file, co_dataset *data, bool with_x)
 {
-    CO_TRY(co_dataset_columns(file, data));
+    CO_TRY(co_dataset_columns(file, with_x, data));
     if (with_x && data->n_vocab) return co_dataset_text_read(file, data);
     if (!with_x || data->x_size == 0) return CO_OK;
     data->x = co_malloc((size_t)data->n * data->x_size, co_dtype_size(data->x_type, 0));

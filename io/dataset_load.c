@@ -5,7 +5,6 @@
  * seal. Messages: two broadcasts of the shape and one a column; x crosses the network only as file
  * reads. Each step is agreed on before anyone goes on. */
 #include "io/dataset_private.h"
-#include "core/log.h"
 #include "core/memory.h"
 #include <stdio.h>
 #include <string.h>
@@ -136,34 +135,6 @@ static co_status share_columns(co_dataset *data, const char *seal, shape *all, c
 
 /* ---- x ---- */
 
-/* Bytes that programs can still take on this node; 0 when the system does not say. */
-static double available_bytes(void)
-{
-    FILE *file = fopen("/proc/meminfo", "r");
-    char line[256];
-    double kib = 0.0;
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "MemAvailable: %lf kB", &kib) == 1) break;
-    if (file) fclose(file);
-    return 1024.0 * kib;
-}
-
-/* Fault site: data_memory. */
-static co_status check_memory(const char *path, size_t bytes)
-{
-    double free_bytes = available_bytes();
-    if (co_fault("data_memory")) free_bytes = (double)bytes;
-    if (free_bytes == 0.0 || (double)bytes <= 0.9 * free_bytes) return CO_OK;
-    char want[32], have[32];
-    co_format_bytes((double)bytes, want, sizeof want);
-    co_format_bytes(free_bytes, have, sizeof have);
-    return CO_FAIL(
-        CO_ENOMEM,
-        "%s: its examples take %s, this node has %s free, of which 90 %% may be used; use nodes with more "
-        "memory or a smaller data set",
-        path, want, have);
-}
-
 static co_status same_shape(const co_file *file, const co_dataset *data, const char *seal)
 {
     co_extent extent;
@@ -201,10 +172,8 @@ static co_status load_x(const char *path, co_file **file, co_dataset *data, cons
                         const co_comm *comm)
 {
     if (data->x_size == 0 && data->n_vocab == 0) return CO_OK;
-    const size_t bytes = data->n_vocab
-                             ? co_dataset_text_bytes(data)
-                             : (size_t)data->n * data->x_size * co_dtype_size(data->x_type, 0);
-    co_status st = comm->node_rank == 0 ? check_memory(path, bytes) : CO_OK;
+    const size_t bytes = co_dataset_x_bytes(data);
+    co_status st = comm->node_rank == 0 && comm->rank != 0 ? co_dataset_check_memory(data, path) : CO_OK; /* rank 0 has, with the columns */
     if (st == CO_OK && comm->node_rank == 0 && !*file)
         st = co_file_open(path, "cohort-dataset", true, file);
     CO_TRY(co_agree(st, comm));
@@ -227,7 +196,7 @@ co_status co_dataset_load(const char *path, co_dataset *data, const co_comm *com
     *data = (co_dataset){0};
     co_status st = CO_OK;
     if (comm->rank == 0) st = co_file_open(path, "cohort-dataset", true, &file);
-    if (st == CO_OK && comm->rank == 0) st = co_dataset_columns(file, data);
+    if (st == CO_OK && comm->rank == 0) st = co_dataset_columns(file, true, data);
     st = co_agree(st, comm);
     if (st == CO_OK) st = share_columns(data, file ? co_file_seal(file) : "", &all, comm);
     if (st == CO_OK) st = load_x(path, &file, data, all.seal, comm);

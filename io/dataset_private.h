@@ -2,9 +2,13 @@
 #pragma once
 #include "io/dataset.h"
 
-/* Everything but x from an open file, checked, with the digest. data is zeroed first; half filled
- * on failure: the caller ends it. Local. */
-co_status co_dataset_columns(const co_file *file, co_dataset *data);
+/* Everything but x from an open file, checked, with the digest. data is zeroed first; half filled on failure: the caller ends
+ * it. with_x: x is to be read next, so its size is checked first: the digest goes over every byte of the file. Local. */
+co_status co_dataset_columns(const co_file *file, bool with_x, co_dataset *data);
+/* Bytes of x, or of the tokens. Local. */
+size_t co_dataset_x_bytes(const co_dataset *data);
+/* CO_ENOMEM, with both figures, when they do not fit into what this node has free. Fault site: data_memory. Local. */
+co_status co_dataset_check_memory(const co_dataset *data, const char *path);
 
 /* The text parts (io/dataset_text.c). All Local. */
 co_status co_dataset_text_check(const co_dataset *data, const char *path); /* what of it is in memory */

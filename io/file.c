@@ -119,7 +119,7 @@ static co_status start_temporary(co_file *file)
     if (fd < 0) return co_file_errno(file->path, "start the file", errno);
     close(fd);
     const hid_t create = co_h5_timeless(H5P_FILE_CREATE), access = access_list();
-    H5Pset_userblock(create, CO_SEAL_BLOCK);
+    if (file->format) H5Pset_userblock(create, CO_SEAL_BLOCK);
     errno = 0;
     file->h5 = H5Fcreate(file->temporary, H5F_ACC_TRUNC, create, access);
     const int error = errno;
@@ -131,8 +131,8 @@ static co_status start_temporary(co_file *file)
 co_status co_file_create(const char *path, const char *format, co_file **file)
 {
     *file = NULL;
-    const char *known = co_format_find(format, strlen(format));
-    CO_ASSERT(known);
+    const char *known = format ? co_format_find(format, strlen(format)) : NULL;
+    CO_ASSERT(known || !format);
     co_files_start();
     co_file *made = new_file(path, true);
     if (!made) return CO_FAIL(CO_ENOMEM, "%s: out of memory", path);
@@ -153,7 +153,8 @@ static co_status seal_temporary(co_file *file, unsigned mode)
     if (fd < 0) return co_file_errno(file->path, "seal the file", errno);
     const mode_t mask = umask(0);
     umask(mask);
-    co_status st = co_seal_write(fd, file->path, file->format, file->seal);
+    co_status st =
+        file->format ? co_seal_write(fd, file->path, file->format, file->seal) : CO_OK;
     if (st == CO_OK && fchmod(fd, (mode_t)mode & ~mask) != 0)
         st = co_file_errno(file->path, "set permissions", errno);
     if (st == CO_OK) {
@@ -170,6 +171,7 @@ static co_status seal_temporary(co_file *file, unsigned mode)
 static co_status check_temporary(const co_file *file)
 {
     co_seal seal;
+    if (!file->format) return CO_OK;
     const int fd = open(file->temporary, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return co_file_errno(file->path, "read back", errno);
     const co_status st = co_seal_verify(fd, file->path, &seal);
@@ -318,6 +320,29 @@ co_status co_file_open(const char *path, const char *format, bool allow_unsealed
     }
     *file = opened;
     return CO_OK;
+}
+
+bool co_file_is_hdf5(const char *path)
+{
+    co_files_start();
+    return H5Fis_hdf5(path) > 0;
+}
+
+co_status co_file_open_foreign(const char *path, co_file **file)
+{
+    *file = NULL;
+    co_files_start();
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return co_file_errno(path, "open", errno);
+    close(fd);
+    co_file *opened = new_file(path, false);
+    if (!opened) return CO_FAIL(CO_ENOMEM, "%s: out of memory", path);
+    const hid_t access = access_list();
+    opened->h5 = H5Fopen(path, H5F_ACC_RDONLY, access);
+    co_h5_close(access);
+    if (opened->h5 >= 0) return *file = opened, CO_OK;
+    co_file_close(opened);
+    return CO_FAIL(CO_EDATA, "%s: is no HDF5 file, or a damaged one (%s)", path, co_h5_reason());
 }
 
 void co_file_close(co_file *file)

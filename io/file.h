@@ -29,7 +29,7 @@ typedef struct co_file co_file;
  * library, once it finds MPI running, has MPI_Finalize end it. */
 void co_files_start(void);
 /* Starts PATH's successor beside it (hidden temporary name in the same folder). format: "cohort-dataset" .. .
- * CO_EFILE with the reason when it cannot be made. */
+ * CO_EFILE with the reason when it cannot be made. format NULL: plain HDF5 for other programs, without head and seal. */
 co_status co_file_create(const char *path, const char *format, co_file **file);
 /* Publishes under the real name: closed, sealed, re-read and verified, fsynced, renamed, folder fsynced. An existing file of
  * that name is replaced in one step. Frees file, also on failure (the temporary is removed then). mode: permissions, 0644 or 0600. */
@@ -38,6 +38,9 @@ co_status co_file_publish(co_file *file, unsigned mode);
  * what is wrong. A file with the HDF5 signature at byte 0 was made by hand: with allow_unsealed it is accepted with one
  * warning, else CO_EDATA. format NULL: any of the four; co_file_format tells which. */
 co_status co_file_open(const char *path, const char *format, bool allow_unsealed, co_file **file);
+/* Opens an HDF5 file of another program for reading, unverified. CO_EFILE, CO_EDATA as above. */
+co_status co_file_open_foreign(const char *path, co_file **file);
+bool co_file_is_hdf5(const char *path); /* false also when it cannot be read */
 /* Closes a reader, or gives up a writer and removes its temporary. NULL allowed. */
 void co_file_close(co_file *file);
 const char *co_file_format(const co_file *file);
@@ -53,6 +56,8 @@ co_status co_file_write_f64(co_file *file, const char *name, const double *data,
 co_status co_file_write_group(co_file *file, const char *name);
 /* strings[n] as one fixed-length dataset, the width that of the longest (at least 1). */
 co_status co_file_write_strings(co_file *file, const char *name, const char *const *strings, size_t n);
+/* The same with variable length, as h5py stores str; a scalar dataset when scalar (n is 1 then). For files of other programs. */
+co_status co_file_write_variable(co_file *file, const char *name, const char *const *strings, size_t n, bool scalar);
 
 bool co_file_has(const co_file *file, const char *name);
 /* The stored type is mapped to the nearest co_dtype (other integer and float widths, as a Python user may write them, are

@@ -20,6 +20,14 @@ co_status co_file_write_strings(co_file *file, const char *name, const char *con
     return st;
 }
 
+co_status co_file_write_variable(co_file *file, const char *name, const char *const *strings,
+                                 size_t n, bool scalar)
+{
+    const co_extent extent = {.type = CO_STR, .ndim = scalar ? 0 : 1, .dim = {n}};
+    CO_ASSERT(!scalar || n == 1);
+    return co_file_write(file, name, &extent, strings);
+}
+
 /* n strings of `width` bytes each, of which trailing zeros are no part. */
 static co_status split_fixed(const char *all, size_t n, size_t width, char **strings)
 {

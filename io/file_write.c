@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A new handle of our type as it is stored: little-endian, text padded with zeros. */
+/* A new handle of our type as it is stored: little-endian, text padded with zeros; width 0: text of
+ * variable length. */
 static hid_t stored_type(co_dtype type, size_t width)
 {
     switch (type) {
@@ -19,8 +20,8 @@ static hid_t stored_type(co_dtype type, size_t width)
     default: break;
     }
     const hid_t text = H5Tcopy(H5T_C_S1);
-    H5Tset_size(text, width);
-    H5Tset_strpad(text, H5T_STR_NULLPAD);
+    H5Tset_size(text, width ? width : H5T_VARIABLE);
+    H5Tset_strpad(text, width ? H5T_STR_NULLPAD : H5T_STR_NULLTERM);
     H5Tset_cset(text, H5T_CSET_UTF8);
     return text;
 }
@@ -105,7 +106,7 @@ static hid_t make_space(const co_extent *extent)
 
 co_status co_file_write(co_file *file, const char *name, const co_extent *extent, const void *data)
 {
-    CO_ASSERT(file->writing && (extent->type != CO_STR || extent->width > 0));
+    CO_ASSERT(file->writing);
     const char *slash = strrchr(name, '/');
     if (slash && slash > name) CO_TRY(make_groups(file, name, (size_t)(slash - name)));
     if (co_file_has(file, name))
@@ -116,7 +117,8 @@ co_status co_file_write(co_file *file, const char *name, const co_extent *extent
                 memory = co_h5_memory_type(extent->type, extent->width);
     const hid_t space = make_space(extent), list = co_h5_timeless(H5P_DATASET_CREATE);
     H5Pset_layout(list, H5D_CONTIGUOUS);
-    H5Pset_fill_time(list, H5D_FILL_TIME_NEVER);
+    const bool variable = extent->type == CO_STR && extent->width == 0; /* HDF5 wants them filled */
+    H5Pset_fill_time(list, variable ? H5D_FILL_TIME_IFSET : H5D_FILL_TIME_NEVER);
     errno = 0;
     const hid_t set = H5Dcreate2(file->h5, name, stored, space, H5P_DEFAULT, list, H5P_DEFAULT);
     bool good = set >= 0;

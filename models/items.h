@@ -10,6 +10,7 @@ typedef struct {
     const co_layer *layer;
     void *self;
     co_shape in, out;
+    bool at_once;   /* the layer's backward serves fused steps */
     bool passes_on; /* owns no buffer: its neighbour's is passed on */
     size_t first_tensor, n_tensors;
     size_t offset; /* of its first tensor in the vector */

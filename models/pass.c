@@ -184,7 +184,7 @@ static void step_item(const co_model *m, const co_item *i, const co_workspace *w
     const size_t l = at->layer;
     float *dx = l > m->first_trained ? w->dy[l - 1] : NULL, *restrict p = params + i->offset;
     const float *restrict g = grad + i->offset;
-    if (i->layer->backward && i->trained && !i->frozen) {
+    if (i->at_once && i->trained && !i->frozen) {
         i->layer->backward(i->self, at, p, input_of(w, at, l), w->out[l], w->dy[l], dx, -lr, p, w->cache[l],
                            w->scratch);
         return;

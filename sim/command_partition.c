@@ -1,7 +1,8 @@
 /* sim/command_partition.c - cohort partition: deals the examples of a data set to devices.
  *
- * Under mpirun the ranks share the work: each reads the data set's columns (5 bytes an example; all of
- * it when the method looks at features), deals to its own devices, and rank 0 writes the file. */
+ * Under mpirun the ranks share the work: each reads the data set's columns (5 bytes an example; all
+ * of it when the method looks at features), deals to its own devices, and rank 0 writes the file.
+ */
 #include "core/log.h"
 #include "core/memory.h"
 #include "io/yaml.h"
@@ -75,8 +76,8 @@ static co_status write(const co_words *words, const co_config *opt, const co_dat
 {
     char *config = NULL;
     CO_TRY(co_yaml_write(opt->map, &config));
-    const co_status st = co_partition_write(made, data, words->output,
-                                            (uint64_t)co_config_int(opt, "seed"), config);
+    const co_status st =
+        co_partition_write(made, data, words->output, (uint64_t)co_config_int(opt, "seed"), config);
     co_free(config);
     return st;
 }

@@ -42,7 +42,8 @@ static const co_param generator_params[] = {
     {0}};
 static const co_param devices_params[] = {
     {"select", CO_STRING, .words = "uniform", .doc = "selector (cohort list selector)"},
-    {"per_round", CO_INT, .lo = 1, .hi = 2147483647, .flags = CO_REQUIRED, .doc = "devices asked in a round"},
+    {"per_round", CO_REAL, .lo = 0, .hi = 2147483647, .flags = CO_REQUIRED | CO_LO_OPEN,
+     .doc = "devices asked in a round; select: poisson: their expected number"},
     {0}};
 static const co_param local_params[] = {
     {"rule", CO_STRING, .words = "sgd", .doc = "local rule (cohort list local_rule)"},
@@ -266,7 +267,13 @@ static co_status check_devices(co_experiment *e)
     const co_plugin *selector;
     CO_TRY(find_member(&e->devices, "select", "uniform", &co_kind_selector, &selector));
     e->selector = (const co_selector *)selector;
-    return check(&e->devices, selector, NULL);
+    CO_TRY(check(&e->devices, selector, NULL));
+    const double per_round = co_config_real(&e->devices, "per_round");
+    if (!e->selector->any_real && per_round != floor(per_round))
+        return co_config_fail(&e->devices, co_config_node(&e->devices, "per_round"),
+                              "%g: select: %s asks a whole number of devices; select: poisson takes any expected number",
+                              per_round, selector->name);
+    return CO_OK;
 }
 
 static co_status check_privacy(co_experiment *e)

@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const co_command *const commands[] = {&co_command_import, &co_command_partition,
-                                             &co_command_run,    &co_command_show,
-                                             &co_command_plot,   &co_command_list};
+static const co_command *const commands[] = {
+    &co_command_import, &co_command_partition, &co_command_export, &co_command_run,
+    &co_command_show,   &co_command_plot,      &co_command_list,   &co_command_account};
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_help(void)

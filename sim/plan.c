@@ -10,26 +10,28 @@ const char *const co_outcome_names[CO_N_OUTCOMES] = {"reported", "dropped", "emp
 
 co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_population *population, int size)
 {
-    const int64_t per_round = co_config_int(&e->devices, "per_round");
+    const double per_round = co_config_real(&e->devices, "per_round");
     const char *placement = getenv("CO_PLACEMENT");
     *plan = (co_plan){.reversed = placement && strcmp(placement, "reversed") == 0};
-    if (per_round > population->n_devices)
+    if (per_round > (double)population->n_devices)
         return co_config_fail(&e->devices, co_config_node(&e->devices, "per_round"),
-                              "%lld is more than the population of %lld devices", (long long)per_round,
+                              "%g is more than the population of %lld devices", per_round,
                               (long long)population->n_devices);
     if (strcmp(co_config_string(&e->aggregate, "weight"), "tokens") == 0 && !population->shape.tokens)
         return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "weight"),
                               "tokens needs texts, these data are %s; choose examples or uniform",
                               population->has_data ? "rows of numbers" : "generated");
-    plan->capacity = (size_t)per_round;
+    plan->per_round = per_round;
+    plan->capacity = co_selector_most(e->selector, population->n_devices, per_round);
     plan->row = co_calloc(plan->capacity, sizeof *plan->row);
     plan->devices = co_malloc(plan->capacity, sizeof *plan->devices);
     plan->scratch = co_malloc(co_draw_subset_scratch(plan->capacity), sizeof *plan->scratch);
     plan->order = co_malloc(plan->capacity, sizeof *plan->order);
     plan->load = co_calloc((size_t)size, sizeof *plan->load);
     if (plan->row && plan->devices && plan->scratch && plan->order && plan->load) return CO_OK;
+    const co_status st = CO_FAIL(CO_ENOMEM, "a round's plan of %zu devices", plan->capacity);
     co_plan_fini(plan);
-    return CO_FAIL(CO_ENOMEM, "a round's plan of %lld devices", (long long)per_round);
+    return st;
 }
 
 void co_plan_fini(co_plan *plan)
@@ -98,7 +100,7 @@ static int by_cost(const void *a, const void *b, void *rows)
 void co_plan_make(co_plan *plan, const co_experiment *e, const co_population *population, int64_t round, int size)
 {
     plan->round = round;
-    plan->n = e->selector->select((uint64_t)e->seed, round, population->n_devices, plan->capacity, plan->devices,
+    plan->n = e->selector->select((uint64_t)e->seed, round, population->n_devices, plan->per_round, plan->devices,
                                   plan->scratch);
     double total = 0.0;
     for (size_t i = 0; i < plan->n; i++) {

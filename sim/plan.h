@@ -24,6 +24,7 @@ typedef struct {
 
 typedef struct {
     int64_t round;
+    double per_round; /* devices asked: how many, or how many are expected */
     size_t n, capacity;
     co_plan_row *row; /* [n], ascending device */
     int64_t *devices, *scratch;

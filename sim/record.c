@@ -67,7 +67,7 @@ static co_status init_tables(co_record *r)
 co_status co_record_init(co_record *r, const co_experiment *e, const co_population *population, const co_model *model,
                          const char *dir, int ranks)
 {
-    const double rows = (double)co_config_int(&e->devices, "per_round") * (double)e->rounds;
+    const double rows = co_config_real(&e->devices, "per_round") * (double)e->rounds;
     *r = (co_record){.task = co_model_task(model), .seed = (uint64_t)e->seed, .ranks = ranks,
                      .with_devices = rows <= LARGE_TABLE, .with_scores = co_config_bool(&e->eval, "devices"), .started_s = co_now_s(), .segment_first_round = 1,
                      .load_span = ((int64_t)ranks * e->rounds + LARGE_TABLE - 1) / LARGE_TABLE};

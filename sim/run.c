@@ -105,7 +105,7 @@ static co_status create_local(co_run *r, const char *dir)
     CO_TRY(decide_central(r));
     CO_TRY(decide_devices(r));
     CO_TRY(co_plan_init(&r->plan, e, &r->population, r->comm->size));
-    CO_TRY(co_aggregate_check(e->aggregator, &e->aggregate, r->plan.capacity));
+    CO_TRY(co_aggregate_check(e->aggregator, &e->aggregate, (size_t)fmax(1.0, r->plan.per_round)));
     CO_TRY(co_model_create(&e->model, &r->population.shape, &r->population.labels, r->task, &r->model));
     count_shared(r);
     r->n_sums = r->task->n_sums(r->population.labels.n);
@@ -261,7 +261,7 @@ void co_run_describe(const co_run *r)
                         r->population.data.shared_x.bytes;
     if (r->comm->rank != 0) return;
     char rank_text[32], node_text[32], down[32], up[32];
-    const double per_round = (double)r->plan.capacity;
+    const double per_round = r->plan.per_round;
     double examples = 0.0;
     const int64_t n = r->population.n_devices < 100000 ? r->population.n_devices : 100000;
     for (int64_t k = 0; k < n; k++) examples += (double)co_population_examples(&r->population, k) / (double)n;
@@ -269,8 +269,8 @@ void co_run_describe(const co_run *r)
     co_format_bytes((double)node, node_text, sizeof node_text);
     co_format_bytes(per_round * 4.0 * (double)r->n_shared, down, sizeof down);
     co_format_bytes(per_round * 4.0 * (double)r->n_shared, up, sizeof up);
-    printf("devices      %lld, %zu a round, %.1f examples each on average\n", (long long)r->population.n_devices,
-           r->plan.capacity, examples);
+    printf("devices      %lld, %g a round%s, %.1f examples each on average\n", (long long)r->population.n_devices,
+           per_round, e->selector->any_real ? " expected" : "", examples);
     printf("model        %zu parameters (%lld travel), %.3g multiply-adds an example\n", co_model_size(r->model),
            (long long)r->n_shared, co_model_flops(r->model, r->population.mean_rows));
     printf("a round      about %.0f examples, %s down, %s up\n", per_round * examples, down, up);

@@ -3,7 +3,7 @@
 #include "io/dataset.h"
 #include "io/partition_file.h"
 #include "sim/console.h"
-#include "sim/json.h"
+#include "io/json.h"
 
 /* One kind of file. text prints what stands below the heading and above the digest; json adds the
  * members `stats` or `last`. */

@@ -139,6 +139,10 @@ co_status co_csv_column(const co_csv *csv, const char *option, const char *name,
     int64_t index;
     for (size_t j = 0; csv->header && j < csv->n_columns; j++)
         if (strcmp(csv->header[j], name) == 0) {
+            for (size_t k = j + 1; k < csv->n_columns; k++)
+                if (strcmp(csv->header[k], name) == 0)
+                    return CO_FAIL(CO_EDATA, "%s: %s=%s: columns %zu and %zu both have that name; rename one", csv->path,
+                                   option, name, j, k);
             *column = j;
             return CO_OK;
         }

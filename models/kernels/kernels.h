@@ -28,6 +28,13 @@ typedef struct {
     size_t channels, height, width, kernel, stride, out_height, out_width;
 } co_pooling;
 
+/* Tiles of 4 x 4 outputs of one 3x3 convolution with stride 1. x stands channels-last with its padding and whatever fills
+ * the last tiles: x_width >= 4 tile_columns + 2. */
+typedef struct {
+    size_t c_in, c_out, height, width; /* of the output; channels are padded */
+    size_t tile_rows, tile_columns, x_width;
+} co_winograd;
+
 typedef struct {
     const char *name;
     size_t lanes;
@@ -48,6 +55,13 @@ typedef struct {
     void (*max_pool_back)(const co_pooling *p, const float *x, const float *y, const float *dy, float *dx);
     void (*avg_pool)(const co_pooling *p, const float *x, float *y);
     void (*avg_pool_back)(const co_pooling *p, const float *dy, float *dx);
+    /* Winograd's transforms (winograd.inc), of tile rows first .. end - 1. Reference: the direct convolution. */
+    void (*winograd_input)(const co_winograd *g, size_t first, size_t end, const float *x, float *u);
+    void (*winograd_input_back)(const co_winograd *g, size_t first, size_t end, const float *u, float *dx);
+    void (*winograd_output)(const co_winograd *g, size_t first, size_t end, const float *m, const float *bias, float *y);
+    void (*winograd_output_back)(const co_winograd *g, size_t first, size_t end, const float *dy, float *m);
+    void (*winograd_weights)(size_t n, const float *w, float *v);
+    void (*winograd_weights_back)(size_t n, const float *v, float *w);
     /* e[j] = exp(o[j] - max o), for one row (e may be NULL); returns their sum, *max the largest. Reference:
      * sum_of_exponentials in tasks/classification.c. */
     double (*exponentials)(size_t n, const float *o, float *e, float *max);

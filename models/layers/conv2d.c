@@ -1,14 +1,15 @@
 /* models/layers/conv2d.c - y[o] = b[o] + sum over c of W[o][c] * x[c] (cross-correlation, PyTorch's
  * Conv2d).
  *
- * On the fast paths: conv_direct.c. Here, as its reference: per example the windows of x are laid out as a matrix C [c k k][pixels] (im2col) in scratch: Y =
- * W C, dC = W' dY summed back into dx, dW += scale dY C'. C is made again for the weight gradient
- * rather than kept: it is k k times the input. Cost: per example out x c k k x pixels multiply-adds
- * each, one OpenBLAS sgemm; c k k x pixels floats of scratch. Source: Chellapilla, Puri & Simard,
+ * On the fast paths: conv_direct.c and, for 3x3, conv_winograd.c. Here, as their reference: per
+ * example the windows of x are laid out as a matrix C [c k k][pixels] (im2col) in scratch: Y = W C,
+ * dC = W' dY summed back into dx, dW += scale dY C'. C is made again for the weight gradient rather
+ * than kept: it is k k times the input. Cost: per example out x c k k x pixels multiply-adds each,
+ * one OpenBLAS sgemm; c k k x pixels floats of scratch. Source: Chellapilla, Puri & Simard,
  * IWFHR 2006 (convolution as a matrix product). */
 #include "models/layers/layer.h"
 #include "core/memory.h"
-#include "models/layers/conv_direct.h"
+#include "models/layers/conv_winograd.h"
 #include "models/layers/init.h"
 #include <cblas.h>
 #include <string.h>
@@ -17,6 +18,7 @@ typedef struct {
     co_window w;
     size_t n_out, taps, pixels, n_in_floats; /* output channels, c k k, output pixels, c h w */
     co_conv_direct direct;                   /* unless w.fast is NULL */
+    bool winograd;
 } conv2d;
 
 static co_status check_sizes(const co_config *opt, const conv2d *v)
@@ -56,6 +58,7 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     if (!kept) return CO_FAIL(CO_ENOMEM, "layer conv2d");
     *kept = v;
     kept->direct.w = &kept->w;
+    kept->winograd = v.w.fast && co_conv_winograd_fits(&kept->direct);
     *out = v.w.out;
     *self = kept;
     return CO_OK;
@@ -80,6 +83,7 @@ static size_t scratch_size(const void *self, size_t n, size_t rows)
 {
     const conv2d *v = self;
     (void)n, (void)rows;
+    if (v->winograd) return co_conv_winograd_scratch(&v->direct);
     return v->w.fast ? co_conv_direct_scratch(&v->direct) : v->taps * v->pixels;
 }
 
@@ -161,6 +165,10 @@ static void forward(const void *self, const co_pass *pass, const float *params, 
     const float *bias = params + v->n_out * v->taps;
     const int m = (int)v->n_out, n = (int)v->pixels, k = (int)v->taps;
     (void)cache;
+    if (v->winograd) {
+        co_conv_winograd_forward(&v->direct, rows, params, x, y, scratch);
+        return;
+    }
     if (v->w.fast) {
         co_conv_direct_forward(&v->direct, rows, params, x, y, scratch);
         return;
@@ -182,6 +190,10 @@ static void backward_input(const void *self, const co_pass *pass, const float *p
     const size_t rows = co_shape_rows(&v->w.in, pass->batch);
     const int m = (int)v->taps, n = (int)v->pixels, k = (int)v->n_out;
     (void)x, (void)y, (void)cache;
+    if (v->winograd) {
+        co_conv_winograd_backward(&v->direct, rows, params, x, dy, NULL, dx, 1.0f, NULL, scratch);
+        return;
+    }
     if (v->w.fast) {
         co_conv_direct_backward_input(&v->direct, rows, params, dy, dx, scratch);
         return;
@@ -193,19 +205,28 @@ static void backward_input(const void *self, const co_pass *pass, const float *p
     }
 }
 
+static void fast_params(const conv2d *v, size_t rows, const float *x, const float *dy,
+                        const float *scale, float *grad, float *scratch)
+{
+    if (v->winograd)
+        co_conv_winograd_backward(&v->direct, rows, NULL, x, dy, scale, NULL, 1.0f, grad, scratch);
+    else
+        co_conv_direct_backward_params(&v->direct, rows, x, dy, scale, grad, scratch);
+}
+
 /* An example of a sequence has a scale for all of its rows. */
 static void direct_params(const conv2d *v, const co_pass *pass, const float *x, const float *dy, const float *scale,
                           float *grad, float *scratch)
 {
     const size_t rows = co_shape_rows(&v->w.in, pass->batch), in = co_shape_size(&v->w.in), out = co_shape_size(&v->w.out);
     if (!scale || !v->w.in.sequence) {
-        co_conv_direct_backward_params(&v->direct, rows, x, dy, scale, grad, scratch);
+        fast_params(v, rows, x, dy, scale, grad, scratch);
         return;
     }
     for (size_t e = 0; e < pass->batch->n; e++) {
         const size_t end = co_shape_first_row(&v->w.in, pass->batch, e + 1);
         for (size_t r = co_shape_first_row(&v->w.in, pass->batch, e); r < end; r++)
-            co_conv_direct_backward_params(&v->direct, 1, x + r * in, dy + r * out, scale + e, grad, scratch);
+            fast_params(v, 1, x + r * in, dy + r * out, scale + e, grad, scratch);
     }
 }
 
@@ -247,6 +268,22 @@ static void backward_params(const void *self, const co_pass *pass, const float *
     }
 }
 
+/* Only Winograd gains by both phases at once. */
+static void backward(const void *self, const co_pass *pass, const float *params, const float *x,
+                     const float *y, const float *dy, float *dx, float factor, float *target,
+                     const float *cache, float *scratch)
+{
+    const conv2d *v = self;
+    const size_t rows = co_shape_rows(&v->w.in, pass->batch);
+    (void)y, (void)cache;
+    co_conv_winograd_backward(&v->direct, rows, params, x, dy, NULL, dx, factor, target, scratch);
+}
+
+static bool has_backward(const void *self)
+{
+    return ((const conv2d *)self)->winograd;
+}
+
 static double flops(const void *self)
 {
     const conv2d *v = self;
@@ -273,4 +310,6 @@ const co_layer co_layer_conv2d = {.name = "conv2d",
                                   .forward = forward,
                                   .backward_input = backward_input,
                                   .backward_params = backward_params,
+                                  .backward = backward,
+                                  .has_backward = has_backward,
                                   .flops = flops};

@@ -60,8 +60,7 @@ static const float *pad_image(const co_conv_direct *v, const float *x, float *co
     return copy;
 }
 
-/* W[i][j][c][o] from params [o][c][i][j]. */
-static void turn_weights(const co_conv_direct *v, const float *params, float *turned)
+void co_conv_turn_weights(const co_conv_direct *v, const float *params, float *turned)
 {
     const size_t taps = v->w->kernel * v->w->kernel, channels = v->w->channels;
     if (v->c_in > channels || v->c_out > v->n_out) memset(turned, 0, weights(v) * sizeof *turned);
@@ -84,13 +83,20 @@ static void reverse_weights(const co_conv_direct *v, const float *params, float 
         }
 }
 
-/* grad[o][c][i][j] += sum[i][j][c][o]. */
-static void add_weights(const co_conv_direct *v, const float *sum, float *grad)
+void co_conv_add_weights(const co_conv_direct *v, const float *sum, float factor, float *grad)
 {
     const size_t taps = v->w->kernel * v->w->kernel, channels = v->w->channels;
     for (size_t o = 0; o < v->n_out; o++)
         for (size_t c = 0; c < channels; c++)
-            for (size_t t = 0; t < taps; t++) grad[(o * channels + c) * taps + t] += sum[(t * v->c_in + c) * v->c_out + o];
+            for (size_t t = 0; t < taps; t++)
+                grad[(o * channels + c) * taps + t] += factor * sum[(t * v->c_in + c) * v->c_out + o];
+}
+
+void co_conv_add_pixels(const co_conv_direct *v, size_t n_pixels, const float *dy, float factor, float *sum)
+{
+    const float one = 1.0f;
+    v->w->fast->product(&(co_product){.rows = 1, .cols = v->c_out, .depth = n_pixels, .n_segments = 1, .a = &one, .b = dy,
+                                      .b_step = v->c_out, .c = sum, .add = true, .factor = factor});
 }
 
 static void start_with_bias(const co_conv_direct *v, const float *bias, float *y)
@@ -119,7 +125,7 @@ void co_conv_direct_forward(const co_conv_direct *v, size_t rows, const float *p
                     .c_row = v->c_out, .add = true, .factor = 1.0f};
     fill_steps(w->kernel, v->padded_w * v->c_in, a_at);
     fill_steps(w->kernel, p.depth * v->c_out, b_at);
-    turn_weights(v, params, turned);
+    co_conv_turn_weights(v, params, turned);
     for (size_t e = 0; e < rows; e++, x += image, y += w->out_height * row) {
         const float *padded = pad_image(v, x, copy);
         start_with_bias(v, bias, y);
@@ -178,20 +184,16 @@ void co_conv_direct_backward_params(const co_conv_direct *v, size_t rows, const 
 {
     const co_window *w = v->w;
     const size_t depth = w->kernel * v->c_in, n_pixels = w->out_height * w->out_width;
-    const float one = 1.0f;
     float *sum = scratch, *copy = scratch + weights(v), *bias_sum = copy + v->padded_h * v->padded_w * v->c_in;
     float *bias = grad + v->n_out * w->channels * w->kernel * w->kernel;
     co_product p = {.rows = depth, .cols = v->c_out, .depth = w->out_width, .a_row = 1, .a_step = w->stride * v->c_in,
                     .b_step = v->c_out, .c_row = v->c_out, .add = true, .n_segments = 1};
-    co_product column = {.rows = 1, .cols = v->c_out, .depth = n_pixels, .n_segments = 1, .a = &one, .b_step = v->c_out,
-                         .c = bias_sum, .add = true};
     memset(sum, 0, weights(v) * sizeof *sum);
     memset(bias_sum, 0, v->c_out * sizeof *bias_sum);
     for (size_t e = 0; e < rows; e++, x += co_shape_size(&w->in), dy += n_pixels * v->c_out) {
         const float *padded = pad_image(v, x, copy);
-        p.factor = column.factor = scale ? scale[e] : 1.0f;
-        column.b = dy;
-        w->fast->product(&column);
+        p.factor = scale ? scale[e] : 1.0f;
+        co_conv_add_pixels(v, n_pixels, dy, p.factor, bias_sum);
         for (size_t r = 0; r < w->out_height; r++)
             for (size_t i = 0; i < w->kernel; i++) {
                 p.a = padded + (r * w->stride + i) * v->padded_w * v->c_in;
@@ -200,6 +202,6 @@ void co_conv_direct_backward_params(const co_conv_direct *v, size_t rows, const 
                 w->fast->product(&p);
             }
     }
-    add_weights(v, sum, grad);
+    co_conv_add_weights(v, sum, 1.0f, grad);
     for (size_t o = 0; o < v->n_out; o++) bias[o] += bias_sum[o];
 }

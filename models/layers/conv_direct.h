@@ -11,6 +11,13 @@ typedef struct {
     size_t spread_h, spread_w;    /* of dy with zeros between and around */
 } co_conv_direct;
 
+/* Steps that conv_winograd.c shares: W[i][j][c][o] from params [o][c][i][j], zeros for padding channels; and
+ * grad[o][c][i][j] += factor sum[i][j][c][o]. */
+void co_conv_turn_weights(const co_conv_direct *v, const float *params, float *turned);
+void co_conv_add_weights(const co_conv_direct *v, const float *sum, float factor, float *grad);
+/* sum[c_out] += factor times the pixels of dy[rows]. */
+void co_conv_add_pixels(const co_conv_direct *v, size_t n_pixels, const float *dy, float factor, float *sum);
+
 co_conv_direct co_conv_direct_of(const co_window *w, size_t n_out);
 /* Floats; the largest of the three passes. Overflow is the caller's concern (co_size_multiply). */
 size_t co_conv_direct_scratch(const co_conv_direct *v);

@@ -52,9 +52,10 @@ typedef struct {
                             const float *dy, const float *scale, float *grad, const float *cache, float *scratch);
     /* Both phases in one: dx from params (NULL: not wanted), then target += factor times the gradient. target is a gradient
      * buffer, or params itself, which makes the step of SGD with factor -lr. The same bits as the two phases in turn. NULL:
-     * there is no faster way. */
+     * there is no faster way; nor when has_backward is there and says false. */
     void (*backward)(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
                      const float *dy, float *dx, float factor, float *target, const float *cache, float *scratch);
+    bool (*has_backward)(const void *self);
     /* Multiply-adds of one forward row, for predicting cost. NULL: negligible. */
     double (*flops)(const void *self);
 } co_layer;

@@ -1,2 +1,3 @@
 /* sim/selectors/list.h - the members of the kind selector. */
 X(uniform)
+X(poisson)

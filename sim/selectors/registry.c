@@ -13,6 +13,11 @@ static const co_plugin *const members[] = {
 
 const co_kind co_kind_selector = {"selector", "which devices a round asks", members};
 
+size_t co_selector_most(const co_selector *selector, int64_t n_devices, double per_round)
+{
+    return selector->most ? selector->most(n_devices, per_round) : (size_t)per_round;
+}
+
 const co_selector *co_selector_find(const char *name)
 {
     return (const co_selector *)co_plugin_find(&co_kind_selector, name);

@@ -2,15 +2,17 @@
  * O(cohort) time and memory whatever the population. Source: McMahan et al. 2017, arXiv:1602.05629, Algorithm 1. */
 #include "sim/selectors/selector.h"
 
-static size_t select_devices(uint64_t seed, int64_t round, int64_t n_devices, size_t per_round, int64_t *devices,
+static size_t select_devices(uint64_t seed, int64_t round, int64_t n_devices, double per_round, int64_t *devices,
                              int64_t *scratch)
 {
     co_stream s = co_stream_open(seed, CO_DRAW_SELECT, (uint64_t)round, 0, 0);
-    co_draw_subset(&s, n_devices, per_round, devices, scratch);
-    return per_round;
+    co_draw_subset(&s, n_devices, (size_t)per_round, devices, scratch);
+    return (size_t)per_round;
 }
 
 const co_selector co_selector_uniform = {.name = "uniform",
                                          .summary = "a fixed number of devices, all alike, without replacement",
                                          .source = "McMahan et al. 2017, arXiv:1602.05629",
+                                         .has_accounting = true,
+                                         .sampling = CO_SAMPLING_FIXED,
                                          .select = select_devices};

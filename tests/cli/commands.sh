@@ -56,7 +56,7 @@ good '^cohort [0-9]+\.[0-9]+\.[0-9]+$' --version
 bad 2 "unknown command 'partiton'; did you mean partition" partiton
 bad 2 "unknown command '--jsn'" --jsn
 bad 2 "unknown command ''" ''
-for command in import partition run show plot list; do
+for command in import export partition run show plot list; do
     good "usage: cohort $command" $command --help
     grep -qi 'example: cohort' out || fault "no example in the help of $command"
     bad 2 "unknown flag '--halp'; did you mean --help" $command --halp

@@ -168,12 +168,17 @@ static inline void bench_open(test_bench *b, const char *name, const char *yaml,
                         .layer = 1};
 }
 
-static inline void bench_close(test_bench *b)
+static inline void bench_free(test_bench *b)
 {
     if (b->layer->destroy) b->layer->destroy(b->self);
     float *const blocks[] = {b->x, b->dx, b->y, b->dy, b->params, b->grad, b->cache, b->scratch,
                              b->raw_x, b->raw_dx, b->raw_y, b->raw_dy};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) co_free(blocks[i]);
+}
+
+static inline void bench_close(test_bench *b)
+{
+    bench_free(b);
     cr_assert_eq(co_memory_blocks(), 0);
 }
 

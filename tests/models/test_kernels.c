@@ -71,6 +71,40 @@ Test(kernels, dense_layers_equal_plain_loops_on_every_path)
     on_all_paths(check_dense, DRAWS);
 }
 
+/* One image; from draw 8 on channels-last, which for 3x3 is Winograd's form. */
+static void check_convolution(const co_kernels *fast, uint64_t draw)
+{
+    const bool same = draw % 2, lanes = draw >= 8;
+    const size_t kernel = draw >= 16 ? 3 : 1 + draw % 5, stride = same || draw >= 16 ? 1 : 1 + draw / 2 % 2;
+    co_shape in = test_image(pick(7, draw, 20), 4 + pick(8, draw, 12), 4 + pick(9, draw, 12));
+    const size_t n_out = pick(10, draw, 40);
+    char yaml[128];
+    test_bench a, b;
+    snprintf(yaml, sizeof yaml, "{channels: %zu, kernel: %zu, stride: %zu, padding: %s}", n_out, kernel, stride,
+             same ? "same" : "valid");
+    const co_kernel_level level = fast->lanes == 16  ? CO_KERNELS_AVX512
+                                  : fast->lanes == 8 ? CO_KERNELS_AVX2
+                                                     : CO_KERNELS_PLAIN;
+    co_kernel_use(CO_KERNELS_REFERENCE);
+    bench_open(&a, "conv2d", yaml, in, 3);
+    const float scale[3] = {0.5f, -2.0f, 1.0f};
+    bench_backward(&a, scale);
+    co_kernel_use(level);
+    in.lanes = lanes ? fast->lanes : 0;
+    bench_open(&b, "conv2d", yaml, in, 3);
+    bench_backward(&b, scale);
+    cr_assert_lt(relative_distance(b.y, a.y, a.n * a.n_out), 5e-6, "%s: %s", fast->name, yaml);
+    cr_assert_lt(relative_distance(b.dx, a.dx, a.n * a.n_in), 5e-6, "%s: %s", fast->name, yaml);
+    cr_assert_lt(relative_distance(b.grad, a.grad, a.n_params), 5e-6, "%s: %s", fast->name, yaml);
+    bench_free(&a);
+    bench_close(&b);
+}
+
+Test(kernels, convolutions_equal_products_of_windows_on_every_path)
+{
+    on_all_paths(check_convolution, 60);
+}
+
 /* Two equal models, one batch: loss and step apart, and in one. */
 static void check_step(const char *yaml, co_shape in)
 {
@@ -100,6 +134,8 @@ static void check_steps(const co_kernels *fast, uint64_t draw)
     (void)fast, (void)draw;
     check_step("{layers: [flatten, {dense: 33}, relu, {dense: 7}, tanh, {dense: classes}]}", test_image(1, 9, 7));
     check_step("{layers: [flatten, {dense: 9}, relu, {dense: 5}, {dense: classes}], freeze: [3.weight]}", test_image(1, 4, 5));
+    check_step("{layers: [{conv2d: {channels: 5, kernel: 3}}, relu, {conv2d: {channels: 3, kernel: 3, padding: same}}, "
+               "{max_pool: 2}, flatten, {dense: classes}]}", test_image(2, 11, 9));
     check_step("{layers: [flatten, {dense: 9}, relu, {dense: classes}], freeze: [1.weight, 1.bias]}", test_image(1, 4, 5));
 }
 

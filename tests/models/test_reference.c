@@ -1,11 +1,12 @@
 /* tests/models/test_reference.c - whole models against PyTorch in double precision
- * (tests/reference/models.py). */
+ * (tests/reference/models.py), on every kernel path that this processor has. */
+#include "models/kernel_path.h"
 #include "models/optimizers/optimizer.h"
 #include "tests/harness.h"
 #include "tests/models/build.h"
 #include <math.h>
 
-enum { INPUT = 1000, LABEL = 2000, STEPS = 10 };
+enum { INPUT = 1000, LABEL = 2000, STEPS = 20 };
 static const double tolerance = 1e-5;
 
 typedef struct {
@@ -35,8 +36,8 @@ static void compare_tensor(const reference *r, FILE *file, const char *what, siz
         length += value * value;
     }
     for (size_t i = 0; i < n; i++) own += (double)have[i] * (double)have[i];
-    cr_expect_leq(sqrt(difference), tolerance * sqrt(length), "%s: %s %zu: %g of %g", r->name, what,
-                  index, sqrt(difference), sqrt(length));
+    cr_expect_leq(sqrt(difference), tolerance * sqrt(length), "%s on %s: %s %zu: %g of %g", r->name,
+                  co_kernel_path(), what, index, sqrt(difference), sqrt(length));
     cr_expect_leq(fabs(sqrt(own) - norm), tolerance * norm, "%s: norm of %s %zu: %g, not %g",
                   r->name, what, index, sqrt(own), norm);
 }
@@ -164,7 +165,7 @@ static FILE *open_numbers(void)
 }
 
 /* Checks all cases whose name begins so, and skips the others. */
-static void check_cases(const char *prefix)
+static void check_on_this_path(const char *prefix)
 {
     FILE *file = open_numbers();
     reference r = {0};
@@ -184,7 +185,17 @@ static void check_cases(const char *prefix)
     }
     fclose(file);
     cr_expect_gt(n_checked, 0, "no case is called %s..", prefix);
-    cr_expect_eq(co_memory_blocks(), 0);
+    cr_expect_eq(co_memory_blocks(), 0, "%s", co_kernel_path());
+}
+
+static void check_cases(const char *prefix)
+{
+    co_kernel_level best;
+    cr_assert_eq(co_kernel_best(&best), CO_OK);
+    for (co_kernel_level level = CO_KERNELS_REFERENCE; level <= best; level++) {
+        co_kernel_use(level);
+        check_on_this_path(prefix);
+    }
 }
 
 Test(reference, softmax_follows_pytorch)

@@ -1,5 +1,5 @@
-/* sim/json.c - JSON as RFC 8259 has it. */
-#include "sim/json.h"
+/* io/json.c - JSON as RFC 8259 has it. */
+#include "io/json.h"
 #include "core/text.h"
 #include <inttypes.h>
 #include <math.h>

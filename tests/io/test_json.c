@@ -1,5 +1,5 @@
 /* tests/sim/test_json.c - JSON that any parser takes. The expected texts follow RFC 8259. */
-#include "sim/json.h"
+#include "io/json.h"
 #include "tests/harness.h"
 #include <criterion/criterion.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-/* sim/json.h - writes JSON on one line, with blanks behind commas and colons. Local; errors of the
+/* io/json.h - writes JSON on one line, with blanks behind commas and colons. Local; errors of the
  * stream stay in the stream. */
 #pragma once
 #include <stdbool.h>

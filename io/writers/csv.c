@@ -1,0 +1,69 @@
+/* io/writers/csv.c - a partition as a table: device,example and, with test parts, part.
+ *
+ * A device without examples has one row with empty cells behind its name. */
+#include "io/writers/aside.h"
+#include "io/writers/writer.h"
+#include <inttypes.h>
+#include <string.h>
+
+static void write_name(FILE *out, const char *name)
+{
+    const size_t n = strlen(name);
+    if (!strpbrk(name, ",\"\n\r") && name[0] != ' ' && (n == 0 || name[n - 1] != ' ')) {
+        fputs(name, out);
+        return;
+    }
+    fputc('"', out);
+    for (const char *c = name; *c; c++) {
+        if (*c == '"') fputc('"', out);
+        fputc(*c, out);
+    }
+    fputc('"', out);
+}
+
+static void write_rows(FILE *out, const char *name, const int64_t *ids, int64_t n, const char *part)
+{
+    for (int64_t i = 0; i < n; i++) {
+        write_name(out, name);
+        fprintf(out, ",%" PRId64 "%s\n", ids[i], part);
+    }
+}
+
+static void write_partition(FILE *out, const co_partition *p)
+{
+    const bool parts = p->test_offsets != NULL;
+    fputs(parts ? "device,example,part\n" : "device,example\n", out);
+    for (int64_t d = 0; d < p->n_devices; d++) {
+        char number[24];
+        const char *name = co_writer_device(p, d, number);
+        const int64_t *at = p->train_offsets + d, *test = parts ? p->test_offsets + d : NULL;
+        const int64_t n_test = parts ? test[1] - test[0] : 0;
+        write_rows(out, name, p->train + at[0], at[1] - at[0], parts ? ",train" : "");
+        if (parts) write_rows(out, name, p->test + test[0], n_test, ",test");
+        if (at[1] - at[0] + n_test > 0) continue;
+        write_name(out, name);
+        fputs(parts ? ",,\n" : ",\n", out);
+    }
+}
+
+static co_status write_to(const co_config *opt, const char *const *sources, size_t n_sources,
+                          const char *output)
+{
+    co_partition p = {0};
+    co_aside aside;
+    (void)opt;
+    CO_TRY(co_writer_partition("csv", sources, n_sources, &p));
+    co_status st = co_aside_start(output, &aside);
+    if (st == CO_OK) {
+        write_partition(aside.out, &p);
+        st = co_aside_end(&aside, st);
+    }
+    co_partition_fini(&p);
+    return st;
+}
+
+const co_writer co_writer_csv = {.name = "csv",
+                                 .summary =
+                                     "index lists of a partition, a row a device and example",
+                                 .usage = "csv PART",
+                                 .write = write_to};

@@ -1,0 +1,290 @@
+/* io/writers/fednlp.c - FedNLP's HDF5 files: a data set of texts, or partitions of one.
+ *
+ * Data: /attributes (JSON: task_type, index_list, train_index_list, test_index_list, and
+ * label_vocab and num_labels), /X/I and /Y/I: a text and its class; words and their tags; a text
+ * alone. Split 1 is the test list, all else the training list. Partitions: /METHOD/n_clients, alpha
+ * or beta, and partition_data/I/{train,test}; the devices are 0 .. K - 1 there, names are not kept.
+ * METHOD follows FedNLP's own names where it has the method (dirichlet_device:
+ * niid_label_clients=K_alpha=A). Source: Lin et al., Findings of NAACL 2022, arXiv:2104.08815, and
+ * the files published with it. */
+#include "core/memory.h"
+#include "io/json.h"
+#include "io/writers/aside.h"
+#include "io/writers/writer.h"
+#include "io/yaml.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- data ---- */
+
+static void write_ids(co_json *json, const char *key, const co_dataset *data, int split)
+{
+    co_json_open(json, key, '[');
+    for (int64_t i = 0; i < data->n; i++)
+        if (split < 0 || (data->split[i] == 1) == split) co_json_int(json, NULL, i);
+    co_json_close(json, ']');
+}
+
+static void write_attributes(FILE *out, const co_dataset *data)
+{
+    static const char *const tasks[CO_N_DATA_TASKS] = {"text_classification", "lm", "seq_tagging"};
+    co_json json = {.out = out};
+    co_json_open(&json, NULL, '{');
+    write_ids(&json, "index_list", data, -1);
+    if (data->task != CO_DATA_LM) {
+        co_json_int(&json, "num_labels", (int64_t)data->n_classes);
+        co_json_open(&json, "label_vocab", '{');
+        for (size_t c = 0; c < data->n_classes; c++)
+            co_json_int(&json, data->classes[c], (int64_t)c);
+        co_json_close(&json, '}');
+    }
+    co_json_text(&json, "task_type", tasks[data->task]);
+    write_ids(&json, "train_index_list", data, 0);
+    write_ids(&json, "test_index_list", data, 1);
+    co_json_close(&json, '}');
+}
+
+static co_status put_attributes(co_file *file, const co_dataset *data)
+{
+    char *text = NULL;
+    size_t n = 0;
+    FILE *out = open_memstream(&text, &n); /* its block is the C library's */
+    if (!out) return CO_FAIL(CO_ENOMEM, "attributes of %lld examples", (long long)data->n);
+    write_attributes(out, data);
+    const bool good = fclose(out) == 0;
+    const co_status st =
+        good ? co_file_write_variable(file, "attributes", (const char *const *)&text, 1, true)
+             : CO_FAIL(CO_ENOMEM, "attributes of %lld examples", (long long)data->n);
+    free(text);
+    return st;
+}
+
+/* Words of a tagged example: its text cut at blanks, as many as it has tags. */
+static co_status put_words(co_file *file, const co_dataset *data, int64_t i, char *text)
+{
+    const int64_t first = data->token_offsets[i], n = data->token_offsets[i + 1] - first;
+    const char **word = co_calloc((size_t)n, sizeof *word),
+               **tag = co_calloc((size_t)n, sizeof *tag);
+    char name[32], *save = NULL;
+    co_status st = word && tag ? CO_OK : CO_FAIL(CO_ENOMEM, "%lld words", (long long)n);
+    for (int64_t k = 0; st == CO_OK && k < n; k++) {
+        word[k] = strtok_r(k ? NULL : text, " ", &save);
+        tag[k] = data->classes[data->token_y[first + k]];
+        if (!word[k])
+            st = CO_FAIL(CO_EDATA, "%s: example %" PRId64 " has fewer words than tags",
+                         co_file_path(file), i);
+    }
+    snprintf(name, sizeof name, "X/%" PRId64, i);
+    if (st == CO_OK) st = co_file_write_variable(file, name, word, (size_t)n, false);
+    name[0] = 'Y';
+    if (st == CO_OK) st = co_file_write_variable(file, name, tag, (size_t)n, false);
+    co_free(word);
+    co_free(tag);
+    return st;
+}
+
+static co_status put_example(co_file *file, const co_dataset *data, int64_t i, char *text)
+{
+    char name[32];
+    const size_t from = (size_t)data->text_offsets[i], n = (size_t)data->text_offsets[i + 1] - from;
+    memcpy(text, data->text + from, n);
+    text[n] = '\0';
+    if (data->task == CO_DATA_TAGGING) return put_words(file, data, i, text);
+    snprintf(name, sizeof name, "X/%" PRId64, i);
+    CO_TRY(co_file_write_variable(file, name, (const char *const *)&text, 1, true));
+    if (data->task == CO_DATA_LM) return CO_OK;
+    name[0] = 'Y';
+    return co_file_write_variable(file, name, (const char *const *)&data->classes[data->y[i]], 1,
+                                  true);
+}
+
+static co_status put_examples(co_file *file, const co_dataset *data)
+{
+    size_t most = 0;
+    for (int64_t i = 0; i < data->n; i++) {
+        const size_t n = (size_t)(data->text_offsets[i + 1] - data->text_offsets[i]);
+        most = n > most ? n : most;
+    }
+    char *text = co_malloc(most + 1, 1);
+    if (!text) return CO_FAIL(CO_ENOMEM, "a text of %zu bytes", most);
+    co_status st = put_attributes(file, data);
+    for (int64_t i = 0; st == CO_OK && i < data->n; i++) st = put_example(file, data, i, text);
+    co_free(text);
+    return st;
+}
+
+static co_status write_data(const char *path, co_file *file)
+{
+    co_dataset data = {0};
+    co_status st = co_dataset_read(path, &data);
+    const bool labelled = data.classes && (data.y || data.task == CO_DATA_TAGGING);
+    if (st == CO_OK && (!data.text || (data.task != CO_DATA_LM && !labelled)))
+        st = CO_FAIL(CO_EUSAGE,
+                     "%s: FedNLP's data files hold texts, with the names of their classes or "
+                     "tags; this data set has none",
+                     path);
+    if (st == CO_OK) st = put_examples(file, &data);
+    co_dataset_fini(&data);
+    return st;
+}
+
+/* ---- partitions ---- */
+
+/* The value as FedNLP's names have it: at least one decimal. */
+static void write_value(double value, char text[32])
+{
+    snprintf(text, 32, "%.1f", value);
+    if (strtod(text, NULL) != value) snprintf(text, 32, "%.15g", value);
+}
+
+typedef struct {
+    const char *ours, *theirs, *key;
+} method_name;
+static const method_name method_names[] = {{"iid", "uniform", NULL},
+                                           {"natural", "natural", NULL},
+                                           {"dirichlet_device", "niid_label", "alpha"},
+                                           {"quantity", "niid_quantity", "beta"},
+                                           {"cluster", "niid_cluster", "alpha"},
+                                           {"dirichlet", "dirichlet", "alpha"}};
+
+/* FedNLP's name of the method, new block; *key and *value of its parameter, key NULL without one.
+ */
+static co_status name_method(const char *path, const co_partition *p, const char **key,
+                             double *value, char **name)
+{
+    co_file *file;
+    char *text = NULL, number[32];
+    co_node *options = NULL;
+    const char *method = p->method ? p->method : "imported";
+    const method_name *known = NULL;
+    for (size_t i = 0; i < sizeof method_names / sizeof *method_names; i++)
+        if (strcmp(method, method_names[i].ours) == 0) known = &method_names[i];
+    *key = NULL;
+    CO_TRY(co_file_open(path, "cohort-partition", true, &file));
+    co_status st =
+        co_file_has_attr(file, "config") ? co_file_get_text(file, "config", &text) : CO_OK;
+    co_file_close(file);
+    if (st == CO_OK && text && known && known->key) st = co_yaml_read_text(text, path, &options);
+    const co_node *node = options ? co_node_find(options, known->key) : NULL;
+    if (st == CO_OK && node && co_node_real(node, value)) *key = known->key;
+    write_value(*key ? *value : 0.0, number);
+    *name =
+        *key ? co_format("%s_clients=%" PRId64 "_%s=%s", known->theirs, p->n_devices, *key, number)
+             : co_strdup(known ? known->theirs : method);
+    co_node_destroy(options);
+    co_free(text);
+    return st != CO_OK || *name ? st : CO_FAIL(CO_ENOMEM, "name of a method");
+}
+
+static co_status put_list(co_file *file, const char *method, int64_t device, const char *part,
+                          const int64_t *offsets, const int64_t *ids)
+{
+    char *name = co_format("%s/partition_data/%" PRId64 "/%s", method, device, part);
+    if (!name) return CO_FAIL(CO_ENOMEM, "name of a list");
+    const int64_t first = offsets ? offsets[device] : 0,
+                  n = offsets ? offsets[device + 1] - first : 0;
+    const co_status st = co_file_write_i64(file, name, n ? ids + first : NULL, (size_t)n);
+    co_free(name);
+    return st;
+}
+
+static co_status put_scalar(co_file *file, const char *method, const char *key, co_dtype type,
+                            const void *value)
+{
+    char *name = co_format("%s/%s", method, key);
+    if (!name) return CO_FAIL(CO_ENOMEM, "name of a number");
+    const co_status st = co_file_write(file, name, &(co_extent){.type = type}, value);
+    co_free(name);
+    return st;
+}
+
+static co_status put_partition(co_file *file, const char *path, const char *wanted,
+                               const co_partition *p)
+{
+    const char *key;
+    char *method = NULL;
+    double value = 0.0;
+    co_status st = name_method(path, p, &key, &value, &method);
+    if (st == CO_OK && wanted) {
+        co_free(method);
+        method = co_strdup(wanted);
+        if (!method) st = CO_FAIL(CO_ENOMEM, "name of a method");
+    }
+    if (st == CO_OK && (co_file_has(file, method) || strchr(method, '/')))
+        st = CO_FAIL(CO_EUSAGE,
+                     "%s: the method '%s' stands in the file already, or has a slash; give "
+                     "another by name=",
+                     path, method);
+    if (st == CO_OK) st = put_scalar(file, method, "n_clients", CO_I64, &p->n_devices);
+    if (st == CO_OK && key) st = put_scalar(file, method, key, CO_F64, &value);
+    for (int64_t d = 0; st == CO_OK && d < p->n_devices; d++) {
+        st = put_list(file, method, d, "train", p->train_offsets, p->train);
+        if (st == CO_OK) st = put_list(file, method, d, "test", p->test_offsets, p->test);
+    }
+    co_free(method);
+    return st;
+}
+
+static co_status write_partitions(const co_config *opt, const char *const *sources, size_t n,
+                                  co_file *file)
+{
+    const char *wanted = co_config_has(opt, "name") ? co_config_string(opt, "name") : NULL;
+    char digest[33] = "";
+    if (wanted && n > 1)
+        return CO_FAIL(CO_EUSAGE, "name= goes with one partition, %zu were given", n);
+    for (size_t i = 0; i < n; i++) {
+        co_partition p = {0};
+        CO_TRY(co_writer_partition("fednlp", sources + i, 1, &p));
+        co_status st = CO_OK;
+        if (i > 0 && strcmp(digest, p.data_digest) != 0)
+            st = CO_FAIL(CO_EUSAGE, "%s and %s are of different data sets", sources[0], sources[i]);
+        memcpy(digest, p.data_digest, sizeof digest);
+        if (st == CO_OK) st = put_partition(file, sources[i], wanted, &p);
+        co_partition_fini(&p);
+        CO_TRY(st);
+    }
+    return CO_OK;
+}
+
+static co_status is_dataset(const char *path, bool *yes)
+{
+    co_file *file;
+    CO_TRY(co_file_open(path, NULL, true, &file));
+    *yes = strcmp(co_file_format(file), "cohort-dataset") == 0;
+    co_file_close(file);
+    return CO_OK;
+}
+
+static co_status write_to(const co_config *opt, const char *const *sources, size_t n_sources,
+                          const char *output)
+{
+    co_file *file;
+    bool data;
+    if (n_sources == 0)
+        return CO_FAIL(CO_EUSAGE, "fednlp takes a data set file, or one or more partition files");
+    CO_TRY(is_dataset(sources[0], &data));
+    if (data && n_sources > 1)
+        return CO_FAIL(CO_EUSAGE,
+                       "fednlp takes one data set, or partitions; export them in two calls");
+    CO_TRY(co_file_create(output, NULL, &file));
+    const co_status st =
+        data ? write_data(sources[0], file) : write_partitions(opt, sources, n_sources, file);
+    if (st == CO_OK) return co_file_publish(file, 0644);
+    co_file_close(file);
+    return st;
+}
+
+static const co_param params[] = {
+    {.key = "name",
+     .type = CO_STRING,
+     .flags = CO_OPTIONAL,
+     .doc = "of the method in a partition file; default: FedNLP's for it"},
+    {0}};
+const co_writer co_writer_fednlp = {.name = "fednlp",
+                                    .summary =
+                                        "FedNLP's HDF5: a data set of texts, or partitions of one",
+                                    .source = "Lin et al. 2022, arXiv:2104.08815",
+                                    .params = params,
+                                    .usage = "fednlp DATA | fednlp PART.. [name=METHOD]",
+                                    .write = write_to};

@@ -1,0 +1,6 @@
+/* io/writers/list.h - the members of the kind writer. */
+X(json)
+X(csv)
+X(npz)
+X(fednlp)
+X(tff)

@@ -1,0 +1,16 @@
+/* models/layers/conv_winograd.h - 3x3 convolution with stride 1 by Winograd's F(4x4, 3x3): a fast
+ * form of conv_direct.c. */
+#pragma once
+#include "models/layers/conv_direct.h"
+
+/* True when the layer is one that gains: channels-last input, 3x3, stride 1, at least one whole
+ * tile. */
+bool co_conv_winograd_fits(const co_conv_direct *v);
+size_t co_conv_winograd_scratch(const co_conv_direct *v);
+void co_conv_winograd_forward(const co_conv_direct *v, size_t rows, const float *params,
+                              const float *x, float *y, float *scratch);
+/* dx unless NULL; target += factor times the gradient unless NULL; scale[rows] a factor per image,
+ * or NULL. */
+void co_conv_winograd_backward(const co_conv_direct *v, size_t rows, const float *params,
+                               const float *x, const float *dy, const float *scale, float *dx,
+                               float factor, float *target, float *scratch);

@@ -1,0 +1,76 @@
+#!/bin/bash
+# tests/cli/account.sh - cohort account as a user calls it: text, JSON, the three questions, refusals.
+set -u
+: "${COHORT:?the program}" "${SCRATCH:?a folder}"
+export COHORT_CHECK_MEMORY=1
+mkdir -p "$SCRATCH"
+work=$(mktemp -d "$SCRATCH/account-XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failures=0 checks=0
+
+fault() {
+    failures=$((failures + 1))
+    printf 'FAULT: %s\n' "$*"
+    sed 's/^/    /' out err | head -5
+}
+# good PATTERN WORD..: exits 0 and prints PATTERN
+good() {
+    local pattern=$1
+    shift && checks=$((checks + 1))
+    "$COHORT" account "$@" >out 2>err || fault "exit $?: cohort account $*"
+    grep -Eq -- "$pattern" out || fault "no '$pattern': cohort account $*"
+}
+# bad PATTERN WORD..: exits 2 with one line that has PATTERN
+bad() {
+    local pattern=$1
+    shift && checks=$((checks + 1))
+    "$COHORT" account "$@" >out 2>err
+    [ $? -eq 2 ] || fault "not exit 2: cohort account $*"
+    grep -Eq -- "^cohort: .*$pattern" err || fault "no '$pattern' in the message: cohort account $*"
+}
+# holds EXPRESSION: a Python expression over the JSON d of the last call
+holds() {
+    checks=$((checks + 1))
+    python3 -c "import json,sys; d=json.load(open('out')); sys.exit(0 if $1 else 1)" || fault "not true: $1"
+}
+sampled="mechanism=gaussian rounds=1000 sampling=poisson rate=0.01"
+
+# ---- epsilon, delta, noise; each answer fed back gives the others
+good '^ *epsilon +1\.' $sampled noise_multiplier=1 delta=1e-5
+for word in 'certified upper bound' 'certified lower bound' 'poisson, rate 0\.01' 'one device' 'add or remove one device' \
+    'accountant +pld' 'conversion +none' 'approximation, not a bound'; do
+    good "$word" $sampled noise_multiplier=1 delta=1e-5
+done
+good . $sampled noise_multiplier=1 delta=1e-5 --json
+holds "0 < d['epsilon_lower'] <= d['epsilon'] <= 1.001 * d['epsilon_lower']"
+holds "d['accountant']=='pld' and d['unit']=='device' and d['sampling']=='poisson' and d['order'] is None"
+good . $sampled noise_multiplier=1 delta=1e-5 accountant=rdp --json
+holds "d['epsilon_lower'] is None and d['order'] > 1 and d['conversion']=='improved'"
+good . $sampled epsilon=2 delta=1e-5 --json
+holds "d['epsilon'] <= 2 and d['epsilon'] > 1.9999"
+noise=$(python3 -c "import json; print(repr(json.load(open('out'))['noise_multiplier']))")
+good . $sampled noise_multiplier="$noise" delta=1e-5 --json
+holds "d['epsilon'] <= 2"
+good . $sampled noise_multiplier=1 epsilon=2 --json
+holds "0 < d['delta_lower'] <= d['delta'] < 1e-4"
+good 'replace one device' mechanism=gaussian rounds=10 sampling=fixed population=1000 per_round=10 noise_multiplier=2 delta=1e-5
+good '100 of 1000|10 of 1000' mechanism=gaussian rounds=10 sampling=fixed population=1000 per_round=10 noise_multiplier=2 delta=1e-5
+good '^ *order .*72 orders' $sampled noise_multiplier=1 delta=1e-5 accountant=rdp conversion=classic
+good '^ *accountant +zcdp' rho=0.1 delta=1e-6
+good . mechanism=laplace noise_multiplier=4 delta=0 rounds=10 --json
+holds "abs(d['epsilon'] - 2.5) < 1e-6"
+
+# ---- refusals name the key and the remedy
+bad 'give two' $sampled delta=1e-5
+bad 'give two' $sampled noise_multiplier=1 epsilon=1 delta=1e-5
+bad 'needs rate' mechanism=gaussian noise_multiplier=1 delta=1e-5 sampling=poisson
+bad 'goes with sampling=fixed' $sampled noise_multiplier=1 delta=1e-5 population=10
+bad 'population of 5' sampling=fixed population=5 per_round=6 noise_multiplier=1 delta=1e-5
+bad 'only accountant=rdp' $sampled noise_multiplier=1 delta=1e-5 conversion=classic
+bad 'mechanism' mechanism=gausian noise_multiplier=1 delta=1e-5
+bad 'rate' $sampled rate=1.5 noise_multiplier=1 delta=1e-5
+bad 'beside rho' rho=0.1 delta=1e-6 noise_multiplier=1
+
+echo "$checks checks, $failures failures"
+[ "$failures" -eq 0 ]

@@ -1,0 +1,161 @@
+"""Files of other programs, written with their own library (h5py, numpy, json, csv), and checks of ours against it.
+
+    interop.py write FOLDER         fednlp_data.h5, fednlp_tags.h5, fednlp_part.h5, tff_train.h5, tff_test.h5, lists.*
+    interop.py lists PART FILE      FILE (json, csv, npz or FedNLP h5) holds the lists of our partition PART
+    interop.py twin FILE TWIN       writes the lists of a FedNLP file as FedNLP's scripts do: the twin to compare with
+    interop.py tff DATA PART FILE   FILE holds the examples of each device of PART
+"""
+import csv
+import json
+import sys
+
+import h5py
+import numpy as np
+
+WORDS = ["alpha", "beta", "gamma", "delta"]
+LABELS = ["sci.space", "rec.autos", "comp.graphics"]
+
+
+def fednlp_data(path, n=30):
+    """As FedNLP's text-classification loader does: a JSON string, then one dataset for each text and each class."""
+    rng = np.random.default_rng(1)
+    attributes = {"index_list": list(range(n)), "num_labels": 3, "task_type": "text_classification",
+                  "label_vocab": {name: i for i, name in enumerate(LABELS)},
+                  "train_index_list": list(range(24)), "test_index_list": list(range(24, n))}
+    with h5py.File(path, "w") as file:
+        file["attributes"] = json.dumps(attributes)
+        for i in range(n):
+            file[f"X/{i}"] = " ".join(rng.choice(WORDS, 6)) + (" caf\u00e9" if i == 3 else "")
+            file[f"Y/{i}"] = LABELS[i % 3]
+
+
+def fednlp_tags(path, n=8):
+    utf8 = h5py.string_dtype("utf-8", None)
+    with h5py.File(path, "w") as file:
+        file["attributes"] = json.dumps({"index_list": list(range(n)), "task_type": "seq_tagging", "num_labels": 3,
+                                         "label_vocab": {"O": 0, "B-PER": 1, "I-PER": 2}})
+        for i in range(n):
+            file[f"X/{i}"] = np.array(["Ada", "Lovelace", "wrote", str(i)], dtype=utf8)
+            file[f"Y/{i}"] = np.array(["B-PER", "I-PER", "O", "O"], dtype=utf8)
+
+
+def put_method(file, name, train, test, **scalars):
+    """Empty lists become float64[0], as h5py makes them of []."""
+    file[f"{name}/n_clients"] = len(train)
+    for key, value in scalars.items():
+        file[f"{name}/{key}"] = value
+    for k, (own, held_out) in enumerate(zip(train, test)):
+        file[f"{name}/partition_data/{k}/train"] = own
+        file[f"{name}/partition_data/{k}/test"] = held_out
+
+
+def fednlp_part(path):
+    with h5py.File(path, "w") as file:
+        put_method(file, "uniform", [list(range(k, 24, 12)) for k in range(12)], [[24 + k % 6] if k < 6 else []
+                                                                                 for k in range(12)])
+        put_method(file, "niid_label_clients=3_alpha=1.0", [[5, 1, 3], [], [2, 0, 4]], [[25], [24, 26], []], alpha=1.0)
+        file["kmeans_clusters=2/n_clients"] = 2
+        file["kmeans_clusters=2/data_assignment"] = np.arange(30) % 2
+
+
+def tff(train, test):
+    rng = np.random.default_rng(2)
+    for path, rows in ((train, 4), (test, 2)):
+        with h5py.File(path, "w") as file:
+            for c, client in enumerate(["f0001_41", "f0002_13", "f0000_07"]):
+                n = rows + c
+                file[f"examples/{client}/image"] = rng.integers(0, 256, (n, 8, 6, 3), dtype=np.uint8)
+                file[f"examples/{client}/label"] = (np.arange(n) % 4).reshape(n, 1)
+                file[f"examples/{client}/coarse_label"] = (np.arange(n) % 4 // 2).reshape(n, 1)
+
+
+def lists(folder):
+    with open(f"{folder}/lists.json", "w") as file:  # what a dict of partition ids looks like
+        json.dump({str(k): list(range(k, 24, 3)) for k in range(3)}, file)
+    with open(f"{folder}/rows.json", "w") as file:
+        json.dump([list(range(k, 24, 3)) for k in range(3)], file, indent=1)
+    with open(f"{folder}/lists.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["index", "client"])
+        writer.writerows([i, i % 3] for i in range(24))
+    np.savez_compressed(f"{folder}/owner.npz", device=np.arange(24) % 3)
+
+
+def write(folder):
+    fednlp_data(f"{folder}/fednlp_data.h5")
+    fednlp_tags(f"{folder}/fednlp_tags.h5")
+    fednlp_part(f"{folder}/fednlp_part.h5")
+    tff(f"{folder}/tff_train.h5", f"{folder}/tff_test.h5")
+    lists(folder)
+
+
+def ours(path):
+    """[(name, train, test)] of a partition of ours."""
+    with h5py.File(path) as file:
+        parts = {}
+        for part in ("train", "test"):
+            if f"{part}/offsets" in file:
+                parts[part] = np.split(file[f"{part}/examples"][:], file[f"{part}/offsets"][1:-1])
+        n = len(parts["train"])
+        names = [name.decode() for name in file["device_name"]] if "device_name" in file else [str(k) for k in range(n)]
+    return [(names[k], list(parts["train"][k]), list(parts["test"][k]) if "test" in parts else []) for k in range(n)]
+
+
+def theirs(path):
+    if path.endswith(".json"):
+        with open(path) as file:
+            devices = json.load(file)
+        return [(name, v["train"], v["test"]) if isinstance(v, dict) else (name, v, []) for name, v in devices.items()]
+    if path.endswith(".csv"):
+        devices = {}
+        with open(path, newline="") as file:
+            for row in csv.DictReader(file):
+                both = devices.setdefault(row["device"], ([], []))
+                if row["example"]:
+                    both[row.get("part") == "test"].append(int(row["example"]))
+        return [(name, *both) for name, both in devices.items()]
+    if path.endswith(".npz"):
+        with np.load(path) as file:
+            names = [name.decode() for name in file["device_name"]] if "device_name" in file else None
+            cut = {part: np.split(file[f"{part}_examples"], file[f"{part}_offsets"][1:-1])
+                   for part in ("train", "test") if f"{part}_offsets" in file}
+        n = len(cut["train"])
+        return [(names[k] if names else str(k), list(cut["train"][k]), list(cut["test"][k]) if "test" in cut else [])
+                for k in range(n)]
+    with h5py.File(path) as file:
+        (method,) = file
+        data = file[method]["partition_data"]
+        assert file[method]["n_clients"][()] == len(data)
+        return [(str(k), list(data[str(k)]["train"][:]), list(data[str(k)]["test"][:])) for k in range(len(data))]
+
+
+def check_lists(part, path):
+    left, right = ours(part), theirs(path)
+    if path.endswith(".h5"):
+        left = [(str(k), *device[1:]) for k, device in enumerate(left)]
+    assert left == right, (left[:2], right[:2])
+
+
+def twin(path, copy):
+    with h5py.File(path) as file, h5py.File(copy, "w") as out:
+        for method in file:
+            group = file[method]
+            scalars = {key: float(group[key][()]) for key in ("alpha", "beta") if key in group}
+            data = [group["partition_data"][str(k)] for k in range(len(group["partition_data"]))]
+            put_method(out, method, [d["train"][:] for d in data], [d["test"][:] for d in data], **scalars)
+
+
+def check_tff(data, part, path):
+    with h5py.File(data) as file:
+        x, y = file["x"][:], file["y"][:]
+    with h5py.File(path) as file:
+        assert len(file["examples"]) == len(ours(part))
+        for name, train, _ in ours(part):
+            client = file["examples"][name]
+            feature = "image" if x.ndim == 4 else "x"
+            rows = x[train].transpose(0, 2, 3, 1) if x.ndim == 4 else x[train]
+            assert np.array_equal(client[feature][:], rows) and np.array_equal(client["label"][:], y[train]), name
+
+
+if __name__ == "__main__":
+    {"write": write, "lists": check_lists, "twin": twin, "tff": check_tff}[sys.argv[1]](*sys.argv[2:])

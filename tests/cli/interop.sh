@@ -1,0 +1,136 @@
+#!/bin/bash
+# tests/cli/interop.sh - files of other programs come in and go out: FedNLP's data and partitions, TensorFlow Federated's
+# examples, index lists as JSON, CSV and npz. interop.py writes and reads them with h5py and numpy.
+set -u
+: "${COHORT:?the program}" "${SCRATCH:?a folder}" "${SOURCE:?the checkout}"
+export COHORT_CHECK_MEMORY=1 COHORT_PROGRESS=off
+python=${COHORT_PYTHON:-/usr/bin/python3}
+"$python" -c 'import h5py, numpy' 2>/dev/null || { echo "skipped: $python has no h5py"; exit 77; }
+mkdir -p "$SCRATCH"
+work=$(mktemp -d "$SCRATCH/interop-XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failures=0
+fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
+good() { "$COHORT" "$@" >out 2>err || fail "exit $?: cohort $*: $(cat err)"; }
+prints() { grep -Eq -- "$1" out || fail "no '$1' in $(cat out)"; }
+bad() { # bad CODE PATTERN words..
+    local want=$1 pattern=$2
+    shift 2
+    "$COHORT" "$@" >out 2>err
+    [ $? -eq "$want" ] && grep -Eq -- "^cohort: .*$pattern" err || fail "not $want with '$pattern': cohort $*: $(cat err)"
+}
+py() { "$python" "$SOURCE/tests/cli/interop.py" "$@" || fail "interop.py $*"; }
+same_lists() { # same_lists PART PART: the same devices, lists and leftovers
+    "$python" - "$@" <<'P' || fail "other lists: $*"
+import sys, h5py
+a, b = ({name: f[name][:].tolist() for name in ("train/offsets", "train/examples", "test/offsets", "test/examples",
+         "unassigned", "device_name") if name in f} for f in map(h5py.File, sys.argv[1:]))
+sys.exit(a != b)
+P
+}
+py write .
+
+# ---- FedNLP: data
+good import fednlp fednlp_data.h5 -o news.h5
+prints 'examples +30: 24 train, 6 test'
+prints 'classes +3'
+"$python" - <<'P' || fail 'the texts or classes of a FedNLP file'
+import h5py
+with h5py.File("news.h5") as a, h5py.File("fednlp_data.h5") as b:
+    classes, at, text = [c.decode() for c in a["classes"]], a["text_offsets"][:], bytes(a["text"][:])
+    for i in range(30):
+        assert text[at[i]:at[i + 1]] == b[f"X/{i}"][()] and classes[a["y"][i]].encode() == b[f"Y/{i}"][()], i
+P
+good export fednlp news.h5 -o back.h5
+good import fednlp back.h5 -o again.h5
+[ "$("$COHORT" show again.h5 --digest)" = "$("$COHORT" show news.h5 --digest)" ] || fail 'a round trip of FedNLP data'
+h5dump -H fednlp_data.h5 | tail -n +2 >theirs
+h5dump -H back.h5 | tail -n +2 | diff - theirs >/dev/null || fail 'h5dump of a data file differs from that of h5py'
+"$python" -c 'import h5py, json
+a, b = (json.loads(h5py.File(p)["attributes"][()]) for p in ("back.h5", "fednlp_data.h5"))
+a["label_vocab"], b["label_vocab"] = sorted(a["label_vocab"]), sorted(b["label_vocab"])
+assert a == b, (a, b)' || fail 'the attributes of a data file'
+good import fednlp fednlp_tags.h5 -o tags.h5 tokens=blank
+[ "$("$python" -c 'import h5py; print(*h5py.File("tags.h5")["classes"])')" = "b'O' b'B-PER' b'I-PER'" ] || fail 'the order of tags'
+good export fednlp tags.h5 -o tags_back.h5
+h5dump -H fednlp_tags.h5 | tail -n +2 >theirs
+h5dump -H tags_back.h5 | tail -n +2 | diff - theirs >/dev/null || fail 'h5dump of a file of tags differs'
+good import fednlp tags_back.h5 -o tags_again.h5 tokens=blank
+[ "$("$COHORT" show tags_again.h5 --digest)" = "$("$COHORT" show tags.h5 --digest)" ] || fail 'a round trip of tags'
+
+# ---- FedNLP: partitions
+bad 2 'several methods.*niid_label_clients=3_alpha=1.0, uniform' partition news.h5 -o part.h5 method=imported from=fednlp_part.h5
+bad 2 'no method kmeans' partition news.h5 -o part.h5 method=imported from=fednlp_part.h5 name=kmeans_clusters=2
+good partition news.h5 -o part.h5 method=imported from=fednlp_part.h5 name=niid_label_clients=3_alpha=1.0
+prints 'examples +6 train, 3 test, 18 unassigned'
+good partition news.h5 -o uniform.h5 method=imported from=fednlp_part.h5 name=uniform
+prints 'devices +12, 0 of them'
+[ "$("$python" -c 'import h5py; f=h5py.File("uniform.h5"); print(f["train/examples"][::2].tolist())')" = \
+    '[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]' ] || fail 'clients 0 .. 11 do not stand in numerical order'
+good export fednlp part.h5 -o part_back.h5 name=niid_label_clients=3_alpha=1.0
+good partition news.h5 -o part_again.h5 method=imported from=part_back.h5
+same_lists part.h5 part_again.h5
+good partition news.h5 -o made.h5 method=dirichlet_device devices=5 alpha=1 test_fraction=0.3
+good partition news.h5 -o sizes.h5 method=quantity devices=5 beta=5
+good export fednlp made.h5 sizes.h5 -o both.h5
+"$python" "$SOURCE/tests/cli/interop.py" twin both.h5 twin.h5
+h5dump -H twin.h5 | tail -n +2 >theirs
+h5dump -H both.h5 | tail -n +2 | diff - theirs || fail 'h5dump of partitions differs from that of h5py'
+grep -q 'niid_label_clients=5_alpha=1.0' theirs && grep -q 'niid_quantity_clients=5_beta=5.0' theirs || fail "names of methods"
+
+# ---- index lists
+for file in lists.json rows.json lists.csv owner.npz; do
+    good partition news.h5 -o $file.h5 method=imported from=$file
+    same_lists lists.json.h5 $file.h5
+done
+printf '{"b, \\"x\\"": {"train": [4, 2], "test": [25]}, "\\u00e9": {"test": []}, "10": [7]}' >by_name.json
+good partition news.h5 -o named.h5 method=imported from=by_name.json
+for format in json csv npz fednlp; do
+    for part in named made; do
+        suffix=${format/fednlp/fednlp.h5}
+        good export $format $part.h5 -o $part.$suffix
+        py lists $part.h5 $part.$suffix
+        good partition news.h5 -o back_$part.h5 --overwrite method=imported from=$part.$suffix
+        [ $part = named ] && [ $format = npz -o $format = fednlp ] || same_lists $part.h5 back_$part.h5
+    done
+done
+bad 2 'lists.json exists' export json made.h5 -o lists.json
+bad 2 'unknown writer.*json' export jsn made.h5 -o x.json
+printf 'device,example\n0,1\n1,1\n' >twice.csv
+good partition news.h5 -o twice.h5 method=imported from=twice.csv
+[ "$("$python" -c 'import h5py; print(h5py.File("twice.h5").attrs["overlap"])')" = 1 ] || fail 'an overlap is not noted'
+bad 2 'stand at several devices' partition news.h5 -o x.h5 method=imported from=twice.csv test_fraction=0.5
+printf 'device,example\n0,30\n' >far.csv
+bad 3 'device 0 lists example 30; the data set has 0 to 29' partition news.h5 -o x.h5 method=imported from=far.csv
+printf 'device,example\n0,29\n' >tested.csv
+bad 3 'device 0 lists example 29 of split 1' partition news.h5 -o x.h5 method=imported from=tested.csv
+
+# ---- TensorFlow Federated
+good import tff tff_train.h5 test=tff_test.h5 group=coarse_label -o tff.h5
+prints 'u8 \[24, 3, 8, 6\]'
+prints 'users +3: f0000_07, f0001_41, f0002_13'
+good partition tff.h5 -o clients.h5 method=natural
+for part in train test; do
+    good export tff tff.h5 clients.h5 -o $part.h5 part=$part
+    "$python" - $part <<'P' || fail "the $part examples that came back"
+import sys, h5py, numpy as np
+with h5py.File(f"{sys.argv[1]}.h5") as a, h5py.File(f"tff_{sys.argv[1]}.h5") as b:
+    for client in b["examples"]:
+        assert np.array_equal(a["examples"][client]["image"], b["examples"][client]["image"])
+        assert np.array_equal(a["examples"][client]["label"], np.ravel(b["examples"][client]["label"]))
+P
+done
+good import tff train.h5 test=test.h5 -o tff_again.h5
+"$python" -c 'import h5py
+a, b = h5py.File("tff.h5"), h5py.File("tff_again.h5")
+assert all((a[n][:] == b[n][:]).all() for n in ("x", "y", "split", "user", "user_name")) and a["group"].shape == (24,)' ||
+    fail 'a round trip of TFF data'
+good partition tff.h5 -o mixed.h5 method=iid devices=30
+good export tff tff.h5 mixed.h5 -o mixed.tff
+py tff tff.h5 mixed.h5 mixed.tff
+bad 3 'made for another data set' export tff news.h5 mixed.h5 -o x.tff
+bad 3 'no feature pixels2' import tff tff_train.h5 x=pixels2 -o x.h5
+
+[ $failures -eq 0 ] && echo "interop: all as expected"
+exit $((failures > 0))
