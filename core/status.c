@@ -99,44 +99,64 @@ static void print_counts(void)
         fprintf(stderr, "fault site %s, rank %d: %ld\n", passed[k].site, own_rank, passed[k].n);
 }
 
-static void count_pass(const char *site)
+static int find_site(const char *site)
 {
     int k = 0;
     while (k < MAX_SITES && passed[k].site && strcmp(passed[k].site, site) != 0) k++;
     CO_ASSERT(k < MAX_SITES);
+    return k;
+}
+
+static void count_pass(const char *site)
+{
+    const int k = find_site(site);
     passed[k].site = site;
     passed[k].n++;
 }
 
-typedef struct {
-    enum { UNREAD, OFF, COUNTING, WANTED } mode;
+long co_fault_passes(const char *site)
+{
+    return passed[find_site(site)].n;
+}
+
+static struct {
+    enum { UNREAD, OFF, COUNTING, WANTED, STRUCK } mode;
     char site[64];
     int rank; /* -1: all */
     long left;
-} fault_plan;
+} plan;
 
-static void read_plan(fault_plan *plan)
+void co_fault_plan(const char *spec)
 {
-    const char *spec = getenv("CO_FAULT");
     char rank[16] = "";
-    plan->mode = OFF;
+    memset(passed, 0, sizeof passed);
+    plan.mode = OFF;
     if (!spec) return;
     if (strcmp(spec, "count") == 0) {
-        plan->mode = COUNTING;
-        atexit(print_counts);
-    } else if (sscanf(spec, "%63[^:]:%15[^:]:%ld", plan->site, rank, &plan->left) == 3) {
-        plan->rank = strcmp(rank, "*") == 0 ? -1 : atoi(rank);
-        plan->mode = WANTED;
+        plan.mode = COUNTING;
+    } else if (sscanf(spec, "%63[^:]:%15[^:]:%ld", plan.site, rank, &plan.left) == 3) {
+        plan.rank = strcmp(rank, "*") == 0 ? -1 : atoi(rank);
+        plan.mode = WANTED;
     }
+}
+
+static void read_plan(void)
+{
+    co_fault_plan(getenv("CO_FAULT"));
+    if (plan.mode == COUNTING) atexit(print_counts);
+}
+
+bool co_fault_struck(void)
+{
+    return plan.mode == STRUCK;
 }
 
 bool co_fault(const char *site)
 {
-    static fault_plan plan;
-    if (plan.mode == UNREAD) read_plan(&plan);
+    if (plan.mode == UNREAD) read_plan();
     if (plan.mode == COUNTING) count_pass(site);
     if (plan.mode != WANTED || (plan.rank >= 0 && plan.rank != own_rank) || strcmp(site, plan.site) != 0) return false;
     if (--plan.left > 0) return false;
-    plan.mode = OFF;
+    plan.mode = STRUCK;
     return true;
 }

@@ -55,6 +55,13 @@ _Noreturn void co_assert_failed(const char *condition, const char *file, int lin
  * report a failure (rank * = all ranks). True when the caller has to behave as if the operation failed.
  * CO_FAULT=count fails nothing and prints, when the program ends, how often this rank passed each site. site: a literal. */
 bool co_fault(const char *site);
+/* Replaces the plan that CO_FAULT gave ("site:rank:nth", "count", or NULL for none) and starts counting anew, so that one process can
+ * walk many sites. */
+void co_fault_plan(const char *spec);
+/* Under the plan "count": how often this rank passed the site since the plan was made. */
+long co_fault_passes(const char *site);
+/* Whether the planned fault has struck on this rank. */
+bool co_fault_struck(void);
 /* Tells the fault sites and messages which rank this process is. Called once after MPI_Init. */
 void co_status_set_rank(int rank);
 int co_status_rank(void);

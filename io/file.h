@@ -3,8 +3,8 @@
  * A sealed file begins with a 512-byte HDF5 user block that holds one line, "FORMAT VERSION LENGTH HEX\n", zero-padded:
  * LENGTH = bytes after the block, HEX = BLAKE2b (32 bytes) of the line up to and including the blank before HEX, followed
  * by the rest of the file. Opening checks it before the HDF5 library touches the file. All calls are Local: in a job one rank
- * (0, or the first of a node) makes them and the caller agrees afterwards. Fault sites: file_open, file_write,
- * file_full, file_sync, file_rename. */
+ * (0, or the first of a node) makes them and the caller agrees afterwards. Fault sites: file_open, file_read,
+ * file_write, file_full, file_sync, file_rename. */
 #pragma once
 #include "core/status.h"
 #include <stdint.h>

@@ -57,6 +57,10 @@ co_status co_file_errno(const char *path, const char *doing, int error)
 static ssize_t read_at(int fd, unsigned char *buffer, size_t n, off_t at)
 {
     size_t done = 0;
+    if (co_fault("file_read")) {
+        errno = EIO;
+        return -1;
+    }
     while (done < n) {
         const ssize_t got = pread(fd, buffer + done, n - done, at + (off_t)done);
         if (got < 0 && errno == EINTR) continue;
@@ -110,7 +114,9 @@ co_status co_seal_write(int fd, const char *path, const char *format, char hex[6
     CO_TRY(hash_body(fd, path, block, (size_t)n, length, hex));
     snprintf(block + n, sizeof block - (size_t)n, "%s\n", hex);
     for (size_t done = 0; done < sizeof block;) {
-        const ssize_t put = pwrite(fd, block + done, sizeof block - done, (off_t)done);
+        const bool fault = co_fault("file_write");
+        const ssize_t put = fault ? -1 : pwrite(fd, block + done, sizeof block - done, (off_t)done);
+        if (fault) errno = EIO;
         if (put < 0 && errno == EINTR) continue;
         if (put < 0) return co_file_errno(path, "write", errno);
         done += (size_t)put;

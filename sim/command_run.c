@@ -79,14 +79,17 @@ static co_status make_folder(const char *dir)
     return st;
 }
 
+/* Fault sites as in io/file.h: file_open, file_full, file_sync, file_rename. */
 static co_status write_text(const char *path, const char *text)
 {
     char *aside = co_format("%s.tmp", path);
     if (!aside) return CO_FAIL(CO_ENOMEM, "%s", path);
-    FILE *file = fopen(aside, "w");
-    bool good = file && fputs(text, file) >= 0 && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    errno = EIO;
+    FILE *file = co_fault("file_open") ? NULL : fopen(aside, "w");
+    bool good = file && !co_fault("file_full") && fputs(text, file) >= 0 && fflush(file) == 0;
+    good = good && !co_fault("file_sync") && fsync(fileno(file)) == 0;
     if (file) good &= fclose(file) == 0;
-    good = good && rename(aside, path) == 0;
+    good = good && !co_fault("file_rename") && rename(aside, path) == 0;
     const co_status st = good ? CO_OK : CO_FAIL(CO_EFILE, "%s: %s", path, strerror(errno));
     if (!good) unlink(aside);
     co_free(aside);
