@@ -52,7 +52,9 @@ static co_status print_tensors(const co_file *file, FILE *out)
         const co_node *name = co_node_find(t, "name"), *role = co_node_find(t, "role");
         char *path = name && name->text ? co_format("/model/%s", name->text) : NULL;
         st = path ? print_vector(file, out, path, role && role->text ? role->text : "")
-                  : CO_FAIL(CO_EDATA, "%s: attribute tensors: an entry without name",
+             : name && name->text
+                 ? CO_FAIL(CO_ENOMEM, "%s: path of %s", co_file_path(file), name->text)
+                 : CO_FAIL(CO_EDATA, "%s: attribute tensors: an entry without name",
                             co_file_path(file));
         co_free(path);
     }

@@ -156,6 +156,7 @@ static void strike(const step *s, const char *site, int exit_code, const char *p
     if (left != blocks) complain(s, plan, "memory is left", st);
     if (codes[0] != -codes[1]) complain(s, plan, "the ranks differ in their status", st);
     if (rank == 0 && !struck && strcmp(site, "alloc") != 0) complain(s, plan, "did not strike", st);
+    if (rank == 0 && struck && st == CO_OK) fprintf(stderr, "borne: %s, %s: %s\n", s->title, plan, co_status_message());
     n_borne += struck && st == CO_OK;
     if (st != CO_OK && co_status_exit_code(st) != exit_code) complain(s, plan, "another exit code", st);
     if (st != CO_OK && !*co_status_message()) complain(s, plan, "no message", st);
