@@ -65,8 +65,8 @@ static co_status run(int n_words, char **words)
     if (help) {
         co_print_usage(
             &co_command_plot,
-            "Run files: curves, several side by side. Partition files: who has which classes, "
-            "sizes.\n"
+            "Run or partition files, several side by side: curves; who has which classes and "
+            "how much.\n"
             "Writes PICTURE.png and PICTURE.svg, by default beside the first file. COHORT_PYTHON\n"
             "names a Python that has h5py and matplotlib.\n\n"
             "Example: cohort plot runs/fmnist/run.h5 -o curves\n");

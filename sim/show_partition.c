@@ -82,8 +82,8 @@ static void print_skew(FILE *out, const co_partition *p)
         const char *name, *label;
     } skew[] = {{"size_gini", "Gini"},
                 {"size_cv", "variation"},
-                {"js_global_mean", "JS to all"},
-                {"js_pair_mean", "JS of pairs"}};
+                {"size_top1", "part of the largest 1 %"},
+                {"classes_effective_mean", "effective classes a device"}};
     const char *separator = "";
     fprintf(out, "  %-16s ", "skew");
     for (size_t i = 0; i < sizeof skew / sizeof *skew; i++) {
@@ -93,6 +93,34 @@ static void print_skew(FILE *out, const co_partition *p)
         separator = ", ";
     }
     fputc('\n', out);
+}
+
+/* One line of a distance between labels, when the partition has it. */
+static void print_distance(FILE *out, const co_partition *p, const char *label, const char *name)
+{
+    static const char *const parts[] = {"mean", "p10", "p50", "p90"};
+    char full[32];
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        snprintf(full, sizeof full, "%s_%s", name, parts[i]);
+        const double *value = find_stat(p, full);
+        if (!value) continue;
+        if (i == 0) fprintf(out, "  %-16s", label);
+        fprintf(out, " %s %.4g", parts[i], *value);
+    }
+    snprintf(full, sizeof full, "%s_mean", name);
+    if (find_stat(p, full)) fputc('\n', out);
+}
+
+static void print_distances(FILE *out, const co_partition *p)
+{
+    const double *n_pairs = find_stat(p, "n_pairs");
+    print_distance(out, p, "JS to all", "js_global");
+    print_distance(out, p, "EMD to all", "emd_global");
+    print_distance(out, p, "JS of pairs", "js_pair");
+    print_distance(out, p, "EMD of pairs", "emd_pair");
+    if (n_pairs)
+        co_print_field(out, "pairs", "%.0f%s", *n_pairs,
+                       *n_pairs == 10000.0 ? ", drawn from all" : "");
 }
 
 void co_show_partition(FILE *out, const co_partition *p)
@@ -108,6 +136,7 @@ void co_show_partition(FILE *out, const co_partition *p)
                    p->overlap ? "; an example may stand at several devices" : "");
     print_sizes(out, p);
     print_skew(out, p);
+    print_distances(out, p);
     if (p->n_devices > 0) print_histogram(out, p);
     if (p->data_digest[0]) co_print_field(out, "data digest", "%s", p->data_digest);
     if (p->digest[0]) co_print_field(out, "digest", "%s", p->digest);

@@ -281,6 +281,24 @@ class Refusals(Pictures):
             del file["train/offsets"]
         self.assertIn("p.h5", self.call(path, code=3))
 
+    def test_partitions_stand_side_by_side_each_map_above_its_sizes(self):
+        counts = [[5, 0, 1], [0, 3, 3], [2, 2, 2], [0, 0, 0]]
+        paths = [write_partition(self.at("a.h5"), counts),
+                 write_partition(self.at("b.h5"), counts[::-1], method="classes",
+                                 config="method: classes\nclasses_per_device: 2\n"),
+                 write_partition(self.at("c.h5"), counts, method="natural", config="method: natural\n", labels=False),
+                 write_partition(self.at("d.h5"), counts, method="iid", config="method: iid\nsizes: zipf\n")]
+        figure, name = plot.draw_partitions([plot.read(path) for path in paths])
+        shown = [axes for axes in figure.axes if axes.get_visible()]
+        self.assertEqual((name, len(shown)), ("partitions", 7))  # no map without label counts
+        titles = [axes.get_title(loc="left").split("\n")[0] for axes in shown]
+        self.assertEqual([title for title in titles if title],
+                         ["dirichlet, alpha = 0.3", "classes, classes_per_device = 2", "natural", "iid, sizes = zipf"])
+        heights = [sum(bar.get_height() for bar in axes.patches) for axes in shown if axes.get_ylabel() == "devices"]
+        self.assertEqual(heights, [3, 3, 3, 3])  # devices that have something
+        self.call(*paths)
+        self.assert_pictures("partitions")
+
     def test_runs_and_partitions_do_not_mix(self):
         self.call(write_run(self.at("run.h5")), write_partition(self.at("p.h5"), [[1]]), code=2)
 

@@ -4,8 +4,23 @@ static const struct {
     const char *name;
     double value;
 } reference_stats[] = {
+    {"classes_effective_mean", 4.308380496436149},
+    {"emd_global_mean", 0.6680945758251526},
+    {"emd_global_p10", 0.28},
+    {"emd_global_p50", 0.5733333333333333},
+    {"emd_global_p90", 1.2599999999999998},
+    {"emd_pair_mean", 0.9479174920902445},
+    {"emd_pair_p10", 0.4666666666666667},
+    {"emd_pair_p50", 0.8440860215053765},
+    {"emd_pair_p90", 1.5999999999999999},
     {"js_global_mean", 0.32334406400801435},
+    {"js_global_p10", 0.14886354858308778},
+    {"js_global_p50", 0.3025570506647791},
+    {"js_global_p90", 0.5652492719890656},
     {"js_pair_mean", 0.4466941420384427},
+    {"js_pair_p10", 0.25050578337847396},
+    {"js_pair_p50", 0.4304061060620958},
+    {"js_pair_p90", 0.6817472751538046},
     {"n_empty", 5.0},
     {"n_pairs", 595.0},
     {"size_cv", 1.0848450990297596},
@@ -21,4 +36,5 @@ static const struct {
     {"size_p70", 15.0},
     {"size_p80", 26.0},
     {"size_p90", 34.0},
+    {"size_top1", 0.14333333333333334},
 };

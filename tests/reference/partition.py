@@ -10,6 +10,7 @@ from itertools import combinations
 
 import numpy as np
 from scipy.spatial.distance import jensenshannon
+from scipy.stats import entropy
 
 N, K, C = 600, 40, 7
 i = np.arange(N)
@@ -30,8 +31,16 @@ for p in range(10, 100, 10):
 stats["size_gini"] = np.abs(size[:, None] - size).mean() / (2 * size.mean())
 stats["size_cv"] = size.std() / size.mean()
 stats["n_empty"] = (size == 0).sum()
-stats["js_global_mean"] = np.mean([jensenshannon(p, everywhere) for p in full])
-stats["js_pair_mean"] = np.mean([jensenshannon(p, q) for p, q in combinations(full, 2)])
+stats["size_top1"] = np.sort(size)[-1:].sum() / N
+pairs = list(combinations(full, 2))
+for name, values in {"js_global": [jensenshannon(p, everywhere) for p in full],
+                     "js_pair": [jensenshannon(p, q) for p, q in pairs],
+                     "emd_global": [np.abs(p - everywhere).sum() for p in full],
+                     "emd_pair": [np.abs(p - q).sum() for p, q in pairs]}.items():
+    stats[f"{name}_mean"] = np.mean(values)
+    for p in (10, 50, 90):
+        stats[f"{name}_p{p}"] = np.percentile(values, p, method="inverted_cdf")
+stats["classes_effective_mean"] = np.mean([np.exp(entropy(p)) for p in full])
 stats["n_pairs"] = len(full) * (len(full) - 1) // 2
 
 print("/* tests/reference/partition.h - made by partition.py: name and value of each statistic. */")
