@@ -1,0 +1,165 @@
+/* tests/bench/steps.c - seconds of one local SGD step, for jobs/bench/bench; and the peak that a core can reach.
+ *
+ *     cohort_steps MODEL BATCH CHANNELS HEIGHT WIDTH CLASSES  a preset on random images
+ *     cohort_steps peak                                                  2 x fused multiply-adds a second, in registers
+ *
+ * Prints `ready PATH`, then one number for every line on stdin: seconds a sample, or floating-point operations a second; at the
+ * end of stdin the peak memory in MiB. */
+#include "core/memory.h"
+#include "io/yaml.h"
+#include "models/kernel_path.h"
+#include "models/model.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#if defined __x86_64__
+#include <immintrin.h>
+#endif
+
+static const double window_s = 0.5;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void die(const char *why)
+{
+    fprintf(stderr, "cohort_steps: %s\n", why);
+    exit(2);
+}
+
+typedef struct {
+    co_model *model;
+    co_workspace *workspace;
+    co_batch batch;
+    co_labels labels;
+    float *params, *grad, *x;
+    int32_t *y;
+} bench;
+
+static void open_bench(bench *b, char **word)
+{
+    const size_t n = strtoul(word[1], NULL, 10), n_classes = strtoul(word[5], NULL, 10);
+    const co_shape in = {.ndim = 3,
+                         .dim = {strtoul(word[2], NULL, 10), strtoul(word[3], NULL, 10),
+                                 strtoul(word[4], NULL, 10)}};
+    co_node *root = co_node_create(CO_NODE_MAP, NULL, NULL);
+    b->labels = (co_labels){.n = n_classes};
+    const co_param *const tables[] = {co_model_params};
+    const co_config opt = {.file = "bench", .section = "model", .map = root};
+    if (!root || n == 0 || co_node_set(root, "name", word[0]) ||
+        co_config_check(&opt, tables, 1) ||
+        co_model_create(&opt, &in, &b->labels, co_task_find("classification"), &b->model) ||
+        co_workspace_create(b->model, n, n, &b->workspace))
+        die(co_status_message());
+    co_node_destroy(root);
+    b->params = co_malloc(co_model_size(b->model), sizeof *b->params);
+    b->grad = co_malloc(co_model_size(b->model), sizeof *b->grad);
+    b->x = co_malloc(n * co_shape_size(&in), sizeof *b->x);
+    b->y = co_malloc(n, sizeof *b->y);
+    if (!b->params || !b->grad || !b->x || !b->y) die("no memory");
+    co_model_init(b->model, 1, b->params);
+    uint32_t draw = 1;
+    for (size_t i = 0; i < n * co_shape_size(&in); i++) {
+        draw = draw * 1664525u + 1013904223u;
+        b->x[i] = (float)(draw >> 8) * 0x1p-24f;
+    }
+    for (size_t i = 0; i < n; i++) b->y[i] = (int32_t)(i % n_classes);
+    b->batch = (co_batch){.n = n, .rows = n, .x = b->x, .y = b->y};
+}
+
+static double measure_steps(const bench *b)
+{
+    const double start = now();
+    double sums[3] = {0};
+    uint64_t step = 0;
+    for (; now() - start < window_s; step++) {
+        const co_pass pass = {.batch = &b->batch, .train = true, .seed = 1, .step = step};
+        co_model_step(b->model, b->workspace, b->params, &pass, 0.01f, b->grad, sums);
+    }
+    return (now() - start) / (double)step / (double)b->batch.n;
+}
+
+#if defined __x86_64__
+enum { CHAINS = 24, ROUNDS = 1 << 16 }; /* more chains than latency x units */
+
+__attribute__((target("avx512f"))) static double flops_512(void)
+{
+    __m512 sum[CHAINS];
+    const __m512 a = _mm512_set1_ps(0.5f), b = _mm512_set1_ps(1.0f);
+    for (int c = 0; c < CHAINS; c++) sum[c] = a;
+    for (int i = 0; i < ROUNDS; i++) {
+#pragma GCC unroll 24
+        for (int c = 0; c < CHAINS; c++) sum[c] = _mm512_fmadd_ps(sum[c], a, b);
+    }
+    volatile float keep = 0.0f;
+    for (int c = 0; c < CHAINS; c++) keep += _mm512_cvtss_f32(sum[c]);
+    return 2.0 * 16.0 * CHAINS * ROUNDS;
+}
+
+__attribute__((target("avx2,fma"))) static double flops_256(void)
+{
+    enum { HALF = CHAINS / 2 };
+    __m256 sum[HALF];
+    const __m256 a = _mm256_set1_ps(0.5f), b = _mm256_set1_ps(1.0f);
+    for (int c = 0; c < HALF; c++) sum[c] = a;
+    for (int i = 0; i < ROUNDS; i++) {
+#pragma GCC unroll 12
+        for (int c = 0; c < HALF; c++) sum[c] = _mm256_fmadd_ps(sum[c], a, b);
+    }
+    volatile float keep = 0.0f;
+    for (int c = 0; c < HALF; c++) keep += _mm256_cvtss_f32(sum[c]);
+    return 2.0 * 8.0 * HALF * ROUNDS;
+}
+
+static double measure_peak(void)
+{
+    const bool wide = __builtin_cpu_supports("avx512f");
+    if (!wide && !(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")))
+        die("peak: this processor has no AVX2");
+    const double start = now();
+    double flops = 0.0;
+    while (now() - start < window_s) flops += wide ? flops_512() : flops_256();
+    return flops / (now() - start);
+}
+#else
+static double measure_peak(void)
+{
+    die("peak: only measured on x86-64");
+    return 0.0;
+}
+#endif
+
+int main(int argc, char **argv)
+{
+    const bool peak = argc == 2 && strcmp(argv[1], "peak") == 0;
+    char line[64];
+    struct rusage use;
+    bench b = {0};
+    co_blas_start(argv);
+    if (!peak && argc != 7) die("cohort_steps MODEL BATCH CHANNELS HEIGHT WIDTH CLASSES, or peak");
+    if (!peak) {
+        open_bench(&b, argv + 1);
+        measure_steps(&b);
+    }
+    printf("ready %s\n", co_kernel_path());
+    fflush(stdout);
+    while (fgets(line, sizeof line, stdin)) {
+        printf("%.9g\n", peak ? measure_peak() : measure_steps(&b));
+        fflush(stdout);
+    }
+    getrusage(RUSAGE_SELF, &use);
+    printf("%.1f\n", (double)use.ru_maxrss / 1024.0);
+    co_workspace_destroy(b.workspace);
+    co_model_destroy(b.model);
+    co_free(b.params);
+    co_free(b.grad);
+    co_free(b.x);
+    co_free(b.y);
+    return 0;
+}
