@@ -15,8 +15,20 @@ typedef struct {
     size_t n;           /* coordinates */
     const int64_t *sum; /* [n] sum of rint(a_i u_ij 2^44), core/exact.h */
     double total;       /* sum of a_i over the devices that reported, > 0 */
+    double terms;       /* sum of a_i term_i over them (report); total without report */
+    double coverage;    /* W over the weights of the whole population */
     int64_t n_reported;
+    float *const *slot; /* [..][n] the rule's state, as `slots` says */
 } co_round_sum;
+
+/* A trained device, as a rule of form `sum` sees it. */
+typedef struct {
+    double loss;  /* mean loss of the received model on its examples; NaN unless the rule has `stress` */
+    double norm;  /* L2, of its update */
+    double reach; /* sum of the coefficients of its gradients in the update, divided by lr (steps, for plain
+                     SGD); NaN unless the rule needs it */
+    double lr;
+} co_device_report;
 
 /* The updates of a round for the coordinates this rank owns (whole blocks of the vector; n may be 0).
  * Borrowed during combine. */
@@ -33,6 +45,13 @@ typedef struct {
     CO_PLUGIN_FIELDS;
     /* Form sum. update[n]. Local. NULL: form all */
     void (*finish)(const co_config *opt, const co_round_sum *in, double *update);
+    /* Form sum. Multiplies a device's weight, from the loss of the received model on its examples, which is
+     * measured on all devices of the round before they train. >= 0. Local. NULL: 1 */
+    double (*stress)(const co_config *opt, double loss);
+    /* Form sum. *factor in [0, 1] multiplies the update in the sum, *term >= 0 its share in `terms`. Local.
+     * NULL: both 1 */
+    void (*report)(const co_config *opt, const co_device_report *device, double *factor, double *term);
+    bool needs_reach; /* report reads `reach`: only with linear local rules and optimisers */
     /* Form all. update[n]. Collective(in->comm). NULL: form sum */
     void (*combine)(const co_config *opt, const co_updates *in, double *update);
     /* Bytes of in->scratch for up to n_rows devices and n coordinates. NULL: none. Local. */

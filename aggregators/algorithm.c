@@ -21,11 +21,20 @@ static const co_algorithm table[] = {
            "server.lr=0.01", NULL),
     MEMBER("fedyogi", "fedavg with Yogi on the server (lr 0.01)", REDDI, "sgd", "mean", "yogi",
            "server.lr=0.01", NULL),
+    MEMBER("scaffold", "control variates against client drift", "Karimireddy et al. 2020, arXiv:1910.06378",
+           "scaffold", "mean", "sgd", NULL),
+    MEMBER("feddyn", "dynamic regularisation (alpha)", "Acar et al. 2021, arXiv:2111.04263", "feddyn",
+           "feddyn", "sgd", NULL),
+    MEMBER("fednova", "fedavg over updates normalised by local work", "Wang et al. 2020, arXiv:2007.07481",
+           "sgd", "fednova", "sgd", NULL),
+    MEMBER("qfedavg", "fedavg that leans towards devices of high loss (q)", "Li et al. 2020, arXiv:1905.10497",
+           "sgd", "qfedavg", "sgd", NULL),
 };
 
 enum { N = sizeof table / sizeof *table };
 #define AT(k) (const co_plugin *)&table[k]
-static const co_plugin *const members[] = {AT(0), AT(1), AT(2), AT(3), AT(4), AT(5), NULL};
+static const co_plugin *const members[] = {AT(0), AT(1), AT(2), AT(3), AT(4), AT(5),
+                                          AT(6), AT(7), AT(8), AT(9), NULL};
 _Static_assert(sizeof members / sizeof *members == N + 1, "every algorithm stands in the list");
 const co_kind co_kind_algorithm = {"algorithm", "named compositions; keys given in the file win",
                                    members};

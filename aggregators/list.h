@@ -1,5 +1,8 @@
 /* aggregators/list.h - the members of the kind aggregator. */
 X(mean)
+X(fednova)
+X(qfedavg)
+X(feddyn)
 X(median)
 X(trimmed_mean)
 X(krum)

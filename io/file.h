@@ -50,6 +50,9 @@ const char *co_file_seal(const co_file *file);
 
 /* name may hold slashes; groups are made as needed. Contiguous or chunked storage as suits the size; no compression. */
 co_status co_file_write(co_file *file, const char *name, const co_extent *extent, const void *data);
+/* The same in two steps, for what does not fit in memory: the dataset, then each of its rows along the first dimension. */
+co_status co_file_create_rows(co_file *file, const char *name, const co_extent *extent);
+co_status co_file_write_row(co_file *file, const char *name, size_t row, const void *data);
 co_status co_file_write_i64(co_file *file, const char *name, const int64_t *data, size_t n); /* 1-d */
 co_status co_file_write_f64(co_file *file, const char *name, const double *data, size_t n);
 /* Makes an empty group, and those above it; nothing when it is there. */

@@ -104,7 +104,8 @@ static hid_t make_space(const co_extent *extent)
     return H5Screate_simple((int)extent->ndim, dim, NULL);
 }
 
-co_status co_file_write(co_file *file, const char *name, const co_extent *extent, const void *data)
+/* data NULL: the dataset is made, its content comes later. */
+static co_status create(co_file *file, const char *name, const co_extent *extent, const void *data)
 {
     CO_ASSERT(file->writing);
     const char *slash = strrchr(name, '/');
@@ -122,7 +123,7 @@ co_status co_file_write(co_file *file, const char *name, const co_extent *extent
     errno = 0;
     const hid_t set = H5Dcreate2(file->h5, name, stored, space, H5P_DEFAULT, list, H5P_DEFAULT);
     bool good = set >= 0;
-    if (good && co_extent_count(extent) > 0)
+    if (good && data && co_extent_count(extent) > 0)
         good = H5Dwrite(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0;
     if (set >= 0) good &= H5Dclose(set) >= 0; /* small ones go to the disk only now */
     const int error = errno;
@@ -131,6 +132,37 @@ co_status co_file_write(co_file *file, const char *name, const co_extent *extent
     co_h5_close(memory);
     co_h5_close(stored);
     return good ? CO_OK : write_failed(file, name, error);
+}
+
+co_status co_file_write(co_file *file, const char *name, const co_extent *extent, const void *data)
+{
+    CO_ASSERT(data || co_extent_count(extent) == 0);
+    return create(file, name, extent, data);
+}
+
+co_status co_file_create_rows(co_file *file, const char *name, const co_extent *extent)
+{
+    return create(file, name, extent, NULL);
+}
+
+co_status co_file_write_row(co_file *file, const char *name, size_t row, const void *data)
+{
+    hsize_t dim[CO_MAX_DIMS], start[CO_MAX_DIMS] = {row};
+    errno = 0;
+    const hid_t set = H5Dopen2(file->h5, name, H5P_DEFAULT);
+    const hid_t space = set >= 0 ? H5Dget_space(set) : H5I_INVALID_HID;
+    const int n_dims = space >= 0 ? H5Sget_simple_extent_dims(space, dim, NULL) : -1;
+    CO_ASSERT(file->writing && n_dims > 0 && row < dim[0]);
+    dim[0] = 1;
+    const hid_t part = H5Screate_simple(n_dims, dim, NULL), type = H5Dget_type(set);
+    bool good = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, dim, NULL) >= 0;
+    good = good && H5Dwrite(set, type, part, space, H5P_DEFAULT, data) >= 0;
+    good = H5Dclose(set) >= 0 && good;
+    const int error = errno;
+    co_h5_close(type);
+    co_h5_close(part);
+    co_h5_close(space);
+    return good && !co_fault("file_write") ? CO_OK : write_failed(file, name, good ? EIO : error);
 }
 
 co_status co_file_write_i64(co_file *file, const char *name, const int64_t *data, size_t n)

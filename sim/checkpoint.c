@@ -145,6 +145,28 @@ static co_status write_model(co_file *file, const co_snapshot *s, const co_model
     return CO_OK;
 }
 
+/* devices/id [k] and devices/<slot> [k, size] of those that have taken part. */
+static co_status write_states(co_file *file, const co_snapshot *s, size_t n)
+{
+    co_state *state = s->state;
+    if (!state->comm) return CO_OK;
+    CO_TRY(co_file_write_i64(file, "devices/id", state->ids, state->n_ids));
+    for (size_t k = 0; k < state->n_slots; k++) {
+        char name[128];
+        snprintf(name, sizeof name, "devices/%s", s->state_name[k]);
+        CO_TRY(co_file_create_rows(file, name, &(co_extent){.type = CO_F32, .ndim = 2, .dim = {state->n_ids, n}}));
+    }
+    for (size_t i = 0; i < state->n_ids; i++) {
+        const float *block = co_state_row(state, i);
+        for (size_t k = 0; k < state->n_slots; k++) {
+            char name[128];
+            snprintf(name, sizeof name, "devices/%s", s->state_name[k]);
+            CO_TRY(co_file_write_row(file, name, i, block + k * n));
+        }
+    }
+    return CO_OK;
+}
+
 static co_status write_all(co_file *file, const co_snapshot *s, const co_model *model, uint64_t seed,
                            const char *config, const char *source)
 {
@@ -161,7 +183,8 @@ static co_status write_all(co_file *file, const co_snapshot *s, const co_model *
     if (s->partition_digest[0]) CO_TRY(co_file_set_text(file, "partition_digest", s->partition_digest));
     CO_TRY(co_file_set_text(file, "kernel_path", co_kernel_path()));
     CO_TRY(co_file_set_text(file, "blas_core", co_blas_core()));
-    return write_model(file, s, model);
+    CO_TRY(write_model(file, s, model));
+    return write_states(file, s, co_model_size(model));
 }
 
 co_status co_checkpoint_write(const char *dir, const co_snapshot *s, const co_model *model, uint64_t seed,
@@ -288,6 +311,45 @@ static co_status compare_arithmetic(const co_file *file)
     return CO_OK;
 }
 
+static co_status check_states(const co_file *file, const co_snapshot *s, const int64_t *id, size_t n_ids, size_t n)
+{
+    for (size_t k = 0; k < s->state->n_slots; k++) {
+        char name[128];
+        co_extent extent;
+        snprintf(name, sizeof name, "devices/%s", s->state_name[k]);
+        CO_TRY(co_file_extent(file, name, &extent));
+        if (extent.ndim != 2 || extent.dim[0] != n_ids || extent.dim[1] != n)
+            return CO_FAIL(CO_EDATA, "%s: %s is not of shape [%zu, %zu]", co_file_path(file), name, n_ids, n);
+    }
+    for (size_t i = 0; i < n_ids; i++)
+        if (id[i] < 0 || id[i] >= s->state->n_devices || (i > 0 && id[i] <= id[i - 1]))
+            return CO_FAIL(CO_EDATA, "%s: devices/id[%zu] = %lld: ids must ascend below %lld", co_file_path(file), i,
+                           (long long)id[i], (long long)s->state->n_devices);
+    return CO_OK;
+}
+
+static co_status read_states(const co_file *file, const co_snapshot *s, size_t n)
+{
+    co_state *state = s->state;
+    if (!state->comm) return CO_OK;
+    int64_t *id = NULL;
+    size_t n_ids;
+    CO_TRY(co_file_read_new(file, "devices/id", CO_I64, (void **)&id, &n_ids));
+    float *block = co_malloc(state->block, sizeof *block);
+    co_status st = block ? check_states(file, s, id, n_ids, n) : CO_FAIL(CO_ENOMEM, "state of a device");
+    for (size_t i = 0; st == CO_OK && i < n_ids; i++) {
+        for (size_t k = 0; st == CO_OK && k < state->n_slots; k++) {
+            char name[128];
+            snprintf(name, sizeof name, "devices/%s", s->state_name[k]);
+            st = co_file_read_rows(file, name, CO_F32, i, 1, block + k * n);
+        }
+        if (st == CO_OK) co_state_put(state, id[i], block);
+    }
+    co_free(block);
+    co_free(id);
+    return st;
+}
+
 static co_status read_all(const co_file *file, co_snapshot *s, const co_model *model)
 {
     CO_TRY(read_tensors(file, model, s->model));
@@ -313,7 +375,8 @@ static co_status read_all(const co_file *file, co_snapshot *s, const co_model *m
         co_free(text);
     }
     CO_TRY(compare_arithmetic(file));
-    return co_file_get_int(file, "round", &s->round);
+    CO_TRY(co_file_get_int(file, "round", &s->round));
+    return read_states(file, s, co_model_size(model));
 }
 
 co_status co_checkpoint_read(const char *path, co_snapshot *s, const co_model *model)

@@ -5,6 +5,7 @@
 #pragma once
 #include "models/model.h"
 #include "sim/experiment.h"
+#include "sim/state.h"
 
 /* What is stored. Vectors are whole (on rank 0), borrowed. */
 typedef struct {
@@ -14,6 +15,8 @@ typedef struct {
     size_t n_slots;
     const char *const *slot_name;
     float *const *slot;   /* [n_slots][size] */
+    co_state *state;      /* what devices keep, written row by row, put row by row */
+    const char *const *state_name;
     char config_digest[33], data_digest[33], partition_digest[33];
 } co_snapshot;
 

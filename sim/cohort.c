@@ -13,11 +13,13 @@ static co_status allocate(co_cohort *c, bool buffers)
     c->rows = co_malloc(c->capacity * x->n_own, sizeof *c->rows);
     c->expected = co_malloc(c->capacity, sizeof *c->expected);
     c->sent_row = co_calloc(c->capacity, 1);
-    c->reported = co_calloc(c->capacity, 1);
+    c->counts = co_malloc(c->capacity, sizeof *c->counts);
+    c->number = co_malloc(c->capacity, sizeof *c->number);
     c->row = co_malloc(c->capacity, sizeof *c->row);
     c->weight = co_malloc(c->capacity, sizeof *c->weight);
     c->scratch = co_malloc(c->n_scratch, 1);
-    bool good = c->rows && c->expected && c->sent_row && c->reported && c->row && c->weight && c->scratch;
+    bool good = c->rows && c->expected && c->sent_row && c->counts && c->number && c->row && c->weight &&
+                c->scratch;
     for (int k = 0; k < 2; k++) {
         c->leaving[k] = co_malloc(buffers ? x->n_params : 0, sizeof *c->leaving[k]);
         c->sent[k] = co_malloc(size, sizeof *c->sent[k]);
@@ -48,7 +50,8 @@ void co_cohort_fini(co_cohort *c)
     co_free(c->rows);
     co_free(c->expected);
     co_free(c->sent_row);
-    co_free(c->reported);
+    co_free(c->counts);
+    co_free(c->number);
     co_free(c->row);
     co_free(c->weight);
     co_free(c->scratch);
@@ -70,7 +73,7 @@ void co_cohort_expect(co_cohort *c, const co_plan *plan)
 {
     const co_exchange *x = c->exchange;
     memset(c->sent_row, 0, c->capacity);
-    memset(c->reported, 0, c->capacity);
+    for (size_t k = 0; k < plan->n; k++) c->counts[k] = -1.0;
     for (size_t i = 0; i < plan->n; i++) {
         const size_t k = plan->order[i];
         const co_plan_row *row = &plan->row[k];
@@ -100,12 +103,12 @@ static void leave(co_cohort *c, const float *update)
                       c->messages, &sent[r]);
 }
 
-void co_cohort_send(co_cohort *c, const co_plan *plan, size_t row, const float *update)
+void co_cohort_send(co_cohort *c, const co_plan *plan, size_t row, const float *update, double weight)
 {
     const co_exchange *x = c->exchange;
     CO_ASSERT(plan->row[row].rank == x->comm->rank && !c->sent_row[row]);
     c->sent_row[row] = 1;
-    c->reported[row] = update != NULL;
+    if (update) c->counts[row] = weight;
     if (update) memcpy(c->rows + row * x->n_own, update + x->first, x->n_own * sizeof *c->rows);
     leave(c, update);
 }
@@ -118,15 +121,16 @@ size_t co_cohort_finish(co_cohort *c, const co_plan *plan)
         const size_t k = plan->order[i];
         const co_plan_row *row = &plan->row[k];
         if (row->rank == x->comm->rank && row->outcome != CO_EMPTY && !c->sent_row[k])
-            co_cohort_send(c, plan, k, NULL);
+            co_cohort_send(c, plan, k, NULL, 0.0);
     }
     MPI_Waitall((int)plan->n, c->expected, MPI_STATUSES_IGNORE);
     for (int k = 0; k < 2; k++) MPI_Waitall(x->comm->size, c->sent[k], MPI_STATUSES_IGNORE);
-    MPI_Allreduce(MPI_IN_PLACE, c->reported, (int)plan->n, MPI_UNSIGNED_CHAR, MPI_MAX, c->messages);
+    MPI_Allreduce(MPI_IN_PLACE, c->counts, (int)plan->n, MPI_DOUBLE, MPI_MAX, c->messages);
     for (size_t k = 0; k < plan->n; k++) {
-        if (!c->reported[k]) continue;
+        if (c->counts[k] < 0.0) continue;
         c->row[n] = c->rows + k * x->n_own;
-        c->weight[n++] = plan->row[k].weight;
+        c->number[n] = k;
+        c->weight[n++] = c->counts[k];
     }
     return n;
 }

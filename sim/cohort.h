@@ -16,8 +16,10 @@ typedef struct {
     float *leaving[2];       /* [n_params] each, with more than one rank */
     MPI_Request *sent[2];    /* [ranks] */
     MPI_Request *expected;   /* [capacity] */
-    unsigned char *sent_row, *reported; /* [capacity] of this round */
+    unsigned char *sent_row; /* [capacity] of this round */
+    double *counts;          /* [capacity] what a row counts for; -1: it did not report */
     const float **row;       /* [capacity] those that reported */
+    size_t *number;          /* [capacity] their rows in the plan */
     double *weight;          /* [capacity] */
     void *scratch;           /* of the rule */
     size_t n_scratch;
@@ -32,7 +34,8 @@ size_t co_cohort_bytes(const co_cohort *c); /* per rank */
 
 /* A round: expect, then send of each own device that was trained, then finish. */
 void co_cohort_expect(co_cohort *c, const co_plan *plan);                       /* Local */
-void co_cohort_send(co_cohort *c, const co_plan *plan, size_t row, const float *update); /* Local; may wait */
-/* Rows that were not sent count as not reported. Fills c->row and c->weight, devices by ascending id; returns
- * how many reported. Collective(comm). */
+/* weight >= 0. Local; may wait */
+void co_cohort_send(co_cohort *c, const co_plan *plan, size_t row, const float *update, double weight);
+/* Rows that were not sent count as not reported. Fills c->row, c->number and c->weight, devices by ascending
+ * id; returns how many reported. Collective(comm). */
 size_t co_cohort_finish(co_cohort *c, const co_plan *plan);

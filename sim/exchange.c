@@ -164,6 +164,11 @@ const int64_t *co_exchange_sum(const co_exchange *x)
     return x->received;
 }
 
+void co_exchange_values(const co_exchange *x, double *values)
+{
+    co_exact_mean(x->received, x->n_own, 1.0, values);
+}
+
 void co_exchange_take_rows(const co_exchange *x, co_plan *plan)
 {
     const int64_t *word = x->received + x->n_own + x->n_counts + x->n_scalars * CO_SCALAR_DIGITS;

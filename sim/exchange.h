@@ -65,6 +65,7 @@ void co_exchange_reduce(co_exchange *x, double *wait_s);
 int64_t co_exchange_counted(const co_exchange *x, size_t which);
 double co_exchange_summed(const co_exchange *x, size_t which);
 const int64_t *co_exchange_sum(const co_exchange *x);                  /* [n_own] */
+void co_exchange_values(const co_exchange *x, double *values);           /* [n_own] the sum as numbers */
 void co_exchange_take_rows(const co_exchange *x, co_plan *plan);       /* rank 0 only: fills in outcome, loss, norm */
 
 /* Makes the model, block records and rank records that this rank wrote on its board known to all. Collective(comm). */

@@ -229,6 +229,10 @@ static co_status check_transforms(co_experiment *e)
         const co_plugin *member;
         CO_TRY(find_member(&options, "name", "", &co_kind_transform, &member));
         CO_TRY(check(&options, member, NULL));
+        for (size_t k = 0; k < e->n_transforms; k++)
+            if (e->transform[k]->slots && (const co_plugin *)e->transform[k] == member)
+                return co_config_fail(&options, item, "%s keeps state on the devices and can stand here only once",
+                                      member->name);
         e->transform[e->n_transforms] = (const co_transform *)member;
         e->transform_options[e->n_transforms++] = options;
     }

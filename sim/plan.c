@@ -97,6 +97,23 @@ static int by_cost(const void *a, const void *b, void *rows)
     return i < j ? -1 : i > j;
 }
 
+/* Examples that a device trains on in a round. */
+static int64_t count_examples(const co_experiment *e, const co_population *population, int64_t device)
+{
+    if (co_population_rows(population, device) == 0) return 0; /* texts without a token are nothing to train on */
+    const int64_t n = co_population_examples(population, device);
+    if (!co_config_has(&e->local, "max_examples")) return n;
+    const int64_t most = co_config_int(&e->local, "max_examples");
+    return n < most ? n : most;
+}
+
+double co_plan_weight(const co_experiment *e, const co_population *population, int64_t device)
+{
+    const int64_t n = count_examples(e, population, device), n_held = co_population_examples(population, device);
+    const double n_rows = (double)co_population_rows(population, device);
+    return co_aggregate_weight(&e->aggregate, n, n_held > 0 ? n_rows * (double)n / (double)n_held : 0.0);
+}
+
 void co_plan_make(co_plan *plan, const co_experiment *e, const co_population *population, int64_t round, int size)
 {
     plan->round = round;
@@ -107,16 +124,16 @@ void co_plan_make(co_plan *plan, const co_experiment *e, const co_population *po
         co_plan_row *row = &plan->row[i];
         const int64_t n_held = co_population_examples(population, plan->devices[i]);
         const int64_t n_rows = co_population_rows(population, plan->devices[i]);
-        int64_t n = n_rows > 0 ? n_held : 0; /* texts without a token are nothing to train on */
-        if (co_config_has(&e->local, "max_examples") && n > co_config_int(&e->local, "max_examples"))
-            n = co_config_int(&e->local, "max_examples");
+        const int64_t n = count_examples(e, population, plan->devices[i]);
         *row = (co_plan_row){.device = plan->devices[i], .n_examples = n, .n_steps = count_steps(e, n),
-                             .weight = co_aggregate_weight(&e->aggregate, n, n_held > 0 ? (double)n_rows * (double)n / (double)n_held : 0.0),
-                             .outcome = n > 0 ? CO_REPORTED : CO_EMPTY, .loss = NAN, .update_norm = NAN};
+                             .weight = co_plan_weight(e, population, plan->devices[i]),
+                             .outcome = n > 0 ? CO_REPORTED : CO_EMPTY, .loss = NAN, .update_norm = NAN,
+                             .loss_before = NAN};
         row->cost = n > 0 ? work(e, row, n_held, n_rows) : 0.0;
         total += row->weight;
         plan->order[i] = i;
     }
+    plan->weight = total;
     for (size_t i = 0; i < plan->n; i++) plan->row[i].share = total > 0.0 ? plan->row[i].weight / total : 0.0;
     qsort_r(plan->order, plan->n, sizeof *plan->order, by_cost, plan->row);
     place(plan, size);

@@ -20,6 +20,7 @@ typedef struct {
     int outcome;
     bool saturated;
     double loss, update_norm; /* mean local loss; NaN until trained */
+    double loss_before;       /* of the received model, where the aggregator asks for it, on the rank that trains */
 } co_plan_row;
 
 typedef struct {
@@ -27,6 +28,7 @@ typedef struct {
     double per_round; /* devices asked: how many, or how many are expected */
     size_t n, capacity;
     co_plan_row *row; /* [n], ascending device */
+    double weight; /* of all rows */
     int64_t *devices, *scratch;
     size_t *order;
     double *load;  /* [ranks] cost placed there */
@@ -35,6 +37,8 @@ typedef struct {
 
 co_status co_plan_init(co_plan *plan, const co_experiment *experiment, const co_population *population, int size);
 void co_plan_fini(co_plan *plan);
+/* w_i of a device, whatever the round. Local. */
+double co_plan_weight(const co_experiment *experiment, const co_population *population, int64_t device);
 /* Local; Same on all ranks: everything. O(cohort log cohort + cohort ranks). */
 void co_plan_make(co_plan *plan, const co_experiment *experiment, const co_population *population, int64_t round,
                   int size);

@@ -21,16 +21,24 @@ static co_rank_record *own_record(co_run *r)
     return &r->exchange.record[r->comm->rank];
 }
 
-static void add_result(co_run *r, size_t row, const float *update)
+/* Exact scalars of a round; the task's real sums follow. */
+enum { TOTAL, TERMS, SUMS };
+
+static void add_result(co_run *r, size_t row, const co_trained *trained)
 {
+    const co_aggregator *rule = r->experiment->aggregator;
     co_plan_row *done = &r->plan.row[row];
     if (done->outcome == CO_REPORTED) {
-        if (r->experiment->aggregator->finish)
-            done->saturated = co_exchange_add(&r->exchange, update, done->share) > 0;
+        double factor = 1.0, term = 1.0;
+        if (rule->report) rule->report(&r->experiment->aggregate, &trained->report, &factor, &term);
+        if (rule->finish)
+            done->saturated = co_exchange_add(&r->exchange, trained->update, done->share * factor) > 0;
         else
-            co_cohort_send(&r->cohort, &r->plan, row, update);
-        co_exchange_scalar(&r->exchange, 0, done->share);
-        for (size_t k = 0; k < r->task->n_reals; k++) co_exchange_scalar(&r->exchange, 1 + k, r->sums[k]);
+            co_cohort_send(&r->cohort, &r->plan, row, trained->update, done->weight);
+        if (trained->change) co_exchange_add(&r->shared, trained->change, done->weight / r->population_weight);
+        co_exchange_scalar(&r->exchange, TOTAL, done->share);
+        co_exchange_scalar(&r->exchange, TERMS, done->share * term);
+        for (size_t k = 0; k < r->task->n_reals; k++) co_exchange_scalar(&r->exchange, SUMS + k, r->sums[k]);
         for (size_t k = r->task->n_reals; k < r->n_sums; k++)
             co_exchange_count(&r->exchange, CO_N_COUNTS + k - r->task->n_reals, (int64_t)r->sums[k]);
         co_exchange_count(&r->exchange, CO_COUNT_REPORTED, 1);
@@ -45,18 +53,50 @@ static void add_result(co_run *r, size_t row, const float *update)
 /* Trains this rank's devices of the plan into what it will send. Local. */
 static co_status train_own(co_run *r, double lr)
 {
+    co_training with = {.global = r->exchange.model, .shared = r->shared.model, .round = r->plan.round, .lr = lr};
     for (size_t i = 0; i < r->plan.n; i++) {
         const size_t k = r->plan.order[i];
         co_plan_row *row = &r->plan.row[k];
-        float *update;
+        co_trained trained;
         if (row->rank != r->comm->rank || row->outcome == CO_EMPTY) continue;
         memset(r->sums, 0, r->n_sums * sizeof *r->sums);
         while (co_fault("hang")) sleep(3600); /* the watchdog's test */
-        CO_TRY(co_trainer_train(r->trainer, &r->population, r->exchange.model, r->plan.round, lr, row, &update,
-                                r->sums));
-        add_result(r, k, update);
+        with.state = co_state_open(&r->state, &r->plan, k);
+        CO_TRY(co_trainer_train(r->trainer, &r->population, &with, row, &trained, r->sums));
+        trained.report.loss = row->loss_before;
+        co_state_close(&r->state, &r->plan, k, row->outcome == CO_REPORTED);
+        add_result(r, k, &trained);
     }
     return CO_OK;
+}
+
+/* Losses of the received model on this rank's devices, and from them their stress. A model that is not finite there has
+ * stress 0: the device's update will not be finite either. Local. */
+static co_status measure_own(co_run *r, co_scalar *sum)
+{
+    const co_experiment *e = r->experiment;
+    for (size_t k = 0; k < r->plan.n; k++) {
+        co_plan_row *row = &r->plan.row[k];
+        if (row->rank != r->comm->rank || row->outcome == CO_EMPTY) continue;
+        CO_TRY(co_trainer_measure(r->trainer, &r->population, r->exchange.model, r->plan.round, row, &row->loss_before));
+        const double stress = e->aggregator->stress(&e->aggregate, row->loss_before);
+        row->share = isfinite(stress) ? row->share * stress : 0.0;
+        co_scalar_add(sum, row->share);
+    }
+    return CO_OK;
+}
+
+/* The shares a_i where they depend on the devices' losses: w_i stress_i over the sum of all. Collective(comm); returns this
+ * rank's own status, which the round's reduction carries to the others. */
+static co_status share_by_stress(co_run *r)
+{
+    co_scalar sum = {0};
+    const co_status st = measure_own(r, &sum);
+    MPI_Allreduce(MPI_IN_PLACE, sum.digit, CO_SCALAR_DIGITS, MPI_INT64_T, MPI_SUM, r->comm->world);
+    const double total = co_scalar_value(&sum);
+    for (size_t k = 0; k < r->plan.n; k++)
+        if (r->plan.row[k].rank == r->comm->rank) r->plan.row[k].share *= total > 0.0 ? 1.0 / total : 0.0;
+    return st;
 }
 
 static void measure(co_run *r, double train_s)
@@ -92,14 +132,14 @@ static void step_tensors(co_run *r, double lr)
     const co_exchange *x = &r->exchange;
     size_t n_tensors;
     const co_tensor *tensor = co_model_tensors(r->model, &n_tensors);
-    CO_ASSERT(r->n_slots <= MAX_SLOTS);
+    CO_ASSERT(r->n_server_slots <= MAX_SLOTS);
     for (size_t k = 0; k < n_tensors; k++) {
         const size_t end_own = x->first + x->n_own, end_tensor = tensor[k].offset + tensor[k].size;
         const size_t begin = tensor[k].offset > x->first ? tensor[k].offset : x->first;
         const size_t end = end_tensor < end_own ? end_tensor : end_own;
         float *slot[MAX_SLOTS];
         if (tensor[k].role == CO_FROZEN || begin >= end) continue;
-        for (size_t s = 0; s < r->n_slots; s++) slot[s] = r->slot[s] + (begin - x->first);
+        for (size_t s = 0; s < r->n_server_slots; s++) slot[s] = r->slot[s] + (begin - x->first);
         r->experiment->server_optimizer->step(r->server, x->model + begin, r->update + (begin - x->first), slot,
                                               end - begin, lr, r->plan.round);
     }
@@ -120,8 +160,11 @@ static void step_slice(co_run *r, size_t n_rows, double lr)
 {
     co_exchange *x = &r->exchange;
     const float *model = x->model + x->first;
-    const co_round_sum in = {.n = x->n_own, .sum = co_exchange_sum(x), .total = co_exchange_summed(x, 0),
-                             .n_reported = co_exchange_counted(x, CO_COUNT_REPORTED)};
+    const co_round_sum in = {.n = x->n_own, .sum = co_exchange_sum(x), .total = co_exchange_summed(x, TOTAL),
+                             .terms = co_exchange_summed(x, TERMS),
+                             .coverage = r->population_weight > 0.0 ? r->plan.weight / r->population_weight : 1.0,
+                             .n_reported = co_exchange_counted(x, CO_COUNT_REPORTED),
+                             .slot = r->slot + r->n_server_slots};
     if (in.n_reported > 0 && in.total > 0.0) {
         if (r->experiment->aggregator->finish)
             r->experiment->aggregator->finish(&r->experiment->aggregate, &in, r->update);
@@ -139,12 +182,25 @@ static void step_slice(co_run *r, size_t n_rows, double lr)
     }
 }
 
+/* The rule's shared vector gains the sum of the devices' changes. Collective(comm). */
+static void step_shared(co_run *r)
+{
+    co_exchange *x = &r->shared;
+    double wait_s;
+    if (!x->comm) return;
+    co_exchange_reduce(x, &wait_s);
+    co_exchange_values(x, r->update);
+    for (size_t j = 0; j < x->n_own; j++) x->model[x->first + j] += (float)r->update[j];
+    co_exchange_gather(x);
+}
+
 static void add_round(co_run *r, double lr_local, double lr_server)
 {
     const co_exchange *x = &r->exchange;
     const int64_t reported = co_exchange_counted(x, CO_COUNT_REPORTED);
+    const int64_t vectors = r->shared.comm ? 2 : 1;
     const size_t n_reals = r->task->n_reals;
-    for (size_t k = 0; k < n_reals; k++) r->sums[k] = co_exchange_summed(x, 1 + k);
+    for (size_t k = 0; k < n_reals; k++) r->sums[k] = co_exchange_summed(x, SUMS + k);
     for (size_t k = n_reals; k < r->n_sums; k++) r->sums[k] = (double)co_exchange_counted(x, CO_N_COUNTS + k - n_reals);
     for (size_t k = 0; k < r->record.n_metrics; k++)
         r->metrics[k] = reported ? r->task->metrics[k].finish(r->sums, r->population.labels.n) : NAN;
@@ -157,8 +213,8 @@ static void add_round(co_run *r, double lr_local, double lr_server)
         .update_norm = co_exchange_update_norm(x),
         .lr_local = lr_local,
         .lr_server = lr_server,
-        .bytes_down = (int64_t)r->plan.n * 4 * r->n_shared,
-        .bytes_up = reported * 4 * r->n_shared,
+        .bytes_down = (int64_t)r->plan.n * 4 * r->n_shared * vectors,
+        .bytes_up = reported * 4 * r->n_shared * vectors,
         .model_digest = co_exchange_digest(x)};
     co_exchange_take_rows(x, &r->plan);
     co_record_round(&r->record, &r->plan, &row, r->metrics);
@@ -203,9 +259,13 @@ static co_status play_round(co_run *r)
     double wait_s;
     co_plan_make(&r->plan, e, &r->population, round, r->comm->size);
     co_exchange_clear(&r->exchange);
+    if (r->shared.comm) co_exchange_clear(&r->shared);
     if (e->aggregator->combine) co_cohort_expect(&r->cohort, &r->plan);
+    co_state_begin(&r->state, &r->plan);
     const double start = co_now_s();
-    co_status st = r->late != CO_OK ? r->late : train_own(r, lr_local);
+    co_status st = e->aggregator->stress ? share_by_stress(r) : CO_OK;
+    if (r->late != CO_OK) st = r->late;
+    if (st == CO_OK) st = train_own(r, lr_local);
     if (st == CO_OK && co_fault("train")) st = CO_FAIL(CO_EINTERNAL, "injected fault in training");
     if (st == CO_OK && r->comm->rank == 0) st = co_record_reserve(&r->record, r->plan.capacity);
     if (st != CO_OK) co_exchange_count(&r->exchange, st == CO_ESTOPPED ? CO_COUNT_ABANDONED : CO_COUNT_FAILED, 1);
@@ -213,7 +273,10 @@ static co_status play_round(co_run *r)
     co_watch_progress(CO_WATCH_WAITING, round);
     co_exchange_reduce(&r->exchange, &wait_s);
     const size_t n_rows = e->aggregator->combine ? co_cohort_finish(&r->cohort, &r->plan) : 0;
+    co_state_finish(&r->state, &r->plan);
     co_watch_progress(CO_WATCH_WORKING, round);
+    co_state_commit(&r->state, &r->plan,
+                    co_exchange_counted(&r->exchange, CO_COUNT_FAILED) + co_exchange_counted(&r->exchange, CO_COUNT_ABANDONED) == 0);
     if (co_exchange_counted(&r->exchange, CO_COUNT_FAILED) > 0) {
         st = co_agree(st, r->comm);
         return co_fail_in(st, "round %lld", (long long)round);
@@ -223,6 +286,7 @@ static co_status play_round(co_run *r)
         return CO_OK;
     }
     step_slice(r, n_rows, lr_server);
+    step_shared(r);
     measure(r, trained - start);
     own_record(r)->wait_s = wait_s;
     own_record(r)->stop_wanted = co_stop_wanted();
@@ -347,7 +411,8 @@ static co_status write_files(co_run *r, const char *state)
 {
     const co_experiment *e = r->experiment;
     co_snapshot s = {.round = r->round, .model_digest = co_exchange_digest(&r->exchange), .model = r->exchange.model,
-                     .n_slots = r->n_slots, .slot_name = r->slot_name, .slot = r->whole_slot};
+                     .n_slots = r->n_slots, .slot_name = r->slot_name, .slot = r->whole_slot,
+                     .state = &r->state, .state_name = r->state_name};
     memcpy(s.config_digest, r->config_digest, sizeof s.config_digest);
     memcpy(s.data_digest, r->population.data_digest, sizeof s.data_digest);
     memcpy(s.partition_digest, r->population.partition_digest, sizeof s.partition_digest);
@@ -362,8 +427,10 @@ static co_status save(co_run *r, const char *state)
     complete_load(r);
     const double start = co_now_s();
     CO_TRY(gather_slots(r));
+    CO_TRY(co_state_list(&r->state));
     co_status st = r->late; /* a row that could not be kept must not be missing in silence */
     if (st == CO_OK && r->comm->rank == 0) st = write_files(r, state);
+    co_state_end(&r->state);
     for (size_t k = 0; k < r->n_slots; k++) {
         co_free(r->whole_slot[k]);
         r->whole_slot[k] = NULL;

@@ -17,8 +17,10 @@ static co_status create_server(co_run *r)
     while (own[r->n_server_slots]) r->n_server_slots++;
     r->n_slots = r->n_server_slots;
     while (rules[r->n_slots - r->n_server_slots]) r->n_slots++;
+    const size_t n_sliced = r->n_slots;
+    if (e->rule->shared) r->n_slots++;
     r->slot_name = co_calloc(r->n_slots, sizeof *r->slot_name);
-    r->slots = co_calloc(r->n_slots * r->exchange.n_own, sizeof *r->slots);
+    r->slots = co_calloc(n_sliced * r->exchange.n_own, sizeof *r->slots);
     r->slot = co_calloc(r->n_slots, sizeof *r->slot);
     r->whole_slot = co_calloc(r->n_slots, sizeof *r->whole_slot);
     r->update = co_malloc(r->exchange.n_own, sizeof *r->update);
@@ -27,12 +29,34 @@ static co_status create_server(co_run *r)
     r->pending = co_calloc((size_t)r->comm->size, sizeof *r->pending);
     if (!r->slot_name || !r->slots || !r->slot || !r->whole_slot || !r->update || !r->sums || !r->metrics || !r->pending)
         return CO_FAIL(CO_ENOMEM, "no memory for the server's state");
-    for (size_t k = 0; k < r->n_slots; k++) {
+    for (size_t k = 0; k < n_sliced; k++) {
         r->slot[k] = r->slots + k * r->exchange.n_own;
         r->slot_name[k] = k < r->n_server_slots ? own[k] : rules[k - r->n_server_slots];
         if (server->init && k < r->n_server_slots) server->init(r->server, k, r->slot[k], r->exchange.n_own);
     }
+    if (e->rule->shared) {
+        r->slot[n_sliced] = r->shared.model + r->shared.first;
+        r->slot_name[n_sliced] = e->rule->shared;
+    }
     return CO_OK;
+}
+
+/* The vector that the rule has all devices receive, and the weights it goes by. Collective(comm). */
+static co_status create_shared(co_run *r)
+{
+    const co_experiment *e = r->experiment;
+    if (e->rule->shared || e->aggregator->slots)
+        for (int64_t k = 0; k < r->population.n_devices; k++)
+            r->population_weight += co_plan_weight(e, &r->population, k);
+    return e->rule->shared ? co_exchange_init(&r->shared, co_model_size(r->model), 0, 0, 0, r->comm) : CO_OK;
+}
+
+/* Collective(comm). */
+static co_status create_state(co_run *r)
+{
+    const size_t n_states = co_trainer_states(r->experiment, r->state_name);
+    return co_state_init(&r->state, n_states, co_model_size(r->model), r->plan.capacity, r->population.n_devices,
+                         r->experiment->rounds, co_cohort_bytes(&r->cohort), r->comm);
 }
 
 /* Rows for an aggregator that sees every update. Collective(comm). */
@@ -144,10 +168,12 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
     if (st == CO_OK) r->task = co_task_find(r->population.task);
     if (st == CO_OK) st = co_agree(create_local(r, dir), comm);
     if (st == CO_OK)
-        st = co_exchange_init(&r->exchange, co_model_size(r->model), r->n_sums - r->task->n_reals, 1 + r->task->n_reals,
+        st = co_exchange_init(&r->exchange, co_model_size(r->model), r->n_sums - r->task->n_reals, 2 + r->task->n_reals,
                               r->plan.capacity, comm);
+    if (st == CO_OK) st = create_shared(r);
     if (st == CO_OK) st = co_agree(create_server(r), comm);
     if (st == CO_OK) st = create_cohort(r);
+    if (st == CO_OK) st = create_state(r);
     if (st == CO_OK) st = start_model(r);
     if (st != CO_OK) co_run_destroy(r);
     return st;
@@ -162,6 +188,8 @@ void co_run_destroy(co_run *r)
     co_evaluator_fini(&r->evaluator);
     co_trainer_destroy(r->trainer);
     co_cohort_fini(&r->cohort);
+    co_state_fini(&r->state);
+    co_exchange_fini(&r->shared);
     co_exchange_fini(&r->exchange);
     co_plan_fini(&r->plan);
     co_model_destroy(r->model);
@@ -233,8 +261,14 @@ static int64_t count_diverged(const co_record *record)
 co_status co_run_resume(co_run *r, const char *path)
 {
     co_snapshot s = {.model = r->exchange.model, .n_slots = r->n_slots, .slot = r->whole_slot,
-                     .slot_name = r->slot_name};
-    co_status st = r->comm->rank == 0 ? read_snapshot(r, path, &s) : CO_OK;
+                     .slot_name = r->slot_name, .state = &r->state, .state_name = r->state_name};
+    co_status st = CO_OK;
+    if (r->comm->rank == 0) {
+        st = read_snapshot(r, path, &s);
+        co_state_end_put(&r->state);
+    } else {
+        co_state_take(&r->state);
+    }
     st = co_agree(st, r->comm);
     if (st == CO_OK) {
         int64_t words[2] = {s.round, r->comm->rank == 0 ? count_diverged(&r->record) : 0};
@@ -242,6 +276,7 @@ co_status co_run_resume(co_run *r, const char *path)
         r->round = r->start_round = words[0];
         r->diverged_rounds = words[1];
         scatter_slots(r);
+        if (r->shared.comm) co_exchange_gather(&r->shared);
         st = co_shared_broadcast(&r->exchange.board, r->comm);
     }
     for (size_t k = 0; k < r->n_slots; k++) {
@@ -251,14 +286,25 @@ co_status co_run_resume(co_run *r, const char *path)
     return st;
 }
 
+static void describe_state(const co_run *r)
+{
+    char all[32], each[32];
+    if (!r->state.comm) return;
+    co_format_bytes(r->state.bytes_all, all, sizeof all);
+    co_format_bytes((double)(r->state.block * sizeof(float)), each, sizeof each);
+    printf("device state up to %s over all nodes beside it: %s for each device that takes part (", all, each);
+    for (size_t k = 0; k < r->state.n_slots; k++) printf("%s%s", k ? ", " : "", r->state_name[k]);
+    puts(")");
+}
+
 void co_run_describe(const co_run *r)
 {
     const co_experiment *e = r->experiment;
     const size_t own = co_trainer_bytes(r->trainer) + co_exchange_bytes(&r->exchange) +
-                       co_cohort_bytes(&r->cohort) +
+                       co_cohort_bytes(&r->cohort) + (r->shared.comm ? co_exchange_bytes(&r->shared) : 0) +
                        r->n_slots * r->exchange.n_own * sizeof(float) + r->exchange.n_own * sizeof(double);
     const size_t node = r->exchange.board.bytes + r->population.csr.bytes + r->population.tests.bytes +
-                        r->population.data.shared_x.bytes;
+                        r->population.data.shared_x.bytes + r->shared.board.bytes;
     if (r->comm->rank != 0) return;
     char rank_text[32], node_text[32], down[32], up[32];
     const double per_round = r->plan.per_round;
@@ -267,8 +313,9 @@ void co_run_describe(const co_run *r)
     for (int64_t k = 0; k < n; k++) examples += (double)co_population_examples(&r->population, k) / (double)n;
     co_format_bytes((double)own, rank_text, sizeof rank_text);
     co_format_bytes((double)node, node_text, sizeof node_text);
-    co_format_bytes(per_round * 4.0 * (double)r->n_shared, down, sizeof down);
-    co_format_bytes(per_round * 4.0 * (double)r->n_shared, up, sizeof up);
+    const double vectors = r->shared.comm ? 2.0 : 1.0;
+    co_format_bytes(per_round * 4.0 * (double)r->n_shared * vectors, down, sizeof down);
+    co_format_bytes(per_round * 4.0 * (double)r->n_shared * vectors, up, sizeof up);
     printf("devices      %lld, %g a round%s, %.1f examples each on average\n", (long long)r->population.n_devices,
            per_round, e->selector->any_real ? " expected" : "", examples);
     printf("model        %zu parameters (%lld travel), %.3g multiply-adds an example\n", co_model_size(r->model),
@@ -276,6 +323,7 @@ void co_run_describe(const co_run *r)
     printf("a round      about %.0f examples, %s down, %s up\n", per_round * examples, down, up);
     printf("memory       %s a rank, %s a node beside it; %d rank%s on %d node%s\n", rank_text, node_text, r->comm->size,
            r->comm->size == 1 ? "" : "s", r->comm->n_nodes, r->comm->n_nodes == 1 ? "" : "s");
+    describe_state(r);
     printf("rounds       %lld, evaluated every %lld (%s), output in %s\n", (long long)e->rounds,
            (long long)co_config_int(&e->eval, "every"), r->central && r->on_devices ? "central and on devices"
            : r->central                ? "central"

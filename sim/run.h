@@ -7,6 +7,7 @@
 #include "sim/evaluation_devices.h"
 #include "sim/exchange.h"
 #include "sim/record.h"
+#include "sim/state.h"
 #include "sim/trainer.h"
 
 typedef struct {
@@ -20,11 +21,15 @@ typedef struct {
     co_trainer *trainer;
     co_exchange exchange;
     co_cohort cohort;          /* for an aggregator that sees every update */
+    co_state state;            /* what devices keep */
+    const char *state_name[CO_MAX_STATES];
+    co_exchange shared;        /* the local rule's vector that all devices receive; comm NULL without */
+    double population_weight;  /* of all devices, where the algorithm needs it */
     co_evaluator evaluator;
     co_device_evaluator device_evaluator;
     co_record record;          /* rank 0 */
     void *server;              /* the server optimiser's own */
-    size_t n_slots, n_server_slots, n_sums; /* slots: first the server optimiser's, then the aggregator's */
+    size_t n_slots, n_server_slots, n_sums; /* slots: the server optimiser's, the aggregator's, the rule's shared vector */
     const char **slot_name;    /* [n_slots] */
     float *slots, **slot;      /* [n_slots][n_own] */
     double *update, *sums, *metrics;

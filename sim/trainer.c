@@ -23,6 +23,10 @@ struct co_trainer {
     size_t n, n_slots, batch, most_rows, n_index;
     uint64_t seed;
     float *local, *grad, *slots;
+    float *change, *anchor;      /* [n] or empty, as the rule needs */
+    bool needs_anchor, needs_reach;
+    double *sums;                /* of a pass that only measures */
+    size_t n_sums;
     float *slot[4];
     int64_t *index, *subset, *scratch; /* order of the examples; the subset of max_examples */
     co_examples examples;
@@ -40,7 +44,38 @@ static co_status create_members(co_trainer *t)
     t->fused = !e->rule->adjust && !co_config_has(&e->local, "clip_grad") && e->optimizer->is_plain &&
                e->optimizer->is_plain(t->optimizer);
     CO_ASSERT(t->n_slots <= sizeof t->slot / sizeof *t->slot);
+    t->needs_anchor = e->rule->needs_anchor && e->rule->needs_anchor(t->rule);
+    const bool linear = e->rule->needs_linear && e->rule->needs_linear(t->rule);
+    if ((linear || e->aggregator->needs_reach) && !e->optimizer->linear)
+        return co_config_fail(&e->local, co_config_node(&e->local, "optimizer"),
+                              "%s %s weighs the devices' gradients by the steps made, which only works with sgd, not %s",
+                              linear ? "local.rule" : "aggregate.rule", linear ? e->rule->name : e->aggregator->name,
+                              e->optimizer->name);
+    if (e->aggregator->needs_reach && !e->rule->linear)
+        return co_config_fail(&e->local, co_config_node(&e->local, "rule"),
+                              "aggregate.rule %s needs updates that are sums of gradients: sgd or prox, not %s",
+                              e->aggregator->name, e->rule->name);
+    t->needs_reach = linear || e->aggregator->needs_reach;
     return CO_OK;
+}
+
+static size_t count_names(const char *const *name)
+{
+    size_t n = 0;
+    while (name && name[n]) n++;
+    return n;
+}
+
+size_t co_trainer_states(const co_experiment *e, const char *name[CO_MAX_STATES])
+{
+    size_t n = count_names(e->rule->slots);
+    if (n) memcpy(name, e->rule->slots, n * sizeof *name);
+    for (size_t k = 0; k < e->n_transforms; k++)
+        for (size_t s = 0; s < count_names(e->transform[k]->slots); s++) {
+            CO_ASSERT(n < CO_MAX_STATES);
+            name[n++] = e->transform[k]->slots[s];
+        }
+    return n;
 }
 
 /* Room for devices of up to `capacity` examples: their order, and one batch. */
@@ -85,7 +120,11 @@ co_status co_trainer_create(const co_experiment *e, const co_model *model, int64
         t->local = co_malloc(t->n, sizeof *t->local);
         t->grad = co_malloc(t->n, sizeof *t->grad);
         t->slots = co_malloc(t->n_slots * t->n, sizeof *t->slots);
-        if (!t->local || !t->grad || !t->slots)
+        t->change = co_malloc(e->rule->shared ? t->n : 0, sizeof *t->change);
+        t->anchor = co_malloc(t->needs_anchor ? t->n : 0, sizeof *t->anchor);
+        t->n_sums = co_model_task(model)->n_sums(co_model_n_classes(model));
+        t->sums = co_malloc(t->n_sums, sizeof *t->sums);
+        if (!t->local || !t->grad || !t->slots || !t->change || !t->anchor || !t->sums)
             st = CO_FAIL(CO_ENOMEM, "no memory to train a model of %zu parameters", t->n);
         for (size_t k = 0; st == CO_OK && k < t->n_slots; k++) t->slot[k] = t->slots + k * t->n;
     }
@@ -110,6 +149,9 @@ void co_trainer_destroy(co_trainer *t)
     co_free(t->local);
     co_free(t->grad);
     co_free(t->slots);
+    co_free(t->change);
+    co_free(t->anchor);
+    co_free(t->sums);
     co_free(t->index);
     co_free(t->subset);
     co_free(t->scratch);
@@ -119,7 +161,8 @@ void co_trainer_destroy(co_trainer *t)
 
 size_t co_trainer_bytes(const co_trainer *t)
 {
-    return (2 + t->n_slots) * t->n * sizeof(float) + t->batch * (co_shape_size(co_model_input(t->model)) + 1) * sizeof(float) +
+    const size_t vectors = 2 + t->n_slots + (t->experiment->rule->shared != NULL) + t->needs_anchor;
+    return vectors * t->n * sizeof(float) + t->batch * (co_shape_size(co_model_input(t->model)) + 1) * sizeof(float) +
            t->n_index * sizeof(int64_t) + co_workspace_bytes(t->workspace);
 }
 
@@ -143,26 +186,48 @@ static void clip_gradient(const co_trainer *t)
     if (norm > bound) co_vector_scale(t->grad, t->n, (float)(bound / norm));
 }
 
-/* One step on t->examples. */
-static void step(co_trainer *t, const co_plan_row *row, const float *global, int64_t round, int64_t number,
-                 double lr, double *sums)
+static co_rule_view view_of(const co_trainer *t, const co_plan_row *row, const co_training *with)
+{
+    return (co_rule_view){.device = row->device, .n_examples = row->n_examples, .n = t->n, .global = with->global,
+                          .local = t->local, .shared = with->shared, .state = with->state, .lr = with->lr,
+                          .reach = NAN};
+}
+
+/* Where a constant gradient of 1 leads one coordinate, over -lr: as optimiser and rule are linear, that is the sum of the
+ * coefficients with which the gradients enter. */
+static double reach(const co_trainer *t, int64_t n_steps, double lr)
 {
     const co_experiment *e = t->experiment;
-    const co_pass pass = {.batch = &t->examples.batch, .train = true, .seed = t->seed, .round = (uint64_t)round,
+    float local = 0.0f, kept[4] = {0}, *slot[4] = {kept, kept + 1, kept + 2, kept + 3};
+    const float global = 0.0f;
+    if (!(lr > 0.0)) return (double)n_steps;
+    for (int64_t k = 1; k <= n_steps; k++) {
+        float grad = 1.0f;
+        const co_rule_view view = {.n = 1, .global = &global, .local = &local, .lr = lr, .reach = NAN};
+        if (e->rule->adjust && e->rule->linear) e->rule->adjust(t->rule, &view, &grad);
+        e->optimizer->step(t->optimizer, &local, &grad, slot, 1, lr, k);
+    }
+    return -(double)local / lr;
+}
+
+/* One step on t->examples. */
+static void step(co_trainer *t, const co_plan_row *row, const co_training *with, int64_t number, double *sums)
+{
+    const co_experiment *e = t->experiment;
+    const co_pass pass = {.batch = &t->examples.batch, .train = true, .seed = t->seed, .round = (uint64_t)with->round,
                           .device = (uint64_t)row->device, .step = (uint64_t)number};
     if (t->fused) {
-        co_model_step(t->model, t->workspace, t->local, &pass, (float)lr, t->grad, sums);
+        co_model_step(t->model, t->workspace, t->local, &pass, (float)with->lr, t->grad, sums);
         return;
     }
     memset(t->grad, 0, t->n * sizeof *t->grad);
     co_model_loss(t->model, t->workspace, t->local, &pass, NULL, t->grad, sums);
     if (e->rule->adjust) {
-        const co_rule_view view = {.device = row->device, .n_examples = row->n_examples, .n = t->n, .global = global,
-                                   .local = t->local, .lr = lr};
+        const co_rule_view view = view_of(t, row, with);
         e->rule->adjust(t->rule, &view, t->grad);
     }
     clip_gradient(t);
-    e->optimizer->step(t->optimizer, t->local, t->grad, t->slot, t->n, lr, number + 1);
+    e->optimizer->step(t->optimizer, t->local, t->grad, t->slot, t->n, with->lr, number + 1);
 }
 
 /* Frozen tensors must come back as they went, whatever rule or weight decay did. */
@@ -175,26 +240,86 @@ static void restore_frozen(co_trainer *t, const float *global)
             memcpy(t->local + tensor[k].offset, global + tensor[k].offset, tensor[k].size * sizeof *t->local);
 }
 
-static void finish(co_trainer *t, const float *global, co_plan_row *row, const double *sums)
+static void apply_transforms(co_trainer *t, float *const *state)
 {
     const co_experiment *e = t->experiment;
-    restore_frozen(t, global);
-    co_vector_difference(t->local, t->local, global, t->n);
+    size_t s = count_names(e->rule->slots);
+    for (size_t k = 0; k < e->n_transforms; k++) {
+        e->transform[k]->apply(t->transform[k], t->local, t->n, state + s);
+        s += count_names(e->transform[k]->slots);
+    }
+}
+
+static void finish(co_trainer *t, const co_training *with, co_plan_row *row, co_trained *trained, const double *sums)
+{
+    const co_experiment *e = t->experiment;
+    const double way = t->needs_reach ? reach(t, row->n_steps, with->lr) : NAN;
+    restore_frozen(t, with->global);
+    if (e->rule->end) {
+        co_rule_view view = view_of(t, row, with);
+        view.anchor = t->needs_anchor ? t->anchor : NULL;
+        view.reach = way;
+        e->rule->end(t->rule, &view, e->rule->shared ? t->change : NULL);
+    }
+    co_vector_difference(t->local, t->local, with->global, t->n);
     bool finite = co_vector_finite(t->local, t->n) && isfinite(sums[1]);
-    for (size_t k = 0; finite && k < e->n_transforms; k++) e->transform[k]->apply(t->transform[k], t->local, t->n);
+    if (finite && e->rule->shared) finite = co_vector_finite(t->change, t->n);
+    if (finite) apply_transforms(t, with->state);
     row->outcome = finite ? CO_REPORTED : CO_NONFINITE;
     row->loss = co_task_mean_loss(sums);
     row->update_norm = finite ? co_vector_norm(t->local, t->n) : NAN;
+    *trained = (co_trained){.update = t->local, .change = e->rule->shared ? t->change : NULL,
+                            .report = {.loss = NAN, .norm = row->update_norm, .reach = way, .lr = with->lr}};
 }
 
-co_status co_trainer_train(co_trainer *t, co_population *population, const float *global, int64_t round, double lr,
-                           co_plan_row *row, float **update, double *sums)
+/* A pass over all examples of the opened device, as in evaluation: mean loss, and with t->anchor the gradient of it. */
+static co_status survey(co_trainer *t, co_population *population, const float *global, int64_t round,
+                        const co_plan_row *row, bool gradient)
 {
+    const int64_t n = co_population_examples(population, row->device);
+    int64_t batch = co_config_int(&t->experiment->local, "batch");
+    if (batch == 0 || batch > n) batch = n;
+    for (int64_t i = 0; i < n; i++) t->index[i] = i;
+    memset(t->sums, 0, t->n_sums * sizeof *t->sums);
+    if (gradient) memset(t->anchor, 0, t->n * sizeof *t->anchor);
+    for (int64_t at = 0; at < n; at += batch) {
+        const size_t m = (size_t)(n - at < batch ? n - at : batch);
+        const co_pass pass = {.batch = &t->examples.batch, .seed = t->seed, .round = (uint64_t)round,
+                              .device = (uint64_t)row->device};
+        const double before = t->sums[0];
+        co_watch_progress(CO_WATCH_WORKING, round);
+        if (co_stop_overdue()) return CO_FAIL(CO_ESTOPPED, "stopped in the middle of round %lld", (long long)round);
+        CO_TRY(co_population_read(population, row->device, t->index + at, m, &t->examples));
+        CO_TRY(co_workspace_reserve(t->workspace, m, t->examples.batch.rows));
+        if (gradient) memset(t->grad, 0, t->n * sizeof *t->grad);
+        co_model_loss(t->model, t->workspace, global, &pass, NULL, gradient ? t->grad : NULL, t->sums);
+        if (gradient) co_vector_add_scaled(t->anchor, t->grad, t->n, (float)(t->sums[0] - before));
+    }
+    if (gradient) co_vector_scale(t->anchor, t->n, (float)(1.0 / t->sums[0]));
+    return CO_OK;
+}
+
+co_status co_trainer_measure(co_trainer *t, co_population *population, const float *global, int64_t round,
+                             const co_plan_row *row, double *loss)
+{
+    CO_TRY(reserve(t, (size_t)co_population_examples(population, row->device)));
+    CO_TRY(co_population_open(population, row->device));
+    CO_TRY(survey(t, population, global, round, row, false));
+    *loss = co_task_mean_loss(t->sums);
+    return CO_OK;
+}
+
+co_status co_trainer_train(co_trainer *t, co_population *population, const co_training *with, co_plan_row *row,
+                           co_trained *trained, double *sums)
+{
+    const float *global = with->global;
+    const int64_t round = with->round;
     const int64_t n_held = co_population_examples(population, row->device), n = row->n_examples;
     CO_TRY(reserve(t, (size_t)n_held));
     CO_TRY(co_population_open(population, row->device));
     memcpy(t->local, global, t->n * sizeof *t->local);
     memset(t->slots, 0, t->n_slots * t->n * sizeof *t->slots);
+    if (t->needs_anchor) CO_TRY(survey(t, population, global, round, row, true));
     int64_t batch = co_config_int(&t->experiment->local, "batch");
     if (batch == 0 || batch > n) batch = n;
     int64_t at = n, epoch = -1;
@@ -208,10 +333,9 @@ co_status co_trainer_train(co_trainer *t, co_population *population, const float
         if (co_stop_overdue()) return CO_FAIL(CO_ESTOPPED, "stopped in the middle of round %lld", (long long)round);
         CO_TRY(co_population_read(population, row->device, t->index + at, m, &t->examples));
         CO_TRY(co_workspace_reserve(t->workspace, m, t->examples.batch.rows));
-        step(t, row, global, round, number, lr, sums);
+        step(t, row, with, number, sums);
         at += batch;
     }
-    finish(t, global, row, sums);
-    *update = t->local;
+    finish(t, with, row, trained, sums);
     return CO_OK;
 }

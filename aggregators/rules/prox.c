@@ -29,4 +29,5 @@ const co_rule co_rule_prox = {.name = "prox",
                               .params = params,
                               .create = create,
                               .destroy = co_free,
-                              .adjust = adjust};
+                              .adjust = adjust,
+                              .linear = true};

@@ -4,4 +4,5 @@
 
 const co_rule co_rule_sgd = {.name = "sgd",
                              .summary = "the device's own gradient, nothing added",
-                             .source = "McMahan et al. 2017, arXiv:1602.05629, Algorithm 1"};
+                             .source = "McMahan et al. 2017, arXiv:1602.05629, Algorithm 1",
+                             .linear = true};

@@ -15,8 +15,9 @@ static co_status create(const co_config *opt, void **self)
     return CO_OK;
 }
 
-static void apply(const void *self, float *update, size_t n)
+static void apply(const void *self, float *update, size_t n, float *const *state)
 {
+    (void)state;
     const double bound = *(const double *)self, norm = co_vector_norm(update, n);
     if (norm > bound) co_vector_scale(update, n, (float)(bound / norm));
 }

@@ -1,2 +1,3 @@
 /* aggregators/transforms/list.h - the members of the kind transform. */
 X(clip)
+X(momentum)

@@ -10,7 +10,9 @@ typedef struct {
     CO_PLUGIN_FIELDS;
     co_status (*create)(const co_config *opt, void **self); /* Local. NULL: no options */
     void (*destroy)(void *self);
-    void (*apply)(const void *self, float *update, size_t n); /* Local. In place. */
+    /* In place. state[slots][n]: the device's own, zero before it first takes part. Local. */
+    void (*apply)(const void *self, float *update, size_t n, float *const *state);
+    const char *const *slots; /* names of the vectors kept per device; ends with NULL. NULL: none */
 } co_transform;
 
 extern const co_kind co_kind_transform;

@@ -15,6 +15,7 @@ typedef struct {
     /* True when a step with these options is params -= lr grad and nothing else, so that models may fuse it into the
      * gradient. NULL: never. */
     bool (*is_plain)(const void *self);
+    bool linear; /* the step is a sum of gradients with coefficients that data do not change */
     /* params -= step from grad; t counts from 1 on each device. slot[n_slots][n]. */
     void (*step)(const void *self, float *params, const float *grad, float *const *slot, size_t n, double lr, int64_t t);
 } co_optimizer;

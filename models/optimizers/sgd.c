@@ -88,4 +88,5 @@ const co_optimizer co_optimizer_sgd = {
     .destroy = co_free,
     .needs_slots = needs_slots,
     .is_plain = is_plain,
+    .linear = true,
     .step = step};

@@ -1,6 +1,6 @@
 #!/bin/bash
-# tests/cli/algorithms.sh - rules that see every update, as a user calls them: a state of their own survives a stop, and what makes
-# no sense for the cohort or does not fit in memory is refused before the first round.
+# tests/cli/algorithms.sh - algorithms with a memory, as a user calls them: the state of aggregators and of devices survives a stop
+# and a kill, and what makes no sense or does not fit in memory is refused before the first round.
 set -u
 work=$SCRATCH/algorithms-$$
 mkdir -p "$work" && cd "$work" || exit 1
@@ -40,6 +40,40 @@ for f in run.h5 ckpt-00000009.h5; do
 done
 "$COHORT" show whole/ckpt-00000009.h5 > text || fail "show"
 
+# device state: in the checkpoint, and the same bits after a kill at some moment and a resume on other ranks
+cat > s.yaml <<'Y'
+name: state
+rounds: 12
+algorithm: scaffold
+data: {generator: synthetic, devices: 40, alpha: 1, beta: 1, size: 300}
+model: {name: mlp, hidden: [70]}
+devices: {per_round: 11}
+local: {batch: 4, epochs: 4, lr: 0.02}
+transforms: [{name: momentum, beta: 0.3}]
+eval: {every: 0}
+output: {dir: calm, checkpoint_every: 2, keep: 9}
+Y
+on 2 run s.yaml > text 2>&1 || fail "scaffold: $(cat text)"
+on 2 run s.yaml output.dir=killed-$$ > text 2>&1 &
+job=$!
+for _ in $(seq 400); do [ -e killed-$$/ckpt-00000002.h5 ] && break; sleep 0.02; done
+pkill -KILL -f "run s.yaml output.dir=killed-$$\$"
+wait $job 2> /dev/null
+[ -e killed-$$/ckpt-00000012.h5 ] && echo "the run was done before it was killed"
+on 3 run s.yaml output.dir=killed-$$ --resume > text 2>&1 || fail "resume after a kill: $(cat text)"
+"$COHORT" show calm/ckpt-00000012.h5 > text || fail "show of a checkpoint with device state"
+for f in run.h5 ckpt-00000012.h5; do
+    [ "$("$COHORT" show calm/$f --digest)" = "$("$COHORT" show killed-$$/$f --digest)" ] || fail "$f differs after a kill"
+done
+on 2 run s.yaml output.dir=never --dry-run > text 2>&1 || fail "dry run: $(cat text)"
+grep -qE 'device state up to [0-9.]+ .iB over all nodes.*\(control, momentum\)' text || fail "the dry run does not tell the device state"
+[ -e never/run.h5 ] && fail "a dry run left a run file"
+
+refused 'device.* needs [0-9.]+ TiB on a node, [0-9.]+ .iB are left' data.devices=2000000 devices.per_round=10000 rounds=100000 \
+    model.hidden=[5000] algorithm=scaffold aggregate='{rule: mean}' eval.every=0
+refused 'which only works with sgd, not adam' algorithm=scaffold aggregate='{rule: mean}' local.optimizer=adam
+refused 'needs updates that are sums of gradients: sgd or prox, not feddyn' aggregate='{rule: fednova}' local.rule=feddyn
+refused 'keeps state on the devices and can stand here only once' transforms='[{name: momentum}, {name: clip}, {name: momentum}]'
 refused '13 updates a round, there are 11; raise devices.per_round, lower f' aggregate='{rule: krum, f: 5}'
 refused 'mean only sees sums' aggregate='{rule: mean, bucketing: 2}'
 refused 'leaves nothing of 11' aggregate='{rule: trimmed_mean, trim: 6}'

@@ -10,7 +10,7 @@ enum { N = 41 };
 typedef struct {
     const co_rule *member;
     void *self;
-    float global[N], local[N];
+    float global[N], local[N], shared[N], anchor[N], state[2][N], *slot[2];
 } bench;
 
 static void open_bench(bench *b, const co_rule *member, const char *yaml)
@@ -21,13 +21,14 @@ static void open_bench(bench *b, const co_rule *member, const char *yaml)
     if (member->create) cr_assert_eq(member->create(&opt, &b->self), CO_OK);
     test_fill(500, N, 1.0f, b->global);
     test_fill(501, N, 1.0f, b->local);
+    for (int k = 0; k < 2; k++) b->slot[k] = b->state[k];
     co_node_destroy(root);
 }
 
 static void adjust(const bench *b, const float *local, size_t n, float *grad)
 {
     const co_rule_view view = {.device = 3, .n_examples = 9, .n = n, .global = b->global,
-                               .local = local, .lr = 0.1};
+                               .local = local, .shared = b->shared, .state = b->slot, .lr = 0.1};
     test_fill(502, N, 1.0f, grad);
     if (b->member->adjust) b->member->adjust(b->self, &view, grad);
 }
@@ -69,6 +70,73 @@ Test(rule, a_coordinate_does_not_see_its_neighbours)
         cr_expect_arr_eq(whole, part, 13 * sizeof *whole, "%s", member->name);
         close_bench(&b);
     }
+}
+
+static void end(bench *b, float *change)
+{
+    test_fill(503, N, 1.0f, b->anchor);
+    const co_rule_view view = {.device = 3, .n_examples = 9, .n = N, .global = b->global,
+                               .local = b->local, .shared = b->shared, .anchor = b->anchor,
+                               .state = b->slot, .lr = 0.1, .reach = 4.0};
+    if (b->member->end) b->member->end(b->self, &view, change);
+}
+
+/* A rule that changes shared vector or state says so in its table, and the other way round. */
+Test(rule, what_a_rule_keeps_stands_in_its_table)
+{
+    EACH_MEMBER(member)
+    {
+        bench b;
+        float change[N] = {0};
+        static const float zero[N];
+        open_bench(&b, member, "{}");
+        end(&b, change);
+        cr_expect_eq(member->slots != NULL, memcmp(b.state[0], zero, sizeof zero) != 0, "%s", member->name);
+        cr_expect_eq(member->shared != NULL, memcmp(change, zero, sizeof zero) != 0, "%s", member->name);
+        cr_expect(!member->slots || member->end, "%s", member->name);
+        close_bench(&b);
+    }
+}
+
+/* Option 1 keeps the gradient itself, option 2 the mean gradient of the steps; c gains the difference. */
+Test(rule, scaffold_keeps_a_gradient_and_passes_on_the_change)
+{
+    static const char *const yaml[] = {"{option: 1}", "{option: 2}"};
+    for (int k = 0; k < 2; k++) {
+        bench b;
+        float change[N], old[N], grad[N], plain[N];
+        open_bench(&b, co_rule_find("scaffold"), yaml[k]);
+        test_fill(504, N, 1.0f, b.shared);
+        test_fill(505, N, 1.0f, b.state[0]);
+        memcpy(old, b.state[0], sizeof old);
+        adjust(&b, b.local, N, grad);
+        test_fill(502, N, 1.0f, plain);
+        end(&b, change);
+        for (size_t j = 0; j < N; j++) {
+            const float mean = (b.global[j] - b.local[j]) / (4.0f * 0.1f);
+            const float want = k == 0 ? b.anchor[j] : old[j] - b.shared[j] + mean;
+            cr_expect_float_eq(grad[j], plain[j] + b.shared[j] - old[j], 1e-6);
+            cr_expect_float_eq(b.state[0][j], want, 1e-5);
+            cr_expect_float_eq(change[j], want - old[j], 1e-5);
+        }
+        close_bench(&b);
+    }
+}
+
+/* At the minimum of what the device minimises, its own gradient has become that of its loss. */
+Test(rule, feddyn_learns_the_gradient_of_the_device)
+{
+    bench b;
+    float grad[N], plain[N];
+    open_bench(&b, co_rule_find("feddyn"), "{alpha: 0.5}");
+    test_fill(505, N, 1.0f, b.state[0]);
+    adjust(&b, b.local, N, grad);
+    test_fill(502, N, 1.0f, plain);
+    /* a loss gradient that makes the adjusted one vanish: the same point is then a minimum */
+    for (size_t j = 0; j < N; j++) plain[j] -= grad[j];
+    end(&b, NULL);
+    for (size_t j = 0; j < N; j++) cr_expect_float_eq(b.state[0][j], plain[j], 1e-6);
+    close_bench(&b);
 }
 
 /* The added term is the gradient of mu/2 |w - w_global|^2: mu 0 adds no bit, mu pulls by its share. */

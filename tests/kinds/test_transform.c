@@ -5,7 +5,14 @@
 #include "tests/harness.h"
 #include "tests/kinds/options.h"
 
-enum { N = 5000 };
+enum { N = 5000, SLOTS = 2 };
+static float memory[SLOTS][N], *const state[SLOTS] = {memory[0], memory[1]};
+
+/* As for a device that takes part for the first time. */
+static void forget(void)
+{
+    memset(memory, 0, sizeof memory);
+}
 
 static void *open_member(const co_transform *member, const char *yaml)
 {
@@ -36,7 +43,8 @@ Test(transform, finite_stays_finite_and_nothing_stays_nothing)
             static const float scale[] = {0.0f, 1e-30f, 1.0f, 1e30f};
             static float u[N];
             test_fill(600, N, scale[k], u);
-            member->apply(self, u, N);
+            forget();
+            member->apply(self, u, N, state);
             cr_expect(co_vector_finite(u, N), "%s at %g", member->name, (double)scale[k]);
             if (k == 0) cr_expect(co_vector_norm(u, N) == 0.0, "%s", member->name);
         }
@@ -53,11 +61,14 @@ Test(transform, a_device_leaves_nothing_behind)
         void *self = open_member(member, "{}");
         test_fill(601, N, 3.0f, first);
         memcpy(again, first, sizeof first);
-        member->apply(self, first, N);
+        forget();
+        member->apply(self, first, N, state);
         static float other[N];
         test_fill(602, N, 50.0f, other);
-        member->apply(self, other, N);
-        member->apply(self, again, N);
+        forget();
+        member->apply(self, other, N, state);
+        forget();
+        member->apply(self, again, N, state);
         cr_expect_arr_eq(first, again, sizeof first, "%s", member->name);
         close_member(member, self);
     }
@@ -70,12 +81,12 @@ Test(transform, clip_bounds_the_norm_and_keeps_the_direction)
     static float u[N], v[N];
     test_fill(603, N, 1.0f, u);
     memcpy(v, u, sizeof u);
-    clip->apply(self, v, N);
+    clip->apply(self, v, N, NULL);
     cr_expect_float_eq(co_vector_norm(v, N), 2.5, 1e-6);
     cr_expect_float_eq(co_vector_dot(u, v, N) / co_vector_norm(u, N), 2.5, 1e-6);
     for (size_t j = 0; j < N; j++) u[j] = v[j] * 0.5f;
     memcpy(v, u, sizeof u);
-    clip->apply(self, v, N);
+    clip->apply(self, v, N, NULL);
     cr_expect_arr_eq(u, v, sizeof u);
     close_member(clip, self);
 }
@@ -84,4 +95,20 @@ Test(transform, options_have_texts)
 {
     static const co_param name[] = {{.key = "name"}, {0}};
     EACH_MEMBER(member) test_option_texts((const co_plugin *)member, name);
+}
+
+/* The sum of what a device said, older rounds fading by beta. */
+Test(transform, momentum_sums_what_the_device_said)
+{
+    const co_transform *momentum = co_transform_find("momentum");
+    void *self = open_member(momentum, "{beta: 0.5}");
+    forget();
+    for (int round = 0; round < 4; round++) {
+        static const float want[] = {1.0f, 1.5f, 1.75f, 1.875f};
+        static float u[N];
+        for (size_t j = 0; j < N; j++) u[j] = 1.0f;
+        momentum->apply(self, u, N, state);
+        cr_expect_float_eq(u[N - 1], want[round], 1e-7);
+    }
+    close_member(momentum, self);
 }

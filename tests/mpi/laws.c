@@ -123,6 +123,73 @@ static void special_cases_are_fedavg(void)
     same_model(COMMON "local: {lr: 0.1}", COMMON "local: {lr: 0.1, schedule: {name: step, every: 100, factor: 0.5}}");
 }
 
+static void close_models(const char *one, const char *other)
+{
+    float *first = NULL;
+    const char *const yaml[2] = {one, other};
+    for (int k = 0; k < 2; k++) {
+        co_experiment experiment;
+        co_run run;
+        if (!open_text(yaml[k], &experiment, &run)) break;
+        const size_t n = co_model_size(run.model);
+        if (k == 0 && (first = co_malloc(n, sizeof *first))) memcpy(first, run.exchange.model, n * sizeof *first);
+        if (k == 1) CHECK(relative_distance(run.exchange.model, first, n) < 1e-6);
+        close_run(&experiment, &run);
+    }
+    co_free(first);
+}
+
+#define ONE                                                                                                            \
+    "name: one\nrounds: 5\npartition: {method: iid, devices: 1}\nmodel: {name: softmax}\ndevices: {per_round: 1}\n"   \
+    "eval: {every: 0}\nlocal: {lr: 0.1, batch: 20"
+
+static void limits_of_the_algorithms_are_fedavg(void)
+{
+    close_models(COMMON "local: {lr: 0.1}", COMMON "local: {lr: 0.1}\nalgorithm: qfedavg\naggregate: {q: 0}");
+    close_models(COMMON "local: {lr: 0.1, steps: 3}", COMMON "local: {lr: 0.1, steps: 3}\nalgorithm: fednova");
+    close_models(COMMON "local: {lr: 0.1}", COMMON "local: {lr: 0.1}\ntransforms: [{name: momentum, beta: 0}]");
+    close_models(ONE "}", ONE ", option: 1}\nalgorithm: scaffold");
+    close_models(ONE "}", ONE ", option: 2}\nalgorithm: scaffold");
+    close_models(ONE ", momentum: 0.5}", ONE ", momentum: 0.5, option: 2}\nalgorithm: scaffold");
+}
+
+/* With a server that never steps, a device's momentum is made of its own updates alone, which a trainer of its own repeats. */
+static void state_of_a_device_is_its_own(void)
+{
+    co_experiment experiment;
+    co_run run;
+    if (!open_text(COMMON "local: {lr: 0.1, batch: 4}\nserver: {lr: 0}\ntransforms: [{name: momentum, beta: 0.5}]",
+                   &experiment, &run))
+        return;
+    const size_t n = co_model_size(run.model);
+    float *own = co_calloc(30 * n, sizeof *own);
+    bool took_part[30] = {false};
+    co_training with = {.global = run.exchange.model, .lr = 0.1};
+    for (with.round = 1; with.round <= 4; with.round++) {
+        co_plan_make(&run.plan, &experiment, &run.population, with.round, comm.size);
+        for (size_t k = 0; k < run.plan.n; k++) {
+            co_plan_row *row = &run.plan.row[k];
+            float *const state[1] = {own + (size_t)row->device * n};
+            co_trainer *fresh = NULL;
+            co_trained trained;
+            double sums[64] = {0};
+            if (row->outcome == CO_EMPTY) continue;
+            CHECK(co_trainer_create(&experiment, run.model, 10, 1, &fresh) == CO_OK);
+            with.state = state;
+            CHECK(co_trainer_train(fresh, &run.population, &with, row, &trained, sums) == CO_OK);
+            took_part[row->device] = true;
+            co_trainer_destroy(fresh);
+        }
+    }
+    for (int64_t device = comm.rank; device < 30; device += comm.size) {
+        const float *kept = run.state.home[device / comm.size];
+        CHECK((kept != NULL) == took_part[device]);
+        if (kept) CHECK(memcmp(kept, own + (size_t)device * n, n * sizeof *kept) == 0);
+    }
+    co_free(own);
+    close_run(&experiment, &run);
+}
+
 /* A trainer that has trained other devices gives the update that a new one gives. */
 static void nothing_of_one_device_reaches_the_next(void)
 {
@@ -130,7 +197,9 @@ static void nothing_of_one_device_reaches_the_next(void)
     co_run run;
     if (!open_text(COMMON "local: {lr: 0.1, momentum: 0.9, epochs: 3, batch: 4}", &experiment, &run)) return;
     const size_t n = co_model_size(run.model);
-    float *alone = co_malloc(n, sizeof *alone), *update;
+    float *alone = co_malloc(n, sizeof *alone);
+    const co_training with = {.global = run.exchange.model, .round = 7, .lr = 0.1};
+    co_trained trained;
     double sums[64];
     for (int64_t device = 0; device < 8; device++) {
         co_trainer *fresh = NULL;
@@ -139,12 +208,12 @@ static void nothing_of_one_device_reaches_the_next(void)
         row.n_steps = 3 * ((row.n_examples + 3) / 4);
         CHECK(co_trainer_create(&experiment, run.model, 10, 1, &fresh) == CO_OK);
         memset(sums, 0, sizeof sums);
-        CHECK(co_trainer_train(fresh, &run.population, run.exchange.model, 7, 0.1, &row, &update, sums) == CO_OK);
-        memcpy(alone, update, n * sizeof *alone);
+        CHECK(co_trainer_train(fresh, &run.population, &with, &row, &trained, sums) == CO_OK);
+        memcpy(alone, trained.update, n * sizeof *alone);
         memset(sums, 0, sizeof sums);
-        CHECK(co_trainer_train(run.trainer, &run.population, run.exchange.model, 7, 0.1, &row, &update, sums) == CO_OK);
-        CHECK(memcmp(alone, update, n * sizeof *alone) == 0);
-        CHECK(co_vector_norm(update, n) > 0.0);
+        CHECK(co_trainer_train(run.trainer, &run.population, &with, &row, &trained, sums) == CO_OK);
+        CHECK(memcmp(alone, trained.update, n * sizeof *alone) == 0);
+        CHECK(co_vector_norm(trained.update, n) > 0.0);
         co_trainer_destroy(fresh);
     }
     co_free(alone);
@@ -188,6 +257,15 @@ static void spoil(const char *path, float factor)
     "name: spoiled\nrounds: 2\npartition: {method: shards, devices: 8, shards_per_device: 1}\n"                       \
     "model: {layers: [{dense: 8}, {dense: classes}]}\ndevices: {per_round: 8}\neval: {every: 0}\nlocal: {lr: 0.1}"
 
+static int64_t count_states(const co_run *run)
+{
+    int64_t n = 0;
+    for (int64_t device = comm.rank; device < run->population.n_devices; device += comm.size)
+        n += run->state.home[device / comm.size] != NULL;
+    MPI_Allreduce(MPI_IN_PLACE, &n, 1, MPI_INT64_T, MPI_SUM, comm.world);
+    return n;
+}
+
 static void bad_updates_are_counted(void)
 {
     co_experiment experiment;
@@ -200,6 +278,12 @@ static void bad_updates_are_counted(void)
             CHECK(of_round(&run, 0, "n_reported") == 8.0 - of_round(&run, 0, "n_nonfinite"));
             CHECK(isfinite(of_round(&run, 1, "train_loss")) && isfinite(of_round(&run, 1, "update_norm")));
         }
+        close_run(&experiment, &run);
+    }
+    if (open_text(SPOILED "\nalgorithm: scaffold", &experiment, &run)) {
+        const int64_t n_kept = count_states(&run); /* what a diverged device learned is not kept */
+        if (comm.rank == 0) CHECK((double)n_kept == of_round(&run, 0, "n_reported") && n_kept < 8);
+        CHECK(co_vector_finite(run.shared.model, co_model_size(run.model)));
         close_run(&experiment, &run);
     }
     if (comm.rank == 0) spoil(blobs, 1e15f);
@@ -231,6 +315,8 @@ int main(int argc, char **argv)
     one_device_with_all_data_is_gradient_descent();
     all_devices_in_one_step_are_gradient_descent();
     special_cases_are_fedavg();
+    limits_of_the_algorithms_are_fedavg();
+    state_of_a_device_is_its_own();
     nothing_of_one_device_reaches_the_next();
     frozen_tensors_do_not_move();
     bad_updates_are_counted();

@@ -42,6 +42,24 @@ static const char *const experiments[] = {
     "name: trimmed\nrounds: 2\ndata: {file: BLOBS}\npartition: {method: iid, devices: 3}\nmodel: {name: softmax}\n"
     "devices: {per_round: 3}\nlocal: {optimizer: adagrad, lr: 0.1}\naggregate: {rule: trimmed_mean, trim: 1}\n"
     "eval: {every: 0}\noutput: {dir: OUT}\n",
+    /* device state that travels, two of them, a vector that all devices receive; a device without examples */
+    "name: scaffold\nrounds: 4\nalgorithm: scaffold\n"
+    "data: {file: BLOBS}\npartition: {method: dirichlet, devices: 20, alpha: 0.1}\n"
+    "model: {layers: [{dense: 500}, relu, {dense: classes}]}\n"
+    "devices: {per_round: 9}\nlocal: {batch: 8, lr: 0.05}\ntransforms: [{name: momentum, beta: 0.5}]\n"
+    "eval: {every: 2}\noutput: {dir: OUT}\n",
+    "name: feddyn\nrounds: 4\nalgorithm: feddyn\ndata: {file: BLOBS}\npartition: {method: iid, devices: 4}\n"
+    "model: {layers: [{dense: 400}, relu, {dense: classes}]}\n"
+    "devices: {per_round: 2}\nlocal: {batch: 50, lr: 0.05}\neval: {every: 0}\noutput: {dir: OUT}\n",
+    /* shares that come out of a pass before training */
+    "name: qfedavg\nrounds: 3\nalgorithm: qfedavg\n"
+    "data: {generator: synthetic, devices: 30, alpha: 1, beta: 1, size: 37}\n"
+    "model: {name: softmax}\ndevices: {per_round: 7}\nlocal: {batch: 0, lr: 0.01}\neval: {every: 3}\n"
+    "output: {dir: OUT}\n",
+    "name: fednova\nrounds: 3\nalgorithm: fednova\ndata: {file: BLOBS}\n"
+    "partition: {method: dirichlet, devices: 20, alpha: 0.3}\n"
+    "model: {name: softmax}\ndevices: {per_round: 7}\nlocal: {batch: 9, lr: 0.05, momentum: 0.9}\neval: {every: 3}\n"
+    "output: {dir: OUT}\n",
     /* drawn on the fly */
     "name: drawn\nrounds: 3\ndata: {generator: synthetic, devices: 30, alpha: 1, beta: 1, size: 37}\n"
     "model: {name: softmax}\ndevices: {per_round: 7}\nlocal: {batch: 0, lr: 0.01, clip_grad: 1.0}\neval: {every: 3}\n"

@@ -3,8 +3,9 @@
     python3 tests/reference/algorithms.py > tests/reference/algorithms.txt
 
 64 examples of 6 features and 3 classes on 6 devices, a network of 6-8-3 units with tanh, all from a closed formula (bits() of
-models.py; algorithms.c has the same one). Every device takes part in every round with full-batch steps, so that nothing
-is drawn. Lines of a case:
+models.py; algorithms.c has the same one). Full-batch steps; every device takes part in every round, but in the cases named
+_part, in which the three devices of a round are those that seed 1 draws (PICKED). Cases named same_ run on data in which all examples of a
+device equal its first one. Lines of a case:
     case NAME N
     SETTINGS: sections of an experiment, one line
     N parameters after five rounds, in PyTorch's order
@@ -140,6 +141,99 @@ def robust(rule, steps=3, lr=0.3):
     return w
 
 
+ALL = list(range(len(SIZES)))
+PICKED = [[0, 1, 2], [1, 3, 4], [1, 4, 5], [0, 1, 5], [1, 3, 5]]
+EVERYBODY = [ALL] * ROUNDS
+WEIGHT = np.array(SIZES, float)
+
+
+def mean_over(picked, u):
+    return sum(WEIGHT[k] * u[k] for k in picked) / sum(WEIGHT[k] for k in picked)
+
+
+def scaffold(option, rounds=EVERYBODY, steps=3, lr=0.3, momentum=0.0):
+    w, c, own = START.copy(), np.zeros_like(START), {k: np.zeros_like(START) for k in ALL}
+    reach, m = 0.0, 0.0  # what a gradient of 1 at each step adds up to
+    for _ in range(steps):
+        m = momentum * m + 1.0
+        reach += m
+    for picked in rounds:
+        u, gain = {}, np.zeros_like(START)
+        for k in picked:
+            v, m = w.copy(), 0.0
+            for _ in range(steps):
+                m = momentum * m + gradient(v, k) - own[k] + c
+                v = v - lr * m
+            new = gradient(w, k) if option == 1 else own[k] - c + (w - v) / (reach * lr)
+            u[k] = v - w
+            gain += WEIGHT[k] / WEIGHT.sum() * (new - own[k])
+            own[k] = new
+        w = w + mean_over(picked, u)
+        c = c + gain
+    return w
+
+
+def feddyn(alpha, rounds=EVERYBODY, steps=3, lr=0.3):
+    """Acar et al., Algorithm 1, with weights; h is their vector, of the server."""
+    w, h, own = START.copy(), np.zeros_like(START), {k: np.zeros_like(START) for k in ALL}
+    for picked in rounds:
+        u = {}
+        for k in picked:
+            v = w.copy()
+            for _ in range(steps):
+                v = v - lr * (gradient(v, k) - own[k] + alpha * (v - w))
+            u[k] = v - w
+            own[k] = own[k] - alpha * u[k]
+        h = h - alpha * sum(WEIGHT[k] * u[k] for k in picked) / WEIGHT.sum()
+        w = w + mean_over(picked, u) - h / alpha
+    return w
+
+
+def fednova(rounds, epochs, batch, lr, momentum=0.0, pull=0.0):
+    """Each device's examples are all like its first one: batches differ in nothing, devices in the number of their steps."""
+    def gradient(v, k):
+        first = slice(sum(SIZES[:k]), sum(SIZES[:k]) + 1)
+        return loss_and_gradient(v, X[first], Y[first])[1]
+
+    w = START.copy()
+    for picked in rounds:
+        d, t = {}, {}
+        for k in picked:
+            steps = epochs * -(-SIZES[k] // batch)
+            v, m, x, mx = w.copy(), 0.0, 0.0, 0.0
+            for _ in range(steps):
+                m = momentum * m + gradient(v, k) + pull * (v - w)
+                v = v - lr * m
+                mx = momentum * mx + 1.0 + pull * x
+                x = x - lr * mx
+            t[k] = -x / lr
+            d[k] = (v - w) / t[k]
+        w = w + mean_over(picked, t) * mean_over(picked, d)
+    return w
+
+
+def qfedavg(q, rounds=EVERYBODY, steps=3, lr=0.3):
+    """Li et al., Algorithm 2, with weights: Delta_k = F^q L (w - v), h_k = q F^(q-1) |L (w - v)|^2 + L F^q."""
+    w, big = START.copy(), 1.0 / lr
+    for picked in rounds:
+        up, down = 0.0, 0.0
+        for k in picked:
+            f, u = loss_and_gradient(w, X[USER == k], Y[USER == k])[0], local(w, k, steps, lr)
+            up = up + WEIGHT[k] * f**q * big * u
+            down += WEIGHT[k] * (q * f ** (q - 1) * big**2 * (u @ u) + big * f**q)
+        w = w + up / down
+    return w
+
+
+def own_momentum(beta, rounds=EVERYBODY, steps=2, lr=0.2):
+    w, own = START.copy(), {k: 0.0 for k in ALL}
+    for picked in rounds:
+        for k in picked:
+            own[k] = beta * own[k] + local(w, k, steps, lr)
+        w = w + mean_over(picked, own)
+    return w
+
+
 def show(name, settings, w):
     print(f"case {name} {len(w)}")
     print(settings)
@@ -156,6 +250,22 @@ if __name__ == "__main__":
         show("fed" + kind + "_options", "local: {batch: 0, steps: 3, lr: 0.3}; algorithm: fed" + kind +
              "; server: {lr: 0.1, beta1: 0.5, eps: 0.1" + (", beta2: 0.8}" if kind != "adagrad" else "}"),
              adaptive(3, 0.3, kind, 0.1, 0.5, 0.8, 0.1))
+    three = "local: {batch: 0, steps: 3, lr: 0.3}; algorithm: "
+    part = "; devices: {per_round: 3}"
+    show("scaffold", three + "scaffold", scaffold(2))
+    show("scaffold_part", three + "scaffold" + part, scaffold(2, PICKED))
+    show("scaffold_option_1_part", "local: {option: 1, batch: 0, steps: 3, lr: 0.3}; algorithm: scaffold" + part, scaffold(1, PICKED))
+    show("scaffold_momentum", "local: {batch: 0, steps: 3, lr: 0.1, momentum: 0.5}; algorithm: scaffold",
+         scaffold(2, lr=0.1, momentum=0.5))
+    show("feddyn", "local: {alpha: 0.5, batch: 0, steps: 3, lr: 0.3}; algorithm: feddyn", feddyn(0.5))
+    show("feddyn_part", "local: {alpha: 0.5, batch: 0, steps: 3, lr: 0.3}; algorithm: feddyn" + part, feddyn(0.5, PICKED))
+    show("same_fednova", "local: {batch: 4, epochs: 2, lr: 0.1}; algorithm: fednova", fednova(EVERYBODY, 2, 4, 0.1))
+    show("same_fednova_options_part", "local: {rule: prox, mu: 0.4, momentum: 0.5, batch: 5, epochs: 2, lr: 0.05}; algorithm: fednova" +
+         part, fednova(PICKED, 2, 5, 0.05, momentum=0.5, pull=0.4))
+    show("qfedavg", three + "qfedavg", qfedavg(1.0))
+    show("qfedavg_part", three + "qfedavg; aggregate: {q: 2.5}" + part, qfedavg(2.5, PICKED))
+    show("momentum_part", "local: {batch: 0, steps: 2, lr: 0.2}; transforms: [{name: momentum, beta: 0.8}]" + part,
+         own_momentum(0.8, PICKED))
     train = "local: {batch: 0, steps: 3, lr: 0.3}; aggregate: "
     show("median", train + "{rule: median}", robust(median))
     show("trimmed_mean", train + "{rule: trimmed_mean, trim: 2}", robust(trimmed(2)))
