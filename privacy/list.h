@@ -1,2 +1,5 @@
 /* privacy/list.h - the members of the kind mechanism. */
 X(none)
+X(gaussian)
+X(discrete_gaussian)
+X(laplace)

@@ -1,0 +1,128 @@
+/* privacy/bound.c - clip in double, round toward zero, and check the integer norm: shrink until it holds.
+ *
+ * The step is the power of two with scale = multiplier clip / step in [2^20, 2^21): it depends on public numbers alone. Rounding
+ * toward zero never lengthens a vector; what rounding of the factor may add is caught by the exact check
+ * sum q^2 <= floor((clip / step)^2) in 128 bits (laplace: sum |q| <= floor(clip / step)). Cost: two passes.
+ * Adaptive clip: Andrew et al. 2021, arXiv:1905.03871, equation 2 and Algorithm 1. */
+#include "privacy/bound.h"
+#include "core/clones.h"
+#include "core/vector.h"
+#include <math.h>
+#include <string.h>
+
+#define SHRINK (1.0 - 0x1p-20)
+#define NOISE_REACH 64.0 /* scales */
+#define LARGEST 0x1p51   /* of one integer */
+#define LANES 16
+
+co_status co_grid_make(const co_mechanism *mechanism, double clip, double multiplier, double n_most, co_grid *grid)
+{
+    int exponent;
+    *grid = (co_grid){.clip = clip, .step = 0.0, .bound = INFINITY};
+    if (multiplier == 0.0) return CO_OK;
+    (void)frexp(multiplier * clip, &exponent); /* in [2^(exponent - 1), 2^exponent) */
+    grid->step = ldexp(1.0, exponent - 21);
+    grid->bound = clip / grid->step;
+    grid->scale = multiplier * clip / grid->step;
+    if (mechanism->is_exact) grid->scale = ceil(grid->scale);
+    if (grid->bound < LARGEST && n_most * grid->bound + NOISE_REACH * grid->scale < 0x1p62) return CO_OK;
+    return CO_FAIL(CO_EUSAGE,
+                   "privacy: noise of %g x clip is too little for exact sums of up to %.0f devices: a step of %g would need "
+                   "sums above 2^62; use a noise_multiplier of 0, or a larger one", multiplier, n_most, grid->step);
+}
+
+CO_CLONES static double block_l1(const float *u, size_t n)
+{
+    double lane[LANES] = {0}, sum = 0.0;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t k = 0; k < LANES; k++) lane[k] += fabs((double)u[i + k]);
+    for (size_t k = 0; i < n; i++, k++) lane[k] += fabs((double)u[i]);
+    for (size_t k = 0; k < LANES; k++) sum += lane[k];
+    return sum;
+}
+
+double co_norm_l1(const float *u, size_t n)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i += CO_BLOCK) sum += block_l1(u + i, n - i < CO_BLOCK ? n - i : CO_BLOCK);
+    return sum;
+}
+
+double co_clip_factor(double clip, double norm)
+{
+    return norm > clip ? clip / norm : 1.0;
+}
+
+/* |u scale| < 2^51: adding 1.5 2^52 shows the integer in the low bits. */
+CO_CLONES static void quantise(const float *restrict u, size_t n, double scale, int64_t *restrict q)
+{
+    for (size_t j = 0; j < n; j++) {
+        const double shifted = __builtin_trunc((double)u[j] * scale) + 0x1.8p52;
+        int64_t bits;
+        memcpy(&bits, &shifted, sizeof bits);
+        q[j] = bits - 0x4338000000000000;
+    }
+}
+
+/* Sum of squares of a block of integers below 2^31; *wide: one was not, and the sum is meaningless. */
+CO_CLONES static unsigned __int128 small_squares(const int64_t *q, size_t n, bool *wide)
+{
+    uint64_t low = 0, high = 0, above = 0;
+    for (size_t j = 0; j < n; j++) {
+        const uint64_t size = (uint64_t)(q[j] < 0 ? -q[j] : q[j]), square = size * size;
+        low += square & 0xffffffff;
+        high += square >> 32;
+        above |= size >> 31;
+    }
+    *wide = above != 0;
+    return ((unsigned __int128)high << 32) + low;
+}
+
+static unsigned __int128 square_sum(const int64_t *q, size_t n)
+{
+    unsigned __int128 sum = 0;
+    for (size_t i = 0; i < n; i += CO_BLOCK) {
+        const size_t m = n - i < CO_BLOCK ? n - i : CO_BLOCK;
+        bool wide;
+        const unsigned __int128 block = small_squares(q + i, m, &wide);
+        if (!wide) sum += block;
+        for (size_t j = i; wide && j < i + m; j++) sum += (unsigned __int128)((__int128)q[j] * q[j]);
+    }
+    return sum;
+}
+
+CO_CLONES static uint64_t size_sum(const int64_t *q, size_t n)
+{
+    uint64_t sum = 0;
+    for (size_t j = 0; j < n; j++) sum += (uint64_t)(q[j] < 0 ? -q[j] : q[j]);
+    return sum;
+}
+
+/* floor(x^2) for 0 <= x < 2^51, exactly. */
+static unsigned __int128 floor_square(double x)
+{
+    int exponent;
+    const uint64_t m = (uint64_t)ldexp(frexp(x, &exponent), 53); /* x = m 2^(exponent - 53) */
+    const int shift = 2 * (53 - exponent);
+    return shift > 127 ? 0 : ((unsigned __int128)m * m) >> shift;
+}
+
+bool co_is_bounded(const co_mechanism *mechanism, const co_grid *grid, const int64_t *q, size_t n)
+{
+    if (mechanism->norm == CO_NORM_L1) return size_sum(q, n) <= (uint64_t)grid->bound;
+    return square_sum(q, n) <= floor_square(grid->bound);
+}
+
+void co_bound(const co_mechanism *mechanism, const co_grid *grid, const float *u, size_t n, double norm, double weight,
+              int64_t *q)
+{
+    CO_ASSERT(grid->scale > 0.0 && weight >= 0.0 && weight <= 1.0);
+    double scale = co_clip_factor(grid->clip, norm) * weight / grid->step;
+    for (quantise(u, n, scale, q); !co_is_bounded(mechanism, grid, q, n); quantise(u, n, scale, q)) scale *= SHRINK;
+}
+
+double co_adapted_clip(double clip, double fraction, double quantile, double rate)
+{
+    return fmin(1e30, fmax(1e-30, clip * exp(-rate * (fraction - quantile))));
+}

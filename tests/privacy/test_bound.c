@@ -1,0 +1,147 @@
+/* The bound on contributions: never above clip / step, in integers, whatever the update; and the grid it lives on. */
+#include "core/memory.h"
+#include "core/random.h"
+#include "core/vector.h"
+#include "privacy/bound.h"
+#include "tests/harness.h"
+#include <criterion/criterion.h>
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+enum { N = 5000 };
+
+static double norm_of(const co_mechanism *m, const float *u, size_t n)
+{
+    return m->norm == CO_NORM_L1 ? co_norm_l1(u, n) : co_vector_norm(u, n);
+}
+
+/* |q| <= bound by plain 128-bit sums, independent of the library's. clip / step is a whole number or its square is compared from
+ * below: floor. */
+static bool holds(const co_mechanism *m, const co_grid *g, const int64_t *q, size_t n)
+{
+    __int128 sum = 0;
+    for (size_t j = 0; j < n; j++) sum += m->norm == CO_NORM_L1 ? (q[j] < 0 ? -q[j] : q[j]) : (__int128)q[j] * q[j];
+    const long double most = (long double)g->clip / (long double)g->step;
+    return (long double)sum <= (m->norm == CO_NORM_L1 ? most : most * most);
+}
+
+static void fill(float *u, size_t n, int kind, uint64_t seed)
+{
+    co_stream s = co_stream_open(seed, CO_DRAW_TEST, (uint64_t)kind, 0, 0);
+    for (size_t j = 0; j < n; j++) {
+        const float x = (float)co_draw_normal(&s);
+        u[j] = kind == 0   ? x
+               : kind == 1 ? (j == n / 2 ? FLT_MAX : 0.0f)
+               : kind == 2 ? x * 1e30f
+               : kind == 3 ? x * 1e-40f
+               : kind == 4 ? copysignf(1.0f, x)
+               : kind == 5 ? (float)exp(8.0 * (double)x)
+               : kind == 6 ? FLT_MAX
+                           : 0.0f;
+    }
+}
+
+/* Just at, below and above the clip: where rounding could lengthen a vector. */
+static void search(const co_mechanism *m, double clip, double multiplier, float *u, size_t n)
+{
+    static int64_t q[N];
+    co_grid g;
+    cr_assert_eq(co_grid_make(m, clip, multiplier, 1e6, &g), CO_OK, "%s", co_status_message());
+    for (int k = -3; k <= 3; k++) {
+        const double norm = norm_of(m, u, n) * (1.0 + k * DBL_EPSILON); /* an estimate that is off by some units */
+        co_bound(m, &g, u, n, norm, 1.0, q);
+        cr_expect(holds(m, &g, q, n), "%s: above the bound at clip %g", m->name, clip);
+        for (size_t j = 0; j < n; j++)
+            cr_expect(q[j] == 0 || (q[j] > 0) == (u[j] > 0.0f), "rounded away from zero or a sign changed");
+    }
+}
+
+Test(bound, no_contribution_is_above_the_clip_however_it_is_made)
+{
+    static float u[N];
+    static const double clips[] = {1e-3, 1.0, 0.7310585786300049, 1234.5}, multipliers[] = {1e-4, 0.5, 1.0, 37.0};
+    static const char *const names[] = {"gaussian", "discrete_gaussian", "laplace"};
+    for (int k = 0; k < 3; k++)
+        for (int kind = 0; kind < 8; kind++)
+            for (int c = 0; c < 4; c++)
+                for (int z = 0; z < 4; z++) {
+                    const size_t n = kind == 4 ? 4096 : N;
+                    fill(u, n, kind, (uint64_t)(10 * c + z));
+                    search(co_mechanism_find(names[k]), clips[c], multipliers[z], u, n);
+                }
+    cr_expect_eq(co_memory_blocks(), 0);
+}
+
+/* A vector that is exactly at the clip, in whole steps, is kept as it is; half a step more per coordinate is cut. */
+Test(bound, a_vector_at_the_clip_is_not_shortened)
+{
+    const co_mechanism *m = co_mechanism_find("gaussian");
+    co_grid g;
+    cr_assert_eq(co_grid_make(m, 5.0, 1.0, 100.0, &g), CO_OK);
+    const float u[3] = {3.0f, 0.0f, -4.0f};
+    int64_t q[3];
+    co_bound(m, &g, u, 3, 5.0, 1.0, q);
+    cr_expect_eq((double)q[0] * g.step, 3.0);
+    cr_expect_eq((double)q[2] * g.step, -4.0);
+    const float longer[3] = {6.0f, 0.0f, -8.0f};
+    co_bound(m, &g, longer, 3, 10.0, 0.5, q);
+    cr_expect(fabs((double)q[0] * g.step - 1.5) < 1e-5 && fabs((double)q[2] * g.step + 2.0) < 1e-5, "weight one half");
+}
+
+/* Each device is bounded by itself: one huge and one small update do not share a bound. */
+Test(bound, clip_is_per_contribution_and_the_check_sees_one_unit_too_much)
+{
+    const co_mechanism *m = co_mechanism_find("laplace");
+    co_grid g;
+    cr_assert_eq(co_grid_make(m, 1.0, 1.0, 10.0, &g), CO_OK);
+    const int64_t at = (int64_t)g.bound, full[2] = {at - 5, -5}, over[2] = {at - 5, -6};
+    cr_expect(co_is_bounded(m, &g, full, 2) && !co_is_bounded(m, &g, over, 2));
+    const co_mechanism *l2 = co_mechanism_find("gaussian");
+    cr_assert_eq(co_grid_make(l2, 1.0, 1.0, 10.0, &g), CO_OK);
+    const int64_t side = (int64_t)g.bound, square[2] = {side, 0}, wider[2] = {side, 1}, huge[1] = {INT64_C(1) << 50};
+    cr_expect(co_is_bounded(l2, &g, square, 2) && !co_is_bounded(l2, &g, wider, 2) && !co_is_bounded(l2, &g, huge, 1));
+}
+
+Test(bound, step_is_a_power_of_two_and_the_noise_has_21_bits)
+{
+    static const char *const names[] = {"gaussian", "discrete_gaussian", "laplace"};
+    for (int k = 0; k < 3; k++)
+        for (double clip = 1e-6; clip < 1e7; clip *= 3.7)
+            for (double z = 1e-3; z < 1e4; z *= 5.3) {
+                co_grid g;
+                int exponent;
+                cr_assert_eq(co_grid_make(co_mechanism_find(names[k]), clip, z, 1000.0, &g), CO_OK);
+                cr_expect_eq(frexp(g.step, &exponent), 0.5);
+                cr_expect(g.scale >= 0x1p20 && g.scale <= 0x1p21 && g.scale * g.step >= z * clip);
+                cr_expect(g.scale * g.step <= z * clip * (1.0 + 0x1p-20));
+            }
+}
+
+Test(bound, sums_that_could_overflow_are_refused)
+{
+    co_grid g;
+    cr_expect_eq(co_grid_make(co_mechanism_find("gaussian"), 1.0, 1e-6, 1e9, &g), CO_EUSAGE);
+    cr_expect(strstr(co_status_message(), "2^62") != NULL);
+    cr_expect_eq(co_grid_make(co_mechanism_find("gaussian"), 1.0, 0.0, 1e15, &g), CO_OK);
+    cr_expect_eq(g.scale, 0.0);
+}
+
+/* Andrew et al. 2021, geometric rule, without noise: records of norm 5 and 2.5. */
+Test(bound, adaptive_clip_follows_the_published_steps)
+{
+    static const double down[] = {8.0, 4.0, 2.8284271247461903, 2.0, 2.0};
+    static const double up[] = {1.0, 2.0, 2.8284271247461903, 4.0, 4.0};
+    double clip = 16.0;
+    for (int i = 0; i < 5; i++) {
+        const double fraction = ((5.0 <= clip) + (2.5 <= clip)) / 2.0;
+        clip = co_adapted_clip(clip, fraction, 0.0, log(2.0));
+        cr_expect_float_eq(clip, down[i], 1e-12);
+    }
+    clip = 0.5;
+    for (int i = 0; i < 5; i++) {
+        const double fraction = ((1.5 <= clip) + (3.0 <= clip)) / 2.0;
+        clip = co_adapted_clip(clip, fraction, 1.0, log(2.0));
+        cr_expect_float_eq(clip, up[i], 1e-12);
+    }
+}
