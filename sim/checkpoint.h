@@ -5,6 +5,7 @@
 #pragma once
 #include "models/model.h"
 #include "sim/experiment.h"
+#include "sim/private.h"
 #include "sim/state.h"
 
 /* What is stored. Vectors are whole (on rank 0), borrowed. */
@@ -17,10 +18,11 @@ typedef struct {
     float *const *slot;   /* [n_slots][size] */
     co_state *state;      /* what devices keep, written row by row, put row by row */
     const char *const *state_name;
+    co_private_state *privacy; /* NULL: none; read: what was there, to be taken over */
     char config_digest[33], data_digest[33], partition_digest[33];
 } co_snapshot;
 
-/* Writes and publishes, then removes all but the newest `keep` generations. Local (rank 0). */
+/* Writes and publishes (for its owner alone when it holds a key), then removes all but the newest `keep` generations. Local (rank 0). */
 co_status co_checkpoint_write(const char *dir, const co_snapshot *snapshot, const co_model *model, uint64_t seed,
                               const char *config, const char *source, int64_t keep);
 /* Path and round of the newest good checkpoint in dir; damaged ones are named in a warning and skipped. *path NULL when there is

@@ -102,21 +102,6 @@ static co_status read_event(const co_config *opt, co_event *event)
     return CO_OK;
 }
 
-/* value to SIGNIFICANT digits, away from zero (up) or towards it. */
-static double round_digits(double value, bool up)
-{
-    char text[CO_REAL_TEXT];
-    if (!isfinite(value) || value == 0.0) return value;
-    const double unit = pow(10.0, floor(log10(value)) - SIGNIFICANT + 1);
-    for (double n = floor(value / unit * (1.0 - 1e-15)) - 1.0;; n++) {
-        snprintf(text, sizeof text, "%.*e", SIGNIFICANT - 1, n * unit);
-        const double rounded = strtod(text, NULL);
-        if (up && rounded >= value) return rounded;
-        snprintf(text, sizeof text, "%.*e", SIGNIFICANT - 1, (n + 1.0) * unit);
-        if (!up && strtod(text, NULL) > value) return rounded;
-    }
-}
-
 /* What is printed. */
 typedef struct {
     const char *accountant, *relation, *sampling, *conversion, *mechanism;
@@ -203,10 +188,10 @@ static void print_json(const result *r)
 
 static void print_result(result *r, bool json)
 {
-    r->g.epsilon = r->solved_delta ? r->g.epsilon : round_digits(r->g.epsilon, true);
-    r->g.delta = r->solved_delta ? round_digits(r->g.delta, true) : r->g.delta;
-    r->g.epsilon_lower = r->solved_delta ? r->g.epsilon_lower : round_digits(r->g.epsilon_lower, false);
-    r->g.delta_lower = r->solved_delta ? round_digits(r->g.delta_lower, false) : r->g.delta_lower;
+    r->g.epsilon = r->solved_delta ? r->g.epsilon : co_round_digits(r->g.epsilon, SIGNIFICANT, true);
+    r->g.delta = r->solved_delta ? co_round_digits(r->g.delta, SIGNIFICANT, true) : r->g.delta;
+    r->g.epsilon_lower = r->solved_delta ? r->g.epsilon_lower : co_round_digits(r->g.epsilon_lower, SIGNIFICANT, false);
+    r->g.delta_lower = r->solved_delta ? co_round_digits(r->g.delta_lower, SIGNIFICANT, false) : r->g.delta_lower;
     json ? print_json(r) : print_text(r);
 }
 
@@ -225,7 +210,7 @@ static co_status solve(const co_config *opt, const co_event *event, result *r)
     if (!has(opt, "noise_multiplier")) {
         double factor;
         CO_TRY_OUT(co_account_noise(by, &ledger, &how, epsilon, delta, &factor, &r->g));
-        e.noise_multiplier = round_digits(factor, true);
+        e.noise_multiplier = co_round_digits(factor, SIGNIFICANT, true);
         co_ledger_fini(&ledger);
         CO_TRY_OUT(co_ledger_add(&ledger, &e, r->rounds));
     }

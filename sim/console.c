@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +95,20 @@ void co_print_field(FILE *out, const char *label, const char *format, ...)
     vfprintf(out, format, args);
     va_end(args);
     fputc('\n', out);
+}
+
+double co_round_digits(double value, int digits, bool up)
+{
+    char text[64];
+    if (!isfinite(value) || value == 0.0) return value;
+    const double unit = pow(10.0, floor(log10(value)) - digits + 1);
+    for (double n = floor(value / unit * (1.0 - 1e-15)) - 1.0;; n++) {
+        snprintf(text, sizeof text, "%.*e", digits - 1, n * unit);
+        const double rounded = strtod(text, NULL);
+        if (up && rounded >= value) return rounded;
+        snprintf(text, sizeof text, "%.*e", digits - 1, (n + 1.0) * unit);
+        if (!up && strtod(text, NULL) > value) return rounded;
+    }
 }
 
 void co_print_file_size(FILE *out, const char *path)

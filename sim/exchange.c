@@ -108,6 +108,15 @@ size_t co_exchange_add(co_exchange *x, const float *update, double share)
     return cut;
 }
 
+void co_exchange_add_integers(co_exchange *x, const int64_t *q)
+{
+    for (int r = 0; r < x->comm->size; r++) {
+        int64_t *sum = x->send + x->at[r];
+        const int64_t *from = q + x->slice_first[r];
+        for (size_t j = 0; j < x->slice_n[r]; j++) sum[j] += from[j];
+    }
+}
+
 /* The tail is filled in for rank 0 and copied to the other destinations before the reduction. */
 static int64_t *own_tail(const co_exchange *x)
 {
@@ -167,6 +176,11 @@ const int64_t *co_exchange_sum(const co_exchange *x)
 void co_exchange_values(const co_exchange *x, double *values)
 {
     co_exact_mean(x->received, x->n_own, 1.0, values);
+}
+
+int64_t *co_exchange_own_sum(co_exchange *x)
+{
+    return x->received;
 }
 
 void co_exchange_take_rows(const co_exchange *x, co_plan *plan)

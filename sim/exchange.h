@@ -11,7 +11,7 @@
 #include "sim/plan.h"
 
 /* Counts in the tail. */
-enum { CO_COUNT_FAILED, CO_COUNT_ABANDONED, CO_COUNT_REPORTED, CO_COUNT_NONFINITE, CO_COUNT_SATURATED, CO_COUNT_EXAMPLES, CO_N_COUNTS };
+enum { CO_COUNT_FAILED, CO_COUNT_ABANDONED, CO_COUNT_REPORTED, CO_COUNT_NONFINITE, CO_COUNT_SATURATED, CO_COUNT_EXAMPLES, CO_COUNT_UNCLIPPED, CO_N_COUNTS };
 enum { CO_ROW_WORDS = 3 }; /* outcome and saturation, loss, update norm */
 
 /* Per block, written by its owner. */
@@ -55,6 +55,8 @@ size_t co_exchange_bytes(const co_exchange *x); /* per rank, without the board *
 void co_exchange_clear(co_exchange *x); /* Local: zeroes what this rank sends */
 /* Adds a_i u_i of one device. Returns how many coordinates were cut to the bound. Local. */
 size_t co_exchange_add(co_exchange *x, const float *update, double share);
+/* The same for a contribution in whole steps: q[n_params]. Local. */
+void co_exchange_add_integers(co_exchange *x, const int64_t *q);
 void co_exchange_count(co_exchange *x, size_t which, int64_t n);   /* Local. which < CO_N_COUNTS + n_counts */
 void co_exchange_scalar(co_exchange *x, size_t which, double value); /* Local. value finite */
 void co_exchange_row(co_exchange *x, size_t row, const co_plan_row *from); /* Local */
@@ -66,6 +68,7 @@ int64_t co_exchange_counted(const co_exchange *x, size_t which);
 double co_exchange_summed(const co_exchange *x, size_t which);
 const int64_t *co_exchange_sum(const co_exchange *x);                  /* [n_own] */
 void co_exchange_values(const co_exchange *x, double *values);           /* [n_own] the sum as numbers */
+int64_t *co_exchange_own_sum(co_exchange *x);                          /* [n_own] the same, for noise to be added */
 void co_exchange_take_rows(const co_exchange *x, co_plan *plan);       /* rank 0 only: fills in outcome, loss, norm */
 
 /* Makes the model, block records and rank records that this rank wrote on its board known to all. Collective(comm). */

@@ -8,6 +8,7 @@
 #include "models/model.h"
 #include "partition/partitioner.h"
 #include "privacy/mechanism.h"
+#include "sim/private.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -280,11 +281,23 @@ static co_status check_devices(co_experiment *e)
     return CO_OK;
 }
 
+/* A section with keys but without a mechanism means noise: gaussian, or discrete_gaussian with secure: true. */
+static co_status default_mechanism(const co_config *privacy)
+{
+    const co_node *secure = co_node_find(privacy->map, "secure");
+    bool is_secure = false;
+    if (!privacy->map->first || co_node_find(privacy->map, "mechanism")) return CO_OK;
+    if (secure) co_node_bool(secure, &is_secure);
+    return co_node_set(privacy->map, "mechanism", is_secure ? "discrete_gaussian" : "gaussian");
+}
+
 static co_status check_privacy(co_experiment *e)
 {
     const co_plugin *mechanism;
+    CO_TRY(default_mechanism(&e->privacy));
     CO_TRY(find_member(&e->privacy, "mechanism", "none", &co_kind_mechanism, &mechanism));
-    return check(&e->privacy, mechanism, NULL);
+    CO_TRY(check(&e->privacy, mechanism, NULL));
+    return co_private_check(e);
 }
 
 static co_status check_stop(co_experiment *e)
@@ -483,6 +496,19 @@ static co_status compare(const co_experiment *e, const char *path, const co_node
     return CO_OK;
 }
 
+/* The noise for an epsilon was found for the rounds of the first start. */
+static co_status check_budget_rounds(const co_experiment *now, const co_node *old)
+{
+    int64_t rounds;
+    const co_node *was = co_node_find(old, "rounds");
+    if (!co_node_find(now->privacy.map, "epsilon") || !was || !co_node_int(was, &rounds) || now->rounds <= rounds)
+        return CO_OK;
+    return CO_FAIL(CO_EUSAGE,
+                   "%s: rounds was %lld when the run started and is %lld now; the noise was found for privacy.epsilon "
+                   "after %lld rounds, more would exceed it", now->file, (long long)rounds, (long long)now->rounds,
+                   (long long)rounds);
+}
+
 /* A horizon that was filled in (the rounds of the first start) stays what it was. */
 static co_status keep_horizon(co_experiment *e, const co_node *old, const char *section_name, co_schedule *schedule)
 {
@@ -506,6 +532,7 @@ co_status co_experiment_continue(co_experiment *now, const char *old_text)
     CO_TRY(co_yaml_read_text(old_text, "the checkpoint's experiment", &old));
     CO_TRY_OUT(keep_horizon(now, old, "local", &now->local_rate));
     CO_TRY_OUT(keep_horizon(now, old, "server", &now->server_rate));
+    CO_TRY_OUT(check_budget_rounds(now, old));
     is = co_node_copy(now->root);
     if (!is) {
         st = CO_FAIL(CO_ENOMEM, "experiment tree");

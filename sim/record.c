@@ -29,6 +29,11 @@ static const co_column load_columns[] = {{"round", CO_I64},      {"rank", CO_I64
                                          {"wait_s", CO_F64},     {"reduce_s", CO_F64}, {"eval_s", CO_F64},
                                          {"write_s", CO_F64}};
 
+enum { P_ROUND, P_RELEASED, P_CONTRIBUTIONS, P_RATE, P_CLIP, P_STD, P_EPSILON, P_DELTA, P_SIMULATED, N_PRIVACY };
+static const co_column privacy_columns[] = {{"round", CO_I64},         {"released", CO_U8}, {"n_contributions", CO_I64},
+                                            {"sampling_rate", CO_F64}, {"clip", CO_F64},    {"noise_std", CO_F64},
+                                            {"epsilon", CO_F64},       {"delta", CO_F64},   {"simulated", CO_U8}};
+
 enum { LARGE_TABLE = 1000000 };
 
 /* Columns of eval: the head, the metrics, then for evaluation on devices what is told of each metric over them. */
@@ -61,6 +66,7 @@ static co_status init_tables(co_record *r)
     CO_TRY(co_table_init(&r->rounds, "rounds", columns, R_METRICS + r->n_metrics + N_TAIL));
     CO_TRY(init_eval(r, r->with_scores, &r->eval));
     CO_TRY(co_table_init(&r->load, "load", load_columns, N_LOAD));
+    if (r->with_privacy) CO_TRY(co_table_init(&r->privacy, "privacy", privacy_columns, N_PRIVACY));
     return r->with_devices ? co_table_init(&r->devices, "devices", devices_columns, N_DEVICES) : CO_OK;
 }
 
@@ -72,6 +78,7 @@ co_status co_record_init(co_record *r, const co_experiment *e, const co_populati
                      .with_devices = rows <= LARGE_TABLE, .with_scores = co_config_bool(&e->eval, "devices"), .started_s = co_now_s(), .segment_first_round = 1,
                      .load_span = ((int64_t)ranks * e->rounds + LARGE_TABLE - 1) / LARGE_TABLE};
     r->published_s = r->started_s;
+    r->with_privacy = co_mechanism_find(co_config_string(&e->privacy, "mechanism"))->norm != CO_NORM_NONE;
     if (co_config_has(&e->output, "devices")) r->with_devices = co_config_bool(&e->output, "devices");
     while (r->task->metrics[r->n_metrics].name) r->n_metrics++;
     memcpy(r->data_digest, population->data_digest, sizeof r->data_digest);
@@ -93,6 +100,7 @@ void co_record_fini(co_record *r)
     co_table_fini(&r->eval);
     co_table_fini(&r->devices);
     co_table_fini(&r->load);
+    co_table_fini(&r->privacy);
     co_free(r->path);
     co_free(r->config);
     co_free(r->segments);
@@ -165,6 +173,7 @@ static co_status read_tables(co_record *r, co_file *file)
     CO_TRY(co_table_read(&r->rounds, file));
     CO_TRY(read_eval(r, file));
     CO_TRY(co_table_read(&r->load, file));
+    if (r->with_privacy) CO_TRY(co_table_read(&r->privacy, file));
     r->with_devices &= co_file_has(file, "devices/round"); /* no table with a hole in front */
     if (r->with_devices) CO_TRY(co_table_read(&r->devices, file));
     CO_TRY(co_file_get_text(file, "segments", &segments));
@@ -188,8 +197,9 @@ co_status co_record_resume(co_record *r, int64_t round, int64_t eval_every, int6
     cut(&r->rounds, round);
     cut(&r->eval, round);
     cut(&r->load, round);
+    if (r->with_privacy) cut(&r->privacy, round);
     if (r->with_devices) cut(&r->devices, round);
-    if (r->rounds.n_rows != (size_t)round)
+    if (r->rounds.n_rows != (size_t)round || (r->with_privacy && r->privacy.n_rows != (size_t)round))
         return CO_FAIL(CO_EDATA, "%s: holds %zu rounds, but the checkpoint is of round %lld", r->path,
                        r->rounds.n_rows, (long long)round);
     drop_foreign_eval(r, eval_every, rounds);
@@ -204,6 +214,7 @@ co_status co_record_reserve(co_record *r, size_t cohort)
     CO_TRY(co_table_reserve(&r->rounds, 1));
     CO_TRY(co_table_reserve(&r->eval, 3));
     CO_TRY(co_table_reserve(&r->load, (size_t)r->ranks));
+    if (r->with_privacy) CO_TRY(co_table_reserve(&r->privacy, 1));
     return r->with_devices ? co_table_reserve(&r->devices, cohort) : CO_OK;
 }
 
@@ -254,6 +265,21 @@ void co_record_round(co_record *r, const co_plan *plan, const co_round_row *row,
     co_table_set_f64(t, after + T_WALL, r->wall_before_s + co_now_s() - r->started_s);
     co_table_set_u64(t, after + T_DIGEST, row->model_digest);
     if (r->with_devices) add_devices(r, plan);
+}
+
+void co_record_private(co_record *r, const co_private_row *row)
+{
+    co_table *t = &r->privacy;
+    CO_ASSERT(co_table_add_row(t) == CO_OK); /* reserved */
+    co_table_set_i64(t, P_ROUND, row->round);
+    co_table_set_i64(t, P_RELEASED, 1);
+    co_table_set_i64(t, P_CONTRIBUTIONS, row->n_contributions);
+    co_table_set_f64(t, P_RATE, row->sampling_rate);
+    co_table_set_f64(t, P_CLIP, row->clip);
+    co_table_set_f64(t, P_STD, row->noise_std);
+    co_table_set_f64(t, P_EPSILON, row->epsilon);
+    co_table_set_f64(t, P_DELTA, row->delta);
+    co_table_set_i64(t, P_SIMULATED, row->is_simulated);
 }
 
 /* Adds the rows of the rounds summed so far. */
@@ -340,6 +366,7 @@ static co_status write_all(const co_record *r, co_file *file, const char *state)
     CO_TRY(co_table_write(&r->rounds, file));
     CO_TRY(co_table_write(&r->eval, file));
     CO_TRY(co_table_write(&r->load, file));
+    if (r->with_privacy) CO_TRY(co_table_write(&r->privacy, file));
     if (!r->with_devices) return CO_OK;
     CO_TRY(co_table_write(&r->devices, file));
     return co_file_set_text(file, "devices/status@status_names", names);

@@ -7,6 +7,7 @@
 #include "models/model.h"
 #include "sim/evaluation_devices.h"
 #include "sim/exchange.h"
+#include "sim/private.h"
 
 enum { CO_MAX_METRICS = 32 }; /* of a task */
 
@@ -16,7 +17,8 @@ typedef struct {
     size_t n_metrics;
     uint64_t seed;
     char data_digest[33], partition_digest[33], source[256];
-    co_table rounds, eval, devices, load;
+    co_table rounds, eval, devices, load, privacy;
+    bool with_privacy;              /* the table privacy */
     bool with_devices, with_scores; /* the table devices; columns over devices in eval */
     int64_t load_span;  /* rounds summed in a row of load: 1 while ranks x rounds <= 1e6 */
     int64_t span_round; /* last round in span; 0: empty */
@@ -43,6 +45,7 @@ void co_record_fini(co_record *record);
 co_status co_record_resume(co_record *record, int64_t round, int64_t eval_every, int64_t rounds);
 co_status co_record_reserve(co_record *record, size_t cohort); /* room for one more round */
 void co_record_round(co_record *record, const co_plan *plan, const co_round_row *row, const double *train_metrics);
+void co_record_private(co_record *record, const co_private_row *row); /* of a reserved round */
 /* rank[ranks]; seconds_per_cost turns the plan's cost into predicted seconds. */
 void co_record_load(co_record *record, int64_t round, const co_rank_record *rank, double seconds_per_cost);
 co_status co_record_eval(co_record *record, int64_t round, int split, int64_t n, double loss, const double *metrics);

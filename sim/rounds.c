@@ -31,7 +31,9 @@ static void add_result(co_run *r, size_t row, const co_trained *trained)
     if (done->outcome == CO_REPORTED) {
         double factor = 1.0, term = 1.0;
         if (rule->report) rule->report(&r->experiment->aggregate, &trained->report, &factor, &term);
-        if (rule->finish)
+        if (r->privacy.is_on)
+            co_private_add(&r->privacy, &r->exchange, done, trained->update);
+        else if (rule->finish)
             done->saturated = co_exchange_add(&r->exchange, trained->update, done->share * factor) > 0;
         else
             co_cohort_send(&r->cohort, &r->plan, row, trained->update, done->weight);
@@ -154,6 +156,23 @@ static void combine_rows(co_run *r, size_t n_rows)
     co_aggregate_all(e->aggregator, &e->aggregate, &in, (uint64_t)e->seed, r->plan.round, r->update);
 }
 
+/* A private release: the server steps on it whatever came. Local. */
+static void step_private(co_run *r, double lr)
+{
+    const co_exchange *x = &r->exchange;
+    size_t n_tensors;
+    const co_tensor *tensor = co_model_tensors(r->model, &n_tensors);
+    co_private_release(&r->privacy, &r->exchange, r->plan.round, r->update);
+    for (size_t k = 0; k < n_tensors; k++) { /* what does not travel is not released either */
+        const size_t begin = tensor[k].offset > x->first ? tensor[k].offset : x->first;
+        const size_t end_own = x->first + x->n_own, end_tensor = tensor[k].offset + tensor[k].size;
+        const size_t end = end_tensor < end_own ? end_tensor : end_own;
+        if (tensor[k].role != CO_SHARED && begin < end)
+            memset(r->update + (begin - x->first), 0, (end - begin) * sizeof *r->update);
+    }
+    step_tensors(r, lr);
+}
+
 /* The aggregate and the server's step on this rank's slice, and the records of its blocks. n_rows: updates that came whole, with an
  * aggregator that sees them. Collective(comm) then, else Local. */
 static void step_slice(co_run *r, size_t n_rows, double lr)
@@ -165,7 +184,9 @@ static void step_slice(co_run *r, size_t n_rows, double lr)
                              .coverage = r->population_weight > 0.0 ? r->plan.weight / r->population_weight : 1.0,
                              .n_reported = co_exchange_counted(x, CO_COUNT_REPORTED),
                              .slot = r->slot + r->n_server_slots};
-    if (in.n_reported > 0 && in.total > 0.0) {
+    if (r->privacy.is_on) {
+        step_private(r, lr);
+    } else if (in.n_reported > 0 && in.total > 0.0) {
         if (r->experiment->aggregator->finish)
             r->experiment->aggregator->finish(&r->experiment->aggregate, &in, r->update);
         else
@@ -218,6 +239,20 @@ static void add_round(co_run *r, double lr_local, double lr_server)
         .model_digest = co_exchange_digest(x)};
     co_exchange_take_rows(x, &r->plan);
     co_record_round(&r->record, &r->plan, &row, r->metrics);
+}
+
+/* The ledger and the next clip; on rank 0 the row of what was released. Keeps an error for the next reduction. Local. */
+static void end_private(co_run *r)
+{
+    co_private_row row;
+    const int64_t n = co_exchange_counted(&r->exchange, CO_COUNT_REPORTED);
+    co_status st = co_private_end(&r->privacy, &r->exchange, r->plan.round);
+    if (st == CO_OK && r->privacy.is_on && r->comm->rank == 0) {
+        st = co_private_describe_round(&r->privacy, r->plan.round, n, &row);
+        if (st == CO_OK) co_record_private(&r->record, &row);
+    }
+    if (st == CO_OK) st = co_private_start(&r->privacy);
+    if (r->late == CO_OK) r->late = st;
 }
 
 /* Rank 0: the times that followed last round have come with this round's records. */
@@ -296,6 +331,7 @@ static co_status play_round(co_run *r)
         add_load(r);
         add_round(r, lr_local, lr_server);
     }
+    end_private(r);
     for (int k = 0; k < r->comm->size; k++) r->stopping |= r->exchange.record[k].stop_wanted != 0;
     MPI_Barrier(r->comm->node);
     co_watch_round(co_now_s() - start);
@@ -412,7 +448,7 @@ static co_status write_files(co_run *r, const char *state)
     const co_experiment *e = r->experiment;
     co_snapshot s = {.round = r->round, .model_digest = co_exchange_digest(&r->exchange), .model = r->exchange.model,
                      .n_slots = r->n_slots, .slot_name = r->slot_name, .slot = r->whole_slot,
-                     .state = &r->state, .state_name = r->state_name};
+                     .privacy = r->privacy.is_on ? &r->privacy.state : NULL, .state = &r->state, .state_name = r->state_name};
     memcpy(s.config_digest, r->config_digest, sizeof s.config_digest);
     memcpy(s.data_digest, r->population.data_digest, sizeof s.data_digest);
     memcpy(s.partition_digest, r->population.partition_digest, sizeof s.partition_digest);
@@ -505,6 +541,7 @@ co_status co_run_rounds(co_run *r)
     co_progress_start(&progress, r->round);
     co_watch_start(co_config_has(&r->experiment->stop, "walltime") ? co_config_real(&r->experiment->stop, "walltime") : 0.0);
     if (r->round == 0 && (r->central || r->on_devices)) st = evaluate(r);
+    if (st == CO_OK && r->round == 0 && r->privacy.state.is_secure) st = save(r, "running"); /* the key, before its first use */
     while (st == CO_OK && !r->finished) {
         st = play_round(r);
         if (st == CO_OK) st = after_round(r);

@@ -38,7 +38,7 @@ static co_status create_server(co_run *r)
         r->slot[n_sliced] = r->shared.model + r->shared.first;
         r->slot_name[n_sliced] = e->rule->shared;
     }
-    return CO_OK;
+    return co_private_reserve(&r->privacy, r->exchange.n_params);
 }
 
 /* The vector that the rule has all devices receive, and the weights it goes by. Collective(comm). */
@@ -167,6 +167,7 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
     co_status st = co_population_create(e, want_tests, comm, &r->population);
     if (st == CO_OK) r->task = co_task_find(r->population.task);
     if (st == CO_OK) st = co_agree(create_local(r, dir), comm);
+    if (st == CO_OK) st = co_private_init(&r->privacy, e, &r->plan, r->population.n_devices, comm);
     if (st == CO_OK)
         st = co_exchange_init(&r->exchange, co_model_size(r->model), r->n_sums - r->task->n_reals, 2 + r->task->n_reals,
                               r->plan.capacity, comm);
@@ -191,6 +192,7 @@ void co_run_destroy(co_run *r)
     co_state_fini(&r->state);
     co_exchange_fini(&r->shared);
     co_exchange_fini(&r->exchange);
+    co_private_fini(&r->privacy);
     co_plan_fini(&r->plan);
     co_model_destroy(r->model);
     co_population_fini(&r->population);
@@ -227,6 +229,7 @@ static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
     }
     if (st == CO_OK) st = co_checkpoint_read(path, s, r->model);
     if (st == CO_OK) st = check_snapshot(r, s, path);
+    if (st == CO_OK && s->privacy) st = co_private_resume(&r->privacy, s->privacy, s->round, path);
     if (st == CO_OK)
         st = co_record_resume(&r->record, s->round, co_config_int(&r->experiment->eval, "every"), r->experiment->rounds);
     return st;
@@ -260,16 +263,19 @@ static int64_t count_diverged(const co_record *record)
 
 co_status co_run_resume(co_run *r, const char *path)
 {
+    co_private_state privacy = {0};
     co_snapshot s = {.model = r->exchange.model, .n_slots = r->n_slots, .slot = r->whole_slot,
-                     .slot_name = r->slot_name, .state = &r->state, .state_name = r->state_name};
+                     .slot_name = r->slot_name, .privacy = r->privacy.is_on ? &privacy : NULL, .state = &r->state, .state_name = r->state_name};
     co_status st = CO_OK;
     if (r->comm->rank == 0) {
         st = read_snapshot(r, path, &s);
         co_state_end_put(&r->state);
+        co_private_state_fini(&privacy);
     } else {
         co_state_take(&r->state);
     }
     st = co_agree(st, r->comm);
+    if (st == CO_OK) st = co_private_share(&r->privacy, r->comm);
     if (st == CO_OK) {
         int64_t words[2] = {s.round, r->comm->rank == 0 ? count_diverged(&r->record) : 0};
         MPI_Bcast(words, 2, MPI_INT64_T, 0, r->comm->world);
@@ -297,11 +303,12 @@ static void describe_state(const co_run *r)
     puts(")");
 }
 
-void co_run_describe(const co_run *r)
+void co_run_describe(co_run *r)
 {
     const co_experiment *e = r->experiment;
     const size_t own = co_trainer_bytes(r->trainer) + co_exchange_bytes(&r->exchange) +
                        co_cohort_bytes(&r->cohort) + (r->shared.comm ? co_exchange_bytes(&r->shared) : 0) +
+                       (r->privacy.is_on ? r->exchange.n_params * sizeof(int64_t) : 0) +
                        r->n_slots * r->exchange.n_own * sizeof(float) + r->exchange.n_own * sizeof(double);
     const size_t node = r->exchange.board.bytes + r->population.csr.bytes + r->population.tests.bytes +
                         r->population.data.shared_x.bytes + r->shared.board.bytes;
@@ -324,6 +331,7 @@ void co_run_describe(const co_run *r)
     printf("memory       %s a rank, %s a node beside it; %d rank%s on %d node%s\n", rank_text, node_text, r->comm->size,
            r->comm->size == 1 ? "" : "s", r->comm->n_nodes, r->comm->n_nodes == 1 ? "" : "s");
     describe_state(r);
+    if (co_private_print(&r->privacy, e->rounds) != CO_OK) co_warn("%s", co_status_message());
     printf("rounds       %lld, evaluated every %lld (%s), output in %s\n", (long long)e->rounds,
            (long long)co_config_int(&e->eval, "every"), r->central && r->on_devices ? "central and on devices"
            : r->central                ? "central"

@@ -6,6 +6,7 @@
 #include "sim/cohort.h"
 #include "sim/evaluation_devices.h"
 #include "sim/exchange.h"
+#include "sim/private.h"
 #include "sim/record.h"
 #include "sim/state.h"
 #include "sim/trainer.h"
@@ -20,6 +21,7 @@ typedef struct {
     co_plan plan;
     co_trainer *trainer;
     co_exchange exchange;
+    co_private privacy;
     co_cohort cohort;          /* for an aggregator that sees every update */
     co_state state;            /* what devices keep */
     const char *state_name[CO_MAX_STATES];
@@ -55,4 +57,4 @@ co_status co_run_resume(co_run *run, const char *path);
 /* All rounds that are left. Collective(comm). */
 co_status co_run_rounds(co_run *run);
 /* What the run will take, on stdout of rank 0. Collective(comm). */
-void co_run_describe(const co_run *run);
+void co_run_describe(co_run *run);

@@ -2,6 +2,7 @@
 #pragma once
 #include "io/dataset.h"
 #include "io/partition_file.h"
+#include "io/table.h"
 #include "sim/console.h"
 #include "io/json.h"
 
@@ -16,5 +17,8 @@ extern const co_view co_view_dataset, co_view_partition, co_view_run, co_view_ch
 
 void co_show_dataset(FILE *out, const co_dataset *data);
 void co_show_partition(FILE *out, const co_partition *partition);
+/* The privacy report of a run: the guarantee so far, what it covers and what not, what it assumes; nothing without rows. config: the
+ * run's resolved experiment, NULL allowed. */
+void co_show_privacy(FILE *out, const co_table *privacy, const co_node *config);
 /* "  label   value" of a text attribute; nothing when the file lacks it. */
 co_status co_show_attribute(const co_file *file, FILE *out, const char *label, const char *name);

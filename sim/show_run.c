@@ -225,35 +225,30 @@ static co_status print_load(FILE *out, const co_table *load)
     return CO_OK;
 }
 
-static void print_privacy(FILE *out, const co_table *privacy)
-{
-    const size_t n = privacy->n_rows;
-    if (n)
-        co_print_field(out, "privacy", "epsilon %.4g at delta %.3g after round %" PRId64 "%s",
-                       cell(privacy, n - 1, "epsilon"), cell(privacy, n - 1, "delta"),
-                       count_at(privacy, n - 1, "round"),
-                       count_at(privacy, n - 1, "simulated") ? ", simulated" : "");
-}
-
 static void print_key(FILE *out, const co_node *config, const char *key)
 {
     const co_node *node = co_node_find(config, key);
     if (node && node->kind == CO_NODE_SCALAR) co_print_field(out, key, "%s", node->text);
 }
 
-static co_status print_head(const co_file *file, FILE *out)
+/* The resolved experiment; *root NULL when the file has none. */
+static co_status read_config(const co_file *file, co_node **root)
 {
     char *config = NULL;
-    co_node *root = NULL;
-    if (co_file_has_attr(file, "config")) {
-        CO_TRY(co_file_get_text(file, "config", &config));
-        const co_status st = co_yaml_read_text(config, "attribute config", &root);
-        co_free(config);
-        if (st != CO_OK) return co_fail_in(st == CO_ENOMEM ? st : CO_EDATA, "%s", co_file_path(file));
-        print_key(out, root, "name");
-        print_key(out, root, "algorithm");
-        print_key(out, root, "seed");
-        co_node_destroy(root);
+    *root = NULL;
+    if (!co_file_has_attr(file, "config")) return CO_OK;
+    CO_TRY(co_file_get_text(file, "config", &config));
+    const co_status st = co_yaml_read_text(config, "attribute config", root);
+    co_free(config);
+    return st == CO_OK ? CO_OK : co_fail_in(st == CO_ENOMEM ? st : CO_EDATA, "%s", co_file_path(file));
+}
+
+static co_status print_head(const co_file *file, FILE *out, const co_node *config)
+{
+    if (config) {
+        print_key(out, config, "name");
+        print_key(out, config, "algorithm");
+        print_key(out, config, "seed");
     }
     static const char *const fields[][2] = {{"state", "state"},
                                             {"starts", "segments"},
@@ -270,7 +265,9 @@ static co_status print_head(const co_file *file, FILE *out)
 static co_status text(const co_file *file, FILE *out)
 {
     co_table rounds = {0}, eval = {0}, load = {0}, privacy = {0};
-    co_status st = print_head(file, out);
+    co_node *config = NULL;
+    co_status st = read_config(file, &config);
+    if (st == CO_OK) st = print_head(file, out, config);
     if (st == CO_OK) st = load_table(file, "rounds", &rounds);
     if (st == CO_OK) st = load_table(file, "eval", &eval);
     if (st == CO_OK) st = load_table(file, "load", &load);
@@ -279,8 +276,9 @@ static co_status text(const co_file *file, FILE *out)
     if (st == CO_OK) {
         print_totals(out, &rounds);
         st = print_load(out, &load);
-        print_privacy(out, &privacy);
+        co_show_privacy(out, &privacy, config);
     }
+    co_node_destroy(config);
     co_table_fini(&rounds);
     co_table_fini(&eval);
     co_table_fini(&load);
@@ -318,12 +316,14 @@ static size_t last_row(const co_table *eval)
  * one, `evals` all of that round. */
 static co_status json_last(const co_file *file, co_json *json)
 {
-    co_table rounds = {0}, eval = {0};
+    co_table rounds = {0}, eval = {0}, privacy = {0};
     co_status st = load_table(file, "rounds", &rounds);
     if (st == CO_OK) st = load_table(file, "eval", &eval);
+    if (st == CO_OK) st = load_table(file, "privacy", &privacy);
     if (st == CO_OK) {
         co_json_open(json, "last", '{');
         if (rounds.n_rows) row_json(json, "rounds", &rounds, rounds.n_rows - 1);
+        if (privacy.n_rows) row_json(json, "privacy", &privacy, privacy.n_rows - 1);
         if (eval.n_rows) {
             const int64_t round = count_at(&eval, eval.n_rows - 1, "round");
             row_json(json, "eval", &eval, last_row(&eval));
@@ -336,6 +336,7 @@ static co_status json_last(const co_file *file, co_json *json)
     }
     co_table_fini(&rounds);
     co_table_fini(&eval);
+    co_table_fini(&privacy);
     return st;
 }
 

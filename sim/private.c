@@ -1,0 +1,296 @@
+/* sim/private.c - the private release of a round.
+ *
+ * update_j = (sum_i q_ij + noise_j) step / m: q_i the bounded integers of device i (privacy/bound.c), a_i = 1 or
+ * min(n_i, cap) / cap <= 1, m the devices asked or expected, a public number. Noise 0: the ordinary exact sum of clipped
+ * updates, the same m. Cost: two passes over a device's update beside the sum, and the noise of a slice on its owner.
+ *
+ * Adaptive clip (Andrew et al. 2021, arXiv:1905.03871, Algorithm 1): each device also gives b = 1 when its norm is not above
+ * the clip. The sum of 2 b - 1 changes by 1 with a device, as the sum of updates by the clip, and gets its own noise; the two
+ * releases together cost what one of `multiplier` does. Denominator m there too.
+ *
+ * Simulated cohorts: noise x m / noise_cohort on our sum is, after division by m, the noise that a cohort of that size has after
+ * its own division. The signal stays that of our smaller cohort. */
+#include "sim/private.h"
+#include "core/exact.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/vector.h"
+#include "privacy/accountants/gaussian.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LATTICE 0x1p20 /* least scale of noise, in steps */
+#define MOST_COUNT_NOISE 0x1p19
+
+static bool is_fixed(const co_private *p)
+{
+    return p->experiment->selector->sampling == CO_SAMPLING_FIXED;
+}
+
+/* What one round is to an accountant. Replacing one device changes the sum by twice the clip. */
+static co_event event_of(const co_private *p)
+{
+    const bool is_integer = p->mechanism->noise == CO_NOISE_DISCRETE_GAUSSIAN;
+    return (co_event){.noise = p->mechanism->noise, .sampling = p->experiment->selector->sampling,
+                      .noise_multiplier = p->state.multiplier / (is_fixed(p) ? 2.0 : 1.0), .rate = p->rate,
+                      .lattice_std = is_integer ? LATTICE : 0.0};
+}
+
+/* Rounds as epsilon is told of them: 8 significant bits, rounded up. A bound for more rounds holds for fewer, and a run of
+ * thousands of rounds asks the accountant some hundred times each doubling. */
+static int64_t rounds_told(int64_t n)
+{
+    int64_t unit = 1;
+    while (n > 256 * unit) unit *= 2;
+    return (n + unit - 1) / unit * unit;
+}
+
+static co_status find_noise(co_private *p, int64_t rounds)
+{
+    const co_config *privacy = &p->experiment->privacy;
+    co_ledger ledger = {0};
+    co_guarantee g;
+    double factor;
+    p->state.multiplier = is_fixed(p) ? 2.0 : 1.0;
+    const co_event one = event_of(p);
+    co_status st = co_ledger_add(&ledger, &one, rounds_told(rounds));
+    if (st == CO_OK)
+        st = co_account_noise(p->accountant, &ledger, &p->how, co_config_real(privacy, "epsilon"), p->delta, &factor, &g);
+    co_ledger_fini(&ledger);
+    if (st != CO_OK) return co_config_fail(privacy, co_config_node(privacy, "epsilon"), "%s", co_status_message());
+    p->state.multiplier *= factor;
+    return CO_OK;
+}
+
+/* The part of the noise that the sum gets when a noisy count takes the rest. */
+static co_status split_noise(co_private *p)
+{
+    const co_config *privacy = &p->experiment->privacy;
+    p->vector_multiplier = p->state.multiplier;
+    if (!p->is_adaptive) return CO_OK;
+    p->count_std = p->per_round / p->noise_share / 20.0;
+    if (co_config_has(privacy, "clip_count_noise")) p->count_std = co_config_real(privacy, "clip_count_noise");
+    p->vector_multiplier = co_adaptive_clip_noise(p->state.multiplier, p->count_std);
+    if (isnan(p->vector_multiplier))
+        return co_config_fail(privacy, co_config_node(privacy, "clip_quantile"),
+                              "the count with noise %g alone costs more than noise_multiplier %g: raise clip_count_noise "
+                              "above %g", p->count_std, p->state.multiplier, p->state.multiplier / 2.0);
+    if (p->count_std * p->noise_share >= MOST_COUNT_NOISE)
+        return co_config_fail(privacy, co_config_node(privacy, "clip_quantile"),
+                              "noise of %g on the count is too much; set clip_count_noise below %g", p->count_std,
+                              MOST_COUNT_NOISE);
+    return co_grid_make(p->mechanism, 1.0, 2.0 * p->count_std * p->noise_share, p->population, &p->count_grid);
+}
+
+static void read_options(co_private *p, const co_experiment *e)
+{
+    p->accountant = co_accountant_find(co_config_string(&e->privacy, "accountant"));
+    p->how = co_accounting_from(&e->privacy);
+    p->how.quick = true;
+    p->delta = co_config_real(&e->privacy, "delta");
+    p->is_adaptive = co_config_has(&e->privacy, "clip_quantile");
+    p->is_simulated = co_config_has(&e->privacy, "noise_cohort");
+    p->rate = p->per_round / p->population;
+    p->noise_share = 1.0;
+    if (p->is_simulated) {
+        const double cohort = co_config_real(&e->privacy, "noise_cohort");
+        p->rate = cohort / co_config_real(&e->privacy, "noise_population");
+        p->noise_share = p->per_round / cohort;
+    }
+    p->state.clip = co_config_real(&e->privacy, "clip");
+    p->state.is_secure = co_config_bool(&e->privacy, "secure");
+    if (co_config_has(&e->privacy, "noise_multiplier"))
+        p->state.multiplier = co_config_real(&e->privacy, "noise_multiplier");
+}
+
+/* After the multiplier is known: the run's one kind of event, n times; room for it when n is 0. */
+static co_status open_ledger(co_private *p, int64_t n)
+{
+    const co_event event = event_of(p);
+    CO_TRY(co_ledger_add(&p->state.ledger, &event, 1));
+    p->state.ledger.rows[0].count = n;
+    return CO_OK;
+}
+
+co_status co_private_share(co_private *p, const co_comm *comm)
+{
+    if (!p->is_on) return CO_OK;
+    double words[3] = {p->state.multiplier, p->state.clip,
+                       p->state.ledger.n ? (double)p->state.ledger.rows[0].count : 0.0};
+    MPI_Bcast(words, 3, MPI_DOUBLE, 0, comm->world);
+    MPI_Bcast(p->state.key, sizeof p->state.key, MPI_UNSIGNED_CHAR, 0, comm->world);
+    memcpy(p->source.key, p->state.key, sizeof p->source.key);
+    p->state.multiplier = words[0];
+    p->state.clip = words[1];
+    co_ledger_fini(&p->state.ledger);
+    co_status st = open_ledger(p, (int64_t)words[2]);
+    if (st == CO_OK) st = split_noise(p);
+    if (st == CO_OK) st = co_private_start(p);
+    return co_agree(st, comm);
+}
+
+co_status co_private_init(co_private *p, const co_experiment *e, const co_plan *plan, int64_t population,
+                          const co_comm *comm)
+{
+    *p = (co_private){.experiment = e, .population = (double)population, .per_round = plan->per_round,
+                      .capacity = plan->capacity};
+    p->mechanism = co_mechanism_find(co_config_string(&e->privacy, "mechanism"));
+    if (p->mechanism->norm == CO_NORM_NONE) return CO_OK;
+    read_options(p, e);
+    p->is_on = true;
+    co_status st = CO_OK;
+    if (comm->rank == 0 && co_config_has(&e->privacy, "epsilon")) st = find_noise(p, e->rounds);
+    CO_TRY(co_agree(st, comm));
+    p->source.seed = (uint64_t)e->seed;
+    if (p->state.is_secure) co_noise_source_draw(&p->source);
+    memcpy(p->state.key, p->source.key, sizeof p->state.key);
+    return co_private_share(p, comm);
+}
+
+co_status co_private_reserve(co_private *p, size_t n_params)
+{
+    if (!p->is_on) return CO_OK;
+    p->n_params = n_params;
+    p->integers = co_malloc(n_params, sizeof *p->integers);
+    return p->integers ? CO_OK : CO_FAIL(CO_ENOMEM, "no memory for a private contribution of %zu parameters", n_params);
+}
+
+void co_private_state_fini(co_private_state *state)
+{
+    co_ledger_fini(&state->ledger);
+    *state = (co_private_state){0};
+}
+
+void co_private_fini(co_private *p)
+{
+    co_private_state_fini(&p->state);
+    co_free(p->integers);
+    *p = (co_private){0};
+}
+
+co_status co_private_start(co_private *p)
+{
+    if (!p->is_on) return CO_OK;
+    return co_grid_make(p->mechanism, p->state.clip, p->vector_multiplier * p->noise_share, p->population, &p->grid);
+}
+
+static double weight_of(const co_private *p, const co_plan_row *row)
+{
+    const co_config *aggregate = &p->experiment->aggregate;
+    if (strcmp(co_config_string(aggregate, "weight"), "uniform") == 0) return 1.0;
+    return row->weight / co_config_real(aggregate, "weight_cap");
+}
+
+void co_private_add(co_private *p, co_exchange *x, const co_plan_row *row, const float *update)
+{
+    const double norm =
+        p->mechanism->norm == CO_NORM_L1 ? co_norm_l1(update, p->n_params) : co_vector_norm(update, p->n_params);
+    const double weight = weight_of(p, row);
+    if (norm <= p->grid.clip) co_exchange_count(x, CO_COUNT_UNCLIPPED, 1);
+    if (p->grid.scale == 0.0) {
+        co_exchange_add(x, update, weight * co_clip_factor(p->grid.clip, norm) / (double)p->capacity);
+        return;
+    }
+    co_bound(p->mechanism, &p->grid, update, p->n_params, norm, weight, p->integers);
+    co_exchange_add_integers(x, p->integers);
+}
+
+void co_private_release(co_private *p, co_exchange *x, int64_t round, double *update)
+{
+    int64_t *sum = co_exchange_own_sum(x);
+    if (p->grid.scale == 0.0) {
+        co_exact_mean(sum, x->n_own, p->per_round / (double)p->capacity, update);
+        return;
+    }
+    const co_noise_release release = co_noise_release_of(&p->source, CO_NOISE_FOR_SUM, round);
+    p->mechanism->add(&release, p->grid.scale, x->first, x->n_own, sum);
+    for (size_t j = 0; j < x->n_own; j++) update[j] = (double)sum[j] * p->grid.step / p->per_round;
+}
+
+/* The noisy fraction of contributions that were not above the clip, as if m had come. */
+static double noisy_fraction(const co_private *p, const co_exchange *x, int64_t round)
+{
+    const int64_t below = co_exchange_counted(x, CO_COUNT_UNCLIPPED), all = co_exchange_counted(x, CO_COUNT_REPORTED);
+    const double unit = 1.0 / p->count_grid.step;
+    int64_t sum = (2 * below - all) * (int64_t)unit;
+    const co_noise_release release = co_noise_release_of(&p->source, CO_NOISE_FOR_COUNT, round);
+    p->mechanism->add(&release, p->count_grid.scale, 0, 1, &sum);
+    return 0.5 + 0.5 * (double)sum / unit / p->per_round;
+}
+
+co_status co_private_end(co_private *p, const co_exchange *x, int64_t round)
+{
+    if (!p->is_on) return CO_OK;
+    const co_event event = event_of(p);
+    CO_TRY(co_ledger_add(&p->state.ledger, &event, 1));
+    if (!p->is_adaptive) return CO_OK;
+    p->state.clip = co_adapted_clip(p->state.clip, noisy_fraction(p, x, round),
+                                    co_config_real(&p->experiment->privacy, "clip_quantile"),
+                                    co_config_real(&p->experiment->privacy, "clip_rate"));
+    return CO_OK;
+}
+
+/* epsilon of the ledger, or of slightly more rounds. */
+static co_status account(co_private *p)
+{
+    co_ledger told = {0};
+    co_guarantee g;
+    const co_ledger_row *row = &p->state.ledger.rows[0];
+    CO_ASSERT(p->state.ledger.n == 1);
+    if (rounds_told(row->count) == p->accounted) return CO_OK;
+    p->accounted = rounds_told(row->count);
+    co_status st = co_ledger_add(&told, &row->event, p->accounted);
+    if (st == CO_OK) st = co_account_epsilon(p->accountant, &told, &p->how, p->delta, &g);
+    co_ledger_fini(&told);
+    CO_TRY(st);
+    p->epsilon = g.epsilon;
+    return CO_OK;
+}
+
+co_status co_private_describe_round(co_private *p, int64_t round, int64_t n_contributions, co_private_row *row)
+{
+    CO_TRY(account(p));
+    *row = (co_private_row){.round = round, .n_contributions = n_contributions, .sampling_rate = p->rate,
+                            .clip = p->grid.clip, .noise_std = p->grid.scale * p->grid.step * p->mechanism->spread,
+                            .epsilon = p->epsilon, .delta = p->delta, .is_simulated = p->is_simulated};
+    return CO_OK;
+}
+
+co_status co_private_resume(co_private *p, co_private_state *state_take, int64_t round, const char *path)
+{
+    const co_private_state read = *state_take;
+    *state_take = (co_private_state){0};
+    co_private_state_fini(&p->state);
+    p->state = read;
+    const co_event event = event_of(p);
+    const co_ledger_row *row = read.ledger.n == 1 ? &read.ledger.rows[0] : NULL;
+    if (!row || row->count != round)
+        return CO_FAIL(CO_EDATA, "%s: the privacy ledger holds %lld releases, but the checkpoint is of round %lld", path,
+                       row ? (long long)row->count : 0LL, (long long)round);
+    if (row->event.noise != event.noise || row->event.sampling != event.sampling || row->event.rate != event.rate ||
+        row->event.noise_multiplier != event.noise_multiplier)
+        return CO_FAIL(CO_EDATA, "%s: the privacy ledger is not of this experiment's sampling and noise", path);
+    return CO_OK;
+}
+
+co_status co_private_print(co_private *p, int64_t rounds)
+{
+    if (!p->is_on) return CO_OK;
+    co_ledger planned = {0};
+    co_guarantee g;
+    const co_event event = event_of(p);
+    co_status st = co_ledger_add(&planned, &event, rounds_told(rounds));
+    if (st == CO_OK) st = co_account_epsilon(p->accountant, &planned, &p->how, p->delta, &g);
+    co_ledger_fini(&planned);
+    CO_TRY(st);
+    printf("privacy      %s, clip %g, noise %.6g x clip%s; epsilon %.4g at delta %g after %lld rounds (%s %s, %s)\n",
+           p->mechanism->name, p->grid.clip, p->vector_multiplier * p->noise_share,
+           p->is_simulated ? " (simulated cohort)" : "", g.epsilon, p->delta, (long long)rounds,
+           co_relation_text(is_fixed(p) ? CO_RELATION_REPLACE : CO_RELATION_ADD_REMOVE), CO_PRIVACY_UNIT,
+           p->accountant->name);
+    if (p->grid.scale > 0.0)
+        printf("             grid step %g; largest possible sum 2^%.1f of 2^62\n", p->grid.step,
+               log2(p->population * p->grid.bound + 64.0 * p->grid.scale));
+    return CO_OK;
+}

@@ -1,0 +1,74 @@
+/* sim/private.h - differential privacy of a run: bounds contributions, adds noise to the released sum, keeps the ledger.
+ *
+ * Central privacy over devices: after the exact sum the owner of each coordinate adds noise once; the denominator is the
+ * public number of devices asked or expected, never how many came. A round without any contribution releases noise all the same,
+ * and an update that is not finite counts as zero. What is accounted for is what was sampled and added: one event a round.
+ * Neighbours: one device added or removed (poisson), or replaced (uniform: twice the sensitivity). */
+#pragma once
+#include "privacy/bound.h"
+#include "sim/exchange.h"
+
+/* What a checkpoint keeps. */
+typedef struct {
+    double multiplier; /* scale of the noise / clip */
+    double clip;       /* of the next round */
+    co_ledger ledger;
+    bool is_secure;
+    unsigned char key[CO_NOISE_KEY_BYTES]; /* secure alone */
+} co_private_state;
+
+typedef struct {
+    const co_experiment *experiment;
+    const co_mechanism *mechanism;
+    const co_accountant *accountant;
+    co_accounting how;
+    bool is_on, is_adaptive, is_simulated;
+    double delta, rate;       /* rate: of the sampling as accounted for */
+    double population, per_round;
+    double noise_share;       /* per_round / noise_cohort; 1 without simulation */
+    double vector_multiplier; /* of the sum; above state.multiplier when a noisy count takes its part */
+    double count_std;         /* of the noise on the count; adaptive clip */
+    size_t capacity;          /* most devices of a round */
+    size_t n_params;
+    co_private_state state;
+    co_noise_source source;
+    co_grid grid, count_grid; /* of the round */
+    int64_t *integers;        /* [n_params] one contribution */
+    int64_t accounted;        /* rounds that epsilon is of */
+    double epsilon;           /* last one computed */
+} co_private;
+
+/* A row of the run file's table privacy. */
+typedef struct {
+    int64_t round, n_contributions;
+    double sampling_rate, clip, noise_std, epsilon, delta;
+    bool is_simulated;
+} co_private_row;
+
+/* Keys of an experiment that contradict each other or would void the guarantee: CO_EUSAGE. Sets aggregate.weight to uniform where
+ * it was left open. Local. */
+co_status co_private_check(co_experiment *experiment);
+
+/* Not on for mechanism none. Finds the noise for a target epsilon. Collective(comm). */
+co_status co_private_init(co_private *p, const co_experiment *experiment, const co_plan *plan, int64_t population,
+                          const co_comm *comm);
+/* Room for contributions of n_params. Local. */
+co_status co_private_reserve(co_private *p, size_t n_params);
+void co_private_fini(co_private *p);
+/* The grid of a round; with a round's result known everywhere it is the same on all ranks. Local. */
+co_status co_private_start(co_private *p);
+/* Bounds the update of a device and adds it to what this rank sends. update finite. Local. */
+void co_private_add(co_private *p, co_exchange *x, const co_plan_row *row, const float *update);
+/* After the reduction: noise, and the update of this rank's slice. Takes the sum of the exchange. Local. */
+void co_private_release(co_private *p, co_exchange *x, int64_t round, double *update);
+/* After the release: the round into the ledger, the next clip. Local; Same on all ranks. */
+co_status co_private_end(co_private *p, const co_exchange *x, int64_t round);
+/* The row of the round before co_private_end. n_contributions: updates in the sum. Rank 0. */
+co_status co_private_describe_round(co_private *p, int64_t round, int64_t n_contributions, co_private_row *row);
+/* Takes over a checkpoint's state, whose ledger must hold `round` releases: CO_EDATA else. Rank 0; co_private_share follows. */
+co_status co_private_resume(co_private *p, co_private_state *state_take, int64_t round, const char *path);
+/* What rank 0 holds of the state to all others, and the next round's grid. Collective(comm). */
+co_status co_private_share(co_private *p, const co_comm *comm);
+void co_private_state_fini(co_private_state *state);
+/* Lines about the guarantee for the dry run, on stdout. Rank 0. */
+co_status co_private_print(co_private *p, int64_t rounds);
