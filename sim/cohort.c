@@ -14,11 +14,12 @@ static co_status allocate(co_cohort *c, bool buffers)
     c->expected = co_malloc(c->capacity, sizeof *c->expected);
     c->sent_row = co_calloc(c->capacity, 1);
     c->counts = co_malloc(c->capacity, sizeof *c->counts);
+    c->honest = co_malloc(c->capacity, sizeof *c->honest);
     c->number = co_malloc(c->capacity, sizeof *c->number);
     c->row = co_malloc(c->capacity, sizeof *c->row);
     c->weight = co_malloc(c->capacity, sizeof *c->weight);
     c->scratch = co_malloc(c->n_scratch, 1);
-    bool good = c->rows && c->expected && c->sent_row && c->counts && c->number && c->row && c->weight &&
+    bool good = c->rows && c->expected && c->sent_row && c->counts && c->number && c->honest && c->row && c->weight &&
                 c->scratch;
     for (int k = 0; k < 2; k++) {
         c->leaving[k] = co_malloc(buffers ? x->n_params : 0, sizeof *c->leaving[k]);
@@ -52,6 +53,7 @@ void co_cohort_fini(co_cohort *c)
     co_free(c->sent_row);
     co_free(c->counts);
     co_free(c->number);
+    co_free(c->honest);
     co_free(c->row);
     co_free(c->weight);
     co_free(c->scratch);

@@ -19,6 +19,7 @@ typedef struct {
     unsigned char *sent_row; /* [capacity] of this round */
     double *counts;          /* [capacity] what a row counts for; -1: it did not report */
     const float **row;       /* [capacity] those that reported */
+    const float **honest;    /* [capacity] room for those of them that do not attack */
     size_t *number;          /* [capacity] their rows in the plan */
     double *weight;          /* [capacity] */
     void *scratch;           /* of the rule */

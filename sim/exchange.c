@@ -173,6 +173,11 @@ const int64_t *co_exchange_sum(const co_exchange *x)
     return x->received;
 }
 
+void co_exchange_add_own(co_exchange *x, const float *update, double share)
+{
+    co_exact_add(x->received, update, x->n_own, share);
+}
+
 void co_exchange_values(const co_exchange *x, double *values)
 {
     co_exact_mean(x->received, x->n_own, 1.0, values);

@@ -67,6 +67,8 @@ void co_exchange_reduce(co_exchange *x, double *wait_s);
 int64_t co_exchange_counted(const co_exchange *x, size_t which);
 double co_exchange_summed(const co_exchange *x, size_t which);
 const int64_t *co_exchange_sum(const co_exchange *x);                  /* [n_own] */
+/* Adds a whole update's part on this rank's slice to the received sum. [n_own]. Local. */
+void co_exchange_add_own(co_exchange *x, const float *update, double share);
 void co_exchange_values(const co_exchange *x, double *values);           /* [n_own] the sum as numbers */
 int64_t *co_exchange_own_sum(co_exchange *x);                          /* [n_own] the same, for noise to be added */
 void co_exchange_take_rows(const co_exchange *x, co_plan *plan);       /* rank 0 only: fills in outcome, loss, norm */

@@ -45,6 +45,10 @@ static const co_param devices_params[] = {
     {"select", CO_STRING, .words = "uniform", .doc = "selector (cohort list selector)"},
     {"per_round", CO_REAL, .lo = 0, .hi = 2147483647, .flags = CO_REQUIRED | CO_LO_OPEN,
      .doc = "devices asked in a round; select: poisson: their expected number"},
+    {"attack", CO_STRING, .words = "none", .doc = "what attackers send (cohort list attack)"},
+    {"attackers", CO_REAL, .lo = 0.0, .hi = 2147483647, .flags = CO_OPTIONAL | CO_LO_OPEN,
+     .doc = "how many devices attack, drawn by the seed; below 1: a share of all"},
+    {"attacker_ids", CO_INTS, .lo = 0, .hi = 9e15, .flags = CO_OPTIONAL, .doc = "which devices attack, instead"},
     {0}};
 static const co_param local_params[] = {
     {"rule", CO_STRING, .words = "sgd", .doc = "local rule (cohort list local_rule)"},
@@ -267,12 +271,34 @@ static co_status check_server(co_experiment *e)
     return CO_OK;
 }
 
+static co_status check_attackers(const co_experiment *e)
+{
+    const bool some = co_config_has(&e->devices, "attackers"), named = co_config_has(&e->devices, "attacker_ids");
+    const bool none = strcmp(e->attack->name, "none") == 0;
+    const double n = some ? co_config_real(&e->devices, "attackers") : 0.0;
+    if (some && named)
+        return co_config_fail(&e->devices, co_config_node(&e->devices, "attacker_ids"), "give attackers or attacker_ids, not both");
+    if (none && (some || named))
+        return co_config_fail(&e->devices, co_config_node(&e->devices, some ? "attackers" : "attacker_ids"),
+                              "stands without attack (cohort list attack)");
+    if (!none && !some && !named)
+        return co_config_fail(&e->devices, co_config_node(&e->devices, "attack"),
+                              "needs attackers: a number of devices, or a share below 1; or attacker_ids: [..]");
+    if (n > 1.0 && n != floor(n))
+        return co_config_fail(&e->devices, co_config_node(&e->devices, "attackers"),
+                              "%g is no whole number of devices, nor a share below 1", n);
+    return CO_OK;
+}
+
 static co_status check_devices(co_experiment *e)
 {
-    const co_plugin *selector;
+    const co_plugin *selector, *attack;
     CO_TRY(find_member(&e->devices, "select", "uniform", &co_kind_selector, &selector));
+    CO_TRY(find_member(&e->devices, "attack", "none", &co_kind_attack, &attack));
     e->selector = (const co_selector *)selector;
-    CO_TRY(check(&e->devices, selector, NULL));
+    e->attack = (const co_attack *)attack;
+    CO_TRY(check(&e->devices, selector, attack));
+    CO_TRY(check_attackers(e));
     const double per_round = co_config_real(&e->devices, "per_round");
     if (!e->selector->any_real && per_round != floor(per_round))
         return co_config_fail(&e->devices, co_config_node(&e->devices, "per_round"),

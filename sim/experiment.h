@@ -4,6 +4,7 @@
  * written, compared and digested. Local; the same on all ranks when the file is. */
 #pragma once
 #include "aggregators/aggregator.h"
+#include "aggregators/attacks/attack.h"
 #include "aggregators/rules/rule.h"
 #include "aggregators/servers/server.h"
 #include "aggregators/transforms/transform.h"
@@ -19,6 +20,7 @@ typedef struct {
     co_node *root; /* the resolved tree */
     co_config top, data, partition, model, devices, local, aggregate, server, privacy, eval, stop, output;
     const co_selector *selector;
+    const co_attack *attack;
     const co_rule *rule;
     const co_optimizer *optimizer;
     const co_aggregator *aggregator;

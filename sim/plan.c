@@ -8,6 +8,47 @@
 
 const char *const co_outcome_names[CO_N_OUTCOMES] = {"reported", "dropped", "empty", "nonfinite"};
 
+static int by_id(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* attacker_ids into plan->attackers. */
+static co_status take_attackers(co_plan *plan, const co_experiment *e, const co_node *list, int64_t n_devices)
+{
+    size_t k = 0;
+    for (const co_node *item = list->first; item; item = item->next, k++)
+        if (!co_node_int(item, &plan->attackers[k]) || plan->attackers[k] >= n_devices)
+            return co_config_fail(&e->devices, item, "there is no device %s; ids are 0 to %lld", item->text,
+                                  (long long)n_devices - 1);
+    qsort(plan->attackers, k, sizeof *plan->attackers, by_id);
+    return CO_OK;
+}
+
+/* Which devices attack: those named, or as many as asked for, drawn by the seed. */
+static co_status choose_attackers(co_plan *plan, const co_experiment *e, int64_t n_devices)
+{
+    const co_node *list = co_config_node(&e->devices, "attacker_ids");
+    const double asked = co_config_has(&e->devices, "attackers") ? co_config_real(&e->devices, "attackers") : 0.0;
+    const double n = asked < 1.0 ? floor(asked * (double)n_devices + 1e-9) : asked; /* 0.29 x 100 is 28.99.. */
+    if (n > (double)n_devices)
+        return co_config_fail(&e->devices, co_config_node(&e->devices, "attackers"), "%g is more than the %lld devices", n,
+                              (long long)n_devices);
+    plan->n_attackers = list ? co_node_count(list) : (size_t)n;
+    plan->attackers = co_malloc(plan->n_attackers, sizeof *plan->attackers);
+    int64_t *scratch = co_malloc(co_draw_subset_scratch(plan->n_attackers), sizeof *scratch);
+    co_status st = plan->attackers && scratch ? CO_OK : CO_FAIL(CO_ENOMEM, "%zu attackers", plan->n_attackers);
+    if (st == CO_OK && list) {
+        st = take_attackers(plan, e, list, n_devices);
+    } else if (st == CO_OK) {
+        co_stream s = co_stream_open((uint64_t)e->seed, CO_DRAW_ATTACK, 0, 0, 0);
+        co_draw_subset(&s, n_devices, plan->n_attackers, plan->attackers, scratch);
+    }
+    co_free(scratch);
+    return st;
+}
+
 co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_population *population, int size)
 {
     const double per_round = co_config_real(&e->devices, "per_round");
@@ -28,9 +69,10 @@ co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_populatio
     plan->scratch = co_malloc(co_draw_subset_scratch(plan->capacity), sizeof *plan->scratch);
     plan->order = co_malloc(plan->capacity, sizeof *plan->order);
     plan->load = co_calloc((size_t)size, sizeof *plan->load);
-    if (plan->row && plan->devices && plan->scratch && plan->order && plan->load) return CO_OK;
-    const co_status st = CO_FAIL(CO_ENOMEM, "a round's plan of %zu devices", plan->capacity);
-    co_plan_fini(plan);
+    co_status st = plan->row && plan->devices && plan->scratch && plan->order && plan->load
+                       ? choose_attackers(plan, e, population->n_devices)
+                       : CO_FAIL(CO_ENOMEM, "a round's plan of %zu devices", plan->capacity);
+    if (st != CO_OK) co_plan_fini(plan);
     return st;
 }
 
@@ -41,6 +83,7 @@ void co_plan_fini(co_plan *plan)
     co_free(plan->scratch);
     co_free(plan->order);
     co_free(plan->load);
+    co_free(plan->attackers);
     *plan = (co_plan){0};
 }
 
@@ -128,7 +171,9 @@ void co_plan_make(co_plan *plan, const co_experiment *e, const co_population *po
         *row = (co_plan_row){.device = plan->devices[i], .n_examples = n, .n_steps = count_steps(e, n),
                              .weight = co_plan_weight(e, population, plan->devices[i]),
                              .outcome = n > 0 ? CO_REPORTED : CO_EMPTY, .loss = NAN, .update_norm = NAN,
-                             .loss_before = NAN};
+                             .loss_before = NAN,
+                             .attacker = plan->n_attackers > 0 && bsearch(&plan->devices[i], plan->attackers, plan->n_attackers,
+                                                                          sizeof *plan->attackers, by_id)};
         row->cost = n > 0 ? work(e, row, n_held, n_rows) : 0.0;
         total += row->weight;
         plan->order[i] = i;

@@ -16,6 +16,7 @@ typedef struct {
     double weight, share;       /* w_i and a_i = w_i / W */
     double cost;              /* examples to go through, plus one for the device */
     int rank;                   /* where it trains */
+    bool attacker;
     /* filled in by training, then known to rank 0 */
     int outcome;
     bool saturated;
@@ -29,6 +30,8 @@ typedef struct {
     size_t n, capacity;
     co_plan_row *row; /* [n], ascending device */
     double weight; /* of all rows */
+    int64_t *attackers; /* [n_attackers] ids, ascending */
+    size_t n_attackers;
     int64_t *devices, *scratch;
     size_t *order;
     double *load;  /* [ranks] cost placed there */

@@ -74,6 +74,10 @@ static co_status check_parts(co_experiment *e)
         return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "rule"),
                               "%s: how much one device changes its result is not known; under privacy the rule is mean",
                               e->aggregator->name);
+    if (e->attack->collude)
+        return co_config_fail(&e->devices, co_config_node(&e->devices, "attack"),
+                              "%s reads every update before it is noised; a mechanism lets only the sum be seen",
+                              e->attack->name);
     if (e->rule->shared)
         return co_config_fail(&e->local, co_config_node(&e->local, "rule"),
                               "%s: devices also send changes of '%s', which no clip bounds; use another rule",

@@ -33,10 +33,10 @@ static void add_result(co_run *r, size_t row, const co_trained *trained)
         if (rule->report) rule->report(&r->experiment->aggregate, &trained->report, &factor, &term);
         if (r->privacy.is_on)
             co_private_add(&r->privacy, &r->exchange, done, trained->update);
-        else if (rule->finish)
-            done->saturated = co_exchange_add(&r->exchange, trained->update, done->share * factor) > 0;
+        else if (r->cohort.exchange)
+            co_cohort_send(&r->cohort, &r->plan, row, trained->update, rule->combine ? done->weight : done->share * factor);
         else
-            co_cohort_send(&r->cohort, &r->plan, row, trained->update, done->weight);
+            done->saturated = co_exchange_add(&r->exchange, trained->update, done->share * factor) > 0;
         if (trained->change) co_exchange_add(&r->shared, trained->change, done->weight / r->population_weight);
         co_exchange_scalar(&r->exchange, TOTAL, done->share);
         co_exchange_scalar(&r->exchange, TERMS, done->share * term);
@@ -173,6 +173,34 @@ static void step_private(co_run *r, double lr)
     step_tensors(r, lr);
 }
 
+/* All attackers of the round send what they make of the honest updates; without any of those, what they have. With an
+ * aggregator of sums the rows, which came whole for this, are then added up. Local. */
+static void collude(co_run *r, size_t n_rows)
+{
+    const co_experiment *e = r->experiment;
+    co_cohort *c = &r->cohort;
+    const float **honest = c->honest;
+    float *first = NULL;
+    size_t n_honest = 0, n_attackers = 0;
+    for (size_t i = 0; i < n_rows; i++) {
+        if (r->plan.row[c->number[i]].attacker)
+            n_attackers++;
+        else
+            honest[n_honest++] = c->row[i];
+    }
+    const co_updates in = {.n_rows = n_honest, .n = r->exchange.n_own, .row = honest};
+    for (size_t i = 0; n_honest > 0 && i < n_rows; i++) {
+        float *row = c->rows + c->number[i] * in.n;
+        if (!r->plan.row[c->number[i]].attacker) continue;
+        if (first)
+            memcpy(row, first, in.n * sizeof *row);
+        else
+            e->attack->collude(&e->devices, &in, n_attackers, first = row);
+    }
+    for (size_t i = 0; e->aggregator->finish && i < n_rows; i++)
+        co_exchange_add_own(&r->exchange, c->row[i], c->weight[i]);
+}
+
 /* The aggregate and the server's step on this rank's slice, and the records of its blocks. n_rows: updates that came whole, with an
  * aggregator that sees them. Collective(comm) then, else Local. */
 static void step_slice(co_run *r, size_t n_rows, double lr)
@@ -295,7 +323,7 @@ static co_status play_round(co_run *r)
     co_plan_make(&r->plan, e, &r->population, round, r->comm->size);
     co_exchange_clear(&r->exchange);
     if (r->shared.comm) co_exchange_clear(&r->shared);
-    if (e->aggregator->combine) co_cohort_expect(&r->cohort, &r->plan);
+    if (r->cohort.exchange) co_cohort_expect(&r->cohort, &r->plan);
     co_state_begin(&r->state, &r->plan);
     const double start = co_now_s();
     co_status st = e->aggregator->stress ? share_by_stress(r) : CO_OK;
@@ -307,7 +335,7 @@ static co_status play_round(co_run *r)
     const double trained = co_now_s();
     co_watch_progress(CO_WATCH_WAITING, round);
     co_exchange_reduce(&r->exchange, &wait_s);
-    const size_t n_rows = e->aggregator->combine ? co_cohort_finish(&r->cohort, &r->plan) : 0;
+    const size_t n_rows = r->cohort.exchange ? co_cohort_finish(&r->cohort, &r->plan) : 0;
     co_state_finish(&r->state, &r->plan);
     co_watch_progress(CO_WATCH_WORKING, round);
     co_state_commit(&r->state, &r->plan,
@@ -320,6 +348,7 @@ static co_status play_round(co_run *r)
         r->stopping = true; /* nothing of this round has touched the model */
         return CO_OK;
     }
+    if (e->attack->collude) collude(r, n_rows);
     step_slice(r, n_rows, lr_server);
     step_shared(r);
     measure(r, trained - start);

@@ -59,12 +59,12 @@ static co_status create_state(co_run *r)
                          r->experiment->rounds, co_cohort_bytes(&r->cohort), r->comm);
 }
 
-/* Rows for an aggregator that sees every update. Collective(comm). */
+/* Rows for an aggregator or an attack that sees every update. Collective(comm). */
 static co_status create_cohort(co_run *r)
 {
     const co_experiment *e = r->experiment;
-    if (!e->aggregator->combine) return CO_OK;
-    return co_cohort_init(&r->cohort, &r->exchange, r->plan.capacity,
+    if (!e->aggregator->combine && !e->attack->collude) return CO_OK;
+    return co_cohort_init(&r->cohort, &r->exchange, r->plan.capacity, !e->aggregator->combine ? 0 :
                           co_aggregate_scratch(e->aggregator, &e->aggregate, r->plan.capacity, r->exchange.n_own));
 }
 

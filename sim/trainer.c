@@ -55,6 +55,9 @@ static co_status create_members(co_trainer *t)
         return co_config_fail(&e->local, co_config_node(&e->local, "rule"),
                               "aggregate.rule %s needs updates that are sums of gradients: sgd or prox, not %s",
                               e->aggregator->name, e->rule->name);
+    if (e->attack->flips_labels && strcmp(co_model_task(t->model)->name, "classification") != 0)
+        return co_config_fail(&e->devices, co_config_node(&e->devices, "attack"), "%s needs classes; the task is %s",
+                              e->attack->name, co_model_task(t->model)->name);
     t->needs_reach = linear || e->aggregator->needs_reach;
     return CO_OK;
 }
@@ -210,6 +213,16 @@ static double reach(const co_trainer *t, int64_t n_steps, double lr)
     return -(double)local / lr;
 }
 
+/* m examples of the order, with the labels that the device takes them to have. */
+static co_status read_batch(co_trainer *t, co_population *population, const co_plan_row *row, int64_t at, size_t m)
+{
+    CO_TRY(co_population_read(population, row->device, t->index + at, m, &t->examples));
+    const int32_t last = (int32_t)co_model_n_classes(t->model) - 1;
+    for (size_t i = 0; row->attacker && t->experiment->attack->flips_labels && i < m; i++)
+        t->examples.y[i] = last - t->examples.y[i];
+    return co_workspace_reserve(t->workspace, m, t->examples.batch.rows);
+}
+
 /* One step on t->examples. */
 static void step(co_trainer *t, const co_plan_row *row, const co_training *with, int64_t number, double *sums)
 {
@@ -264,7 +277,12 @@ static void finish(co_trainer *t, const co_training *with, co_plan_row *row, co_
     co_vector_difference(t->local, t->local, with->global, t->n);
     bool finite = co_vector_finite(t->local, t->n) && isfinite(sums[1]);
     if (finite && e->rule->shared) finite = co_vector_finite(t->change, t->n);
-    if (finite) apply_transforms(t, with->state);
+    if (finite && !row->attacker) apply_transforms(t, with->state);
+    if (finite && row->attacker && e->attack->tamper) {
+        const co_stream stream = co_stream_open(t->seed, CO_DRAW_ATTACK, (uint64_t)with->round, (uint64_t)row->device, 0);
+        e->attack->tamper(&e->devices, &stream, t->local, t->n);
+        finite = co_vector_finite(t->local, t->n);
+    }
     row->outcome = finite ? CO_REPORTED : CO_NONFINITE;
     row->loss = co_task_mean_loss(sums);
     row->update_norm = finite ? co_vector_norm(t->local, t->n) : NAN;
@@ -289,8 +307,7 @@ static co_status survey(co_trainer *t, co_population *population, const float *g
         const double before = t->sums[0];
         co_watch_progress(CO_WATCH_WORKING, round);
         if (co_stop_overdue()) return CO_FAIL(CO_ESTOPPED, "stopped in the middle of round %lld", (long long)round);
-        CO_TRY(co_population_read(population, row->device, t->index + at, m, &t->examples));
-        CO_TRY(co_workspace_reserve(t->workspace, m, t->examples.batch.rows));
+        CO_TRY(read_batch(t, population, row, at, m));
         if (gradient) memset(t->grad, 0, t->n * sizeof *t->grad);
         co_model_loss(t->model, t->workspace, global, &pass, NULL, gradient ? t->grad : NULL, t->sums);
         if (gradient) co_vector_add_scaled(t->anchor, t->grad, t->n, (float)(t->sums[0] - before));
@@ -331,8 +348,7 @@ co_status co_trainer_train(co_trainer *t, co_population *population, const co_tr
         const size_t m = (size_t)(n - at < batch ? n - at : batch);
         co_watch_progress(CO_WATCH_WORKING, round);
         if (co_stop_overdue()) return CO_FAIL(CO_ESTOPPED, "stopped in the middle of round %lld", (long long)round);
-        CO_TRY(co_population_read(population, row->device, t->index + at, m, &t->examples));
-        CO_TRY(co_workspace_reserve(t->workspace, m, t->examples.batch.rows));
+        CO_TRY(read_batch(t, population, row, at, m));
         step(t, row, with, number, sums);
         at += batch;
     }

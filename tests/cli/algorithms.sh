@@ -74,6 +74,11 @@ refused 'device.* needs [0-9.]+ TiB on a node, [0-9.]+ .iB are left' data.device
 refused 'which only works with sgd, not adam' algorithm=scaffold aggregate='{rule: mean}' local.optimizer=adam
 refused 'needs updates that are sums of gradients: sgd or prox, not feddyn' aggregate='{rule: fednova}' local.rule=feddyn
 refused 'keeps state on the devices and can stand here only once' transforms='[{name: momentum}, {name: clip}, {name: momentum}]'
+refused 'attack.*needs attackers' devices.attack=ipm
+refused 'stands without attack' devices.attackers=3
+refused '2.5 is no whole number of devices' devices.attack=ipm devices.attackers=2.5
+refused 'there is no device 40; ids are 0 to 39' devices.attack=ipm devices.attacker_ids='[3, 40]'
+refused '41 is more than the 40 devices' devices.attack=bit_flip devices.attackers=41
 refused '13 updates a round, there are 11; raise devices.per_round, lower f' aggregate='{rule: krum, f: 5}'
 refused 'mean only sees sums' aggregate='{rule: mean, bucketing: 2}'
 refused 'leaves nothing of 11' aggregate='{rule: trimmed_mean, trim: 6}'

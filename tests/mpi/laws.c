@@ -190,6 +190,37 @@ static void state_of_a_device_is_its_own(void)
     close_run(&experiment, &run);
 }
 
+/* Accuracy on the test split after training with these words. */
+static double accuracy_of(const char *words)
+{
+    co_experiment experiment;
+    co_run run;
+    char *text = co_format("name: attack\nrounds: 12\npartition: {method: iid, devices: 15}\nmodel: {name: softmax}\n"
+                           "local: {lr: 0.05}\neval: {every: 12}\n%s", words);
+    double accuracy = NAN;
+    if (open_text(text, &experiment, &run)) {
+        accuracy = run.last_metric;
+        close_run(&experiment, &run);
+    }
+    co_free(text);
+    return accuracy;
+}
+
+/* Attacks wreck what they are meant to wreck, and a rule that holds against them holds. */
+static void attacks_do_what_they_say(void)
+{
+    const double calm = accuracy_of("devices: {per_round: 15}");
+    CHECK(calm > 0.75);
+    CHECK(accuracy_of("devices: {per_round: 15, attack: sign_flip, attackers: 5}") < calm - 0.2);
+    CHECK(accuracy_of("devices: {per_round: 15, attack: sign_flip, attackers: 5}\naggregate: {rule: median}") > calm - 0.1);
+    CHECK(accuracy_of("devices: {per_round: 15, attack: gaussian, attackers: 1}") < calm - 0.2);
+    CHECK(accuracy_of("devices: {per_round: 15, attack: gaussian, attackers: 1}\naggregate: {rule: krum, f: 1}") > calm - 0.1);
+    CHECK(accuracy_of("devices: {per_round: 15, attack: ipm, epsilon: 5, attackers: 5}") < calm - 0.2);
+    CHECK(accuracy_of("devices: {per_round: 15, attack: alie, z: 30, attackers: 5}") < calm - 0.2);
+    CHECK(accuracy_of("devices: {per_round: 15, attack: label_flip, attackers: 15}") < 0.2);
+    CHECK(accuracy_of("devices: {per_round: 15, attack: bit_flip, attackers: 15}") < 0.2);
+}
+
 /* A trainer that has trained other devices gives the update that a new one gives. */
 static void nothing_of_one_device_reaches_the_next(void)
 {
@@ -317,6 +348,7 @@ int main(int argc, char **argv)
     special_cases_are_fedavg();
     limits_of_the_algorithms_are_fedavg();
     state_of_a_device_is_its_own();
+    attacks_do_what_they_say();
     nothing_of_one_device_reaches_the_next();
     frozen_tensors_do_not_move();
     bad_updates_are_counted();

@@ -60,6 +60,17 @@ static const char *const experiments[] = {
     "partition: {method: dirichlet, devices: 20, alpha: 0.3}\n"
     "model: {name: softmax}\ndevices: {per_round: 7}\nlocal: {batch: 9, lr: 0.05, momentum: 0.9}\neval: {every: 3}\n"
     "output: {dir: OUT}\n",
+    /* attackers that know all others, against a mean and against a rule that sees every update; one that acts alone */
+    "name: ipm\nrounds: 3\ndata: {file: BLOBS}\npartition: {method: iid, devices: 9}\n"
+    "model: {layers: [{dense: 500}, relu, {dense: classes}]}\nserver: {momentum: 0.5}\n"
+    "devices: {per_round: 7, attack: ipm, attackers: 0.34, epsilon: 2}\neval: {every: 0}\noutput: {dir: OUT}\n",
+    "name: alie\nrounds: 3\ndata: {file: BLOBS}\npartition: {method: dirichlet, devices: 12, alpha: 0.2}\n"
+    "model: {layers: [{dense: 500}, relu, {dense: classes}]}\ntransforms: [{name: momentum}]\n"
+    "devices: {per_round: 12, attack: alie, attacker_ids: [3, 11]}\naggregate: {rule: krum, f: 2}\n"
+    "eval: {every: 0}\noutput: {dir: OUT}\n",
+    "name: noise\nrounds: 3\ndata: {file: BLOBS}\npartition: {method: iid, devices: 9}\n"
+    "model: {layers: [{dense: 500}, relu, {dense: classes}]}\n"
+    "devices: {per_round: 7, attack: gaussian, attackers: 2, std: 0.1}\neval: {every: 0}\noutput: {dir: OUT}\n",
     /* drawn on the fly */
     "name: drawn\nrounds: 3\ndata: {generator: synthetic, devices: 30, alpha: 1, beta: 1, size: 37}\n"
     "model: {name: softmax}\ndevices: {per_round: 7}\nlocal: {batch: 0, lr: 0.01, clip_grad: 1.0}\neval: {every: 3}\n"
