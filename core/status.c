@@ -9,6 +9,7 @@
 
 static char message[1024];
 static int own_rank;
+static int64_t own_round = -1;
 
 co_status co_fail(co_status code, const char *format, ...)
 {
@@ -67,8 +68,10 @@ const char *co_status_text(co_status status)
 _Noreturn void co_assert_failed(const char *condition, const char *file, int line)
 {
     int started = 0, ended = 0;
-    fprintf(stderr, "cohort: internal error on rank %d: %s does not hold (%s:%d); please report it\n", own_rank,
-            condition, file, line);
+    char round[48] = "";
+    if (own_round >= 0) snprintf(round, sizeof round, " in round %lld", (long long)own_round);
+    fprintf(stderr, "cohort: internal error on rank %d%s: %s does not hold (%s:%d); please report it%s\n", own_rank, round,
+            condition, file, line, own_round >= 0 ? "; --resume goes on from the newest checkpoint" : "");
     fflush(NULL);
     MPI_Initialized(&started);
     MPI_Finalized(&ended);
@@ -79,6 +82,11 @@ _Noreturn void co_assert_failed(const char *condition, const char *file, int lin
 void co_status_set_rank(int rank)
 {
     own_rank = rank;
+}
+
+void co_status_set_round(int64_t round)
+{
+    own_round = round;
 }
 
 int co_status_rank(void)

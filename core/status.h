@@ -6,6 +6,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* code, exit code of the program, what it means */
 #define CO_STATUS_LIST(X)                                                                          \
@@ -65,3 +66,5 @@ bool co_fault_struck(void);
 /* Tells the fault sites and messages which rank this process is. Called once after MPI_Init. */
 void co_status_set_rank(int rank);
 int co_status_rank(void);
+/* Tells the message of a failed CO_ASSERT which round this is; -1 (as at first): none. */
+void co_status_set_round(int64_t round);

@@ -77,6 +77,7 @@ co_status co_evaluate_split(co_evaluator *v, co_population *population, int spli
     const size_t words = v->n_sums * CO_SCALAR_DIGITS;
     memset(v->digits, 0, (words + 1) * sizeof *v->digits);
     const co_status st = add_own_blocks(v, population, split, params, comm);
+    co_watch_progress(CO_WATCH_WAITING, -1);
     if (st != CO_OK) v->digits[words] |= 1;
     MPI_Allreduce(MPI_IN_PLACE, v->digits, (int)words + 1, MPI_INT64_T, MPI_SUM, comm->world);
     if (v->digits[words] & 0xffffffff) return co_agree(st, comm);

@@ -155,6 +155,7 @@ co_status co_evaluate_devices(co_device_evaluator *v, co_population *population,
         co_watch_progress(CO_WATCH_WORKING, -1);
         st = score(v, population, device, params, v->own + (size_t)i * v->n_values);
     }
+    co_watch_progress(CO_WATCH_WAITING, -1);
     CO_TRY(co_agree(st, comm));
     MPI_Gatherv(v->own, (int)(v->n_own * (int64_t)v->n_values), MPI_DOUBLE, v->all, v->counts, v->at, MPI_DOUBLE, 0,
                 comm->world);

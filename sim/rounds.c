@@ -321,6 +321,8 @@ static co_status play_round(co_run *r)
     const double lr_local = co_schedule_rate(&e->local_rate, round), lr_server = co_schedule_rate(&e->server_rate, round);
     double wait_s;
     co_plan_make(&r->plan, e, &r->population, round, r->comm->size);
+    co_status_set_round(round);
+    CO_ASSERT(!co_fault("assert")); /* the test of what a broken invariant does to the other ranks */
     co_exchange_clear(&r->exchange);
     if (r->shared.comm) co_exchange_clear(&r->shared);
     if (r->cohort.exchange) co_cohort_expect(&r->cohort, &r->plan);
@@ -340,10 +342,7 @@ static co_status play_round(co_run *r)
     co_watch_progress(CO_WATCH_WORKING, round);
     co_state_commit(&r->state, &r->plan,
                     co_exchange_counted(&r->exchange, CO_COUNT_FAILED) + co_exchange_counted(&r->exchange, CO_COUNT_ABANDONED) == 0);
-    if (co_exchange_counted(&r->exchange, CO_COUNT_FAILED) > 0) {
-        st = co_agree(st, r->comm);
-        return co_fail_in(st, "round %lld", (long long)round);
-    }
+    if (co_exchange_counted(&r->exchange, CO_COUNT_FAILED) > 0) return co_agree(st, r->comm);
     if (co_exchange_counted(&r->exchange, CO_COUNT_ABANDONED) > 0) {
         r->stopping = true; /* nothing of this round has touched the model */
         return CO_OK;
@@ -354,6 +353,7 @@ static co_status play_round(co_run *r)
     measure(r, trained - start);
     own_record(r)->wait_s = wait_s;
     own_record(r)->stop_wanted = co_stop_wanted();
+    co_watch_progress(CO_WATCH_WAITING, round); /* until this rank has examples of its own again, or writes files */
     co_exchange_gather(&r->exchange);
     r->round = round;
     if (r->comm->rank == 0) {
@@ -494,7 +494,11 @@ static co_status save(co_run *r, const char *state)
     CO_TRY(gather_slots(r));
     CO_TRY(co_state_list(&r->state));
     co_status st = r->late; /* a row that could not be kept must not be missing in silence */
-    if (st == CO_OK && r->comm->rank == 0) st = write_files(r, state);
+    if (st == CO_OK && r->comm->rank == 0) {
+        co_watch_progress(CO_WATCH_WORKING, -1);
+        st = write_files(r, state);
+        co_watch_progress(CO_WATCH_WAITING, -1);
+    }
     co_state_end(&r->state);
     for (size_t k = 0; k < r->n_slots; k++) {
         co_free(r->whole_slot[k]);
@@ -554,10 +558,21 @@ static co_status after_round(co_run *r)
     if (r->finished || (save_every > 0 && r->round % save_every == 0)) return save(r, r->finished ? "done" : "running");
     if (r->comm->rank == 0 && r->late == CO_OK && co_record_is_due(&r->record)) {
         const double start = co_now_s();
+        co_watch_progress(CO_WATCH_WORKING, -1);
         r->late = co_record_publish(&r->record, "running");
+        co_watch_progress(CO_WATCH_WAITING, -1);
         own_record(r)->write_s += co_now_s() - start;
     }
     return CO_OK;
+}
+
+/* An error in the rounds says in which, and what can be done after its cause is gone. */
+static co_status place_error(const co_run *r, co_status st)
+{
+    char cause[900];
+    if (st == CO_OK || st == CO_ESTOPPED || st == CO_EDIVERGED) return st; /* these say it themselves */
+    snprintf(cause, sizeof cause, "%s", co_status_message());
+    return CO_FAIL(st, "round %lld: %s; --resume goes on from the newest checkpoint", (long long)r->plan.round, cause);
 }
 
 co_status co_run_rounds(co_run *r)
@@ -578,5 +593,6 @@ co_status co_run_rounds(co_run *r)
     }
     co_watch_end();
     co_progress_end(&progress);
-    return st;
+    co_status_set_round(-1);
+    return place_error(r, st);
 }

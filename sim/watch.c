@@ -43,13 +43,13 @@ static size_t put_text(char *text, const char *what)
     return n;
 }
 
-/* A rank that waits for others lets the one that hangs speak first. */
+/* A rank that waits for others lets the one that hangs speak first; if that one cannot (it is stopped), the lowest of the others. */
 static void on_alarm(int signal_number)
 {
     (void)signal_number;
     if (waiting && !second_alarm) {
         second_alarm = 1;
-        alarm(3);
+        alarm(3 + (unsigned)co_status_rank());
         return;
     }
     char text[256];
