@@ -1,0 +1,40 @@
+#!/bin/bash
+# tests/cli/readme.sh - README's blocks of commands and of Python, pasted one after the other in an empty folder: each works. Left out is
+# what needs published data or draws a picture; runs are cut to a few rounds.
+set -u
+: "${COHORT:?the program}" "${SCRATCH:?a folder}" "${SOURCE:?the checkout}"
+python=${COHORT_PYTHON:-/usr/bin/python3}
+"$python" -c 'import h5py, numpy' 2> /dev/null || { echo "skipped: $python has no h5py"; exit 77; }
+mkdir -p "$SCRATCH"
+work=$(mktemp -d "$SCRATCH/readme-XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+. "$SOURCE/jobs/env.sh"
+PATH=$(dirname "$COHORT"):$PATH
+export COHORT_PROGRESS=off
+ln -s "$SOURCE/jobs" jobs
+faults=0 n=0
+
+# Blocks are what stands four blanks to the right; one file each.
+awk '/^    / {if (!inside) k++; inside = 1; print substr($0, 5) > sprintf("%02d.block", k); next} {inside = 0}' "$SOURCE/README.md"
+cohort run jobs/experiments/quickstart.yaml rounds=5 > log 2>&1 || { cat log; exit 1; }
+for block in *.block; do
+    first=$(head -n 1 "$block")
+    case $(cat "$block") in
+    *" DIR "* | *jobs/quickstart.sh* | model:*) continue ;; # published data; the quick start; a piece of an experiment
+    *torch*) "$python" -c 'import torch' 2> /dev/null || { echo "skipped: $first"; cp runs/mine/ckpt-00000020.h5 start.h5; continue; } ;;
+    *pandas*) "$python" -c 'import pandas' 2> /dev/null || { echo "skipped: $first"; continue; } ;;
+    esac
+    sed -i '/^cohort plot/d; s/rounds=400/rounds=8/; s/runs\/\(prox\|private\)$/& rounds=5/' "$block"
+    n=$((n + 1))
+    case $first in
+    "import "*) run=$python ;;
+    *) run="sh -e" ;;
+    esac
+    timeout 120 $run "$block" > log 2>&1 || { faults=$((faults + 1)); echo "FAULT in the block '$first': $(tail -n 3 log)"; }
+done
+[ -e runs/further/run.h5 ] || { faults=$((faults + 1)); echo "FAULT: no run from weights that came from Python"; }
+[ "$(cohort show runs/prox/run.h5 | awk '/^  algorithm/ {print $2}')" = fedprox ] || faults=$((faults + 1))
+[ $n -ge 7 ] || { faults=$((faults + 1)); echo "FAULT: only $n blocks"; }
+echo "$n blocks of README, $faults faults"
+[ $faults -eq 0 ]
