@@ -2,7 +2,7 @@
  * spell out.
  *
  * Parameters: softmax 784 -> 10 has 7,850; 2nn 199,210; mnist_cnn 1,663,370; femnist_cnn with 62
- * classes 6,603,710; cifar_cnn 1,626,442. The last layer always has `classes` outputs and the first
+ * classes 6,603,710; cifar_cnn 1,626,442; char_lstm with 80 tokens 819,920. The last layer always has `classes` outputs and the first
  * ones take the data's own size. */
 #include "models/model.h"
 #include <inttypes.h>
@@ -163,6 +163,80 @@ static co_node *cifar_cnn(const co_config *opt)
     return l.node;
 }
 
+/* {lstm: {units: .., layers: .., bidirectional: ..}} */
+static void add_lstm(list *l, int64_t units, const char *layers, const char *bidirectional)
+{
+    char text[24];
+    co_node *item = co_node_create(CO_NODE_MAP, NULL, NULL), *options = co_node_create(CO_NODE_MAP, "lstm", NULL);
+    snprintf(text, sizeof text, "%" PRId64, units);
+    const bool good = item && options && co_node_set(options, "units", text) == CO_OK &&
+                      co_node_set(options, "layers", layers) == CO_OK &&
+                      co_node_set(options, "bidirectional", bidirectional) == CO_OK;
+    if (good) {
+        co_node_append(item, options);
+        append(l, item);
+        return;
+    }
+    co_node_destroy(item);
+    co_node_destroy(options);
+    give_up(l);
+}
+
+static list begin_text(int64_t embedding)
+{
+    list l = begin();
+    char text[24];
+    snprintf(text, sizeof text, "%" PRId64, embedding);
+    add_with(&l, "embedding", text);
+    return l;
+}
+
+static co_node *char_lstm(const co_config *opt)
+{
+    list l = begin_text(8);
+    (void)opt;
+    add_lstm(&l, 256, "2", "false");
+    add_with(&l, "dense", "classes");
+    return l.node;
+}
+
+static co_node *bow(const co_config *opt)
+{
+    list l = begin_text(co_config_int(opt, "embedding"));
+    add_with(&l, "pool_time", "mean");
+    add_with(&l, "dense", "classes");
+    return l.node;
+}
+
+static co_node *lstm(const co_config *opt)
+{
+    list l = begin_text(co_config_int(opt, "embedding"));
+    add_lstm(&l, co_config_int(opt, "units"), "1", "false");
+    add_with(&l, "pool_time", co_config_string(opt, "pool"));
+    add_with(&l, "dense", "classes");
+    return l.node;
+}
+
+static co_node *bilstm(const co_config *opt)
+{
+    list l = begin_text(co_config_int(opt, "embedding"));
+    add_lstm(&l, co_config_int(opt, "units"), "1", "true");
+    add_with(&l, "dense", "classes");
+    return l.node;
+}
+
+#define EMBEDDING                                                                                                    \
+    {                                                                                                                \
+        "embedding", CO_INT, .def = 100, .lo = 1, .hi = 65536, .doc = "floats of a token"                            \
+    }
+#define UNITS                                                                                                        \
+    {                                                                                                                \
+        "units", CO_INT, .def = 128, .lo = 1, .hi = 65536, .doc = "outputs of the LSTM, for each direction"          \
+    }
+static const co_param bow_params[] = {EMBEDDING, {0}};
+static const co_param lstm_params[] = {
+    EMBEDDING, UNITS, {"pool", CO_CHOICE, .words = "mean|last", .doc = "one row from all: their mean, or the last"}, {0}};
+static const co_param bilstm_params[] = {EMBEDDING, UNITS, {0}};
 static const co_param mlp_params[] = {{"hidden", CO_INTS, .lo = 1, .hi = 16777216,
                                        .flags = CO_REQUIRED,
                                        .doc = "units of the hidden layers, first to last"},
@@ -189,6 +263,21 @@ static const co_model_preset presets[] = {
      .summary = "two 3x3 convolutions (32, 64), 2x2 max pooling, dropout, dense 128",
      .source = "Granqvist et al., pfl-research, 2024, arXiv:2404.06430",
      .layers = cifar_cnn},
+    {.name = "char_lstm",
+     .summary = "embedding 8, two LSTM layers of 256 units, a dense layer for every token",
+     .source = "Caldas et al., LEAF, 2018, arXiv:1812.01097 (which predicts the last token alone)",
+     .layers = char_lstm},
+    {.name = "bow",
+     .summary = "the mean of the tokens' embeddings, dense",
+     .source = "Joulin et al., EACL 2017, arXiv:1607.01759",
+     .params = bow_params,
+     .layers = bow},
+    {.name = "lstm", .summary = "embedding, LSTM, pooled over time, dense", .params = lstm_params, .layers = lstm},
+    {.name = "bilstm",
+     .summary = "embedding, LSTM in both directions, a dense layer for every token",
+     .source = "Huang et al., 2015, arXiv:1508.01991 (without their CRF)",
+     .params = bilstm_params,
+     .layers = bilstm},
 };
 static const co_plugin *const members[] = {(const co_plugin *)&presets[0],
                                            (const co_plugin *)&presets[1],
@@ -196,6 +285,10 @@ static const co_plugin *const members[] = {(const co_plugin *)&presets[0],
                                            (const co_plugin *)&presets[3],
                                            (const co_plugin *)&presets[4],
                                            (const co_plugin *)&presets[5],
+                                           (const co_plugin *)&presets[6],
+                                           (const co_plugin *)&presets[7],
+                                           (const co_plugin *)&presets[8],
+                                           (const co_plugin *)&presets[9],
                                            NULL};
 
 const co_kind co_kind_model = {"model", "models with a name", members};

@@ -58,3 +58,48 @@ co_status write_blobs(const char *path, int64_t n, size_t features, size_t class
     co_dataset_fini(&data);
     return st;
 }
+
+enum { WORDS = 17, TEXT_MOST = 30, USERS = 9 };
+
+static void draw_texts(co_dataset *data, uint64_t seed)
+{
+    co_stream s = co_stream_open(seed, CO_DRAW_TEST, 1, 0, 0);
+    for (int64_t i = 0; i < data->n; i++) {
+        const size_t length = i % 7 == 6 ? 0 : co_draw_below(&s, TEXT_MOST + 1);
+        const uint64_t a = co_draw_below(&s, USERS), b = co_draw_below(&s, USERS);
+        data->user[i] = (int32_t)(a < b ? a : b);
+        data->split[i] = i % 5 == 4;
+        data->token_offsets[i + 1] = data->token_offsets[i] + (int64_t)length;
+        for (size_t k = 0; k < length; k++, data->n_tokens++) {
+            const int32_t last = k ? data->tokens[data->n_tokens - 1] : (int32_t)data->user[i];
+            const int32_t token = (int32_t)(co_draw_below(&s, 3) ? (uint64_t)(last * 5 + 1) % WORDS : co_draw_below(&s, WORDS));
+            data->tokens[data->n_tokens] = token;
+            if (data->token_y) data->token_y[data->n_tokens] = token < 12 ? 0 : token - 11;
+        }
+    }
+}
+
+co_status write_texts(const char *path, int64_t n, co_data_task task, uint64_t seed)
+{
+    static const char *const tags[] = {"O", "B-A", "I-A", "B-B", "I-B", "I-C"};
+    co_dataset data = {.n = n, .task = task, .n_vocab = WORDS, .n_users = USERS};
+    const size_t most = (size_t)n * TEXT_MOST;
+    data.split = co_calloc((size_t)n, 1);
+    data.user = co_calloc((size_t)n, sizeof *data.user);
+    data.tokens = co_malloc(most, sizeof *data.tokens);
+    data.token_offsets = co_calloc((size_t)n + 1, sizeof *data.token_offsets);
+    data.vocab = co_calloc(WORDS, sizeof *data.vocab);
+    CO_ASSERT(data.split && data.user && data.tokens && data.token_offsets && data.vocab);
+    for (size_t v = 0; v < WORDS; v++) data.vocab[v] = v ? co_format("w%zu", v) : co_strdup("<unk>");
+    if (task == CO_DATA_TAGGING) {
+        data.token_y = co_malloc(most, sizeof *data.token_y);
+        data.n_classes = 6;
+        data.classes = co_calloc(6, sizeof *data.classes);
+        CO_ASSERT(data.token_y && data.classes);
+        for (size_t c = 0; c < 6; c++) data.classes[c] = co_strdup(tags[c]);
+    }
+    draw_texts(&data, seed);
+    const co_status st = co_dataset_write(&data, path, seed, "test: texts\n");
+    co_dataset_fini(&data);
+    return st;
+}

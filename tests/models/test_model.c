@@ -25,6 +25,29 @@ Test(model, presets_have_the_published_numbers_of_parameters)
     cr_expect_eq(count_of("{name: mlp, hidden: [200, 200]}", mnist, 10), 199210);
     cr_expect_eq(count_of("{name: mlp, hidden: 7}", test_flat(5), 3), 5 * 7 + 7 + 7 * 3 + 3);
     cr_expect_eq(count_of("{name: softmax}", test_flat(60), 10), 610);
+    const co_shape words = {.sequence = true, .tokens = true, .dim = {1000}};
+    cr_expect_eq(count_of("{name: bow, embedding: 50}", words, 20), 1000 * 50 + 50 * 20 + 20);
+    cr_expect_eq(count_of("{name: lstm}", words, 20), 1000 * 100 + 4 * 128 * (100 + 128 + 2) + 128 * 20 + 20);
+}
+
+static void refuse_for(const char *task, const char *yaml, co_shape in, const char *words)
+{
+    const co_labels labels = {.n = 5};
+    co_model *model;
+    cr_expect_eq(test_model_for(task, yaml, &in, &labels, &model), CO_EUSAGE, "%s", yaml);
+    cr_expect(strstr(co_status_message(), words), "%s: %s", yaml, co_status_message());
+}
+
+Test(model, lists_that_do_not_fit_texts_or_their_task_are_refused_with_the_remedy)
+{
+    const co_shape words = {.sequence = true, .tokens = true, .dim = {30}};
+    refuse_for("classification", "{layers: [{embedding: 4}, {dense: classes}]}", words, "pool_time");
+    refuse_for("lm", "{layers: [{embedding: 4}, {pool_time: mean}, {dense: classes}]}", words, "a row for every token");
+    refuse_for("tagging", "{layers: [{lstm: 4}, {dense: classes}]}", words, "put embedding before it");
+    refuse_for("lm", "{layers: [{dense: classes}]}", words, "put embedding before it");
+    refuse_for("classification", "{layers: [{embedding: 4}, {dense: classes}]}", test_flat(6), "needs tokens");
+    refuse_for("classification", "{layers: [{gru: 4}, {dense: classes}]}", test_flat(6), "needs sequences");
+    refuse_for("classification", "{name: softmax}", words, "put embedding before it");
 }
 
 Test(model, tensors_are_named_and_placed_as_in_a_torch_sequential)

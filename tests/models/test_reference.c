@@ -6,7 +6,7 @@
 #include "tests/models/build.h"
 #include <math.h>
 
-enum { INPUT = 1000, LABEL = 2000, STEPS = 20 };
+enum { INPUT = 1000, LABEL = 2000, LENGTH = 4000, TOKEN = 5000, STEPS = 20 };
 static const double tolerance = 1e-5;
 
 typedef struct {
@@ -17,7 +17,10 @@ typedef struct {
     co_model *model;
     const co_tensor *tensor;
     float *params, *grad, *slot, *x;
-    int32_t *y;
+    int32_t *y, *tokens;
+    int64_t *offsets;
+    co_labels labels;
+    co_batch data;
 } reference;
 
 /* Distance from the coordinates of one line, and of the norms, both relative. */
@@ -66,11 +69,38 @@ static void fill(const reference *r)
     }
 }
 
+/* Floats, or texts of lengths and tokens by the formulas of models.py; the labels of examples or tokens. */
+static void open_data(reference *r, const co_shape *in)
+{
+    size_t n = r->batch, n_labels = n;
+    r->data = (co_batch){.n = n, .rows = n};
+    if (in->tokens) {
+        r->offsets = co_calloc(n + 1, sizeof *r->offsets);
+        for (size_t i = 0; i < n; i++) r->offsets[i + 1] = r->offsets[i] + (int64_t)(test_bits(LENGTH, i) % (r->dim[1] + 1));
+        r->data.rows = (size_t)r->offsets[n];
+        r->tokens = co_calloc(r->data.rows, sizeof *r->tokens);
+        for (size_t j = 0; j < r->data.rows; j++) r->tokens[j] = (int32_t)(test_bits(TOKEN, j) % r->dim[0]);
+        if (r->dim[2]) n_labels = r->data.rows;
+    } else {
+        r->x = co_calloc(n * co_shape_size(in), sizeof(float));
+        for (size_t j = 0; j < n * co_shape_size(in); j++) r->x[j] = (float)test_bits(INPUT, j) * 0x1p-24f;
+    }
+    r->y = co_calloc(n_labels, sizeof(int32_t));
+    for (size_t j = 0; j < n_labels; j++) r->y[j] = (int32_t)(test_bits(LABEL, j) % r->classes);
+    r->data.offsets = r->offsets;
+    r->data.tokens = r->tokens;
+    r->data.x = r->x;
+    r->data.y = r->y;
+}
+
 static void open_model(reference *r, FILE *file)
 {
-    size_t n_tensors, n = r->batch;
+    size_t n_tensors;
     co_shape in = {.ndim = r->ndim, .dim = {r->dim[0], r->dim[1], r->dim[2]}};
-    cr_assert_eq(test_model(r->yaml, &in, r->classes, &r->model), CO_OK, "%s", co_status_message());
+    if (r->ndim == 0) in = (co_shape){.sequence = true, .tokens = true, .dim = {r->dim[0]}};
+    const char *task = r->ndim > 0 || !r->dim[2] ? "classification" : r->classes == r->dim[0] ? "lm" : "tagging";
+    cr_assert_eq(co_labels_init(&r->labels, NULL, r->classes), CO_OK);
+    cr_assert_eq(test_model_for(task, r->yaml, &in, &r->labels, &r->model), CO_OK, "%s", co_status_message());
     r->tensor = co_model_tensors(r->model, &n_tensors);
     cr_assert_eq(n_tensors, r->n_tensors, "%s", r->name);
     cr_assert_eq(co_model_size(r->model), r->n_params, "%s", r->name);
@@ -78,22 +108,19 @@ static void open_model(reference *r, FILE *file)
     r->params = co_calloc(r->n_params, sizeof(float));
     r->grad = co_calloc(r->n_params, sizeof(float));
     r->slot = co_calloc(r->n_params, sizeof(float));
-    r->x = co_calloc(n * co_shape_size(&in), sizeof(float));
-    r->y = co_calloc(n, sizeof(int32_t));
     fill(r);
-    for (size_t j = 0; j < n * co_shape_size(&in); j++)
-        r->x[j] = (float)test_bits(INPUT, j) * 0x1p-24f;
-    for (size_t j = 0; j < n; j++) r->y[j] = (int32_t)(test_bits(LABEL, j) % r->classes);
+    open_data(r, &in);
 }
 
 static void close_model(reference *r)
 {
     co_model_destroy(r->model);
-    co_free(r->params);
-    co_free(r->grad);
-    co_free(r->slot);
-    co_free(r->x);
-    co_free(r->y);
+    co_labels_fini(&r->labels);
+    void *const blocks[] = {r->params, r->grad, r->slot, r->x, r->y, r->tokens, r->offsets};
+    for (size_t k = 0; k < sizeof blocks / sizeof *blocks; k++) co_free(blocks[k]);
+    r->x = NULL;
+    r->tokens = NULL;
+    r->offsets = NULL;
 }
 
 static void *open_sgd(const reference *r)
@@ -127,15 +154,15 @@ static void run(reference *r, FILE *file)
     double before, after, loss = 0.0;
     const co_optimizer *sgd = co_optimizer_find("sgd");
     void *self = open_sgd(r);
-    const co_batch batch = {.n = r->batch, .rows = r->batch, .x = r->x, .y = r->y};
-    const co_pass pass = {.batch = &batch, .train = false};
-    cr_assert_eq(co_workspace_create(r->model, r->batch, r->batch, &w), CO_OK);
+    const co_pass pass = {.batch = &r->data, .train = false};
+    const size_t n_out = r->ndim == 0 && r->dim[2] ? r->data.rows : r->batch;
+    cr_assert_eq(co_workspace_create(r->model, r->batch, r->data.rows, &w), CO_OK);
     for (int64_t step = 1; step <= STEPS; step++) {
         const double now = take_step(r, w, &pass);
         if (step == 1) {
             loss = now;
             const float *out = co_model_forward(r->model, w, r->params, &pass);
-            compare_tensor(r, file, "output", 0, out, r->batch * r->classes);
+            compare_tensor(r, file, "output", 0, out, n_out * r->classes);
             for (size_t t = 0; t < r->n_tensors; t++)
                 compare_tensor(r, file, "grad", t, r->grad + r->tensor[t].offset,
                                r->tensor[t].size);
@@ -231,4 +258,9 @@ Test(reference, femnist_cnn_follows_pytorch)
 Test(reference, cifar_cnn_follows_pytorch)
 {
     check_cases("cifar_cnn");
+}
+
+Test(reference, text_models_follow_pytorch)
+{
+    check_cases("text");
 }

@@ -74,7 +74,17 @@ static const char *const experiments[] = {
     /* drawn on the fly */
     "name: drawn\nrounds: 3\ndata: {generator: synthetic, devices: 30, alpha: 1, beta: 1, size: 37}\n"
     "model: {name: softmax}\ndevices: {per_round: 7}\nlocal: {batch: 0, lr: 0.01, clip_grad: 1.0}\neval: {every: 3}\n"
-    "output: {dir: OUT}\n"};
+    "output: {dir: OUT}\n",
+    /* next token on natural users, weights by tokens, dropout and momentum on sequences */
+    "name: speech\nrounds: 3\ndata: {file: BLOBS.texts}\n"
+    "model: {layers: [{embedding: 5}, {lstm: {units: 9, layers: 2}}, {dropout: 0.2}, {dense: classes}]}\n"
+    "devices: {per_round: 5}\nlocal: {epochs: 2, batch: 4, lr: 0.5, momentum: 0.5}\naggregate: {weight: tokens}\n"
+    "eval: {every: 1}\noutput: {dir: OUT, checkpoint_every: 0}\n",
+    /* tags, both directions, on the devices' own test parts as well */
+    "name: tags\nrounds: 3\ndata: {file: BLOBS.tags}\npartition: {method: iid, devices: 11, test_fraction: 0.3}\n"
+    "model: {layers: [{embedding: 6}, {gru: {units: 7, bidirectional: true}}, {dense: classes}]}\n"
+    "devices: {per_round: 4}\nlocal: {steps: 5, batch: 6, lr: 0.5}\neval: {every: 1, devices: true}\n"
+    "output: {dir: OUT, checkpoint_every: 0}\n"};
 
 static char *fill(const char *yaml, const char *blobs, const char *out)
 {
@@ -120,6 +130,20 @@ static void play(const char *yaml, const char *blobs, const char *out, const co_
     co_free(text);
 }
 
+static void write_beside(const char *path, const char *suffix, co_data_task task)
+{
+    char *name = co_format("%s%s", path, suffix);
+    CHECK(write_texts(name, 400, task, 5) == CO_OK);
+    co_free(name);
+}
+
+static void remove_beside(const char *path, const char *suffix)
+{
+    char *name = co_format("%s%s", path, suffix);
+    unlink(name);
+    co_free(name);
+}
+
 int main(int argc, char **argv)
 {
     const int rank = harness_start(&argc, &argv);
@@ -133,6 +157,8 @@ int main(int argc, char **argv)
         snprintf(blobs, sizeof blobs, "%s", scratch_file("placement.h5"));
         snprintf(out, sizeof out, "%s", scratch_file("placement"));
         CHECK(write_blobs(blobs, 1500, 12, 4, 3) == CO_OK);
+        write_beside(blobs, ".texts", CO_DATA_LM);
+        write_beside(blobs, ".tags", CO_DATA_TAGGING);
     }
     MPI_Bcast(blobs, sizeof blobs, MPI_CHAR, 0, MPI_COMM_WORLD);
     MPI_Bcast(out, sizeof out, MPI_CHAR, 0, MPI_COMM_WORLD);
@@ -151,6 +177,8 @@ int main(int argc, char **argv)
         co_output_remove(out);
         rmdir(out);
         unlink(blobs);
+        remove_beside(blobs, ".texts");
+        remove_beside(blobs, ".tags");
     }
     co_comm_fini(&alone);
     co_comm_fini(&all);

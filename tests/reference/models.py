@@ -9,6 +9,7 @@ weight learns and float cannot follow double.
 
 Lines of a case:
     case NAME BATCH NDIM D0 D1 D2 CLASSES N_TENSORS N_PARAMS LR MOMENTUM NESTEROV WEIGHT_DECAY
+        (texts: NDIM 0, D0 the vocabulary, D1 the longest text, D2 1 where every token has a label)
     MODEL as the section `model` of an experiment, one line
     shape NAME DIMS..                    every tensor, as PyTorch names it
     WHAT INDEX SIZE NORM N j value ..    output 0, grad t, step t (parameters after the twenty steps)
@@ -19,7 +20,7 @@ import torch
 from torch import nn
 
 SAMPLES = 40
-INPUT, LABEL = 1000, 2000
+INPUT, LABEL, LENGTH, TOKEN = 1000, 2000, 4000, 5000
 
 
 def bits(stream, n):
@@ -66,6 +67,44 @@ def odd():
         nn.ReLU(), nn.AvgPool2d(2, stride=1), nn.Flatten(), nn.Linear(12, 4))
 
 
+class PoolTime(nn.Module):
+    """One row from a sequence [T, d]; zeros from an empty one."""
+    def __init__(self, last):
+        super().__init__()
+        self.last = last
+
+    def forward(self, x):
+        if len(x) == 0:
+            return x.new_zeros(1, x.shape[1])
+        return x[-1:] if self.last else x.mean(0, keepdim=True)
+
+
+class Texts(nn.Sequential):
+    """A list of layers over texts, one after another, without padding; all output rows in one matrix."""
+    def forward(self, texts):
+        rows = []
+        for x in texts:
+            for layer in self:
+                if not isinstance(layer, nn.RNNBase):
+                    x = layer(x)
+                elif len(x):
+                    x = layer(x)[0]
+                else:
+                    x = x.new_zeros(0, layer.hidden_size * (2 if layer.bidirectional else 1))
+            rows.append(x)
+        return torch.cat(rows)
+
+
+def texts(vocabulary, units, *layers):
+    return Texts(nn.Embedding(vocabulary, units), *layers)
+
+
+def text_inputs(batch, vocabulary, longest):
+    lengths = (bits(LENGTH, batch) % np.uint64(longest + 1)).astype(int)
+    tokens = torch.from_numpy((bits(TOKEN, int(lengths.sum())) % np.uint64(vocabulary)).astype(np.int64))
+    return torch.split(tokens, lengths.tolist())
+
+
 ODD = ("{layers: [{conv2d: {channels: 5, kernel: 4, padding: same}}, tanh, {max_pool: {kernel: 3, stride: 2}}, "
        "{conv2d: {channels: 6, kernel: 3, stride: 2}}, relu, {avg_pool: {kernel: 2, stride: 1}}, flatten, "
        "{dense: classes}]}")
@@ -82,6 +121,28 @@ CASES = [
     ("mnist_cnn", "{name: mnist_cnn}", lambda: two_convolutions(512, 10), 4, (1, 28, 28), 10, 0.01, (0, 0, 0)),
     ("femnist_cnn", "{name: femnist_cnn}", lambda: two_convolutions(2048, 62), 2, (1, 28, 28), 62, 0.01, (0, 0, 0)),
     ("cifar_cnn", "{name: cifar_cnn}", cifar, 3, (3, 32, 32), 10, 0.01, (0, 0, 0)),
+]
+
+
+STACK = ("{layers: [{embedding: 7}, {lstm: {units: 9, layers: 2, bidirectional: true}}, tanh, {dense: 6}, {gru: 5}, "
+         "{pool_time: last}, {dense: classes}]}")
+GRU = "{layers: [{embedding: 6}, {gru: {units: 8, layers: 3, bidirectional: true}}, {dense: 11}, relu, {dense: classes}]}"
+#        name   model   network   batch   (vocabulary, longest text, a label for every token)   classes   lr   rule
+TEXTS = [
+    ("text_char_lstm", "{name: char_lstm}",
+     lambda: texts(80, 8, nn.LSTM(8, 256, 2), nn.Linear(256, 80)), 4, (80, 12, 1), 80, 0.5, (0, 0, 0)),
+    ("text_bow", "{name: bow, embedding: 20}",
+     lambda: texts(300, 20, PoolTime(False), nn.Linear(20, 5)), 9, (300, 30, 0), 5, 0.5, (0, 0, 0)),
+    ("text_lstm", "{name: lstm, embedding: 20, units: 33}",
+     lambda: texts(90, 20, nn.LSTM(20, 33), PoolTime(False), nn.Linear(33, 4)), 7, (90, 25, 0), 4, 0.5, (0.9, 0, 0.01)),
+    ("text_bilstm", "{name: bilstm, embedding: 18, units: 21}",
+     lambda: texts(90, 18, nn.LSTM(18, 21, bidirectional=True), nn.Linear(42, 9)), 6, (90, 20, 1), 9, 0.5, (0, 0, 0)),
+    ("text_stack", STACK,
+     lambda: texts(40, 7, nn.LSTM(7, 9, 2, bidirectional=True), nn.Tanh(), nn.Linear(18, 6), nn.GRU(6, 5),
+                   PoolTime(True), nn.Linear(5, 3)), 8, (40, 15, 0), 3, 0.3, (0, 0, 0)),
+    ("text_gru", GRU,
+     lambda: texts(40, 6, nn.GRU(6, 8, 3, bidirectional=True), nn.Linear(16, 11), nn.ReLU(), nn.Linear(11, 40)),
+     8, (40, 15, 1), 40, 0.5, (0.9, 1, 0)),
 ]
 
 
@@ -106,13 +167,16 @@ def run(name, model, make, batch, shape, classes, lr, rule):
     momentum, nesterov, decay = rule
     net = make().double().eval()
     fill(net)
-    n = int(np.prod(shape))
-    x = torch.from_numpy(inputs(batch * n).astype(np.float64)).reshape(batch, *shape)
-    y = torch.from_numpy((bits(LABEL, batch) % np.uint64(classes)).astype(np.int64))
-    dims = list(shape) + [0] * (3 - len(shape))
+    dims, ndim, n_labels = list(shape) + [0] * (3 - len(shape)), len(shape), batch
+    if isinstance(net, Texts):
+        ndim, x = 0, text_inputs(batch, dims[0], dims[1])
+        n_labels = sum(map(len, x)) if dims[2] else batch
+    else:
+        x = torch.from_numpy(inputs(batch * int(np.prod(shape))).astype(np.float64)).reshape(batch, *shape)
+    y = torch.from_numpy((bits(LABEL, n_labels) % np.uint64(classes)).astype(np.int64))
     tensors = list(net.named_parameters())
     total = sum(p.numel() for _, p in tensors)
-    print(f"case {name} {batch} {len(shape)} {dims[0]} {dims[1]} {dims[2]} {classes} {len(tensors)} {total} "
+    print(f"case {name} {batch} {ndim} {dims[0]} {dims[1]} {dims[2]} {classes} {len(tensors)} {total} "
           f"{lr} {momentum} {nesterov} {decay}")
     print(model)
     for key, p in tensors:
@@ -138,5 +202,5 @@ def run(name, model, make, batch, shape, classes, lr, rule):
 
 if __name__ == "__main__":
     torch.manual_seed(0)
-    for case in CASES:
+    for case in CASES + TEXTS:
         run(*case)
