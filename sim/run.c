@@ -323,8 +323,10 @@ void co_run_describe(co_run *r)
     const double vectors = r->shared.comm ? 2.0 : 1.0;
     co_format_bytes(per_round * 4.0 * (double)r->n_shared * vectors, down, sizeof down);
     co_format_bytes(per_round * 4.0 * (double)r->n_shared * vectors, up, sizeof up);
-    printf("devices      %lld, %g a round%s, %.1f examples each on average\n", (long long)r->population.n_devices,
-           per_round, e->selector->any_real ? " expected" : "", examples);
+    char tokens[48] = "";
+    if (r->population.shape.tokens) snprintf(tokens, sizeof tokens, ", %.1f tokens an example", r->population.mean_rows);
+    printf("devices      %lld, %g a round%s, %.1f examples each on average%s\n", (long long)r->population.n_devices,
+           per_round, e->selector->any_real ? " expected" : "", examples, tokens);
     printf("model        %zu parameters (%lld travel), %.3g multiply-adds an example\n", co_model_size(r->model),
            (long long)r->n_shared, co_model_flops(r->model, r->population.mean_rows));
     printf("a round      about %.0f examples, %s down, %s up\n", per_round * examples, down, up);
