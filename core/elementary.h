@@ -36,9 +36,16 @@ static inline double co_plain_exp(double x)
     if (x < -746.0) return 0.0;
     const double k = floor(x * 0x1.71547652b82fep+0 + 0.5);
     const double r = (x - k * ln2_high) - k * ln2_low;
-    double sum = 1.0;
-    for (int n = 14; n >= 1; n--) sum = sum * r / n + 1.0;
-    return ldexp(sum, (int)k);
+    double sum = 1.0 / 87178291200.0, factorial = 87178291200.0; /* 14! */
+    for (int n = 14; n >= 1; n--) {
+        factorial /= n;
+        sum = sum * r + 1.0 / factorial; /* constants once unrolled */
+    }
+    if (k < -1000.0) return ldexp(sum, (int)k);
+    const int64_t power = ((int64_t)k + 1023) * (INT64_C(1) << 52);
+    double scale; /* 2^k */
+    memcpy(&scale, &power, sizeof scale);
+    return sum * scale;
 }
 
 /* cos(2 pi turn) for turn in [0, 1). The nearest quarter is taken off exactly, |phi| <= pi / 4 is

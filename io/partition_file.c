@@ -1,6 +1,6 @@
 /* io/partition_file.c - a partition as a file: lists of example ids a device in CSR form.
  *
- * The check is one pass over all ids with one bit an example: O(devices + examples) time, n / 8
+ * The check is one pass over all ids with two bits an example: O(devices + examples) time, n / 4
  * bytes. label_counts counts the train examples of each device and class. By hand: any integer
  * types, n_devices from the offsets, method "imported"; the CSR shape is checked when reading, the
  * ids when the data set is known. */
@@ -40,43 +40,58 @@ static co_status check_offsets(const char *path, const char *what, const int64_t
     return CO_OK;
 }
 
-/* One bit an example: seen. */
+/* Two bits an example. */
 typedef struct {
     const co_dataset *data;
     const char *path;
-    uint64_t *seen;
+    uint64_t *open; /* of split 0 and stands nowhere yet */
+    uint64_t *seen; /* of another split, and seen */
     bool overlap, any_test; /* any_test: split 1 is allowed in test parts */
 } coverage;
 
-static bool was_seen(const coverage *c, int64_t id)
+static bool has_bit(const uint64_t *bits, int64_t id)
 {
-    return c->seen[id / 64] >> (id % 64) & 1;
+    return bits[id / 64] >> (id % 64) & 1;
 }
 
-/* device < 0: the unassigned list. */
-static co_status cover(coverage *c, const char *what, int64_t device, const int64_t *ids, int64_t n,
-                       bool test)
+static void open_split_0(coverage *c)
+{
+    for (int64_t id = 0; id < c->data->n; id++)
+        c->open[id / 64] |= (uint64_t)(c->data->split[id] == 0) << (id % 64);
+}
+
+/* An example that is not open: refused, or noted where it may stand. device < 0: the unassigned list. */
+static co_status look_closer(coverage *c, const char *what, int64_t device, int64_t id, bool test)
 {
     char where[64];
     snprintf(where, sizeof where, device < 0 ? "%s" : "%s of device %lld", what, (long long)device);
+    if (id < 0 || id >= c->data->n)
+        return CO_FAIL(CO_EDATA, "%s: %s lists example %lld; the data set has 0 to %lld", c->path,
+                       where, (long long)id, (long long)c->data->n - 1);
+    const uint8_t split = c->data->split[id];
+    if (split != 0 && !(test && c->any_test && split == 1))
+        return CO_FAIL(CO_EDATA,
+                       "%s: %s lists example %lld of split %u; only split 0 can be dealt to devices",
+                       c->path, where, (long long)id, split);
+    if ((split == 0 || has_bit(c->seen, id)) && !(c->overlap && device >= 0))
+        return CO_FAIL(CO_EDATA,
+                       "%s: %s lists example %lld, which already stands elsewhere; each "
+                       "example has one place "
+                       "unless the attribute overlap is 1",
+                       c->path, where, (long long)id);
+    c->seen[id / 64] |= (uint64_t)1 << (id % 64);
+    return CO_OK;
+}
+
+static co_status cover(coverage *c, const char *what, int64_t device, const int64_t *ids, int64_t n,
+                       bool test)
+{
     for (int64_t i = 0; i < n; i++) {
         const int64_t id = ids[i];
-        if (id < 0 || id >= c->data->n)
-            return CO_FAIL(CO_EDATA, "%s: %s lists example %lld; the data set has 0 to %lld",
-                           c->path, where, (long long)id, (long long)c->data->n - 1);
-        const uint8_t split = c->data->split[id];
-        if (split != 0 && !(test && c->any_test && split == 1))
-            return CO_FAIL(
-                CO_EDATA,
-                "%s: %s lists example %lld of split %u; only split 0 can be dealt to devices",
-                c->path, where, (long long)id, split);
-        if (was_seen(c, id) && !(c->overlap && device >= 0))
-            return CO_FAIL(CO_EDATA,
-                           "%s: %s lists example %lld, which already stands elsewhere; each "
-                           "example has one place "
-                           "unless the attribute overlap is 1",
-                           c->path, where, (long long)id);
-        c->seen[id / 64] |= (uint64_t)1 << (id % 64);
+        if (id >= 0 && id < c->data->n && has_bit(c->open, id)) /* nearly always */
+            c->open[id / 64] &= ~((uint64_t)1 << (id % 64));
+        else
+            CO_TRY(look_closer(c, what, device, id, test));
     }
     return CO_OK;
 }
@@ -93,7 +108,7 @@ static co_status cover_all(coverage *c, const co_partition *p)
     }
     CO_TRY(cover(c, "unassigned", -1, p->unassigned, p->n_unassigned, false));
     for (int64_t id = 0; id < c->data->n; id++)
-        if (c->data->split[id] == 0 && !was_seen(c, id))
+        if (has_bit(c->open, id))
             return CO_FAIL(
                 CO_EDATA,
                 "%s: example %lld of split 0 stands nowhere; list it at a device or in unassigned",
@@ -110,13 +125,21 @@ co_status co_partition_check(const co_partition *partition, const co_dataset *da
     if (partition->test_offsets)
         CO_TRY(check_offsets(path, "test", partition->test_offsets, partition->n_devices));
     const char *method = partition->method ? partition->method : "imported";
-    coverage c = {data, path, co_calloc((size_t)data->n / 64 + 1, sizeof *c.seen),
+    const size_t n_words = (size_t)data->n / 64 + 1;
+    coverage c = {data,
+                  path,
+                  co_calloc(n_words, sizeof *c.open),
+                  co_calloc(n_words, sizeof *c.seen),
                   partition->overlap != 0,
                   strcmp(method, "natural") == 0 || strcmp(method, "imported") == 0};
-    if (!c.seen)
-        return CO_FAIL(CO_ENOMEM, "%s: out of memory to check %lld examples", path,
-                       (long long)data->n);
-    const co_status st = cover_all(&c, partition);
+    co_status st = c.open && c.seen ? CO_OK
+                                    : CO_FAIL(CO_ENOMEM, "%s: out of memory to check %lld examples",
+                                              path, (long long)data->n);
+    if (st == CO_OK) {
+        open_split_0(&c);
+        st = cover_all(&c, partition);
+    }
+    co_free(c.open);
     co_free(c.seen);
     return st;
 }

@@ -325,10 +325,10 @@ static co_status finish(maker *m, co_partition *p)
     if (!p->method) return CO_FAIL(CO_ENOMEM, "name of the method");
     p->seed = m->in.seed;
     memcpy(p->data_digest, m->in.data->digest, sizeof p->data_digest);
-    return co_partition_statistics(p, m->in.data, m->in.seed);
+    return CO_OK;
 }
 
-co_status co_partition_make_on(const co_config *opt, uint64_t default_seed, const co_dataset *data,
+co_status co_partition_deal_on(const co_config *opt, uint64_t default_seed, const co_dataset *data,
                                MPI_Comm ranks, co_partition *partition)
 {
     maker m = {.opt = opt, .in = {.data = data, .ranks = ranks, .size = 1}};
@@ -351,6 +351,22 @@ co_status co_partition_make_on(const co_config *opt, uint64_t default_seed, cons
 out:
     co_free(m.test_device);
     if (st != CO_OK || m.in.rank != 0) co_partition_fini(partition);
+    return st;
+}
+
+co_status co_partition_make_on(const co_config *opt, uint64_t default_seed, const co_dataset *data,
+                               MPI_Comm ranks, co_partition *partition)
+{
+    co_partition_input in = {.ranks = ranks, .size = 1};
+    CO_TRY(co_partition_deal_on(opt, default_seed, data, ranks, partition));
+    if (ranks != MPI_COMM_NULL) {
+        MPI_Comm_rank(ranks, &in.rank);
+        MPI_Comm_size(ranks, &in.size);
+    }
+    co_status st = CO_OK;
+    if (in.rank == 0) st = co_partition_statistics(partition, data, partition->seed);
+    st = co_partition_agree(&in, st);
+    if (st != CO_OK) co_partition_fini(partition);
     return st;
 }
 

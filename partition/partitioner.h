@@ -74,6 +74,9 @@ co_status co_partition_make(const co_config *opt, uint64_t default_seed, const c
  * empty on the others. The same content on any number of ranks. Collective(ranks). */
 co_status co_partition_make_on(const co_config *opt, uint64_t default_seed, const co_dataset *data,
                                MPI_Comm ranks, co_partition *partition);
+/* The same without the statistics. Collective(ranks). */
+co_status co_partition_deal_on(const co_config *opt, uint64_t default_seed, const co_dataset *data,
+                               MPI_Comm ranks, co_partition *partition);
 /* The scalars of statistics.c and statistics_labels.c. Replaces the statistics there. Local. */
 co_status co_partition_statistics(co_partition *partition, const co_dataset *data, uint64_t seed);
 

@@ -8,6 +8,7 @@
 #include "partition/shares.h"
 #include "core/elementary.h"
 #include <math.h>
+#include <string.h>
 
 enum { CHUNK = 1024, NORMAL = 0, WORD = 1, AGAIN = 2 };
 
@@ -55,38 +56,52 @@ void co_share_draw(const co_partition_input *in, uint64_t stage, uint64_t group,
     }
 }
 
-/* exp(x) 2^s as an integer, x <= 0. */
-static uint64_t scaled(double x, double unit)
+/* Each log weight becomes exp(x - largest) 2^s as an integer, in its place; returns their sum. */
+static int64_t scale_weights(double *log_weight, int64_t m, double largest, double unit)
 {
-    return x < -45.0 ? 0 : (uint64_t)(co_plain_exp(x) * unit + 0.5);
+    int64_t sum = 0;
+    for (int64_t i = 0; i < m; i++) {
+        const double x = log_weight[i] - largest;
+        const int64_t scaled = x < -45.0 ? 0 : (int64_t)(co_plain_exp(x) * unit + 0.5);
+        memcpy(&log_weight[i], &scaled, sizeof scaled);
+        sum += scaled;
+    }
+    return sum;
 }
 
-void co_share_cut(const co_partition_input *in, uint64_t stage, uint64_t group,
-                  const double *log_weight, int64_t n, int32_t *count, size_t stride)
+/* floor(before rate + offset), and n at the end. */
+static inline int64_t place(int64_t before, int64_t total, double rate, double offset, int64_t n)
+{
+    const int64_t at = (int64_t)((double)before * rate + offset);
+    return before == total || at > n ? n : at;
+}
+
+void co_share_cut(const co_partition_input *in, uint64_t stage, uint64_t group, double *log_weight,
+                  int64_t n, int32_t *count, size_t stride)
 {
     const int64_t m = in->last - in->first;
     double largest = -INFINITY, unit = 0x1p62;
-    uint64_t before = 0, own = 0, total;
+    int64_t before = 0, total;
     for (int64_t k = 1; k < in->n_devices; k *= 2) unit *= 0.5;
-    for (int64_t i = 0; i < m; i++) largest = fmax(largest, log_weight[i]);
+    for (int64_t i = 0; i < m; i++) largest = log_weight[i] > largest ? log_weight[i] : largest;
     if (in->size > 1) MPI_Allreduce(MPI_IN_PLACE, &largest, 1, MPI_DOUBLE, MPI_MAX, in->ranks);
     if (!(largest > -INFINITY)) return;
-    for (int64_t i = 0; i < m; i++) own += scaled(log_weight[i] - largest, unit);
-    total = own;
+    const int64_t own = total = scale_weights(log_weight, m, largest, unit);
     if (in->size > 1) {
-        MPI_Exscan(&own, &before, 1, MPI_UINT64_T, MPI_SUM, in->ranks);
-        MPI_Allreduce(MPI_IN_PLACE, &total, 1, MPI_UINT64_T, MPI_SUM, in->ranks);
+        MPI_Exscan(&own, &before, 1, MPI_INT64_T, MPI_SUM, in->ranks);
+        MPI_Allreduce(MPI_IN_PLACE, &total, 1, MPI_INT64_T, MPI_SUM, in->ranks);
     }
     if (in->rank == 0) before = 0;
     co_stream stream = co_partition_stream(in, stage, 0, group);
     stream.next = UINT64_C(1) << 62; /* far behind the words of the draws */
     const double offset = co_draw_uniform(&stream), rate = (double)n / (double)total;
-    int64_t cut = 0;
-    for (int64_t i = -1; i < m; i++) {
-        if (i >= 0) before += scaled(log_weight[i] - largest, unit);
-        const double place = floor((double)before * rate + offset);
-        const int64_t next = before == total || place > (double)n ? n : (int64_t)place;
-        if (i >= 0) count[(size_t)i * stride] += (int32_t)(next - cut);
+    int64_t cut = place(before, total, rate, offset, n);
+    for (int64_t i = 0; i < m; i++) {
+        int64_t weight;
+        memcpy(&weight, &log_weight[i], sizeof weight);
+        before += weight;
+        const int64_t next = place(before, total, rate, offset, n);
+        if (next != cut) count[(size_t)i * stride] += (int32_t)(next - cut);
         cut = next;
     }
 }

@@ -12,6 +12,6 @@ void co_share_draw(const co_partition_input *in, uint64_t stage, uint64_t group,
  * keyed uniform draw, floor(n P_k + u) - floor(n P_(k-1) + u), so that each device expects exactly its
  * proportion and all together get n (nothing when every weight is 0). The sums are of integers (weights
  * in units of 2^-s of the largest, s = 62 - log2 K): no order of ranks can change them.
- * Collective(in->ranks). */
+ * log_weight is overwritten. Collective(in->ranks). */
 void co_share_cut(const co_partition_input *in, uint64_t stage, uint64_t group,
-                  const double *log_weight, int64_t n, int32_t *count, size_t stride);
+                  double *log_weight, int64_t n, int32_t *count, size_t stride);

@@ -31,6 +31,7 @@
 #include <stdlib.h>
 
 #define MAX_PAIRS 10000
+enum { AHEAD = 64 }; /* examples asked of memory before they are needed */
 
 static int by_int32(const void *a, const void *b)
 {
@@ -97,10 +98,12 @@ typedef struct {
 typedef struct {
     const co_partition *p;
     const int32_t *y;
+    const uint8_t *split;
+    int64_t n; /* examples of the data set */
     size_t n_classes;
     int64_t *total;     /* [n_classes] over all devices */
     int64_t *count;     /* [n_classes] of the device at hand; all 0 between two devices */
-    int32_t *seen;      /* [n_classes] its labels in the order of appearance */
+    int32_t *seen;      /* [n_classes + 1] its labels in the order of appearance */
     int32_t *non_empty; /* [n_non_empty] devices */
     int64_t n_non_empty;
     int64_t *pair; /* [n_pairs] pair (i, j), i < j, of non-empty devices as j (j - 1) / 2 + i */
@@ -130,11 +133,14 @@ static double distance(double twice_square)
 /* Counts the labels of a device; returns how many different ones. */
 static size_t count_labels(labels *l, int64_t device)
 {
+    const int64_t *train = l->p->train, last = l->p->train_offsets[l->p->n_devices] - 1;
     size_t n_seen = 0;
     for (int64_t i = l->p->train_offsets[device]; i < l->p->train_offsets[device + 1]; i++) {
-        const int32_t c = l->y[l->p->train[i]];
+        const int32_t c = l->y[train[i]];
+        __builtin_prefetch(&l->y[train[i + AHEAD < last ? i + AHEAD : last]]);
         CO_ASSERT(c >= 0 && (size_t)c < l->n_classes);
-        if (l->count[c]++ == 0) l->seen[n_seen++] = c;
+        l->seen[n_seen] = c;
+        n_seen += l->count[c]++ == 0;
     }
     return n_seen;
 }
@@ -257,6 +263,26 @@ static co_status choose_pairs(labels *l, uint64_t seed)
     return CO_OK;
 }
 
+/* total: of the listed examples one by one, or, where most are listed once, of all but the others.
+ */
+static void count_total(labels *l)
+{
+    const co_partition *p = l->p;
+    const int64_t n = p->train_offsets[p->n_devices];
+    int64_t n_open = 0, n_test = p->test_offsets ? p->test_offsets[p->n_devices] : 0;
+    for (int64_t i = 0; i < l->n; i++) n_open += l->split[i] == 0;
+    for (int64_t i = 0; i < n_test; i++) n_open -= l->split[p->test[i]] == 0;
+    if (p->overlap || n + p->n_unassigned != n_open) {
+        for (int64_t i = 0; i < n; i++) l->total[l->y[p->train[i]]]++;
+        return;
+    }
+    for (int64_t i = 0; i < l->n; i++)
+        if (l->split[i] == 0) l->total[l->y[i]]++;
+    for (int64_t i = 0; i < n_test; i++)
+        if (l->split[p->test[i]] == 0) l->total[l->y[p->test[i]]]--;
+    for (int64_t i = 0; i < p->n_unassigned; i++) l->total[l->y[p->unassigned[i]]]--;
+}
+
 /* Blocks of l, the non-empty devices, the labels over all devices. */
 static co_status labels_init(labels *l)
 {
@@ -264,7 +290,7 @@ static co_status labels_init(labels *l)
     for (int64_t d = 0; d < p->n_devices; d++) l->n_non_empty += size_of(p, d) > 0;
     l->total = co_calloc(l->n_classes, sizeof *l->total);
     l->count = co_calloc(l->n_classes, sizeof *l->count);
-    l->seen = co_malloc(l->n_classes, sizeof *l->seen);
+    l->seen = co_malloc(l->n_classes + 1, sizeof *l->seen);
     l->non_empty = co_malloc((size_t)l->n_non_empty, sizeof *l->non_empty);
     l->profile_of = co_malloc((size_t)l->n_non_empty, sizeof *l->profile_of);
     l->profile = co_calloc(2 * MAX_PAIRS + 1, sizeof *l->profile);
@@ -276,11 +302,7 @@ static co_status labels_init(labels *l)
         return CO_FAIL(CO_ENOMEM, "label statistics of %lld devices", (long long)p->n_devices);
     for (int64_t d = 0, i = 0; d < p->n_devices; d++)
         if (size_of(p, d) > 0) l->non_empty[i++] = (int32_t)d;
-    for (int64_t i = 0; i < p->train_offsets[p->n_devices]; i++) {
-        const int32_t c = l->y[p->train[i]];
-        CO_ASSERT(c >= 0 && (size_t)c < l->n_classes);
-        l->total[c]++;
-    }
+    count_total(l);
     return CO_OK;
 }
 
@@ -300,7 +322,8 @@ static void labels_fini(labels *l)
 
 co_status co_statistics_labels(co_partition *p, const co_dataset *data, uint64_t seed)
 {
-    labels l = {.p = p, .y = data->y, .n_classes = data->n_classes};
+    labels l = {
+        .p = p, .y = data->y, .split = data->split, .n = data->n, .n_classes = data->n_classes};
     double effective = 0.0;
     co_status st;
     CO_TRY_OUT(labels_init(&l));

@@ -82,13 +82,19 @@ static co_status write(const co_words *words, const co_config *opt, const co_dat
     return st;
 }
 
-static void report(const co_words *words, const co_partition *made, double seconds)
+/* Seconds since the call began at the end of each step. */
+enum { READ, DEALT, DESCRIBED, WRITTEN, N_STEPS };
+
+static void report(const co_words *words, const co_partition *made, const double end_s[N_STEPS])
 {
     char text[32];
     co_show_partition(stdout, made);
     co_print_file_size(stdout, words->output);
-    co_format_seconds(seconds, text, sizeof text);
-    co_print_field(stdout, "time", "%s", text);
+    co_format_seconds(end_s[WRITTEN], text, sizeof text);
+    co_print_field(stdout, "time",
+                   "%s (reading %.2f s, dealing %.2f s, statistics %.2f s, writing %.2f s)", text,
+                   end_s[READ], end_s[DEALT] - end_s[READ], end_s[DESCRIBED] - end_s[DEALT],
+                   end_s[WRITTEN] - end_s[DESCRIBED]);
 }
 
 /* One status for all ranks. Collective(comm), NULL: alone. */
@@ -103,15 +109,22 @@ static co_status make_and_write(const co_words *words, const co_partitioner *mem
 {
     const double start_s = co_now_s();
     const bool first = !comm || comm->rank == 0;
+    double end_s[N_STEPS];
     co_dataset data = {0};
     co_partition made = {0};
     co_status st = agree(first ? co_output_check("partition", words) : CO_OK, comm);
     if (st == CO_OK) st = agree(read_data(words, member, &data), comm);
+    end_s[READ] = co_now_s() - start_s;
     if (st == CO_OK)
-        st = co_partition_make_on(opt, (uint64_t)co_config_int(opt, "seed"), &data,
+        st = co_partition_deal_on(opt, (uint64_t)co_config_int(opt, "seed"), &data,
                                   comm ? comm->world : MPI_COMM_NULL, &made);
-    if (st == CO_OK) st = agree(first ? write(words, opt, &data, &made) : CO_OK, comm);
-    if (st == CO_OK && first) report(words, &made, co_now_s() - start_s);
+    end_s[DEALT] = co_now_s() - start_s;
+    if (st == CO_OK && first) st = co_partition_statistics(&made, &data, made.seed);
+    end_s[DESCRIBED] = co_now_s() - start_s;
+    if (st == CO_OK && first) st = write(words, opt, &data, &made);
+    st = agree(st, comm);
+    end_s[WRITTEN] = co_now_s() - start_s;
+    if (st == CO_OK && first) report(words, &made, end_s);
     co_partition_fini(&made);
     co_dataset_fini(&data);
     return st;
