@@ -39,6 +39,7 @@ typedef struct {
     co_batch batch;
     co_labels labels;
     float *params, *grad, *x;
+    double *sums;
     int32_t *y;
 } bench;
 
@@ -62,7 +63,8 @@ static void open_bench(bench *b, char **word)
     b->grad = co_malloc(co_model_size(b->model), sizeof *b->grad);
     b->x = co_malloc(n * co_shape_size(&in), sizeof *b->x);
     b->y = co_malloc(n, sizeof *b->y);
-    if (!b->params || !b->grad || !b->x || !b->y) die("no memory");
+    b->sums = co_calloc(co_model_task(b->model)->n_sums(n_classes), sizeof *b->sums);
+    if (!b->params || !b->grad || !b->x || !b->y || !b->sums) die("no memory");
     co_model_init(b->model, 1, b->params);
     uint32_t draw = 1;
     for (size_t i = 0; i < n * co_shape_size(&in); i++) {
@@ -76,11 +78,10 @@ static void open_bench(bench *b, char **word)
 static double measure_steps(const bench *b)
 {
     const double start = now();
-    double sums[3] = {0};
     uint64_t step = 0;
     for (; now() - start < window_s; step++) {
         const co_pass pass = {.batch = &b->batch, .train = true, .seed = 1, .step = step};
-        co_model_step(b->model, b->workspace, b->params, &pass, 0.01f, b->grad, sums);
+        co_model_step(b->model, b->workspace, b->params, &pass, 0.01f, b->grad, b->sums);
     }
     return (now() - start) / (double)step / (double)b->batch.n;
 }
@@ -161,5 +162,6 @@ int main(int argc, char **argv)
     co_free(b.grad);
     co_free(b.x);
     co_free(b.y);
+    co_free(b.sums);
     return 0;
 }
