@@ -73,7 +73,13 @@ void co_vector_add_scaled(float *x, const float *y, size_t n, float factor)
     add_scaled(x, y, n, factor);
 }
 
-void co_vector_difference(float *out, const float *x, const float *y, size_t n)
+double co_vector_difference(float *out, const float *x, const float *y, size_t n)
 {
-    difference(out, x, y, n);
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i += CO_BLOCK) {
+        const size_t m = n - i < CO_BLOCK ? n - i : CO_BLOCK;
+        difference(out + i, x + i, y + i, m);
+        sum += block_dot(out + i, out + i, m); /* while the block is in the first cache */
+    }
+    return sqrt(sum);
 }

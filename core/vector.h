@@ -18,4 +18,5 @@ double co_vector_norm(const float *x, size_t n);
 double co_vector_dot(const float *x, const float *y, size_t n);
 void co_vector_scale(float *x, size_t n, float factor);                       /* x *= factor */
 void co_vector_add_scaled(float *x, const float *y, size_t n, float factor);  /* x += factor y */
-void co_vector_difference(float *out, const float *x, const float *y, size_t n); /* out = x - y */
+/* out = x - y; returns its norm, the same bits as co_vector_norm(out): not finite if and only if an element is not. */
+double co_vector_difference(float *out, const float *x, const float *y, size_t n);

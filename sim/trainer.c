@@ -274,18 +274,22 @@ static void finish(co_trainer *t, const co_training *with, co_plan_row *row, co_
         view.reach = way;
         e->rule->end(t->rule, &view, e->rule->shared ? t->change : NULL);
     }
-    co_vector_difference(t->local, t->local, with->global, t->n);
-    bool finite = co_vector_finite(t->local, t->n) && isfinite(sums[1]);
+    double norm = co_vector_difference(t->local, t->local, with->global, t->n);
+    bool finite = isfinite(norm) && isfinite(sums[1]);
     if (finite && e->rule->shared) finite = co_vector_finite(t->change, t->n);
-    if (finite && !row->attacker) apply_transforms(t, with->state);
+    if (finite && !row->attacker && e->n_transforms) {
+        apply_transforms(t, with->state);
+        norm = co_vector_norm(t->local, t->n);
+    }
     if (finite && row->attacker && e->attack->tamper) {
         const co_stream stream = co_stream_open(t->seed, CO_DRAW_ATTACK, (uint64_t)with->round, (uint64_t)row->device, 0);
         e->attack->tamper(&e->devices, &stream, t->local, t->n);
-        finite = co_vector_finite(t->local, t->n);
+        norm = co_vector_norm(t->local, t->n);
+        finite = isfinite(norm);
     }
     row->outcome = finite ? CO_REPORTED : CO_NONFINITE;
     row->loss = co_task_mean_loss(sums);
-    row->update_norm = finite ? co_vector_norm(t->local, t->n) : NAN;
+    row->update_norm = finite ? norm : NAN;
     *trained = (co_trained){.update = t->local, .change = e->rule->shared ? t->change : NULL,
                             .report = {.loss = NAN, .norm = row->update_norm, .reach = way, .lr = with->lr}};
 }

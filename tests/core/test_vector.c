@@ -26,7 +26,7 @@ double co_vector_dot(const float *x, const float *y, size_t n);
 double co_vector_norm(const float *x, size_t n);
 void co_vector_scale(float *x, size_t n, float factor);
 void co_vector_add_scaled(float *x, const float *y, size_t n, float factor);
-void co_vector_difference(float *out, const float *x, const float *y, size_t n);
+double co_vector_difference(float *out, const float *x, const float *y, size_t n);
 #include "core/random.h"
 
 enum { N = 3 * CO_BLOCK + 1237 };
@@ -123,6 +123,19 @@ Test(vector, updates_round_after_every_operation, .init = fill)
     cr_assert_eq(wrong, 0);
     co_vector_difference(fast, fast, fast, N); /* out may be an operand */
     cr_assert_eq(co_vector_norm(fast, N), 0.0);
+}
+
+Test(vector, a_difference_tells_its_norm_and_so_whether_all_is_finite, .init = fill)
+{
+    const double norm = co_vector_difference(fast, x, y, N);
+    cr_assert_eq(norm, co_vector_norm(fast, N));
+    for (size_t i = 0; i < N; i++) plain[i] = x[i];
+    plain[N - 1] = FLT_MAX;
+    cr_assert(isfinite(co_vector_difference(fast, plain, y, N)));
+    plain[N - 1] = INFINITY;
+    cr_assert(!isfinite(co_vector_difference(fast, plain, y, N)));
+    plain[N - 1] = NAN;
+    cr_assert(!isfinite(co_vector_difference(fast, plain, y, N)));
 }
 
 Test(vector, a_block_too_long_is_a_bug, .exit_code = 70, .init = fill)
