@@ -3,7 +3,8 @@
  * One arena holds the output of every layer, its gradient, what layers keep, and scratch that they
  * take in turn. Backward first hands dY down the chain and stops at the lowest layer that trains;
  * then each layer forms its weight gradient. Both need all activations, so memory is twice the
- * activations. Layers that only reshape own no buffer: they pass on their neighbour's. Cost: about
+ * activations. Layers that only reshape own no buffer: they pass on
+ * their neighbour's; a relu behind a product writes over it. Cost: about
  * three times the multiply-adds of the forward pass, less what the lowest layer saves. Allocates
  * nothing. */
 #include "core/memory.h"
@@ -44,6 +45,13 @@ static size_t floats_of(arena *a, const co_shape *shape, size_t n, size_t rows)
     return floats;
 }
 
+/* Layer l writes over what the layer before gave. */
+static bool is_in_place(const co_model *m, size_t l)
+{
+    return l > 0 && l < m->n_items && m->item[l].layer->in_place && m->item[l - 1].layer->spares_output &&
+           !m->item[l - 1].passes_on;
+}
+
 static void lay_out(co_workspace *w, arena *a)
 {
     const co_model *m = w->model;
@@ -54,16 +62,19 @@ static void lay_out(co_workspace *w, arena *a)
             i->layer->cache_size ? i->layer->cache_size(i->self, w->max_n, w->max_rows) : 0;
         const size_t used =
             i->layer->scratch_size ? i->layer->scratch_size(i->self, w->max_n, w->max_rows) : 0;
-        w->y[l] = i->passes_on ? NULL : cut(a, floats_of(a, &i->out, w->max_n, w->max_rows));
+        if (is_in_place(m, l))
+            w->y[l] = w->y[l - 1];
+        else
+            w->y[l] = i->passes_on ? NULL : cut(a, floats_of(a, &i->out, w->max_n, w->max_rows));
         w->cache[l] = kept ? cut(a, kept) : NULL;
         if (used > scratch) scratch = used;
     }
     w->scratch = cut(a, scratch);
     for (size_t l = m->n_items;
          l-- > 0;) { /* gradients last: an evaluation never touches these pages */
-        const bool reshaped = l + 1 < m->n_items && m->item[l + 1].passes_on;
+        const bool shared = is_in_place(m, l + 1) || (l + 1 < m->n_items && m->item[l + 1].passes_on);
         w->dy[l] =
-            reshaped ? w->dy[l + 1] : cut(a, floats_of(a, &m->item[l].out, w->max_n, w->max_rows));
+            shared ? w->dy[l + 1] : cut(a, floats_of(a, &m->item[l].out, w->max_n, w->max_rows));
     }
 }
 

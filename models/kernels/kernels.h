@@ -46,6 +46,7 @@ typedef struct {
      * cache. */
     void (*dense_backward)(size_t m, size_t n_in, size_t n_out, const float *x, const float *w, const float *dy, float *dx,
                            float factor, float *target);
+    /* y may be x, dx may be dy. */
     void (*relu)(size_t n, const float *x, float *y);
     void (*relu_back)(size_t n, const float *y, const float *dy, float *dx);
     /* to[c][r] = from[r][c]. */

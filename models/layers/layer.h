@@ -38,6 +38,9 @@ typedef struct {
     /* True when rows keep their floats and only get another shape: the model then passes x and dy on and never calls forward.
      * NULL: false. */
     bool (*passes_on)(const void *self);
+    /* in_place: forward and backward_input may be called with y = x and dx = dy, and backward reads y alone. spares_output: no
+     * backward of this layer reads y. Where the second stands before the first, the model gives both one buffer. */
+    bool in_place, spares_output;
     /* x[rows][in] -> y[rows_out][out]. x is NULL for tokens (see pass->batch). */
     void (*forward)(const void *self, const co_pass *pass, const float *params, const float *x, float *y, float *cache,
                     float *scratch);

@@ -28,7 +28,7 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
 }
 
 static void forward(const void *self, const co_pass *pass, const float *params,
-                    const float *restrict x, float *restrict y, float *cache, float *scratch)
+                    const float *x, float *y, float *cache, float *scratch)
 {
     const relu *l = self;
     const size_t n = co_shape_rows(&l->shape, pass->batch) * co_shape_size(&l->shape);
@@ -41,8 +41,8 @@ static void forward(const void *self, const co_pass *pass, const float *params,
 }
 
 static void backward_input(const void *self, const co_pass *pass, const float *params,
-                           const float *x, const float *restrict y, const float *restrict dy,
-                           float *restrict dx, float *cache, float *scratch)
+                           const float *x, const float *y, const float *dy, float *dx,
+                           float *cache, float *scratch)
 {
     const relu *l = self;
     const size_t n = co_shape_rows(&l->shape, pass->batch) * co_shape_size(&l->shape);
@@ -60,6 +60,7 @@ static void backward_input(const void *self, const co_pass *pass, const float *p
 const co_layer co_layer_relu = {.name = "relu",
                                 .summary = "max(x, 0), element by element",
                                 .source = "Nair & Hinton, ICML 2010",
+                                .in_place = true,
                                 .create = create,
                                 .destroy = co_free,
                                 .forward = forward,
