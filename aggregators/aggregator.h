@@ -14,7 +14,7 @@
 typedef struct {
     size_t n;           /* coordinates */
     const int64_t *sum; /* [n] sum of rint(a_i u_ij 2^44), core/exact.h */
-    double total;       /* sum of a_i over the devices that reported, > 0 */
+    double total;       /* sum of a_i over the devices that reported, or what is fixed for it; > 0 */
     double terms;       /* sum of a_i term_i over them (report); total without report */
     double coverage;    /* W over the weights of the whole population */
     int64_t n_reported;
@@ -61,12 +61,13 @@ typedef struct {
     co_status (*check)(const co_config *opt, size_t n_rows);
     /* Names of vectors kept over the rounds, zeroed at first; ends with NULL. NULL: none. */
     const char *const *slots;
+    bool fixed_total; /* form sum: `total` may be fixed beforehand, in place of that of the devices that reported */
     bool weighted; /* form all: the weights count; else every device counts the same */
 } co_aggregator;
 
 extern const co_kind co_kind_aggregator;
 const co_aggregator *co_aggregator_find(const char *name);
-/* Keys of section `aggregate` that belong to no member: rule, weight, weight_cap, bucketing. */
+/* Keys of section `aggregate` that belong to no member: rule, weight, unbiased, weight_cap, bucketing. */
 extern const co_param co_aggregate_params[];
 /* w_i of a device that trains on so many examples and tokens, by the keys weight and weight_cap. 0 for a
  * device without examples. Local. */

@@ -317,6 +317,21 @@ static co_status default_mechanism(const co_config *privacy)
     return co_node_set(privacy->map, "mechanism", is_secure ? "discrete_gaussian" : "gaussian");
 }
 
+static co_status check_unbiased(const co_experiment *e)
+{
+    const co_node *node = co_config_node(&e->aggregate, "unbiased");
+    if (!co_config_bool(&e->aggregate, "unbiased")) return CO_OK;
+    if (!e->aggregator->fixed_total)
+        return co_config_fail(&e->aggregate, node, "needs rule: mean; %s has a total of its own", e->aggregator->name);
+    if (e->selector->leaves_out)
+        return co_config_fail(&e->aggregate, node,
+                              "devices.select: %s never asks some devices, whose share no weight can make up for",
+                              e->selector->name);
+    if (strcmp(co_config_string(&e->privacy, "mechanism"), "none") != 0)
+        return co_config_fail(&e->aggregate, node, "a mechanism bounds what one device counts for: leave one of them out");
+    return CO_OK;
+}
+
 static co_status check_privacy(co_experiment *e)
 {
     const co_plugin *mechanism;
@@ -377,6 +392,7 @@ static co_status resolve(co_experiment *e)
     CO_TRY(check_transforms(e));
     CO_TRY(check_server(e));
     CO_TRY(check_privacy(e));
+    CO_TRY(check_unbiased(e));
     CO_TRY(check(&e->eval, NULL, NULL));
     CO_TRY(check_stop(e));
     CO_TRY(check(&e->output, NULL, NULL));

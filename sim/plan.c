@@ -1,4 +1,8 @@
-/* sim/plan.c - select, weigh, place. Placement is the LPT rule: devices by falling cost, each to the rank with least to do; its
+/* sim/plan.c - select, weigh, place.
+ *
+ * Unbiased weights (Horvitz and Thompson 1952, JASA 47): the round's update is sum_i (w_i / pi_i) u_i / sum_k w_k, the last sum
+ * over all devices, so that its expectation over the selection is the mean over the population. In integers:
+ * a_i = w_i / (pi_i m A) with m the room of a plan and A the largest w_k / pi_k, hence sum a_i <= 1. Placement is the LPT rule: devices by falling cost, each to the rank with least to do; its
  * longest rank is at most 4/3 of the best (Graham 1969, SIAM J. Appl. Math. 17, theorem 2). */
 #include "sim/plan.h"
 #include "core/memory.h"
@@ -49,6 +53,11 @@ static co_status choose_attackers(co_plan *plan, const co_experiment *e, int64_t
     return st;
 }
 
+static int64_t count_held(const void *population, int64_t device)
+{
+    return co_population_examples(population, device);
+}
+
 co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_population *population, int size)
 {
     const double per_round = co_config_real(&e->devices, "per_round");
@@ -64,6 +73,9 @@ co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_populatio
                               population->has_data ? "rows of numbers" : "generated");
     plan->per_round = per_round;
     plan->capacity = co_selector_most(e->selector, population->n_devices, per_round);
+    plan->selector = e->selector;
+    plan->input = (co_selector_input){.seed = (uint64_t)e->seed, .n_devices = population->n_devices,
+                                      .per_round = per_round, .examples = count_held, .population = population};
     plan->row = co_calloc(plan->capacity, sizeof *plan->row);
     plan->devices = co_malloc(plan->capacity, sizeof *plan->devices);
     plan->scratch = co_malloc(co_draw_subset_scratch(plan->capacity), sizeof *plan->scratch);
@@ -72,12 +84,17 @@ co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_populatio
     co_status st = plan->row && plan->devices && plan->scratch && plan->order && plan->load
                        ? choose_attackers(plan, e, population->n_devices)
                        : CO_FAIL(CO_ENOMEM, "a round's plan of %zu devices", plan->capacity);
-    if (st != CO_OK) co_plan_fini(plan);
+    if (st == CO_OK && e->selector->create) st = e->selector->create(&e->devices, &plan->input, &plan->chosen_by);
+    if (st == CO_OK)
+        co_plan_look(plan, e, population);
+    else
+        co_plan_fini(plan);
     return st;
 }
 
 void co_plan_fini(co_plan *plan)
 {
+    if (plan->selector && plan->selector->destroy) plan->selector->destroy(plan->chosen_by);
     co_free(plan->row);
     co_free(plan->devices);
     co_free(plan->scratch);
@@ -157,12 +174,39 @@ double co_plan_weight(const co_experiment *e, const co_population *population, i
     return co_aggregate_weight(&e->aggregate, n, n_held > 0 ? n_rows * (double)n / (double)n_held : 0.0);
 }
 
+void co_plan_look(co_plan *plan, const co_experiment *e, const co_population *population)
+{
+    const co_selector *selector = e->selector;
+    double total = 0.0, largest = 0.0;
+    if (selector->look) selector->look(plan->chosen_by, &plan->input);
+    if (!co_config_bool(&e->aggregate, "unbiased")) return;
+    for (int64_t k = 0; k < population->n_devices; k++) {
+        const double w = co_plan_weight(e, population, k);
+        if (w == 0.0) continue;
+        total += w;
+        largest = fmax(largest, w / selector->chance(plan->chosen_by, &plan->input, k));
+    }
+    plan->bound = (double)plan->capacity * largest;
+    plan->fixed_total = plan->bound > 0.0 ? total / plan->bound : 0.0;
+}
+
+/* a_i of all rows. */
+static void share(co_plan *plan)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        co_plan_row *row = &plan->row[i];
+        if (plan->bound > 0.0)
+            row->share = row->weight / plan->bound / plan->selector->chance(plan->chosen_by, &plan->input, row->device);
+        else
+            row->share = plan->weight > 0.0 ? row->weight / plan->weight : 0.0;
+    }
+}
+
 void co_plan_make(co_plan *plan, const co_experiment *e, const co_population *population, int64_t round, int size)
 {
     plan->round = round;
-    plan->n = e->selector->select((uint64_t)e->seed, round, population->n_devices, plan->per_round, plan->devices,
-                                  plan->scratch);
-    double total = 0.0;
+    plan->n = e->selector->select(plan->chosen_by, &plan->input, round, plan->devices, plan->scratch);
+    plan->weight = 0.0;
     for (size_t i = 0; i < plan->n; i++) {
         co_plan_row *row = &plan->row[i];
         const int64_t n_held = co_population_examples(population, plan->devices[i]);
@@ -175,11 +219,10 @@ void co_plan_make(co_plan *plan, const co_experiment *e, const co_population *po
                              .attacker = plan->n_attackers > 0 && bsearch(&plan->devices[i], plan->attackers, plan->n_attackers,
                                                                           sizeof *plan->attackers, by_id)};
         row->cost = n > 0 ? work(e, row, n_held, n_rows) : 0.0;
-        total += row->weight;
+        plan->weight += row->weight;
         plan->order[i] = i;
     }
-    plan->weight = total;
-    for (size_t i = 0; i < plan->n; i++) plan->row[i].share = total > 0.0 ? plan->row[i].weight / total : 0.0;
+    share(plan);
     qsort_r(plan->order, plan->n, sizeof *plan->order, by_cost, plan->row);
     place(plan, size);
 }

@@ -207,7 +207,9 @@ static void step_slice(co_run *r, size_t n_rows, double lr)
 {
     co_exchange *x = &r->exchange;
     const float *model = x->model + x->first;
-    const co_round_sum in = {.n = x->n_own, .sum = co_exchange_sum(x), .total = co_exchange_summed(x, TOTAL),
+    const double total = co_exchange_summed(x, TOTAL);
+    const co_round_sum in = {.n = x->n_own, .sum = co_exchange_sum(x),
+                             .total = total > 0.0 && r->plan.bound > 0.0 ? r->plan.fixed_total : total,
                              .terms = co_exchange_summed(x, TERMS),
                              .coverage = r->population_weight > 0.0 ? r->plan.weight / r->population_weight : 1.0,
                              .n_reported = co_exchange_counted(x, CO_COUNT_REPORTED),

@@ -303,6 +303,14 @@ static void describe_state(const co_run *r)
     puts(")");
 }
 
+static void warn_of_double_counting(const co_experiment *e)
+{
+    const char *weight = co_config_string(&e->aggregate, "weight");
+    if (!e->selector->looks_at_all || strcmp(weight, "uniform") == 0 || co_config_bool(&e->aggregate, "unbiased")) return;
+    co_warn("data count twice: devices.select: %s asks devices with more of them more often, and aggregate.weight: %s "
+            "counts them again; set aggregate.weight: uniform, or aggregate.unbiased: true", e->selector->name, weight);
+}
+
 void co_run_describe(co_run *r)
 {
     const co_experiment *e = r->experiment;
@@ -313,6 +321,7 @@ void co_run_describe(co_run *r)
     const size_t node = r->exchange.board.bytes + r->population.csr.bytes + r->population.tests.bytes +
                         r->population.data.shared_x.bytes + r->shared.board.bytes;
     if (r->comm->rank != 0) return;
+    warn_of_double_counting(e);
     char rank_text[32], node_text[32], down[32], up[32];
     const double per_round = r->plan.per_round;
     double examples = 0.0;

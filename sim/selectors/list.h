@@ -1,3 +1,6 @@
 /* sim/selectors/list.h - the members of the kind selector. */
 X(uniform)
 X(poisson)
+X(weighted)
+X(mixture)
+X(top_m)

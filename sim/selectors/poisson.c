@@ -15,17 +15,23 @@ static size_t most(int64_t n_devices, double per_round)
     return (size_t)fmin((double)n_devices, room);
 }
 
-static size_t select_devices(uint64_t seed, int64_t round, int64_t n_devices, double per_round, int64_t *devices,
-                             int64_t *scratch)
+static double chance(const void *self, const co_selector_input *in, int64_t device)
+{
+    (void)self;
+    (void)device;
+    return in->per_round / (double)in->n_devices;
+}
+
+static size_t select_devices(void *self, const co_selector_input *in, int64_t round, int64_t *devices, int64_t *scratch)
 {
     (void)scratch;
-    const size_t room = most(n_devices, per_round);
-    const double rate = per_round / (double)n_devices;
-    co_stream s = co_stream_open(seed, CO_DRAW_SELECT, (uint64_t)round, 0, 0);
+    const size_t room = most(in->n_devices, in->per_round);
+    const double rate = chance(self, in, 0);
+    co_stream s = co_stream_open(in->seed, CO_DRAW_SELECT, (uint64_t)round, 0, 0);
     size_t n = 0;
     for (int64_t next = 0;; next++) {
         const double gap = rate < 1.0 ? floor(log(1.0 - co_draw_uniform(&s)) / log1p(-rate)) : 0.0;
-        if (!(gap < (double)(n_devices - next))) return n;
+        if (!(gap < (double)(in->n_devices - next))) return n;
         next += (int64_t)gap;
         CO_ASSERT(n < room); /* fails once in e^60 rounds */
         devices[n++] = next;
@@ -34,10 +40,11 @@ static size_t select_devices(uint64_t seed, int64_t round, int64_t n_devices, do
 
 const co_selector co_selector_poisson = {
     .name = "poisson",
-    .summary = "each device by itself with probability per_round / population; rounds differ in size",
+    .summary = "each device by itself with probability per_round / population; rounds differ in size; O(cohort)",
     .source = "Zhu and Wang 2019, ICML, PMLR 97:7634",
     .any_real = true,
     .has_accounting = true,
     .sampling = CO_SAMPLING_POISSON,
     .most = most,
-    .select = select_devices};
+    .select = select_devices,
+    .chance = chance};

@@ -2,17 +2,25 @@
  * O(cohort) time and memory whatever the population. Source: McMahan et al. 2017, arXiv:1602.05629, Algorithm 1. */
 #include "sim/selectors/selector.h"
 
-static size_t select_devices(uint64_t seed, int64_t round, int64_t n_devices, double per_round, int64_t *devices,
-                             int64_t *scratch)
+static size_t select_devices(void *self, const co_selector_input *in, int64_t round, int64_t *devices, int64_t *scratch)
 {
-    co_stream s = co_stream_open(seed, CO_DRAW_SELECT, (uint64_t)round, 0, 0);
-    co_draw_subset(&s, n_devices, (size_t)per_round, devices, scratch);
-    return (size_t)per_round;
+    (void)self;
+    co_stream s = co_stream_open(in->seed, CO_DRAW_SELECT, (uint64_t)round, 0, 0);
+    co_draw_subset(&s, in->n_devices, (size_t)in->per_round, devices, scratch);
+    return (size_t)in->per_round;
+}
+
+static double chance(const void *self, const co_selector_input *in, int64_t device)
+{
+    (void)self;
+    (void)device;
+    return in->per_round / (double)in->n_devices;
 }
 
 const co_selector co_selector_uniform = {.name = "uniform",
-                                         .summary = "a fixed number of devices, all alike, without replacement",
+                                         .summary = "a fixed number of devices, all alike, without replacement; O(cohort)",
                                          .source = "McMahan et al. 2017, arXiv:1602.05629",
                                          .has_accounting = true,
                                          .sampling = CO_SAMPLING_FIXED,
-                                         .select = select_devices};
+                                         .select = select_devices,
+                                         .chance = chance};

@@ -71,6 +71,14 @@ static const char *const experiments[] = {
     "name: noise\nrounds: 3\ndata: {file: BLOBS}\npartition: {method: iid, devices: 9}\n"
     "model: {layers: [{dense: 500}, relu, {dense: classes}]}\n"
     "devices: {per_round: 7, attack: gaussian, attackers: 2, std: 0.1}\neval: {every: 0}\noutput: {dir: OUT}\n",
+    /* by their examples, with unbiased weights */
+    "name: weighted\nrounds: 4\ndata: {file: BLOBS}\npartition: {method: quantity, devices: 50, beta: 0.3}\n"
+    "model: {layers: [{dense: 20}, relu, {dense: classes}]}\n"
+    "devices: {select: mixture, gamma: 0.7, per_round: 9}\nlocal: {batch: 8, lr: 0.1}\n"
+    "aggregate: {unbiased: true}\neval: {every: 2}\noutput: {dir: OUT}\n",
+    "name: largest\nrounds: 3\ndata: {generator: synthetic, devices: 40, alpha: 1, beta: 1}\n"
+    "model: {name: softmax}\ndevices: {select: top_m, n_max: 30, per_round: 5}\nlocal: {batch: 5, lr: 0.05}\n"
+    "eval: {every: 3}\noutput: {dir: OUT}\n",
     /* drawn on the fly */
     "name: drawn\nrounds: 3\ndata: {generator: synthetic, devices: 30, alpha: 1, beta: 1, size: 37}\n"
     "model: {name: softmax}\ndevices: {per_round: 7}\nlocal: {batch: 0, lr: 0.01, clip_grad: 1.0}\neval: {every: 3}\n"
