@@ -22,6 +22,7 @@ void co_partition_fini(co_partition *partition)
     co_strings_free(partition->stat_name, partition->n_stats);
     co_free(partition->stat);
     co_free(partition->device_noise);
+    co_free(partition->period);
     co_free(partition->method);
     *partition = (co_partition){0};
 }
@@ -116,6 +117,19 @@ static co_status cover_all(coverage *c, const co_partition *p)
     return CO_OK;
 }
 
+static co_status check_periods(const co_partition *p, const co_dataset *data, const char *path)
+{
+    if (!p->period) return CO_OK;
+    if (p->n_dated != data->n)
+        return CO_FAIL(CO_EDATA, "%s: period has %lld numbers for %lld examples", path, (long long)p->n_dated,
+                       (long long)data->n);
+    for (int64_t i = 0; i < p->n_dated; i++)
+        if (p->period[i] < 0 || p->period[i] >= p->n_periods)
+            return CO_FAIL(CO_EDATA, "%s: period of example %lld is %d; 0 to %lld (n_periods - 1) is allowed", path,
+                           (long long)i, p->period[i], (long long)p->n_periods - 1);
+    return CO_OK;
+}
+
 co_status co_partition_check(const co_partition *partition, const co_dataset *data,
                              const char *path)
 {
@@ -124,6 +138,7 @@ co_status co_partition_check(const co_partition *partition, const co_dataset *da
     CO_TRY(check_offsets(path, "train", partition->train_offsets, partition->n_devices));
     if (partition->test_offsets)
         CO_TRY(check_offsets(path, "test", partition->test_offsets, partition->n_devices));
+    CO_TRY(check_periods(partition, data, path));
     const char *method = partition->method ? partition->method : "imported";
     const size_t n_words = (size_t)data->n / 64 + 1;
     coverage c = {data,
@@ -193,6 +208,7 @@ static co_status write_attributes(co_file *file, const co_partition *p, const co
     CO_TRY(co_file_set_text(file, "data_digest", p->data_digest));
     CO_TRY(co_file_set_text(file, "method", p->method ? p->method : "imported"));
     CO_TRY(co_file_set_int(file, "n_devices", p->n_devices));
+    if (p->period) CO_TRY(co_file_set_int(file, "n_periods", p->n_periods));
     return co_file_set_int(file, "overlap", p->overlap);
 }
 
@@ -206,6 +222,8 @@ static co_status write_all(co_file *file, const co_partition *p, const co_datase
                                      (size_t)p->n_devices));
     if (p->device_noise)
         CO_TRY(co_file_write_f64(file, "device_noise", p->device_noise, (size_t)p->n_devices));
+    const co_extent dated = {CO_I32, 0, 1, {(size_t)p->n_dated}};
+    if (p->period) CO_TRY(co_file_write(file, "period", &dated, p->period));
     CO_TRY(write_counts(file, p, data));
     return write_stats(file, p);
 }
@@ -350,6 +368,19 @@ static co_status read_noise(const co_file *file, co_partition *p)
     return CO_OK;
 }
 
+/* Ranges are checked when the data set is known. */
+static co_status read_periods(const co_file *file, co_partition *p)
+{
+    size_t n;
+    if (!co_file_has(file, "period")) return CO_OK;
+    if (!co_file_has_attr(file, "n_periods"))
+        return CO_FAIL(CO_EDATA, "%s: has period but no attribute n_periods", co_file_path(file));
+    CO_TRY(co_file_get_int(file, "n_periods", &p->n_periods));
+    CO_TRY(co_file_read_new(file, "period", CO_I32, (void **)&p->period, &n));
+    p->n_dated = (int64_t)n;
+    return CO_OK;
+}
+
 static co_status read_all(const co_file *file, const char *expect, co_partition *p)
 {
     CO_TRY(read_data_digest(file, expect, p));
@@ -364,6 +395,7 @@ static co_status read_all(const co_file *file, const char *expect, co_partition 
         CO_TRY(read_ids(file, "unassigned", &p->unassigned, &p->n_unassigned));
     CO_TRY(read_device_names(file, p));
     CO_TRY(read_noise(file, p));
+    CO_TRY(read_periods(file, p));
     CO_TRY(read_stats(file, p));
     return co_file_digest(file, p->digest);
 }

@@ -11,6 +11,9 @@ typedef struct {
     int64_t n_unassigned;
     char **device_name;             /* [n_devices] or NULL */
     double *device_noise;           /* [n_devices] standard deviation added to the features (feature skew), or NULL */
+    int64_t n_periods;              /* 0: everything is there from the start */
+    int32_t *period;                /* [n_dated], one an example of the data set: when it arrives, < n_periods; or NULL */
+    int64_t n_dated;
     uint64_t seed;                  /* of the file; key of the noise */
     int overlap;                    /* 1: an example may stand at several devices */
     char *method;
@@ -21,7 +24,7 @@ typedef struct {
 } co_partition;
 
 void co_partition_fini(co_partition *partition); /* Local. */
-/* CSR shape, ids inside the data set, disjointness, cover of split 0, test parts of split 0 (or 1 where natural). CO_EDATA names
+/* CSR shape, ids inside the data set, disjointness, cover of split 0, periods of all examples, test parts of split 0 (or 1 where natural). CO_EDATA names
  * device and example. Local. */
 co_status co_partition_check(const co_partition *partition, const co_dataset *data, const char *path);
 /* Writes and publishes, label_counts while n_devices x n_classes <= 2^24 included; fills digest. Local. */

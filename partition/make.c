@@ -321,6 +321,7 @@ static co_status finish(maker *m, co_partition *p)
         p->test_offsets = p->test = NULL;
     }
     if (cuts_tests(m)) CO_TRY(cut_test_parts(m, p));
+    if (m->member->complete) CO_TRY(m->member->complete(m->opt, &m->in, p));
     p->method = co_strdup(m->member->name);
     if (!p->method) return CO_FAIL(CO_ENOMEM, "name of the method");
     p->seed = m->in.seed;

@@ -55,6 +55,8 @@ typedef struct {
     /* Or: the whole partition but its statistics, from the data alone: lists ascending by id, device
      * names, n_devices; the test parts for split 1 when in->assign_test. On one rank. */
     co_status (*assign)(const co_config *opt, const co_partition_input *in, co_partition *p);
+    /* Adds what goes with the finished lists, test parts included. NULL: nothing. On one rank. */
+    co_status (*complete)(const co_config *opt, const co_partition_input *in, co_partition *p);
 } co_partitioner;
 
 extern const co_kind co_kind_partitioner;

@@ -51,10 +51,10 @@ static void add_block(co_evaluator *v)
     }
 }
 
-static co_status add_own_blocks(co_evaluator *v, co_population *population, int split, const float *params,
+static co_status add_own_blocks(co_evaluator *v, co_population *population, co_eval_span span, const float *params,
                                 const co_comm *comm)
 {
-    const int64_t n = population->n_split[split], n_blocks = (n + CO_EVAL_BLOCK - 1) / CO_EVAL_BLOCK;
+    const int64_t n = span.n, n_blocks = (n + CO_EVAL_BLOCK - 1) / CO_EVAL_BLOCK;
     const int64_t end = co_span_first(n_blocks, comm->rank + 1, comm->size);
     for (int64_t b = co_span_first(n_blocks, comm->rank, comm->size); b < end; b++) {
         const int64_t first = b * CO_EVAL_BLOCK;
@@ -62,7 +62,7 @@ static co_status add_own_blocks(co_evaluator *v, co_population *population, int 
         co_watch_progress(CO_WATCH_WORKING, -1);
         memset(v->sums, 0, v->n_sums * sizeof *v->sums);
         for (size_t done = 0; done < m; done += v->examples.batch.n) {
-            CO_TRY(co_population_read_split(population, split, first + (int64_t)done, m - done, &v->examples));
+            CO_TRY(co_population_read_split(population, span.split, span.first + first + (int64_t)done, m - done, &v->examples));
             CO_TRY(co_evaluator_add(v, params));
         }
         add_block(v);
@@ -70,13 +70,13 @@ static co_status add_own_blocks(co_evaluator *v, co_population *population, int 
     return CO_OK;
 }
 
-co_status co_evaluate_split(co_evaluator *v, co_population *population, int split, const float *params,
-                            const co_comm *comm, int64_t *n, double *loss, double *metrics)
+co_status co_evaluate_span(co_evaluator *v, co_population *population, co_eval_span span, const float *params,
+                           const co_comm *comm, double *loss, double *metrics)
 {
     const co_task *task = co_model_task(v->model);
     const size_t words = v->n_sums * CO_SCALAR_DIGITS;
     memset(v->digits, 0, (words + 1) * sizeof *v->digits);
-    const co_status st = add_own_blocks(v, population, split, params, comm);
+    const co_status st = add_own_blocks(v, population, span, params, comm);
     co_watch_progress(CO_WATCH_WAITING, -1);
     if (st != CO_OK) v->digits[words] |= 1;
     MPI_Allreduce(MPI_IN_PLACE, v->digits, (int)words + 1, MPI_INT64_T, MPI_SUM, comm->world);
@@ -87,7 +87,6 @@ co_status co_evaluate_split(co_evaluator *v, co_population *population, int spli
         memcpy(sum.digit, v->digits + k * CO_SCALAR_DIGITS, sizeof sum.digit);
         v->sums[k] = co_scalar_value(&sum);
     }
-    *n = population->n_split[split];
     *loss = finite ? co_task_mean_loss(v->sums) : NAN;
     for (size_t k = 0; task->metrics[k].name; k++)
         metrics[k] = finite ? task->metrics[k].finish(v->sums, co_model_n_classes(v->model)) : NAN;

@@ -22,6 +22,11 @@ co_status co_evaluator_init(co_evaluator *evaluator, const co_model *model); /* 
 void co_evaluator_fini(co_evaluator *evaluator);
 /* Adds loss and metric sums of evaluator->examples to evaluator->sums. CO_ENOMEM. Local. */
 co_status co_evaluator_add(co_evaluator *evaluator, const float *params);
-/* Loss and metrics[..] of the task over split 1 or 2; *n examples. Collective(comm). */
-co_status co_evaluate_split(co_evaluator *evaluator, co_population *population, int split, const float *params,
-                            const co_comm *comm, int64_t *n, double *loss, double *metrics);
+/* Examples [first, first + n) of split 1 or 2. */
+typedef struct {
+    int split;
+    int64_t first, n;
+} co_eval_span;
+/* Loss and metrics[..] of the task over them. Collective(comm). */
+co_status co_evaluate_span(co_evaluator *evaluator, co_population *population, co_eval_span span, const float *params,
+                           const co_comm *comm, double *loss, double *metrics);

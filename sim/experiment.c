@@ -45,6 +45,13 @@ static const co_param devices_params[] = {
     {"select", CO_STRING, .words = "uniform", .doc = "selector (cohort list selector)"},
     {"per_round", CO_REAL, .lo = 0, .hi = 2147483647, .flags = CO_REQUIRED | CO_LO_OPEN,
      .doc = "devices asked in a round; select: poisson: their expected number"},
+    {"period_rounds", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL,
+     .doc = "rounds of a period, where examples arrive in periods (partition method temporal)"},
+    {"memory", CO_CHOICE, .words = "all|window|fifo",
+     .doc = "of what has arrived a device keeps: all, the latest periods, the latest examples"},
+    {"window", CO_INT, .lo = 1, .hi = 1e6, .flags = CO_OPTIONAL,
+     .doc = "memory: window: periods kept, the current one included"},
+    {"capacity", CO_INT, .lo = 1, .hi = 1e12, .flags = CO_OPTIONAL, .doc = "memory: fifo: examples kept"},
     {"attack", CO_STRING, .words = "none", .doc = "what attackers send (cohort list attack)"},
     {"attackers", CO_REAL, .lo = 0.0, .hi = 2147483647, .flags = CO_OPTIONAL | CO_LO_OPEN,
      .doc = "how many devices attack, drawn by the seed; below 1: a share of all"},
@@ -290,6 +297,18 @@ static co_status check_attackers(const co_experiment *e)
     return CO_OK;
 }
 
+static co_status check_memory(const co_config *devices)
+{
+    static const char *const key[] = {"window", "capacity"}, *const word[] = {"window", "fifo"};
+    for (int k = 0; k < 2; k++) {
+        const bool asked = strcmp(co_config_string(devices, "memory"), word[k]) == 0;
+        if (asked != co_config_has(devices, key[k]))
+            return co_config_fail(devices, co_config_node(devices, asked ? "memory" : key[k]),
+                                  asked ? "%s needs the key `%s`" : "goes with memory: %s; leave `%s` out", word[k], key[k]);
+    }
+    return CO_OK;
+}
+
 static co_status check_devices(co_experiment *e)
 {
     const co_plugin *selector, *attack;
@@ -304,7 +323,7 @@ static co_status check_devices(co_experiment *e)
         return co_config_fail(&e->devices, co_config_node(&e->devices, "per_round"),
                               "%g: select: %s asks a whole number of devices; select: poisson takes any expected number",
                               per_round, selector->name);
-    return CO_OK;
+    return check_memory(&e->devices);
 }
 
 /* A section with keys but without a mechanism means noise: gaussian, or discrete_gaussian with secure: true. */

@@ -85,10 +85,7 @@ co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_populatio
                        ? choose_attackers(plan, e, population->n_devices)
                        : CO_FAIL(CO_ENOMEM, "a round's plan of %zu devices", plan->capacity);
     if (st == CO_OK && e->selector->create) st = e->selector->create(&e->devices, &plan->input, &plan->chosen_by);
-    if (st == CO_OK)
-        co_plan_look(plan, e, population);
-    else
-        co_plan_fini(plan);
+    if (st != CO_OK) co_plan_fini(plan);
     return st;
 }
 

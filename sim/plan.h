@@ -48,7 +48,7 @@ co_status co_plan_init(co_plan *plan, const co_experiment *experiment, const co_
 void co_plan_fini(co_plan *plan);
 /* w_i of a device, by what it holds now. Local. */
 double co_plan_weight(const co_experiment *experiment, const co_population *population, int64_t device);
-/* Looks at what the devices hold; again after it has changed. O(devices) where the selector looks at all or weights are
+/* Looks at what the devices hold: before the first plan, and again after it has changed. O(devices) where the selector looks at all or weights are
  * unbiased, else O(1). Local. */
 void co_plan_look(co_plan *plan, const co_experiment *experiment, const co_population *population);
 /* Local; Same on all ranks: everything. O(cohort log cohort + cohort ranks). */

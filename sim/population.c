@@ -55,12 +55,28 @@ static co_status make_partition(const co_experiment *e, const co_dataset *data, 
     return co_partition_make(&e->partition, (uint64_t)e->seed, data, part);
 }
 
+/* By arrival, then id. context: period of each example. */
+static int by_arrival(const void *a, const void *b, void *context)
+{
+    const int64_t i = *(const int64_t *)a, j = *(const int64_t *)b;
+    const int32_t *period = context;
+    if (period[i] != period[j]) return period[i] < period[j] ? -1 : 1;
+    return (i > j) - (i < j);
+}
+
+static void sort_lists(co_partition *part)
+{
+    for (int64_t k = 0; part->period && k < part->n_devices; k++)
+        qsort_r(part->train + part->train_offsets[k], (size_t)(part->train_offsets[k + 1] - part->train_offsets[k]),
+                sizeof *part->train, by_arrival, part->period);
+}
+
 /* Node rank 0 reads or makes the partition; the other ranks see its arrays in a shared window. */
 static co_status share_partition(const co_experiment *e, co_population *p, const co_comm *comm)
 {
     co_partition part = {0};
     co_status st = CO_OK;
-    int64_t head[3] = {0, 0, -1}; /* devices, examples, test examples (-1: no test parts) */
+    int64_t head[4] = {0, 0, -1, 0}; /* devices, examples, test examples (-1: no test parts), periods */
     if (comm->node_rank == 0) {
         st = make_partition(e, &p->data, &part);
         if (st == CO_OK && !part.digest[0]) st = digest_made_partition(e, &part, &p->data);
@@ -68,16 +84,20 @@ static co_status share_partition(const co_experiment *e, co_population *p, const
             head[0] = part.n_devices;
             head[1] = part.train_offsets[part.n_devices];
             if (part.test_offsets) head[2] = part.test_offsets[part.n_devices];
+            head[3] = part.n_periods;
+            sort_lists(&part);
             memcpy(p->partition_digest, part.digest, sizeof part.digest);
         }
     }
     st = co_agree(st, comm);
     if (st == CO_OK) {
-        MPI_Bcast(head, 3, MPI_INT64_T, 0, comm->node);
+        MPI_Bcast(head, 4, MPI_INT64_T, 0, comm->node);
         MPI_Bcast(p->partition_digest, sizeof p->partition_digest, MPI_CHAR, 0, comm->node);
         p->n_devices = head[0];
         const size_t tests = head[2] < 0 ? 0 : (size_t)head[0] + 1 + (size_t)head[2];
-        st = co_shared_create(&p->csr, ((size_t)head[0] + 1 + (size_t)head[1] + tests) * sizeof(int64_t), comm);
+        const size_t dated = head[3] ? (size_t)p->data.n : 0;
+        st = co_shared_create(&p->csr, ((size_t)head[0] + 1 + (size_t)head[1] + tests) * sizeof(int64_t) +
+                                           dated * sizeof(int32_t), comm);
     }
     if (st == CO_OK) {
         int64_t *words = p->csr.data;
@@ -89,6 +109,8 @@ static co_status share_partition(const co_experiment *e, co_population *p, const
                 memcpy(tests, part.test_offsets, ((size_t)head[0] + 1) * sizeof *words);
                 memcpy(tests + head[0] + 1, part.test, (size_t)head[2] * sizeof *words);
             }
+            const int64_t n_words = head[0] + 1 + head[1] + (head[2] < 0 ? 0 : head[0] + 1 + head[2]);
+            if (head[3]) memcpy(words + n_words, part.period, (size_t)p->data.n * sizeof *part.period);
         }
         co_shared_sync(&p->csr, comm);
         p->offsets = words;
@@ -97,9 +119,75 @@ static co_status share_partition(const co_experiment *e, co_population *p, const
             p->own_test_offsets = p->examples + head[1];
             p->own_tests = p->own_test_offsets + head[0] + 1;
         }
+        p->n_periods = head[3];
+        if (head[3]) p->period_of = (const int32_t *)(head[2] >= 0 ? p->own_tests + head[2] : p->examples + head[1]);
     }
     co_partition_fini(&part);
     return st;
+}
+
+/* What devices keep. The keys of periods and a partition in periods come together. */
+static co_status read_memory(const co_experiment *e, co_population *p)
+{
+    const co_config *devices = &e->devices;
+    const co_node *rounds = co_config_node(devices, "period_rounds");
+    const char *memory = co_config_string(devices, "memory");
+    if (!p->n_periods && (rounds || strcmp(memory, "all") != 0))
+        return co_config_fail(devices, rounds ? rounds : co_config_node(devices, "memory"),
+                              "needs a partition whose examples arrive in periods (method: temporal); these %lld devices "
+                              "hold everything from the start", (long long)p->n_devices);
+    if (p->n_periods && !rounds)
+        return co_config_fail(devices, devices->map,
+                              "the partition has %lld periods: set devices.period_rounds, the rounds that one lasts",
+                              (long long)p->n_periods);
+    p->period_rounds = rounds ? co_config_int(devices, "period_rounds") : 1;
+    p->window = strcmp(memory, "window") == 0 ? co_config_int(devices, "window") : INT64_MAX;
+    p->capacity = strcmp(memory, "fifo") == 0 ? co_config_int(devices, "capacity") : INT64_MAX;
+    for (int s = 1; s < 3 && p->n_periods; s++)
+        qsort_r(p->split_ids[s], (size_t)p->n_split[s], sizeof *p->split_ids[s], by_arrival, (void *)(uintptr_t)p->period_of);
+    return CO_OK;
+}
+
+bool co_population_move(co_population *p, int64_t round)
+{
+    if (!p->n_periods) return false;
+    const int64_t was = p->period, now = round > 0 ? (round - 1) / p->period_rounds : 0;
+    p->period = now < p->n_periods ? now : p->n_periods - 1;
+    return p->period != was;
+}
+
+/* How many of ids[n], by arrival, arrive before the period. */
+static int64_t count_before(const co_population *p, const int64_t *ids, int64_t n, int64_t period)
+{
+    int64_t low = 0, high = n;
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        if (p->period_of[ids[middle]] < period)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void co_population_recent(const co_population *p, int split, int64_t *first, int64_t *n)
+{
+    *first = count_before(p, p->split_ids[split], p->n_split[split], p->period);
+    *n = count_before(p, p->split_ids[split], p->n_split[split], p->period + 1) - *first;
+}
+
+/* What the device holds now: examples [*first, *first + *n) of the partition. */
+static void find_held(const co_population *p, int64_t device, int64_t *first, int64_t *n)
+{
+    const int64_t begin = p->offsets[device], all = p->offsets[device + 1] - begin;
+    *first = begin;
+    *n = all;
+    if (!p->n_periods) return;
+    const int64_t end = count_before(p, p->examples + begin, all, p->period + 1);
+    int64_t gone = p->window > p->period ? 0 : count_before(p, p->examples + begin, end, p->period + 1 - p->window);
+    if (end - gone > p->capacity) gone = end - p->capacity;
+    *first = begin + gone;
+    *n = end - gone;
 }
 
 static co_status list_splits(co_population *p)
@@ -163,7 +251,8 @@ static co_status load_data(const co_experiment *e, co_population *p, const co_co
                                   lm ? d->n_vocab : d->n_classes);
     if (st == CO_OK) st = list_splits(p);
     CO_TRY(co_agree(st, comm));
-    return share_partition(e, p, comm);
+    CO_TRY(share_partition(e, p, comm));
+    return read_memory(e, p);
 }
 
 static int64_t n_tests(const co_population *p, int64_t n)
@@ -211,6 +300,7 @@ static co_status open_generator(const co_experiment *e, bool central, co_populat
     p->shape = (co_shape){.ndim = 1, .dim = {p->x_size}};
     p->drawn_device = -1;
     p->scratch = co_malloc(co_synthetic_scratch(&p->generator), sizeof *p->scratch);
+    CO_TRY(read_memory(e, p));
     co_status st = p->scratch ? digest_generator(e, p->data_digest) : CO_FAIL(CO_ENOMEM, "generator scratch");
     if (st == CO_OK) st = co_labels_init(&p->labels, NULL, (size_t)p->generator.classes);
     CO_TRY(co_agree(st, comm));
@@ -241,7 +331,11 @@ void co_population_fini(co_population *p)
 
 int64_t co_population_examples(const co_population *p, int64_t device)
 {
-    if (p->has_data) return p->offsets[device + 1] - p->offsets[device];
+    if (p->has_data) {
+        int64_t first, held;
+        find_held(p, device, &first, &held);
+        return held;
+    }
     const int64_t n = co_synthetic_size(&p->generator, device);
     return n - n_tests(p, n);
 }
@@ -251,7 +345,7 @@ int64_t co_population_largest(const co_population *p, int64_t sample)
     const int64_t n = p->has_data || p->n_devices < sample ? p->n_devices : sample;
     int64_t most = 0;
     for (int64_t k = 0; k < n; k++) {
-        const int64_t size = co_population_examples(p, k);
+        const int64_t size = p->has_data ? p->offsets[k + 1] - p->offsets[k] : co_population_examples(p, k);
         if (size > most) most = size;
     }
     return most;
@@ -329,9 +423,9 @@ static size_t rows_of(const co_population *p, int64_t id)
 int64_t co_population_rows(const co_population *p, int64_t device)
 {
     if (!p->shape.tokens) return co_population_examples(p, device);
-    int64_t sum = 0;
-    for (int64_t i = p->offsets[device]; i < p->offsets[device + 1]; i++)
-        sum += (int64_t)co_dataset_rows(&p->data, p->examples[i]);
+    int64_t sum = 0, first, n;
+    find_held(p, device, &first, &n);
+    for (int64_t i = first; i < first + n; i++) sum += (int64_t)co_dataset_rows(&p->data, p->examples[i]);
     return sum;
 }
 
@@ -371,7 +465,11 @@ static size_t fitting(const co_population *p, const int64_t *ids, size_t n)
 
 co_status co_population_read(co_population *p, int64_t device, const int64_t *index, size_t n, co_examples *e)
 {
-    if (p->has_data) return read_ids(p, p->examples + p->offsets[device], index, n, e);
+    if (p->has_data) {
+        int64_t first, held;
+        find_held(p, device, &first, &held);
+        return read_ids(p, p->examples + first, index, n, e);
+    }
     CO_TRY(reserve(p, e, n, n));
     for (size_t i = 0; i < n; i++) {
         memcpy(e->x + i * p->x_size, p->drawn_x + (size_t)index[i] * p->x_size, p->x_size * sizeof *e->x);

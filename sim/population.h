@@ -1,5 +1,9 @@
 /* sim/population.h - the devices and their examples, from a data set and a partition or from a generator.
  *
+ * With a partition in periods (method temporal) examples arrive and leave: a device holds those that have arrived by the current
+ * period and that devices.memory keeps. Its list stands in the order of arrival (period, then id), so that what it holds is one
+ * piece of it and a function of the period alone.
+ *
  * One copy of data and partition per node (shared windows). A device's examples are numbered from 0; what it trains on comes first.
  * Creating is Collective; reading is Local and allocates nothing. */
 #pragma once
@@ -40,6 +44,9 @@ typedef struct {
     const int64_t *own_tests;
     int64_t *split_ids[3];   /* ids of split 1 and 2, ascending; NULL when absent */
     int64_t n_split[3];
+    int64_t n_periods, period, period_rounds; /* 0 without periods; the current one; rounds that one lasts */
+    const int32_t *period_of;                 /* [data.n] */
+    int64_t window, capacity; /* periods that a device keeps, the current one included; examples it keeps: the latest */
     /* from a generator */
     co_synthetic generator;
     double test_fraction;
@@ -57,7 +64,11 @@ co_status co_population_create(const co_experiment *experiment, bool central, co
                                co_population *population);
 void co_population_fini(co_population *population); /* Collective(node) */
 
-int64_t co_population_examples(const co_population *population, int64_t device); /* to train on */
+/* Goes to the period of a round (0: the first). True when it is another one. Local; the same on all ranks. */
+bool co_population_move(co_population *population, int64_t round);
+/* Examples of split 1 or 2 that arrive in the current period: [*first, *first + *n) of the split; the earlier ones come before. */
+void co_population_recent(const co_population *population, int split, int64_t *first, int64_t *n);
+int64_t co_population_examples(const co_population *population, int64_t device); /* to train on, now */
 int64_t co_population_largest(const co_population *population, int64_t sample);  /* largest device: of all with a data set, else of the
                                                                                     first `sample` */
 /* Examples of the device's own test part; 0 when it has none. */
@@ -73,7 +84,7 @@ co_status co_population_read(co_population *population, int64_t device, const in
                              co_examples *examples);
 
 enum { CO_EVAL_ROWS = 2048 }; /* the next two read no more rows than that at once, but one example at least */
-/* Examples [first, first + n) of split 1 or 2, in the order of the whole population, or the first of them:
+/* Examples [first, first + n) of split 1 or 2, in the order of the whole population (with periods: of arrival), or the first of them:
  * examples->batch.n says how many. CO_ENOMEM. */
 co_status co_population_read_split(co_population *population, int split, int64_t first, size_t n, co_examples *examples);
 /* Examples [first, first + n) of the opened device's test part, or the first of them. CO_ENOMEM. */

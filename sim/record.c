@@ -212,7 +212,7 @@ co_status co_record_resume(co_record *r, int64_t round, int64_t eval_every, int6
 co_status co_record_reserve(co_record *r, size_t cohort)
 {
     CO_TRY(co_table_reserve(&r->rounds, 1));
-    CO_TRY(co_table_reserve(&r->eval, 3));
+    CO_TRY(co_table_reserve(&r->eval, 7));
     CO_TRY(co_table_reserve(&r->load, (size_t)r->ranks));
     if (r->with_privacy) CO_TRY(co_table_reserve(&r->privacy, 1));
     return r->with_devices ? co_table_reserve(&r->devices, cohort) : CO_OK;
@@ -318,16 +318,17 @@ void co_record_load(co_record *r, int64_t round, const co_rank_record *rank, dou
     if (round % r->load_span == 0) flush_load(r);
 }
 
-co_status co_record_eval(co_record *r, int64_t round, int split, int64_t n, double loss, const double *metrics)
+co_status co_record_eval(co_record *r, int64_t round, int split, co_scope scope, int64_t n, double loss,
+                         const double *metrics)
 {
-    CO_TRY(add_eval(r, round, split, 0, n, loss));
+    CO_TRY(add_eval(r, round, split, scope, n, loss));
     for (size_t k = 0; k < r->n_metrics; k++) co_table_set_f64(&r->eval, E_METRICS + k, metrics[k]);
     return CO_OK;
 }
 
 co_status co_record_eval_devices(co_record *r, int64_t round, int64_t n_devices, double (*scores)[CO_N_SCORES])
 {
-    CO_TRY(add_eval(r, round, 1, 1, n_devices, scores[0][CO_SCORE_MEAN]));
+    CO_TRY(add_eval(r, round, 1, CO_SCOPE_DEVICES, n_devices, scores[0][CO_SCORE_MEAN]));
     for (size_t s = 0; s < CO_N_SCORES; s++)
         for (size_t k = 0; k < r->n_metrics; k++)
             co_table_set_f64(&r->eval, E_METRICS + s * r->n_metrics + k, scores[1 + k][s]);

@@ -48,7 +48,11 @@ void co_record_round(co_record *record, const co_plan *plan, const co_round_row 
 void co_record_private(co_record *record, const co_private_row *row); /* of a reserved round */
 /* rank[ranks]; seconds_per_cost turns the plan's cost into predicted seconds. */
 void co_record_load(co_record *record, int64_t round, const co_rank_record *rank, double seconds_per_cost);
-co_status co_record_eval(co_record *record, int64_t round, int split, int64_t n, double loss, const double *metrics);
+/* What a row of eval is over: a whole split, the devices' own test parts, the examples of a split that arrive in the current
+ * period, and those of the periods before it. */
+typedef enum { CO_SCOPE_ALL, CO_SCOPE_DEVICES, CO_SCOPE_RECENT, CO_SCOPE_PAST, CO_N_SCOPES } co_scope;
+co_status co_record_eval(co_record *record, int64_t round, int split, co_scope scope, int64_t n, double loss,
+                         const double *metrics);
 /* A row of scope 1: n is the number of devices, loss and metrics are unweighted means over them. */
 co_status co_record_eval_devices(co_record *record, int64_t round, int64_t n_devices,
                                  double (*scores)[CO_N_SCORES]);

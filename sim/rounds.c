@@ -322,6 +322,7 @@ static co_status play_round(co_run *r)
     const int64_t round = r->round + 1;
     const double lr_local = co_schedule_rate(&e->local_rate, round), lr_server = co_schedule_rate(&e->server_rate, round);
     double wait_s;
+    if (co_population_move(&r->population, round)) co_run_look(r);
     co_plan_make(&r->plan, e, &r->population, round, r->comm->size);
     co_status_set_round(round);
     CO_ASSERT(!co_fault("assert")); /* the test of what a broken invariant does to the other ranks */
@@ -374,22 +375,33 @@ static co_status play_round(co_run *r)
     return CO_OK;
 }
 
-/* Evaluates splits 1 and 2 as rows of their own. Collective(comm). */
+/* One row of eval. Collective(comm). */
+static co_status evaluate_span(co_run *r, co_scope scope, co_eval_span span)
+{
+    double loss;
+    co_status st = CO_OK;
+    if (span.n == 0) return CO_OK;
+    CO_TRY(co_evaluate_span(&r->evaluator, &r->population, span, r->exchange.model, r->comm, &loss, r->metrics));
+    if (scope == CO_SCOPE_ALL && (span.split == 1 || !r->population.has_split[1])) {
+        r->last_loss = loss;
+        r->last_metric = r->metrics[0];
+    }
+    if (r->comm->rank == 0) st = co_record_eval(&r->record, r->round, span.split, scope, span.n, loss, r->metrics);
+    if (r->late == CO_OK) r->late = st;
+    return CO_OK;
+}
+
+/* Evaluates splits 1 and 2 as rows of their own; with periods the current one and the past ones beside them. Collective(comm). */
 static co_status evaluate_central(co_run *r)
 {
     for (int split = 1; split <= 2; split++) {
-        int64_t n;
-        double loss;
+        int64_t first, n;
         if (!r->population.has_split[split]) continue;
-        CO_TRY(co_evaluate_split(&r->evaluator, &r->population, split, r->exchange.model, r->comm, &n, &loss,
-                                 r->metrics));
-        if (split == 1 || !r->population.has_split[1]) {
-            r->last_loss = loss;
-            r->last_metric = r->metrics[0];
-        }
-        co_status st = CO_OK;
-        if (r->comm->rank == 0) st = co_record_eval(&r->record, r->round, split, n, loss, r->metrics);
-        if (r->late == CO_OK) r->late = st;
+        CO_TRY(evaluate_span(r, CO_SCOPE_ALL, (co_eval_span){split, 0, r->population.n_split[split]}));
+        if (!r->population.n_periods) continue;
+        co_population_recent(&r->population, split, &first, &n);
+        CO_TRY(evaluate_span(r, CO_SCOPE_RECENT, (co_eval_span){split, first, n}));
+        CO_TRY(evaluate_span(r, CO_SCOPE_PAST, (co_eval_span){split, 0, first}));
     }
     return CO_OK;
 }

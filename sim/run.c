@@ -41,13 +41,21 @@ static co_status create_server(co_run *r)
     return co_private_reserve(&r->privacy, r->exchange.n_params);
 }
 
+void co_run_look(co_run *r)
+{
+    const co_experiment *e = r->experiment;
+    co_plan_look(&r->plan, e, &r->population);
+    r->population_weight = 0.0;
+    if (e->rule->shared || e->aggregator->slots)
+        for (int64_t k = 0; k < r->population.n_devices; k++)
+            r->population_weight += co_plan_weight(e, &r->population, k);
+}
+
 /* The vector that the rule has all devices receive, and the weights it goes by. Collective(comm). */
 static co_status create_shared(co_run *r)
 {
     const co_experiment *e = r->experiment;
-    if (e->rule->shared || e->aggregator->slots)
-        for (int64_t k = 0; k < r->population.n_devices; k++)
-            r->population_weight += co_plan_weight(e, &r->population, k);
+    co_run_look(r);
     return e->rule->shared ? co_exchange_init(&r->shared, co_model_size(r->model), 0, 0, 0, r->comm) : CO_OK;
 }
 

@@ -54,6 +54,8 @@ co_status co_run_create(co_run *run, co_experiment *experiment, const char *dir,
 void co_run_destroy(co_run *run); /* Collective(comm) */
 /* Goes to the state of a checkpoint and the rows of the run file before it. Collective(comm). path on rank 0. */
 co_status co_run_resume(co_run *run, const char *path);
+/* Takes up what the devices hold now: before the first round, and when a period begins. Local. */
+void co_run_look(co_run *run);
 /* All rounds that are left. Collective(comm). */
 co_status co_run_rounds(co_run *run);
 /* What the run will take, on stdout of rank 0. Collective(comm). */

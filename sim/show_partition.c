@@ -134,6 +134,7 @@ void co_show_partition(FILE *out, const co_partition *p)
                    p->train_offsets[p->n_devices],
                    p->test_offsets ? p->test_offsets[p->n_devices] : 0, p->n_unassigned,
                    p->overlap ? "; an example may stand at several devices" : "");
+    if (p->period) co_print_field(out, "arrival", "in %" PRId64 " periods", p->n_periods);
     print_sizes(out, p);
     print_skew(out, p);
     print_distances(out, p);

@@ -6,6 +6,7 @@
 #include "core/memory.h"
 #include "io/table.h"
 #include "io/yaml.h"
+#include "sim/record.h"
 #include "sim/show.h"
 #include <inttypes.h>
 #include <math.h>
@@ -107,6 +108,13 @@ static const char *split_name(int64_t split)
     return split >= 0 && split < 3 ? names[split] : "unknown";
 }
 
+static const char *scope_name(int64_t scope)
+{
+    static const char *const names[CO_N_SCOPES] = {"central", "over devices", "what arrives in the period",
+                                                   "what arrived before the period"};
+    return names[scope];
+}
+
 /* Rows of one (split, scope) of eval beside the rounds' training loss. */
 static co_status print_evaluation(FILE *out, const co_table *rounds, const co_table *eval,
                                   int64_t split, int64_t scope)
@@ -121,7 +129,7 @@ static co_status print_evaluation(FILE *out, const co_table *rounds, const co_ta
     const size_t shown = n < SHOWN ? n : SHOWN;
     if (n) {
         fprintf(out, "\n  %s split, %s\n  %8s %14s", split_name(split),
-                scope ? "over devices" : "central", "round", "train_loss");
+                scope_name(scope), "round", "train_loss");
         for (size_t c = 0; c < n_columns; c++) fprintf(out, " %14s", eval->columns[column[c]].name);
         fputc('\n', out);
     }
@@ -154,7 +162,7 @@ static void print_training(FILE *out, const co_table *rounds)
 static co_status print_curves(FILE *out, const co_table *rounds, const co_table *eval)
 {
     if (eval->n_rows == 0) print_training(out, rounds);
-    for (int64_t scope = 0; scope < 2 && eval->n_rows; scope++)
+    for (int64_t scope = 0; scope < CO_N_SCOPES && eval->n_rows; scope++)
         for (int64_t split = 0; split < 3; split++)
             CO_TRY(print_evaluation(out, rounds, eval, split, scope));
     fputc('\n', out);

@@ -79,6 +79,12 @@ static const char *const experiments[] = {
     "name: largest\nrounds: 3\ndata: {generator: synthetic, devices: 40, alpha: 1, beta: 1}\n"
     "model: {name: softmax}\ndevices: {select: top_m, n_max: 30, per_round: 5}\nlocal: {batch: 5, lr: 0.05}\n"
     "eval: {every: 3}\noutput: {dir: OUT}\n",
+    /* examples that arrive and leave, those that get more of them asked more often, a vector that all devices receive */
+    "name: window\nrounds: 7\nalgorithm: scaffold\ndata: {file: BLOBS}\n"
+    "partition: {method: temporal, law: devices, devices: 30, periods: 4, sizes: zipf, test_fraction: 0.2}\n"
+    "model: {name: softmax}\n"
+    "devices: {select: weighted, gamma: 0.5, per_round: 8, period_rounds: 2, memory: window, window: 1}\n"
+    "local: {batch: 8, lr: 0.05}\neval: {every: 2, devices: true}\noutput: {dir: OUT}\n",
     /* drawn on the fly */
     "name: drawn\nrounds: 3\ndata: {generator: synthetic, devices: 30, alpha: 1, beta: 1, size: 37}\n"
     "model: {name: softmax}\ndevices: {per_round: 7}\nlocal: {batch: 0, lr: 0.01, clip_grad: 1.0}\neval: {every: 3}\n"

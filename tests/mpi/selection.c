@@ -32,6 +32,7 @@ static void estimate(const char *select, const char *weight)
     CHECK(co_experiment_parse(text, "test.yaml", &e) == CO_OK);
     CHECK(co_population_create(&e, false, &alone, &population) == CO_OK);
     CHECK(co_plan_init(&plan, &e, &population, 1) == CO_OK);
+    co_plan_look(&plan, &e, &population);
     for (int64_t k = 0; k < population.n_devices; k++) {
         const int64_t n = co_population_examples(&population, k);
         const double w = co_aggregate_weight(&e.aggregate, n, (double)n);
