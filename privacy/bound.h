@@ -17,12 +17,12 @@ co_status co_grid_make(const co_mechanism *mechanism, double clip, double multip
 double co_norm_l1(const float *u, size_t n);
 /* The factor that brings a norm below the clip: min(1, clip / norm). */
 double co_clip_factor(double clip, double norm);
-/* q[j] = weight u[j] / step, clipped and rounded toward zero; the norm of q is at most bound, exactly. norm: of u, in the
- * mechanism's kind of norm. u finite, weight in [0, 1], grid->scale > 0. */
-void co_bound(const co_mechanism *mechanism, const co_grid *grid, const float *u, size_t n, double norm, double weight,
-              int64_t *q);
-/* Whether the norm of q is at most grid->bound, in integers. */
-bool co_is_bounded(const co_mechanism *mechanism, const co_grid *grid, const int64_t *q, size_t n);
+/* The scale with which the contribution q[j] = trunc(scale u[j]), weight u / step clipped, has a norm of at most bound, exactly.
+ * norm: of u, in the mechanism's kind of norm. u finite, weight in [0, 1], grid->scale > 0. */
+double co_bound_scale(const co_mechanism *mechanism, const co_grid *grid, const float *u, size_t n, double norm,
+                      double weight);
+/* sum[j] += trunc(scale u[j]), rounded toward zero. */
+void co_add_steps(int64_t *sum, const float *u, size_t n, double scale);
 
 /* The next clip: clip e^(-rate (fraction - quantile)), fraction of the contributions that were not above the clip. */
 double co_adapted_clip(double clip, double fraction, double quantile, double rate);

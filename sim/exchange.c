@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "core/vector.h"
 #include "io/digest.h"
+#include "privacy/bound.h"
 #include <limits.h>
 #include <math.h>
 #include <string.h>
@@ -108,13 +109,10 @@ size_t co_exchange_add(co_exchange *x, const float *update, double share)
     return cut;
 }
 
-void co_exchange_add_integers(co_exchange *x, const int64_t *q)
+void co_exchange_add_steps(co_exchange *x, const float *update, double scale)
 {
-    for (int r = 0; r < x->comm->size; r++) {
-        int64_t *sum = x->send + x->at[r];
-        const int64_t *from = q + x->slice_first[r];
-        for (size_t j = 0; j < x->slice_n[r]; j++) sum[j] += from[j];
-    }
+    for (int r = 0; r < x->comm->size; r++)
+        if (x->slice_n[r]) co_add_steps(x->send + x->at[r], update + x->slice_first[r], x->slice_n[r], scale);
 }
 
 /* The tail is filled in for rank 0 and copied to the other destinations before the reduction. */

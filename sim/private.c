@@ -148,14 +148,6 @@ co_status co_private_init(co_private *p, const co_experiment *e, const co_plan *
     return co_private_share(p, comm);
 }
 
-co_status co_private_reserve(co_private *p, size_t n_params)
-{
-    if (!p->is_on) return CO_OK;
-    p->n_params = n_params;
-    p->integers = co_malloc(n_params, sizeof *p->integers);
-    return p->integers ? CO_OK : CO_FAIL(CO_ENOMEM, "no memory for a private contribution of %zu parameters", n_params);
-}
-
 void co_private_state_fini(co_private_state *state)
 {
     co_ledger_fini(&state->ledger);
@@ -165,7 +157,6 @@ void co_private_state_fini(co_private_state *state)
 void co_private_fini(co_private *p)
 {
     co_private_state_fini(&p->state);
-    co_free(p->integers);
     *p = (co_private){0};
 }
 
@@ -184,16 +175,15 @@ static double weight_of(const co_private *p, const co_plan_row *row)
 
 void co_private_add(co_private *p, co_exchange *x, const co_plan_row *row, const float *update)
 {
-    const double norm =
-        p->mechanism->norm == CO_NORM_L1 ? co_norm_l1(update, p->n_params) : co_vector_norm(update, p->n_params);
+    const size_t n = x->n_params;
+    const double norm = p->mechanism->norm == CO_NORM_L1 ? co_norm_l1(update, n) : co_vector_norm(update, n);
     const double weight = weight_of(p, row);
     if (norm <= p->grid.clip) co_exchange_count(x, CO_COUNT_UNCLIPPED, 1);
     if (p->grid.scale == 0.0) {
         co_exchange_add(x, update, weight * co_clip_factor(p->grid.clip, norm) / (double)p->capacity);
         return;
     }
-    co_bound(p->mechanism, &p->grid, update, p->n_params, norm, weight, p->integers);
-    co_exchange_add_integers(x, p->integers);
+    co_exchange_add_steps(x, update, co_bound_scale(p->mechanism, &p->grid, update, n, norm, weight));
 }
 
 void co_private_release(co_private *p, co_exchange *x, int64_t round, double *update)

@@ -29,11 +29,9 @@ typedef struct {
     double vector_multiplier; /* of the sum; above state.multiplier when a noisy count takes its part */
     double count_std;         /* of the noise on the count; adaptive clip */
     size_t capacity;          /* most devices of a round */
-    size_t n_params;
     co_private_state state;
     co_noise_source source;
     co_grid grid, count_grid; /* of the round */
-    int64_t *integers;        /* [n_params] one contribution */
     int64_t accounted;        /* rounds that epsilon is of */
     double epsilon;           /* last one computed */
 } co_private;
@@ -52,8 +50,6 @@ co_status co_private_check(co_experiment *experiment);
 /* Not on for mechanism none. Finds the noise for a target epsilon. Collective(comm). */
 co_status co_private_init(co_private *p, const co_experiment *experiment, const co_plan *plan, int64_t population,
                           const co_comm *comm);
-/* Room for contributions of n_params. Local. */
-co_status co_private_reserve(co_private *p, size_t n_params);
 void co_private_fini(co_private *p);
 /* The grid of a round; with a round's result known everywhere it is the same on all ranks. Local. */
 co_status co_private_start(co_private *p);

@@ -38,7 +38,7 @@ static co_status create_server(co_run *r)
         r->slot[n_sliced] = r->shared.model + r->shared.first;
         r->slot_name[n_sliced] = e->rule->shared;
     }
-    return co_private_reserve(&r->privacy, r->exchange.n_params);
+    return CO_OK;
 }
 
 void co_run_look(co_run *r)
@@ -324,7 +324,6 @@ void co_run_describe(co_run *r)
     const co_experiment *e = r->experiment;
     const size_t own = co_trainer_bytes(r->trainer) + co_exchange_bytes(&r->exchange) +
                        co_cohort_bytes(&r->cohort) + (r->shared.comm ? co_exchange_bytes(&r->shared) : 0) +
-                       (r->privacy.is_on ? r->exchange.n_params * sizeof(int64_t) : 0) +
                        r->n_slots * r->exchange.n_own * sizeof(float) + r->exchange.n_own * sizeof(double);
     const size_t node = r->exchange.board.bytes + r->population.csr.bytes + r->population.tests.bytes +
                         r->population.data.shared_x.bytes + r->shared.board.bytes;

@@ -26,6 +26,12 @@ static bool holds(const co_mechanism *m, const co_grid *g, const int64_t *q, siz
     return (long double)sum <= (m->norm == CO_NORM_L1 ? most : most * most);
 }
 
+static void bounded(const co_mechanism *m, const co_grid *g, const float *u, size_t n, double norm, double weight, int64_t *q)
+{
+    memset(q, 0, n * sizeof *q);
+    co_add_steps(q, u, n, co_bound_scale(m, g, u, n, norm, weight));
+}
+
 static void fill(float *u, size_t n, int kind, uint64_t seed)
 {
     co_stream s = co_stream_open(seed, CO_DRAW_TEST, (uint64_t)kind, 0, 0);
@@ -50,7 +56,7 @@ static void search(const co_mechanism *m, double clip, double multiplier, float 
     cr_assert_eq(co_grid_make(m, clip, multiplier, 1e6, &g), CO_OK, "%s", co_status_message());
     for (int k = -3; k <= 3; k++) {
         const double norm = norm_of(m, u, n) * (1.0 + k * DBL_EPSILON); /* an estimate that is off by some units */
-        co_bound(m, &g, u, n, norm, 1.0, q);
+        bounded(m, &g, u, n, norm, 1.0, q);
         cr_expect(holds(m, &g, q, n), "%s: above the bound at clip %g", m->name, clip);
         for (size_t j = 0; j < n; j++)
             cr_expect(q[j] == 0 || (q[j] > 0) == (u[j] > 0.0f), "rounded away from zero or a sign changed");
@@ -81,26 +87,30 @@ Test(bound, a_vector_at_the_clip_is_not_shortened)
     cr_assert_eq(co_grid_make(m, 5.0, 1.0, 100.0, &g), CO_OK);
     const float u[3] = {3.0f, 0.0f, -4.0f};
     int64_t q[3];
-    co_bound(m, &g, u, 3, 5.0, 1.0, q);
+    bounded(m, &g, u, 3, 5.0, 1.0, q);
     cr_expect_eq((double)q[0] * g.step, 3.0);
     cr_expect_eq((double)q[2] * g.step, -4.0);
     const float longer[3] = {6.0f, 0.0f, -8.0f};
-    co_bound(m, &g, longer, 3, 10.0, 0.5, q);
+    bounded(m, &g, longer, 3, 10.0, 0.5, q);
     cr_expect(fabs((double)q[0] * g.step - 1.5) < 1e-5 && fabs((double)q[2] * g.step + 2.0) < 1e-5, "weight one half");
 }
 
-/* Each device is bounded by itself: one huge and one small update do not share a bound. */
-Test(bound, clip_is_per_contribution_and_the_check_sees_one_unit_too_much)
+/* Whole numbers of steps with a norm of exactly the bound pass; one step more anywhere, and the scale shrinks. */
+Test(bound, the_check_sees_one_step_too_much)
 {
-    const co_mechanism *m = co_mechanism_find("laplace");
-    co_grid g;
-    cr_assert_eq(co_grid_make(m, 1.0, 1.0, 10.0, &g), CO_OK);
-    const int64_t at = (int64_t)g.bound, full[2] = {at - 5, -5}, over[2] = {at - 5, -6};
-    cr_expect(co_is_bounded(m, &g, full, 2) && !co_is_bounded(m, &g, over, 2));
-    const co_mechanism *l2 = co_mechanism_find("gaussian");
-    cr_assert_eq(co_grid_make(l2, 1.0, 1.0, 10.0, &g), CO_OK);
-    const int64_t side = (int64_t)g.bound, square[2] = {side, 0}, wider[2] = {side, 1}, huge[1] = {INT64_C(1) << 50};
-    cr_expect(co_is_bounded(l2, &g, square, 2) && !co_is_bounded(l2, &g, wider, 2) && !co_is_bounded(l2, &g, huge, 1));
+    const char *const names[] = {"gaussian", "laplace"};
+    for (int k = 0; k < 2; k++) {
+        const co_mechanism *m = co_mechanism_find(names[k]);
+        co_grid g;
+        cr_assert_eq(co_grid_make(m, 1.0, 1.0, 10.0, &g), CO_OK);
+        const double side = floor(g.bound) - (k == 1 ? 5.0 : 0.0), rest = k == 1 ? -5.0 : 0.0;
+        const float full[2] = {(float)(side * g.step), (float)(rest * g.step)};
+        const float over[2] = {(float)(side * g.step), (float)((rest - 1.0) * g.step)};
+        cr_expect_eq(co_bound_scale(m, &g, full, 2, 1.0, 1.0), 1.0 / g.step, "%s", names[k]);
+        cr_expect(co_bound_scale(m, &g, over, 2, 1.0, 1.0) < 1.0 / g.step, "%s: one step above the bound passes", names[k]);
+        const float huge[1] = {4000.0f}; /* beyond 2^31 steps, with a norm that lies */
+        cr_expect(co_bound_scale(m, &g, huge, 1, 1.0, 1.0) * 4000.0 <= g.bound + 1.0, "%s", names[k]);
+    }
 }
 
 Test(bound, step_is_a_power_of_two_and_the_noise_has_21_bits)
