@@ -14,7 +14,6 @@
 #include "core/exact.h"
 #include "core/log.h"
 #include "core/memory.h"
-#include "core/vector.h"
 #include "privacy/accountants/gaussian.h"
 #include <math.h>
 #include <stdio.h>
@@ -176,7 +175,7 @@ static double weight_of(const co_private *p, const co_plan_row *row)
 void co_private_add(co_private *p, co_exchange *x, const co_plan_row *row, const float *update)
 {
     const size_t n = x->n_params;
-    const double norm = p->mechanism->norm == CO_NORM_L1 ? co_norm_l1(update, n) : co_vector_norm(update, n);
+    const double norm = p->mechanism->norm == CO_NORM_L1 ? co_norm_l1(update, n) : row->update_norm;
     const double weight = weight_of(p, row);
     if (norm <= p->grid.clip) co_exchange_count(x, CO_COUNT_UNCLIPPED, 1);
     if (p->grid.scale == 0.0) {

@@ -53,7 +53,7 @@ co_status co_private_init(co_private *p, const co_experiment *experiment, const 
 void co_private_fini(co_private *p);
 /* The grid of a round; with a round's result known everywhere it is the same on all ranks. Local. */
 co_status co_private_start(co_private *p);
-/* Bounds the update of a device and adds it to what this rank sends. update finite. Local. */
+/* Bounds the update of a device, whose L2 norm the row has, and adds it to what this rank sends. update finite. Local. */
 void co_private_add(co_private *p, co_exchange *x, const co_plan_row *row, const float *update);
 /* After the reduction: noise, and the update of this rank's slice. Takes the sum of the exchange. Local. */
 void co_private_release(co_private *p, co_exchange *x, int64_t round, double *update);
