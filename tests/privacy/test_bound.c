@@ -95,6 +95,15 @@ Test(bound, a_vector_at_the_clip_is_not_shortened)
     cr_expect(fabs((double)q[0] * g.step - 1.5) < 1e-5 && fabs((double)q[2] * g.step + 2.0) < 1e-5, "weight one half");
 }
 
+Test(bound, steps_are_rounded_toward_zero)
+{
+    const float u[8] = {0.7f, -0.7f, 1.5f, -1.999f, 2.0f, -2.0f, 1e9f, -8388607.5f};
+    const int64_t want[8] = {0, 0, 1, -1, 2, -2, 1000000000, -8388607};
+    int64_t q[8] = {0};
+    co_add_steps(q, u, 8, 1.0);
+    for (int j = 0; j < 8; j++) cr_expect_eq(q[j], want[j], "%.9g gives %lld", (double)u[j], (long long)q[j]);
+}
+
 /* Whole numbers of steps with a norm of exactly the bound pass; one step more anywhere, and the scale shrinks. */
 Test(bound, the_check_sees_one_step_too_much)
 {
