@@ -5,10 +5,13 @@
  * process becomes the script, whose exit code is then ours. */
 #include "core/memory.h"
 #include "sim/console.h"
+#include "sim/play.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <spawn.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static co_status find_script(char script[PATH_MAX + 64])
@@ -54,6 +57,27 @@ static co_status become_script(int n_words, char **words)
     return CO_FAIL(CO_EFILE,
                    "%s: %s; plots need Python 3 with h5py and matplotlib, COHORT_PYTHON names it",
                    python, strerror(errno));
+}
+
+co_status co_plot_runs(const char *const *files, size_t n_files, const char *picture)
+{
+    char script[PATH_MAX + 64];
+    const char *python = interpreter();
+    pid_t child;
+    int status = 0;
+    CO_TRY(find_script(script));
+    char **call = co_calloc(n_files + 5, sizeof *call);
+    if (!call) return CO_FAIL(CO_ENOMEM, "picture of %zu runs", n_files);
+    call[0] = (char *)(size_t)python;
+    call[1] = script;
+    for (size_t i = 0; i < n_files; i++) call[i + 2] = (char *)(size_t)files[i];
+    call[n_files + 2] = (char *)(size_t)"-o";
+    call[n_files + 3] = (char *)(size_t)picture;
+    fflush(NULL);
+    const bool good = posix_spawnp(&child, python, NULL, NULL, call, environ) == 0 &&
+                      waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    co_free(call);
+    return good ? CO_OK : CO_FAIL(CO_EFILE, "%s could not be drawn; `cohort plot` tells more", picture);
 }
 
 static co_status run(int n_words, char **words)

@@ -4,7 +4,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "models/kernel_path.h"
-#include "sim/commands.h"
+#include "sim/play.h"
 #include "sim/run.h"
 #include <errno.h>
 #include <math.h>
@@ -189,8 +189,7 @@ static co_status train(co_run *run, const co_words *words, const char *checkpoin
     return CO_OK;
 }
 
-/* Everything behind the experiment file. Collective(comm). */
-static co_status play(co_experiment *e, const co_words *words, const co_comm *comm)
+co_status co_play(co_experiment *e, const co_words *words, const co_comm *comm)
 {
     found f = {0};
     co_run run;
@@ -230,7 +229,7 @@ static co_status run_command(int n_words, char **words)
         CO_TRY_OUT(CO_FAIL(CO_EUSAGE, "--resume goes on with the files, --overwrite removes them: give one of them"));
     st = co_experiment_load(parsed.positional[0], (char **)parsed.positional + 1, parsed.n_positional - 1, &experiment);
     st = co_agree(st, &comm);
-    if (st == CO_OK) st = play(&experiment, &parsed, &comm);
+    if (st == CO_OK) st = co_play(&experiment, &parsed, &comm);
 out:
     co_experiment_fini(&experiment);
     co_words_fini(&parsed);
