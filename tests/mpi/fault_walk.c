@@ -32,6 +32,7 @@ typedef struct {
 } step;
 
 #define RUN_FROM "rm -rf out && cp -r base out"
+#define FULL_FOLDER "rm -rf gen && mkdir gen && cp base/run.h5 gen"
 static const step steps[] = {
     {"import", &co_command_import, {"synthetic", "devices=5", "alpha=1", "beta=1", "size=12", "-o", "d.h5"}, "rm -f d.h5", true, false},
     {"csv", &co_command_import, {"csv", "t.csv", "y=y", "header=true", "-o", "d.h5"}, "rm -f d.h5", true, false},
@@ -43,7 +44,11 @@ static const step steps[] = {
     {"list", &co_command_list, {"partitioner"}, "true", true, false},
     {"run", &co_command_run, {"e.yaml"}, "rm -rf out", false, true},
     {"resume", &co_command_run, {"e.yaml", "--resume"}, RUN_FROM, false, true},
-    {"overwrite", &co_command_run, {"g.yaml", "--overwrite"}, "rm -rf gen && mkdir gen && cp base/run.h5 gen", false, false},
+    {"overwrite", &co_command_run, {"g.yaml", "--overwrite"}, FULL_FOLDER, false, false},
+    {"scaffold", &co_command_run, {"g.yaml", "--overwrite", "algorithm=scaffold"}, FULL_FOLDER, false, false},
+    {"median", &co_command_run, {"g.yaml", "--overwrite", "aggregate.rule=median"}, FULL_FOLDER, false, false},
+    {"private", &co_command_run, {"g.yaml", "--overwrite", "devices.select=poisson",
+                                  "privacy={mechanism: gaussian, clip: 1, noise_multiplier: 1, delta: 1e-3}"}, FULL_FOLDER, false, false},
 };
 enum { N_STEPS = sizeof steps / sizeof *steps };
 static const struct {
