@@ -4,7 +4,7 @@
  * undisturbed run. Then one pass of one rank is made to fail at a time. Each time all ranks must get the same status with the code of
  * that site and a message, or a fault that could be borne must change nothing; no block of memory may be left, no file half written
  * under its real name, no temporary; and a run that was disturbed must go on with --resume to the undisturbed run's digests. A rank that
- * hangs is ended by an alarm. Sites are taken evenly out of all: WALK_SITES of them (default 200; 0: every one, from WALK_FIRST on). */
+ * hangs is ended by an alarm. Sites are taken evenly out of all: WALK_SITES of them (default 200, 40 under the sanitizers; 0: every one, from WALK_FIRST on). */
 #include "core/comm.h"
 #include "core/memory.h"
 #include "io/file.h"
@@ -20,7 +20,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { N_WORDS = 12, PATIENCE_S = 30 };
+#ifdef __SANITIZE_ADDRESS__
+enum { N_WORDS = 12, PATIENCE_S = 30, SITES = 40 }; /* the sanitizers make each that much longer */
+#else
+enum { N_WORDS = 12, PATIENCE_S = 30, SITES = 200 };
+#endif
 
 typedef struct {
     const char *title;
@@ -257,7 +261,7 @@ int main(int argc, char **argv)
     co_status_set_rank(rank);
     const char *wanted = getenv("WALK_SITES"), *start = getenv("WALK_FIRST");
     prepare();
-    const long n_all = count_all(), n = wanted ? atol(wanted) : size == 1 || size == 3 ? 200 : 20;
+    const long n_all = count_all(), n = wanted ? atol(wanted) : size == 1 || size == 3 ? SITES : 20;
     const double share = n > 0 && n < n_all ? (double)n / (double)n_all : 1.0;
     long index = 0;
     double due = 0.0;
