@@ -149,7 +149,7 @@ static co_status write_model(co_file *file, const co_snapshot *s, const co_model
 static co_status write_states(co_file *file, const co_snapshot *s, size_t n)
 {
     co_state *state = s->state;
-    if (!state->comm) return CO_OK;
+    if (!state || !state->comm) return CO_OK; /* no rule or transform keeps any */
     CO_TRY(co_file_write_i64(file, "devices/id", state->ids, state->n_ids));
     for (size_t k = 0; k < state->n_slots; k++) {
         char name[128];
@@ -365,7 +365,7 @@ static co_status check_states(const co_file *file, const co_snapshot *s, const i
 static co_status read_states(const co_file *file, const co_snapshot *s, size_t n)
 {
     co_state *state = s->state;
-    if (!state->comm) return CO_OK;
+    if (!state || !state->comm) return CO_OK; /* no rule or transform keeps any */
     int64_t *id = NULL;
     size_t n_ids;
     CO_TRY(co_file_read_new(file, "devices/id", CO_I64, (void **)&id, &n_ids));

@@ -158,7 +158,7 @@ bad 2 'did you mean header' 'a misspelt option of a reader' "$COHORT" import csv
 bad 2 'stands twice' 'an option twice' "$COHORT" import csv good.csv y=y y=a header=true -o n.h5
 bad 2 'out of range' 'test_fraction=1' "$COHORT" import csv good.csv y=y header=true test_fraction=1 -o n.h5
 bad 2 'one file' 'show without a file' "$COHORT" show
-bad 2 'without mpirun' 'partition under mpirun' mpirun --bind-to none -n 3 "$COHORT" partition data.h5 method=iid devices=2 -o n.h5
+bad 2 'without mpirun' 'import under mpirun' mpirun --bind-to none -n 3 "$COHORT" import npz d.npz -o n.h5
 # ---- IDX, CIFAR
 bad 3 'cut.idx' 'IDX images 7 bytes short' "$COHORT" import idx images=cut.idx labels=y.idx -o n.h5
 bad 3 'long.idx' 'IDX images with bytes behind their end' "$COHORT" import idx images=long.idx labels=y.idx -o n.h5
@@ -270,7 +270,7 @@ bad 3 'flip_part.h5' 'a damaged partition' $new partition.file=flip_part.h5
 bad 3 'hand_part.h5' 'a partition by hand with falling offsets' $new data.file=plain.h5 partition.file=hand_part.h5
 bad 3 'twice_part.h5' 'a partition that gives an example twice' $new data.file=plain.h5 partition.file=twice_part.h5
 bad 3 'beyond_part.h5' 'a partition of examples that are not there' $new data.file=plain.h5 partition.file=beyond_part.h5
-bad 3 'no x' 'data without x' $new data.file=hand_flat.h5 'partition={method: iid, devices: 5}'
+bad 3 'neither x' 'data without x' $new data.file=hand_flat.h5 'partition={method: iid, devices: 5}'
 both 3 'hand_nan.h5' 'data by hand with a NaN' $new data.file=hand_nan.h5 'partition={method: iid, devices: 5}'
 bad 3 'hand_label.h5' 'data by hand with label 9 of 3 classes' $new data.file=hand_label.h5 'partition={method: iid, devices: 5}'
 bad 3 'hand_minus.h5' 'data by hand with label -1' $new data.file=hand_minus.h5 'partition={method: iid, devices: 5}'
