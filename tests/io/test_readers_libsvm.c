@@ -83,3 +83,47 @@ Test(cifar10, says_where_a_file_is_broken)
     import_bad("cifar10", path, "", CO_EDATA, "0 bytes", "batch");
     import_bad("cifar10", NULL, "", CO_EUSAGE, "none was given", "");
 }
+
+Test(cifar100, gives_classes_superclasses_and_planes)
+{
+    enum { RECORD = 2 + 3072 };
+    static unsigned char train[2 * RECORD], test[RECORD];
+    char path[1024], option[1300];
+    co_dataset d;
+    for (int i = 0; i < 2; i++) {
+        train[i * RECORD] = i ? 19 : 4;
+        train[i * RECORD + 1] = i ? 89 : 0;
+        for (int j = 0; j < 3072; j++) train[i * RECORD + 2 + j] = (unsigned char)(7 * j + i);
+    }
+    test[0] = 14;
+    test[1] = 98;
+    snprintf(path, sizeof path, "%s", scratch_file("train100"));
+    write_bytes(path, train, sizeof train);
+    write_bytes(scratch_file("test100"), test, sizeof test);
+    snprintf(option, sizeof option, "test=%s", scratch_file("test100"));
+    import_good("cifar100", path, option, &d);
+    cr_assert(d.n == 3 && d.n_classes == 100 && d.n_groups == 20 && d.x_dim[0] == 3 && d.x_dim[1] == 32);
+    cr_expect(d.y[0] == 0 && d.y[1] == 89 && d.y[2] == 98 && d.group[0] == 4 && d.group[1] == 19 && d.group[2] == 14);
+    cr_expect(d.split[1] == 0 && d.split[2] == 1);
+    cr_expect_str_eq(d.classes[89], "tractor");
+    cr_expect_str_eq(d.group_name[19], "vehicles_2");
+    cr_expect_str_eq(d.classes[98], "woman");
+    cr_expect_str_eq(d.group_name[14], "people");
+    for (int j = 0; j < 3072; j++) cr_assert_eq(((const uint8_t *)d.x)[3072 + j], (unsigned char)(7 * j + 1));
+    co_dataset_fini(&d);
+}
+
+Test(cifar100, says_which_label_is_out_of_range)
+{
+    static unsigned char file[2 * 3074];
+    const char *path = scratch_file("batch100");
+    file[3074] = 20;
+    write_bytes(path, file, sizeof file);
+    import_bad("cifar100", path, "", CO_EDATA, "record 1 (byte 3074)", "superclass 20");
+    file[3074] = 0;
+    file[3075] = 100;
+    write_bytes(path, file, sizeof file);
+    import_bad("cifar100", path, "", CO_EDATA, "record 1 (byte 3075)", "label 100");
+    write_bytes(path, file, 3073);
+    import_bad("cifar100", path, "", CO_EDATA, "3073 bytes over", "cifar100");
+}
