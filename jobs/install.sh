@@ -13,7 +13,7 @@ libraries="libopenmpi-dev openmpi-bin libhdf5-openmpi-dev libopenblas-dev libyam
 plots="python3-h5py python3-matplotlib"
 case "${1:-}" in
 '') ;;
-tests) libraries="$libraries libcriterion-dev" ;;
+tests) libraries="$libraries libcriterion-dev hdf5-tools" ;;
 *)
     echo "install.sh: '$1' is unknown; usage: jobs/install.sh [tests]" >&2
     exit 2
