@@ -179,7 +179,7 @@ static co_status train(co_run *run, const co_words *words, const char *checkpoin
     if (resumed && run->round >= run->experiment->rounds) {
         co_log("%s: finished already (round %lld of %lld)", run->dir, (long long)run->round,
                (long long)run->experiment->rounds);
-        return CO_OK;
+        return co_agree(comm->rank == 0 ? co_output_sweep(run->dir) : CO_OK, comm);
     }
     CO_TRY(co_agree(comm->rank == 0 ? open_output(run, words, resumed) : CO_OK, comm));
     if (resumed) co_log("resuming after round %lld", (long long)run->round);

@@ -271,7 +271,7 @@ static co_status read_files(leaf *l, const char *source, char *const *paths, siz
 
 static co_status give_classes(leaf *l, co_dataset *data)
 {
-    data->y = co_malloc(l->n, sizeof *data->y);
+    if (!data->y) data->y = co_malloc(l->n, sizeof *data->y); /* floats have theirs */
     if (!data->y) return CO_FAIL(CO_ENOMEM, "labels of %zu examples", l->n);
     return co_columns_rank_text((const char *const *)l->label, l->n, data->y, &data->classes, &data->n_classes);
 }

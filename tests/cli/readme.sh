@@ -25,7 +25,7 @@ for block in *.block; do
     *torch*) "$python" -c 'import torch' 2> /dev/null || { echo "skipped: $first"; cp runs/mine/ckpt-00000020.h5 start.h5; continue; } ;;
     *pandas*) "$python" -c 'import pandas' 2> /dev/null || { echo "skipped: $first"; continue; } ;;
     esac
-    sed -i '/^cohort plot/d; s/rounds=400/rounds=8/; s/runs\/\(prox\|private\)$/& rounds=5/' "$block"
+    sed -i '/^cohort plot/d; s/rounds=400/rounds=8/; s/runs\/\(prox\|private\)$/& rounds=5/; s/seeds=3/& rounds=20/' "$block"
     n=$((n + 1))
     case $first in
     "import "*) run=$python ;;
