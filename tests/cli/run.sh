@@ -110,8 +110,10 @@ grep -q 'horizon: 6' out/experiment.yaml || fail "horizon moved: $(grep horizon 
 
 # a finished run ends at once; without a checkpoint a resume starts at round 0 and says so
 before=$(stat -c %Y%i out/run.h5)
+echo left by a kill > out/.run.h5.tmp-1
 on 2 run e.yaml rounds=9 --resume > text 2>&1 || fail "resume of a finished run"
 [ "$(stat -c %Y%i out/run.h5)" = "$before" ] || fail "a finished run was written again"
+[ ! -e out/.run.h5.tmp-1 ] || fail "a resume of a finished run leaves what a kill left"
 rm -rf out; on 2 run e.yaml rounds=2 --resume > text 2>&1 || fail "resume without a checkpoint: $(cat text)"
 grep -q 'starting at round 0' text || fail "does not say that it starts at round 0"
 
