@@ -3,8 +3,8 @@
  * CO_CLONES before a function compiles it for AVX-512, AVX2 and the baseline; the loader picks one
  * at start. The code under it must give the same bits in each: elementwise or in a fixed order, the
  * four operations, sqrt and integers only (the build forbids fused multiply-add). Static functions
- * only (clang 14 gives others a name of its own). Empty where it does not work: other processors
- * and systems, and under sanitizers, whose own start comes after the choice. Clang picks by
+ * only (clang 14 gives others a name of its own), each name once in the program (clang's resolvers
+ * are global). Empty where it does not work: other processors and systems, and under sanitizers, whose own start comes after the choice. Clang picks by
  * feature: its choice by level is wrong (14 compares the vendor). */
 #pragma once
 

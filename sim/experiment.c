@@ -112,7 +112,7 @@ static const co_param *section_params(const char *name)
 {
     for (const co_section *s = co_experiment_sections; s->name; s++)
         if (strcmp(s->name, name) == 0) return s->params;
-    CO_ASSERT(!"a section without a table");
+    CO_ASSERT(false && "a section without a table");
     return NULL;
 }
 

@@ -10,7 +10,7 @@
 
 enum { GATES = 3, KEPT = 4 };
 
-CO_CLONES static void forward_row(size_t h, const float *restrict gx, const float *restrict gh, const float *restrict before,
+CO_CLONES static void gru_forward_row(size_t h, const float *restrict gx, const float *restrict gh, const float *restrict before,
                                   float *restrict kept, float *restrict y)
 {
     for (size_t j = 0; j < h; j++) {
@@ -29,10 +29,10 @@ static void forward(size_t m, size_t h, const float *gx, const float *gh, const 
 {
     (void)kept_before;
     for (size_t r = 0; r < m; r++)
-        forward_row(h, gx + r * GATES * h, gh + r * GATES * h, before + r * h, kept + r * KEPT * h, y + r * h);
+        gru_forward_row(h, gx + r * GATES * h, gh + r * GATES * h, before + r * h, kept + r * KEPT * h, y + r * h);
 }
 
-CO_CLONES static void backward_row(size_t h, const float *restrict kept, const float *restrict before, float *restrict dy,
+CO_CLONES static void gru_backward_row(size_t h, const float *restrict kept, const float *restrict before, float *restrict dy,
                                    float *restrict dgx, float *restrict dgh)
 {
     for (size_t j = 0; j < h; j++) {
@@ -51,7 +51,7 @@ static void backward(size_t m, size_t h, const float *kept, const float *kept_be
 {
     (void)kept_before, (void)carry;
     for (size_t r = 0; r < m; r++)
-        backward_row(h, kept + r * KEPT * h, before + r * h, dy + r * h, dgx + r * GATES * h, dgh + r * GATES * h);
+        gru_backward_row(h, kept + r * KEPT * h, before + r * h, dy + r * h, dgx + r * GATES * h, dgh + r * GATES * h);
 }
 
 static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out, void **self)

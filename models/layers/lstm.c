@@ -11,7 +11,7 @@
 
 enum { GATES = 4, KEPT = 6 };
 
-CO_CLONES static void forward_row(size_t h, const float *restrict gx, const float *restrict gh, const float *restrict before,
+CO_CLONES static void lstm_forward_row(size_t h, const float *restrict gx, const float *restrict gh, const float *restrict before,
                                   float *restrict kept, float *restrict y)
 {
     float *restrict c = kept + 4 * h, *restrict t = kept + 5 * h;
@@ -34,11 +34,11 @@ static void forward(size_t m, size_t h, const float *gx, const float *gh, const 
 {
     for (size_t r = 0; r < m; r++) {
         const float *cell = kept_before ? kept_before + r * KEPT * h + 4 * h : before + r * h; /* zeros at the first step */
-        forward_row(h, gx + r * GATES * h, gh + r * GATES * h, cell, kept + r * KEPT * h, y + r * h);
+        lstm_forward_row(h, gx + r * GATES * h, gh + r * GATES * h, cell, kept + r * KEPT * h, y + r * h);
     }
 }
 
-CO_CLONES static void backward_row(size_t h, const float *restrict kept, const float *restrict before, float *restrict dy,
+CO_CLONES static void lstm_backward_row(size_t h, const float *restrict kept, const float *restrict before, float *restrict dy,
                                    float *restrict carry, float *restrict dg)
 {
     const float *t = kept + 5 * h;
@@ -60,7 +60,7 @@ static void backward(size_t m, size_t h, const float *kept, const float *kept_be
     (void)dgh;
     for (size_t r = 0; r < m; r++) {
         const float *cell = kept_before ? kept_before + r * KEPT * h + 4 * h : before + r * h;
-        backward_row(h, kept + r * KEPT * h, cell, dy + r * h, carry + r * h, dgx + r * GATES * h);
+        lstm_backward_row(h, kept + r * KEPT * h, cell, dy + r * h, carry + r * h, dgx + r * GATES * h);
     }
 }
 

@@ -23,7 +23,7 @@ static co_status create(const co_config *opt, void **self)
     return CO_OK;
 }
 
-CO_CLONES static void move(float *restrict p, const float *restrict grad, float *restrict sum,
+CO_CLONES static void adagrad_move(float *restrict p, const float *restrict grad, float *restrict sum,
                            size_t n, float rate, float eps, float decay)
 {
     for (size_t i = 0; i < n; i++) {
@@ -39,7 +39,7 @@ static void step(const void *self, float *params, const float *grad, float *cons
     const adagrad *s = self;
     const double rate = lr / (1.0 + (double)(t - 1) * s->lr_decay);
     for (size_t i = 0; t == 1 && i < n; i++) slot[0][i] = (float)s->initial; /* zeroed before */
-    move(params, grad, slot[0], n, (float)rate, (float)s->eps, (float)s->weight_decay);
+    adagrad_move(params, grad, slot[0], n, (float)rate, (float)s->eps, (float)s->weight_decay);
 }
 
 static const co_param params[] = {

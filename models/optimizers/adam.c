@@ -41,7 +41,7 @@ static factors factors_of(const adam *s, double lr, int64_t t)
                      .keep = 1.0f};
 }
 
-CO_CLONES static void move(float *restrict p, const float *restrict grad, float *restrict m,
+CO_CLONES static void adam_move(float *restrict p, const float *restrict grad, float *restrict m,
                            float *restrict v, size_t n, const factors *f)
 {
     const factors k = *f;
@@ -59,7 +59,7 @@ static void step_adam(const void *self, float *params, const float *grad, float 
     const adam *s = self;
     factors f = factors_of(s, lr, t);
     f.decay = (float)s->weight_decay;
-    move(params, grad, slot[0], slot[1], n, &f);
+    adam_move(params, grad, slot[0], slot[1], n, &f);
 }
 
 static void step_adamw(const void *self, float *params, const float *grad, float *const *slot,
@@ -68,7 +68,7 @@ static void step_adamw(const void *self, float *params, const float *grad, float
     const adam *s = self;
     factors f = factors_of(s, lr, t);
     f.keep = (float)(1.0 - lr * s->weight_decay);
-    move(params, grad, slot[0], slot[1], n, &f);
+    adam_move(params, grad, slot[0], slot[1], n, &f);
 }
 
 #define BETAS                                                                                      \

@@ -31,7 +31,7 @@ typedef struct {
 } factors;
 
 /* With momentum 0 the buffer holds g / r itself, with centre 0 the mean takes part in nothing. */
-CO_CLONES static void move(float *restrict p, const float *restrict grad, float *restrict square,
+CO_CLONES static void rmsprop_move(float *restrict p, const float *restrict grad, float *restrict square,
                            float *restrict mean, float *restrict buffer, size_t n, const factors *f)
 {
     const factors k = *f;
@@ -54,7 +54,7 @@ static void step(const void *self, float *params, const float *grad, float *cons
                        (float)s->eps,          (float)s->weight_decay,      (float)s->momentum,
                        s->centered ? 1.0f : 0.0f};
     (void)t;
-    move(params, grad, slot[0], slot[1], slot[2], n, &f);
+    rmsprop_move(params, grad, slot[0], slot[1], slot[2], n, &f);
 }
 
 static const co_param params[] = {
