@@ -4,8 +4,9 @@
  * at start. The code under it must give the same bits in each: elementwise or in a fixed order, the
  * four operations, sqrt and integers only (the build forbids fused multiply-add). Static functions
  * only (clang 14 gives others a name of its own), each name once in the program (clang's resolvers
- * are global). Empty where it does not work: other processors and systems, and under sanitizers, whose own start comes after the choice. Clang picks by
- * feature: its choice by level is wrong (14 compares the vendor). */
+ * are global). Empty where it does not work: other processors and systems, and under sanitizers,
+ * whose own start comes after the choice. Clang picks by feature: its choice by level is wrong (14
+ * compares the vendor). */
 #pragma once
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
