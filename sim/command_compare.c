@@ -1,9 +1,9 @@
 /* sim/command_compare.c - cohort compare: a grid of experiments x paired seeds, one run after another, then one table.
  *
- * Words grid.KEY=[..] multiply; each point has a label, KEY=value,.. (fedavg when there is no grid: the algorithm), and each run a
+ * Words grid.KEY=[..] multiply; each point has a label, KEY=value,.. (`experiment` when there is no grid), and each run a
  * folder output.dir/LABEL/seed-S. Runs that are there are continued or taken as they are, so that a comparison that was stopped
- * goes on. tune.KEY=[..] first tries each value with the first seed in LABEL/tune/KEY=value and keeps what is best on the
- * validation split; the test split decides nothing. Existing run files can be compared instead. */
+ * goes on. tune.KEY=[..] first tries each value with the first seed, for tune_rounds rounds, in LABEL/tune/KEY=value and keeps what
+ * is best on the validation split (worst: what diverged); the test split decides nothing. Existing run files can be compared instead. */
 #include "core/log.h"
 #include "core/memory.h"
 #include "io/yaml.h"
@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MAX_AXES = 8, MAX_LABEL = 400 };
+enum { MAX_AXES = 8, MAX_LABEL = 400, N_OWN = 3 };
 
 /* A key and the values it goes through. */
 typedef struct {
@@ -30,15 +30,23 @@ typedef struct {
     const char *experiment;
     axis grid[MAX_AXES], tune[MAX_AXES];
     size_t n_grid, n_tune;
-    int64_t n_seeds;
+    int64_t n_seeds, tune_rounds; /* tune_rounds 0: as many as the experiment */
     const char *baseline;
     char **overrides; /* borrowed words; room for those of a run behind them */
     size_t n_overrides, n_files;
     const char **files;
     co_comparison comparison;
     char *dir, *config;
+    char *checked; /* the data file whose validation split was found last */
     int64_t first_seed;
 } compare;
+
+/* A run of the comparison. */
+typedef struct {
+    char *const *grid, *const *tuned; /* words of its point and of tuning; tuned NULL: none */
+    int64_t seed, rounds;             /* rounds 0: as the experiment says */
+    const char *dir;                  /* NULL: this and the seed as the experiment says */
+} one_run;
 
 static void print_help(void)
 {
@@ -51,6 +59,7 @@ static void print_help(void)
                    "  seeds=N          seeds seed .. seed + N - 1, the same for every point (default 1)\n"
                    "  baseline=LABEL   what the paired test compares with (default: the first point)\n"
                    "  tune.KEY=[a,b]   choose the key for each point on the validation split, with the first seed\n"
+                   "  tune_rounds=N    rounds of a run that only chooses (default: as many as the experiment)\n"
                    "  target=VALUE     also tell the rounds and bytes until the metric reached it\n"
                    "  metric=NAME      column of eval that is compared (default: the task's first)\n"
                    "  KEY=value        any other word overrides the experiment, as for `cohort run`\n"
@@ -89,6 +98,16 @@ static co_status read_number(const char *word, double *value)
     return *text && !*end && isfinite(*value) ? CO_OK : CO_FAIL(CO_EUSAGE, "%s: give a number", word);
 }
 
+static co_status read_count(const char *word, int64_t most, int64_t *count)
+{
+    double value;
+    CO_TRY(read_number(word, &value));
+    if (value < 1.0 || value > (double)most || value != floor(value))
+        return CO_FAIL(CO_EUSAGE, "%s: must be a whole number from 1 to %lld", word, (long long)most);
+    *count = (int64_t)value;
+    return CO_OK;
+}
+
 static bool starts(const char *word, const char *prefix)
 {
     return strncmp(word, prefix, strlen(prefix)) == 0;
@@ -96,7 +115,6 @@ static bool starts(const char *word, const char *prefix)
 
 static co_status read_word(compare *c, const char *word)
 {
-    double value;
     axis *axes = starts(word, "grid.") ? c->grid : c->tune;
     size_t *n = starts(word, "grid.") ? &c->n_grid : &c->n_tune;
     if (strchr(word, '=') && (starts(word, "grid.") || starts(word, "tune."))) {
@@ -104,10 +122,9 @@ static co_status read_word(compare *c, const char *word)
         return open_axis(word, strlen("grid."), &axes[(*n)++]);
     }
     if (starts(word, "seeds=")) {
-        CO_TRY(read_number(word, &value));
-        if (value < 1.0 || value > 10000.0 || value != floor(value))
-            return CO_FAIL(CO_EUSAGE, "%s: must be a whole number from 1 to 10000", word);
-        c->n_seeds = (int64_t)value;
+        CO_TRY(read_count(word, 10000, &c->n_seeds));
+    } else if (starts(word, "tune_rounds=")) {
+        CO_TRY(read_count(word, 1000000000, &c->tune_rounds));
     } else if (starts(word, "baseline=")) {
         c->baseline = word + strlen("baseline=");
     } else if (starts(word, "metric=")) {
@@ -128,7 +145,7 @@ static co_status read_word(compare *c, const char *word)
 
 static co_status read_words(compare *c, const co_words *words)
 {
-    c->overrides = co_calloc(words->n_positional + 2 * MAX_AXES + 2, sizeof *c->overrides);
+    c->overrides = co_calloc(words->n_positional + 2 * MAX_AXES + N_OWN, sizeof *c->overrides);
     c->files = co_calloc(words->n_positional + 1, sizeof *c->files);
     if (!c->overrides || !c->files) return CO_FAIL(CO_ENOMEM, "words of compare");
     for (size_t i = 0; i < words->n_positional; i++) CO_TRY(read_word(c, words->positional[i]));
@@ -138,6 +155,7 @@ static co_status read_words(compare *c, const co_words *words)
         return CO_FAIL(CO_EUSAGE, "compare: give an experiment or run files, not both (%s, %s)", c->experiment, c->files[0]);
     if (c->n_files && (c->n_grid || c->n_tune || c->n_overrides || !words->output))
         return CO_FAIL(CO_EUSAGE, "compare of run files: takes -o DIR, baseline=, metric= and target= alone");
+    if (c->tune_rounds && !c->n_tune) return CO_FAIL(CO_EUSAGE, "tune_rounds: nothing is tuned; add tune.KEY=[a,b]");
     if (c->experiment && words->output)
         return CO_FAIL(CO_EUSAGE, "-o %s: the experiment's output.dir says where; override it", words->output);
     return CO_OK;
@@ -176,32 +194,33 @@ static void free_words(char **word, size_t n)
     }
 }
 
-/* The experiment with the words of a point, of tuning, and its own seed and folder (dir NULL: as it says). */
-static co_status load(const compare *c, char *const *grid, char *const *tuned, int64_t seed, const char *dir,
-                      co_experiment *experiment)
+/* The experiment with the words of a run. */
+static co_status load(const compare *c, const one_run *run, co_experiment *experiment)
 {
     size_t n = c->n_overrides;
-    char *own[2] = {dir ? co_format("seed=%lld", (long long)seed) : NULL, dir ? co_format("output.dir=\"%s\"", dir) : NULL};
-    for (size_t k = 0; k < c->n_grid; k++) c->overrides[n++] = grid[k];
-    for (size_t k = 0; tuned && k < c->n_tune; k++) c->overrides[n++] = tuned[k];
-    for (int k = 0; k < 2; k++)
+    char *own[N_OWN] = {run->dir ? co_format("seed=%lld", (long long)run->seed) : NULL,
+                        run->dir ? co_format("output.dir=\"%s\"", run->dir) : NULL,
+                        run->rounds ? co_format("rounds=%lld", (long long)run->rounds) : NULL};
+    const bool has_room = (!run->dir || (own[0] && own[1])) && (!run->rounds || own[2]);
+    for (size_t k = 0; k < c->n_grid; k++) c->overrides[n++] = run->grid[k];
+    for (size_t k = 0; run->tuned && k < c->n_tune; k++) c->overrides[n++] = run->tuned[k];
+    for (int k = 0; k < N_OWN; k++)
         if (own[k]) c->overrides[n++] = own[k];
-    const co_status st = dir && (!own[0] || !own[1]) ? CO_FAIL(CO_ENOMEM, "seed")
-                                                     : co_experiment_load(c->experiment, c->overrides, n, experiment);
-    for (int k = 0; k < 2; k++) co_free(own[k]);
+    const co_status st = has_room ? co_experiment_load(c->experiment, c->overrides, n, experiment)
+                                  : CO_FAIL(CO_ENOMEM, "words of a run");
+    for (int k = 0; k < N_OWN; k++) co_free(own[k]);
     return st;
 }
 
-/* Runs to the end in dir, from where it is. Collective(comm). */
-static co_status play_run(const compare *c, char *const *grid, char *const *tuned, int64_t seed, const char *dir,
-                          const co_comm *comm)
+/* Runs to the end, from where it is. Collective(comm). */
+static co_status play_run(const compare *c, const one_run *run, const co_comm *comm)
 {
     const co_words words = {.resume = true};
     co_experiment experiment = {0};
-    co_status st = co_agree(load(c, grid, tuned, seed, dir, &experiment), comm);
+    co_status st = co_agree(load(c, run, &experiment), comm);
     if (st == CO_OK) st = co_play(&experiment, &words, comm);
     co_experiment_fini(&experiment);
-    return co_fail_in(st, "%s", dir);
+    return co_fail_in(st, "%s", run->dir);
 }
 
 /* Tries all candidates with the first seed; *best is the one of the highest validation score. Collective(comm). */
@@ -218,8 +237,13 @@ static co_status tune(compare *c, const char *label, char *const *grid, size_t *
         if (st == CO_OK && (!dir || !file)) st = CO_FAIL(CO_ENOMEM, "tuning");
         if (st == CO_OK && comm->rank == 0) co_log("tuning %s: %s (%zu of %zu)", label, candidate, k + 1, n);
         st = co_agree(st, comm);
-        if (st == CO_OK) st = play_run(c, grid, word, c->first_seed, dir, comm);
-        if (st == CO_OK) st = co_agree(comm->rank == 0 ? co_comparison_validate(&c->comparison, file, &score) : CO_OK, comm);
+        if (st == CO_OK) st = play_run(c, &(one_run){grid, word, c->first_seed, c->tune_rounds, dir}, comm);
+        const bool has_diverged = st == CO_EDIVERGED;
+        if (has_diverged && comm->rank == 0) co_log("tuning %s: %s diverged", label, candidate);
+        if (has_diverged)
+            st = CO_OK; /* the worst of candidates */
+        else if (st == CO_OK)
+            st = co_agree(comm->rank == 0 ? co_comparison_validate(&c->comparison, file, &score) : CO_OK, comm);
         if (st == CO_OK) MPI_Bcast(&score, 1, MPI_DOUBLE, 0, comm->world);
         int higher = c->comparison.higher;
         if (st == CO_OK) MPI_Bcast(&higher, 1, MPI_INT, 0, comm->world);
@@ -244,7 +268,7 @@ static co_status play_point(compare *c, const char *label, char *const *grid, ch
         char *file = co_format("%s/run.h5", dir ? dir : "");
         st = co_agree(dir && file ? CO_OK : CO_FAIL(CO_ENOMEM, "run"), comm);
         if (st == CO_OK && comm->rank == 0) co_log("%s, seed %lld", label, (long long)seed);
-        if (st == CO_OK) st = play_run(c, grid, tuned, seed, dir, comm);
+        if (st == CO_OK) st = play_run(c, &(one_run){grid, tuned, seed, 0, dir}, comm);
         if (st == CO_OK) st = co_agree(comm->rank == 0 ? co_comparison_add(&c->comparison, file, label) : CO_OK, comm);
         co_free(dir);
         co_free(file);
@@ -273,8 +297,26 @@ static co_status play_grid(compare *c, const co_comm *comm)
     return st;
 }
 
+/* Tuning needs rows of eval on the validation split. A data file is looked at once while it is the same. Rank 0. */
+static co_status check_tuning(compare *c, const co_experiment *e)
+{
+    const bool is_off = co_config_has(&e->eval, "central") && !co_config_bool(&e->eval, "central");
+    if (is_off || co_config_int(&e->eval, "every") == 0)
+        return co_config_fail(&e->eval, e->eval.map, "tune: needs central evaluations: every above 0, central not false");
+    if (e->has_generator)
+        return co_config_fail(&e->data, co_config_node(&e->data, "generator"),
+                              "tune: draws no validation split to choose by; `cohort import synthetic` with "
+                              "validation_fraction=0.1 does");
+    const char *path = co_config_string(&e->data, "file");
+    if (c->checked && strcmp(c->checked, path) == 0) return CO_OK;
+    CO_TRY(co_comparison_check_data(path));
+    co_free(c->checked);
+    c->checked = co_strdup(path);
+    return c->checked ? CO_OK : CO_FAIL(CO_ENOMEM, "%s", path);
+}
+
 /* Every point must be a good experiment before the first of them runs. Takes folder and seed from the first. */
-static co_status check_points(compare *c)
+static co_status check_points(compare *c, bool is_first_rank)
 {
     const size_t n = count_points(c->grid, c->n_grid), n_tune = count_points(c->tune, c->n_tune);
     co_status st = CO_OK;
@@ -283,7 +325,8 @@ static co_status check_points(compare *c)
         co_experiment e = {0};
         st = words_of(c->grid, c->n_grid, k / n_tune, grid, label);
         if (st == CO_OK) st = words_of(c->tune, c->n_tune, k % n_tune, tuned, label);
-        if (st == CO_OK) st = load(c, grid, tuned, 0, NULL, &e);
+        if (st == CO_OK) st = load(c, &(one_run){.grid = grid, .tuned = tuned}, &e);
+        if (st == CO_OK && c->n_tune && is_first_rank) st = check_tuning(c, &e);
         if (st == CO_OK && k == 0) {
             c->dir = co_strdup(co_config_string(&e.output, "dir"));
             c->first_seed = e.seed;
@@ -340,6 +383,7 @@ static void fini(compare *c)
     co_free(c->files);
     co_free(c->dir);
     co_free(c->config);
+    co_free(c->checked);
 }
 
 static co_status compare_command(int n_words, char **words)
@@ -356,7 +400,7 @@ static co_status compare_command(int n_words, char **words)
     }
     CO_TRY_OUT(co_agree(read_words(&c, &parsed), &comm));
     if (c.experiment) {
-        CO_TRY_OUT(co_agree(check_points(&c), &comm));
+        CO_TRY_OUT(co_agree(check_points(&c, comm.rank == 0), &comm));
         CO_TRY_OUT(play_grid(&c, &comm));
     } else {
         CO_TRY_OUT(co_agree(comm.rank == 0 ? read_files(&c, parsed.output) : CO_OK, &comm));

@@ -5,14 +5,15 @@
 #include <string.h>
 
 static const co_view *const views[] = {&co_view_dataset, &co_view_partition, &co_view_run,
-                                       &co_view_checkpoint};
+                                       &co_view_checkpoint, &co_view_comparison};
 
 /* Every root attribute that INTERFACE.md knows. */
 static const char *const attributes[] = {
     "format",    "version",     "tool",          "seed",         "config",
     "source",    "task",        "method",        "n_devices",    "overlap",
     "state",     "segments",    "round",         "tensors",      "kernel_path",
-    "blas_core", "data_digest", "config_digest", "model_digest", "partition_digest"};
+    "blas_core", "data_digest", "config_digest", "model_digest", "partition_digest",
+    "metric",    "baseline",    "target"};
 
 static const co_view *find_view(const char *format)
 {
@@ -138,5 +139,5 @@ static co_status run(int n_words, char **words)
 const co_command co_command_show = {.name = "show",
                                     .usage = "show FILE [--json | --digest]",
                                     .summary =
-                                        "what is in a data set, partition, run or checkpoint file",
+                                        "what is in a data set, partition, run, checkpoint or comparison file",
                                     .run = run};

@@ -1,9 +1,9 @@
 /* sim/comparison.c - what runs reached, and how sure their differences are. */
 #include "sim/comparison.h"
-#include "core/log.h"
 #include "core/memory.h"
 #include "io/file.h"
 #include "sim/student.h"
+#include "sim/summary.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -141,6 +141,26 @@ co_status co_comparison_add(co_comparison *c, const char *path, const char *labe
     return st;
 }
 
+static co_status no_validation(const char *path)
+{
+    return CO_FAIL(CO_EUSAGE, "tune: %s: there is no validation split (2) to choose by, and the test split is not for that; import "
+                              "the data with validation_fraction=0.1", path);
+}
+
+co_status co_comparison_check_data(const char *path)
+{
+    co_file *file = NULL;
+    uint8_t *split = NULL;
+    size_t n = 0, at = 0;
+    CO_TRY(co_file_open(path, "cohort-dataset", true, &file));
+    const co_status st = co_file_has(file, "split") ? co_file_read_new(file, "split", CO_U8, (void **)&split, &n) : CO_OK;
+    co_file_close(file);
+    while (at < n && split[at] != 2) at++;
+    co_free(split);
+    CO_TRY(st);
+    return at < n ? CO_OK : no_validation(path);
+}
+
 co_status co_comparison_validate(co_comparison *c, const char *path, double *score)
 {
     double *column[N_COLUMNS] = {NULL};
@@ -154,20 +174,11 @@ co_status co_comparison_validate(co_comparison *c, const char *path, double *sco
         *score = column[SCORE][i];
         found = true;
     }
-    if (st == CO_OK && !found)
-        st = CO_FAIL(CO_EUSAGE, "tune: the data have no validation split (2) to choose by, and the test split is not for that; "
-                                "import them with validation_fraction=0.1");
+    if (st == CO_OK && !found) st = no_validation(path);
     free_columns(column);
     co_file_close(file);
     return st;
 }
-
-/* A row of the summary. */
-typedef struct {
-    const char *label;
-    size_t n, n_reached, n_pairs;
-    double mean, low, high, sd, loss, target_round, target_bytes, bytes, wall_s, difference, p;
-} summary_row;
 
 static double sample_sd(double sum, double squares, double n)
 {
@@ -175,7 +186,7 @@ static double sample_sd(double sum, double squares, double n)
     return variance > 0.0 ? sqrt(variance) : n > 1.0 ? 0.0 : NAN;
 }
 
-static void average(const co_comparison *c, summary_row *row)
+static void average(const co_comparison *c, co_summary_row *row)
 {
     double centre = NAN, sum = 0.0, squares = 0.0;
     double *const mean[] = {&row->loss, &row->bytes, &row->wall_s};
@@ -183,7 +194,7 @@ static void average(const co_comparison *c, summary_row *row)
         const co_outcome *run = &c->run[i];
         const double values[] = {run->loss, run->bytes, run->wall_s};
         if (strcmp(run->label, row->label) != 0) continue;
-        if (row->n++ == 0) centre = run->score;
+        if (row->n_seeds++ == 0) centre = run->score;
         sum += run->score - centre;
         squares += (run->score - centre) * (run->score - centre);
         for (int k = 0; k < 3; k++) *mean[k] += values[k];
@@ -192,10 +203,10 @@ static void average(const co_comparison *c, summary_row *row)
         row->target_round += run->target_round;
         row->target_bytes += run->target_bytes;
     }
-    const double n = (double)row->n;
+    const double n = (double)row->n_seeds;
     row->mean = centre + sum / n;
     row->sd = sample_sd(sum, squares, n);
-    const double half = row->n > 1 ? co_student_quantile(0.05, n - 1.0) * row->sd / sqrt(n) : NAN;
+    const double half = row->n_seeds > 1 ? co_student_quantile(0.05, n - 1.0) * row->sd / sqrt(n) : NAN;
     row->low = row->mean - half;
     row->high = row->mean + half;
     for (int k = 0; k < 3; k++) *mean[k] /= n;
@@ -204,7 +215,7 @@ static void average(const co_comparison *c, summary_row *row)
 }
 
 /* Mean difference to the baseline over the seeds both have, and the paired t-test of it. */
-static void test_against(const co_comparison *c, const char *baseline, summary_row *row)
+static void test_against(const co_comparison *c, const char *baseline, co_summary_row *row)
 {
     double sum = 0.0, squares = 0.0;
     for (size_t i = 0; i < c->n_runs; i++)
@@ -218,54 +229,24 @@ static void test_against(const co_comparison *c, const char *baseline, summary_r
         }
     const double n = (double)row->n_pairs, sd = sample_sd(sum, squares, n);
     row->difference = row->n_pairs ? sum / n : NAN;
-    row->p = NAN;
-    if (row->n_pairs > 1 && sd > 0.0) row->p = co_student_two_sided(fabs(row->difference) / (sd / sqrt(n)), n - 1.0);
+    row->p_value = NAN;
+    if (row->n_pairs > 1 && sd > 0.0) row->p_value = co_student_two_sided(fabs(row->difference) / (sd / sqrt(n)), n - 1.0);
 }
 
 /* One row a label, in the order of first runs. Returns how many. */
-static size_t summarise(const co_comparison *c, const char *baseline, summary_row *row)
+static size_t summarise(const co_comparison *c, const char *baseline, co_summary_row *row)
 {
     size_t n = 0;
     for (size_t i = 0; i < c->n_runs; i++) {
         size_t k = 0;
         while (k < n && strcmp(row[k].label, c->run[i].label) != 0) k++;
         if (k < n) continue;
-        row[n] = (summary_row){.label = c->run[i].label};
+        row[n] = (co_summary_row){.label = c->run[i].label};
         average(c, &row[n]);
         test_against(c, baseline, &row[n]);
         n++;
     }
     return n;
-}
-
-static void print_number(double value, int width, int digits)
-{
-    if (isnan(value))
-        printf(" %*s", width, "-");
-    else
-        printf(" %*.*g", width, digits, value);
-}
-
-static void print_summary(const co_comparison *c, const summary_row *row, size_t n, const char *baseline)
-{
-    size_t width = 5;
-    for (size_t i = 0; i < n; i++) width = strlen(row[i].label) > width ? strlen(row[i].label) : width;
-    printf("%-*s %5s %10s  %-21s %9s %7s %10s %10s %10s\n", (int)width, "label", "seeds", c->metric, "95 % interval", "to base",
-           "p", "loss", "to target", "bytes");
-    for (size_t i = 0; i < n; i++) {
-        char interval[48] = "-", bytes[32] = "-", rounds[48] = "-";
-        if (!isnan(row[i].low)) snprintf(interval, sizeof interval, "[%.5g, %.5g]", row[i].low, row[i].high);
-        if (row[i].n_reached)
-            snprintf(rounds, sizeof rounds, "%.4g (%zu/%zu)", row[i].target_round, row[i].n_reached, row[i].n);
-        co_format_bytes(row[i].n_reached ? row[i].target_bytes : row[i].bytes, bytes, sizeof bytes);
-        printf("%-*s %5zu", (int)width, row[i].label, row[i].n);
-        print_number(row[i].mean, 10, 5);
-        printf("  %-21s", interval);
-        print_number(strcmp(row[i].label, baseline) == 0 ? NAN : row[i].difference, 9, 3);
-        print_number(strcmp(row[i].label, baseline) == 0 ? NAN : row[i].p, 7, 2);
-        print_number(row[i].loss, 10, 4);
-        printf(" %10s %10s\n", rounds, bytes);
-    }
 }
 
 static co_status write_labels(co_file *file, const char *name, const void *first, size_t step, size_t n)
@@ -315,29 +296,7 @@ static co_status write_runs(co_file *file, const co_comparison *c)
     return write_reals(file, "runs/wall_s", &r->wall_s, step, n);
 }
 
-static co_status write_summary(co_file *file, const summary_row *r, size_t n)
-{
-    const size_t step = sizeof *r;
-    CO_TRY(write_labels(file, "summary/label", &r->label, step, n));
-    CO_TRY(write_counts(file, "summary/n_seeds", &r->n, step, n));
-    CO_TRY(write_counts(file, "summary/n_reached", &r->n_reached, step, n));
-    CO_TRY(write_counts(file, "summary/n_pairs", &r->n_pairs, step, n));
-    const struct {
-        const char *name;
-        const double *first;
-    } columns[] = {{"mean", &r->mean},       {"low", &r->low},          {"high", &r->high},
-                   {"sd", &r->sd},           {"loss", &r->loss},        {"target_round", &r->target_round},
-                   {"target_bytes", &r->target_bytes}, {"bytes", &r->bytes}, {"wall_s", &r->wall_s},
-                   {"difference", &r->difference},     {"p_value", &r->p}};
-    for (size_t k = 0; k < sizeof columns / sizeof *columns; k++) {
-        char name[64];
-        snprintf(name, sizeof name, "summary/%s", columns[k].name);
-        CO_TRY(write_reals(file, name, columns[k].first, step, n));
-    }
-    return CO_OK;
-}
-
-static co_status write_file(co_file *file, const co_comparison *c, const summary_row *row, size_t n, const char *baseline,
+static co_status write_file(co_file *file, const co_comparison *c, const co_summary_row *row, size_t n, const char *baseline,
                             const char *config, uint64_t seed)
 {
     CO_TRY(co_file_set_head(file, seed, config, "cohort compare"));
@@ -345,14 +304,14 @@ static co_status write_file(co_file *file, const co_comparison *c, const summary
     CO_TRY(co_file_set_text(file, "baseline", baseline));
     if (!isnan(c->target)) CO_TRY(co_file_set_reals(file, "target", &c->target, 1));
     CO_TRY(write_runs(file, c));
-    return write_summary(file, row, n);
+    return co_summary_write(file, row, n);
 }
 
 co_status co_comparison_finish(const co_comparison *c, const char *path, const char *baseline, const char *config,
                                uint64_t seed)
 {
     if (!baseline) baseline = c->run[0].label;
-    summary_row *row = co_malloc(c->n_runs, sizeof *row);
+    co_summary_row *row = co_malloc(c->n_runs, sizeof *row);
     if (!row) return CO_FAIL(CO_ENOMEM, "summary of %zu runs", c->n_runs);
     const size_t n = summarise(c, baseline, row);
     size_t at = 0;
@@ -368,7 +327,7 @@ co_status co_comparison_finish(const co_comparison *c, const char *path, const c
         else
             co_file_close(file);
     }
-    if (st == CO_OK) print_summary(c, row, n, baseline);
+    if (st == CO_OK) co_summary_print(stdout, c->metric, baseline, row, n);
     co_free(row);
     return st;
 }

@@ -1,4 +1,4 @@
-/* sim/show.h - the four kinds of file as `cohort show` prints them, readable and as JSON. Local. */
+/* sim/show.h - the kinds of file as `cohort show` prints them, readable and as JSON. Local. */
 #pragma once
 #include "io/dataset.h"
 #include "io/partition_file.h"
@@ -13,7 +13,7 @@ typedef struct {
     co_status (*text)(const co_file *file, FILE *out);
     co_status (*json)(const co_file *file, co_json *json);
 } co_view;
-extern const co_view co_view_dataset, co_view_partition, co_view_run, co_view_checkpoint;
+extern const co_view co_view_dataset, co_view_partition, co_view_run, co_view_checkpoint, co_view_comparison;
 
 void co_show_dataset(FILE *out, const co_dataset *data);
 void co_show_partition(FILE *out, const co_partition *partition);

@@ -76,11 +76,20 @@ for i, l in enumerate(x.decode() for x in h["summary/label"][:]):
 print("checked", len(label), "runs")
 P
 if $python -c 'import h5py, scipy' 2> /dev/null; then
-    $python check.py out/compare.h5 > text 2>&1 && grep -q 'checked 12 runs' text || fail "against SciPy: $(cat text)"
+    $python check.py out/compare.h5 > checked 2>&1 && grep -q 'checked 12 runs' checked || fail "against SciPy: $(cat checked)"
 else
     echo "note: no h5py and SciPy here: the table is not checked"
 fi
 [ "$(head -c 17 out/compare.h5)" = cohort-comparison ] || fail "compare.h5 is not sealed"
+
+# shown again: the very table, and the same as JSON
+grep '^algorithm=' text > table
+"$COHORT" show out/compare.h5 > shown 2>&1 || fail "show: $(cat shown)"
+[ "$(wc -l < table)" -eq 4 ] && [ "$(grep '^algorithm=' shown)" = "$(cat table)" ] || fail "show prints another table: $(cat shown)"
+grep -q '^  runs  *12' shown && grep -q 'baseline  *algorithm=fedavg,local.epochs=1$' shown || fail "show: $(cat shown)"
+"$COHORT" show out/compare.h5 --json | $python -c 'import json, sys; d = json.load(sys.stdin); row = d["stats"][3]
+sys.exit(row["label"] != "algorithm=fedavgm,local.epochs=2" or row["n_pairs"] != 3 or d["attributes"]["metric"] != "accuracy")' ||
+    fail "show --json: $("$COHORT" show out/compare.h5 --json)"
 
 # equal settings are paired: the same run as without compare
 on 1 run e.yaml algorithm=fedavgm local.epochs=2 seed=2 output.dir=alone > /dev/null 2>&1 || fail run
@@ -100,8 +109,21 @@ on 1 compare e.yaml grid.algorithm=[fedavg,fedavgm] grid.local.epochs=[1,2] seed
 on 2 compare e.yaml grid.algorithm=[fedavg,fedavgm] tune.local.lr=[0.0001,0.02] output.dir=tuned > text 2>&1 || fail "tune: $(cat text)"
 [ "$(ls tuned/algorithm=fedavg/tune | tr '\n' ' ')" = "local.lr=0.0001 local.lr=0.02 " ] || fail "tuning folders"
 grep -q 'lr: 0.02' tuned/algorithm=fedavg/seed-1/experiment.yaml || fail "the tuned rate is not used"
+
+# a candidate that diverges is the worst one; choosing takes fewer rounds
+"$COHORT" compare e.yaml local.weight_decay=0.001 local.epochs=20 tune.local.lr=[1000000,0.02] tune_rounds=4 output.dir=short > text 2>&1 || fail "a candidate diverged: $(cat text)"
+grep -q 'lr=1000000 diverged' text && grep -q 'lr: 0.02' short/experiment/seed-1/experiment.yaml || fail "the candidate that diverged is used"
+"$COHORT" show short/experiment/tune/local.lr=0.02/run.h5 | grep -q '^  rounds  *4$' || fail "tune_rounds"
+"$COHORT" show short/experiment/seed-1/run.h5 | grep -q '^  rounds  *8$' || fail "tune_rounds shortened the run itself"
+
+# what cannot be tuned is refused before the first run
 "$COHORT" import synthetic devices=30 alpha=1 beta=1 test_fraction=0.2 -o plain.h5 > /dev/null
-refused 'no validation split .2. to choose by' e.yaml data.file=plain.h5 tune.local.lr=[0.01] output.dir=none
+refused 'plain.h5: there is no validation split .2. to choose by' e.yaml data.file=plain.h5 tune.local.lr=[0.01] output.dir=none
+refused 'no validation split' e.yaml grid.data.file=[data.h5,plain.h5] tune.local.lr=[0.01] output.dir=none
+refused 'draws no validation split' e.yaml 'data={generator: synthetic, devices: 9, alpha: 1, beta: 1}' tune.local.lr=[0.01] output.dir=none
+refused 'needs central evaluations' e.yaml eval.every=0 tune.local.lr=[0.01] output.dir=none
+refused 'nothing is tuned' e.yaml tune_rounds=3 output.dir=none
+[ ! -e none ] || fail "something ran before the refusal: $(find none)"
 
 # existing run files
 "$COHORT" compare out/*/seed-*/run.h5 -o files > text 2>&1 || fail "files: $(cat text)"
