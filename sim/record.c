@@ -318,6 +318,13 @@ void co_record_load(co_record *r, int64_t round, const co_rank_record *rank, dou
     if (round % r->load_span == 0) flush_load(r);
 }
 
+void co_record_wrote(co_record *r, const co_rank_record *rank)
+{
+    const size_t n = (size_t)r->ranks, n_rows = r->load.n_rows;
+    double *write_s = r->load.data[L_WRITE];
+    for (size_t k = 0; k < n && n_rows >= n; k++) write_s[n_rows - n + k] += rank[k].write_s;
+}
+
 co_status co_record_eval(co_record *r, int64_t round, int split, co_scope scope, int64_t n, double loss,
                          const double *metrics)
 {

@@ -48,6 +48,8 @@ void co_record_round(co_record *record, const co_plan *plan, const co_round_row 
 void co_record_private(co_record *record, const co_private_row *row); /* of a reserved round */
 /* rank[ranks]; seconds_per_cost turns the plan's cost into predicted seconds. */
 void co_record_load(co_record *record, int64_t round, const co_rank_record *rank, double seconds_per_cost);
+/* Adds the seconds of a save to the newest rows of load, which were published before it. The last save of a run is in no file. */
+void co_record_wrote(co_record *record, const co_rank_record *rank);
 /* What a row of eval is over: a whole split, the devices' own test parts, the examples of a split that arrive in the current
  * period, and those of the periods before it. */
 typedef enum { CO_SCOPE_ALL, CO_SCOPE_DEVICES, CO_SCOPE_RECENT, CO_SCOPE_PAST, CO_N_SCOPES } co_scope;

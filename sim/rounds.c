@@ -296,6 +296,8 @@ static void add_load(co_run *r)
             r->pending[k].write_s = r->exchange.record[k].write_s;
         }
         co_record_load(&r->record, r->plan.round - 1, r->pending, rate);
+    } else {
+        co_record_wrote(&r->record, r->exchange.record); /* of the save that completed the round before */
     }
     memcpy(r->pending, r->exchange.record, (size_t)r->comm->size * sizeof *r->pending);
     r->has_pending = true;
