@@ -45,6 +45,8 @@ static const co_param devices_params[] = {
     {"select", CO_STRING, .words = "uniform", .doc = "selector (cohort list selector)"},
     {"per_round", CO_REAL, .lo = 0, .hi = 2147483647, .flags = CO_REQUIRED | CO_LO_OPEN,
      .doc = "devices asked in a round; select: poisson: their expected number"},
+    {"counts", CO_CHOICE, .words = "private|public",
+     .doc = "may everybody know how many examples each device has? with a mechanism, selectors that look at that need public"},
     {"period_rounds", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL,
      .doc = "rounds of a period, where examples arrive in periods (partition method temporal)"},
     {"memory", CO_CHOICE, .words = "all|window|fifo",

@@ -2,7 +2,8 @@
  *
  * update_j = (sum_i q_ij + noise_j) step / m: q_i the bounded integers of device i (privacy/bound.c), a_i = 1 or
  * min(n_i, cap) / cap <= 1, m the devices asked or expected, a public number. Noise 0: the ordinary exact sum of clipped
- * updates, the same m. Cost: two passes over a device's update beside the sum, and the noise of a slice on its owner.
+ * updates, the same m. Selection by public counts is a function of public values: given those, round after round is a plain release,
+ * whose charge for every device is an upper bound for those that are asked less often. Cost: two passes over a device's update beside the sum, and the noise of a slice on its owner.
  *
  * Adaptive clip (Andrew et al. 2021, arXiv:1905.03871, Algorithm 1): each device also gives b = 1 when its norm is not above
  * the clip. The sum of 2 b - 1 changes by 1 with a device, as the sum of updates by the clip, and gets its own noise; the two
@@ -22,9 +23,10 @@
 #define LATTICE 0x1p20 /* least scale of noise, in steps */
 #define MOST_COUNT_NOISE 0x1p19
 
-static bool is_fixed(const co_private *p)
+/* A device may be replaced, not added or removed: the size of the sample is fixed, or public counts choose it. */
+static bool replaces(const co_private *p)
 {
-    return p->experiment->selector->sampling == CO_SAMPLING_FIXED;
+    return p->experiment->selector->sampling != CO_SAMPLING_POISSON;
 }
 
 /* What one round is to an accountant. Replacing one device changes the sum by twice the clip. */
@@ -32,7 +34,7 @@ static co_event event_of(const co_private *p)
 {
     const bool is_integer = p->mechanism->noise == CO_NOISE_DISCRETE_GAUSSIAN;
     return (co_event){.noise = p->mechanism->noise, .sampling = p->experiment->selector->sampling,
-                      .noise_multiplier = p->state.multiplier / (is_fixed(p) ? 2.0 : 1.0), .rate = p->rate,
+                      .noise_multiplier = p->state.multiplier / (replaces(p) ? 2.0 : 1.0), .rate = p->rate,
                       .lattice_std = is_integer ? LATTICE : 0.0};
 }
 
@@ -51,7 +53,7 @@ static co_status find_noise(co_private *p, int64_t rounds)
     co_ledger ledger = {0};
     co_guarantee g;
     double factor;
-    p->state.multiplier = is_fixed(p) ? 2.0 : 1.0;
+    p->state.multiplier = replaces(p) ? 2.0 : 1.0;
     const co_event one = event_of(p);
     co_status st = co_ledger_add(&ledger, &one, rounds_told(rounds));
     if (st == CO_OK)
@@ -97,6 +99,7 @@ static void read_options(co_private *p, const co_experiment *e)
         p->rate = cohort / co_config_real(&e->privacy, "noise_population");
         p->noise_share = p->per_round / cohort;
     }
+    if (e->selector->sampling == CO_SAMPLING_NONE) p->rate = 1.0; /* charged as if asked in every round */
     p->state.clip = co_config_real(&e->privacy, "clip");
     p->state.is_secure = co_config_bool(&e->privacy, "secure");
     if (co_config_has(&e->privacy, "noise_multiplier"))
@@ -276,7 +279,7 @@ co_status co_private_print(co_private *p, int64_t rounds)
     printf("privacy      %s, clip %g, noise %.6g x clip%s; epsilon %.4g at delta %g after %lld rounds (%s %s, %s)\n",
            p->mechanism->name, p->grid.clip, p->vector_multiplier * p->noise_share,
            p->is_simulated ? " (simulated cohort)" : "", g.epsilon, p->delta, (long long)rounds,
-           co_relation_text(is_fixed(p) ? CO_RELATION_REPLACE : CO_RELATION_ADD_REMOVE), CO_PRIVACY_UNIT,
+           co_relation_text(replaces(p) ? CO_RELATION_REPLACE : CO_RELATION_ADD_REMOVE), CO_PRIVACY_UNIT,
            p->accountant->name);
     if (p->grid.scale > 0.0)
         printf("             grid step %g; largest possible sum 2^%.1f of 2^62\n", p->grid.step,

@@ -3,7 +3,8 @@
  * Central privacy over devices: after the exact sum the owner of each coordinate adds noise once; the denominator is the
  * public number of devices asked or expected, never how many came. A round without any contribution releases noise all the same,
  * and an update that is not finite counts as zero. What is accounted for is what was sampled and added: one event a round.
- * Neighbours: one device added or removed (poisson), or replaced (uniform: twice the sensitivity). */
+ * Neighbours: one device added or removed (poisson), or replaced (all others: twice the sensitivity), by one with as many examples
+ * where public counts choose (weighted, mixture, top_m: no amplification by sampling). */
 #pragma once
 #include "privacy/bound.h"
 #include "sim/exchange.h"

@@ -67,9 +67,10 @@ static co_status check_mechanism(const co_experiment *e, const co_mechanism *mec
 /* What else takes part must leave one device's influence at what the clip says. */
 static co_status check_parts(co_experiment *e)
 {
-    if (!e->selector->has_accounting)
+    if (e->selector->looks_at_all && strcmp(co_config_string(&e->devices, "counts"), "public") != 0)
         return co_config_fail(&e->devices, co_config_node(&e->devices, "select"),
-                              "%s: no privacy accountant knows this sampling; use poisson or uniform", e->selector->name);
+                              "%s: who is asked would tell how many examples devices have, which no noise covers; use poisson or "
+                              "uniform, or say counts: public if that is no secret", e->selector->name);
     if (strcmp(e->aggregator->name, "mean") != 0)
         return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "rule"),
                               "%s: how much one device changes its result is not known; under privacy the rule is mean",

@@ -27,12 +27,15 @@ static void print_accounting(FILE *out, const co_table *t, const co_node *config
     const bool is_rdp = strcmp(accountant, "rdp") == 0;
     const char *conversion = word(config, "privacy", "conversion", "improved");
     const co_selector *selector = co_selector_find(word(config, "devices", "select", "uniform"));
-    const bool is_fixed = !selector || selector->sampling == CO_SAMPLING_FIXED, is_simulated = cell(t, "simulated") != 0.0;
-    co_print_field(out, "neighbours", "one %s: %s", CO_PRIVACY_UNIT,
-                   co_relation_text(is_fixed ? CO_RELATION_REPLACE : CO_RELATION_ADD_REMOVE));
-    co_print_field(out, "sampling", "%s, rate %g%s",
-                   is_fixed ? "fixed size without replacement, noise / (2 x clip) accounted for" : "poisson",
-                   cell(t, "sampling_rate"), is_simulated ? " (simulated)" : "");
+    static const char *const sampled[CO_N_SAMPLINGS] = {
+        "by public counts, noise / (2 x clip) accounted for; no amplification: each device charged for every round",
+        "poisson", "fixed size without replacement, noise / (2 x clip) accounted for"};
+    const co_sampling sampling = selector ? selector->sampling : CO_SAMPLING_FIXED;
+    const bool is_simulated = cell(t, "simulated") != 0.0;
+    co_print_field(out, "neighbours", "one %s: %s%s", CO_PRIVACY_UNIT,
+                   co_relation_text(sampling == CO_SAMPLING_POISSON ? CO_RELATION_ADD_REMOVE : CO_RELATION_REPLACE),
+                   sampling == CO_SAMPLING_NONE ? ", by one with as many examples" : "");
+    co_print_field(out, "sampling", "%s, rate %g%s", sampled[sampling], cell(t, "sampling_rate"), is_simulated ? " (simulated)" : "");
     co_print_field(out, "accountant", "%s%s%s", accountant, is_rdp ? ", conversion " : ", no conversion: a certified upper bound",
                    is_rdp ? conversion : "");
     if (is_rdp)
@@ -63,8 +66,11 @@ static void print_released(FILE *out, const co_node *config)
     co_print_field(out, "not covered", "train_loss and train metrics, n_selected, n_reported, n_empty, n_nonfinite, n_examples, "
                                        "bytes, n_contributions, tables devices and load: exact values of real devices");
     co_print_field(out, "not covered", "table eval, where its examples belong to devices of the population; a stop rule on it");
-    co_print_field(out, "assumes", "who takes part stays secret (the sample is drawn from the seed: keep the seed too), only the "
-                                   "covered values are published, other runs on these devices add to epsilon");
+    const co_selector *selector = co_selector_find(word(config, "devices", "select", "uniform"));
+    co_print_field(out, "assumes", "%s, only the covered values are published, other runs on these devices add to epsilon",
+                   selector && selector->sampling == CO_SAMPLING_NONE
+                       ? "how many examples a device has is no secret at any time (counts: public)"
+                       : "who takes part stays secret (the sample is drawn from the seed: keep the seed too)");
 }
 
 void co_show_privacy(FILE *out, const co_table *t, const co_node *config)

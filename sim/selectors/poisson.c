@@ -43,7 +43,6 @@ const co_selector co_selector_poisson = {
     .summary = "each device by itself with probability per_round / population; rounds differ in size; O(cohort)",
     .source = "Zhu and Wang 2019, ICML, PMLR 97:7634",
     .any_real = true,
-    .has_accounting = true,
     .sampling = CO_SAMPLING_POISSON,
     .most = most,
     .select = select_devices,

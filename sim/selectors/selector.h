@@ -20,10 +20,10 @@ typedef struct {
 
 typedef struct {
     CO_PLUGIN_FIELDS;
-    bool looks_at_all;    /* by their activity: cost grows with the population, not with the cohort */
+    bool looks_at_all;    /* by their activity: cost grows with the population; a mechanism beside it needs counts: public */
     bool leaves_out;      /* some devices with examples are never asked: no unbiased weights */
     bool any_real;        /* per_round is an expected number, any real in (0, population] */
-    bool has_accounting;  /* privacy accountants know its sample as `sampling`; false: no mechanism beside it */
+    /* What privacy accountants know its sample as. NONE: no result on amplification fits it, a device is charged for every round. */
     co_sampling sampling;
     /* The most devices of a round: room for a plan. NULL: per_round. Local. */
     size_t (*most)(int64_t n_devices, double per_round);

@@ -20,7 +20,6 @@ static double chance(const void *self, const co_selector_input *in, int64_t devi
 const co_selector co_selector_uniform = {.name = "uniform",
                                          .summary = "a fixed number of devices, all alike, without replacement; O(cohort)",
                                          .source = "McMahan et al. 2017, arXiv:1602.05629",
-                                         .has_accounting = true,
                                          .sampling = CO_SAMPLING_FIXED,
                                          .select = select_devices,
                                          .chance = chance};

@@ -38,7 +38,8 @@ Y
 n_kind=0
 for kind in privacy.mechanism=gaussian privacy.mechanism=discrete_gaussian privacy.mechanism=laplace \
     "devices.select=uniform devices.per_round=7 aggregate.weight=examples aggregate.weight_cap=30" \
-    "privacy.clip_quantile=0.5 privacy.clip_count_noise=3 server.optimizer=adam"; do
+    "privacy.clip_quantile=0.5 privacy.clip_count_noise=3 server.optimizer=adam" \
+    "devices.select=mixture devices.counts=public devices.per_round=7"; do
     n_kind=$((n_kind + 1))
     for n in 1 3; do
         on $n run e.yaml $kind rounds=4 output.dir=k$n --overwrite > text 2>&1 || fail "$kind on $n ranks: $(cat text)"
@@ -121,6 +122,20 @@ good = abs(p["noise_std"][0] / (0.9 * 0.5 * 7.5 / 1000) - 1) < 1e-6 and p["sampl
 sys.exit(0 if good else 1)
 P
 
+# selection by counts that are public: no amplification, one device replaced; calibrated noise keeps the promise
+"$COHORT" run e.yaml rounds=2 devices.select=weighted devices.counts=public devices.per_round=7 output.dir=c \
+    privacy="{clip: 0.5, epsilon: 5, delta: 1e-4}" > text 2>&1 || fail "public counts: $(cat text)"
+"$COHORT" show c/run.h5 > report
+for words in 'epsilon <= (5|4\.99[0-9]*) at' 'replace one, by one with as many examples' 'no amplification: .* rate 1$' 'counts: public'; do
+    grep -qE "$words" report || fail "no '$words' in the report of public counts: $(cat report)"
+done
+"$COHORT" account mechanism=gaussian epsilon=5 delta=1e-4 rounds=2 sampling=none --json > answer
+$python - <<'P' || fail "the noise of public counts is not that of plain releases at twice the clip"
+import h5py, json, sys
+z = json.load(open("answer"))["noise_multiplier"]
+sys.exit(0 if abs(h5py.File("c/run.h5")["privacy/noise_std"][0] / (2 * 0.5 * z) - 1) < 2e-3 else 1)
+P
+
 # refused before anything is written
 none="privacy="
 refused 'either noise_multiplier' "$none{clip: 1, delta: 1e-5}"
@@ -135,6 +150,10 @@ refused 'low bits leak' privacy.secure=true privacy.mechanism=gaussian
 refused 'bounds another' privacy.mechanism=laplace privacy.clip_quantile=0.5
 refused 'go with clip_quantile' privacy.clip_rate=0.3
 refused 'alone costs more' privacy.clip_quantile=0.5 privacy.clip_count_noise=0.4
+for name in weighted mixture top_m; do
+    refused 'or say counts: public' devices.select=$name devices.per_round=7
+done
+refused 'devices.counts' devices.counts=known
 refused 'under privacy the rule is mean' aggregate.rule=median
 refused 'no clip bounds' algorithm=scaffold
 refused 'give weight_cap' aggregate.weight=examples

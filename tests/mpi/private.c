@@ -218,11 +218,13 @@ static void an_update_that_is_not_finite_counts_as_zero(void)
 }
 
 /* epsilon of the run against the accountant asked by hand, for the sampling that took place: replacing one device doubles the
- * sensitivity. */
+ * sensitivity; selection by public counts is a plain release to every device in every round. */
 static void epsilon_is_of_the_sampling_that_took_place(void)
 {
-    static const char *const select[] = {"poisson", "uniform"};
-    for (int k = 0; k < 2; k++) {
+    static const char *const select[] = {"poisson", "uniform", "weighted, counts: public", "top_m, counts: public"};
+    static const co_sampling sampling[] = {CO_SAMPLING_POISSON, CO_SAMPLING_FIXED, CO_SAMPLING_NONE, CO_SAMPLING_NONE};
+    double least = 0.0;
+    for (int k = 0; k < 4; k++) {
         co_experiment experiment;
         co_run run;
         char *yaml = co_format("rounds: 9\npartition: {method: iid, devices: 40}\ndevices: {select: %s, per_round: 4}\n"
@@ -231,13 +233,14 @@ static void epsilon_is_of_the_sampling_that_took_place(void)
         const bool is_good = play(users[0], yaml, &experiment, &run);
         co_free(yaml);
         if (!is_good) return;
-        co_event event = {.sampling = k == 0 ? CO_SAMPLING_POISSON : CO_SAMPLING_FIXED, .rate = 0.1,
-                          .noise_multiplier = k == 0 ? 2.0 : 1.0};
+        co_event event = {.sampling = sampling[k], .rate = k < 2 ? 0.1 : 1.0, .noise_multiplier = k == 0 ? 2.0 : 1.0};
         co_ledger ledger = {0};
         co_guarantee g = {0};
         CHECK(co_ledger_add(&ledger, &event, 9) == CO_OK);
         CHECK(co_account_epsilon(co_accountant_find("rdp"), &ledger, &(co_accounting){0}, 1e-5, &g) == CO_OK);
-        CHECK(g.epsilon > 0.0 && last_of(&run, "epsilon") == g.epsilon && last_of(&run, "sampling_rate") == 0.1);
+        CHECK(last_of(&run, "epsilon") == g.epsilon && last_of(&run, "sampling_rate") == event.rate);
+        CHECK(k == 3 ? g.epsilon == least : g.epsilon > least); /* each promises less than the one before */
+        least = g.epsilon;
         CHECK(run.privacy.state.ledger.n == 1 && run.privacy.state.ledger.rows[0].count == 9);
         co_ledger_fini(&ledger);
         close_run(&experiment, &run);
