@@ -89,19 +89,23 @@ void co_add_steps(int64_t *sum, const float *u, size_t n, double scale)
     for (size_t i = 0; i < n; i += CO_BLOCK) add_block(sum + i, u + i, n - i < CO_BLOCK ? n - i : CO_BLOCK, scale);
 }
 
-/* Sum of squares of a block's integers, their upper and lower halves apart. *wide: one is 2^31 or more, and the sum is
- * meaningless. */
-CO_CLONES static unsigned __int128 small_squares(const float *u, size_t n, double scale, bool *wide)
+/* Sum of squares of a block's integers; exact where it is below 2^53, as then is every square and every partial sum. */
+CO_CLONES static double block_squares(const float *u, size_t n, double scale)
 {
-    uint64_t low = 0, high = 0, above = 0;
-    for (size_t j = 0; j < n; j++) {
-        const uint64_t size = size_of((double)u[j] * scale), square = size * size;
-        low += square & 0xffffffff;
-        high += square >> 32;
-        above |= size >> 31;
+    double lane[LANES] = {0}, sum = 0.0;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t k = 0; k < LANES; k++) {
+            const double x = fabs((double)u[i + k] * scale), nearest = (x + 0x1p52) - 0x1p52;
+            const double size = nearest - (nearest > x ? 1.0 : 0.0);
+            lane[k] += size * size;
+        }
+    for (; i < n; i++) {
+        const double size = (double)size_of((double)u[i] * scale);
+        sum += size * size;
     }
-    *wide = above != 0;
-    return ((unsigned __int128)high << 32) + low;
+    for (size_t k = 0; k < LANES; k++) sum += lane[k];
+    return sum;
 }
 
 static unsigned __int128 square_sum(const float *u, size_t n, double scale)
@@ -109,10 +113,12 @@ static unsigned __int128 square_sum(const float *u, size_t n, double scale)
     unsigned __int128 sum = 0;
     for (size_t i = 0; i < n; i += CO_BLOCK) {
         const size_t m = n - i < CO_BLOCK ? n - i : CO_BLOCK;
-        bool wide;
-        const unsigned __int128 block = small_squares(u + i, m, scale, &wide);
-        if (!wide) sum += block;
-        for (size_t j = i; wide && j < i + m; j++) {
+        const double block = block_squares(u + i, m, scale);
+        if (block < 0x1p53) {
+            sum += (uint64_t)block;
+            continue;
+        }
+        for (size_t j = i; j < i + m; j++) {
             const unsigned __int128 size = size_of((double)u[j] * scale);
             sum += size * size;
         }
