@@ -32,8 +32,8 @@ CO_INLINE float co_exp_negative(float x)
 /* 1 / (1 + exp(-x)), within 3e-7 of its value. */
 CO_INLINE float co_logistic(float x)
 {
-    const float e = co_exp_negative(x < 0.0f ? x : -x), share = 1.0f / (1.0f + e);
-    return x < 0.0f ? e * share : share;
+    const float e = co_exp_negative(x < 0.0f ? x : -x), share = 1.0f / (1.0f + e), low = e * share;
+    return x < 0.0f ? low : share;
 }
 
 /* tanh x = (1 - e) / (1 + e) with e = exp(-2 |x|); for |x| < 1/4, where that cancels, the Taylor series up to x^9. Within 5e-7 of its

@@ -2,9 +2,11 @@
 
     peer.py steps torch|torch-channels-last|jax|jax-unrolled MODEL
     peer.py rounds pfl|fedjax|jax|flower MODEL
+    peer.py private pfl|jax MODEL
 
 Each measurement prints seconds: of one local SGD step a sample, or of one round (1,000 users x 50 examples, 50 users a
-round, batch 10, one epoch, learning rate 0.01). At the end of stdin it prints its peak memory in MiB. Models are those
+round, batch 10, one epoch, learning rate 0.01); private: each update clipped to norm 1, Gaussian noise of deviation 1 on
+their sum. At the end of stdin it prints its peak memory in MiB. Models are those
 of `cohort list model`. bench starts it pinned to a core, one thread.
 """
 import os
@@ -19,11 +21,15 @@ STEPS = HELD // BATCH
 WINDOW_S = 0.5  # a measurement of steps lasts so long
 SHAPES = {"cifar_cnn": (3, 32, 32)}  # the others: 1 x 28 x 28
 CLASSES = {"femnist_cnn": 62}
+LENGTH, TOKENS = 80, 80  # of the texts of char_lstm
 STEP_BATCH = {"femnist_cnn": 20}
 
 
 def examples(model, n, channels_last=False):
     draw = np.random.default_rng(1)
+    if model == "char_lstm":
+        x = draw.integers(0, TOKENS, (n, LENGTH))
+        return x, np.roll(x, -1, axis=1)
     x = draw.random((n,) + SHAPES.get(model, (1, 28, 28)), dtype=np.float32)
     y = draw.integers(0, CLASSES.get(model, 10), n)
     return (np.ascontiguousarray(x.transpose(0, 2, 3, 1)) if channels_last else x), y
@@ -50,6 +56,15 @@ def torch_net(model):
     if model == "2nn":
         return nn.Sequential(nn.Flatten(), nn.Linear(784, 200), nn.ReLU(), nn.Linear(200, 200), nn.ReLU(),
                              nn.Linear(200, 10))
+    if model == "char_lstm":
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.table, self.lstm, self.out = nn.Embedding(TOKENS, 8), nn.LSTM(8, 256, 2), nn.Linear(256, TOKENS)
+
+            def forward(self, x):  # [time][batch], its fastest order
+                return self.out(self.lstm(self.table(x))[0]).flatten(0, 1)
+        return Net()
     if model == "femnist_cnn":
         return nn.Sequential(nn.Conv2d(1, 32, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
                              nn.Conv2d(32, 64, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
@@ -64,6 +79,8 @@ def torch_steps(model, channels_last):
     import torch
     net, batch = torch_net(model), STEP_BATCH.get(model, BATCH)
     x, y = (torch.from_numpy(a) for a in examples(model, batch))
+    if model == "char_lstm":
+        x, y = x.T.contiguous(), y.T.flatten()
     if channels_last:
         net, x = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
     params, loss_of = list(net.parameters()), torch.nn.functional.cross_entropy
@@ -102,7 +119,21 @@ def jax_net(model):
             x = jax.nn.relu(x) if i + 2 < len(p) else x
         return x
 
+    def lstm(p, x):
+        """x[time][batch][..]; the products with the inputs of all steps are one."""
+        def step(carry, gx):
+            h, c = carry
+            i, f, u, o = jnp.split(gx + h @ p[1] + p[3], 4, axis=1)
+            c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(u)
+            h = jax.nn.sigmoid(o) * jnp.tanh(c)
+            return (h, c), h
+        zeros = jnp.zeros((x.shape[1], p[1].shape[0]))
+        return jax.lax.scan(step, (zeros, zeros), x @ p[0] + p[2])[1]
+
     def outputs(p, x, key):
+        if model == "char_lstm":
+            h = lstm(p[5:9], lstm(p[1:5], p[0][x.T]))
+            return (h @ p[9] + p[10]).swapaxes(0, 1)
         if model in ("softmax", "2nn"):
             return dense(p, x.reshape(len(x), -1))
         if model == "femnist_cnn":
@@ -114,14 +145,18 @@ def jax_net(model):
         x = drop(pool(jax.nn.relu(conv(x, p[2], "VALID") + p[3])), 0.25, a).reshape(len(x), -1)
         return drop(jax.nn.relu(x @ p[4] + p[5]), 0.5, b) @ p[6] + p[7]
 
-    shapes = {"softmax": [(784, 10)], "2nn": [(784, 200), (200, 200), (200, 10)],
-              "femnist_cnn": [(5, 5, 1, 32), (5, 5, 32, 64), (3136, 2048), (2048, 62)],
-              "cifar_cnn": [(3, 3, 3, 32), (3, 3, 32, 64), (12544, 128), (128, 10)]}[model]
-    params = [t for s in shapes for t in (tensor(*s), jnp.zeros(s[-1]))]
+    if model == "char_lstm":
+        sizes = [(TOKENS, 8), (8, 1024), (256, 1024), 1024, 1024, (256, 1024), (256, 1024), 1024, 1024, (256, TOKENS), TOKENS]
+        params = [jnp.zeros(s) if isinstance(s, int) else tensor(*s) for s in sizes]
+    else:
+        shapes = {"softmax": [(784, 10)], "2nn": [(784, 200), (200, 200), (200, 10)],
+                  "femnist_cnn": [(5, 5, 1, 32), (5, 5, 32, 64), (3136, 2048), (2048, 62)],
+                  "cifar_cnn": [(3, 3, 3, 32), (3, 3, 32, 64), (12544, 128), (128, 10)]}[model]
+        params = [t for s in shapes for t in (tensor(*s), jnp.zeros(s[-1]))]
 
     def loss(p, x, y, key):
         logits = outputs(p, x, key)
-        return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], 1))
+        return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(logits), y[..., None], -1))
     return params, loss
 
 
@@ -145,7 +180,7 @@ def jax_steps(model, unroll):
     params, loss = jax_net(model)
     batch = STEP_BATCH.get(model, BATCH)
     x, y = examples(model, STEPS * batch, channels_last=True)
-    x, y = jax.device_put(x.reshape((STEPS, batch) + x.shape[1:])), jax.device_put(y.reshape(STEPS, batch))
+    x, y = jax.device_put(x.reshape((STEPS, batch) + x.shape[1:])), jax.device_put(y.reshape((STEPS, batch) + y.shape[1:]))
     run = jax.jit(jax_epoch(loss, unroll), donate_argnums=0)
     state = {"p": params, "key": jax.random.key(3)}
 
@@ -155,7 +190,7 @@ def jax_steps(model, unroll):
     return jax.__version__, lambda: timed(epoch) / (STEPS * batch)
 
 
-def jax_rounds(model):
+def jax_rounds(model, private=False):
     """By hand: dense models in one jitted scan over the devices; convolutions, which are slow inside a scan, in an
     unrolled epoch that Python calls for each device."""
     import jax
@@ -168,15 +203,22 @@ def jax_rounds(model):
     epoch = jax_epoch(loss, not dense)
 
     def update(params, total, x, y, order, key):
-        new = epoch(params, x[order], y[order], key)
-        return [t + (n - p) / COHORT for t, n, p in zip(total, new, params)]
+        change = [n - p for n, p in zip(epoch(params, x[order], y[order], key), params)]
+        norm = jnp.sqrt(sum(jnp.sum(c * c) for c in change)) if private else 0.0
+        return [t + c / COHORT / jnp.maximum(1.0, norm) for t, c in zip(total, change)]
 
-    def whole(params, x, y, orders, keys):
+    def add(params, total, key):
+        if private:
+            keys = jax.random.split(key, len(total))
+            total = [t + jax.random.normal(k, t.shape) / COHORT for t, k in zip(total, keys)]
+        return [p + t for p, t in zip(params, total)]
+
+    def whole(params, x, y, orders, keys, key):
         def one(total, d):
             return update(params, total, x, y, *d), None
         total, _ = jax.lax.scan(one, [jnp.zeros_like(p) for p in params], (orders, keys))
-        return [p + t for p, t in zip(params, total)]
-    run_whole, run_one = jax.jit(whole), jax.jit(update, donate_argnums=1)
+        return add(params, total, key)
+    run_whole, run_one, run_add = jax.jit(whole), jax.jit(update, donate_argnums=1), jax.jit(add)
     draw, state = np.random.default_rng(4), {"p": params, "key": jax.random.key(5)}
 
     def one_round():
@@ -186,12 +228,12 @@ def jax_rounds(model):
         state["key"], key = jax.random.split(state["key"])
         keys = jax.random.split(key, COHORT)
         if dense:
-            state["p"] = run_whole(state["p"], x, y, orders, keys)
+            state["p"] = run_whole(state["p"], x, y, orders, keys, key)
         else:
             total = [jnp.zeros_like(p) for p in state["p"]]
             for d in range(COHORT):
                 total = run_one(state["p"], total, x, y, orders[d], keys[d])
-            state["p"] = [p + t for p, t in zip(state["p"], total)]
+            state["p"] = run_add(state["p"], total, key)
         jax.block_until_ready(state["p"])
     one_round()
     return jax.__version__, lambda: timed(one_round)
@@ -199,7 +241,7 @@ def jax_rounds(model):
 
 # ---- simulators --------------------------------------------------------------------------------------------------
 
-def pfl_rounds(model):
+def pfl_rounds(model, private=False):
     """Tensors in memory, one forward pass for loss and no evaluation: the fastest that its documentation offers."""
     import torch
     from pfl.aggregate.simulate import SimulatedBackend
@@ -210,6 +252,8 @@ def pfl_rounds(model):
     from pfl.data.sampling import get_user_sampler
     from pfl.hyperparam import NNTrainHyperParams
     from pfl.model.pytorch import PyTorchModel
+    from pfl.privacy.gaussian_mechanism import GaussianMechanism
+    from pfl.privacy.privacy_mechanism import CentrallyAppliedPrivacyMechanism
     import pfl.version
 
     class Net(torch.nn.Module):
@@ -237,7 +281,8 @@ def pfl_rounds(model):
     trained = PyTorchModel(net, lambda p, lr=LR: torch.optim.SGD(p, lr=lr, foreach=True),
                            torch.optim.SGD(net.parameters(), lr=1.0))
     data = FederatedDataset(user, get_user_sampler("minimize_reuse", list(range(USERS))))
-    backend = SimulatedBackend(data, data)
+    mechanism = [CentrallyAppliedPrivacyMechanism(GaussianMechanism(1.0, 1.0))] if private else []
+    backend = SimulatedBackend(data, data, postprocessors=mechanism)
     train = NNTrainHyperParams(local_num_epochs=1, local_learning_rate=LR, local_batch_size=BATCH)
 
     def rounds(n):
@@ -342,6 +387,8 @@ KINDS = {
     ("rounds", "fedjax"): fedjax_rounds,
     ("rounds", "jax"): jax_rounds,
     ("rounds", "flower"): flower_rounds,
+    ("private", "pfl"): lambda m: pfl_rounds(m, True),
+    ("private", "jax"): lambda m: jax_rounds(m, True),
 }
 
 

@@ -7,20 +7,21 @@
 #include "core/memory.h"
 #include "models/layers/recurrent.h"
 #include "models/smooth.h"
+#include <string.h>
 
 enum { GATES = 3, KEPT = 4 };
 
+/* One row; what is written as pointers of their own, so that the compiler knows them apart. */
 CO_CLONES static void gru_forward_row(size_t h, const float *restrict gx, const float *restrict gh, const float *restrict before,
-                                  float *restrict kept, float *restrict y)
+                                  float *restrict r, float *restrict z, float *restrict n, float *restrict b,
+                                  float *restrict y)
 {
     for (size_t j = 0; j < h; j++) {
-        const float r = co_logistic(gx[j] + gh[j]), z = co_logistic(gx[h + j] + gh[h + j]), b = gh[2 * h + j];
-        const float n = co_hyperbolic(gx[2 * h + j] + r * b);
-        kept[j] = r;
-        kept[h + j] = z;
-        kept[2 * h + j] = n;
-        kept[3 * h + j] = b;
-        y[j] = (1.0f - z) * n + z * before[j];
+        r[j] = co_logistic(gx[j] + gh[j]);
+        z[j] = co_logistic(gx[h + j] + gh[h + j]);
+        b[j] = gh[2 * h + j];
+        n[j] = co_hyperbolic(gx[2 * h + j] + r[j] * b[j]);
+        y[j] = (1.0f - z[j]) * n[j] + z[j] * before[j];
     }
 }
 
@@ -28,20 +29,22 @@ static void forward(size_t m, size_t h, const float *gx, const float *gh, const 
                     float *kept, float *y)
 {
     (void)kept_before;
-    for (size_t r = 0; r < m; r++)
-        gru_forward_row(h, gx + r * GATES * h, gh + r * GATES * h, before + r * h, kept + r * KEPT * h, y + r * h);
+    for (size_t k = 0; k < m; k++) {
+        float *r = kept + k * KEPT * h;
+        gru_forward_row(h, gx + k * GATES * h, gh + k * GATES * h, before + k * h, r, r + h, r + 2 * h, r + 3 * h, y + k * h);
+    }
 }
 
 CO_CLONES static void gru_backward_row(size_t h, const float *restrict kept, const float *restrict before, float *restrict dy,
-                                   float *restrict dgx, float *restrict dgh)
+                                   float *restrict dr, float *restrict dz, float *restrict dnx, float *restrict dnh)
 {
     for (size_t j = 0; j < h; j++) {
         const float r = kept[j], z = kept[h + j], n = kept[2 * h + j], b = kept[3 * h + j];
         const float dn = dy[j] * (1.0f - z) * (1.0f - n * n);
-        dgx[j] = dgh[j] = dn * b * r * (1.0f - r);
-        dgx[h + j] = dgh[h + j] = dy[j] * (before[j] - n) * z * (1.0f - z);
-        dgx[2 * h + j] = dn;
-        dgh[2 * h + j] = dn * r;
+        dr[j] = dn * b * r * (1.0f - r);
+        dz[j] = dy[j] * (before[j] - n) * z * (1.0f - z);
+        dnx[j] = dn;
+        dnh[j] = dn * r;
         dy[j] *= z;
     }
 }
@@ -50,8 +53,11 @@ static void backward(size_t m, size_t h, const float *kept, const float *kept_be
                      float *carry, float *dgx, float *dgh)
 {
     (void)kept_before, (void)carry;
-    for (size_t r = 0; r < m; r++)
-        gru_backward_row(h, kept + r * KEPT * h, before + r * h, dy + r * h, dgx + r * GATES * h, dgh + r * GATES * h);
+    for (size_t k = 0; k < m; k++) {
+        float *dr = dgx + k * GATES * h, *copy = dgh + k * GATES * h;
+        gru_backward_row(h, kept + k * KEPT * h, before + k * h, dy + k * h, dr, dr + h, dr + 2 * h, copy + 2 * h);
+        memcpy(copy, dr, 2 * h * sizeof *copy); /* r and z take both products alike */
+    }
 }
 
 static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out, void **self)

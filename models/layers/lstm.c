@@ -11,21 +11,19 @@
 
 enum { GATES = 4, KEPT = 6 };
 
+/* One row; the parts of what is kept as pointers of their own, so that the compiler knows them apart. */
 CO_CLONES static void lstm_forward_row(size_t h, const float *restrict gx, const float *restrict gh, const float *restrict before,
-                                  float *restrict kept, float *restrict y)
+                                  float *restrict i, float *restrict f, float *restrict u, float *restrict o,
+                                  float *restrict c, float *restrict t, float *restrict y)
 {
-    float *restrict c = kept + 4 * h, *restrict t = kept + 5 * h;
     for (size_t j = 0; j < h; j++) {
-        const float i = co_logistic(gx[j] + gh[j]), f = co_logistic(gx[h + j] + gh[h + j]);
-        const float u = co_hyperbolic(gx[2 * h + j] + gh[2 * h + j]), o = co_logistic(gx[3 * h + j] + gh[3 * h + j]);
-        const float cell = f * before[j] + i * u, bent = co_hyperbolic(cell);
-        kept[j] = i;
-        kept[h + j] = f;
-        kept[2 * h + j] = u;
-        kept[3 * h + j] = o;
-        c[j] = cell;
-        t[j] = bent;
-        y[j] = o * bent;
+        i[j] = co_logistic(gx[j] + gh[j]);
+        f[j] = co_logistic(gx[h + j] + gh[h + j]);
+        u[j] = co_hyperbolic(gx[2 * h + j] + gh[2 * h + j]);
+        o[j] = co_logistic(gx[3 * h + j] + gh[3 * h + j]);
+        c[j] = f[j] * before[j] + i[j] * u[j];
+        t[j] = co_hyperbolic(c[j]);
+        y[j] = o[j] * t[j];
     }
 }
 
@@ -34,21 +32,24 @@ static void forward(size_t m, size_t h, const float *gx, const float *gh, const 
 {
     for (size_t r = 0; r < m; r++) {
         const float *cell = kept_before ? kept_before + r * KEPT * h + 4 * h : before + r * h; /* zeros at the first step */
-        lstm_forward_row(h, gx + r * GATES * h, gh + r * GATES * h, cell, kept + r * KEPT * h, y + r * h);
+        float *i = kept + r * KEPT * h;
+        lstm_forward_row(h, gx + r * GATES * h, gh + r * GATES * h, cell, i, i + h, i + 2 * h, i + 3 * h, i + 4 * h, i + 5 * h,
+                    y + r * h);
     }
 }
 
 CO_CLONES static void lstm_backward_row(size_t h, const float *restrict kept, const float *restrict before, float *restrict dy,
-                                   float *restrict carry, float *restrict dg)
+                                   float *restrict carry, float *restrict di, float *restrict df, float *restrict du,
+                                   float *restrict d_o)
 {
     const float *t = kept + 5 * h;
     for (size_t j = 0; j < h; j++) {
         const float i = kept[j], f = kept[h + j], u = kept[2 * h + j], o = kept[3 * h + j];
         const float dc = carry[j] + dy[j] * o * (1.0f - t[j] * t[j]);
-        dg[j] = dc * u * i * (1.0f - i);
-        dg[h + j] = dc * before[j] * f * (1.0f - f);
-        dg[2 * h + j] = dc * i * (1.0f - u * u);
-        dg[3 * h + j] = dy[j] * t[j] * o * (1.0f - o);
+        di[j] = dc * u * i * (1.0f - i);
+        df[j] = dc * before[j] * f * (1.0f - f);
+        du[j] = dc * i * (1.0f - u * u);
+        d_o[j] = dy[j] * t[j] * o * (1.0f - o);
         carry[j] = dc * f;
         dy[j] = 0.0f;
     }
@@ -60,7 +61,8 @@ static void backward(size_t m, size_t h, const float *kept, const float *kept_be
     (void)dgh;
     for (size_t r = 0; r < m; r++) {
         const float *cell = kept_before ? kept_before + r * KEPT * h + 4 * h : before + r * h;
-        lstm_backward_row(h, kept + r * KEPT * h, cell, dy + r * h, carry + r * h, dgx + r * GATES * h);
+        float *di = dgx + r * GATES * h;
+        lstm_backward_row(h, kept + r * KEPT * h, cell, dy + r * h, carry + r * h, di, di + h, di + 2 * h, di + 3 * h);
     }
 }
 

@@ -7,13 +7,14 @@
  *
  * Per layer and direction, forward: rows by time -> one product G = X W_ih' + b_ih over all steps -> per step one product with
  * W_hh and the cell. Backward: the same steps from the end; then dX, and later both weight gradients, in one product each over
- * all steps. Cost: rows x gates x h x (in + h) multiply-adds a pass, 2 (kept + gates + 1) h + in floats kept a row.
+ * all steps. On the fast paths the weights are laid out once a batch (panels.h). Cost: rows x gates x h x (in + h) multiply-adds a pass, 2 (kept + gates + 1) h + in floats kept a row.
  * Source: Hochreiter & Schmidhuber, Neural Computation 9, 1997; Schuster & Paliwal, IEEE TSP 45, 1997 (both directions);
  * names, order and initial values as in PyTorch's LSTM and GRU: uniform within 1/sqrt(h). */
 #include "models/layers/recurrent.h"
 #include "core/memory.h"
 #include "models/kernels/kernels.h"
 #include "models/layers/init.h"
+#include "models/layers/panels.h"
 #include <cblas.h>
 #include <stdio.h>
 #include <string.h>
@@ -123,7 +124,7 @@ static size_t out_floats(const recurrent *c, size_t layer, size_t rows)
 
 static size_t time_words(size_t n, size_t rows)
 {
-    return rows + 2 + 2 * rows + n;
+    return (rows + 2 + 2 * rows + n + 15) / 16 * 16; /* what follows stays aligned */
 }
 
 size_t co_recurrent_cache_size(const void *self, size_t n, size_t rows)
@@ -209,40 +210,38 @@ static size_t active(const times *t, size_t step)
 
 /* ---- products ---- */
 
-/* y[m][out] = x[m][in] w' + bias */
-static void affine(const recurrent *c, size_t m, size_t in, size_t out, const float *x, const float *w, const float *bias,
-                   float *y)
+/* y[m][out] = x[m][in] w' + bias; turned: the panels of w' on the fast paths. */
+static void affine(const recurrent *c, size_t m, size_t in, size_t out, const float *x, const float *w, const float *turned,
+                   const float *bias, float *y)
 {
-    if (c->fast) {
-        c->fast->dense_forward(m, in, out, x, w, bias, y);
-        return;
-    }
     for (size_t r = 0; r < m; r++) memcpy(y + r * out, bias, out * sizeof *y);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)out, (int)in, 1.0f, x, (int)in, w, (int)in, 1.0f, y,
-                (int)out);
+    if (c->fast)
+        co_panels_product(c->fast, m, in, out, x, turned, true, y);
+    else
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)out, (int)in, 1.0f, x, (int)in, w, (int)in, 1.0f, y,
+                    (int)out);
 }
 
-/* dx[m][in] = dy[m][out] w */
-static void affine_back(const recurrent *c, size_t m, size_t in, size_t out, const float *dy, const float *w, float *dx)
+/* dx[m][in] = dy[m][out] w; panels: those of w on the fast paths. */
+static void affine_back(const recurrent *c, size_t m, size_t in, size_t out, const float *dy, const float *w,
+                        const float *panels, float *dx)
 {
-    if (c->fast) {
-        c->fast->dense_backward(m, in, out, NULL, w, dy, dx, 0.0f, NULL);
-        return;
-    }
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)in, (int)out, 1.0f, dy, (int)out, w, (int)in, 0.0f,
-                dx, (int)in);
+    if (c->fast)
+        co_panels_product(c->fast, m, out, in, dy, panels, false, dx);
+    else
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)in, (int)out, 1.0f, dy, (int)out, w, (int)in, 0.0f,
+                    dx, (int)in);
 }
 
 /* dw[out][in] += dy[m][out]' x[m][in] */
-static void weight_gradient(const recurrent *c, size_t m, size_t in, size_t out, const float *dy, const float *x, float *dw)
+static void weight_gradient(const recurrent *c, size_t m, size_t in, size_t out, const float *dy, const float *x, float *dw,
+                            float *scratch)
 {
-    if (c->fast) {
-        c->fast->product(&(co_product){.rows = out, .cols = in, .depth = m, .n_segments = 1, .a = dy, .b = x, .a_row = 1,
-                                       .a_step = out, .b_step = in, .c_row = in, .c = dw, .add = true, .factor = 1.0f});
-        return;
-    }
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)out, (int)in, (int)m, 1.0f, dy, (int)out, x, (int)in, 1.0f, dw,
-                (int)in);
+    if (c->fast)
+        co_panels_gradient(c->fast, m, out, in, dy, x, dw, scratch);
+    else
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)out, (int)in, (int)m, 1.0f, dy, (int)out, x, (int)in, 1.0f,
+                    dw, (int)in);
 }
 
 static void add_columns(size_t m, size_t n, const float *restrict from, float *restrict to)
@@ -253,13 +252,33 @@ static void add_columns(size_t m, size_t n, const float *restrict from, float *r
 
 /* ---- forward ---- */
 
+/* The widest input of a cell. */
+static size_t most_inputs(const recurrent *c)
+{
+    const size_t wide = c->n_directions * c->units;
+    return wide > c->n_in ? wide : c->n_in;
+}
+
+/* One weight matrix in panels, as it is or turned; first in scratch. None on the reference path. */
+static size_t panel_floats(const recurrent *c)
+{
+    const size_t out = c->cell.n_gates * c->units, in = most_inputs(c);
+    const size_t turned = co_panels_size(in, out), as_it_is = co_panels_size(out, in);
+    return !c->fast ? 0 : turned > as_it_is ? turned : as_it_is;
+}
+
+/* The pieces of a weight gradient; first in scratch. */
+static size_t piece_floats(const recurrent *c)
+{
+    return c->fast ? co_panels_gradient_scratch(c->cell.n_gates * c->units, most_inputs(c)) : 0;
+}
+
 size_t co_recurrent_scratch_size(const void *self, size_t n, size_t rows)
 {
     const recurrent *c = self;
     const size_t out = c->cell.n_gates * c->units, wide = c->n_directions * c->units;
-    const size_t most = wide > c->n_in ? wide : c->n_in;
-    const size_t forward = (rows + n) * out + n * c->units, params = rows * out;
-    const size_t input = 3 * n * c->units + rows * (most + 2 * wide);
+    const size_t forward = panel_floats(c) + (rows + n) * out + n * c->units, params = piece_floats(c) + rows * out;
+    const size_t input = panel_floats(c) + 3 * n * c->units + rows * (most_inputs(c) + 2 * wide);
     const size_t larger = forward > params ? forward : params;
     return larger > input ? larger : input;
 }
@@ -279,15 +298,17 @@ static void forward_cell(const recurrent *c, const times *t, const cell_view *v,
                          float *scratch)
 {
     const size_t h = c->units, n_out = c->cell.n_gates * h, kept = c->cell.n_kept * h;
-    float *gx = scratch, *gh = scratch + t->rows * n_out, *h_out = gh + active(t, 0) * n_out;
+    float *turned = scratch, *gx = turned + panel_floats(c), *gh = gx + t->rows * n_out, *h_out = gh + active(t, 0) * n_out;
     for (size_t r = 0; r < t->rows; r++)
         memcpy(v->x + r * v->n_in, x + (size_t)t->row[direction][r] * v->n_in, v->n_in * sizeof *x);
     memset(v->before, 0, active(t, 0) * h * sizeof *v->before);
-    affine(c, t->rows, v->n_in, n_out, v->x, v->w_ih, v->b_ih, gx);
+    if (c->fast) co_panels_turn(c->fast, v->n_in, n_out, v->w_ih, turned);
+    affine(c, t->rows, v->n_in, n_out, v->x, v->w_ih, turned, v->b_ih, gx);
+    if (c->fast) co_panels_turn(c->fast, h, n_out, v->w_hh, turned);
     for (size_t s = 0; s < t->n_steps; s++) {
         const size_t m = active(t, s), at = (size_t)t->first[s];
         const float *last = s ? v->kept + (size_t)t->first[s - 1] * kept : NULL;
-        affine(c, m, h, n_out, v->before + at * h, v->w_hh, v->b_hh, gh);
+        affine(c, m, h, n_out, v->before + at * h, v->w_hh, turned, v->b_hh, gh);
         c->cell.forward(m, h, gx + at * n_out, gh, v->before + at * h, last, v->kept + at * kept, h_out);
         hand_on(c, t, v, direction, s, h_out, out);
     }
@@ -313,14 +334,16 @@ void co_recurrent_forward(const void *self, const co_pass *pass, const float *pa
 
 /* ---- backward ---- */
 
-/* Gradients of all steps into the cell's dgx and dgh; dout by its outputs, batch rows. scratch: 3 n h. */
+/* Gradients of all steps into the cell's dgx and dgh; dout by its outputs, batch rows. scratch: 3 n h. panels: room for the
+ * weights. */
 static void backward_steps(const recurrent *c, const times *t, const cell_view *v, size_t direction, const float *dout,
-                           float *scratch)
+                           float *scratch, float *panels)
 {
     const size_t h = c->units, wide = c->n_directions * h, n_out = c->cell.n_gates * h, kept = c->cell.n_kept * h;
     const size_t widest = active(t, 0);
     float *dh = scratch, *carry = dh + widest * h, *through = carry + widest * h;
     memset(dh, 0, 2 * widest * h * sizeof *dh);
+    if (c->fast) co_panels_fill(n_out, h, v->w_hh, panels);
     for (size_t s = t->n_steps; s-- > 0;) {
         const size_t m = active(t, s), at = (size_t)t->first[s];
         const float *last = s ? v->kept + (size_t)t->first[s - 1] * kept : NULL;
@@ -331,16 +354,18 @@ static void backward_steps(const recurrent *c, const times *t, const cell_view *
         c->cell.backward(m, h, v->kept + at * kept, last, v->before + at * h, dh, carry, v->dgx + at * n_out,
                          c->cell.apart ? v->dgh + at * n_out : NULL);
         if (s == 0) break;
-        affine_back(c, m, h, n_out, v->dgh + at * n_out, v->w_hh, through);
+        affine_back(c, m, h, n_out, v->dgh + at * n_out, v->w_hh, panels, through);
         for (size_t j = 0; j < m * h; j++) dh[j] += through[j];
     }
 }
 
 /* dx of the batch's rows from the cell's dgx; added for the second direction. by_time[rows][n_in] is scratch. */
 static void input_gradient(const recurrent *c, const times *t, const cell_view *v, size_t direction, float *by_time,
-                           float *dx)
+                           float *panels, float *dx)
 {
-    affine_back(c, t->rows, v->n_in, c->cell.n_gates * c->units, v->dgx, v->w_ih, by_time);
+    const size_t n_out = c->cell.n_gates * c->units;
+    if (c->fast) co_panels_fill(n_out, v->n_in, v->w_ih, panels);
+    affine_back(c, t->rows, v->n_in, n_out, v->dgx, v->w_ih, panels, by_time);
     for (size_t r = 0; r < t->rows; r++) {
         const float *from = by_time + r * v->n_in;
         float *to = dx + (size_t)t->row[direction][r] * v->n_in;
@@ -359,15 +384,15 @@ void co_recurrent_backward_input(const void *self, const co_pass *pass, const fl
     const size_t wide = c->n_directions * c->units;
     (void)x, (void)y;
     if (t.rows == 0) return;
-    float *steps = scratch, *lower[2] = {steps + 3 * active(&t, 0) * c->units, NULL};
+    float *panels = scratch, *steps = panels + panel_floats(c), *lower[2] = {steps + 3 * active(&t, 0) * c->units, NULL};
     lower[1] = lower[0] + t.rows * wide;
     float *by_time = lower[1] + t.rows * wide;
     for (size_t l = c->n_layers; l-- > 0;) {
         float *to = l > 0 ? lower[l % 2] : dx;
         for (size_t d = 0; d < c->n_directions; d++) {
             const cell_view v = open_cell(c, pass->batch, params, cache, l, d);
-            backward_steps(c, &t, &v, d, dy, steps);
-            if (to) input_gradient(c, &t, &v, d, by_time, to);
+            backward_steps(c, &t, &v, d, dy, steps, panels);
+            if (to) input_gradient(c, &t, &v, d, by_time, panels, to);
         }
         dy = to;
     }
@@ -393,15 +418,16 @@ void co_recurrent_backward_params(const void *self, const co_pass *pass, const f
     float *kept = (float *)cache; /* read only */
     const times t = open_times(c, pass->batch, kept);
     const size_t h = c->units, n_out = c->cell.n_gates * h;
+    float *pieces = scratch, *scaled = pieces + piece_floats(c);
     (void)x, (void)y, (void)dy;
     for (size_t k = 0; t.rows > 0 && k < c->n_layers * c->n_directions; k++) {
         const cell_view v = open_cell(c, pass->batch, params, kept, k / c->n_directions, k % c->n_directions);
         float *w_ih = grad + v.offset, *w_hh = w_ih + n_out * v.n_in, *b_ih = w_hh + n_out * h, *b_hh = b_ih + n_out;
-        const float *dgx = scale_rows(&t, n_out, scale, v.dgx, scratch);
-        weight_gradient(c, t.rows, v.n_in, n_out, dgx, v.x, w_ih);
+        const float *dgx = scale_rows(&t, n_out, scale, v.dgx, scaled);
+        weight_gradient(c, t.rows, v.n_in, n_out, dgx, v.x, w_ih, pieces);
         add_columns(t.rows, n_out, dgx, b_ih);
-        const float *dgh = c->cell.apart ? scale_rows(&t, n_out, scale, v.dgh, scratch) : dgx;
-        weight_gradient(c, t.rows, h, n_out, dgh, v.before, w_hh);
+        const float *dgh = c->cell.apart ? scale_rows(&t, n_out, scale, v.dgh, scaled) : dgx;
+        weight_gradient(c, t.rows, h, n_out, dgh, v.before, w_hh, pieces);
         add_columns(t.rows, n_out, dgh, b_hh);
     }
 }

@@ -1,7 +1,8 @@
 /* tests/bench/steps.c - seconds of one local SGD step, for jobs/bench/bench; and the peak that a core can reach.
  *
  *     cohort_steps MODEL BATCH CHANNELS HEIGHT WIDTH CLASSES  a preset on random images
- *     cohort_steps peak                                                  2 x fused multiply-adds a second, in registers
+ *     cohort_steps MODEL BATCH LENGTH TOKENS                  a preset on random texts: the next token at every place
+ *     cohort_steps peak                                       2 x fused multiply-adds a second, in registers
  *
  * Prints `ready PATH`, then one number for every line on stdin: seconds a sample, or floating-point operations a second; at the
  * end of stdin the peak memory in MiB. */
@@ -40,39 +41,64 @@ typedef struct {
     co_labels labels;
     float *params, *grad, *x;
     double *sums;
-    int32_t *y;
+    int32_t *y, *tokens;
+    int64_t *offsets;
 } bench;
 
-static void open_bench(bench *b, char **word)
+static void open_model(bench *b, const char *name, const char *task, const co_shape *in)
 {
-    const size_t n = strtoul(word[1], NULL, 10), n_classes = strtoul(word[5], NULL, 10);
-    const co_shape in = {.ndim = 3,
-                         .dim = {strtoul(word[2], NULL, 10), strtoul(word[3], NULL, 10),
-                                 strtoul(word[4], NULL, 10)}};
     co_node *root = co_node_create(CO_NODE_MAP, NULL, NULL);
-    b->labels = (co_labels){.n = n_classes};
     const co_param *const tables[] = {co_model_params};
     const co_config opt = {.file = "bench", .section = "model", .map = root};
-    if (!root || n == 0 || co_node_set(root, "name", word[0]) ||
-        co_config_check(&opt, tables, 1) ||
-        co_model_create(&opt, &in, &b->labels, co_task_find("classification"), &b->model) ||
-        co_workspace_create(b->model, n, n, &b->workspace))
+    if (!root || b->batch.n == 0 || co_node_set(root, "name", name) || co_config_check(&opt, tables, 1) ||
+        co_model_create(&opt, in, &b->labels, co_task_find(task), &b->model) ||
+        co_workspace_create(b->model, b->batch.n, b->batch.rows, &b->workspace))
         die(co_status_message());
     co_node_destroy(root);
     b->params = co_malloc(co_model_size(b->model), sizeof *b->params);
     b->grad = co_malloc(co_model_size(b->model), sizeof *b->grad);
+    b->sums = co_calloc(co_model_task(b->model)->n_sums(b->labels.n), sizeof *b->sums);
+    if (!b->params || !b->grad || !b->sums) die("no memory");
+    co_model_init(b->model, 1, b->params);
+}
+
+static uint32_t next(uint32_t *draw)
+{
+    return *draw = *draw * 1664525u + 1013904223u;
+}
+
+static void open_images(bench *b, char **word)
+{
+    const size_t n = strtoul(word[1], NULL, 10);
+    const co_shape in = {.ndim = 3,
+                         .dim = {strtoul(word[2], NULL, 10), strtoul(word[3], NULL, 10),
+                                 strtoul(word[4], NULL, 10)}};
+    uint32_t draw = 1;
+    b->labels = (co_labels){.n = strtoul(word[5], NULL, 10)};
     b->x = co_malloc(n * co_shape_size(&in), sizeof *b->x);
     b->y = co_malloc(n, sizeof *b->y);
-    b->sums = co_calloc(co_model_task(b->model)->n_sums(n_classes), sizeof *b->sums);
-    if (!b->params || !b->grad || !b->x || !b->y || !b->sums) die("no memory");
-    co_model_init(b->model, 1, b->params);
-    uint32_t draw = 1;
-    for (size_t i = 0; i < n * co_shape_size(&in); i++) {
-        draw = draw * 1664525u + 1013904223u;
-        b->x[i] = (float)(draw >> 8) * 0x1p-24f;
-    }
-    for (size_t i = 0; i < n; i++) b->y[i] = (int32_t)(i % n_classes);
     b->batch = (co_batch){.n = n, .rows = n, .x = b->x, .y = b->y};
+    if (!b->x || !b->y) die("no memory");
+    open_model(b, word[0], "classification", &in);
+    for (size_t i = 0; i < n * co_shape_size(&in); i++) b->x[i] = (float)(next(&draw) >> 8) * 0x1p-24f;
+    for (size_t i = 0; i < n; i++) b->y[i] = (int32_t)(i % b->labels.n);
+}
+
+static void open_texts(bench *b, char **word)
+{
+    const size_t n = strtoul(word[1], NULL, 10), length = strtoul(word[2], NULL, 10), rows = n * length;
+    const co_shape in = {.sequence = true, .tokens = true, .dim = {strtoul(word[3], NULL, 10)}};
+    uint32_t draw = 1;
+    b->labels = (co_labels){.n = in.dim[0], .unknown = -1};
+    b->tokens = co_malloc(rows, sizeof *b->tokens);
+    b->y = co_malloc(rows, sizeof *b->y);
+    b->offsets = co_malloc(n + 1, sizeof *b->offsets);
+    b->batch = (co_batch){.n = n, .rows = rows, .tokens = b->tokens, .offsets = b->offsets, .y = b->y};
+    if (!b->tokens || !b->y || !b->offsets) die("no memory");
+    open_model(b, word[0], "lm", &in);
+    for (size_t i = 0; i <= n; i++) b->offsets[i] = (int64_t)(i * length);
+    for (size_t r = 0; r < rows; r++) b->tokens[r] = (int32_t)((next(&draw) >> 8) % in.dim[0]);
+    for (size_t r = 0; r < rows; r++) b->y[r] = b->tokens[(r + 1) % rows];
 }
 
 static double measure_steps(const bench *b)
@@ -145,11 +171,13 @@ int main(int argc, char **argv)
     struct rusage use;
     bench b = {0};
     co_blas_start(argv);
-    if (!peak && argc != 7) die("cohort_steps MODEL BATCH CHANNELS HEIGHT WIDTH CLASSES, or peak");
-    if (!peak) {
-        open_bench(&b, argv + 1);
-        measure_steps(&b);
-    }
+    if (argc == 7)
+        open_images(&b, argv + 1);
+    else if (argc == 5)
+        open_texts(&b, argv + 1);
+    else if (!peak)
+        die("cohort_steps MODEL BATCH CHANNELS HEIGHT WIDTH CLASSES, MODEL BATCH LENGTH TOKENS, or peak");
+    if (!peak) measure_steps(&b);
     printf("ready %s\n", co_kernel_path());
     fflush(stdout);
     while (fgets(line, sizeof line, stdin)) {
@@ -160,10 +188,7 @@ int main(int argc, char **argv)
     printf("%.1f\n", (double)use.ru_maxrss / 1024.0);
     co_workspace_destroy(b.workspace);
     co_model_destroy(b.model);
-    co_free(b.params);
-    co_free(b.grad);
-    co_free(b.x);
-    co_free(b.y);
-    co_free(b.sums);
+    void *const blocks[] = {b.params, b.grad, b.x, b.y, b.sums, b.tokens, b.offsets};
+    for (size_t k = 0; k < sizeof blocks / sizeof *blocks; k++) co_free(blocks[k]);
     return 0;
 }

@@ -2,6 +2,7 @@
  * has; and the fused step against the step through a gradient. */
 #include "models/kernel_path.h"
 #include "models/kernels/kernels.h"
+#include "models/layers/panels.h"
 #include "models/optimizers/optimizer.h"
 #include "tests/harness.h"
 #include "tests/models/build.h"
@@ -69,6 +70,40 @@ static void check_dense(const co_kernels *fast, uint64_t draw)
 Test(kernels, dense_layers_equal_plain_loops_on_every_path)
 {
     on_all_paths(check_dense, DRAWS);
+}
+
+/* x B, x W' and dy' x by panels; odd draws have more rows than one piece of a sum. */
+static void check_panels(const co_kernels *fast, uint64_t draw)
+{
+    const size_t m = pick(11, draw, draw % 2 ? 400 : 20), depth = pick(12, draw, draw % 4 ? 70 : 600), cols = pick(13, draw, 80);
+    float *x = values(10, m * depth), *b = values(11, depth * cols), *panels = values(12, co_panels_size(depth, cols)),
+          *w = values(13, depth * cols), *y = values(14, m * cols), *z = values(14, m * cols),
+          *pieces = values(15, co_panels_gradient_scratch(depth, cols));
+    co_product p = {.rows = m, .cols = cols, .depth = depth, .n_segments = 1, .a = x, .b = b, .a_row = depth, .a_step = 1,
+                    .b_step = cols, .c_row = cols, .c = z, .add = draw % 3 == 0, .factor = 1.0f};
+    co_panels_fill(depth, cols, b, panels);
+    co_panels_product(fast, m, depth, cols, x, panels, p.add, y);
+    co_reference_product(&p);
+    cr_assert_lt(relative_distance(y, z, m * cols), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, cols, depth);
+    for (size_t k = 0; k < depth; k++)
+        for (size_t c = 0; c < cols; c++) w[c * depth + k] = b[k * cols + c];
+    co_panels_turn(fast, depth, cols, w, panels);
+    co_panels_product(fast, m, depth, cols, x, panels, false, z);
+    p.add = false, p.c = y;
+    co_reference_product(&p);
+    cr_assert_lt(relative_distance(z, y, m * cols), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, cols, depth);
+    co_product q = {.rows = depth, .cols = cols, .depth = m, .n_segments = 1, .a = x, .b = y, .a_row = 1, .a_step = depth,
+                    .b_step = cols, .c_row = cols, .c = b, .add = true, .factor = 1.0f};
+    memcpy(w, b, depth * cols * sizeof *w);
+    co_panels_gradient(fast, m, depth, cols, x, y, w, pieces);
+    co_reference_product(&q);
+    cr_assert_lt(relative_distance(w, b, depth * cols), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, cols, depth);
+    co_free(x), co_free(b), co_free(panels), co_free(w), co_free(y), co_free(z), co_free(pieces);
+}
+
+Test(kernels, products_by_panels_equal_plain_loops_on_every_path)
+{
+    on_all_paths(check_panels, 40);
 }
 
 /* One image; from draw 8 on channels-last, which for 3x3 is Winograd's form. */
