@@ -144,6 +144,8 @@ static co_status add_item(co_model *m, const co_config *opt, const co_node *node
     CO_TRY(create_layer(opt, node, m->n_items, in, m->labels->n, item));
     m->n_items++;
     item->passes_on = item->layer->passes_on && item->layer->passes_on(item->self);
+    if (m->n_items > 1 && strcmp(item[-1].layer->name, "relu") == 0 && item->layer->take_relu)
+        item[-1].passes_on = item->layer->take_relu(item->self);
     item->at_once = item->layer->backward && (!item->layer->has_backward || item->layer->has_backward(item->self));
     item->n_tensors = item->layer->tensors ? item->layer->tensors(item->self, shape) : 0;
     for (size_t i = 0; i < item->n_tensors; i++) CO_TRY(add_tensor(m, m->n_items - 1, &shape[i]));

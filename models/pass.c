@@ -4,7 +4,8 @@
  * take in turn. Backward first hands dY down the chain and stops at the lowest layer that trains;
  * then each layer forms its weight gradient. Both need all activations, so memory is twice the
  * activations. Layers that only reshape own no buffer: they pass on
- * their neighbour's; a relu behind a product writes over it. Cost: about
+ * their neighbour's; a relu behind a product writes over it, one in front of max pooling is part of
+ * that. Cost: about
  * three times the multiply-adds of the forward pass, less what the lowest layer saves. Allocates
  * nothing. */
 #include "core/memory.h"
@@ -48,8 +49,8 @@ static size_t floats_of(arena *a, const co_shape *shape, size_t n, size_t rows)
 /* Layer l writes over what the layer before gave. */
 static bool is_in_place(const co_model *m, size_t l)
 {
-    return l > 0 && l < m->n_items && m->item[l].layer->in_place && m->item[l - 1].layer->spares_output &&
-           !m->item[l - 1].passes_on;
+    return l > 0 && l < m->n_items && m->item[l].layer->in_place && !m->item[l].passes_on &&
+           m->item[l - 1].layer->spares_output && !m->item[l - 1].passes_on;
 }
 
 static void lay_out(co_workspace *w, arena *a)

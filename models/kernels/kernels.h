@@ -23,9 +23,10 @@ typedef struct {
     float factor;
 } co_product;
 
-/* Pooling of one image that stands channels-last; channels are padded. */
+/* Pooling of one image that stands channels-last; channels are padded. relu: of max(x, 0), for max pooling alone. */
 typedef struct {
     size_t channels, height, width, kernel, stride, out_height, out_width;
+    bool relu;
 } co_pooling;
 
 /* Tiles of 4 x 4 outputs of one 3x3 convolution with stride 1. x stands channels-last with its padding and whatever fills

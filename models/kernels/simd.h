@@ -16,7 +16,7 @@
 
 #if defined __AVX512F__
 #include <immintrin.h>
-enum { LANES = 16, TILE_ROWS = 12, DOT_ROWS = 6 };
+enum { LANES = 16, TILE_ROWS = 14, DOT_ROWS = 6 };
 #elif defined __AVX2__ && defined __FMA__
 #include <immintrin.h>
 enum { LANES = 8, TILE_ROWS = 6, DOT_ROWS = 3 };

@@ -9,9 +9,11 @@
  * The weights are turned into W or V once a batch. Strides above 1 cost dx s s times what it needs. Scratch: one image with
  * padding, the weights. Source: Georganas et al., IPDPS 2020 (convolutions by batch-reduce products). */
 #include "models/layers/conv_direct.h"
+#include "core/clones.h"
 #include <string.h>
 
-enum { MOST_KERNEL = 255 };
+/* Most taps of a window's side; columns of a product; floats of a piece of B, which stays in the first cache; rows in one sum. */
+enum { MOST_KERNEL = 255, COLUMNS = 32, PIECE = 6144, MOST_ROWS = 64 };
 
 co_conv_direct co_conv_direct_of(const co_window *w, size_t n_out)
 {
@@ -36,10 +38,21 @@ static size_t largest(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-size_t co_conv_direct_scratch(const co_conv_direct *v)
+static size_t smallest(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The copy of an image, x or dy, rounded so that what follows it stays aligned. */
+static size_t image_floats(const co_conv_direct *v)
 {
     const size_t image = largest(v->padded_h * v->padded_w * v->c_in, v->spread_h * v->spread_w * v->c_out);
-    return weights(v) + image + v->w->height * v->w->width * v->c_in + v->c_out;
+    return (image + 15) / 16 * 16;
+}
+
+size_t co_conv_direct_scratch(const co_conv_direct *v)
+{
+    return 2 * weights(v) + image_floats(v) + v->w->height * v->w->width * v->c_in + v->c_out;
 }
 
 /* X of one image: x itself when there is nothing to add. */
@@ -64,39 +77,57 @@ void co_conv_turn_weights(const co_conv_direct *v, const float *params, float *t
 {
     const size_t taps = v->w->kernel * v->w->kernel, channels = v->w->channels;
     if (v->c_in > channels || v->c_out > v->n_out) memset(turned, 0, weights(v) * sizeof *turned);
-    for (size_t t = 0; t < taps; t++)
-        for (size_t c = 0; c < channels; c++) {
-            float *to = turned + (t * v->c_in + c) * v->c_out;
-            for (size_t o = 0; o < v->n_out; o++) to[o] = params[(o * channels + c) * taps + t];
-        }
+    for (size_t c = 0; c < channels; c++)
+        v->w->fast->transpose(v->n_out, taps, params + c * taps, channels * taps, turned + c * v->c_out, v->c_in * v->c_out);
+}
+
+void co_conv_exchange_weights(const co_conv_direct *v, const float *params, float *exchanged)
+{
+    const size_t taps = v->w->kernel * v->w->kernel, channels = v->w->channels;
+    if (v->c_in > channels || v->c_out > v->n_out) memset(exchanged, 0, weights(v) * sizeof *exchanged);
+    for (size_t o = 0; o < v->n_out; o++)
+        v->w->fast->transpose(channels, taps, params + o * channels * taps, taps, exchanged + o * v->c_in, v->c_out * v->c_in);
 }
 
 /* V[i][j][o][c] from params [o][c][k - 1 - i][k - 1 - j]. */
 static void reverse_weights(const co_conv_direct *v, const float *params, float *reversed)
 {
-    const size_t taps = v->w->kernel * v->w->kernel, channels = v->w->channels;
-    if (v->c_in > channels || v->c_out > v->n_out) memset(reversed, 0, weights(v) * sizeof *reversed);
-    for (size_t t = 0; t < taps; t++)
-        for (size_t o = 0; o < v->n_out; o++) {
-            float *to = reversed + (t * v->c_out + o) * v->c_in;
-            for (size_t c = 0; c < channels; c++) to[c] = params[(o * channels + c) * taps + taps - 1 - t];
+    const size_t taps = v->w->kernel * v->w->kernel, n = v->c_in * v->c_out;
+    co_conv_exchange_weights(v, params, reversed);
+    for (size_t t = 0; t < taps / 2; t++)
+        for (size_t i = 0; i < n; i++) {
+            float *a = reversed + t * n + i, *b = reversed + (taps - 1 - t) * n + i, kept = *a;
+            *a = *b;
+            *b = kept;
         }
 }
 
-void co_conv_add_weights(const co_conv_direct *v, const float *sum, float factor, float *grad)
+CO_CLONES static void add_scaled(size_t n, float factor, const float *restrict from, float *restrict to)
+{
+    for (size_t i = 0; i < n; i++) to[i] += factor * from[i];
+}
+
+void co_conv_add_weights(const co_conv_direct *v, const float *sum, float factor, float *grad, float *scratch)
 {
     const size_t taps = v->w->kernel * v->w->kernel, channels = v->w->channels;
-    for (size_t o = 0; o < v->n_out; o++)
-        for (size_t c = 0; c < channels; c++)
-            for (size_t t = 0; t < taps; t++)
-                grad[(o * channels + c) * taps + t] += factor * sum[(t * v->c_in + c) * v->c_out + o];
+    for (size_t c = 0; c < channels; c++)
+        v->w->fast->transpose(taps, v->n_out, sum + c * v->c_out, v->c_in * v->c_out, scratch + c * taps, channels * taps);
+    add_scaled(v->n_out * channels * taps, factor, scratch, grad);
+}
+
+/* Four pixels at a time: the chain of additions to one sum is what takes the time. */
+CO_CLONES static void add_pixels(size_t n_pixels, size_t c, const float *restrict dy, float factor, float *restrict sum)
+{
+    size_t p = 0;
+    for (; p + 4 <= n_pixels; p += 4, dy += 4 * c)
+        for (size_t i = 0; i < c; i++) sum[i] += factor * ((dy[i] + dy[c + i]) + (dy[2 * c + i] + dy[3 * c + i]));
+    for (; p < n_pixels; p++, dy += c)
+        for (size_t i = 0; i < c; i++) sum[i] += factor * dy[i];
 }
 
 void co_conv_add_pixels(const co_conv_direct *v, size_t n_pixels, const float *dy, float factor, float *sum)
 {
-    const float one = 1.0f;
-    v->w->fast->product(&(co_product){.rows = 1, .cols = v->c_out, .depth = n_pixels, .n_segments = 1, .a = &one, .b = dy,
-                                      .b_step = v->c_out, .c = sum, .add = true, .factor = factor});
+    add_pixels(n_pixels, v->c_out, dy, factor, sum);
 }
 
 static void start_with_bias(const co_conv_direct *v, const float *bias, float *y)
@@ -110,6 +141,30 @@ static void start_with_bias(const co_conv_direct *v, const float *bias, float *y
 static void fill_steps(size_t n, size_t step, size_t *at)
 {
     for (size_t i = 0; i < n; i++) at[i] = i * step;
+}
+
+/* C_r = sum over segments A_r B (+= with p->add), for n_rows rows of pixels whose A and C lie a_next and c_next apart: B in pieces
+ * that all rows use while it is in the first cache. */
+static void multiply_rows(const co_kernels *fast, const co_product *p, size_t n_rows, size_t a_next, size_t c_next)
+{
+    const size_t depth = p->depth * COLUMNS > PIECE ? PIECE / COLUMNS : p->depth, segments = PIECE / COLUMNS / depth;
+    for (size_t c = 0; c < p->cols; c += COLUMNS)
+        for (size_t s = 0; s < p->n_segments; s += segments)
+            for (size_t k = 0; k < p->depth; k += depth) {
+                co_product q = *p;
+                q.cols = smallest(COLUMNS, p->cols - c);
+                q.n_segments = smallest(segments, p->n_segments - s);
+                q.depth = smallest(depth, p->depth - k);
+                q.a_at = p->a_at + s;
+                q.b_at = p->b_at + s;
+                q.add = p->add || s + k > 0;
+                for (size_t r = 0; r < n_rows; r++) {
+                    q.a = p->a + r * a_next + k * p->a_step;
+                    q.b = p->b + k * p->b_step + c;
+                    q.c = p->c + r * c_next + c;
+                    fast->product(&q);
+                }
+            }
 }
 
 void co_conv_direct_forward(const co_conv_direct *v, size_t rows, const float *params, const float *x, float *y,
@@ -127,13 +182,10 @@ void co_conv_direct_forward(const co_conv_direct *v, size_t rows, const float *p
     fill_steps(w->kernel, p.depth * v->c_out, b_at);
     co_conv_turn_weights(v, params, turned);
     for (size_t e = 0; e < rows; e++, x += image, y += w->out_height * row) {
-        const float *padded = pad_image(v, x, copy);
         start_with_bias(v, bias, y);
-        for (size_t r = 0; r < w->out_height; r++) {
-            p.a = padded + r * w->stride * v->padded_w * v->c_in;
-            p.c = y + r * row;
-            w->fast->product(&p);
-        }
+        p.a = pad_image(v, x, copy);
+        p.c = y;
+        multiply_rows(w->fast, &p, w->out_height, w->stride * v->padded_w * v->c_in, row);
     }
 }
 
@@ -158,50 +210,61 @@ void co_conv_direct_backward_input(const co_conv_direct *v, size_t rows, const f
                                    float *scratch)
 {
     const co_window *w = v->w;
-    float *reversed = scratch, *spread = scratch + weights(v), *pixels = spread + v->spread_h * v->spread_w * v->c_out;
+    float *reversed = scratch, *spread = scratch + weights(v), *pixels = spread + image_floats(v);
     size_t a_at[MOST_KERNEL], b_at[MOST_KERNEL];
     const size_t row = w->width * v->c_in, n_pixels = w->height * w->width;
     const bool direct = w->in.lanes || v->c_in == 1; /* else dx is turned into planes */
     co_product p = {.rows = w->width, .cols = v->c_in, .depth = w->kernel * v->c_out, .n_segments = w->kernel,
                     .b = reversed, .a_at = a_at, .b_at = b_at, .a_row = v->c_out, .a_step = 1, .b_step = v->c_in,
-                    .c_row = v->c_in};
+                    .c_row = v->c_in, .factor = 1.0f};
     fill_steps(w->kernel, v->spread_w * v->c_out, a_at);
     fill_steps(w->kernel, p.depth * v->c_in, b_at);
     reverse_weights(v, params, reversed);
     for (size_t e = 0; e < rows; e++, dx += w->height * row, dy += w->out_height * w->out_width * v->c_out) {
         spread_image(v, dy, spread);
-        for (size_t h = 0; h < w->height; h++) {
-            p.a = spread + h * v->spread_w * v->c_out;
-            p.c = (direct ? dx : pixels) + h * row;
-            w->fast->product(&p);
-        }
+        p.a = spread;
+        p.c = direct ? dx : pixels;
+        multiply_rows(w->fast, &p, w->height, v->spread_w * v->c_out, row);
         if (!direct) w->fast->transpose(n_pixels, v->c_in, pixels, v->c_in, dx, n_pixels);
     }
+}
+
+/* sum[i][j][c][o] += factor times the gradient of one image. Rows of pixels follow one another in one product, as many as leave
+ * dy in the first cache. */
+static void add_image(const co_conv_direct *v, const float *padded, const float *dy, float factor, float *sum)
+{
+    const co_window *w = v->w;
+    const size_t depth = w->kernel * v->c_in, a_next = w->stride * v->padded_w * v->c_in, b_next = w->out_width * v->c_out;
+    const size_t most = PIECE / (w->out_width * COLUMNS), n = most < 1 ? 1 : smallest(most, MOST_ROWS);
+    size_t a_at[MOST_ROWS], b_at[MOST_ROWS];
+    co_product p = {.rows = depth, .cols = v->c_out, .depth = w->out_width, .a_at = a_at, .b_at = b_at, .a_row = 1,
+                    .a_step = w->stride * v->c_in, .b_step = v->c_out, .c_row = v->c_out, .add = true, .factor = factor};
+    fill_steps(n, a_next, a_at);
+    fill_steps(n, b_next, b_at);
+    for (size_t r = 0; r < w->out_height; r += n)
+        for (size_t i = 0; i < w->kernel; i++) {
+            p.n_segments = smallest(n, w->out_height - r);
+            p.a = padded + r * a_next + i * v->padded_w * v->c_in;
+            p.b = dy + r * b_next;
+            p.c = sum + i * depth * v->c_out;
+            w->fast->product(&p);
+        }
 }
 
 void co_conv_direct_backward_params(const co_conv_direct *v, size_t rows, const float *x, const float *dy,
                                     const float *scale, float *grad, float *scratch)
 {
     const co_window *w = v->w;
-    const size_t depth = w->kernel * v->c_in, n_pixels = w->out_height * w->out_width;
-    float *sum = scratch, *copy = scratch + weights(v), *bias_sum = copy + v->padded_h * v->padded_w * v->c_in;
+    const size_t n_pixels = w->out_height * w->out_width;
+    float *sum = scratch, *copy = scratch + weights(v), *bias_sum = copy + image_floats(v), *turned = bias_sum + v->c_out;
     float *bias = grad + v->n_out * w->channels * w->kernel * w->kernel;
-    co_product p = {.rows = depth, .cols = v->c_out, .depth = w->out_width, .a_row = 1, .a_step = w->stride * v->c_in,
-                    .b_step = v->c_out, .c_row = v->c_out, .add = true, .n_segments = 1};
     memset(sum, 0, weights(v) * sizeof *sum);
     memset(bias_sum, 0, v->c_out * sizeof *bias_sum);
     for (size_t e = 0; e < rows; e++, x += co_shape_size(&w->in), dy += n_pixels * v->c_out) {
-        const float *padded = pad_image(v, x, copy);
-        p.factor = scale ? scale[e] : 1.0f;
-        co_conv_add_pixels(v, n_pixels, dy, p.factor, bias_sum);
-        for (size_t r = 0; r < w->out_height; r++)
-            for (size_t i = 0; i < w->kernel; i++) {
-                p.a = padded + (r * w->stride + i) * v->padded_w * v->c_in;
-                p.b = dy + r * w->out_width * v->c_out;
-                p.c = sum + i * depth * v->c_out;
-                w->fast->product(&p);
-            }
+        const float factor = scale ? scale[e] : 1.0f;
+        co_conv_add_pixels(v, n_pixels, dy, factor, bias_sum);
+        add_image(v, pad_image(v, x, copy), dy, factor, sum);
     }
-    co_conv_add_weights(v, sum, 1.0f, grad);
+    co_conv_add_weights(v, sum, 1.0f, grad, turned);
     for (size_t o = 0; o < v->n_out; o++) bias[o] += bias_sum[o];
 }

@@ -11,10 +11,11 @@ typedef struct {
     size_t spread_h, spread_w;    /* of dy with zeros between and around */
 } co_conv_direct;
 
-/* Steps that conv_winograd.c shares: W[i][j][c][o] from params [o][c][i][j], zeros for padding channels; and
- * grad[o][c][i][j] += factor sum[i][j][c][o]. */
+/* Steps that conv_winograd.c shares: W[i][j][c][o] and W[i][j][o][c] from params [o][c][i][j], zeros for padding channels; and
+ * grad[o][c][i][j] += factor sum[i][j][c][o], by way of as much scratch. */
 void co_conv_turn_weights(const co_conv_direct *v, const float *params, float *turned);
-void co_conv_add_weights(const co_conv_direct *v, const float *sum, float factor, float *grad);
+void co_conv_exchange_weights(const co_conv_direct *v, const float *params, float *exchanged);
+void co_conv_add_weights(const co_conv_direct *v, const float *sum, float factor, float *grad, float *scratch);
 /* sum[c_out] += factor times the pixels of dy[rows]. */
 void co_conv_add_pixels(const co_conv_direct *v, size_t n_pixels, const float *dy, float factor, float *sum);
 

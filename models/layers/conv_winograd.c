@@ -10,14 +10,14 @@
 #include "models/layers/conv_winograd.h"
 #include <string.h>
 
-enum { POINTS = 36, GROUP = 131072 }; /* floats of U and M together in one group */
+enum { POINTS = 36, GROUP = 262144 }; /* floats of U and M together in one group */
 
 /* Offsets of everything in scratch. */
 typedef struct {
     co_winograd g;
     size_t group, n_weights,
         x_pixels; /* tile rows of a group, c_in c_out, pixels of x with padding and filling */
-    float *turned, *v, *v_turned, *dv, *u, *m, *du, *image, *image_back, *bias;
+    float *turned, *v, *dv, *u, *m, *image, *image_back, *bias;
 } plan;
 
 /* The next n floats; NULL when base is, which only counts. */
@@ -49,10 +49,8 @@ static size_t lay_out(const co_conv_direct *v, float *base, plan *p)
     const size_t tiles = p->group * g.tile_columns;
     p->turned = take(base, &used, 9 * p->n_weights);
     p->v = take(base, &used, POINTS * p->n_weights);
-    p->v_turned = take(base, &used, POINTS * p->n_weights);
     p->dv = take(base, &used, POINTS * p->n_weights);
     p->u = take(base, &used, POINTS * tiles * g.c_in);
-    p->du = take(base, &used, POINTS * tiles * g.c_in);
     p->m = take(base, &used, POINTS * tiles * g.c_out);
     p->image = take(base, &used, p->x_pixels * g.c_in);
     p->image_back = take(base, &used, p->x_pixels * g.c_in);
@@ -133,46 +131,22 @@ void co_conv_winograd_forward(const co_conv_direct *v, size_t rows, const float 
     }
 }
 
-/* dU = dM V' and its way back to dx, of one group. */
-static void group_input(const co_conv_direct *v, const plan *p, size_t first, size_t end,
-                        float *image)
+/* dV += factor U' dM and dU = dM V', point by point while dM is in the first cache; dU takes the place of U. */
+static void group_back(const co_conv_direct *v, const plan *p, size_t tiles, bool needs_dx, bool needs_dw, float factor)
 {
-    const size_t tiles = (end - first) * p->g.tile_columns;
-    for (size_t t = 0; t < POINTS; t++)
-        v->w->fast->product(&(co_product){.rows = tiles,
-                                          .cols = v->c_in,
-                                          .depth = v->c_out,
-                                          .n_segments = 1,
-                                          .a = p->m + t * tiles * v->c_out,
-                                          .a_row = v->c_out,
-                                          .a_step = 1,
-                                          .b = p->v_turned + t * p->n_weights,
-                                          .b_step = v->c_in,
-                                          .c = p->du + t * tiles * v->c_in,
-                                          .c_row = v->c_in});
-    v->w->fast->winograd_input_back(&p->g, first, end, p->du, image);
-}
-
-/* dV += factor U' dM, of one group. */
-static void group_params(const co_conv_direct *v, const plan *p, size_t first, size_t end,
-                         const float *image, float factor)
-{
-    const size_t tiles = (end - first) * p->g.tile_columns;
-    v->w->fast->winograd_input(&p->g, first, end, image, p->u);
-    for (size_t t = 0; t < POINTS; t++)
-        v->w->fast->product(&(co_product){.rows = v->c_in,
-                                          .cols = v->c_out,
-                                          .depth = tiles,
-                                          .n_segments = 1,
-                                          .a = p->u + t * tiles * v->c_in,
-                                          .a_row = 1,
-                                          .a_step = v->c_in,
-                                          .b = p->m + t * tiles * v->c_out,
-                                          .b_step = v->c_out,
-                                          .c = p->dv + t * p->n_weights,
-                                          .c_row = v->c_out,
-                                          .add = true,
-                                          .factor = factor});
+    const size_t c_in = v->c_in, c_out = v->c_out;
+    for (size_t t = 0; t < POINTS; t++) {
+        float *u = p->u + t * tiles * c_in;
+        const float *m = p->m + t * tiles * c_out;
+        if (needs_dw)
+            v->w->fast->product(&(co_product){.rows = c_in, .cols = c_out, .depth = tiles, .n_segments = 1, .a = u, .a_row = 1,
+                                              .a_step = c_in, .b = m, .b_step = c_out, .c = p->dv + t * p->n_weights,
+                                              .c_row = c_out, .add = true, .factor = factor});
+        if (needs_dx)
+            v->w->fast->product(&(co_product){.rows = tiles, .cols = c_in, .depth = c_out, .n_segments = 1, .a = m,
+                                              .a_row = c_out, .a_step = 1, .b = p->v + t * p->n_weights,
+                                              .b_step = c_in, .c = u, .c_row = c_in});
+    }
 }
 
 static void start_backward(const co_conv_direct *v, const plan *p, const float *params,
@@ -181,11 +155,8 @@ static void start_backward(const co_conv_direct *v, const plan *p, const float *
     memset(p->dv, 0, POINTS * p->n_weights * sizeof *p->dv);
     memset(p->bias, 0, v->c_out * sizeof *p->bias);
     if (!needs_dx) return;
-    co_conv_turn_weights(v, params, p->turned);
+    co_conv_exchange_weights(v, params, p->turned);
     v->w->fast->winograd_weights(p->n_weights, p->turned, p->v);
-    for (size_t t = 0; t < POINTS; t++)
-        v->w->fast->transpose(v->c_in, v->c_out, p->v + t * p->n_weights, v->c_out,
-                              p->v_turned + t * p->n_weights, v->c_in);
 }
 
 void co_conv_winograd_backward(const co_conv_direct *v, size_t rows, const float *params,
@@ -203,8 +174,9 @@ void co_conv_winograd_backward(const co_conv_direct *v, size_t rows, const float
         for (size_t first = 0; first < p.g.tile_rows; first += p.group) {
             const size_t end = first + p.group < p.g.tile_rows ? first + p.group : p.g.tile_rows;
             v->w->fast->winograd_output_back(&p.g, first, end, dy, p.m);
-            if (dx) group_input(v, &p, first, end, back);
-            if (target) group_params(v, &p, first, end, image, scale ? scale[e] : 1.0f);
+            if (target) v->w->fast->winograd_input(&p.g, first, end, image, p.u);
+            group_back(v, &p, (end - first) * p.g.tile_columns, dx, target, scale ? scale[e] : 1.0f);
+            if (dx) v->w->fast->winograd_input_back(&p.g, first, end, p.u, back);
         }
         if (dx && back == p.image_back) unpad_image(v, &p, back, dx + e * in);
         if (target)
@@ -214,6 +186,6 @@ void co_conv_winograd_backward(const co_conv_direct *v, size_t rows, const float
     if (!target) return;
     float *bias = target + 9 * v->n_out * v->w->channels;
     v->w->fast->winograd_weights_back(p.n_weights, p.dv, p.turned);
-    co_conv_add_weights(v, p.turned, factor, target);
+    co_conv_add_weights(v, p.turned, factor, target, p.v);
     for (size_t o = 0; o < v->n_out; o++) bias[o] += factor * p.bias[o];
 }

@@ -38,6 +38,9 @@ typedef struct {
     /* True when rows keep their floats and only get another shape: the model then passes x and dy on and never calls forward.
      * NULL: false. */
     bool (*passes_on)(const void *self);
+    /* Called when the layer in front is a relu: true when this layer from now on does its work at once, and backward too; the
+     * relu then passes on. Once, before anything else. NULL: false. */
+    bool (*take_relu)(void *self);
     /* in_place: forward and backward_input may be called with y = x and dx = dy, and backward reads y alone. spares_output: no
      * backward of this layer reads y. Where the second stands before the first, the model gives both one buffer. */
     bool in_place, spares_output;

@@ -9,6 +9,11 @@
 #include "models/layers/window.h"
 #include <string.h>
 
+typedef struct {
+    co_window w;
+    bool relu; /* the windows are of max(x, 0) */
+} max_pool;
+
 static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
                         void **self)
 {
@@ -16,12 +21,26 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     (void)n_classes;
     *self = NULL;
     CO_TRY(co_window_init(&w, opt, in, 0, false));
-    co_window *kept = co_malloc(1, sizeof *kept);
+    max_pool *kept = co_malloc(1, sizeof *kept);
     if (!kept) return CO_FAIL(CO_ENOMEM, "layer max_pool");
-    *kept = w;
+    *kept = (max_pool){.w = w};
     *out = w.out;
     *self = kept;
     return CO_OK;
+}
+
+/* Channels-last: the largest of max(x, 0) is max(the largest x, 0), and dy passes where that is above 0. */
+static bool take_relu(void *self)
+{
+    max_pool *pool = self;
+    return pool->relu = pool->w.in.lanes > 0;
+}
+
+static co_pooling pooling_of(const max_pool *pool)
+{
+    co_pooling pooling = co_window_pooling(&pool->w);
+    pooling.relu = pool->relu;
+    return pooling;
 }
 
 /* One output row: y[c] = max of x[i * width + c * stride + j], i, j < kernel. */
@@ -73,11 +92,11 @@ static void spread_pairs(const float *restrict x, size_t width, size_t n, const 
 static void forward(const void *self, const co_pass *pass, const float *params, const float *x,
                     float *y, float *cache, float *scratch)
 {
-    const co_window *w = self;
+    const co_window *w = &((const max_pool *)self)->w;
     const size_t planes = co_shape_rows(&w->in, pass->batch) * w->channels;
     (void)params, (void)cache, (void)scratch;
     if (w->in.lanes) {
-        const co_pooling pooling = co_window_pooling(w);
+        const co_pooling pooling = pooling_of(self);
         for (size_t r = 0; r < co_shape_rows(&w->in, pass->batch); r++)
             w->fast->max_pool(&pooling, x + r * co_shape_size(&w->in), y + r * co_shape_size(&w->out));
         return;
@@ -95,19 +114,19 @@ static void forward(const void *self, const co_pass *pass, const float *params, 
 static size_t scratch_size(const void *self, size_t n, size_t rows)
 {
     (void)n, (void)rows;
-    return ((const co_window *)self)->out_width;
+    return ((const max_pool *)self)->w.out_width;
 }
 
 static void backward_input(const void *self, const co_pass *pass, const float *params,
                            const float *x, const float *y, const float *dy, float *dx,
                            float *cache, float *scratch)
 {
-    const co_window *w = self;
+    const co_window *w = &((const max_pool *)self)->w;
     const size_t size = w->height * w->width,
                  planes = co_shape_rows(&w->in, pass->batch) * w->channels;
     (void)params, (void)cache;
     if (w->in.lanes) {
-        const co_pooling pooling = co_window_pooling(w);
+        const co_pooling pooling = pooling_of(self);
         const size_t in = co_shape_size(&w->in), out = co_shape_size(&w->out);
         for (size_t r = 0; r < co_shape_rows(&w->in, pass->batch); r++)
             w->fast->max_pool_back(&pooling, x + r * in, y + r * out, dy + r * out, dx + r * in);
@@ -136,6 +155,7 @@ const co_layer co_layer_max_pool = {.name = "max_pool",
                                     .source = "Ranzato et al., CVPR 2007",
                                     .params = params,
                                     .main_option = "kernel",
+                                    .take_relu = take_relu,
                                     .create = create,
                                     .destroy = co_free,
                                     .scratch_size = scratch_size,
