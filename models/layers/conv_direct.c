@@ -102,7 +102,7 @@ static void reverse_weights(const co_conv_direct *v, const float *params, float 
         }
 }
 
-CO_CLONES static void add_scaled(size_t n, float factor, const float *restrict from, float *restrict to)
+CO_CLONES static void conv_add_scaled(size_t n, float factor, const float *restrict from, float *restrict to)
 {
     for (size_t i = 0; i < n; i++) to[i] += factor * from[i];
 }
@@ -112,11 +112,11 @@ void co_conv_add_weights(const co_conv_direct *v, const float *sum, float factor
     const size_t taps = v->w->kernel * v->w->kernel, channels = v->w->channels;
     for (size_t c = 0; c < channels; c++)
         v->w->fast->transpose(taps, v->n_out, sum + c * v->c_out, v->c_in * v->c_out, scratch + c * taps, channels * taps);
-    add_scaled(v->n_out * channels * taps, factor, scratch, grad);
+    conv_add_scaled(v->n_out * channels * taps, factor, scratch, grad);
 }
 
 /* Four pixels at a time: the chain of additions to one sum is what takes the time. */
-CO_CLONES static void add_pixels(size_t n_pixels, size_t c, const float *restrict dy, float factor, float *restrict sum)
+CO_CLONES static void conv_add_pixels(size_t n_pixels, size_t c, const float *restrict dy, float factor, float *restrict sum)
 {
     size_t p = 0;
     for (; p + 4 <= n_pixels; p += 4, dy += 4 * c)
@@ -127,7 +127,7 @@ CO_CLONES static void add_pixels(size_t n_pixels, size_t c, const float *restric
 
 void co_conv_add_pixels(const co_conv_direct *v, size_t n_pixels, const float *dy, float factor, float *sum)
 {
-    add_pixels(n_pixels, v->c_out, dy, factor, sum);
+    conv_add_pixels(n_pixels, v->c_out, dy, factor, sum);
 }
 
 static void start_with_bias(const co_conv_direct *v, const float *bias, float *y)
