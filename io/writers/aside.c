@@ -61,3 +61,18 @@ const char *co_writer_device(const co_partition *p, int64_t device, char buffer[
     snprintf(buffer, 24, "%" PRId64, device);
     return buffer;
 }
+
+co_status co_writer_lists(const char *format, const char *const *sources, size_t n_sources,
+                          const char *output, void (*write)(FILE *out, const co_partition *p))
+{
+    co_partition p = {0};
+    co_aside aside;
+    CO_TRY(co_writer_partition(format, sources, n_sources, &p));
+    co_status st = co_aside_start(output, &aside);
+    if (st == CO_OK) {
+        write(aside.out, &p);
+        st = co_aside_end(&aside, st);
+    }
+    co_partition_fini(&p);
+    return st;
+}

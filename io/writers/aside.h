@@ -21,3 +21,6 @@ co_status co_writer_partition(const char *format, const char *const *sources, si
                               co_partition *p);
 /* The device's name, or its number written into buffer. */
 const char *co_writer_device(const co_partition *p, int64_t device, char buffer[24]);
+/* A whole writer of lists: that one partition, written by `write` into a plain file. */
+co_status co_writer_lists(const char *format, const char *const *sources, size_t n_sources,
+                          const char *output, void (*write)(FILE *out, const co_partition *p));

@@ -49,17 +49,8 @@ static void write_partition(FILE *out, const co_partition *p)
 static co_status write_to(const co_config *opt, const char *const *sources, size_t n_sources,
                           const char *output)
 {
-    co_partition p = {0};
-    co_aside aside;
     (void)opt;
-    CO_TRY(co_writer_partition("csv", sources, n_sources, &p));
-    co_status st = co_aside_start(output, &aside);
-    if (st == CO_OK) {
-        write_partition(aside.out, &p);
-        st = co_aside_end(&aside, st);
-    }
-    co_partition_fini(&p);
-    return st;
+    return co_writer_lists("csv", sources, n_sources, output, write_partition);
 }
 
 const co_writer co_writer_csv = {.name = "csv",
