@@ -42,9 +42,12 @@ static inline size_t co_shape_first_row(const co_shape *shape, const co_batch *b
     return shape->sequence && batch->offsets ? (size_t)batch->offsets[i] : i;
 }
 
-/* One pass of a batch through a model. The four numbers key every draw that a layer makes (dropout). */
+/* One pass of a batch through a model. The four numbers key every draw that a layer makes (dropout). Layers that work example
+ * by example may get a batch in parts, one after another (layer.h): then batch is the part. */
 typedef struct {
     const co_batch *batch;
+    size_t first; /* examples in the parts before */
+    bool more;    /* parts follow */
     bool train; /* false: evaluation, dropout is the identity */
     uint64_t seed, round, device, step;
     size_t layer; /* position in the list; set by the model */

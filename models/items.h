@@ -22,6 +22,8 @@ typedef struct {
 struct co_model {
     co_item item[CO_MAX_LAYERS];
     size_t n_items;
+    size_t n_parts; /* lowest items, through which a batch goes in parts */
+    size_t part;    /* examples of a part */
     size_t first_trained; /* lowest item with a trained tensor: below it no gradient is needed;
                              n_items if none */
     co_tensor *tensor;

@@ -212,6 +212,20 @@ static void find_trained(co_model *m)
     }
 }
 
+/* How far a batch goes in parts: to the last convolution and what follows it that takes parts; not at all without weights there. */
+static void find_parts(co_model *m)
+{
+    enum { FLOATS = 131072 }; /* outputs of a part: half a MiB */
+    size_t n = 0, floats = 0;
+    bool has_weights = false;
+    for (; n < m->n_items && m->item[n].layer->in_parts && !m->item[n].out.sequence; n++) {
+        has_weights |= m->item[n].n_tensors > 0;
+        floats += co_shape_size(&m->item[n].out);
+    }
+    m->n_parts = has_weights ? n : 0;
+    m->part = floats > 0 && floats < FLOATS ? FLOATS / floats : 1;
+}
+
 static co_status build(co_model *m, const co_config *opt, const co_shape *in, const co_node *list)
 {
     const co_shape *shape = in;
@@ -223,6 +237,7 @@ static co_status build(co_model *m, const co_config *opt, const co_shape *in, co
     CO_TRY(check_outputs(m, opt, list));
     CO_TRY(freeze(m, opt));
     find_trained(m);
+    find_parts(m);
     return CO_OK;
 }
 

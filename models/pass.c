@@ -5,7 +5,9 @@
  * then each layer forms its weight gradient. Both need all activations, so memory is twice the
  * activations. Layers that only reshape own no buffer: they pass on
  * their neighbour's; a relu behind a product writes over it, one in front of max pooling is part of
- * that. Cost: about
+ * that. Through the layers of an image that work example by example a batch goes in parts, forward and
+ * in the fused step, so that what one layer gives is still in the second cache when the next takes it;
+ * their gradients share the place of one part. Cost: about
  * three times the multiply-adds of the forward pass, less what the lowest layer saves. Allocates
  * nothing. */
 #include "core/memory.h"
@@ -14,7 +16,7 @@
 
 struct co_workspace {
     const co_model *model;
-    size_t max_n, max_rows;
+    size_t max_n, max_rows, bytes;
     float *arena, *scratch;
     float *y[CO_MAX_LAYERS], *dy[CO_MAX_LAYERS],
         *cache[CO_MAX_LAYERS];       /* in the arena; y is NULL where it reshapes */
@@ -112,6 +114,7 @@ co_status co_workspace_reserve(co_workspace *w, size_t n, size_t rows)
                        "workspace of %zu floats for %zu examples (%zu rows); use a smaller batch, and max_tokens at the "
                        "import of long texts",
                        a.used, n, rows);
+    w->bytes = a.used * sizeof *w->arena;
     a = (arena){.base = w->arena};
     lay_out(w, &a);
     return CO_OK;
@@ -123,34 +126,66 @@ void co_workspace_destroy(co_workspace *workspace)
     co_free(workspace);
 }
 
-size_t co_workspace_bytes(const co_model *model, size_t max_n, size_t max_rows)
+size_t co_workspace_bytes(const co_workspace *workspace)
 {
-    co_workspace w = {.model = model, .max_n = max_n, .max_rows = max_rows};
-    arena a = {0};
-    lay_out(&w, &a);
-    return a.overflow || a.used > SIZE_MAX / sizeof *w.arena ? 0 : a.used * sizeof *w.arena;
+    return workspace->bytes;
 }
 
 static const float *input_of(const co_workspace *w, const co_pass *pass, size_t l)
 {
-    return l == 0 ? pass->batch->x : w->out[l - 1];
+    return l == 0 ? pass->batch->x : w->out[l - 1] + pass->first * co_shape_size(&w->model->item[l].in);
+}
+
+static const float *output_of(const co_workspace *w, const co_pass *pass, size_t l)
+{
+    return w->out[l] + pass->first * co_shape_size(&w->model->item[l].out);
+}
+
+/* Below the last item that takes parts one buffer serves all of them. */
+static float *gradient_of(const co_workspace *w, const co_pass *pass, size_t l)
+{
+    const bool whole = l < w->model->n_parts && w->dy[l] == w->dy[w->model->n_parts - 1];
+    return w->dy[l] + (whole ? pass->first * co_shape_size(&w->model->item[l].out) : 0);
+}
+
+/* The part of `whole` that follows the one in pass and *batch; the first one when that is empty. False at the end. */
+static bool next_part(const co_model *m, const co_pass *whole, co_pass *pass, co_batch *batch)
+{
+    const size_t first = pass->first + batch->n, left = whole->batch->n - first;
+    if (left == 0) return false;
+    *batch = *whole->batch;
+    batch->n = batch->rows = left < m->part ? left : m->part;
+    batch->x += first * co_shape_size(&m->item[0].in);
+    pass->batch = batch;
+    pass->first = first;
+    pass->more = left > batch->n;
+    return true;
+}
+
+static void forward_items(const co_model *m, const co_workspace *w, const float *params, const co_pass *pass, size_t begin,
+                          size_t end)
+{
+    co_pass at = *pass;
+    for (size_t l = begin; l < end; l++) {
+        const co_item *i = &m->item[l];
+        at.layer = l;
+        if (w->y[l])
+            i->layer->forward(i->self, &at, params + i->offset, input_of(w, pass, l),
+                              w->y[l] + pass->first * co_shape_size(&i->out), w->cache[l], w->scratch);
+    }
 }
 
 const float *co_model_forward(const co_model *model, co_workspace *workspace, const float *params,
                               const co_pass *pass)
 {
     co_workspace *w = workspace;
-    co_pass at = *pass;
+    co_pass part = *pass;
+    co_batch batch = {0};
     CO_ASSERT(w->model == model && pass->batch->n <= w->max_n && pass->batch->rows <= w->max_rows);
-    for (size_t l = 0; l < model->n_items; l++) {
-        const co_item *i = &model->item[l];
-        const float *x = input_of(w, pass, l);
-        at.layer = l;
-        w->out[l] = w->y[l] ? w->y[l] : x;
-        if (w->y[l])
-            i->layer->forward(i->self, &at, params + i->offset, x, w->y[l], w->cache[l],
-                              w->scratch);
-    }
+    for (size_t l = 0; l < model->n_items; l++) w->out[l] = w->y[l] ? w->y[l] : input_of(w, pass, l);
+    while (model->n_parts > 0 && next_part(model, pass, &part, &batch))
+        forward_items(model, w, params, &part, 0, model->n_parts);
+    forward_items(model, w, params, pass, model->n_parts, model->n_items);
     return w->out[model->n_items - 1];
 }
 
@@ -158,8 +193,8 @@ static void backward_input(const co_item *i, const co_workspace *w, const float 
                            const co_pass *at, float *dx)
 {
     const size_t l = at->layer;
-    i->layer->backward_input(i->self, at, params + i->offset, input_of(w, at, l), w->out[l], w->dy[l], dx,
-                             w->cache[l], w->scratch);
+    i->layer->backward_input(i->self, at, params + i->offset, input_of(w, at, l), output_of(w, at, l),
+                             gradient_of(w, at, l), dx, w->cache[l], w->scratch);
 }
 
 /* Adds the layer's gradient to its part of grad; frozen tensors get zeros. */
@@ -167,8 +202,8 @@ static void backward_params(const co_model *m, const co_item *i, const co_worksp
                             const co_pass *at, const float *scale, float *grad)
 {
     const size_t l = at->layer;
-    i->layer->backward_params(i->self, at, params + i->offset, input_of(w, at, l), w->out[l], w->dy[l], scale,
-                              grad + i->offset, w->cache[l], w->scratch);
+    i->layer->backward_params(i->self, at, params + i->offset, input_of(w, at, l), output_of(w, at, l),
+                              gradient_of(w, at, l), scale, grad + i->offset, w->cache[l], w->scratch);
     for (size_t t = i->first_tensor; t < i->first_tensor + i->n_tensors; t++)
         if (m->tensor[t].role == CO_FROZEN)
             memset(grad + m->tensor[t].offset, 0, m->tensor[t].size * sizeof *grad);
@@ -196,28 +231,40 @@ static void step_item(const co_model *m, const co_item *i, const co_workspace *w
                       const co_pass *at, float lr, float *grad)
 {
     const size_t l = at->layer;
-    float *dx = l > m->first_trained ? w->dy[l - 1] : NULL, *restrict p = params + i->offset;
+    float *dx = l > m->first_trained ? gradient_of(w, at, l - 1) : NULL, *restrict p = params + i->offset;
     const float *restrict g = grad + i->offset;
     if (i->at_once && i->trained && !i->frozen) {
-        i->layer->backward(i->self, at, p, input_of(w, at, l), w->out[l], w->dy[l], dx, -lr, p, w->cache[l],
-                           w->scratch);
+        i->layer->backward(i->self, at, p, input_of(w, at, l), output_of(w, at, l), gradient_of(w, at, l), dx, -lr, p,
+                           w->cache[l], w->scratch);
         return;
     }
     if (dx || i->layer->input_first) backward_input(i, w, params, at, dx);
     if (!i->trained) return;
-    memset(grad + i->offset, 0, i->size * sizeof *grad);
+    if (at->first == 0) memset(grad + i->offset, 0, i->size * sizeof *grad);
     backward_params(m, i, w, params, at, NULL, grad);
-    for (size_t k = 0; k < i->size; k++) p[k] -= lr * g[k];
+    for (size_t k = 0; !at->more && k < i->size; k++) p[k] -= lr * g[k];
+}
+
+/* Items end - 1 down to begin, as far as anything below trains. */
+static void step_items(const co_model *m, const co_workspace *w, float *params, const co_pass *pass, size_t begin, size_t end,
+                       float lr, float *grad)
+{
+    co_pass at = *pass;
+    if (begin < m->first_trained) begin = m->first_trained;
+    for (size_t l = end; l-- > begin;) {
+        at.layer = l;
+        if (w->y[l]) step_item(m, &m->item[l], w, params, &at, lr, grad);
+    }
 }
 
 void co_model_step(const co_model *model, co_workspace *workspace, float *params, const co_pass *pass,
                    float lr, float *grad, double *sums)
 {
     const float *out = co_model_forward(model, workspace, params, pass);
-    co_pass at = *pass;
+    co_pass part = *pass;
+    co_batch batch = {0};
     model->task->loss(pass, model->labels, out, workspace->dy[model->n_items - 1], sums);
-    for (size_t l = model->n_items; l-- > model->first_trained;) {
-        at.layer = l;
-        if (workspace->y[l]) step_item(model, &model->item[l], workspace, params, &at, lr, grad);
-    }
+    step_items(model, workspace, params, pass, model->n_parts, model->n_items, lr, grad);
+    while (model->n_parts > model->first_trained && next_part(model, pass, &part, &batch))
+        step_items(model, workspace, params, &part, 0, model->n_parts, lr, grad);
 }

@@ -10,8 +10,8 @@
 /* C[rows][cols] = sum over segments s and k < depth of A_s(r, k) B_s(k, c): a batch-reduce product (Georganas et al., IPDPS
  * 2020). A_s(r, k) = a[a_at[s] + r a_row + k a_step], B_s(k, c) = b[b_at[s] + k b_step + c], C(r, c) = c[r c_row + c].
  * a_at and b_at NULL: one segment at 0. Then
- *   add false: C = sum; add true: C += factor sum (product and sum rounded apart, so that a fused update has the bits of
- *   one through a gradient buffer).
+ *   add false: C = start + sum, start[cols] or NULL for zeros; add true: C += factor sum (product and sum rounded apart, so
+ *   that a fused update has the bits of one through a gradient buffer).
  * Reference: co_reference_product. */
 typedef struct {
     size_t rows, cols, depth, n_segments;
@@ -19,6 +19,7 @@ typedef struct {
     const size_t *a_at, *b_at;
     size_t a_row, a_step, b_step, c_row;
     float *c;
+    const float *start;
     bool add;
     float factor;
 } co_product;

@@ -12,7 +12,8 @@ void co_reference_product(const co_product *p)
                 const float *b = p->b + (p->b_at ? p->b_at[s] : 0) + c;
                 for (size_t k = 0; k < p->depth; k++) sum += (double)a[k * p->a_step] * (double)b[k * p->b_step];
             }
-            *out = p->add ? (float)((double)*out + (double)p->factor * sum) : (float)sum;
+            *out = p->add ? (float)((double)*out + (double)p->factor * sum)
+                          : (float)(sum + (p->start ? (double)p->start[c] : 0.0));
         }
 }
 

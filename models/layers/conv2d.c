@@ -79,12 +79,35 @@ static void init(const void *self, uint64_t seed, uint64_t first_tensor, float *
     co_init_fan_in(seed, first_tensor + 1, v->taps, v->n_out, params + v->n_out * v->taps);
 }
 
+/* The fast forms keep turned weights and sums over the parts of a batch. */
+static size_t cache_size(const void *self, size_t n, size_t rows)
+{
+    const conv2d *v = self;
+    (void)n, (void)rows;
+    if (!v->w.fast) return 0;
+    return v->winograd ? co_conv_winograd_memory(&v->direct) : co_conv_direct_memory(&v->direct);
+}
+
 static size_t scratch_size(const void *self, size_t n, size_t rows)
 {
     const conv2d *v = self;
     (void)n, (void)rows;
-    if (v->winograd) return co_conv_winograd_scratch(&v->direct);
-    return v->w.fast ? co_conv_direct_scratch(&v->direct) : v->taps * v->pixels;
+    return v->w.fast ? 0 : v->taps * v->pixels;
+}
+
+static co_conv_part part_of(const conv2d *v, const co_pass *pass)
+{
+    return (co_conv_part){.rows = co_shape_rows(&v->w.in, pass->batch), .begins = pass->first == 0, .ends = !pass->more};
+}
+
+/* dx, or target += factor times the gradient, or both. */
+static void fast_backward(const conv2d *v, co_conv_part part, const float *params, const float *x, const float *dy,
+                          const float *scale, float *dx, float factor, float *target, float *cache)
+{
+    if (v->winograd)
+        co_conv_winograd_backward(&v->direct, part, params, x, dy, scale, dx, factor, target, cache);
+    else
+        co_conv_direct_backward(&v->direct, part, params, x, dy, scale, dx, factor, target, cache);
 }
 
 /* First output index whose input index o stride + tap - pad is not negative, and the first one past
@@ -164,13 +187,12 @@ static void forward(const void *self, const co_pass *pass, const float *params, 
     const size_t rows = co_shape_rows(&v->w.in, pass->batch);
     const float *bias = params + v->n_out * v->taps;
     const int m = (int)v->n_out, n = (int)v->pixels, k = (int)v->taps;
-    (void)cache;
     if (v->winograd) {
-        co_conv_winograd_forward(&v->direct, rows, params, x, y, scratch);
+        co_conv_winograd_forward(&v->direct, part_of(v, pass), params, x, y, cache);
         return;
     }
     if (v->w.fast) {
-        co_conv_direct_forward(&v->direct, rows, params, x, y, scratch);
+        co_conv_direct_forward(&v->direct, part_of(v, pass), params, x, y, cache);
         return;
     }
     for (size_t e = 0; e < rows; e++, x += v->n_in_floats, y += v->n_out * v->pixels) {
@@ -189,13 +211,9 @@ static void backward_input(const void *self, const co_pass *pass, const float *p
     const conv2d *v = self;
     const size_t rows = co_shape_rows(&v->w.in, pass->batch);
     const int m = (int)v->taps, n = (int)v->pixels, k = (int)v->n_out;
-    (void)x, (void)y, (void)cache;
-    if (v->winograd) {
-        co_conv_winograd_backward(&v->direct, rows, params, x, dy, NULL, dx, 1.0f, NULL, scratch);
-        return;
-    }
+    (void)y;
     if (v->w.fast) {
-        co_conv_direct_backward_input(&v->direct, rows, params, dy, dx, scratch);
+        fast_backward(v, part_of(v, pass), params, x, dy, NULL, dx, 1.0f, NULL, cache);
         return;
     }
     for (size_t e = 0; e < rows; e++, dx += v->n_in_floats, dy += v->n_out * v->pixels) {
@@ -205,28 +223,20 @@ static void backward_input(const void *self, const co_pass *pass, const float *p
     }
 }
 
-static void fast_params(const conv2d *v, size_t rows, const float *x, const float *dy,
-                        const float *scale, float *grad, float *scratch)
-{
-    if (v->winograd)
-        co_conv_winograd_backward(&v->direct, rows, NULL, x, dy, scale, NULL, 1.0f, grad, scratch);
-    else
-        co_conv_direct_backward_params(&v->direct, rows, x, dy, scale, grad, scratch);
-}
-
 /* An example of a sequence has a scale for all of its rows. */
-static void direct_params(const conv2d *v, const co_pass *pass, const float *x, const float *dy, const float *scale,
-                          float *grad, float *scratch)
+static void fast_params(const conv2d *v, const co_pass *pass, const float *x, const float *dy, const float *scale,
+                        float *grad, float *cache)
 {
-    const size_t rows = co_shape_rows(&v->w.in, pass->batch), in = co_shape_size(&v->w.in), out = co_shape_size(&v->w.out);
+    const size_t in = co_shape_size(&v->w.in), out = co_shape_size(&v->w.out);
+    const co_conv_part one = {.rows = 1, .begins = true, .ends = true};
     if (!scale || !v->w.in.sequence) {
-        fast_params(v, rows, x, dy, scale, grad, scratch);
+        fast_backward(v, part_of(v, pass), NULL, x, dy, scale, NULL, 1.0f, grad, cache);
         return;
     }
     for (size_t e = 0; e < pass->batch->n; e++) {
         const size_t end = co_shape_first_row(&v->w.in, pass->batch, e + 1);
         for (size_t r = co_shape_first_row(&v->w.in, pass->batch, e); r < end; r++)
-            fast_params(v, 1, x + r * in, dy + r * out, scale + e, grad, scratch);
+            fast_backward(v, one, NULL, x + r * in, dy + r * out, scale + e, NULL, 1.0f, grad, cache);
     }
 }
 
@@ -249,9 +259,9 @@ static void backward_params(const void *self, const co_pass *pass, const float *
     const conv2d *v = self;
     float *bias = grad + v->n_out * v->taps;
     const int m = (int)v->n_out, n = (int)v->taps, k = (int)v->pixels;
-    (void)params, (void)y, (void)cache;
+    (void)params, (void)y;
     if (v->w.fast) {
-        direct_params(v, pass, x, dy, scale, grad, scratch);
+        fast_params(v, pass, x, dy, scale, grad, (float *)cache); /* its own working memory */
         return;
     }
     for (size_t e = 0; e < pass->batch->n; e++) {
@@ -268,20 +278,18 @@ static void backward_params(const void *self, const co_pass *pass, const float *
     }
 }
 
-/* Only Winograd gains by both phases at once. */
 static void backward(const void *self, const co_pass *pass, const float *params, const float *x,
                      const float *y, const float *dy, float *dx, float factor, float *target,
                      const float *cache, float *scratch)
 {
     const conv2d *v = self;
-    const size_t rows = co_shape_rows(&v->w.in, pass->batch);
-    (void)y, (void)cache;
-    co_conv_winograd_backward(&v->direct, rows, params, x, dy, NULL, dx, factor, target, scratch);
+    (void)y, (void)scratch;
+    fast_backward(v, part_of(v, pass), params, x, dy, NULL, dx, factor, target, (float *)cache);
 }
 
 static bool has_backward(const void *self)
 {
-    return ((const conv2d *)self)->winograd;
+    return ((const conv2d *)self)->w.fast != NULL;
 }
 
 static double flops(const void *self)
@@ -303,10 +311,12 @@ const co_layer co_layer_conv2d = {.name = "conv2d",
                                   .source = "LeCun et al., Neural Computation 1(4), 1989",
                                   .params = params,
                                   .spares_output = true,
-                                   .create = create,
+                                  .in_parts = true,
+                                  .create = create,
                                   .destroy = co_free,
                                   .tensors = tensors,
                                   .init = init,
+                                  .cache_size = cache_size,
                                   .scratch_size = scratch_size,
                                   .forward = forward,
                                   .backward_input = backward_input,

@@ -6,8 +6,8 @@
  *   dx[h][u][c]    = sum over i < k, j < k o: D[h + i][u o + j] V[i][j][c], D = dy with s - 1 zeros between its pixels and
  *                    k - 1 - pad before them, V = W with its taps reversed and channels exchanged
  *   dW[i][j][o]   += scale sum over pixels (r, q): X[r s + i][q s c + j] dy[r][q][o]
- * The weights are turned into W or V once a batch. Strides above 1 cost dx s s times what it needs. Scratch: one image with
- * padding, the weights. Source: Georganas et al., IPDPS 2020 (convolutions by batch-reduce products). */
+ * The weights are turned into W or V once a batch. Strides above 1 cost dx s s times what it needs. Memory: one image with
+ * padding, twice the weights. Source: Georganas et al., IPDPS 2020 (convolutions by batch-reduce products). */
 #include "models/layers/conv_direct.h"
 #include "core/clones.h"
 #include <string.h>
@@ -50,9 +50,24 @@ static size_t image_floats(const co_conv_direct *v)
     return (image + 15) / 16 * 16;
 }
 
-size_t co_conv_direct_scratch(const co_conv_direct *v)
+/* What the passes work with. turned, sum and bias stay over the parts of a batch. */
+typedef struct {
+    float *turned, *sum, *bias, *image, *pixels;
+} memory;
+
+static memory cut(const co_conv_direct *v, float *base)
 {
-    return 2 * weights(v) + image_floats(v) + v->w->height * v->w->width * v->c_in + v->c_out;
+    memory m = {.turned = base};
+    m.sum = m.turned + weights(v);
+    m.bias = m.sum + weights(v);
+    m.image = m.bias + v->c_out;
+    m.pixels = m.image + image_floats(v);
+    return m;
+}
+
+size_t co_conv_direct_memory(const co_conv_direct *v)
+{
+    return 2 * weights(v) + v->c_out + image_floats(v) + v->w->height * v->w->width * v->c_in;
 }
 
 /* X of one image: x itself when there is nothing to add. */
@@ -107,12 +122,15 @@ CO_CLONES static void conv_add_scaled(size_t n, float factor, const float *restr
     for (size_t i = 0; i < n; i++) to[i] += factor * from[i];
 }
 
-void co_conv_add_weights(const co_conv_direct *v, const float *sum, float factor, float *grad, float *scratch)
+void co_conv_finish(const co_conv_direct *v, const float *sum, const float *bias_sum, float factor, float *target,
+                    float *scratch)
 {
     const size_t taps = v->w->kernel * v->w->kernel, channels = v->w->channels;
+    float *bias = target + v->n_out * channels * taps;
     for (size_t c = 0; c < channels; c++)
         v->w->fast->transpose(taps, v->n_out, sum + c * v->c_out, v->c_in * v->c_out, scratch + c * taps, channels * taps);
-    conv_add_scaled(v->n_out * channels * taps, factor, scratch, grad);
+    conv_add_scaled(v->n_out * channels * taps, factor, scratch, target);
+    for (size_t o = 0; o < v->n_out; o++) bias[o] += factor * bias_sum[o];
 }
 
 /* Four pixels at a time: the chain of additions to one sum is what takes the time. */
@@ -130,20 +148,12 @@ void co_conv_add_pixels(const co_conv_direct *v, size_t n_pixels, const float *d
     conv_add_pixels(n_pixels, v->c_out, dy, factor, sum);
 }
 
-static void start_with_bias(const co_conv_direct *v, const float *bias, float *y)
-{
-    for (size_t p = 0; p < v->w->out_height * v->w->out_width; p++, y += v->c_out) {
-        memcpy(y, bias, v->n_out * sizeof *y);
-        if (v->c_out > v->n_out) memset(y + v->n_out, 0, (v->c_out - v->n_out) * sizeof *y);
-    }
-}
-
 static void fill_steps(size_t n, size_t step, size_t *at)
 {
     for (size_t i = 0; i < n; i++) at[i] = i * step;
 }
 
-/* C_r = sum over segments A_r B (+= with p->add), for n_rows rows of pixels whose A and C lie a_next and c_next apart: B in pieces
+/* C_r = start + sum over segments A_r B, for n_rows rows of pixels whose A and C lie a_next and c_next apart: B in pieces
  * that all rows use while it is in the first cache. */
 static void multiply_rows(const co_kernels *fast, const co_product *p, size_t n_rows, size_t a_next, size_t c_next)
 {
@@ -157,7 +167,8 @@ static void multiply_rows(const co_kernels *fast, const co_product *p, size_t n_
                 q.depth = smallest(depth, p->depth - k);
                 q.a_at = p->a_at + s;
                 q.b_at = p->b_at + s;
-                q.add = p->add || s + k > 0;
+                q.add = s + k > 0;
+                q.start = p->start && !q.add ? p->start + c : NULL;
                 for (size_t r = 0; r < n_rows; r++) {
                     q.a = p->a + r * a_next + k * p->a_step;
                     q.b = p->b + k * p->b_step + c;
@@ -167,23 +178,26 @@ static void multiply_rows(const co_kernels *fast, const co_product *p, size_t n_
             }
 }
 
-void co_conv_direct_forward(const co_conv_direct *v, size_t rows, const float *params, const float *x, float *y,
-                            float *scratch)
+void co_conv_direct_forward(const co_conv_direct *v, co_conv_part part, const float *params, const float *x, float *y,
+                            float *base)
 {
     const co_window *w = v->w;
     const float *bias = params + v->n_out * w->channels * w->kernel * w->kernel;
-    float *turned = scratch, *copy = scratch + weights(v);
+    const memory m = cut(v, base);
     size_t a_at[MOST_KERNEL], b_at[MOST_KERNEL];
     const size_t image = co_shape_size(&w->in), row = w->out_width * v->c_out;
     co_product p = {.rows = w->out_width, .cols = v->c_out, .depth = w->kernel * v->c_in, .n_segments = w->kernel,
-                    .b = turned, .a_at = a_at, .b_at = b_at, .a_row = w->stride * v->c_in, .a_step = 1, .b_step = v->c_out,
-                    .c_row = v->c_out, .add = true, .factor = 1.0f};
+                    .b = m.turned, .a_at = a_at, .b_at = b_at, .a_row = w->stride * v->c_in, .a_step = 1, .b_step = v->c_out,
+                    .c_row = v->c_out, .start = m.bias, .factor = 1.0f};
     fill_steps(w->kernel, v->padded_w * v->c_in, a_at);
     fill_steps(w->kernel, p.depth * v->c_out, b_at);
-    co_conv_turn_weights(v, params, turned);
-    for (size_t e = 0; e < rows; e++, x += image, y += w->out_height * row) {
-        start_with_bias(v, bias, y);
-        p.a = pad_image(v, x, copy);
+    if (part.begins) {
+        co_conv_turn_weights(v, params, m.turned);
+        memset(m.bias, 0, v->c_out * sizeof *y);
+        memcpy(m.bias, bias, v->n_out * sizeof *y);
+    }
+    for (size_t e = 0; e < part.rows; e++, x += image, y += w->out_height * row) {
+        p.a = pad_image(v, x, m.image);
         p.c = y;
         multiply_rows(w->fast, &p, w->out_height, w->stride * v->padded_w * v->c_in, row);
     }
@@ -206,26 +220,22 @@ static void spread_image(const co_conv_direct *v, const float *dy, float *spread
     }
 }
 
-void co_conv_direct_backward_input(const co_conv_direct *v, size_t rows, const float *params, const float *dy, float *dx,
-                                   float *scratch)
+static void backward_input(const co_conv_direct *v, co_conv_part part, const memory *m, const float *dy, float *dx)
 {
     const co_window *w = v->w;
-    float *reversed = scratch, *spread = scratch + weights(v), *pixels = spread + image_floats(v);
     size_t a_at[MOST_KERNEL], b_at[MOST_KERNEL];
     const size_t row = w->width * v->c_in, n_pixels = w->height * w->width;
     const bool direct = w->in.lanes || v->c_in == 1; /* else dx is turned into planes */
-    co_product p = {.rows = w->width, .cols = v->c_in, .depth = w->kernel * v->c_out, .n_segments = w->kernel,
-                    .b = reversed, .a_at = a_at, .b_at = b_at, .a_row = v->c_out, .a_step = 1, .b_step = v->c_in,
+    co_product p = {.rows = w->width, .cols = v->c_in, .depth = w->kernel * v->c_out, .n_segments = w->kernel, .a = m->image,
+                    .b = m->turned, .a_at = a_at, .b_at = b_at, .a_row = v->c_out, .a_step = 1, .b_step = v->c_in,
                     .c_row = v->c_in, .factor = 1.0f};
     fill_steps(w->kernel, v->spread_w * v->c_out, a_at);
     fill_steps(w->kernel, p.depth * v->c_in, b_at);
-    reverse_weights(v, params, reversed);
-    for (size_t e = 0; e < rows; e++, dx += w->height * row, dy += w->out_height * w->out_width * v->c_out) {
-        spread_image(v, dy, spread);
-        p.a = spread;
-        p.c = direct ? dx : pixels;
+    for (size_t e = 0; e < part.rows; e++, dx += n_pixels * v->c_in, dy += w->out_height * w->out_width * v->c_out) {
+        spread_image(v, dy, m->image);
+        p.c = direct ? dx : m->pixels;
         multiply_rows(w->fast, &p, w->height, v->spread_w * v->c_out, row);
-        if (!direct) w->fast->transpose(n_pixels, v->c_in, pixels, v->c_in, dx, n_pixels);
+        if (!direct) w->fast->transpose(n_pixels, v->c_in, m->pixels, v->c_in, dx, n_pixels);
     }
 }
 
@@ -251,20 +261,25 @@ static void add_image(const co_conv_direct *v, const float *padded, const float 
         }
 }
 
-void co_conv_direct_backward_params(const co_conv_direct *v, size_t rows, const float *x, const float *dy,
-                                    const float *scale, float *grad, float *scratch)
+static void backward_params(const co_conv_direct *v, co_conv_part part, const memory *m, const float *x, const float *dy,
+                            const float *scale)
 {
-    const co_window *w = v->w;
-    const size_t n_pixels = w->out_height * w->out_width;
-    float *sum = scratch, *copy = scratch + weights(v), *bias_sum = copy + image_floats(v), *turned = bias_sum + v->c_out;
-    float *bias = grad + v->n_out * w->channels * w->kernel * w->kernel;
-    memset(sum, 0, weights(v) * sizeof *sum);
-    memset(bias_sum, 0, v->c_out * sizeof *bias_sum);
-    for (size_t e = 0; e < rows; e++, x += co_shape_size(&w->in), dy += n_pixels * v->c_out) {
+    const size_t n_pixels = v->w->out_height * v->w->out_width;
+    for (size_t e = 0; e < part.rows; e++, x += co_shape_size(&v->w->in), dy += n_pixels * v->c_out) {
         const float factor = scale ? scale[e] : 1.0f;
-        co_conv_add_pixels(v, n_pixels, dy, factor, bias_sum);
-        add_image(v, pad_image(v, x, copy), dy, factor, sum);
+        co_conv_add_pixels(v, n_pixels, dy, factor, m->bias);
+        add_image(v, pad_image(v, x, m->image), dy, factor, m->sum);
     }
-    co_conv_add_weights(v, sum, 1.0f, grad, turned);
-    for (size_t o = 0; o < v->n_out; o++) bias[o] += bias_sum[o];
+}
+
+void co_conv_direct_backward(const co_conv_direct *v, co_conv_part part, const float *params, const float *x, const float *dy,
+                             const float *scale, float *dx, float factor, float *target, float *base)
+{
+    const memory m = cut(v, base);
+    if (part.begins && dx) reverse_weights(v, params, m.turned);
+    if (part.begins) memset(m.sum, 0, (weights(v) + v->c_out) * sizeof *m.sum);
+    if (dx) backward_input(v, part, &m, dy, dx);
+    if (!target) return;
+    backward_params(v, part, &m, x, dy, scale);
+    if (part.ends) co_conv_finish(v, m.sum, m.bias, factor, target, m.turned);
 }

@@ -11,21 +11,27 @@ typedef struct {
     size_t spread_h, spread_w;    /* of dy with zeros between and around */
 } co_conv_direct;
 
+/* Images of a batch that comes in parts. What the passes keep from one part to the next lies in their memory: weights are
+ * turned when the first part begins, the gradient is added to its target when the last one ends. */
+typedef struct {
+    size_t rows;
+    bool begins, ends;
+} co_conv_part;
+
 /* Steps that conv_winograd.c shares: W[i][j][c][o] and W[i][j][o][c] from params [o][c][i][j], zeros for padding channels; and
- * grad[o][c][i][j] += factor sum[i][j][c][o], by way of as much scratch. */
+ * target[o][c][i][j] += factor sum[i][j][c][o] by way of as much scratch, its bias[o] += factor bias_sum[o]. */
 void co_conv_turn_weights(const co_conv_direct *v, const float *params, float *turned);
 void co_conv_exchange_weights(const co_conv_direct *v, const float *params, float *exchanged);
-void co_conv_add_weights(const co_conv_direct *v, const float *sum, float factor, float *grad, float *scratch);
+void co_conv_finish(const co_conv_direct *v, const float *sum, const float *bias_sum, float factor, float *target,
+                    float *scratch);
 /* sum[c_out] += factor times the pixels of dy[rows]. */
 void co_conv_add_pixels(const co_conv_direct *v, size_t n_pixels, const float *dy, float factor, float *sum);
 
 co_conv_direct co_conv_direct_of(const co_window *w, size_t n_out);
-/* Floats; the largest of the three passes. Overflow is the caller's concern (co_size_multiply). */
-size_t co_conv_direct_scratch(const co_conv_direct *v);
-void co_conv_direct_forward(const co_conv_direct *v, size_t rows, const float *params, const float *x, float *y,
-                            float *scratch);
-void co_conv_direct_backward_input(const co_conv_direct *v, size_t rows, const float *params, const float *dy, float *dx,
-                                   float *scratch);
-/* grad += the gradient; scale[rows] a factor per image. */
-void co_conv_direct_backward_params(const co_conv_direct *v, size_t rows, const float *x, const float *dy,
-                                    const float *scale, float *grad, float *scratch);
+/* Floats that the passes work with. Overflow is the caller's concern (co_size_multiply). */
+size_t co_conv_direct_memory(const co_conv_direct *v);
+void co_conv_direct_forward(const co_conv_direct *v, co_conv_part part, const float *params, const float *x, float *y,
+                            float *memory);
+/* dx unless NULL; target += factor times the gradient unless NULL; scale[rows] a factor per image, or NULL. */
+void co_conv_direct_backward(const co_conv_direct *v, co_conv_part part, const float *params, const float *x, const float *dy,
+                             const float *scale, float *dx, float factor, float *target, float *memory);

@@ -2,9 +2,9 @@
  * an output and channel pair instead of 9.
  *
  * Per image, and within it in groups of tile rows so that U, M and the weights stay in the second
- * cache: forward   U = B' d B, M[t] = U[t] V[t], y = A' M A + b backward  dM = A dY A' once for
- * both; dU[t] = dM[t] V[t]', dx += B dU B'; dV[t] += U[t]' dM[t], dW = G' dV G at the end U is made
- * again in the backward pass: cheaper than to keep it for a batch. Errors grow by about 4 x over
+ * cache: forward U = B' d B, M[t] = U[t] V[t], y = A' M A + b; backward dM = A dY A' once for
+ * both, dV[t] += U[t]' dM[t] and dU[t] = dM[t] V[t]' point by point, dx += B dU B', and dW = G' dV G
+ * at the end. U is made again in the backward pass: cheaper than to keep it for a batch. Errors grow by about 4 x over
  * the direct form (1e-6 relative). Source: Lavin & Gray, CVPR 2016, arXiv:1509.09308; the adjoints
  * are ours. */
 #include "models/layers/conv_winograd.h"
@@ -12,7 +12,7 @@
 
 enum { POINTS = 36, GROUP = 262144 }; /* floats of U and M together in one group */
 
-/* Offsets of everything in scratch. */
+/* Where everything lies. v, dv and bias stay over the parts of a batch. */
 typedef struct {
     co_winograd g;
     size_t group, n_weights,
@@ -28,7 +28,7 @@ static float *take(float *base, size_t *used, size_t n)
     return base ? base + start : NULL;
 }
 
-/* Returns the floats of scratch. */
+/* Returns the floats of memory. */
 static size_t lay_out(const co_conv_direct *v, float *base, plan *p)
 {
     const co_window *w = v->w;
@@ -65,7 +65,7 @@ bool co_conv_winograd_fits(const co_conv_direct *v)
            w->out_width >= 4;
 }
 
-size_t co_conv_winograd_scratch(const co_conv_direct *v)
+size_t co_conv_winograd_memory(const co_conv_direct *v)
 {
     plan p;
     return lay_out(v, NULL, &p);
@@ -97,17 +97,19 @@ static void unpad_image(const co_conv_direct *v, const plan *p, const float *pad
                w->width * v->c_in * sizeof *dx);
 }
 
-void co_conv_winograd_forward(const co_conv_direct *v, size_t rows, const float *params,
-                              const float *x, float *y, float *scratch)
+void co_conv_winograd_forward(const co_conv_direct *v, co_conv_part part, const float *params,
+                              const float *x, float *y, float *memory)
 {
     plan p;
     const co_kernels *fast = v->w->fast;
-    lay_out(v, scratch, &p);
-    memset(p.bias, 0, v->c_out * sizeof *y);
-    memcpy(p.bias, params + 9 * v->n_out * v->w->channels, v->n_out * sizeof *y);
-    co_conv_turn_weights(v, params, p.turned);
-    fast->winograd_weights(p.n_weights, p.turned, p.v);
-    for (size_t e = 0; e < rows;
+    lay_out(v, memory, &p);
+    if (part.begins) {
+        memset(p.bias, 0, v->c_out * sizeof *y);
+        memcpy(p.bias, params + 9 * v->n_out * v->w->channels, v->n_out * sizeof *y);
+        co_conv_turn_weights(v, params, p.turned);
+        fast->winograd_weights(p.n_weights, p.turned, p.v);
+    }
+    for (size_t e = 0; e < part.rows;
          e++, x += co_shape_size(&v->w->in), y += co_shape_size(&v->w->out)) {
         const float *image = pad_image(v, &p, x);
         for (size_t first = 0; first < p.g.tile_rows; first += p.group) {
@@ -159,15 +161,15 @@ static void start_backward(const co_conv_direct *v, const plan *p, const float *
     v->w->fast->winograd_weights(p->n_weights, p->turned, p->v);
 }
 
-void co_conv_winograd_backward(const co_conv_direct *v, size_t rows, const float *params,
+void co_conv_winograd_backward(const co_conv_direct *v, co_conv_part part, const float *params,
                                const float *x, const float *dy, const float *scale, float *dx,
-                               float factor, float *target, float *scratch)
+                               float factor, float *target, float *memory)
 {
     plan p;
     const size_t in = co_shape_size(&v->w->in), out = co_shape_size(&v->w->out);
-    lay_out(v, scratch, &p);
-    start_backward(v, &p, params, dx != NULL);
-    for (size_t e = 0; e < rows; e++, x += in, dy += out) {
+    lay_out(v, memory, &p);
+    if (part.begins) start_backward(v, &p, params, dx != NULL);
+    for (size_t e = 0; e < part.rows; e++, x += in, dy += out) {
         const float *image = target ? pad_image(v, &p, x) : NULL;
         float *back = dx && is_bare(v, &p) ? dx + e * in : p.image_back;
         if (dx) memset(back, 0, p.x_pixels * v->c_in * sizeof *back);
@@ -183,9 +185,7 @@ void co_conv_winograd_backward(const co_conv_direct *v, size_t rows, const float
             co_conv_add_pixels(v, v->w->out_height * v->w->out_width, dy, scale ? scale[e] : 1.0f,
                                p.bias);
     }
-    if (!target) return;
-    float *bias = target + 9 * v->n_out * v->w->channels;
+    if (!target || !part.ends) return;
     v->w->fast->winograd_weights_back(p.n_weights, p.dv, p.turned);
-    co_conv_add_weights(v, p.turned, factor, target, p.v);
-    for (size_t o = 0; o < v->n_out; o++) bias[o] += factor * p.bias[o];
+    co_conv_finish(v, p.turned, p.bias, factor, target, p.v);
 }

@@ -6,11 +6,10 @@
 /* True when the layer is one that gains: channels-last input, 3x3, stride 1, at least one whole
  * tile. */
 bool co_conv_winograd_fits(const co_conv_direct *v);
-size_t co_conv_winograd_scratch(const co_conv_direct *v);
-void co_conv_winograd_forward(const co_conv_direct *v, size_t rows, const float *params,
-                              const float *x, float *y, float *scratch);
-/* dx unless NULL; target += factor times the gradient unless NULL; scale[rows] a factor per image,
- * or NULL. */
-void co_conv_winograd_backward(const co_conv_direct *v, size_t rows, const float *params,
+size_t co_conv_winograd_memory(const co_conv_direct *v);
+/* As co_conv_direct_forward and co_conv_direct_backward. */
+void co_conv_winograd_forward(const co_conv_direct *v, co_conv_part part, const float *params,
+                              const float *x, float *y, float *memory);
+void co_conv_winograd_backward(const co_conv_direct *v, co_conv_part part, const float *params,
                                const float *x, const float *dy, const float *scale, float *dx,
-                               float factor, float *target, float *scratch);
+                               float factor, float *target, float *memory);

@@ -6,6 +6,7 @@
  * Cost: one draw a float, two passes. Source: Srivastava et al., JMLR 15, 2014; scaled in training
  * ("inverted"), as PyTorch does. */
 #include "models/layers/layer.h"
+#include "core/clones.h"
 #include "core/memory.h"
 #include "core/random.h"
 #include "models/layers/layout.h"
@@ -45,13 +46,24 @@ static size_t scratch_size(const void *self, size_t n, size_t rows)
     return ((const dropout *)self)->shape.lanes ? cache_size(self, n, rows) : 0;
 }
 
-static void draw_mask(const dropout *d, const co_pass *pass, size_t n, float *mask)
+CO_CLONES static void dropout_mask(size_t n, float p, float *mask)
+{
+    const float factor = 1.0f / (1.0f - p);
+    for (size_t i = 0; i < n; i++) mask[i] = mask[i] < p ? 0.0f : factor;
+}
+
+CO_CLONES static void dropout_apply(size_t n, const float *restrict x, const float *restrict mask, float *restrict y)
+{
+    for (size_t i = 0; i < n; i++) y[i] = x[i] * mask[i];
+}
+
+/* n floats of the mask from number `first` on, in the order of planes. */
+static void draw_mask(const dropout *d, const co_pass *pass, size_t first, size_t n, float *mask)
 {
     const co_stream stream = co_stream_open(pass->seed, CO_DRAW_DROPOUT, pass->round, pass->device,
                                             pass->step * 64 + pass->layer);
-    const float p = d->p, factor = 1.0f / (1.0f - p);
-    co_fill_uniform(&stream, 0, n, mask);
-    for (size_t i = 0; i < n; i++) mask[i] = mask[i] < p ? 0.0f : factor;
+    co_fill_uniform(&stream, first, n, mask);
+    dropout_mask(n, d->p, mask);
 }
 
 static void forward(const void *self, const co_pass *pass, const float *params,
@@ -65,14 +77,16 @@ static void forward(const void *self, const co_pass *pass, const float *params,
         memcpy(y, x, n * sizeof *y);
         return;
     }
+    cache += pass->first * co_shape_size(&d->shape);
     if (d->shape.lanes) {
         const size_t rows = co_shape_rows(&d->shape, pass->batch);
-        draw_mask(d, pass, rows * d->shape.dim[0] * d->shape.dim[1] * d->shape.dim[2], scratch);
+        const size_t planes = d->shape.dim[0] * d->shape.dim[1] * d->shape.dim[2];
+        draw_mask(d, pass, pass->first * planes, rows * planes, scratch);
         co_layout_to_lanes(d->fast, &d->shape, rows, scratch, cache);
     } else {
-        draw_mask(d, pass, n, cache);
+        draw_mask(d, pass, pass->first * co_shape_size(&d->shape), n, cache);
     }
-    for (size_t i = 0; i < n; i++) y[i] = x[i] * cache[i];
+    dropout_apply(n, x, cache, y);
 }
 
 static void backward_input(const void *self, const co_pass *pass, const float *params,
@@ -86,7 +100,8 @@ static void backward_input(const void *self, const co_pass *pass, const float *p
         memcpy(dx, dy, n * sizeof *dx);
         return;
     }
-    for (size_t i = 0; i < n; i++) dx[i] = dy[i] * cache[i];
+    cache += pass->first * co_shape_size(&d->shape);
+    dropout_apply(n, dy, cache, dx);
 }
 
 static const co_param params[] = {{"p", CO_REAL, .lo = 0.0, .hi = 1.0,
@@ -98,6 +113,7 @@ const co_layer co_layer_dropout = {.name = "dropout",
                                    .source = "Srivastava et al., JMLR 15, 2014",
                                    .params = params,
                                    .main_option = "p",
+                                   .in_parts = true,
                                    .create = create,
                                    .destroy = co_free,
                                    .cache_size = cache_size,

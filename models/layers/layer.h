@@ -38,6 +38,10 @@ typedef struct {
     /* True when rows keep their floats and only get another shape: the model then passes x and dy on and never calls forward.
      * NULL: false. */
     bool (*passes_on)(const void *self);
+    /* Images alone: a batch may come in parts, which stay in the second cache from layer to layer. pass->first examples came
+     * before: x, y, dy and dx point to the part, cache does not move and keeps what the parts share. Weights change with the last
+     * part (!pass->more). */
+    bool in_parts;
     /* Called when the layer in front is a relu: true when this layer from now on does its work at once, and backward too; the
      * relu then passes on. Once, before anything else. NULL: false. */
     bool (*take_relu)(void *self);

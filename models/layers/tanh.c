@@ -42,6 +42,7 @@ static void backward_input(const void *self, const co_pass *pass, const float *p
 
 const co_layer co_layer_tanh = {.name = "tanh",
                                 .summary = "hyperbolic tangent, element by element",
+                                .in_parts = true,
                                 .create = create,
                                 .destroy = co_free,
                                 .forward = forward,

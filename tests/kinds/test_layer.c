@@ -234,6 +234,56 @@ Test(layer, a_step_in_one_pass_has_the_bits_of_two)
     for_all(check_fused);
 }
 
+/* Forward, then dx and the gradient of a batch in two parts: one example and the others; into the bench's blocks. */
+static void run_in_parts(test_bench *b)
+{
+    const co_layer *layer = b->layer;
+    const bool at_once = layer->backward && (!layer->has_backward || layer->has_backward(b->self));
+    const size_t in = co_shape_size(&b->in), out = co_shape_size(&b->out);
+    for (int backward = 0; backward < 2; backward++)
+        for (size_t first = 0; first < 2; first++) {
+            const co_batch part = {.n = first ? N - 1 : 1, .rows = first ? N - 1 : 1};
+            co_pass at = b->pass;
+            at.batch = &part;
+            at.first = first;
+            at.more = first == 0;
+            const float *x = b->raw_x + first * in, *dy = b->raw_dy + first * out;
+            float *y = b->raw_y + first * out, *dx = b->raw_dx + first * in;
+            if (!backward) {
+                layer->forward(b->self, &at, b->params, x, y, b->cache, b->scratch);
+            } else if (at_once) {
+                layer->backward(b->self, &at, b->params, x, y, dy, dx, 1.0f, b->grad, b->cache, b->scratch);
+            } else {
+                layer->backward_input(b->self, &at, b->params, x, y, dy, dx, b->cache, b->scratch);
+                if (layer->backward_params)
+                    layer->backward_params(b->self, &at, b->params, x, y, dy, NULL, b->grad, b->cache, b->scratch);
+            }
+        }
+}
+
+static void check_parts(test_bench *b)
+{
+    if (!b->layer->in_parts || b->in.sequence) return;
+    bench_backward(b, NULL);
+    const size_t n_in = N * co_shape_size(&b->in), n_out = N * co_shape_size(&b->out);
+    float *y = copy(b->raw_y, n_out), *dx = copy(b->raw_dx, n_in), *grad = copy(b->grad, b->n_params);
+    for (size_t i = 0; i < n_out; i++) b->raw_y[i] = 1e30f;
+    for (size_t i = 0; i < n_in; i++) b->raw_dx[i] = 1e30f;
+    memset(b->grad, 0, b->n_params * sizeof *b->grad);
+    run_in_parts(b);
+    cr_assert(memcmp(y, b->raw_y, n_out * sizeof *y) == 0, "%s", b->layer->name);
+    cr_assert(memcmp(dx, b->raw_dx, n_in * sizeof *dx) == 0, "%s", b->layer->name);
+    cr_assert(memcmp(grad, b->grad, b->n_params * sizeof *grad) == 0, "%s", b->layer->name);
+    free(y);
+    free(dx);
+    free(grad);
+}
+
+Test(layer, a_batch_in_parts_has_the_bits_of_the_whole)
+{
+    for_all(check_parts);
+}
+
 Test(layer, tables_are_complete)
 {
     for (const co_plugin *const *m = co_kind_layer.members; *m; m++) {

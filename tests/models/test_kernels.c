@@ -39,12 +39,12 @@ static void check_product(const co_kernels *fast, uint64_t draw)
     const size_t rows = pick(0, draw, 40), cols = pick(1, draw, 70), depth = pick(2, draw, 30), n = pick(3, draw, 4);
     const bool turned = draw % 2; /* A stored by columns */
     const size_t a_at[4] = {0, 7, 3, 11}, b_at[4] = {5, 0, 2, 9};
-    float *a = values(1, rows * depth + 16), *b = values(2, depth * (cols + 3) + 16), *c = values(3, rows * (cols + 1)),
+    float *a = values(1, rows * depth + 80), *b = values(2, depth * (cols + 3) + 16), *c = values(3, rows * (cols + 1)),
           *d = values(3, rows * (cols + 1));
     co_product p = {.rows = rows, .cols = cols, .depth = depth, .n_segments = n, .a = a, .b = b,
                     .a_at = n > 1 ? a_at : NULL, .b_at = n > 1 ? b_at : NULL, .a_row = turned ? 1 : depth,
                     .a_step = turned ? rows : 1, .b_step = cols + 3, .c_row = cols + 1, .c = c,
-                    .add = draw % 3 == 0, .factor = -0.25f};
+                    .add = draw % 3 == 0, .start = draw % 3 == 1 ? a : NULL, .factor = -0.25f};
     fast->product(&p);
     p.c = d;
     co_reference_product(&p);
@@ -75,7 +75,7 @@ Test(kernels, dense_layers_equal_plain_loops_on_every_path)
 /* x B, x W' and dy' x by panels; odd draws have more rows than one piece of a sum. */
 static void check_panels(const co_kernels *fast, uint64_t draw)
 {
-    const size_t m = pick(11, draw, draw % 2 ? 400 : 20), depth = pick(12, draw, draw % 4 ? 70 : 600), cols = pick(13, draw, 80);
+    const size_t m = pick(11, draw, draw % 2 ? 400 : 20), depth = pick(12, draw, draw % 3 ? 70 : 600), cols = pick(13, draw, 80);
     float *x = values(10, m * depth), *b = values(11, depth * cols), *panels = values(12, co_panels_size(depth, cols)),
           *w = values(13, depth * cols), *y = values(14, m * cols), *z = values(14, m * cols),
           *pieces = values(15, co_panels_gradient_scratch(depth, cols));
@@ -164,6 +164,36 @@ static void check_step(const char *yaml, co_shape in)
     co_model_destroy(model);
 }
 
+/* Weights of zeros: everything in front of the relu is 0, where no gradient passes, though it is the largest of its window. */
+static void check_zeros(const co_kernels *fast, uint64_t draw)
+{
+    enum { N = 2 };
+    co_shape in = test_image(1, 6, 6);
+    co_model *model;
+    co_workspace *w;
+    (void)draw;
+    cr_assert_eq(test_model("{layers: [{conv2d: {channels: 3, kernel: 3}}, relu, {max_pool: 2}, flatten, {dense: classes}]}",
+                            &in, 4, &model), CO_OK, "%s", co_status_message());
+    cr_assert_eq(co_workspace_create(model, N, N, &w), CO_OK);
+    const size_t n = co_model_size(model), n_conv = 3 * 9 + 3;
+    float *p = values(8, n), *grad = co_calloc(n, sizeof *grad), *x = values(9, N * co_shape_size(&in));
+    const int32_t y[N] = {0, 3};
+    double sums[512] = {0};
+    const co_batch batch = {.n = N, .rows = N, .x = x, .y = y};
+    const co_pass pass = {.batch = &batch, .train = true, .seed = 1};
+    memset(p, 0, n_conv * sizeof *p);
+    co_model_loss(model, w, p, &pass, NULL, grad, sums);
+    for (size_t i = 0; i < n_conv; i++) cr_assert_eq(grad[i], 0.0f, "%s: %zu", fast->name, i);
+    co_free(p), co_free(grad), co_free(x);
+    co_workspace_destroy(w);
+    co_model_destroy(model);
+}
+
+Test(kernels, a_relu_that_pooling_takes_over_passes_nothing_at_zero)
+{
+    on_all_paths(check_zeros, 1);
+}
+
 static void check_steps(const co_kernels *fast, uint64_t draw)
 {
     (void)fast, (void)draw;
@@ -172,6 +202,12 @@ static void check_steps(const co_kernels *fast, uint64_t draw)
     check_step("{layers: [{conv2d: {channels: 5, kernel: 3}}, relu, {conv2d: {channels: 3, kernel: 3, padding: same}}, "
                "{max_pool: 2}, flatten, {dense: classes}]}", test_image(2, 11, 9));
     check_step("{layers: [flatten, {dense: 9}, relu, {dense: classes}], freeze: [1.weight, 1.bias]}", test_image(1, 4, 5));
+    /* outputs so large that a batch goes through in parts of one */
+    check_step("{layers: [{conv2d: {channels: 40, kernel: 3}}, relu, {conv2d: {channels: 24, kernel: 3}}, {dropout: 0.4}, "
+               "{conv2d: {channels: 9, kernel: 5, stride: 3}}, relu, {max_pool: 2}, flatten, {dense: classes}]}",
+               test_image(2, 60, 53));
+    check_step("{layers: [{conv2d: {channels: 40, kernel: 3}}, {conv2d: {channels: 24, kernel: 3}}, flatten, "
+               "{dense: classes}], freeze: [0.bias, 1.weight]}", test_image(2, 60, 53));
 }
 
 Test(kernels, a_fused_step_has_the_bits_of_a_step_through_the_gradient)
