@@ -48,7 +48,8 @@ co_status co_workspace_create(const co_model *model, size_t max_n, size_t max_ro
 /* Room for larger batches, when it is too small for these; nothing in it is kept. After an error it only can be destroyed. */
 co_status co_workspace_reserve(co_workspace *workspace, size_t n, size_t rows);
 void co_workspace_destroy(co_workspace *workspace);
-size_t co_workspace_bytes(const co_workspace *workspace);
+/* Memory of one for so large batches; 0 when size_t cannot hold it. */
+size_t co_workspace_bytes(const co_model *model, size_t max_n, size_t max_rows);
 
 /* Outputs [rows_out][outputs], inside the workspace. */
 const float *co_model_forward(const co_model *model, co_workspace *workspace, const float *params, const co_pass *pass);

@@ -16,7 +16,7 @@
 
 struct co_workspace {
     const co_model *model;
-    size_t max_n, max_rows, bytes;
+    size_t max_n, max_rows;
     float *arena, *scratch;
     float *y[CO_MAX_LAYERS], *dy[CO_MAX_LAYERS],
         *cache[CO_MAX_LAYERS];       /* in the arena; y is NULL where it reshapes */
@@ -114,7 +114,6 @@ co_status co_workspace_reserve(co_workspace *w, size_t n, size_t rows)
                        "workspace of %zu floats for %zu examples (%zu rows); use a smaller batch, and max_tokens at the "
                        "import of long texts",
                        a.used, n, rows);
-    w->bytes = a.used * sizeof *w->arena;
     a = (arena){.base = w->arena};
     lay_out(w, &a);
     return CO_OK;
@@ -126,9 +125,12 @@ void co_workspace_destroy(co_workspace *workspace)
     co_free(workspace);
 }
 
-size_t co_workspace_bytes(const co_workspace *workspace)
+size_t co_workspace_bytes(const co_model *model, size_t max_n, size_t max_rows)
 {
-    return workspace->bytes;
+    co_workspace w = {.model = model, .max_n = max_n, .max_rows = max_rows};
+    arena a = {0};
+    lay_out(&w, &a);
+    return a.overflow || a.used > SIZE_MAX / sizeof *w.arena ? 0 : a.used * sizeof *w.arena;
 }
 
 static const float *input_of(const co_workspace *w, const co_pass *pass, size_t l)

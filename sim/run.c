@@ -322,7 +322,8 @@ static void warn_of_double_counting(const co_experiment *e)
 void co_run_describe(co_run *r)
 {
     const co_experiment *e = r->experiment;
-    const size_t own = co_trainer_bytes(r->trainer) + co_exchange_bytes(&r->exchange) +
+    const size_t all_rows = r->population.has_data ? (size_t)(r->population.mean_rows * (double)r->population.data.n + 0.5) : 0;
+    const size_t own = co_trainer_bytes(r->trainer, all_rows) + co_exchange_bytes(&r->exchange) +
                        co_cohort_bytes(&r->cohort) + (r->shared.comm ? co_exchange_bytes(&r->shared) : 0) +
                        r->n_slots * r->exchange.n_own * sizeof(float) + r->exchange.n_own * sizeof(double);
     const size_t node = r->exchange.board.bytes + r->population.csr.bytes + r->population.tests.bytes +

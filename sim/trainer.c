@@ -162,11 +162,12 @@ void co_trainer_destroy(co_trainer *t)
     co_free(t);
 }
 
-size_t co_trainer_bytes(const co_trainer *t)
+size_t co_trainer_bytes(const co_trainer *t, size_t all_rows)
 {
+    const size_t longest = t->batch * t->most_rows, rows = longest < all_rows ? longest : all_rows;
     const size_t vectors = 2 + t->n_slots + (t->experiment->rule->shared != NULL) + t->needs_anchor;
     return vectors * t->n * sizeof(float) + t->batch * (co_shape_size(co_model_input(t->model)) + 1) * sizeof(float) +
-           t->n_index * sizeof(int64_t) + co_workspace_bytes(t->workspace);
+           t->n_index * sizeof(int64_t) + co_workspace_bytes(t->model, t->batch, rows > t->batch ? rows : t->batch);
 }
 
 /* The order in which epoch `epoch` goes through the device's examples. */

@@ -14,7 +14,8 @@ typedef struct co_trainer co_trainer;
 co_status co_trainer_create(const co_experiment *experiment, const co_model *model, int64_t capacity, size_t most_rows,
                             co_trainer **trainer);
 void co_trainer_destroy(co_trainer *trainer);
-size_t co_trainer_bytes(const co_trainer *trainer);
+/* Memory when the longest of all the examples, all_rows together, meet in one batch. */
+size_t co_trainer_bytes(const co_trainer *trainer, size_t all_rows);
 
 /* What a device receives. */
 typedef struct {

@@ -1,6 +1,6 @@
 # tests/campaign/common.sh - sourced by the campaigns: builds, imports public data once, keeps what is done.
 # A campaign can be stopped and started again; its files lie in runs/campaign/NAME; its last line is RESULT ...
-# RANKS: ranks of a run (default: all cores).
+# RANKS: ranks of a run (default: all cores). LIMIT: seconds that one start of a run may take (3600).
 set -eu
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 name=$(basename "$0" .sh)
@@ -19,6 +19,9 @@ cd "$work"
 need() { # need PATH below the shared folder
     [ -e "$shared/$1" ] || { echo "skipped: $shared/$1 is not here"; exit 77; }
 }
-train() { # train EXPERIMENT words..: continues what is there
-    timeout -k 10 3600 mpirun -n "$ranks" "$cohort" run "$@" --resume > last.log 2>&1 || { tail -n 5 last.log; exit 1; }
+train() { # train EXPERIMENT words..: continues what is there, and tells the time it took
+    local start=$SECONDS label=$1 word
+    for word; do case $word in output.dir=*) label=${word#output.dir=} ;; esac done
+    timeout -k 10 "${LIMIT:-3600}" mpirun -n "$ranks" "$cohort" run "$@" --resume > last.log 2>&1 || { tail -n 5 last.log; exit 1; }
+    [ $((SECONDS - start)) -lt 2 ] || echo "$label: $((SECONDS - start)) s on $ranks ranks"
 }

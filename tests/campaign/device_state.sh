@@ -16,7 +16,7 @@ eval: {every: 0}
 output: {dir: calm, checkpoint_every: 2, keep: 1}
 Y
 run() { mpirun -n "$ranks" /usr/bin/time -f 'peak_kib %M' "$cohort" run state.yaml "$@"; }
-run --dry-run | grep -E 'device state|memory'
+run --dry-run | grep -E '^(device state|memory)'
 [ -e calm/ckpt-00000004.h5 ] || run > calm.log 2>&1 || { tail -n 3 calm.log; exit 1; }
 if [ ! -e killed/ckpt-00000004.h5 ]; then
     rm -rf killed

@@ -1,6 +1,8 @@
 #!/bin/bash
 # tests/campaign/wnut17.sh - entities of WNUT17 by a BiLSTM without pretrained vectors: central, and federated with 30 devices, after
-# equal work. The central model's scores are counted again from its checkpoint by PyTorch and, where it is installed, seqeval.
+# equal work. Nearly all entities of the test part hold a word that the training part has not (96 %), so that words alone find few of
+# them, and low figures are expected. The central model's scores are counted again from its checkpoint by PyTorch and, where it is
+# installed, seqeval.
 . "$(dirname "$0")/common.sh"
 need data/tagging/wnut17
 dir=$shared/data/tagging/wnut17
@@ -9,7 +11,7 @@ dir=$shared/data/tagging/wnut17
 passes=${PASSES:-20}
 base=$top/jobs/experiments/wnut17.yaml
 train "$base" name=central output.dir=central partition.devices=1 devices.per_round=1 local.epochs=1 rounds="$passes" eval.every=2 \
-    local.lr="${CENTRAL_LR:-2.0}"
+    local.lr="${CENTRAL_LR:-0.005}"
 train "$base" name=federated output.dir=federated local.epochs=2 rounds=$((passes * 3 / 2)) eval.every=$passes
 $python "$top/jobs/plot" central/run.h5 federated/run.h5 -o wnut17.png
 $python - <<'P'

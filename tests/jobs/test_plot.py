@@ -199,6 +199,26 @@ class Curves(Pictures):
         np.testing.assert_allclose(heights.max(), 70)
         self.assertEqual(figure.texts[0].get_text(), "mu=1")
 
+    def test_a_comparison_says_shared_keys_and_seeds_once_and_leaves_out_noisy_training_losses(self):
+        runs = [plot.read(write_run(self.at(f"algorithm={a},local.epochs={e}", f"seed-{s}", "run.h5")))
+                for a in ("fedavg", "scaffold") for e in (1, 5) for s in (1, 2)]
+        figure, _ = plot.draw_runs(runs)
+        legend = figure.axes[0].get_legend()
+        self.assertEqual(legend.get_title().get_text(), "algorithm, local.epochs")
+        self.assertEqual([t.get_text() for t in legend.get_texts()],
+                         ["fedavg, 1", "fedavg, 5", "scaffold, 1", "scaffold, 5"])
+        self.assertEqual(figure.texts[0].get_text(), "4 experiments, 2 seeds each")
+        self.assertEqual([len(line.get_xdata()) for line in self.curves(figure.axes[1])], [5, 5, 5, 5])
+        self.assertEqual(figure.axes[1].get_ylabel(), "test loss")
+
+    def test_labels_of_unlike_keys_stay_whole_and_tell_unequal_numbers_of_seeds(self):
+        runs = [plot.read(write_run(self.at(label, f"seed-{s}", "run.h5")))
+                for label, s in (("mu=1", 1), ("mu=1", 2), ("fedavg", 1))]
+        figure, _ = plot.draw_runs(runs)
+        legend = figure.axes[0].get_legend()
+        self.assertEqual((legend.get_title().get_text(), [t.get_text() for t in legend.get_texts()]),
+                         ("", ["mu=1 (2 seeds)", "fedavg (1 seed)"]))
+
     def test_the_default_name_of_a_comparison_spares_the_first_run_s_own_picture(self):
         self.call(write_run(self.at("a", "run.h5")), write_run(self.at("b", "run.h5")))
         self.assert_pictures("a/compare")

@@ -260,8 +260,22 @@ Test(model, passes_allocate_nothing)
     loss_of(&s, 0, ROWS, NULL, s.grad, 48);
     cr_expect_eq(co_memory_blocks(), blocks);
     cr_expect_eq(co_memory_peak(), peak);
-    cr_expect_geq(co_workspace_bytes(s.work),
-                  2 * ROWS * 72 * 2 * sizeof(float)); /* conv and tanh, both ways */
+    close_setup(&s);
+}
+
+Test(model, memory_of_a_workspace_is_told_beforehand)
+{
+    setup s = open_setup(small_cnn, test_image(2, 6, 4));
+    for (size_t n = 1; n <= 64; n *= 8) {
+        co_workspace *w;
+        const size_t before = co_memory_bytes();
+        cr_assert_eq(co_workspace_create(s.model, n, n, &w), CO_OK);
+        const size_t told = co_workspace_bytes(s.model, n, n), taken = co_memory_bytes() - before;
+        cr_expect(told <= taken && taken <= told + 4096, "%zu told, %zu taken", told, taken);
+        cr_expect_geq(told, 2 * n * 72 * 2 * sizeof(float)); /* conv and tanh, both ways */
+        co_workspace_destroy(w);
+    }
+    cr_expect_eq(co_workspace_bytes(s.model, SIZE_MAX / 4, SIZE_MAX / 4), 0);
     close_setup(&s);
 }
 
