@@ -30,9 +30,10 @@ typedef struct {
     bool relu;
 } co_pooling;
 
-/* Tiles of 4 x 4 outputs of one 3x3 convolution with stride 1. x stands channels-last with its padding and whatever fills
- * the last tiles: x_width >= 4 tile_columns + 2. */
+/* Tiles of 4 x 4 outputs of one 3x3 convolution with stride 1, or of 2 x 2 of a 5x5 one: each sees 6 x 6 inputs. x stands
+ * channels-last with its padding and whatever fills the last tiles: x_width >= tile tile_columns + 6 - tile. */
 typedef struct {
+    size_t tile; /* 4 or 2 */
     size_t c_in, c_out, height, width; /* of the output; channels are padded */
     size_t tile_rows, tile_columns, x_width;
 } co_winograd;
@@ -63,8 +64,8 @@ typedef struct {
     void (*winograd_input_back)(const co_winograd *g, size_t first, size_t end, const float *u, float *dx);
     void (*winograd_output)(const co_winograd *g, size_t first, size_t end, const float *m, const float *bias, float *y);
     void (*winograd_output_back)(const co_winograd *g, size_t first, size_t end, const float *dy, float *m);
-    void (*winograd_weights)(size_t n, const float *w, float *v);
-    void (*winograd_weights_back)(size_t n, const float *v, float *w);
+    void (*winograd_weights)(const co_winograd *g, const float *w, float *v);
+    void (*winograd_weights_back)(const co_winograd *g, const float *v, float *w);
     /* e[j] = exp(o[j] - max o), for one row (e may be NULL); returns their sum, *max the largest. Reference:
      * sum_of_exponentials in tasks/classification.c. */
     double (*exponentials)(size_t n, const float *o, float *e, float *max);

@@ -1,7 +1,7 @@
 /* models/layers/conv2d.c - y[o] = b[o] + sum over c of W[o][c] * x[c] (cross-correlation, PyTorch's
  * Conv2d).
  *
- * On the fast paths: conv_direct.c and, for 3x3, conv_winograd.c. Here, as their reference: per
+ * On the fast paths: conv_direct.c and, for 3x3 and 5x5, conv_winograd.c. Here, as their reference: per
  * example the windows of x are laid out as a matrix C [c k k][pixels] (im2col) in scratch: Y = W C,
  * dC = W' dY summed back into dx, dW += scale dY C'. C is made again for the weight gradient rather
  * than kept: it is k k times the input. Cost: per example out x c k k x pixels multiply-adds each,

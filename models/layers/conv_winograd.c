@@ -1,5 +1,5 @@
 /* models/layers/conv_winograd.c - 36 small products in place of one convolution: 2.25 multiply-adds
- * an output and channel pair instead of 9.
+ * an output and channel pair instead of 9 with 3x3 weights, 9 instead of 25 with 5x5.
  *
  * Per image, and within it in groups of tile rows so that U, M and the weights stay in the second
  * cache: forward U = B' d B, M[t] = U[t] V[t], y = A' M A + b; backward dM = A dY A' once for
@@ -10,13 +10,13 @@
 #include "models/layers/conv_winograd.h"
 #include <string.h>
 
-enum { POINTS = 36, GROUP = 262144 }; /* floats of U and M together in one group */
+enum { INPUTS = 6, POINTS = 36, GROUP = 262144 }; /* a side of what a tile sees; floats of U and M in a group */
 
 /* Where everything lies. v, dv and bias stay over the parts of a batch. */
 typedef struct {
     co_winograd g;
-    size_t group, n_weights,
-        x_pixels; /* tile rows of a group, c_in c_out, pixels of x with padding and filling */
+    size_t group, n_weights; /* tile rows of a group, c_in c_out */
+    size_t x_height, x_pixels; /* of x with padding and filling */
     float *turned, *v, *dv, *u, *m, *image, *image_back, *bias;
 } plan;
 
@@ -37,17 +37,19 @@ static size_t lay_out(const co_conv_direct *v, float *base, plan *p)
                      .c_out = v->c_out,
                      .height = w->out_height,
                      .width = w->out_width,
-                     .tile_rows = (w->out_height + 3) / 4,
-                     .tile_columns = (w->out_width + 3) / 4};
-    g.x_width = 4 * g.tile_columns + 2;
-    *p = (plan){
-        .g = g, .n_weights = g.c_in * g.c_out, .x_pixels = (4 * g.tile_rows + 2) * g.x_width};
+                     .tile = INPUTS + 1 - w->kernel};
+    g.tile_rows = (w->out_height + g.tile - 1) / g.tile;
+    g.tile_columns = (w->out_width + g.tile - 1) / g.tile;
+    g.x_width = g.tile * g.tile_columns + INPUTS - g.tile;
+    *p = (plan){.g = g, .n_weights = g.c_in * g.c_out};
+    p->x_height = g.tile * g.tile_rows + INPUTS - g.tile;
+    p->x_pixels = p->x_height * g.x_width;
     const size_t row = POINTS * g.tile_columns * (g.c_in + g.c_out),
                  most = GROUP / row > 0 ? GROUP / row : 1;
     const size_t n_groups = (g.tile_rows + most - 1) / most;
     p->group = (g.tile_rows + n_groups - 1) / n_groups;
     const size_t tiles = p->group * g.tile_columns;
-    p->turned = take(base, &used, 9 * p->n_weights);
+    p->turned = take(base, &used, w->kernel * w->kernel * p->n_weights);
     p->v = take(base, &used, POINTS * p->n_weights);
     p->dv = take(base, &used, POINTS * p->n_weights);
     p->u = take(base, &used, POINTS * tiles * g.c_in);
@@ -61,7 +63,7 @@ static size_t lay_out(const co_conv_direct *v, float *base, plan *p)
 bool co_conv_winograd_fits(const co_conv_direct *v)
 {
     const co_window *w = v->w;
-    return w->in.lanes && w->kernel == 3 && w->stride == 1 && w->out_height >= 4 &&
+    return w->in.lanes && (w->kernel == 3 || w->kernel == 5) && w->stride == 1 && w->out_height >= 4 &&
            w->out_width >= 4;
 }
 
@@ -74,7 +76,7 @@ size_t co_conv_winograd_memory(const co_conv_direct *v)
 /* True when x needs neither padding nor filling. */
 static bool is_bare(const co_conv_direct *v, const plan *p)
 {
-    return v->w->pad == 0 && v->w->width == p->g.x_width && v->w->height == 4 * p->g.tile_rows + 2;
+    return v->w->pad == 0 && v->w->width == p->g.x_width && v->w->height == p->x_height;
 }
 
 static const float *pad_image(const co_conv_direct *v, const plan *p, const float *x)
@@ -105,9 +107,9 @@ void co_conv_winograd_forward(const co_conv_direct *v, co_conv_part part, const 
     lay_out(v, memory, &p);
     if (part.begins) {
         memset(p.bias, 0, v->c_out * sizeof *y);
-        memcpy(p.bias, params + 9 * v->n_out * v->w->channels, v->n_out * sizeof *y);
+        memcpy(p.bias, params + v->w->kernel * v->w->kernel * v->n_out * v->w->channels, v->n_out * sizeof *y);
         co_conv_turn_weights(v, params, p.turned);
-        fast->winograd_weights(p.n_weights, p.turned, p.v);
+        fast->winograd_weights(&p.g, p.turned, p.v);
     }
     for (size_t e = 0; e < part.rows;
          e++, x += co_shape_size(&v->w->in), y += co_shape_size(&v->w->out)) {
@@ -158,7 +160,7 @@ static void start_backward(const co_conv_direct *v, const plan *p, const float *
     memset(p->bias, 0, v->c_out * sizeof *p->bias);
     if (!needs_dx) return;
     co_conv_exchange_weights(v, params, p->turned);
-    v->w->fast->winograd_weights(p->n_weights, p->turned, p->v);
+    v->w->fast->winograd_weights(&p->g, p->turned, p->v);
 }
 
 void co_conv_winograd_backward(const co_conv_direct *v, co_conv_part part, const float *params,
@@ -186,6 +188,6 @@ void co_conv_winograd_backward(const co_conv_direct *v, co_conv_part part, const
                                p.bias);
     }
     if (!target || !part.ends) return;
-    v->w->fast->winograd_weights_back(p.n_weights, p.dv, p.turned);
+    v->w->fast->winograd_weights_back(&p.g, p.dv, p.turned);
     co_conv_finish(v, p.turned, p.bias, factor, target, p.v);
 }
