@@ -2,7 +2,7 @@
 # tests/campaign/mcmahan_cnn.sh - McMahan et al. 2017 (arXiv:1602.05629), Table 2, CNN on MNIST: 100 devices, C = 0.1, E = 1, B = 10,
 # rounds until the test accuracy is 99 %. The paper: 34 (IID), 350 (2 shards a device). Seed 1; the learning rate is the one of three
 # that 60 rounds say is best: first to the target, else the highest accuracy. As they did, the curve is made monotone (best so far) and
-# the crossing interpolated; evaluated every round IID, every 5th else. Expected: at most 43 and 437 rounds.
+# the crossing interpolated; evaluated every round IID, every 5th else. Expected: at most 42.5 and 437.5 rounds.
 # ROUNDS (60) chooses, ROUNDS_SHARDS (437) ends; fewer for a try, without a verdict. A round takes 4 s of a core, an evaluation 2.4 s:
 # about an hour of a core in all.
 LIMIT=${LIMIT:-20000}
@@ -26,8 +26,8 @@ one() { # one METHOD LR ROUNDS
     train e.yaml partition="{method: $1, devices: 100}" local.lr="$2" rounds="$3" eval.every=$([ "$1" = iid ] && echo 1 || echo 5) \
         output.dir="$1-$2"
 }
-for lr in ${GRID_IID:-0.1 0.15 0.22}; do one iid "$lr" "$rounds"; done
-for lr in ${GRID_SHARDS:-0.05 0.1 0.15}; do one shards "$lr" "$rounds"; done
+for lr in ${GRID_IID:-0.15 0.22 0.32}; do one iid "$lr" "$rounds"; done
+for lr in ${GRID_SHARDS:-0.05 0.1 0.2}; do one shards "$lr" "$rounds"; done
 cat > crossing.py <<'P'
 import glob, sys
 import h5py, numpy as np
@@ -58,7 +58,7 @@ one shards "$lr_shards" "${ROUNDS_SHARDS:-437}"
 $python - "$lr_iid" "$lr_shards" "${ROUNDS_SHARDS:-437}" <<'P'
 from crossing import *
 ok, text = True, []
-for method, lr, paper, limit in (("iid", sys.argv[1], 34, 43), ("shards", sys.argv[2], 350, 437)):
+for method, lr, paper, limit in (("iid", sys.argv[1], 34, 42.5), ("shards", sys.argv[2], 350, 437.5)):
     c = crossing(f"{method}-{lr}")
     ok &= c <= limit
     text.append(f"{method} (lr {lr}) {c:.1f} rounds (best {curve(f'{method}-{lr}', 10**9)[1][-1]:.4f}), paper {paper}, limit {limit}")

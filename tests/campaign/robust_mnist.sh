@@ -4,7 +4,7 @@
 # devices, lr 0.01, 600 rounds. The step of the devices has rate 1 and the server's 0.01, so that tau is in units of gradients.
 # Expected, in per cent, within 3 points where the rule holds (> 90) and failing where it fails: see `wanted` below. ALL=1 adds the
 # cells of rule x attack that have no published figure here. ROUNDS (default 600) shortens it for a try, without a verdict. A cell takes
-# 10 to 15 minutes of a core, the eight some 100.
+# some 10 minutes of a core, the eight 85.
 . "$(dirname "$0")/common.sh"
 need data/images/mnist
 rounds=${ROUNDS:-600}
