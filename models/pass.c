@@ -10,6 +10,7 @@
  * their gradients share the place of one part. Cost: about
  * three times the multiply-adds of the forward pass, less what the lowest layer saves. Allocates
  * nothing. */
+#include "core/clones.h"
 #include "core/memory.h"
 #include "models/items.h"
 #include <string.h>
@@ -228,13 +229,17 @@ void co_model_loss(const co_model *model, co_workspace *workspace, const float *
             backward_params(model, &model->item[at.layer], workspace, params, &at, scale, grad);
 }
 
+CO_CLONES static void model_descend(size_t n, float lr, const float *restrict grad, float *restrict params)
+{
+    for (size_t k = 0; k < n; k++) params[k] -= lr * grad[k];
+}
+
 /* dx, and the step on the layer's own parameters. */
 static void step_item(const co_model *m, const co_item *i, const co_workspace *w, float *params,
                       const co_pass *at, float lr, float *grad)
 {
     const size_t l = at->layer;
-    float *dx = l > m->first_trained ? gradient_of(w, at, l - 1) : NULL, *restrict p = params + i->offset;
-    const float *restrict g = grad + i->offset;
+    float *dx = l > m->first_trained ? gradient_of(w, at, l - 1) : NULL, *p = params + i->offset;
     if (i->at_once && i->trained && !i->frozen) {
         i->layer->backward(i->self, at, p, input_of(w, at, l), output_of(w, at, l), gradient_of(w, at, l), dx, -lr, p,
                            w->cache[l], w->scratch);
@@ -244,7 +249,7 @@ static void step_item(const co_model *m, const co_item *i, const co_workspace *w
     if (!i->trained) return;
     if (at->first == 0) memset(grad + i->offset, 0, i->size * sizeof *grad);
     backward_params(m, i, w, params, at, NULL, grad);
-    for (size_t k = 0; !at->more && k < i->size; k++) p[k] -= lr * g[k];
+    if (!at->more) model_descend(i->size, lr, grad + i->offset, p);
 }
 
 /* Items end - 1 down to begin, as far as anything below trains. */

@@ -22,12 +22,12 @@ size_t co_panels_size(size_t depth, size_t cols)
 
 void co_panels_fill(size_t depth, size_t cols, const float *b, float *panels)
 {
-    for (size_t c = 0; c < cols; c += CO_PANEL) {
-        const size_t n = smaller(cols - c, CO_PANEL);
-        for (size_t k = 0; k < depth; k++, panels += CO_PANEL) {
-            memcpy(panels, b + k * cols + c, n * sizeof *b);
-            if (n < CO_PANEL) memset(panels + n, 0, (CO_PANEL - n) * sizeof *b);
-        }
+    size_t c = 0;
+    for (; c + CO_PANEL <= cols; c += CO_PANEL)
+        for (size_t k = 0; k < depth; k++, panels += CO_PANEL) memcpy(panels, b + k * cols + c, CO_PANEL * sizeof *b);
+    for (size_t k = 0; c < cols && k < depth; k++, panels += CO_PANEL) {
+        memset(panels, 0, CO_PANEL * sizeof *b);
+        memcpy(panels, b + k * cols + c, (cols - c) * sizeof *b);
     }
 }
 
