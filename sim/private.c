@@ -3,7 +3,8 @@
  * update_j = (sum_i q_ij + noise_j) step / m: q_i the bounded integers of device i (privacy/bound.c), a_i = 1 or
  * min(n_i, cap) / cap <= 1, m the devices asked or expected, a public number. Noise 0: the ordinary exact sum of clipped
  * updates, the same m. Selection by public counts is a function of public values: given those, round after round is a plain release,
- * whose charge for every device is an upper bound for those that are asked less often. Cost: two passes over a device's update beside the sum, and the noise of a slice on its owner.
+ * whose charge for every device is an upper bound for those that are asked less often. Cost: two passes over a device's update
+ * beside the sum, and the noise of a slice on its owner.
  *
  * Adaptive clip (Andrew et al. 2021, arXiv:1905.03871, Algorithm 1): each device also gives b = 1 when its norm is not above
  * the clip. The sum of 2 b - 1 changes by 1 with a device, as the sum of updates by the clip, and gets its own noise; the two
