@@ -122,6 +122,33 @@ Test(bound, the_check_sees_one_step_too_much)
     }
 }
 
+/* An estimate of the norm that is too small by far more than rounding: the exact check alone keeps the bound, and stops at the first
+ * scale that it allows. */
+Test(bound, the_check_shrinks_until_the_norm_holds_and_no_further)
+{
+    static int64_t q[40];
+    const co_mechanism *m = co_mechanism_find("gaussian");
+    co_grid g;
+    float u[40];
+    int n_shrunk = 0;
+    cr_assert_eq(co_grid_make(m, 1.0, 1.0, 1e6, &g), CO_OK);
+    for (size_t n = 1; n <= 40; n++)
+        for (uint64_t seed = 0; seed < 20; seed++) {
+            fill(u, n, 0, 100 * n + seed);
+            const double norm = co_vector_norm(u, n) * (1.0 - 0x1p-16), asked = g.clip / norm / g.step;
+            const double scale = co_bound_scale(m, &g, u, n, norm, 1.0);
+            memset(q, 0, sizeof q);
+            co_add_steps(q, u, n, scale);
+            cr_expect(holds(m, &g, q, n), "%zu coordinates: above the bound", n);
+            if (scale >= asked * (1.0 - 1e-9) || norm <= g.clip) continue;
+            n_shrunk++;
+            memset(q, 0, sizeof q);
+            co_add_steps(q, u, n, scale / (1.0 - 0x1p-20));
+            cr_expect(!holds(m, &g, q, n), "%zu coordinates: shortened once too often", n);
+        }
+    cr_expect_gt(n_shrunk, 500);
+}
+
 Test(bound, step_is_a_power_of_two_and_the_noise_has_21_bits)
 {
     static const char *const names[] = {"gaussian", "discrete_gaussian", "laplace"};
