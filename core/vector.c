@@ -12,6 +12,13 @@
 
 #define LANES 16
 
+CO_INLINE double sum_lanes(double lane[LANES])
+{
+    for (size_t half = LANES / 2; half > 0; half /= 2)
+        for (size_t l = 0; l < half; l++) lane[l] += lane[l + half];
+    return lane[0];
+}
+
 CO_CLONES static double block_dot(const float *x, const float *y, size_t n)
 {
     double lane[LANES] = {0};
@@ -19,9 +26,7 @@ CO_CLONES static double block_dot(const float *x, const float *y, size_t n)
     for (; i + LANES <= n; i += LANES)
         for (size_t l = 0; l < LANES; l++) lane[l] += (double)x[i + l] * (double)y[i + l];
     for (size_t l = 0; i + l < n; l++) lane[l] += (double)x[i + l] * (double)y[i + l];
-    for (size_t half = LANES / 2; half > 0; half /= 2)
-        for (size_t l = 0; l < half; l++) lane[l] += lane[l + half];
-    return lane[0];
+    return sum_lanes(lane);
 }
 
 double co_block_dot(const float *x, const float *y, size_t n)
@@ -58,9 +63,22 @@ CO_CLONES static void add_scaled(float *x, const float *y, size_t n, float facto
     for (size_t i = 0; i < n; i++) x[i] += factor * y[i];
 }
 
-CO_CLONES static void difference(float *out, const float *x, const float *y, size_t n)
+/* out = x - y (out may be x); the dot of it with itself, added as block_dot does. */
+CO_CLONES static double block_difference(float *out, const float *x, const float *y, size_t n)
 {
-    for (size_t i = 0; i < n; i++) out[i] = x[i] - y[i];
+    double lane[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        float d[LANES];
+        for (size_t l = 0; l < LANES; l++) d[l] = x[i + l] - y[i + l];
+        for (size_t l = 0; l < LANES; l++) out[i + l] = d[l];
+        for (size_t l = 0; l < LANES; l++) lane[l] += (double)d[l] * (double)d[l];
+    }
+    for (size_t l = 0; i + l < n; l++) {
+        const float d = out[i + l] = x[i + l] - y[i + l];
+        lane[l] += (double)d * (double)d;
+    }
+    return sum_lanes(lane);
 }
 
 void co_vector_scale(float *x, size_t n, float factor)
@@ -76,10 +94,7 @@ void co_vector_add_scaled(float *x, const float *y, size_t n, float factor)
 double co_vector_difference(float *out, const float *x, const float *y, size_t n)
 {
     double sum = 0.0;
-    for (size_t i = 0; i < n; i += CO_BLOCK) {
-        const size_t m = n - i < CO_BLOCK ? n - i : CO_BLOCK;
-        difference(out + i, x + i, y + i, m);
-        sum += block_dot(out + i, out + i, m); /* while the block is in the first cache */
-    }
+    for (size_t i = 0; i < n; i += CO_BLOCK)
+        sum += block_difference(out + i, x + i, y + i, n - i < CO_BLOCK ? n - i : CO_BLOCK);
     return sqrt(sum);
 }

@@ -18,6 +18,7 @@ typedef struct {
     const float *a, *b;
     const size_t *a_at, *b_at;
     size_t a_row, a_step, b_step, c_row;
+    size_t ahead; /* floats from C to what is fetched into the cache meanwhile; 0: nothing */
     float *c;
     const float *start;
     bool add;
