@@ -1,6 +1,6 @@
 /* models/layers/lstm.c - long short-term memory.
  *
- * i = s(g_1), f = s(g_2), u = tanh(g_3), o = s(g_4) with g = W_ih x + b_ih + W_hh h' + b_hh and the logistic function s;
+ * i = s(g_1), f = s(g_2), u = tanh(g_3), o = s(g_4) with g = W_ih x + W_hh h' + (b_ih + b_hh) and the logistic function s;
  * c = f c' + i u, h = o tanh(c). Kept: i, f, u, o, c, tanh(c). Gates and their gradients are one pass each over a row, which the
  * compiler turns into vectors. Cost: five exponentials a unit and step.
  * Source: Hochreiter & Schmidhuber, Neural Computation 9, 1997, with the forget gate of Gers et al., 2000; gates in PyTorch's
@@ -12,15 +12,15 @@
 enum { GATES = 4, KEPT = 6 };
 
 /* One row; the parts of what is kept as pointers of their own, so that the compiler knows them apart. */
-CO_CLONES static void lstm_forward_row(size_t h, const float *restrict gx, const float *restrict gh, const float *restrict before,
-                                  float *restrict i, float *restrict f, float *restrict u, float *restrict o,
+CO_CLONES static void lstm_forward_row(size_t h, const float *restrict g, const float *restrict before,
+                                       float *restrict i, float *restrict f, float *restrict u, float *restrict o,
                                   float *restrict c, float *restrict t, float *restrict y)
 {
     for (size_t j = 0; j < h; j++) {
-        i[j] = co_logistic(gx[j] + gh[j]);
-        f[j] = co_logistic(gx[h + j] + gh[h + j]);
-        u[j] = co_hyperbolic(gx[2 * h + j] + gh[2 * h + j]);
-        o[j] = co_logistic(gx[3 * h + j] + gh[3 * h + j]);
+        i[j] = co_logistic(g[j]);
+        f[j] = co_logistic(g[h + j]);
+        u[j] = co_hyperbolic(g[2 * h + j]);
+        o[j] = co_logistic(g[3 * h + j]);
         c[j] = f[j] * before[j] + i[j] * u[j];
         t[j] = co_hyperbolic(c[j]);
         y[j] = o[j] * t[j];
@@ -30,11 +30,11 @@ CO_CLONES static void lstm_forward_row(size_t h, const float *restrict gx, const
 static void forward(size_t m, size_t h, const float *gx, const float *gh, const float *before, const float *kept_before,
                     float *kept, float *y)
 {
+    (void)gh;
     for (size_t r = 0; r < m; r++) {
         const float *cell = kept_before ? kept_before + r * KEPT * h + 4 * h : before + r * h; /* zeros at the first step */
         float *i = kept + r * KEPT * h;
-        lstm_forward_row(h, gx + r * GATES * h, gh + r * GATES * h, cell, i, i + h, i + 2 * h, i + 3 * h, i + 4 * h, i + 5 * h,
-                    y + r * h);
+        lstm_forward_row(h, gx + r * GATES * h, cell, i, i + h, i + 2 * h, i + 3 * h, i + 4 * h, i + 5 * h, y + r * h);
     }
 }
 

@@ -41,34 +41,44 @@ void co_panels_turn(const co_kernels *fast, size_t depth, size_t cols, const flo
 }
 
 void co_panels_product(const co_kernels *fast, size_t m, size_t depth, size_t cols, const float *x, const float *panels,
-                       bool add, float *y)
+                       const float *start, bool add, float *y)
 {
     const size_t piece = m < MANY ? depth : DEPTH;
     for (size_t c = 0; c < cols; c += CO_PANEL, panels += depth * CO_PANEL)
         for (size_t k = 0; k < depth; k += piece)
             fast->product(&(co_product){.rows = m, .cols = smaller(cols - c, CO_PANEL), .depth = smaller(depth - k, piece),
                                         .n_segments = 1, .a = x + k, .a_row = depth, .a_step = 1, .b = panels + k * CO_PANEL,
-                                        .b_step = CO_PANEL, .c = y + c, .c_row = cols, .add = add || k > 0, .factor = 1.0f});
+                                        .b_step = CO_PANEL, .c = y + c, .c_row = cols, .add = add || k > 0, .factor = 1.0f,
+                                        .start = start && !add && k == 0 ? start + c : NULL});
 }
 
-size_t co_panels_gradient_scratch(size_t n_out, size_t n_in)
+size_t co_panels_gradient_scratch(size_t n_out, size_t most_in)
 {
-    return co_panels_size(PIECE, n_out) + co_panels_size(PIECE, n_in);
+    return co_panels_size(PIECE, n_out) + co_panels_size(PIECE, most_in);
 }
 
-void co_panels_gradient(const co_kernels *fast, size_t m, size_t n_out, size_t n_in, const float *dy, const float *x, float *dw,
-                        float *scratch)
+/* a, b: the panels of `depth` rows of dy and of x. */
+static void add_piece(const co_kernels *fast, size_t depth, size_t n_out, const float *a, const co_panels_input *in,
+                      const float *b)
+{
+    for (size_t c = 0; c < in->n_in; c += CO_PANEL)
+        for (size_t r = 0; r < n_out; r += CO_PANEL)
+            fast->product(&(co_product){.rows = smaller(n_out - r, CO_PANEL), .cols = smaller(in->n_in - c, CO_PANEL),
+                                        .depth = depth, .n_segments = 1, .a = a + r * depth, .a_row = 1, .a_step = CO_PANEL,
+                                        .b = b + c * depth, .b_step = CO_PANEL, .c = in->dw + r * in->n_in + c,
+                                        .c_row = in->n_in, .add = true, .factor = 1.0f});
+}
+
+void co_panels_gradient(const co_kernels *fast, size_t m, size_t n_out, const float *dy, size_t n_inputs,
+                        const co_panels_input *input, float *scratch)
 {
     float *a = scratch, *b = scratch + co_panels_size(PIECE, n_out);
     for (size_t k = 0; k < m; k += PIECE) {
         const size_t depth = smaller(m - k, PIECE);
         co_panels_fill(depth, n_out, dy + k * n_out, a);
-        co_panels_fill(depth, n_in, x + k * n_in, b);
-        for (size_t c = 0; c < n_in; c += CO_PANEL)
-            for (size_t r = 0; r < n_out; r += CO_PANEL)
-                fast->product(&(co_product){.rows = smaller(n_out - r, CO_PANEL), .cols = smaller(n_in - c, CO_PANEL),
-                                            .depth = depth, .n_segments = 1, .a = a + r * depth, .a_row = 1,
-                                            .a_step = CO_PANEL, .b = b + c * depth, .b_step = CO_PANEL,
-                                            .c = dw + r * n_in + c, .c_row = n_in, .add = true, .factor = 1.0f});
+        for (size_t i = 0; i < n_inputs; i++) {
+            co_panels_fill(depth, input[i].n_in, input[i].x + k * input[i].n_in, b);
+            add_piece(fast, depth, n_out, a, &input[i], b);
+        }
     }
 }

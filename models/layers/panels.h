@@ -11,10 +11,16 @@ size_t co_panels_size(size_t depth, size_t cols);
 void co_panels_fill(size_t depth, size_t cols, const float *b, float *panels);
 /* The panels of B = W', with W [cols][depth]. */
 void co_panels_turn(const co_kernels *fast, size_t depth, size_t cols, const float *w, float *panels);
-/* y[m][cols] = x[m][depth] B, or y += when add. */
+/* y[m][cols] = start[cols] (zeros when NULL) + x[m][depth] B, or y += x B when add. */
 void co_panels_product(const co_kernels *fast, size_t m, size_t depth, size_t cols, const float *x, const float *panels,
-                       bool add, float *y);
-/* dw[n_out][n_in] += dy[m][n_out]' x[m][n_in]: a sum over many rows, in pieces that stay in the first cache. */
-size_t co_panels_gradient_scratch(size_t n_out, size_t n_in); /* floats */
-void co_panels_gradient(const co_kernels *fast, size_t m, size_t n_out, size_t n_in, const float *dy, const float *x, float *dw,
-                        float *scratch);
+                       const float *start, bool add, float *y);
+/* One matrix that took part in a product, and its gradient. */
+typedef struct {
+    size_t n_in;
+    const float *x; /* [m][n_in] */
+    float *dw;      /* [n_out][n_in] */
+} co_panels_input;
+/* dw += dy[m][n_out]' x for each of the inputs: sums over many rows, in pieces that stay in the first cache. */
+size_t co_panels_gradient_scratch(size_t n_out, size_t most_in); /* floats */
+void co_panels_gradient(const co_kernels *fast, size_t m, size_t n_out, const float *dy, size_t n_inputs,
+                        const co_panels_input *input, float *scratch);

@@ -11,6 +11,7 @@
  * Source: Hochreiter & Schmidhuber, Neural Computation 9, 1997; Schuster & Paliwal, IEEE TSP 45, 1997 (both directions);
  * names, order and initial values as in PyTorch's LSTM and GRU: uniform within 1/sqrt(h). */
 #include "models/layers/recurrent.h"
+#include "core/clones.h"
 #include "core/memory.h"
 #include "models/kernels/kernels.h"
 #include "models/layers/init.h"
@@ -210,44 +211,59 @@ static size_t active(const times *t, size_t step)
 
 /* ---- products ---- */
 
-/* y[m][out] = x[m][in] w' + bias; turned: the panels of w' on the fast paths. */
+/* y[m][out] = bias + x[m][in] w', or y += x w' without bias; turned: the panels of w' on the fast paths. */
 static void affine(const recurrent *c, size_t m, size_t in, size_t out, const float *x, const float *w, const float *turned,
                    const float *bias, float *y)
 {
-    for (size_t r = 0; r < m; r++) memcpy(y + r * out, bias, out * sizeof *y);
-    if (c->fast)
-        co_panels_product(c->fast, m, in, out, x, turned, true, y);
-    else
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)out, (int)in, 1.0f, x, (int)in, w, (int)in, 1.0f, y,
-                    (int)out);
+    if (c->fast) {
+        co_panels_product(c->fast, m, in, out, x, turned, bias, !bias, y);
+        return;
+    }
+    for (size_t r = 0; bias && r < m; r++) memcpy(y + r * out, bias, out * sizeof *y);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)out, (int)in, 1.0f, x, (int)in, w, (int)in, 1.0f, y,
+                (int)out);
 }
 
-/* dx[m][in] = dy[m][out] w; panels: those of w on the fast paths. */
+/* dx[m][in] = dy[m][out] w, or dx += when add; panels: those of w on the fast paths. */
 static void affine_back(const recurrent *c, size_t m, size_t in, size_t out, const float *dy, const float *w,
-                        const float *panels, float *dx)
+                        const float *panels, bool add, float *dx)
 {
     if (c->fast)
-        co_panels_product(c->fast, m, out, in, dy, panels, false, dx);
+        co_panels_product(c->fast, m, out, in, dy, panels, NULL, add, dx);
     else
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)in, (int)out, 1.0f, dy, (int)out, w, (int)in, 0.0f,
-                    dx, (int)in);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)in, (int)out, 1.0f, dy, (int)out, w, (int)in,
+                    add ? 1.0f : 0.0f, dx, (int)in);
 }
 
-/* dw[out][in] += dy[m][out]' x[m][in] */
-static void weight_gradient(const recurrent *c, size_t m, size_t in, size_t out, const float *dy, const float *x, float *dw,
-                            float *scratch)
+/* dw[out][n_in] += dy[m][out]' x for each input. */
+static void weight_gradients(const recurrent *c, size_t m, size_t out, const float *dy, size_t n_inputs,
+                             const co_panels_input *input, float *scratch)
 {
-    if (c->fast)
-        co_panels_gradient(c->fast, m, out, in, dy, x, dw, scratch);
-    else
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)out, (int)in, (int)m, 1.0f, dy, (int)out, x, (int)in, 1.0f,
-                    dw, (int)in);
+    if (c->fast) {
+        co_panels_gradient(c->fast, m, out, dy, n_inputs, input, scratch);
+        return;
+    }
+    for (size_t k = 0; k < n_inputs; k++) {
+        const int in = (int)input[k].n_in;
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)out, in, (int)m, 1.0f, dy, (int)out, input[k].x, in, 1.0f,
+                    input[k].dw, in);
+    }
 }
 
-static void add_columns(size_t m, size_t n, const float *restrict from, float *restrict to)
+CO_CLONES static void recurrent_add(size_t n, const float *restrict from, float *restrict to)
 {
-    for (size_t r = 0; r < m; r++)
-        for (size_t k = 0; k < n; k++) to[k] += from[r * n + k];
+    for (size_t k = 0; k < n; k++) to[k] += from[k];
+}
+
+/* sum[n] = the columns of from[m][n]. Four rows at a time: the chain of additions to one sum is what takes the time. */
+CO_CLONES static void recurrent_sum_columns(size_t m, size_t n, const float *restrict from, float *restrict sum)
+{
+    size_t r = 0;
+    memset(sum, 0, n * sizeof *sum);
+    for (; r + 4 <= m; r += 4, from += 4 * n)
+        for (size_t k = 0; k < n; k++) sum[k] += (from[k] + from[n + k]) + (from[2 * n + k] + from[3 * n + k]);
+    for (; r < m; r++, from += n)
+        for (size_t k = 0; k < n; k++) sum[k] += from[k];
 }
 
 /* ---- forward ---- */
@@ -277,8 +293,9 @@ size_t co_recurrent_scratch_size(const void *self, size_t n, size_t rows)
 {
     const recurrent *c = self;
     const size_t out = c->cell.n_gates * c->units, wide = c->n_directions * c->units;
-    const size_t forward = panel_floats(c) + (rows + n) * out + n * c->units, params = piece_floats(c) + rows * out;
-    const size_t input = panel_floats(c) + 3 * n * c->units + rows * (most_inputs(c) + 2 * wide);
+    const size_t forward = panel_floats(c) + (rows + n + 1) * out + n * c->units;
+    const size_t params = piece_floats(c) + (rows + 1) * out;
+    const size_t input = panel_floats(c) + 2 * n * c->units + rows * (most_inputs(c) + 2 * wide);
     const size_t larger = forward > params ? forward : params;
     return larger > input ? larger : input;
 }
@@ -298,18 +315,24 @@ static void forward_cell(const recurrent *c, const times *t, const cell_view *v,
                          float *scratch)
 {
     const size_t h = c->units, n_out = c->cell.n_gates * h, kept = c->cell.n_kept * h;
-    float *turned = scratch, *gx = turned + panel_floats(c), *gh = gx + t->rows * n_out, *h_out = gh + active(t, 0) * n_out;
+    float *turned = scratch, *bias = turned + panel_floats(c), *gx = bias + n_out, *gh = gx + t->rows * n_out,
+          *h_out = gh + active(t, 0) * n_out;
     for (size_t r = 0; r < t->rows; r++)
         memcpy(v->x + r * v->n_in, x + (size_t)t->row[direction][r] * v->n_in, v->n_in * sizeof *x);
     memset(v->before, 0, active(t, 0) * h * sizeof *v->before);
     if (c->fast) co_panels_turn(c->fast, v->n_in, n_out, v->w_ih, turned);
-    affine(c, t->rows, v->n_in, n_out, v->x, v->w_ih, turned, v->b_ih, gx);
+    memcpy(bias, v->b_ih, n_out * sizeof *bias);
+    if (!c->cell.apart) recurrent_add(n_out, v->b_hh, bias);
+    affine(c, t->rows, v->n_in, n_out, v->x, v->w_ih, turned, bias, gx);
     if (c->fast) co_panels_turn(c->fast, h, n_out, v->w_hh, turned);
     for (size_t s = 0; s < t->n_steps; s++) {
         const size_t m = active(t, s), at = (size_t)t->first[s];
         const float *last = s ? v->kept + (size_t)t->first[s - 1] * kept : NULL;
-        affine(c, m, h, n_out, v->before + at * h, v->w_hh, turned, v->b_hh, gh);
-        c->cell.forward(m, h, gx + at * n_out, gh, v->before + at * h, last, v->kept + at * kept, h_out);
+        if (c->cell.apart)
+            affine(c, m, h, n_out, v->before + at * h, v->w_hh, turned, v->b_hh, gh);
+        else if (s > 0) /* before the first step all is zero */
+            affine(c, m, h, n_out, v->before + at * h, v->w_hh, turned, NULL, gx + at * n_out);
+        c->cell.forward(m, h, gx + at * n_out, c->cell.apart ? gh : NULL, v->before + at * h, last, v->kept + at * kept, h_out);
         hand_on(c, t, v, direction, s, h_out, out);
     }
 }
@@ -334,14 +357,14 @@ void co_recurrent_forward(const void *self, const co_pass *pass, const float *pa
 
 /* ---- backward ---- */
 
-/* Gradients of all steps into the cell's dgx and dgh; dout by its outputs, batch rows. scratch: 3 n h. panels: room for the
+/* Gradients of all steps into the cell's dgx and dgh; dout by its outputs, batch rows. scratch: 2 n h. panels: room for the
  * weights. */
 static void backward_steps(const recurrent *c, const times *t, const cell_view *v, size_t direction, const float *dout,
                            float *scratch, float *panels)
 {
     const size_t h = c->units, wide = c->n_directions * h, n_out = c->cell.n_gates * h, kept = c->cell.n_kept * h;
     const size_t widest = active(t, 0);
-    float *dh = scratch, *carry = dh + widest * h, *through = carry + widest * h;
+    float *dh = scratch, *carry = dh + widest * h;
     memset(dh, 0, 2 * widest * h * sizeof *dh);
     if (c->fast) co_panels_fill(n_out, h, v->w_hh, panels);
     for (size_t s = t->n_steps; s-- > 0;) {
@@ -349,13 +372,12 @@ static void backward_steps(const recurrent *c, const times *t, const cell_view *
         const float *last = s ? v->kept + (size_t)t->first[s - 1] * kept : NULL;
         for (size_t k = 0; k < m; k++) {
             const float *from = dout + (size_t)t->row[direction][at + k] * wide + direction * h;
-            for (size_t j = 0; j < h; j++) dh[k * h + j] += from[j];
+            recurrent_add(h, from, dh + k * h);
         }
         c->cell.backward(m, h, v->kept + at * kept, last, v->before + at * h, dh, carry, v->dgx + at * n_out,
                          c->cell.apart ? v->dgh + at * n_out : NULL);
         if (s == 0) break;
-        affine_back(c, m, h, n_out, v->dgh + at * n_out, v->w_hh, panels, through);
-        for (size_t j = 0; j < m * h; j++) dh[j] += through[j];
+        affine_back(c, m, h, n_out, v->dgh + at * n_out, v->w_hh, panels, true, dh);
     }
 }
 
@@ -365,14 +387,14 @@ static void input_gradient(const recurrent *c, const times *t, const cell_view *
 {
     const size_t n_out = c->cell.n_gates * c->units;
     if (c->fast) co_panels_fill(n_out, v->n_in, v->w_ih, panels);
-    affine_back(c, t->rows, v->n_in, n_out, v->dgx, v->w_ih, panels, by_time);
+    affine_back(c, t->rows, v->n_in, n_out, v->dgx, v->w_ih, panels, false, by_time);
     for (size_t r = 0; r < t->rows; r++) {
         const float *from = by_time + r * v->n_in;
         float *to = dx + (size_t)t->row[direction][r] * v->n_in;
         if (direction == 0)
             memcpy(to, from, v->n_in * sizeof *to);
         else
-            for (size_t k = 0; k < v->n_in; k++) to[k] += from[k];
+            recurrent_add(v->n_in, from, to);
     }
 }
 
@@ -384,7 +406,7 @@ void co_recurrent_backward_input(const void *self, const co_pass *pass, const fl
     const size_t wide = c->n_directions * c->units;
     (void)x, (void)y;
     if (t.rows == 0) return;
-    float *panels = scratch, *steps = panels + panel_floats(c), *lower[2] = {steps + 3 * active(&t, 0) * c->units, NULL};
+    float *panels = scratch, *steps = panels + panel_floats(c), *lower[2] = {steps + 2 * active(&t, 0) * c->units, NULL};
     lower[1] = lower[0] + t.rows * wide;
     float *by_time = lower[1] + t.rows * wide;
     for (size_t l = c->n_layers; l-- > 0;) {
@@ -418,17 +440,22 @@ void co_recurrent_backward_params(const void *self, const co_pass *pass, const f
     float *kept = (float *)cache; /* read only */
     const times t = open_times(c, pass->batch, kept);
     const size_t h = c->units, n_out = c->cell.n_gates * h;
-    float *pieces = scratch, *scaled = pieces + piece_floats(c);
+    float *pieces = scratch, *sum = pieces + piece_floats(c), *scaled = sum + n_out;
     (void)x, (void)y, (void)dy;
     for (size_t k = 0; t.rows > 0 && k < c->n_layers * c->n_directions; k++) {
         const cell_view v = open_cell(c, pass->batch, params, kept, k / c->n_directions, k % c->n_directions);
         float *w_ih = grad + v.offset, *w_hh = w_ih + n_out * v.n_in, *b_ih = w_hh + n_out * h, *b_hh = b_ih + n_out;
         const float *dgx = scale_rows(&t, n_out, scale, v.dgx, scaled);
-        weight_gradient(c, t.rows, v.n_in, n_out, dgx, v.x, w_ih, pieces);
-        add_columns(t.rows, n_out, dgx, b_ih);
-        const float *dgh = c->cell.apart ? scale_rows(&t, n_out, scale, v.dgh, scaled) : dgx;
-        weight_gradient(c, t.rows, h, n_out, dgh, v.before, w_hh, pieces);
-        add_columns(t.rows, n_out, dgh, b_hh);
+        const co_panels_input input[] = {{v.n_in, v.x, w_ih}, {h, v.before, w_hh}};
+        weight_gradients(c, t.rows, n_out, dgx, c->cell.apart ? 1 : 2, input, pieces);
+        recurrent_sum_columns(t.rows, n_out, dgx, sum);
+        recurrent_add(n_out, sum, b_ih);
+        if (c->cell.apart) {
+            const float *dgh = scale_rows(&t, n_out, scale, v.dgh, scaled);
+            weight_gradients(c, t.rows, n_out, dgh, 1, input + 1, pieces);
+            recurrent_sum_columns(t.rows, n_out, dgh, sum);
+        }
+        recurrent_add(n_out, sum, b_hh);
     }
 }
 

@@ -7,7 +7,7 @@
 typedef struct {
     size_t n_gates; /* blocks of h rows in the weights */
     size_t n_kept;  /* blocks of h floats a row kept from forward to backward */
-    bool apart;     /* the gradients by gx and by gh differ; else dgh is NULL */
+    bool apart;     /* the cell uses gx and gh apart; else gx holds their sum, gh and dgh are NULL */
     /* gx[m][n_gates h] = W_ih x + b_ih, gh = W_hh before + b_hh; before[m][h]: the last outputs, zeros at the first step;
      * kept_before: of the last step, NULL at the first; writes kept[m][n_kept h] and the outputs y[m][h]. */
     void (*forward)(size_t m, size_t h, const float *gx, const float *gh, const float *before, const float *kept_before,

@@ -82,20 +82,21 @@ static void check_panels(const co_kernels *fast, uint64_t draw)
     co_product p = {.rows = m, .cols = cols, .depth = depth, .n_segments = 1, .a = x, .b = b, .a_row = depth, .a_step = 1,
                     .b_step = cols, .c_row = cols, .c = z, .add = draw % 3 == 0, .factor = 1.0f};
     co_panels_fill(depth, cols, b, panels);
-    co_panels_product(fast, m, depth, cols, x, panels, p.add, y);
+    if (draw % 3 == 1) p.start = b; /* any floats will do */
+    co_panels_product(fast, m, depth, cols, x, panels, p.start, p.add, y);
     co_reference_product(&p);
     cr_assert_lt(relative_distance(y, z, m * cols), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, cols, depth);
     for (size_t k = 0; k < depth; k++)
         for (size_t c = 0; c < cols; c++) w[c * depth + k] = b[k * cols + c];
     co_panels_turn(fast, depth, cols, w, panels);
-    co_panels_product(fast, m, depth, cols, x, panels, false, z);
-    p.add = false, p.c = y;
+    co_panels_product(fast, m, depth, cols, x, panels, NULL, false, z);
+    p.add = false, p.start = NULL, p.c = y;
     co_reference_product(&p);
     cr_assert_lt(relative_distance(z, y, m * cols), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, cols, depth);
     co_product q = {.rows = depth, .cols = cols, .depth = m, .n_segments = 1, .a = x, .b = y, .a_row = 1, .a_step = depth,
                     .b_step = cols, .c_row = cols, .c = b, .add = true, .factor = 1.0f};
     memcpy(w, b, depth * cols * sizeof *w);
-    co_panels_gradient(fast, m, depth, cols, x, y, w, pieces);
+    co_panels_gradient(fast, m, depth, x, 1, &(co_panels_input){cols, y, w}, pieces);
     co_reference_product(&q);
     cr_assert_lt(relative_distance(w, b, depth * cols), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, cols, depth);
     co_free(x), co_free(b), co_free(panels), co_free(w), co_free(y), co_free(z), co_free(pieces);
