@@ -13,10 +13,11 @@
 #include "core/exact.h"
 #include "core/clones.h"
 #include "core/status.h"
+#include "core/vector.h"
 #include <math.h>
 #include <string.h>
 
-#define BLOCK 2048 /* elements between two looks at a result; with their sums in the first cache */
+#define BLOCK (CO_BLOCK / 2) /* elements between two looks at a result; with their sums in the first cache */
 #define MAGIC 0x1.8p52
 
 CO_CLONES static uint32_t block_not_finite(const float *u, size_t n)
@@ -35,19 +36,6 @@ bool co_vector_finite(const float *u, size_t n)
     for (size_t i = 0; i < n; i += BLOCK)
         if (block_not_finite(u + i, n - i < BLOCK ? n - i : BLOCK)) return false;
     return true;
-}
-
-/* The bits of the largest magnitude: they compare as the magnitudes do. */
-CO_CLONES static int32_t block_largest(const float *u, size_t n)
-{
-    int32_t largest = 0;
-    for (size_t i = 0; i < n; i++) {
-        int32_t bits;
-        memcpy(&bits, &u[i], sizeof bits);
-        bits &= INT32_MAX;
-        largest = bits > largest ? bits : largest;
-    }
-    return largest;
 }
 
 static const int64_t magic_bits = 0x4338000000000000; /* of 1.5 2^52 */
@@ -102,9 +90,7 @@ size_t co_exact_add(int64_t *sum, const float *u, size_t n, double a)
     CO_ASSERT(a >= 0.0 && a <= 1.0);
     for (size_t j = 0; j < n; j += BLOCK) {
         const size_t m = n - j < BLOCK ? n - j : BLOCK;
-        const int32_t bits = block_largest(u + j, m);
-        float largest;
-        memcpy(&largest, &bits, sizeof largest);
+        const float largest = co_block_largest(u + j, m);
         if (largest <= CO_EXACT_BOUND && (double)largest * scale < 0x1p51)
             block_add_small(sum + j, u + j, m, scale);
         else

@@ -9,6 +9,8 @@
 #include "core/clones.h"
 #include "core/status.h"
 #include <math.h>
+#include <stdint.h>
+#include <string.h>
 
 #define LANES 16
 
@@ -51,6 +53,27 @@ double co_vector_dot(const float *x, const float *y, size_t n)
 double co_vector_norm(const float *x, size_t n)
 {
     return sqrt(co_vector_dot(x, x, n));
+}
+
+/* As integers: the bits of magnitudes compare as the magnitudes do. */
+CO_CLONES static int32_t block_largest(const float *x, size_t n)
+{
+    int32_t largest = 0;
+    for (size_t i = 0; i < n; i++) {
+        int32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        bits &= INT32_MAX;
+        largest = bits > largest ? bits : largest;
+    }
+    return largest;
+}
+
+float co_block_largest(const float *x, size_t n)
+{
+    const int32_t bits = block_largest(x, n);
+    float largest;
+    memcpy(&largest, &bits, sizeof largest);
+    return largest;
 }
 
 CO_CLONES static void scale(float *x, size_t n, float factor)

@@ -13,6 +13,8 @@ static inline size_t co_n_blocks(size_t n)
 /* Sum of squares of one block, n <= CO_BLOCK. */
 double co_block_square_sum(const float *x, size_t n);
 double co_block_dot(const float *x, const float *y, size_t n);
+/* Largest magnitude; a NaN counts as larger than everything. */
+float co_block_largest(const float *x, size_t n);
 /* sqrt of the sum over blocks, in order. */
 double co_vector_norm(const float *x, size_t n);
 double co_vector_dot(const float *x, const float *y, size_t n);

@@ -79,17 +79,52 @@ CO_INLINE int64_t truncated(double x)
     return ((int64_t)size_of(x) ^ sign) - sign;
 }
 
+/* True when all integers of a block fit into 32 bits, as they mostly do: processors truncate to those in one instruction. */
+static bool is_short(const float *u, size_t n, double scale)
+{
+    return (double)co_block_largest(u, n) * scale < 0x1p31;
+}
+
 CO_CLONES static void add_block(int64_t *restrict sum, const float *restrict u, size_t n, double scale)
 {
     for (size_t j = 0; j < n; j++) sum[j] += truncated((double)u[j] * scale);
 }
 
+CO_CLONES static void add_short_block(int64_t *restrict sum, const float *restrict u, size_t n, double scale)
+{
+    for (size_t j = 0; j < n; j++) sum[j] += (int32_t)((double)u[j] * scale);
+}
+
 void co_add_steps(int64_t *sum, const float *u, size_t n, double scale)
 {
-    for (size_t i = 0; i < n; i += CO_BLOCK) add_block(sum + i, u + i, n - i < CO_BLOCK ? n - i : CO_BLOCK, scale);
+    for (size_t i = 0; i < n; i += CO_BLOCK) {
+        const size_t m = n - i < CO_BLOCK ? n - i : CO_BLOCK;
+        if (is_short(u + i, m, scale))
+            add_short_block(sum + i, u + i, m, scale);
+        else
+            add_block(sum + i, u + i, m, scale);
+    }
 }
 
 /* Sum of squares of a block's integers; exact where it is below 2^53, as then is every square and every partial sum. */
+CO_CLONES static double block_short_squares(const float *u, size_t n, double scale)
+{
+    double lane[LANES] = {0}, sum = 0.0;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t k = 0; k < LANES; k++) {
+            const double size = (double)(int32_t)((double)u[i + k] * scale);
+            lane[k] += size * size;
+        }
+    for (size_t k = 0; i + k < n; k++) {
+        const double size = (double)(int32_t)((double)u[i + k] * scale);
+        lane[k] += size * size;
+    }
+    for (size_t k = 0; k < LANES; k++) sum += lane[k];
+    return sum;
+}
+
+/* The same for integers of any size. */
 CO_CLONES static double block_squares(const float *u, size_t n, double scale)
 {
     double lane[LANES] = {0}, sum = 0.0;
@@ -113,7 +148,7 @@ static unsigned __int128 square_sum(const float *u, size_t n, double scale)
     unsigned __int128 sum = 0;
     for (size_t i = 0; i < n; i += CO_BLOCK) {
         const size_t m = n - i < CO_BLOCK ? n - i : CO_BLOCK;
-        const double block = block_squares(u + i, m, scale);
+        const double block = is_short(u + i, m, scale) ? block_short_squares(u + i, m, scale) : block_squares(u + i, m, scale);
         if (block < 0x1p53) {
             sum += (uint64_t)block;
             continue;

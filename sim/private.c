@@ -39,13 +39,14 @@ static co_event event_of(const co_private *p)
                       .lattice_std = is_integer ? LATTICE : 0.0};
 }
 
-/* Rounds as epsilon is told of them: 8 significant bits, rounded up. A bound for more rounds holds for fewer, and a run of
- * thousands of rounds asks the accountant some hundred times each doubling. */
-static int64_t rounds_told(int64_t n)
+/* Rounds as a row's epsilon is told of them: 6 significant bits, rounded up, but not beyond the last round, which is told as it
+ * is. A bound for more rounds holds for fewer, and the accountant is asked some thirty times each doubling. */
+static int64_t rounds_told(const co_private *p, int64_t n)
 {
     int64_t unit = 1;
-    while (n > 256 * unit) unit *= 2;
-    return (n + unit - 1) / unit * unit;
+    while (n > 64 * unit) unit *= 2;
+    const int64_t told = (n + unit - 1) / unit * unit, last = p->experiment->rounds;
+    return n <= last && told > last ? last : told;
 }
 
 static co_status find_noise(co_private *p, int64_t rounds)
@@ -56,7 +57,7 @@ static co_status find_noise(co_private *p, int64_t rounds)
     double factor;
     p->state.multiplier = replaces(p) ? 2.0 : 1.0;
     const co_event one = event_of(p);
-    co_status st = co_ledger_add(&ledger, &one, rounds_told(rounds));
+    co_status st = co_ledger_add(&ledger, &one, rounds);
     if (st == CO_OK)
         st = co_account_noise(p->accountant, &ledger, &p->how, co_config_real(privacy, "epsilon"), p->delta, &factor, &g);
     co_ledger_fini(&ledger);
@@ -224,15 +225,16 @@ co_status co_private_end(co_private *p, const co_exchange *x, int64_t round)
     return CO_OK;
 }
 
-/* epsilon of the ledger, or of slightly more rounds. */
+/* epsilon of the ledger, or of up to a thirty-second more rounds. */
 static co_status account(co_private *p)
 {
     co_ledger told = {0};
     co_guarantee g;
     const co_ledger_row *row = &p->state.ledger.rows[0];
     CO_ASSERT(p->state.ledger.n == 1);
-    if (rounds_told(row->count) == p->accounted) return CO_OK;
-    p->accounted = rounds_told(row->count);
+    const int64_t n = rounds_told(p, row->count);
+    if (n == p->accounted) return CO_OK;
+    p->accounted = n;
     co_status st = co_ledger_add(&told, &row->event, p->accounted);
     if (st == CO_OK) st = co_account_epsilon(p->accountant, &told, &p->how, p->delta, &g);
     co_ledger_fini(&told);
@@ -273,7 +275,7 @@ co_status co_private_print(co_private *p, int64_t rounds)
     co_ledger planned = {0};
     co_guarantee g;
     const co_event event = event_of(p);
-    co_status st = co_ledger_add(&planned, &event, rounds_told(rounds));
+    co_status st = co_ledger_add(&planned, &event, rounds);
     if (st == CO_OK) st = co_account_epsilon(p->accountant, &planned, &p->how, p->delta, &g);
     co_ledger_fini(&planned);
     CO_TRY(st);

@@ -12,6 +12,7 @@
 #define co_vector_scale plain_vector_scale
 #define co_vector_add_scaled plain_vector_add_scaled
 #define co_vector_difference plain_vector_difference
+#define co_block_largest plain_block_largest
 #include "core/vector.c"
 #undef co_block_dot
 #undef co_block_square_sum
@@ -20,6 +21,7 @@
 #undef co_vector_scale
 #undef co_vector_add_scaled
 #undef co_vector_difference
+#undef co_block_largest
 double co_block_dot(const float *x, const float *y, size_t n);
 double co_block_square_sum(const float *x, size_t n);
 double co_vector_dot(const float *x, const float *y, size_t n);
