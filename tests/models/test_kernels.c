@@ -80,9 +80,9 @@ static void check_panels(const co_kernels *fast, uint64_t draw)
           *w = values(13, depth * cols), *y = values(14, m * cols), *z = values(14, m * cols),
           *pieces = values(15, co_panels_gradient_scratch(depth, cols));
     co_product p = {.rows = m, .cols = cols, .depth = depth, .n_segments = 1, .a = x, .b = b, .a_row = depth, .a_step = 1,
-                    .b_step = cols, .c_row = cols, .c = z, .add = draw % 3 == 0, .factor = 1.0f};
+                    .b_step = cols, .c_row = cols, .c = z, .add = draw % 4 == 3, .factor = 1.0f};
     co_panels_fill(depth, cols, b, panels);
-    if (draw % 3 == 1) p.start = b; /* any floats will do */
+    if (draw % 4 == 1) p.start = b; /* any floats will do */
     co_panels_product(fast, m, depth, cols, x, panels, p.start, p.add, y);
     co_reference_product(&p);
     cr_assert_lt(relative_distance(y, z, m * cols), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, cols, depth);

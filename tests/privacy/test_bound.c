@@ -97,11 +97,13 @@ Test(bound, a_vector_at_the_clip_is_not_shortened)
 
 Test(bound, steps_are_rounded_toward_zero)
 {
-    const float u[8] = {0.7f, -0.7f, 1.5f, -1.999f, 2.0f, -2.0f, 1e9f, -8388607.5f};
-    const int64_t want[8] = {0, 0, 1, -1, 2, -2, 1000000000, -8388607};
-    int64_t q[8] = {0};
-    co_add_steps(q, u, 8, 1.0);
-    for (int j = 0; j < 8; j++) cr_expect_eq(q[j], want[j], "%.9g gives %lld", (double)u[j], (long long)q[j]);
+    const float u[11] = {0.7f, -0.7f, 1.5f, -1.999f, 2.0f, -2.0f, 1e9f, -8388607.5f, 0x1p31f, -0x1.8p33f, 0x1.fffffep50f};
+    const int64_t want[11] = {0, 0, 1, -1, 2, -2, 1000000000, -8388607, 2147483648, -12884901888, 2251799679467520};
+    for (size_t n = 8; n <= 11; n++) { /* the first eight fit into 32 bits */
+        int64_t q[11] = {0};
+        co_add_steps(q, u, n, 1.0);
+        for (size_t j = 0; j < n; j++) cr_expect_eq(q[j], want[j], "%.9g gives %lld", (double)u[j], (long long)q[j]);
+    }
 }
 
 /* Whole numbers of steps with a norm of exactly the bound pass; one step more anywhere, and the scale shrinks. */
