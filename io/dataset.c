@@ -163,7 +163,7 @@ void co_dataset_gather(const co_dataset *data, const int64_t *ids, size_t n_ids,
     const size_t size = data->x_size, span = size / data->n_scale; /* values that share a scale */
     for (size_t i = 0; i < n_ids; i++) {
         CO_ASSERT(ids[i] >= 0 && ids[i] < data->n);
-        if (i + 1 < n_ids) ask_for(data, ids[i + 1]);
+        if (i + 2 < n_ids) ask_for(data, ids[i + 2]);
         const size_t from = (size_t)ids[i] * size;
         for (size_t c = 0; c < data->n_scale; c++) {
             const float scale = (float)data->scale[c], shift = (float)data->shift[c];
