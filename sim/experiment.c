@@ -534,6 +534,7 @@ static bool same_scalar(const co_node *a, const co_node *b)
     return co_node_real(a, &x) && co_node_real(b, &y) && x == y;
 }
 
+/* A key that is newer than the run may have its default. */
 static co_status compare(const co_experiment *e, const char *path, const co_node *was, const co_node *is)
 {
     if (!was || !is || was->kind != is->kind) return differ(e, path, was, is);
@@ -554,7 +555,7 @@ static co_status compare(const co_experiment *e, const char *path, const co_node
     for (b = is->first; b; b = b->next) {
         char below[256];
         snprintf(below, sizeof below, "%s%s%s", path, *path ? "." : "", b->key);
-        if (!co_node_find(was, b->key)) return differ(e, below, NULL, b);
+        if (!co_node_find(was, b->key) && !b->is_default) return differ(e, below, NULL, b);
     }
     return CO_OK;
 }

@@ -50,6 +50,7 @@ void co_experiment_fini(co_experiment *experiment);
 co_status co_experiment_text(const co_experiment *experiment, char **text);
 /* Digest of the resolved experiment without name, rounds, eval, stop, output: 32 hex digits. */
 co_status co_experiment_digest(const co_experiment *experiment, char hex[33]);
-/* A resumed run may differ in name, rounds, eval, stop and output alone: CO_EUSAGE with key, old and new value. Horizons that the
+/* A resumed run may differ in name, rounds, eval, stop and output alone, and in keys that the old text lacks and the new experiment
+ * leaves to their defaults (a newer program's): CO_EUSAGE with key, old and new value. Horizons that the
  * new experiment leaves to their default are taken from the old one first. */
 co_status co_experiment_continue(co_experiment *now, const char *old_text);

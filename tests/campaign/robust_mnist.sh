@@ -51,7 +51,7 @@ cell() { # cell RULE ATTACK: continues a run; nothing when it is done
     krum) rule="rule: krum, f: 5" ;;
     esac
     case $2 in
-    alie) attack="attack: alie, z: 0.253" ;;
+    alie) attack="attack: alie, z: -0.253" ;; # theirs is +0.253 of gradients, which point against updates
     ipm) attack="attack: ipm, epsilon: 0.1" ;;
     *) attack="attack: $2" ;;
     esac
