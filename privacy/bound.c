@@ -14,6 +14,7 @@
 #define SHRINK (1.0 - 0x1p-20)
 #define NOISE_REACH 64.0 /* scales */
 #define LARGEST 0x1p51   /* of one integer */
+#define SHORT 0x1p30     /* below it they fit into 32 bits, to which processors truncate in one instruction */
 #define LANES 16
 
 co_status co_grid_make(const co_mechanism *mechanism, double clip, double multiplier, double n_most, co_grid *grid)
@@ -79,31 +80,22 @@ CO_INLINE int64_t truncated(double x)
     return ((int64_t)size_of(x) ^ sign) - sign;
 }
 
-/* True when all integers of a block fit into 32 bits, as they mostly do: processors truncate to those in one instruction. */
-static bool is_short(const float *u, size_t n, double scale)
-{
-    return (double)co_block_largest(u, n) * scale < 0x1p31;
-}
-
-CO_CLONES static void add_block(int64_t *restrict sum, const float *restrict u, size_t n, double scale)
+CO_CLONES static void add_long(int64_t *restrict sum, const float *restrict u, size_t n, double scale)
 {
     for (size_t j = 0; j < n; j++) sum[j] += truncated((double)u[j] * scale);
 }
 
-CO_CLONES static void add_short_block(int64_t *restrict sum, const float *restrict u, size_t n, double scale)
+CO_CLONES static void add_short(int64_t *restrict sum, const float *restrict u, size_t n, double scale)
 {
     for (size_t j = 0; j < n; j++) sum[j] += (int32_t)((double)u[j] * scale);
 }
 
-void co_add_steps(int64_t *sum, const float *u, size_t n, double scale)
+void co_add_steps(int64_t *sum, const float *u, size_t n, double scale, double most)
 {
-    for (size_t i = 0; i < n; i += CO_BLOCK) {
-        const size_t m = n - i < CO_BLOCK ? n - i : CO_BLOCK;
-        if (is_short(u + i, m, scale))
-            add_short_block(sum + i, u + i, m, scale);
-        else
-            add_block(sum + i, u + i, m, scale);
-    }
+    if (most < SHORT)
+        add_short(sum, u, n, scale);
+    else
+        add_long(sum, u, n, scale);
 }
 
 /* Sum of squares of a block's short integers; exact where it is below 2^53, as then is every square and every partial sum. */
@@ -129,7 +121,7 @@ static unsigned __int128 square_sum(const float *u, size_t n, double scale)
     unsigned __int128 sum = 0;
     for (size_t i = 0; i < n; i += CO_BLOCK) {
         const size_t m = n - i < CO_BLOCK ? n - i : CO_BLOCK;
-        const double block = is_short(u + i, m, scale) ? block_squares(u + i, m, scale) : INFINITY;
+        const double block = (double)co_block_largest(u + i, m) * scale < SHORT ? block_squares(u + i, m, scale) : INFINITY;
         if (block < 0x1p53) {
             sum += (uint64_t)block;
             continue;

@@ -21,8 +21,8 @@ double co_clip_factor(double clip, double norm);
  * norm: of u, in the mechanism's kind of norm. u finite, weight in [0, 1], grid->scale > 0. */
 double co_bound_scale(const co_mechanism *mechanism, const co_grid *grid, const float *u, size_t n, double norm,
                       double weight);
-/* sum[j] += trunc(scale u[j]), rounded toward zero. */
-void co_add_steps(int64_t *sum, const float *u, size_t n, double scale);
+/* sum[j] += trunc(scale u[j]), rounded toward zero. most: none of these integers is larger, as grid->bound after co_bound_scale. */
+void co_add_steps(int64_t *sum, const float *u, size_t n, double scale, double most);
 
 /* The next clip: clip e^(-rate (fraction - quantile)), fraction of the contributions that were not above the clip. */
 double co_adapted_clip(double clip, double fraction, double quantile, double rate);

@@ -109,10 +109,10 @@ size_t co_exchange_add(co_exchange *x, const float *update, double share)
     return cut;
 }
 
-void co_exchange_add_steps(co_exchange *x, const float *update, double scale)
+void co_exchange_add_steps(co_exchange *x, const float *update, double scale, double most)
 {
     for (int r = 0; r < x->comm->size; r++)
-        if (x->slice_n[r]) co_add_steps(x->send + x->at[r], update + x->slice_first[r], x->slice_n[r], scale);
+        if (x->slice_n[r]) co_add_steps(x->send + x->at[r], update + x->slice_first[r], x->slice_n[r], scale, most);
 }
 
 /* The tail is filled in for rank 0 and copied to the other destinations before the reduction. */

@@ -187,7 +187,7 @@ void co_private_add(co_private *p, co_exchange *x, const co_plan_row *row, const
         co_exchange_add(x, update, weight * co_clip_factor(p->grid.clip, norm) / (double)p->capacity);
         return;
     }
-    co_exchange_add_steps(x, update, co_bound_scale(p->mechanism, &p->grid, update, n, norm, weight));
+    co_exchange_add_steps(x, update, co_bound_scale(p->mechanism, &p->grid, update, n, norm, weight), p->grid.bound);
 }
 
 void co_private_release(co_private *p, co_exchange *x, int64_t round, double *update)

@@ -9,9 +9,12 @@ round, batch 10, one epoch, learning rate 0.01); private: each update clipped to
 their sum. At the end of stdin it prints its peak memory in MiB. Models are those
 of `cohort list model`. bench starts it pinned to a core, one thread.
 """
+import atexit
 import os
 import resource
+import shutil
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -327,7 +330,8 @@ def fedjax_rounds(model):
 
 
 def flower_rounds(model):
-    """Its simulation with Ray on one core. A measurement is one run: seconds a round between rounds 2 and 4."""
+    """Its simulation with Ray on one core. A measurement is one run: seconds a round between rounds 2 and 4. A device reads its part of a
+    mapped file: held by the client app, all data would travel with every message."""
     import flwr
     import torch
     from flwr.client import ClientApp, NumPyClient
@@ -335,7 +339,10 @@ def flower_rounds(model):
     from flwr.server import ServerApp, ServerAppComponents, ServerConfig
     from flwr.server.strategy import FedAvg
     from flwr.simulation import run_simulation
-    x, y = (torch.from_numpy(a) for a in examples(model, USERS * HELD))
+    folder = tempfile.mkdtemp(prefix="bench-flower-")
+    atexit.register(shutil.rmtree, folder)
+    for name, values in zip("xy", examples(model, USERS * HELD)):
+        np.save(f"{folder}/{name}.npy", values)
 
     class Device(NumPyClient):
         def __init__(self, number):
@@ -346,7 +353,9 @@ def flower_rounds(model):
             with torch.no_grad():
                 for p, new in zip(net.parameters(), parameters):
                     p.copy_(torch.from_numpy(new))
-            order, params = torch.randperm(HELD) + self.number * HELD, list(net.parameters())
+            own = slice(self.number * HELD, (self.number + 1) * HELD)
+            x, y = (torch.from_numpy(np.array(np.load(f"{folder}/{name}.npy", mmap_mode="r")[own])) for name in "xy")
+            order, params = torch.randperm(HELD), list(net.parameters())
             for i in range(0, HELD, BATCH):
                 part = order[i:i + BATCH]
                 loss = torch.nn.functional.cross_entropy(net(x[part]), y[part])
@@ -401,6 +410,7 @@ def main():
         print(measure(), file=answers, flush=True)
     peak = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     print(peak / 1024, file=answers, flush=True)
+    atexit._run_exitfuncs()
     os._exit(0)  # Ray and the samplers keep processes that would hold the exit up
 
 

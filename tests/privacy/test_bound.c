@@ -29,7 +29,7 @@ static bool holds(const co_mechanism *m, const co_grid *g, const int64_t *q, siz
 static void bounded(const co_mechanism *m, const co_grid *g, const float *u, size_t n, double norm, double weight, int64_t *q)
 {
     memset(q, 0, n * sizeof *q);
-    co_add_steps(q, u, n, co_bound_scale(m, g, u, n, norm, weight));
+    co_add_steps(q, u, n, co_bound_scale(m, g, u, n, norm, weight), g->bound);
 }
 
 static void fill(float *u, size_t n, int kind, uint64_t seed)
@@ -101,7 +101,7 @@ Test(bound, steps_are_rounded_toward_zero)
     const int64_t want[11] = {0, 0, 1, -1, 2, -2, 1000000000, -8388607, 2147483648, -12884901888, 2251799679467520};
     for (size_t n = 8; n <= 11; n++) { /* the first eight fit into 32 bits */
         int64_t q[11] = {0};
-        co_add_steps(q, u, n, 1.0);
+        co_add_steps(q, u, n, 1.0, n == 8 ? 1e9 : 0x1p51);
         for (size_t j = 0; j < n; j++) cr_expect_eq(q[j], want[j], "%.9g gives %lld", (double)u[j], (long long)q[j]);
     }
 }
@@ -140,12 +140,12 @@ Test(bound, the_check_shrinks_until_the_norm_holds_and_no_further)
             const double norm = co_vector_norm(u, n) * (1.0 - 0x1p-16), asked = g.clip / norm / g.step;
             const double scale = co_bound_scale(m, &g, u, n, norm, 1.0);
             memset(q, 0, sizeof q);
-            co_add_steps(q, u, n, scale);
+            co_add_steps(q, u, n, scale, g.bound);
             cr_expect(holds(m, &g, q, n), "%zu coordinates: above the bound", n);
             if (scale >= asked * (1.0 - 1e-9) || norm <= g.clip) continue;
             n_shrunk++;
             memset(q, 0, sizeof q);
-            co_add_steps(q, u, n, scale / (1.0 - 0x1p-20));
+            co_add_steps(q, u, n, scale / (1.0 - 0x1p-20), g.bound);
             cr_expect(!holds(m, &g, q, n), "%zu coordinates: shortened once too often", n);
         }
     cr_expect_gt(n_shrunk, 500);
