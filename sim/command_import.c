@@ -13,6 +13,7 @@ static void print_help(const co_reader *reader)
     if (reader) {
         printf("usage: cohort import %s -o FILE [key=value ..]\n\n%s.\n\n", reader->usage,
                reader->summary);
+        if (reader->format) printf("%s", reader->format);
         if (reader->params && reader->params->key) co_print_params(stdout, reader->params);
         printf("\nEvery import takes too:\n");
     } else {

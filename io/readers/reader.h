@@ -8,6 +8,7 @@
 typedef struct {
     CO_PLUGIN_FIELDS;
     const char *usage; /* "mnist DIR [writers=DIR]", for help */
+    const char *format; /* what the sources hold, lines for help; NULL when the summary says it */
     bool text; /* fills data->text and takes CO_TEXT_PARAMS: co_texts_tokenise follows the cut of splits */
     /* Local. sources[n_sources] are the positional arguments; opt holds the checked options. Fills data (zeroed by the caller),
      * examples in the order: training files in source order, then test. A missing file is CO_EFILE and repeats the names it

@@ -53,6 +53,7 @@ member() {
 good 'cohort partition DATA' --help
 good 'cohort import FORMAT'
 good '^cohort [0-9]+\.[0-9]+\.[0-9]+$' --version
+good 'attributes scale and shift' import h5 --help
 bad 2 "unknown command 'partiton'; did you mean partition" partiton
 bad 2 "unknown command '--jsn'" --jsn
 bad 2 "unknown command ''" ''
