@@ -149,12 +149,14 @@ static co_saddle shorten(sums *s, double t, double epsilon, double log_size)
     for (size_t i = 0; i < s->n; i++) n_events += s->rows[i].count;
     const double margin = LOG_ROUNDED - log(n_events);
     co_saddle best = place(s, t, 0.0);
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0, n_in_vain = 0; i < 8 && n_in_vain < 2; i++) {
         t = i < 7 ? 0.6 * t : 0.0;
         const double raised = moment(s, t, NULL, NULL) - t * epsilon - log_size;
         if (raised > margin) break;
         const co_saddle other = place(s, t, raised);
-        if (other.top - other.bottom < 0.9 * (best.top - best.bottom)) best = other;
+        const bool is_shorter = other.top - other.bottom < 0.9 * (best.top - best.bottom);
+        if (is_shorter) best = other;
+        n_in_vain = is_shorter ? 0 : n_in_vain + 1;
     }
     best.log_size = log_size;
     return best;
