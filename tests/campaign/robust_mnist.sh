@@ -1,14 +1,24 @@
 #!/bin/bash
 # tests/campaign/robust_mnist.sh - robust rules against attacks on MNIST, as Karimireddy, He, Jaggi 2022 (arXiv:2006.09365): 25 devices
 # of which 5 attack, labels sorted over the honest 20, all devices in every round, one step of batch 32, momentum 0.9 on honest
-# devices, lr 0.01, 600 rounds. The step of the devices has rate 1 and the server's 0.01, so that tau is in units of gradients.
+# devices, lr 0.01, 600 rounds; pixels with mean 0 and deviation 1, and the network of PyTorch's MNIST example, which is the preset
+# cifar_cnn (on raw pixels with mnist_cnn, ALIE slows centred clipping down, and much more so with other seeds). The step of the
+# devices has rate 1 and the server's 0.01, so that tau is in units of gradients.
 # Expected, in per cent, within 3 points where the rule holds (> 90) and failing where it fails: see `wanted` below. ALL=1 adds the
 # cells of rule x attack that have no published figure here. ROUNDS (default 600) shortens it for a try, without a verdict. A cell takes
 # some 10 minutes of a core, the eight 85.
 . "$(dirname "$0")/common.sh"
 need data/images/mnist
 rounds=${ROUNDS:-600}
-[ -e mnist.h5 ] || "$cohort" import mnist "$shared/data/images/mnist" -o mnist.h5
+[ -e raw.h5 ] || "$cohort" import mnist "$shared/data/images/mnist" -o raw.h5
+[ -e mnist.h5 ] || $python - <<'P'
+import h5py
+with h5py.File("raw.h5") as raw, h5py.File("by_hand.h5", "w") as h:
+    for name in ("x", "y", "split"):
+        h[name] = raw[name][:]
+    h["x"].attrs["scale"], h["x"].attrs["shift"] = 1 / 255 / 0.3081, -0.1307 / 0.3081
+P
+[ -e mnist.h5 ] || "$cohort" import h5 by_hand.h5 -o mnist.h5
 [ -e honest.h5 ] || "$cohort" partition mnist.h5 -o honest.h5 method=shards devices=20 shards_per_device=1 seed=1
 [ -e part.h5 ] || $python - <<'P'
 import os
@@ -33,7 +43,7 @@ seed: 1
 rounds: 600
 data: {file: mnist.h5}
 partition: {file: part.h5}
-model: {name: mnist_cnn}
+model: {name: cifar_cnn}
 devices: {per_round: 25, attacker_ids: [20, 21, 22, 23, 24]}
 local: {steps: 1, batch: 32, lr: 1}
 transforms: [{name: momentum, beta: 0.9}]
