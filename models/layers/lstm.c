@@ -14,7 +14,7 @@ enum { GATES = 4, KEPT = 6 };
 /* One row; the parts of what is kept as pointers of their own, so that the compiler knows them apart. */
 CO_CLONES static void lstm_forward_row(size_t h, const float *restrict g, const float *restrict before,
                                        float *restrict i, float *restrict f, float *restrict u, float *restrict o,
-                                  float *restrict c, float *restrict t, float *restrict y)
+                                       float *restrict c, float *restrict t, float *restrict y)
 {
     for (size_t j = 0; j < h; j++) {
         i[j] = co_logistic(g[j]);
