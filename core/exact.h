@@ -12,6 +12,12 @@
 #define CO_EXACT_BITS 44
 #define CO_EXACT_BOUND 262144.0f /* 2^18 */
 
+/* A part of a sum: sum[n] of the coordinates from `first` on. */
+typedef struct {
+    int64_t *sum;
+    size_t first, n;
+} co_sum_slice;
+
 /* True when every element is finite. */
 bool co_vector_finite(const float *u, size_t n);
 /* sum[j] += rint(a clamp(u[j]) 2^44). u finite. Returns how many elements were cut to the bound.

@@ -1,5 +1,6 @@
 /* privacy/bound.h - contributions as integers on a grid, and their norm bounded for certain. All calls are Local. */
 #pragma once
+#include "core/exact.h"
 #include "privacy/mechanism.h"
 
 /* The grid of one round. step is a power of two that does not depend on the data. */
@@ -17,12 +18,11 @@ co_status co_grid_make(const co_mechanism *mechanism, double clip, double multip
 double co_norm_l1(const float *u, size_t n);
 /* The factor that brings a norm below the clip: min(1, clip / norm). */
 double co_clip_factor(double clip, double norm);
-/* The scale with which the contribution q[j] = trunc(scale u[j]), weight u / step clipped, has a norm of at most bound, exactly.
- * norm: of u, in the mechanism's kind of norm. u finite, weight in [0, 1], grid->scale > 0. */
-double co_bound_scale(const co_mechanism *mechanism, const co_grid *grid, const float *u, size_t n, double norm,
-                      double weight);
-/* sum[j] += trunc(scale u[j]), rounded toward zero. most: none of these integers is larger, as grid->bound after co_bound_scale. */
-void co_add_steps(int64_t *sum, const float *u, size_t n, double scale, double most);
+/* sum[j] += q[j] = trunc(scale u[j]), the contribution weight u / step clipped: the norm of q is at most bound, exactly, over all
+ * slices together. Returns the scale. norm: of u, in the mechanism's kind of norm; an error beyond rounding is paid for with time,
+ * one of 2 x is a bug. u finite, weight in [0, 1], grid->scale > 0. */
+double co_add_bounded(const co_mechanism *mechanism, const co_grid *grid, const float *u, double norm, double weight,
+                      const co_sum_slice *slice, size_t n_slices);
 
 /* The next clip: clip e^(-rate (fraction - quantile)), fraction of the contributions that were not above the clip. */
 double co_adapted_clip(double clip, double fraction, double quantile, double rate);

@@ -5,7 +5,6 @@
 #include "core/memory.h"
 #include "core/vector.h"
 #include "io/digest.h"
-#include "privacy/bound.h"
 #include <limits.h>
 #include <math.h>
 #include <string.h>
@@ -109,10 +108,10 @@ size_t co_exchange_add(co_exchange *x, const float *update, double share)
     return cut;
 }
 
-void co_exchange_add_steps(co_exchange *x, const float *update, double scale, double most)
+void co_exchange_slices(const co_exchange *x, co_sum_slice *slice)
 {
     for (int r = 0; r < x->comm->size; r++)
-        if (x->slice_n[r]) co_add_steps(x->send + x->at[r], update + x->slice_first[r], x->slice_n[r], scale, most);
+        slice[r] = (co_sum_slice){.sum = x->send + x->at[r], .first = x->slice_first[r], .n = x->slice_n[r]};
 }
 
 /* The tail is filled in for rank 0 and copied to the other destinations before the reduction. */

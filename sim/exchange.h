@@ -55,8 +55,8 @@ size_t co_exchange_bytes(const co_exchange *x); /* per rank, without the board *
 void co_exchange_clear(co_exchange *x); /* Local: zeroes what this rank sends */
 /* Adds a_i u_i of one device. Returns how many coordinates were cut to the bound. Local. */
 size_t co_exchange_add(co_exchange *x, const float *update, double share);
-/* The same for a contribution in whole steps: trunc(scale u_j), none above most (privacy/bound.h). Local. */
-void co_exchange_add_steps(co_exchange *x, const float *update, double scale, double most);
+/* The slices of what this rank sends, [ranks]. Local. */
+void co_exchange_slices(const co_exchange *x, co_sum_slice *slice);
 void co_exchange_count(co_exchange *x, size_t which, int64_t n);   /* Local. which < CO_N_COUNTS + n_counts */
 void co_exchange_scalar(co_exchange *x, size_t which, double value); /* Local. value finite */
 void co_exchange_row(co_exchange *x, size_t row, const co_plan_row *from); /* Local */

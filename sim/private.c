@@ -3,8 +3,8 @@
  * update_j = (sum_i q_ij + noise_j) step / m: q_i the bounded integers of device i (privacy/bound.c), a_i = 1 or
  * min(n_i, cap) / cap <= 1, m the devices asked or expected, a public number. Noise 0: the ordinary exact sum of clipped
  * updates, the same m. Selection by public counts is a function of public values: given those, round after round is a plain release,
- * whose charge for every device is an upper bound for those that are asked less often. Cost: two passes over a device's update
- * beside the sum, and the noise of a slice on its owner.
+ * whose charge for every device is an upper bound for those that are asked less often. Cost: the sum of the squares beside
+ * the sum, in one pass, and the noise of a slice on its owner.
  *
  * Adaptive clip (Andrew et al. 2021, arXiv:1905.03871, Algorithm 1): each device also gives b = 1 when its norm is not above
  * the clip. The sum of 2 b - 1 changes by 1 with a device, as the sum of updates by the clip, and gets its own noise; the two
@@ -39,12 +39,12 @@ static co_event event_of(const co_private *p)
                       .lattice_std = is_integer ? LATTICE : 0.0};
 }
 
-/* Rounds as a row's epsilon is told of them: 6 significant bits, rounded up, but not beyond the last round, which is told as it
- * is. A bound for more rounds holds for fewer, and the accountant is asked some thirty times each doubling. */
+/* Rounds as a row's epsilon is told of them: 5 significant bits, rounded up, but not beyond the last round, which is told as it
+ * is. A bound for more rounds holds for fewer, and the accountant is asked 16 times each doubling. */
 static int64_t rounds_told(const co_private *p, int64_t n)
 {
     int64_t unit = 1;
-    while (n > 64 * unit) unit *= 2;
+    while (n > 32 * unit) unit *= 2;
     const int64_t told = (n + unit - 1) / unit * unit, last = p->experiment->rounds;
     return n <= last && told > last ? last : told;
 }
@@ -187,7 +187,9 @@ void co_private_add(co_private *p, co_exchange *x, const co_plan_row *row, const
         co_exchange_add(x, update, weight * co_clip_factor(p->grid.clip, norm) / (double)p->capacity);
         return;
     }
-    co_exchange_add_steps(x, update, co_bound_scale(p->mechanism, &p->grid, update, n, norm, weight), p->grid.bound);
+    co_sum_slice slice[x->comm->size];
+    co_exchange_slices(x, slice);
+    co_add_bounded(p->mechanism, &p->grid, update, norm, weight, slice, (size_t)x->comm->size);
 }
 
 void co_private_release(co_private *p, co_exchange *x, int64_t round, double *update)
@@ -225,7 +227,7 @@ co_status co_private_end(co_private *p, const co_exchange *x, int64_t round)
     return CO_OK;
 }
 
-/* epsilon of the ledger, or of up to a thirty-second more rounds. */
+/* epsilon of the ledger, or of up to a sixteenth more rounds. */
 static co_status account(co_private *p)
 {
     co_ledger told = {0};

@@ -26,10 +26,12 @@ static bool holds(const co_mechanism *m, const co_grid *g, const int64_t *q, siz
     return (long double)sum <= (m->norm == CO_NORM_L1 ? most : most * most);
 }
 
-static void bounded(const co_mechanism *m, const co_grid *g, const float *u, size_t n, double norm, double weight, int64_t *q)
+/* The integers of one contribution, in two slices; the scale they were made with. */
+static double bounded(const co_mechanism *m, const co_grid *g, const float *u, size_t n, double norm, double weight, int64_t *q)
 {
+    const co_sum_slice slice[] = {{q, 0, n / 3}, {q + n / 3, n / 3, n - n / 3}};
     memset(q, 0, n * sizeof *q);
-    co_add_steps(q, u, n, co_bound_scale(m, g, u, n, norm, weight), g->bound);
+    return co_add_bounded(m, g, u, norm, weight, slice, 2);
 }
 
 static void fill(float *u, size_t n, int kind, uint64_t seed)
@@ -95,33 +97,76 @@ Test(bound, a_vector_at_the_clip_is_not_shortened)
     cr_expect(fabs((double)q[0] * g.step - 1.5) < 1e-5 && fabs((double)q[2] * g.step + 2.0) < 1e-5, "weight one half");
 }
 
+/* Bounds of 2^29 to 2^50: integers of 32 bits everywhere, or in the block that allows it, or in none. */
 Test(bound, steps_are_rounded_toward_zero)
 {
-    const float u[11] = {0.7f, -0.7f, 1.5f, -1.999f, 2.0f, -2.0f, 1e9f, -8388607.5f, 0x1p31f, -0x1.8p33f, 0x1.fffffep50f};
-    const int64_t want[11] = {0, 0, 1, -1, 2, -2, 1000000000, -8388607, 2147483648, -12884901888, 2251799679467520};
-    for (size_t n = 8; n <= 11; n++) { /* the first eight fit into 32 bits */
-        int64_t q[11] = {0};
-        co_add_steps(q, u, n, 1.0, n == 8 ? 1e9 : 0x1p51);
-        for (size_t j = 0; j < n; j++) cr_expect_eq(q[j], want[j], "%.9g gives %lld", (double)u[j], (long long)q[j]);
+    const float steps[11] = {0.7f, -0.7f, 1.5f, -1.999f, 2.0f, -2.0f, 1e8f, -8388607.5f, 0x1p31f, -0x1.8p33f, 0x1.fffffep49f};
+    const int64_t want[11] = {0, 0, 1, -1, 2, -2, 100000000, -8388607, 2147483648, -12884901888, 1125899839733760};
+    const co_mechanism *m = co_mechanism_find("gaussian");
+    for (int bits = 29; bits <= 50; bits += 3) {
+        static float u[2 * CO_BLOCK];
+        static int64_t q[2 * CO_BLOCK];
+        co_grid g;
+        cr_assert_eq(co_grid_make(m, 1.0, ldexp(1.0, 20 - bits), 2.0, &g), CO_OK);
+        const size_t n = bits < 32 ? 8 : bits < 35 ? 9 : bits < 50 ? 10 : 11;
+        memset(u, 0, sizeof u);
+        for (size_t j = 0; j < n; j++) u[j % 2 ? CO_BLOCK + j : j] = (float)((double)steps[j] * g.step);
+        cr_assert_eq(bounded(m, &g, u, 2 * CO_BLOCK, co_vector_norm(u, 2 * CO_BLOCK), 1.0, q), 1.0 / g.step, "%d bits", bits);
+        for (size_t j = 0; j < n; j++) cr_expect_eq(q[j % 2 ? CO_BLOCK + j : j], want[j], "%d bits: %.9g", bits, (double)steps[j]);
     }
 }
 
-/* Whole numbers of steps with a norm of exactly the bound pass; one step more anywhere, and the scale shrinks. */
+/* A sum that is there already gains the contribution alone, also when it was made more than once. */
+Test(bound, contributions_that_were_too_long_leave_nothing_behind)
+{
+    static int64_t sum[N];
+    static float u[N];
+    static const char *const names[] = {"gaussian", "laplace"};
+    for (int k = 0; k < 2; k++)
+        for (int bits = 20; bits <= 50; bits += 15) {
+            const co_mechanism *m = co_mechanism_find(names[k]);
+            const co_sum_slice slice = {sum, 0, N};
+            co_grid g;
+            cr_assert_eq(co_grid_make(m, 1.0, ldexp(1.0, 20 - bits), 2.0, &g), CO_OK);
+            fill(u, N, 0, (uint64_t)bits);
+            for (size_t j = 0; j < N; j++) sum[j] = (int64_t)j * 1234567 - 890;
+            const double norm = norm_of(m, u, N) * (1.0 - 0x1p-8);
+            const double scale = co_add_bounded(m, &g, u, norm, 1.0, &slice, 1);
+            cr_expect_lt(scale, g.clip / norm / g.step, "%s: nothing had to shrink", names[k]);
+            for (size_t j = 0; j < N; j++) {
+                const int64_t own = (int64_t)((double)u[j] * scale);
+                cr_expect_eq(sum[j], (int64_t)j * 1234567 - 890 + own);
+            }
+        }
+}
+
+/* Whole numbers of steps with a norm of exactly the bound pass; one step more anywhere, and the scale shrinks. Also where doubles no
+ * longer hold the squares (2^29), and where integers are long. */
 Test(bound, the_check_sees_one_step_too_much)
 {
     const char *const names[] = {"gaussian", "laplace"};
-    for (int k = 0; k < 2; k++) {
-        const co_mechanism *m = co_mechanism_find(names[k]);
-        co_grid g;
-        cr_assert_eq(co_grid_make(m, 1.0, 1.0, 10.0, &g), CO_OK);
-        const double side = floor(g.bound) - (k == 1 ? 5.0 : 0.0), rest = k == 1 ? -5.0 : 0.0;
-        const float full[2] = {(float)(side * g.step), (float)(rest * g.step)};
-        const float over[2] = {(float)(side * g.step), (float)((rest - 1.0) * g.step)};
-        cr_expect_eq(co_bound_scale(m, &g, full, 2, 1.0, 1.0), 1.0 / g.step, "%s", names[k]);
-        cr_expect(co_bound_scale(m, &g, over, 2, 1.0, 1.0) < 1.0 / g.step, "%s: one step above the bound passes", names[k]);
-        const float huge[1] = {4000.0f}; /* beyond 2^31 steps, with a norm that lies */
-        cr_expect(co_bound_scale(m, &g, huge, 1, 1.0, 1.0) * 4000.0 <= g.bound + 1.0, "%s", names[k]);
-    }
+    int64_t q[2];
+    for (int k = 0; k < 2; k++)
+        for (int bits = 20; bits <= 38; bits += 9) {
+            const co_mechanism *m = co_mechanism_find(names[k]);
+            co_grid g;
+            cr_assert_eq(co_grid_make(m, 1.0, ldexp(1.0, 20 - bits), 10.0, &g), CO_OK);
+            const double side = k == 1 ? 0.75 * g.bound : g.bound, rest = k == 1 ? -0.25 * g.bound : 0.0;
+            const float full[2] = {(float)(side * g.step), (float)(rest * g.step)};
+            const float over[2] = {(float)(side * g.step), (float)((rest - (k == 1 ? ldexp(1.0, bits - 20) : 1.0)) * g.step)};
+            cr_expect_eq(bounded(m, &g, full, 2, 1.0, 1.0, q), 1.0 / g.step, "%s, %d bits", names[k], bits);
+            cr_expect_lt(bounded(m, &g, over, 2, 1.0, 1.0, q), 1.0 / g.step, "%s, %d bits: a step above the bound", names[k], bits);
+        }
+}
+
+Test(bound, a_norm_that_lies_ends_the_job, .exit_code = 70)
+{
+    const float huge[1] = {4000.0f}; /* beyond 2^31 steps */
+    const co_mechanism *m = co_mechanism_find("gaussian");
+    co_grid g;
+    int64_t q[1];
+    cr_assert_eq(co_grid_make(m, 1.0, 1.0, 10.0, &g), CO_OK);
+    bounded(m, &g, huge, 1, 1.0, 1.0, q);
 }
 
 /* An estimate of the norm that is too small by far more than rounding: the exact check alone keeps the bound, and stops at the first
@@ -138,14 +183,11 @@ Test(bound, the_check_shrinks_until_the_norm_holds_and_no_further)
         for (uint64_t seed = 0; seed < 20; seed++) {
             fill(u, n, 0, 100 * n + seed);
             const double norm = co_vector_norm(u, n) * (1.0 - 0x1p-16), asked = g.clip / norm / g.step;
-            const double scale = co_bound_scale(m, &g, u, n, norm, 1.0);
-            memset(q, 0, sizeof q);
-            co_add_steps(q, u, n, scale, g.bound);
+            const double scale = bounded(m, &g, u, n, norm, 1.0, q);
             cr_expect(holds(m, &g, q, n), "%zu coordinates: above the bound", n);
             if (scale >= asked * (1.0 - 1e-9) || norm <= g.clip) continue;
             n_shrunk++;
-            memset(q, 0, sizeof q);
-            co_add_steps(q, u, n, scale / (1.0 - 0x1p-20), g.bound);
+            for (size_t j = 0; j < n; j++) q[j] = (int64_t)(scale / (1.0 - 0x1p-20) * (double)u[j]);
             cr_expect(!holds(m, &g, q, n), "%zu coordinates: shortened once too often", n);
         }
     cr_expect_gt(n_shrunk, 500);
