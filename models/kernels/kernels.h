@@ -68,8 +68,14 @@ typedef struct {
     void (*winograd_weights)(const co_winograd *g, const float *w, float *v);
     void (*winograd_weights_back)(const co_winograd *g, const float *v, float *w);
     /* e[j] = exp(o[j] - max o), for one row (e may be NULL); returns their sum, *max the largest. Reference:
-     * sum_of_exponentials in tasks/classification.c. */
+     * sum_of_exponentials in tasks/softmax.c. */
     double (*exponentials)(size_t n, const float *o, float *e, float *max);
+    /* A cell of long short-term memory, one row of h units (layers/lstm.c). gates[4 h], in: the sums, out: i, f, u, o; before: the last
+     * state; writes the state c, t = tanh(c) and the output y. Reference: co_reference_lstm. */
+    void (*lstm)(size_t h, float *gates, const float *before, float *c, float *t, float *y);
+    /* gates, in: i, f, u, o, out: the gradient by the sums; dy becomes zero; carry, in: by the state, out: by the last one. Reference:
+     * co_reference_lstm_back. */
+    void (*lstm_back)(size_t h, float *gates, const float *before, const float *t, float *dy, float *carry);
 } co_kernels;
 
 /* The table of the path in use; NULL on the path "reference". */
@@ -78,3 +84,5 @@ const co_kernels *co_kernels_in_use(void);
 /* Plain loops, as readable as the formula. */
 void co_reference_product(const co_product *p);
 void co_reference_dense(size_t m, size_t n_in, size_t n_out, const float *x, const float *w, const float *bias, float *y);
+void co_reference_lstm(size_t h, float *gates, const float *before, float *c, float *t, float *y);
+void co_reference_lstm_back(size_t h, float *gates, const float *before, const float *t, float *dy, float *carry);

@@ -1,68 +1,34 @@
 /* models/layers/lstm.c - long short-term memory.
  *
  * i = s(g_1), f = s(g_2), u = tanh(g_3), o = s(g_4) with g = W_ih x + W_hh h' + (b_ih + b_hh) and the logistic function s;
- * c = f c' + i u, h = o tanh(c). Kept: i, f, u, o, c, tanh(c). Gates and their gradients are one pass each over a row, which the
- * compiler turns into vectors. Cost: five exponentials a unit and step.
+ * c = f c' + i u, h = o tanh(c). i, f, u, o take the place of g; kept: c, tanh(c). Gates and their gradients are one pass each over a row
+ * (kernels/gates.inc). Cost: five exponentials a unit and step.
  * Source: Hochreiter & Schmidhuber, Neural Computation 9, 1997, with the forget gate of Gers et al., 2000; gates in PyTorch's
  * order. */
 #include "core/memory.h"
 #include "models/layers/recurrent.h"
-#include "models/smooth.h"
 
-enum { GATES = 4, KEPT = 6 };
+enum { GATES = 4, KEPT = 2 };
 
-/* One row; the parts of what is kept as pointers of their own, so that the compiler knows them apart. */
-CO_CLONES static void lstm_forward_row(size_t h, const float *restrict g, const float *restrict before,
-                                       float *restrict i, float *restrict f, float *restrict u, float *restrict o,
-                                       float *restrict c, float *restrict t, float *restrict y)
-{
-    for (size_t j = 0; j < h; j++) {
-        i[j] = co_logistic(g[j]);
-        f[j] = co_logistic(g[h + j]);
-        u[j] = co_hyperbolic(g[2 * h + j]);
-        o[j] = co_logistic(g[3 * h + j]);
-        c[j] = f[j] * before[j] + i[j] * u[j];
-        t[j] = co_hyperbolic(c[j]);
-        y[j] = o[j] * t[j];
-    }
-}
-
-static void forward(size_t m, size_t h, const float *gx, const float *gh, const float *before, const float *kept_before,
-                    float *kept, float *y)
+static void forward(const co_kernels *fast, size_t m, size_t h, float *gx, float *gh, const float *before,
+                    const float *kept_before, float *kept, float *y)
 {
     (void)gh;
     for (size_t r = 0; r < m; r++) {
-        const float *cell = kept_before ? kept_before + r * KEPT * h + 4 * h : before + r * h; /* zeros at the first step */
-        float *i = kept + r * KEPT * h;
-        lstm_forward_row(h, gx + r * GATES * h, cell, i, i + h, i + 2 * h, i + 3 * h, i + 4 * h, i + 5 * h, y + r * h);
+        const float *cell = kept_before ? kept_before + r * KEPT * h : before + r * h; /* zeros at the first step */
+        float *c = kept + r * KEPT * h;
+        (fast ? fast->lstm : co_reference_lstm)(h, gx + r * GATES * h, cell, c, c + h, y + r * h);
     }
 }
 
-CO_CLONES static void lstm_backward_row(size_t h, const float *restrict kept, const float *restrict before, float *restrict dy,
-                                   float *restrict carry, float *restrict di, float *restrict df, float *restrict du,
-                                   float *restrict d_o)
+static void backward(const co_kernels *fast, size_t m, size_t h, float *gx, float *gh, const float *kept, const float *kept_before,
+                     const float *before, float *dy, float *carry)
 {
-    const float *t = kept + 5 * h;
-    for (size_t j = 0; j < h; j++) {
-        const float i = kept[j], f = kept[h + j], u = kept[2 * h + j], o = kept[3 * h + j];
-        const float dc = carry[j] + dy[j] * o * (1.0f - t[j] * t[j]);
-        di[j] = dc * u * i * (1.0f - i);
-        df[j] = dc * before[j] * f * (1.0f - f);
-        du[j] = dc * i * (1.0f - u * u);
-        d_o[j] = dy[j] * t[j] * o * (1.0f - o);
-        carry[j] = dc * f;
-        dy[j] = 0.0f;
-    }
-}
-
-static void backward(size_t m, size_t h, const float *kept, const float *kept_before, const float *before, float *dy,
-                     float *carry, float *dgx, float *dgh)
-{
-    (void)dgh;
+    (void)gh;
     for (size_t r = 0; r < m; r++) {
-        const float *cell = kept_before ? kept_before + r * KEPT * h + 4 * h : before + r * h;
-        float *di = dgx + r * GATES * h;
-        lstm_backward_row(h, kept + r * KEPT * h, cell, dy + r * h, carry + r * h, di, di + h, di + 2 * h, di + 3 * h);
+        const float *cell = kept_before ? kept_before + r * KEPT * h : before + r * h;
+        (fast ? fast->lstm_back : co_reference_lstm_back)(h, gx + r * GATES * h, cell, kept + r * KEPT * h + h, dy + r * h,
+                                                          carry + r * h);
     }
 }
 

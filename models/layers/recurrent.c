@@ -109,7 +109,7 @@ typedef struct {
     float *x;      /* [rows][n_in] inputs by time */
     float *before; /* [rows][units] outputs of the step before */
     float *kept;   /* [rows][n_kept units] */
-    float *dgx, *dgh; /* [rows][n_gates units]; one block unless apart */
+    float *gx, *gh; /* [rows][n_gates units], by the cell's products, then their gradients; one block unless apart */
     float *out;    /* [rows of the batch][directions units], shared by the directions; NULL for the last layer: it is y */
 } cell_view;
 
@@ -172,8 +172,8 @@ static cell_view open_cell(const recurrent *c, const co_batch *batch, const floa
     v.x = at;
     v.before = v.x + rows * v.n_in;
     v.kept = v.before + rows * h;
-    v.dgx = v.kept + rows * c->cell.n_kept * h;
-    v.dgh = c->cell.apart ? v.dgx + rows * out : v.dgx;
+    v.gx = v.kept + rows * c->cell.n_kept * h;
+    v.gh = c->cell.apart ? v.gx + rows * out : v.gx;
     return v;
 }
 
@@ -294,7 +294,7 @@ size_t co_recurrent_scratch_size(const void *self, size_t n, size_t rows)
 {
     const recurrent *c = self;
     const size_t out = c->cell.n_gates * c->units, wide = c->n_directions * c->units;
-    const size_t forward = panel_floats(c) + (rows + n + 1) * out + n * c->units;
+    const size_t forward = panel_floats(c) + out + n * c->units;
     const size_t params = piece_floats(c) + (rows + 1) * out;
     const size_t input = panel_floats(c) + 2 * n * c->units + rows * (most_inputs(c) + 2 * wide);
     const size_t larger = forward > params ? forward : params;
@@ -316,24 +316,22 @@ static void forward_cell(const recurrent *c, const times *t, const cell_view *v,
                          float *scratch)
 {
     const size_t h = c->units, n_out = c->cell.n_gates * h, kept = c->cell.n_kept * h;
-    float *turned = scratch, *bias = turned + panel_floats(c), *gx = bias + n_out, *gh = gx + t->rows * n_out,
-          *h_out = gh + active(t, 0) * n_out;
+    float *turned = scratch, *bias = turned + panel_floats(c), *h_out = bias + n_out;
     for (size_t r = 0; r < t->rows; r++)
         memcpy(v->x + r * v->n_in, x + (size_t)t->row[direction][r] * v->n_in, v->n_in * sizeof *x);
     memset(v->before, 0, active(t, 0) * h * sizeof *v->before);
     if (c->fast) co_panels_turn(c->fast, v->n_in, n_out, v->w_ih, turned);
     memcpy(bias, v->b_ih, n_out * sizeof *bias);
     if (!c->cell.apart) recurrent_add(n_out, v->b_hh, bias);
-    affine(c, t->rows, v->n_in, n_out, v->x, v->w_ih, turned, bias, gx);
+    affine(c, t->rows, v->n_in, n_out, v->x, v->w_ih, turned, bias, v->gx);
     if (c->fast) co_panels_turn(c->fast, h, n_out, v->w_hh, turned);
     for (size_t s = 0; s < t->n_steps; s++) {
         const size_t m = active(t, s), at = (size_t)t->first[s];
         const float *last = s ? v->kept + (size_t)t->first[s - 1] * kept : NULL;
-        if (c->cell.apart)
-            affine(c, m, h, n_out, v->before + at * h, v->w_hh, turned, v->b_hh, gh);
-        else if (s > 0) /* before the first step all is zero */
-            affine(c, m, h, n_out, v->before + at * h, v->w_hh, turned, NULL, gx + at * n_out);
-        c->cell.forward(m, h, gx + at * n_out, c->cell.apart ? gh : NULL, v->before + at * h, last, v->kept + at * kept, h_out);
+        if (c->cell.apart || s > 0) /* before the first step all is zero */
+            affine(c, m, h, n_out, v->before + at * h, v->w_hh, turned, c->cell.apart ? v->b_hh : NULL, v->gh + at * n_out);
+        c->cell.forward(c->fast, m, h, v->gx + at * n_out, c->cell.apart ? v->gh + at * n_out : NULL, v->before + at * h, last,
+                        v->kept + at * kept, h_out);
         hand_on(c, t, v, direction, s, h_out, out);
     }
 }
@@ -358,7 +356,7 @@ void co_recurrent_forward(const void *self, const co_pass *pass, const float *pa
 
 /* ---- backward ---- */
 
-/* Gradients of all steps into the cell's dgx and dgh; dout by its outputs, batch rows. scratch: 2 n h. panels: room for the
+/* Gradients of all steps into the cell's gx and gh; dout by its outputs, batch rows. scratch: 2 n h. panels: room for the
  * weights. */
 static void backward_steps(const recurrent *c, const times *t, const cell_view *v, size_t direction, const float *dout,
                            float *scratch, float *panels)
@@ -375,20 +373,20 @@ static void backward_steps(const recurrent *c, const times *t, const cell_view *
             const float *from = dout + (size_t)t->row[direction][at + k] * wide + direction * h;
             recurrent_add(h, from, dh + k * h);
         }
-        c->cell.backward(m, h, v->kept + at * kept, last, v->before + at * h, dh, carry, v->dgx + at * n_out,
-                         c->cell.apart ? v->dgh + at * n_out : NULL);
+        c->cell.backward(c->fast, m, h, v->gx + at * n_out, c->cell.apart ? v->gh + at * n_out : NULL, v->kept + at * kept, last,
+                         v->before + at * h, dh, carry);
         if (s == 0) break;
-        affine_back(c, m, h, n_out, v->dgh + at * n_out, v->w_hh, panels, true, dh);
+        affine_back(c, m, h, n_out, v->gh + at * n_out, v->w_hh, panels, true, dh);
     }
 }
 
-/* dx of the batch's rows from the cell's dgx; added for the second direction. by_time[rows][n_in] is scratch. */
+/* dx of the batch's rows from the cell's gx; added for the second direction. by_time[rows][n_in] is scratch. */
 static void input_gradient(const recurrent *c, const times *t, const cell_view *v, size_t direction, float *by_time,
                            float *panels, float *dx)
 {
     const size_t n_out = c->cell.n_gates * c->units;
     if (c->fast) co_panels_fill(n_out, v->n_in, v->w_ih, panels);
-    affine_back(c, t->rows, v->n_in, n_out, v->dgx, v->w_ih, panels, false, by_time);
+    affine_back(c, t->rows, v->n_in, n_out, v->gx, v->w_ih, panels, false, by_time);
     for (size_t r = 0; r < t->rows; r++) {
         const float *from = by_time + r * v->n_in;
         float *to = dx + (size_t)t->row[direction][r] * v->n_in;
@@ -446,13 +444,13 @@ void co_recurrent_backward_params(const void *self, const co_pass *pass, const f
     for (size_t k = 0; t.rows > 0 && k < c->n_layers * c->n_directions; k++) {
         const cell_view v = open_cell(c, pass->batch, params, kept, k / c->n_directions, k % c->n_directions);
         float *w_ih = grad + v.offset, *w_hh = w_ih + n_out * v.n_in, *b_ih = w_hh + n_out * h, *b_hh = b_ih + n_out;
-        const float *dgx = scale_rows(&t, n_out, scale, v.dgx, scaled);
+        const float *dgx = scale_rows(&t, n_out, scale, v.gx, scaled);
         const co_panels_input input[] = {{v.n_in, v.x, w_ih}, {h, v.before, w_hh}};
         weight_gradients(c, t.rows, n_out, dgx, c->cell.apart ? 1 : 2, input, pieces);
         recurrent_sum_columns(t.rows, n_out, dgx, sum);
         recurrent_add(n_out, sum, b_ih);
         if (c->cell.apart) {
-            const float *dgh = scale_rows(&t, n_out, scale, v.dgh, scaled);
+            const float *dgh = scale_rows(&t, n_out, scale, v.gh, scaled);
             weight_gradients(c, t.rows, n_out, dgh, 1, input + 1, pieces);
             recurrent_sum_columns(t.rows, n_out, dgh, sum);
         }

@@ -6,6 +6,7 @@
 #include "models/optimizers/optimizer.h"
 #include "tests/harness.h"
 #include "tests/models/build.h"
+#include <math.h>
 
 enum { DRAWS = 120 };
 
@@ -108,6 +109,31 @@ Test(kernels, products_by_panels_equal_plain_loops_on_every_path)
 }
 
 /* One image; from draw 8 on channels-last, which for 3x3 and 5x5 is Winograd's form. */
+static void check_lstm(const co_kernels *fast, uint64_t draw)
+{
+    const size_t h = pick(0, draw, 50);
+    float *x[2], *before = values(2, h);
+    for (int k = 0; k < 2; k++) { /* gates, then c, t, y, then dy, carry */
+        x[k] = values(1, 9 * h);
+        for (size_t j = 0; j < 4 * h; j++) x[k][j] *= draw % 3 == 0 ? 100.0f : draw % 3 == 1 ? 4.0f : 1e-3f;
+    }
+    fast->lstm(h, x[0], before, x[0] + 4 * h, x[0] + 5 * h, x[0] + 6 * h);
+    co_reference_lstm(h, x[1], before, x[1] + 4 * h, x[1] + 5 * h, x[1] + 6 * h);
+    for (size_t part = 0; part < 9; part++)
+        cr_assert_lt(relative_distance(x[0] + part * h, x[1] + part * h, h), 2e-6, "%s: %zu of %zu units", fast->name, part, h);
+    fast->lstm_back(h, x[0], before, x[0] + 5 * h, x[0] + 7 * h, x[0] + 8 * h);
+    co_reference_lstm_back(h, x[1], before, x[1] + 5 * h, x[1] + 7 * h, x[1] + 8 * h);
+    for (size_t j = 0; j < 9 * h; j++) /* 1 - u^2 cancels: no relative bound */
+        cr_assert(fabs((double)x[0][j] - (double)x[1][j]) < 2e-6, "%s: gradient %zu of %zu units", fast->name, j, h);
+    for (size_t j = 0; j < h; j++) cr_assert_eq(x[0][7 * h + j], 0.0f);
+    co_free(x[0]), co_free(x[1]), co_free(before);
+}
+
+Test(kernels, cells_equal_plain_loops_on_every_path)
+{
+    on_all_paths(check_lstm, DRAWS);
+}
+
 static void check_convolution(const co_kernels *fast, uint64_t draw)
 {
     const bool same = draw % 2, lanes = draw >= 8;
