@@ -155,8 +155,8 @@ static co_node *cifar_cnn(const co_config *opt)
     add_conv(&l, "32", "3", "valid");
     add_conv(&l, "64", "3", "valid");
     add_with(&l, "max_pool", "2");
+    add(&l, "flatten"); /* in front of dropout, which then sees planes as they are drawn */
     add_with(&l, "dropout", "0.25");
-    add(&l, "flatten");
     add_hidden(&l, 128);
     add_with(&l, "dropout", "0.5");
     add_with(&l, "dense", "classes");

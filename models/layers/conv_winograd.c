@@ -10,7 +10,8 @@
 #include "models/layers/conv_winograd.h"
 #include <string.h>
 
-enum { INPUTS = 6, POINTS = 36, GROUP = 262144 }; /* a side of what a tile sees; floats of U and M in a group */
+/* A side of what a tile sees; its points, and the one at (1, 1): A's row of ones; floats of U and M in a group. */
+enum { INPUTS = 6, POINTS = 36, ONES = 7, GROUP = 262144 };
 
 /* Where everything lies. v, dv and bias stay over the parts of a batch. */
 typedef struct {
@@ -177,15 +178,15 @@ void co_conv_winograd_backward(const co_conv_direct *v, co_conv_part part, const
         if (dx) memset(back, 0, p.x_pixels * v->c_in * sizeof *back);
         for (size_t first = 0; first < p.g.tile_rows; first += p.group) {
             const size_t end = first + p.group < p.g.tile_rows ? first + p.group : p.g.tile_rows;
+            const size_t tiles = (end - first) * p.g.tile_columns;
+            const float by = scale ? scale[e] : 1.0f;
             v->w->fast->winograd_output_back(&p.g, first, end, dy, p.m);
             if (target) v->w->fast->winograd_input(&p.g, first, end, image, p.u);
-            group_back(v, &p, (end - first) * p.g.tile_columns, dx, target, scale ? scale[e] : 1.0f);
+            if (target) co_conv_add_pixels(v, tiles, p.m + ONES * tiles * v->c_out, by, p.bias); /* a tile's sum of dy */
+            group_back(v, &p, tiles, dx, target, by);
             if (dx) v->w->fast->winograd_input_back(&p.g, first, end, p.u, back);
         }
         if (dx && back == p.image_back) unpad_image(v, &p, back, dx + e * in);
-        if (target)
-            co_conv_add_pixels(v, v->w->out_height * v->w->out_width, dy, scale ? scale[e] : 1.0f,
-                               p.bias);
     }
     if (!target || !part.ends) return;
     v->w->fast->winograd_weights_back(&p.g, p.dv, p.turned);
