@@ -54,4 +54,6 @@ const co_layer co_layer_lstm = {.name = "lstm",
                                 .backward_input = co_recurrent_backward_input,
                                 .input_first = true,
                                 .backward_params = co_recurrent_backward_params,
+                                .backward = co_recurrent_backward,
+                                .has_backward = co_recurrent_has_backward,
                                 .flops = co_recurrent_flops};

@@ -2,9 +2,11 @@
  *
  * A row-major matrix with rows of 4 KiB puts every element of a column into the same set of the first cache, and each on a page
  * of its own; in panels a product of 10 rows reads its weights as one stream. Laying out costs one pass over the matrix: worth it
- * from two products on. Longer sums over many rows go in pieces, so that a panel stays in the first cache. Cost: m x depth x cols
+ * from two products on. Longer sums over many rows go in pieces, so that a panel stays in the first cache, into a block
+ * that stays there too: the gradient itself is touched once. Cost: m x depth x cols
  * multiply-adds. Source: the layout is that of Goto & van de Geijn, ACM TOMS 34(3), 2008, section 5, held over many calls. */
 #include "models/layers/panels.h"
+#include "core/clones.h"
 #include <string.h>
 
 /* Rows from which on a panel is used often enough to be cut; depth of such a cut; rows of a piece of a gradient's sum. */
@@ -52,33 +54,47 @@ void co_panels_product(const co_kernels *fast, size_t m, size_t depth, size_t co
                                         .start = start && !add && k == 0 ? start + c : NULL});
 }
 
-size_t co_panels_gradient_scratch(size_t n_out, size_t most_in)
+/* Floats between the rows of a block of a gradient: no power of 2, which would put all rows into a few sets of the cache. */
+static size_t block_row(size_t n_in)
 {
-    return co_panels_size(PIECE, n_out) + co_panels_size(PIECE, most_in);
+    return (n_in + CO_PANEL - 1) / CO_PANEL * CO_PANEL + CO_PANEL / 2;
 }
 
-/* a, b: the panels of `depth` rows of dy and of x. */
-static void add_piece(const co_kernels *fast, size_t depth, size_t n_out, const float *a, const co_panels_input *in,
-                      const float *b)
+size_t co_panels_gradient_scratch(size_t m, size_t n_out, size_t most_in)
 {
-    for (size_t c = 0; c < in->n_in; c += CO_PANEL)
-        for (size_t r = 0; r < n_out; r += CO_PANEL)
-            fast->product(&(co_product){.rows = smaller(n_out - r, CO_PANEL), .cols = smaller(in->n_in - c, CO_PANEL),
-                                        .depth = depth, .n_segments = 1, .a = a + r * depth, .a_row = 1, .a_step = CO_PANEL,
-                                        .b = b + c * depth, .b_step = CO_PANEL, .c = in->dw + r * in->n_in + c,
-                                        .c_row = in->n_in, .add = true, .factor = 1.0f});
+    return CO_PANEL * block_row(most_in) + co_panels_size(m, n_out) + co_panels_size(m, most_in);
+}
+
+CO_CLONES static void panels_add(size_t n, float factor, const float *restrict from, float *restrict to)
+{
+    for (size_t i = 0; i < n; i++) to[i] += factor * from[i];
+}
+
+/* block[rows][n_in] = the sum of the outer products of m rows of a panel of dy and of x: piece by piece. */
+static void sum_block(const co_kernels *fast, size_t m, size_t rows, size_t n_in, const float *a, const float *b, float *block)
+{
+    for (size_t k = 0; k < m; k += PIECE)
+        for (size_t c = 0; c < n_in; c += CO_PANEL)
+            fast->product(&(co_product){.rows = rows, .cols = smaller(n_in - c, CO_PANEL), .depth = smaller(m - k, PIECE),
+                                        .n_segments = 1, .a = a + k * CO_PANEL, .a_row = 1, .a_step = CO_PANEL,
+                                        .b = b + c * m + k * CO_PANEL, .b_step = CO_PANEL, .c = block + c,
+                                        .c_row = block_row(n_in), .add = k > 0, .factor = 1.0f});
 }
 
 void co_panels_gradient(const co_kernels *fast, size_t m, size_t n_out, const float *dy, size_t n_inputs,
-                        const co_panels_input *input, float *scratch)
+                        const co_panels_input *input, float factor, float *scratch)
 {
-    float *a = scratch, *b = scratch + co_panels_size(PIECE, n_out);
-    for (size_t k = 0; k < m; k += PIECE) {
-        const size_t depth = smaller(m - k, PIECE);
-        co_panels_fill(depth, n_out, dy + k * n_out, a);
-        for (size_t i = 0; i < n_inputs; i++) {
-            co_panels_fill(depth, input[i].n_in, input[i].x + k * input[i].n_in, b);
-            add_piece(fast, depth, n_out, a, &input[i], b);
+    float *a = scratch, *b = a + co_panels_size(m, n_out);
+    co_panels_fill(m, n_out, dy, a);
+    for (size_t i = 0; i < n_inputs; i++) {
+        const co_panels_input *in = &input[i];
+        float *block = b + co_panels_size(m, in->n_in);
+        co_panels_fill(m, in->n_in, in->x, b);
+        for (size_t r = 0; r < n_out; r += CO_PANEL) {
+            const size_t rows = smaller(n_out - r, CO_PANEL);
+            sum_block(fast, m, rows, in->n_in, a + r * m, b, block);
+            for (size_t k = 0; k < rows; k++)
+                panels_add(in->n_in, factor, block + k * block_row(in->n_in), in->dw + (r + k) * in->n_in);
         }
     }
 }

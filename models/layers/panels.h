@@ -20,7 +20,7 @@ typedef struct {
     const float *x; /* [m][n_in] */
     float *dw;      /* [n_out][n_in] */
 } co_panels_input;
-/* dw += dy[m][n_out]' x for each of the inputs: sums over many rows, in pieces that stay in the first cache. */
-size_t co_panels_gradient_scratch(size_t n_out, size_t most_in); /* floats */
+/* dw += factor dy[m][n_out]' x for each of the inputs. scratch: floats for the widest input. */
+size_t co_panels_gradient_scratch(size_t m, size_t n_out, size_t most_in);
 void co_panels_gradient(const co_kernels *fast, size_t m, size_t n_out, const float *dy, size_t n_inputs,
-                        const co_panels_input *input, float *scratch);
+                        const co_panels_input *input, float factor, float *scratch);

@@ -236,17 +236,17 @@ static void affine_back(const recurrent *c, size_t m, size_t in, size_t out, con
                     add ? 1.0f : 0.0f, dx, (int)in);
 }
 
-/* dw[out][n_in] += dy[m][out]' x for each input. */
+/* dw[out][n_in] += factor dy[m][out]' x for each input. */
 static void weight_gradients(const recurrent *c, size_t m, size_t out, const float *dy, size_t n_inputs,
-                             const co_panels_input *input, float *scratch)
+                             const co_panels_input *input, float factor, float *scratch)
 {
     if (c->fast) {
-        co_panels_gradient(c->fast, m, out, dy, n_inputs, input, scratch);
+        co_panels_gradient(c->fast, m, out, dy, n_inputs, input, factor, scratch);
         return;
     }
     for (size_t k = 0; k < n_inputs; k++) {
         const int in = (int)input[k].n_in;
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)out, in, (int)m, 1.0f, dy, (int)out, input[k].x, in, 1.0f,
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)out, in, (int)m, factor, dy, (int)out, input[k].x, in, 1.0f,
                     input[k].dw, in);
     }
 }
@@ -254,6 +254,11 @@ static void weight_gradients(const recurrent *c, size_t m, size_t out, const flo
 CO_CLONES static void recurrent_add(size_t n, const float *restrict from, float *restrict to)
 {
     for (size_t k = 0; k < n; k++) to[k] += from[k];
+}
+
+CO_CLONES static void recurrent_add_scaled(size_t n, float factor, const float *restrict from, float *restrict to)
+{
+    for (size_t k = 0; k < n; k++) to[k] += factor * from[k];
 }
 
 /* sum[n] = the columns of from[m][n]. Four rows at a time: the chain of additions to one sum is what takes the time. */
@@ -284,10 +289,10 @@ static size_t panel_floats(const recurrent *c)
     return !c->fast ? 0 : turned > as_it_is ? turned : as_it_is;
 }
 
-/* The pieces of a weight gradient; first in scratch. */
-static size_t piece_floats(const recurrent *c)
+/* What a weight gradient needs; first in scratch. */
+static size_t gradient_floats(const recurrent *c, size_t rows)
 {
-    return c->fast ? co_panels_gradient_scratch(c->cell.n_gates * c->units, most_inputs(c)) : 0;
+    return c->fast ? co_panels_gradient_scratch(rows, c->cell.n_gates * c->units, most_inputs(c)) : 0;
 }
 
 size_t co_recurrent_scratch_size(const void *self, size_t n, size_t rows)
@@ -295,7 +300,7 @@ size_t co_recurrent_scratch_size(const void *self, size_t n, size_t rows)
     const recurrent *c = self;
     const size_t out = c->cell.n_gates * c->units, wide = c->n_directions * c->units;
     const size_t forward = panel_floats(c) + out + n * c->units;
-    const size_t params = piece_floats(c) + (rows + 1) * out;
+    const size_t params = gradient_floats(c, rows) + (rows + 1) * out;
     const size_t input = panel_floats(c) + 2 * n * c->units + rows * (most_inputs(c) + 2 * wide);
     const size_t larger = forward > params ? forward : params;
     return larger > input ? larger : input;
@@ -432,30 +437,48 @@ static const float *scale_rows(const times *t, size_t n_out, const float *scale,
     return scaled;
 }
 
+/* target += factor times the gradient. */
+static void add_gradients(const recurrent *c, const co_pass *pass, const float *params, const float *scale, float factor,
+                          float *target, float *cache, float *scratch)
+{
+    const times t = open_times(c, pass->batch, cache);
+    const size_t h = c->units, n_out = c->cell.n_gates * h;
+    float *sum = scratch + gradient_floats(c, t.rows), *scaled = sum + n_out;
+    for (size_t k = 0; t.rows > 0 && k < c->n_layers * c->n_directions; k++) {
+        const cell_view v = open_cell(c, pass->batch, params, cache, k / c->n_directions, k % c->n_directions);
+        float *w_ih = target + v.offset, *w_hh = w_ih + n_out * v.n_in, *b_ih = w_hh + n_out * h, *b_hh = b_ih + n_out;
+        const float *dgx = scale_rows(&t, n_out, scale, v.gx, scaled);
+        const co_panels_input input[] = {{v.n_in, v.x, w_ih}, {h, v.before, w_hh}};
+        weight_gradients(c, t.rows, n_out, dgx, c->cell.apart ? 1 : 2, input, factor, scratch);
+        recurrent_sum_columns(t.rows, n_out, dgx, sum);
+        recurrent_add_scaled(n_out, factor, sum, b_ih);
+        if (c->cell.apart) {
+            const float *dgh = scale_rows(&t, n_out, scale, v.gh, scaled);
+            weight_gradients(c, t.rows, n_out, dgh, 1, input + 1, factor, scratch);
+            recurrent_sum_columns(t.rows, n_out, dgh, sum);
+        }
+        recurrent_add_scaled(n_out, factor, sum, b_hh);
+    }
+}
+
 void co_recurrent_backward_params(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
                                   const float *dy, const float *scale, float *grad, const float *cache, float *scratch)
 {
-    const recurrent *c = self;
-    float *kept = (float *)cache; /* read only */
-    const times t = open_times(c, pass->batch, kept);
-    const size_t h = c->units, n_out = c->cell.n_gates * h;
-    float *pieces = scratch, *sum = pieces + piece_floats(c), *scaled = sum + n_out;
     (void)x, (void)y, (void)dy;
-    for (size_t k = 0; t.rows > 0 && k < c->n_layers * c->n_directions; k++) {
-        const cell_view v = open_cell(c, pass->batch, params, kept, k / c->n_directions, k % c->n_directions);
-        float *w_ih = grad + v.offset, *w_hh = w_ih + n_out * v.n_in, *b_ih = w_hh + n_out * h, *b_hh = b_ih + n_out;
-        const float *dgx = scale_rows(&t, n_out, scale, v.gx, scaled);
-        const co_panels_input input[] = {{v.n_in, v.x, w_ih}, {h, v.before, w_hh}};
-        weight_gradients(c, t.rows, n_out, dgx, c->cell.apart ? 1 : 2, input, pieces);
-        recurrent_sum_columns(t.rows, n_out, dgx, sum);
-        recurrent_add(n_out, sum, b_ih);
-        if (c->cell.apart) {
-            const float *dgh = scale_rows(&t, n_out, scale, v.gh, scaled);
-            weight_gradients(c, t.rows, n_out, dgh, 1, input + 1, pieces);
-            recurrent_sum_columns(t.rows, n_out, dgh, sum);
-        }
-        recurrent_add(n_out, sum, b_hh);
-    }
+    add_gradients(self, pass, params, scale, 1.0f, grad, (float *)cache, scratch); /* read only */
+}
+
+void co_recurrent_backward(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
+                           const float *dy, float *dx, float factor, float *target, const float *cache, float *scratch)
+{
+    float *kept = (float *)cache; /* its own working memory */
+    co_recurrent_backward_input(self, pass, params, x, y, dy, dx, kept, scratch);
+    add_gradients(self, pass, params, NULL, factor, target, kept, scratch);
+}
+
+bool co_recurrent_has_backward(const void *self)
+{
+    return ((const recurrent *)self)->fast != NULL;
 }
 
 double co_recurrent_flops(const void *self)

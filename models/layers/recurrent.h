@@ -36,4 +36,7 @@ void co_recurrent_backward_input(const void *self, const co_pass *pass, const fl
                                  const float *dy, float *dx, float *cache, float *scratch);
 void co_recurrent_backward_params(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
                                   const float *dy, const float *scale, float *grad, const float *cache, float *scratch);
+void co_recurrent_backward(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
+                           const float *dy, float *dx, float factor, float *target, const float *cache, float *scratch);
+bool co_recurrent_has_backward(const void *self);
 double co_recurrent_flops(const void *self);

@@ -79,7 +79,7 @@ static void check_panels(const co_kernels *fast, uint64_t draw)
     const size_t m = pick(11, draw, draw % 2 ? 400 : 20), depth = pick(12, draw, draw % 3 ? 70 : 600), cols = pick(13, draw, 80);
     float *x = values(10, m * depth), *b = values(11, depth * cols), *panels = values(12, co_panels_size(depth, cols)),
           *w = values(13, depth * cols), *y = values(14, m * cols), *z = values(14, m * cols),
-          *pieces = values(15, co_panels_gradient_scratch(depth, cols));
+          *pieces = values(15, co_panels_gradient_scratch(m, depth, cols));
     co_product p = {.rows = m, .cols = cols, .depth = depth, .n_segments = 1, .a = x, .b = b, .a_row = depth, .a_step = 1,
                     .b_step = cols, .c_row = cols, .c = z, .add = draw % 4 == 3, .factor = 1.0f};
     co_panels_fill(depth, cols, b, panels);
@@ -95,9 +95,9 @@ static void check_panels(const co_kernels *fast, uint64_t draw)
     co_reference_product(&p);
     cr_assert_lt(relative_distance(z, y, m * cols), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, cols, depth);
     co_product q = {.rows = depth, .cols = cols, .depth = m, .n_segments = 1, .a = x, .b = y, .a_row = 1, .a_step = depth,
-                    .b_step = cols, .c_row = cols, .c = b, .add = true, .factor = 1.0f};
+                    .b_step = cols, .c_row = cols, .c = b, .add = true, .factor = -0.3f};
     memcpy(w, b, depth * cols * sizeof *w);
-    co_panels_gradient(fast, m, depth, x, 1, &(co_panels_input){cols, y, w}, pieces);
+    co_panels_gradient(fast, m, depth, x, 1, &(co_panels_input){cols, y, w}, -0.3f, pieces);
     co_reference_product(&q);
     cr_assert_lt(relative_distance(w, b, depth * cols), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, cols, depth);
     co_free(x), co_free(b), co_free(panels), co_free(w), co_free(y), co_free(z), co_free(pieces);
@@ -168,27 +168,45 @@ Test(kernels, convolutions_equal_products_of_windows_on_every_path)
 }
 
 /* Two equal models, one batch: loss and step apart, and in one. */
-static void check_step(const char *yaml, co_shape in)
+static void check_batch_step(const char *yaml, const co_shape *in, const co_batch *batch)
 {
-    enum { N = 5 };
     co_model *model;
     co_workspace *w;
-    cr_assert_eq(test_model(yaml, &in, 4, &model), CO_OK, "%s", co_status_message());
-    cr_assert_eq(co_workspace_create(model, N, N, &w), CO_OK);
+    cr_assert_eq(test_model(yaml, in, 4, &model), CO_OK, "%s", co_status_message());
+    cr_assert_eq(co_workspace_create(model, batch->n, batch->rows, &w), CO_OK);
     const size_t n = co_model_size(model);
-    float *p = values(8, n), *q = values(8, n), *grad = co_calloc(n, sizeof *grad), *x = values(9, N * co_shape_size(&in));
-    const int32_t y[N] = {0, 3, 1, 2, 3};
+    float *p = values(8, n), *q = values(8, n), *grad = co_calloc(n, sizeof *grad);
     double sums[512] = {0}, other[512] = {0};
-    const co_batch batch = {.n = N, .rows = N, .x = x, .y = y};
-    const co_pass pass = {.batch = &batch, .train = true, .seed = 1};
+    const co_pass pass = {.batch = batch, .train = true, .seed = 1};
     co_model_loss(model, w, p, &pass, NULL, grad, sums);
     for (size_t i = 0; i < n; i++) p[i] -= 0.1f * grad[i];
     co_model_step(model, w, q, &pass, 0.1f, grad, other);
     cr_expect(memcmp(p, q, n * sizeof *p) == 0, "%s on %s: distance %g", yaml, co_kernel_path(), relative_distance(q, p, n));
     cr_expect_eq(sums[1], other[1]);
-    co_free(p), co_free(q), co_free(grad), co_free(x);
+    co_free(p), co_free(q), co_free(grad);
     co_workspace_destroy(w);
     co_model_destroy(model);
+}
+
+static void check_step(const char *yaml, co_shape in)
+{
+    enum { N = 5 };
+    float *x = values(9, N * co_shape_size(&in));
+    const int32_t y[N] = {0, 3, 1, 2, 3};
+    check_batch_step(yaml, &in, &(co_batch){.n = N, .rows = N, .x = x, .y = y});
+    co_free(x);
+}
+
+/* Texts of 0 to 300 tokens: sums of more than one piece. */
+static void check_text_step(const char *yaml)
+{
+    enum { N = 5, ROWS = 474, WORDS = 30 };
+    static int32_t tokens[ROWS];
+    const co_shape in = {.sequence = true, .tokens = true, .dim = {WORDS}};
+    const int64_t offsets[N + 1] = {0, 100, 400, 400, 401, ROWS};
+    const int32_t y[N] = {0, 3, 1, 2, 3};
+    for (size_t i = 0; i < ROWS; i++) tokens[i] = (int32_t)(test_bits(30, i) % WORDS);
+    check_batch_step(yaml, &in, &(co_batch){.n = N, .rows = ROWS, .tokens = tokens, .offsets = offsets, .y = y});
 }
 
 /* Weights of zeros: everything in front of the relu is 0, where no gradient passes, though it is the largest of its window. */
@@ -235,6 +253,10 @@ static void check_steps(const co_kernels *fast, uint64_t draw)
                test_image(2, 60, 53));
     check_step("{layers: [{conv2d: {channels: 40, kernel: 3}}, {conv2d: {channels: 24, kernel: 3}}, flatten, "
                "{dense: classes}], freeze: [0.bias, 1.weight]}", test_image(2, 60, 53));
+    check_text_step("{layers: [{embedding: 6}, {lstm: {units: 37, layers: 2}}, {gru: {units: 18, bidirectional: true}}, "
+                    "{pool_time: mean}, {dense: classes}]}");
+    check_text_step("{layers: [{embedding: 6}, {lstm: 37}, {lstm: 20}, {pool_time: mean}, {dense: classes}], "
+                    "freeze: [1.weight_hh_l0]}");
 }
 
 Test(kernels, a_fused_step_has_the_bits_of_a_step_through_the_gradient)
