@@ -15,8 +15,13 @@ static void loss(const co_pass *pass, const co_labels *labels, const float *out,
     const int32_t *y = batch->y;
     const size_t n = labels->n;
     const co_kernels *fast = co_kernels_in_use();
+    co_row_loss rows[CO_SOFTMAX_ROWS];
     for (size_t i = 0; i < batch->n; i++) {
-        const co_row_loss row = co_softmax_row(fast, n, out + i * n, y[i], batch->n, d_out ? d_out + i * n : NULL);
+        const size_t k = i % CO_SOFTMAX_ROWS, left = batch->n - i;
+        if (k == 0)
+            co_softmax_rows(fast, left < CO_SOFTMAX_ROWS ? left : CO_SOFTMAX_ROWS, n, out + i * n, y + i, batch->n,
+                            d_out ? d_out + i * n : NULL, rows);
+        const co_row_loss row = rows[k];
         const double right = row.best == (size_t)y[i] ? 1.0 : 0.0;
         sums[EXAMPLES] += 1.0;
         sums[LOSS] += row.loss;

@@ -62,12 +62,16 @@ static void loss(const co_pass *pass, const co_labels *labels, const float *out,
     const int32_t *y = batch->y;
     const size_t n = labels->n;
     const co_kernels *fast = co_kernels_in_use();
+    co_row_loss rows[CO_SOFTMAX_ROWS];
     for (size_t i = 0; i < batch->n; i++) {
         pair p = {.label.type = -1, .guess.type = -1};
         const size_t end = batch->offsets ? (size_t)batch->offsets[i + 1] : i + 1;
         for (size_t r = batch->offsets ? (size_t)batch->offsets[i] : i; r < end; r++) {
-            const co_row_loss row =
-                co_softmax_row(fast, n, out + r * n, y[r], batch->rows, d_out ? d_out + r * n : NULL);
+            const size_t k = r % CO_SOFTMAX_ROWS, left = batch->rows - r;
+            if (k == 0)
+                co_softmax_rows(fast, left < CO_SOFTMAX_ROWS ? left : CO_SOFTMAX_ROWS, n, out + r * n, y + r, batch->rows,
+                                d_out ? d_out + r * n : NULL, rows);
+            const co_row_loss row = rows[k];
             sums[TOKENS] += 1.0;
             sums[LOSS] += row.loss;
             sums[RIGHT] += row.best == (size_t)y[r] ? 1.0 : 0.0;
