@@ -55,7 +55,7 @@ typedef struct {
     void (*backward_input)(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
                            const float *dy, float *dx, float *cache, float *scratch);
     /* backward_params works on what backward_input leaves in the cache, which therefore always comes first, with dx NULL where
-     * none is wanted (recurrent layers). */
+     * none is wanted, and once after each forward, whose values it uses up (recurrent layers). */
     bool input_first;
     /* grad += the gradient by the parameters; scale[n] per example or NULL (all 1). NULL: no parameters. */
     void (*backward_params)(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,

@@ -219,6 +219,7 @@ static void check_fused(test_bench *b)
     if (!b->layer->backward || !co_kernels_in_use() || b->in.lanes || b->out.lanes) return;
     bench_backward(b, NULL);
     float *stepped = copy(b->params, b->n_params), *dx = copy(b->raw_dx, b->rows_in * b->n_in);
+    bench_forward(b); /* a backward pass may have used up what it left */
     b->layer->backward(b->self, &b->pass, stepped, b->raw_x, b->raw_y, b->raw_dy, b->layer->backward_input ? b->raw_dx : NULL,
                        -0.25f, stepped, b->cache, b->scratch);
     for (size_t i = 0; i < b->n_params; i++) b->params[i] -= 0.25f * b->grad[i];
