@@ -55,6 +55,7 @@ Test(classification, loss_and_gradient_equal_double)
     compare(5, 62, 8.0f);
     compare(3, 1000, 20.0f);
     compare(3, 129, 40.0f);
+    compare(101, 7, 3.0f); /* more rows than are taken at a time */
 }
 
 Test(classification, huge_outputs_do_not_overflow)
