@@ -10,8 +10,8 @@
  * their gradients share the place of one part. Cost: about
  * three times the multiply-adds of the forward pass, less what the lowest layer saves. Allocates
  * nothing. */
-#include "core/clones.h"
 #include "core/memory.h"
+#include "core/vector.h"
 #include "models/items.h"
 #include <string.h>
 
@@ -229,11 +229,6 @@ void co_model_loss(const co_model *model, co_workspace *workspace, const float *
             backward_params(model, &model->item[at.layer], workspace, params, &at, scale, grad);
 }
 
-CO_CLONES static void model_descend(size_t n, float lr, const float *restrict grad, float *restrict params)
-{
-    for (size_t k = 0; k < n; k++) params[k] -= lr * grad[k];
-}
-
 /* dx, and the step on the layer's own parameters. */
 static void step_item(const co_model *m, const co_item *i, const co_workspace *w, float *params,
                       const co_pass *at, float lr, float *grad)
@@ -249,7 +244,7 @@ static void step_item(const co_model *m, const co_item *i, const co_workspace *w
     if (!i->trained) return;
     if (at->first == 0) memset(grad + i->offset, 0, i->size * sizeof *grad);
     backward_params(m, i, w, params, at, NULL, grad);
-    if (!at->more) model_descend(i->size, lr, grad + i->offset, p);
+    if (!at->more) co_vector_add_scaled(p, grad + i->offset, i->size, -lr);
 }
 
 /* Items end - 1 down to begin, as far as anything below trains. */

@@ -10,6 +10,7 @@
  * padding, twice the weights. Source: Georganas et al., IPDPS 2020 (convolutions by batch-reduce products). */
 #include "models/layers/conv_direct.h"
 #include "core/clones.h"
+#include "core/vector.h"
 #include <string.h>
 
 /* Most taps of a window's side; columns of a product; floats of a piece of B, which stays in the first cache; rows in one sum. */
@@ -117,11 +118,6 @@ static void reverse_weights(const co_conv_direct *v, const float *params, float 
         }
 }
 
-CO_CLONES static void conv_add_scaled(size_t n, float factor, const float *restrict from, float *restrict to)
-{
-    for (size_t i = 0; i < n; i++) to[i] += factor * from[i];
-}
-
 void co_conv_finish(const co_conv_direct *v, const float *sum, const float *bias_sum, float factor, float *target,
                     float *scratch)
 {
@@ -129,8 +125,8 @@ void co_conv_finish(const co_conv_direct *v, const float *sum, const float *bias
     float *bias = target + v->n_out * channels * taps;
     for (size_t c = 0; c < channels; c++)
         v->w->fast->transpose(taps, v->n_out, sum + c * v->c_out, v->c_in * v->c_out, scratch + c * taps, channels * taps);
-    conv_add_scaled(v->n_out * channels * taps, factor, scratch, target);
-    for (size_t o = 0; o < v->n_out; o++) bias[o] += factor * bias_sum[o];
+    co_vector_add_scaled(target, scratch, v->n_out * channels * taps, factor);
+    co_vector_add_scaled(bias, bias_sum, v->n_out, factor);
 }
 
 /* Four pixels at a time: the chain of additions to one sum is what takes the time. */

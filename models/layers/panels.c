@@ -6,7 +6,7 @@
  * that stays there too: the gradient itself is touched once. Cost: m x depth x cols
  * multiply-adds. Source: the layout is that of Goto & van de Geijn, ACM TOMS 34(3), 2008, section 5, held over many calls. */
 #include "models/layers/panels.h"
-#include "core/clones.h"
+#include "core/vector.h"
 #include <string.h>
 
 /* Rows from which on a panel is used often enough to be cut; depth of such a cut; rows of a piece of a gradient's sum. */
@@ -65,11 +65,6 @@ size_t co_panels_gradient_scratch(size_t m, size_t n_out, size_t most_in)
     return CO_PANEL * block_row(most_in) + co_panels_size(m, n_out) + co_panels_size(m, most_in);
 }
 
-CO_CLONES static void panels_add(size_t n, float factor, const float *restrict from, float *restrict to)
-{
-    for (size_t i = 0; i < n; i++) to[i] += factor * from[i];
-}
-
 /* block[rows][n_in] = the sum of the outer products of m rows of a panel of dy and of x: piece by piece. */
 static void sum_block(const co_kernels *fast, size_t m, size_t rows, size_t n_in, const float *a, const float *b, float *block)
 {
@@ -94,7 +89,7 @@ void co_panels_gradient(const co_kernels *fast, size_t m, size_t n_out, const fl
             const size_t rows = smaller(n_out - r, CO_PANEL);
             sum_block(fast, m, rows, in->n_in, a + r * m, b, block);
             for (size_t k = 0; k < rows; k++)
-                panels_add(in->n_in, factor, block + k * block_row(in->n_in), in->dw + (r + k) * in->n_in);
+                co_vector_add_scaled(in->dw + (r + k) * in->n_in, block + k * block_row(in->n_in), in->n_in, factor);
         }
     }
 }

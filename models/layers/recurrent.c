@@ -15,6 +15,7 @@
 #include "models/layers/recurrent.h"
 #include "core/clones.h"
 #include "core/memory.h"
+#include "core/vector.h"
 #include "models/kernels/kernels.h"
 #include "models/layers/init.h"
 #include "models/layers/panels.h"
@@ -252,16 +253,6 @@ static void weight_gradients(const recurrent *c, size_t m, size_t out, const flo
     }
 }
 
-CO_CLONES static void recurrent_add(size_t n, const float *restrict from, float *restrict to)
-{
-    for (size_t k = 0; k < n; k++) to[k] += from[k];
-}
-
-CO_CLONES static void recurrent_add_scaled(size_t n, float factor, const float *restrict from, float *restrict to)
-{
-    for (size_t k = 0; k < n; k++) to[k] += factor * from[k];
-}
-
 /* sum[n] = the columns of from[m][n]. Four rows at a time: the chain of additions to one sum is what takes the time. */
 CO_CLONES static void recurrent_sum_columns(size_t m, size_t n, const float *restrict from, float *restrict sum)
 {
@@ -328,7 +319,7 @@ static void forward_cell(const recurrent *c, const times *t, const cell_view *v,
     memset(v->before, 0, active(t, 0) * h * sizeof *v->before);
     if (c->fast) co_panels_turn(c->fast, v->n_in, n_out, v->w_ih, turned);
     memcpy(bias, v->b_ih, n_out * sizeof *bias);
-    if (!c->cell.apart) recurrent_add(n_out, v->b_hh, bias);
+    if (!c->cell.apart) co_vector_add_scaled(bias, v->b_hh, n_out, 1.0f);
     affine(c, t->rows, v->n_in, n_out, v->x, v->w_ih, turned, bias, v->gx);
     if (c->fast) co_panels_turn(c->fast, h, n_out, v->w_hh, turned);
     for (size_t s = 0; s < t->n_steps; s++) {
@@ -377,7 +368,7 @@ static void backward_steps(const recurrent *c, const times *t, const cell_view *
         const float *last = s ? v->kept + (size_t)t->first[s - 1] * kept : NULL;
         for (size_t k = 0; k < m; k++) {
             const float *from = dout + (size_t)t->row[direction][at + k] * wide + direction * h;
-            recurrent_add(h, from, dh + k * h);
+            co_vector_add_scaled(dh + k * h, from, h, 1.0f);
         }
         c->cell.backward(c->fast, m, h, v->gx + at * n_out, c->cell.apart ? v->gh + at * n_out : NULL, v->kept + at * kept, last,
                          v->before + at * h, dh, carry);
@@ -399,7 +390,7 @@ static void input_gradient(const recurrent *c, const times *t, const cell_view *
         if (direction == 0)
             memcpy(to, from, v->n_in * sizeof *to);
         else
-            recurrent_add(v->n_in, from, to);
+            co_vector_add_scaled(to, from, v->n_in, 1.0f);
     }
 }
 
@@ -452,13 +443,13 @@ static void add_gradients(const recurrent *c, const co_pass *pass, const float *
         const co_panels_input input[] = {{v.n_in, v.x, w_ih}, {h, v.before, w_hh}};
         weight_gradients(c, t.rows, n_out, dgx, c->cell.apart ? 1 : 2, input, factor, scratch);
         recurrent_sum_columns(t.rows, n_out, dgx, sum);
-        recurrent_add_scaled(n_out, factor, sum, b_ih);
+        co_vector_add_scaled(b_ih, sum, n_out, factor);
         if (c->cell.apart) {
             const float *dgh = scale_rows(&t, n_out, scale, v.gh, scaled);
             weight_gradients(c, t.rows, n_out, dgh, 1, input + 1, factor, scratch);
             recurrent_sum_columns(t.rows, n_out, dgh, sum);
         }
-        recurrent_add_scaled(n_out, factor, sum, b_hh);
+        co_vector_add_scaled(b_hh, sum, n_out, factor);
     }
 }
 
