@@ -4,9 +4,8 @@
 #include "models/kernels/kernels.h"
 #include "models/layers/layer.h"
 
-/* One step of m sequences with h units each; all matrices are row-major and dense. fast: NULL on the
- * reference path. What backward needs stays where the sums were, and
- * becomes their gradient there. */
+/* One step of m sequences with h units each; all matrices are row-major and dense. fast: NULL on the reference path. What backward
+ * needs stays where the sums were, and becomes their gradient there. */
 typedef struct {
     size_t n_gates; /* blocks of h rows in the weights */
     size_t n_kept;  /* blocks of h floats a row kept from forward to backward beside gx and gh */

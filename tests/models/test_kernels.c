@@ -108,7 +108,7 @@ Test(kernels, products_by_panels_equal_plain_loops_on_every_path)
     on_all_paths(check_panels, 40);
 }
 
-/* One image; from draw 8 on channels-last, which for 3x3 and 5x5 is Winograd's form. */
+/* Gates far from 0, around it and next to it. */
 static void check_lstm(const co_kernels *fast, uint64_t draw)
 {
     const size_t h = pick(0, draw, 50);
@@ -134,6 +134,7 @@ Test(kernels, cells_equal_plain_loops_on_every_path)
     on_all_paths(check_lstm, DRAWS);
 }
 
+/* One image; from draw 8 on channels-last, which for 3x3 and 5x5 is Winograd's form. */
 static void check_convolution(const co_kernels *fast, uint64_t draw)
 {
     const bool same = draw % 2, lanes = draw >= 8;
