@@ -11,17 +11,18 @@
 #if defined __clang__ /* loops over arrays of vectors: gone before registers are given out */
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL _Pragma("GCC unroll 24")
 #endif
 
+/* Rows of a tile, of a dot tile; examples of which a vector of X, of X and of dX, can stay in registers (dense.inc). */
 #if defined __AVX512F__
 #include <immintrin.h>
-enum { LANES = 16, TILE_ROWS = 14, DOT_ROWS = 6 };
+enum { LANES = 16, TILE_ROWS = 14, DOT_ROWS = 6, HELD_ROWS = 24, HELD_BOTH = 12 };
 #elif defined __AVX2__ && defined __FMA__
 #include <immintrin.h>
-enum { LANES = 8, TILE_ROWS = 6, DOT_ROWS = 3 };
+enum { LANES = 8, TILE_ROWS = 6, DOT_ROWS = 3, HELD_ROWS = 12, HELD_BOTH = 5 };
 #else
-enum { LANES = 4, TILE_ROWS = 6, DOT_ROWS = 3 };
+enum { LANES = 4, TILE_ROWS = 6, DOT_ROWS = 3, HELD_ROWS = 12, HELD_BOTH = 5 };
 #endif
 
 typedef float vec __attribute__((vector_size(LANES * sizeof(float))));

@@ -73,6 +73,38 @@ Test(kernels, dense_layers_equal_plain_loops_on_every_path)
     on_all_paths(check_dense, DRAWS);
 }
 
+/* dX from the weights before the step, which is fused, or goes through a gradient: the same bits. */
+static void check_dense_back(const co_kernels *fast, uint64_t draw)
+{
+    const size_t m = pick(4, draw, draw % 3 ? 30 : 140), n_in = pick(5, draw, draw % 8 ? 90 : 2500), n_out = pick(6, draw, 130);
+    const size_t n_w = n_out * n_in, n = n_w + n_out;
+    const bool has_dx = draw % 4 != 1, has_target = draw % 4 != 2;
+    float *x = values(4, m * n_in), *w = values(5, n), *fused = values(5, n), *dy = values(6, m * n_out), *dx = values(7, m * n_in),
+          *want_dx = values(7, m * n_in), *grad = co_calloc(n, sizeof *grad), *want = values(5, n);
+    const co_product back = {.rows = m, .cols = n_in, .depth = n_out, .n_segments = 1, .a = dy, .b = w, .a_row = n_out, .a_step = 1,
+                             .b_step = n_in, .c_row = n_in, .c = want_dx};
+    const co_product gradient = {.rows = n_out, .cols = n_in, .depth = m, .n_segments = 1, .a = dy, .b = x, .a_row = 1,
+                                 .a_step = n_out, .b_step = n_in, .c_row = n_in, .c = want, .add = true, .factor = -0.3f};
+    const float one = 1.0f;
+    const co_product bias = {.rows = 1, .cols = n_out, .depth = m, .n_segments = 1, .a = &one, .b = dy, .b_step = n_out,
+                             .c_row = n_out, .c = want + n_w, .add = true, .factor = -0.3f};
+    fast->dense_backward(m, n_in, n_out, x, fused, dy, has_dx ? dx : NULL, -0.3f, has_target ? fused : NULL);
+    if (has_dx) co_reference_product(&back);
+    if (has_target) co_reference_product(&gradient), co_reference_product(&bias);
+    cr_assert_lt(relative_distance(dx, want_dx, m * n_in), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, n_in, n_out);
+    cr_assert_lt(relative_distance(fused, want, n), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, n_in, n_out);
+    fast->dense_backward(m, n_in, n_out, x, w, dy, has_dx ? want_dx : NULL, 1.0f, has_target ? grad : NULL);
+    for (size_t i = 0; i < n; i++) w[i] -= 0.3f * grad[i];
+    if (has_dx) cr_assert_eq(memcmp(dx, want_dx, m * n_in * sizeof *dx), 0);
+    cr_assert_eq(memcmp(fused, w, n * sizeof *w), 0, "%s: %zu x %zu x %zu", fast->name, m, n_in, n_out);
+    co_free(x), co_free(w), co_free(fused), co_free(dy), co_free(dx), co_free(want_dx), co_free(grad), co_free(want);
+}
+
+Test(kernels, dense_layers_backward_equal_plain_loops_on_every_path)
+{
+    on_all_paths(check_dense_back, DRAWS);
+}
+
 /* x B, x W' and dy' x by panels; odd draws have more rows than one piece of a sum. */
 static void check_panels(const co_kernels *fast, uint64_t draw)
 {
