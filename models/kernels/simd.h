@@ -27,6 +27,7 @@ enum { LANES = 4, TILE_ROWS = 6, DOT_ROWS = 3, HELD_ROWS = 12, HELD_BOTH = 5 };
 
 typedef float vec __attribute__((vector_size(LANES * sizeof(float))));
 typedef int32_t ivec __attribute__((vector_size(LANES * sizeof(float))));
+typedef uint16_t shorts __attribute__((vector_size(LANES * sizeof(uint16_t))));
 typedef float quad __attribute__((vector_size(16)));
 
 CO_INLINE vec vec_load(const float *p)

@@ -45,9 +45,10 @@ typedef struct {
     /* Called when the layer in front is a relu: true when this layer from now on does its work at once, and backward too; the
      * relu then passes on. Once, before anything else. NULL: false. */
     bool (*take_relu)(void *self);
-    /* in_place: forward and backward_input may be called with y = x and dx = dy, and backward reads y alone. spares_output: no
-     * backward of this layer reads y. Where the second stands before the first, the model gives both one buffer. */
-    bool in_place, spares_output;
+    /* in_place: forward and backward_input may be called with y = x and dx = dy, and backward reads y alone. spares_output,
+     * spares_input: no backward of this layer reads y, or x. Where in_place stands behind spares_output, the model gives both
+     * one buffer; what stands between spares_output and spares_input lasts for one part of the batch only. */
+    bool in_place, spares_output, spares_input;
     /* x[rows][in] -> y[rows_out][out]. x is NULL for tokens (see pass->batch). */
     void (*forward)(const void *self, const co_pass *pass, const float *params, const float *x, float *y, float *cache,
                     float *scratch);

@@ -1,9 +1,8 @@
 /* models/layers/max_pool.c - the largest value of each window.
  *
  * Windows that would leave the image are dropped (floor), as in PyTorch. dy goes to the first
- * largest value of a window, rows first; it is found again from x and y, nothing is kept. A NaN in
- * a window gives NaN. Cost: kernel^2 compares an output, each way, in passes over output rows that
- * the compiler turns into vector code. Source: Ranzato et al., CVPR 2007. */
+ * largest value of a window, rows first, whose place is kept: 2 bytes an output, so that the images themselves need not last.
+ * A NaN in a window gives NaN, and takes dy. Cost: kernel^2 compares an output, each way. Source: Ranzato et al., CVPR 2007. */
 #include "models/layers/layer.h"
 #include "core/memory.h"
 #include "models/layers/window.h"
@@ -43,78 +42,53 @@ static co_pooling pooling_of(const max_pool *pool)
     return pooling;
 }
 
-/* One output row: y[c] = max of x[i * width + c * stride + j], i, j < kernel. */
-static inline __attribute__((always_inline)) void pool_row(const float *restrict x, size_t width,
-                                                           size_t kernel, size_t stride, size_t n,
-                                                           float *restrict y)
+/* One plane. */
+static void pool_plane(const co_window *w, const float *x, float *y, uint16_t *place)
 {
-    for (size_t c = 0; c < n; c++) y[c] = x[c * stride];
-    for (size_t i = 0; i < kernel; i++)
-        for (size_t j = i == 0 ? 1 : 0; j < kernel; j++)
-            for (size_t c = 0; c < n; c++) {
-                const float v = x[i * width + c * stride + j];
-                y[c] = v > y[c] || v != v ? v : y[c];
+    for (size_t r = 0; r < w->out_height; r++)
+        for (size_t c = 0; c < w->out_width; c++, y++, place++) {
+            const float *corner = x + (r * w->width + c) * w->stride;
+            *y = corner[0];
+            *place = 0;
+            for (size_t t = 1; t < w->kernel * w->kernel; t++) {
+                const float v = corner[t / w->kernel * w->width + t % w->kernel];
+                if (v > *y || v != v) {
+                    *y = v;
+                    *place = (uint16_t)t;
+                }
             }
+        }
 }
 
-/* rest[c] holds dy[c] until the first place where x equals y has taken it. */
-static void spread_row(const co_window *w, const float *restrict x, const float *restrict y,
-                       float *restrict rest, float *restrict dx)
+static void spread_plane(const co_window *w, const uint16_t *place, const float *dy, float *dx)
 {
-    for (size_t i = 0; i < w->kernel; i++)
-        for (size_t j = 0; j < w->kernel; j++)
-            for (size_t c = 0; c < w->out_width; c++) {
-                const size_t at = i * w->width + c * w->stride + j;
-                const float left = rest[c]; /* read in any case: no branch */
-                const float taken = x[at] == y[c] ? left : 0.0f;
-                dx[at] += taken;
-                rest[c] = left - taken;
-            }
+    for (size_t r = 0; r < w->out_height; r++)
+        for (size_t c = 0; c < w->out_width; c++, place++)
+            dx[(r * w->stride + *place / w->kernel) * w->width + c * w->stride + *place % w->kernel] += *dy++;
 }
 
-/* The same for windows of 2 x 2 side by side, all four places at once: whole rows are stored, as
- * vectors like it. */
-static void spread_pairs(const float *restrict x, size_t width, size_t n, const float *restrict y,
-                         const float *restrict dy, float *restrict dx)
+static size_t cache_size(const void *self, size_t n, size_t rows)
 {
-    for (size_t c = 0; c < n; c++) {
-        const float largest = y[c], d0 = dy[c];
-        const float t0 = x[2 * c] == largest ? d0 : 0.0f, d1 = d0 - t0;
-        const float t1 = x[2 * c + 1] == largest ? d1 : 0.0f, d2 = d1 - t1;
-        const float t2 = x[width + 2 * c] == largest ? d2 : 0.0f, d3 = d2 - t2;
-        dx[2 * c] = t0;
-        dx[2 * c + 1] = t1;
-        dx[width + 2 * c] = t2;
-        dx[width + 2 * c + 1] = x[width + 2 * c + 1] == largest ? d3 : 0.0f;
-    }
+    const co_window *w = &((const max_pool *)self)->w;
+    const size_t places = (w->out.sequence ? rows : n) * co_shape_size(&w->out);
+    return places / 2 + places % 2;
 }
 
 static void forward(const void *self, const co_pass *pass, const float *params, const float *x,
                     float *y, float *cache, float *scratch)
 {
     const co_window *w = &((const max_pool *)self)->w;
-    const size_t planes = co_shape_rows(&w->in, pass->batch) * w->channels;
-    (void)params, (void)cache, (void)scratch;
+    const size_t rows = co_shape_rows(&w->in, pass->batch), in = co_shape_size(&w->in), out = co_shape_size(&w->out);
+    const size_t plane = w->height * w->width, out_plane = w->out_height * w->out_width;
+    uint16_t *place = (uint16_t *)cache + pass->first * out;
+    (void)params, (void)scratch;
     if (w->in.lanes) {
         const co_pooling pooling = pooling_of(self);
-        for (size_t r = 0; r < co_shape_rows(&w->in, pass->batch); r++)
-            w->fast->max_pool(&pooling, x + r * co_shape_size(&w->in), y + r * co_shape_size(&w->out));
+        for (size_t r = 0; r < rows; r++) w->fast->max_pool(&pooling, x + r * in, y + r * out, place + r * out);
         return;
     }
-    for (size_t p = 0; p < planes; p++, x += w->height * w->width)
-        for (size_t r = 0; r < w->out_height; r++, y += w->out_width) {
-            const float *row = x + r * w->stride * w->width;
-            if (w->kernel == 2 && w->stride == 2)
-                pool_row(row, w->width, 2, 2, w->out_width, y);
-            else
-                pool_row(row, w->width, w->kernel, w->stride, w->out_width, y);
-        }
-}
-
-static size_t scratch_size(const void *self, size_t n, size_t rows)
-{
-    (void)n, (void)rows;
-    return ((const max_pool *)self)->w.out_width;
+    for (size_t p = 0; p < rows * w->channels; p++)
+        pool_plane(w, x + p * plane, y + p * out_plane, place + p * out_plane);
 }
 
 static void backward_input(const void *self, const co_pass *pass, const float *params,
@@ -122,27 +96,18 @@ static void backward_input(const void *self, const co_pass *pass, const float *p
                            float *cache, float *scratch)
 {
     const co_window *w = &((const max_pool *)self)->w;
-    const size_t size = w->height * w->width,
-                 planes = co_shape_rows(&w->in, pass->batch) * w->channels;
-    (void)params, (void)cache;
+    const size_t rows = co_shape_rows(&w->in, pass->batch), in = co_shape_size(&w->in), out = co_shape_size(&w->out);
+    const size_t plane = w->height * w->width, out_plane = w->out_height * w->out_width;
+    const uint16_t *place = (const uint16_t *)cache + pass->first * out;
+    (void)params, (void)x, (void)y, (void)scratch;
     if (w->in.lanes) {
         const co_pooling pooling = pooling_of(self);
-        const size_t in = co_shape_size(&w->in), out = co_shape_size(&w->out);
-        for (size_t r = 0; r < co_shape_rows(&w->in, pass->batch); r++)
-            w->fast->max_pool_back(&pooling, x + r * in, y + r * out, dy + r * out, dx + r * in);
+        for (size_t r = 0; r < rows; r++) w->fast->max_pool_back(&pooling, place + r * out, dy + r * out, dx + r * in);
         return;
     }
-    memset(dx, 0, planes * size * sizeof *dx);
-    for (size_t p = 0; p < planes; p++, x += size, dx += size)
-        for (size_t r = 0; r < w->out_height; r++, y += w->out_width, dy += w->out_width) {
-            const size_t row = r * w->stride * w->width;
-            if (w->kernel == 2 && w->stride == 2) {
-                spread_pairs(x + row, w->width, w->out_width, y, dy, dx + row);
-                continue;
-            }
-            memcpy(scratch, dy, w->out_width * sizeof *scratch);
-            spread_row(w, x + row, y, scratch, dx + row);
-        }
+    memset(dx, 0, rows * in * sizeof *dx);
+    for (size_t p = 0; p < rows * w->channels; p++)
+        spread_plane(w, place + p * out_plane, dy + p * out_plane, dx + p * plane);
 }
 
 static const co_param params[] = {{"kernel", CO_INT, .lo = 1, .hi = 255, .flags = CO_REQUIRED,
@@ -157,8 +122,10 @@ const co_layer co_layer_max_pool = {.name = "max_pool",
                                     .main_option = "kernel",
                                     .take_relu = take_relu,
                                     .in_parts = true,
+                                    .spares_input = true,
+                                    .spares_output = true,
                                     .create = create,
                                     .destroy = co_free,
-                                    .scratch_size = scratch_size,
+                                    .cache_size = cache_size,
                                     .forward = forward,
                                     .backward_input = backward_input};
