@@ -55,6 +55,8 @@ static void backward_input(const void *self, const co_pass *pass, const float *p
 const co_layer co_layer_flatten = {.name = "flatten",
                                    .summary = "an image becomes one row of features",
                                    .in_parts = true,
+                                   .spares_input = true,
+                                   .spares_output = true,
                                    .create = create,
                                    .destroy = co_free,
                                    .passes_on = passes_on,
