@@ -200,6 +200,31 @@ Test(kernels, convolutions_equal_products_of_windows_on_every_path)
     on_all_paths(check_convolution, 60);
 }
 
+/* Channels-last against planes, with many equal values; windows that overlap, touch or leave gaps. */
+static void check_pooling(const co_kernels *fast, uint64_t draw)
+{
+    const char *const layer = draw % 2 ? "max_pool" : "avg_pool";
+    co_shape in = test_image(pick(7, draw, 40), 4 + pick(8, draw, 12), 4 + pick(9, draw, 12));
+    char yaml[64];
+    test_bench a, b;
+    snprintf(yaml, sizeof yaml, "{kernel: %zu, stride: %zu}", pick(14, draw, 5), pick(15, draw, 4));
+    bench_open(&a, layer, yaml, in, 3);
+    in.lanes = fast->lanes;
+    bench_open(&b, layer, yaml, in, 3);
+    for (size_t i = 0; i < a.n * a.n_in; i++) a.x[i] = b.x[i] = roundf(a.x[i] * 3.0f);
+    bench_backward(&a, NULL);
+    bench_backward(&b, NULL);
+    cr_assert_lt(relative_distance(b.y, a.y, a.n * a.n_out), 1e-6, "%s: %s %s", fast->name, layer, yaml);
+    cr_assert_lt(relative_distance(b.dx, a.dx, a.n * a.n_in), 1e-6, "%s: %s %s", fast->name, layer, yaml);
+    bench_free(&a);
+    bench_close(&b);
+}
+
+Test(kernels, pooling_channels_last_equals_pooling_of_planes_on_every_path)
+{
+    on_all_paths(check_pooling, DRAWS);
+}
+
 /* Two equal models, one batch: loss and step apart, and in one. */
 static void check_batch_step(const char *yaml, const co_shape *in, const co_batch *batch)
 {
