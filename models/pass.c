@@ -2,9 +2,8 @@
  *
  * One arena holds the output of every layer, its gradient, what layers keep, and scratch that they
  * take in turn. Backward first hands dY down the chain and stops at the lowest layer that trains;
- * then each layer forms its weight gradient. Memory is about twice the
- * activations. Layers that only reshape own no buffer: they pass on
- * their neighbour's; a relu behind a product writes over it, one in front of max pooling is part of
+ * then each layer forms its weight gradient. Memory is about twice the activations. Layers that only reshape own no buffer: they
+ * pass on their neighbour's; a relu behind a product writes over it, one in front of max pooling is part of
  * that. Through the layers of an image that work example by example a batch goes in parts, forward and
  * in the fused step, so that what one layer gives is still in the second cache when the next takes it;
  * their gradients share the place of one part, and so do outputs that no backward reads. Cost: about
