@@ -25,8 +25,6 @@ typedef struct {
     float factor;
 } co_product;
 
-#define CO_NO_PLACE UINT16_MAX
-
 /* Pooling of one image that stands channels-last; channels are padded. relu: of max(x, 0), for max pooling alone. */
 typedef struct {
     size_t channels, height, width, kernel, stride, out_height, out_width;
@@ -57,8 +55,8 @@ typedef struct {
     void (*relu_back)(size_t n, const float *y, const float *dy, float *dx);
     /* to[c][r] = from[r][c]. */
     void (*transpose)(size_t rows, size_t cols, const float *from, size_t from_row, float *to, size_t to_row);
-    /* place: where in its window the largest value stands, rows first, the first one of equals; CO_NO_PLACE where p->relu cuts it off.
-     * References: layers/max_pool.c and layers/avg_pool.c, on planes. */
+    /* place: where in its window the largest value stands, rows first, the first one of equals; UINT16_MAX where p->relu cuts it
+     * off. References: layers/max_pool.c and layers/avg_pool.c, on planes. */
     void (*max_pool)(const co_pooling *p, const float *x, float *y, uint16_t *place);
     void (*max_pool_back)(const co_pooling *p, const uint16_t *place, const float *dy, float *dx);
     void (*avg_pool)(const co_pooling *p, const float *x, float *y);
