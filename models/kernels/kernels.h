@@ -18,10 +18,10 @@ typedef struct {
     const float *a, *b;
     const size_t *a_at, *b_at;
     size_t a_row, a_step, b_step, c_row;
-    size_t ahead; /* floats from C to what is fetched into the cache meanwhile; 0: nothing */
     float *c;
     const float *start;
     bool add;
+    bool fetch; /* C is not in a near cache: fetched while the sum is formed */
     float factor;
 } co_product;
 

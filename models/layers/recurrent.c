@@ -108,17 +108,22 @@ typedef struct {
     const float *w_ih, *w_hh, *b_ih, *b_hh; /* into params */
     size_t offset;                          /* of w_ih in params */
     size_t n_in;
-    float *x;      /* [rows][n_in] inputs by time */
+    float *x;      /* [rows][n_in] inputs by time; in panels on the fast paths */
     float *before; /* [rows][units] outputs of the step before */
     float *kept;   /* [rows][n_kept units] */
     float *gx, *gh; /* [rows][n_gates units], by the cell's products, then their gradients; one block unless apart */
     float *out;    /* [rows of the batch][directions units], shared by the directions; NULL for the last layer: it is y */
 } cell_view;
 
+static size_t input_floats(const recurrent *c, size_t n_in, size_t rows)
+{
+    return c->fast ? co_panels_size(rows, n_in) : rows * n_in;
+}
+
 static size_t cell_floats(const recurrent *c, size_t layer, size_t rows)
 {
     const size_t gates = c->cell.n_gates * (c->cell.apart ? 2 : 1);
-    return rows * (inputs_of(c, layer) + (1 + c->cell.n_kept + gates) * c->units);
+    return input_floats(c, inputs_of(c, layer), rows) + rows * (1 + c->cell.n_kept + gates) * c->units;
 }
 
 static size_t out_floats(const recurrent *c, size_t layer, size_t rows)
@@ -172,7 +177,7 @@ static cell_view open_cell(const recurrent *c, const co_batch *batch, const floa
     v.b_ih = v.w_hh + out * h;
     v.b_hh = v.b_ih + out;
     v.x = at;
-    v.before = v.x + rows * v.n_in;
+    v.before = v.x + input_floats(c, v.n_in, rows);
     v.kept = v.before + rows * h;
     v.gx = v.kept + rows * c->cell.n_kept * h;
     v.gh = c->cell.apart ? v.gx + rows * out : v.gx;
@@ -214,7 +219,7 @@ static size_t active(const times *t, size_t step)
 
 /* ---- products ---- */
 
-/* y[m][out] = bias + x[m][in] w', or y += x w' without bias; turned: the panels of w' on the fast paths. */
+/* y[m][out] = bias + x[m][in] w', for the rows of a step, or y += x w' without bias; turned: the panels of w' on the fast paths. */
 static void affine(const recurrent *c, size_t m, size_t in, size_t out, const float *x, const float *w, const float *turned,
                    const float *bias, float *y)
 {
@@ -227,30 +232,39 @@ static void affine(const recurrent *c, size_t m, size_t in, size_t out, const fl
                 (int)out);
 }
 
-/* dx[m][in] = dy[m][out] w, or dx += when add; panels: those of w on the fast paths. */
-static void affine_back(const recurrent *c, size_t m, size_t in, size_t out, const float *dy, const float *w,
-                        const float *panels, bool add, float *dx)
+/* The same for the inputs of all steps. */
+static void affine_all(const recurrent *c, size_t m, const cell_view *v, const float *turned, const float *bias)
 {
+    const size_t out = c->cell.n_gates * c->units;
     if (c->fast)
-        co_panels_product(c->fast, m, out, in, dy, panels, NULL, add, dx);
+        co_panels_product_all(c->fast, m, v->n_in, out, v->x, turned, bias, v->gx);
     else
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)in, (int)out, 1.0f, dy, (int)out, w, (int)in,
-                    add ? 1.0f : 0.0f, dx, (int)in);
+        affine(c, m, v->n_in, out, v->x, v->w_ih, NULL, bias, v->gx);
 }
 
-/* dw[out][n_in] += factor dy[m][out]' x for each input. */
-static void weight_gradients(const recurrent *c, size_t m, size_t out, const float *dy, size_t n_inputs,
-                             const co_panels_input *input, float factor, float *scratch)
+/* dx[m][in] = dy[m][out] w, or dx += when add. Reference path. */
+static void reference_back(size_t m, size_t in, size_t out, const float *dy, const float *w, bool add, float *dx)
 {
-    if (c->fast) {
-        co_panels_gradient(c->fast, m, out, dy, n_inputs, input, factor, scratch);
-        return;
-    }
-    for (size_t k = 0; k < n_inputs; k++) {
-        const int in = (int)input[k].n_in;
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)out, in, (int)m, factor, dy, (int)out, input[k].x, in, 1.0f,
-                    input[k].dw, in);
-    }
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)in, (int)out, 1.0f, dy, (int)out, w, (int)in,
+                add ? 1.0f : 0.0f, dx, (int)in);
+}
+
+/* Gradients by the sums of all steps, [rows][n_gates units]. */
+typedef struct {
+    const float *row;
+    float *panels; /* fast paths */
+} gate_gradients;
+
+/* dw[out][n_in] += factor d' x; x in panels on the fast paths. */
+static void weight_gradient(const recurrent *c, size_t m, const gate_gradients *d, size_t n_in, const float *x, float factor,
+                            float *dw, float *scratch)
+{
+    const size_t out = c->cell.n_gates * c->units;
+    if (c->fast)
+        co_panels_gradient(c->fast, m, out, n_in, d->panels, x, factor, dw, scratch);
+    else
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)out, (int)n_in, (int)m, factor, d->row, (int)out, x, (int)n_in,
+                    1.0f, dw, (int)n_in);
 }
 
 /* sum[n] = the columns of from[m][n]. Four rows at a time: the chain of additions to one sum is what takes the time. */
@@ -264,7 +278,7 @@ CO_CLONES static void recurrent_sum_columns(size_t m, size_t n, const float *res
         for (size_t k = 0; k < n; k++) sum[k] += from[k];
 }
 
-/* ---- forward ---- */
+/* ---- scratch ---- */
 
 /* The widest input of a cell. */
 static size_t most_inputs(const recurrent *c)
@@ -281,22 +295,48 @@ static size_t panel_floats(const recurrent *c)
     return !c->fast ? 0 : turned > as_it_is ? turned : as_it_is;
 }
 
-/* What a weight gradient needs; first in scratch. */
-static size_t gradient_floats(const recurrent *c, size_t rows)
+/* What the backward passes work in. Panels: NULL on the reference path. */
+typedef struct {
+    float *weights; /* panels of one matrix */
+    float *gates;   /* panels of the gradients by the sums of all steps */
+    float *before;  /* panels of a cell's outputs */
+    float *block;   /* of a weight gradient */
+    float *sum;     /* [n_gates units] */
+    float *steps;   /* [2][n][units] */
+    float *by_time; /* [rows] of a cell's inputs' gradients, or of the scaled gradients by the sums */
+    float *lower[2]; /* [rows][directions units] */
+} room;
+
+static size_t lay_out(const recurrent *c, size_t n, size_t rows, float *scratch, room *r)
 {
-    return c->fast ? co_panels_gradient_scratch(rows, c->cell.n_gates * c->units, most_inputs(c)) : 0;
+    const size_t out = c->cell.n_gates * c->units, wide = c->n_directions * c->units, in = most_inputs(c);
+    const size_t size[] = {panel_floats(c),
+                           c->fast ? co_panels_size(rows, out) : 0,
+                           c->fast ? co_panels_size(rows, c->units) : 0,
+                           c->fast ? co_panels_gradient_scratch(in) : 0,
+                           out,
+                           2 * n * c->units,
+                           rows * (in > out ? in : out),
+                           rows * wide,
+                           rows * wide};
+    float **part[] = {&r->weights, &r->gates, &r->before, &r->block, &r->sum, &r->steps, &r->by_time, &r->lower[0], &r->lower[1]};
+    size_t at = 0;
+    for (size_t k = 0; k < sizeof size / sizeof *size; k++) {
+        *part[k] = scratch ? scratch + at : NULL;
+        at += size[k];
+    }
+    return at;
 }
 
 size_t co_recurrent_scratch_size(const void *self, size_t n, size_t rows)
 {
     const recurrent *c = self;
-    const size_t out = c->cell.n_gates * c->units, wide = c->n_directions * c->units;
-    const size_t forward = panel_floats(c) + out + n * c->units;
-    const size_t params = gradient_floats(c, rows) + (rows + 1) * out;
-    const size_t input = panel_floats(c) + 2 * n * c->units + rows * (most_inputs(c) + 2 * wide);
-    const size_t larger = forward > params ? forward : params;
-    return larger > input ? larger : input;
+    room r;
+    const size_t forward = panel_floats(c) + c->cell.n_gates * c->units + n * c->units, backward = lay_out(c, n, rows, NULL, &r);
+    return forward > backward ? forward : backward;
 }
+
+/* ---- forward ---- */
 
 /* The outputs of a step to their places in the batch, and to the next step as `before`. */
 static void hand_on(const recurrent *c, const times *t, const cell_view *v, size_t direction, size_t step, const float *h_out,
@@ -314,13 +354,15 @@ static void forward_cell(const recurrent *c, const times *t, const cell_view *v,
 {
     const size_t h = c->units, n_out = c->cell.n_gates * h, kept = c->cell.n_kept * h;
     float *turned = scratch, *bias = turned + panel_floats(c), *h_out = bias + n_out;
-    for (size_t r = 0; r < t->rows; r++)
+    if (c->fast)
+        co_panels_fill(t->rows, v->n_in, x, t->row[direction], v->x);
+    for (size_t r = 0; !c->fast && r < t->rows; r++)
         memcpy(v->x + r * v->n_in, x + (size_t)t->row[direction][r] * v->n_in, v->n_in * sizeof *x);
     memset(v->before, 0, active(t, 0) * h * sizeof *v->before);
     if (c->fast) co_panels_turn(c->fast, v->n_in, n_out, v->w_ih, turned);
     memcpy(bias, v->b_ih, n_out * sizeof *bias);
     if (!c->cell.apart) co_vector_add_scaled(bias, v->b_hh, n_out, 1.0f);
-    affine(c, t->rows, v->n_in, n_out, v->x, v->w_ih, turned, bias, v->gx);
+    affine_all(c, t->rows, v, turned, bias);
     if (c->fast) co_panels_turn(c->fast, h, n_out, v->w_hh, turned);
     for (size_t s = 0; s < t->n_steps; s++) {
         const size_t m = active(t, s), at = (size_t)t->first[s];
@@ -353,16 +395,14 @@ void co_recurrent_forward(const void *self, const co_pass *pass, const float *pa
 
 /* ---- backward ---- */
 
-/* Gradients of all steps into the cell's gx and gh; dout by its outputs, batch rows. scratch: 2 n h. panels: room for the
- * weights. */
-static void backward_steps(const recurrent *c, const times *t, const cell_view *v, size_t direction, const float *dout,
-                           float *scratch, float *panels)
+/* Gradients of all steps into the cell's gx and gh; dout by its outputs, batch rows. */
+static void backward_steps(const recurrent *c, const times *t, const cell_view *v, size_t direction, const float *dout, const room *r)
 {
     const size_t h = c->units, wide = c->n_directions * h, n_out = c->cell.n_gates * h, kept = c->cell.n_kept * h;
     const size_t widest = active(t, 0);
-    float *dh = scratch, *carry = dh + widest * h;
+    float *dh = r->steps, *carry = dh + widest * h;
     memset(dh, 0, 2 * widest * h * sizeof *dh);
-    if (c->fast) co_panels_fill(n_out, h, v->w_hh, panels);
+    if (c->fast) co_panels_fill(n_out, h, v->w_hh, NULL, r->weights);
     for (size_t s = t->n_steps; s-- > 0;) {
         const size_t m = active(t, s), at = (size_t)t->first[s];
         const float *last = s ? v->kept + (size_t)t->first[s - 1] * kept : NULL;
@@ -373,46 +413,30 @@ static void backward_steps(const recurrent *c, const times *t, const cell_view *
         c->cell.backward(c->fast, m, h, v->gx + at * n_out, c->cell.apart ? v->gh + at * n_out : NULL, v->kept + at * kept, last,
                          v->before + at * h, dh, carry);
         if (s == 0) break;
-        affine_back(c, m, h, n_out, v->gh + at * n_out, v->w_hh, panels, true, dh);
+        if (c->fast)
+            co_panels_product(c->fast, m, n_out, h, v->gh + at * n_out, r->weights, NULL, true, dh);
+        else
+            reference_back(m, h, n_out, v->gh + at * n_out, v->w_hh, true, dh);
     }
 }
 
-/* dx of the batch's rows from the cell's gx; added for the second direction. by_time[rows][n_in] is scratch. */
-static void input_gradient(const recurrent *c, const times *t, const cell_view *v, size_t direction, float *by_time,
-                           float *panels, float *dx)
+/* dx of the batch's rows from the cell's gx; added for the second direction. */
+static void input_gradient(const recurrent *c, const times *t, const cell_view *v, size_t direction, const room *r, float *dx)
 {
     const size_t n_out = c->cell.n_gates * c->units;
-    if (c->fast) co_panels_fill(n_out, v->n_in, v->w_ih, panels);
-    affine_back(c, t->rows, v->n_in, n_out, v->gx, v->w_ih, panels, false, by_time);
-    for (size_t r = 0; r < t->rows; r++) {
-        const float *from = by_time + r * v->n_in;
-        float *to = dx + (size_t)t->row[direction][r] * v->n_in;
+    if (c->fast) {
+        co_panels_fill(n_out, v->n_in, v->w_ih, NULL, r->weights);
+        co_panels_product_all(c->fast, t->rows, n_out, v->n_in, r->gates, r->weights, NULL, r->by_time);
+    } else {
+        reference_back(t->rows, v->n_in, n_out, v->gx, v->w_ih, false, r->by_time);
+    }
+    for (size_t k = 0; k < t->rows; k++) {
+        const float *from = r->by_time + k * v->n_in;
+        float *to = dx + (size_t)t->row[direction][k] * v->n_in;
         if (direction == 0)
             memcpy(to, from, v->n_in * sizeof *to);
         else
             co_vector_add_scaled(to, from, v->n_in, 1.0f);
-    }
-}
-
-void co_recurrent_backward_input(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
-                                 const float *dy, float *dx, float *cache, float *scratch)
-{
-    const recurrent *c = self;
-    const times t = open_times(c, pass->batch, cache);
-    const size_t wide = c->n_directions * c->units;
-    (void)x, (void)y;
-    if (t.rows == 0) return;
-    float *panels = scratch, *steps = panels + panel_floats(c), *lower[2] = {steps + 2 * active(&t, 0) * c->units, NULL};
-    lower[1] = lower[0] + t.rows * wide;
-    float *by_time = lower[1] + t.rows * wide;
-    for (size_t l = c->n_layers; l-- > 0;) {
-        float *to = l > 0 ? lower[l % 2] : dx;
-        for (size_t d = 0; d < c->n_directions; d++) {
-            const cell_view v = open_cell(c, pass->batch, params, cache, l, d);
-            backward_steps(c, &t, &v, d, dy, steps, panels);
-            if (to) input_gradient(c, &t, &v, d, by_time, panels, to);
-        }
-        dy = to;
     }
 }
 
@@ -429,43 +453,75 @@ static const float *scale_rows(const times *t, size_t n_out, const float *scale,
     return scaled;
 }
 
-/* target += factor times the gradient. */
-static void add_gradients(const recurrent *c, const co_pass *pass, const float *params, const float *scale, float factor,
-                          float *target, float *cache, float *scratch)
+/* target += factor times a cell's gradient. filled: r has the panels of gx already. */
+static void add_gradients(const recurrent *c, const times *t, const cell_view *v, const float *scale, bool filled, float factor,
+                          float *target, const room *r)
+{
+    const size_t h = c->units, n_out = c->cell.n_gates * h;
+    float *w_ih = target + v->offset, *w_hh = w_ih + n_out * v->n_in, *b_ih = w_hh + n_out * h, *b_hh = b_ih + n_out;
+    gate_gradients d = {scale_rows(t, n_out, scale, v->gx, r->by_time), r->gates};
+    if (c->fast && !filled) co_panels_fill(t->rows, n_out, d.row, NULL, d.panels);
+    weight_gradient(c, t->rows, &d, v->n_in, v->x, factor, w_ih, r->block);
+    recurrent_sum_columns(t->rows, n_out, d.row, r->sum);
+    co_vector_add_scaled(b_ih, r->sum, n_out, factor);
+    if (c->cell.apart) {
+        d.row = scale_rows(t, n_out, scale, v->gh, r->by_time);
+        if (c->fast) co_panels_fill(t->rows, n_out, d.row, NULL, d.panels);
+        recurrent_sum_columns(t->rows, n_out, d.row, r->sum);
+    }
+    if (c->fast) co_panels_fill(t->rows, h, v->before, NULL, r->before);
+    weight_gradient(c, t->rows, &d, h, c->fast ? r->before : v->before, factor, w_hh, r->block);
+    co_vector_add_scaled(b_hh, r->sum, n_out, factor);
+}
+
+/* The gates' gradients and dx (unless NULL) of all cells; then target (unless NULL) += factor times their weights' gradients. */
+static void backward(const recurrent *c, const co_pass *pass, const float *params, const float *dy, float *dx, float factor,
+                     float *target, float *cache, float *scratch)
 {
     const times t = open_times(c, pass->batch, cache);
-    const size_t h = c->units, n_out = c->cell.n_gates * h;
-    float *sum = scratch + gradient_floats(c, t.rows), *scaled = sum + n_out;
-    for (size_t k = 0; t.rows > 0 && k < c->n_layers * c->n_directions; k++) {
-        const cell_view v = open_cell(c, pass->batch, params, cache, k / c->n_directions, k % c->n_directions);
-        float *w_ih = target + v.offset, *w_hh = w_ih + n_out * v.n_in, *b_ih = w_hh + n_out * h, *b_hh = b_ih + n_out;
-        const float *dgx = scale_rows(&t, n_out, scale, v.gx, scaled);
-        const co_panels_input input[] = {{v.n_in, v.x, w_ih}, {h, v.before, w_hh}};
-        weight_gradients(c, t.rows, n_out, dgx, c->cell.apart ? 1 : 2, input, factor, scratch);
-        recurrent_sum_columns(t.rows, n_out, dgx, sum);
-        co_vector_add_scaled(b_ih, sum, n_out, factor);
-        if (c->cell.apart) {
-            const float *dgh = scale_rows(&t, n_out, scale, v.gh, scaled);
-            weight_gradients(c, t.rows, n_out, dgh, 1, input + 1, factor, scratch);
-            recurrent_sum_columns(t.rows, n_out, dgh, sum);
+    room r;
+    if (t.rows == 0) return;
+    lay_out(c, pass->batch->n, t.rows, scratch, &r);
+    for (size_t l = c->n_layers; l-- > 0;) {
+        float *to = l > 0 ? r.lower[l % 2] : dx;
+        for (size_t d = 0; d < c->n_directions; d++) {
+            const cell_view v = open_cell(c, pass->batch, params, cache, l, d);
+            backward_steps(c, &t, &v, d, dy, &r);
+            if (c->fast && (to || target)) co_panels_fill(t.rows, c->cell.n_gates * c->units, v.gx, NULL, r.gates);
+            if (to) input_gradient(c, &t, &v, d, &r, to);
+            if (target) add_gradients(c, &t, &v, NULL, true, factor, target, &r);
         }
-        co_vector_add_scaled(b_hh, sum, n_out, factor);
+        dy = to;
     }
+}
+
+void co_recurrent_backward_input(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
+                                 const float *dy, float *dx, float *cache, float *scratch)
+{
+    (void)x, (void)y;
+    backward(self, pass, params, dy, dx, 0.0f, NULL, cache, scratch);
 }
 
 void co_recurrent_backward_params(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
                                   const float *dy, const float *scale, float *grad, const float *cache, float *scratch)
 {
+    const recurrent *c = self;
+    float *kept = (float *)cache; /* read only */
+    const times t = open_times(c, pass->batch, kept);
+    room r;
     (void)x, (void)y, (void)dy;
-    add_gradients(self, pass, params, scale, 1.0f, grad, (float *)cache, scratch); /* read only */
+    lay_out(c, pass->batch->n, t.rows, scratch, &r);
+    for (size_t k = 0; t.rows > 0 && k < c->n_layers * c->n_directions; k++) {
+        const cell_view v = open_cell(c, pass->batch, params, kept, k / c->n_directions, k % c->n_directions);
+        add_gradients(c, &t, &v, scale, false, 1.0f, grad, &r);
+    }
 }
 
 void co_recurrent_backward(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
                            const float *dy, float *dx, float factor, float *target, const float *cache, float *scratch)
 {
-    float *kept = (float *)cache; /* its own working memory */
-    co_recurrent_backward_input(self, pass, params, x, y, dy, dx, kept, scratch);
-    add_gradients(self, pass, params, NULL, factor, target, kept, scratch);
+    (void)x, (void)y;
+    backward(self, pass, params, dy, dx, factor, target, (float *)cache /* its own working memory */, scratch);
 }
 
 bool co_recurrent_has_backward(const void *self)

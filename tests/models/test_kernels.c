@@ -105,16 +105,23 @@ Test(kernels, dense_layers_backward_equal_plain_loops_on_every_path)
     on_all_paths(check_dense_back, DRAWS);
 }
 
-/* x B, x W' and dy' x by panels; odd draws have more rows than one piece of a sum. */
+/* x B, x W' and dy' x by panels; odd draws have more rows than one piece of a sum. The panels of x are made of its rows mixed up. */
 static void check_panels(const co_kernels *fast, uint64_t draw)
 {
     const size_t m = pick(11, draw, draw % 2 ? 400 : 20), depth = pick(12, draw, draw % 3 ? 70 : 600), cols = pick(13, draw, 80);
-    float *x = values(10, m * depth), *b = values(11, depth * cols), *panels = values(12, co_panels_size(depth, cols)),
-          *w = values(13, depth * cols), *y = values(14, m * cols), *z = values(14, m * cols),
-          *pieces = values(15, co_panels_gradient_scratch(m, depth, cols));
+    float *x = values(10, m * depth), *mixed = values(10, m * depth), *b = values(11, depth * cols),
+          *panels = values(12, co_panels_size(depth, cols)), *w = values(13, depth * cols), *y = values(14, m * cols),
+          *z = values(14, m * cols), *all = values(14, m * cols), *x_panels = values(16, co_panels_size(m, depth)),
+          *y_panels = values(16, co_panels_size(m, cols)), *block = values(15, co_panels_gradient_scratch(cols));
+    int32_t *row = co_malloc(m, sizeof *row);
     co_product p = {.rows = m, .cols = cols, .depth = depth, .n_segments = 1, .a = x, .b = b, .a_row = depth, .a_step = 1,
                     .b_step = cols, .c_row = cols, .c = z, .add = draw % 4 == 3, .factor = 1.0f};
-    co_panels_fill(depth, cols, b, panels);
+    for (size_t r = 0; r < m; r++) {
+        row[r] = (int32_t)(m - 1 - r);
+        memcpy(mixed + (m - 1 - r) * depth, x + r * depth, depth * sizeof *x);
+    }
+    co_panels_fill(depth, cols, b, NULL, panels);
+    co_panels_fill(m, depth, mixed, row, x_panels);
     if (draw % 4 == 1) p.start = b; /* any floats will do */
     co_panels_product(fast, m, depth, cols, x, panels, p.start, p.add, y);
     co_reference_product(&p);
@@ -123,16 +130,22 @@ static void check_panels(const co_kernels *fast, uint64_t draw)
         for (size_t c = 0; c < cols; c++) w[c * depth + k] = b[k * cols + c];
     co_panels_turn(fast, depth, cols, w, panels);
     co_panels_product(fast, m, depth, cols, x, panels, NULL, false, z);
-    p.add = false, p.start = NULL, p.c = y;
+    co_panels_product_all(fast, m, depth, cols, x_panels, panels, p.start, all);
+    p.add = false, p.c = y;
+    co_reference_product(&p);
+    cr_assert_lt(relative_distance(all, y, m * cols), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, cols, depth);
+    p.start = NULL;
     co_reference_product(&p);
     cr_assert_lt(relative_distance(z, y, m * cols), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, cols, depth);
     co_product q = {.rows = depth, .cols = cols, .depth = m, .n_segments = 1, .a = x, .b = y, .a_row = 1, .a_step = depth,
                     .b_step = cols, .c_row = cols, .c = b, .add = true, .factor = -0.3f};
     memcpy(w, b, depth * cols * sizeof *w);
-    co_panels_gradient(fast, m, depth, x, 1, &(co_panels_input){cols, y, w}, -0.3f, pieces);
+    co_panels_fill(m, cols, y, NULL, y_panels);
+    co_panels_gradient(fast, m, depth, cols, x_panels, y_panels, -0.3f, w, block);
     co_reference_product(&q);
     cr_assert_lt(relative_distance(w, b, depth * cols), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, cols, depth);
-    co_free(x), co_free(b), co_free(panels), co_free(w), co_free(y), co_free(z), co_free(pieces);
+    co_free(x), co_free(mixed), co_free(b), co_free(panels), co_free(w), co_free(y), co_free(z), co_free(all);
+    co_free(x_panels), co_free(y_panels), co_free(block), co_free(row);
 }
 
 Test(kernels, products_by_panels_equal_plain_loops_on_every_path)
