@@ -6,29 +6,19 @@
  * set, and every cut at block borders, gives the same bits. Error of a norm: below 5e-14 relative
  * for 10^7 elements. Cost: 0.2 ns an element. */
 #include "core/vector.h"
-#include "core/clones.h"
 #include "core/status.h"
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-#define LANES 16
-
-CO_INLINE double sum_lanes(double lane[LANES])
-{
-    for (size_t half = LANES / 2; half > 0; half /= 2)
-        for (size_t l = 0; l < half; l++) lane[l] += lane[l + half];
-    return lane[0];
-}
-
 CO_CLONES static double block_dot(const float *x, const float *y, size_t n)
 {
-    double lane[LANES] = {0};
+    double lane[CO_LANES] = {0};
     size_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (size_t l = 0; l < LANES; l++) lane[l] += (double)x[i + l] * (double)y[i + l];
+    for (; i + CO_LANES <= n; i += CO_LANES)
+        for (size_t l = 0; l < CO_LANES; l++) lane[l] += (double)x[i + l] * (double)y[i + l];
     for (size_t l = 0; i + l < n; l++) lane[l] += (double)x[i + l] * (double)y[i + l];
-    return sum_lanes(lane);
+    return co_sum_lanes(lane);
 }
 
 double co_block_dot(const float *x, const float *y, size_t n)
@@ -89,19 +79,19 @@ CO_CLONES static void add_scaled(float *x, const float *y, size_t n, float facto
 /* out = x - y (out may be x); the dot of it with itself, added as block_dot does. */
 CO_CLONES static double block_difference(float *out, const float *x, const float *y, size_t n)
 {
-    double lane[LANES] = {0};
+    double lane[CO_LANES] = {0};
     size_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        float d[LANES];
-        for (size_t l = 0; l < LANES; l++) d[l] = x[i + l] - y[i + l];
-        for (size_t l = 0; l < LANES; l++) out[i + l] = d[l];
-        for (size_t l = 0; l < LANES; l++) lane[l] += (double)d[l] * (double)d[l];
+    for (; i + CO_LANES <= n; i += CO_LANES) {
+        float d[CO_LANES];
+        for (size_t l = 0; l < CO_LANES; l++) d[l] = x[i + l] - y[i + l];
+        for (size_t l = 0; l < CO_LANES; l++) out[i + l] = d[l];
+        for (size_t l = 0; l < CO_LANES; l++) lane[l] += (double)d[l] * (double)d[l];
     }
     for (size_t l = 0; i + l < n; l++) {
         const float d = out[i + l] = x[i + l] - y[i + l];
         lane[l] += (double)d * (double)d;
     }
-    return sum_lanes(lane);
+    return co_sum_lanes(lane);
 }
 
 void co_vector_scale(float *x, size_t n, float factor)

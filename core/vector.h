@@ -1,9 +1,20 @@
 /* core/vector.h - passes over float vectors. Sums are double partials over fixed blocks of 4,096 elements with 16
  * fixed lanes, added in block order: same bits for any cut at block borders and on every instruction set. Local. */
 #pragma once
+#include "core/clones.h"
 #include <stddef.h>
 
 #define CO_BLOCK 4096 /* coordinates; slices are whole blocks */
+
+#define CO_LANES 16
+
+/* The sum of the lanes, as a tree (l with l + 8, + 4, + 2, + 1). */
+CO_INLINE double co_sum_lanes(double lane[CO_LANES])
+{
+    for (size_t half = CO_LANES / 2; half > 0; half /= 2)
+        for (size_t l = 0; l < half; l++) lane[l] += lane[l + half];
+    return lane[0];
+}
 
 static inline size_t co_n_blocks(size_t n)
 {

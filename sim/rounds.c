@@ -35,7 +35,7 @@ static void add_result(co_run *r, size_t row, const co_trained *trained)
             co_private_add(&r->privacy, &r->exchange, done, trained->update);
         else if (r->cohort.exchange)
             co_cohort_send(&r->cohort, &r->plan, row, trained->update, rule->combine ? done->weight : done->share * factor);
-        else
+        else if (!trained->is_added)
             done->saturated = co_exchange_add(&r->exchange, trained->update, done->share * factor) > 0;
         if (trained->change) co_exchange_add(&r->shared, trained->change, done->weight / r->population_weight);
         co_exchange_scalar(&r->exchange, TOTAL, done->share);
@@ -55,7 +55,11 @@ static void add_result(co_run *r, size_t row, const co_trained *trained)
 /* Trains this rank's devices of the plan into what it will send. Local. */
 static co_status train_own(co_run *r, double lr)
 {
-    co_training with = {.global = r->exchange.model, .shared = r->shared.model, .round = r->plan.round, .lr = lr};
+    co_sum_slice slice[r->comm->size];
+    const bool adds = !r->privacy.is_on && !r->cohort.exchange && !r->experiment->aggregator->report;
+    co_training with = {.global = r->exchange.model, .shared = r->shared.model, .round = r->plan.round, .lr = lr,
+                        .slice = adds ? slice : NULL, .n_slices = (size_t)r->comm->size};
+    co_exchange_slices(&r->exchange, slice);
     for (size_t i = 0; i < r->plan.n; i++) {
         const size_t k = r->plan.order[i];
         co_plan_row *row = &r->plan.row[k];

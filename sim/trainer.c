@@ -3,7 +3,6 @@
  * over reshuffled epochs. max_examples trains on a keyed subset of the device's examples.
  * Source: McMahan et al., AISTATS 2017, arXiv:1602.05629, Algorithm 1, ClientUpdate. */
 #include "sim/trainer.h"
-#include "core/exact.h"
 #include "core/memory.h"
 #include "core/vector.h"
 #include "sim/watch.h"
@@ -275,7 +274,11 @@ static void finish(co_trainer *t, const co_training *with, co_plan_row *row, co_
         view.reach = way;
         e->rule->end(t->rule, &view, e->rule->shared ? t->change : NULL);
     }
-    double norm = co_vector_difference(t->local, t->local, with->global, t->n);
+    /* Nothing changes the update or may still refuse it, but a norm that is not finite. */
+    const bool adds = with->slice && !e->rule->shared && !e->n_transforms && !row->attacker && isfinite(sums[1]);
+    size_t n_cut = 0;
+    double norm = adds ? co_exact_add_difference(with->slice, with->n_slices, t->local, with->global, row->share, &n_cut)
+                       : co_vector_difference(t->local, t->local, with->global, t->n);
     bool finite = isfinite(norm) && isfinite(sums[1]);
     if (finite && e->rule->shared) finite = co_vector_finite(t->change, t->n);
     if (finite && !row->attacker && e->n_transforms) {
@@ -291,7 +294,8 @@ static void finish(co_trainer *t, const co_training *with, co_plan_row *row, co_
     row->outcome = finite ? CO_REPORTED : CO_NONFINITE;
     row->loss = co_task_mean_loss(sums);
     row->update_norm = finite ? norm : NAN;
-    *trained = (co_trained){.update = t->local, .change = e->rule->shared ? t->change : NULL,
+    row->saturated = n_cut > 0;
+    *trained = (co_trained){.update = t->local, .is_added = adds, .change = e->rule->shared ? t->change : NULL,
                             .report = {.loss = NAN, .norm = row->update_norm, .reach = way, .lr = with->lr}};
 }
 

@@ -4,6 +4,7 @@
  * keyed by (seed, round, device, step). Nothing is allocated after the trainer is made, but when a
  * batch of texts has more tokens than any before. Local. */
 #pragma once
+#include "core/exact.h"
 #include "models/model.h"
 #include "sim/plan.h"
 #include "sim/population.h"
@@ -24,18 +25,22 @@ typedef struct {
     float *const *state;  /* [slots][size] the device's own: first the rule's, then those of the transforms in order */
     int64_t round;
     double lr;
+    const co_sum_slice *slice; /* [n_slices] sums to which the update is added, times the row's share, while it is formed; NULL: the
+                                  caller does that */
+    size_t n_slices;
 } co_training;
 
 /* What comes back: the trainer's own memory, good until the next call. */
 typedef struct {
     const float *update; /* [size] after the transforms */
     const float *change; /* [size] for the rule's shared vector; NULL without */
+    bool is_added;           /* to the sums */
     co_device_report report; /* all but the loss, which co_trainer_measure gives */
 } co_trained;
 
 /* Trains row->device. sums[..] (of the task, zeroed by the caller) gets loss and metrics of every batch as it was before its
  * step. Sets row->outcome (CO_NONFINITE when the update has a NaN or Inf: then the state is not to be kept), loss and update_norm
- * (after the transforms). CO_ESTOPPED when the round is given up half way (sim/watch.h). */
+ * (after the transforms); with is_added also saturated. CO_ESTOPPED when the round is given up half way (sim/watch.h). */
 co_status co_trainer_train(co_trainer *trainer, co_population *population, const co_training *with, co_plan_row *row,
                            co_trained *trained, double *sums);
 /* Mean loss of `global` on all examples of row->device, as in evaluation. CO_ESTOPPED as above. */

@@ -8,6 +8,7 @@
 #define CO_NO_CLONES
 #define co_vector_finite plain_vector_finite
 #define co_exact_add plain_exact_add
+#define co_exact_add_difference plain_exact_add_difference
 #define co_exact_mean plain_exact_mean
 #define co_scalar_add plain_scalar_add
 #define co_scalar_merge plain_scalar_merge
@@ -15,18 +16,21 @@
 #include "core/exact.c"
 #undef co_vector_finite
 #undef co_exact_add
+#undef co_exact_add_difference
 #undef co_exact_mean
 #undef co_scalar_add
 #undef co_scalar_merge
 #undef co_scalar_value
 bool co_vector_finite(const float *u, size_t n);
 size_t co_exact_add(int64_t *sum, const float *u, size_t n, double a);
+double co_exact_add_difference(const co_sum_slice *slice, size_t n_slices, float *u, const float *y, double a, size_t *n_cut);
 void co_exact_mean(const int64_t *sum, size_t n, double total, double *out);
 void co_scalar_add(co_scalar *sum, double x);
 void co_scalar_merge(co_scalar *sum, const co_scalar *other);
 double co_scalar_value(const co_scalar *sum);
 #include "core/memory.h"
 #include "core/random.h"
+#include "core/vector.h"
 
 static co_stream test_stream(uint64_t step)
 {
@@ -132,6 +136,35 @@ Test(vector_sum, bits_are_those_of_the_baseline_processor)
     co_exact_mean(fast, N, 0.3, fast_mean);
     plain_exact_mean(plain, N, 0.3, plain_mean);
     cr_assert_arr_eq(fast_mean, plain_mean, sizeof fast_mean);
+}
+
+/* From small updates over some whose elements need the long way or are cut to ones that are not finite. */
+Test(vector_sum, a_difference_is_added_in_one_pass_as_in_two)
+{
+    enum { N = 3 * CO_BLOCK + 77, LAST = 2 * CO_BLOCK };
+    static float x[N], y[N], u[N], want[N];
+    static int64_t sum[N], plain[N], reference[N];
+    const float peak[] = {0.0f, 10.0f, 1e3f, 2e5f, 3e5f, 1e9f, INFINITY, -INFINITY, NAN};
+    const co_sum_slice one = {plain, 0, N}, cut[] = {{sum, 0, CO_BLOCK}, {sum + CO_BLOCK, CO_BLOCK, 0},
+                                                    {sum + CO_BLOCK, CO_BLOCK, LAST - CO_BLOCK}, {sum + LAST, LAST, N - LAST}};
+    for (size_t t = 0; t < sizeof peak / sizeof *peak; t++) {
+        const co_stream s = test_stream(50 + t), other = test_stream(70 + t);
+        const double a = t % 2 ? 0.3 : 0.01;
+        size_t n_cut, n_plain, n_want = 0;
+        co_fill_normal(&s, 0, N, x);
+        co_fill_normal(&other, 0, N, y);
+        x[t * 1500] += peak[t];
+        const double norm = co_vector_difference(want, x, y, N);
+        if (isfinite(norm)) n_want = co_exact_add(reference, want, N, a);
+        memcpy(u, x, sizeof u);
+        const double fast = co_exact_add_difference(cut, 4, u, y, a, &n_cut);
+        cr_assert_arr_eq(u, want, sizeof u);
+        const double slow = plain_exact_add_difference(&one, 1, x, y, a, &n_plain);
+        cr_assert((fast == norm && slow == norm) || (t >= 6 && !isfinite(fast) && !isfinite(slow)), "%g", (double)peak[t]);
+        cr_assert(n_cut == n_want && n_plain == n_want && (n_cut > 0) == (t == 4 || t == 5), "%g: %zu", (double)peak[t], n_cut);
+        cr_assert_arr_eq(sum, reference, sizeof sum, "%g", (double)peak[t]);
+        cr_assert_arr_eq(plain, reference, sizeof plain, "%g", (double)peak[t]);
+    }
 }
 
 /* Mean of 1,000 devices whose weights stand around `centre` and move by 1e-6: the error stays small
