@@ -15,7 +15,7 @@
 #define SHRINK (1.0 - 0x1p-20)
 #define NOISE_REACH 64.0 /* scales */
 #define LARGEST 0x1p51   /* of one integer */
-#define SHORT 0x1p30     /* below it they fit into 32 bits, to which processors truncate in one instruction */
+#define SHORT 0x1p25     /* below it they fit into 32 bits, to which processors truncate in one instruction, and a block's squares into 64 */
 #define LANES 16
 
 co_status co_grid_make(const co_mechanism *mechanism, double clip, double multiplier, double n_most, co_grid *grid)
@@ -86,35 +86,39 @@ CO_CLONES static void add_long(int64_t *restrict sum, const float *restrict u, s
     for (size_t j = 0; j < n; j++) sum[j] += truncated((double)u[j] * scale);
 }
 
-/* Adds a block's integers that are below 2^31; the sum of their magnitudes or squares, exact where it is below 2^53, as then is
- * every square and every partial sum. */
-CO_INLINE double add_short(bool squares, int64_t *restrict sum, const float *restrict u, size_t n, double scale)
+/* Adds an integer below SHORT to its sum, its square or magnitude to a lane. */
+CO_INLINE void add_short_one(bool squares, int64_t *sum, double x, uint64_t *lane, uint64_t *bits)
 {
-    double lane[LANES] = {0}, total = 0.0;
+    const int64_t q = (int32_t)x;
+    const uint64_t size = (uint64_t)(squares ? q * q : q < 0 ? -q : q);
+    *sum += q;
+    *lane += size;
+    *bits |= size;
+}
+
+/* The sum of a block's squares or magnitudes. *seen: at least the largest of them. */
+CO_INLINE uint64_t add_short(bool squares, int64_t *restrict sum, const float *restrict u, size_t n, double scale, uint64_t *seen)
+{
+    uint64_t lane[LANES] = {0}, bits[LANES] = {0}, total = 0;
     size_t i = 0;
     for (; i + LANES <= n; i += LANES)
-        for (size_t k = 0; k < LANES; k++) {
-            const int32_t q = (int32_t)((double)u[i + k] * scale);
-            sum[i + k] += q;
-            lane[k] += squares ? (double)q * (double)q : fabs((double)q);
-        }
-    for (size_t k = 0; i + k < n; k++) {
-        const int32_t q = (int32_t)((double)u[i + k] * scale);
-        sum[i + k] += q;
-        lane[k] += squares ? (double)q * (double)q : fabs((double)q);
+        for (size_t k = 0; k < LANES; k++) add_short_one(squares, sum + i + k, (double)u[i + k] * scale, lane + k, bits + k);
+    for (size_t k = 0; i + k < n; k++) add_short_one(squares, sum + i + k, (double)u[i + k] * scale, lane + k, bits + k);
+    for (size_t k = 0; k < LANES; k++) {
+        total += lane[k];
+        *seen |= bits[k];
     }
-    for (size_t k = 0; k < LANES; k++) total += lane[k];
     return total;
 }
 
-CO_CLONES static double add_short_squares(int64_t *restrict sum, const float *restrict u, size_t n, double scale)
+CO_CLONES static uint64_t add_short_squares(int64_t *restrict sum, const float *restrict u, size_t n, double scale, uint64_t *seen)
 {
-    return add_short(true, sum, u, n, scale);
+    return add_short(true, sum, u, n, scale, seen);
 }
 
-CO_CLONES static double add_short_sizes(int64_t *restrict sum, const float *restrict u, size_t n, double scale)
+CO_CLONES static uint64_t add_short_sizes(int64_t *restrict sum, const float *restrict u, size_t n, double scale, uint64_t *seen)
 {
-    return add_short(false, sum, u, n, scale);
+    return add_short(false, sum, u, n, scale, seen);
 }
 
 static unsigned __int128 long_norm(bool squares, const float *u, size_t n, double scale)
@@ -127,22 +131,22 @@ static unsigned __int128 long_norm(bool squares, const float *u, size_t n, doubl
     return total;
 }
 
-/* sum[j] += trunc(scale u[j]) over one slice. The integers' L1 norm or the square of their L2 norm. most: they are smaller, unless
- * the norm that the scale was made from is wrong. Where that could pass 32 bits it shows. */
+/* sum[j] += trunc(scale u[j]) over one slice. The integers' L1 norm or the square of their L2 norm. most: they are not larger, unless
+ * the norm that the scale was made from is wrong: by more than 2 x, it shows. */
 static unsigned __int128 add_steps(bool squares, int64_t *sum, const float *u, size_t n, double scale, double most)
 {
     unsigned __int128 total = 0;
+    uint64_t seen = 0;
     for (size_t i = 0; i < n; i += CO_BLOCK) {
         const size_t m = n - i < CO_BLOCK ? n - i : CO_BLOCK;
-        double block = INFINITY;
         if (most < SHORT || (double)co_block_largest(u + i, m) * fabs(scale) < SHORT) {
-            block = (squares ? add_short_squares : add_short_sizes)(sum + i, u + i, m, scale);
-            CO_ASSERT(most >= SHORT || block < (squares ? 4.0 * SHORT * SHORT : 2.0 * SHORT));
+            total += (squares ? add_short_squares : add_short_sizes)(sum + i, u + i, m, scale, &seen);
         } else {
             add_long(sum + i, u + i, m, scale);
+            total += long_norm(squares, u + i, m, scale);
         }
-        total += block < 0x1p53 ? (uint64_t)block : long_norm(squares, u + i, m, scale);
     }
+    CO_ASSERT((double)seen < (squares ? 4.0 * SHORT * SHORT : 2.0 * SHORT));
     return total;
 }
 
