@@ -147,6 +147,13 @@ void co_exchange_reduce(co_exchange *x, double *wait_s)
     const size_t common = x->n_counts + x->n_scalars * CO_SCALAR_DIGITS;
     for (int r = 1; r < x->comm->size; r++)
         memcpy(x->send + x->at[r] + x->slice_n[r], own_tail(x), common * sizeof(int64_t));
+    if (x->comm->size == 1) { /* what it sends is what it gets */
+        int64_t *const sent = x->send;
+        x->send = x->received;
+        x->received = sent;
+        *wait_s = 0.0;
+        return;
+    }
     const double start = co_now_s();
     MPI_Barrier(x->comm->world);
     *wait_s = co_now_s() - start;

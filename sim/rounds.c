@@ -2,6 +2,7 @@
  *
  * A round costs one barrier, one reduce-scatter of 8 bytes a parameter and one all-gather of the new model. An error on one rank
  * rides in the reduction as a count; only then do the ranks agree on its message. */
+#include "core/clones.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/vector.h"
@@ -123,10 +124,13 @@ static void measure(co_run *r, double train_s)
 }
 
 /* Sum of squares with eight fixed lanes: the same bits whoever owns the block. */
-static double square_sum(const double *x, size_t n)
+CO_CLONES static double square_sum(const double *x, size_t n)
 {
     double lane[8] = {0}, sum = 0.0;
-    for (size_t i = 0; i < n; i++) lane[i % 8] += x[i] * x[i];
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (size_t k = 0; k < 8; k++) lane[k] += x[i + k] * x[i + k];
+    for (size_t k = 0; i + k < n; k++) lane[k] += x[i + k] * x[i + k];
     for (size_t k = 0; k < 8; k++) sum += lane[k];
     return sum;
 }

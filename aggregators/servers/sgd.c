@@ -3,6 +3,7 @@
  * averaging: w += update. Cost: one pass over the slice.
  * Source: Hsu, Qi, Brown 2019, arXiv:1909.06335, FedAvgM; conventions as torch.optim.SGD with dampening 0. */
 #include "aggregators/servers/server.h"
+#include "core/clones.h"
 #include "core/memory.h"
 
 typedef struct {
@@ -24,21 +25,31 @@ static co_status create(const co_config *opt, void **self)
     return CO_OK;
 }
 
+CO_CLONES static void plain_step(float *restrict model, const double *restrict update, size_t n, double weight_decay, double lr)
+{
+    for (size_t i = 0; i < n; i++)
+        model[i] = (float)((double)model[i] - lr * (weight_decay * (double)model[i] - update[i]));
+}
+
+CO_CLONES static void momentum_step(float *restrict model, const double *restrict update, float *restrict kept, size_t n,
+                                    double weight_decay, double momentum, bool nesterov, double lr)
+{
+    for (size_t i = 0; i < n; i++) {
+        const double g = weight_decay * (double)model[i] - update[i], m = momentum * (double)kept[i] + g;
+        kept[i] = (float)m;
+        model[i] = (float)((double)model[i] - lr * (nesterov ? g + momentum * m : m));
+    }
+}
+
 static void step(const void *self, float *model, const double *update, float *const *slot, size_t n, double lr,
                  int64_t round)
 {
     const sgd *s = self;
     (void)round;
-    for (size_t i = 0; i < n; i++) {
-        const double g = s->weight_decay * (double)model[i] - update[i];
-        double direction = g;
-        if (s->momentum > 0.0) {
-            const double m = s->momentum * (double)slot[0][i] + g;
-            slot[0][i] = (float)m;
-            direction = s->nesterov ? g + s->momentum * m : m;
-        }
-        model[i] = (float)((double)model[i] - lr * direction);
-    }
+    if (s->momentum > 0.0)
+        momentum_step(model, update, slot[0], n, s->weight_decay, s->momentum, s->nesterov, lr);
+    else
+        plain_step(model, update, n, s->weight_decay, lr);
 }
 
 static const co_param params[] = {
