@@ -135,6 +135,51 @@ void co_shared_fini(co_shared *shared)
     *shared = (co_shared){.window = MPI_WIN_NULL};
 }
 
+bool co_segments_create(co_segments *segments, size_t bytes, const co_comm *comm)
+{
+    *segments = (co_segments){.window = MPI_WIN_NULL};
+    MPI_Info info;
+    MPI_Aint size;
+    int unit;
+    segments->of = co_malloc((size_t)comm->node_size, sizeof *segments->of);
+    int fails = !segments->of || !has_room(2 * bytes * (size_t)comm->node_size, comm);
+    MPI_Allreduce(MPI_IN_PLACE, &fails, 1, MPI_INT, MPI_MAX, comm->node);
+    MPI_Info_create(&info);
+    MPI_Info_set(info, "alloc_shared_noncontig", "true"); /* each on pages of its own, near its rank */
+    MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_RETURN);
+    if (!fails) fails = MPI_Win_allocate_shared((MPI_Aint)bytes, 1, info, comm->node, &segments->own, &segments->window) != MPI_SUCCESS;
+    MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_ARE_FATAL);
+    MPI_Info_free(&info);
+    if (fails) {
+        co_free(segments->of);
+        *segments = (co_segments){.window = MPI_WIN_NULL};
+        return false;
+    }
+    for (int r = 0; r < comm->node_size; r++)
+        MPI_Win_shared_query(segments->window, r, &size, &unit, &segments->of[r]);
+    MPI_Win_lock_all(MPI_MODE_NOCHECK, segments->window);
+    memset(segments->own, 0, bytes);
+    co_segments_sync(segments, comm);
+    return true;
+}
+
+void co_segments_fini(co_segments *segments)
+{
+    if (segments->of) {
+        MPI_Win_unlock_all(segments->window);
+        MPI_Win_free(&segments->window);
+        co_free(segments->of);
+    }
+    *segments = (co_segments){.window = MPI_WIN_NULL};
+}
+
+void co_segments_sync(const co_segments *segments, const co_comm *comm)
+{
+    MPI_Win_sync(segments->window);
+    MPI_Barrier(comm->node);
+    MPI_Win_sync(segments->window);
+}
+
 void co_shared_sync(const co_shared *shared, const co_comm *comm)
 {
     MPI_Win_sync(shared->window);

@@ -2,6 +2,7 @@
 #pragma once
 #include "core/status.h"
 #include <mpi.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct {
@@ -36,6 +37,19 @@ void co_shared_fini(co_shared *shared); /* Collective(node) */
 void co_shared_sync(const co_shared *shared, const co_comm *comm);
 /* Copies the bytes that the first node holds to every other node. Collective(comm). */
 co_status co_shared_broadcast(const co_shared *shared, const co_comm *comm);
+
+/* Memory of every rank of a node that the others of the node can read. */
+typedef struct {
+    void *own;
+    void **of; /* [node_size] */
+    MPI_Win window;
+} co_segments;
+/* Zeroed; each rank passes the same bytes. False on all ranks of the node when its shared memory has no room for twice that: what
+ * cannot do without comes first. Collective(node). */
+bool co_segments_create(co_segments *segments, size_t bytes, const co_comm *comm);
+void co_segments_fini(co_segments *segments); /* Collective(node) */
+/* Makes what every rank wrote into its own visible to the others. Collective(node). */
+void co_segments_sync(const co_segments *segments, const co_comm *comm);
 
 /* Cuts n items into comm->size spans: rank r gets [first(r), first(r + 1)). */
 static inline int64_t co_span_first(int64_t n, int rank, int size)

@@ -1,6 +1,8 @@
 /* sim/exchange.c - slices, the reduce-scatter and the all-gather.
- * Per round and rank: 8 bytes a parameter out, 8 / ranks in, 4 in again. Among nodes the all-gather runs between one rank of each. */
+ * Per round and rank: 8 bytes a parameter out, 8 / ranks in, 4 in again. On one node each rank adds up its slice where the others have
+ * left it, without MPI. Among nodes the all-gather runs between one rank of each. */
 #include "sim/exchange.h"
+#include "core/clones.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/vector.h"
@@ -39,6 +41,18 @@ static co_status lay_out(co_exchange *x)
     return CO_OK;
 }
 
+/* Collective(comm). */
+static co_status create_send(co_exchange *x)
+{
+    const co_comm *comm = x->comm;
+    if (comm->n_nodes == 1 && comm->size > 1 && co_segments_create(&x->segments, x->n_send * sizeof *x->send, comm)) {
+        x->send = x->segments.own;
+        return CO_OK;
+    }
+    x->send = co_malloc(x->n_send, sizeof *x->send);
+    return co_agree(x->send ? CO_OK : CO_FAIL(CO_ENOMEM, "no memory for the exact sum of %zu parameters", x->n_params), comm);
+}
+
 co_status co_exchange_init(co_exchange *x, size_t n_params, size_t n_counts, size_t n_scalars, size_t n_rows,
                            const co_comm *comm)
 {
@@ -56,16 +70,15 @@ co_status co_exchange_init(co_exchange *x, size_t n_params, size_t n_counts, siz
         st = CO_FAIL(CO_ENOMEM, "slices of the model");
     if (st == CO_OK) st = lay_out(x);
     if (st == CO_OK) {
-        x->send = co_malloc(x->n_send, sizeof *x->send);
         x->received = co_malloc((size_t)x->counts[comm->rank], sizeof *x->received);
-        if (!x->send || !x->received)
-            st = CO_FAIL(CO_ENOMEM, "no memory for the exact sum of %zu parameters", n_params);
+        if (!x->received) st = CO_FAIL(CO_ENOMEM, "no memory for the exact sum of %zu parameters", n_params);
     }
     st = co_agree(st, comm);
     const size_t model_bytes = (n_params * sizeof(float) + 63) / 64 * 64;
     const size_t block_bytes = (x->n_blocks * sizeof(co_block_record) + 63) / 64 * 64;
     if (st == CO_OK)
         st = co_shared_create(&x->board, model_bytes + block_bytes + size * sizeof(co_rank_record), comm);
+    if (st == CO_OK) st = create_send(x);
     if (st != CO_OK) {
         co_exchange_fini(x);
         return st;
@@ -79,7 +92,10 @@ co_status co_exchange_init(co_exchange *x, size_t n_params, size_t n_counts, siz
 void co_exchange_fini(co_exchange *x)
 {
     if (x->board.data) co_shared_fini(&x->board);
-    co_free(x->send);
+    if (x->segments.of)
+        co_segments_fini(&x->segments);
+    else
+        co_free(x->send);
     co_free(x->received);
     co_free(x->counts);
     co_free(x->at);
@@ -142,6 +158,23 @@ void co_exchange_row(co_exchange *x, size_t row, const co_plan_row *from)
     memcpy(word + 2, &from->update_norm, sizeof(double));
 }
 
+CO_CLONES static void add_words(int64_t *restrict sum, const int64_t *restrict from, size_t n)
+{
+    for (size_t j = 0; j < n; j++) sum[j] += from[j];
+}
+
+/* What all ranks of the node have for this one, part by part in the first cache. */
+static void add_segments(co_exchange *x)
+{
+    const size_t n = (size_t)x->counts[x->comm->rank], at = x->at[x->comm->rank];
+    for (size_t j = 0; j < n; j += CO_BLOCK / 2) {
+        const size_t m = n - j < CO_BLOCK / 2 ? n - j : CO_BLOCK / 2;
+        memcpy(x->received + j, x->send + at + j, m * sizeof *x->send);
+        for (int r = 0; r < x->comm->size; r++)
+            if (r != x->comm->rank) add_words(x->received + j, (const int64_t *)x->segments.of[r] + at + j, m);
+    }
+}
+
 void co_exchange_reduce(co_exchange *x, double *wait_s)
 {
     const size_t common = x->n_counts + x->n_scalars * CO_SCALAR_DIGITS;
@@ -155,6 +188,12 @@ void co_exchange_reduce(co_exchange *x, double *wait_s)
         return;
     }
     const double start = co_now_s();
+    if (x->segments.of) {
+        co_segments_sync(&x->segments, x->comm);
+        *wait_s = co_now_s() - start;
+        add_segments(x);
+        return;
+    }
     MPI_Barrier(x->comm->world);
     *wait_s = co_now_s() - start;
     MPI_Reduce_scatter(x->send, x->received, x->counts, MPI_INT64_T, MPI_SUM, x->comm->world);

@@ -34,6 +34,7 @@ typedef struct {
     size_t first, n_own;                 /* this rank's slice: coordinates [first, first + n_own) */
     size_t first_block, n_own_blocks;
     int64_t *send, *received;
+    co_segments segments;                /* what the ranks send, when all are on one node that has room for it */
     size_t n_send;
     int *counts;                         /* [size] int64 words for each destination */
     size_t *at;                          /* [size] where a destination's part begins */

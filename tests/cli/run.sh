@@ -42,6 +42,13 @@ for n in 1 2 3 4; do
     [ "$(ls r$n | tr '\n' ' ')" = "ckpt-00000008.h5 ckpt-00000012.h5 experiment.yaml run.h5 " ] || fail "files: $(ls r$n)"
 done
 
+# ranks of a node add up in shared memory, or through MPI where that has no room (here: files of at most 5 MB): the same bits
+wide="model.hidden=[2000] rounds=2"
+on 1 run e.yaml $wide output.dir=w1 > text 2>&1 || fail "a wider model: $(cat text)"
+on 3 run e.yaml $wide output.dir=w3 > text 2>&1 || fail "a wider model on 3 ranks: $(cat text)"
+(ulimit -f 5000; on 3 run e.yaml $wide output.dir=little) > text 2>&1 || fail "little shared memory: $(cat text)"
+for d in w3 little; do [ "$(digest $d/run.h5)" = "$(digest w1/run.h5)" ] || fail "$d differs from one rank"; done
+
 # killed in the middle (SIGKILL of the launcher and of every rank), resumed on another number of ranks: the same bits
 slow="rounds=60 local.schedule.horizon=60 model.hidden=[300] data.size=400 output.checkpoint_every=3"
 on 2 run e.yaml $slow output.dir=whole > /dev/null 2>&1 || fail "undisturbed run"
