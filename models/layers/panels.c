@@ -30,9 +30,7 @@ void co_panels_fill(size_t depth, size_t cols, const float *b, const int32_t *ro
         float *to = panels + k * CO_PANEL;
         size_t c = 0;
         for (; c + CO_PANEL <= cols; c += CO_PANEL, to += depth * CO_PANEL) memcpy(to, from + c, CO_PANEL * sizeof *to);
-        if (c == cols) continue;
-        memset(to, 0, CO_PANEL * sizeof *to);
-        memcpy(to, from + c, (cols - c) * sizeof *to);
+        if (c < cols) memcpy(to, from + c, (cols - c) * sizeof *to);
     }
 }
 
@@ -40,7 +38,6 @@ void co_panels_turn(const co_kernels *fast, size_t depth, size_t cols, const flo
 {
     for (size_t c = 0; c < cols; c += CO_PANEL, panels += depth * CO_PANEL) {
         const size_t n = smaller(cols - c, CO_PANEL);
-        if (n < CO_PANEL) memset(panels, 0, depth * CO_PANEL * sizeof *panels);
         fast->transpose(n, depth, w + c * depth, depth, panels, CO_PANEL);
     }
 }

@@ -7,8 +7,8 @@ enum { CO_PANEL = 32 }; /* columns */
 
 /* Floats of the panels of B [depth][cols]. */
 size_t co_panels_size(size_t depth, size_t cols);
-/* The panels of B [depth][cols]; panel p holds columns 32 p .. as [depth][32], zeros behind the last column. row: which row of b
- * stands for each row of B; NULL: its own. */
+/* The panels of B [depth][cols]; panel p holds columns 32 p .. as [depth][32]; what stands behind the last column is never read.
+ * row: which row of b stands for each row of B; NULL: its own. */
 void co_panels_fill(size_t depth, size_t cols, const float *b, const int32_t *row, float *panels);
 /* The panels of B = W', with W [cols][depth]. */
 void co_panels_turn(const co_kernels *fast, size_t depth, size_t cols, const float *w, float *panels);
