@@ -7,8 +7,8 @@
  *
  * Per layer and direction, forward: rows by time -> one product G = X W_ih' + b_ih over all steps -> per step one product with
  * W_hh, added to G unless the cell wants it apart, and the cell, whose gates take the place of G. Backward: the same steps from the
- * end, the gradients in the place of the gates; then dX, and later both weight gradients, in one product each over all steps. On the
- * fast paths the weights are laid out once a batch (panels.h). Cost: rows x gates x h x (in + h) multiply-adds a pass,
+ * end, the gradients in the place of the gates; then dX and both weight gradients, in one product each over all steps. On the fast
+ * paths the weights, the inputs and the gates' gradients are laid out once a batch (panels.h). Cost: rows x gates x h x (in + h) multiply-adds a pass,
  * (kept + gates + 1) h + in floats kept a row.
  * Source: Hochreiter & Schmidhuber, Neural Computation 9, 1997; Schuster & Paliwal, IEEE TSP 45, 1997 (both directions);
  * names, order and initial values as in PyTorch's LSTM and GRU: uniform within 1/sqrt(h). */
