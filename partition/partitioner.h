@@ -8,7 +8,7 @@
 #pragma once
 #include "core/config.h"
 #include "core/random.h"
-#include "io/partition_file.h"
+#include "io/data/partition_file.h"
 
 /* What a partitioner works on. Borrowed. The ranks of a call deal with the devices [first, last). */
 typedef struct {

@@ -3,8 +3,8 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/vector.h"
-#include "io/digest.h"
-#include "io/file.h"
+#include "io/files/digest.h"
+#include "io/files/file.h"
 #include "models/kernel_path.h"
 #include <ctype.h>
 #include <dirent.h>
@@ -27,7 +27,7 @@ bool co_is_run_file(const char *name)
     return is_checkpoint(name) || strcmp(name, "run.h5") == 0 || strcmp(name, "experiment.yaml") == 0;
 }
 
-/* What a killed writer leaves: the hidden temporary of io/file.h, or the text written aside. */
+/* What a killed writer leaves: the hidden temporary of io/files/file.h, or the text written aside. */
 static bool is_temporary(const char *name)
 {
     if (strcmp(name, "experiment.yaml.tmp") == 0) return true;

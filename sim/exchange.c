@@ -6,7 +6,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/vector.h"
-#include "io/digest.h"
+#include "io/files/digest.h"
 #include <limits.h>
 #include <math.h>
 #include <string.h>

@@ -2,12 +2,12 @@
 #include "sim/experiment.h"
 #include "aggregators/algorithm.h"
 #include "core/memory.h"
-#include "io/digest.h"
-#include "io/synthetic.h"
+#include "io/files/digest.h"
+#include "io/data/synthetic.h"
 #include "io/yaml.h"
 #include "models/model.h"
 #include "partition/partitioner.h"
-#include "privacy/mechanism.h"
+#include "privacy/mechanisms/mechanism.h"
 #include "sim/private.h"
 #include <math.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
  * written, compared and digested. Local; the same on all ranks when the file is. */
 #pragma once
 #include "aggregators/aggregator.h"
-#include "aggregators/attacks/attack.h"
+#include "trust/adversaries/attack.h"
 #include "aggregators/rules/rule.h"
 #include "aggregators/servers/server.h"
 #include "aggregators/transforms/transform.h"

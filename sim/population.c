@@ -3,8 +3,8 @@
  * and splits (9 bytes an example); a generator keeps the examples of one device. */
 #include "sim/population.h"
 #include "core/memory.h"
-#include "io/digest.h"
-#include "io/partition_file.h"
+#include "io/files/digest.h"
+#include "io/data/partition_file.h"
 #include "io/yaml.h"
 #include "partition/partitioner.h"
 #include <stdio.h>

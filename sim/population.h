@@ -8,8 +8,8 @@
  * Creating is Collective; reading is Local and allocates nothing. */
 #pragma once
 #include "core/comm.h"
-#include "io/dataset.h"
-#include "io/synthetic.h"
+#include "io/data/dataset.h"
+#include "io/data/synthetic.h"
 #include "models/batch.h"
 #include "models/tasks/labels.h"
 #include "sim/experiment.h"

@@ -1,6 +1,6 @@
 /* sim/private.c - the private release of a round.
  *
- * update_j = (sum_i q_ij + noise_j) step / m: q_i the bounded integers of device i (privacy/bound.c), a_i = 1 or
+ * update_j = (sum_i q_ij + noise_j) step / m: q_i the bounded integers of device i (privacy/mechanisms/bound.c), a_i = 1 or
  * min(n_i, cap) / cap <= 1, m the devices asked or expected, a public number. Noise 0: the ordinary exact sum of clipped
  * updates, the same m. Selection by public counts is a function of public values: given those, round after round is a plain release,
  * whose charge for every device is an upper bound for those that are asked less often. Cost: the sum of the squares beside

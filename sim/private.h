@@ -6,7 +6,7 @@
  * Neighbours: one device added or removed (poisson), or replaced (all others: twice the sensitivity), by one with as many examples
  * where public counts choose (weighted, mixture, top_m: no amplification by sampling). */
 #pragma once
-#include "privacy/bound.h"
+#include "privacy/mechanisms/bound.h"
 #include "sim/exchange.h"
 
 /* What a checkpoint keeps. */

@@ -3,7 +3,7 @@
  * Only rank 0 holds rows; calls are Local to it unless they say otherwise. Rows are room made for ahead, so that the round
  * loop does not allocate. wall_s and sim_s count from the start of the run, over all its starts. */
 #pragma once
-#include "io/table.h"
+#include "io/files/table.h"
 #include "models/model.h"
 #include "sim/evaluation_devices.h"
 #include "sim/exchange.h"

@@ -6,7 +6,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/vector.h"
-#include "io/digest.h"
+#include "io/files/digest.h"
 #include "sim/run.h"
 #include "sim/watch.h"
 #include <math.h>

@@ -15,7 +15,7 @@
  *
  * - FedNLP's partition HDF5: /METHOD/n_clients, /METHOD/partition_data/NAME/{train,test}. */
 #pragma once
-#include "io/partition_file.h"
+#include "io/data/partition_file.h"
 #include "io/readers/members.h"
 
 /* Fills n_devices, train and test lists (test: NULL when there is none), ascending by id, and

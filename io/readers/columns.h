@@ -1,7 +1,7 @@
 /* io/readers/columns.h - what all readers do to a data set: make room, number the labels, name the
  * classes. Local. */
 #pragma once
-#include "io/dataset.h"
+#include "io/data/dataset.h"
 
 /* Sets the shape, allocates x [n][dim..] (zeroed), y and split (0), scale and shift (1/255 for u8,
  * 1 for f32). where is the file or format that a message names. CO_EDATA when there are no examples

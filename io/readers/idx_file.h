@@ -1,7 +1,7 @@
 /* io/readers/idx_file.h - IDX files: a big-endian array with its type and shape before it. Local.
  */
 #pragma once
-#include "io/dataset.h"
+#include "io/data/dataset.h"
 #include "io/readers/raw.h"
 
 typedef struct {

@@ -1,7 +1,7 @@
 /* io/readers/members.c - an open hash table of names, at most half full. Cost: O(1) a name. */
 #include "io/readers/members.h"
 #include "core/memory.h"
-#include "io/file.h"
+#include "io/files/file.h"
 #include <string.h>
 
 static size_t probe(const co_members *m, const char *name)

@@ -1,7 +1,7 @@
 /* io/readers/paths.c - walks a folder. Cost: one stat a file, sorting. */
 #include "io/readers/paths.h"
 #include "core/memory.h"
-#include "io/file.h"
+#include "io/files/file.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>

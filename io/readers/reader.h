@@ -3,7 +3,7 @@
  * Adding one: a file io/readers/<name>.c with the table co_reader_<name>, and a line in list.h. */
 #pragma once
 #include "core/config.h"
-#include "io/dataset.h"
+#include "io/data/dataset.h"
 
 typedef struct {
     CO_PLUGIN_FIELDS;

@@ -1,7 +1,7 @@
 /* io/readers/synthetic.c - writes the data of the generator synthetic(alpha, beta) down: the
  * examples of device 0, then device 1 ..; the device is the user. test_fraction is 0.1 unless
- * given. Source: io/synthetic.h. */
-#include "io/synthetic.h"
+ * given. Source: io/data/synthetic.h. */
+#include "io/data/synthetic.h"
 #include "core/memory.h"
 #include "io/readers/columns.h"
 #include "io/readers/reader.h"

@@ -1,7 +1,7 @@
 /* io/readers/texts.h - what readers of texts share: collecting raw texts, and turning them into
  * tokens once the splits are known. Local. */
 #pragma once
-#include "io/dataset.h"
+#include "io/data/dataset.h"
 #include "core/config.h"
 
 /* Options of a reader of texts; `tokens` defaults to the given tokeniser, max_tokens to the number. */

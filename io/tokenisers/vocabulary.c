@@ -4,7 +4,7 @@
  * not depend on the table. Cost: O(1) a token; sorting once. */
 #include "io/tokenisers/vocabulary.h"
 #include "core/memory.h"
-#include "io/file.h"
+#include "io/files/file.h"
 #include "io/readers/raw.h"
 #include <stdlib.h>
 #include <string.h>

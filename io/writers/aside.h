@@ -1,7 +1,7 @@
 /* io/writers/aside.h - plain files that appear whole or not at all; and what writers of lists
  * share. Local. */
 #pragma once
-#include "io/partition_file.h"
+#include "io/data/partition_file.h"
 #include <stdio.h>
 
 typedef struct {

@@ -9,9 +9,12 @@ declare -A uses=(
     [models]="core io models"
     [privacy]="core privacy"
     [aggregators]="core models privacy aggregators"
-    [sim]="core io partition models privacy aggregators sim"
+    [trust]="core io models privacy aggregators trust"
+    [sim]="core io partition models privacy aggregators trust sim"
+    [report]="core io privacy sim report"
+    [cli]="core io partition models privacy aggregators trust sim report cli"
     [jobs]=""
-    [tests]="core io partition models privacy aggregators sim tests"
+    [tests]="core io partition models privacy aggregators trust sim report cli tests"
 )
 failures=0
 checked=0
@@ -26,7 +29,7 @@ for folder in "${!uses[@]}"; do
         echo "$hit"
         echo "    $folder/ may include only existing \"folder/file.h\" of: ${uses[$folder]:-nothing}"
         failures=$((failures + 1))
-    done < <(find "$folder" -type f \( -name '*.c' -o -name '*.h' \) \
+    done < <(find "$folder" -type f \( -name '*.c' -o -name '*.h' -o -name '*.inc' \) \
         -exec grep -HnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' {} + 2> /dev/null)
 done
 if ((checked == 0)); then

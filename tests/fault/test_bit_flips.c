@@ -5,7 +5,7 @@
  * BIT_FLIPS: how many in all (default 24,000; tests/campaign/bit_flips.sh takes 100,000). */
 #include "core/log.h"
 #include "core/random.h"
-#include "io/file.h"
+#include "io/files/file.h"
 #include "tests/harness.h"
 #include <criterion/criterion.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
  * a keyed random time. WRITER_KILLS: how many (default 40; tests/campaign/kill_writer.sh takes 2,000). */
 #include "core/log.h"
 #include "core/random.h"
-#include "io/file.h"
+#include "io/files/file.h"
 #include "sim/checkpoint.h"
 #include "tests/harness.h"
 #include "tests/models/build.h"

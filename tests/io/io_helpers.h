@@ -2,7 +2,7 @@
  * children with faults. */
 #pragma once
 #include "core/memory.h"
-#include "io/file.h"
+#include "io/files/file.h"
 #include "tests/harness.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Data sets: ours through a file and past the outside checker; those of a Python user; what is
  * wrong is named with its row. */
-#include "io/dataset.h"
+#include "io/data/dataset.h"
 #include "tests/io/io_helpers.h"
 #include <criterion/criterion.h>
 #include <hdf5.h>

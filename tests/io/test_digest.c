@@ -1,6 +1,6 @@
 /* Digests against hashlib.blake2b of Python (values made once, quoted) and against their own
  * definition. */
-#include "io/digest.h"
+#include "io/files/digest.h"
 #include "tests/harness.h"
 #include <criterion/criterion.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* The mechanism behind all files: what is written is read back, the same content is the same bytes,
  * nothing damaged is opened, no failure leaves a half file. The outside reference is check_files.py
  * (h5py, hashlib). */
-#include "io/digest.h"
+#include "io/files/digest.h"
 #include "tests/io/io_helpers.h"
 #include <criterion/criterion.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* Partitions: through a file and past the outside checker; every broken promise is named with
  * device and example. */
-#include "io/partition_file.h"
+#include "io/data/partition_file.h"
 #include "tests/io/io_helpers.h"
 #include <criterion/criterion.h>
 #include <hdf5.h>

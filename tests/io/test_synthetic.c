@@ -3,7 +3,7 @@
 #include "core/elementary.h"
 #include "core/log.h"
 #include "core/random.h"
-#include "io/synthetic.h"
+#include "io/data/synthetic.h"
 #include "tests/io/reader_support.h"
 #include <math.h>
 

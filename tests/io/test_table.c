@@ -1,5 +1,5 @@
 /* Tables keep every value of every type, in memory and through a file; bad columns are named. */
-#include "io/table.h"
+#include "io/files/table.h"
 #include "tests/io/io_helpers.h"
 #include <criterion/criterion.h>
 

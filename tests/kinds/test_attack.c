@@ -1,5 +1,5 @@
 /* Every attack of the list under the same laws, and the vectors that the papers' formulas give. */
-#include "aggregators/attacks/attack.h"
+#include "trust/adversaries/attack.h"
 #include "core/vector.h"
 #include "sim/experiment.h"
 #include "tests/harness.h"

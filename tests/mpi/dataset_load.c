@@ -1,7 +1,7 @@
 /* A data set loaded by 1 to 4 ranks equals the serial read on each of them; errors reach every rank
  * and nobody hangs. */
 #include "core/memory.h"
-#include "io/dataset.h"
+#include "io/data/dataset.h"
 #include "tests/harness.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,9 +7,9 @@
  * hangs is ended by an alarm. Sites are taken evenly out of all: WALK_SITES of them (default 200, 40 under the sanitizers; 0: every one, from WALK_FIRST on). */
 #include "core/comm.h"
 #include "core/memory.h"
-#include "io/file.h"
+#include "io/files/file.h"
 #include "sim/checkpoint.h"
-#include "sim/commands.h"
+#include "cli/commands.h"
 #include "tests/harness.h"
 #include "tests/run_helpers.h"
 #include <dirent.h>

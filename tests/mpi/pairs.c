@@ -5,9 +5,9 @@
  * greedy choice: an experiment after another takes, part by part, the member that covers most pairs not yet played. An
  * experiment that is refused leaves its pairs open; whether a pair can be played at all is then asked with
  * the plainest members beside it. */
-#include "aggregators/attacks/attack.h"
+#include "trust/adversaries/attack.h"
 #include "core/memory.h"
-#include "io/file.h"
+#include "io/files/file.h"
 #include "tests/harness.h"
 #include "tests/run_helpers.h"
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * Small experiments are played by rank 0 alone (MPI_COMM_SELF), then by all ranks, then by all ranks with the placement turned
  * around: the content digests of run file and last checkpoint must be equal. */
 #include "core/memory.h"
-#include "io/file.h"
+#include "io/files/file.h"
 #include "tests/harness.h"
 #include "tests/run_helpers.h"
 #include <mpi.h>

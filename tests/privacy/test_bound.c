@@ -2,7 +2,7 @@
 #include "core/memory.h"
 #include "core/random.h"
 #include "core/vector.h"
-#include "privacy/bound.h"
+#include "privacy/mechanisms/bound.h"
 #include "tests/harness.h"
 #include <criterion/criterion.h>
 #include <float.h>

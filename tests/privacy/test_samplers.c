@@ -1,7 +1,7 @@
 /* Exact samplers against the exact probability mass (G-test), and noise as a function of its key. */
 #include "core/memory.h"
-#include "privacy/discrete.h"
-#include "privacy/mechanism.h"
+#include "privacy/mechanisms/discrete.h"
+#include "privacy/mechanisms/mechanism.h"
 #include "tests/harness.h"
 #include <criterion/criterion.h>
 #include <math.h>

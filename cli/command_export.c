@@ -1,0 +1,63 @@
+/* cli/command_export.c - cohort export: data sets and partitions in the formats of other programs.
+ */
+#include "core/memory.h"
+#include "io/writers/writer.h"
+#include "cli/console.h"
+#include "report/show.h"
+
+static void print_help(const co_writer *writer)
+{
+    if (writer) {
+        printf("usage: cohort export %s -o FILE [key=value ..]\n\n%s.\n\n", writer->usage,
+               writer->summary);
+        if (writer->params) co_print_params(stdout, writer->params);
+    } else {
+        co_print_usage(&co_command_export, "Formats:\n");
+        for (const co_plugin *const *m = co_kind_writer.members; *m; m++)
+            printf("  %s\n      %s\n", ((const co_writer *)*m)->usage, (*m)->summary);
+    }
+    printf(
+        "\n  --overwrite  replace FILE, if it is HDF5, when the export has succeeded\n\n"
+        "Index lists come back by `cohort partition DATA -o PART method=imported from=FILE`, data\n"
+        "sets by `cohort import`.\n\n"
+        "Example: cohort export json part.h5 -o part.json\n");
+}
+
+static co_status export(const co_writer *writer, const co_words *words)
+{
+    static const co_param none[] = {{0}};
+    const co_config opt = {.file = "command line", .map = words->settings};
+    const co_param *const tables[] = {writer->params ? writer->params : none};
+    CO_TRY(co_config_check(&opt, tables, 1));
+    CO_TRY(co_alone_check("export"));
+    CO_TRY(co_output_check("export", words));
+    CO_TRY(writer->write(&opt, words->positional + 1, words->n_positional - 1, words->output));
+    co_print_file_size(stdout, words->output);
+    return CO_OK;
+}
+
+static co_status run(int n_words, char **words)
+{
+    co_words parsed;
+    const co_writer *writer = NULL;
+    CO_TRY(co_words_parse(n_words, words, "-o --overwrite --help", true, &parsed));
+    co_status st = CO_OK;
+    if (parsed.n_positional) {
+        writer = co_writer_find(parsed.positional[0]);
+        if (!writer) st = CO_EUSAGE;
+    } else if (!parsed.help) {
+        st = CO_FAIL(CO_EUSAGE, "export: which format? `cohort list writer` names them");
+    }
+    if (st == CO_OK && parsed.help)
+        print_help(writer);
+    else if (st == CO_OK)
+        st = export(writer, &parsed);
+    co_words_fini(&parsed);
+    return st;
+}
+
+const co_command co_command_export = {
+    .name = "export",
+    .usage = "export FORMAT FILE.. -o FILE [key=value ..] [--overwrite]",
+    .summary = "writes data sets and partitions in the formats of other programs",
+    .run = run};

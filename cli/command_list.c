@@ -1,0 +1,135 @@
+/* cli/command_list.c - cohort list: the plug-ins, from the tables that check the experiment files.
+ */
+#include "cli/console.h"
+#include "report/print.h"
+#include <string.h>
+
+enum { CELL = 1100, N_CELLS = 4 };
+
+static const char *type_text(co_type type)
+{
+    static const char *const texts[] = {
+        [CO_INT] = "integer",   [CO_REAL] = "number",   [CO_BOOL] = "bool",
+        [CO_STRING] = "text",   [CO_CHOICE] = "word",   [CO_INTS] = "integers",
+        [CO_REALS] = "numbers", [CO_STRINGS] = "texts", [CO_TREE] = "YAML"};
+    return texts[type];
+}
+
+static void fill_cells(const co_param *param, char cell[N_CELLS][CELL])
+{
+    snprintf(cell[0], CELL, "%s", param->key);
+    snprintf(cell[1], CELL, "%s", type_text(param->type));
+    co_param_default(param, cell[2], CELL);
+    if (!cell[2][0]) snprintf(cell[2], CELL, param->flags & CO_REQUIRED ? "required" : "-");
+    co_param_allowed(param, cell[3], CELL);
+}
+
+void co_print_params(FILE *out, const co_param *params)
+{
+    char cell[N_CELLS][CELL] = {"option", "type", "default", "allowed"};
+    size_t width[N_CELLS];
+    for (size_t c = 0; c < N_CELLS; c++) width[c] = strlen(cell[c]);
+    for (const co_param *p = params; p->key; p++) {
+        fill_cells(p, cell);
+        for (size_t c = 0; c < N_CELLS; c++)
+            if (strlen(cell[c]) > width[c]) width[c] = strlen(cell[c]);
+    }
+    fprintf(out, "  %-*s  %-*s  %-*s  %-*s  %s\n", (int)width[0], "option", (int)width[1], "type",
+            (int)width[2], "default", (int)width[3], "allowed", "what it is");
+    for (const co_param *p = params; p->key; p++) {
+        fill_cells(p, cell);
+        fprintf(out, "  %-*s  %-*s  %-*s  %-*s  %s\n", (int)width[0], cell[0], (int)width[1],
+                cell[1], (int)width[2], cell[2], (int)width[3], cell[3], p->doc ? p->doc : "");
+    }
+}
+
+static bool has_options(const co_plugin *member)
+{
+    return member->params && member->params->key;
+}
+
+static void list_kinds(void)
+{
+    for (const co_kind *const *kind = co_kinds; *kind; kind++) {
+        printf("%s%s: %s\n", kind == co_kinds ? "" : "\n", (*kind)->name, (*kind)->summary);
+        for (const co_plugin *const *m = (*kind)->members; *m; m++)
+            co_print_field(stdout, (*m)->name, "%s", (*m)->summary);
+    }
+}
+
+static void list_kind(const co_kind *kind)
+{
+    printf("%s: %s\n", kind->name, kind->summary);
+    for (const co_plugin *const *m = kind->members; *m; m++) {
+        printf("\n%s: %s\n", (*m)->name, (*m)->summary);
+        if (has_options(*m)) co_print_params(stdout, (*m)->params);
+    }
+}
+
+static void list_member(const co_kind *kind, const co_plugin *member)
+{
+    printf("%s %s: %s\n", kind->name, member->name, member->summary);
+    if (member->source) printf("source: %s\n", member->source);
+    if (!has_options(member)) {
+        printf("no options\n");
+        return;
+    }
+    printf("\n");
+    co_print_params(stdout, member->params);
+}
+
+static const co_kind *find_kind(const char *name)
+{
+    const char *names[64] = {NULL};
+    char suggestion[512];
+    for (size_t i = 0; co_kinds[i]; i++) {
+        if (strcmp(co_kinds[i]->name, name) == 0) return co_kinds[i];
+        CO_ASSERT(i + 1 < sizeof names / sizeof *names);
+        names[i] = co_kinds[i]->name;
+    }
+    co_suggest(name, names, suggestion, sizeof suggestion);
+    co_fail(CO_EUSAGE, "unknown kind '%.64s'%s", name, suggestion);
+    return NULL;
+}
+
+static co_status list(const co_words *words)
+{
+    if (words->n_positional > 2)
+        return CO_FAIL(CO_EUSAGE, "list takes a kind and a name, %zu words were given",
+                       words->n_positional);
+    if (words->n_positional == 0) {
+        list_kinds();
+        return CO_OK;
+    }
+    const co_kind *kind = find_kind(words->positional[0]);
+    if (!kind) return CO_EUSAGE;
+    if (words->n_positional == 1) {
+        list_kind(kind);
+        return CO_OK;
+    }
+    const co_plugin *member = co_plugin_find(kind, words->positional[1]);
+    if (!member) return CO_EUSAGE;
+    list_member(kind, member);
+    return CO_OK;
+}
+
+static co_status run(int n_words, char **words)
+{
+    co_words parsed;
+    co_status st = CO_OK;
+    CO_TRY(co_words_parse(n_words, words, "--help", false, &parsed));
+    if (parsed.help)
+        co_print_usage(&co_command_list, "Without KIND: every kind and its members. With KIND: the "
+                                         "options of each member, too.\n"
+                                         "With KIND and NAME: one member, with its source.\n\n"
+                                         "Example: cohort list partitioner dirichlet\n");
+    else
+        st = list(&parsed);
+    co_words_fini(&parsed);
+    return st;
+}
+
+const co_command co_command_list = {.name = "list",
+                                    .usage = "list [KIND [NAME]]",
+                                    .summary = "every plug-in: options, ranges, defaults, source",
+                                    .run = run};

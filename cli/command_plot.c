@@ -1,0 +1,108 @@
+/* cli/command_plot.c - cohort plot: hands its words to the Python script jobs/plot.
+ *
+ * The script stands at ../jobs/plot or ../share/cohort/plot from the folder of the program.
+ * COHORT_PYTHON names the interpreter; else Debian's /usr/bin/python3, else python3 of PATH. The
+ * process becomes the script, whose exit code is then ours. */
+#include "core/memory.h"
+#include "cli/console.h"
+#include "cli/play.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static co_status find_script(char script[PATH_MAX + 64])
+{
+    static const char *const places[] = {"/../jobs/plot", "/../share/cohort/plot"};
+    char folder[PATH_MAX];
+    const ssize_t n = readlink("/proc/self/exe", folder, sizeof folder - 1);
+    if (n <= 0)
+        return CO_FAIL(CO_EFILE, "/proc/self/exe: %s; cannot tell where the program lies",
+                       strerror(errno));
+    folder[n] = '\0';
+    *strrchr(folder, '/') = '\0';
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        snprintf(script, PATH_MAX + 64, "%s%s", folder, places[i]);
+        if (access(script, R_OK) == 0) return CO_OK;
+    }
+    return CO_FAIL(
+        CO_EFILE,
+        "the script `plot` is neither at %s%s nor at %s%s; install the program (cmake --install)",
+        folder, places[0], folder, places[1]);
+}
+
+static const char *interpreter(void)
+{
+    const char *asked = getenv("COHORT_PYTHON");
+    if (asked && *asked) return asked;
+    return access("/usr/bin/python3", X_OK) == 0 ? "/usr/bin/python3" : "python3";
+}
+
+static co_status become_script(int n_words, char **words)
+{
+    char script[PATH_MAX + 64];
+    const char *python = interpreter();
+    CO_TRY(find_script(script));
+    char **call = co_calloc((size_t)n_words + 3, sizeof *call);
+    if (!call) return CO_FAIL(CO_ENOMEM, "out of memory for %d words", n_words);
+    call[0] = (char *)(size_t)python; /* execvp does not change them */
+    call[1] = script;
+    for (int i = 0; i < n_words; i++) call[i + 2] = words[i];
+    fflush(NULL);
+    execvp(python, call);
+    co_free(call);
+    return CO_FAIL(CO_EFILE,
+                   "%s: %s; plots need Python 3 with h5py and matplotlib, COHORT_PYTHON names it",
+                   python, strerror(errno));
+}
+
+co_status co_plot_runs(const char *const *files, size_t n_files, const char *picture)
+{
+    char script[PATH_MAX + 64];
+    const char *python = interpreter();
+    pid_t child;
+    int status = 0;
+    CO_TRY(find_script(script));
+    char **call = co_calloc(n_files + 5, sizeof *call);
+    if (!call) return CO_FAIL(CO_ENOMEM, "picture of %zu runs", n_files);
+    call[0] = (char *)(size_t)python;
+    call[1] = script;
+    for (size_t i = 0; i < n_files; i++) call[i + 2] = (char *)(size_t)files[i];
+    call[n_files + 2] = (char *)(size_t)"-o";
+    call[n_files + 3] = (char *)(size_t)picture;
+    fflush(NULL);
+    const bool good = posix_spawnp(&child, python, NULL, NULL, call, environ) == 0 &&
+                      waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    co_free(call);
+    return good ? CO_OK : CO_FAIL(CO_EFILE, "%s could not be drawn; `cohort plot` tells more", picture);
+}
+
+static co_status run(int n_words, char **words)
+{
+    co_words parsed;
+    CO_TRY(co_words_parse(n_words, words, "-o --help", false, &parsed));
+    const bool help = parsed.help, has_files = parsed.n_positional > 0;
+    co_words_fini(&parsed);
+    if (help) {
+        co_print_usage(
+            &co_command_plot,
+            "Run or partition files, several side by side: curves; who has which classes and "
+            "how much.\n"
+            "Writes PICTURE.png and PICTURE.svg, by default beside the first file. COHORT_PYTHON\n"
+            "names a Python that has h5py and matplotlib.\n\n"
+            "Example: cohort plot runs/fmnist/run.h5 -o curves\n");
+        return CO_OK;
+    }
+    if (!has_files)
+        return CO_FAIL(CO_EUSAGE, "plot: which file? Give one or more run or partition files");
+    return become_script(n_words, words);
+}
+
+const co_command co_command_plot = {
+    .name = "plot",
+    .usage = "plot FILE.. [-o PICTURE]",
+    .summary = "draws run and partition files (needs Python with h5py and matplotlib)",
+    .run = run};

@@ -1,0 +1,245 @@
+/* cli/command_run.c - `cohort run`: checks everything, then trains.
+ *
+ * Order: experiment, BLAS core, output folder, checkpoint, data, model; only then is anything removed or written. */
+#include "core/log.h"
+#include "core/memory.h"
+#include "models/kernel_path.h"
+#include "cli/play.h"
+#include "sim/run.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char help[] =
+    "usage: cohort run EXPERIMENT.yaml [section.key=value ..] [--resume | --overwrite] [--dry-run]\n"
+    "       mpirun -n 4 cohort run EXPERIMENT.yaml        (any number of ranks: the same bits)\n"
+    "\n"
+    "Trains as the experiment file says and leaves run.h5, checkpoints and the resolved experiment.yaml in\n"
+    "output.dir (default runs/<name>). Words like rounds=50 or local.lr=0.05 override the file.\n"
+    "\n"
+    "  --resume      go on from the newest good checkpoint; start at round 0 if there is none\n"
+    "  --overwrite   remove an earlier run's files in output.dir first\n"
+    "  --dry-run     check everything and print what the run will take\n"
+    "\n"
+    "Keys of the sections, with defaults:\n";
+
+static void print_help(void)
+{
+    fputs(help, stdout);
+    for (const co_section *s = co_experiment_sections; s->name; s++) {
+        printf("\n%s%s\n", *s->name ? s->name : "(top level)", *s->name ? ":" : "");
+        co_print_params(stdout, s->params);
+    }
+    puts("\nexample: cohort run jobs/experiments/quickstart.yaml rounds=20 --overwrite");
+}
+
+/* Results depend on the kernels and on the BLAS core: all ranks take the best kernels that all have; ranks that differ in the
+ * core are refused. Collective(comm). */
+static co_status agree_on_blas(const co_comm *comm)
+{
+    co_kernel_level best;
+    int least;
+    CO_TRY(co_agree(co_kernel_best(&best), comm));
+    const int mine = (int)best;
+    MPI_Allreduce(&mine, &least, 1, MPI_INT, MPI_MIN, comm->world);
+    co_kernel_use((co_kernel_level)least);
+    char own[64] = "", first[64];
+    snprintf(own, sizeof own, "%s/%s", co_kernel_path(), co_blas_core());
+    memcpy(first, own, sizeof first);
+    MPI_Bcast(first, sizeof first, MPI_CHAR, 0, comm->world);
+    const co_status st = strcmp(own, first) == 0
+                             ? CO_OK
+                             : CO_FAIL(CO_EUSAGE,
+                                       "computes with %s, rank 0 with %s: results would depend on the placement; set "
+                                       "OPENBLAS_CORETYPE=Haswell for all ranks", own, first);
+    return co_agree(st, comm);
+}
+
+static co_status make_folder(const char *dir)
+{
+    char *path = co_strdup(dir);
+    if (!path) return CO_FAIL(CO_ENOMEM, "output folder");
+    co_status st = CO_OK;
+    for (char *c = path + 1; st == CO_OK; c++) {
+        const char kept = *c;
+        if (kept != '/' && kept != 0) continue;
+        *c = 0;
+        if (mkdir(path, 0777) != 0 && errno != EEXIST)
+            st = CO_FAIL(CO_EFILE, "%s: cannot be made: %s; set output.dir to a folder you may write", path,
+                         strerror(errno));
+        *c = kept;
+        if (kept == 0) break;
+    }
+    if (st == CO_OK && access(dir, W_OK) != 0)
+        st = CO_FAIL(CO_EFILE, "%s: %s; set output.dir to a folder you may write", dir, strerror(errno));
+    co_free(path);
+    return st;
+}
+
+/* Fault sites as in io/files/file.h: file_open, file_full, file_sync, file_rename. */
+static co_status write_text(const char *path, const char *text)
+{
+    char *aside = co_format("%s.tmp", path);
+    if (!aside) return CO_FAIL(CO_ENOMEM, "%s", path);
+    errno = EIO;
+    FILE *file = co_fault("file_open") ? NULL : fopen(aside, "w");
+    bool good = file && !co_fault("file_full") && fputs(text, file) >= 0 && fflush(file) == 0;
+    good = good && !co_fault("file_sync") && fsync(fileno(file)) == 0;
+    if (file) good &= fclose(file) == 0;
+    good = good && !co_fault("file_rename") && rename(aside, path) == 0;
+    const co_status st = good ? CO_OK : CO_FAIL(CO_EFILE, "%s: %s", path, strerror(errno));
+    if (!good) unlink(aside);
+    co_free(aside);
+    return st;
+}
+
+/* What rank 0 finds in the output folder. */
+typedef struct {
+    char *checkpoint; /* path or NULL */
+    char *config;     /* experiment stored there */
+} found;
+
+static co_status look(const co_experiment *e, const co_words *words, found *f)
+{
+    const char *dir = co_config_string(&e->output, "dir");
+    int64_t round;
+    size_t n_damaged;
+    bool exists;
+    CO_TRY(co_output_exists(dir, &exists));
+    if (exists && !words->resume && !words->overwrite && !words->dry_run)
+        return CO_FAIL(CO_EUSAGE, "%s: holds a run already; add --resume to go on with it, --overwrite to replace it, "
+                                  "or set output.dir", dir);
+    if (!words->resume) return CO_OK;
+    CO_TRY(co_checkpoint_find(dir, &f->checkpoint, &round, &n_damaged));
+    if (!f->checkpoint && n_damaged)
+        return CO_FAIL(CO_EDATA, "%s: no good checkpoint is left (%zu damaged); start afresh with --overwrite", dir,
+                       n_damaged);
+    if (!f->checkpoint) {
+        co_log("no checkpoint in %s: starting at round 0", dir);
+        return CO_OK;
+    }
+    return co_checkpoint_config(f->checkpoint, &f->config);
+}
+
+/* Gives every rank the experiment text of the checkpoint; *text NULL when there is none. Collective(comm). */
+static co_status share_text(char **text, const co_comm *comm)
+{
+    int64_t n = comm->rank == 0 && *text ? (int64_t)strlen(*text) + 1 : 0;
+    MPI_Bcast(&n, 1, MPI_INT64_T, 0, comm->world);
+    if (n == 0) return CO_OK;
+    co_status st = CO_OK;
+    if (comm->rank != 0 && !(*text = co_malloc((size_t)n, 1))) st = CO_FAIL(CO_ENOMEM, "experiment text");
+    CO_TRY(co_agree(st, comm));
+    MPI_Bcast(*text, (int)n, MPI_CHAR, 0, comm->world);
+    return CO_OK;
+}
+
+static co_status open_output(const co_run *run, const co_words *words, bool resumed)
+{
+    char *text = NULL, *path = NULL;
+    CO_TRY(make_folder(run->dir));
+    CO_TRY(co_output_sweep(run->dir));
+    if (!resumed && (words->overwrite || words->resume)) CO_TRY(co_output_remove(run->dir));
+    CO_TRY(co_experiment_text(run->experiment, &text));
+    path = co_format("%s/experiment.yaml", run->dir);
+    const co_status st = path ? write_text(path, text) : CO_FAIL(CO_ENOMEM, "experiment.yaml");
+    co_free(path);
+    co_free(text);
+    return st;
+}
+
+static void report(const co_run *run, double seconds)
+{
+    char text[32];
+    co_format_seconds(seconds, text, sizeof text);
+    const co_table *rounds = &run->record.rounds;
+    if (run->comm->rank != 0 || rounds->n_rows == 0) return;
+    printf("%lld rounds, train loss %.4f", (long long)run->round,
+           co_table_get_f64(rounds, rounds->n_rows - 1, (size_t)co_table_find(rounds, "train_loss")));
+    if (!isnan(run->last_metric))
+        printf(", test loss %.4f, test %s %.4f", run->last_loss, run->task->metrics[0].name, run->last_metric);
+    printf("; %s on %d rank%s\nfiles in %s: cohort show %s/run.h5, cohort plot %s/run.h5\n", text, run->comm->size,
+           run->comm->size == 1 ? "" : "s", run->dir, run->dir, run->dir);
+}
+
+static co_status train(co_run *run, const co_words *words, const char *checkpoint, bool resumed)
+{
+    const co_comm *comm = run->comm;
+    if (resumed) CO_TRY(co_run_resume(run, checkpoint));
+    if (words->dry_run) {
+        char *text = NULL;
+        if (comm->rank == 0 && co_experiment_text(run->experiment, &text) == CO_OK) printf("%s\n", text);
+        co_free(text);
+        co_run_describe(run);
+        return CO_OK;
+    }
+    if (resumed && run->round >= run->experiment->rounds) {
+        co_log("%s: finished already (round %lld of %lld)", run->dir, (long long)run->round,
+               (long long)run->experiment->rounds);
+        return co_agree(comm->rank == 0 ? co_output_sweep(run->dir) : CO_OK, comm);
+    }
+    CO_TRY(co_agree(comm->rank == 0 ? open_output(run, words, resumed) : CO_OK, comm));
+    if (resumed) co_log("resuming after round %lld", (long long)run->round);
+    const double start = co_now_s();
+    CO_TRY(co_run_rounds(run));
+    report(run, co_now_s() - start);
+    return CO_OK;
+}
+
+co_status co_play(co_experiment *e, const co_words *words, const co_comm *comm)
+{
+    found f = {0};
+    co_run run;
+    int resumed = 0;
+    co_status st = agree_on_blas(comm);
+    if (st == CO_OK) st = co_agree(comm->rank == 0 ? look(e, words, &f) : CO_OK, comm);
+    if (st == CO_OK) st = share_text(&f.config, comm);
+    if (st == CO_OK && f.config) {
+        resumed = 1;
+        st = co_agree(co_experiment_continue(e, f.config), comm);
+    }
+    if (st == CO_OK) st = co_run_create(&run, e, co_config_string(&e->output, "dir"), comm);
+    if (st == CO_OK) {
+        st = train(&run, words, f.checkpoint, resumed);
+        co_run_destroy(&run);
+    }
+    co_free(f.checkpoint);
+    co_free(f.config);
+    return st;
+}
+
+static co_status run_command(int n_words, char **words)
+{
+    co_words parsed = {0};
+    co_comm comm;
+    co_experiment experiment = {0};
+    CO_TRY(co_comm_init(&comm)); /* first: what fails on one rank alone has to be agreed on */
+    co_status st = co_words_parse(n_words, words, "--resume --overwrite --dry-run --help", false, &parsed);
+    CO_TRY_OUT(co_agree(st, &comm));
+    if (parsed.help) {
+        if (comm.rank == 0) print_help();
+        goto out;
+    }
+    if (parsed.n_positional == 0)
+        CO_TRY_OUT(CO_FAIL(CO_EUSAGE, "run needs an experiment file: cohort run EXPERIMENT.yaml (cohort run --help)"));
+    if (parsed.resume && parsed.overwrite)
+        CO_TRY_OUT(CO_FAIL(CO_EUSAGE, "--resume goes on with the files, --overwrite removes them: give one of them"));
+    st = co_experiment_load(parsed.positional[0], (char **)parsed.positional + 1, parsed.n_positional - 1, &experiment);
+    st = co_agree(st, &comm);
+    if (st == CO_OK) st = co_play(&experiment, &parsed, &comm);
+out:
+    co_experiment_fini(&experiment);
+    co_words_fini(&parsed);
+    co_comm_fini(&comm);
+    return st;
+}
+
+const co_command co_command_run = {
+    .name = "run",
+    .usage = "run EXPERIMENT.yaml [section.key=value ..] [--resume | --overwrite] [--dry-run]",
+    .summary = "train as an experiment file says (mpirun -n N cohort run ..)",
+    .needs_mpi = true,
+    .run = run_command};

@@ -1,0 +1,85 @@
+/* cli/console.c - the rules of the output file, and the usage lines of all commands. */
+#include "cli/console.h"
+#include "core/memory.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* mpirun sets the first variable, srun the second (also for a single task). */
+bool co_launched_on_ranks(void)
+{
+    const char *mpirun = getenv("OMPI_COMM_WORLD_SIZE"), *srun = getenv("SLURM_STEP_NUM_TASKS");
+    return (mpirun ? atol(mpirun) : srun ? atol(srun) : 1) > 1;
+}
+
+static co_status check_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder =
+        slash ? co_format("%.*s", slash == path ? 1 : (int)(slash - path), path) : co_strdup(".");
+    co_status st = CO_OK;
+    if (!folder) return CO_FAIL(CO_ENOMEM, "out of memory for the name of a folder");
+    if (access(folder, W_OK | X_OK) != 0)
+        st = CO_FAIL(CO_EFILE,
+                     "%s: cannot write into folder %s: %s; make the folder or choose another -o",
+                     path, folder, strerror(errno));
+    co_free(folder);
+    return st;
+}
+
+/* Whether the file is empty or begins as one of ours. */
+static co_status is_replaceable(const char *path, bool *yes)
+{
+    char head[8] = "";
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return CO_FAIL(CO_EFILE, "%s: cannot be read before it is replaced: %s", path,
+                       strerror(errno));
+    const ssize_t n = read(fd, head, sizeof head);
+    close(fd);
+    *yes = n == 0 || (n >= 7 && memcmp(head, "cohort-", 7) == 0) ||
+           (n == 8 && memcmp(head, "\x89HDF\r\n\x1a\n", 8) == 0);
+    return CO_OK;
+}
+
+co_status co_alone_check(const char *command)
+{
+    if (!co_launched_on_ranks()) return CO_OK;
+    return CO_FAIL(CO_EUSAGE, "%s works on one process: run it without mpirun (srun: with one task)",
+                   command);
+}
+
+co_status co_output_check(const char *command, const co_words *words)
+{
+    struct stat info;
+    bool replaceable = false;
+    const char *path = words->output;
+    if (!path)
+        return CO_FAIL(CO_EUSAGE,
+                       "%s: where shall the result go? Add -o FILE, for example -o %s.h5", command,
+                       strcmp(command, "import") == 0 ? "data" : "part");
+    CO_TRY(check_folder(path));
+    if (stat(path, &info) != 0)
+        return errno == ENOENT ? CO_OK : CO_FAIL(CO_EFILE, "%s: %s", path, strerror(errno));
+    if (S_ISDIR(info.st_mode))
+        return CO_FAIL(CO_EUSAGE, "%s is a folder; -o takes a file name, for example -o %s/%s.h5",
+                       path, path, command);
+    if (!words->overwrite)
+        return CO_FAIL(CO_EUSAGE, "%s exists; add --overwrite to replace it, or choose another -o",
+                       path);
+    if (S_ISREG(info.st_mode)) CO_TRY(is_replaceable(path, &replaceable));
+    if (!replaceable)
+        return CO_FAIL(CO_EUSAGE,
+                       "%s exists and is none of cohort's files: --overwrite leaves it alone; "
+                       "choose another -o",
+                       path);
+    return CO_OK;
+}
+
+void co_print_usage(const co_command *command, const char *details)
+{
+    printf("usage: cohort %s\n\n%s.\n\n%s", command->usage, command->summary, details);
+}

@@ -1,0 +1,26 @@
+/* cli/kinds.c - every kind of plug-in, in the order of the data's walk. */
+#include "io/readers/reader.h"
+#include "io/tokenisers/tokeniser.h"
+#include "io/writers/writer.h"
+#include "models/model.h"
+#include "models/optimizers/optimizer.h"
+#include "partition/partitioner.h"
+#include "cli/commands.h"
+#include "aggregators/aggregator.h"
+#include "aggregators/algorithm.h"
+#include "trust/adversaries/attack.h"
+#include "aggregators/rules/rule.h"
+#include "aggregators/servers/server.h"
+#include "aggregators/transforms/transform.h"
+#include "privacy/accountants/accountant.h"
+#include "privacy/mechanisms/mechanism.h"
+#include "sim/selectors/selector.h"
+
+const co_kind *const co_kinds[] = {&co_kind_reader,     &co_kind_tokeniser,   &co_kind_partitioner,
+                                   &co_kind_writer,     &co_kind_layer,
+                                   &co_kind_model,      &co_kind_task,        &co_kind_algorithm,
+                                   &co_kind_selector,   &co_kind_attack,
+                                     &co_kind_local_rule,  &co_kind_optimizer,
+                                   &co_kind_transform,  &co_kind_mechanism,   &co_kind_aggregator,
+                                   &co_kind_server_optimizer, &co_kind_accountant,
+                                   NULL};

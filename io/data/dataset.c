@@ -1,0 +1,177 @@
+/* io/data/dataset.c - what a data set has to fulfil, and reading examples as floats.
+ *
+ * gather: out = (float)x * (float)scale + (float)shift, product and sum each rounded to float (no
+ * fused multiply-add), so the same bits on every instruction set and whatever the cut into calls.
+ * With one scale a single vectorised pass; with one scale a channel, a pass per channel. Cost: one
+ * read of x, one write of out. */
+#include "io/data/dataset_private.h"
+#include "core/clones.h"
+#include "core/memory.h"
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+void co_dataset_fini(co_dataset *data)
+{
+    if (!data->x_is_shared) {
+        co_free(data->x);
+        co_free(data->tokens);
+        co_free(data->token_offsets);
+        co_free(data->token_y);
+    }
+    co_free(data->text);
+    co_free(data->text_offsets);
+    co_strings_free(data->vocab, data->n_vocab);
+    co_free(data->scale);
+    co_free(data->shift);
+    co_free(data->y);
+    co_free(data->split);
+    co_free(data->user);
+    co_free(data->group);
+    co_free(data->source);
+    co_strings_free(data->classes, data->n_classes);
+    co_strings_free(data->user_name, data->n_users);
+    co_strings_free(data->group_name, data->n_groups);
+    *data = (co_dataset){0};
+}
+
+/* ---- check ---- */
+
+static co_status check_x_shape(const co_dataset *data, const char *path)
+{
+    size_t size = 1, all;
+    if (data->x_type != CO_U8 && data->x_type != CO_F32)
+        return CO_FAIL(CO_EDATA, "%s: x has to be uint8 or float32", path);
+    if (data->x_ndim > 4)
+        return CO_FAIL(CO_EDATA, "%s: x has %zu dimensions; at most 5 in all", path,
+                       data->x_ndim + 1);
+    for (size_t i = 0; i < data->x_ndim; i++)
+        if (__builtin_mul_overflow(size, data->x_dim[i], &size) || size == 0)
+            return CO_FAIL(CO_EDATA, "%s: x has a dimension of %zu", path, data->x_dim[i]);
+    if (size != data->x_size || __builtin_mul_overflow(size * 4, (size_t)data->n, &all))
+        return CO_FAIL(CO_EDATA, "%s: x holds %zu values an example, its shape says %zu", path,
+                       data->x_size, size);
+    return CO_OK;
+}
+
+static co_status check_scale(const co_dataset *data, const char *path)
+{
+    const size_t channels = data->x_ndim ? data->x_dim[0] : 1;
+    if (data->n_scale != 1 && data->n_scale != channels)
+        return CO_FAIL(
+            CO_EDATA,
+            "%s: scale and shift have %zu values; one, or one for each of the %zu channels", path,
+            data->n_scale, channels);
+    for (size_t i = 0; i < data->n_scale; i++)
+        if (!(fabs(data->scale[i]) <= (double)FLT_MAX) ||
+            !(fabs(data->shift[i]) <= (double)FLT_MAX))
+            return CO_FAIL(CO_EDATA, "%s: scale %g and shift %g of channel %zu have to be finite",
+                           path, data->scale[i], data->shift[i], i);
+    return CO_OK;
+}
+
+CO_CLONES static bool all_finite(const float *v, size_t n)
+{
+    int bad = 0;
+    for (size_t i = 0; i < n; i++) bad |= !(fabsf(v[i]) <= FLT_MAX);
+    return bad == 0;
+}
+
+static co_status check_x(const co_dataset *data, const char *path)
+{
+    CO_TRY(check_x_shape(data, path));
+    CO_TRY(check_scale(data, path));
+    if (!data->x || data->x_type != CO_F32) return CO_OK;
+    for (size_t i = 0; i < (size_t)data->n; i++) {
+        const float *row = (const float *)data->x + i * data->x_size;
+        if (all_finite(row, data->x_size)) continue;
+        size_t j = 0;
+        while (isfinite(row[j])) j++;
+        return CO_FAIL(CO_EDATA,
+                       "%s: x, row %zu, value %zu is %g; remove or replace what is not finite",
+                       path, i, j, (double)row[j]);
+    }
+    return CO_OK;
+}
+
+static co_status check_y(const co_dataset *data, const char *path)
+{
+    for (int64_t i = 0; i < data->n; i++)
+        if (data->y[i] < 0 || (size_t)data->y[i] >= data->n_classes)
+            return CO_FAIL(
+                CO_EDATA, "%s: y, row %lld is %d; there are %zu classes, so 0 to %lld is allowed",
+                path, (long long)i, data->y[i], data->n_classes, (long long)data->n_classes - 1);
+    return CO_OK;
+}
+
+/* Users or groups. */
+static co_status check_members(const co_dataset *data, const char *path, const char *what,
+                               const int32_t *member, size_t n_members)
+{
+    for (int64_t i = 0; member && i < data->n; i++)
+        if (member[i] < -1 || (member[i] >= 0 && (size_t)member[i] >= n_members))
+            return CO_FAIL(CO_EDATA, "%s: %s, row %lld is %d; 0 to %lld is allowed, or -1 for none",
+                           path, what, (long long)i, member[i], (long long)n_members - 1);
+    return CO_OK;
+}
+
+co_status co_dataset_check(const co_dataset *data, const char *path)
+{
+    if (!path) path = "data set";
+    if (data->n < 1) return CO_FAIL(CO_EDATA, "%s: holds no example", path);
+    if (data->x_size == 0 && data->n_vocab == 0 && !data->y)
+        return CO_FAIL(CO_EDATA, "%s: holds neither x, tokens nor y", path);
+    if (data->x_size) CO_TRY(check_x(data, path));
+    CO_TRY(co_dataset_text_check(data, path));
+    if (data->y) CO_TRY(check_y(data, path));
+    if (!data->split) return CO_FAIL(CO_EDATA, "%s: holds no split", path);
+    for (int64_t i = 0; i < data->n; i++)
+        if (data->split[i] > 2)
+            return CO_FAIL(
+                CO_EDATA,
+                "%s: split, row %lld is %u; 0 (train), 1 (test) and 2 (validation) are allowed",
+                path, (long long)i, data->split[i]);
+    CO_TRY(check_members(data, path, "user", data->user, data->n_users));
+    return check_members(data, path, "group", data->group, data->n_groups);
+}
+
+/* ---- gather ---- */
+
+CO_CLONES static void scale_u8(const uint8_t *restrict x, size_t n, float scale, float shift,
+                               float *restrict out)
+{
+    for (size_t i = 0; i < n; i++) out[i] = (float)x[i] * scale + shift;
+}
+
+CO_CLONES static void scale_f32(const float *restrict x, size_t n, float scale, float shift,
+                                float *restrict out)
+{
+    for (size_t i = 0; i < n; i++) out[i] = x[i] * scale + shift;
+}
+
+/* Asks for the start of an example: a large file's examples come from far, in an order that no processor foresees. */
+static void ask_for(const co_dataset *data, int64_t id)
+{
+    enum { LINE = 64, MOST = 4096 };
+    const size_t bytes = data->x_size * (data->x_type == CO_U8 ? 1 : sizeof(float));
+    const char *x = (const char *)data->x + (size_t)id * bytes;
+    for (size_t at = 0; at < bytes && at < MOST; at += LINE) __builtin_prefetch(x + at);
+}
+
+void co_dataset_gather(const co_dataset *data, const int64_t *ids, size_t n_ids, float *out)
+{
+    const size_t size = data->x_size, span = size / data->n_scale; /* values that share a scale */
+    for (size_t i = 0; i < n_ids; i++) {
+        CO_ASSERT(ids[i] >= 0 && ids[i] < data->n);
+        if (i + 2 < n_ids) ask_for(data, ids[i + 2]);
+        const size_t from = (size_t)ids[i] * size;
+        for (size_t c = 0; c < data->n_scale; c++) {
+            const float scale = (float)data->scale[c], shift = (float)data->shift[c];
+            float *to = out + i * size + c * span;
+            if (data->x_type == CO_U8)
+                scale_u8((const uint8_t *)data->x + from + c * span, span, scale, shift, to);
+            else
+                scale_f32((const float *)data->x + from + c * span, span, scale, shift, to);
+        }
+    }
+}

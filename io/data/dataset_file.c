@@ -1,0 +1,330 @@
+/* io/data/dataset_file.c - a data set as a file, ours or as a Python user writes one.
+ *
+ * Ours: x (attributes scale, shift) or the text parts (dataset_text.c), y, classes, split, user, user_name, group, group_name; root
+ * attribute task. By hand any integer y and split will do, float64 and integer x become float32
+ * (one warning), scale and shift may be datasets, and what is missing has a default: all examples
+ * train, classes "0", "1" .., scale 1/255 for uint8 and 1 for floats. */
+#include "io/data/dataset_private.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_IMPLIED_CLASSES                                                                        \
+    (1 << 20) /* without `classes`; a stray label must not make 2^31 names */
+
+/* ---- writing ---- */
+
+static co_status write_column(co_file *file, const char *name, co_dtype type,
+                              const co_dataset *data, const void *column)
+{
+    if (!column) return CO_OK;
+    return co_file_write(file, name,
+                         &(co_extent){.type = type, .ndim = 1, .dim = {(size_t)data->n}}, column);
+}
+
+static co_status write_names(co_file *file, const char *name, char *const *names, size_t n)
+{
+    return names ? co_file_write_strings(file, name, (const char *const *)names, n) : CO_OK;
+}
+
+static co_status write_x(co_file *file, const co_dataset *data)
+{
+    if (!data->x) return CO_OK;
+    co_extent extent = {.type = data->x_type, .ndim = data->x_ndim + 1, .dim = {(size_t)data->n}};
+    for (size_t i = 0; i < data->x_ndim; i++) extent.dim[i + 1] = data->x_dim[i];
+    CO_TRY(co_file_write(file, "x", &extent, data->x));
+    CO_TRY(co_file_set_reals(file, "x@scale", data->scale, data->n_scale));
+    return co_file_set_reals(file, "x@shift", data->shift, data->n_scale);
+}
+
+static co_status write_all(co_file *file, const co_dataset *data, uint64_t seed, const char *config)
+{
+    CO_TRY(co_file_set_head(file, seed, config, data->source));
+    CO_TRY(co_file_set_text(file, "task", co_data_task_names[data->task]));
+    CO_TRY(write_x(file, data));
+    CO_TRY(co_dataset_text_write(file, data));
+    CO_TRY(write_column(file, "y", CO_I32, data, data->y));
+    CO_TRY(write_names(file, "classes", data->classes, data->n_classes));
+    CO_TRY(write_column(file, "split", CO_U8, data, data->split));
+    CO_TRY(write_column(file, "user", CO_I32, data, data->user));
+    CO_TRY(write_names(file, "user_name", data->user_name, data->n_users));
+    CO_TRY(write_column(file, "group", CO_I32, data, data->group));
+    return write_names(file, "group_name", data->group_name, data->n_groups);
+}
+
+co_status co_dataset_write(co_dataset *data, const char *path, uint64_t seed, const char *config)
+{
+    co_file *file;
+    CO_TRY(co_dataset_check(data, path));
+    CO_TRY(co_file_create(path, "cohort-dataset", &file));
+    co_status st = write_all(file, data, seed, config);
+    if (st == CO_OK) st = co_file_digest(file, data->digest);
+    if (st == CO_OK) return co_file_publish(file, 0644);
+    co_file_close(file);
+    return st;
+}
+
+/* ---- reading ---- */
+
+static co_status bad(const co_file *file, const char *what)
+{
+    return CO_FAIL(CO_EDATA, "%s: %s", co_file_path(file), what);
+}
+
+static co_status no_memory(const co_file *file)
+{
+    return CO_FAIL(CO_ENOMEM, "%s: out of memory for its columns", co_file_path(file));
+}
+
+/* task of the root or of y: absent means classification. */
+static co_status read_task(const co_file *file, co_dataset *data)
+{
+    const char *name = co_file_has_attr(file, "task") ? "task" : "y@task";
+    if (!co_file_has_attr(file, name)) return CO_OK;
+    char *task;
+    int k = 0;
+    CO_TRY(co_file_get_text(file, name, &task));
+    while (k < CO_N_DATA_TASKS && strcmp(task, co_data_task_names[k]) != 0) k++;
+    data->task = (co_data_task)k;
+    const co_status st = k < CO_N_DATA_TASKS
+                             ? CO_OK
+                             : CO_FAIL(CO_EDATA,
+                                       "%s: its task is '%.60s'; this program reads "
+                                       "classification, lm and tagging",
+                                       co_file_path(file), task);
+    co_free(task);
+    return st;
+}
+
+/* Type and shape of x; the first dimension sets n. */
+static co_status read_x_shape(const co_file *file, co_dataset *data)
+{
+    co_extent extent;
+    CO_TRY(co_file_extent(file, "x", &extent));
+    if (extent.type == CO_STR) return bad(file, "x holds text; it has to be numbers");
+    if (extent.ndim < 1 || extent.ndim > 5)
+        return bad(file, "x needs 1 to 5 dimensions, examples first");
+    data->n = (int64_t)extent.dim[0];
+    data->x_type = extent.type == CO_U8 ? CO_U8 : CO_F32;
+    data->x_size = 1;
+    data->x_ndim = extent.ndim > 1 ? extent.ndim - 1 : 1;
+    data->x_dim[0] = 1; /* x [n]: one value an example */
+    for (size_t i = 1; i < extent.ndim; i++) data->x_size *= data->x_dim[i - 1] = extent.dim[i];
+    if (data->x_size == 0) return bad(file, "x has a dimension of 0");
+    if (extent.type != data->x_type)
+        co_warn("%s: x is stored as %s and converted to float32", co_file_path(file),
+                extent.type == CO_F64 ? "float64 or float16" : "integers other than uint8");
+    return CO_OK;
+}
+
+/* values[*n] of the attribute x@name, of the dataset name, or the default. */
+static co_status read_reals(const co_file *file, const char *name, const char *attribute,
+                            double absent, double **values, size_t *n)
+{
+    if (co_file_has_attr(file, attribute)) return co_file_get_reals(file, attribute, values, n);
+    if (co_file_has(file, name)) return co_file_read_new(file, name, CO_F64, (void **)values, n);
+    *values = co_malloc(1, sizeof **values);
+    if (!*values) return no_memory(file);
+    **values = absent;
+    *n = 1;
+    return CO_OK;
+}
+
+/* A single value for all n. */
+static co_status repeat(const co_file *file, double **values, size_t n)
+{
+    double *all = co_malloc(n, sizeof *all);
+    if (!all) return no_memory(file);
+    for (size_t i = 0; i < n; i++) all[i] = **values;
+    co_free(*values);
+    *values = all;
+    return CO_OK;
+}
+
+static co_status read_scale(const co_file *file, co_dataset *data)
+{
+    size_t n_shift = 0;
+    const double scale = data->x_type == CO_U8 ? 1.0 / 255.0 : 1.0;
+    CO_TRY(read_reals(file, "scale", "x@scale", scale, &data->scale, &data->n_scale));
+    CO_TRY(read_reals(file, "shift", "x@shift", 0.0, &data->shift, &n_shift));
+    const size_t channels = data->x_dim[0];
+    if ((data->n_scale != 1 && data->n_scale != channels) || (n_shift != 1 && n_shift != channels))
+        return CO_FAIL(
+            CO_EDATA,
+            "%s: scale has %zu values and shift %zu; one, or one for each of the %zu channels",
+            co_file_path(file), data->n_scale, n_shift, channels);
+    if (n_shift < data->n_scale) return repeat(file, &data->shift, data->n_scale);
+    if (data->n_scale < n_shift) {
+        CO_TRY(repeat(file, &data->scale, n_shift));
+        data->n_scale = n_shift;
+    }
+    return CO_OK;
+}
+
+/* A column of n elements in a new block; NULL when absent. */
+static co_status read_column(const co_file *file, const char *name, co_dtype type, int64_t n,
+                             void **column)
+{
+    size_t count;
+    co_extent extent;
+    if (!co_file_has(file, name)) return CO_OK;
+    CO_TRY(co_file_extent(file, name, &extent));
+    if (extent.ndim != 1 || extent.dim[0] != (size_t)n)
+        return CO_FAIL(
+            CO_EDATA,
+            "%s: %s has %zu dimensions and %zu rows; one dimension of %lld rows is wanted",
+            co_file_path(file), name, extent.ndim, extent.ndim ? extent.dim[0] : 0, (long long)n);
+    return co_file_read_new(file, name, type, column, &count);
+}
+
+static co_status default_classes(const co_file *file, co_dataset *data)
+{
+    int32_t largest = 0;
+    for (int64_t i = 0; i < data->n; i++) {
+        if (data->y[i] >= MAX_IMPLIED_CLASSES)
+            return CO_FAIL(
+                CO_EDATA,
+                "%s: y, row %lld is %d; without a dataset `classes` at most %d classes are taken",
+                co_file_path(file), (long long)i, data->y[i], MAX_IMPLIED_CLASSES);
+        if (data->y[i] > largest) largest = data->y[i];
+    }
+    data->classes = co_calloc((size_t)largest + 1, sizeof *data->classes);
+    if (!data->classes) return no_memory(file);
+    data->n_classes = (size_t)largest + 1;
+    for (size_t c = 0; c < data->n_classes; c++)
+        if (!(data->classes[c] = co_format("%zu", c))) return no_memory(file);
+    return CO_OK;
+}
+
+/* user and user_name, or group and group_name. */
+static co_status read_members(const co_file *file, const char *name, const char *names, int64_t n,
+                              int32_t **member, char ***member_name, size_t *n_members)
+{
+    CO_TRY(read_column(file, name, CO_I32, n, (void **)member));
+    if (!*member) return CO_OK;
+    if (co_file_has(file, names)) return co_file_read_strings(file, names, member_name, n_members);
+    int32_t largest = -1;
+    for (int64_t i = 0; i < n; i++)
+        if ((*member)[i] > largest) largest = (*member)[i];
+    *n_members = (size_t)(largest + 1LL);
+    return CO_OK;
+}
+
+static co_status read_split(const co_file *file, co_dataset *data)
+{
+    CO_TRY(read_column(file, "split", CO_U8, data->n, (void **)&data->split));
+    if (data->split) return CO_OK;
+    data->split = co_calloc((size_t)data->n, 1); /* the one place that decides: all train */
+    return data->split ? CO_OK : no_memory(file);
+}
+
+static co_status read_labels(const co_file *file, co_dataset *data)
+{
+    CO_TRY(read_column(file, "y", CO_I32, data->n, (void **)&data->y));
+    if (!data->y && data->task != CO_DATA_TAGGING) return CO_OK;
+    if (co_file_has(file, "classes"))
+        return co_file_read_strings(file, "classes", &data->classes, &data->n_classes);
+    return data->y ? default_classes(file, data)
+                   : bad(file, "holds tags but no `classes`; name them there (O, B-PER ..)");
+}
+
+/* n from x, or from y where it stands alone. */
+static co_status read_shape(const co_file *file, co_dataset *data)
+{
+    co_extent extent;
+    if (co_file_has(file, "x")) return read_x_shape(file, data);
+    if (co_file_has(file, "tokens")) return co_dataset_text_columns(file, data);
+    if (!co_file_has(file, "y"))
+        return bad(file, "holds neither x, tokens nor y; a data set needs one of them");
+    CO_TRY(co_file_extent(file, "y", &extent));
+    data->n = extent.ndim ? (int64_t)extent.dim[0] : 0;
+    return CO_OK;
+}
+
+size_t co_dataset_x_bytes(const co_dataset *data)
+{
+    return data->n_vocab ? co_dataset_text_bytes(data)
+                         : (size_t)data->n * data->x_size * co_dtype_size(data->x_type, 0);
+}
+
+/* Bytes that programs can still take on this node; 0 when the system does not say. */
+static double available_bytes(void)
+{
+    FILE *file = fopen("/proc/meminfo", "r");
+    char line[256];
+    double kib = 0.0;
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "MemAvailable: %lf kB", &kib) == 1) break;
+    if (file) fclose(file);
+    return 1024.0 * kib;
+}
+
+co_status co_dataset_check_memory(const co_dataset *data, const char *path)
+{
+    const double bytes = (double)co_dataset_x_bytes(data);
+    if (bytes == 0.0) return CO_OK;
+    const double free_bytes = co_fault("data_memory") ? bytes : available_bytes();
+    if (free_bytes == 0.0 || bytes <= 0.9 * free_bytes) return CO_OK;
+    char want[32], have[32];
+    co_format_bytes(bytes, want, sizeof want);
+    co_format_bytes(free_bytes, have, sizeof have);
+    return CO_FAIL(
+        CO_ENOMEM,
+        "%s: its examples take %s, this node has %s free, of which 90 %% may be used; use nodes with more "
+        "memory or a smaller data set",
+        path, want, have);
+}
+
+co_status co_dataset_columns(const co_file *file, bool with_x, co_dataset *data)
+{
+    *data = (co_dataset){0};
+    CO_TRY(read_task(file, data));
+    CO_TRY(read_shape(file, data));
+    if (data->n < 1) return bad(file, "holds no example");
+    if (data->x_size) CO_TRY(read_scale(file, data));
+    CO_TRY(read_labels(file, data));
+    CO_TRY(read_split(file, data));
+    CO_TRY(read_members(file, "user", "user_name", data->n, &data->user, &data->user_name,
+                        &data->n_users));
+    CO_TRY(read_members(file, "group", "group_name", data->n, &data->group, &data->group_name,
+                        &data->n_groups));
+    if (co_file_has_attr(file, "source")) CO_TRY(co_file_get_text(file, "source", &data->source));
+    CO_TRY(co_dataset_check(data, co_file_path(file)));
+    if (with_x) CO_TRY(co_dataset_check_memory(data, co_file_path(file)));
+    return co_file_digest(file, data->digest);
+}
+
+static co_status read_all(const co_file *file, co_dataset *data, bool with_x)
+{
+    CO_TRY(co_dataset_columns(file, with_x, data));
+    if (with_x && data->n_vocab) return co_dataset_text_read(file, data);
+    if (!with_x || data->x_size == 0) return CO_OK;
+    data->x = co_malloc((size_t)data->n * data->x_size, co_dtype_size(data->x_type, 0));
+    if (!data->x)
+        return CO_FAIL(CO_ENOMEM, "%s: out of memory for %lld examples of %zu values",
+                       co_file_path(file), (long long)data->n, data->x_size);
+    CO_TRY(co_file_read(file, "x", data->x_type, 0, data->x));
+    return co_dataset_check(data, co_file_path(file));
+}
+
+static co_status read_file(const char *path, co_dataset *data, bool with_x)
+{
+    co_file *file;
+    *data = (co_dataset){0};
+    CO_TRY(co_file_open(path, "cohort-dataset", true, &file));
+    const co_status st = read_all(file, data, with_x);
+    co_file_close(file);
+    if (st != CO_OK) co_dataset_fini(data);
+    return st;
+}
+
+co_status co_dataset_read_columns(const char *path, co_dataset *data)
+{
+    return read_file(path, data, false);
+}
+
+co_status co_dataset_read(const char *path, co_dataset *data)
+{
+    return read_file(path, data, true);
+}

@@ -1,0 +1,373 @@
+/* io/files/file.c - files appear whole or not at all: written aside, closed, sealed, verified, renamed.
+ *
+ * Order of a publication: H5Fclose, seal (file_seal.c), fsync, drop from the page cache and read
+ * the seal again, rename, fsync of the folder. A kill at any moment leaves the old file under the
+ * real name, or the new one; at worst a hidden ".NAME.tmp-PID" stays beside it. Files are the same
+ * bytes for the same content: fixed format bounds (1.10), no object times, no fill values. HDF5's
+ * own error stack is silent; its innermost reason goes into our message. Cost of a publication: two
+ * passes of BLAKE2b over the file. */
+#include "io/files/file_private.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+size_t co_dtype_size(co_dtype type, size_t width)
+{
+    switch (type) {
+    case CO_U8: return 1;
+    case CO_I32:
+    case CO_F32: return 4;
+    case CO_STR: return width;
+    default: return 8;
+    }
+}
+
+size_t co_extent_count(const co_extent *extent)
+{
+    size_t n = 1;
+    for (size_t i = 0; i < extent->ndim; i++) n *= extent->dim[i];
+    return n;
+}
+
+static herr_t keep_reason(unsigned depth, const H5E_error2_t *error, void *text)
+{
+    if (depth == 0 && error->desc) snprintf(text, 160, "%s", error->desc);
+    return 0;
+}
+
+const char *co_h5_reason(void)
+{
+    static char text[160];
+    text[0] = '\0';
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_reason, text);
+    return text;
+}
+
+void co_h5_close(hid_t id)
+{
+    if (id > 0) H5Idec_ref(id);
+}
+
+hid_t co_h5_timeless(hid_t property_class)
+{
+    const hid_t list = H5Pcreate(property_class);
+    if (list >= 0) H5Pset_obj_track_times(list, 0);
+    return list;
+}
+
+void co_files_start(void)
+{
+    H5dont_atexit();
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+/* How files are opened and created. Closing a file takes everything inside it along; locks are off,
+ * since a file under its real name never changes and some parallel file systems refuse them. */
+static hid_t access_list(void)
+{
+    const hid_t list = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_libver_bounds(list, H5F_LIBVER_V110, H5F_LIBVER_V110);
+    H5Pset_fclose_degree(list, H5F_CLOSE_STRONG);
+#if H5_VERSION_GE(1, 14, 0) || (H5_VERSION_GE(1, 10, 7) && !H5_VERSION_GE(1, 12, 0))
+    H5Pset_file_locking(list, 0, 1);
+#endif
+    return list;
+}
+
+/* folder of path ("." when it has none) in a new block; NULL: out of memory. */
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash) return co_strdup(".");
+    return co_format("%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
+static char *temporary_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    return co_format("%.*s.%s.tmp-%ld", (int)(name - path), path, name, (long)getpid());
+}
+
+static co_file *new_file(const char *path, bool writing)
+{
+    co_file *file = co_calloc(1, sizeof *file);
+    if (!file) return NULL;
+    file->h5 = H5I_INVALID_HID;
+    file->writing = writing;
+    file->path = co_strdup(path);
+    file->temporary = writing ? temporary_of(path) : NULL;
+    if (file->path && (file->temporary || !writing)) return file;
+    co_file_close(file);
+    return NULL;
+}
+
+/* Makes the temporary for its owner alone, then lets HDF5 start it. */
+static co_status start_temporary(co_file *file)
+{
+    if (co_fault("file_open")) return co_file_errno(file->path, "start the file", EACCES);
+    struct stat info;
+    if (stat(file->path, &info) == 0 && S_ISDIR(info.st_mode))
+        return co_file_errno(file->path, "write", EISDIR);
+    unlink(file->temporary); /* left by a killed process of the same number */
+    const int fd = open(file->temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0) return co_file_errno(file->path, "start the file", errno);
+    close(fd);
+    const hid_t create = co_h5_timeless(H5P_FILE_CREATE), access = access_list();
+    if (file->format) H5Pset_userblock(create, CO_SEAL_BLOCK);
+    errno = 0;
+    file->h5 = H5Fcreate(file->temporary, H5F_ACC_TRUNC, create, access);
+    const int error = errno;
+    co_h5_close(create);
+    co_h5_close(access);
+    return file->h5 < 0 ? co_file_errno(file->path, "start the file", error) : CO_OK;
+}
+
+co_status co_file_create(const char *path, const char *format, co_file **file)
+{
+    *file = NULL;
+    const char *known = format ? co_format_find(format, strlen(format)) : NULL;
+    CO_ASSERT(known || !format);
+    co_files_start();
+    co_file *made = new_file(path, true);
+    if (!made) return CO_FAIL(CO_ENOMEM, "%s: out of memory", path);
+    made->format = known;
+    const co_status st = start_temporary(made);
+    if (st != CO_OK) {
+        co_file_close(made);
+        return st;
+    }
+    *file = made;
+    return CO_OK;
+}
+
+/* Seals the closed temporary and brings it to the disk. */
+static co_status seal_temporary(co_file *file, unsigned mode)
+{
+    const int fd = open(file->temporary, O_RDWR | O_CLOEXEC);
+    if (fd < 0) return co_file_errno(file->path, "seal the file", errno);
+    const mode_t mask = umask(0);
+    umask(mask);
+    co_status st =
+        file->format ? co_seal_write(fd, file->path, file->format, file->seal) : CO_OK;
+    if (st == CO_OK && fchmod(fd, (mode_t)mode & ~mask) != 0)
+        st = co_file_errno(file->path, "set permissions", errno);
+    if (st == CO_OK) {
+        const bool fault = co_fault("file_sync");
+        if (fault || fsync(fd) != 0)
+            st = co_file_errno(file->path, "bring the file to the disk", fault ? EIO : errno);
+    }
+    if (st == CO_OK)
+        posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED); /* so that the check reads the disk */
+    if (close(fd) != 0 && st == CO_OK) st = co_file_errno(file->path, "close", errno);
+    return st;
+}
+
+static co_status check_temporary(const co_file *file)
+{
+    co_seal seal;
+    if (!file->format) return CO_OK;
+    const int fd = open(file->temporary, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return co_file_errno(file->path, "read back", errno);
+    const co_status st = co_seal_verify(fd, file->path, &seal);
+    close(fd);
+    if (st != CO_OK && st != CO_EDATA) return st;
+    if (st == CO_OK && !seal.by_hand && strcmp(seal.hex, file->seal) == 0) return CO_OK;
+    return CO_FAIL(CO_EFILE, "%s: what was written cannot be read back; check the disk",
+                   file->path);
+}
+
+static co_status sync_folder(const char *path)
+{
+    char *folder = folder_of(path);
+    if (!folder) return CO_FAIL(CO_ENOMEM, "%s: out of memory", path);
+    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool fault = co_fault("file_sync");
+    co_status st = CO_OK;
+    if (fd < 0 || fault)
+        st = co_file_errno(folder, "bring the folder to the disk", fault ? EIO : errno);
+    else if (fsync(fd) != 0 && errno != EINVAL) /* some file systems have nothing to do here */
+        st = co_file_errno(folder, "bring the folder to the disk", errno);
+    if (fd >= 0) close(fd);
+    co_free(folder);
+    return st;
+}
+
+static co_status publish(co_file *file, unsigned mode)
+{
+    errno = 0;
+    const herr_t closed = H5Fclose(file->h5);
+    file->h5 = H5I_INVALID_HID;
+    if (closed < 0) return co_file_errno(file->path, "finish writing", errno);
+    CO_TRY(seal_temporary(file, mode));
+    CO_TRY(check_temporary(file));
+    const bool fault = co_fault("file_rename");
+    if (fault || rename(file->temporary, file->path) != 0)
+        return co_file_errno(file->path, "give the file its name", fault ? EACCES : errno);
+    co_free(file->temporary);
+    file->temporary = NULL;
+    return sync_folder(file->path);
+}
+
+co_status co_file_publish(co_file *file, unsigned mode)
+{
+    CO_ASSERT(file->writing);
+    const co_status st = publish(file, mode);
+    co_file_close(file);
+    return st;
+}
+
+/* A file made by hand says its format, or shows it by what it holds. */
+static co_status guess_format(co_file *file)
+{
+    char *text = NULL;
+    if (co_file_has_attr(file, "format")) {
+        CO_TRY(co_file_get_text(file, "format", &text));
+        file->format = co_format_find(text, strlen(text));
+        co_free(text);
+    } else if (co_file_has(file, "train/offsets")) {
+        file->format = "cohort-partition";
+    } else if (co_file_has(file, "x") || co_file_has(file, "y") || co_file_has(file, "tokens")) {
+        file->format = "cohort-dataset";
+    } else {
+        file->format = "cohort-checkpoint";
+    }
+    if (file->format) return CO_OK;
+    return CO_FAIL(CO_EDATA, "%s: its attribute format names none of this program's formats",
+                   file->path);
+}
+
+/* Whether HDF5 opened the very file that was verified, and not one renamed into its place
+ * meanwhile. */
+static bool same_file(hid_t h5, int fd)
+{
+    void *handle = NULL;
+    struct stat a, b;
+    if (H5Fget_vfd_handle(h5, H5P_DEFAULT, &handle) < 0 || !handle)
+        return true; /* a driver without descriptor */
+    return fstat(*(int *)handle, &a) == 0 && fstat(fd, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
+/* Verifies, then opens what was verified. *moved: the name got another file between the two. */
+static co_status verify_and_open(co_file *file, co_seal *seal, bool allow_unsealed, bool *moved)
+{
+    *moved = false;
+    const int fd = open(file->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return co_file_errno(file->path, "open", errno);
+    co_status st = co_seal_verify(fd, file->path, seal);
+    if (st == CO_OK && seal->by_hand && !allow_unsealed)
+        st = CO_FAIL(CO_EDATA,
+                     "%s: has no seal, so it was made or changed by hand; use the file that this "
+                     "program wrote",
+                     file->path);
+    if (st == CO_OK) {
+        const hid_t access = access_list();
+        file->h5 = H5Fopen(file->path, H5F_ACC_RDONLY, access);
+        if (file->h5 < 0)
+            st = CO_FAIL(CO_EDATA, "%s: HDF5 cannot open it (%s); make it anew", file->path,
+                         co_h5_reason());
+        co_h5_close(access);
+    }
+    *moved = file->h5 >= 0 && !same_file(file->h5, fd);
+    close(fd);
+    return st;
+}
+
+static co_status open_file(co_file *file, const char *format, bool allow_unsealed)
+{
+    if (co_fault("file_open")) return co_file_errno(file->path, "open", EACCES);
+    co_seal seal;
+    bool moved = true;
+    for (int tries = 0; moved && tries < 10; tries++) {
+        if (file->h5 >= 0) H5Fclose(file->h5);
+        file->h5 = H5I_INVALID_HID;
+        CO_TRY(verify_and_open(file, &seal, allow_unsealed, &moved));
+    }
+    if (moved)
+        return CO_FAIL(CO_EFILE, "%s: is replaced again and again while it is opened; try later",
+                       file->path);
+    file->format = seal.format;
+    memcpy(file->seal, seal.hex, sizeof file->seal);
+    if (seal.by_hand) CO_TRY(guess_format(file));
+    if (format && strcmp(format, file->format) != 0 &&
+        !(seal.by_hand && !co_file_has_attr(file, "format")))
+        return CO_FAIL(CO_EDATA, "%s: is a %s file; a %s file is wanted here", file->path,
+                       file->format, format);
+    if (format) file->format = co_format_find(format, strlen(format));
+    if (seal.by_hand)
+        co_warn("%s: made by hand and not sealed: damage would go unnoticed; `cohort import h5 %s "
+                "-o FILE` seals a data set",
+                file->path, file->path);
+    return CO_OK;
+}
+
+co_status co_file_open(const char *path, const char *format, bool allow_unsealed, co_file **file)
+{
+    *file = NULL;
+    co_files_start();
+    co_file *opened = new_file(path, false);
+    if (!opened) return CO_FAIL(CO_ENOMEM, "%s: out of memory", path);
+    const co_status st = open_file(opened, format, allow_unsealed);
+    if (st != CO_OK) {
+        co_file_close(opened);
+        return st;
+    }
+    *file = opened;
+    return CO_OK;
+}
+
+bool co_file_is_hdf5(const char *path)
+{
+    co_files_start();
+    return H5Fis_hdf5(path) > 0;
+}
+
+co_status co_file_open_foreign(const char *path, co_file **file)
+{
+    *file = NULL;
+    co_files_start();
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return co_file_errno(path, "open", errno);
+    close(fd);
+    co_file *opened = new_file(path, false);
+    if (!opened) return CO_FAIL(CO_ENOMEM, "%s: out of memory", path);
+    const hid_t access = access_list();
+    opened->h5 = H5Fopen(path, H5F_ACC_RDONLY, access);
+    co_h5_close(access);
+    if (opened->h5 >= 0) return *file = opened, CO_OK;
+    co_file_close(opened);
+    return CO_FAIL(CO_EDATA, "%s: is no HDF5 file, or a damaged one (%s)", path, co_h5_reason());
+}
+
+void co_file_close(co_file *file)
+{
+    if (!file) return;
+    if (file->h5 >= 0) H5Fclose(file->h5);
+    /* emptied first: a file that HDF5 could not close would keep its blocks until the end */
+    if (file->temporary && (truncate(file->temporary, 0) == 0 || errno != ENOENT))
+        unlink(file->temporary);
+    co_free(file->temporary);
+    co_free(file->path);
+    co_free(file);
+}
+
+const char *co_file_format(const co_file *file)
+{
+    return file->format;
+}
+
+const char *co_file_path(const co_file *file)
+{
+    return file->path;
+}
+
+const char *co_file_seal(const co_file *file)
+{
+    return file->seal;
+}

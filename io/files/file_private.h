@@ -1,0 +1,62 @@
+/* io/files/file_private.h - what the files io/file*.c share; nobody else includes it. All calls are
+ * Local. */
+#pragma once
+#define H5_USE_110_API /* newer libraries keep the signatures of 1.10 under this name */
+#include "io/files/file.h"
+#include <hdf5.h>
+#include <sodium.h>
+
+#define CO_SEAL_BLOCK 512
+#define CO_FILE_VERSION 1
+
+/* What the first bytes of a file say. */
+typedef struct {
+    bool by_hand;       /* HDF5 signature at byte 0: no seal; the rest is empty */
+    const char *format; /* one of the four, static */
+    char hex[65];
+} co_seal;
+
+struct co_file {
+    hid_t h5;
+    bool writing;
+    char *path, *temporary; /* temporary: NULL for a reader and once it is renamed */
+    const char *format;
+    char seal[65]; /* "" when made by hand or not yet published */
+};
+
+/* One of the four formats as a static string; NULL for another word of n bytes. */
+const char *co_format_find(const char *word, size_t n);
+/* Hashes what stands behind the first 512 bytes of fd and writes the block. hex: the seal. */
+co_status co_seal_write(int fd, const char *path, const char *format, char hex[65]);
+/* CO_EDATA naming what is wrong with the file. */
+co_status co_seal_verify(int fd, const char *path, co_seal *seal);
+
+/* CO_EFILE "path: cannot <doing>: <strerror>; <remedy>". */
+co_status co_file_errno(const char *path, const char *doing, int error);
+/* The innermost reason that HDF5 left, or "" ; borrowed until the next call. */
+const char *co_h5_reason(void);
+/* Gives back any HDF5 handle that was opened or copied; what failed to open is let pass. */
+void co_h5_close(hid_t id);
+/* A new property list whose objects carry no times; the class as H5P_DATASET_CREATE. */
+hid_t co_h5_timeless(hid_t property_class);
+
+/* A new handle of our type as it lies in memory. */
+hid_t co_h5_memory_type(co_dtype type, size_t width);
+
+/* A stored dataset, open. */
+typedef struct {
+    hid_t set, type, space;
+    co_extent extent; /* nearest type; a variable-length string has width 0 */
+    bool variable;    /* strings of variable length */
+} co_stored;
+/* CO_EDATA when it is missing, of a class that we do not know, or declares more than can be there.
+ * Ends with co_stored_close, also after a failure. */
+co_status co_stored_open(const co_file *file, const char *name, co_stored *stored);
+void co_stored_close(co_stored *stored);
+/* Elements of one row; the whole for a scalar. */
+size_t co_stored_row(const co_stored *stored);
+/* Reads rows [first, first + n) as type `memory` into data; a scalar as a whole. */
+co_status co_stored_read(const co_file *file, const char *name, const co_stored *stored,
+                         hid_t memory, size_t first, size_t n, void *data);
+/* co_file_read for strings: data[n][width], zero-padded. */
+co_status co_file_read_text(const co_file *file, const char *name, size_t width, char *data);

@@ -1,0 +1,307 @@
+/* io/files/file_read.c - datasets, read from whatever types a Python user stored.
+ *
+ * Reading in the stored type is one HDF5 call. Any other type goes through blocks of the nearest of
+ * our types and a check of each value: an integer has to be in range, a float read as an integer
+ * has to be whole; a rounding to float is allowed, an overflow is not. Before memory is taken for a
+ * dataset, what it declares is compared with what the file stores: a small file by hand must not
+ * ask for a terabyte. */
+#include "io/files/file_private.h"
+#include "core/memory.h"
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BLOCK_ELEMENTS ((size_t)1 << 17)
+
+static const char *type_name(co_dtype type)
+{
+    static const char *const names[] = {"uint8",   "int32",   "int64", "uint64",
+                                        "float32", "float64", "text"};
+    return names[type];
+}
+
+/* The nearest of our types; false for classes without one. */
+static bool nearest_type(hid_t type, co_extent *extent, bool *variable)
+{
+    const H5T_class_t class = H5Tget_class(type);
+    const size_t size = H5Tget_size(type);
+    if (class == H5T_STRING) {
+        *variable = H5Tis_variable_str(type) > 0;
+        extent->type = CO_STR;
+        extent->width = *variable ? 0 : size;
+        return true;
+    }
+    if (class == H5T_FLOAT) {
+        extent->type = H5Tequal(type, H5T_IEEE_F32LE) > 0 ? CO_F32 : CO_F64;
+        return size <= 16;
+    }
+    if ((class != H5T_INTEGER && class != H5T_ENUM) || size > 8) return false;
+    extent->type = CO_I64;
+    if (H5Tequal(type, H5T_STD_U8LE) > 0) extent->type = CO_U8;
+    if (H5Tequal(type, H5T_STD_I32LE) > 0) extent->type = CO_I32;
+    if (H5Tequal(type, H5T_STD_U64LE) > 0 || H5Tequal(type, H5T_STD_U64BE) > 0)
+        extent->type = CO_U64;
+    return true;
+}
+
+static co_status bad(const co_file *file, const char *name, const char *what)
+{
+    return CO_FAIL(CO_EDATA, "%s: %s %s", file->path, name, what);
+}
+
+/* Shape, with every product of sizes in range and believable for what the file stores. */
+static co_status take_shape(const co_file *file, const char *name, co_stored *stored)
+{
+    co_extent *extent = &stored->extent;
+    const H5S_class_t class = H5Sget_simple_extent_type(stored->space);
+    const int ndim = class == H5S_SIMPLE ? H5Sget_simple_extent_ndims(stored->space) : 0;
+    hsize_t dim[H5S_MAX_RANK];
+    if (class != H5S_SIMPLE && class != H5S_SCALAR)
+        return bad(file, name, "is empty (a null space); store an array");
+    if (ndim < 0 || ndim > CO_MAX_DIMS) return bad(file, name, "has more than 8 dimensions");
+    if (ndim > 0) H5Sget_simple_extent_dims(stored->space, dim, NULL);
+    const size_t size =
+        stored->variable ? sizeof(hvl_t) : co_dtype_size(extent->type, extent->width);
+    const hsize_t held = H5Dget_storage_size(stored->set);
+    size_t bytes = size < 8 ? 8 : size, count = 1;
+    extent->ndim = (size_t)ndim;
+    for (int i = 0; i < ndim; i++) {
+        extent->dim[i] = (size_t)dim[i];
+        const size_t factor =
+            dim[i] ? (size_t)dim[i] : 1; /* rows of an empty array are multiplied too */
+        if (__builtin_mul_overflow(bytes, factor, &bytes) || bytes > (size_t)1 << 56)
+            return bad(file, name, "declares more elements than any memory holds");
+        count *= (size_t)dim[i];
+    }
+    /* no compression makes 4,096 bytes of one; a missing part reads as zeros, which we take up to 1
+     * MiB */
+    if (count > 0 && (double)count * (double)size > 4096.0 * ((double)held + 256.0))
+        return CO_FAIL(CO_EDATA,
+                       "%s: %s declares %zu elements but the file stores %llu bytes of it; it was "
+                       "not written whole",
+                       file->path, name, count, (unsigned long long)held);
+    return CO_OK;
+}
+
+co_status co_stored_open(const co_file *file, const char *name, co_stored *stored)
+{
+    *stored = (co_stored){H5I_INVALID_HID, H5I_INVALID_HID, H5I_INVALID_HID, {.ndim = 0}, false};
+    if (!co_file_has(file, name))
+        return CO_FAIL(CO_EDATA, "%s: has no dataset %s; is it a whole %s file?", file->path, name,
+                       file->format ? file->format : "cohort");
+    stored->set = H5Dopen2(file->h5, name, H5P_DEFAULT);
+    if (stored->set < 0) return bad(file, name, "is not a dataset");
+    stored->type = H5Dget_type(stored->set);
+    stored->space = H5Dget_space(stored->set);
+    if (stored->type < 0 || stored->space < 0) return bad(file, name, "cannot be read");
+    if (!nearest_type(stored->type, &stored->extent, &stored->variable))
+        return bad(file, name, "holds neither integers, floats nor text");
+    return take_shape(file, name, stored);
+}
+
+void co_stored_close(co_stored *stored)
+{
+    co_h5_close(stored->space);
+    co_h5_close(stored->type);
+    co_h5_close(stored->set);
+}
+
+size_t co_stored_row(const co_stored *stored)
+{
+    size_t n = 1;
+    for (size_t i = 1; i < stored->extent.ndim; i++) n *= stored->extent.dim[i];
+    return n;
+}
+
+co_status co_file_extent(const co_file *file, const char *name, co_extent *extent)
+{
+    co_stored stored;
+    co_status st = co_stored_open(file, name, &stored);
+    *extent = stored.extent;
+    const bool variable = stored.variable;
+    co_stored_close(&stored);
+    if (st != CO_OK || !variable) return st;
+    char **strings; /* the width is that of the longest */
+    size_t n;
+    CO_TRY(co_file_read_strings(file, name, &strings, &n));
+    extent->width = 1;
+    for (size_t i = 0; i < n; i++)
+        if (strlen(strings[i]) > extent->width) extent->width = strlen(strings[i]);
+    co_strings_free(strings, n);
+    return CO_OK;
+}
+
+co_status co_stored_read(const co_file *file, const char *name, const co_stored *stored,
+                         hid_t memory, size_t first, size_t n, void *data)
+{
+    hsize_t start[CO_MAX_DIMS] = {first}, count[CO_MAX_DIMS] = {n};
+    const hsize_t total = stored->extent.ndim ? n * co_stored_row(stored) : 1;
+    if (total == 0) return CO_OK;
+    for (size_t i = 1; i < stored->extent.ndim; i++) count[i] = stored->extent.dim[i];
+    const hid_t part = H5Scopy(stored->space), flat = H5Screate_simple(1, &total, NULL);
+    bool good = part >= 0 && flat >= 0;
+    if (good && stored->extent.ndim)
+        good = H5Sselect_hyperslab(part, H5S_SELECT_SET, start, NULL, count, NULL) >= 0;
+    if (good) good = H5Dread(stored->set, memory, flat, part, H5P_DEFAULT, data) >= 0;
+    co_h5_close(flat);
+    co_h5_close(part);
+    if (good) return CO_OK;
+    return CO_FAIL(CO_EDATA, "%s: %s cannot be read (HDF5: %s)", file->path, name, co_h5_reason());
+}
+
+static bool put_int(int64_t v, co_dtype to, void *out, size_t i)
+{
+    switch (to) {
+    case CO_U8: ((uint8_t *)out)[i] = (uint8_t)v; return v >= 0 && v <= UINT8_MAX;
+    case CO_I32: ((int32_t *)out)[i] = (int32_t)v; return v >= INT32_MIN && v <= INT32_MAX;
+    case CO_I64: ((int64_t *)out)[i] = v; return true;
+    case CO_U64: ((uint64_t *)out)[i] = (uint64_t)v; return v >= 0;
+    case CO_F32: ((float *)out)[i] = (float)v; return true;
+    default: ((double *)out)[i] = (double)v; return true;
+    }
+}
+
+static bool put_real(double v, co_dtype to, void *out, size_t i)
+{
+    if (to == CO_F64) return ((double *)out)[i] = v, true;
+    if (to == CO_F32) {
+        const bool fits = !isfinite(v) || fabs(v) <= (double)FLT_MAX;
+        ((float *)out)[i] = fits ? (float)v : 0.0f;
+        return fits;
+    }
+    if (!isfinite(v) || v != rint(v)) return false;
+    if (v >= -0x1p63 && v < 0x1p63) return put_int((int64_t)v, to, out, i);
+    if (to != CO_U64 || v < 0.0 || v >= 0x1p64) return false;
+    ((uint64_t *)out)[i] = (uint64_t)v;
+    return true;
+}
+
+static bool put_u64(uint64_t v, co_dtype to, void *out, size_t i)
+{
+    if (v <= (uint64_t)INT64_MAX) return put_int((int64_t)v, to, out, i);
+    if (to == CO_U64) ((uint64_t *)out)[i] = v;
+    if (to == CO_F32) ((float *)out)[i] = (float)v;
+    if (to == CO_F64) ((double *)out)[i] = (double)v;
+    return to == CO_U64 || to == CO_F32 || to == CO_F64;
+}
+
+/* Converts in[i] to out[at + i]; false when it does not fit, *text says the value then. */
+static bool convert(co_dtype from, const void *in, size_t i, co_dtype to, void *out, size_t at,
+                    char text[32])
+{
+    bool fits;
+    switch (from) {
+    case CO_U8: fits = put_int(((const uint8_t *)in)[i], to, out, at); break;
+    case CO_I32: fits = put_int(((const int32_t *)in)[i], to, out, at); break;
+    case CO_I64: fits = put_int(((const int64_t *)in)[i], to, out, at); break;
+    case CO_U64: fits = put_u64(((const uint64_t *)in)[i], to, out, at); break;
+    case CO_F32: fits = put_real((double)((const float *)in)[i], to, out, at); break;
+    default: fits = put_real(((const double *)in)[i], to, out, at); break;
+    }
+    if (fits) return true;
+    if (from == CO_F32 || from == CO_F64)
+        snprintf(text, 32, "%.9g",
+                 from == CO_F32 ? (double)((const float *)in)[i] : ((const double *)in)[i]);
+    else if (from == CO_U64)
+        snprintf(text, 32, "%llu", (unsigned long long)((const uint64_t *)in)[i]);
+    else
+        snprintf(text, 32, "%lld",
+                 from == CO_I64   ? (long long)((const int64_t *)in)[i]
+                 : from == CO_I32 ? (long long)((const int32_t *)in)[i]
+                                  : (long long)((const uint8_t *)in)[i]);
+    return false;
+}
+
+/* Rows through blocks of the nearest type. */
+static co_status read_converted(const co_file *file, const char *name, const co_stored *stored,
+                                co_dtype type, size_t first, size_t n, void *data)
+{
+    const co_dtype from = stored->extent.type;
+    const size_t row = co_stored_row(stored);
+    if (row == 0 || n == 0) return CO_OK;
+    const size_t step = row >= BLOCK_ELEMENTS ? 1 : BLOCK_ELEMENTS / row;
+    void *block = co_malloc((step < n ? step : n) * row, co_dtype_size(from, 0));
+    if (!block) return CO_FAIL(CO_ENOMEM, "%s: out of memory to convert %s", file->path, name);
+    const hid_t memory = co_h5_memory_type(from, 0);
+    co_status st = CO_OK;
+    char text[32];
+    for (size_t at = 0; at < n && st == CO_OK; at += step) {
+        const size_t rows = n - at < step ? n - at : step;
+        st = co_stored_read(file, name, stored, memory, first + at, rows, block);
+        for (size_t i = 0; i < rows * row && st == CO_OK; i++)
+            if (!convert(from, block, i, type, data, at * row + i, text))
+                st = CO_FAIL(CO_EDATA, "%s: %s, row %zu: %s does not fit into %s", file->path, name,
+                             first + at + i / row, text, type_name(type));
+    }
+    co_h5_close(memory);
+    co_free(block);
+    return st;
+}
+
+/* Rows [first, first + n) of an open numeric dataset; a scalar is one row. */
+static co_status read_numbers(const co_file *file, const char *name, const co_stored *stored,
+                              co_dtype type, size_t first, size_t n, void *data)
+{
+    if (stored->extent.type == CO_STR)
+        return CO_FAIL(CO_EDATA, "%s: %s holds text; %s is wanted", file->path, name,
+                       type_name(type));
+    if (stored->extent.type != type)
+        return read_converted(file, name, stored, type, first, n, data);
+    const hid_t memory = co_h5_memory_type(type, 0);
+    const co_status st = co_stored_read(file, name, stored, memory, first, n, data);
+    co_h5_close(memory);
+    return st;
+}
+
+static size_t n_rows(const co_stored *stored)
+{
+    return stored->extent.ndim ? stored->extent.dim[0] : 1;
+}
+
+co_status co_file_read(const co_file *file, const char *name, co_dtype type, size_t width,
+                       void *data)
+{
+    if (type == CO_STR) return co_file_read_text(file, name, width, data);
+    co_stored stored;
+    co_status st = co_stored_open(file, name, &stored);
+    if (st == CO_OK) st = read_numbers(file, name, &stored, type, 0, n_rows(&stored), data);
+    co_stored_close(&stored);
+    return st;
+}
+
+co_status co_file_read_rows(const co_file *file, const char *name, co_dtype type, size_t first,
+                            size_t n, void *data)
+{
+    CO_ASSERT(type != CO_STR);
+    co_stored stored;
+    co_status st = co_stored_open(file, name, &stored);
+    if (st == CO_OK && (first > n_rows(&stored) || n > n_rows(&stored) - first))
+        st = CO_FAIL(CO_EDATA, "%s: %s has %zu rows; rows %zu to %zu are wanted", file->path, name,
+                     n_rows(&stored), first, first + n);
+    if (st == CO_OK) st = read_numbers(file, name, &stored, type, first, n, data);
+    co_stored_close(&stored);
+    return st;
+}
+
+co_status co_file_read_new(const co_file *file, const char *name, co_dtype type, void **data,
+                           size_t *n)
+{
+    *data = NULL;
+    *n = 0;
+    co_extent extent;
+    CO_TRY(co_file_extent(file, name, &extent));
+    const size_t count = co_extent_count(&extent), size = co_dtype_size(type, extent.width);
+    void *block = co_malloc(count, size);
+    if (!block)
+        return CO_FAIL(CO_ENOMEM, "%s: out of memory for the %zu elements of %s", file->path, count,
+                       name);
+    const co_status st = co_file_read(file, name, type, extent.width, block);
+    if (st != CO_OK) {
+        co_free(block);
+        return st;
+    }
+    *data = block;
+    *n = count;
+    return CO_OK;
+}

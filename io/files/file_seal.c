@@ -1,0 +1,235 @@
+/* io/files/file_seal.c - the 512-byte user block: one line, "FORMAT VERSION LENGTH HEX\n", zero-padded.
+ *
+ * HEX = BLAKE2b-32(line up to and including the blank before HEX || what follows the block). The
+ * line is hashed too, and the parser takes one spelling only (single blanks, no leading zeros,
+ * lower-case digits, zero padding), so that no bit of the file can change unnoticed. Cost: one
+ * streaming pass, about 1 GB/s. */
+#include "io/files/file_private.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "io/files/digest.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CHUNK ((size_t)1 << 20)
+static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+
+const char *co_format_find(const char *word, size_t n)
+{
+    static const char *const formats[] = {"cohort-dataset", "cohort-partition", "cohort-run",
+                                          "cohort-checkpoint", "cohort-comparison"};
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (strlen(formats[i]) == n && memcmp(formats[i], word, n) == 0) return formats[i];
+    return NULL;
+}
+
+static const char *remedy(int error)
+{
+    switch (error) {
+    case ENOSPC:
+    case EDQUOT: return "free some space or write to another disk";
+    case EFBIG: return "raise the limit on the size of files (ulimit -f)";
+    case EACCES:
+    case EPERM: return "check who may read and write there";
+    case EROFS: return "this disk is mounted read-only; write to another folder";
+    case ENOENT:
+    case ENOTDIR: return "check the path; folders are not made on the way";
+    case EISDIR: return "name a file, not a folder";
+    case ENAMETOOLONG: return "choose a shorter name";
+    case EMFILE:
+    case ENFILE: return "raise the limit on open files (ulimit -n)";
+    default: return "check the disk";
+    }
+}
+
+co_status co_file_errno(const char *path, const char *doing, int error)
+{
+    if (error == 0) error = EIO;
+    return CO_FAIL(CO_EFILE, "%s: cannot %s: %s; %s", path, doing, strerror(error), remedy(error));
+}
+
+/* Reads n bytes at `at`, or as many as there are; -1 with errno. */
+static ssize_t read_at(int fd, unsigned char *buffer, size_t n, off_t at)
+{
+    size_t done = 0;
+    if (co_fault("file_read")) {
+        errno = EIO;
+        return -1;
+    }
+    while (done < n) {
+        const ssize_t got = pread(fd, buffer + done, n - done, at + (off_t)done);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return -1;
+        if (got == 0) break;
+        done += (size_t)got;
+    }
+    return (ssize_t)done;
+}
+
+/* BLAKE2b-32 of prefix and of bytes [512, 512 + length) of fd, as hex. */
+static co_status hash_body(int fd, const char *path, const char *prefix, size_t n_prefix,
+                           uint64_t length, char hex[65])
+{
+    crypto_generichash_blake2b_state state;
+    unsigned char sum[32];
+    unsigned char *buffer = co_malloc(CHUNK, 1);
+    if (!buffer)
+        return CO_FAIL(CO_ENOMEM, "%s: out of memory for a buffer of %zu bytes", path, CHUNK);
+    CO_ASSERT(sodium_init() >= 0);
+    crypto_generichash_blake2b_init(&state, NULL, 0, sizeof sum);
+    crypto_generichash_blake2b_update(&state, (const unsigned char *)prefix, n_prefix);
+    co_status st = CO_OK;
+    for (uint64_t at = 0; at < length && st == CO_OK;) {
+        const size_t n = length - at < CHUNK ? (size_t)(length - at) : CHUNK;
+        const ssize_t got = read_at(fd, buffer, n, (off_t)(CO_SEAL_BLOCK + at));
+        if (got < 0)
+            st = co_file_errno(path, "read", errno);
+        else if ((size_t)got < n)
+            st = CO_FAIL(CO_EDATA, "%s: ends while it is read; is another program writing it?",
+                         path);
+        else
+            crypto_generichash_blake2b_update(&state, buffer, n);
+        at += n;
+    }
+    crypto_generichash_blake2b_final(&state, sum, sizeof sum);
+    co_hex(sum, sizeof sum, hex);
+    co_free(buffer);
+    return st;
+}
+
+co_status co_seal_write(int fd, const char *path, const char *format, char hex[65])
+{
+    struct stat info;
+    char block[CO_SEAL_BLOCK] = {0};
+    if (fstat(fd, &info) != 0) return co_file_errno(path, "read", errno);
+    if (info.st_size < CO_SEAL_BLOCK) return CO_FAIL(CO_EFILE, "%s: HDF5 left an empty file", path);
+    const uint64_t length = (uint64_t)info.st_size - CO_SEAL_BLOCK;
+    const int n = snprintf(block, sizeof block, "%s %d %llu ", format, CO_FILE_VERSION,
+                           (unsigned long long)length);
+    CO_TRY(hash_body(fd, path, block, (size_t)n, length, hex));
+    snprintf(block + n, sizeof block - (size_t)n, "%s\n", hex);
+    for (size_t done = 0; done < sizeof block;) {
+        const bool fault = co_fault("file_write");
+        const ssize_t put = fault ? -1 : pwrite(fd, block + done, sizeof block - done, (off_t)done);
+        if (fault) errno = EIO;
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) return co_file_errno(path, "write", errno);
+        done += (size_t)put;
+    }
+    return CO_OK;
+}
+
+/* The line taken apart; pointers into the block. */
+typedef struct {
+    const char *word[4];
+    size_t n[4];
+    uint64_t version, length;
+} seal_line;
+
+/* A decimal without sign, leading zeros or overflow. */
+static bool parse_decimal(const char *text, size_t n, uint64_t *value)
+{
+    if (n == 0 || n > 18 || (text[0] == '0' && n > 1)) return false;
+    *value = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] < '0' || text[i] > '9') return false;
+        *value = *value * 10 + (uint64_t)(text[i] - '0');
+    }
+    return true;
+}
+
+static bool is_hex(const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f')))
+            return false;
+    return true;
+}
+
+/* What is wrong with the block, or NULL. */
+static const char *parse_block(const char *block, seal_line *line)
+{
+    const char *end = memchr(block, '\n', CO_SEAL_BLOCK);
+    if (!end) return "its first 512 bytes hold no line";
+    for (const char *pad = end + 1; pad < block + CO_SEAL_BLOCK; pad++)
+        if (*pad) return "the padding of its first 512 bytes is not zero";
+    const char *at = block;
+    for (int i = 0; i < 4; i++) {
+        const char *stop = i < 3 ? memchr(at, ' ', (size_t)(end - at)) : end;
+        if (!stop) return "its first line has fewer than four words";
+        line->word[i] = at;
+        line->n[i] = (size_t)(stop - at);
+        at = stop + 1;
+    }
+    if (line->n[0] == 0) return "its first line names no format";
+    if (!parse_decimal(line->word[1], line->n[1], &line->version))
+        return "its first line holds no version";
+    if (!parse_decimal(line->word[2], line->n[2], &line->length))
+        return "its first line holds no length";
+    if (line->n[3] != 64 || !is_hex(line->word[3], 64)) return "its first line holds no digest";
+    return NULL;
+}
+
+static co_status damaged(const char *path, const char *what)
+{
+    return CO_FAIL(CO_EDATA, "%s: the file is damaged: %s; restore it from a copy or make it anew",
+                   path, what);
+}
+
+/* The content of the line, once its digest holds. */
+static co_status take_line(const char *path, const seal_line *line, co_seal *seal)
+{
+    seal->format = co_format_find(line->word[0], line->n[0]);
+    if (!seal->format)
+        return CO_FAIL(CO_EDATA, "%s: its format is '%.*s', which this program does not know", path,
+                       (int)(line->n[0] < 40 ? line->n[0] : 40), line->word[0]);
+    if (line->version != CO_FILE_VERSION)
+        return CO_FAIL(CO_EDATA,
+                       "%s: it has version %llu of %s; this program reads version %d: use the one "
+                       "that wrote it",
+                       path, (unsigned long long)line->version, seal->format, CO_FILE_VERSION);
+    memcpy(seal->hex, line->word[3], 64);
+    seal->hex[64] = '\0';
+    return CO_OK;
+}
+
+co_status co_seal_verify(int fd, const char *path, co_seal *seal)
+{
+    *seal = (co_seal){0};
+    struct stat info;
+    unsigned char head[CO_SEAL_BLOCK + sizeof signature];
+    if (fstat(fd, &info) != 0) return co_file_errno(path, "read", errno);
+    if (S_ISDIR(info.st_mode)) return co_file_errno(path, "read", EISDIR);
+    const ssize_t got = read_at(fd, head, sizeof head, 0);
+    if (got < 0) return co_file_errno(path, "read", errno);
+    if (got >= 8 && memcmp(head, signature, sizeof signature) == 0) {
+        seal->by_hand = true;
+        return CO_OK;
+    }
+    seal_line line = {0};
+    const bool hdf5 =
+        got == sizeof head && memcmp(head + CO_SEAL_BLOCK, signature, sizeof signature) == 0;
+    const char *fault = got == sizeof head ? parse_block((const char *)head, &line)
+                                           : "it ends inside its first bytes";
+    if (fault && !hdf5 && (got < 7 || memcmp(head, "cohort-", 7) != 0))
+        return CO_FAIL(CO_EDATA,
+                       "%s: this is no HDF5 file of this program; `cohort import` makes data sets",
+                       path);
+    if (fault) return damaged(path, fault);
+    char hex[65], text[128];
+    const uint64_t length = (uint64_t)info.st_size - CO_SEAL_BLOCK;
+    if (length != line.length) {
+        snprintf(text, sizeof text, "its first line promises %llu bytes, %llu follow",
+                 (unsigned long long)line.length, (unsigned long long)length);
+        return damaged(path, text);
+    }
+    const char *const start = (const char *)head;
+    CO_TRY(hash_body(fd, path, start, (size_t)(line.word[3] - start), length, hex));
+    if (memcmp(hex, line.word[3], 64) != 0) return damaged(path, "its digest does not hold");
+    return take_line(path, &line, seal);
+}

@@ -1,5 +1,0 @@
-/* privacy/list.h - the members of the kind mechanism. */
-X(none)
-X(gaussian)
-X(discrete_gaussian)
-X(laplace)

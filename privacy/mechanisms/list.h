@@ -1,0 +1,5 @@
+/* privacy/mechanisms/list.h - the members of the kind mechanism. */
+X(none)
+X(gaussian)
+X(discrete_gaussian)
+X(laplace)

@@ -1,0 +1,16 @@
+/* trust/adversaries/bit_flip.c - the sign bit of every number is wrong: u becomes -u.
+ * Source: Karimireddy, He, Jaggi, ICLR 2022, arXiv:2006.09365, section 6. */
+#include "trust/adversaries/attack.h"
+#include "core/vector.h"
+
+static void tamper(const co_config *opt, const co_stream *stream, float *update, size_t n)
+{
+    (void)opt;
+    (void)stream;
+    co_vector_scale(update, n, -1.0f);
+}
+
+const co_attack co_attack_bit_flip = {.name = "bit_flip",
+                                      .summary = "sends its update with all sign bits flipped",
+                                      .source = "Karimireddy et al. 2022, arXiv:2006.09365",
+                                      .tamper = tamper};
