@@ -51,6 +51,7 @@ typedef struct {
     /* Form sum. *factor in [0, 1] multiplies the update in the sum, *term >= 0 its share in `terms`. Local.
      * NULL: both 1 */
     void (*report)(const co_config *opt, const co_device_report *device, double *factor, double *term);
+    const char *partner; /* local.rule that is the devices' half, without which this one is no algorithm; NULL: any */
     bool needs_reach; /* report reads `reach`: only with linear local rules and optimisers */
     /* Form all. update[n]. Collective(in->comm). NULL: form sum */
     void (*combine)(const co_config *opt, const co_updates *in, double *update);

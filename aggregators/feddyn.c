@@ -25,4 +25,5 @@ const co_aggregator co_aggregator_feddyn = {
     .summary = "mean plus the drift of past rounds, for local.rule feddyn",
     .source = "Acar et al. 2021, arXiv:2111.04263, Algorithm 1",
     .finish = finish,
+    .partner = "feddyn",
     .slots = slots};

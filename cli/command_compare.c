@@ -6,16 +6,17 @@
  * is best on the validation split (worst: what diverged); the test split decides nothing. Existing run files can be compared instead. */
 #include "core/log.h"
 #include "core/memory.h"
+#include "io/files/lock.h"
 #include "io/yaml.h"
+#include "models/tasks/task.h"
 #include "report/comparison.h"
+#include "sim/record.h"
 #include "cli/console.h"
 #include "cli/play.h"
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { MAX_AXES = 8, MAX_LABEL = 400, N_OWN = 3 };
 
@@ -38,6 +39,8 @@ typedef struct {
     co_comparison comparison;
     char *dir, *config;
     char *checked; /* the data file whose validation split was found last */
+    bool *used;    /* [n_overrides] whether any point knows the key */
+    bool has_baseline;
     int64_t first_seed;
 } compare;
 
@@ -206,7 +209,7 @@ static co_status load(const compare *c, const one_run *run, co_experiment *exper
     for (size_t k = 0; run->tuned && k < c->n_tune; k++) c->overrides[n++] = run->tuned[k];
     for (int k = 0; k < N_OWN; k++)
         if (own[k]) c->overrides[n++] = own[k];
-    const co_status st = has_room ? co_experiment_load(c->experiment, c->overrides, n, experiment)
+    const co_status st = has_room ? co_experiment_load(c->experiment, c->overrides, n, c->n_overrides, experiment)
                                   : CO_FAIL(CO_ENOMEM, "words of a run");
     for (int k = 0; k < N_OWN; k++) co_free(own[k]);
     return st;
@@ -315,18 +318,73 @@ static co_status check_tuning(compare *c, const co_experiment *e)
     return c->checked ? CO_OK : CO_FAIL(CO_ENOMEM, "%s", path);
 }
 
+/* The metric must be a column that the runs' task has, and says which direction is better. Rank 0. */
+static co_status check_metric(compare *c, const co_experiment *e)
+{
+    char name[64] = "classification";
+    const char *known[CO_MAX_METRICS + 2] = {"loss"}, *wanted = c->comparison.metric;
+    size_t n = 1;
+    if (!*wanted) return CO_OK;
+    if (!e->has_generator) CO_TRY(co_comparison_task(co_config_string(&e->data, "file"), name, sizeof name));
+    const co_task *task = co_task_find(name);
+    if (!task) return CO_EDATA;
+    bool found = strcmp(wanted, "loss") == 0;
+    for (const co_metric *m = task->metrics; m->name; m++) {
+        found |= strcmp(wanted, m->name) == 0;
+        known[n++] = m->name;
+    }
+    char suggestion[512];
+    co_suggest(wanted, known, suggestion, sizeof suggestion);
+    return found ? CO_OK : CO_FAIL(CO_EUSAGE, "metric=%s: no column of eval for the task %s%s", wanted, name, suggestion);
+}
+
+/* Which of the words the point knows. */
+static void note_used(compare *c, const co_experiment *e, const char *label)
+{
+    for (size_t i = 0; i < c->n_overrides; i++) {
+        const bool known = co_experiment_find(e, c->overrides[i]) != NULL;
+        c->used[i] |= known;
+        if (!known) co_log("%s: has no %.*s, which is left out there", *label ? label : "experiment",
+                           (int)strcspn(c->overrides[i], "="), c->overrides[i]);
+    }
+}
+
+/* A word that no point knows is refused as `cohort run` does it; so is a baseline that is no label. */
+static co_status check_words(compare *c, const char *last_label)
+{
+    for (size_t i = 0; i < c->n_overrides; i++) {
+        co_experiment e = {0};
+        if (c->used[i]) continue;
+        char *grid[MAX_AXES] = {NULL}, label[MAX_LABEL];
+        co_status st = words_of(c->grid, c->n_grid, 0, grid, label);
+        for (size_t k = 0; k < c->n_grid; k++) c->overrides[c->n_overrides + k] = grid[k];
+        if (st == CO_OK) st = co_experiment_load(c->experiment, c->overrides, c->n_overrides + c->n_grid, 0, &e);
+        co_experiment_fini(&e);
+        free_words(grid, c->n_grid);
+        return st == CO_OK ? CO_FAIL(CO_EUSAGE, "%s: no point of the grid knows this key", c->overrides[i]) : st;
+    }
+    if (!c->baseline || c->has_baseline) return CO_OK;
+    return CO_FAIL(CO_EUSAGE, "baseline=%s: no run has that label; labels are like %s", c->baseline, last_label);
+}
+
 /* Every point must be a good experiment before the first of them runs. Takes folder and seed from the first. */
 static co_status check_points(compare *c, bool is_first_rank)
 {
     const size_t n = count_points(c->grid, c->n_grid), n_tune = count_points(c->tune, c->n_tune);
-    co_status st = CO_OK;
+    char point[MAX_LABEL] = "";
+    c->used = co_calloc(c->n_overrides + 1, sizeof *c->used);
+    co_status st = c->used ? CO_OK : CO_FAIL(CO_ENOMEM, "words of compare");
     for (size_t k = 0; k < n * n_tune && st == CO_OK; k++) {
         char *grid[MAX_AXES] = {NULL}, *tuned[MAX_AXES] = {NULL}, label[MAX_LABEL];
         co_experiment e = {0};
-        st = words_of(c->grid, c->n_grid, k / n_tune, grid, label);
+        st = words_of(c->grid, c->n_grid, k / n_tune, grid, point);
+        if (!*point) snprintf(point, sizeof point, "experiment");
+        if (c->baseline && strcmp(c->baseline, point) == 0) c->has_baseline = true;
         if (st == CO_OK) st = words_of(c->tune, c->n_tune, k % n_tune, tuned, label);
         if (st == CO_OK) st = load(c, &(one_run){.grid = grid, .tuned = tuned}, &e);
+        if (st == CO_OK && k % n_tune == 0) note_used(c, &e, point);
         if (st == CO_OK && c->n_tune && is_first_rank) st = check_tuning(c, &e);
+        if (st == CO_OK && is_first_rank) st = check_metric(c, &e);
         if (st == CO_OK && k == 0) {
             c->dir = co_strdup(co_config_string(&e.output, "dir"));
             c->first_seed = e.seed;
@@ -336,14 +394,12 @@ static co_status check_points(compare *c, bool is_first_rank)
         free_words(grid, c->n_grid);
         free_words(tuned, c->n_tune);
     }
-    return st;
+    return st == CO_OK ? check_words(c, point) : st;
 }
 
 /* compare.h5 and the pictures; a missing Python costs the pictures alone. Local, rank 0. */
 static co_status finish(compare *c)
 {
-    if (mkdir(c->dir, 0777) != 0 && errno != EEXIST)
-        return CO_FAIL(CO_EFILE, "%s: cannot be made: %s", c->dir, strerror(errno));
     char *file = co_format("%s/compare.h5", c->dir), *picture = co_format("%s/compare", c->dir);
     const char **paths = co_malloc(c->comparison.n_runs, sizeof *paths);
     co_status st = file && picture && paths ? CO_OK : CO_FAIL(CO_ENOMEM, "compare.h5");
@@ -384,12 +440,14 @@ static void fini(compare *c)
     co_free(c->dir);
     co_free(c->config);
     co_free(c->checked);
+    co_free(c->used);
 }
 
 static co_status compare_command(int n_words, char **words)
 {
     co_words parsed = {0};
     co_comm comm;
+    co_lock *lock = NULL;
     compare c = {.n_seeds = 1, .comparison = {.target = NAN}};
     CO_TRY(co_comm_init(&comm));
     co_status st = co_words_parse(n_words, words, "-o --help", false, &parsed);
@@ -401,12 +459,15 @@ static co_status compare_command(int n_words, char **words)
     CO_TRY_OUT(co_agree(read_words(&c, &parsed), &comm));
     if (c.experiment) {
         CO_TRY_OUT(co_agree(check_points(&c, comm.rank == 0), &comm));
+        CO_TRY_OUT(co_agree(comm.rank == 0 ? co_lock_take(c.dir, 0.0, &lock) : CO_OK, &comm));
         CO_TRY_OUT(play_grid(&c, &comm));
     } else {
         CO_TRY_OUT(co_agree(comm.rank == 0 ? read_files(&c, parsed.output) : CO_OK, &comm));
+        CO_TRY_OUT(co_agree(comm.rank == 0 ? co_lock_take(c.dir, 0.0, &lock) : CO_OK, &comm));
     }
     st = co_agree(comm.rank == 0 ? finish(&c) : CO_OK, &comm);
 out:
+    co_lock_release(lock);
     fini(&c);
     co_words_fini(&parsed);
     co_comm_fini(&comm);

@@ -96,6 +96,7 @@ static co_status run(int n_words, char **words)
             "Example: cohort plot runs/fmnist/run.h5 -o curves\n");
         return CO_OK;
     }
+    CO_TRY(co_alone_check("plot"));
     if (!has_files)
         return CO_FAIL(CO_EUSAGE, "plot: which file? Give one or more run or partition files");
     return become_script(n_words, words);

@@ -1,8 +1,9 @@
 /* cli/command_run.c - `cohort run`: checks everything, then trains.
  *
- * Order: experiment, BLAS core, output folder, checkpoint, data, model; only then is anything removed or written. */
+ * Order: experiment, BLAS core, output folder (made and locked), checkpoint, data, model; only then is anything removed or written. */
 #include "core/log.h"
 #include "core/memory.h"
+#include "io/files/lock.h"
 #include "models/kernel_path.h"
 #include "cli/play.h"
 #include "sim/run.h"
@@ -10,7 +11,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const char help[] =
@@ -58,27 +58,6 @@ static co_status agree_on_blas(const co_comm *comm)
     return co_agree(st, comm);
 }
 
-static co_status make_folder(const char *dir)
-{
-    char *path = co_strdup(dir);
-    if (!path) return CO_FAIL(CO_ENOMEM, "output folder");
-    co_status st = CO_OK;
-    for (char *c = path + 1; st == CO_OK; c++) {
-        const char kept = *c;
-        if (kept != '/' && kept != 0) continue;
-        *c = 0;
-        if (mkdir(path, 0777) != 0 && errno != EEXIST)
-            st = CO_FAIL(CO_EFILE, "%s: cannot be made: %s; set output.dir to a folder you may write", path,
-                         strerror(errno));
-        *c = kept;
-        if (kept == 0) break;
-    }
-    if (st == CO_OK && access(dir, W_OK) != 0)
-        st = CO_FAIL(CO_EFILE, "%s: %s; set output.dir to a folder you may write", dir, strerror(errno));
-    co_free(path);
-    return st;
-}
-
 /* Fault sites as in io/files/file.h: file_open, file_full, file_sync, file_rename. */
 static co_status write_text(const char *path, const char *text)
 {
@@ -102,12 +81,15 @@ typedef struct {
     char *config;     /* experiment stored there */
 } found;
 
-static co_status look(const co_experiment *e, const co_words *words, found *f)
+/* Locks the folder before it looks, but for a dry run: what is found then stays as it is. A resume waits for the last ranks of a job
+ * that was killed a moment ago. */
+static co_status look(const co_experiment *e, const co_words *words, found *f, co_lock **lock)
 {
     const char *dir = co_config_string(&e->output, "dir");
     int64_t round;
     size_t n_damaged;
     bool exists;
+    if (!words->dry_run) CO_TRY(co_lock_take(dir, words->resume ? 10.0 : 0.0, lock));
     CO_TRY(co_output_exists(dir, &exists));
     if (exists && !words->resume && !words->overwrite && !words->dry_run)
         return CO_FAIL(CO_EUSAGE, "%s: holds a run already; add --resume to go on with it, --overwrite to replace it, "
@@ -140,7 +122,6 @@ static co_status share_text(char **text, const co_comm *comm)
 static co_status open_output(const co_run *run, const co_words *words, bool resumed)
 {
     char *text = NULL, *path = NULL;
-    CO_TRY(make_folder(run->dir));
     CO_TRY(co_output_sweep(run->dir));
     if (!resumed && (words->overwrite || words->resume)) CO_TRY(co_output_remove(run->dir));
     CO_TRY(co_experiment_text(run->experiment, &text));
@@ -151,12 +132,32 @@ static co_status open_output(const co_run *run, const co_words *words, bool resu
     return st;
 }
 
+static int64_t total(const co_table *rounds, const char *name)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < rounds->n_rows; i++) sum += co_table_get_i64(rounds, i, (size_t)co_table_find(rounds, name));
+    return sum;
+}
+
+/* Updates that did not reach the sum as they were. */
+static void warn_of_losses(const co_table *rounds)
+{
+    const long long asked = (long long)(total(rounds, "n_selected") - total(rounds, "n_empty"));
+    const long long lost = (long long)total(rounds, "n_nonfinite"), cut = (long long)total(rounds, "n_saturated");
+    if (lost)
+        co_warn("%lld of %lld updates were not finite and are lost: lower local.lr, or set local.clip_grad", lost, asked);
+    if (cut)
+        co_warn("%lld of %lld updates had numbers beyond 2^18, which the sum cut to that: lower local.lr, or scale the data", cut,
+                asked);
+}
+
 static void report(const co_run *run, double seconds)
 {
     char text[32];
     co_format_seconds(seconds, text, sizeof text);
     const co_table *rounds = &run->record.rounds;
     if (run->comm->rank != 0 || rounds->n_rows == 0) return;
+    warn_of_losses(rounds);
     printf("%lld rounds, train loss %.4f", (long long)run->round,
            co_table_get_f64(rounds, rounds->n_rows - 1, (size_t)co_table_find(rounds, "train_loss")));
     if (!isnan(run->last_metric))
@@ -193,9 +194,10 @@ co_status co_play(co_experiment *e, const co_words *words, const co_comm *comm)
 {
     found f = {0};
     co_run run;
+    co_lock *lock = NULL;
     int resumed = 0;
     co_status st = agree_on_blas(comm);
-    if (st == CO_OK) st = co_agree(comm->rank == 0 ? look(e, words, &f) : CO_OK, comm);
+    if (st == CO_OK) st = co_agree(comm->rank == 0 ? look(e, words, &f, &lock) : CO_OK, comm);
     if (st == CO_OK) st = share_text(&f.config, comm);
     if (st == CO_OK && f.config) {
         resumed = 1;
@@ -206,6 +208,7 @@ co_status co_play(co_experiment *e, const co_words *words, const co_comm *comm)
         st = train(&run, words, f.checkpoint, resumed);
         co_run_destroy(&run);
     }
+    co_lock_release(lock);
     co_free(f.checkpoint);
     co_free(f.config);
     return st;
@@ -227,7 +230,7 @@ static co_status run_command(int n_words, char **words)
         CO_TRY_OUT(CO_FAIL(CO_EUSAGE, "run needs an experiment file: cohort run EXPERIMENT.yaml (cohort run --help)"));
     if (parsed.resume && parsed.overwrite)
         CO_TRY_OUT(CO_FAIL(CO_EUSAGE, "--resume goes on with the files, --overwrite removes them: give one of them"));
-    st = co_experiment_load(parsed.positional[0], (char **)parsed.positional + 1, parsed.n_positional - 1, &experiment);
+    st = co_experiment_load(parsed.positional[0], (char **)parsed.positional + 1, parsed.n_positional - 1, 0, &experiment);
     st = co_agree(st, &comm);
     if (st == CO_OK) st = co_play(&experiment, &parsed, &comm);
 out:

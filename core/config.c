@@ -226,9 +226,14 @@ static co_status check_option(const co_config *cfg, const co_param *param)
 static co_status check_keys(const co_config *cfg, const char *const *known)
 {
     char suggestion[SUGGEST];
-    for (const co_node *node = cfg->map->first; node; node = node->next) {
+    for (const co_node *node = cfg->map->first, *next; node; node = next) {
         size_t i = 0;
+        next = node->next;
         while (known[i] && strcmp(known[i], node->key) != 0) i++;
+        if (!known[i] && node->is_optional) {
+            co_node_remove(cfg->map, node->key);
+            continue;
+        }
         if (!known[i]) {
             co_suggest(node->key, known, suggestion, sizeof suggestion);
             return co_config_fail(cfg, node, "unknown key%s", suggestion);

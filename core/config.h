@@ -16,6 +16,7 @@ struct co_node {
     co_node_kind kind;
     bool quoted;      /* scalar written in quotes: a string, whatever it looks like */
     bool is_default;  /* filled in by co_config_check, not written by the user */
+    bool is_optional; /* removed by co_config_check where no table knows it */
     int line, column; /* from 1; line 0: not from a file; then column > 0: from the command line */
     char *key;        /* inside a map; else NULL */
     char *text;       /* scalar, UTF-8 */

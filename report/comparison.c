@@ -161,6 +161,18 @@ co_status co_comparison_check_data(const char *path)
     return at < n ? CO_OK : no_validation(path);
 }
 
+co_status co_comparison_task(const char *path, char *name, size_t size)
+{
+    co_file *file = NULL;
+    char *task = NULL;
+    CO_TRY(co_file_open(path, "cohort-dataset", true, &file));
+    const co_status st = co_file_has_attr(file, "task") ? co_file_get_text(file, "task", &task) : CO_OK;
+    if (st == CO_OK) snprintf(name, size, "%s", task ? task : "classification"); /* of a file made by hand */
+    co_free(task);
+    co_file_close(file);
+    return st;
+}
+
 co_status co_comparison_validate(co_comparison *c, const char *path, double *score)
 {
     double *column[N_COLUMNS] = {NULL};

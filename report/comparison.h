@@ -30,6 +30,8 @@ void co_comparison_set_metric(co_comparison *comparison, const char *metric);
 co_status co_comparison_add(co_comparison *comparison, const char *path, const char *label);
 /* The last value of the metric on the validation split of a run file: what learning rates are chosen by. */
 co_status co_comparison_validate(co_comparison *comparison, const char *path, double *score);
+/* The task of a data file into name[size]. */
+co_status co_comparison_task(const char *path, char *name, size_t size);
 /* CO_EUSAGE when a data file has no example for validation. */
 co_status co_comparison_check_data(const char *path);
 /* Prints the summary, a row a label in the order of their first runs, and writes PATH with the tables runs and summary.

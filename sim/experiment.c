@@ -158,6 +158,19 @@ static co_status find_member(const co_config *section, const char *key, const ch
     return co_config_fail(section, co_node_find(section->map, key), "%s", text);
 }
 
+co_node *co_experiment_find(const co_experiment *e, const char *word)
+{
+    co_node *node = e->root;
+    for (const char *end = strchr(word, '='); node && word < end;) {
+        char key[128];
+        const size_t n = strcspn(word, ".=");
+        snprintf(key, sizeof key, "%.*s", (int)n, word);
+        node = node->kind == CO_NODE_MAP ? co_node_find(node, key) : NULL;
+        word += n + 1;
+    }
+    return node;
+}
+
 static co_status apply_preset(co_experiment *e)
 {
     const char *name;
@@ -171,6 +184,7 @@ static co_status apply_preset(co_experiment *e)
         const co_node *map = co_node_find(e->root, section);
         if (map && map->kind == CO_NODE_MAP && co_node_find(map, key)) continue;
         CO_TRY(co_yaml_override(e->root, *s));
+        co_experiment_find(e, *s)->column = 0; /* not a word of the command line */
     }
     return CO_OK;
 }
@@ -277,6 +291,22 @@ static co_status check_server(co_experiment *e)
     CO_TRY(check(&e->server, optimizer, NULL));
     e->aggregator = (const co_aggregator *)rule;
     e->server_optimizer = (const co_server *)optimizer;
+    return CO_OK;
+}
+
+/* An algorithm of two halves needs both: one alone trains something that nobody has described. */
+static co_status check_halves(const co_experiment *e)
+{
+    const char *wanted = e->rule->partner, *found = e->aggregator->name;
+    if (wanted && strcmp(wanted, found) != 0)
+        return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "rule"),
+                              "local.rule: %s is half of an algorithm; set aggregate.rule: %s (found %s), or another local.rule",
+                              e->rule->name, wanted, found);
+    wanted = e->aggregator->partner;
+    if (wanted && strcmp(wanted, e->rule->name) != 0)
+        return co_config_fail(&e->local, co_config_node(&e->local, "rule"),
+                              "aggregate.rule: %s is half of an algorithm; set local.rule: %s (found %s), or another aggregate.rule",
+                              e->aggregator->name, wanted, e->rule->name);
     return CO_OK;
 }
 
@@ -412,6 +442,7 @@ static co_status resolve(co_experiment *e)
     CO_TRY(check_local(e));
     CO_TRY(check_transforms(e));
     CO_TRY(check_server(e));
+    CO_TRY(check_halves(e));
     CO_TRY(check_privacy(e));
     CO_TRY(check_unbiased(e));
     CO_TRY(check(&e->eval, NULL, NULL));
@@ -443,14 +474,17 @@ static co_status default_name(co_experiment *e)
     return st;
 }
 
-co_status co_experiment_load(const char *path, char **overrides, size_t n_overrides, co_experiment *e)
+co_status co_experiment_load(const char *path, char **overrides, size_t n_overrides, size_t n_optional, co_experiment *e)
 {
     *e = (co_experiment){0};
     co_status st = CO_OK;
     e->file = co_strdup(path);
     if (!e->file) return CO_FAIL(CO_ENOMEM, "experiment");
     CO_TRY_OUT(co_yaml_read_file(path, &e->root));
-    for (size_t i = 0; i < n_overrides; i++) CO_TRY_OUT(co_yaml_override(e->root, overrides[i]));
+    for (size_t i = 0; i < n_overrides; i++) {
+        CO_TRY_OUT(co_yaml_override(e->root, overrides[i]));
+        if (i < n_optional) co_experiment_find(e, overrides[i])->is_optional = true;
+    }
     CO_TRY_OUT(default_name(e));
     CO_TRY_OUT(resolve(e));
 out:

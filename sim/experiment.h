@@ -40,8 +40,11 @@ typedef struct {
 } co_section;
 extern const co_section co_experiment_sections[];
 
-/* Reads the file, applies the words section.key=value, the preset, checks. CO_EUSAGE with file, line, key. */
-co_status co_experiment_load(const char *path, char **overrides, size_t n_overrides, co_experiment *experiment);
+/* Reads the file, applies the words section.key=value, the preset, checks. The keys of the first n_optional words are left out where none
+ * of the chosen members knows them. CO_EUSAGE with file, line, key. */
+co_status co_experiment_load(const char *path, char **overrides, size_t n_overrides, size_t n_optional, co_experiment *experiment);
+/* What the word section.key=value has set; NULL when it was left out. */
+co_node *co_experiment_find(const co_experiment *experiment, const char *word);
 /* The same from text, which `name` stands for in messages (a checkpoint's stored experiment). */
 co_status co_experiment_parse(const char *text, const char *name, co_experiment *experiment);
 void co_experiment_fini(co_experiment *experiment);

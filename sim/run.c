@@ -131,9 +131,32 @@ static void count_shared(co_run *r)
         if (tensor[k].role == CO_SHARED) r->n_shared += (int64_t)tensor[k].size;
 }
 
+/* Refuses a run in which no device ever holds an example. O(devices), in most cases O(1). */
+static co_status check_examples(co_run *r)
+{
+    co_population *p = &r->population;
+    const int64_t last = r->experiment->rounds, span = p->n_periods ? p->period_rounds : last;
+    bool any = false;
+    for (int64_t round = 1; round <= last && !any; round += span) {
+        const int64_t was = p->period;
+        co_population_move(p, round);
+        if (round > 1 && p->period == was) break; /* the last period goes on */
+        for (int64_t k = 0; k < p->n_devices && !any; k++) any = co_population_examples(p, k) > 0;
+    }
+    co_population_move(p, 0);
+    if (any) return CO_OK;
+    return p->n_periods ? co_config_fail(&r->experiment->devices, co_config_node(&r->experiment->devices, "memory"),
+                                         "in no round does any of the %lld devices hold an example to train on: give them more "
+                                         "memory, or let the run reach the periods in which examples arrive", (long long)p->n_devices)
+                        : co_config_fail(&r->experiment->top, NULL,
+                                         "none of the %lld devices has an example to train on; look at the partition with cohort show",
+                                         (long long)p->n_devices);
+}
+
 static co_status create_local(co_run *r, const char *dir)
 {
     const co_experiment *e = r->experiment;
+    CO_TRY(check_examples(r));
     CO_TRY(decide_central(r));
     CO_TRY(decide_devices(r));
     CO_TRY(co_plan_init(&r->plan, e, &r->population, r->comm->size));

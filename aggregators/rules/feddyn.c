@@ -48,4 +48,5 @@ const co_rule co_rule_feddyn = {.name = "feddyn",
                                 .destroy = co_free,
                                 .adjust = adjust,
                                 .end = end,
+                                .partner = "feddyn",
                                 .slots = slots};

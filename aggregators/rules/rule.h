@@ -35,6 +35,7 @@ typedef struct {
     const char *shared;       /* name of the vector all devices receive, zero at first. NULL: none */
     bool (*needs_anchor)(const void *self);  /* NULL: never */
     bool (*needs_linear)(const void *self);  /* `reach` is used: only with a linear optimiser. NULL: never */
+    const char *partner;      /* aggregate.rule that is the server's half, without which this one is no algorithm; NULL: any */
     bool linear;              /* the update is a sum of gradients with coefficients that data do not change */
 } co_rule;
 

@@ -139,5 +139,15 @@ refused 'whole number' e.yaml seeds=0
 refused 'takes -o DIR' out/algorithm=fedavg,local.epochs=1/seed-1/run.h5
 refused 'no run has that label' alone/run.h5 -o bad baseline=nobody
 
+# what no run could answer is refused before the first run; a key of one algorithm is left out of the others
+refused 'baseline=algorithm=fedavg: no run has that label; labels are like algorithm=fedprox' e.yaml \
+    grid.algorithm=[fedavgm,fedprox] baseline=algorithm=fedavg output.dir=none
+refused 'metric=acuracy: no column of eval.*did you mean accuracy' e.yaml metric=acuracy output.dir=none
+refused 'local.mu: unknown key' e.yaml grid.algorithm=[fedavg,fedavgm] local.mu=0.1 output.dir=none
+[ ! -e none ] || fail "something ran before the refusal: $(find none)"
+"$COHORT" compare e.yaml grid.algorithm=[fedavg,fedprox] local.mu=0.1 rounds=2 output.dir=part > text 2>&1 || fail "a key of one algorithm: $(cat text)"
+grep -q 'algorithm=fedavg: has no local.mu, which is left out there' text || fail "nothing said of the key left out: $(cat text)"
+grep -q 'mu: 0.1' part/algorithm=fedprox/seed-1/experiment.yaml && ! grep -q mu part/algorithm=fedavg/seed-1/experiment.yaml || fail "mu in the wrong run"
+
 [ $failures -eq 0 ] && echo "compare: all good"
 exit $((failures > 0))

@@ -49,6 +49,43 @@ on 3 run e.yaml $wide output.dir=w3 > text 2>&1 || fail "a wider model on 3 rank
 (ulimit -f 5000; on 3 run e.yaml $wide output.dir=little) > text 2>&1 || fail "little shared memory: $(cat text)"
 for d in w3 little; do [ "$(digest $d/run.h5)" = "$(digest w1/run.h5)" ] || fail "$d differs from one rank"; done
 
+# one writer a folder: of four started at once one trains; nobody gets in while it runs; a killed owner's lock is taken over
+for i in 1 2 3 4; do
+    (on 1 run e.yaml rounds=300 output.dir=race > race.$i 2>&1; echo $? > race.$i.rc) &
+done
+wait
+[ "$(cat race.?.rc | sort | tr '\n' ' ')" = "0 2 2 2 " ] || fail "four jobs in one folder: $(cat race.?.rc race.?)"
+[ "$(grep -l -E 'race: (another cohort writes there .host .*, process [0-9]+, since|holds a run already)' race.? | wc -l)" -eq 3 ] || fail "$(cat race.?)"
+[ "$(ls -A race | tr '\n' ' ')" = "ckpt-00000296.h5 ckpt-00000300.h5 experiment.yaml run.h5 " ] || fail "files: $(ls -A race)"
+"$COHORT" run e.yaml rounds=100000 output.dir=held > /dev/null 2>&1 &
+job=$!
+for _ in $(seq 400); do [ -e held/run.h5 ] && break; sleep 0.02; done
+refused 2 'held: another cohort writes there' 1 e.yaml rounds=100000 output.dir=held --overwrite
+kill -KILL $job
+wait $job 2> /dev/null
+[ -e held/.lock ] || fail "a killed job leaves its lock: the test tests nothing"
+"$COHORT" run e.yaml rounds=3 output.dir=held --overwrite > text 2>&1 || fail "after a kill: $(cat text)"
+[ "$(ls -A held | tr '\n' ' ')" = "ckpt-00000003.h5 experiment.yaml run.h5 " ] || fail "files: $(ls -A held)"
+
+# halves of an algorithm, devices without examples, lost updates
+refused 2 'aggregate.rule: local.rule: feddyn is half of an algorithm; set aggregate.rule: feddyn' 1 e.yaml local.rule=feddyn output.dir=none
+refused 2 'local.rule: aggregate.rule: feddyn is half of an algorithm; set local.rule: feddyn' 1 e.yaml algorithm=fedavg aggregate.rule=feddyn output.dir=none
+[ ! -e none ] || fail "a refused run leaves a folder"
+"$COHORT" run e.yaml "output.dir=run #2" > text 2>&1 && [ -e "run #2/run.h5" ] || fail "a value with a # in it: $(cat text)"
+printf '1,2,0\n2,1,1\n3,1,0\n' > held.csv
+"$COHORT" import csv held.csv y=2 -o held.h5 > /dev/null 2>&1 || fail "import"
+$python - << 'P' || fail "no h5py"
+import h5py, numpy as np
+with h5py.File("empty.h5", "w") as h:
+    h.attrs["n_devices"] = np.int64(2)
+    h.attrs["method"] = "natural"
+    h["train/offsets"], h["train/examples"] = np.zeros(3, "i8"), np.zeros(0, "i8")
+    h["unassigned"] = np.arange(3)
+P
+refused 2 'none of the 2 devices has an example' 1 e.yaml 'data={file: held.h5}' 'partition={file: empty.h5}' devices.per_round=1 output.dir=none
+"$COHORT" run e.yaml local.lr=1000000 rounds=2 local.epochs=30 local.weight_decay=0.001 output.dir=lost > text 2>&1
+grep -qE 'warning: [0-9]+ of [0-9]+ updates (were not finite and are lost|had numbers beyond)' text || fail "lost updates are not told: $(cat text)"
+
 # killed in the middle (SIGKILL of the launcher and of every rank), resumed on another number of ranks: the same bits
 slow="rounds=60 local.schedule.horizon=60 model.hidden=[300] data.size=400 output.checkpoint_every=3"
 on 2 run e.yaml $slow output.dir=whole > /dev/null 2>&1 || fail "undisturbed run"

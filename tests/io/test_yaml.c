@@ -416,7 +416,10 @@ Test(override, values_are_yaml_and_other_keys_stay)
                                         "tilde=\"\"",
                                         "seed=",
                                         "name=a=b",
-                                        "data.file=../x y.h5"};
+                                        "data.file=../x y.h5",
+                                        "output.dir=run #2",
+                                        "output.note=#3",
+                                        "output.list=[a, \"b #4\"]"};
     const size_t blocks = co_memory_blocks();
     co_node *root = read_good(sample);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
@@ -435,6 +438,9 @@ Test(override, values_are_yaml_and_other_keys_stay)
     cr_expect_str_eq(at(root, "name", NULL)->text, "a=b");
     cr_expect_str_eq(root->first->key, "name", "a replaced key keeps its place");
     cr_expect_str_eq(at(root, "data", "file")->text, "../x y.h5");
+    cr_expect_str_eq(at(root, "output", "dir")->text, "run #2", "no comments on a command line");
+    cr_expect_str_eq(at(root, "output", "note")->text, "#3");
+    cr_expect_str_eq(at(root, "output", "list")->first->next->text, "b #4");
     expect_round_trip(root, true);
     co_node_destroy(root);
     cr_expect_eq(co_memory_blocks(), blocks);
@@ -456,6 +462,7 @@ Test(override, wrong_words_are_refused_and_change_nothing)
         {"seed.a.b=1", "command line: seed.a.b=1: seed is a single value"},
         {"a=[1,", "command line: a=[1,: not YAML"},
         {"a=b: c", "command line: a=b: c: write lists as"},
+        {"a=[1] #2", "command line: a=[1] #2: something stands behind the value"},
         {"a=- 1", "command line: a=- 1: write lists as"},
         {"a=*x", "command line: a=*x: aliases"},
         {"a=*.csv", "command line: a=*.csv: not YAML"},
