@@ -10,7 +10,7 @@
 #include "io/yaml.h"
 #include "models/tasks/task.h"
 #include "report/comparison.h"
-#include "sim/record.h"
+#include "sim/observers/record.h"
 #include "cli/console.h"
 #include "cli/play.h"
 #include <math.h>

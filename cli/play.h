@@ -1,7 +1,7 @@
 /* cli/play.h - what commands make of an experiment or of run files beside their own work. */
 #pragma once
 #include "cli/commands.h"
-#include "sim/experiment.h"
+#include "sim/experiment/experiment.h"
 
 /* What `cohort run` does with a checked experiment: resume, overwrite or dry run as the words say. Collective(comm). */
 co_status co_play(co_experiment *experiment, const co_words *words, const co_comm *comm);

@@ -6,7 +6,7 @@
 #include "core/memory.h"
 #include "io/files/table.h"
 #include "io/yaml.h"
-#include "sim/record.h"
+#include "sim/observers/record.h"
 #include "report/show.h"
 #include <inttypes.h>
 #include <math.h>

@@ -7,7 +7,7 @@
  * where public counts choose (weighted, mixture, top_m: no amplification by sampling). */
 #pragma once
 #include "privacy/mechanisms/bound.h"
-#include "sim/exchange.h"
+#include "sim/wires/exchange.h"
 
 /* What a checkpoint keeps. */
 typedef struct {

@@ -2,14 +2,14 @@
  *
  * There is no server rank: every rank trains its share of the devices and is the server for its slice of the model. */
 #pragma once
-#include "sim/checkpoint.h"
-#include "sim/cohort.h"
-#include "sim/evaluation_devices.h"
-#include "sim/exchange.h"
+#include "sim/observers/checkpoint.h"
+#include "sim/wires/rows.h"
+#include "sim/observers/evaluation_devices.h"
+#include "sim/wires/exchange.h"
 #include "sim/private.h"
-#include "sim/record.h"
-#include "sim/state.h"
-#include "sim/trainer.h"
+#include "sim/observers/record.h"
+#include "sim/devices/state.h"
+#include "sim/work/trainer.h"
 
 typedef struct {
     const co_comm *comm;

@@ -6,7 +6,7 @@
 #include "core/log.h"
 #include "core/random.h"
 #include "io/files/file.h"
-#include "sim/checkpoint.h"
+#include "sim/observers/checkpoint.h"
 #include "tests/harness.h"
 #include "tests/models/build.h"
 #include <dirent.h>

@@ -2,7 +2,7 @@
  * the sum that the engine would make of the same rows. */
 #include "core/exact.h"
 #include "core/vector.h"
-#include "sim/experiment.h"
+#include "sim/experiment/experiment.h"
 #include "tests/aggregators/rows.h"
 #include "tests/harness.h"
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* Every attack of the list under the same laws, and the vectors that the papers' formulas give. */
 #include "trust/adversaries/attack.h"
 #include "core/vector.h"
-#include "sim/experiment.h"
+#include "sim/experiment/experiment.h"
 #include "tests/harness.h"
 #include "tests/kinds/options.h"
 #include <math.h>

@@ -1,7 +1,7 @@
 /* Every local rule of the list under the same laws; new members join by themselves. */
 #include "aggregators/rules/rule.h"
 #include "models/optimizers/optimizer.h"
-#include "sim/experiment.h"
+#include "sim/experiment/experiment.h"
 #include "tests/harness.h"
 #include "tests/kinds/options.h"
 

@@ -1,6 +1,6 @@
 /* Every server optimiser of the list under the same laws; new members join by themselves. */
 #include "aggregators/servers/server.h"
-#include "sim/experiment.h"
+#include "sim/experiment/experiment.h"
 #include "tests/harness.h"
 #include "tests/kinds/options.h"
 #include <math.h>

@@ -8,7 +8,7 @@
 #include "core/comm.h"
 #include "core/memory.h"
 #include "io/files/file.h"
-#include "sim/checkpoint.h"
+#include "sim/observers/checkpoint.h"
 #include "cli/commands.h"
 #include "tests/harness.h"
 #include "tests/run_helpers.h"

@@ -1,7 +1,7 @@
 /* tests/mpi/state.c - what devices keep travels from home to trainer and back, for any placement; a round that is given up, and a
  * row that is not to be kept, change nothing; a checkpoint's rows come in order and go back to their homes. */
 #include "core/memory.h"
-#include "sim/state.h"
+#include "sim/devices/state.h"
 #include "tests/harness.h"
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* What a resumed run may change, and what a newer program may add. */
 #include "core/memory.h"
-#include "sim/experiment.h"
+#include "sim/experiment/experiment.h"
 #include "tests/harness.h"
 #include <criterion/criterion.h>
 #include <string.h>

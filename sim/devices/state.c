@@ -1,12 +1,12 @@
-/* sim/state.c - blocks at home, and the planned messages that bring them to the trainers and back.
+/* sim/devices/state.c - blocks at home, and the planned messages that bring them to the trainers and back.
  * Per round: two messages of slots x model floats for each device that trains away from home. All receives of new
  * states are posted before training, in the order in which each sender trains; a state that is needed next is on its
  * way while the device before trains. Waiting cannot lock up: what a rank waits for has been sent, or will be by a rank
  * that itself waits for nothing newer. An empty message stands for "never took part", or "stays as it was". */
-#include "sim/state.h"
+#include "sim/devices/state.h"
 #include "core/log.h"
 #include "core/memory.h"
-#include "sim/room.h"
+#include "sim/devices/room.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
-/* sim/exchange.c - slices, the reduce-scatter and the all-gather.
+/* sim/wires/exchange.c - slices, the reduce-scatter and the all-gather.
  * Per round and rank: 8 bytes a parameter out, 8 / ranks in, 4 in again. On one node each rank adds up its slice where the others have
  * left it, without MPI. Among nodes the all-gather runs between one rank of each. */
-#include "sim/exchange.h"
+#include "sim/wires/exchange.h"
 #include "core/clones.h"
 #include "core/log.h"
 #include "core/memory.h"

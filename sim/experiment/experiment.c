@@ -1,5 +1,5 @@
-/* sim/experiment.c - sections and their keys, presets, the checks that need more than one key. */
-#include "sim/experiment.h"
+/* sim/experiment/experiment.c - sections and their keys, presets, the checks that need more than one key. */
+#include "sim/experiment/experiment.h"
 #include "aggregators/algorithm.h"
 #include "core/memory.h"
 #include "io/files/digest.h"

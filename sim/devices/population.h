@@ -1,4 +1,4 @@
-/* sim/population.h - the devices and their examples, from a data set and a partition or from a generator.
+/* sim/devices/population.h - the devices and their examples, from a data set and a partition or from a generator.
  *
  * With a partition in periods (method temporal) examples arrive and leave: a device holds those that have arrived by the current
  * period and that devices.memory keeps. Its list stands in the order of arrival (period, then id), so that what it holds is one
@@ -12,7 +12,7 @@
 #include "io/data/synthetic.h"
 #include "models/batch.h"
 #include "models/tasks/labels.h"
-#include "sim/experiment.h"
+#include "sim/experiment/experiment.h"
 
 /* Examples read for a model. Zero-initialised is empty; its room grows with what is read. */
 typedef struct {

@@ -1,9 +1,9 @@
-/* sim/cohort.c - point-to-point messages of the rows, and one small reduction that says which came.
+/* sim/wires/rows.c - point-to-point messages of the rows, and one small reduction that says which came.
  * Per round and rank: cohort x model / ranks floats in, as many out on average. Waiting for a buffer
  * cannot lock up: a rank that waits receives, and every rank comes to wait. */
-#include "sim/cohort.h"
+#include "sim/wires/rows.h"
 #include "core/memory.h"
-#include "sim/room.h"
+#include "sim/devices/room.h"
 #include <string.h>
 
 static co_status allocate(co_cohort *c, bool buffers)

@@ -1,5 +1,5 @@
-/* sim/checkpoint.c - writing, finding, reading checkpoints; what a run may remove. */
-#include "sim/checkpoint.h"
+/* sim/observers/checkpoint.c - writing, finding, reading checkpoints; what a run may remove. */
+#include "sim/observers/checkpoint.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/vector.h"

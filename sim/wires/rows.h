@@ -1,4 +1,4 @@
-/* sim/cohort.h - every update of a round, brought to the owners of its coordinates, for aggregators that
+/* sim/wires/rows.h - every update of a round, brought to the owners of its coordinates, for aggregators that
  * see them all.
  *
  * A rank holds the rows of the whole cohort for its slice: cohort x model / ranks floats. Receives are posted
@@ -6,7 +6,7 @@
  * two buffers of the model's size. One message a device and rank. */
 #pragma once
 #include "aggregators/aggregator.h"
-#include "sim/exchange.h"
+#include "sim/wires/exchange.h"
 
 typedef struct {
     const co_exchange *exchange;

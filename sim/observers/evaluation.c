@@ -1,5 +1,5 @@
-/* sim/evaluation.c - central evaluation. Time: one forward pass over the split / ranks; one reduction of 67 words a sum. */
-#include "sim/evaluation.h"
+/* sim/observers/evaluation.c - central evaluation. Time: one forward pass over the split / ranks; one reduction of 67 words a sum. */
+#include "sim/observers/evaluation.h"
 #include "core/exact.h"
 #include "core/memory.h"
 #include "sim/watch.h"

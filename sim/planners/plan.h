@@ -1,11 +1,11 @@
-/* sim/plan.h - a round's plan: which devices, with which weight, on which rank; and what became of them.
+/* sim/planners/plan.h - a round's plan: which devices, with which weight, on which rank; and what became of them.
  *
  * The plan is a pure function of (seed, round) and of what the devices hold: every rank computes the same one, without a
  * message. Placement: longest first, by
  * examples to be processed; any placement gives the same result. */
 #pragma once
 #include "core/comm.h"
-#include "sim/population.h"
+#include "sim/devices/population.h"
 
 /* Values of the run file's devices/status. */
 enum { CO_REPORTED, CO_DROPPED, CO_EMPTY, CO_NONFINITE, CO_N_OUTCOMES };

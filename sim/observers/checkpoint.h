@@ -1,12 +1,12 @@
-/* sim/checkpoint.h - what a run needs to go on to the same bits: model, server state, round, digests.
+/* sim/observers/checkpoint.h - what a run needs to go on to the same bits: model, server state, round, digests.
  *
  * ckpt-%08d.h5 in output.dir; written by rank 0 through the one mechanism of io/files/file.h, so that none is ever half written under
  * its name. The newest good one is found by verification and by the round inside, not by name. */
 #pragma once
 #include "models/model.h"
-#include "sim/experiment.h"
+#include "sim/experiment/experiment.h"
 #include "sim/private.h"
-#include "sim/state.h"
+#include "sim/devices/state.h"
 
 /* What is stored. Vectors are whole (on rank 0), borrowed. */
 typedef struct {

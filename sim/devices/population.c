@@ -1,7 +1,7 @@
-/* sim/population.c - devices on a data set and a partition, or drawn on the fly.
+/* sim/devices/population.c - devices on a data set and a partition, or drawn on the fly.
  * Memory per node: the data in the type they were published in, 8 bytes per example and device of the partition. Per rank: labels
  * and splits (9 bytes an example); a generator keeps the examples of one device. */
-#include "sim/population.h"
+#include "sim/devices/population.h"
 #include "core/memory.h"
 #include "io/files/digest.h"
 #include "io/data/partition_file.h"

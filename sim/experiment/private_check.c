@@ -1,4 +1,4 @@
-/* sim/private_check.c - experiments whose privacy would not be what it says are refused before anything starts. */
+/* sim/experiment/private_check.c - experiments whose privacy would not be what it says are refused before anything starts. */
 #include "sim/private.h"
 #include <string.h>
 

@@ -1,11 +1,11 @@
-/* sim/evaluation.h - the global model on the examples of a split, shared over the ranks.
+/* sim/observers/evaluation.h - the global model on the examples of a split, shared over the ranks.
  *
  * Blocks are cut by position in the split, 256 examples at a time, never by n / ranks; long texts of a block go through the model in
  * parts, cut by their lengths. Each block's sums are double partials, added to
  * exact accumulators: the same bits on any number of ranks. */
 #pragma once
 #include "models/model.h"
-#include "sim/population.h"
+#include "sim/devices/population.h"
 
 enum { CO_EVAL_BLOCK = 256 };
 

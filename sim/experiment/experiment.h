@@ -1,4 +1,4 @@
-/* sim/experiment.h - an experiment file, read, completed by its algorithm's preset, and checked against the tables of the kinds.
+/* sim/experiment/experiment.h - an experiment file, read, completed by its algorithm's preset, and checked against the tables of the kinds.
  *
  * After co_experiment_load every key of every section is present (defaults filled in), so that the resolved experiment can be
  * written, compared and digested. Local; the same on all ranks when the file is. */

@@ -1,8 +1,8 @@
-/* sim/trainer.c - the loop of local training.
+/* sim/work/trainer.c - the loop of local training.
  * Each epoch reshuffles (keyed by round, device, epoch); the short last batch is kept; the loss is the batch's mean; `steps` draws on
  * over reshuffled epochs. max_examples trains on a keyed subset of the device's examples.
  * Source: McMahan et al., AISTATS 2017, arXiv:1602.05629, Algorithm 1, ClientUpdate. */
-#include "sim/trainer.h"
+#include "sim/work/trainer.h"
 #include "core/memory.h"
 #include "core/vector.h"
 #include "sim/watch.h"

@@ -1,7 +1,7 @@
-/* sim/evaluation_devices.c - scores of every device, one gather, sorted columns.
+/* sim/observers/evaluation_devices.c - scores of every device, one gather, sorted columns.
  * Time: one forward pass over all test parts / ranks, and a sort of n values a metric on rank 0. Source of the worst tenth: Li, Sanjabi,
  * Beirami, Smith, ICLR 2020, arXiv:1905.10497, section 4. */
-#include "sim/evaluation_devices.h"
+#include "sim/observers/evaluation_devices.h"
 #include "core/exact.h"
 #include "core/memory.h"
 #include "core/random.h"

@@ -1,4 +1,4 @@
-/* sim/trainer.h - trains one device to completion: read its examples, local rule, optimiser, update = local - global.
+/* sim/work/trainer.h - trains one device to completion: read its examples, local rule, optimiser, update = local - global.
  *
  * Every device starts from the global model with zeroed optimiser state: nothing of one device reaches the next. All draws are
  * keyed by (seed, round, device, step). Nothing is allocated after the trainer is made, but when a
@@ -6,8 +6,8 @@
 #pragma once
 #include "core/exact.h"
 #include "models/model.h"
-#include "sim/plan.h"
-#include "sim/population.h"
+#include "sim/planners/plan.h"
+#include "sim/devices/population.h"
 
 typedef struct co_trainer co_trainer;
 

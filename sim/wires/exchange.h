@@ -1,4 +1,4 @@
-/* sim/exchange.h - what ranks say to each other in a round: one reduce-scatter of integers, one all-gather of the new model.
+/* sim/wires/exchange.h - what ranks say to each other in a round: one reduce-scatter of integers, one all-gather of the new model.
  *
  * Every rank is the server for its slice: whole blocks of 4,096 coordinates, ranks of a node own neighbouring blocks. What a
  * rank sends is laid out by destination: the exact sum over the destination's slice, then a tail that every destination gets the
@@ -8,7 +8,7 @@
 #pragma once
 #include "core/comm.h"
 #include "core/exact.h"
-#include "sim/plan.h"
+#include "sim/planners/plan.h"
 
 /* Counts in the tail. */
 enum { CO_COUNT_FAILED, CO_COUNT_ABANDONED, CO_COUNT_REPORTED, CO_COUNT_NONFINITE, CO_COUNT_SATURATED, CO_COUNT_EXAMPLES, CO_COUNT_UNCLIPPED, CO_N_COUNTS };

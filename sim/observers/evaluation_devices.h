@@ -1,10 +1,10 @@
-/* sim/evaluation_devices.h - the global model on the devices' own test parts: how well it serves each of them.
+/* sim/observers/evaluation_devices.h - the global model on the devices' own test parts: how well it serves each of them.
  *
  * Every device with test examples counts once; quantiles are exact (nearest rank). The devices are cut into spans by rank, their scores
  * meet on rank 0 in the order of the devices: the same bits on any number of ranks. Memory: a double per device and score on
  * rank 0, and its share on the others. */
 #pragma once
-#include "sim/evaluation.h"
+#include "sim/observers/evaluation.h"
 
 /* What is told of each metric over the devices. */
 enum { CO_SCORE_MEAN, CO_SCORE_WEIGHTED, CO_SCORE_P10, CO_SCORE_P50, CO_SCORE_P90, CO_SCORE_WORST10, CO_N_SCORES };

@@ -1,5 +1,5 @@
-/* sim/record.c - the tables of the run file. Cost of a round: some forty cells in memory; publishing writes all rows. */
-#include "sim/record.h"
+/* sim/observers/record.c - the tables of the run file. Cost of a round: some forty cells in memory; publishing writes all rows. */
+#include "sim/observers/record.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "models/kernel_path.h"

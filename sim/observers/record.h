@@ -1,12 +1,12 @@
-/* sim/record.h - the run file: rows of rounds, evaluations, devices and load, kept in memory of rank 0 and published whole.
+/* sim/observers/record.h - the run file: rows of rounds, evaluations, devices and load, kept in memory of rank 0 and published whole.
  *
  * Only rank 0 holds rows; calls are Local to it unless they say otherwise. Rows are room made for ahead, so that the round
  * loop does not allocate. wall_s and sim_s count from the start of the run, over all its starts. */
 #pragma once
 #include "io/files/table.h"
 #include "models/model.h"
-#include "sim/evaluation_devices.h"
-#include "sim/exchange.h"
+#include "sim/observers/evaluation_devices.h"
+#include "sim/wires/exchange.h"
 #include "sim/private.h"
 
 enum { CO_MAX_METRICS = 32 }; /* of a task */

@@ -1,4 +1,4 @@
-/* sim/state.h - vectors that the algorithm keeps for each device that has taken part: scaffold's control variates,
+/* sim/devices/state.h - vectors that the algorithm keeps for each device that has taken part: scaffold's control variates,
  * feddyn's gradients, a device's own momentum.
  *
  * A device's state (all slots in one block) is at home on rank id mod ranks and travels to where the plan trains the device
@@ -7,7 +7,7 @@
  * Memory: a block for each device that can have taken part by the last round, and one for each of a round.
  * The pages of a block are first touched when its device takes part. */
 #pragma once
-#include "sim/plan.h"
+#include "sim/planners/plan.h"
 
 typedef struct {
     const co_comm *comm; /* NULL: the algorithm keeps nothing */

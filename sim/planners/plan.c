@@ -1,10 +1,10 @@
-/* sim/plan.c - select, weigh, place.
+/* sim/planners/plan.c - select, weigh, place.
  *
  * Unbiased weights (Horvitz and Thompson 1952, JASA 47): the round's update is sum_i (w_i / pi_i) u_i / sum_k w_k, the last sum
  * over all devices, so that its expectation over the selection is the mean over the population. In integers:
  * a_i = w_i / (pi_i m A) with m the room of a plan and A the largest w_k / pi_k, hence sum a_i <= 1. Placement is the LPT rule: devices by falling cost, each to the rank with least to do; its
  * longest rank is at most 4/3 of the best (Graham 1969, SIAM J. Appl. Math. 17, theorem 2). */
-#include "sim/plan.h"
+#include "sim/planners/plan.h"
 #include "core/memory.h"
 #include <math.h>
 #include <stdlib.h>
