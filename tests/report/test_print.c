@@ -1,11 +1,11 @@
 /* Bounds that are printed stay bounds: rounded up for an upper one, down for a lower one, by less than a unit of the last digit. */
 #include "core/random.h"
-#include "cli/console.h"
+#include "report/print.h"
 #include "tests/harness.h"
 #include <criterion/criterion.h>
 #include <math.h>
 
-Test(console, rounded_bounds_stay_bounds)
+Test(print, rounded_bounds_stay_bounds)
 {
     co_stream s = co_stream_open(1, CO_DRAW_TEST, 0, 0, 0);
     for (int i = 0; i < 20000; i++) {
@@ -18,7 +18,7 @@ Test(console, rounded_bounds_stay_bounds)
     }
 }
 
-Test(console, what_has_few_digits_is_kept)
+Test(print, what_has_few_digits_is_kept)
 {
     static const double kept[] = {0.0, 1.0, 2.0, 0.5, 0.1, 1e-5, 123.0, 1e300};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
