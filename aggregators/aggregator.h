@@ -12,8 +12,9 @@
 
 /* What reached the server, for the coordinates this rank owns. Borrowed during finish. */
 typedef struct {
-    size_t n;           /* coordinates */
-    const int64_t *sum; /* [n] sum of rint(a_i u_ij 2^44), core/exact.h */
+    size_t first, n;    /* coordinates [first, first + n) of the vector */
+    int64_t *sum;       /* [n] sum of rint(a_i u_ij 2^44), core/exact.h; of another step where a stage says so */
+    double step;        /* what 1 in sum stands for; 0: 2^-44 */
     double total;       /* sum of a_i over the devices that reported, or what is fixed for it; > 0 */
     double terms;       /* sum of a_i term_i over them (report); total without report */
     double coverage;    /* W over the weights of the whole population */

@@ -9,7 +9,10 @@
 static void finish(const co_config *opt, const co_round_sum *in, double *update)
 {
     (void)opt;
-    co_exact_mean(in->sum, in->n, in->total, update);
+    if (in->step > 0.0)
+        for (size_t j = 0; j < in->n; j++) update[j] = (double)in->sum[j] * in->step / in->total;
+    else
+        co_exact_mean(in->sum, in->n, in->total, update);
 }
 
 const co_aggregator co_aggregator_mean = {.name = "mean",

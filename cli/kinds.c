@@ -11,7 +11,7 @@
 #include "trust/adversaries/attack.h"
 #include "aggregators/rules/rule.h"
 #include "aggregators/servers/server.h"
-#include "aggregators/transforms/transform.h"
+#include "aggregators/stages/stage.h"
 #include "privacy/accountants/accountant.h"
 #include "privacy/mechanisms/mechanism.h"
 #include "sim/selectors/selector.h"
@@ -21,6 +21,6 @@ const co_kind *const co_kinds[] = {&co_kind_reader,     &co_kind_tokeniser,   &c
                                    &co_kind_model,      &co_kind_task,        &co_kind_algorithm,
                                    &co_kind_selector,   &co_kind_attack,
                                      &co_kind_local_rule,  &co_kind_optimizer,
-                                   &co_kind_transform,  &co_kind_mechanism,   &co_kind_aggregator,
+                                   &co_kind_stage,  &co_kind_mechanism,   &co_kind_aggregator,
                                    &co_kind_server_optimizer, &co_kind_accountant,
                                    NULL};

@@ -2,11 +2,8 @@
  *
  * A round costs one barrier, one reduce-scatter of 8 bytes a parameter and one all-gather of the new model. An error on one rank
  * rides in the reduction as a count; only then do the ranks agree on its message. */
-#include "core/clones.h"
 #include "core/log.h"
 #include "core/memory.h"
-#include "core/vector.h"
-#include "io/files/digest.h"
 #include "sim/run.h"
 #include "sim/watch.h"
 #include <math.h>
@@ -22,45 +19,59 @@ static co_rank_record *own_record(co_run *r)
     return &r->exchange.record[r->comm->rank];
 }
 
-/* Exact scalars of a round; the task's real sums follow. */
-enum { TOTAL, TERMS, SUMS };
-
-static void add_result(co_run *r, size_t row, const co_trained *trained)
+/* What a device that was trained gives, through the stages and onto the wire. Local. */
+static void send(co_run *r, size_t k, co_trained *trained, float *const *state)
 {
+    co_plan_row *row = &r->plan.row[k];
     const co_aggregator *rule = r->experiment->aggregator;
-    co_plan_row *done = &r->plan.row[row];
-    if (done->outcome == CO_REPORTED) {
-        double factor = 1.0, term = 1.0;
-        if (rule->report) rule->report(&r->experiment->aggregate, &trained->report, &factor, &term);
-        if (r->privacy.is_on)
-            co_private_add(&r->privacy, &r->exchange, done, trained->update);
-        else if (r->cohort.exchange)
-            co_cohort_send(&r->cohort, &r->plan, row, trained->update, rule->combine ? done->weight : done->share * factor);
-        else if (!trained->is_added)
-            done->saturated = co_exchange_add(&r->exchange, trained->update, done->share * factor) > 0;
-        if (trained->change) co_exchange_add(&r->shared, trained->change, done->weight / r->population_weight);
-        co_exchange_scalar(&r->exchange, TOTAL, done->share);
-        co_exchange_scalar(&r->exchange, TERMS, done->share * term);
-        for (size_t k = 0; k < r->task->n_reals; k++) co_exchange_scalar(&r->exchange, SUMS + k, r->sums[k]);
-        for (size_t k = r->task->n_reals; k < r->n_sums; k++)
-            co_exchange_count(&r->exchange, CO_N_COUNTS + k - r->task->n_reals, (int64_t)r->sums[k]);
-        co_exchange_count(&r->exchange, CO_COUNT_REPORTED, 1);
-        co_exchange_count(&r->exchange, CO_COUNT_SATURATED, done->saturated);
-    } else {
-        co_exchange_count(&r->exchange, CO_COUNT_NONFINITE, 1);
+    if (row->outcome == CO_REPORTED && !trained->is_added) {
+        co_contribution c = {.n = r->exchange.n_params, .update = trained->update, .norm = row->update_norm, .weight = row->weight,
+                             .share = row->share, .attacker = row->attacker};
+        const bool finite = co_chain_forward(&r->chain, r->plan.round, row->device, &c, state ? state + r->n_rule_states : NULL);
+        trained->report.norm = row->update_norm = finite ? c.norm : NAN;
+        trained->report.loss = row->loss_before;
+        if (finite) {
+            trained->term = 1.0;
+            double factor = 1.0;
+            if (rule->report) rule->report(&r->experiment->aggregate, &trained->report, &factor, &trained->term);
+            c.share *= factor;
+            row->saturated = r->wire->add(r->wire_self, &r->plan, k, &c) > 0;
+            for (size_t i = 0; i < r->chain.n_counts; i++) co_exchange_count(&r->exchange, r->first_count + i, r->chain.counts[i]);
+        } else {
+            row->outcome = CO_NONFINITE;
+        }
     }
-    co_exchange_count(&r->exchange, CO_COUNT_EXAMPLES, done->n_examples);
-    co_exchange_row(&r->exchange, row, done);
 }
 
-/* Trains this rank's devices of the plan into what it will send. Local. */
+/* Counts and exact scalars of a device. Local. */
+static void count(co_run *r, size_t k, const co_trained *trained)
+{
+    co_exchange *x = &r->exchange;
+    const co_plan_row *row = &r->plan.row[k];
+    if (row->outcome == CO_REPORTED) {
+        if (trained->change) co_exchange_add(&r->shared, trained->change, row->weight / r->population_weight);
+        co_exchange_scalar(x, CO_SUM_TOTAL, row->share);
+        co_exchange_scalar(x, CO_SUM_TERMS, row->share * trained->term);
+        for (size_t i = 0; i < r->task->n_reals; i++) co_exchange_scalar(x, CO_SUM_TASK + i, r->sums[i]);
+        for (size_t i = r->task->n_reals; i < r->n_sums; i++)
+            co_exchange_count(x, CO_N_COUNTS + i - r->task->n_reals, (int64_t)r->sums[i]);
+        co_exchange_count(x, CO_COUNT_REPORTED, 1);
+        co_exchange_count(x, CO_COUNT_SATURATED, row->saturated);
+    } else {
+        co_exchange_count(x, CO_COUNT_NONFINITE, 1);
+    }
+    co_exchange_count(x, CO_COUNT_EXAMPLES, row->n_examples);
+    co_exchange_row(x, k, row);
+}
+
+/* Trains this rank's devices of the plan, one to completion before the next. Local. */
 static co_status train_own(co_run *r, double lr)
 {
     co_sum_slice slice[r->comm->size];
-    const bool adds = !r->privacy.is_on && !r->cohort.exchange && !r->experiment->aggregator->report;
+    const bool plain = r->wire->slices && !r->experiment->aggregator->report;
     co_training with = {.global = r->exchange.model, .shared = r->shared.model, .round = r->plan.round, .lr = lr,
-                        .slice = adds ? slice : NULL, .n_slices = (size_t)r->comm->size};
-    co_exchange_slices(&r->exchange, slice);
+                        .n_slices = (size_t)r->comm->size};
+    if (plain) r->wire->slices(r->wire_self, slice);
     for (size_t i = 0; i < r->plan.n; i++) {
         const size_t k = r->plan.order[i];
         co_plan_row *row = &r->plan.row[k];
@@ -68,11 +79,12 @@ static co_status train_own(co_run *r, double lr)
         if (row->rank != r->comm->rank || row->outcome == CO_EMPTY) continue;
         memset(r->sums, 0, r->n_sums * sizeof *r->sums);
         while (co_fault("hang")) sleep(3600); /* the watchdog's test */
+        with.slice = plain && !co_chain_touches(&r->chain, row->attacker) ? slice : NULL;
         with.state = co_state_open(&r->state, &r->plan, k);
         CO_TRY(co_trainer_train(r->trainer, &r->population, &with, row, &trained, r->sums));
-        trained.report.loss = row->loss_before;
+        send(r, k, &trained, with.state);
         co_state_close(&r->state, &r->plan, k, row->outcome == CO_REPORTED);
-        add_result(r, k, &trained);
+        count(r, k, &trained);
     }
     return CO_OK;
 }
@@ -123,143 +135,13 @@ static void measure(co_run *r, double train_s)
     r->spent_cost += own->cost;
 }
 
-/* Sum of squares with eight fixed lanes: the same bits whoever owns the block. */
-CO_CLONES static double square_sum(const double *x, size_t n)
-{
-    double lane[8] = {0}, sum = 0.0;
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8)
-        for (size_t k = 0; k < 8; k++) lane[k] += x[i + k] * x[i + k];
-    for (size_t k = 0; i + k < n; k++) lane[k] += x[i + k] * x[i + k];
-    for (size_t k = 0; k < 8; k++) sum += lane[k];
-    return sum;
-}
-
-/* The server's step on what training may change of this rank's slice: frozen tensors stay as they are. Local. */
-static void step_tensors(co_run *r, double lr)
-{
-    enum { MAX_SLOTS = 4 };
-    const co_exchange *x = &r->exchange;
-    size_t n_tensors;
-    const co_tensor *tensor = co_model_tensors(r->model, &n_tensors);
-    CO_ASSERT(r->n_server_slots <= MAX_SLOTS);
-    for (size_t k = 0; k < n_tensors; k++) {
-        const size_t end_own = x->first + x->n_own, end_tensor = tensor[k].offset + tensor[k].size;
-        const size_t begin = tensor[k].offset > x->first ? tensor[k].offset : x->first;
-        const size_t end = end_tensor < end_own ? end_tensor : end_own;
-        float *slot[MAX_SLOTS];
-        if (tensor[k].role == CO_FROZEN || begin >= end) continue;
-        for (size_t s = 0; s < r->n_server_slots; s++) slot[s] = r->slot[s] + (begin - x->first);
-        r->experiment->server_optimizer->step(r->server, x->model + begin, r->update + (begin - x->first), slot,
-                                              end - begin, lr, r->plan.round);
-    }
-}
-
-/* The update of an aggregator that sees those of all devices. Collective(comm). */
-static void combine_rows(co_run *r, size_t n_rows)
-{
-    const co_experiment *e = r->experiment;
-    const co_updates in = {.n_rows = n_rows, .n = r->exchange.n_own, .row = r->cohort.row, .weight = r->cohort.weight,
-                           .comm = r->comm, .slot = r->slot + r->n_server_slots, .scratch = r->cohort.scratch};
-    co_aggregate_all(e->aggregator, &e->aggregate, &in, (uint64_t)e->seed, r->plan.round, r->update);
-}
-
-/* A private release: the server steps on it whatever came. Local. */
-static void step_private(co_run *r, double lr)
-{
-    const co_exchange *x = &r->exchange;
-    size_t n_tensors;
-    const co_tensor *tensor = co_model_tensors(r->model, &n_tensors);
-    co_private_release(&r->privacy, &r->exchange, r->plan.round, r->update);
-    for (size_t k = 0; k < n_tensors; k++) { /* what does not travel is not released either */
-        const size_t begin = tensor[k].offset > x->first ? tensor[k].offset : x->first;
-        const size_t end_own = x->first + x->n_own, end_tensor = tensor[k].offset + tensor[k].size;
-        const size_t end = end_tensor < end_own ? end_tensor : end_own;
-        if (tensor[k].role != CO_SHARED && begin < end)
-            memset(r->update + (begin - x->first), 0, (end - begin) * sizeof *r->update);
-    }
-    step_tensors(r, lr);
-}
-
-/* All attackers of the round send what they make of the honest updates; without any of those, what they have. With an
- * aggregator of sums the rows, which came whole for this, are then added up. Local. */
-static void collude(co_run *r, size_t n_rows)
-{
-    const co_experiment *e = r->experiment;
-    co_cohort *c = &r->cohort;
-    const float **honest = c->honest;
-    float *first = NULL;
-    size_t n_honest = 0, n_attackers = 0;
-    for (size_t i = 0; i < n_rows; i++) {
-        if (r->plan.row[c->number[i]].attacker)
-            n_attackers++;
-        else
-            honest[n_honest++] = c->row[i];
-    }
-    const co_updates in = {.n_rows = n_honest, .n = r->exchange.n_own, .row = honest};
-    for (size_t i = 0; n_honest > 0 && i < n_rows; i++) {
-        float *row = c->rows + c->number[i] * in.n;
-        if (!r->plan.row[c->number[i]].attacker) continue;
-        if (first)
-            memcpy(row, first, in.n * sizeof *row);
-        else
-            e->attack->collude(&e->devices, &in, n_attackers, first = row);
-    }
-    for (size_t i = 0; e->aggregator->finish && i < n_rows; i++)
-        co_exchange_add_own(&r->exchange, c->row[i], c->weight[i]);
-}
-
-/* The aggregate and the server's step on this rank's slice, and the records of its blocks. n_rows: updates that came whole, with an
- * aggregator that sees them. Collective(comm) then, else Local. */
-static void step_slice(co_run *r, size_t n_rows, double lr)
-{
-    co_exchange *x = &r->exchange;
-    const float *model = x->model + x->first;
-    const double total = co_exchange_summed(x, TOTAL);
-    const co_round_sum in = {.n = x->n_own, .sum = co_exchange_sum(x),
-                             .total = total > 0.0 && r->plan.bound > 0.0 ? r->plan.fixed_total : total,
-                             .terms = co_exchange_summed(x, TERMS),
-                             .coverage = r->population_weight > 0.0 ? r->plan.weight / r->population_weight : 1.0,
-                             .n_reported = co_exchange_counted(x, CO_COUNT_REPORTED),
-                             .slot = r->slot + r->n_server_slots};
-    if (r->privacy.is_on) {
-        step_private(r, lr);
-    } else if (in.n_reported > 0 && in.total > 0.0) {
-        if (r->experiment->aggregator->finish)
-            r->experiment->aggregator->finish(&r->experiment->aggregate, &in, r->update);
-        else
-            combine_rows(r, n_rows);
-        step_tensors(r, lr);
-    } else {
-        memset(r->update, 0, x->n_own * sizeof *r->update); /* nobody reported: the model stays */
-    }
-    for (size_t b = 0; b < x->n_own_blocks; b++) {
-        const size_t at = b * CO_BLOCK, n = x->n_own - at < CO_BLOCK ? x->n_own - at : CO_BLOCK;
-        co_block_record *record = &x->block[x->first_block + b];
-        record->square_sum = square_sum(r->update + at, n);
-        co_hash16(model + at, n * sizeof *model, record->hash);
-    }
-}
-
-/* The rule's shared vector gains the sum of the devices' changes. Collective(comm). */
-static void step_shared(co_run *r)
-{
-    co_exchange *x = &r->shared;
-    double wait_s;
-    if (!x->comm) return;
-    co_exchange_reduce(x, &wait_s);
-    co_exchange_values(x, r->update);
-    for (size_t j = 0; j < x->n_own; j++) x->model[x->first + j] += (float)r->update[j];
-    co_exchange_gather(x);
-}
-
 static void add_round(co_run *r, double lr_local, double lr_server)
 {
     const co_exchange *x = &r->exchange;
     const int64_t reported = co_exchange_counted(x, CO_COUNT_REPORTED);
     const int64_t vectors = r->shared.comm ? 2 : 1;
     const size_t n_reals = r->task->n_reals;
-    for (size_t k = 0; k < n_reals; k++) r->sums[k] = co_exchange_summed(x, SUMS + k);
+    for (size_t k = 0; k < n_reals; k++) r->sums[k] = co_exchange_summed(x, CO_SUM_TASK + k);
     for (size_t k = n_reals; k < r->n_sums; k++) r->sums[k] = (double)co_exchange_counted(x, CO_N_COUNTS + k - n_reals);
     for (size_t k = 0; k < r->record.n_metrics; k++)
         r->metrics[k] = reported ? r->task->metrics[k].finish(r->sums, r->population.labels.n) : NAN;
@@ -277,20 +159,6 @@ static void add_round(co_run *r, double lr_local, double lr_server)
         .model_digest = co_exchange_digest(x)};
     co_exchange_take_rows(x, &r->plan);
     co_record_round(&r->record, &r->plan, &row, r->metrics);
-}
-
-/* The ledger and the next clip; on rank 0 the row of what was released. Keeps an error for the next reduction. Local. */
-static void end_private(co_run *r)
-{
-    co_private_row row;
-    const int64_t n = co_exchange_counted(&r->exchange, CO_COUNT_REPORTED);
-    co_status st = co_private_end(&r->privacy, &r->exchange, r->plan.round);
-    if (st == CO_OK && r->privacy.is_on && r->comm->rank == 0) {
-        st = co_private_describe_round(&r->privacy, r->plan.round, n, &row);
-        if (st == CO_OK) co_record_private(&r->record, &row);
-    }
-    if (st == CO_OK) st = co_private_start(&r->privacy);
-    if (r->late == CO_OK) r->late = st;
 }
 
 /* Rank 0: the times that followed last round have come with this round's records. */
@@ -338,7 +206,7 @@ static co_status play_round(co_run *r)
     CO_ASSERT(!co_fault("assert")); /* the test of what a broken invariant does to the other ranks */
     co_exchange_clear(&r->exchange);
     if (r->shared.comm) co_exchange_clear(&r->shared);
-    if (r->cohort.exchange) co_cohort_expect(&r->cohort, &r->plan);
+    if (r->wire->begin) r->wire->begin(r->wire_self, &r->plan);
     co_state_begin(&r->state, &r->plan);
     const double start = co_now_s();
     co_status st = e->aggregator->stress ? share_by_stress(r) : CO_OK;
@@ -350,7 +218,7 @@ static co_status play_round(co_run *r)
     const double trained = co_now_s();
     co_watch_progress(CO_WATCH_WAITING, round);
     co_exchange_reduce(&r->exchange, &wait_s);
-    const size_t n_rows = r->cohort.exchange ? co_cohort_finish(&r->cohort, &r->plan) : 0;
+    const co_gathered gathered = r->wire->finish(r->wire_self, &r->plan, &r->chain);
     co_state_finish(&r->state, &r->plan);
     co_watch_progress(CO_WATCH_WORKING, round);
     co_state_commit(&r->state, &r->plan,
@@ -360,9 +228,7 @@ static co_status play_round(co_run *r)
         r->stopping = true; /* nothing of this round has touched the model */
         return CO_OK;
     }
-    if (e->attack->collude) collude(r, n_rows);
-    step_slice(r, n_rows, lr_server);
-    step_shared(r);
+    co_run_combine(r, &gathered, lr_server);
     measure(r, trained - start);
     own_record(r)->wait_s = wait_s;
     own_record(r)->stop_wanted = co_stop_wanted();
@@ -373,7 +239,10 @@ static co_status play_round(co_run *r)
         add_load(r);
         add_round(r, lr_local, lr_server);
     }
-    end_private(r);
+    st = co_chain_end(&r->chain, round, co_exchange_counts(&r->exchange, r->first_count),
+                      co_exchange_counted(&r->exchange, CO_COUNT_REPORTED));
+    if (r->late == CO_OK) r->late = st;
+    if (st == CO_OK && r->privacy.is_on && r->comm->rank == 0) co_record_private(&r->record, &r->privacy.row);
     for (int k = 0; k < r->comm->size; k++) r->stopping |= r->exchange.record[k].stop_wanted != 0;
     MPI_Barrier(r->comm->node);
     co_watch_round(co_now_s() - start);
@@ -476,26 +345,6 @@ static void check_finished(co_run *r)
     r->finished = stop;
 }
 
-/* Whole vectors of the server's state on rank 0. Collective(comm). */
-static co_status gather_slots(co_run *r)
-{
-    int counts[r->comm->size], at[r->comm->size];
-    co_status st = CO_OK;
-    for (int k = 0; k < r->comm->size; k++) {
-        counts[k] = (int)r->exchange.slice_n[k];
-        at[k] = (int)r->exchange.slice_first[k];
-    }
-    for (size_t k = 0; k < r->n_slots && r->comm->rank == 0; k++) {
-        if (!r->whole_slot[k]) r->whole_slot[k] = co_malloc(r->exchange.n_params, sizeof(float));
-        if (!r->whole_slot[k]) st = CO_FAIL(CO_ENOMEM, "no memory to write the server's state");
-    }
-    CO_TRY(co_agree(st, r->comm));
-    for (size_t k = 0; k < r->n_slots; k++)
-        MPI_Gatherv(r->slot[k], (int)r->exchange.n_own, MPI_FLOAT, r->whole_slot[k], counts, at, MPI_FLOAT, 0,
-                    r->comm->world);
-    return CO_OK;
-}
-
 static co_status write_files(co_run *r, const char *state)
 {
     const co_experiment *e = r->experiment;
@@ -515,7 +364,7 @@ static co_status save(co_run *r, const char *state)
 {
     complete_load(r);
     const double start = co_now_s();
-    CO_TRY(gather_slots(r));
+    CO_TRY(co_run_gather_slots(r));
     CO_TRY(co_state_list(&r->state));
     co_status st = r->late; /* a row that could not be kept must not be missing in silence */
     if (st == CO_OK && r->comm->rank == 0) {
@@ -524,10 +373,7 @@ static co_status save(co_run *r, const char *state)
         co_watch_progress(CO_WATCH_WAITING, -1);
     }
     co_state_end(&r->state);
-    for (size_t k = 0; k < r->n_slots; k++) {
-        co_free(r->whole_slot[k]);
-        r->whole_slot[k] = NULL;
-    }
+    co_run_free_slots(r);
     own_record(r)->write_s += co_now_s() - start;
     return co_agree(st, r->comm);
 }

@@ -7,40 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static co_status create_server(co_run *r)
-{
-    const co_experiment *e = r->experiment;
-    const co_server *server = e->server_optimizer;
-    if (server->create) CO_TRY(server->create(&e->server, &r->server));
-    const char *const none[] = {NULL}, *const *own = server->slots ? server->slots : none;
-    const char *const *rules = e->aggregator->slots ? e->aggregator->slots : none;
-    while (own[r->n_server_slots]) r->n_server_slots++;
-    r->n_slots = r->n_server_slots;
-    while (rules[r->n_slots - r->n_server_slots]) r->n_slots++;
-    const size_t n_sliced = r->n_slots;
-    if (e->rule->shared) r->n_slots++;
-    r->slot_name = co_calloc(r->n_slots, sizeof *r->slot_name);
-    r->slots = co_calloc(n_sliced * r->exchange.n_own, sizeof *r->slots);
-    r->slot = co_calloc(r->n_slots, sizeof *r->slot);
-    r->whole_slot = co_calloc(r->n_slots, sizeof *r->whole_slot);
-    r->update = co_malloc(r->exchange.n_own, sizeof *r->update);
-    r->sums = co_malloc(r->n_sums, sizeof *r->sums);
-    r->metrics = co_malloc(64, sizeof *r->metrics);
-    r->pending = co_calloc((size_t)r->comm->size, sizeof *r->pending);
-    if (!r->slot_name || !r->slots || !r->slot || !r->whole_slot || !r->update || !r->sums || !r->metrics || !r->pending)
-        return CO_FAIL(CO_ENOMEM, "no memory for the server's state");
-    for (size_t k = 0; k < n_sliced; k++) {
-        r->slot[k] = r->slots + k * r->exchange.n_own;
-        r->slot_name[k] = k < r->n_server_slots ? own[k] : rules[k - r->n_server_slots];
-        if (server->init && k < r->n_server_slots) server->init(r->server, k, r->slot[k], r->exchange.n_own);
-    }
-    if (e->rule->shared) {
-        r->slot[n_sliced] = r->shared.model + r->shared.first;
-        r->slot_name[n_sliced] = e->rule->shared;
-    }
-    return CO_OK;
-}
-
 void co_run_look(co_run *r)
 {
     const co_experiment *e = r->experiment;
@@ -59,21 +25,47 @@ static co_status create_shared(co_run *r)
     return e->rule->shared ? co_exchange_init(&r->shared, co_model_size(r->model), 0, 0, 0, r->comm) : CO_OK;
 }
 
+/* The stages, in their order: transforms, attackers, the central bound. Local. */
+static co_status create_chain(co_run *r)
+{
+    const co_experiment *e = r->experiment;
+    const co_stage *poisoning = co_poisoning_stage(e->attack);
+    CO_TRY(co_chain_create(&r->chain, e));
+    r->poisoning = (co_poisoning){e->attack, &e->devices};
+    if (poisoning) co_chain_add(&r->chain, poisoning, &r->poisoning);
+    if (r->privacy.is_on) co_chain_add(&r->chain, &co_stage_private, &r->privacy);
+    r->first_count = CO_N_COUNTS + r->n_sums - r->task->n_reals;
+    return co_chain_ready(&r->chain, r->plan.capacity);
+}
+
+/* Whole updates for an aggregator or a stage that sees them all, else sums. Collective(comm). */
+static co_status create_wire(co_run *r)
+{
+    const co_experiment *e = r->experiment;
+    const bool whole = e->aggregator->combine || co_chain_needs_rows(&r->chain);
+    const co_wire_setup setup = {.exchange = &r->exchange, .capacity = r->plan.capacity, .adds_up = e->aggregator->finish != NULL,
+                                 .n_scratch = e->aggregator->combine ? co_aggregate_scratch(e->aggregator, &e->aggregate, r->plan.capacity,
+                                                                                            r->exchange.n_own) : 0};
+    r->wire = co_wire_find(whole ? "rows" : "sum");
+    return r->wire->create(&setup, &r->wire_self);
+}
+
+static size_t wire_bytes(const co_run *r)
+{
+    return r->wire->bytes ? r->wire->bytes(r->wire_self) : 0;
+}
+
 /* Collective(comm). */
 static co_status create_state(co_run *r)
 {
-    const size_t n_states = co_trainer_states(r->experiment, r->state_name);
-    return co_state_init(&r->state, n_states, co_model_size(r->model), r->plan.capacity, r->population.n_devices,
-                         r->experiment->rounds, co_cohort_bytes(&r->cohort), r->comm);
-}
-
-/* Rows for an aggregator or an attack that sees every update. Collective(comm). */
-static co_status create_cohort(co_run *r)
-{
-    const co_experiment *e = r->experiment;
-    if (!e->aggregator->combine && !e->attack->collude) return CO_OK;
-    return co_cohort_init(&r->cohort, &r->exchange, r->plan.capacity, !e->aggregator->combine ? 0 :
-                          co_aggregate_scratch(e->aggregator, &e->aggregate, r->plan.capacity, r->exchange.n_own));
+    const char *const *own = r->experiment->rule->slots;
+    for (r->n_rule_states = 0; own && own[r->n_rule_states]; r->n_rule_states++) {
+        CO_ASSERT(r->n_rule_states < CO_MAX_STATES);
+        r->state_name[r->n_rule_states] = own[r->n_rule_states];
+    }
+    const size_t n = r->n_rule_states + co_chain_slots(&r->chain, r->state_name + r->n_rule_states, CO_MAX_STATES - r->n_rule_states);
+    return co_state_init(&r->state, n, co_model_size(r->model), r->plan.capacity, r->population.n_devices, r->experiment->rounds,
+                         wire_bytes(r), r->comm);
 }
 
 static co_status check_stop_metric(const co_run *r)
@@ -200,11 +192,13 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
     if (st == CO_OK) st = co_agree(create_local(r, dir), comm);
     if (st == CO_OK) st = co_private_init(&r->privacy, e, &r->plan, r->population.n_devices, comm);
     if (st == CO_OK)
-        st = co_exchange_init(&r->exchange, co_model_size(r->model), r->n_sums - r->task->n_reals, 2 + r->task->n_reals,
-                              r->plan.capacity, comm);
+        st = co_agree(create_chain(r), comm);
+    if (st == CO_OK)
+        st = co_exchange_init(&r->exchange, co_model_size(r->model), r->n_sums - r->task->n_reals + r->chain.n_counts,
+                              CO_SUM_TASK + r->task->n_reals, r->plan.capacity, comm);
     if (st == CO_OK) st = create_shared(r);
-    if (st == CO_OK) st = co_agree(create_server(r), comm);
-    if (st == CO_OK) st = create_cohort(r);
+    if (st == CO_OK) st = co_agree(co_run_combine_create(r), comm);
+    if (st == CO_OK) st = create_wire(r);
     if (st == CO_OK) st = create_state(r);
     if (st == CO_OK) st = start_model(r);
     if (st != CO_OK) co_run_destroy(r);
@@ -213,13 +207,13 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
 
 void co_run_destroy(co_run *r)
 {
-    if (r->experiment && r->experiment->server_optimizer->destroy)
-        r->experiment->server_optimizer->destroy(r->server);
+    co_run_combine_destroy(r);
     co_record_fini(&r->record);
     co_device_evaluator_fini(&r->device_evaluator);
     co_evaluator_fini(&r->evaluator);
     co_trainer_destroy(r->trainer);
-    co_cohort_fini(&r->cohort);
+    if (r->wire && r->wire->destroy) r->wire->destroy(r->wire_self);
+    co_chain_destroy(&r->chain);
     co_state_fini(&r->state);
     co_exchange_fini(&r->shared);
     co_exchange_fini(&r->exchange);
@@ -227,12 +221,6 @@ void co_run_destroy(co_run *r)
     co_plan_fini(&r->plan);
     co_model_destroy(r->model);
     co_population_fini(&r->population);
-    co_free(r->slots);
-    co_free(r->slot_name);
-    co_free(r->slot);
-    for (size_t k = 0; r->whole_slot && k < r->n_slots; k++) co_free(r->whole_slot[k]);
-    co_free(r->whole_slot);
-    co_free(r->update);
     co_free(r->sums);
     co_free(r->metrics);
     co_free(r->pending);
@@ -253,29 +241,13 @@ static co_status check_snapshot(const co_run *r, const co_snapshot *s, const cha
 /* Rank 0 reads the whole vectors; the model goes to every node's board, the slots to their owners. */
 static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
 {
-    co_status st = CO_OK;
-    for (size_t k = 0; k < r->n_slots && st == CO_OK; k++) {
-        r->whole_slot[k] = co_malloc(r->exchange.n_params, sizeof(float));
-        if (!r->whole_slot[k]) st = CO_FAIL(CO_ENOMEM, "checkpoint's server state");
-    }
+    co_status st = co_run_open_slots(r);
     if (st == CO_OK) st = co_checkpoint_read(path, s, r->model);
     if (st == CO_OK) st = check_snapshot(r, s, path);
     if (st == CO_OK && s->privacy) st = co_private_resume(&r->privacy, s->privacy, s->round, path);
     if (st == CO_OK)
         st = co_record_resume(&r->record, s->round, co_config_int(&r->experiment->eval, "every"), r->experiment->rounds);
     return st;
-}
-
-static void scatter_slots(co_run *r)
-{
-    int counts[r->comm->size], at[r->comm->size];
-    for (int k = 0; k < r->comm->size; k++) {
-        counts[k] = (int)r->exchange.slice_n[k];
-        at[k] = (int)r->exchange.slice_first[k];
-    }
-    for (size_t k = 0; k < r->n_slots; k++)
-        MPI_Scatterv(r->whole_slot[k], counts, at, MPI_FLOAT, r->slot[k], (int)r->exchange.n_own, MPI_FLOAT, 0,
-                     r->comm->world);
 }
 
 /* Rounds at the end of the record in which no device gave a finite update. */
@@ -312,14 +284,11 @@ co_status co_run_resume(co_run *r, const char *path)
         MPI_Bcast(words, 2, MPI_INT64_T, 0, r->comm->world);
         r->round = r->start_round = words[0];
         r->diverged_rounds = words[1];
-        scatter_slots(r);
+        co_run_scatter_slots(r);
         if (r->shared.comm) co_exchange_gather(&r->shared);
         st = co_shared_broadcast(&r->exchange.board, r->comm);
     }
-    for (size_t k = 0; k < r->n_slots; k++) {
-        co_free(r->whole_slot[k]);
-        r->whole_slot[k] = NULL;
-    }
+    co_run_free_slots(r);
     return st;
 }
 
@@ -347,7 +316,7 @@ void co_run_describe(co_run *r)
     const co_experiment *e = r->experiment;
     const size_t all_rows = r->population.has_data ? (size_t)(r->population.mean_rows * (double)r->population.data.n + 0.5) : 0;
     const size_t own = co_trainer_bytes(r->trainer, all_rows) + co_exchange_bytes(&r->exchange) +
-                       co_cohort_bytes(&r->cohort) + (r->shared.comm ? co_exchange_bytes(&r->shared) : 0) +
+                       wire_bytes(r) + (r->shared.comm ? co_exchange_bytes(&r->shared) : 0) +
                        r->n_slots * r->exchange.n_own * sizeof(float) + r->exchange.n_own * sizeof(double);
     const size_t node = r->exchange.board.bytes + r->population.csr.bytes + r->population.tests.bytes +
                         r->population.data.shared_x.bytes + r->shared.board.bytes;

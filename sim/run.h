@@ -3,13 +3,17 @@
  * There is no server rank: every rank trains its share of the devices and is the server for its slice of the model. */
 #pragma once
 #include "sim/observers/checkpoint.h"
-#include "sim/wires/rows.h"
 #include "sim/observers/evaluation_devices.h"
-#include "sim/wires/exchange.h"
-#include "sim/private.h"
+#include "sim/wires/wire.h"
+#include "sim/stages/private.h"
+#include "trust/adversaries/poisoning.h"
 #include "sim/observers/record.h"
 #include "sim/devices/state.h"
 #include "sim/work/trainer.h"
+
+/* Exact scalars of a step; the task's real sums follow. */
+enum { CO_SUM_TOTAL, CO_SUM_TERMS, CO_SUM_TASK };
+enum { CO_MAX_STATES = CO_MAX_STAGES + 2 }; /* vectors that devices keep */
 
 typedef struct {
     const co_comm *comm;
@@ -21,10 +25,15 @@ typedef struct {
     co_plan plan;
     co_trainer *trainer;
     co_exchange exchange;
-    co_private privacy;
-    co_cohort cohort;          /* for an aggregator that sees every update */
-    co_state state;            /* what devices keep */
+    const co_wire *wire;
+    void *wire_self;
+    co_chain chain;            /* the stages of an update */
+    co_private privacy;        /* the last of them, where it is on */
+    co_poisoning poisoning;    /* what attackers do, if any */
+    co_state state;            /* what devices keep: the rule's vectors, then the stages' */
+    size_t n_rule_states;
     const char *state_name[CO_MAX_STATES];
+    size_t first_count;        /* of the stages, in the exchange */
     co_exchange shared;        /* the local rule's vector that all devices receive; comm NULL without */
     double population_weight;  /* of all devices, where the algorithm needs it */
     co_evaluator evaluator;
@@ -54,6 +63,16 @@ co_status co_run_create(co_run *run, co_experiment *experiment, const char *dir,
 void co_run_destroy(co_run *run); /* Collective(comm) */
 /* Goes to the state of a checkpoint and the rows of the run file before it. Collective(comm). path on rank 0. */
 co_status co_run_resume(co_run *run, const char *path);
+/* The server's part of a step on this rank's slice: stages backward, aggregator, server optimiser, records of the blocks; then the vector
+ * that the local rule shares. Collective(comm). (sim/combine.c) */
+void co_run_combine(co_run *run, const co_gathered *gathered, double lr);
+co_status co_run_combine_create(co_run *run); /* Local */
+void co_run_combine_destroy(co_run *run);
+/* Whole vectors of the server's state on rank 0, and back from there; co_run_free_slots afterwards. Collective(comm). */
+co_status co_run_gather_slots(co_run *run);
+void co_run_scatter_slots(co_run *run);
+co_status co_run_open_slots(co_run *run); /* rank 0: room for them. Local */
+void co_run_free_slots(co_run *run);      /* Local */
 /* Takes up what the devices hold now: before the first round, and when a period begins. Local. */
 void co_run_look(co_run *run);
 /* All rounds that are left. Collective(comm). */

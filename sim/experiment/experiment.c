@@ -8,7 +8,7 @@
 #include "models/model.h"
 #include "partition/partitioner.h"
 #include "privacy/mechanisms/mechanism.h"
-#include "sim/private.h"
+#include "sim/stages/private.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -255,13 +255,13 @@ static co_status check_transforms(co_experiment *e)
                                   CO_MAX_TRANSFORMS);
         co_config options = {e->file, "transforms", item};
         const co_plugin *member;
-        CO_TRY(find_member(&options, "name", "", &co_kind_transform, &member));
+        CO_TRY(find_member(&options, "name", "", &co_kind_stage, &member));
         CO_TRY(check(&options, member, NULL));
         for (size_t k = 0; k < e->n_transforms; k++)
             if (e->transform[k]->slots && (const co_plugin *)e->transform[k] == member)
                 return co_config_fail(&options, item, "%s keeps state on the devices and can stand here only once",
                                       member->name);
-        e->transform[e->n_transforms] = (const co_transform *)member;
+        e->transform[e->n_transforms] = (const co_stage *)member;
         e->transform_options[e->n_transforms++] = options;
     }
     return CO_OK;

@@ -7,7 +7,7 @@
 #include "trust/adversaries/attack.h"
 #include "aggregators/rules/rule.h"
 #include "aggregators/servers/server.h"
-#include "aggregators/transforms/transform.h"
+#include "aggregators/stages/stage.h"
 #include "core/config.h"
 #include "models/optimizers/optimizer.h"
 #include "models/schedule.h"
@@ -26,7 +26,7 @@ typedef struct {
     const co_aggregator *aggregator;
     const co_server *server_optimizer;
     size_t n_transforms;
-    const co_transform *transform[CO_MAX_TRANSFORMS];
+    const co_stage *transform[CO_MAX_TRANSFORMS];
     co_config transform_options[CO_MAX_TRANSFORMS];
     co_schedule local_rate, server_rate;
     int64_t seed, rounds;

@@ -1,5 +1,5 @@
 /* sim/experiment/private_check.c - experiments whose privacy would not be what it says are refused before anything starts. */
-#include "sim/private.h"
+#include "sim/stages/private.h"
 #include <string.h>
 
 static bool is_written(const co_config *section, const char *key)

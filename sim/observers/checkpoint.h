@@ -5,7 +5,7 @@
 #pragma once
 #include "models/model.h"
 #include "sim/experiment/experiment.h"
-#include "sim/private.h"
+#include "sim/stages/private.h"
 #include "sim/devices/state.h"
 
 /* What is stored. Vectors are whole (on rank 0), borrowed. */

@@ -7,7 +7,7 @@
 #include "models/model.h"
 #include "sim/observers/evaluation_devices.h"
 #include "sim/wires/exchange.h"
-#include "sim/private.h"
+#include "sim/stages/private.h"
 
 enum { CO_MAX_METRICS = 32 }; /* of a task */
 

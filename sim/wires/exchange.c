@@ -211,9 +211,9 @@ double co_exchange_summed(const co_exchange *x, size_t which)
     return co_scalar_value(&sum);
 }
 
-const int64_t *co_exchange_sum(const co_exchange *x)
+const int64_t *co_exchange_counts(const co_exchange *x, size_t first)
 {
-    return x->received;
+    return x->received + x->n_own + first;
 }
 
 void co_exchange_add_own(co_exchange *x, const float *update, double share)
@@ -226,7 +226,7 @@ void co_exchange_values(const co_exchange *x, double *values)
     co_exact_mean(x->received, x->n_own, 1.0, values);
 }
 
-int64_t *co_exchange_own_sum(co_exchange *x)
+int64_t *co_exchange_sum(co_exchange *x)
 {
     return x->received;
 }

@@ -11,7 +11,7 @@
 #include "sim/planners/plan.h"
 
 /* Counts in the tail. */
-enum { CO_COUNT_FAILED, CO_COUNT_ABANDONED, CO_COUNT_REPORTED, CO_COUNT_NONFINITE, CO_COUNT_SATURATED, CO_COUNT_EXAMPLES, CO_COUNT_UNCLIPPED, CO_N_COUNTS };
+enum { CO_COUNT_FAILED, CO_COUNT_ABANDONED, CO_COUNT_REPORTED, CO_COUNT_NONFINITE, CO_COUNT_SATURATED, CO_COUNT_EXAMPLES, CO_N_COUNTS };
 enum { CO_ROW_WORDS = 3 }; /* outcome and saturation, loss, update norm */
 
 /* Per block, written by its owner. */
@@ -67,11 +67,11 @@ void co_exchange_reduce(co_exchange *x, double *wait_s);
 /* After the reduce. Local. */
 int64_t co_exchange_counted(const co_exchange *x, size_t which);
 double co_exchange_summed(const co_exchange *x, size_t which);
-const int64_t *co_exchange_sum(const co_exchange *x);                  /* [n_own] */
+const int64_t *co_exchange_counts(const co_exchange *x, size_t first); /* from that count on */
 /* Adds a whole update's part on this rank's slice to the received sum. [n_own]. Local. */
 void co_exchange_add_own(co_exchange *x, const float *update, double share);
 void co_exchange_values(const co_exchange *x, double *values);           /* [n_own] the sum as numbers */
-int64_t *co_exchange_own_sum(co_exchange *x);                          /* [n_own] the same, for noise to be added */
+int64_t *co_exchange_sum(co_exchange *x);                                /* [n_own] the same as integers, for stages to change */
 void co_exchange_take_rows(const co_exchange *x, co_plan *plan);       /* rank 0 only: fills in outcome, loss, norm */
 
 /* Makes the model, block records and rank records that this rank wrote on its board known to all. Collective(comm). */

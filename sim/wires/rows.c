@@ -1,12 +1,34 @@
-/* sim/wires/rows.c - point-to-point messages of the rows, and one small reduction that says which came.
- * Per round and rank: cohort x model / ranks floats in, as many out on average. Waiting for a buffer
- * cannot lock up: a rank that waits receives, and every rank comes to wait. */
-#include "sim/wires/rows.h"
+/* sim/wires/rows.c - every update of a round, brought whole to the owners of its coordinates, for rules and attacks that see them all.
+ *
+ * A rank holds the rows of the whole cohort for its slice. Receives are posted before training, in the order in which the senders
+ * train; a trained device leaves at once, from one of two buffers of the model's size. One small reduction says which came.
+ * Per round and rank: cohort x model / ranks floats in, as many out on average. Waiting for a buffer cannot lock up: a rank that waits
+ * receives, and every rank comes to wait. With an aggregator of sums the rows are added up once the stages have seen them. */
 #include "core/memory.h"
 #include "sim/devices/room.h"
+#include "sim/wires/wire.h"
 #include <string.h>
 
-static co_status allocate(co_cohort *c, bool buffers)
+typedef struct {
+    co_exchange *exchange;
+    MPI_Comm messages; /* a communicator of its own: rows of one sender match in order */
+    size_t capacity, n_scratch;
+    bool adds_up;
+    float *rows;             /* [capacity][n_own] */
+    float *leaving[2];       /* [n_params] each, with more than one rank */
+    MPI_Request *sent[2];    /* [ranks] */
+    MPI_Request *expected;   /* [capacity] */
+    unsigned char *sent_row; /* [capacity] of this round */
+    double *counts;          /* [capacity] what a row counts for; -1: it did not report */
+    float **row;             /* [capacity] those that reported */
+    const float **honest;    /* [capacity] room for the stages */
+    unsigned char *attacker; /* [capacity] */
+    double *weight;          /* [capacity] */
+    void *scratch;
+    unsigned turn;
+} rows_wire;
+
+static co_status allocate(rows_wire *c, bool buffers)
 {
     const co_exchange *x = c->exchange;
     const size_t size = (size_t)x->comm->size;
@@ -15,11 +37,11 @@ static co_status allocate(co_cohort *c, bool buffers)
     c->sent_row = co_calloc(c->capacity, 1);
     c->counts = co_malloc(c->capacity, sizeof *c->counts);
     c->honest = co_malloc(c->capacity, sizeof *c->honest);
-    c->number = co_malloc(c->capacity, sizeof *c->number);
+    c->attacker = co_malloc(c->capacity, 1);
     c->row = co_malloc(c->capacity, sizeof *c->row);
     c->weight = co_malloc(c->capacity, sizeof *c->weight);
     c->scratch = co_malloc(c->n_scratch, 1);
-    bool good = c->rows && c->expected && c->sent_row && c->counts && c->number && c->honest && c->row && c->weight &&
+    bool good = c->rows && c->expected && c->sent_row && c->counts && c->attacker && c->honest && c->row && c->weight &&
                 c->scratch;
     for (int k = 0; k < 2; k++) {
         c->leaving[k] = co_malloc(buffers ? x->n_params : 0, sizeof *c->leaving[k]);
@@ -30,29 +52,23 @@ static co_status allocate(co_cohort *c, bool buffers)
     return good ? CO_OK : CO_FAIL(CO_ENOMEM, "no memory for the updates of %zu devices", c->capacity);
 }
 
-co_status co_cohort_init(co_cohort *c, const co_exchange *exchange, size_t capacity, size_t n_scratch)
+static size_t bytes(const void *self)
 {
-    const co_comm *comm = exchange->comm;
-    *c = (co_cohort){.exchange = exchange, .messages = MPI_COMM_NULL, .capacity = capacity,
-                     .n_scratch = n_scratch};
-    CO_TRY(co_room_check(co_cohort_bytes(c), "a rule that sees every update",
-                         "lower devices.per_round or use more nodes", comm));
-    const co_status st = co_agree(allocate(c, comm->size > 1), comm);
-    if (st == CO_OK)
-        MPI_Comm_dup(comm->world, &c->messages);
-    else
-        co_cohort_fini(c);
-    return st;
+    const rows_wire *c = self;
+    const size_t buffers = c->exchange->comm->size > 1 ? 2 * c->exchange->n_params : 0;
+    return (c->capacity * c->exchange->n_own + buffers) * sizeof(float) + c->n_scratch;
 }
 
-void co_cohort_fini(co_cohort *c)
+static void destroy(void *self)
 {
-    if (c->exchange && c->messages != MPI_COMM_NULL) MPI_Comm_free(&c->messages);
+    rows_wire *c = self;
+    if (!c) return;
+    if (c->messages != MPI_COMM_NULL) MPI_Comm_free(&c->messages);
     co_free(c->rows);
     co_free(c->expected);
     co_free(c->sent_row);
     co_free(c->counts);
-    co_free(c->number);
+    co_free(c->attacker);
     co_free(c->honest);
     co_free(c->row);
     co_free(c->weight);
@@ -61,18 +77,29 @@ void co_cohort_fini(co_cohort *c)
         co_free(c->leaving[k]);
         co_free(c->sent[k]);
     }
-    *c = (co_cohort){0};
+    co_free(c);
 }
 
-size_t co_cohort_bytes(const co_cohort *c)
+static co_status create(const co_wire_setup *setup, void **self)
 {
-    if (!c->exchange) return 0;
-    const size_t buffers = c->exchange->comm->size > 1 ? 2 * c->exchange->n_params : 0;
-    return (c->capacity * c->exchange->n_own + buffers) * sizeof(float) + c->n_scratch;
+    const co_comm *comm = setup->exchange->comm;
+    rows_wire *c = co_calloc(1, sizeof *c);
+    CO_TRY(co_agree(c ? CO_OK : CO_FAIL(CO_ENOMEM, "rows of a round"), comm));
+    *c = (rows_wire){.exchange = setup->exchange, .messages = MPI_COMM_NULL, .capacity = setup->capacity,
+                     .n_scratch = setup->n_scratch, .adds_up = setup->adds_up};
+    co_status st = co_room_check(bytes(c), "a rule that sees every update", "lower devices.per_round or use more nodes", comm);
+    if (st == CO_OK) st = co_agree(allocate(c, comm->size > 1), comm);
+    if (st == CO_OK)
+        MPI_Comm_dup(comm->world, &c->messages);
+    else
+        destroy(c);
+    *self = st == CO_OK ? c : NULL;
+    return st;
 }
 
-void co_cohort_expect(co_cohort *c, const co_plan *plan)
+static void begin(void *self, const co_plan *plan)
 {
+    rows_wire *c = self;
     const co_exchange *x = c->exchange;
     memset(c->sent_row, 0, c->capacity);
     for (size_t k = 0; k < plan->n; k++) c->counts[k] = -1.0;
@@ -87,7 +114,7 @@ void co_cohort_expect(co_cohort *c, const co_plan *plan)
 }
 
 /* update NULL: something has to leave, for those who wait; what, does not matter. */
-static void leave(co_cohort *c, const float *update)
+static void leave(rows_wire *c, const float *update)
 {
     const co_comm *comm = c->exchange->comm;
     if (comm->size == 1) return;
@@ -105,7 +132,8 @@ static void leave(co_cohort *c, const float *update)
                       c->messages, &sent[r]);
 }
 
-void co_cohort_send(co_cohort *c, const co_plan *plan, size_t row, const float *update, double weight)
+/* update NULL: the row did not report. */
+static void send(rows_wire *c, const co_plan *plan, size_t row, const float *update, double weight)
 {
     const co_exchange *x = c->exchange;
     CO_ASSERT(plan->row[row].rank == x->comm->rank && !c->sent_row[row]);
@@ -115,15 +143,22 @@ void co_cohort_send(co_cohort *c, const co_plan *plan, size_t row, const float *
     leave(c, update);
 }
 
-size_t co_cohort_finish(co_cohort *c, const co_plan *plan)
+static size_t add(void *self, const co_plan *plan, size_t row, const co_contribution *contribution)
+{
+    rows_wire *c = self;
+    send(c, plan, row, contribution->update, c->adds_up ? contribution->share : contribution->weight);
+    return 0;
+}
+
+/* Own rows that were not sent count as not reported. */
+static size_t gather(rows_wire *c, const co_plan *plan)
 {
     const co_exchange *x = c->exchange;
     size_t n = 0;
     for (size_t i = 0; i < plan->n; i++) {
         const size_t k = plan->order[i];
         const co_plan_row *row = &plan->row[k];
-        if (row->rank == x->comm->rank && row->outcome != CO_EMPTY && !c->sent_row[k])
-            co_cohort_send(c, plan, k, NULL, 0.0);
+        if (row->rank == x->comm->rank && row->outcome != CO_EMPTY && !c->sent_row[k]) send(c, plan, k, NULL, 0.0);
     }
     MPI_Waitall((int)plan->n, c->expected, MPI_STATUSES_IGNORE);
     for (int k = 0; k < 2; k++) MPI_Waitall(x->comm->size, c->sent[k], MPI_STATUSES_IGNORE);
@@ -131,8 +166,28 @@ size_t co_cohort_finish(co_cohort *c, const co_plan *plan)
     for (size_t k = 0; k < plan->n; k++) {
         if (c->counts[k] < 0.0) continue;
         c->row[n] = c->rows + k * x->n_own;
-        c->number[n] = k;
+        c->attacker[n] = plan->row[k].attacker;
         c->weight[n++] = c->counts[k];
     }
     return n;
 }
+
+static co_gathered finish(void *self, const co_plan *plan, const co_chain *chain)
+{
+    rows_wire *c = self;
+    const size_t n = gather(c, plan);
+    const co_stage_rows all = {.n_rows = n, .n = c->exchange->n_own, .row = c->row, .attacker = c->attacker, .scratch = c->honest};
+    co_chain_rows(chain, &all);
+    for (size_t i = 0; c->adds_up && i < n; i++) co_exchange_add_own(c->exchange, c->row[i], c->weight[i]);
+    return (co_gathered){.n_rows = n, .row = c->row, .weight = c->weight, .scratch = c->scratch};
+}
+
+const co_wire co_wire_rows = {.name = "rows",
+                              .summary = "every update whole, at the owners of its coordinates",
+                              .whole = true,
+                              .create = create,
+                              .destroy = destroy,
+                              .bytes = bytes,
+                              .begin = begin,
+                              .add = add,
+                              .finish = finish};

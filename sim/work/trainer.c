@@ -17,7 +17,6 @@ struct co_trainer {
     const co_model *model;
     co_workspace *workspace;
     void *rule, *optimizer;
-    void *transform[CO_MAX_TRANSFORMS];
     bool fused; /* nothing needs the gradient: the step is part of the backward pass */
     size_t n, n_slots, batch, most_rows, n_index;
     uint64_t seed;
@@ -36,8 +35,6 @@ static co_status create_members(co_trainer *t)
     const co_experiment *e = t->experiment;
     if (e->rule->create) CO_TRY(e->rule->create(&e->local, &t->rule));
     if (e->optimizer->create) CO_TRY(e->optimizer->create(&e->local, &t->optimizer));
-    for (size_t k = 0; k < e->n_transforms; k++)
-        if (e->transform[k]->create) CO_TRY(e->transform[k]->create(&e->transform_options[k], &t->transform[k]));
     t->n_slots = e->optimizer->n_slots;
     if (e->optimizer->needs_slots && !e->optimizer->needs_slots(t->optimizer)) t->n_slots = 0;
     t->fused = !e->rule->adjust && !co_config_has(&e->local, "clip_grad") && e->optimizer->is_plain &&
@@ -59,25 +56,6 @@ static co_status create_members(co_trainer *t)
                               e->attack->name, co_model_task(t->model)->name);
     t->needs_reach = linear || e->aggregator->needs_reach;
     return CO_OK;
-}
-
-static size_t count_names(const char *const *name)
-{
-    size_t n = 0;
-    while (name && name[n]) n++;
-    return n;
-}
-
-size_t co_trainer_states(const co_experiment *e, const char *name[CO_MAX_STATES])
-{
-    size_t n = count_names(e->rule->slots);
-    if (n) memcpy(name, e->rule->slots, n * sizeof *name);
-    for (size_t k = 0; k < e->n_transforms; k++)
-        for (size_t s = 0; s < count_names(e->transform[k]->slots); s++) {
-            CO_ASSERT(n < CO_MAX_STATES);
-            name[n++] = e->transform[k]->slots[s];
-        }
-    return n;
 }
 
 /* Room for devices of up to `capacity` examples: their order, and one batch. */
@@ -145,8 +123,6 @@ void co_trainer_destroy(co_trainer *t)
     const co_experiment *e = t->experiment;
     if (e->rule->destroy) e->rule->destroy(t->rule);
     if (e->optimizer->destroy) e->optimizer->destroy(t->optimizer);
-    for (size_t k = 0; k < e->n_transforms; k++)
-        if (e->transform[k]->destroy) e->transform[k]->destroy(t->transform[k]);
     co_workspace_destroy(t->workspace);
     co_free(t->local);
     co_free(t->grad);
@@ -253,16 +229,6 @@ static void restore_frozen(co_trainer *t, const float *global)
             memcpy(t->local + tensor[k].offset, global + tensor[k].offset, tensor[k].size * sizeof *t->local);
 }
 
-static void apply_transforms(co_trainer *t, float *const *state)
-{
-    const co_experiment *e = t->experiment;
-    size_t s = count_names(e->rule->slots);
-    for (size_t k = 0; k < e->n_transforms; k++) {
-        e->transform[k]->apply(t->transform[k], t->local, t->n, state + s);
-        s += count_names(e->transform[k]->slots);
-    }
-}
-
 static void finish(co_trainer *t, const co_training *with, co_plan_row *row, co_trained *trained, const double *sums)
 {
     const co_experiment *e = t->experiment;
@@ -274,28 +240,18 @@ static void finish(co_trainer *t, const co_training *with, co_plan_row *row, co_
         view.reach = way;
         e->rule->end(t->rule, &view, e->rule->shared ? t->change : NULL);
     }
-    /* Nothing changes the update or may still refuse it, but a norm that is not finite. */
-    const bool adds = with->slice && !e->rule->shared && !e->n_transforms && !row->attacker && isfinite(sums[1]);
+    /* The sum is formed along with the update where the engine has nothing else to do with it. */
+    const bool adds = with->slice && !e->rule->shared && isfinite(sums[1]);
     size_t n_cut = 0;
-    double norm = adds ? co_exact_add_difference(with->slice, with->n_slices, t->local, with->global, row->share, &n_cut)
-                       : co_vector_difference(t->local, t->local, with->global, t->n);
+    const double norm = adds ? co_exact_add_difference(with->slice, with->n_slices, t->local, with->global, row->share, &n_cut)
+                             : co_vector_difference(t->local, t->local, with->global, t->n);
     bool finite = isfinite(norm) && isfinite(sums[1]);
     if (finite && e->rule->shared) finite = co_vector_finite(t->change, t->n);
-    if (finite && !row->attacker && e->n_transforms) {
-        apply_transforms(t, with->state);
-        norm = co_vector_norm(t->local, t->n);
-    }
-    if (finite && row->attacker && e->attack->tamper) {
-        const co_stream stream = co_stream_open(t->seed, CO_DRAW_ATTACK, (uint64_t)with->round, (uint64_t)row->device, 0);
-        e->attack->tamper(&e->devices, &stream, t->local, t->n);
-        norm = co_vector_norm(t->local, t->n);
-        finite = isfinite(norm);
-    }
     row->outcome = finite ? CO_REPORTED : CO_NONFINITE;
     row->loss = co_task_mean_loss(sums);
     row->update_norm = finite ? norm : NAN;
     row->saturated = n_cut > 0;
-    *trained = (co_trained){.update = t->local, .is_added = adds, .change = e->rule->shared ? t->change : NULL,
+    *trained = (co_trained){.update = t->local, .is_added = adds, .term = 1.0, .change = e->rule->shared ? t->change : NULL,
                             .report = {.loss = NAN, .norm = row->update_norm, .reach = way, .lr = with->lr}};
 }
 

@@ -22,7 +22,7 @@ size_t co_trainer_bytes(const co_trainer *trainer, size_t all_rows);
 typedef struct {
     const float *global;  /* [size] the model */
     const float *shared;  /* [size] the local rule's vector; NULL without */
-    float *const *state;  /* [slots][size] the device's own: first the rule's, then those of the transforms in order */
+    float *const *state;  /* [slots][size] what the rule keeps on the device */
     int64_t round;
     double lr;
     const co_sum_slice *slice; /* [n_slices] sums to which the update is added, times the row's share, while it is formed; NULL: the
@@ -32,21 +32,18 @@ typedef struct {
 
 /* What comes back: the trainer's own memory, good until the next call. */
 typedef struct {
-    const float *update; /* [size] after the transforms */
+    float *update;       /* [size] local - global, for the stages to change; not where is_added */
     const float *change; /* [size] for the rule's shared vector; NULL without */
     bool is_added;           /* to the sums */
+    double term;             /* what the device's share counts for in the sum of terms (co_aggregator.report); 1 */
     co_device_report report; /* all but the loss, which co_trainer_measure gives */
 } co_trained;
 
 /* Trains row->device. sums[..] (of the task, zeroed by the caller) gets loss and metrics of every batch as it was before its
- * step. Sets row->outcome (CO_NONFINITE when the update has a NaN or Inf: then the state is not to be kept), loss and update_norm
- * (after the transforms); with is_added also saturated. CO_ESTOPPED when the round is given up half way (sim/watch.h). */
+ * step. Sets row->outcome (CO_NONFINITE when the update has a NaN or Inf: then the state is not to be kept), loss and update_norm; with is_added
+ * also saturated. CO_ESTOPPED when the round is given up half way (sim/watch.h). */
 co_status co_trainer_train(co_trainer *trainer, co_population *population, const co_training *with, co_plan_row *row,
                            co_trained *trained, double *sums);
 /* Mean loss of `global` on all examples of row->device, as in evaluation. CO_ESTOPPED as above. */
 co_status co_trainer_measure(co_trainer *trainer, co_population *population, const float *global, int64_t round,
                              const co_plan_row *row, double *loss);
-/* Names of the vectors that the experiment keeps per device, in the order of co_training.state: at most CO_MAX_STATES into name,
- * their number returned. */
-enum { CO_MAX_STATES = CO_MAX_TRANSFORMS + 2 };
-size_t co_trainer_states(const co_experiment *experiment, const char *name[CO_MAX_STATES]);

@@ -1,5 +1,5 @@
 /* Every transform of the list under the same laws; new members join by themselves. */
-#include "aggregators/transforms/transform.h"
+#include "aggregators/stages/stage.h"
 #include "core/exact.h"
 #include "core/vector.h"
 #include "tests/harness.h"
@@ -14,7 +14,7 @@ static void forget(void)
     memset(memory, 0, sizeof memory);
 }
 
-static void *open_member(const co_transform *member, const char *yaml)
+static void *open_member(const co_stage *member, const char *yaml)
 {
     co_node *root;
     void *self = NULL;
@@ -24,15 +24,22 @@ static void *open_member(const co_transform *member, const char *yaml)
     return self;
 }
 
-static void close_member(const co_transform *member, void *self)
+static void close_member(const co_stage *member, void *self)
 {
     if (member->destroy) member->destroy(self);
     cr_expect_eq(co_memory_blocks(), 0);
 }
 
+static void apply(const co_stage *member, void *self, float *update, float *const *kept)
+{
+    const co_stage_key key = {.seed = 1, .step = 1, .device = 3, .cohort = 10};
+    co_contribution c = {.n = N, .update = update, .norm = co_vector_norm(update, N), .weight = 1.0, .share = 0.1};
+    member->forward(self, &key, &c, kept);
+}
+
 #define EACH_MEMBER(member)                                                                        \
-    for (const co_plugin *const *at_ = co_kind_transform.members; *at_; at_++)                     \
-        for (const co_transform *member = co_transform_find((*at_)->name); member; member = NULL)
+    for (const co_plugin *const *at_ = co_kind_stage.members; *at_; at_++)                     \
+        for (const co_stage *member = co_stage_find((*at_)->name); member; member = NULL)
 
 Test(transform, finite_stays_finite_and_nothing_stays_nothing)
 {
@@ -44,7 +51,7 @@ Test(transform, finite_stays_finite_and_nothing_stays_nothing)
             static float u[N];
             test_fill(600, N, scale[k], u);
             forget();
-            member->apply(self, u, N, state);
+            apply(member, self, u, state);
             cr_expect(co_vector_finite(u, N), "%s at %g", member->name, (double)scale[k]);
             if (k == 0) cr_expect(co_vector_norm(u, N) == 0.0, "%s", member->name);
         }
@@ -62,13 +69,13 @@ Test(transform, a_device_leaves_nothing_behind)
         test_fill(601, N, 3.0f, first);
         memcpy(again, first, sizeof first);
         forget();
-        member->apply(self, first, N, state);
+        apply(member, self, first, state);
         static float other[N];
         test_fill(602, N, 50.0f, other);
         forget();
-        member->apply(self, other, N, state);
+        apply(member, self, other, state);
         forget();
-        member->apply(self, again, N, state);
+        apply(member, self, again, state);
         cr_expect_arr_eq(first, again, sizeof first, "%s", member->name);
         close_member(member, self);
     }
@@ -76,17 +83,17 @@ Test(transform, a_device_leaves_nothing_behind)
 
 Test(transform, clip_bounds_the_norm_and_keeps_the_direction)
 {
-    const co_transform *clip = co_transform_find("clip");
+    const co_stage *clip = co_stage_find("clip");
     void *self = open_member(clip, "{norm: 2.5}");
     static float u[N], v[N];
     test_fill(603, N, 1.0f, u);
     memcpy(v, u, sizeof u);
-    clip->apply(self, v, N, NULL);
+    apply(clip, self, v, NULL);
     cr_expect_float_eq(co_vector_norm(v, N), 2.5, 1e-6);
     cr_expect_float_eq(co_vector_dot(u, v, N) / co_vector_norm(u, N), 2.5, 1e-6);
     for (size_t j = 0; j < N; j++) u[j] = v[j] * 0.5f;
     memcpy(v, u, sizeof u);
-    clip->apply(self, v, N, NULL);
+    apply(clip, self, v, NULL);
     cr_expect_arr_eq(u, v, sizeof u);
     close_member(clip, self);
 }
@@ -100,14 +107,14 @@ Test(transform, options_have_texts)
 /* The sum of what a device said, older rounds fading by beta. */
 Test(transform, momentum_sums_what_the_device_said)
 {
-    const co_transform *momentum = co_transform_find("momentum");
+    const co_stage *momentum = co_stage_find("momentum");
     void *self = open_member(momentum, "{beta: 0.5}");
     forget();
     for (int round = 0; round < 4; round++) {
         static const float want[] = {1.0f, 1.5f, 1.75f, 1.875f};
         static float u[N];
         for (size_t j = 0; j < N; j++) u[j] = 1.0f;
-        momentum->apply(self, u, N, state);
+        apply(momentum, self, u, state);
         cr_expect_float_eq(u[N - 1], want[round], 1e-7);
     }
     close_member(momentum, self);

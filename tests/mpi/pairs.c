@@ -17,7 +17,7 @@
 
 enum { PARTS = 6, MOST = 16, TRANSFORM = 2 };
 
-static const co_kind *const kinds[PARTS] = {&co_kind_local_rule, &co_kind_optimizer,        &co_kind_transform,
+static const co_kind *const kinds[PARTS] = {&co_kind_local_rule, &co_kind_optimizer,        &co_kind_stage,
                                             &co_kind_aggregator, &co_kind_server_optimizer, &co_kind_attack};
 static const char *const plainest[PARTS] = {"sgd", "sgd", "none", "mean", "sgd", "none"};
 static const char *names[PARTS][MOST];

@@ -1,4 +1,4 @@
-/* sim/private.h - differential privacy of a run: bounds contributions, adds noise to the released sum, keeps the ledger.
+/* sim/stages/private.h - differential privacy of a run: bounds contributions, adds noise to the released sum, keeps the ledger.
  *
  * Central privacy over devices: after the exact sum the owner of each coordinate adds noise once; the denominator is the
  * public number of devices asked or expected, never how many came. A round without any contribution releases noise all the same,
@@ -7,7 +7,8 @@
  * where public counts choose (weighted, mixture, top_m: no amplification by sampling). */
 #pragma once
 #include "privacy/mechanisms/bound.h"
-#include "sim/wires/exchange.h"
+#include "aggregators/stages/stage.h"
+#include "sim/planners/plan.h"
 
 /* What a checkpoint keeps. */
 typedef struct {
@@ -18,31 +19,31 @@ typedef struct {
     unsigned char key[CO_NOISE_KEY_BYTES]; /* secure alone */
 } co_private_state;
 
-typedef struct {
-    const co_experiment *experiment;
-    const co_mechanism *mechanism;
-    const co_accountant *accountant;
-    co_accounting how;
-    bool is_on, is_adaptive, is_simulated;
-    double delta, rate;       /* rate: of the sampling as accounted for */
-    double population, per_round;
-    double noise_share;       /* per_round / noise_cohort; 1 without simulation */
-    double vector_multiplier; /* of the sum; above state.multiplier when a noisy count takes its part */
-    double count_std;         /* of the noise on the count; adaptive clip */
-    size_t capacity;          /* most devices of a round */
-    co_private_state state;
-    co_noise_source source;
-    co_grid grid, count_grid; /* of the round */
-    int64_t accounted;        /* rounds that epsilon is of */
-    double epsilon;           /* last one computed */
-} co_private;
-
 /* A row of the run file's table privacy. */
 typedef struct {
     int64_t round, n_contributions;
     double sampling_rate, clip, noise_std, epsilon, delta;
     bool is_simulated;
 } co_private_row;
+
+typedef struct {
+    const co_experiment *experiment;
+    const co_mechanism *mechanism;
+    const co_accountant *accountant;
+    co_accounting how;
+    bool is_on, is_adaptive, is_simulated, is_first_rank;
+    double delta, rate;       /* rate: of the sampling as accounted for */
+    double population, per_round;
+    double noise_share;       /* per_round / noise_cohort; 1 without simulation */
+    double vector_multiplier; /* of the sum; above state.multiplier when a noisy count takes its part */
+    double count_std;         /* of the noise on the count; adaptive clip */
+    co_private_state state;
+    co_noise_source source;
+    co_grid grid, count_grid; /* of the round */
+    int64_t accounted;        /* rounds that epsilon is of */
+    double epsilon;           /* last one computed */
+    co_private_row row;       /* rank 0: of the last round */
+} co_private;
 
 /* Keys of an experiment that contradict each other or would void the guarantee: CO_EUSAGE. Sets aggregate.weight to uniform where
  * it was left open. Local. */
@@ -52,16 +53,8 @@ co_status co_private_check(co_experiment *experiment);
 co_status co_private_init(co_private *p, const co_experiment *experiment, const co_plan *plan, int64_t population,
                           const co_comm *comm);
 void co_private_fini(co_private *p);
-/* The grid of a round; with a round's result known everywhere it is the same on all ranks. Local. */
-co_status co_private_start(co_private *p);
-/* Bounds the update of a device, whose L2 norm the row has, and adds it to what this rank sends. update finite. Local. */
-void co_private_add(co_private *p, co_exchange *x, const co_plan_row *row, const float *update);
-/* After the reduction: noise, and the update of this rank's slice. Takes the sum of the exchange. Local. */
-void co_private_release(co_private *p, co_exchange *x, int64_t round, double *update);
-/* After the release: the round into the ledger, the next clip. Local; Same on all ranks. */
-co_status co_private_end(co_private *p, const co_exchange *x, int64_t round);
-/* The row of the round before co_private_end. n_contributions: updates in the sum. Rank 0. */
-co_status co_private_describe_round(co_private *p, int64_t round, int64_t n_contributions, co_private_row *row);
+/* The stage, with a co_private that is on as its self (borrowed): bounds the updates, noises the sum, keeps the ledger and the row. */
+extern const co_stage co_stage_private;
 /* Takes over a checkpoint's state, whose ledger must hold `round` releases: CO_EDATA else. Rank 0; co_private_share follows. */
 co_status co_private_resume(co_private *p, co_private_state *state_take, int64_t round, const char *path);
 /* What rank 0 holds of the state to all others, and the next round's grid. Collective(comm). */

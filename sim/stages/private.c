@@ -1,4 +1,4 @@
-/* sim/private.c - the private release of a round.
+/* sim/stages/private.c - the private release of a round.
  *
  * update_j = (sum_i q_ij + noise_j) step / m: q_i the bounded integers of device i (privacy/mechanisms/bound.c), a_i = 1 or
  * min(n_i, cap) / cap <= 1, m the devices asked or expected, a public number. Noise 0: the ordinary exact sum of clipped
@@ -12,7 +12,7 @@
  *
  * Simulated cohorts: noise x m / noise_cohort on our sum is, after division by m, the noise that a cohort of that size has after
  * its own division. The signal stays that of our smaller cohort. */
-#include "sim/private.h"
+#include "sim/stages/private.h"
 #include "core/exact.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -23,6 +23,8 @@
 
 #define LATTICE 0x1p20 /* least scale of noise, in steps */
 #define MOST_COUNT_NOISE 0x1p19
+
+enum { UNCLIPPED, N_COUNTS }; /* what the stage counts: contributions that are not above the clip */
 
 /* A device may be replaced, not added or removed: the size of the sample is fixed, or public counts choose it. */
 static bool replaces(const co_private *p)
@@ -117,6 +119,12 @@ static co_status open_ledger(co_private *p, int64_t n)
     return CO_OK;
 }
 
+/* The grid of a round; with a round's result known everywhere it is the same on all ranks. */
+static co_status start(co_private *p)
+{
+    return co_grid_make(p->mechanism, p->state.clip, p->vector_multiplier * p->noise_share, p->population, &p->grid);
+}
+
 co_status co_private_share(co_private *p, const co_comm *comm)
 {
     if (!p->is_on) return CO_OK;
@@ -130,7 +138,7 @@ co_status co_private_share(co_private *p, const co_comm *comm)
     co_ledger_fini(&p->state.ledger);
     co_status st = open_ledger(p, (int64_t)words[2]);
     if (st == CO_OK) st = split_noise(p);
-    if (st == CO_OK) st = co_private_start(p);
+    if (st == CO_OK) st = start(p);
     return co_agree(st, comm);
 }
 
@@ -138,7 +146,7 @@ co_status co_private_init(co_private *p, const co_experiment *e, const co_plan *
                           const co_comm *comm)
 {
     *p = (co_private){.experiment = e, .population = (double)population, .per_round = plan->per_round,
-                      .capacity = plan->capacity};
+                      .is_first_rank = comm->rank == 0};
     p->mechanism = co_mechanism_find(co_config_string(&e->privacy, "mechanism"));
     if (p->mechanism->norm == CO_NORM_NONE) return CO_OK;
     read_options(p, e);
@@ -164,67 +172,48 @@ void co_private_fini(co_private *p)
     *p = (co_private){0};
 }
 
-co_status co_private_start(co_private *p)
+/* Integers on the grid, bounded by the sum; without noise the clipped update itself. */
+static void forward(void *self, const co_stage_key *key, co_contribution *c, float *const *state)
 {
-    if (!p->is_on) return CO_OK;
-    return co_grid_make(p->mechanism, p->state.clip, p->vector_multiplier * p->noise_share, p->population, &p->grid);
-}
-
-static double weight_of(const co_private *p, const co_plan_row *row)
-{
+    const co_private *p = self;
     const co_config *aggregate = &p->experiment->aggregate;
-    if (strcmp(co_config_string(aggregate, "weight"), "uniform") == 0) return 1.0;
-    return row->weight / co_config_real(aggregate, "weight_cap");
-}
-
-void co_private_add(co_private *p, co_exchange *x, const co_plan_row *row, const float *update)
-{
-    const size_t n = x->n_params;
-    const double norm = p->mechanism->norm == CO_NORM_L1 ? co_norm_l1(update, n) : row->update_norm;
-    const double weight = weight_of(p, row);
-    if (norm <= p->grid.clip) co_exchange_count(x, CO_COUNT_UNCLIPPED, 1);
+    const double norm = p->mechanism->norm == CO_NORM_L1 ? co_norm_l1(c->update, c->n) : c->norm;
+    const double weight = strcmp(co_config_string(aggregate, "weight"), "uniform") == 0
+                              ? 1.0
+                              : c->weight / co_config_real(aggregate, "weight_cap");
+    (void)state;
+    if (norm <= p->grid.clip) c->counts[UNCLIPPED]++;
     if (p->grid.scale == 0.0) {
-        co_exchange_add(x, update, weight * co_clip_factor(p->grid.clip, norm) / (double)p->capacity);
+        c->share = weight * co_clip_factor(p->grid.clip, norm) / (double)key->cohort;
         return;
     }
-    co_sum_slice slice[x->comm->size];
-    co_exchange_slices(x, slice);
-    co_add_bounded(p->mechanism, &p->grid, update, norm, weight, slice, (size_t)x->comm->size);
+    c->mechanism = p->mechanism;
+    c->grid = &p->grid;
+    c->bounded_weight = weight;
+    c->bounded_norm = norm;
 }
 
-void co_private_release(co_private *p, co_exchange *x, int64_t round, double *update)
+static void backward(void *self, const co_stage_key *key, co_round_sum *sum)
 {
-    int64_t *sum = co_exchange_own_sum(x);
+    co_private *p = self;
     if (p->grid.scale == 0.0) {
-        co_exact_mean(sum, x->n_own, p->per_round / (double)p->capacity, update);
+        sum->total = p->per_round / (double)key->cohort;
         return;
     }
-    const co_noise_release release = co_noise_release_of(&p->source, CO_NOISE_FOR_SUM, round);
-    p->mechanism->add(&release, p->grid.scale, x->first, x->n_own, sum);
-    for (size_t j = 0; j < x->n_own; j++) update[j] = (double)sum[j] * p->grid.step / p->per_round;
+    const co_noise_release release = co_noise_release_of(&p->source, CO_NOISE_FOR_SUM, key->step);
+    p->mechanism->add(&release, p->grid.scale, sum->first, sum->n, sum->sum);
+    sum->step = p->grid.step;
+    sum->total = p->per_round;
 }
 
 /* The noisy fraction of contributions that were not above the clip, as if m had come. */
-static double noisy_fraction(const co_private *p, const co_exchange *x, int64_t round)
+static double noisy_fraction(const co_private *p, int64_t round, int64_t below, int64_t all)
 {
-    const int64_t below = co_exchange_counted(x, CO_COUNT_UNCLIPPED), all = co_exchange_counted(x, CO_COUNT_REPORTED);
     const double unit = 1.0 / p->count_grid.step;
     int64_t sum = (2 * below - all) * (int64_t)unit;
     const co_noise_release release = co_noise_release_of(&p->source, CO_NOISE_FOR_COUNT, round);
     p->mechanism->add(&release, p->count_grid.scale, 0, 1, &sum);
     return 0.5 + 0.5 * (double)sum / unit / p->per_round;
-}
-
-co_status co_private_end(co_private *p, const co_exchange *x, int64_t round)
-{
-    if (!p->is_on) return CO_OK;
-    const co_event event = event_of(p);
-    CO_TRY(co_ledger_add(&p->state.ledger, &event, 1));
-    if (!p->is_adaptive) return CO_OK;
-    p->state.clip = co_adapted_clip(p->state.clip, noisy_fraction(p, x, round),
-                                    co_config_real(&p->experiment->privacy, "clip_quantile"),
-                                    co_config_real(&p->experiment->privacy, "clip_rate"));
-    return CO_OK;
 }
 
 /* epsilon of the ledger, or of up to a sixteenth more rounds. */
@@ -245,14 +234,37 @@ static co_status account(co_private *p)
     return CO_OK;
 }
 
-co_status co_private_describe_round(co_private *p, int64_t round, int64_t n_contributions, co_private_row *row)
+static co_status describe(co_private *p, int64_t round, int64_t n_contributions)
 {
     CO_TRY(account(p));
-    *row = (co_private_row){.round = round, .n_contributions = n_contributions, .sampling_rate = p->rate,
-                            .clip = p->grid.clip, .noise_std = p->grid.scale * p->grid.step * p->mechanism->spread,
-                            .epsilon = p->epsilon, .delta = p->delta, .is_simulated = p->is_simulated};
+    p->row = (co_private_row){.round = round, .n_contributions = n_contributions, .sampling_rate = p->rate,
+                              .clip = p->grid.clip, .noise_std = p->grid.scale * p->grid.step * p->mechanism->spread,
+                              .epsilon = p->epsilon, .delta = p->delta, .is_simulated = p->is_simulated};
     return CO_OK;
 }
+
+/* The round into the ledger, its row, the next clip and grid. */
+static co_status end(void *self, const co_stage_key *key, const int64_t *counts, int64_t n_reported)
+{
+    co_private *p = self;
+    const co_event event = event_of(p);
+    CO_TRY(co_ledger_add(&p->state.ledger, &event, 1));
+    if (p->is_adaptive)
+        p->state.clip = co_adapted_clip(p->state.clip, noisy_fraction(p, key->step, counts[UNCLIPPED], n_reported),
+                                        co_config_real(&p->experiment->privacy, "clip_quantile"),
+                                        co_config_real(&p->experiment->privacy, "clip_rate"));
+    if (p->is_first_rank) CO_TRY(describe(p, key->step, n_reported));
+    return start(p);
+}
+
+const co_stage co_stage_private = {.name = "central privacy",
+                                   .summary = "bounds every update, adds noise to the sum",
+                                   .forward = forward,
+                                   .backward = backward,
+                                   .end = end,
+                                   .n_counts = N_COUNTS,
+                                   .enforced = true,
+                                   .releases = true};
 
 co_status co_private_resume(co_private *p, co_private_state *state_take, int64_t round, const char *path)
 {

@@ -1,0 +1,3 @@
+/* aggregators/stages/list.h - the members of the kind transform. */
+X(clip)
+X(momentum)

@@ -1,3 +1,0 @@
-/* aggregators/transforms/list.h - the members of the kind transform. */
-X(clip)
-X(momentum)

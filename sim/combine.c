@@ -1,0 +1,208 @@
+/* sim/combine.c - the server's part of a step, on the coordinates that this rank owns: stages backward, aggregator, server optimiser;
+ * and its state as whole vectors for checkpoints.
+ * Cost: the slice a few times, and a hash of it. */
+#include "core/clones.h"
+#include "core/memory.h"
+#include "core/vector.h"
+#include "io/files/digest.h"
+#include "sim/run.h"
+#include <math.h>
+#include <string.h>
+
+/* Sum of squares with eight fixed lanes: the same bits whoever owns the block. */
+CO_CLONES static double square_sum(const double *x, size_t n)
+{
+    double lane[8] = {0}, sum = 0.0;
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (size_t k = 0; k < 8; k++) lane[k] += x[i + k] * x[i + k];
+    for (size_t k = 0; i + k < n; k++) lane[k] += x[i + k] * x[i + k];
+    for (size_t k = 0; k < 8; k++) sum += lane[k];
+    return sum;
+}
+
+/* The server's step on what training may change of this rank's slice: frozen tensors stay as they are. Local. */
+static void step_tensors(co_run *r, double lr)
+{
+    enum { MAX_SLOTS = 4 };
+    const co_exchange *x = &r->exchange;
+    size_t n_tensors;
+    const co_tensor *tensor = co_model_tensors(r->model, &n_tensors);
+    CO_ASSERT(r->n_server_slots <= MAX_SLOTS);
+    for (size_t k = 0; k < n_tensors; k++) {
+        const size_t end_own = x->first + x->n_own, end_tensor = tensor[k].offset + tensor[k].size;
+        const size_t begin = tensor[k].offset > x->first ? tensor[k].offset : x->first;
+        const size_t end = end_tensor < end_own ? end_tensor : end_own;
+        float *slot[MAX_SLOTS];
+        if (tensor[k].role == CO_FROZEN || begin >= end) continue;
+        for (size_t s = 0; s < r->n_server_slots; s++) slot[s] = r->slot[s] + (begin - x->first);
+        r->experiment->server_optimizer->step(r->server, x->model + begin, r->update + (begin - x->first), slot,
+                                              end - begin, lr, r->plan.round);
+    }
+}
+
+/* What does not travel is not changed either, whatever noise a stage added to it. */
+static void clear_unshared(co_run *r)
+{
+    const co_exchange *x = &r->exchange;
+    size_t n_tensors;
+    const co_tensor *tensor = co_model_tensors(r->model, &n_tensors);
+    for (size_t k = 0; k < n_tensors; k++) {
+        const size_t begin = tensor[k].offset > x->first ? tensor[k].offset : x->first;
+        const size_t end_own = x->first + x->n_own, end_tensor = tensor[k].offset + tensor[k].size;
+        const size_t end = end_tensor < end_own ? end_tensor : end_own;
+        if (tensor[k].role != CO_SHARED && begin < end)
+            memset(r->update + (begin - x->first), 0, (end - begin) * sizeof *r->update);
+    }
+}
+
+/* Collective(comm) for a rule that sees all updates, else Local. */
+static void aggregate(co_run *r, const co_round_sum *sum, const co_gathered *gathered)
+{
+    const co_experiment *e = r->experiment;
+    if (e->aggregator->finish) {
+        e->aggregator->finish(&e->aggregate, sum, r->update);
+        return;
+    }
+    const co_updates in = {.n_rows = gathered->n_rows, .n = sum->n, .row = (const float *const *)gathered->row,
+                           .weight = gathered->weight, .comm = r->comm, .slot = sum->slot, .scratch = gathered->scratch};
+    co_aggregate_all(e->aggregator, &e->aggregate, &in, (uint64_t)e->seed, r->plan.round, r->update);
+}
+
+/* The aggregate and the server's step on this rank's slice, and the records of its blocks. Collective(comm) where the aggregator sees
+ * whole updates, else Local. */
+static void step_slice(co_run *r, const co_gathered *gathered, double lr)
+{
+    co_exchange *x = &r->exchange;
+    const float *model = x->model + x->first;
+    const double total = co_exchange_summed(x, CO_SUM_TOTAL);
+    co_round_sum in = {.first = x->first, .n = x->n_own, .sum = co_exchange_sum(x),
+                       .total = total > 0.0 && r->plan.bound > 0.0 ? r->plan.fixed_total : total,
+                       .terms = co_exchange_summed(x, CO_SUM_TERMS),
+                       .coverage = r->population_weight > 0.0 ? r->plan.weight / r->population_weight : 1.0,
+                       .n_reported = co_exchange_counted(x, CO_COUNT_REPORTED),
+                       .slot = r->slot + r->n_server_slots};
+    if (co_chain_releases(&r->chain) || (in.n_reported > 0 && in.total > 0.0)) {
+        co_chain_backward(&r->chain, r->plan.round, &in);
+        aggregate(r, &in, gathered);
+        clear_unshared(r);
+        step_tensors(r, lr);
+    } else {
+        memset(r->update, 0, x->n_own * sizeof *r->update); /* nobody reported: the model stays */
+    }
+    for (size_t b = 0; b < x->n_own_blocks; b++) {
+        const size_t at = b * CO_BLOCK, n = x->n_own - at < CO_BLOCK ? x->n_own - at : CO_BLOCK;
+        co_block_record *record = &x->block[x->first_block + b];
+        record->square_sum = square_sum(r->update + at, n);
+        co_hash16(model + at, n * sizeof *model, record->hash);
+    }
+}
+
+/* The rule's shared vector gains the sum of the devices' changes. Collective(comm). */
+static void step_shared(co_run *r)
+{
+    co_exchange *x = &r->shared;
+    double wait_s;
+    if (!x->comm) return;
+    co_exchange_reduce(x, &wait_s);
+    co_exchange_values(x, r->update);
+    for (size_t j = 0; j < x->n_own; j++) x->model[x->first + j] += (float)r->update[j];
+    co_exchange_gather(x);
+}
+
+void co_run_combine(co_run *r, const co_gathered *gathered, double lr)
+{
+    step_slice(r, gathered, lr);
+    step_shared(r);
+}
+
+co_status co_run_combine_create(co_run *r)
+{
+    const co_experiment *e = r->experiment;
+    const co_server *server = e->server_optimizer;
+    if (server->create) CO_TRY(server->create(&e->server, &r->server));
+    const char *const none[] = {NULL}, *const *own = server->slots ? server->slots : none;
+    const char *const *rules = e->aggregator->slots ? e->aggregator->slots : none;
+    while (own[r->n_server_slots]) r->n_server_slots++;
+    r->n_slots = r->n_server_slots;
+    while (rules[r->n_slots - r->n_server_slots]) r->n_slots++;
+    const size_t n_sliced = r->n_slots;
+    if (e->rule->shared) r->n_slots++;
+    r->slot_name = co_calloc(r->n_slots, sizeof *r->slot_name);
+    r->slots = co_calloc(n_sliced * r->exchange.n_own, sizeof *r->slots);
+    r->slot = co_calloc(r->n_slots, sizeof *r->slot);
+    r->whole_slot = co_calloc(r->n_slots, sizeof *r->whole_slot);
+    r->update = co_malloc(r->exchange.n_own, sizeof *r->update);
+    r->sums = co_malloc(r->n_sums, sizeof *r->sums);
+    r->metrics = co_malloc(64, sizeof *r->metrics);
+    r->pending = co_calloc((size_t)r->comm->size, sizeof *r->pending);
+    if (!r->slot_name || !r->slots || !r->slot || !r->whole_slot || !r->update || !r->sums || !r->metrics || !r->pending)
+        return CO_FAIL(CO_ENOMEM, "no memory for the server's state");
+    for (size_t k = 0; k < n_sliced; k++) {
+        r->slot[k] = r->slots + k * r->exchange.n_own;
+        r->slot_name[k] = k < r->n_server_slots ? own[k] : rules[k - r->n_server_slots];
+        if (server->init && k < r->n_server_slots) server->init(r->server, k, r->slot[k], r->exchange.n_own);
+    }
+    if (e->rule->shared) {
+        r->slot[n_sliced] = r->shared.model + r->shared.first;
+        r->slot_name[n_sliced] = e->rule->shared;
+    }
+    return CO_OK;
+}
+
+co_status co_run_open_slots(co_run *r)
+{
+    for (size_t k = 0; k < r->n_slots && r->comm->rank == 0; k++) {
+        if (!r->whole_slot[k]) r->whole_slot[k] = co_malloc(r->exchange.n_params, sizeof(float));
+        if (!r->whole_slot[k]) return CO_FAIL(CO_ENOMEM, "no memory for the server's state as a whole");
+    }
+    return CO_OK;
+}
+
+void co_run_free_slots(co_run *r)
+{
+    for (size_t k = 0; r->whole_slot && k < r->n_slots; k++) {
+        co_free(r->whole_slot[k]);
+        r->whole_slot[k] = NULL;
+    }
+}
+
+/* Where each rank's part of a whole vector stands. */
+static void spans(const co_run *r, int *counts, int *at)
+{
+    for (int k = 0; k < r->comm->size; k++) {
+        counts[k] = (int)r->exchange.slice_n[k];
+        at[k] = (int)r->exchange.slice_first[k];
+    }
+}
+
+co_status co_run_gather_slots(co_run *r)
+{
+    int counts[r->comm->size], at[r->comm->size];
+    CO_TRY(co_agree(co_run_open_slots(r), r->comm));
+    spans(r, counts, at);
+    for (size_t k = 0; k < r->n_slots; k++)
+        MPI_Gatherv(r->slot[k], (int)r->exchange.n_own, MPI_FLOAT, r->whole_slot[k], counts, at, MPI_FLOAT, 0,
+                    r->comm->world);
+    return CO_OK;
+}
+
+void co_run_scatter_slots(co_run *r)
+{
+    int counts[r->comm->size], at[r->comm->size];
+    spans(r, counts, at);
+    for (size_t k = 0; k < r->n_slots; k++)
+        MPI_Scatterv(r->whole_slot[k], counts, at, MPI_FLOAT, r->slot[k], (int)r->exchange.n_own, MPI_FLOAT, 0,
+                     r->comm->world);
+}
+
+void co_run_combine_destroy(co_run *r)
+{
+    if (r->experiment && r->experiment->server_optimizer->destroy) r->experiment->server_optimizer->destroy(r->server);
+    co_run_free_slots(r);
+    co_free(r->slots);
+    co_free(r->slot_name);
+    co_free(r->slot);
+    co_free(r->whole_slot);
+    co_free(r->update);
+}

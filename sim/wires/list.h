@@ -1,0 +1,3 @@
+/* sim/wires/list.h - the members of the kind wire. */
+X(sum)
+X(rows)

@@ -1,0 +1,43 @@
+/* sim/wires/wire.h - kind wire: how the contributions of a step meet.
+ *
+ * Every wire uses the exchange (sim/wires/exchange.h) for counts, exact scalars and the status, and alone decides how updates are added:
+ * `sum` adds integers as devices come, `rows` brings every update whole to the owners of its coordinates. A step: begin; add for each
+ * own device that reports; the exchange's reduction; finish. What is summed then stands in the exchange.
+ * Adding one: a file sim/wires/<name>.c with the table co_wire_<name>, and a line in list.h. */
+#pragma once
+#include "sim/stages/chain.h"
+#include "sim/wires/exchange.h"
+
+/* The updates that came whole; n_rows 0 with a wire of sums. */
+typedef struct {
+    size_t n_rows;
+    float *const *row;    /* [n_rows][n_own], devices by ascending id */
+    const double *weight; /* [n_rows] */
+    void *scratch;        /* the bytes that were asked for */
+} co_gathered;
+
+typedef struct {
+    co_exchange *exchange;
+    size_t capacity;  /* most devices of a step */
+    size_t n_scratch; /* bytes beside the rows, for the aggregator */
+    bool adds_up;     /* what came whole is summed in the end: the aggregator takes sums */
+} co_wire_setup;
+
+typedef struct {
+    CO_PLUGIN_FIELDS;
+    bool whole; /* brings every update whole */
+    /* CO_EUSAGE with the figure when a node's memory is too small. Collective(comm). */
+    co_status (*create)(const co_wire_setup *setup, void **self);
+    void (*destroy)(void *self);           /* Collective(comm). NULL allowed */
+    size_t (*bytes)(const void *self);     /* a rank */
+    void (*begin)(void *self, const co_plan *plan); /* NULL: nothing. Local */
+    /* Sums of this rank that training may add a_i u_i to by itself, [ranks]. NULL: `add` alone adds. Local. */
+    void (*slices)(void *self, co_sum_slice *slice);
+    /* Returns how many coordinates were cut to the bound. Local; may wait. */
+    size_t (*add)(void *self, const co_plan *plan, size_t row, const co_contribution *contribution);
+    /* After the reduction. Collective(comm). */
+    co_gathered (*finish)(void *self, const co_plan *plan, const co_chain *chain);
+} co_wire;
+
+extern const co_kind co_kind_wire;
+const co_wire *co_wire_find(const char *name);
