@@ -183,7 +183,7 @@ def members_used(config):
         ("mechanism", "privacy.mechanism"), ("accountant", "privacy.accountant"), ("aggregator", "aggregate.rule"),
         ("server_optimizer", "server.optimizer"), ("algorithm", "algorithm.algorithm"), ("model", "model.name"),
         ("partitioner", "partition.method"))}
-    used["layer"] = set(re.findall(r"[\w]+", value.get("model.layers", "") + config if "layers:" in config else ""))
+    used["layer"] = set(re.findall(r"\w+", value.get("model.layers", "")))
     used["transform"] = set(re.findall(r"name: (\w+)", value.get("transforms", "")))
     used["task"] = {"classification"}
     if "data.file" in value:
@@ -194,15 +194,16 @@ def members_used(config):
 
 def members_missing(used, exceptions):
     """Complaints: members in no case, exceptions without need."""
-    complaints, kind = [], ""
+    listed, kind = collections.defaultdict(set), ""
     for line in cohort(["list"]).splitlines():
-        if re.match(r"\w+: ", line):
-            kind, left = line.split(":")[0], set(exceptions[line.split(":")[0]])
-        elif re.match(r"  \S", line):
-            member = line.split()[0]
-            if (member in used[kind]) == (member in left):
-                complaints.append(f"{kind} {member}: " + ("an exception, though a run uses it" if member in left else
-                                  "in no run; add one to cases.txt, or an exception with its reason"))
+        kind = line.split(":")[0] if re.match(r"\w+: ", line) else kind
+        listed[kind].update(re.findall(r"^  (\S+)", line))
+    complaints = []
+    for kind in sorted(set(listed) | set(exceptions)):
+        without = listed[kind] - used[kind] - exceptions[kind]
+        complaints += [f"{kind} {m}: in no run; add one to cases.txt, or an exception with its reason" for m in sorted(without)]
+        idle = (exceptions[kind] & used[kind]) | (exceptions[kind] - listed[kind])
+        complaints += [f"{kind} {m}: an exception, though a run uses it or the program has it not" for m in sorted(idle)]
     return complaints
 
 
@@ -220,27 +221,32 @@ def prepare(folder):
     return used
 
 
+def plan(cases, quick):
+    """Jobs (arguments of run), goldens by path. The fastest path tries ranks and resumes, the others compute on one rank."""
+    goldens, jobs = {}, []
+    for path in (p for p in PATHS if has_path(p)):
+        found = read_goldens(key_of(path))
+        if found is None:
+            print(f"not compared: {path} (no {key_of(path)}.txt)")
+        elif goldens and not quick:
+            jobs += [(case, path, 1, True) for case in cases]
+        elif not goldens:
+            for i, case in enumerate(cases):
+                jobs += [(case, path, n, False) for n in ([1, 2, 3] if case.all_ranks and not quick else [1 + i % 3])]
+        if found is not None:
+            goldens[path] = found
+    return jobs, goldens
+
+
 def compare(cases, exceptions, names, quick, used):
     """Complaints of all comparisons."""
-    goldens, jobs, complaints = {}, [], []
-    for path in (p for p in PATHS if has_path(p)):
-        goldens[path] = read_goldens(key_of(path))
-        if goldens[path] is None:
-            print(f"not compared: {path} (no goldens {key_of(path)}.txt)")
-            continue
-        stale = set(goldens[path]) - {c.name for c in cases}
-        complaints += [f"{path}: golden {name} belongs to no case" for name in sorted(stale)]
-        for i, case in enumerate(cases):
-            if names and case.name not in names:
-                continue
-            one = [1 + (i + PATHS.index(path)) % 3]
-            jobs += [(case, path, n) for n in ([1, 2, 3] if case.all_ranks and not quick else one)]
-        if quick:
-            break
+    jobs, goldens = plan([c for c in cases if not names or c.name in names], quick)
+    known = {c.name for c in cases}
+    complaints = [f"{path}: golden {name} belongs to no case" for path in goldens for name in goldens[path] if name not in known]
     if not jobs:
-        return complaints + ["nothing was compared"]
+        complaints.append("nothing was compared")
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for (case, path, ranks), outcome in zip(jobs, pool.map(lambda job: attempt(run, *job), jobs)):
+        for (case, path, ranks, _), outcome in zip(jobs, pool.map(lambda job: attempt(run, *job), jobs)):
             if isinstance(outcome, str):
                 complaints.append(f"{case.name}, {path}: {outcome}")
                 continue
@@ -251,7 +257,7 @@ def compare(cases, exceptions, names, quick, used):
             apart = difference(golden, result) if golden else "has no golden"
             if apart:
                 complaints.append(f"{case.name}, {path}, {ranks} ranks: {apart}")
-    print(f"{len(jobs)} runs compared: {len({j[0] for j in jobs})} cases, paths {' '.join(sorted({j[1] for j in jobs}))}")
+    print(f"{len(jobs)} runs compared: {len({j[0].name for j in jobs})} cases, paths {' '.join(sorted({j[1] for j in jobs}))}")
     return complaints if names else complaints + members_missing(used, exceptions)
 
 
