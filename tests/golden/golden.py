@@ -183,7 +183,7 @@ def members_used(config):
         ("mechanism", "privacy.mechanism"), ("accountant", "privacy.accountant"), ("aggregator", "aggregate.rule"),
         ("server_optimizer", "server.optimizer"), ("algorithm", "algorithm.algorithm"), ("model", "model.name"),
         ("partitioner", "partition.method"))}
-    used["layer"] = set(re.findall(r"\w+", value.get("model.layers", "")))
+    used["layer"] = set(re.findall(r"\w+", value["model"])) if "model.layers" in value else set()
     used["transform"] = set(re.findall(r"name: (\w+)", value.get("transforms", "")))
     used["task"] = {"classification"}
     if "data.file" in value:
@@ -256,7 +256,7 @@ def compare(cases, exceptions, names, quick, used):
             golden = goldens[path].get(case.name)
             apart = difference(golden, result) if golden else "has no golden"
             if apart:
-                complaints.append(f"{case.name}, {path}, {ranks} ranks: {apart}")
+                complaints.append(f"{case.name}, {path}, ranks {ranks}: {apart}")
     print(f"{len(jobs)} runs compared: {len({j[0].name for j in jobs})} cases, paths {' '.join(sorted({j[1] for j in jobs}))}")
     return complaints if names else complaints + members_missing(used, exceptions)
 

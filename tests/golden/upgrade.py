@@ -24,37 +24,38 @@ complaints = []
 
 
 def cohort(*words, ranks=1):
-    """Standard output of the program; a failure is a complaint."""
+    """Standard output of the program; None, and a complaint, when it fails."""
     env = dict(os.environ, COHORT_KERNELS="plain")
-    launch = ["mpirun", "--bind-to", "none", "-n", str(ranks)] if ranks > 1 else []
+    launch = ["mpirun", "--quiet", "--bind-to", "none", "-n", str(ranks)] if ranks > 1 else []
     done = subprocess.run(launch + [COHORT] + list(words), env=env, capture_output=True, text=True, timeout=300)
-    if done.returncode:
-        complaints.append(f"exit code {done.returncode}: cohort {' '.join(words)} on {ranks} ranks: {done.stdout}{done.stderr}".strip())
-    return done.stdout
+    if done.returncode == 0:
+        return done.stdout
+    complaints.append(f"exit code {done.returncode}: cohort {' '.join(words)} on {ranks} ranks: {done.stdout}{done.stderr}".strip())
+    return None
 
 
 def same(old, new):
+    if old.shape != new.shape:
+        return False
     return np.allclose(old, new, rtol=1e-9, atol=0, equal_nan=True) if old.dtype.kind == "f" else np.array_equal(old, new)
 
 
-def same_run(old, new):
-    """Every column of the old run file, but times and load, stands in the new one."""
-    if not os.path.exists(new):
-        complaints.append(f"{new} is missing")
+def run(experiment, folder, old, *words, ranks=1):
+    """Runs; every column of the old run file, but times and load, must stand in the new one."""
+    if cohort("run", experiment, f"output.dir={folder}", *words, ranks=ranks) is None:
         return
-    with h5py.File(old) as a, h5py.File(new) as b:
-        for table in sorted(set(a) - {"load"}):
-            for column in sorted(set(a[table]) - {"wall_s"}):
-                name = f"{table}/{column}"
-                if name not in b or not same(a[name][:], b[name][:]):
-                    complaints.append(f"{new}: {name} is not that of {old}")
+    with h5py.File(old) as a, h5py.File(f"{folder}/run.h5") as b:
+        columns = [f"{table}/{c}" for table in a if table != "load" for c in a[table] if c != "wall_s"]
+        other = [c for c in columns if c not in b or not same(a[c][:], b[c][:])]
+    if other:
+        complaints.append(f"{folder}/run.h5 on {ranks} ranks: not as in {old}: {', '.join(other)}")
 
 
 def check_show():
     for line in open("digests.txt"):
         digest, file = line.split()
         cohort("show", file)
-        if cohort("show", file, "--digest").strip() != digest:
+        if (cohort("show", file, "--digest") or "").strip() != digest:
             complaints.append(f"{file}: another digest than when it was written")
 
 
@@ -62,21 +63,18 @@ def check_runs():
     """Resumed to the recorded end on other numbers of ranks, anew from the start, from the checkpoint's weights."""
     for ranks in (1, 3):
         shutil.copytree("stopped", f"resumed-{ranks}")
-        cohort("run", "old.yaml", f"output.dir=resumed-{ranks}", "--resume", ranks=ranks)
-        same_run("done/run.h5", f"resumed-{ranks}/run.h5")
-    cohort("run", "old.yaml", "output.dir=anew", ranks=2)
-    same_run("done/run.h5", "anew/run.h5")
-    cohort("run", "text.yaml", "output.dir=text", ranks=2)
-    same_run("done-text/run.h5", "text/run.h5")
+        run("old.yaml", f"resumed-{ranks}", "done/run.h5", "--resume", ranks=ranks)
+    run("old.yaml", "anew", "done/run.h5", ranks=2)
+    run("text.yaml", "text", "done-text/run.h5", ranks=2)
     cohort("run", "old.yaml", "output.dir=from", "model.init=stopped/ckpt-00000003.h5")
 
 
 def check_compare():
-    cohort("compare", "stopped/run.h5", "done/run.h5", "-o", "compared")
-    if not complaints:
-        old, new = (json.loads(cohort("show", f"{d}/compare.h5", "--json"))["stats"] for d in ("compare", "compared"))
-        if len(old) != len(new) or any(row.get(k) != v for was, row in zip(old, new) for k, v in was.items()):
-            complaints.append(f"compare: {new}, not {old}")
+    if cohort("compare", "stopped/run.h5", "done/run.h5", "-o", "compared") is None:
+        return
+    old, new = (json.loads(cohort("show", f"{d}/compare.h5", "--json") or '{"stats": []}')["stats"] for d in ("compare", "compared"))
+    if len(old) != len(new) or any(row.get(k) != v for was, row in zip(old, new) for k, v in was.items()):
+        complaints.append(f"compare: {new}, not {old}")
 
 
 def main():
