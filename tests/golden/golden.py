@@ -81,8 +81,10 @@ def key_of(path):
 
 
 def has_path(path):
-    env = dict(os.environ, COHORT_KERNELS=path)
-    return subprocess.run([COHORT, "run", "base/synthetic.yaml", "--dry-run"], env=env, capture_output=True).returncode == 0
+    """Whether this processor has the instructions; any other refusal counts as yes and shows in the runs."""
+    words = [COHORT, "run", "base/synthetic.yaml", "--dry-run"]
+    done = subprocess.run(words, env=dict(os.environ, COHORT_KERNELS=path), capture_output=True, text=True)
+    return "this processor lacks these instructions" not in done.stderr
 
 
 def table_hash(h, name, digits=None):
