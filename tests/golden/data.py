@@ -1,0 +1,86 @@
+"""The data sets of the pinned runs: small, made here number by number (no library's generator), read by `cohort import`."""
+import json
+
+import numpy as np
+
+
+class Draws:
+    """A congruential generator (Knuth's MMIX constants): the same numbers with any Python."""
+
+    def __init__(self, seed):
+        self.state = seed
+
+    def below(self, n):
+        self.state = (self.state * 6364136223846793005 + 1442695040888963407) % 2**64
+        return (self.state >> 33) % n
+
+    def choice(self, values):
+        return values[self.below(len(values))]
+
+
+def write_table():
+    """table.csv: six numbers that lean on one of six classes, a user, a group of two classes; lists and a matrix for it."""
+    draw = Draws(1)
+    with open("table.csv", "w") as f:
+        f.write("a,b,c,d,e,f,label,user,group\n")
+        for _ in range(240):
+            y = draw.below(6)
+            x = [(draw.below(2001) - 1000) / 500 + (k == y) for k in range(6)]
+            f.write(",".join(f"{v:.3f}" for v in x) + f",k{y},u{draw.below(12)},g{y // 2}\n")
+    with open("lists.json", "w") as f:
+        json.dump({str(k): list(range(7 * k, 7 * k + 7)) for k in range(5)}, f)
+    with open("matrix.csv", "w") as f:
+        f.writelines(",".join(str(draw.below(4)) for _ in range(6)) + "\n" for _ in range(5))
+
+
+def write_pictures(name, n, shape, n_classes):
+    """NAME.npz: bytes of noise, brighter in rows that tell the class."""
+    draw = Draws(2)
+    y = np.array([draw.below(n_classes) for _ in range(n)])
+    x = np.array([draw.below(160) for _ in range(n * int(np.prod(shape)))]).reshape((n,) + shape)
+    for i in range(n):
+        x[i, :, 2 * y[i]:2 * y[i] + 2] += 80
+    np.savez(name + ".npz", x=x.astype("u1"), y=y, split=(np.arange(n) % 5 == 4).astype("u1"))
+
+
+def write_texts():
+    """words.csv: messages of two kinds; play.txt: speeches of seven roles; train and test.conll: words with tags."""
+    draw = Draws(3)
+    with open("words.csv", "w") as f:
+        f.write("text,label\n")
+        for i in range(120):
+            words = [draw.choice(["good" if i % 2 else "bad", "film", "na\u00efve", "don't", "it", "is"]) for _ in range(1 + draw.below(14))]
+            f.write(" ".join(words) + "," + ("pos" if i % 2 else "neg") + "\n")
+    with open("play.txt", "w") as f:
+        for _ in range(90):
+            who = draw.choice("ABCDEFG")
+            f.write(f"{who}:\n" + " ".join(draw.choice(["to", "be", "or", "not", who.lower() * 3]) for _ in range(1 + draw.below(12))) + "\n\n")
+    for part, n in (("train", 70), ("test", 20)):
+        with open(part + ".conll", "w") as f:
+            for _ in range(n):
+                for _ in range(1 + draw.below(7)):
+                    f.write(draw.choice(["Ann\tB-per\nLee\tI-per\n", "Rome\tB-loc\n", "in\tO\n", "sees\tO\n", ".\tO\n"]))
+                f.write("\n")
+
+
+# What `cohort import` is told, and the file it makes.
+IMPORTS = {
+    "table.h5": "csv table.csv header=true y=label user=user group=group test_fraction=0.2",
+    "whole.h5": "csv table.csv header=true y=label user=user",
+    "pictures.h5": "npz pictures.npz",
+    "digits.h5": "npz digits.npz",
+    "colours.h5": "npz colours.npz",
+    "words.h5": "csv words.csv header=true text=text y=label tokens=word test_fraction=0.2",
+    "play.h5": "shakespeare play.txt tokens=char max_tokens=30",
+    "bytes.h5": "shakespeare play.txt tokens=byte max_tokens=20",
+    "tags.h5": "conll train=train.conll test=test.conll tokens=blank",
+}
+
+
+def write_sources():
+    """Writes what IMPORTS reads into the current folder."""
+    write_table()
+    write_pictures("pictures", 60, (1, 10, 10), 4)
+    write_pictures("digits", 15, (1, 28, 28), 10)
+    write_pictures("colours", 15, (3, 32, 32), 10)
+    write_texts()
