@@ -72,7 +72,7 @@ grep -qE 'device state up to [0-9.]+ .iB over all nodes.*\(control, momentum\)' 
 refused 'device.* needs [0-9.]+ TiB on a node, [0-9.]+ .iB are left' data.devices=2000000 devices.per_round=10000 rounds=100000 \
     model.hidden=[5000] algorithm=scaffold aggregate='{rule: mean}' eval.every=0
 refused 'which only works with sgd, not adam' algorithm=scaffold aggregate='{rule: mean}' local.optimizer=adam
-refused 'needs updates that are sums of gradients: sgd or prox, not feddyn' aggregate='{rule: fednova}' local.rule=feddyn
+refused 'needs updates that are sums of gradients: sgd or prox, not scaffold' aggregate='{rule: fednova}' local.rule=scaffold
 refused 'keeps state on the devices and can stand here only once' transforms='[{name: momentum}, {name: clip}, {name: momentum}]'
 refused 'attack.*needs attackers' devices.attack=ipm
 refused 'stands without attack' devices.attackers=3

@@ -177,6 +177,8 @@ static void state_of_a_device_is_its_own(void)
             CHECK(co_trainer_create(&experiment, run.model, 10, 1, &fresh) == CO_OK);
             with.state = state;
             CHECK(co_trainer_train(fresh, &run.population, &with, row, &trained, sums) == CO_OK);
+            co_contribution c = {.n = n, .update = trained.update, .norm = row->update_norm, .weight = row->weight, .share = row->share};
+            CHECK(co_chain_forward(&run.chain, with.round, row->device, &c, state));
             took_part[row->device] = true;
             co_trainer_destroy(fresh);
         }
