@@ -71,9 +71,15 @@ extern const co_kind co_kind_aggregator;
 const co_aggregator *co_aggregator_find(const char *name);
 /* Keys of section `aggregate` that belong to no member: rule, weight, unbiased, weight_cap, bucketing. */
 extern const co_param co_aggregate_params[];
-/* w_i of a device that trains on so many examples and tokens, by the keys weight and weight_cap. 0 for a
- * device without examples. Local. */
-double co_aggregate_weight(const co_config *opt, int64_t n_examples, double n_tokens);
+/* What a device counts for: the keys weight and weight_cap. */
+typedef enum { CO_WEIGHT_EXAMPLES, CO_WEIGHT_TOKENS, CO_WEIGHT_UNIFORM } co_weight_by;
+typedef struct {
+    co_weight_by by;
+    double cap; /* INFINITY: none */
+} co_weighting;
+co_weighting co_weighting_from(const co_config *opt);
+/* w_i of a device that trains on so many examples and tokens. 0 for a device without examples. Local. */
+double co_weighting_of(co_weighting weighting, int64_t n_examples, double n_tokens);
 
 /* Form all, with `bucketing` before the rule when it is above 1. */
 /* Refuses what the rule cannot do for a cohort of n_rows devices, and bucketing for form sum. Local. */

@@ -4,6 +4,7 @@
  * reported, so that a drop-out does not shrink the step; with aggregate.unbiased it is that of the whole population. */
 #include "aggregators/aggregator.h"
 #include "core/exact.h"
+#include <math.h>
 #include <string.h>
 
 static void finish(const co_config *opt, const co_round_sum *in, double *update)
@@ -32,14 +33,18 @@ const co_param co_aggregate_params[] = {
      .doc = "largest weight of one device"},
     {0}};
 
-double co_aggregate_weight(const co_config *opt, int64_t n_examples, double n_tokens)
+co_weighting co_weighting_from(const co_config *opt)
+{
+    const char *by = co_config_string(opt, "weight");
+    return (co_weighting){.by = strcmp(by, "uniform") == 0  ? CO_WEIGHT_UNIFORM
+                                : strcmp(by, "tokens") == 0 ? CO_WEIGHT_TOKENS
+                                                            : CO_WEIGHT_EXAMPLES,
+                          .cap = co_config_has(opt, "weight_cap") ? co_config_real(opt, "weight_cap") : (double)INFINITY};
+}
+
+double co_weighting_of(co_weighting w, int64_t n_examples, double n_tokens)
 {
     if (n_examples <= 0) return 0.0;
-    const char *by = co_config_string(opt, "weight");
-    const double weight = strcmp(by, "uniform") == 0  ? 1.0
-                          : strcmp(by, "tokens") == 0 ? n_tokens
-                                                      : (double)n_examples;
-    if (!co_config_has(opt, "weight_cap")) return weight;
-    const double cap = co_config_real(opt, "weight_cap");
-    return weight < cap ? weight : cap;
+    const double weight = w.by == CO_WEIGHT_UNIFORM ? 1.0 : w.by == CO_WEIGHT_TOKENS ? n_tokens : (double)n_examples;
+    return weight < w.cap ? weight : w.cap;
 }

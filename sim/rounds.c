@@ -310,8 +310,8 @@ static co_status evaluate(co_run *r)
 /* The stop rule over all evaluations so far, decided by rank 0 from the table: nothing to keep over a resume. */
 static bool stop_rule(const co_run *r)
 {
-    const co_config *stop = &r->experiment->stop;
-    const char *name = co_config_string(stop, "metric");
+    const co_stop_keys *stop = &r->experiment->stop_keys;
+    const char *name = stop->metric;
     const co_table *t = &r->record.eval;
     const int column = co_record_eval_column(&r->record, name), split = co_table_find(t, "split"),
               scope = co_table_find(t, "scope");
@@ -328,17 +328,14 @@ static bool stop_rule(const co_run *r)
         if (better) best = value;
     }
     if (isnan(best)) return false;
-    if (co_config_has(stop, "target")) {
-        const double target = co_config_real(stop, "target");
-        if (higher ? best >= target : best <= target) return true;
-    }
-    return co_config_has(stop, "patience") && since >= co_config_int(stop, "patience");
+    if (stop->has_target && (higher ? best >= stop->target : best <= stop->target)) return true;
+    return stop->patience > 0 && since >= stop->patience;
 }
 
 static void check_finished(co_run *r)
 {
     int stop = r->round >= r->experiment->rounds;
-    if (strcmp(co_config_string(&r->experiment->stop, "metric"), "none") != 0) {
+    if (r->experiment->stop_keys.metric) {
         if (r->comm->rank == 0) stop |= stop_rule(r);
         MPI_Bcast(&stop, 1, MPI_INT, 0, r->comm->world);
     }
@@ -356,7 +353,7 @@ static co_status write_files(co_run *r, const char *state)
     memcpy(s.partition_digest, r->population.partition_digest, sizeof s.partition_digest);
     CO_TRY(co_record_publish(&r->record, state));
     return co_checkpoint_write(r->dir, &s, r->model, (uint64_t)e->seed, r->record.config, r->record.source,
-                               co_config_int(&e->output, "keep"));
+                               e->output_keys.keep);
 }
 
 /* The run file first, then the checkpoint: a resume cuts later rows. Collective(comm). */
@@ -415,8 +412,7 @@ static co_status stop_now(co_run *r)
 static co_status after_round(co_run *r)
 {
     if (r->stopping && r->plan.round > r->round) return stop_now(r); /* given up: the round before is the last */
-    const int64_t every = co_config_int(&r->experiment->eval, "every");
-    const int64_t save_every = co_config_int(&r->experiment->output, "checkpoint_every");
+    const int64_t every = r->experiment->eval_keys.every, save_every = r->experiment->output_keys.checkpoint_every;
     const bool last = r->round >= r->experiment->rounds;
     if (r->diverged_rounds >= DIVERGED_LIMIT) return diverged(r);
     if ((r->central || r->on_devices) && (r->round % every == 0 || last)) {
@@ -453,7 +449,7 @@ co_status co_run_rounds(co_run *r)
     if (r->round >= r->experiment->rounds) r->finished = true;
     if (r->finished) return CO_OK;
     co_progress_start(&progress, r->round);
-    co_watch_start(co_config_has(&r->experiment->stop, "walltime") ? co_config_real(&r->experiment->stop, "walltime") : 0.0);
+    co_watch_start(r->experiment->stop_keys.walltime_s);
     if (r->round == 0 && (r->central || r->on_devices)) st = evaluate(r);
     if (st == CO_OK && r->round == 0 && r->privacy.state.is_secure) st = save(r, "running"); /* the key, before its first use */
     while (st == CO_OK && !r->finished) {

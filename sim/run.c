@@ -91,11 +91,11 @@ static co_status check_stop_metric(const co_run *r)
 static co_status decide_devices(co_run *r)
 {
     const co_config *eval = &r->experiment->eval;
-    if (!co_config_bool(eval, "devices")) return CO_OK;
+    if (!r->experiment->eval_keys.devices) return CO_OK;
     if (!co_population_has_tests(&r->population))
         return co_config_fail(eval, co_config_node(eval, "devices"),
                               "the devices have no test parts; make the partition with test_fraction: 0.2");
-    r->on_devices = co_config_int(eval, "every") > 0;
+    r->on_devices = r->experiment->eval_keys.every > 0;
     return CO_OK;
 }
 
@@ -103,15 +103,15 @@ static co_status decide_devices(co_run *r)
 static co_status decide_central(co_run *r)
 {
     const co_config *eval = &r->experiment->eval;
-    const bool asked = co_config_has(eval, "central");
+    const co_eval_keys *keys = &r->experiment->eval_keys;
     const bool any = r->population.has_split[1] || r->population.has_split[2];
-    const bool on = co_config_int(eval, "every") > 0;
-    if (asked && co_config_bool(eval, "central") && !any)
+    const bool on = keys->every > 0;
+    if (keys->central && !any)
         return co_config_fail(eval, co_config_node(eval, "central"),
                               "the data have neither a test nor a validation split; import them with test_fraction=0.1");
-    if (!asked && !any && on)
+    if (!keys->central_asked && !any && on)
         co_warn("no evaluation: the data have no test split (import with test_fraction=0.1, or set eval.every: 0)");
-    r->central = any && on && (!asked || co_config_bool(eval, "central"));
+    r->central = any && on && (!keys->central_asked || keys->central);
     return check_stop_metric(r);
 }
 
@@ -161,7 +161,7 @@ static co_status create_local(co_run *r, const char *dir)
     if (r->central || r->on_devices) CO_TRY(co_evaluator_init(&r->evaluator, r->model));
     if (r->on_devices)
         CO_TRY(co_device_evaluator_init(&r->device_evaluator, &r->evaluator, &r->population,
-                                        co_config_has(&e->eval, "sample") ? co_config_int(&e->eval, "sample") : 0,
+                                        e->eval_keys.sample,
                                         (uint64_t)e->seed, r->comm));
     CO_TRY(co_experiment_digest(e, r->config_digest));
     if (r->comm->rank == 0) CO_TRY(co_record_init(&r->record, e, &r->population, r->model, dir, r->comm->size));
@@ -185,8 +185,7 @@ static co_status start_model(co_run *r)
 co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_comm *comm)
 {
     *r = (co_run){.comm = comm, .experiment = e, .dir = dir, .last_loss = NAN, .last_metric = NAN};
-    const bool want_tests = co_config_int(&e->eval, "every") > 0 &&
-                            (!co_config_has(&e->eval, "central") || co_config_bool(&e->eval, "central"));
+    const bool want_tests = e->eval_keys.every > 0 && (!e->eval_keys.central_asked || e->eval_keys.central);
     co_status st = co_population_create(e, want_tests, comm, &r->population);
     if (st == CO_OK) r->task = co_task_find(r->population.task);
     if (st == CO_OK) st = co_agree(create_local(r, dir), comm);
@@ -246,7 +245,7 @@ static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
     if (st == CO_OK) st = check_snapshot(r, s, path);
     if (st == CO_OK && s->privacy) st = co_private_resume(&r->privacy, s->privacy, s->round, path);
     if (st == CO_OK)
-        st = co_record_resume(&r->record, s->round, co_config_int(&r->experiment->eval, "every"), r->experiment->rounds);
+        st = co_record_resume(&r->record, s->round, r->experiment->eval_keys.every, r->experiment->rounds);
     return st;
 }
 
@@ -306,7 +305,7 @@ static void describe_state(const co_run *r)
 static void warn_of_double_counting(const co_experiment *e)
 {
     const char *weight = co_config_string(&e->aggregate, "weight");
-    if (!e->selector->looks_at_all || strcmp(weight, "uniform") == 0 || co_config_bool(&e->aggregate, "unbiased")) return;
+    if (!e->selector->looks_at_all || e->weighting.by == CO_WEIGHT_UNIFORM || co_config_bool(&e->aggregate, "unbiased")) return;
     co_warn("data count twice: devices.select: %s asks devices with more of them more often, and aggregate.weight: %s "
             "counts them again; set aggregate.weight: uniform, or aggregate.unbiased: true", e->selector->name, weight);
 }
@@ -344,7 +343,7 @@ void co_run_describe(co_run *r)
     describe_state(r);
     if (co_private_print(&r->privacy, e->rounds) != CO_OK) co_warn("%s", co_status_message());
     printf("rounds       %lld, evaluated every %lld (%s), output in %s\n", (long long)e->rounds,
-           (long long)co_config_int(&e->eval, "every"), r->central && r->on_devices ? "central and on devices"
+           (long long)e->eval_keys.every, r->central && r->on_devices ? "central and on devices"
            : r->central                ? "central"
            : r->on_devices             ? "on devices"
                                        : "no evaluation", r->dir);

@@ -419,6 +419,38 @@ static co_status open_sections(co_experiment *e)
     return CO_OK;
 }
 
+static int64_t count_or_none(const co_config *section, const char *key)
+{
+    return co_config_has(section, key) ? co_config_int(section, key) : 0;
+}
+
+static double number_or_none(const co_config *section, const char *key)
+{
+    return co_config_has(section, key) ? co_config_real(section, key) : 0.0;
+}
+
+/* From here on no key is looked up while devices train. */
+static void parse_keys(co_experiment *e)
+{
+    const char *metric = co_config_string(&e->stop, "metric");
+    e->local_keys = (co_local_keys){.epochs = count_or_none(&e->local, "epochs"), .steps = count_or_none(&e->local, "steps"),
+                                    .batch = co_config_int(&e->local, "batch"),
+                                    .max_examples = count_or_none(&e->local, "max_examples"),
+                                    .clip_grad = number_or_none(&e->local, "clip_grad")};
+    e->weighting = co_weighting_from(&e->aggregate);
+    e->eval_keys = (co_eval_keys){.every = co_config_int(&e->eval, "every"), .sample = count_or_none(&e->eval, "sample"),
+                                  .devices = co_config_bool(&e->eval, "devices"),
+                                  .central_asked = co_config_has(&e->eval, "central"),
+                                  .central = co_config_has(&e->eval, "central") && co_config_bool(&e->eval, "central")};
+    e->stop_keys = (co_stop_keys){.metric = strcmp(metric, "none") == 0 ? NULL : metric,
+                                  .has_target = co_config_has(&e->stop, "target"), .target = number_or_none(&e->stop, "target"),
+                                  .walltime_s = number_or_none(&e->stop, "walltime"),
+                                  .patience = count_or_none(&e->stop, "patience")};
+    e->output_keys = (co_output_keys){.dir = co_config_string(&e->output, "dir"),
+                                      .checkpoint_every = co_config_int(&e->output, "checkpoint_every"),
+                                      .keep = co_config_int(&e->output, "keep")};
+}
+
 static co_status check_rates(co_experiment *e)
 {
     CO_TRY(co_schedule_create(&e->local, co_node_find(e->local.map, "schedule"), co_config_real(&e->local, "lr"),
@@ -457,6 +489,7 @@ static co_status resolve(co_experiment *e)
         co_free(dir);
         CO_TRY(st);
     }
+    parse_keys(e);
     return check_rates(e);
 }
 

@@ -15,6 +15,28 @@
 
 enum { CO_MAX_TRANSFORMS = 16 };
 
+/* Sections that are read while devices train, parsed once. */
+typedef struct {
+    int64_t epochs, steps; /* one of them; the other 0 */
+    int64_t batch;         /* 0: all that the device has */
+    int64_t max_examples;  /* 0: all */
+    double clip_grad;      /* 0: none */
+} co_local_keys;
+typedef struct {
+    int64_t every, sample; /* 0: never; all devices */
+    bool devices, central, central_asked;
+} co_eval_keys;
+typedef struct {
+    const char *metric;   /* NULL: none */
+    bool has_target;
+    double target, walltime_s; /* 0: none */
+    int64_t patience;          /* 0: none */
+} co_stop_keys;
+typedef struct {
+    const char *dir;
+    int64_t checkpoint_every, keep;
+} co_output_keys;
+
 typedef struct {
     char *file;    /* where it was read from */
     co_node *root; /* the resolved tree */
@@ -28,6 +50,11 @@ typedef struct {
     size_t n_transforms;
     const co_stage *transform[CO_MAX_TRANSFORMS];
     co_config transform_options[CO_MAX_TRANSFORMS];
+    co_local_keys local_keys;
+    co_weighting weighting;
+    co_eval_keys eval_keys;
+    co_stop_keys stop_keys;
+    co_output_keys output_keys;
     co_schedule local_rate, server_rate;
     int64_t seed, rounds;
     bool has_partition, has_generator; /* section partition given; data drawn on the fly */

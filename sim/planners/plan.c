@@ -104,21 +104,19 @@ void co_plan_fini(co_plan *plan)
 static int64_t count_steps(const co_experiment *e, int64_t n)
 {
     if (n == 0) return 0;
-    if (co_config_has(&e->local, "steps")) return co_config_int(&e->local, "steps");
-    int64_t batch = co_config_int(&e->local, "batch");
-    if (batch == 0 || batch > n) batch = n;
-    return co_config_int(&e->local, "epochs") * ((n + batch - 1) / batch);
+    const co_local_keys *local = &e->local_keys;
+    if (local->steps) return local->steps;
+    const int64_t batch = local->batch == 0 || local->batch > n ? n : local->batch;
+    return local->epochs * ((n + batch - 1) / batch);
 }
 
 /* Rows (examples, or tokens of texts) that local training goes through: what it costs. n_rows: of all examples that the device
  * holds. */
 static double work(const co_experiment *e, const co_plan_row *row, int64_t n_held, int64_t n_rows)
 {
-    int64_t batch = co_config_int(&e->local, "batch");
-    if (batch == 0 || batch > row->n_examples) batch = row->n_examples;
-    const double whole = co_config_has(&e->local, "steps")
-                             ? (double)row->n_steps * (double)batch
-                             : (double)row->n_examples * (double)co_config_int(&e->local, "epochs");
+    const co_local_keys *local = &e->local_keys;
+    const int64_t batch = local->batch == 0 || local->batch > row->n_examples ? row->n_examples : local->batch;
+    const double whole = local->steps ? (double)row->n_steps * (double)batch : (double)row->n_examples * (double)local->epochs;
     return whole * (double)n_rows / (double)n_held + 1.0; /* a device costs something by itself */
 }
 
@@ -159,16 +157,15 @@ static int64_t count_examples(const co_experiment *e, const co_population *popul
 {
     if (co_population_rows(population, device) == 0) return 0; /* texts without a token are nothing to train on */
     const int64_t n = co_population_examples(population, device);
-    if (!co_config_has(&e->local, "max_examples")) return n;
-    const int64_t most = co_config_int(&e->local, "max_examples");
-    return n < most ? n : most;
+    const int64_t most = e->local_keys.max_examples;
+    return most == 0 || n < most ? n : most;
 }
 
 double co_plan_weight(const co_experiment *e, const co_population *population, int64_t device)
 {
     const int64_t n = count_examples(e, population, device), n_held = co_population_examples(population, device);
     const double n_rows = (double)co_population_rows(population, device);
-    return co_aggregate_weight(&e->aggregate, n, n_held > 0 ? n_rows * (double)n / (double)n_held : 0.0);
+    return co_weighting_of(e->weighting, n, n_held > 0 ? n_rows * (double)n / (double)n_held : 0.0);
 }
 
 void co_plan_look(co_plan *plan, const co_experiment *e, const co_population *population)

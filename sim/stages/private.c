@@ -176,11 +176,9 @@ void co_private_fini(co_private *p)
 static void forward(void *self, const co_stage_key *key, co_contribution *c, float *const *state)
 {
     const co_private *p = self;
-    const co_config *aggregate = &p->experiment->aggregate;
+    const co_weighting by = p->experiment->weighting;
     const double norm = p->mechanism->norm == CO_NORM_L1 ? co_norm_l1(c->update, c->n) : c->norm;
-    const double weight = strcmp(co_config_string(aggregate, "weight"), "uniform") == 0
-                              ? 1.0
-                              : c->weight / co_config_real(aggregate, "weight_cap");
+    const double weight = by.by == CO_WEIGHT_UNIFORM ? 1.0 : c->weight / by.cap;
     (void)state;
     if (norm <= p->grid.clip) c->counts[UNCLIPPED]++;
     if (p->grid.scale == 0.0) {

@@ -37,7 +37,7 @@ static co_status create_members(co_trainer *t)
     if (e->optimizer->create) CO_TRY(e->optimizer->create(&e->local, &t->optimizer));
     t->n_slots = e->optimizer->n_slots;
     if (e->optimizer->needs_slots && !e->optimizer->needs_slots(t->optimizer)) t->n_slots = 0;
-    t->fused = !e->rule->adjust && !co_config_has(&e->local, "clip_grad") && e->optimizer->is_plain &&
+    t->fused = !e->rule->adjust && e->local_keys.clip_grad == 0.0 && e->optimizer->is_plain &&
                e->optimizer->is_plain(t->optimizer);
     CO_ASSERT(t->n_slots <= sizeof t->slot / sizeof *t->slot);
     t->needs_anchor = e->rule->needs_anchor && e->rule->needs_anchor(t->rule);
@@ -63,9 +63,9 @@ static co_status reserve(co_trainer *t, size_t capacity)
 {
     const co_experiment *e = t->experiment;
     if (capacity <= t->n_index) return CO_OK;
-    size_t batch = (size_t)co_config_int(&e->local, "batch");
+    size_t batch = (size_t)e->local_keys.batch;
     if (batch == 0 || batch > capacity) batch = capacity;
-    const size_t most = co_config_has(&e->local, "max_examples") ? (size_t)co_config_int(&e->local, "max_examples") : 0;
+    const size_t most = (size_t)e->local_keys.max_examples;
     co_free(t->index);
     co_free(t->subset);
     co_free(t->scratch);
@@ -160,8 +160,9 @@ static void shuffle(co_trainer *t, const co_plan_row *row, int64_t n_held, int64
 
 static void clip_gradient(const co_trainer *t)
 {
-    if (!co_config_has(&t->experiment->local, "clip_grad")) return;
-    const double bound = co_config_real(&t->experiment->local, "clip_grad"), norm = co_vector_norm(t->grad, t->n);
+    const double bound = t->experiment->local_keys.clip_grad;
+    if (bound == 0.0) return;
+    const double norm = co_vector_norm(t->grad, t->n);
     if (norm > bound) co_vector_scale(t->grad, t->n, (float)(bound / norm));
 }
 
@@ -260,7 +261,7 @@ static co_status survey(co_trainer *t, co_population *population, const float *g
                         const co_plan_row *row, bool gradient)
 {
     const int64_t n = co_population_examples(population, row->device);
-    int64_t batch = co_config_int(&t->experiment->local, "batch");
+    int64_t batch = t->experiment->local_keys.batch;
     if (batch == 0 || batch > n) batch = n;
     for (int64_t i = 0; i < n; i++) t->index[i] = i;
     memset(t->sums, 0, t->n_sums * sizeof *t->sums);
@@ -302,7 +303,7 @@ co_status co_trainer_train(co_trainer *t, co_population *population, const co_tr
     memcpy(t->local, global, t->n * sizeof *t->local);
     memset(t->slots, 0, t->n_slots * t->n * sizeof *t->slots);
     if (t->needs_anchor) CO_TRY(survey(t, population, global, round, row, true));
-    int64_t batch = co_config_int(&t->experiment->local, "batch");
+    int64_t batch = t->experiment->local_keys.batch;
     if (batch == 0 || batch > n) batch = n;
     int64_t at = n, epoch = -1;
     for (int64_t number = 0; number < row->n_steps; number++) {

@@ -35,7 +35,7 @@ static void estimate(const char *select, const char *weight)
     co_plan_look(&plan, &e, &population);
     for (int64_t k = 0; k < population.n_devices; k++) {
         const int64_t n = co_population_examples(&population, k);
-        const double w = co_aggregate_weight(&e.aggregate, n, (double)n);
+        const double w = co_weighting_of(e.weighting, n, (double)n);
         want += w * trait(k, n);
         weights += w;
     }
