@@ -30,5 +30,7 @@ co_status co_partition_check(const co_partition *partition, const co_dataset *da
 /* Writes and publishes, label_counts while n_devices x n_classes <= 2^24 included; fills digest. Local. */
 co_status co_partition_write(co_partition *partition, const co_dataset *data, const char *path, uint64_t seed,
                              const char *config);
+/* Fills data_digest and digest as co_partition_write would, without a file. Local. */
+co_status co_partition_digest(co_partition *partition, const co_dataset *data, uint64_t seed);
 /* Reads; a data_digest other than expect (unless expect is NULL or the file has none) is CO_EDATA: "made for another data set". Local. */
 co_status co_partition_read(const char *path, const char *expect_data_digest, co_partition *partition);
