@@ -3,7 +3,7 @@
  * cannot lock up: a rank that waits receives, and every rank comes to wait. */
 #include "sim/cohort.h"
 #include "core/memory.h"
-#include "sim/room.h"
+#include "core/room.h"
 #include <string.h>
 
 static co_status allocate(co_cohort *c, bool buffers)

@@ -7,6 +7,7 @@
 #include "core/memory.h"
 #include "io/yaml.h"
 #include "partition/partitioner.h"
+#include "partition/peers.h"
 #include "sim/console.h"
 #include "sim/show.h"
 #include <string.h>
@@ -45,6 +46,9 @@ static void print_help(const co_partitioner *member)
             co_print_field(stdout, (*m)->name, "%s", (*m)->summary);
     }
     printf("\n  --overwrite  replace FILE when the partition has succeeded\n\n"
+           "Statistics of the labels: js_* is the Jensen-Shannon distance, the square root of the divergence with\n"
+           "natural logarithms (0 to 0.8326); emd_* is sum |p - q| (0 to 2); _global_ of a device to all, _pair_ of\n"
+           "two devices.\n\n"
            "Example: cohort partition data.h5 -o part.h5 method=dirichlet devices=100 alpha=0.3 "
            "seed=1\n");
 }
@@ -161,6 +165,7 @@ static co_status partition(int n_words, char **words, const co_comm *comm)
     const co_partitioner *member = NULL;
     co_status st = co_words_parse(n_words, words, "-o --overwrite --help", true, &parsed);
     const co_config opt = {.file = "command line", .map = parsed.settings};
+    if (st == CO_OK) st = co_partition_advise(&opt);
     if (st == CO_OK) st = find_member(&parsed, &member);
     if (st == CO_OK && !parsed.help) st = check(&parsed, member, &opt);
     st = agree(st, comm);

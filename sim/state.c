@@ -6,7 +6,7 @@
 #include "sim/state.h"
 #include "core/log.h"
 #include "core/memory.h"
-#include "sim/room.h"
+#include "core/room.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
