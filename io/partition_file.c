@@ -18,6 +18,7 @@ void co_partition_fini(co_partition *partition)
     co_strings_free(partition->device_name, (size_t)partition->n_devices);
     co_strings_free(partition->stat_name, partition->n_stats);
     co_free(partition->stat);
+    co_free(partition->label_counts);
     co_free(partition->device_noise);
     co_free(partition->period);
     co_free(partition->method);

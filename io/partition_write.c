@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_COUNTS ((int64_t)1 << 24) /* devices x classes for which label_counts is kept */
 #define FORMAT "cohort-partition"
 enum { AHEAD = 64 }; /* examples asked of memory before they are needed */
 
@@ -64,10 +63,13 @@ static co_status add_names(image *m, const co_partition *p)
     return co_content_add(&m->content, "device_name", &(co_extent){CO_STR, width, 1, {n}}, m->names);
 }
 
+/* Those of the statistics, or counted here. */
 static co_status add_counts(image *m, const co_partition *p, const co_dataset *data)
 {
     const int64_t n_classes = (int64_t)data->n_classes, n = p->train_offsets[p->n_devices];
-    if (!data->y || n_classes == 0 || p->n_devices > MAX_COUNTS / n_classes) return CO_OK;
+    if (!data->y || n_classes == 0 || p->n_devices > CO_MAX_LABEL_COUNTS / n_classes) return CO_OK;
+    const co_extent extent = {CO_I32, 0, 2, {(size_t)p->n_devices, (size_t)n_classes}};
+    if (p->label_counts) return co_content_add(&m->content, "label_counts", &extent, p->label_counts);
     m->counts = co_calloc((size_t)(p->n_devices * n_classes), sizeof *m->counts);
     if (!m->counts)
         return CO_FAIL(CO_ENOMEM, "out of memory for the label counts of %lld devices",
@@ -77,7 +79,6 @@ static co_status add_counts(image *m, const co_partition *p, const co_dataset *d
             __builtin_prefetch(&data->y[p->train[i + AHEAD < n ? i + AHEAD : n - 1]]);
             m->counts[k * n_classes + data->y[p->train[i]]]++;
         }
-    const co_extent extent = {CO_I32, 0, 2, {(size_t)p->n_devices, (size_t)n_classes}};
     return co_content_add(&m->content, "label_counts", &extent, m->counts);
 }
 

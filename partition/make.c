@@ -136,7 +136,7 @@ static double bytes_needed(const maker *m)
     const double own = (double)(m->in.last - m->in.first), all = (double)m->in.n_devices,
                  n = (double)m->in.n_examples, part = all > 0.0 ? own / all * n : n,
                  groups = m->member->needs & CO_PART_NEEDS_LABELS ? (double)m->in.data->n_classes : 1.0;
-    const double deal = own * (4.0 * groups + 8.0) + 12.0 * part, end = 56.0 * all + 8.0 * n;
+    const double deal = own * (4.0 * groups + 8.0) + 12.0 * part, end = 60.0 * all + 8.0 * n;
     return m->in.rank == 0 && end > deal ? end : deal;
 }
 

@@ -10,9 +10,11 @@
 #include "partition/peers.h"
 #include "sim/console.h"
 #include "sim/show.h"
+#include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
-enum { MAX_PARAMS = 16 };
+enum { MAX_PARAMS = 16, LARGE = 20000000 /* examples and devices that take more than a second or two */ };
 
 /* The experiment section's table as the command line has it: no `file`, a method is required, the
  * seed is 1 unless given. */
@@ -107,6 +109,25 @@ static co_status agree(co_status st, const co_comm *comm)
     return comm ? co_agree(st, comm) : st;
 }
 
+/* Waits until rank 0 has written, without taking a core from its threads. Collective(comm), NULL: alone. */
+static void wait_for_file(const co_comm *comm)
+{
+    MPI_Request request;
+    int done = 0;
+    if (!comm) return;
+    MPI_Ibarrier(comm->world, &request);
+    while (MPI_Test(&request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS && !done)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
+/* A line before each step of what takes long; rank 0 alone speaks. */
+static void tell(const co_config *opt, const co_dataset *data, const char *step)
+{
+    const int64_t devices = co_config_has(opt, "devices") ? co_config_int(opt, "devices") : 0;
+    if (devices + data->n > LARGE)
+        co_log("%s: %" PRId64 " examples, %" PRId64 " devices", step, data->n, devices);
+}
+
 /* Every rank reads the data and takes part; rank 0 writes. Collective(comm), NULL: alone. */
 static co_status make_and_write(const co_words *words, const co_partitioner *member,
                                 const co_config *opt, const co_comm *comm)
@@ -119,13 +140,17 @@ static co_status make_and_write(const co_words *words, const co_partitioner *mem
     co_status st = agree(first ? co_output_check("partition", words) : CO_OK, comm);
     if (st == CO_OK) st = agree(read_data(words, member, &data), comm);
     end_s[READ] = co_now_s() - start_s;
+    if (st == CO_OK) tell(opt, &data, "dealing");
     if (st == CO_OK)
         st = co_partition_deal_on(opt, (uint64_t)co_config_int(opt, "seed"), &data,
                                   comm ? comm->world : MPI_COMM_NULL, &made);
     end_s[DEALT] = co_now_s() - start_s;
+    if (st == CO_OK) tell(opt, &data, "statistics");
     if (st == CO_OK && first) st = co_partition_statistics(&made, &data, made.seed);
     end_s[DESCRIBED] = co_now_s() - start_s;
+    if (st == CO_OK) tell(opt, &data, "writing");
     if (st == CO_OK && first) st = write(words, opt, &data, &made);
+    wait_for_file(comm);
     st = agree(st, comm);
     end_s[WRITTEN] = co_now_s() - start_s;
     if (st == CO_OK && first) report(words, &made, end_s);
