@@ -2,6 +2,7 @@
 # tests/cli/partition.sh - partitions as a user asks for them: words of other programs, more than the memory holds, tables
 # that cannot be given, ranks, and what a run leaves in TMPDIR.
 set -u
+export COHORT
 : "${COHORT:?the program}" "${SCRATCH:?a folder}" "${SOURCE:?the checkout}"
 export COHORT_CHECK_MEMORY=1 COHORT_PROGRESS=off
 mkdir -p "$SCRATCH"
@@ -31,7 +32,7 @@ for i in $(seq 0 99); do echo "$((i % 10)),$i"; done > data.csv
 # ---- words of other programs
 deal 2 'num_partitions: .*flwr-datasets.* `devices` here' num_partitions=10 method=dirichlet alpha=0.3
 deal 2 'num_partitions: .* `devices` here' num_partitions=10
-deal 2 'Num_Clients: .*FedLab.* `devices` here' Num_Clients=10 method=iid
+deal 2 'num_clients: .*FedLab.* `devices` here' num_clients=10 method=iid
 deal 2 'self_balancing: .*`balanced` of method dirichlet' method=dirichlet devices=5 alpha=1 self_balancing=true
 deal 2 'min_partition_size: .*`min_size`' method=iid devices=5 min_partition_size=2
 deal 2 'partition_by: .*the label y' method=dirichlet devices=5 alpha=1 partition_by=label
@@ -84,11 +85,12 @@ for words in 'method=matrix matrix=table.csv unit=device' 'method=dirichlet_devi
     cmp -s on1.h5 on3.h5 || fault "$words: 1 and 3 ranks differ"
 done
 
-# ---- a run that deals for itself needs no TMPDIR
+# ---- a run that deals for itself writes no partition into TMPDIR
 sed -i 's/num_clients/devices/' run.yaml
 checks=$((checks + 1))
 "$COHORT" partition data.h5 -o same.h5 method=dirichlet devices=10 alpha=0.3 seed=1 >out 2>err
-TMPDIR=$work/nowhere "$COHORT" run run.yaml output.dir=ran >out 2>err || fault 'a run without TMPDIR'
+export TMPDIR=$work/tmp # a folder bars the name under which a partition was once written there
+bash -c 'mkdir -p "$TMPDIR/cohort-partition-$$.h5" && exec "$COHORT" run run.yaml output.dir=ran' >out 2>err || fault 'a run writes its partition into TMPDIR'
 want=$("$COHORT" show same.h5 --digest)
 "$COHORT" show ran/run.h5 --json | grep -q "\"partition_digest\": *\"$want\"" || fault 'the digest of the made partition is that of the file'
 

@@ -105,8 +105,8 @@ Test(partition_file, the_digest_needs_no_file)
     for (int i = 0; i < 2; i++) {
         both[i]->device_noise = copy((double[]){0.0, 0.5, 1.0}, 24);
         both[i]->n_periods = 2;
-        both[i]->n_dated = 7;
-        both[i]->period = copy((int32_t[]){0, 1, 0, 1, 0, 1, 0}, 28);
+        both[i]->n_dated = 10;
+        both[i]->period = copy((int32_t[]){0, 1, 0, 1, 0, 1, 0, 1, 0, 1}, 40);
     }
     must(co_partition_write(&p, &data, path, UINT64_MAX, ""));
     must(co_partition_digest(&bare, &data, UINT64_MAX));
