@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-co_status co_content_add(co_content *content, const char *name, const co_extent *extent, const void *data)
+co_status co_content_add(co_content *content, const char *name, const co_extent *extent,
+                         const void *data)
 {
-    if (co_reserve((void **)&content->part, &content->capacity, content->n + 1, sizeof *content->part))
+    if (co_reserve((void **)&content->part, &content->capacity, content->n + 1,
+                   sizeof *content->part))
         return CO_FAIL(CO_ENOMEM, "list of %zu datasets", content->n + 1);
     co_content_part *part = &content->part[content->n++];
     CO_ASSERT(strlen(name) < sizeof part->name);
@@ -39,7 +41,8 @@ static const co_content_part *following(const co_content *content, const co_cont
     const co_content_part *next = NULL;
     for (size_t i = 0; i < content->n; i++) {
         const co_content_part *part = &content->part[i];
-        if ((!last || strcmp(part->name, last->name) > 0) && (!next || strcmp(part->name, next->name) < 0))
+        if ((!last || strcmp(part->name, last->name) > 0) &&
+            (!next || strcmp(part->name, next->name) < 0))
             next = part;
     }
     return next;
@@ -75,7 +78,8 @@ void co_content_digest(const co_content *content, const char *format,
     char version[16];
     CO_ASSERT(sodium_init() >= 0);
     crypto_generichash_blake2b_init(&hash, NULL, 0, sizeof sum);
-    for (const co_content_part *part = following(content, NULL); part; part = following(content, part))
+    for (const co_content_part *part = following(content, NULL); part;
+         part = following(content, part))
         feed_part(&hash, part);
     snprintf(version, sizeof version, "%d", CO_FILE_VERSION);
     co_digest_attribute(&hash, "format", format);

@@ -1,8 +1,9 @@
 /* io/partition_write.c - a partition becomes a file, or its digest alone.
  *
- * The content stands in memory, so that its digest needs no file: a thread forms it beside the writing
- * and sealing, which hash and copy the same bytes once more. label_counts counts the train examples of
- * each device and class. Cost: the larger of BLAKE2b over the lists (1 GB/s) and a publication (file.c).
+ * The content stands in memory, so that its digest needs no file: a thread forms it beside the
+ * writing and sealing, which hash and copy the same bytes once more. label_counts counts the train
+ * examples of each device and class. Cost: the larger of BLAKE2b over the lists (1 GB/s) and a
+ * publication (file.c).
  */
 #include "core/memory.h"
 #include "io/content.h"
@@ -60,7 +61,8 @@ static co_status add_names(image *m, const co_partition *p)
     if (!m->names) return CO_FAIL(CO_ENOMEM, "names of %zu devices, %zu bytes each", n, width);
     for (size_t k = 0; k < n; k++)
         memcpy(m->names + k * width, p->device_name[k], strlen(p->device_name[k]));
-    return co_content_add(&m->content, "device_name", &(co_extent){CO_STR, width, 1, {n}}, m->names);
+    return co_content_add(&m->content, "device_name", &(co_extent){CO_STR, width, 1, {n}},
+                          m->names);
 }
 
 /* Those of the statistics, or counted here. */
@@ -69,7 +71,8 @@ static co_status add_counts(image *m, const co_partition *p, const co_dataset *d
     const int64_t n_classes = (int64_t)data->n_classes, n = p->train_offsets[p->n_devices];
     if (!data->y || n_classes == 0 || p->n_devices > CO_MAX_LABEL_COUNTS / n_classes) return CO_OK;
     const co_extent extent = {CO_I32, 0, 2, {(size_t)p->n_devices, (size_t)n_classes}};
-    if (p->label_counts) return co_content_add(&m->content, "label_counts", &extent, p->label_counts);
+    if (p->label_counts)
+        return co_content_add(&m->content, "label_counts", &extent, p->label_counts);
     m->counts = co_calloc((size_t)(p->n_devices * n_classes), sizeof *m->counts);
     if (!m->counts)
         return CO_FAIL(CO_ENOMEM, "out of memory for the label counts of %lld devices",
@@ -87,7 +90,8 @@ static co_status add_statistics(image *m, const co_partition *p)
     for (size_t i = 0; i < p->n_stats; i++) {
         char name[64];
         snprintf(name, sizeof name, "stats/%s", p->stat_name[i]);
-        CO_TRY(co_content_add(&m->content, name, &(co_extent){.type = CO_F64, .ndim = 0}, &p->stat[i]));
+        CO_TRY(co_content_add(&m->content, name, &(co_extent){.type = CO_F64, .ndim = 0},
+                              &p->stat[i]));
     }
     return CO_OK;
 }
@@ -140,8 +144,8 @@ static co_status write_file(const image *m, const co_partition *p, const co_data
 }
 
 /* path NULL: the digest alone. */
-static co_status make_image(co_partition *p, const co_dataset *data, const char *path, uint64_t seed,
-                            const char *config)
+static co_status make_image(co_partition *p, const co_dataset *data, const char *path,
+                            uint64_t seed, const char *config)
 {
     image m = {.digest = p->digest};
     pthread_t thread;

@@ -1,21 +1,23 @@
 /* partition/dirichlet_device.c - every device draws its own mix of the classes.
  *
- * Device k draws q_k ~ Dirichlet(alpha p), p the classes' parts of all examples, and takes its n_k = n / K
- * examples (sizes differ by at most 1) in these proportions. All mixes together ask for a little more of
- * some classes than there are, and less of others; so every device's mix is tilted by one weight a class,
- * the same for all devices: x_kc = n_k q_kc b_c / sum_d q_kd b_d, with b such that each class goes out
- * whole, sum_k x_kc = n_c. That is the table nearest to the wishes (in Kullback-Leibler divergence) that
- * deals every example; no device comes before another. The tilt vanishes as K grows: b_c - 1 is of the
- * order sqrt((1 / p_c - 1) / ((alpha + 1) K)) (alpha + 1) / alpha. Entries are whole numbers by rounding.c.
- * E sum_c q_c^2 = (alpha sum_c p_c^2 + 1) / (alpha + 1).
+ * Device k draws q_k ~ Dirichlet(alpha p), p the classes' parts of all examples, and takes its n_k
+ * = n / K examples (sizes differ by at most 1) in these proportions. All mixes together ask for a
+ * little more of some classes than there are, and less of others; so every device's mix is tilted
+ * by one weight a class, the same for all devices: x_kc = n_k q_kc b_c / sum_d q_kd b_d, with b
+ * such that each class goes out whole, sum_k x_kc = n_c. That is the table nearest to the wishes
+ * (in Kullback-Leibler divergence) that deals every example; no device comes before another. The
+ * tilt vanishes as K grows: b_c - 1 is of the order sqrt((1 / p_c - 1) / ((alpha + 1) K)) (alpha +
+ * 1) / alpha. Entries are whole numbers by rounding.c. E sum_c q_c^2 = (alpha sum_c p_c^2 + 1) /
+ * (alpha + 1).
  *
- * b by iterative proportional fitting, b_c <- b_c (n_c / sum_k x_kc)^w: w = 1 always converges, and the
- * longer steps that are tried as long as the error falls come to w = (alpha + 1) / alpha, where the
- * iteration is Newton's. It ends when 1 in 10^7 examples (or half of one) is out of place, or after 300
- * steps (alpha far below 0.01 with few devices); what is left then falls to devices in keyed order.
- * Cost: O(n + K C) time a step, 10 steps as a rule; 8 bytes a device and class on every rank.
- * Source: Hsu, Qi & Brown, 2019, arXiv:1909.06335, section 3, who draw with replacement; fitting: Deming
- * & Stephan, Ann. Math. Stat. 11 (1940); Csiszar, Ann. Prob. 3 (1975) (nearest table). */
+ * b by iterative proportional fitting, b_c <- b_c (n_c / sum_k x_kc)^w: w = 1 always converges, and
+ * the longer steps that are tried as long as the error falls come to w = (alpha + 1) / alpha, where
+ * the iteration is Newton's. It ends when 1 in 10^7 examples (or half of one) is out of place, or
+ * after 300 steps (alpha far below 0.01 with few devices); what is left then falls to devices in
+ * keyed order. Cost: O(n + K C) time a step, 10 steps as a rule; 8 bytes a device and class on
+ * every rank. Source: Hsu, Qi & Brown, 2019, arXiv:1909.06335, section 3, who draw with
+ * replacement; fitting: Deming & Stephan, Ann. Math. Stat. 11 (1940); Csiszar, Ann. Prob. 3 (1975)
+ * (nearest table). */
 #include "core/elementary.h"
 #include "core/memory.h"
 #include "partition/pools.h"
@@ -63,7 +65,8 @@ static double measure(fit *f)
         wanted(f, k, f->row);
         for (size_t c = 0; c < g; c++) f->given[c] += f->row[c];
     }
-    for (size_t c = 0; c < g; c++) error += 0.5 * fabs(f->given[c] - (double)f->plan->group_size[c]);
+    for (size_t c = 0; c < g; c++)
+        error += 0.5 * fabs(f->given[c] - (double)f->plan->group_size[c]);
     return error;
 }
 
@@ -126,7 +129,8 @@ static void draw_mixes(fit *f, double alpha)
         for (int64_t at = co_partition_span(in->n_devices, r, in->size),
                      end = co_partition_span(in->n_devices, r + 1, in->size);
              at < end; at += ROWS)
-            MPI_Bcast(f->q + (size_t)at * g, (int)(end - at < ROWS ? end - at : ROWS), row, r, in->ranks);
+            MPI_Bcast(f->q + (size_t)at * g, (int)(end - at < ROWS ? end - at : ROWS), row, r,
+                      in->ranks);
     MPI_Type_free(&row);
 }
 
@@ -167,7 +171,8 @@ static co_status round_fit(const fit *f, co_partition_plan *plan)
     return st;
 }
 
-static co_status plan_mixes(const co_config *opt, const co_partition_input *in, co_partition_plan *plan)
+static co_status plan_mixes(const co_config *opt, const co_partition_input *in,
+                            co_partition_plan *plan)
 {
     fit f = {.in = in, .plan = plan};
     co_status st = fit_init(&f);

@@ -1,5 +1,5 @@
-/* partition/peers.c - the nearest of our words to those of other programs, as their documentation spells them.
- * Letters count without case, - as _. Cost: O(keys x words). */
+/* partition/peers.c - the nearest of our words to those of other programs, as their documentation
+ * spells them. Letters count without case, - as _. Cost: O(keys x words). */
 #include "partition/peers.h"
 #include "partition/partitioner.h"
 #include <ctype.h>
@@ -11,14 +11,17 @@ typedef struct {
 
 static const peer keys[] = {
     {"num_partitions", "flwr-datasets", "`devices`"},
-    {"partition_by", "flwr-datasets", "no key: methods deal by the label y, natural by the column user"},
+    {"partition_by", "flwr-datasets",
+     "no key: methods deal by the label y, natural by the column user"},
     {"min_partition_size", "flwr-datasets", "`min_size`"},
     {"self_balancing", "flwr-datasets", "`balanced` of method dirichlet"},
     {"num_shards_per_partition", "flwr-datasets", "`shards_per_device` of method shards"},
-    {"shard_size", "flwr-datasets", "`shards_per_device` of method shards: its shards have n / (devices "
-                                    "shards_per_device) examples"},
+    {"shard_size", "flwr-datasets",
+     "`shards_per_device` of method shards: its shards have n / (devices "
+     "shards_per_device) examples"},
     {"num_classes_per_partition", "flwr-datasets", "`classes_per_device` of method classes"},
-    {"class_assignment_mode", "flwr-datasets", "no key: method classes draws the classes by `seed`"},
+    {"class_assignment_mode", "flwr-datasets",
+     "no key: method classes draws the classes by `seed`"},
     {"partition_sizes", "flwr-datasets", "`sizes: given` with `given` of method iid"},
     {"num_unique_labels_per_partition", "flwr-datasets", "`classes_per_device` of method classes"},
     {"shuffle", "flwr-datasets", "no key: examples are always drawn at random, by `seed`"},
@@ -112,11 +115,13 @@ co_status co_partition_advise(const co_config *opt)
                                   known->whose, known->ours);
     }
     for (const co_node *node = opt->map->first; node; node = node->next) {
-        if (has_key(co_partition_params, node->key) || has_key(member ? member->params : NULL, node->key))
+        if (has_key(co_partition_params, node->key) ||
+            has_key(member ? member->params : NULL, node->key))
             continue;
         const peer *known = find(keys, node->key);
         if (known && (member || strcmp(node->key, "beta") != 0))
-            return co_config_fail(opt, node, "is a word of %s; that is %s here", known->whose, known->ours);
+            return co_config_fail(opt, node, "is a word of %s; that is %s here", known->whose,
+                                  known->ours);
     }
     return CO_OK;
 }

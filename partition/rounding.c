@@ -1,14 +1,13 @@
 /* partition/rounding.c - controlled rounding of a table of devices x columns.
  *
- * Each row by itself first: entry c is floor(X_c + u) - floor(X_(c-1) + u), X the cumulated row and u a
- * keyed uniform draw, so that it is x_c down or up and expects x_c. Columns then are off by about
- * sqrt(K); they are brought below their caps by turning single rows: one entry of a column with too
- * many goes down, one of a column with room goes up. Rows turn in keyed order, those first whose entries
- * lie well between two whole numbers; where no row has such a pair, along a chain of columns (a shortest
- * augmenting path of the flow: a table with whole margins always has one). Cost: O(K C), and O(K C^2) for
- * each chain, which are few.
- * Source: Cox, J. Am. Stat. Assoc. 82 (1987), unbiased controlled rounding: the problem; systematic
- * rounding and flow in its place. */
+ * Each row by itself first: entry c is floor(X_c + u) - floor(X_(c-1) + u), X the cumulated row and
+ * u a keyed uniform draw, so that it is x_c down or up and expects x_c. Columns then are off by
+ * about sqrt(K); they are brought below their caps by turning single rows: one entry of a column
+ * with too many goes down, one of a column with room goes up. Rows turn in keyed order, those first
+ * whose entries lie well between two whole numbers; where no row has such a pair, along a chain of
+ * columns (a shortest augmenting path of the flow: a table with whole margins always has one).
+ * Cost: O(K C), and O(K C^2) for each chain, which are few. Source: Cox, J. Am. Stat. Assoc. 82
+ * (1987), unbiased controlled rounding: the problem; systematic rounding and flow in its place. */
 #include "partition/rounding.h"
 #include "core/memory.h"
 #include <math.h>
@@ -22,13 +21,14 @@ typedef struct {
     uint64_t stage;
     co_wanted *wanted;
     const void *self;
-    size_t n;       /* columns */
-    int32_t *count; /* [n_devices][n] */
-    double *x;      /* [n] the row at hand */
-    int64_t *over;  /* [n] given - cap */
+    size_t n;        /* columns */
+    int32_t *count;  /* [n_devices][n] */
+    double *x;       /* [n] the row at hand */
+    int64_t *over;   /* [n] given - cap */
     int64_t surplus; /* sum of over > 0 */
-    int64_t *order; /* [n_devices] keyed */
-    int64_t *via;   /* [n] the row by which a chain reaches a column; -1: not reached, -2: it begins there */
+    int64_t *order;  /* [n_devices] keyed */
+    int64_t *via;   /* [n] the row by which a chain reaches a column; -1: not reached, -2: it begins
+                       there */
     size_t *before; /* [n] the column that it comes from */
 } rounder;
 
@@ -82,7 +82,8 @@ static size_t find_room(const rounder *r, const int32_t *row, double least)
 {
     size_t best = r->n;
     for (size_t c = 0; c < r->n; c++)
-        if (r->over[c] < 0 && may_rise(r, row, c, least) && (best == r->n || r->over[c] < r->over[best]))
+        if (r->over[c] < 0 && may_rise(r, row, c, least) &&
+            (best == r->n || r->over[c] < r->over[best]))
             best = c;
     return best;
 }
@@ -101,7 +102,8 @@ static void sweep(rounder *r, double least)
     }
 }
 
-/* One step of the search: columns that a row reaches from those reached before; the first with room, or n. */
+/* One step of the search: columns that a row reaches from those reached before; the first with
+ * room, or n. */
 static size_t reach(rounder *r, bool *grown)
 {
     for (int64_t i = 0; i < r->in->n_devices; i++) {
@@ -169,8 +171,8 @@ static co_status rounder_init(rounder *r, const int64_t *cap)
     return CO_OK;
 }
 
-co_status co_round_table(const co_partition_input *in, uint64_t stage, co_wanted *wanted, const void *self,
-                         size_t n_columns, const int64_t *cap, int32_t *count)
+co_status co_round_table(const co_partition_input *in, uint64_t stage, co_wanted *wanted,
+                         const void *self, size_t n_columns, const int64_t *cap, int32_t *count)
 {
     rounder r = {
         .in = in, .stage = stage, .wanted = wanted, .self = self, .n = n_columns, .count = count};
@@ -180,7 +182,8 @@ co_status co_round_table(const co_partition_input *in, uint64_t stage, co_wanted
         for (size_t c = 0; c < r.n; c++) r.surplus += r.over[c] > 0 ? r.over[c] : 0;
         sweep(&r, MIDDLE);
         sweep(&r, NEAR);
-        while (r.surplus > 0 && chain(&r)) {}
+        while (r.surplus > 0 && chain(&r)) {
+        }
         force(&r);
         CO_ASSERT(r.surplus == 0);
     }
