@@ -1,40 +1,190 @@
 /* partition/dirichlet_device.c - every device draws its own mix of the classes.
  *
- * Device k draws q_k ~ Dirichlet(alpha p), p the classes' parts of all examples, and takes its n / K
- * examples (sizes differ by at most 1) from the classes in these proportions. A class that has run dry
- * is made up for by the others in proportion to q_k; when q_k is 0 on all that is left, in proportion
- * to what is left. Devices take in the order of their ids, so that the last ones get what remains: no
- * example is lost. E sum_c q_c^2 = (alpha sum_c p_c^2 + 1) / (alpha + 1). Cost: O(n + K C) time.
- * Source: Hsu, Qi & Brown, 2019, arXiv:1909.06335, section 3; refilling as FedNLP's niid_label does
- * (Lin et al., NAACL findings 2022, arXiv:2104.08815, section 4). */
+ * Device k draws q_k ~ Dirichlet(alpha p), p the classes' parts of all examples, and takes its n_k
+ * = n / K examples (sizes differ by at most 1) in these proportions. All mixes together ask for a
+ * little more of some classes than there are, and less of others; so every device's mix is tilted
+ * by one weight a class, the same for all devices: x_kc = n_k q_kc b_c / sum_d q_kd b_d, with b
+ * such that each class goes out whole, sum_k x_kc = n_c. That is the table nearest to the wishes
+ * (in Kullback-Leibler divergence) that deals every example; no device comes before another. The
+ * tilt vanishes as K grows: b_c - 1 is of the order sqrt((1 / p_c - 1) / ((alpha + 1) K)) (alpha +
+ * 1) / alpha. Entries are whole numbers by rounding.c. E sum_c q_c^2 = (alpha sum_c p_c^2 + 1) /
+ * (alpha + 1).
+ *
+ * b by iterative proportional fitting, b_c <- b_c (n_c / sum_k x_kc)^w: w = 1 always converges, and
+ * the longer steps that are tried as long as the error falls come to w = (alpha + 1) / alpha, where
+ * the iteration is Newton's. It ends when 1 in 10^7 examples (or half of one) is out of place, or
+ * after 300 steps (alpha far below 0.01 with few devices); what is left then falls to devices in
+ * keyed order. Cost: O(n + K C) time a step, 10 steps as a rule; 8 bytes a device and class on
+ * every rank. Source: Hsu, Qi & Brown, 2019, arXiv:1909.06335, section 3, who draw with
+ * replacement; fitting: Deming & Stephan, Ann. Math. Stat. 11 (1940); Csiszar, Ann. Prob. 3 (1975)
+ * (nearest table). */
+#include "core/elementary.h"
 #include "core/memory.h"
 #include "partition/pools.h"
+#include "partition/rounding.h"
+#include <math.h>
+#include <string.h>
 
-enum { STAGE_MIX, STAGE_TAKE };
+enum { STAGE_MIX, STAGE_ROUND, MAX_STEPS = 300 };
+#define LEAST 1e-30f /* a mix's smallest part of a class that has examples: all can be tilted */
 
 typedef struct {
-    double alpha, *shape; /* [n_groups] scratch */
+    const co_partition_input *in;
     const co_partition_plan *plan;
-} drawer;
+    float *q;           /* [n_devices][n_groups] */
+    double *tilt;       /* [n_groups] */
+    double *given;      /* [n_groups] sum over the devices */
+    double *last, *row; /* [n_groups] tilt and given of the step before: [2 n_groups]; scratch */
+} fit;
 
-static void draw(const void *self, const co_partition_input *in, int64_t device, double *q)
+static int64_t size_of(const co_partition_input *in, int64_t device)
 {
-    const drawer *d = self;
-    co_mix_draw(in, STAGE_MIX, d->alpha, d->plan->group_size, d->plan->n_groups, device, d->shape, q);
+    return co_partition_span(in->n_examples, device + 1, in->n_devices) -
+           co_partition_span(in->n_examples, device, in->n_devices);
 }
 
-co_status co_dirichlet_device_plan(double alpha, const co_partition_input *in, co_partition_plan *plan)
+/* x_k of the device. */
+static void wanted(const void *self, int64_t device, double *x)
 {
-    drawer d = {alpha, co_malloc(plan->n_groups, sizeof *d.shape), plan};
-    co_status st = co_partition_agree(in, d.shape ? CO_OK : CO_FAIL(CO_ENOMEM, "shape of a mix"));
-    if (st == CO_OK) st = co_pool_plan(in, STAGE_TAKE, draw, &d, plan);
-    co_free(d.shape);
+    const fit *f = self;
+    const size_t g = f->plan->n_groups;
+    const float *q = f->q + (size_t)device * g;
+    double sum = 0.0;
+    for (size_t c = 0; c < g; c++) sum += x[c] = (double)q[c] * f->tilt[c];
+    const double scale = sum > 0.0 ? (double)size_of(f->in, device) / sum : 0.0;
+    for (size_t c = 0; c < g; c++) x[c] *= scale;
+}
+
+/* given of this tilt; returns how many examples are out of place. */
+static double measure(fit *f)
+{
+    const size_t g = f->plan->n_groups;
+    double error = 0.0;
+    memset(f->given, 0, g * sizeof *f->given);
+    for (int64_t k = 0; k < f->in->n_devices; k++) {
+        wanted(f, k, f->row);
+        for (size_t c = 0; c < g; c++) f->given[c] += f->row[c];
+    }
+    for (size_t c = 0; c < g; c++)
+        error += 0.5 * fabs(f->given[c] - (double)f->plan->group_size[c]);
+    return error;
+}
+
+/* tilt times ratio^step; long steps only near 1. The largest becomes 1. */
+static void move(fit *f, double step)
+{
+    const size_t g = f->plan->n_groups;
+    double largest = 0.0;
+    for (size_t c = 0; c < g; c++) {
+        if (f->plan->group_size[c] == 0) continue;
+        const double ratio = (double)f->plan->group_size[c] / fmax(f->given[c], 1e-280),
+                     rise = fabs(co_plain_log(ratio)) * step;
+        const double power = rise > 2.0 ? ratio : co_plain_exp(-rise);
+        f->tilt[c] *= rise > 2.0 || ratio < 1.0 ? power : 1.0 / power;
+        largest = fmax(largest, f->tilt[c]);
+    }
+    for (size_t c = 0; c < g; c++) f->tilt[c] = fmax(f->tilt[c] / largest, 1e-200);
+}
+
+static void find_tilt(fit *f)
+{
+    const size_t g = f->plan->n_groups;
+    const double enough = fmax(0.5, 1e-7 * (double)f->in->n_examples);
+    for (size_t c = 0; c < g; c++) f->tilt[c] = 1.0;
+    double error = measure(f), step = 1.0;
+    for (int i = 0; i < MAX_STEPS && error > enough; i++) {
+        memcpy(f->last, f->tilt, g * sizeof *f->last);
+        memcpy(f->last + g, f->given, g * sizeof *f->last);
+        move(f, step);
+        const double next = measure(f);
+        if (next < error || step == 1.0) {
+            error = next;
+            step *= 1.5;
+            continue;
+        }
+        memcpy(f->tilt, f->last, g * sizeof *f->last);
+        memcpy(f->given, f->last + g, g * sizeof *f->last);
+        step = fmax(1.0, step / 4.0);
+    }
+}
+
+/* All devices' mixes on every rank: each draws those of its own, and sends them to the others. */
+static void draw_mixes(fit *f, double alpha)
+{
+    enum { ROWS = 4096 };
+    const co_partition_input *in = f->in;
+    const size_t g = f->plan->n_groups;
+    for (int64_t k = in->first; k < in->last; k++) {
+        float *q = f->q + (size_t)k * g;
+        if (size_of(in, k) > 0)
+            co_mix_draw(in, STAGE_MIX, alpha, f->plan->group_size, g, k, f->last, f->row);
+        for (size_t c = 0; c < g; c++)
+            q[c] = f->plan->group_size[c] > 0 ? fmaxf((float)f->row[c], LEAST) : 0.0f;
+    }
+    MPI_Datatype row; /* counts of MPI are int */
+    if (in->size == 1) return;
+    MPI_Type_contiguous((int)g, MPI_FLOAT, &row);
+    MPI_Type_commit(&row);
+    for (int r = 0; r < in->size; r++)
+        for (int64_t at = co_partition_span(in->n_devices, r, in->size),
+                     end = co_partition_span(in->n_devices, r + 1, in->size);
+             at < end; at += ROWS)
+            MPI_Bcast(f->q + (size_t)at * g, (int)(end - at < ROWS ? end - at : ROWS), row, r,
+                      in->ranks);
+    MPI_Type_free(&row);
+}
+
+static co_status fit_init(fit *f)
+{
+    const size_t g = f->plan->n_groups, k = (size_t)f->in->n_devices;
+    f->q = g && k > SIZE_MAX / g ? NULL : co_malloc(k * g, sizeof *f->q);
+    f->tilt = co_malloc(g, sizeof *f->tilt);
+    f->given = co_malloc(g, sizeof *f->given);
+    f->last = co_malloc(2 * g, sizeof *f->last);
+    f->row = co_calloc(g, sizeof *f->row);
+    return f->q && f->tilt && f->given && f->last && f->row
+               ? CO_OK
+               : CO_FAIL(CO_ENOMEM, "mixes of %zu devices and %zu classes", k, g);
+}
+
+static void fit_fini(fit *f)
+{
+    co_free(f->q);
+    co_free(f->tilt);
+    co_free(f->given);
+    co_free(f->last);
+    co_free(f->row);
+}
+
+/* The whole table, of which the plan keeps the own rows. */
+static co_status round_fit(const fit *f, co_partition_plan *plan)
+{
+    const co_partition_input *in = f->in;
+    const size_t g = plan->n_groups, cells = (size_t)in->n_devices * g;
+    int32_t *all = in->size == 1 ? plan->count : co_malloc(cells, sizeof *all);
+    if (!all) return CO_FAIL(CO_ENOMEM, "counts of %zu devices and classes", cells);
+    const co_status st = co_round_table(in, STAGE_ROUND, wanted, f, g, plan->group_size, all);
+    if (all == plan->count) return st;
+    memcpy(plan->count, all + (size_t)in->first * g,
+           (size_t)(in->last - in->first) * g * sizeof *all);
+    co_free(all);
     return st;
 }
 
-static co_status plan_mixes(const co_config *opt, const co_partition_input *in, co_partition_plan *plan)
+static co_status plan_mixes(const co_config *opt, const co_partition_input *in,
+                            co_partition_plan *plan)
 {
-    return co_dirichlet_device_plan(co_config_real(opt, "alpha"), in, plan);
+    fit f = {.in = in, .plan = plan};
+    co_status st = fit_init(&f);
+    if (st == CO_OK) st = co_partition_plan_counts(in, plan);
+    st = co_partition_agree(in, st);
+    if (st == CO_OK && in->n_examples > 0) {
+        draw_mixes(&f, co_config_real(opt, "alpha"));
+        find_tilt(&f);
+        st = round_fit(&f, plan);
+    }
+    fit_fini(&f);
+    return st;
 }
 
 static const co_param params[] = {

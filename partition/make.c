@@ -7,7 +7,9 @@
  * again with another attempt number in its keys, up to 100 times, before the refusal. Cost beside the
  * member's own: O(n / ranks + K) time; rank 0 ends with 8 bytes an example and 8 (16 with test parts)
  * a device, and held its share twice. */
+#include "core/log.h"
 #include "core/memory.h"
+#include "core/room.h"
 #include "partition/deal.h"
 #include "partition/plan.h"
 #include "partition/collect.h"
@@ -123,6 +125,41 @@ static void start(maker *m, uint64_t default_seed)
         (m->member->needs & CO_PART_TEST_SPLIT) && !cuts_tests(m) && n_split[1] > 0;
     m->in.first = co_partition_span(m->in.n_devices, m->in.rank, m->in.size);
     m->in.last = co_partition_span(m->in.n_devices, m->in.rank + 1, m->in.size);
+}
+
+/* ---- room ---- */
+
+/* Bytes that this rank holds at once at least: counts, offsets and lists of its devices; rank 0 then all
+ * lists, sizes and distances. */
+static double bytes_needed(const maker *m)
+{
+    const double own = (double)(m->in.last - m->in.first), all = (double)m->in.n_devices,
+                 n = (double)m->in.n_examples, part = all > 0.0 ? own / all * n : n,
+                 groups = m->member->needs & CO_PART_NEEDS_LABELS ? (double)m->in.data->n_classes : 1.0;
+    const double deal = own * (4.0 * groups + 8.0) + 12.0 * part, end = 60.0 * all + 8.0 * n;
+    return m->in.rank == 0 && end > deal ? end : deal;
+}
+
+/* The ranks of a node share its memory. Collective(in->ranks). */
+static co_status check_room(const maker *m)
+{
+    double needs = bytes_needed(m);
+    if (m->in.size > 1) {
+        MPI_Comm node;
+        MPI_Comm_split_type(m->in.ranks, MPI_COMM_TYPE_SHARED, m->in.rank, MPI_INFO_NULL, &node);
+        MPI_Allreduce(MPI_IN_PLACE, &needs, 1, MPI_DOUBLE, MPI_SUM, node);
+        MPI_Comm_free(&node);
+    }
+    const size_t left = co_room_left();
+    char want[32], have[32];
+    if (needs <= (double)left) return co_partition_agree(&m->in, CO_OK);
+    co_format_bytes(needs, want, sizeof want);
+    co_format_bytes((double)left, have, sizeof have);
+    return co_partition_agree(
+        &m->in, co_config_fail(m->opt, co_config_node(m->opt, "devices"),
+                               "%lld devices and %lld examples need at least %s on a node, %s are left; take "
+                               "fewer devices or nodes with more memory",
+                               (long long)m->in.n_devices, (long long)m->in.n_examples, want, have));
 }
 
 /* ---- one draw ---- */
@@ -347,6 +384,7 @@ co_status co_partition_deal_on(const co_config *opt, uint64_t default_seed, cons
     CO_TRY_OUT(check_needs(&m));
     CO_TRY_OUT(count_devices(&m));
     start(&m, default_seed);
+    CO_TRY_OUT(check_room(&m));
     CO_TRY_OUT(draw_until_large(&m, partition));
     st = co_partition_agree(&m.in, finish(&m, partition));
 out:

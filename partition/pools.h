@@ -3,7 +3,7 @@
 #include "partition/partitioner.h"
 
 /* q[n_groups] ~ Dirichlet(alpha prior_1, .., alpha prior_C), prior the groups' parts of all examples
- * (0 where there are none): the mix that dirichlet_device draws for a device before it meets the pools.
+ * (0 where there are none): the mix that dirichlet_device draws for a device.
  * shape: [n_groups] scratch. Local. */
 void co_mix_draw(const co_partition_input *in, uint64_t stage, double alpha, const int64_t *group_size,
                  size_t n_groups, int64_t device, double *shape, double *q);
@@ -23,8 +23,6 @@ typedef void co_mix(const void *self, const co_partition_input *in, int64_t devi
 co_status co_pool_plan(const co_partition_input *in, uint64_t stage, co_mix *mix, const void *self,
                        co_partition_plan *plan);
 
-/* dirichlet_device over the groups of the plan, dirichlet over them: also for cluster. Stages 0 and 1.
- * Collective(in->ranks). */
-co_status co_dirichlet_device_plan(double alpha, const co_partition_input *in, co_partition_plan *plan);
+/* dirichlet over the groups of the plan: also for cluster. Stage 0. Collective(in->ranks). */
 co_status co_dirichlet_plan(double alpha, bool balanced, const co_partition_input *in,
                             co_partition_plan *plan);

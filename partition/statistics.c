@@ -101,6 +101,8 @@ co_status co_partition_statistics(co_partition *p, const co_dataset *data, uint6
     for (size_t i = 0; i < p->n_stats; i++) co_free(p->stat_name[i]);
     co_free(p->stat_name);
     co_free(p->stat);
+    co_free(p->label_counts);
+    p->label_counts = NULL;
     p->n_stats = 0;
     p->stat_name = NULL;
     p->stat = NULL;

@@ -118,6 +118,9 @@ static void print_distances(FILE *out, const co_partition *p)
     print_distance(out, p, "EMD to all", "emd_global");
     print_distance(out, p, "JS of pairs", "js_pair");
     print_distance(out, p, "EMD of pairs", "emd_pair");
+    if (find_stat(p, "js_global_mean"))
+        co_print_field(out, "distances", "JS: Jensen-Shannon distance = square root of the divergence, natural logarithm (0 to "
+                                         "0.8326); EMD: sum |p - q| (0 to 2)");
     if (n_pairs)
         co_print_field(out, "pairs", "%.0f%s", *n_pairs,
                        *n_pairs == 10000.0 ? ", drawn from all" : "");

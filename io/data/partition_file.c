@@ -1,15 +1,12 @@
 /* io/data/partition_file.c - a partition as a file: lists of example ids a device in CSR form.
  *
  * The check is one pass over all ids with two bits an example: O(devices + examples) time, n / 4
- * bytes. label_counts counts the train examples of each device and class. By hand: any integer
- * types, n_devices from the offsets, method "imported"; the CSR shape is checked when reading, the
- * ids when the data set is known. */
+ * bytes. partition_write.c writes. By hand: any integer types, n_devices from the offsets, method
+ * "imported"; the CSR shape is checked when reading, the ids when the data set is known. */
 #include "io/data/partition_file.h"
 #include "core/memory.h"
 #include <stdio.h>
 #include <string.h>
-
-#define MAX_COUNTS ((int64_t)1 << 24) /* devices x classes for which label_counts is kept */
 
 void co_partition_fini(co_partition *partition)
 {
@@ -21,6 +18,7 @@ void co_partition_fini(co_partition *partition)
     co_strings_free(partition->device_name, (size_t)partition->n_devices);
     co_strings_free(partition->stat_name, partition->n_stats);
     co_free(partition->stat);
+    co_free(partition->label_counts);
     co_free(partition->device_noise);
     co_free(partition->period);
     co_free(partition->method);
@@ -156,89 +154,6 @@ co_status co_partition_check(const co_partition *partition, const co_dataset *da
     }
     co_free(c.open);
     co_free(c.seen);
-    return st;
-}
-
-/* ---- writing ---- */
-
-static co_status write_lists(co_file *file, const co_partition *p)
-{
-    const size_t n = (size_t)p->n_devices;
-    CO_TRY(co_file_write_i64(file, "train/offsets", p->train_offsets, n + 1));
-    CO_TRY(co_file_write_i64(file, "train/examples", p->train, (size_t)p->train_offsets[n]));
-    if (p->test_offsets) {
-        CO_TRY(co_file_write_i64(file, "test/offsets", p->test_offsets, n + 1));
-        CO_TRY(co_file_write_i64(file, "test/examples", p->test, (size_t)p->test_offsets[n]));
-    }
-    return co_file_write_i64(file, "unassigned", p->unassigned, (size_t)p->n_unassigned);
-}
-
-static co_status write_counts(co_file *file, const co_partition *p, const co_dataset *data)
-{
-    const int64_t n_classes = (int64_t)data->n_classes;
-    if (!data->y || n_classes == 0 || p->n_devices > MAX_COUNTS / n_classes) return CO_OK;
-    int32_t *counts = co_calloc((size_t)(p->n_devices * n_classes), sizeof *counts);
-    if (!counts)
-        return CO_FAIL(CO_ENOMEM, "out of memory for the label counts of %lld devices",
-                       (long long)p->n_devices);
-    for (int64_t k = 0; k < p->n_devices; k++)
-        for (int64_t i = p->train_offsets[k]; i < p->train_offsets[k + 1]; i++)
-            counts[k * n_classes + data->y[p->train[i]]]++;
-    const co_extent extent = {CO_I32, 0, 2, {(size_t)p->n_devices, (size_t)n_classes}};
-    const co_status st = co_file_write(file, "label_counts", &extent, counts);
-    co_free(counts);
-    return st;
-}
-
-static co_status write_stats(co_file *file, const co_partition *p)
-{
-    CO_TRY(co_file_write_group(file, "stats"));
-    for (size_t i = 0; i < p->n_stats; i++) {
-        char name[128];
-        snprintf(name, sizeof name, "stats/%s", p->stat_name[i]);
-        CO_TRY(co_file_write(file, name, &(co_extent){.type = CO_F64, .ndim = 0}, &p->stat[i]));
-    }
-    return CO_OK;
-}
-
-static co_status write_attributes(co_file *file, const co_partition *p, const co_dataset *data,
-                                  uint64_t seed, const char *config)
-{
-    CO_TRY(co_file_set_head(file, seed, config, data->source));
-    CO_TRY(co_file_set_text(file, "data_digest", p->data_digest));
-    CO_TRY(co_file_set_text(file, "method", p->method ? p->method : "imported"));
-    CO_TRY(co_file_set_int(file, "n_devices", p->n_devices));
-    if (p->period) CO_TRY(co_file_set_int(file, "n_periods", p->n_periods));
-    return co_file_set_int(file, "overlap", p->overlap);
-}
-
-static co_status write_all(co_file *file, const co_partition *p, const co_dataset *data,
-                           uint64_t seed, const char *config)
-{
-    CO_TRY(write_attributes(file, p, data, seed, config));
-    CO_TRY(write_lists(file, p));
-    if (p->device_name)
-        CO_TRY(co_file_write_strings(file, "device_name", (const char *const *)p->device_name,
-                                     (size_t)p->n_devices));
-    if (p->device_noise)
-        CO_TRY(co_file_write_f64(file, "device_noise", p->device_noise, (size_t)p->n_devices));
-    const co_extent dated = {CO_I32, 0, 1, {(size_t)p->n_dated}};
-    if (p->period) CO_TRY(co_file_write(file, "period", &dated, p->period));
-    CO_TRY(write_counts(file, p, data));
-    return write_stats(file, p);
-}
-
-co_status co_partition_write(co_partition *partition, const co_dataset *data, const char *path,
-                             uint64_t seed, const char *config)
-{
-    co_file *file;
-    CO_TRY(co_partition_check(partition, data, path));
-    memcpy(partition->data_digest, data->digest, sizeof partition->data_digest);
-    CO_TRY(co_file_create(path, "cohort-partition", &file));
-    co_status st = write_all(file, partition, data, seed, config);
-    if (st == CO_OK) st = co_file_digest(file, partition->digest);
-    if (st == CO_OK) return co_file_publish(file, 0644);
-    co_file_close(file);
     return st;
 }
 

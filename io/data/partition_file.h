@@ -21,14 +21,18 @@ typedef struct {
     size_t n_stats;                 /* named scalars under stats/ */
     char **stat_name;
     double *stat;
+    int32_t *label_counts;          /* [n_devices][n_classes] of the training parts, by the statistics; or NULL */
 } co_partition;
+#define CO_MAX_LABEL_COUNTS ((int64_t)1 << 24) /* devices x classes up to which they are kept */
 
 void co_partition_fini(co_partition *partition); /* Local. */
 /* CSR shape, ids inside the data set, disjointness, cover of split 0, periods of all examples, test parts of split 0 (or 1 where natural). CO_EDATA names
  * device and example. Local. */
 co_status co_partition_check(const co_partition *partition, const co_dataset *data, const char *path);
-/* Writes and publishes, label_counts while n_devices x n_classes <= 2^24 included; fills digest. Local. */
+/* Writes and publishes, label_counts while n_devices x n_classes <= CO_MAX_LABEL_COUNTS included; fills digest. Local. */
 co_status co_partition_write(co_partition *partition, const co_dataset *data, const char *path, uint64_t seed,
                              const char *config);
+/* Fills data_digest and digest as co_partition_write would, without a file. Local. */
+co_status co_partition_digest(co_partition *partition, const co_dataset *data, uint64_t seed);
 /* Reads; a data_digest other than expect (unless expect is NULL or the file has none) is CO_EDATA: "made for another data set". Local. */
 co_status co_partition_read(const char *path, const char *expect_data_digest, co_partition *partition);

@@ -60,9 +60,7 @@ co_status co_file_list(const co_file *file, char ***names, size_t *n)
 
 /* ---- digest ---- */
 
-typedef crypto_generichash_blake2b_state hash_state;
-
-static void feed(hash_state *hash, const void *bytes, size_t n)
+static void feed(co_hash_state *hash, const void *bytes, size_t n)
 {
     crypto_generichash_blake2b_update(hash, bytes, n);
 }
@@ -92,7 +90,7 @@ static void numpy_name(hid_t type, char name[32])
     co_h5_close(base);
 }
 
-static void feed_head(hash_state *hash, const char *path, const char *type, const co_extent *extent)
+void co_digest_head(co_hash_state *hash, const char *path, const char *type, const co_extent *extent)
 {
     char shape[24 * CO_MAX_DIMS + 1] = "";
     size_t n = 0;
@@ -103,13 +101,19 @@ static void feed_head(hash_state *hash, const char *path, const char *type, cons
     feed(hash, shape, n + 1);
 }
 
+void co_digest_attribute(co_hash_state *hash, const char *name, const char *value)
+{
+    feed(hash, name, strlen(name) + 1);
+    feed(hash, value, strlen(value) + 1);
+}
+
 /* Elements in their stored type, in blocks of rows. */
-static co_status feed_stored(hash_state *hash, const co_file *file, const char *path,
+static co_status feed_stored(co_hash_state *hash, const co_file *file, const char *path,
                              const co_stored *stored)
 {
     char type[32];
     numpy_name(stored->type, type);
-    feed_head(hash, path, type, &stored->extent);
+    co_digest_head(hash, path, type, &stored->extent);
     if (co_extent_count(&stored->extent) == 0) return CO_OK;
     const hid_t memory = H5Tcopy(stored->type);
     if (H5Tget_class(memory) == H5T_STRING) H5Tset_strpad(memory, H5T_STR_NULLPAD);
@@ -129,7 +133,7 @@ static co_status feed_stored(hash_state *hash, const co_file *file, const char *
     return st;
 }
 
-static co_status feed_variable(hash_state *hash, const co_file *file, const char *path)
+static co_status feed_variable(co_hash_state *hash, const co_file *file, const char *path)
 {
     co_extent extent;
     CO_TRY(co_file_extent(file, path, &extent));
@@ -137,13 +141,13 @@ static co_status feed_variable(hash_state *hash, const co_file *file, const char
     if (!all) return CO_FAIL(CO_ENOMEM, "%s: out of memory to hash %s", file->path, path);
     const co_status st = co_file_read(file, path, CO_STR, extent.width, all);
     snprintf(type, sizeof type, "|S%zu", extent.width);
-    feed_head(hash, path, type, &extent);
+    co_digest_head(hash, path, type, &extent);
     feed(hash, all, co_extent_count(&extent) * extent.width);
     co_free(all);
     return st;
 }
 
-static co_status feed_dataset(hash_state *hash, const co_file *file, const char *path)
+static co_status feed_dataset(co_hash_state *hash, const co_file *file, const char *path)
 {
     co_stored stored;
     co_status st = co_stored_open(file, path, &stored);
@@ -170,7 +174,7 @@ static co_status attribute_text(const co_file *file, const char *name, char **te
     return *text ? CO_OK : CO_FAIL(CO_ENOMEM, "%s: out of memory", file->path);
 }
 
-static co_status feed_attributes(hash_state *hash, const co_file *file)
+static co_status feed_attributes(co_hash_state *hash, const co_file *file)
 {
     static const char *const names[] = {"format",           "version", "seed",        "data_digest",
                                         "partition_digest", "round",   "model_digest"};
@@ -178,8 +182,7 @@ static co_status feed_attributes(hash_state *hash, const co_file *file)
         if (!co_file_has_attr(file, names[i])) continue;
         char *text;
         CO_TRY(attribute_text(file, names[i], &text));
-        feed(hash, names[i], strlen(names[i]) + 1);
-        feed(hash, text, strlen(text) + 1);
+        co_digest_attribute(hash, names[i], text);
         co_free(text);
     }
     return CO_OK;
@@ -189,7 +192,7 @@ co_status co_file_digest(const co_file *file, char hex[33])
 {
     char **names;
     size_t n;
-    hash_state hash;
+    co_hash_state hash;
     unsigned char sum[16];
     CO_ASSERT(sodium_init() >= 0);
     crypto_generichash_blake2b_init(&hash, NULL, 0, sizeof sum);

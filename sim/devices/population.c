@@ -10,24 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* The digest of a partition made for this run alone: that of the file which `cohort partition` would write. */
-static co_status digest_made_partition(const co_experiment *e, co_partition *made, const co_dataset *data)
-{
-    const char *dir = getenv("TMPDIR");
-    char *path = co_format("%s/cohort-partition-%ld.h5", dir && *dir ? dir : "/tmp", (long)getpid());
-    if (!path) return CO_FAIL(CO_ENOMEM, "partition digest");
-    char *config = NULL;
-    co_status st = CO_OK;
-    if (e->has_partition) st = co_yaml_write(e->partition.map, &config);
-    else if (!(config = co_strdup("method: natural\n"))) st = CO_FAIL(CO_ENOMEM, "partition options");
-    if (st == CO_OK) st = co_partition_write(made, data, path, (uint64_t)e->seed, config);
-    unlink(path);
-    co_free(config);
-    co_free(path);
-    return st;
-}
 
 static co_status make_partition(const co_experiment *e, const co_dataset *data, co_partition *part)
 {
@@ -79,7 +61,8 @@ static co_status share_partition(const co_experiment *e, co_population *p, const
     int64_t head[4] = {0, 0, -1, 0}; /* devices, examples, test examples (-1: no test parts), periods */
     if (comm->node_rank == 0) {
         st = make_partition(e, &p->data, &part);
-        if (st == CO_OK && !part.digest[0]) st = digest_made_partition(e, &part, &p->data);
+        /* made for this run alone: the digest of the file which `cohort partition` would write */
+        if (st == CO_OK && !part.digest[0]) st = co_partition_digest(&part, &p->data, (uint64_t)e->seed);
         if (st == CO_OK) {
             head[0] = part.n_devices;
             head[1] = part.train_offsets[part.n_devices];

@@ -6,7 +6,7 @@
 #include "sim/devices/state.h"
 #include "core/log.h"
 #include "core/memory.h"
-#include "sim/devices/room.h"
+#include "core/room.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>

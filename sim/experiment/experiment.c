@@ -7,6 +7,7 @@
 #include "io/yaml.h"
 #include "models/model.h"
 #include "partition/partitioner.h"
+#include "partition/peers.h"
 #include "privacy/mechanisms/mechanism.h"
 #include "sim/stages/private.h"
 #include <math.h>
@@ -227,6 +228,7 @@ static co_status check_partition(co_experiment *e)
         return co_config_check(&e->partition, tables, 1);
     }
     const co_plugin *member;
+    CO_TRY(co_partition_advise(&e->partition));
     if (!co_node_find(e->partition.map, "method"))
         return co_config_fail(&e->partition, e->partition.map, "needs method (cohort list partitioner) or file");
     CO_TRY(find_member(&e->partition, "method", "iid", &co_kind_partitioner, &member));

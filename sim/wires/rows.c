@@ -5,7 +5,7 @@
  * Per round and rank: cohort x model / ranks floats in, as many out on average. Waiting for a buffer cannot lock up: a rank that waits
  * receives, and every rank comes to wait. With an aggregator of sums the rows are added up once the stages have seen them. */
 #include "core/memory.h"
-#include "sim/devices/room.h"
+#include "core/room.h"
 #include "sim/wires/wire.h"
 #include <string.h>
 

@@ -97,6 +97,33 @@ Test(partition_file, without_statistics_still_passes_the_checker)
     cr_assert(checker_agrees(path, p.digest));
 }
 
+Test(partition_file, the_digest_needs_no_file)
+{
+    const char *path = scratch_file("whole.h5");
+    co_partition p = sample(), bare = sample();
+    co_partition *const both[] = {&p, &bare};
+    for (int i = 0; i < 2; i++) {
+        both[i]->device_noise = copy((double[]){0.0, 0.5, 1.0}, 24);
+        both[i]->n_periods = 2;
+        both[i]->n_dated = 10;
+        both[i]->period = copy((int32_t[]){0, 1, 0, 1, 0, 1, 0, 1, 0, 1}, 40);
+    }
+    must(co_partition_write(&p, &data, path, UINT64_MAX, ""));
+    must(co_partition_digest(&bare, &data, UINT64_MAX));
+    cr_assert_str_eq(bare.digest, p.digest);
+    cr_assert_str_eq(bare.data_digest, p.data_digest);
+    co_file *file;
+    char hex[33];
+    must(co_file_open(path, "cohort-partition", false, &file));
+    must(co_file_digest(file, hex));
+    cr_assert_str_eq(hex, p.digest, "that of what stands in the file");
+    co_file_close(file);
+    must(co_partition_digest(&bare, &data, 1));
+    cr_assert(strcmp(bare.digest, hex) != 0, "the seed enters it");
+    co_partition_fini(&p);
+    co_partition_fini(&bare);
+}
+
 Test(partition_file, of_another_data_set_is_refused)
 {
     const char *path = scratch_file("other.h5");

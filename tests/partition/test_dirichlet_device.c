@@ -55,9 +55,9 @@ Test(dirichlet_device, mixes_have_the_moments_and_distances_of_the_law)
     check_mixes(100.0, 0.210);
 }
 
-/* With far more examples than the first devices take, what they hold is their mix: E sum of squared
- * label shares among m = 500 examples is the law's within the rounding of the cut. */
-Test(dirichlet_device, the_first_devices_hold_their_mixes)
+/* With many devices the tilt is small and what devices hold is their mix: E sum of squared label shares
+ * among m = 500 examples is the law's within the rounding of the cut. */
+Test(dirichlet_device, devices_hold_their_mixes)
 {
     enum { DEVICES = 2000, FIRST = 200 };
     co_dataset data = plain_data(500 * DEVICES, C);
@@ -86,10 +86,74 @@ Test(dirichlet_device, dry_classes_are_made_up_for_until_all_is_dealt)
                   (long long)train_size(&p, d));
     cr_expect(p.n_unassigned == 0);
     int64_t *counts = count_table(&p, &data);
-    int most = 0;
-    for (size_t c = 0; c < 10; c++) most += counts[c] == 59;
-    cr_expect(most == 1, "at alpha 1e-4 the first device has one class");
+    int n_pure = 0;
+    for (size_t d = 0; d < 17; d++)
+        for (size_t c = 0; c < 10; c++) n_pure += counts[d * 10 + c] == 59;
+    cr_expect(n_pure >= 1, "at alpha 1e-4 some device has one class");
     co_free(counts);
     co_partition_fini(&p);
     co_dataset_fini(&data);
+}
+
+/* Largest label share of the devices [first, first + 10). */
+static double mean_largest(const int64_t *counts, size_t n_classes, size_t first)
+{
+    double sum = 0.0;
+    for (size_t d = first; d < first + 10; d++) {
+        int64_t most = 0, all = 0;
+        for (size_t c = 0; c < n_classes; c++) {
+            const int64_t n = counts[d * n_classes + c];
+            all += n;
+            most = n > most ? n : most;
+        }
+        sum += (double)most / (double)all;
+    }
+    return sum / 10.0;
+}
+
+/* 100 devices of 100 examples, 150 seeds: the last ten are as near to the law as the first ten. */
+Test(dirichlet_device, the_place_of_a_device_does_not_matter)
+{
+    enum { SEEDS = 150, CLASSES = 10 };
+    co_dataset data = plain_data(10000, CLASSES);
+    double sum = 0.0, square = 0.0, all = 0.0;
+    for (int seed = 0; seed < SEEDS; seed++) {
+        char words[80];
+        snprintf(words, sizeof words, "method=dirichlet_device devices=100 alpha=0.5 seed=%d", seed);
+        co_partition p = must_make(words, &data);
+        int64_t *counts = count_table(&p, &data);
+        const double last = mean_largest(counts, CLASSES, 90),
+                     gap = last - mean_largest(counts, CLASSES, 0);
+        sum += gap;
+        square += gap * gap;
+        all += last / SEEDS;
+        co_free(counts);
+        co_partition_fini(&p);
+    }
+    const double mean = sum / SEEDS, error = sqrt((square / SEEDS - mean * mean) / SEEDS);
+    cr_expect(fabs(mean) < 3.0 * error, "last ten - first ten: %.4f +- %.4f", mean, error);
+    cr_expect(fabs(all - 0.783) < 0.025, "last ten %.4f, the law of the mixes 0.783", all);
+    co_dataset_fini(&data);
+}
+
+/* One label more than the others: a fourth of the examples; sizes and labels come out whole. */
+Test(dirichlet_device, every_margin_is_kept)
+{
+    co_stream s = co_stream_open(4, CO_DRAW_TEST, 0, 0, 0);
+    for (int turn = 0; turn < 60; turn++) {
+        char words[120];
+        const int64_t n = 1 + (int64_t)co_draw_below(&s, 3000), k = 1 + (int64_t)co_draw_below(&s, 200);
+        co_dataset data = mixed_data(n, 1 + co_draw_below(&s, 20), 3, (uint64_t)turn);
+        int64_t n_train = 0;
+        for (int64_t i = 0; i < n; i++) n_train += data.split[i] == 0;
+        snprintf(words, sizeof words, "method=dirichlet_device devices=%lld alpha=%g", (long long)k,
+                 pow(10.0, 4.0 * co_draw_uniform(&s) - 3.0));
+        co_partition p = must_make(words, &data);
+        cr_expect(p.n_unassigned == 0, "%s", words);
+        for (int64_t d = 0; d < k; d++)
+            cr_expect(train_size(&p, d) == n_train / k || train_size(&p, d) == n_train / k + 1, "%s",
+                      words);
+        co_partition_fini(&p);
+        co_dataset_fini(&data);
+    }
 }

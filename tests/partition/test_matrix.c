@@ -1,6 +1,7 @@
 /* The partitioner matrix: the given distribution is what the devices hold. */
 #include "tests/harness.h"
 #include "tests/partition/support.h"
+#include <math.h>
 
 static const char *write_matrix(const char *text)
 {
@@ -47,5 +48,83 @@ Test(matrix, asking_for_more_than_there_is_is_refused)
     cr_expect(make_partition(words, &data, &p) == CO_EUSAGE);
     cr_expect(strstr(co_status_message(), "ask for 21 examples, there are 20"), "%s",
               co_status_message());
+    co_dataset_fini(&data);
+}
+
+Test(matrix, devices_that_ask_for_one_class_get_no_other)
+{
+    expect_counts("1,0,0\n1,0,0\n", "device", (int64_t[]){10, 0, 0, 10, 0, 0}, 40);
+    expect_counts("0,0,0\n1,1,1\n", "device", (int64_t[]){0, 0, 0, 10, 10, 10}, 30);
+}
+
+/* value[k][c] as a table; unit device. */
+static co_partition make_mixes(const double *value, int64_t k, size_t n_classes, const co_dataset *data)
+{
+    static char text[1 << 16], words[1300];
+    size_t used = 0;
+    for (int64_t i = 0; i < k * (int64_t)n_classes; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%.17g%c", value[i],
+                                 (i + 1) % (int64_t)n_classes ? ',' : '\n');
+    snprintf(words, sizeof words, "%s unit=device", write_matrix(text));
+    return must_make(words, data);
+}
+
+/* Random tables against their definition, w_kc = (n / K) row_kc / sum row_k, cut to w n_c / sum_k w. */
+Test(matrix, what_can_be_given_is_given_up_to_rounding)
+{
+    enum { K = 7, C = 10, N = 7000 };
+    co_dataset data = plain_data(N, C);
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        co_stream s = co_stream_open(seed, CO_DRAW_TEST, 3, 0, 0);
+        double value[K * C], asked[C] = {0};
+        for (int i = 0; i < K * C; i++)
+            value[i] = co_draw_below(&s, 3) ? co_draw_uniform(&s) : 0.0;
+        for (int k = 0; k < K; k++) {
+            double sum = 0.0;
+            for (int c = 0; c < C; c++) sum += value[k * C + c];
+            for (int c = 0; c < C; c++) asked[c] += value[k * C + c] *= 1000.0 / sum;
+        }
+        co_partition p = make_mixes(value, K, C, &data);
+        int64_t *counts = count_table(&p, &data);
+        for (int i = 0; i < K * C; i++) {
+            const double x = value[i] * fmin(1.0, 700.0 / asked[i % C]);
+            cr_expect(fabs((double)counts[i] - x) < 1.0, "seed %d, entry %d: %lld, not %.3f", (int)seed, i,
+                      (long long)counts[i], x);
+        }
+        co_free(counts);
+        co_partition_fini(&p);
+    }
+    co_dataset_fini(&data);
+}
+
+/* A table whose margins are those of the data, found by alternate scaling, and zeros in it: all is given. */
+Test(matrix, a_table_that_fits_leaves_nothing_over)
+{
+    enum { K = 20, C = 10, N = 7000 };
+    co_dataset data = plain_data(N, C);
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        co_stream s = co_stream_open(seed, CO_DRAW_TEST, 4, 0, 0);
+        double value[K * C];
+        for (int i = 0; i < K * C; i++)
+            value[i] = co_draw_below(&s, 2) || i % C == i / C % C ? 0.1 + co_draw_uniform(&s) : 0.0;
+        for (int turn = 0; turn < 4000; turn++) {
+            for (int line = 0; line < K + C; line++) {
+                const int first = line < K ? line * C : line - K, n = line < K ? C : K,
+                          step = line < K ? 1 : C;
+                double sum = 0.0;
+                for (int i = 0; i < n; i++) sum += value[first + i * step];
+                for (int i = 0; i < n; i++)
+                    value[first + i * step] *= (line < K ? (double)N / K : (double)N / C) / sum;
+            }
+        }
+        co_partition p = make_mixes(value, K, C, &data);
+        int64_t *counts = count_table(&p, &data);
+        cr_expect(p.n_unassigned <= 1, "seed %d: %lld left", (int)seed, (long long)p.n_unassigned);
+        for (int i = 0; i < K * C; i++)
+            cr_expect(fabs((double)counts[i] - value[i]) < 1.001, "seed %d, entry %d: %lld, not %.3f",
+                      (int)seed, i, (long long)counts[i], value[i]);
+        co_free(counts);
+        co_partition_fini(&p);
+    }
     co_dataset_fini(&data);
 }

@@ -1,5 +1,5 @@
-/* sim/devices/room.c - free memory from /proc/meminfo and the control group's files. */
-#include "sim/devices/room.h"
+/* core/room.c - free memory from /proc/meminfo and the control group's files. */
+#include "core/room.h"
 #include "core/log.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* sim/devices/room.h - whether the memory of every node holds what a run is about to take. */
+/* core/room.h - whether the memory of every node holds what a run is about to take. */
 #pragma once
 #include "core/comm.h"
 
