@@ -102,6 +102,13 @@ typedef struct {
     char *config;     /* experiment stored there */
 } found;
 
+/* The file that a section reads, or NULL. */
+static const char *path_in(const co_config *section, const char *key)
+{
+    const co_node *node = section->map ? co_node_find(section->map, key) : NULL;
+    return node && node->kind == CO_NODE_SCALAR ? node->text : NULL;
+}
+
 static co_status look(const co_experiment *e, const co_words *words, found *f)
 {
     const char *dir = co_config_string(&e->output, "dir");
@@ -112,6 +119,10 @@ static co_status look(const co_experiment *e, const co_words *words, found *f)
     if (exists && !words->resume && !words->overwrite && !words->dry_run)
         return CO_FAIL(CO_EUSAGE, "%s: holds a run already; add --resume to go on with it, --overwrite to replace it, "
                                   "or set output.dir", dir);
+    if (words->overwrite && !words->dry_run) {
+        const char *const inputs[] = {path_in(&e->data, "file"), path_in(&e->partition, "file"), path_in(&e->model, "init")};
+        CO_TRY(co_output_spares(dir, inputs, sizeof inputs / sizeof *inputs));
+    }
     if (!words->resume) return CO_OK;
     CO_TRY(co_checkpoint_find(dir, &f->checkpoint, &round, &n_damaged));
     if (!f->checkpoint && n_damaged)

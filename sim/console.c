@@ -55,6 +55,33 @@ co_status co_alone_check(const char *command)
                    command);
 }
 
+co_status co_output_differs(const char *output, const char *const *inputs, size_t n_inputs)
+{
+    struct stat out, in;
+    if (stat(output, &out) != 0) return CO_OK;
+    for (size_t i = 0; i < n_inputs; i++)
+        if (inputs[i] && stat(inputs[i], &in) == 0 && S_ISREG(in.st_mode) &&
+            in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+            return CO_FAIL(CO_EUSAGE,
+                           "%s is the file that is read (%s), which the result would replace; "
+                           "choose another name for the result",
+                           output, inputs[i]);
+    return CO_OK;
+}
+
+/* The words that may name files: the positional ones behind a format, and the values of settings. */
+static co_status check_inputs(const char *command, const co_words *words)
+{
+    const size_t first = strcmp(command, "partition") == 0 ? 0 : 1;
+    if (words->n_positional > first)
+        CO_TRY(co_output_differs(words->output, words->positional + first,
+                                 words->n_positional - first));
+    for (const co_node *node = words->settings ? words->settings->first : NULL; node; node = node->next)
+        if (node->kind == CO_NODE_SCALAR)
+            CO_TRY(co_output_differs(words->output, (const char *const[]){node->text}, 1));
+    return CO_OK;
+}
+
 co_status co_output_check(const char *command, const co_words *words)
 {
     struct stat info;
@@ -70,6 +97,7 @@ co_status co_output_check(const char *command, const co_words *words)
     if (S_ISDIR(info.st_mode))
         return CO_FAIL(CO_EUSAGE, "%s is a folder; -o takes a file name, for example -o %s/%s.h5",
                        path, path, command);
+    CO_TRY(check_inputs(command, words));
     if (!words->overwrite)
         return CO_FAIL(CO_EUSAGE, "%s exists; add --overwrite to replace it, or choose another -o",
                        path);
