@@ -276,7 +276,7 @@ co_status co_seal_verify(int fd, const char *path, const char *format, co_seal *
  * that lets others read along (SWMR) leaves without the lock. */
 co_status co_file_unused(int fd, const char *path, uint64_t base)
 {
-    enum { VERSION = 8, FLAGS = 11, WRITING = 1 | 4 };
+    enum { VERSION = 8, FLAGS = 11, WITH_FLAGS = 3, WRITING = 1 | 4 };
     unsigned char head[12];
     if (flock(fd, LOCK_SH | LOCK_NB) == 0)
         flock(fd, LOCK_UN);
@@ -286,7 +286,7 @@ co_status co_file_unused(int fd, const char *path, uint64_t base)
                        "file.close()), then try again",
                        path);
     if (pread(fd, head, sizeof head, (off_t)base) == sizeof head &&
-        memcmp(head, signature, sizeof signature) == 0 && head[VERSION] >= 3 &&
+        memcmp(head, signature, sizeof signature) == 0 && head[VERSION] == WITH_FLAGS &&
         (head[FLAGS] & WRITING))
         return CO_FAIL(CO_EDATA,
                        "%s: another program writes it, or was killed while it did; close it there, "

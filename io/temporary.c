@@ -93,21 +93,24 @@ static bool is_ours(const char *name, const char *prefix)
     return true;
 }
 
-static void sweep(const char *target)
+static co_status sweep(const char *target)
 {
     const char *slash = strrchr(target, '/'), *name = slash ? slash + 1 : target;
     char *folder = slash ? co_format("%.*s", (int)(name - target), target) : co_strdup("./"),
          *prefix = co_format(".%s.tmp-", name);
-    DIR *entries = folder && prefix ? opendir(folder) : NULL;
-    for (struct dirent *entry; entries && (entry = readdir(entries));) {
+    bool good = folder && prefix;
+    DIR *entries = good ? opendir(folder) : NULL;
+    for (struct dirent *entry; good && entries && (entry = readdir(entries));) {
         if (!is_ours(entry->d_name, prefix)) continue;
         char *path = co_format("%s%s", folder, entry->d_name);
         if (path) remove_if_dead(path);
+        good = path != NULL;
         co_free(path);
     }
     if (entries) closedir(entries);
     co_free(folder);
     co_free(prefix);
+    return good ? CO_OK : CO_FAIL(CO_ENOMEM, "%s: names of files", target);
 }
 
 /* Makes and locks the file. A file system without locks does as well: there nobody removes it. */
@@ -130,7 +133,7 @@ co_status co_temporary_start(const char *target, co_temporary *t)
 {
     const char *slash = strrchr(target, '/'), *name = slash ? slash + 1 : target;
     *t = (co_temporary){NULL, -1};
-    sweep(target);
+    CO_TRY(sweep(target));
     t->path = co_format("%.*s.%s.tmp-%ld", (int)(name - target), target, name, (long)getpid());
     if (!t->path) return CO_FAIL(CO_ENOMEM, "%s: name of the file", target);
     catch_signals();
