@@ -9,31 +9,36 @@ typedef struct {
     const char *bytes, *what;
 } magic;
 
-static const magic known[] = {
-    {0, 7, "cohort-", "a file of this program (HDF5)"},
-    {0, 8, "\x89HDF\r\n\x1a\n", "an HDF5 file (.h5)"},
-    {512, 8, "\x89HDF\r\n\x1a\n", "an HDF5 file (.h5)"},
-    {0, 2, "\x1f\x8b", "a gzip file (.gz)"},
-    {0, 3, "BZh", "a bzip2 file (.bz2)"},
-    {0, 6, "\xfd" "7zXZ\0", "an xz file (.xz)"},
-    {0, 4, "\x28\xb5\x2f\xfd", "a zstd file (.zst)"},
-    {0, 4, "PK\3\4", "a zip archive (.zip, .npz)"},
-    {0, 6, "\x93NUMPY", "a NumPy array (.npy)"},
-    {0, 4, "PAR1", "a Parquet file"},
-    {0, 6, "ARROW1", "an Arrow file"},
-    {0, 3, "CDF", "a netCDF-3 file"},
-    {0, 6, "SQLite", "an SQLite database"},
-    {0, 8, "\x89PNG\r\n\x1a\n", "a PNG picture"},
-    {0, 3, "\xff\xd8\xff", "a JPEG picture"},
-    {0, 4, "%PDF", "a PDF"},
-    {0, 4, "\x7f" "ELF", "a program"},
-    {0, 2, "\xff\xfe", "text in UTF-16"},
-    {0, 2, "\xfe\xff", "text in UTF-16"},
-    {257, 5, "ustar", "a tar archive"},
-    {0, 2, "\x80\2", "a Python pickle (.pkl, .pt)"},
-    {0, 2, "\x80\3", "a Python pickle (.pkl, .pt)"},
-    {0, 2, "\x80\4", "a Python pickle (.pkl, .pt)"},
-    {0, 2, "\x80\5", "a Python pickle (.pkl, .pt)"}};
+static const magic known[] = {{0, 7, "cohort-", "a file of this program (HDF5)"},
+                              {0, 8, "\x89HDF\r\n\x1a\n", "an HDF5 file (.h5)"},
+                              {512, 8, "\x89HDF\r\n\x1a\n", "an HDF5 file (.h5)"},
+                              {0, 2, "\x1f\x8b", "a gzip file (.gz)"},
+                              {0, 3, "BZh", "a bzip2 file (.bz2)"},
+                              {0, 6,
+                               "\xfd"
+                               "7zXZ\0",
+                               "an xz file (.xz)"},
+                              {0, 4, "\x28\xb5\x2f\xfd", "a zstd file (.zst)"},
+                              {0, 4, "PK\3\4", "a zip archive (.zip, .npz)"},
+                              {0, 6, "\x93NUMPY", "a NumPy array (.npy)"},
+                              {0, 4, "PAR1", "a Parquet file"},
+                              {0, 6, "ARROW1", "an Arrow file"},
+                              {0, 3, "CDF", "a netCDF-3 file"},
+                              {0, 6, "SQLite", "an SQLite database"},
+                              {0, 8, "\x89PNG\r\n\x1a\n", "a PNG picture"},
+                              {0, 3, "\xff\xd8\xff", "a JPEG picture"},
+                              {0, 4, "%PDF", "a PDF"},
+                              {0, 4,
+                               "\x7f"
+                               "ELF",
+                               "a program"},
+                              {0, 2, "\xff\xfe", "text in UTF-16"},
+                              {0, 2, "\xfe\xff", "text in UTF-16"},
+                              {257, 5, "ustar", "a tar archive"},
+                              {0, 2, "\x80\2", "a Python pickle (.pkl, .pt)"},
+                              {0, 2, "\x80\3", "a Python pickle (.pkl, .pt)"},
+                              {0, 2, "\x80\4", "a Python pickle (.pkl, .pt)"},
+                              {0, 2, "\x80\5", "a Python pickle (.pkl, .pt)"}};
 
 const char *co_magic(const void *head, size_t n)
 {
@@ -60,8 +65,8 @@ const char *co_magic_of(const char *path)
     const size_t n = fread(head, 1, sizeof head, file);
     fclose(file);
     const char *what = co_magic(head, n);
-    return what                ? what
-           : n == 0            ? "an empty file"
-           : is_text(head, n)  ? "text"
-                               : "a file of another kind";
+    return what               ? what
+           : n == 0           ? "an empty file"
+           : is_text(head, n) ? "text"
+                              : "a file of another kind";
 }

@@ -1,9 +1,10 @@
 /* io/temporary.c - files written aside.
  *
- * The lock is one of an open file description (F_OFD_SETLK): neither HDF5, which opens and closes the same file, nor a child
- * takes it away, and the system frees it when the writer is gone in whatever way. A file is removed only with its lock in hand
- * and while its name still means it; a writer that finds itself removed between making and locking makes another. Cost: one
- * look through the folder a file. */
+ * The lock is one of an open file description (F_OFD_SETLK): neither HDF5, which opens and closes
+ * the same file, nor a child takes it away, and the system frees it when the writer is gone in
+ * whatever way. A file is removed only with its lock in hand and while its name still means it; a
+ * writer that finds itself removed between making and locking makes another. Cost: one look through
+ * the folder a file. */
 #include "io/temporary.h"
 #include "core/memory.h"
 #include <ctype.h>
@@ -29,7 +30,8 @@ static void remove_and_die(int signal_number)
     raise(signal_number); /* SA_RESETHAND: ends the program once we return */
 }
 
-/* Signals that would end the program end it through us; those that are handled or ignored are left alone. */
+/* Signals that would end the program end it through us; those that are handled or ignored are left
+ * alone. */
 static void catch_signals(void)
 {
     static const int deadly[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGXCPU};

@@ -1,4 +1,5 @@
-/* HDF5 of other programs: user blocks, links, filters, chunks, files that somebody has open; data sets of any layout in blocks. */
+/* HDF5 of other programs: user blocks, links, filters, chunks, files that somebody has open; data
+ * sets of any layout in blocks. */
 #include "io/dataset.h"
 #include "io/file_private.h"
 #include "io/magic.h"
@@ -13,9 +14,11 @@ static void must(co_status st)
     cr_assert_eq(st, CO_OK, "%s", co_status_message());
 }
 
-static void put(hid_t h5, const char *name, hid_t type, int ndim, const hsize_t *dim, hid_t list, const void *data)
+static void put(hid_t h5, const char *name, hid_t type, int ndim, const hsize_t *dim, hid_t list,
+                const void *data)
 {
-    const hid_t space = H5Screate_simple(ndim, dim, NULL), set = H5Dcreate2(h5, name, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
+    const hid_t space = H5Screate_simple(ndim, dim, NULL),
+                set = H5Dcreate2(h5, name, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
     cr_assert(set >= 0 && H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0);
     H5Dclose(set);
     H5Sclose(space);
@@ -45,8 +48,8 @@ static void refuse(const char *path, co_status want, const char *words)
 {
     co_dataset d;
     const co_status st = co_dataset_read(path, &d);
-    cr_assert(st == want && strstr(co_status_message(), path) && strstr(co_status_message(), words), "code %d, %s", (int)st,
-              st == CO_OK ? "was read" : co_status_message());
+    cr_assert(st == want && strstr(co_status_message(), path) && strstr(co_status_message(), words),
+              "code %d, %s", (int)st, st == CO_OK ? "was read" : co_status_message());
 }
 
 static void expect_x(const char *path)
@@ -132,7 +135,8 @@ Test(foreign, links_are_followed_and_named_when_they_lead_nowhere)
 
 /* ---- filters and chunks ---- */
 
-static size_t same(unsigned flags, size_t n_values, const unsigned *values, size_t n, size_t *size, void **buffer)
+static size_t same(unsigned flags, size_t n_values, const unsigned *values, size_t n, size_t *size,
+                   void **buffer)
 {
     (void)flags, (void)n_values, (void)values, (void)size, (void)buffer;
     return n;
@@ -160,7 +164,8 @@ enum { N = 100, CHANNELS = 2, SIDE = 6, ROW = CHANNELS * SIDE * SIDE };
 
 Test(foreign, chunks_in_any_shape_read_as_contiguous_data_do)
 {
-    static const hsize_t shape[4] = {N, CHANNELS, SIDE, SIDE}, chunks[][4] = {{7, 1, 4, 5}, {N, 1, 1, 1}, {1, 2, 6, 6}, {64, 2, 3, 6}};
+    static const hsize_t shape[4] = {N, CHANNELS, SIDE, SIDE},
+                         chunks[][4] = {{7, 1, 4, 5}, {N, 1, 1, 1}, {1, 2, 6, 6}, {64, 2, 3, 6}};
     static float all[N * ROW], got[N * ROW];
     for (size_t i = 0; i < N * ROW; i++) all[i] = (float)i / 8;
     for (size_t k = 0; k < sizeof chunks / sizeof *chunks; k++)
@@ -178,7 +183,10 @@ Test(foreign, chunks_in_any_shape_read_as_contiguous_data_do)
             H5Fclose(h5);
             must(co_file_open_foreign(path, &file));
             must(co_file_block_rows(file, "x", (size_t)8 << 20, &rows)); /* 4 rows are 32 MiB */
-            cr_assert(rows == (chunks[k][0] == 1 ? 4 : chunks[k][0] > 32 ? 32 : chunks[k][0]), "%zu rows", rows);
+            cr_assert(rows == (chunks[k][0] == 1   ? 4
+                               : chunks[k][0] > 32 ? 32
+                                                   : chunks[k][0]),
+                      "%zu rows", rows);
             must(co_file_read_rows(file, "x", CO_F32, 3, 50, got));
             cr_assert_arr_eq(got, all + 3 * ROW, 50 * ROW * sizeof *got);
             double converted[ROW];
@@ -231,7 +239,9 @@ Test(foreign, what_is_not_finite_is_found_while_it_is_copied)
     co_dataset d;
     must(co_dataset_open(path, &d));
     cr_assert_eq(co_dataset_write(&d, sealed, 1, ""), CO_EDATA);
-    cr_assert(strstr(co_status_message(), "nan.h5") && strstr(co_status_message(), "row 2, value 1"), "%s", co_status_message());
+    cr_assert(strstr(co_status_message(), "nan.h5") &&
+                  strstr(co_status_message(), "row 2, value 1"),
+              "%s", co_status_message());
     cr_assert_neq(access(sealed, F_OK), 0);
     co_dataset_fini(&d);
 }

@@ -1,4 +1,5 @@
-/* What writers leave beside their targets: nothing after a signal, and what a SIGKILL leaves goes with the next writer. */
+/* What writers leave beside their targets: nothing after a signal, and what a SIGKILL leaves goes
+ * with the next writer. */
 #include "io/temporary.h"
 #include "io/writers/aside.h"
 #include "tests/io/io_helpers.h"
@@ -20,7 +21,9 @@ static int start_and_die(const char *path)
     co_file *file;
     co_aside aside;
     const int64_t one = 1;
-    if (co_file_create(path, "cohort-run", &file) != CO_OK || co_file_write_i64(file, "y", &one, 1) != CO_OK) return 97;
+    if (co_file_create(path, "cohort-run", &file) != CO_OK ||
+        co_file_write_i64(file, "y", &one, 1) != CO_OK)
+        return 97;
     char *other = co_format("%s.csv", path);
     if (co_aside_start(other, &aside) != CO_OK) return 98;
     if (count_temporaries(path) != 1 || count_temporaries(other) != 1) return 99;
@@ -36,8 +39,10 @@ Test(temporary, a_signal_that_ends_the_program_removes_what_it_began)
     snprintf(other, sizeof other, "%s.csv", path);
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         deadly = signals[i];
-        cr_assert_eq(in_child(NULL, start_and_die, path), 1000 + deadly, "it still dies of the signal");
-        cr_assert(count_temporaries(path) == 0 && count_temporaries(other) == 0, "signal %d", deadly);
+        cr_assert_eq(in_child(NULL, start_and_die, path), 1000 + deadly,
+                     "it still dies of the signal");
+        cr_assert(count_temporaries(path) == 0 && count_temporaries(other) == 0, "signal %d",
+                  deadly);
     }
 }
 
@@ -65,14 +70,16 @@ Test(temporary, only_dead_ones_of_the_same_target_are_removed)
 {
     const char *path = scratch_file("many.h5");
     char *slash = strrchr(path, '/'), folder[1024], left[1100];
-    static const char *const around[][2] = {{".", ".tmp-1x"}, {".", ".tmp-"}, {".x", ".tmp-1"}, {"", ".tmp-1"}, {".", ".x.tmp-1"}};
+    static const char *const around[][2] = {
+        {".", ".tmp-1x"}, {".", ".tmp-"}, {".x", ".tmp-1"}, {"", ".tmp-1"}, {".", ".x.tmp-1"}};
     co_temporary t;
     snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
     snprintf(left, sizeof left, "%s/.%s.tmp-1", folder, slash + 1);
     touch(left);
     char kept[5][1200];
     for (int k = 0; k < 5; k++) {
-        snprintf(kept[k], sizeof kept[k], "%s/%s%s%s", folder, around[k][0], slash + 1, around[k][1]);
+        snprintf(kept[k], sizeof kept[k], "%s/%s%s%s", folder, around[k][0], slash + 1,
+                 around[k][1]);
         touch(kept[k]);
     }
     must(co_temporary_start(path, &t));
@@ -108,7 +115,8 @@ Test(temporary, that_of_a_living_writer_is_left_alone)
     *told = 2;
     int status;
     waitpid(child, &status, 0);
-    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "it could still give its file the name");
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0,
+              "it could still give its file the name");
     cr_assert_eq(access(path, F_OK), 0);
 }
 
