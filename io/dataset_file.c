@@ -83,7 +83,8 @@ co_status co_dataset_write(co_dataset *data, const char *path, uint64_t seed, co
     CO_TRY(co_dataset_check(data, path));
     CO_TRY(co_file_create(path, "cohort-dataset", &file));
     co_status st = write_all(file, data, seed, config);
-    if (st == CO_OK) return co_file_publish_digest(file, 0644, data->digest);
+    if (st == CO_OK) st = co_file_digest(file, data->digest);
+    if (st == CO_OK) return co_file_publish(file, 0644);
     co_file_close(file);
     return st;
 }

@@ -4,8 +4,8 @@
  * the seal again, rename, fsync of the folder. A kill at any moment leaves the old file under the
  * real name, or the new one; at worst a hidden ".NAME.tmp-PID" stays beside it until the next writer
  * of that name (io/temporary.h). Files are the same bytes for the same content: fixed format bounds (1.10), no object times, no fill values. HDF5's
- * own error stack is silent; its innermost reason goes into our message. Cost of a publication: one
- * pass of BLAKE2b over the file, beside it one for the content digest, and one of Poly1305 to check. */
+ * own error stack is silent; its innermost reason goes into our message. Cost of a publication: two
+ * passes of BLAKE2b over the file. */
 #include "io/file_private.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -139,42 +139,16 @@ co_status co_file_create(const char *path, const char *format, co_file **file)
     return CO_OK;
 }
 
-/* The content digest of the closed temporary. */
-static co_status digest_temporary(co_file *file, char digest[33])
-{
-    const hid_t access = access_list();
-    file->h5 = H5Fopen(file->temporary.path, H5F_ACC_RDONLY, access);
-    co_status st = file->h5 < 0 ? CO_FAIL(CO_EFILE, "%s: what was written cannot be read back (%s)",
-                                          file->path, co_h5_reason())
-                                : co_file_digest(file, digest);
-    co_h5_close(access);
-    if (file->h5 >= 0) H5Fclose(file->h5);
-    file->h5 = H5I_INVALID_HID;
-    return st;
-}
-
-/* The seal and the digest are made at the same time. */
-static co_status seal_and_digest(co_file *file, int fd, co_sealing *sealing, char *digest)
-{
-    co_status sealed = CO_OK;
-    sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* the disk works while we hash */
-    if (file->format) CO_TRY(co_seal_begin(sealing, fd, file->path, file->format));
-    const co_status st = digest ? digest_temporary(file, digest) : CO_OK;
-    char *message = st == CO_OK ? NULL : co_strdup(co_status_message());
-    if (file->format) sealed = co_seal_end(sealing, file->path, file->seal);
-    if (message) co_status_set_message(message);
-    co_free(message);
-    return st == CO_OK ? sealed : st;
-}
-
 /* Seals the closed temporary and brings it to the disk. */
-static co_status seal_temporary(co_file *file, unsigned mode, co_sealing *sealing, char *digest)
+static co_status seal_temporary(co_file *file, unsigned mode)
 {
     const int fd = open(file->temporary.path, O_RDWR | O_CLOEXEC);
     if (fd < 0) return co_file_errno(file->path, "seal the file", errno);
     const mode_t mask = umask(0);
     umask(mask);
-    co_status st = seal_and_digest(file, fd, sealing, digest);
+    sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* the disk works while we hash */
+    co_status st =
+        file->format ? co_seal_write(fd, file->path, file->format, file->seal) : CO_OK;
     if (st == CO_OK && fchmod(fd, (mode_t)mode & ~mask) != 0)
         st = co_file_errno(file->path, "set permissions", errno);
     if (st == CO_OK) {
@@ -188,14 +162,16 @@ static co_status seal_temporary(co_file *file, unsigned mode, co_sealing *sealin
     return st;
 }
 
-static co_status check_temporary(const co_file *file, co_sealing *sealing)
+static co_status check_temporary(const co_file *file)
 {
+    co_seal seal;
     if (!file->format) return CO_OK;
     const int fd = open(file->temporary.path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return co_file_errno(file->path, "read back", errno);
-    const co_status st = co_seal_check(sealing, fd, file->path);
+    const co_status st = co_seal_verify(fd, file->path, file->format, &seal);
     close(fd);
-    if (st != CO_EDATA) return st;
+    if (st != CO_OK && st != CO_EDATA) return st;
+    if (st == CO_OK && !seal.by_hand && strcmp(seal.hex, file->seal) == 0) return CO_OK;
     return CO_FAIL(CO_EFILE, "%s: what was written cannot be read back; check the disk",
                    file->path);
 }
@@ -216,32 +192,26 @@ static co_status sync_folder(const char *path)
     return st;
 }
 
-static co_status publish(co_file *file, unsigned mode, char *digest)
+static co_status publish(co_file *file, unsigned mode)
 {
-    co_sealing sealing;
     errno = 0;
     const herr_t closed = H5Fclose(file->h5);
     file->h5 = H5I_INVALID_HID;
     if (closed < 0) return co_file_errno(file->path, "finish writing", errno);
-    CO_TRY(seal_temporary(file, mode, &sealing, digest));
-    CO_TRY(check_temporary(file, &sealing));
+    CO_TRY(seal_temporary(file, mode));
+    CO_TRY(check_temporary(file));
     const bool fault = co_fault("file_rename");
     if (fault || co_temporary_rename(&file->temporary, file->path) != 0)
         return co_file_errno(file->path, "give the file its name", fault ? EACCES : errno);
     return sync_folder(file->path);
 }
 
-co_status co_file_publish_digest(co_file *file, unsigned mode, char *digest)
-{
-    CO_ASSERT(file->writing);
-    const co_status st = publish(file, mode, digest);
-    co_file_close(file);
-    return st;
-}
-
 co_status co_file_publish(co_file *file, unsigned mode)
 {
-    return co_file_publish_digest(file, mode, NULL);
+    CO_ASSERT(file->writing);
+    const co_status st = publish(file, mode);
+    co_file_close(file);
+    return st;
 }
 
 /* A file made by hand says its format, or shows it by what it holds. */

@@ -34,8 +34,6 @@ co_status co_file_create(const char *path, const char *format, co_file **file);
 /* Publishes under the real name: closed, sealed, re-read and verified, fsynced, renamed, folder fsynced. An existing file of
  * that name is replaced in one step. Frees file, also on failure (the temporary is removed then). mode: permissions, 0644 or 0600. */
 co_status co_file_publish(co_file *file, unsigned mode);
-/* The same; digest[33] (NULL: none): the content digest, made while the file is sealed. */
-co_status co_file_publish_digest(co_file *file, unsigned mode, char *digest);
 /* Verifies the seal, then opens for reading. A missing file: CO_EFILE. Damaged, another format: CO_EDATA, naming the file and
  * what is wrong. A file with the HDF5 signature at byte 0 was made by hand: with allow_unsealed it is accepted with one
  * warning, else CO_EDATA; so is one behind a user block of another program. One that another program has open for writing: CO_EFILE.

@@ -5,7 +5,6 @@
 #include "io/file.h"
 #include "io/temporary.h"
 #include <hdf5.h>
-#include <pthread.h>
 #include <sodium.h>
 
 #define CO_SEAL_BLOCK 512
@@ -30,26 +29,8 @@ struct co_file {
 
 /* One of the four formats as a static string; NULL for another word of n bytes. */
 const char *co_format_find(const char *word, size_t n);
-/* The seal of a finished file while it is made: a second thread reads and hashes, so that the caller may do so too, for the
- * content digest. It calls neither HDF5 nor anything that counts or speaks. */
-typedef struct {
-    int fd, error; /* errno; -1: the file ended early */
-    uint64_t length;
-    bool threaded;
-    pthread_t thread;
-    unsigned char *buffer;
-    char line[CO_SEAL_BLOCK]; /* as far as it is known: up to the digest */
-    size_t n_line;
-    crypto_generichash_blake2b_state hash;
-    crypto_onetimeauth_state check; /* Poly1305 under a random key: what is read back is compared by it, at 3 GB/s */
-    unsigned char key[crypto_onetimeauth_KEYBYTES], tag[crypto_onetimeauth_BYTES];
-} co_sealing;
-/* Hashes what stands behind the first 512 bytes of fd. After CO_OK ended by co_seal_end. */
-co_status co_seal_begin(co_sealing *s, int fd, const char *path, const char *format);
-/* Waits for the hash and writes the block. hex: the seal. */
-co_status co_seal_end(co_sealing *s, const char *path, char hex[65]);
-/* CO_EDATA when fd, read anew, holds other bytes than were sealed. */
-co_status co_seal_check(co_sealing *s, int fd, const char *path);
+/* Hashes what stands behind the first 512 bytes of fd and writes the block. hex: the seal. */
+co_status co_seal_write(int fd, const char *path, const char *format, char hex[65]);
 /* CO_EDATA naming what is wrong with the file, what it is and where a file of `format` (NULL: any) comes from. */
 co_status co_seal_verify(int fd, const char *path, const char *format, co_seal *seal);
 /* CO_EDATA: the block of its seal was overwritten. */

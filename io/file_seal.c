@@ -56,9 +56,13 @@ co_status co_file_errno(const char *path, const char *doing, int error)
 }
 
 /* Reads n bytes at `at`, or as many as there are; -1 with errno. */
-static ssize_t read_all_at(int fd, unsigned char *buffer, size_t n, off_t at)
+static ssize_t read_at(int fd, unsigned char *buffer, size_t n, off_t at)
 {
     size_t done = 0;
+    if (co_fault("file_read")) {
+        errno = EIO;
+        return -1;
+    }
     while (done < n) {
         const ssize_t got = pread(fd, buffer + done, n - done, at + (off_t)done);
         if (got < 0 && errno == EINTR) continue;
@@ -69,131 +73,58 @@ static ssize_t read_all_at(int fd, unsigned char *buffer, size_t n, off_t at)
     return (ssize_t)done;
 }
 
-static ssize_t read_at(int fd, unsigned char *buffer, size_t n, off_t at)
-{
-    if (!co_fault("file_read")) return read_all_at(fd, buffer, n, at);
-    errno = EIO;
-    return -1;
-}
-
-/* Feeds the hash, the check or both (NULL: not) with bytes [512, 512 + length) of fd; 0, errno, or -1 when the file ends early. */
-static int feed_body(int fd, uint64_t length, unsigned char *buffer,
-                     crypto_generichash_blake2b_state *hash, crypto_onetimeauth_state *check)
-{
-    posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    for (uint64_t at = 0; at < length;) {
-        const size_t n = length - at < CHUNK ? (size_t)(length - at) : CHUNK;
-        const ssize_t got = read_all_at(fd, buffer, n, (off_t)(CO_SEAL_BLOCK + at));
-        if (got < 0) return errno ? errno : EIO;
-        if ((size_t)got < n) return -1;
-        if (hash) crypto_generichash_blake2b_update(hash, buffer, n);
-        if (check) crypto_onetimeauth_update(check, buffer, n);
-        at += n;
-    }
-    return 0;
-}
-
-static co_status new_buffer(const char *path, unsigned char **buffer)
-{
-    *buffer = co_malloc(CHUNK, 1);
-    if (*buffer) return CO_OK;
-    return CO_FAIL(CO_ENOMEM, "%s: out of memory for a buffer of %zu bytes", path, CHUNK);
-}
-
-static co_status feed_status(const char *path, int error)
-{
-    if (error == 0) return CO_OK;
-    if (error > 0) return co_file_errno(path, "read", error);
-    return CO_FAIL(CO_EDATA, "%s: ends while it is read; is another program writing it?", path);
-}
-
 /* BLAKE2b-32 of prefix and of bytes [512, 512 + length) of fd, as hex. */
 static co_status hash_body(int fd, const char *path, const char *prefix, size_t n_prefix,
                            uint64_t length, char hex[65])
 {
     crypto_generichash_blake2b_state state;
-    unsigned char sum[32], *buffer;
-    CO_TRY(new_buffer(path, &buffer));
+    unsigned char sum[32];
+    unsigned char *buffer = co_malloc(CHUNK, 1);
+    if (!buffer)
+        return CO_FAIL(CO_ENOMEM, "%s: out of memory for a buffer of %zu bytes", path, CHUNK);
     CO_ASSERT(sodium_init() >= 0);
     crypto_generichash_blake2b_init(&state, NULL, 0, sizeof sum);
     crypto_generichash_blake2b_update(&state, (const unsigned char *)prefix, n_prefix);
-    const int error = co_fault("file_read") ? EIO : feed_body(fd, length, buffer, &state, NULL);
+    posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    co_status st = CO_OK;
+    for (uint64_t at = 0; at < length && st == CO_OK;) {
+        const size_t n = length - at < CHUNK ? (size_t)(length - at) : CHUNK;
+        const ssize_t got = read_at(fd, buffer, n, (off_t)(CO_SEAL_BLOCK + at));
+        if (got < 0)
+            st = co_file_errno(path, "read", errno);
+        else if ((size_t)got < n)
+            st = CO_FAIL(CO_EDATA, "%s: ends while it is read; is another program writing it?",
+                         path);
+        else
+            crypto_generichash_blake2b_update(&state, buffer, n);
+        at += n;
+    }
     crypto_generichash_blake2b_final(&state, sum, sizeof sum);
     co_hex(sum, sizeof sum, hex);
     co_free(buffer);
-    return feed_status(path, error);
+    return st;
 }
 
-static void *seal_body(void *data)
-{
-    co_sealing *s = data;
-    s->error = feed_body(s->fd, s->length, s->buffer, &s->hash, &s->check);
-    return NULL;
-}
-
-co_status co_seal_begin(co_sealing *s, int fd, const char *path, const char *format)
+co_status co_seal_write(int fd, const char *path, const char *format, char hex[65])
 {
     struct stat info;
-    *s = (co_sealing){.fd = fd};
+    char block[CO_SEAL_BLOCK] = {0};
     if (fstat(fd, &info) != 0) return co_file_errno(path, "read", errno);
     if (info.st_size < CO_SEAL_BLOCK) return CO_FAIL(CO_EFILE, "%s: HDF5 left an empty file", path);
-    if (co_fault("file_read")) return co_file_errno(path, "read", EIO);
-    CO_TRY(new_buffer(path, &s->buffer));
-    CO_ASSERT(sodium_init() >= 0);
-    s->length = (uint64_t)info.st_size - CO_SEAL_BLOCK;
-    s->n_line = (size_t)snprintf(s->line, sizeof s->line, "%s %d %llu ", format, CO_FILE_VERSION,
-                                 (unsigned long long)s->length);
-    crypto_generichash_blake2b_init(&s->hash, NULL, 0, 32);
-    crypto_generichash_blake2b_update(&s->hash, (const unsigned char *)s->line, s->n_line);
-    crypto_onetimeauth_keygen(s->key);
-    crypto_onetimeauth_init(&s->check, s->key);
-    s->threaded = s->length > CHUNK && pthread_create(&s->thread, NULL, seal_body, s) == 0;
-    if (!s->threaded) seal_body(s);
-    return CO_OK;
-}
-
-co_status co_seal_end(co_sealing *s, const char *path, char hex[65])
-{
-    unsigned char sum[32];
-    if (s->threaded) pthread_join(s->thread, NULL);
-    co_free(s->buffer);
-    CO_TRY(feed_status(path, s->error));
-    crypto_generichash_blake2b_final(&s->hash, sum, sizeof sum);
-    co_hex(sum, sizeof sum, hex);
-    snprintf(s->line + s->n_line, sizeof s->line - s->n_line, "%s\n", hex);
-    crypto_onetimeauth_update(&s->check, (const unsigned char *)s->line, sizeof s->line);
-    crypto_onetimeauth_final(&s->check, s->tag);
-    for (size_t done = 0; done < sizeof s->line;) {
+    const uint64_t length = (uint64_t)info.st_size - CO_SEAL_BLOCK;
+    const int n = snprintf(block, sizeof block, "%s %d %llu ", format, CO_FILE_VERSION,
+                           (unsigned long long)length);
+    CO_TRY(hash_body(fd, path, block, (size_t)n, length, hex));
+    snprintf(block + n, sizeof block - (size_t)n, "%s\n", hex);
+    for (size_t done = 0; done < sizeof block;) {
         const bool fault = co_fault("file_write");
-        const ssize_t put =
-            fault ? -1 : pwrite(s->fd, s->line + done, sizeof s->line - done, (off_t)done);
+        const ssize_t put = fault ? -1 : pwrite(fd, block + done, sizeof block - done, (off_t)done);
         if (fault) errno = EIO;
         if (put < 0 && errno == EINTR) continue;
         if (put < 0) return co_file_errno(path, "write", errno);
         done += (size_t)put;
     }
     return CO_OK;
-}
-
-co_status co_seal_check(co_sealing *s, int fd, const char *path)
-{
-    struct stat info;
-    crypto_onetimeauth_state check;
-    unsigned char tag[sizeof s->tag], head[CO_SEAL_BLOCK], *buffer;
-    if (fstat(fd, &info) != 0) return co_file_errno(path, "read", errno);
-    const ssize_t got = read_at(fd, head, sizeof head, 0);
-    if (got < 0) return co_file_errno(path, "read", errno);
-    CO_TRY(new_buffer(path, &buffer));
-    crypto_onetimeauth_init(&check, s->key);
-    const int error = co_fault("file_read") ? EIO : feed_body(fd, s->length, buffer, NULL, &check);
-    co_free(buffer);
-    CO_TRY(feed_status(path, error));
-    crypto_onetimeauth_update(&check, head, sizeof head);
-    crypto_onetimeauth_final(&check, tag);
-    if ((uint64_t)info.st_size == s->length + CO_SEAL_BLOCK && (size_t)got == sizeof head &&
-        sodium_memcmp(tag, s->tag, sizeof tag) == 0)
-        return CO_OK;
-    return CO_FAIL(CO_EDATA, "%s: reads back otherwise than it was written", path);
 }
 
 /* The line taken apart; pointers into the block. */

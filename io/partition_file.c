@@ -236,7 +236,8 @@ co_status co_partition_write(co_partition *partition, const co_dataset *data, co
     memcpy(partition->data_digest, data->digest, sizeof partition->data_digest);
     CO_TRY(co_file_create(path, "cohort-partition", &file));
     co_status st = write_all(file, partition, data, seed, config);
-    if (st == CO_OK) return co_file_publish_digest(file, 0644, partition->digest);
+    if (st == CO_OK) st = co_file_digest(file, partition->digest);
+    if (st == CO_OK) return co_file_publish(file, 0644);
     co_file_close(file);
     return st;
 }
