@@ -6,6 +6,7 @@
  * is best on the validation split (worst: what diverged); the test split decides nothing. Existing run files can be compared instead. */
 #include "core/log.h"
 #include "core/memory.h"
+#include "io/files/inputs.h"
 #include "io/files/lock.h"
 #include "io/yaml.h"
 #include "models/tasks/task.h"
@@ -417,7 +418,11 @@ static co_status finish(compare *c)
 static co_status read_files(compare *c, const char *output)
 {
     c->dir = co_strdup(output);
-    if (!c->dir) return CO_FAIL(CO_ENOMEM, "compare");
+    char *result = co_format("%s/compare.h5", output);
+    co_status st = c->dir && result ? co_output_differs(result, (const char *const *)c->files, c->n_files)
+                                    : CO_FAIL(CO_ENOMEM, "compare");
+    co_free(result);
+    CO_TRY(st);
     for (size_t i = 0; i < c->n_files; i++) CO_TRY(co_comparison_add(&c->comparison, c->files[i], NULL));
     return CO_OK;
 }

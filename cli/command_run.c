@@ -81,6 +81,13 @@ typedef struct {
     char *config;     /* experiment stored there */
 } found;
 
+/* The file that a section reads, or NULL. */
+static const char *path_in(const co_config *section, const char *key)
+{
+    const co_node *node = section->map ? co_node_find(section->map, key) : NULL;
+    return node && node->kind == CO_NODE_SCALAR ? node->text : NULL;
+}
+
 /* Locks the folder before it looks, but for a dry run: what is found then stays as it is. A resume waits for the last ranks of a job
  * that was killed a moment ago. */
 static co_status look(const co_experiment *e, const co_words *words, found *f, co_lock **lock)
@@ -94,6 +101,10 @@ static co_status look(const co_experiment *e, const co_words *words, found *f, c
     if (exists && !words->resume && !words->overwrite && !words->dry_run)
         return CO_FAIL(CO_EUSAGE, "%s: holds a run already; add --resume to go on with it, --overwrite to replace it, "
                                   "or set output.dir", dir);
+    if (words->overwrite && !words->dry_run) {
+        const char *const inputs[] = {path_in(&e->data, "file"), path_in(&e->partition, "file"), path_in(&e->model, "init")};
+        CO_TRY(co_output_spares(dir, inputs, sizeof inputs / sizeof *inputs));
+    }
     if (!words->resume) return CO_OK;
     CO_TRY(co_checkpoint_find(dir, &f->checkpoint, &round, &n_damaged));
     if (!f->checkpoint && n_damaged)

@@ -1,5 +1,6 @@
 /* cli/console.c - the rules of the output file, and the usage lines of all commands. */
 #include "cli/console.h"
+#include "io/files/inputs.h"
 #include "core/memory.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -52,6 +53,19 @@ co_status co_alone_check(const char *command)
                    command);
 }
 
+/* The words that may name files: the positional ones behind a format, and the values of settings. */
+static co_status check_inputs(const char *command, const co_words *words)
+{
+    const size_t first = strcmp(command, "partition") == 0 ? 0 : 1;
+    if (words->n_positional > first)
+        CO_TRY(co_output_differs(words->output, words->positional + first,
+                                 words->n_positional - first));
+    for (const co_node *node = words->settings ? words->settings->first : NULL; node; node = node->next)
+        if (node->kind == CO_NODE_SCALAR)
+            CO_TRY(co_output_differs(words->output, (const char *const[]){node->text}, 1));
+    return CO_OK;
+}
+
 co_status co_output_check(const char *command, const co_words *words)
 {
     struct stat info;
@@ -67,6 +81,7 @@ co_status co_output_check(const char *command, const co_words *words)
     if (S_ISDIR(info.st_mode))
         return CO_FAIL(CO_EUSAGE, "%s is a folder; -o takes a file name, for example -o %s/%s.h5",
                        path, path, command);
+    CO_TRY(check_inputs(command, words));
     if (!words->overwrite)
         return CO_FAIL(CO_EUSAGE, "%s exists; add --overwrite to replace it, or choose another -o",
                        path);

@@ -6,6 +6,7 @@
 #include "io/yaml.h"
 #include "core/memory.h"
 #include "core/text.h"
+#include "io/magic.h"
 #include "io/yaml_plain.h"
 #include <errno.h>
 #include <stdarg.h>
@@ -50,6 +51,13 @@ static bool is_printable(uint32_t code)
            code == 0x85 || (code >= 0xa0 && code != 0xfffe && code != 0xffff);
 }
 
+/* A file of another kind is named, instead of its first odd byte. */
+static co_status check_kind(const source *s)
+{
+    const char *what = s->word ? NULL : co_magic(s->text, s->n);
+    return what ? fail_at(s, 1, 1, "this is %s; a text file (YAML) is wanted", what) : CO_OK;
+}
+
 static co_status check_bytes(const source *s)
 {
     size_t line = 1, column = 1, bytes;
@@ -60,6 +68,7 @@ static co_status check_bytes(const source *s)
         if (i >= MAX_BYTES)
             return fail_at(s, line, column,
                            "the text goes on beyond 1 MiB; keep data in data files");
+        if (bytes == 0 || !is_printable(code)) CO_TRY(check_kind(s));
         if (bytes == 0)
             return fail_at(s, line, column, "not UTF-8; save the file in that encoding");
         if (!is_printable(code))

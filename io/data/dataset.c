@@ -29,6 +29,7 @@ void co_dataset_fini(co_dataset *data)
     co_free(data->user);
     co_free(data->group);
     co_free(data->source);
+    co_file_close(data->x_file);
     co_strings_free(data->classes, data->n_classes);
     co_strings_free(data->user_name, data->n_users);
     co_strings_free(data->group_name, data->n_groups);
@@ -77,21 +78,27 @@ CO_CLONES static bool all_finite(const float *v, size_t n)
     return bad == 0;
 }
 
-static co_status check_x(const co_dataset *data, const char *path)
+co_status co_dataset_check_rows(const co_dataset *data, const char *path, size_t first, size_t n,
+                                const void *rows)
 {
-    CO_TRY(check_x_shape(data, path));
-    CO_TRY(check_scale(data, path));
-    if (!data->x || data->x_type != CO_F32) return CO_OK;
-    for (size_t i = 0; i < (size_t)data->n; i++) {
-        const float *row = (const float *)data->x + i * data->x_size;
+    if (data->x_type != CO_F32) return CO_OK;
+    for (size_t i = 0; i < n; i++) {
+        const float *row = (const float *)rows + i * data->x_size;
         if (all_finite(row, data->x_size)) continue;
         size_t j = 0;
         while (isfinite(row[j])) j++;
         return CO_FAIL(CO_EDATA,
                        "%s: x, row %zu, value %zu is %g; remove or replace what is not finite",
-                       path, i, j, (double)row[j]);
+                       path, first + i, j, (double)row[j]);
     }
     return CO_OK;
+}
+
+static co_status check_x(const co_dataset *data, const char *path)
+{
+    CO_TRY(check_x_shape(data, path));
+    CO_TRY(check_scale(data, path));
+    return data->x ? co_dataset_check_rows(data, path, 0, (size_t)data->n, data->x) : CO_OK;
 }
 
 static co_status check_y(const co_dataset *data, const char *path)

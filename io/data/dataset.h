@@ -38,6 +38,7 @@ typedef struct {
     size_t n_groups;
     char **group_name;
     char digest[33];      /* content digest of the file; "" before it is written */
+    co_file *x_file;      /* x stays in this file, open, until co_dataset_write copies it in blocks; or NULL */
     char *source;         /* where it came from, for the file's attribute; or NULL */
     co_shared shared_x;   /* where x, or tokens with their offsets and classes, lie when loaded for a run */
     bool x_is_shared;     /* they are parts of shared_x and not freed by themselves */
@@ -55,6 +56,8 @@ co_status co_dataset_write(co_dataset *data, const char *path, uint64_t seed, co
 co_status co_dataset_read_columns(const char *path, co_dataset *data);
 /* Everything, x in memory of this process. Local. */
 co_status co_dataset_read(const char *path, co_dataset *data);
+/* As co_dataset_read, but x, of any size, stays in the file: for a data set that is written again. No digest. Local. */
+co_status co_dataset_open(const char *path, co_dataset *data);
 /* Everything but text, x (or tokens) once per node in shared memory; the file is verified once and read by rank 0 of each node.
  * CO_ENOMEM with the figure when the node's memory is too small. Collective(comm). data->shared_x must be ended with
  * co_shared_fini before co_dataset_fini. */

@@ -28,14 +28,38 @@ static co_status write_names(co_file *file, const char *name, char *const *names
     return names ? co_file_write_strings(file, name, (const char *const *)names, n) : CO_OK;
 }
 
+/* Rows of x from the file where they stand, in blocks. */
+static co_status copy_x(co_file *file, const co_dataset *data)
+{
+    const size_t row = data->x_size * co_dtype_size(data->x_type, 0), n = (size_t)data->n;
+    const char *path = co_file_path(data->x_file);
+    size_t step;
+    CO_TRY(co_file_block_rows(data->x_file, "x", row, &step));
+    char *block = co_malloc(step < n ? step : n, row);
+    if (!block) return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu examples", path, step);
+    co_status st = CO_OK;
+    for (size_t at = 0; st == CO_OK && at < n; at += step) {
+        const size_t rows = n - at < step ? n - at : step;
+        st = co_file_read_rows(data->x_file, "x", data->x_type, at, rows, block);
+        if (st == CO_OK) st = co_dataset_check_rows(data, path, at, rows, block);
+        if (st == CO_OK) st = co_file_write_rows(file, "x", at, rows, block);
+    }
+    co_free(block);
+    return st;
+}
+
 static co_status write_x(co_file *file, const co_dataset *data)
 {
-    if (!data->x) return CO_OK;
+    if (!data->x && !data->x_file) return CO_OK;
     co_extent extent = {.type = data->x_type, .ndim = data->x_ndim + 1, .dim = {(size_t)data->n}};
     for (size_t i = 0; i < data->x_ndim; i++) extent.dim[i + 1] = data->x_dim[i];
-    CO_TRY(co_file_write(file, "x", &extent, data->x));
+    if (data->x)
+        CO_TRY(co_file_write(file, "x", &extent, data->x));
+    else
+        CO_TRY(co_file_create_rows(file, "x", &extent));
     CO_TRY(co_file_set_reals(file, "x@scale", data->scale, data->n_scale));
-    return co_file_set_reals(file, "x@shift", data->shift, data->n_scale);
+    CO_TRY(co_file_set_reals(file, "x@shift", data->shift, data->n_scale));
+    return data->x ? CO_OK : copy_x(file, data);
 }
 
 static co_status write_all(co_file *file, const co_dataset *data, uint64_t seed, const char *config)
@@ -276,7 +300,7 @@ co_status co_dataset_check_memory(const co_dataset *data, const char *path)
         path, want, have);
 }
 
-co_status co_dataset_columns(const co_file *file, bool with_x, co_dataset *data)
+static co_status read_columns(const co_file *file, co_dataset *data)
 {
     *data = (co_dataset){0};
     CO_TRY(read_task(file, data));
@@ -290,7 +314,12 @@ co_status co_dataset_columns(const co_file *file, bool with_x, co_dataset *data)
     CO_TRY(read_members(file, "group", "group_name", data->n, &data->group, &data->group_name,
                         &data->n_groups));
     if (co_file_has_attr(file, "source")) CO_TRY(co_file_get_text(file, "source", &data->source));
-    CO_TRY(co_dataset_check(data, co_file_path(file)));
+    return co_dataset_check(data, co_file_path(file));
+}
+
+co_status co_dataset_columns(const co_file *file, bool with_x, co_dataset *data)
+{
+    CO_TRY(read_columns(file, data));
     if (with_x) CO_TRY(co_dataset_check_memory(data, co_file_path(file)));
     return co_file_digest(file, data->digest);
 }
@@ -306,6 +335,21 @@ static co_status read_all(const co_file *file, co_dataset *data, bool with_x)
                        co_file_path(file), (long long)data->n, data->x_size);
     CO_TRY(co_file_read(file, "x", data->x_type, 0, data->x));
     return co_dataset_check(data, co_file_path(file));
+}
+
+co_status co_dataset_open(const char *path, co_dataset *data)
+{
+    co_file *file;
+    *data = (co_dataset){0};
+    CO_TRY(co_file_open_unsealed(path, "cohort-dataset", &file));
+    co_status st = read_columns(file, data);
+    if (st == CO_OK && data->n_vocab) st = co_dataset_text_read(file, data);
+    if (st == CO_OK && data->x_size)
+        data->x_file = file;
+    else
+        co_file_close(file);
+    if (st != CO_OK) co_dataset_fini(data);
+    return st;
 }
 
 static co_status read_file(const char *path, co_dataset *data, bool with_x)

@@ -10,7 +10,6 @@
 #include <string.h>
 
 enum { N_LISTS = 4 }; /* of names */
-#define BLOCK_BYTES ((size_t)32 << 20)
 
 /* ---- sending the columns ---- */
 
@@ -152,8 +151,9 @@ static co_status same_shape(const co_file *file, const co_dataset *data, const c
 static co_status read_x(const co_file *file, co_dataset *data, const char *seal)
 {
     const size_t row = data->x_size * co_dtype_size(data->x_type, 0), n = (size_t)data->n;
-    const size_t step = row >= BLOCK_BYTES ? 1 : BLOCK_BYTES / row;
+    size_t step;
     CO_TRY(same_shape(file, data, seal));
+    CO_TRY(co_file_block_rows(file, "x", row, &step));
     for (size_t at = 0; at < n; at += step)
         CO_TRY(co_file_read_rows(file, "x", data->x_type, at, n - at < step ? n - at : step,
                                  (char *)data->x + at * row));

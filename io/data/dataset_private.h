@@ -5,6 +5,8 @@
 /* Everything but x from an open file, checked, with the digest. data is zeroed first; half filled on failure: the caller ends
  * it. with_x: x is to be read next, so its size is checked first: the digest goes over every byte of the file. Local. */
 co_status co_dataset_columns(const co_file *file, bool with_x, co_dataset *data);
+/* CO_EDATA at the first value of x's rows [first, first + n), given in memory, that is not finite. Local. */
+co_status co_dataset_check_rows(const co_dataset *data, const char *path, size_t first, size_t n, const void *rows);
 /* Bytes of x, or of the tokens. Local. */
 size_t co_dataset_x_bytes(const co_dataset *data);
 /* CO_ENOMEM, with both figures, when they do not fit into what this node has free. Fault site: data_memory. Local. */

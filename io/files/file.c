@@ -3,13 +3,14 @@
  * Order of a publication: H5Fclose, seal (file_seal.c) while the bytes are on their way to the disk,
  * fsync, drop from the page cache and read back, rename, fsync of the folder. What is read back is
  * compared by a sum that was formed together with the seal. A kill at any moment leaves the old file under the
- * real name, or the new one; at worst a hidden ".NAME.tmp-PID" stays beside it. Files are the same
- * bytes for the same content: fixed format bounds (1.10), no object times, no fill values. HDF5's
+ * real name, or the new one; at worst a hidden ".NAME.tmp-PID" stays beside it until the next writer
+ * of that name (io/files/temporary.h). Files are the same bytes for the same content: fixed format bounds (1.10), no object times, no fill values. HDF5's
  * own error stack is silent; its innermost reason goes into our message. Cost of a publication: one
  * pass of BLAKE2b over the file, and one of the disk each way. */
 #include "io/files/file_private.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "io/magic.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -88,13 +89,6 @@ static char *folder_of(const char *path)
     return co_format("%.*s", slash == path ? 1 : (int)(slash - path), path);
 }
 
-static char *temporary_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path;
-    return co_format("%.*s.%s.tmp-%ld", (int)(name - path), path, name, (long)getpid());
-}
-
 static co_file *new_file(const char *path, bool writing)
 {
     co_file *file = co_calloc(1, sizeof *file);
@@ -102,8 +96,8 @@ static co_file *new_file(const char *path, bool writing)
     file->h5 = H5I_INVALID_HID;
     file->writing = writing;
     file->path = co_strdup(path);
-    file->temporary = writing ? temporary_of(path) : NULL;
-    if (file->path && (file->temporary || !writing)) return file;
+    file->temporary = (co_temporary){NULL, -1};
+    if (file->path) return file;
     co_file_close(file);
     return NULL;
 }
@@ -115,14 +109,13 @@ static co_status start_temporary(co_file *file)
     struct stat info;
     if (stat(file->path, &info) == 0 && S_ISDIR(info.st_mode))
         return co_file_errno(file->path, "write", EISDIR);
-    unlink(file->temporary); /* left by a killed process of the same number */
-    const int fd = open(file->temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-    if (fd < 0) return co_file_errno(file->path, "start the file", errno);
-    close(fd);
+    errno = 0;
+    const co_status st = co_temporary_start(file->path, &file->temporary);
+    if (st != CO_OK) return st == CO_EFILE ? co_file_errno(file->path, "start the file", errno) : st;
     const hid_t create = co_h5_timeless(H5P_FILE_CREATE), access = access_list();
     if (file->format) H5Pset_userblock(create, CO_SEAL_BLOCK);
     errno = 0;
-    file->h5 = H5Fcreate(file->temporary, H5F_ACC_TRUNC, create, access);
+    file->h5 = H5Fcreate(file->temporary.path, H5F_ACC_TRUNC, create, access);
     const int error = errno;
     co_h5_close(create);
     co_h5_close(access);
@@ -150,7 +143,7 @@ co_status co_file_create(const char *path, const char *format, co_file **file)
 /* Seals the closed temporary and brings it to the disk. */
 static co_status seal_temporary(co_file *file, unsigned mode)
 {
-    const int fd = open(file->temporary, O_RDWR | O_CLOEXEC);
+    const int fd = open(file->temporary.path, O_RDWR | O_CLOEXEC);
     if (fd < 0) return co_file_errno(file->path, "seal the file", errno);
     const mode_t mask = umask(0);
     umask(mask);
@@ -173,7 +166,7 @@ static co_status check_temporary(const co_file *file)
 {
     uint64_t sum = 0;
     if (!file->format) return CO_OK;
-    const int fd = open(file->temporary, O_RDONLY | O_CLOEXEC);
+    const int fd = open(file->temporary.path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return co_file_errno(file->path, "read back", errno);
     const co_status st = co_seal_sum(fd, file->path, &sum);
     close(fd);
@@ -208,10 +201,8 @@ static co_status publish(co_file *file, unsigned mode)
     CO_TRY(seal_temporary(file, mode));
     CO_TRY(check_temporary(file));
     const bool fault = co_fault("file_rename");
-    if (fault || rename(file->temporary, file->path) != 0)
+    if (fault || co_temporary_rename(&file->temporary, file->path) != 0)
         return co_file_errno(file->path, "give the file its name", fault ? EACCES : errno);
-    co_free(file->temporary);
-    file->temporary = NULL;
     return sync_folder(file->path);
 }
 
@@ -255,13 +246,27 @@ static bool same_file(hid_t h5, int fd)
            a.st_ino == b.st_ino;
 }
 
+/* The seal; a file that somebody writes meanwhile is not called damaged. */
+static co_status verify(int fd, const char *path, const char *format, co_seal *seal)
+{
+    const co_status st = co_seal_verify(fd, path, format, seal);
+    if (st == CO_OK && !seal->by_hand) return st;
+    if (st != CO_OK && st != CO_EDATA) return st;
+    char *message = co_strdup(co_status_message());
+    const co_status unused = co_file_unused(fd, path, seal->base);
+    if (unused == CO_OK && message) co_status_set_message(message);
+    co_free(message);
+    return unused == CO_OK ? st : unused;
+}
+
 /* Verifies, then opens what was verified. *moved: the name got another file between the two. */
-static co_status verify_and_open(co_file *file, co_seal *seal, bool allow_unsealed, bool *moved)
+static co_status verify_and_open(co_file *file, const char *format, co_seal *seal,
+                                 bool allow_unsealed, bool *moved)
 {
     *moved = false;
     const int fd = open(file->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return co_file_errno(file->path, "open", errno);
-    co_status st = co_seal_verify(fd, file->path, seal);
+    co_status st = verify(fd, file->path, format, seal);
     if (st == CO_OK && seal->by_hand && !allow_unsealed)
         st = CO_FAIL(CO_EDATA,
                      "%s: has no seal, so it was made or changed by hand; use the file that this "
@@ -271,13 +276,34 @@ static co_status verify_and_open(co_file *file, co_seal *seal, bool allow_unseal
         const hid_t access = access_list();
         file->h5 = H5Fopen(file->path, H5F_ACC_RDONLY, access);
         if (file->h5 < 0)
-            st = CO_FAIL(CO_EDATA, "%s: HDF5 cannot open it (%s); make it anew", file->path,
-                         co_h5_reason());
+            st = CO_FAIL(CO_EDATA,
+                         "%s: HDF5 cannot open it (%s); it was not written whole, or damaged: make "
+                         "it anew",
+                         file->path, co_h5_reason());
         co_h5_close(access);
     }
     *moved = file->h5 >= 0 && !same_file(file->h5, fd);
     close(fd);
     return st;
+}
+
+static void warn_unsealed(const co_file *file)
+{
+    char advice[512] = "";
+    if (strcmp(file->format, "cohort-dataset") == 0)
+        snprintf(advice, sizeof advice, "; `cohort import h5 %.200s -o FILE` seals a data set",
+                 file->path);
+    co_warn("%s: made by hand and not sealed: damage would go unnoticed%s", file->path, advice);
+}
+
+/* A seal that was wiped out leaves the mark of this program behind it. */
+static co_status check_by_hand(co_file *file, const co_seal *seal)
+{
+    CO_TRY(guess_format(file));
+    if (seal->base == CO_SEAL_BLOCK && co_file_has_attr(file, "format") &&
+        co_file_has_attr(file, "tool"))
+        return co_seal_lost(file->path);
+    return CO_OK;
 }
 
 static co_status open_file(co_file *file, const char *format, bool allow_unsealed)
@@ -288,27 +314,23 @@ static co_status open_file(co_file *file, const char *format, bool allow_unseale
     for (int tries = 0; moved && tries < 10; tries++) {
         if (file->h5 >= 0) H5Fclose(file->h5);
         file->h5 = H5I_INVALID_HID;
-        CO_TRY(verify_and_open(file, &seal, allow_unsealed, &moved));
+        CO_TRY(verify_and_open(file, format, &seal, allow_unsealed, &moved));
     }
     if (moved)
         return CO_FAIL(CO_EFILE, "%s: is replaced again and again while it is opened; try later",
                        file->path);
     file->format = seal.format;
     memcpy(file->seal, seal.hex, sizeof file->seal);
-    if (seal.by_hand) CO_TRY(guess_format(file));
+    if (seal.by_hand) CO_TRY(check_by_hand(file, &seal));
     if (format && strcmp(format, file->format) != 0 &&
         !(seal.by_hand && !co_file_has_attr(file, "format")))
         return CO_FAIL(CO_EDATA, "%s: is a %s file; a %s file is wanted here", file->path,
                        file->format, format);
     if (format) file->format = co_format_find(format, strlen(format));
-    if (seal.by_hand)
-        co_warn("%s: made by hand and not sealed: damage would go unnoticed; `cohort import h5 %s "
-                "-o FILE` seals a data set",
-                file->path, file->path);
     return CO_OK;
 }
 
-co_status co_file_open(const char *path, const char *format, bool allow_unsealed, co_file **file)
+static co_status open_any(const char *path, const char *format, bool allow_unsealed, co_file **file)
 {
     *file = NULL;
     co_files_start();
@@ -323,37 +345,63 @@ co_status co_file_open(const char *path, const char *format, bool allow_unsealed
     return CO_OK;
 }
 
+co_status co_file_open(const char *path, const char *format, bool allow_unsealed, co_file **file)
+{
+    CO_TRY(open_any(path, format, allow_unsealed, file));
+    if (!*(*file)->seal) warn_unsealed(*file);
+    return CO_OK;
+}
+
+co_status co_file_open_unsealed(const char *path, const char *format, co_file **file)
+{
+    return open_any(path, format, true, file);
+}
+
 bool co_file_is_hdf5(const char *path)
 {
     co_files_start();
     return H5Fis_hdf5(path) > 0;
 }
 
+static co_status open_foreign(co_file *file)
+{
+    uint64_t base = 0;
+    const int fd = open(file->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return co_file_errno(file->path, "open", errno);
+    const bool found = co_h5_base(fd, &base);
+    co_status st = co_file_unused(fd, file->path, base);
+    close(fd);
+    CO_TRY(st);
+    if (!found)
+        return CO_FAIL(CO_EDATA, "%s: is no HDF5 file, but %s", file->path, co_magic_of(file->path));
+    const hid_t access = access_list();
+    file->h5 = H5Fopen(file->path, H5F_ACC_RDONLY, access);
+    if (file->h5 < 0)
+        st = CO_FAIL(CO_EDATA, "%s: HDF5 cannot open it (%s); it was not written whole, or damaged",
+                     file->path, co_h5_reason());
+    co_h5_close(access);
+    return st;
+}
+
 co_status co_file_open_foreign(const char *path, co_file **file)
 {
     *file = NULL;
     co_files_start();
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return co_file_errno(path, "open", errno);
-    close(fd);
     co_file *opened = new_file(path, false);
     if (!opened) return CO_FAIL(CO_ENOMEM, "%s: out of memory", path);
-    const hid_t access = access_list();
-    opened->h5 = H5Fopen(path, H5F_ACC_RDONLY, access);
-    co_h5_close(access);
-    if (opened->h5 >= 0) return *file = opened, CO_OK;
-    co_file_close(opened);
-    return CO_FAIL(CO_EDATA, "%s: is no HDF5 file, or a damaged one (%s)", path, co_h5_reason());
+    const co_status st = open_foreign(opened);
+    if (st == CO_OK)
+        *file = opened;
+    else
+        co_file_close(opened);
+    return st;
 }
 
 void co_file_close(co_file *file)
 {
     if (!file) return;
     if (file->h5 >= 0) H5Fclose(file->h5);
-    /* emptied first: a file that HDF5 could not close would keep its blocks until the end */
-    if (file->temporary && (truncate(file->temporary, 0) == 0 || errno != ENOENT))
-        unlink(file->temporary);
-    co_free(file->temporary);
+    co_temporary_remove(&file->temporary);
     co_free(file->path);
     co_free(file);
 }

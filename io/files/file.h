@@ -36,8 +36,11 @@ co_status co_file_create(const char *path, const char *format, co_file **file);
 co_status co_file_publish(co_file *file, unsigned mode);
 /* Verifies the seal, then opens for reading. A missing file: CO_EFILE. Damaged, another format: CO_EDATA, naming the file and
  * what is wrong. A file with the HDF5 signature at byte 0 was made by hand: with allow_unsealed it is accepted with one
- * warning, else CO_EDATA. format NULL: any of the four; co_file_format tells which. */
+ * warning, else CO_EDATA; so is one behind a user block of another program. One that another program has open for writing: CO_EFILE.
+ * format NULL: any of the four; co_file_format tells which. */
 co_status co_file_open(const char *path, const char *format, bool allow_unsealed, co_file **file);
+/* The same with allow_unsealed and without the warning, for a command that seals it. */
+co_status co_file_open_unsealed(const char *path, const char *format, co_file **file);
 /* Opens an HDF5 file of another program for reading, unverified. CO_EFILE, CO_EDATA as above. */
 co_status co_file_open_foreign(const char *path, co_file **file);
 bool co_file_is_hdf5(const char *path); /* false also when it cannot be read */
@@ -50,9 +53,9 @@ const char *co_file_seal(const co_file *file);
 
 /* name may hold slashes; groups are made as needed. Contiguous or chunked storage as suits the size; no compression. */
 co_status co_file_write(co_file *file, const char *name, const co_extent *extent, const void *data);
-/* The same in two steps, for what does not fit in memory: the dataset, then each of its rows along the first dimension. */
+/* The same in two steps, for what does not fit in memory: the dataset, then its rows [first, first + n) along the first dimension. */
 co_status co_file_create_rows(co_file *file, const char *name, const co_extent *extent);
-co_status co_file_write_row(co_file *file, const char *name, size_t row, const void *data);
+co_status co_file_write_rows(co_file *file, const char *name, size_t first, size_t n, const void *data);
 co_status co_file_write_i64(co_file *file, const char *name, const int64_t *data, size_t n); /* 1-d */
 co_status co_file_write_f64(co_file *file, const char *name, const double *data, size_t n);
 /* Makes an empty group, and those above it; nothing when it is there. */
@@ -62,6 +65,7 @@ co_status co_file_write_strings(co_file *file, const char *name, const char *con
 /* The same with variable length, as h5py stores str; a scalar dataset when scalar (n is 1 then). For files of other programs. */
 co_status co_file_write_variable(co_file *file, const char *name, const char *const *strings, size_t n, bool scalar);
 
+/* Also true for a link that leads nowhere: what is read through it is CO_EDATA and says so, not taken for absent. */
 bool co_file_has(const co_file *file, const char *name);
 /* The stored type is mapped to the nearest co_dtype (other integer and float widths, as a Python user may write them, are
  * converted: bool and int8 .. int64 to CO_I64, float16 .. float64 to CO_F64, unless stored exactly as one of ours). CO_EDATA when
@@ -72,6 +76,8 @@ co_status co_file_extent(const co_file *file, const char *name, co_extent *exten
 co_status co_file_read(const co_file *file, const char *name, co_dtype type, size_t width, void *data);
 /* Rows [first, first + n) along the first dimension. */
 co_status co_file_read_rows(const co_file *file, const char *name, co_dtype type, size_t first, size_t n, void *data);
+/* How many rows of row_bytes in memory to read at a time: about 32 MiB, and whole chunks of a chunked file. */
+co_status co_file_block_rows(const co_file *file, const char *name, size_t row_bytes, size_t *rows);
 /* Allocates: *data is a co_malloc block of extent's count, in the type asked for; *n = elements. */
 co_status co_file_read_new(const co_file *file, const char *name, co_dtype type, void **data, size_t *n);
 co_status co_file_read_strings(const co_file *file, const char *name, char ***strings, size_t *n); /* co_strings_free */
@@ -91,7 +97,8 @@ co_status co_file_get_reals(const co_file *file, const char *name, double **valu
 /* The attributes every file carries: format, version, tool, seed, config (YAML text), source. */
 co_status co_file_set_head(co_file *file, uint64_t seed, const char *config, const char *source);
 
-/* Names of the datasets in the file (full paths with leading slash) in byte order; co_strings_free. */
+/* Names of the datasets in the file (full paths with leading slash) in byte order, those behind links too; co_strings_free.
+ * CO_EDATA for a link that leads nowhere. */
 co_status co_file_list(const co_file *file, char ***names, size_t *n);
 /* The content digest of INTERFACE.md as 32 hex digits and a NUL into hex[33]. */
 co_status co_file_digest(const co_file *file, char hex[33]);

@@ -16,23 +16,73 @@
 
 /* ---- names ---- */
 
+enum { MAX_LINKS = 8 }; /* groups behind links behind links */
+
 typedef struct {
+    const co_file *file;
+    const char *prefix; /* path of the group that is walked, "" for the root */
+    int depth;          /* links passed */
     char **name;
     size_t n, capacity;
-    bool failed;
+    co_status st;
 } name_list;
+
+static herr_t add_name(name_list *list, const char *name)
+{
+    const bool room =
+        co_reserve((void **)&list->name, &list->capacity, list->n + 1, sizeof *list->name) == CO_OK &&
+        (list->name[list->n] = co_format("%s/%s", list->prefix, name));
+    if (!room) return list->st = CO_FAIL(CO_ENOMEM, "%s: out of memory for the names in it", list->file->path), -1;
+    list->n++;
+    return 0;
+}
 
 static herr_t collect(hid_t group, const char *name, const H5O_info_t *info, void *list)
 {
     (void)group;
-    name_list *names = list;
-    if (info->type != H5O_TYPE_DATASET) return 0;
-    names->failed = co_reserve((void **)&names->name, &names->capacity, names->n + 1,
-                               sizeof *names->name) != CO_OK ||
-                    !(names->name[names->n] = co_format("/%s", name));
-    if (names->failed) return -1;
-    names->n++;
-    return 0;
+    return info->type == H5O_TYPE_DATASET ? add_name(list, name) : 0;
+}
+
+static void walk(name_list *list, const char *prefix);
+
+/* What a soft or external link leads to; hard ones are objects, which collect has seen. */
+static herr_t follow(hid_t group, const char *name, const H5L_info_t *info, void *data)
+{
+    name_list *list = data;
+    H5O_info_t object;
+    if (info->type == H5L_TYPE_HARD) return 0;
+    char *path = co_format("%s/%s", list->prefix, name);
+    if (!path) return list->st = CO_FAIL(CO_ENOMEM, "%s: out of memory", list->file->path), -1;
+    herr_t rc = 0;
+    if (H5Oget_info_by_name(group, name, &object, H5P_DEFAULT) < 0)
+        rc = (list->st = co_h5_dangling(list->file, path)) == CO_OK ? 0 : -1;
+    else if (object.type == H5O_TYPE_DATASET)
+        rc = add_name(list, name);
+    else if (object.type == H5O_TYPE_GROUP)
+        walk(list, path);
+    co_free(path);
+    return list->st == CO_OK ? rc : -1;
+}
+
+static void walk(name_list *list, const char *prefix)
+{
+    const char *const before = list->prefix;
+    const char *const path = *prefix ? prefix : "/";
+    const hid_t h5 = list->file->h5;
+    if (list->depth > MAX_LINKS) {
+        list->st = CO_FAIL(CO_EDATA, "%s: %s leads round in a circle of links", list->file->path, path);
+        return;
+    }
+    list->prefix = prefix;
+    list->depth++;
+    const bool good =
+        H5Ovisit_by_name(h5, path, H5_INDEX_NAME, H5_ITER_INC, collect, list, H5P_DEFAULT) >= 0 &&
+        H5Lvisit_by_name(h5, path, H5_INDEX_NAME, H5_ITER_INC, follow, list, H5P_DEFAULT) >= 0;
+    if (!good && list->st == CO_OK)
+        list->st = CO_FAIL(CO_EDATA, "%s: its objects cannot be listed (HDF5: %s)", list->file->path,
+                           co_h5_reason());
+    list->prefix = before;
+    list->depth--;
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -42,15 +92,13 @@ static int by_bytes(const void *a, const void *b)
 
 co_status co_file_list(const co_file *file, char ***names, size_t *n)
 {
-    name_list list = {0};
+    name_list list = {.file = file, .prefix = ""};
     *names = NULL;
     *n = 0;
-    if (H5Ovisit(file->h5, H5_INDEX_NAME, H5_ITER_INC, collect, &list) < 0) {
+    walk(&list, "");
+    if (list.st != CO_OK) {
         co_strings_free(list.name, list.n);
-        if (list.failed)
-            return CO_FAIL(CO_ENOMEM, "%s: out of memory for the names in it", file->path);
-        return CO_FAIL(CO_EDATA, "%s: its objects cannot be listed (HDF5: %s)", file->path,
-                       co_h5_reason());
+        return list.st;
     }
     if (list.n) qsort(list.name, list.n, sizeof *list.name, by_bytes);
     *names = list.name;
@@ -119,7 +167,7 @@ static co_status feed_stored(co_hash_state *hash, const co_file *file, const cha
     if (H5Tget_class(memory) == H5T_STRING) H5Tset_strpad(memory, H5T_STR_NULLPAD);
     const size_t rows = stored->extent.ndim ? stored->extent.dim[0] : 1;
     const size_t bytes = co_stored_row(stored) * H5Tget_size(memory);
-    const size_t step = bytes >= BLOCK_BYTES ? 1 : BLOCK_BYTES / bytes;
+    const size_t step = co_stored_step(stored, bytes, BLOCK_BYTES);
     void *block = co_malloc(step < rows ? step : rows, bytes);
     co_status st =
         block ? CO_OK : CO_FAIL(CO_ENOMEM, "%s: out of memory to hash %s", file->path, path);

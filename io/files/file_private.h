@@ -3,6 +3,7 @@
 #pragma once
 #define H5_USE_110_API /* newer libraries keep the signatures of 1.10 under this name */
 #include "io/files/file.h"
+#include "io/files/temporary.h"
 #include <hdf5.h>
 #include <sodium.h>
 
@@ -11,7 +12,8 @@
 
 /* What the first bytes of a file say. */
 typedef struct {
-    bool by_hand;       /* HDF5 signature at byte 0: no seal; the rest is empty */
+    bool by_hand;       /* HDF5 of somebody else: no seal; format and hex are empty */
+    uint64_t base;      /* by_hand: where HDF5 begins: 0, or behind a user block of theirs */
     const char *format; /* one of the four, static */
     char hex[65];
 } co_seal;
@@ -19,7 +21,8 @@ typedef struct {
 struct co_file {
     hid_t h5;
     bool writing;
-    char *path, *temporary; /* temporary: NULL for a reader and once it is renamed */
+    char *path;
+    co_temporary temporary; /* of a writer */
     const char *format;
     char seal[65]; /* "" when made by hand or not yet published */
     uint64_t sum;  /* of a writer once it is sealed */
@@ -33,12 +36,19 @@ co_status co_seal_write(int fd, const char *path, const char *format, char hex[6
 /* The 64 bits of what fd gives. They tell a copy that differs by chance from the original, as BLAKE2b
  * does, at ten times its pace. */
 co_status co_seal_sum(int fd, const char *path, uint64_t *sum);
-/* CO_EDATA naming what is wrong with the file. */
-co_status co_seal_verify(int fd, const char *path, co_seal *seal);
+/* CO_EDATA naming what is wrong with the file, what it is and where a file of `format` (NULL: any) comes from. */
+co_status co_seal_verify(int fd, const char *path, const char *format, co_seal *seal);
+/* CO_EDATA: the block of its seal was overwritten. */
+co_status co_seal_lost(const char *path);
+/* Whether HDF5 begins somewhere in the file: at 0, or behind a user block at 512, 1024, 2048 .. as its format allows. */
+bool co_h5_base(int fd, uint64_t *base);
+/* CO_EFILE or CO_EDATA when another program has the file open for writing, or was killed while it had: HDF5 begins at base. */
+co_status co_file_unused(int fd, const char *path, uint64_t base);
 
 /* CO_EFILE "path: cannot <doing>: <strerror>; <remedy>". */
 co_status co_file_errno(const char *path, const char *doing, int error);
-/* The innermost reason that HDF5 left, or "" ; borrowed until the next call. */
+/* The innermost reason that HDF5 left, or "" ; borrowed until the next call. To be asked before any other call of HDF5, for
+ * each begins with an empty list of reasons. */
 const char *co_h5_reason(void);
 /* Gives back any HDF5 handle that was opened or copied; what failed to open is let pass. */
 void co_h5_close(hid_t id);
@@ -58,6 +68,10 @@ typedef struct {
  * Ends with co_stored_close, also after a failure. */
 co_status co_stored_open(const co_file *file, const char *name, co_stored *stored);
 void co_stored_close(co_stored *stored);
+/* CO_EDATA when a link on the way to name leads nowhere: which, and where it points. */
+co_status co_h5_dangling(const co_file *file, const char *name);
+/* Rows to read at a time, of row_bytes each in memory: about `bytes`, and whole chunks where the file is chunked, up to 256 MiB. */
+size_t co_stored_step(const co_stored *stored, size_t row_bytes, size_t bytes);
 /* Elements of one row; the whole for a scalar. */
 size_t co_stored_row(const co_stored *stored);
 /* Reads rows [first, first + n) as type `memory` into data; a scalar as a whole. */

@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BLOCK_ELEMENTS ((size_t)1 << 17)
+#define BLOCK_BYTES ((size_t)1 << 20)
+#define ROWS_BYTES ((size_t)32 << 20)
+#define MAX_CHUNK_BYTES ((size_t)256 << 20)
 
 static const char *type_name(co_dtype type)
 {
@@ -84,6 +86,43 @@ static co_status take_shape(const co_file *file, const char *name, co_stored *st
     return CO_OK;
 }
 
+/* Where the link named name[0 .. n) points, when it leads nowhere; false when it is none. */
+static bool describe_link(const co_file *file, const char *path, char text[256])
+{
+    H5L_info_t info;
+    if (H5Lget_info(file->h5, path, &info, H5P_DEFAULT) < 0 || info.type == H5L_TYPE_HARD)
+        return false;
+    char *value = co_calloc(info.u.val_size + 1, 1);
+    const char *other = "", *object = value;
+    bool good = value && H5Lget_val(file->h5, path, value, info.u.val_size, H5P_DEFAULT) >= 0;
+    if (good && info.type == H5L_TYPE_EXTERNAL)
+        good = H5Lunpack_elink_val(value, info.u.val_size, NULL, &other, &object) >= 0;
+    if (good) snprintf(text, 256, "%.120s%s%.120s", other, *other ? ":" : "", object);
+    co_free(value);
+    return good;
+}
+
+co_status co_h5_dangling(const co_file *file, const char *name)
+{
+    char path[1024], text[256];
+    const size_t n = strlen(name);
+    if (n >= sizeof path) return CO_OK;
+    memcpy(path, name, n + 1);
+    for (size_t i = 1; i <= n; i++) {
+        if (path[i] != '/' && path[i] != '\0') continue;
+        path[i] = '\0';
+        if (H5Oexists_by_name(file->h5, path, H5P_DEFAULT) <= 0)
+            return describe_link(file, path, text)
+                       ? CO_FAIL(CO_EDATA,
+                                 "%s: %s is a link that leads nowhere: %s is not there; bring it "
+                                 "along, or store the data itself",
+                                 file->path, path, text)
+                       : CO_OK;
+        path[i] = name[i];
+    }
+    return CO_OK;
+}
+
 co_status co_stored_open(const co_file *file, const char *name, co_stored *stored)
 {
     *stored = (co_stored){H5I_INVALID_HID, H5I_INVALID_HID, H5I_INVALID_HID, {.ndim = 0}, false};
@@ -91,6 +130,7 @@ co_status co_stored_open(const co_file *file, const char *name, co_stored *store
         return CO_FAIL(CO_EDATA, "%s: has no dataset %s; is it a whole %s file?", file->path, name,
                        file->format ? file->format : "cohort");
     stored->set = H5Dopen2(file->h5, name, H5P_DEFAULT);
+    if (stored->set < 0) CO_TRY(co_h5_dangling(file, name));
     if (stored->set < 0) return bad(file, name, "is not a dataset");
     stored->type = H5Dget_type(stored->set);
     stored->space = H5Dget_space(stored->set);
@@ -132,22 +172,95 @@ co_status co_file_extent(const co_file *file, const char *name, co_extent *exten
     return CO_OK;
 }
 
+/* The name of a filter that HDF5 here does not have, or NULL. Known ones are those of The HDF Group's list. */
+static const char *missing_filter(const co_stored *stored, char text[80])
+{
+    static const struct {
+        int id;
+        const char *name;
+    } known[] = {{H5Z_FILTER_SZIP, "szip"}, {32000, "lzf"},  {32001, "blosc"},       {32004, "lz4"},
+                 {32008, "bitshuffle"},     {32013, "zfp"},  {32015, "zstd"},        {32017, "sz"},
+                 {307, "bzip2"},            {32026, "blosc2"}};
+    const hid_t list = H5Dget_create_plist(stored->set);
+    const int n = list >= 0 ? H5Pget_nfilters(list) : 0;
+    const char *missing = NULL;
+    for (int i = 0; i < n && !missing; i++) {
+        unsigned flags, config;
+        size_t n_values = 0;
+        char own[64] = "";
+        const int id =
+            H5Pget_filter2(list, (unsigned)i, &flags, &n_values, NULL, sizeof own, own, &config);
+        if (id < 0 || H5Zfilter_avail(id) > 0) continue;
+        const char *name = *own ? own : "unknown";
+        for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+            if (known[k].id == id) name = known[k].name;
+        snprintf(text, 80, "%s (number %d)", name, id);
+        missing = text;
+    }
+    co_h5_close(list);
+    return missing;
+}
+
+static co_status cannot_read(const co_file *file, const char *name, const co_stored *stored,
+                             const char *reason)
+{
+    char text[80];
+    const char *filter = missing_filter(stored, text);
+    if (!filter)
+        return CO_FAIL(CO_EDATA, "%s: %s cannot be read (HDF5: %s)", file->path, name, reason);
+    return CO_FAIL(CO_EDATA,
+                   "%s: %s is packed with the filter %s, which HDF5 here does not have; store it with "
+                   "gzip (h5py: compression='gzip') or unpacked, or let HDF5_PLUGIN_PATH name the "
+                   "folder of the filter's plugin",
+                   file->path, name, filter);
+}
+
+/* Rows of one chunk; 0 when the dataset is not chunked. */
+static size_t chunk_rows(const co_stored *stored)
+{
+    hsize_t dim[H5S_MAX_RANK] = {0};
+    const hid_t list = H5Dget_create_plist(stored->set);
+    if (list >= 0 && H5Pget_layout(list) == H5D_CHUNKED) H5Pget_chunk(list, H5S_MAX_RANK, dim);
+    co_h5_close(list);
+    return (size_t)dim[0];
+}
+
+size_t co_stored_step(const co_stored *stored, size_t row_bytes, size_t bytes)
+{
+    size_t step = row_bytes >= bytes ? 1 : bytes / (row_bytes ? row_bytes : 1);
+    const size_t chunk = chunk_rows(stored), most = MAX_CHUNK_BYTES / (row_bytes ? row_bytes : 1);
+    if (chunk > step && step < most) step = chunk < most ? chunk : most;
+    if (chunk) step -= step > chunk ? step % chunk : 0;
+    return step;
+}
+
+co_status co_file_block_rows(const co_file *file, const char *name, size_t row_bytes, size_t *rows)
+{
+    co_stored stored;
+    const co_status st = co_stored_open(file, name, &stored);
+    *rows = st == CO_OK ? co_stored_step(&stored, row_bytes, ROWS_BYTES) : 1;
+    co_stored_close(&stored);
+    return st;
+}
+
 co_status co_stored_read(const co_file *file, const char *name, const co_stored *stored,
                          hid_t memory, size_t first, size_t n, void *data)
 {
+    const size_t ndim = stored->extent.ndim;
     hsize_t start[CO_MAX_DIMS] = {first}, count[CO_MAX_DIMS] = {n};
-    const hsize_t total = stored->extent.ndim ? n * co_stored_row(stored) : 1;
-    if (total == 0) return CO_OK;
-    for (size_t i = 1; i < stored->extent.ndim; i++) count[i] = stored->extent.dim[i];
-    const hid_t part = H5Scopy(stored->space), flat = H5Screate_simple(1, &total, NULL);
-    bool good = part >= 0 && flat >= 0;
-    if (good && stored->extent.ndim)
-        good = H5Sselect_hyperslab(part, H5S_SELECT_SET, start, NULL, count, NULL) >= 0;
-    if (good) good = H5Dread(stored->set, memory, flat, part, H5P_DEFAULT, data) >= 0;
-    co_h5_close(flat);
-    co_h5_close(part);
-    if (good) return CO_OK;
-    return CO_FAIL(CO_EDATA, "%s: %s cannot be read (HDF5: %s)", file->path, name, co_h5_reason());
+    char reason[160] = "";
+    if (ndim && n * co_stored_row(stored) == 0) return CO_OK;
+    for (size_t i = 1; i < ndim; i++) count[i] = stored->extent.dim[i];
+    const hid_t from = ndim ? H5Scopy(stored->space) : H5Screate(H5S_SCALAR),
+                to = ndim ? H5Screate_simple((int)ndim, count, NULL) : H5Screate(H5S_SCALAR);
+    bool good = from >= 0 && to >= 0;
+    if (good && ndim)
+        good = H5Sselect_hyperslab(from, H5S_SELECT_SET, start, NULL, count, NULL) >= 0;
+    if (good) good = H5Dread(stored->set, memory, to, from, H5P_DEFAULT, data) >= 0;
+    if (!good) snprintf(reason, sizeof reason, "%s", co_h5_reason());
+    co_h5_close(to);
+    co_h5_close(from);
+    return good ? CO_OK : cannot_read(file, name, stored, reason);
 }
 
 static bool put_int(int64_t v, co_dtype to, void *out, size_t i)
@@ -220,7 +333,7 @@ static co_status read_converted(const co_file *file, const char *name, const co_
     const co_dtype from = stored->extent.type;
     const size_t row = co_stored_row(stored);
     if (row == 0 || n == 0) return CO_OK;
-    const size_t step = row >= BLOCK_ELEMENTS ? 1 : BLOCK_ELEMENTS / row;
+    const size_t step = co_stored_step(stored, row * co_dtype_size(from, 0), BLOCK_BYTES);
     void *block = co_malloc((step < n ? step : n) * row, co_dtype_size(from, 0));
     if (!block) return CO_FAIL(CO_ENOMEM, "%s: out of memory to convert %s", file->path, name);
     const hid_t memory = co_h5_memory_type(from, 0);

@@ -9,11 +9,13 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "io/files/digest.h"
+#include "io/magic.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -122,6 +124,7 @@ static co_status pass_body(int fd, const char *path, uint64_t length, const pass
     unsigned char *buffer = co_malloc(CHUNK, 1);
     if (!buffer)
         return CO_FAIL(CO_ENOMEM, "%s: out of memory for a buffer of %zu bytes", path, CHUNK);
+    posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     co_status st = CO_OK;
     for (uint64_t at = 0; at < length && st == CO_OK;) {
         const size_t n = length - at < CHUNK ? (size_t)(length - at) : CHUNK;
@@ -272,28 +275,64 @@ static co_status take_line(const char *path, const seal_line *line, co_seal *sea
     return CO_OK;
 }
 
-co_status co_seal_verify(int fd, const char *path, co_seal *seal)
+co_status co_seal_lost(const char *path)
+{
+    return damaged(path, "its first 512 bytes were overwritten");
+}
+
+/* Whether the block is one of ours, even when it is damaged: most of the first word is there, or a digest. */
+static bool looks_ours(const char *block)
+{
+    static const char word[] = "cohort-";
+    size_t same = 0, digits = 0;
+    for (size_t i = 0; i < sizeof word - 1; i++) same += block[i] == word[i];
+    for (size_t i = 0; i < CO_SEAL_BLOCK && digits < 32; i++)
+        digits = is_hex(block + i, 1) ? digits + 1 : 0;
+    return same >= 5 || digits == 32;
+}
+
+bool co_h5_base(int fd, uint64_t *base)
+{
+    struct stat info;
+    unsigned char bytes[sizeof signature];
+    const off_t size = fstat(fd, &info) == 0 ? info.st_size : 0;
+    for (off_t at = 0; at < size && at >= 0; at = at ? 2 * at : 512)
+        if (read_at(fd, bytes, sizeof bytes, at) == sizeof bytes &&
+            memcmp(bytes, signature, sizeof signature) == 0)
+            return *base = (uint64_t)at, true;
+    return false;
+}
+
+/* Where somebody gets what is wanted. */
+static const char *origin(const char *format)
+{
+    if (!format || strcmp(format, "cohort-dataset") == 0)
+        return "`cohort list reader` names the formats that `cohort import` takes";
+    if (strcmp(format, "cohort-partition") == 0) return "`cohort partition` makes partitions";
+    if (strcmp(format, "cohort-checkpoint") == 0)
+        return "runs leave checkpoints; weights made by hand are HDF5 too, a dataset model/NAME each";
+    return "`cohort run` leaves run.h5 in output.dir";
+}
+
+co_status co_seal_verify(int fd, const char *path, const char *format, co_seal *seal)
 {
     *seal = (co_seal){0};
     struct stat info;
-    unsigned char head[CO_SEAL_BLOCK + sizeof signature];
+    unsigned char head[CO_SEAL_BLOCK + sizeof signature] = {0};
     if (fstat(fd, &info) != 0) return co_file_errno(path, "read", errno);
     if (S_ISDIR(info.st_mode)) return co_file_errno(path, "read", EISDIR);
     const ssize_t got = read_at(fd, head, sizeof head, 0);
     if (got < 0) return co_file_errno(path, "read", errno);
-    if (got >= 8 && memcmp(head, signature, sizeof signature) == 0) {
-        seal->by_hand = true;
-        return CO_OK;
-    }
+    const char *const start = (const char *)head;
+    const bool ours = (size_t)got == sizeof head ? looks_ours(start) && memcmp(head, signature, 8) != 0
+                                                 : got >= 7 && memcmp(head, "cohort-", 7) == 0;
+    if (!ours && co_h5_base(fd, &seal->base)) return seal->by_hand = true, CO_OK;
+    if (!ours)
+        return CO_FAIL(CO_EDATA, "%s: this is no HDF5 file of this program, but %s; %s", path,
+                       co_magic_of(path), origin(format));
     seal_line line = {0};
-    const bool hdf5 =
-        got == sizeof head && memcmp(head + CO_SEAL_BLOCK, signature, sizeof signature) == 0;
-    const char *fault = got == sizeof head ? parse_block((const char *)head, &line)
-                                           : "it ends inside its first bytes";
-    if (fault && !hdf5 && (got < 7 || memcmp(head, "cohort-", 7) != 0))
-        return CO_FAIL(CO_EDATA,
-                       "%s: this is no HDF5 file of this program; `cohort import` makes data sets",
-                       path);
+    const char *fault =
+        got == sizeof head ? parse_block(start, &line) : "it ends inside its first bytes";
     if (fault) return damaged(path, fault);
     char hex[65], text[128];
     const uint64_t length = (uint64_t)info.st_size - CO_SEAL_BLOCK;
@@ -302,8 +341,30 @@ co_status co_seal_verify(int fd, const char *path, co_seal *seal)
                  (unsigned long long)line.length, (unsigned long long)length);
         return damaged(path, text);
     }
-    const char *const start = (const char *)head;
     CO_TRY(hash_body(fd, path, start, (size_t)(line.word[3] - start), length, hex, NULL));
     if (memcmp(hex, line.word[3], 64) != 0) return damaged(path, "its digest does not hold");
     return take_line(path, &line, seal);
+}
+
+/* HDF5 holds an exclusive lock while it writes, and, in files of its newest format, sets a flag that a killed writer or one
+ * that lets others read along (SWMR) leaves without the lock. */
+co_status co_file_unused(int fd, const char *path, uint64_t base)
+{
+    enum { VERSION = 8, FLAGS = 11, WITH_FLAGS = 3, WRITING = 1 | 4 };
+    unsigned char head[12];
+    if (flock(fd, LOCK_SH | LOCK_NB) == 0)
+        flock(fd, LOCK_UN);
+    else if (errno == EWOULDBLOCK)
+        return CO_FAIL(CO_EFILE,
+                       "%s: another program has it open for writing; close it there (h5py: "
+                       "file.close()), then try again",
+                       path);
+    if (pread(fd, head, sizeof head, (off_t)base) == sizeof head &&
+        memcmp(head, signature, sizeof signature) == 0 && head[VERSION] == WITH_FLAGS &&
+        (head[FLAGS] & WRITING))
+        return CO_FAIL(CO_EDATA,
+                       "%s: another program writes it, or was killed while it did; close it there, "
+                       "or if none is left, `h5clear -s %s` takes away the mark",
+                       path, path);
+    return CO_OK;
 }

@@ -50,10 +50,10 @@ bool co_file_has(const co_file *file, const char *name)
         if ((path[i] != '/' && path[i] != '\0') || path[i - 1] == '/') continue;
         const char kept = path[i];
         path[i] = '\0';
-        const bool there = H5Lexists(file->h5, path, H5P_DEFAULT) > 0 &&
-                           H5Oexists_by_name(file->h5, path, H5P_DEFAULT) > 0;
+        const bool there = H5Lexists(file->h5, path, H5P_DEFAULT) > 0,
+                   leads_on = there && H5Oexists_by_name(file->h5, path, H5P_DEFAULT) > 0;
         path[i] = kept;
-        if (!there) return false;
+        if (!leads_on) return there;
     }
     return true;
 }
@@ -145,15 +145,15 @@ co_status co_file_create_rows(co_file *file, const char *name, const co_extent *
     return create(file, name, extent, NULL);
 }
 
-co_status co_file_write_row(co_file *file, const char *name, size_t row, const void *data)
+co_status co_file_write_rows(co_file *file, const char *name, size_t first, size_t n, const void *data)
 {
-    hsize_t dim[CO_MAX_DIMS], start[CO_MAX_DIMS] = {row};
+    hsize_t dim[CO_MAX_DIMS], start[CO_MAX_DIMS] = {first};
     errno = 0;
     const hid_t set = H5Dopen2(file->h5, name, H5P_DEFAULT);
     const hid_t space = set >= 0 ? H5Dget_space(set) : H5I_INVALID_HID;
     const int n_dims = space >= 0 ? H5Sget_simple_extent_dims(space, dim, NULL) : -1;
-    CO_ASSERT(file->writing && n_dims > 0 && row < dim[0]);
-    dim[0] = 1;
+    CO_ASSERT(file->writing && n_dims > 0 && first <= dim[0] && n <= dim[0] - first);
+    dim[0] = n;
     const hid_t part = H5Screate_simple(n_dims, dim, NULL), type = H5Dget_type(set);
     bool good = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, dim, NULL) >= 0;
     good = good && H5Dwrite(set, type, part, space, H5P_DEFAULT, data) >= 0;

@@ -2,7 +2,7 @@
  * - 1.
  *
  * task_type text_classification: a text and its class; seq_tagging: lists of words and of tags; lm:
- * a text. An example's id is I, so that partition files of FedNLP fit (method=imported). What
+ * a text. Without task_type, as FedNLP's LM files are: lm when there is no Y, else what Y/0 looks like. An example's id is I, so that partition files of FedNLP fit (method=imported). What
  * test_index_list names is split 1. Classes stand in numerical or byte order of their names; tags:
  * O, then by type B- before I-. A blank inside a word becomes '_'. Cost: three HDF5 objects opened
  * an example. Source: Lin et al., Findings of NAACL 2022, arXiv:2104.08815, and the files published
@@ -24,6 +24,7 @@ typedef struct {
     co_texts texts;
     char **label; /* [n_labels] names of classes */
     size_t n_labels, label_room;
+    bool has_task; /* attributes name it */
     co_members tags;
     int32_t *tag; /* [n_tags] */
     size_t n_tags, tag_room;
@@ -55,6 +56,7 @@ static co_status take_task(source *s, co_json_in *in)
     int k = 0;
     while (k < CO_N_DATA_TASKS && strcmp(task, names[k]) != 0) k++;
     s->data->task = (co_data_task)k;
+    s->has_task = true;
     const co_status st =
         k < CO_N_DATA_TASKS ? CO_OK
                             : CO_FAIL(CO_EDATA,
@@ -89,6 +91,18 @@ static co_status read_attributes(source *s)
     }
     co_strings_free(text, n);
     return st;
+}
+
+/* lm has no Y; tags are a list. */
+static co_status guess_task(source *s)
+{
+    co_extent label;
+    if (s->has_task) return CO_OK;
+    s->data->task = CO_DATA_LM;
+    if (!co_file_has(s->file, "Y/0")) return CO_OK;
+    CO_TRY(co_file_extent(s->file, "Y/0", &label));
+    s->data->task = label.ndim == 1 && label.dim[0] != 1 ? CO_DATA_TAGGING : CO_DATA_CLASSIFICATION;
+    return CO_OK;
 }
 
 /* ---- examples ---- */
@@ -230,7 +244,8 @@ static co_status give_splits(const source *s)
 static co_status read_all(source *s)
 {
     size_t n;
-    CO_TRY(read_attributes(s));
+    if (co_file_has(s->file, "attributes")) CO_TRY(read_attributes(s));
+    CO_TRY(guess_task(s));
     CO_TRY(count_examples(s, &n));
     for (size_t i = 0; i < n; i++) CO_TRY(take_example(s, i));
     CO_TRY(co_texts_give(&s->texts, s->path, s->data));

@@ -1,5 +1,6 @@
 /* io/readers/h5.c - a data set that somebody made by hand with h5py: read, checked, and sealed when
- * it is written again. */
+ * it is written again. x, of any layout that HDF5 reads, is copied in blocks of 32 MiB, or of a row
+ * of its chunks up to 256 MiB. */
 #include "io/readers/columns.h"
 #include "io/readers/reader.h"
 
@@ -8,7 +9,7 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
 {
     (void)opt;
     if (n_sources != 1) return CO_FAIL(CO_EUSAGE, "h5 takes one file, %zu were given", n_sources);
-    CO_TRY(co_dataset_read(sources[0], data));
+    CO_TRY(co_dataset_open(sources[0], data));
     return data->source ? CO_OK : co_columns_source(data, "h5", sources, 1);
 }
 
@@ -21,7 +22,8 @@ static const char format[] =
     "  split        [n] u8: 0 train, 1 test, 2 validation\n"
     "  user, group  [n] i32: whose example it is, and of which group; user_name, group_name [..] str\n"
     "  tokens       [t] i32 instead of x, with token_offsets [n + 1] i64 and vocab [v] str; token_y [t] i32 for tagging\n"
-    "  text         [bytes] u8, the raw text, with text_offsets [n + 1] i64\n";
+    "  text         [bytes] u8, the raw text, with text_offsets [n + 1] i64\n"
+    "Contiguous, chunked or packed with gzip; x is copied in blocks and may be larger than the memory. Links are followed.\n";
 
 const co_reader co_reader_h5 = {.name = "h5",
                                 .summary =

@@ -10,7 +10,8 @@ typedef struct {
     const char *usage; /* "mnist DIR [writers=DIR]", for help */
     const char *format; /* what the sources hold, lines for help; NULL when the summary says it */
     bool text; /* fills data->text and takes CO_TEXT_PARAMS: co_texts_tokenise follows the cut of splits */
-    /* Local. sources[n_sources] are the positional arguments; opt holds the checked options. Fills data (zeroed by the caller),
+    /* Local. sources[n_sources] are the positional arguments; opt holds the checked options. Fills data (zeroed by the caller; x may stay in
+     * x_file),
      * examples in the order: training files in source order, then test. A missing file is CO_EFILE and repeats the names it
      * wants; bad content is CO_EDATA with file and row. On failure data may be half filled: the caller ends it. */
     co_status (*read)(const co_config *opt, const char *const *sources, size_t n_sources, co_dataset *data);

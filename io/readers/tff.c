@@ -5,7 +5,8 @@
  * coarse_label). Clients become users, in byte order of their names; test=FILE holds the same
  * clients' test examples, split
  * 1. uint8 stays bytes with scale 1/255, other numbers become float32; rows [H, W] become one
- * channel and [H, W, C] with C up to 4 channels first. Text has no class: task lm. Cost: three HDF5
+ * channel and [H, W, C] with C up to 4 channels first. Texts with a class are classified, those without are for lm. A group's attribute
+ * `name` is the client's real name (export tff writes it for names with a slash). Cost: three HDF5
  * objects opened a client. Source: the data sets published with TensorFlow Federated (federated
  * EMNIST, CIFAR-100, Shakespeare). */
 #include "core/memory.h"
@@ -28,6 +29,7 @@ typedef struct {
     co_texts texts;
     int64_t *label, *coarse; /* [n] */
     int32_t *user;           /* [n] */
+    bool labelled; /* the first client has the class */
     size_t n, label_room, coarse_room, user_room;
     uint8_t *split;
     size_t split_room;
@@ -63,6 +65,7 @@ static co_status choose_features(source *s, const char *client)
     snprintf(s->y, sizeof s->y, "%s", co_config_string(s->opt, "y"));
     if (co_config_has(s->opt, "group"))
         snprintf(s->group, sizeof s->group, "%s", co_config_string(s->opt, "group"));
+    s->labelled = has_feature(s, client, s->y);
     if (s->x[0] && has_feature(s, client, s->x)) return CO_OK;
     return CO_FAIL(CO_EDATA, "%s: client '%.40s' has no feature %s; name it by x=", s->path, client,
                    s->x[0] ? s->x : "pixels, image, x, snippets or tokens");
@@ -143,7 +146,13 @@ static co_status mark_rows(source *s, const char *client, uint8_t split, size_t 
     if (co_reserve((void **)&s->user, &s->user_room, s->n + n, sizeof *s->user) ||
         co_reserve((void **)&s->split, &s->split_room, s->n + n, sizeof *s->split))
         return CO_FAIL(CO_ENOMEM, "%s: %zu examples", s->path, s->n + n);
-    CO_TRY(co_members_number(&s->clients, client, &user));
+    char *path = co_format("%s%s@name", ROOT, client), *name = NULL;
+    co_status st = path ? CO_OK : CO_FAIL(CO_ENOMEM, "name of a client");
+    if (st == CO_OK && co_file_has_attr(s->file, path)) st = co_file_get_text(s->file, path, &name);
+    if (st == CO_OK) st = co_members_number(&s->clients, name ? name : client, &user);
+    co_free(path);
+    co_free(name);
+    CO_TRY(st);
     for (size_t i = s->n; i < s->n + n; i++) {
         s->user[i] = user;
         s->split[i] = split;
@@ -163,7 +172,7 @@ static co_status take_client(source *s, const char *client, uint8_t split)
     if (st == CO_OK && n > 0)
         st = extent.type == CO_STR ? take_texts(s, path) : take_numbers(s, path, n);
     co_free(path);
-    if (st == CO_OK && s->shape.type != CO_STR)
+    if (st == CO_OK && (s->shape.type != CO_STR || s->labelled))
         st = take_column(s, client, s->y, n, &s->label, &s->label_room);
     if (st == CO_OK && s->group[0])
         st = take_column(s, client, s->group, n, &s->coarse, &s->coarse_room);
@@ -260,7 +269,12 @@ static co_status give(source *s)
     if (s->n == 0) return CO_FAIL(CO_EDATA, "%s: its clients have no examples", s->path);
     if (s->shape.type == CO_STR) {
         CO_TRY(co_texts_give(&s->texts, s->path, data));
-        data->task = CO_DATA_LM;
+        data->task = s->labelled ? CO_DATA_CLASSIFICATION : CO_DATA_LM;
+        if (s->labelled) {
+            data->y = co_malloc(s->n, sizeof *data->y);
+            if (!data->y) return CO_FAIL(CO_ENOMEM, "%s: classes of %zu texts", s->path, s->n);
+            CO_TRY(co_columns_classes(data, s->label));
+        }
     } else {
         CO_TRY(give_numbers(s));
     }

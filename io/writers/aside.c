@@ -2,6 +2,7 @@
 #include "io/writers/aside.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/text.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -14,13 +15,10 @@ static co_status cannot(const char *path, int error)
 
 co_status co_aside_start(const char *path, co_aside *aside)
 {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    *aside = (co_aside){
-        .path = co_strdup(path),
-        .temporary = co_format("%.*s.%s.tmp-%ld", (int)(name - path), path, name, (long)getpid())};
-    co_status st = CO_OK;
-    if (!aside->path || !aside->temporary) st = CO_FAIL(CO_ENOMEM, "%s: name of the file", path);
-    if (st == CO_OK && !(aside->out = fopen(aside->temporary, "wbe"))) st = cannot(path, errno);
+    *aside = (co_aside){.path = co_strdup(path), .temporary = {NULL, -1}};
+    if (!aside->path) return CO_FAIL(CO_ENOMEM, "%s: name of the file", path);
+    co_status st = co_temporary_start(path, &aside->temporary);
+    if (st == CO_OK && !(aside->out = fopen(aside->temporary.path, "wbe"))) st = cannot(path, errno);
     return st == CO_OK ? st : co_aside_end(aside, st);
 }
 
@@ -33,12 +31,11 @@ co_status co_aside_end(co_aside *aside, co_status status)
         const int error = errno;
         if (fclose(aside->out) != 0 || !good)
             if (status == CO_OK) status = cannot(aside->path, error);
-        if (status == CO_OK && rename(aside->temporary, aside->path) != 0)
+        if (status == CO_OK && co_temporary_rename(&aside->temporary, aside->path) != 0)
             status = cannot(aside->path, errno);
-        if (status != CO_OK) unlink(aside->temporary);
     }
+    co_temporary_remove(&aside->temporary);
     co_free(aside->path);
-    co_free(aside->temporary);
     *aside = (co_aside){0};
     return status;
 }
@@ -75,4 +72,40 @@ co_status co_writer_lists(const char *format, const char *const *sources, size_t
     }
     co_partition_fini(&p);
     return st;
+}
+
+char *co_writer_text(const void *bytes, size_t n, size_t *n_odd)
+{
+    const char *from = bytes;
+    char *text = co_malloc(3 * n + 1, 1), *to = text;
+    bool odd = false;
+    for (size_t i = 0, step; text && i < n; i += step) {
+        uint32_t code;
+        step = from[i] ? co_utf8_decode(from + i, n - i, &code) : 0;
+        odd |= step == 0;
+        if (step) {
+            memcpy(to, from + i, step);
+            to += step;
+            continue;
+        }
+        step = 1;
+        const unsigned char byte = (unsigned char)from[i];
+        if (byte) {
+            *to++ = (char)(0xc0 | byte >> 6);
+            *to++ = (char)(0x80 | (byte & 0x3f));
+        } else {
+            to = stpcpy(to, "\xef\xbf\xbd");
+        }
+    }
+    if (text) *to = '\0';
+    *n_odd += odd;
+    return text;
+}
+
+void co_writer_warn_odd(const char *path, size_t n_odd)
+{
+    if (n_odd)
+        co_warn("%s: %zu texts are no UTF-8; their odd bytes were written as the characters of "
+                "Latin-1",
+                path, n_odd);
 }

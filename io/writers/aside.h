@@ -2,11 +2,13 @@
  * share. Local. */
 #pragma once
 #include "io/data/partition_file.h"
+#include "io/files/temporary.h"
 #include <stdio.h>
 
 typedef struct {
     FILE *out; /* write here; errors stay in the stream until the end */
-    char *path, *temporary;
+    char *path;
+    co_temporary temporary;
 } co_aside;
 
 /* Starts a hidden file beside path. CO_EFILE. aside is ended by co_aside_end. */
@@ -24,3 +26,9 @@ const char *co_writer_device(const co_partition *p, int64_t device, char buffer[
 /* A whole writer of lists: that one partition, written by `write` into a plain file. */
 co_status co_writer_lists(const char *format, const char *const *sources, size_t n_sources,
                           const char *output, void (*write)(FILE *out, const co_partition *p));
+
+/* A text for other programs, new block of UTF-8: bytes that are none count as Latin-1, a NUL becomes U+FFFD; *n_odd counts
+ * one up when there were any. NULL: out of memory. */
+char *co_writer_text(const void *bytes, size_t n, size_t *n_odd);
+/* Says how many texts of the file were no UTF-8. */
+void co_writer_warn_odd(const char *path, size_t n_odd);

@@ -87,9 +87,6 @@ static co_status put_words(co_file *file, const co_dataset *data, int64_t i, cha
 static co_status put_example(co_file *file, const co_dataset *data, int64_t i, char *text)
 {
     char name[32];
-    const size_t from = (size_t)data->text_offsets[i], n = (size_t)data->text_offsets[i + 1] - from;
-    memcpy(text, data->text + from, n);
-    text[n] = '\0';
     if (data->task == CO_DATA_TAGGING) return put_words(file, data, i, text);
     snprintf(name, sizeof name, "X/%" PRId64, i);
     CO_TRY(co_file_write_variable(file, name, (const char *const *)&text, 1, true));
@@ -99,18 +96,17 @@ static co_status put_example(co_file *file, const co_dataset *data, int64_t i, c
                                   true);
 }
 
-static co_status put_examples(co_file *file, const co_dataset *data)
+static co_status put_examples(co_file *file, const co_dataset *data, const char *path)
 {
-    size_t most = 0;
-    for (int64_t i = 0; i < data->n; i++) {
-        const size_t n = (size_t)(data->text_offsets[i + 1] - data->text_offsets[i]);
-        most = n > most ? n : most;
-    }
-    char *text = co_malloc(most + 1, 1);
-    if (!text) return CO_FAIL(CO_ENOMEM, "a text of %zu bytes", most);
+    size_t n_odd = 0;
     co_status st = put_attributes(file, data);
-    for (int64_t i = 0; st == CO_OK && i < data->n; i++) st = put_example(file, data, i, text);
-    co_free(text);
+    for (int64_t i = 0; st == CO_OK && i < data->n; i++) {
+        const int64_t from = data->text_offsets[i], n = data->text_offsets[i + 1] - from;
+        char *text = co_writer_text(data->text + from, (size_t)n, &n_odd);
+        st = text ? put_example(file, data, i, text) : CO_FAIL(CO_ENOMEM, "a text of %lld bytes", (long long)n);
+        co_free(text);
+    }
+    co_writer_warn_odd(path, n_odd);
     return st;
 }
 
@@ -124,7 +120,7 @@ static co_status write_data(const char *path, co_file *file)
                      "%s: FedNLP's data files hold texts, with the names of their classes or "
                      "tags; this data set has none",
                      path);
-    if (st == CO_OK) st = put_examples(file, &data);
+    if (st == CO_OK) st = put_examples(file, &data, path);
     co_dataset_fini(&data);
     return st;
 }

@@ -3,8 +3,10 @@
  * The train lists of a partition, or its test lists (part=test; TFF keeps the two in two files). x
  * stands as it is stored, without scale and shift: bytes, or float32; images with channels last,
  * one channel as [H, W]. Texts become strings of variable length. Names as in TFF's own files:
- * pixels (one channel) or image, snippets, else x; label. A device without examples has empty
- * arrays. Cost: one device's examples in memory beside the data set. */
+ * pixels (one channel) or image, snippets, else x; label. A name that HDF5 takes for a path has '_'
+ * for each slash, made unique, and the name itself stands in the group's attribute `name`, which
+ * our reader takes. A device without examples has empty arrays. Cost: one device's examples in memory beside the data set. */
+#include "core/log.h"
 #include "core/memory.h"
 #include "io/writers/aside.h"
 #include "io/writers/writer.h"
@@ -17,6 +19,7 @@ typedef struct {
     const int64_t *offsets, *ids; /* the lists written */
     const char *x, *y;
     co_file *file;
+    size_t n_odd, n_renamed; /* texts that are no UTF-8; devices with another name */
 } target;
 
 static size_t channels_of(const co_dataset *data)
@@ -56,16 +59,15 @@ static co_status put_numbers(const target *t, const char *name, const int64_t *i
     return st;
 }
 
-static co_status put_texts(const target *t, const char *name, const int64_t *ids, size_t n)
+static co_status put_texts(target *t, const char *name, const int64_t *ids, size_t n)
 {
     const int64_t *at = t->data->text_offsets;
     char **text = co_calloc(n, sizeof *text);
     bool room = text != NULL;
     for (size_t i = 0; room && i < n; i++) {
         const size_t length = (size_t)(at[ids[i] + 1] - at[ids[i]]);
-        text[i] = co_calloc(length + 1, 1);
+        text[i] = co_writer_text(t->data->text + at[ids[i]], length, &t->n_odd);
         room = text[i] != NULL;
-        if (room) memcpy(text[i], t->data->text + at[ids[i]], length);
     }
     const co_status st =
         room ? co_file_write_variable(t->file, name, (const char *const *)text, n, false)
@@ -85,21 +87,52 @@ static co_status put_labels(const target *t, const char *name, const int64_t *id
     return st;
 }
 
-static co_status put_device(const target *t, int64_t device)
+/* The group's name of a device, new block: its own, unless that is none in HDF5 or not UTF-8. */
+static co_status group_name(target *t, const char *own, char **name)
 {
-    char number[24];
-    const char *client = co_writer_device(t->p, device, number);
+    size_t n_odd = 0;
+    char *plain = co_writer_text(own, strlen(own), &n_odd), *full = NULL;
+    for (char *c = plain; c && *c; c++)
+        if (*c == '/') *c = '_';
+    const bool none = plain && (!*plain || strcmp(plain, ".") == 0 || strcmp(plain, "..") == 0);
+    for (int k = 0; plain; k++) { /* the next free one */
+        *name = k || none ? co_format("%s_%d", plain, k + 1) : co_strdup(plain);
+        co_free(full);
+        full = *name ? co_format("examples/%s", *name) : NULL;
+        if (!full || !co_file_has(t->file, full)) break;
+        co_free(*name);
+    }
+    const bool good = plain && full;
+    if (plain && !full) co_free(*name);
+    co_free(plain);
+    co_free(full);
+    return good ? CO_OK : CO_FAIL(CO_ENOMEM, "name of a device");
+}
+
+static co_status put_name(target *t, const char *group, const char *own)
+{
+    char *attribute = co_format("examples/%s@name", group);
+    const co_status st = attribute ? co_file_set_text(t->file, attribute, own)
+                                   : CO_FAIL(CO_ENOMEM, "name of a device");
+    co_free(attribute);
+    t->n_renamed++;
+    return st;
+}
+
+static co_status put_device(target *t, int64_t device)
+{
+    char number[24], *client = NULL;
+    const char *own = co_writer_device(t->p, device, number);
     const int64_t *ids = t->ids + t->offsets[device];
     const size_t n = (size_t)(t->offsets[device + 1] - t->offsets[device]);
-    if (strchr(client, '/') || !*client)
-        return CO_FAIL(CO_EUSAGE,
-                       "device '%.60s': a name with a slash, or none, cannot be an HDF5 group",
-                       client);
+    CO_TRY(group_name(t, own, &client));
     char *x = co_format("examples/%s/%s", client, t->x),
          *y = co_format("examples/%s/%s", client, t->y);
     co_status st = x && y ? CO_OK : CO_FAIL(CO_ENOMEM, "names of features");
     if (st == CO_OK) st = t->data->x ? put_numbers(t, x, ids, n) : put_texts(t, x, ids, n);
     if (st == CO_OK && t->data->y) st = put_labels(t, y, ids, n);
+    if (st == CO_OK && strcmp(client, own) != 0) st = put_name(t, client, own);
+    co_free(client);
     co_free(x);
     co_free(y);
     return st;
@@ -138,7 +171,14 @@ static co_status write_lists(const co_config *opt, const char *const *sources,
     if (!t.offsets)
         return CO_FAIL(CO_EUSAGE, "%s: part=test, but its devices have no test parts", sources[1]);
     CO_TRY(co_partition_check(p, data, sources[1]));
-    return write_file(&t, output);
+    if (data->token_y) co_warn("%s: tff keeps the texts, but has no place for the tags of their words", sources[0]);
+    CO_TRY(write_file(&t, output));
+    co_writer_warn_odd(sources[0], t.n_odd);
+    if (t.n_renamed)
+        co_warn("%s: %zu names of devices are none for HDF5: '_' stands for a slash, the names themselves in the "
+                "attributes `name`",
+                sources[1], t.n_renamed);
+    return CO_OK;
 }
 
 static co_status write_to(const co_config *opt, const char *const *sources, size_t n_sources,

@@ -2,10 +2,12 @@
 #include "sim/observers/checkpoint.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/text.h"
 #include "core/vector.h"
 #include "io/files/digest.h"
 #include "io/files/file.h"
 #include "models/kernel_path.h"
+#include "io/files/inputs.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -76,6 +78,21 @@ co_status co_output_exists(const char *dir, bool *exists)
     for (size_t i = 0; i < n; i++) *exists |= strcmp(names[i], "experiment.yaml") != 0;
     co_strings_free(names, n);
     return CO_OK;
+}
+
+co_status co_output_spares(const char *dir, const char *const *inputs, size_t n_inputs)
+{
+    char **names;
+    size_t n;
+    CO_TRY(list_folder(dir, co_is_run_file, &names, &n));
+    co_status st = CO_OK;
+    for (size_t i = 0; st == CO_OK && i < n; i++) {
+        char *path = co_format("%s/%s", dir, names[i]);
+        st = path ? co_output_differs(path, inputs, n_inputs) : CO_FAIL(CO_ENOMEM, "path of %s", names[i]);
+        co_free(path);
+    }
+    co_strings_free(names, n);
+    return st;
 }
 
 static co_status remove_file(const char *dir, const char *name)
@@ -161,7 +178,7 @@ static co_status write_states(co_file *file, const co_snapshot *s, size_t n)
         for (size_t k = 0; k < state->n_slots; k++) {
             char name[128];
             snprintf(name, sizeof name, "devices/%s", s->state_name[k]);
-            CO_TRY(co_file_write_row(file, name, i, block + k * n));
+            CO_TRY(co_file_write_rows(file, name, i, 1, block + k * n));
         }
     }
     return CO_OK;
@@ -280,13 +297,48 @@ co_status co_checkpoint_config(const char *path, char **config)
     return st;
 }
 
+/* The first names of a list, and how many more there are. */
+static void add_names(co_text *text, const char *const *names, size_t n)
+{
+    enum { SHOWN = 8 };
+    for (size_t k = 0; k < n && k < SHOWN; k++) {
+        if (k) co_text_add(text, ", ");
+        co_text_add(text, names[k] + (*names[k] == '/'));
+    }
+    char more[48];
+    snprintf(more, sizeof more, " and %zu more", n - SHOWN);
+    if (n > SHOWN) co_text_add(text, more);
+    if (n == 0) co_text_add(text, "nothing");
+}
+
+/* What the model wants, and what the file has instead. */
+static co_status other_names(const co_file *file, const co_model *model, const char *missing)
+{
+    size_t n_tensors, n_found;
+    char **found;
+    co_text text = {0};
+    const co_tensor *tensor = co_model_tensors(model, &n_tensors);
+    CO_TRY(co_file_list(file, &found, &n_found));
+    const char **wanted = co_malloc(n_tensors, sizeof *wanted);
+    for (size_t k = 0; wanted && k < n_tensors; k++) wanted[k] = tensor[k].name;
+    co_text_add(&text, "the model wants model/ with ");
+    if (wanted) add_names(&text, wanted, n_tensors);
+    co_text_add(&text, "; the file holds ");
+    add_names(&text, (const char *const *)found, n_found);
+    const co_status st =
+        CO_FAIL(CO_EDATA, "%s: has no %s: it belongs to another model, or names its weights otherwise: %s", co_file_path(file),
+                missing, text.failed ? "" : text.data);
+    co_text_fini(&text);
+    co_free(wanted);
+    co_strings_free(found, n_found);
+    return st;
+}
+
 static co_status read_tensor(const co_file *file, const co_tensor *tensor, float *params)
 {
     char name[128];
     co_extent extent;
     snprintf(name, sizeof name, "model/%s", tensor->name);
-    if (!co_file_has(file, name))
-        return CO_FAIL(CO_EDATA, "%s: has no %s: it belongs to another model", co_file_path(file), name);
     CO_TRY(co_file_extent(file, name, &extent));
     bool same = extent.ndim == tensor->ndim;
     for (size_t k = 0; same && k < extent.ndim; k++) same = extent.dim[k] == tensor->dim[k];
@@ -304,7 +356,12 @@ static co_status read_tensors(const co_file *file, const co_model *model, float 
 {
     size_t n_tensors;
     const co_tensor *tensor = co_model_tensors(model, &n_tensors);
-    for (size_t k = 0; k < n_tensors; k++) CO_TRY(read_tensor(file, &tensor[k], params));
+    for (size_t k = 0; k < n_tensors; k++) {
+        char name[128];
+        snprintf(name, sizeof name, "model/%s", tensor[k].name);
+        if (!co_file_has(file, name)) return other_names(file, model, name);
+        CO_TRY(read_tensor(file, &tensor[k], params));
+    }
     return CO_OK;
 }
 

@@ -37,6 +37,9 @@ co_status co_checkpoint_read(const char *path, co_snapshot *snapshot, const co_m
 co_status co_checkpoint_read_model(const char *path, const co_model *model, float *params);
 /* True when the name is one that a run writes: run.h5, ckpt-NNNNNNNN.h5, experiment.yaml. */
 bool co_is_run_file(const char *name);
+/* CO_EUSAGE when one of the inputs (NULL allowed) is a file of a run in dir, under whatever link: a new run there would remove it.
+ * Local. */
+co_status co_output_spares(const char *dir, const char *const *inputs, size_t n_inputs);
 /* Whether dir holds a run file or a checkpoint; CO_EFILE when dir is no folder or cannot be read. Local. */
 co_status co_output_exists(const char *dir, bool *exists);
 /* Removes what a run writes there, nothing else. Local. */

@@ -4,10 +4,16 @@
     interop.py lists PART FILE      FILE (json, csv, npz or FedNLP h5) holds the lists of our partition PART
     interop.py twin FILE TWIN       writes the lists of a FedNLP file as FedNLP's scripts do: the twin to compare with
     interop.py tff DATA PART FILE   FILE holds the examples of each device of PART
+    interop.py texts FOLDER         texts with and without classes and tasks, odd bytes; by_*.h5: HDF5 as others leave it
+    interop.py odd FEDNLP TFF       both hold the odd texts as UTF-8
+    interop.py hold FILE MODE       makes `ready` while it has FILE open, until there is `go`
 """
 import csv
 import json
+import os
+import shutil
 import sys
+import time
 
 import h5py
 import numpy as np
@@ -157,5 +163,84 @@ def check_tff(data, part, path):
             assert np.array_equal(client[feature][:], rows) and np.array_equal(client["label"][:], y[train]), name
 
 
+ODD = [b"plain", b"caf\xe9 cr\xe8me", "caf\u00e9".encode(), b"nul\0here", b"end"]
+ODD_AS_TEXT = ["plain", "caf\u00e9 cr\u00e8me", "caf\u00e9", "nul\ufffdhere", "end"]
+
+
+def texts(folder):
+    utf8 = h5py.string_dtype("utf-8", None)
+    said = {"anna": (["good day", "no"], [5, 2]), "ben": (["yes yes", "not here", "never"], [5, 2, 2])}
+    for name, labelled in (("texts", True), ("plays", False)):
+        with h5py.File(f"{folder}/tff_{name}.h5", "w") as file:
+            for client, (lines, labels) in said.items():
+                file[f"examples/{client}/snippets"] = np.array(lines, dtype=utf8)
+                if labelled:
+                    file[f"examples/{client}/label"] = np.array(labels)
+    with h5py.File(f"{folder}/odd_texts.h5", "w") as file:
+        n = len(ODD)
+        file.attrs["task"] = "lm"
+        file["tokens"], file["token_offsets"] = np.zeros(2 * n, "i4"), np.arange(n + 1) * 2
+        file["vocab"] = np.array([b"a"])
+        file["text"] = np.frombuffer(b"".join(ODD), "u1")
+        file["text_offsets"] = np.concatenate([[0], np.cumsum([len(t) for t in ODD])])
+    for name in ("lm", "classes", "tags"):
+        with h5py.File(f"{folder}/no_task_{name}.h5", "w") as file:
+            file["attributes"] = json.dumps({"index_list": [0, 1]})
+            for i in range(2):
+                file[f"X/{i}"] = np.array(["Ada", "wrote"], dtype=utf8) if name == "tags" else "Ada wrote"
+                if name == "tags":
+                    file[f"Y/{i}"] = np.array(["B-PER", "O"], dtype=utf8)
+                if name == "classes":
+                    file[f"Y/{i}"] = f"c{i}"
+    by_others(folder)
+
+
+def by_others(folder):
+    x, y = np.arange(4 * 6, dtype="f4").reshape(4, 6), np.arange(4) % 2
+    def start(name, **options):
+        file = h5py.File(f"{folder}/by_{name}.h5", "w", **options)
+        file["y"] = y
+        return file
+    with start("matlab", userblock_size=512) as file:
+        file["x"] = x
+    with open(f"{folder}/by_matlab.h5", "r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64")
+    with start("soft") as file:
+        file["elsewhere"] = x
+        file["x"] = h5py.SoftLink("/elsewhere")
+    with start("external") as file:
+        file["x"] = h5py.ExternalLink("by_soft.h5", "/elsewhere")
+    with start("packed") as file:
+        file.create_dataset("x", data=x, chunks=(3, 2), compression="gzip", shuffle=True)
+    with start("dangling") as file:
+        file["x"], file["user"] = x, h5py.ExternalLink("gone.h5", "/user")
+    with start("killed_at_work", libver="latest") as file:
+        file["x"] = x
+        file.flush()
+        shutil.copy(f"{folder}/by_killed_at_work.h5", f"{folder}/by_killed.h5")
+    with h5py.File(f"{folder}/by_keras.h5", "w") as file:
+        file["dense/kernel"], file["dense/bias"] = np.zeros((6, 2), "f4"), np.zeros(2, "f4")
+    with h5py.File(f"{folder}/by_large.h5", "w") as file:
+        file.create_dataset("x", (1 << 14, 1 << 10), "f4", chunks=(64, 1 << 10), compression="gzip", compression_opts=1)
+        file["x"][:] = np.arange(1 << 10, dtype="f4")[None, :]
+
+
+def odd(fednlp, tff):
+    with h5py.File(fednlp) as file:
+        assert [file[f"X/{i}"][()].decode() for i in range(len(ODD))] == ODD_AS_TEXT
+    with h5py.File(tff) as file:
+        assert sorted(t.decode() for t in file["examples/0/snippets"]) == sorted(ODD_AS_TEXT)
+
+
+def hold(path, mode):
+    with h5py.File(path, mode) as file:
+        file["more"] = np.zeros(10)
+        open("ready", "w").close()
+        for _ in range(600):
+            if os.path.exists("go"):
+                break
+            time.sleep(0.1)
+
+
 if __name__ == "__main__":
-    {"write": write, "lists": check_lists, "twin": twin, "tff": check_tff}[sys.argv[1]](*sys.argv[2:])
+    {"texts": texts, "odd": odd, "hold": hold, "write": write, "lists": check_lists, "twin": twin, "tff": check_tff}[sys.argv[1]](*sys.argv[2:])

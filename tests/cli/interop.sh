@@ -1,6 +1,6 @@
 #!/bin/bash
 # tests/cli/interop.sh - files of other programs come in and go out: FedNLP's data and partitions, TensorFlow Federated's
-# examples, index lists as JSON, CSV and npz. interop.py writes and reads them with h5py and numpy.
+# examples, index lists as JSON, CSV and npz; HDF5 as others leave it; outputs that are inputs; stops. interop.py writes and reads them with h5py and numpy.
 set -u
 : "${COHORT:?the program}" "${SCRATCH:?a folder}" "${SOURCE:?the checkout}"
 export COHORT_CHECK_MEMORY=1 COHORT_PROGRESS=off
@@ -135,6 +135,119 @@ good export tff tff.h5 mixed.h5 -o mixed.tff
 py tff tff.h5 mixed.h5 mixed.tff
 bad 3 'made for another data set' export tff news.h5 mixed.h5 -o x.tff
 bad 3 'no feature pixels2' import tff tff_train.h5 x=pixels2 -o x.h5
+
+# ---- texts: classes of TFF's, names that HDF5 takes for paths, bytes that are no UTF-8, FedNLP's files without a task
+py texts .
+good import tff tff_texts.h5 -o said.h5 tokens=word min_count=1
+prints 'classes +2'
+[ "$("$python" -c 'import h5py; f = h5py.File("said.h5"); print(f.attrs["task"].decode(), *f["y"])')" = 'classification 1 0 1 0 0' ] ||
+    fail 'the classes of texts of TFF'
+good import tff tff_plays.h5 -o plays.h5
+[ "$("$python" -c 'import h5py; f = h5py.File("plays.h5"); print(f.attrs["task"].decode(), "y" in f)')" = 'lm False' ] || fail 'texts of TFF without a class'
+printf 'device,example\nHamlet/ROSS,0\nHamlet_ROSS,1\nMac/a/b,2\n.,3\nplain,4\n' >roles.csv
+good partition said.h5 -o roles.h5 method=imported from=roles.csv
+good export tff said.h5 roles.h5 -o roles.tff
+grep -q 'warning: roles.h5: 4 names of devices' err || fail "other names are not told: $(cat err)"
+[ "$("$python" -c 'import h5py; print(*h5py.File("roles.tff")["examples"])')" = '._1 Hamlet_ROSS Hamlet_ROSS_2 Mac_a_b plain' ] ||
+    fail 'names of groups for names with slashes'
+good import tff roles.tff -o roles_again.h5 tokens=word min_count=1
+[ "$("$python" -c 'import h5py; print(*sorted(n.decode() for n in h5py.File("roles_again.h5")["user_name"]))')" = '. Hamlet/ROSS Hamlet_ROSS Mac/a/b plain' ] ||
+    fail 'names with slashes do not come back'
+good import h5 odd_texts.h5 -o odd.h5
+good export fednlp odd.h5 -o odd.fednlp
+grep -q 'warning: odd.h5: 2 texts are no UTF-8' err || fail "odd bytes are not told: $(cat err)"
+good partition odd.h5 -o odd_part.h5 method=iid devices=1
+good export tff odd.h5 odd_part.h5 -o odd.tff
+py odd odd.fednlp odd.tff
+for task in lm classes tags; do
+    good import fednlp no_task_$task.h5 -o task_$task.h5 tokens=blank
+done
+[ "$("$python" -c 'import h5py; print(*(h5py.File(f"task_{t}.h5").attrs["task"].decode() for t in ("lm", "classes", "tags")))')" = 'lm classification tagging' ] ||
+    fail 'the task of files of FedNLP that name none'
+
+# ---- HDF5 as others leave it
+for file in matlab soft external packed; do
+    good import h5 by_$file.h5 -o x_$file.h5
+    [ "$("$COHORT" show x_$file.h5 --digest)" = "$("$COHORT" show x_matlab.h5 --digest)" ] || fail "other content of by_$file.h5"
+    ! grep -q 'import h5' err || fail "import h5 advises itself: $(cat err)"
+done
+bad 3 'user is a link that leads nowhere: gone.h5:/user' import h5 by_dangling.h5 -o x.h5
+bad 3 'by_killed.h5: another program writes it, or was killed.*h5clear -s' import h5 by_killed.h5 -o x.h5
+lzf="${COHORT_SHARED:-/work/shared}/faults/h5_lzf/lzf2.h5"
+if [ -r "$lzf" ]; then bad 3 'x is packed with the filter lzf' import h5 "$lzf" -o x.h5; else echo "skipped: no $lzf"; fi
+for mode in w r+; do
+    cp by_soft.h5 held.h5
+    rm -f ready go
+    "$python" "$SOURCE/tests/cli/interop.py" hold held.h5 $mode &
+    holder=$!
+    for _ in $(seq 300); do [ -e ready ] && break; sleep 0.1; done
+    bad 4 'held.h5: another program has it open for writing' import h5 held.h5 -o x.h5
+    bad 4 'held.h5: another program has it open for writing' import tff held.h5 -o x.h5
+    touch go
+    wait $holder
+done
+gzip -c by_soft.h5 >squeezed.h5
+bad 3 'squeezed.h5.*a gzip file' import h5 squeezed.h5 -o x.h5
+bad 3 'squeezed.h5.*a gzip file' import tff squeezed.h5 -o x.h5
+bad 3 'squeezed.h5.*a gzip file' show squeezed.h5
+bad 2 'squeezed.h5:1:1: this is a gzip file.*text file \(YAML\)' run squeezed.h5
+bad 2 'x_soft.h5:1:1: this is a file of this program \(HDF5\)' run x_soft.h5
+
+# ---- no command replaces what it reads, under whatever name
+ln -s x_soft.h5 x_link.h5
+ln x_soft.h5 x_hard.h5
+sum=$(sha256sum <x_soft.h5)
+same='is the file that is read'
+for output in x_soft.h5 x_link.h5 x_hard.h5 ./x_soft.h5; do
+    bad 2 "$same" partition x_soft.h5 -o $output method=iid devices=2 --overwrite
+    bad 2 "$same" import h5 x_soft.h5 -o $output --overwrite
+    bad 2 "$same" import tff tff_train.h5 test=x_soft.h5 -o $output --overwrite
+    bad 2 "$same" export tff x_soft.h5 clients.h5 -o $output --overwrite
+    bad 2 "$same" partition tff.h5 -o $output method=imported from=x_soft.h5 --overwrite
+done
+cp x_soft.h5 compare.h5
+bad 2 "$same" compare compare.h5 -o .
+rm compare.h5
+cp clients.h5 drawn.svg
+if "$python" -c 'import matplotlib' 2>/dev/null; then
+    "$COHORT" plot drawn.svg -o drawn >out 2>err
+    [ $? -eq 2 ] && grep -q "^cohort plot: .*$same" err && cmp -s clients.h5 drawn.svg && [ ! -e drawn.png ] || fail "plot: $(cat err)"
+else
+    echo 'skipped: plot (no matplotlib)'
+fi
+[ "$sum" = "$(sha256sum <x_soft.h5)" ] || fail 'a refused command changed its input'
+
+# ---- a run that would remove what it reads; weights under other names
+mkdir run
+good partition x_soft.h5 -o two.h5 method=iid devices=2
+printf 'rounds: 1\ndata: {file: x_soft.h5}\npartition: {file: two.h5}\nmodel: {name: softmax}\ndevices: {per_round: 2}\nlocal: {lr: 0.1}\noutput: {dir: run}\n' >e.yaml
+good run e.yaml
+cp run/ckpt-00000001.h5 kept.h5
+bad 2 "$same" run e.yaml model.init=run/ckpt-00000001.h5 --overwrite
+cmp -s kept.h5 run/ckpt-00000001.h5 || fail 'a refused run removed a checkpoint'
+good run e.yaml model.init=kept.h5 --overwrite
+bad 3 'has no model/.*the model wants model/ with .*weight.*; the file holds dense/bias, dense/kernel' run e.yaml model.init=by_keras.h5 --overwrite
+! grep -q 'import h5' err || fail "weights: the advice is for data sets: $(cat err)"
+
+# ---- an import that is stopped leaves nothing; what a killed one left goes with the next
+leftovers() { find . -name '.big.h5.tmp-*' | wc -l; }
+for signal in TERM HUP KILL; do # the shell lets its background ignore SIGINT
+    for _ in $(seq 20); do # until the signal meets the writing
+        "$COHORT" import h5 by_large.h5 -o big.h5 --overwrite >out 2>err &
+        import=$!
+        for _ in $(seq 500); do [ "$(leftovers)" -gt 0 ] && break; sleep 0.01; done
+        kill -$signal $import
+        wait $import 2>/dev/null
+        code=$?
+        [ $code -gt 128 ] && break
+    done
+    [ $code -gt 128 ] || fail "SIG$signal never met an import"
+    [ $signal = KILL ] || [ "$(leftovers)" -eq 0 ] || fail "SIG$signal leaves a temporary file"
+done
+[ "$(leftovers)" -eq 1 ] || fail 'SIGKILL leaves no temporary file: the test tests nothing'
+: >.big.h5.tmp-note
+good import h5 by_large.h5 -o big.h5 --overwrite
+[ "$(leftovers)" -eq 1 ] && [ -e .big.h5.tmp-note ] || fail "what a killed import left: $(ls -A)"
 
 [ $failures -eq 0 ] && echo "interop: all as expected"
 exit $((failures > 0))
