@@ -77,7 +77,7 @@ rm -rf out
 timeout -k 5 100 mpirun --bind-to none -n 3 "$COHORT" run e.yaml $slow rounds=9000 > text 2>&1 &
 job=$!
 for _ in $(seq 400); do ls out/ckpt-*.h5 > /dev/null 2>&1 && break; sleep 0.02; done
-pkill -USR1 -P $job mpirun; wait $job; rc=$?
+pkill -USR1 -P $job; wait $job; rc=$?
 [ $rc -eq 75 ] && grep -q '^cohort: stopped on request' text || fail "SIGUSR1: exit code $rc: $(cat text)"
 at=$(ls out/ckpt-*.h5 | tail -n 1 | sed 's/.*ckpt-0*\([0-9]*\).h5/\1/')
 on 2 run e.yaml $slow rounds=9000 stop.walltime=1 --resume > text 2>&1; rc=$?
