@@ -6,6 +6,7 @@ work=$SCRATCH/run-$$
 mkdir -p "$work" && cd "$work" || exit 1
 trap 'rm -rf "$work"' EXIT
 export COHORT_PROGRESS=off
+grep() { command grep -a "$@"; } # Open MPI 5.0 puts zeros into its messages
 failures=0
 python=/usr/bin/python3
 
