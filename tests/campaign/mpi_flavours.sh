@@ -106,7 +106,9 @@ in_root() {
     inside "$root" bash -euc 'cd "/srv/campaign/$1"; exec bash ../measure.sh "$2" "/srv/campaign/build-$1/cohort" /srv/campaign' \
         bash "$flavour" "$launcher"
 }
-# here FLAVOUR LAUNCHER cmake's words..
+# as_it_is FLAVOUR: the program and the launcher that stand on this machine
+as_it_is() { mkdir -p "$1" && (cd "$1" && bash ../measure.sh mpirun "$cohort" "$top"); }
+# here FLAVOUR LAUNCHER cmake's words..: a build of its own
 here() {
     local flavour=$1 launcher=$2
     shift 2
@@ -118,8 +120,8 @@ here() {
 has() { command -v "$1" > /dev/null && "$1" --version 2> /dev/null | head -n 1 | grep -q "$2"; }
 measure() {
     case $1 in
-    openmpi-4.1) if has mpirun '(Open MPI) 4\.1'; then here "$1" mpirun; else in_root bookworm "$1" mpirun; fi ;;
-    openmpi-5.0) if has mpirun '(Open MPI) 5\.'; then here "$1" mpirun; else in_root trixie "$1" mpirun; fi ;;
+    openmpi-4.1) if has mpirun '(Open MPI) 4\.1'; then as_it_is "$1"; else in_root bookworm "$1" mpirun; fi ;;
+    openmpi-5.0) if has mpirun '(Open MPI) 5\.'; then as_it_is "$1"; else in_root trixie "$1" mpirun; fi ;;
     mpich)
         if command -v mpicc.mpich mpiexec.mpich > /dev/null && pkg-config --exists hdf5-mpich; then
             here mpich mpiexec.mpich -DMPI_C_COMPILER=mpicc.mpich
