@@ -37,7 +37,7 @@ for words in '' 'algorithm=scaffold' 'aggregate.rule=trimmed_mean'; do
 done
 
 rm -rf out
-"$launch" -n 3 "$cohort" run e.yaml rounds=100000 > log 2>&1 &
+"$launch" -n 3 "$cohort" run e.yaml rounds=9000 > log 2>&1 &
 job=$!
 for _ in $(seq 1200); do ls out/ckpt-*.h5 > /dev/null 2>&1 && break; sleep 0.05; done
 kill -USR1 $job
@@ -51,10 +51,10 @@ on 1 e.yaml rounds=$((at + 5)) output.dir=whole --overwrite > log 2>&1 || fails 
 echo 'SIGUSR1 to the launcher: 75, and the same bits'
 
 rm -rf out
-timeout -k 1 100 "$launch" -n 3 "$cohort" run e.yaml rounds=100000 > log 2>&1 &
+timeout -k 1 100 "$launch" -n 3 "$cohort" run e.yaml rounds=9000 > log 2>&1 &
 job=$!
 for _ in $(seq 1200); do ls out/ckpt-*.h5 > /dev/null 2>&1 && break; sleep 0.05; done
-rank=$(pgrep -f "$cohort run e.yaml rounds=100000" | while read -r p; do
+rank=$(pgrep -f "$cohort run e.yaml rounds=9000" | while read -r p; do
     [ "$(readlink "/proc/$p/exe")" != "$(readlink -f "$cohort")" ] || echo "$p"; done | tail -n 1)
 start=$SECONDS
 kill -KILL "$rank"
