@@ -63,7 +63,7 @@ for try in 1 2 3 4 5; do
     job=$!
     for _ in $(seq 3000); do ls out/ckpt-*.h5 > /dev/null 2>&1 && break; sleep 0.02; done
     sleep 0.$((try * 13))
-    pkill -KILL -f "$(basename "$COHORT") run e.yaml .*output.dir=out\$"
+    pkill -KILL -f "$COHORT run e.yaml .*output.dir=out\$"
     wait $job 2> /dev/null
     [ -e out/ckpt-00000060.h5 ] || n_killed=$((n_killed + 1))
     for f in out/*.h5; do "$COHORT" show "$f" > /dev/null || fail "$f is damaged after a kill"; done
