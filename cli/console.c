@@ -9,11 +9,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* mpirun sets the first variable, srun the second (also for a single task). */
+/* mpirun sets the first variable (Open MPI) or the second (MPICH), srun the third (also for a
+ * single task). */
 bool co_launched_on_ranks(void)
 {
-    const char *mpirun = getenv("OMPI_COMM_WORLD_SIZE"), *srun = getenv("SLURM_STEP_NUM_TASKS");
-    return (mpirun ? atol(mpirun) : srun ? atol(srun) : 1) > 1;
+    static const char *const variables[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE",
+                                            "SLURM_STEP_NUM_TASKS"};
+    for (size_t k = 0; k < sizeof variables / sizeof *variables; k++) {
+        const char *size = getenv(variables[k]);
+        if (size) return atol(size) > 1;
+    }
+    return false;
 }
 
 static co_status check_folder(const char *path)

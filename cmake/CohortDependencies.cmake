@@ -6,6 +6,7 @@
 # MPI comes from MPI_HOME, MPI_C_COMPILER or mpicc on the PATH.
 #
 # Sets co_dependencies, the targets to link, and RANDOM123_INCLUDE_DIR; makes cohort::criterion for the tests.
+include(CheckSymbolExists)
 find_package(PkgConfig QUIET)
 set(co_dependencies)
 set(co_missing)
@@ -115,8 +116,23 @@ else()
     co_row(FALSE "MPI" "3.1" "load the module, or set MPI_HOME (Debian: libopenmpi-dev openmpi-bin)")
 endif()
 
-co_library(hdf5 "HDF5" HDF5_ROOT "hdf5>=1.10;hdf5-openmpi>=1.10;hdf5-serial>=1.10" hdf5.h
-           "hdf5;hdf5_openmpi;hdf5_serial" "libhdf5-openmpi-dev")
+# A parallel HDF5 belongs to one MPI; Debian has one for each side by side, and calls one of them plainly hdf5.
+set(co_hdf5 hdf5 hdf5-openmpi hdf5-serial)
+set(co_hdf5_debian libhdf5-openmpi-dev)
+if(MPI_C_FOUND)
+    set(CMAKE_REQUIRED_LIBRARIES MPI::MPI_C)
+    set(CMAKE_REQUIRED_QUIET ON)
+    check_symbol_exists(MPICH_VERSION mpi.h co_mpich)
+    unset(CMAKE_REQUIRED_LIBRARIES)
+    unset(CMAKE_REQUIRED_QUIET)
+    if(co_mpich)
+        set(co_hdf5 hdf5-mpich hdf5 hdf5-serial)
+        set(co_hdf5_debian libhdf5-mpich-dev)
+    endif()
+endif()
+list(TRANSFORM co_hdf5 APPEND ">=1.10" OUTPUT_VARIABLE co_modules)
+list(TRANSFORM co_hdf5 REPLACE "-" "_" OUTPUT_VARIABLE co_files)
+co_library(hdf5 "HDF5" HDF5_ROOT "${co_modules}" hdf5.h "${co_files}" "${co_hdf5_debian}")
 if(NOT CO_hdf5_FOUND AND "${co_root}" STREQUAL "")
     find_package(HDF5 QUIET COMPONENTS C)
     if(HDF5_FOUND)

@@ -86,6 +86,11 @@ co_status co_agree(co_status status, const co_comm *comm)
     return (co_status)code;
 }
 
+void co_wait_all(size_t n, MPI_Request *requests)
+{
+    for (size_t k = 0; k < n; k++) MPI_Wait(&requests[k], MPI_STATUS_IGNORE);
+}
+
 /* Whether a block that ranks share, a file in /dev/shm, fits there. Asked before MPI is: where making the file fails on one rank,
  * Open MPI 4 lets the others wait for it for ever. */
 static bool has_room(size_t bytes, const co_comm *comm)

@@ -24,6 +24,10 @@ void co_comm_fini(co_comm *comm); /* Collective(comm) */
  * Fault site "agree". */
 co_status co_agree(co_status status, const co_comm *comm);
 
+/* Waits for all of n requests, MPI_REQUEST_NULL among them. Not MPI_Waitall: MPICH 4.0 declares its
+ * statuses as an array that gcc then misses. Local. */
+void co_wait_all(size_t n, MPI_Request *requests);
+
 /* A block of memory that exists once per node. */
 typedef struct {
     void *data; /* zeroed at first; the same bytes for all ranks of the node */

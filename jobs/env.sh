@@ -32,13 +32,14 @@ else
     export PATH
     unset co_bin
 
-    # mpirun refuses to start as root, and more ranks than cores, unless told that this is meant.
+    # mpirun refuses to start as root unless told that this is meant.
     export OMPI_ALLOW_RUN_AS_ROOT="${OMPI_ALLOW_RUN_AS_ROOT:-1}"
     export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="${OMPI_ALLOW_RUN_AS_ROOT_CONFIRM:-1}"
-    export OMPI_MCA_rmaps_base_oversubscribe="${OMPI_MCA_rmaps_base_oversubscribe:-1}"
 
-    # A list of parameter files, separated by commas; the first that names a parameter wins. Naming the
-    # list replaces Open MPI's own (the user's and the machine's file), so these two stand in it again.
+    # Lists of parameter files, separated by commas; the first that names a parameter wins. Naming a list
+    # replaces the library's own (the user's and the machine's file), so these stand in it again. Open MPI 4.1
+    # reads the first list; of 5.0 the ranks read the first and the launcher (PRRTE, built on PMIx) the second,
+    # which comes behind ~/.prte/mca-params.conf and the machine's prte-mca-params.conf.
     co_files=${OMPI_MCA_mca_base_param_files:-${HOME-}/.openmpi/mca-params.conf}
     case ",$co_files," in
     *",$co_home/mca.conf,"*) ;;
@@ -50,6 +51,12 @@ else
         ;;
     esac
     export OMPI_MCA_mca_base_param_files="$co_files"
+    co_files=${PMIX_MCA_mca_base_param_files:-${HOME-}/.pmix/mca-params.conf}
+    case ",$co_files," in
+    *",$co_home/mca.conf,"*) ;;
+    *) co_files="$co_files,$co_home/mca.conf" ;;
+    esac
+    export PMIX_MCA_mca_base_param_files="$co_files"
     unset co_files
 
     # Ranks are the parallelism: a second BLAS thread a rank would only fight the others for the core.

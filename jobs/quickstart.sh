@@ -25,7 +25,7 @@ if ! build > "$log" 2>&1; then
 fi
 
 . jobs/env.sh
-echo "training on 1,000 synthetic devices with $ranks MPI ranks .."
+echo "training on 200 synthetic devices with $ranks MPI ranks .."
 mpirun -n "$ranks" build/cohort run jobs/experiments/quickstart.yaml --overwrite
 build/cohort show "$run/run.h5"
 echo "drawing the curves .."

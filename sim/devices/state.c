@@ -184,8 +184,8 @@ void co_state_finish(co_state *s, const co_plan *plan)
         if (!s->opened[k]) co_state_open(s, plan, k);
         co_state_close(s, plan, k, false);
     }
-    MPI_Waitall(2, s->left, MPI_STATUSES_IGNORE);
-    MPI_Waitall((int)plan->n, s->out, MPI_STATUSES_IGNORE);
+    co_wait_all(2, s->left);
+    co_wait_all(plan->n, s->out);
     for (size_t k = 0; k < plan->n; k++) {
         MPI_Status status;
         int n;

@@ -121,7 +121,7 @@ static void leave(rows_wire *c, const float *update)
     float *buffer = c->leaving[c->turn];
     MPI_Request *sent = c->sent[c->turn];
     c->turn = 1 - c->turn;
-    MPI_Waitall(comm->size, sent, MPI_STATUSES_IGNORE);
+    co_wait_all((size_t)comm->size, sent);
     if (update)
         memcpy(buffer, update, c->exchange->n_params * sizeof *buffer);
     else
@@ -160,8 +160,8 @@ static size_t gather(rows_wire *c, const co_plan *plan)
         const co_plan_row *row = &plan->row[k];
         if (row->rank == x->comm->rank && row->outcome != CO_EMPTY && !c->sent_row[k]) send(c, plan, k, NULL, 0.0);
     }
-    MPI_Waitall((int)plan->n, c->expected, MPI_STATUSES_IGNORE);
-    for (int k = 0; k < 2; k++) MPI_Waitall(x->comm->size, c->sent[k], MPI_STATUSES_IGNORE);
+    co_wait_all(plan->n, c->expected);
+    for (int k = 0; k < 2; k++) co_wait_all((size_t)x->comm->size, c->sent[k]);
     MPI_Allreduce(MPI_IN_PLACE, c->counts, (int)plan->n, MPI_DOUBLE, MPI_MAX, c->messages);
     for (size_t k = 0; k < plan->n; k++) {
         if (c->counts[k] < 0.0) continue;

@@ -61,7 +61,7 @@ for try in 1 2; do
     job=$!
     for _ in $(seq 400); do ls out/ckpt-*.h5 > /dev/null 2>&1 && break; sleep 0.02; done
     sleep 0.$((try * 7))
-    pkill -KILL -f "$(basename "$COHORT") run e.yaml .*output.dir=out\$"
+    pkill -KILL -f "$COHORT run e.yaml .*output.dir=out\$"
     wait $job 2> /dev/null
     [ -e out/ckpt-00000040.h5 ] || n_killed=$((n_killed + 1))
     on $((try % 3 + 1)) run e.yaml $slow --resume > text 2>&1 || fail "resume after a kill: $(cat text)"
