@@ -14,12 +14,14 @@
 #include "privacy/accountants/pld_compose.h"
 #include "privacy/accountants/pld_contour.h"
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #define MOST_GRID 131072.0 /* points of the grid; beyond, pld_contour.c is faster */
 #define LOG_NEGLIGIBLE 35.0
 #define N_ATOM_CELLS 256
 #define FARTHEST 1e-290
-#define MOST_SHIFT 5e-5 /* of epsilon, by the grid */
+#define MOST_SHIFT 1e-4 /* of epsilon, by the grid */
 
 /* All unsampled gaussian rows as one; the rest as it is. */
 typedef struct {
@@ -186,8 +188,8 @@ static co_status add_row(const layout *how, const co_ledger_row *row, co_composi
     return st;
 }
 
-/* Step and window of a grid; 0: none that resolves the losses is small enough. */
-static co_status fit_grid(const plan *p, const saddle_rows *s, const co_saddle *at, layout *how, int64_t *bottom, size_t *size)
+/* Step and window of a grid; size 0: none is small enough. */
+static co_status fit_grid(const plan *p, const co_saddle *at, layout *how, int64_t *bottom, size_t *size)
 {
     const double distance = lattice(p);
     const double margin = fmin(p->n_events, 10.0 * sqrt(p->n_events)); /* points that rounding to the grid may add */
@@ -199,9 +201,7 @@ static co_status fit_grid(const plan *p, const saddle_rows *s, const co_saddle *
     if (distance > how->step) how->step = distance / floor(distance / how->step);
     *bottom = (int64_t)floor(at->bottom / how->step - margin);
     CO_TRY(most_cells(p, how, &cells));
-    const double shift = grid_shift(s, at->tilt, how->step);
-    const bool is_resolved = at->mean > 0.0 && shift <= MOST_SHIFT * (how->quick ? 256.0 : 1.0) * at->mean;
-    if (!is_resolved || !(cells <= 4.0 * (double)*size) || !(how->step > 0.0)) *size = 0;
+    if (!(cells <= 4.0 * (double)*size) || !(how->step > 0.0)) *size = 0;
     return CO_OK;
 }
 
@@ -216,13 +216,29 @@ static co_status compose(const plan *p, const co_saddle *at, const layout *how, 
     return CO_OK;
 }
 
-/* What the composition says; false: its window does not hold the answer. */
-static bool read_bound(const co_composition *c, const co_loss_question *ask, bool lower, double *bound)
+/* Whether the grid's added variance moves the answer by little: told by how fast delta falls there. */
+static bool is_resolved(const saddle_rows *s, const co_composition *c, const co_loss_question *ask, const layout *how, bool lower,
+                        double bound)
+{
+    bool inside;
+    const double most = MOST_SHIFT * (how->quick ? 16.0 : 1.0);
+    if (bound == 0.0) return true;
+    if (ask->for_delta) {
+        const double fall = log(co_composition_delta(c, 0.99 * ask->epsilon, lower) / bound) / (0.01 * ask->epsilon);
+        return ask->epsilon > 0.0 && isfinite(fall) && fall * grid_shift(s, fall, how->step) <= 20.0 * most;
+    }
+    const double fall = log(1.1) / (bound - co_composition_epsilon(c, 1.1 * ask->delta, lower, &inside));
+    return isfinite(fall) && grid_shift(s, fall, how->step) <= most * bound;
+}
+
+/* What the composition says; false: its window does not hold the answer, or the grid is too coarse there. */
+static bool read_bound(const saddle_rows *s, const co_composition *c, const co_loss_question *ask, const layout *how, bool lower,
+                       double *bound)
 {
     bool inside = true;
     *bound = ask->for_delta ? co_composition_delta(c, ask->epsilon, lower)
                             : co_composition_epsilon(c, ask->delta, lower, &inside);
-    return inside && isfinite(*bound);
+    return inside && isfinite(*bound) && is_resolved(s, c, ask, how, lower, *bound);
 }
 
 /* By FFT; *done false where the grid would be too coarse or too long, or the window does not hold the answer. */
@@ -240,11 +256,12 @@ static co_status answer_grid(const plan *p, const co_loss_question *ask, layout 
         if (ask->for_delta) at.bottom = fmin(at.bottom, ask->epsilon - 1e-6 * (at.top - at.bottom));
         const double target = ask->for_delta ? exp(at.log_size) : ask->delta;
         how.cut = fmax(1e-290, fmin(1.0, target) * 1e-10 / p->n_events);
-        st = fit_grid(p, &s, &at, &how, &bottom, &size);
+        st = fit_grid(p, &at, &how, &bottom, &size);
+if (getenv("DBG")) fprintf(stderr,"grid dir %d tilt %g mean %g bottom %g top %g logsize %g size %zu step %g\n",how.direction,at.tilt,at.mean,at.bottom,at.top,at.log_size,size,how.step);
         if (st == CO_OK && size) {
             st = compose(p, &at, &how, bottom, size, &above, &below);
-            *done = st == CO_OK && (!below || read_bound(below, ask, true, lower)) &&
-                    (!above || read_bound(above, ask, false, upper));
+            *done = st == CO_OK && (!below || read_bound(&s, below, ask, &how, true, lower)) &&
+                    (!above || read_bound(&s, above, ask, &how, false, upper));
             if (st == CO_EINTERNAL) st = CO_OK; /* no mass on this grid */
         }
         co_composition_destroy(above);

@@ -9,7 +9,7 @@
  * is then exactly sum_k delta(eps + k W) e^(t k W), k any integer: no term is negative, so that it is never below delta(eps). Below: the added
  * loss N(h^2/2, h^2) is above b with probability p, hence delta(eps) >= delta_h(eps + b) - p, and what the other k can be is
  * taken off: for k < 0 at most 1, for k > 0 Chernoff's bound. Added on the safe side in both: what lies above the last
- * frequency, and rounding: 2^-45 an event (phasors are rotated 64 times, then set afresh) and 1e-12 of the sum of sizes.
+ * frequency, and rounding: 2^-47 an event (phasors are rotated 32 times, then set afresh) and 1e-12 of the sum of sizes.
  * A rule that is cut short (gaussian noise alone, whose characteristic function has no way back up) has fallen below 1e-14 of its start
  * and stayed there over three octaves. Where the sum says less than the moments do (Renyi: K at one real t), the moments answer.
  *
@@ -20,10 +20,12 @@
 #include "core/memory.h"
 #include "privacy/accountants/conversion.h"
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PI 3.14159265358979323846
-#define EVENT_ERROR 0x1p-45
+#define EVENT_ERROR 0x1p-47
 #define SUM_ERROR 1e-12
 #define N_TILTS 161
 #define LOG_TILTS 9.0     /* tilts from e^-9 to e^9 times the best for the moments */
@@ -32,7 +34,7 @@
 #define SMALL 1e-14
 #define LATEST 8
 #define MOST_FREQUENCIES 65536
-#define ROTATIONS 64
+#define ROTATIONS 32
 #define BLOCK 128
 #define LANES 8
 
@@ -149,7 +151,7 @@ static layout choose(const curve *c, double epsilon, double log_delta, double sh
     const double log_zero = log_tail(c, 0.0, 0.0, 0.0, &at);
     for (int i = 0; i < N_TILTS; i += 2) {
         const double t = c->tilt[i], raised = c->moment[i] - t * epsilon - log_delta - log1p(t);
-        if (raised + log(c->n_events * EVENT_ERROR + SUM_ERROR) > -9.0) continue;
+        if (raised + log(c->n_events * EVENT_ERROR + SUM_ERROR) > -6.0) continue;
         const double window = window_for(c, t, epsilon, log_delta, log_zero);
         const double h = fmin(sqrt(2.0 * shift * epsilon / t), 0.05 * window);
         if (window == 0.0 || window / h >= cost) continue;
@@ -322,7 +324,11 @@ static double answer_from(const curve *c, const integrand *f, const co_loss_ques
         return fmax(known, lower_delta(c, f, ask->epsilon + b) - part);
     }
     double lo = 0.0, hi = c->epsilon;
-    if (lower && lower_delta(c, f, lo) < ask->delta + part) return known;
+    if (lower) { /* far from the place that the rule is made for it may know nothing */
+        for (lo = hi; lo > 1e-4 * hi && !(lower_delta(c, f, lo) >= ask->delta + part);) lo *= 0.9;
+        if (lo <= 1e-4 * c->epsilon) return known;
+        hi = fmin(hi, lo / 0.9);
+    }
     if (!lower && upper_delta(c, f, hi) > ask->delta) return known;
     if (!lower && upper_delta(c, f, 0.0) <= ask->delta) return 0.0;
     for (int i = 0; i < 60 && hi - lo > 1e-10 * hi; i++) {
@@ -369,17 +375,20 @@ static co_status pass(const co_ledger *ledger, const co_loss_question *ask, co_d
         place(&c, ask);
         const double bound = ask->for_delta ? fmin(1.0, exp(c.log_delta) + c.infinite) : c.epsilon;
         double epsilon = c.epsilon, log_delta = c.log_delta;
-        if (!first && !ask->for_delta) epsilon = fmin(epsilon, fmax(*found, 1e-3 * epsilon));
+        if (!first && !ask->for_delta) epsilon = *found > 0.0 || !lower ? fmin(epsilon, fmax(*found, 1e-3 * epsilon)) : epsilon;
         if (!first && ask->for_delta) log_delta = fmin(log_delta, log(fmax(1e-300, *found)));
         if (first) *found = lower ? 0.0 : bound;
         if (!lower) *found = fmin(*found, bound);
+if (getenv("DBG")) fprintf(stderr,"pass dir %d form %d cells %zu: rdp eps %g logdelta %g inf %g found %g\n",direction,form,n_cells,c.epsilon,c.log_delta,c.infinite,*found);
         if (c.n_events == 1.0) {
             *found = answer_single(&c, ask, lower);
         } else {
             const layout at = choose(&c, epsilon, log_delta, shift, fmin(MOST_FREQUENCIES, budget / (double)c.n_atoms));
+if (getenv("DBG")) fprintf(stderr,"   tilt %g window %g h %g n %zu atoms %zu\n",at.tilt,at.window,at.h,at.n,c.n_atoms);
             if (at.n) st = integrate(&c, at, &f);
             if (st == CO_OK && at.n) *found = answer_from(&c, &f, ask, form, *found);
             *n_used = f.n;
+if (getenv("DBG")) fprintf(stderr,"   -> %g used %zu\n",*found,f.n);
         }
     }
     co_free(f.value);
@@ -391,10 +400,11 @@ co_status co_contour_answer(const co_ledger *ledger, const co_loss_question *ask
                             bool quick, double *answer)
 {
     size_t n_used;
-    const double budget = quick ? 2e6 : 1.5e7;
+    const double budget = quick ? 3e6 : 1.5e7;
     const bool is_single = ledger->n == 1 && ledger->rows[0].count == 1;
-    CO_TRY(pass(ledger, ask, direction, form, is_single ? 4096 : 512, 2e-4, 2e6, true, answer, &n_used));
+    CO_TRY(pass(ledger, ask, direction, form, is_single ? 4096 : 512, 2e-4, 1e6, true, answer, &n_used));
     if (n_used == 0) return CO_OK;
-    const double cells = fmin(8192.0, fmax(512.0, budget / (3.0 * (double)n_used) / 2.0));
-    return pass(ledger, ask, direction, form, (size_t)cells, 1e-5, budget, false, answer, &n_used);
+    const bool is_short = n_used <= 256;
+    const double cells = is_short ? fmin(8192.0, budget / 6.0 / (double)n_used) : quick ? 512.0 : 1024.0;
+    return pass(ledger, ask, direction, form, (size_t)cells, 1e-6, is_short ? INFINITY : budget, false, answer, &n_used);
 }
