@@ -14,8 +14,6 @@
 #include "privacy/accountants/pld_compose.h"
 #include "privacy/accountants/pld_contour.h"
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #define MOST_GRID 131072.0 /* points of the grid; beyond, pld_contour.c is faster */
 #define LOG_NEGLIGIBLE 35.0
@@ -257,7 +255,6 @@ static co_status answer_grid(const plan *p, const co_loss_question *ask, layout 
         const double target = ask->for_delta ? exp(at.log_size) : ask->delta;
         how.cut = fmax(1e-290, fmin(1.0, target) * 1e-10 / p->n_events);
         st = fit_grid(p, &at, &how, &bottom, &size);
-if (getenv("DBG")) fprintf(stderr,"grid dir %d tilt %g mean %g bottom %g top %g logsize %g size %zu step %g\n",how.direction,at.tilt,at.mean,at.bottom,at.top,at.log_size,size,how.step);
         if (st == CO_OK && size) {
             st = compose(p, &at, &how, bottom, size, &above, &below);
             *done = st == CO_OK && (!below || read_bound(&s, below, ask, &how, true, lower)) &&
@@ -306,7 +303,9 @@ static co_status answer_bounds(const plan *p, const co_loss_question *ask, const
     CO_TRY(answer_direction(p, ask, l, upper, lower));
     if (!p->poisson) return CO_OK;
     const layout coarse = {.direction = CO_ADD, .above = true, .quick = true};
-    CO_TRY(answer_direction(p, ask, coarse, &other, &other_lower));
+    co_loss_question larger = *ask;
+    larger.enough = *upper;
+    CO_TRY(answer_direction(p, &larger, coarse, &other, &other_lower));
     if (other <= *upper) return CO_OK;
     l.direction = CO_ADD;
     CO_TRY(answer_direction(p, ask, l, &other, &other_lower));

@@ -56,18 +56,50 @@ static void emit(sink *to, double x, double p, double q)
     }
 }
 
-/* What lies above the last cell, at x, and its mirror image: to infinity, or to where the loss is no lower. */
+/* What lies above the last cell, whose end is x, and its mirror image. Spread: to infinity, or to where the loss is no lower. */
 static void emit_above(sink *to, double x, double p, double q)
 {
     const double r = to->rate, mixed = (1.0 - r) * q + r * p, up = sampled_loss(r, x);
     if (to->direction == CO_ADD) {
-        to->atoms->infinite += p;
+        if (r < 0.5)
+            put(to, p, -log1p(-r));
+        else
+            to->atoms->infinite += p;
         put(to, q, -up);
         return;
     }
     to->atoms->infinite += mixed;
     if (to->direction == CO_BOTH) to->zero -= mixed + q;
     put(to, to->direction == CO_BOTH ? q : (1.0 - r) * p + r * q, to->direction == CO_BOTH ? -up : sampled_loss(r, -x));
+}
+
+/* Merged: one outcome, whose high loss is lowered to that of x, which is nearer. */
+static void emit_merged_above(sink *to, double x, double p, double q)
+{
+    const double r = to->rate, mean = p > 0.0 && q > 0.0 ? fmax(x, log(p / q)) : 1e300;
+    const bool adds = to->direction == CO_ADD;
+    put(to, adds ? q : (1.0 - r) * q + r * p, adds ? -sampled_loss(r, mean) : sampled_loss(r, x));
+    put(to, adds ? p : (1.0 - r) * p + r * q, adds ? -sampled_loss(r, -x) : sampled_loss(r, -mean));
+}
+
+/* More than cut under the sampled output, or under P where it counts whole. */
+static bool is_left(const sink *to, double p, double q, double cut)
+{
+    const bool plain = to->direction == CO_ADD && to->rate >= 0.5;
+    return (plain ? p : (1.0 - to->rate) * q + to->rate * p) > cut;
+}
+
+/* The unsampled loss above which no more than cut is left. */
+static double sampled_reach(const sink *to, const co_loss_law *law, double cut)
+{
+    double lo = 0.0, hi = 1.0, p, q;
+    for (co_loss_law_tail(law, hi, &p, &q); is_left(to, p, q, cut); co_loss_law_tail(law, hi, &p, &q)) lo = hi, hi *= 2.0;
+    for (int i = 0; i < 30; i++) {
+        const double t = 0.5 * (lo + hi);
+        co_loss_law_tail(law, t, &p, &q);
+        *(is_left(to, p, q, cut) ? &lo : &hi) = t;
+    }
+    return hi;
 }
 
 /* What moves from the cell before to its upper end. */
@@ -109,7 +141,7 @@ static void cell_mass(const co_loss_law *law, double a, double b, double *p, dou
 static void add_continuous(sink *to, const co_loss_law *law, size_t n_cells, double cut, co_loss_form form)
 {
     const bool laplace = law->noise == CO_NOISE_LAPLACE;
-    const double reach = laplace ? 1.0 / law->z : co_loss_law_reach(law, cut), width = reach / (double)n_cells;
+    const double reach = laplace ? 1.0 / law->z : sampled_reach(to, law, cut), width = reach / (double)n_cells;
     raised up = {0};
     double p, q;
     for (size_t k = 0; k < n_cells; k++) {
@@ -124,7 +156,7 @@ static void add_continuous(sink *to, const co_loss_law *law, size_t n_cells, dou
     if (form == CO_SPREAD)
         emit_above(to, reach, p, q);
     else
-        emit(to, fmax(reach, p > 0.0 && q > 0.0 ? log(p / q) : reach), p, q);
+        emit_merged_above(to, reach, p, q);
 }
 
 /* Integers m >= 1 with loss (2 m - 1) / (2 z^2), as many in a cell as needed. */
@@ -132,7 +164,7 @@ static void add_discrete(sink *to, const co_loss_law *law, size_t n_cells, doubl
 {
     const double unit = 1.0 / (law->z * law->z);
     double last = 1.0;
-    while (co_discrete_gaussian_upper(&law->integer, last) > cut) last += 1.0;
+    while (is_left(to, co_discrete_gaussian_upper(&law->integer, last), co_discrete_gaussian_upper(&law->integer, last + 1.0), cut)) last += 1.0;
     const double wide = ceil(last / (double)n_cells);
     raised up = {0};
     for (double m = 1.0; m <= last; m += wide) {
@@ -146,7 +178,7 @@ static void add_discrete(sink *to, const co_loss_law *law, size_t n_cells, doubl
     if (form == CO_SPREAD)
         emit_above(to, (last + 0.5) * unit, p, q);
     else
-        emit(to, (last + 0.5) * unit, p, q);
+        emit_merged_above(to, (last + 0.5) * unit, p, q);
 }
 
 co_status co_loss_atoms_init(co_loss_atoms *atoms, const co_loss_law *law, co_direction direction, size_t n_cells, double cut,

@@ -20,14 +20,12 @@
 #include "core/memory.h"
 #include "privacy/accountants/conversion.h"
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define PI 3.14159265358979323846
 #define EVENT_ERROR 0x1p-47
 #define SUM_ERROR 1e-12
-#define N_TILTS 161
+#define N_TILTS 121
 #define LOG_TILTS 9.0     /* tilts from e^-9 to e^9 times the best for the moments */
 #define LOG_ALIAS 11.5    /* what the other windows may add, relative to delta: 1e-5 */
 #define LAST_EXPONENT 7.5 /* h x last frequency */
@@ -54,12 +52,11 @@ static void fini_curve(curve *c)
 }
 
 static co_status init_curve(curve *c, const co_ledger *ledger, co_direction direction, co_loss_form form, size_t n_cells,
-                            double delta)
+                            double cut)
 {
     *c = (curve){.rows = co_calloc(ledger->n, sizeof *c->rows), .n = ledger->n, .is_smooth = true};
     if (!c->rows) return CO_FAIL(CO_ENOMEM, "out of memory for a privacy ledger of %zu rows", ledger->n);
     for (size_t i = 0; i < ledger->n; i++) c->n_events += (double)ledger->rows[i].count;
-    const double cut = fmax(1e-290, fmin(1.0, delta) * 1e-6 / c->n_events);
     for (size_t i = 0; i < ledger->n; i++) {
         co_loss_law law;
         const co_event *e = &ledger->rows[i].event;
@@ -67,7 +64,7 @@ static co_status init_curve(curve *c, const co_ledger *ledger, co_direction dire
         c->rows[i].count = (double)ledger->rows[i].count;
         co_status st = co_loss_law_init(&law, e, form == CO_MERGED);
         c->is_smooth &= law.noise == CO_NOISE_GAUSSIAN;
-        if (st == CO_OK) st = co_loss_atoms_init(&c->rows[i].atoms, &law, seen, n_cells, cut, form);
+        if (st == CO_OK) st = co_loss_atoms_init(&c->rows[i].atoms, &law, seen, n_cells, fmax(1e-290, cut / c->n_events), form);
         co_loss_law_fini(&law);
         CO_TRY(st);
         c->n_atoms += c->rows[i].atoms.n;
@@ -325,9 +322,9 @@ static double answer_from(const curve *c, const integrand *f, const co_loss_ques
     }
     double lo = 0.0, hi = c->epsilon;
     if (lower) { /* far from the place that the rule is made for it may know nothing */
-        for (lo = hi; lo > 1e-4 * hi && !(lower_delta(c, f, lo) >= ask->delta + part);) lo *= 0.9;
-        if (lo <= 1e-4 * c->epsilon) return known;
-        hi = fmin(hi, lo / 0.9);
+        for (lo = hi; lo > 1e-4 * c->epsilon && !(lower_delta(c, f, lo) >= ask->delta + part);)
+            hi = lo, lo = fmax(0.9 * lo, lo - 0.5 / f->at.tilt);
+        if (!(lo > 1e-4 * c->epsilon)) return known;
     }
     if (!lower && upper_delta(c, f, hi) > ask->delta) return known;
     if (!lower && upper_delta(c, f, 0.0) <= ask->delta) return 0.0;
@@ -364,12 +361,12 @@ static double answer_single(const curve *c, const co_loss_question *ask, bool lo
 
 /* One pass; *found is the answer so far, and *n_used the frequencies that were worth it. */
 static co_status pass(const co_ledger *ledger, const co_loss_question *ask, co_direction direction, co_loss_form form,
-                      size_t n_cells, double shift, double budget, bool first, double *found, size_t *n_used)
+                      size_t n_cells, double shift, double budget, double cut, bool first, double *found, size_t *n_used)
 {
     curve c;
     integrand f = {0};
     const bool lower = form == CO_MERGED;
-    co_status st = init_curve(&c, ledger, direction, form, n_cells, ask->for_delta ? exp(-ask->epsilon) : ask->delta);
+    co_status st = init_curve(&c, ledger, direction, form, n_cells, cut);
     *n_used = 0;
     if (st == CO_OK) {
         place(&c, ask);
@@ -379,16 +376,13 @@ static co_status pass(const co_ledger *ledger, const co_loss_question *ask, co_d
         if (!first && ask->for_delta) log_delta = fmin(log_delta, log(fmax(1e-300, *found)));
         if (first) *found = lower ? 0.0 : bound;
         if (!lower) *found = fmin(*found, bound);
-if (getenv("DBG")) fprintf(stderr,"pass dir %d form %d cells %zu: rdp eps %g logdelta %g inf %g found %g\n",direction,form,n_cells,c.epsilon,c.log_delta,c.infinite,*found);
         if (c.n_events == 1.0) {
             *found = answer_single(&c, ask, lower);
-        } else {
+        } else if (lower || *found > ask->enough) {
             const layout at = choose(&c, epsilon, log_delta, shift, fmin(MOST_FREQUENCIES, budget / (double)c.n_atoms));
-if (getenv("DBG")) fprintf(stderr,"   tilt %g window %g h %g n %zu atoms %zu\n",at.tilt,at.window,at.h,at.n,c.n_atoms);
             if (at.n) st = integrate(&c, at, &f);
             if (st == CO_OK && at.n) *found = answer_from(&c, &f, ask, form, *found);
             *n_used = f.n;
-if (getenv("DBG")) fprintf(stderr,"   -> %g used %zu\n",*found,f.n);
         }
     }
     co_free(f.value);
@@ -402,9 +396,11 @@ co_status co_contour_answer(const co_ledger *ledger, const co_loss_question *ask
     size_t n_used;
     const double budget = quick ? 3e6 : 1.5e7;
     const bool is_single = ledger->n == 1 && ledger->rows[0].count == 1;
-    CO_TRY(pass(ledger, ask, direction, form, is_single ? 4096 : 512, 2e-4, 1e6, true, answer, &n_used));
-    if (n_used == 0) return CO_OK;
+    const double delta = ask->for_delta ? 1e-24 : ask->delta; /* what is left out is a part of it */
+    CO_TRY(pass(ledger, ask, direction, form, is_single ? 4096 : 512, 2e-4, 1e6, 1e-6 * delta, true, answer, &n_used));
+    if (n_used == 0 || (form == CO_SPREAD && *answer <= ask->enough)) return CO_OK;
     const bool is_short = n_used <= 256;
-    const double cells = is_short ? fmin(8192.0, budget / 6.0 / (double)n_used) : quick ? 512.0 : 1024.0;
-    return pass(ledger, ask, direction, form, (size_t)cells, 1e-6, is_short ? INFINITY : budget, false, answer, &n_used);
+    const double cells = is_short ? fmin(4096.0, budget / 6.0 / (double)n_used) : quick ? 512.0 : 1024.0;
+    const double part = (is_short ? 1e-6 : 2e-4) * (ask->for_delta ? fmax(*answer, 1e-24) : ask->delta);
+    return pass(ledger, ask, direction, form, (size_t)cells, 1e-6, is_short ? INFINITY : budget, part, false, answer, &n_used);
 }

@@ -6,6 +6,7 @@
 typedef struct {
     bool for_delta;
     double epsilon, delta;
+    double enough; /* an upper bound that is no larger need not be sharper */
 } co_loss_question;
 
 /* The answer for a ledger seen in one direction: an upper bound (CO_SPREAD) or a lower bound (CO_MERGED) of the curve. The ledger is

@@ -32,7 +32,7 @@ typedef struct {
     size_t n;
     double infinite; /* mass at infinite loss; SPREAD alone */
 } co_loss_atoms;
-/* At most 4 n_cells + 6 atoms. What lies beyond mass `cut` under either output is one atom, or infinite. */
+/* At most 4 n_cells + 6 atoms. What lies beyond mass `cut` of the sampled output is one atom, or infinite. */
 co_status co_loss_atoms_init(co_loss_atoms *atoms, const co_loss_law *law, co_direction direction, size_t n_cells, double cut,
                              co_loss_form form);
 void co_loss_atoms_fini(co_loss_atoms *atoms);
