@@ -33,7 +33,7 @@ static co_status epsilon_scaled(const co_accountant *by, const co_ledger *ledger
 {
     co_ledger rows;
     content what;
-    *out = (co_guarantee){.delta = delta, .delta_lower = delta, .order = NAN};
+    *out = (co_guarantee){.delta = delta, .delta_lower = delta, .order = NAN, .bound = by->name};
     co_status st = prepare(ledger, factor, &rows, &what);
     out->epsilon_lower = by->has_lower ? 0.0 : NAN;
     if (st == CO_OK && what == BARE) {
@@ -71,7 +71,7 @@ co_status co_account_delta(const co_accountant *by, const co_ledger *ledger, con
     co_ledger rows;
     content what;
     CO_TRY(check_epsilon(epsilon));
-    *out = (co_guarantee){.epsilon = epsilon, .epsilon_lower = epsilon, .order = NAN};
+    *out = (co_guarantee){.epsilon = epsilon, .epsilon_lower = epsilon, .order = NAN, .bound = by->name};
     co_status st = prepare(ledger, 1.0, &rows, &what);
     if (!by->has_lower) out->delta_lower = out->epsilon_lower = NAN;
     if (st == CO_OK && what == BARE) {

@@ -394,7 +394,7 @@ co_status co_contour_answer(const co_ledger *ledger, const co_loss_question *ask
                             bool quick, double *answer)
 {
     size_t n_used;
-    const double budget = quick ? 3e6 : 1.5e7;
+    const double budget = quick ? 2.5e6 : form == CO_SPREAD ? 9e6 : 5e6;
     const bool is_single = ledger->n == 1 && ledger->rows[0].count == 1;
     const double delta = ask->for_delta ? 1e-24 : ask->delta; /* what is left out is a part of it */
     CO_TRY(pass(ledger, ask, direction, form, is_single ? 4096 : 512, 2e-4, 1e6, 1e-6 * delta, true, answer, &n_used));
