@@ -27,7 +27,7 @@
 #define SUM_ERROR 1e-12
 #define N_TILTS 121
 #define LOG_TILTS 9.0     /* tilts from e^-9 to e^9 times the best for the moments */
-#define LOG_ALIAS 11.5    /* what the other windows may add, relative to delta: 1e-5 */
+#define LOG_ALIAS 13.5    /* what the other windows may add, relative to delta: 1e-6 */
 #define LAST_EXPONENT 7.5 /* h x last frequency */
 #define SMALL 1e-14
 #define LATEST 8
@@ -167,6 +167,7 @@ typedef struct {
     layout at;
     double log_size, absolute, beyond; /* sum of sizes; bound on what is left out */
     size_t n;
+    bool is_cut; /* before the last frequency of the layout */
     double (*value)[2];
 } integrand;
 
@@ -257,10 +258,10 @@ static co_status integrate(const curve *c, layout at, integrand *f)
         if (fill(c, f, log_moment, f->n) > SMALL * whole) n_small = f->n + ROTATIONS;
         if (c->is_smooth && n_small > 0 && f->n > LATEST * n_small) break;
     }
-    const bool is_whole = f->n >= room;
-    if (!is_whole) f->n += ROTATIONS;
+    f->is_cut = f->n < room;
+    if (f->is_cut) f->n += ROTATIONS;
     const double w = (double)f->n * step;
-    f->beyond = is_whole ? exp(-0.5 * h * h * w * w) / (h * h * w * w * w) : SMALL * whole * w;
+    f->beyond = !f->is_cut ? exp(-0.5 * h * h * w * w) / (h * h * w * w * w) : SMALL * whole * w;
     co_free(log_moment);
     return CO_OK;
 }
@@ -361,7 +362,7 @@ static double answer_single(const curve *c, const co_loss_question *ask, bool lo
 
 /* One pass; *found is the answer so far, and *n_used the frequencies that were worth it. */
 static co_status pass(const co_ledger *ledger, const co_loss_question *ask, co_direction direction, co_loss_form form,
-                      size_t n_cells, double shift, double budget, double cut, bool first, double *found, size_t *n_used)
+                      size_t n_cells, double shift, double budget, double cut, bool first, double *found, size_t *n_used, bool *is_cut)
 {
     curve c;
     integrand f = {0};
@@ -383,6 +384,7 @@ static co_status pass(const co_ledger *ledger, const co_loss_question *ask, co_d
             if (at.n) st = integrate(&c, at, &f);
             if (st == CO_OK && at.n) *found = answer_from(&c, &f, ask, form, *found);
             *n_used = f.n;
+            *is_cut = f.is_cut;
         }
     }
     co_free(f.value);
@@ -394,13 +396,14 @@ co_status co_contour_answer(const co_ledger *ledger, const co_loss_question *ask
                             bool quick, double *answer)
 {
     size_t n_used;
+    bool is_cut = false;
     const double budget = quick ? 2.5e6 : form == CO_SPREAD ? 9e6 : 5e6;
     const bool is_single = ledger->n == 1 && ledger->rows[0].count == 1;
     const double delta = ask->for_delta ? 1e-24 : ask->delta; /* what is left out is a part of it */
-    CO_TRY(pass(ledger, ask, direction, form, is_single ? 4096 : 512, 2e-4, 1e6, 1e-6 * delta, true, answer, &n_used));
+    CO_TRY(pass(ledger, ask, direction, form, is_single ? 4096 : 512, 2e-4, 1e6, 1e-6 * delta, true, answer, &n_used, &is_cut));
     if (n_used == 0 || (form == CO_SPREAD && *answer <= ask->enough)) return CO_OK;
-    const bool is_short = n_used <= 256;
-    const double cells = is_short ? fmin(4096.0, budget / 6.0 / (double)n_used) : quick ? 512.0 : 1024.0;
+    const bool is_short = is_cut && n_used <= 640; /* and so it stays with a smaller h */
+    const double cells = is_short ? fmin(8192.0, budget / 3.0 / (double)n_used) : quick ? 512.0 : 1024.0;
     const double part = (is_short ? 1e-6 : 2e-4) * (ask->for_delta ? fmax(*answer, 1e-24) : ask->delta);
-    return pass(ledger, ask, direction, form, (size_t)cells, 1e-6, is_short ? INFINITY : budget, part, false, answer, &n_used);
+    return pass(ledger, ask, direction, form, (size_t)cells, is_short ? 1e-7 : 1e-6, is_short ? INFINITY : budget, part, false, answer, &n_used, &is_cut);
 }

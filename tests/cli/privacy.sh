@@ -120,7 +120,7 @@ for words in 'epsilon <= .* at delta 0\.0001 after 6 rounds' 'one device: add or
     'secure: ' 'not covered +train_loss' 'not covered +table eval' 'assumes '; do
     grep -qE "$words" report || fail "no '$words' in the report"
 done
-"$COHORT" run e.yaml rounds=2 privacy.noise_cohort=1000 privacy.noise_population=1e6 output.dir=n > /dev/null 2>&1 || fail "simulated cohort"
+"$COHORT" run e.yaml rounds=2 privacy.noise_cohort=1000 privacy.noise_population=1e6 privacy.delta=1e-7 output.dir=n > /dev/null 2>&1 || fail "simulated cohort"
 "$COHORT" show n/run.h5 > report
 grep -q 'simulation: the noise is reproducible, not private' report || fail "a simulation is not called one"
 grep -q 'noise of 1000 devices a round out of 1e6' report || fail "the simulated cohort is not named"
