@@ -167,7 +167,7 @@ typedef struct {
     layout at;
     double log_size, absolute, beyond; /* sum of sizes; bound on what is left out */
     size_t n;
-    bool is_cut; /* before the last frequency of the layout */
+    bool is_short; /* the last half of the frequencies says nothing: smooth laws of many events */
     double (*value)[2];
 } integrand;
 
@@ -258,10 +258,11 @@ static co_status integrate(const curve *c, layout at, integrand *f)
         if (fill(c, f, log_moment, f->n) > SMALL * whole) n_small = f->n + ROTATIONS;
         if (c->is_smooth && n_small > 0 && f->n > LATEST * n_small) break;
     }
-    f->is_cut = f->n < room;
-    if (f->is_cut) f->n += ROTATIONS;
+    const bool is_whole = f->n >= room;
+    if (!is_whole) f->n += ROTATIONS;
+    f->is_short = c->is_smooth && 2 * n_small <= f->n;
     const double w = (double)f->n * step;
-    f->beyond = !f->is_cut ? exp(-0.5 * h * h * w * w) / (h * h * w * w * w) : SMALL * whole * w;
+    f->beyond = is_whole ? exp(-0.5 * h * h * w * w) / (h * h * w * w * w) : SMALL * whole * w;
     co_free(log_moment);
     return CO_OK;
 }
@@ -362,7 +363,7 @@ static double answer_single(const curve *c, const co_loss_question *ask, bool lo
 
 /* One pass; *found is the answer so far, and *n_used the frequencies that were worth it. */
 static co_status pass(const co_ledger *ledger, const co_loss_question *ask, co_direction direction, co_loss_form form,
-                      size_t n_cells, double shift, double budget, double cut, bool first, double *found, size_t *n_used, bool *is_cut)
+                      size_t n_cells, double shift, double budget, double cut, bool first, double *found, size_t *n_used, bool *is_short)
 {
     curve c;
     integrand f = {0};
@@ -384,7 +385,7 @@ static co_status pass(const co_ledger *ledger, const co_loss_question *ask, co_d
             if (at.n) st = integrate(&c, at, &f);
             if (st == CO_OK && at.n) *found = answer_from(&c, &f, ask, form, *found);
             *n_used = f.n;
-            *is_cut = f.is_cut;
+            *is_short = f.is_short;
         }
     }
     co_free(f.value);
@@ -396,14 +397,13 @@ co_status co_contour_answer(const co_ledger *ledger, const co_loss_question *ask
                             bool quick, double *answer)
 {
     size_t n_used;
-    bool is_cut = false;
+    bool is_short = false; /* and so it stays with a smaller h */
     const double budget = quick ? 2.5e6 : form == CO_SPREAD ? 9e6 : 5e6;
     const bool is_single = ledger->n == 1 && ledger->rows[0].count == 1;
     const double delta = ask->for_delta ? 1e-24 : ask->delta; /* what is left out is a part of it */
-    CO_TRY(pass(ledger, ask, direction, form, is_single ? 4096 : 512, 2e-4, 1e6, 1e-6 * delta, true, answer, &n_used, &is_cut));
+    CO_TRY(pass(ledger, ask, direction, form, is_single ? 4096 : 512, 2e-4, 1e6, 1e-6 * delta, true, answer, &n_used, &is_short));
     if (n_used == 0 || (form == CO_SPREAD && *answer <= ask->enough)) return CO_OK;
-    const bool is_short = is_cut && n_used <= 640; /* and so it stays with a smaller h */
     const double cells = is_short ? fmin(8192.0, budget / 3.0 / (double)n_used) : quick ? 512.0 : 1024.0;
     const double part = (is_short ? 1e-6 : 2e-4) * (ask->for_delta ? fmax(*answer, 1e-24) : ask->delta);
-    return pass(ledger, ask, direction, form, (size_t)cells, is_short ? 1e-7 : 1e-6, is_short ? INFINITY : budget, part, false, answer, &n_used, &is_cut);
+    return pass(ledger, ask, direction, form, (size_t)cells, is_short ? 1e-7 : 1e-6, is_short ? INFINITY : budget, part, false, answer, &n_used, &is_short);
 }

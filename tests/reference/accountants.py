@@ -173,7 +173,7 @@ def truth(noise, sampling, z, q, n, delta):
     for loss, log_mass in pairs(noise, z, q, sampling):
         found, guess = [], None
         for part in (1.0, 1.0, 0.8):
-            wanted = (lambda e, t: e / 100) if guess is None else (lambda e, t: min(e / 1500, math.sqrt(2e-5 * e / t)))
+            wanted = (lambda e, t: e / 100) if guess is None else (lambda e, t: min(e / 1500, math.sqrt(1e-6 * e / t)))
             epsilon = Rule(loss, log_mass, n, guess, delta, part, wanted).solve()
             if epsilon == 0.0 and guess is None: found = [0.0, 0.0]; break
             if guess is not None: found.append(epsilon)
