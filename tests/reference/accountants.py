@@ -5,7 +5,7 @@
 
 Each pair of outputs that bounds the guarantee has a loss on Gauss-Legendre nodes of its density (discrete noise: on all integers). One event:
 the curve's closed form, by mpmath. More: delta(eps) = 1/(2 pi i) int e^(K(s) - s eps) / (s (s + 1)) ds at a fixed real part, by the
-trapezoidal rule, with a Gaussian release of mu = epsilon / 1000 put in so that the integrand ends; it raises epsilon by less than 1e-3.
+trapezoidal rule, with a Gaussian release of mu = epsilon / 600 or less put in so that the integrand ends; it raises epsilon by less than 1e-3.
 Every answer is computed twice, at two real parts; where they differ by more than 5e-4 the setting is left out.
 Line: noise sampling noise_multiplier rate rounds delta epsilon. Needs numpy, scipy and mpmath."""
 import math
@@ -29,10 +29,10 @@ def panels(lo, hi, n):
 def unsampled(noise, z):
     """Loss x = log P/Q of outputs and log of their masses under P and Q."""
     if noise == "gaussian":
-        u, w = panels(-13.0, 13.0 + 1 / z, 400)
+        u, w = panels(-13.0, 13.0 + 1 / z, 200)
         log_q, x = -u * u / 2 - 0.5 * math.log(2 * math.pi) + np.log(w), (2 * u * z - 1) / (2 * z * z)
     elif noise == "laplace":
-        u, w = panels(0, 1, 400)
+        u, w = panels(0, 1, 200)
         x = np.concatenate([(2 * u - 1) / z, [-1 / z, 1 / z]])
         log_q = np.concatenate([-u / z - math.log(2 * z) + np.log(w), [math.log(0.5), math.log(0.5) - 1 / z]])
     else:
@@ -118,10 +118,11 @@ class Rule:
         tail = lambda x, t: (ks + gains - ts * x)[ts > t].min(initial=math.inf)
         at_zero = min(0.0, (ks + gains).min())
         best = None
-        for i in range(0, len(ts), 2):
+        for rounding, i in [(-9, i) for i in range(0, len(ts), 2)] + [(-5, i) for i in range(0, len(ts), 2)]:
+            if rounding == -5 and best: break
             t = ts[i]
             raised = ks[i] - t * epsilon - math.log(delta) - math.log1p(t)
-            if raised + math.log(n * 2e-15 + 1e-13) > -5: continue
+            if raised + math.log(n * 2e-15 + 1e-13) > rounding: continue
             w = 1.0 / t
             for _ in range(200):
                 left = math.log(min(1.0, math.exp(at_zero) - math.expm1(-w))) - t * w
@@ -134,7 +135,7 @@ class Rule:
         _, t, w, h = best
         t *= part
         w /= part
-        size = int(min(100000, math.ceil(7.0 * w / h / (2 * math.pi)) + 2))
+        size = int(min(60000, math.ceil(7.0 * w / h / (2 * math.pi)) + 2))
         self.h = h = 7.0 * w / (2 * math.pi * (size - 2))
         kt = k(t)
         weight, step = np.exp(log_mass + t * loss - kt / n), 2 * math.pi / w
@@ -172,8 +173,8 @@ def truth(noise, sampling, z, q, n, delta):
     most = 0.0
     for loss, log_mass in pairs(noise, z, q, sampling):
         found, guess = [], None
-        for part in (1.0, 1.0, 0.8):
-            wanted = (lambda e, t: e / 100) if guess is None else (lambda e, t: min(e / 1500, math.sqrt(1e-6 * e / t)))
+        for part in (1.0, 1.0, 0.9):
+            wanted = (lambda e, t: e / 100) if guess is None else (lambda e, t: min(e / 600, math.sqrt(2e-6 * e / t)))
             epsilon = Rule(loss, log_mass, n, guess, delta, part, wanted).solve()
             if epsilon == 0.0 and guess is None: found = [0.0, 0.0]; break
             if guess is not None: found.append(epsilon)
