@@ -1,13 +1,16 @@
-/* privacy/accountants/pld_atoms.c - the law of one event's privacy loss as atoms whose places follow the law itself.
+/* privacy/accountants/pld_atoms.c - the law of one event's privacy loss as atoms whose places
+ * follow the law itself.
  *
- * The unsampled pair (P, Q) has loss x >= 0 in cells, of equal width for continuous noise and of neighbouring integers for discrete
- * noise; x < 0 is the mirror image with P and Q swapped. A cell from a to b with masses p, q becomes
- *   spread  (p - q e^a) / (1 - e^(a-b)) of p at b, the rest at a, Q's masses e^-x times those: both outputs keep their mass, and merging
- *           the two again gives the cell back: a pair that dominates (Doroshenko et al. 2022, arXiv:2207.04380, Section 4)
- *   merged  one outcome of loss log(p/q): post-processing, a pair that is dominated.
- * Sampling at rate r mixes outputs: an atom with masses p, q at x has (1-r) q + r p against q and loss log(1 + r (e^x - 1)), and
- * stays exact at any r, however small: the grid shrinks with the losses. Over n events the variance that atoms add, relative to
- * that of the loss, is that of one event: about (cell / standard deviation)^2 / 6. */
+ * The unsampled pair (P, Q) has loss x >= 0 in cells, of equal width for continuous noise and of
+ * neighbouring integers for discrete noise; x < 0 is the mirror image with P and Q swapped. A cell
+ * from a to b with masses p, q becomes spread  (p - q e^a) / (1 - e^(a-b)) of p at b, the rest at
+ * a, Q's masses e^-x times those: both outputs keep their mass, and merging the two again gives the
+ * cell back: a pair that dominates (Doroshenko et al. 2022, arXiv:2207.04380, Section 4) merged one
+ * outcome of loss log(p/q): post-processing, a pair that is dominated. Sampling at rate r mixes
+ * outputs: an atom with masses p, q at x has (1-r) q + r p against q and loss log(1 + r (e^x - 1)),
+ * and stays exact at any r, however small: the grid shrinks with the losses. Over n events the
+ * variance that atoms add, relative to that of the loss, is that of one event: about (cell /
+ * standard deviation)^2 / 6. */
 #include "core/memory.h"
 #include "privacy/accountants/pld_law.h"
 #include <math.h>
@@ -56,7 +59,8 @@ static void emit(sink *to, double x, double p, double q)
     }
 }
 
-/* What lies above the last cell, whose end is x, and its mirror image. Spread: to infinity, or to where the loss is no lower. */
+/* What lies above the last cell, whose end is x, and its mirror image. Spread: to infinity, or to
+ * where the loss is no lower. */
 static void emit_above(sink *to, double x, double p, double q)
 {
     const double r = to->rate, mixed = (1.0 - r) * q + r * p, up = sampled_loss(r, x);
@@ -70,7 +74,8 @@ static void emit_above(sink *to, double x, double p, double q)
     }
     to->atoms->infinite += mixed;
     if (to->direction == CO_BOTH) to->zero -= mixed + q;
-    put(to, to->direction == CO_BOTH ? q : (1.0 - r) * p + r * q, to->direction == CO_BOTH ? -up : sampled_loss(r, -x));
+    put(to, to->direction == CO_BOTH ? q : (1.0 - r) * p + r * q,
+        to->direction == CO_BOTH ? -up : sampled_loss(r, -x));
 }
 
 /* Merged: one outcome, whose high loss is lowered to that of x, which is nearer. */
@@ -93,7 +98,9 @@ static bool is_left(const sink *to, double p, double q, double cut)
 static double sampled_reach(const sink *to, const co_loss_law *law, double cut)
 {
     double lo = 0.0, hi = 1.0, p, q;
-    for (co_loss_law_tail(law, hi, &p, &q); is_left(to, p, q, cut); co_loss_law_tail(law, hi, &p, &q)) lo = hi, hi *= 2.0;
+    for (co_loss_law_tail(law, hi, &p, &q); is_left(to, p, q, cut);
+         co_loss_law_tail(law, hi, &p, &q))
+        lo = hi, hi *= 2.0;
     for (int i = 0; i < 30; i++) {
         const double t = 0.5 * (lo + hi);
         co_loss_law_tail(law, t, &p, &q);
@@ -107,7 +114,8 @@ typedef struct {
     double x, p, q;
 } raised;
 
-static void add_cell(sink *to, co_loss_form form, double a, double b, double p, double q, raised *up)
+static void add_cell(sink *to, co_loss_form form, double a, double b, double p, double q,
+                     raised *up)
 {
     if (form == CO_MERGED) {
         const double x = p > 0.0 && q > 0.0 ? log(p / q) : a;
@@ -126,7 +134,8 @@ static void add_cell(sink *to, co_loss_form form, double a, double b, double p, 
 static void cell_mass(const co_loss_law *law, double a, double b, double *p, double *q)
 {
     double p0, q0, p1, q1;
-    const double z = law->z, from = (z * a - 0.5 / z) * 0.70710678118654752440, to = (z * b - 0.5 / z) * 0.70710678118654752440;
+    const double z = law->z, from = (z * a - 0.5 / z) * 0.70710678118654752440,
+                 to = (z * b - 0.5 / z) * 0.70710678118654752440;
     co_loss_law_tail(law, a, &p0, &q0);
     if (law->noise == CO_NOISE_LAPLACE) { /* up to, and without, the atom at 1/z */
         *p = 0.5 * exp((a - 1.0 / z) / 2.0) * expm1((b - a) / 2.0);
@@ -138,10 +147,12 @@ static void cell_mass(const co_loss_law *law, double a, double b, double *p, dou
     *q = q0 - q1;
 }
 
-static void add_continuous(sink *to, const co_loss_law *law, size_t n_cells, double cut, co_loss_form form)
+static void add_continuous(sink *to, const co_loss_law *law, size_t n_cells, double cut,
+                           co_loss_form form)
 {
     const bool laplace = law->noise == CO_NOISE_LAPLACE;
-    const double reach = laplace ? 1.0 / law->z : sampled_reach(to, law, cut), width = reach / (double)n_cells;
+    const double reach = laplace ? 1.0 / law->z : sampled_reach(to, law, cut),
+                 width = reach / (double)n_cells;
     raised up = {0};
     double p, q;
     for (size_t k = 0; k < n_cells; k++) {
@@ -160,35 +171,44 @@ static void add_continuous(sink *to, const co_loss_law *law, size_t n_cells, dou
 }
 
 /* Integers m >= 1 with loss (2 m - 1) / (2 z^2), as many in a cell as needed. */
-static void add_discrete(sink *to, const co_loss_law *law, size_t n_cells, double cut, co_loss_form form)
+static void add_discrete(sink *to, const co_loss_law *law, size_t n_cells, double cut,
+                         co_loss_form form)
 {
     const double unit = 1.0 / (law->z * law->z);
     double last = 1.0;
-    while (is_left(to, co_discrete_gaussian_upper(&law->integer, last), co_discrete_gaussian_upper(&law->integer, last + 1.0), cut)) last += 1.0;
+    while (is_left(to, co_discrete_gaussian_upper(&law->integer, last),
+                   co_discrete_gaussian_upper(&law->integer, last + 1.0), cut))
+        last += 1.0;
     const double wide = ceil(last / (double)n_cells);
     raised up = {0};
     for (double m = 1.0; m <= last; m += wide) {
-        const double end = fmin(last, m + wide - 1.0), below = co_discrete_gaussian_upper(&law->integer, m - 1.0);
-        const double at = co_discrete_gaussian_upper(&law->integer, m), above = co_discrete_gaussian_upper(&law->integer, end);
+        const double end = fmin(last, m + wide - 1.0),
+                     below = co_discrete_gaussian_upper(&law->integer, m - 1.0);
+        const double at = co_discrete_gaussian_upper(&law->integer, m),
+                     above = co_discrete_gaussian_upper(&law->integer, end);
         const double beyond = co_discrete_gaussian_upper(&law->integer, end + 1.0);
         add_cell(to, form, (m - 0.5) * unit, (end - 0.5) * unit, below - above, at - beyond, &up);
     }
     emit(to, up.x, up.p, up.q);
-    const double p = co_discrete_gaussian_upper(&law->integer, last), q = co_discrete_gaussian_upper(&law->integer, last + 1.0);
+    const double p = co_discrete_gaussian_upper(&law->integer, last),
+                 q = co_discrete_gaussian_upper(&law->integer, last + 1.0);
     if (form == CO_SPREAD)
         emit_above(to, (last + 0.5) * unit, p, q);
     else
         emit_merged_above(to, (last + 0.5) * unit, p, q);
 }
 
-co_status co_loss_atoms_init(co_loss_atoms *atoms, const co_loss_law *law, co_direction direction, size_t n_cells, double cut,
-                             co_loss_form form)
+co_status co_loss_atoms_init(co_loss_atoms *atoms, const co_loss_law *law, co_direction direction,
+                             size_t n_cells, double cut, co_loss_form form)
 {
     const size_t most = 4 * n_cells + 6;
     sink to = {.atoms = atoms, .direction = direction, .rate = law->rate, .zero = 1.0};
-    *atoms = (co_loss_atoms){.loss = co_malloc(most, sizeof(double)), .log_mass = co_malloc(most, sizeof(double))};
-    if (!atoms->loss || !atoms->log_mass) return CO_FAIL(CO_ENOMEM, "out of memory for a privacy loss of %zu atoms", most);
-    (law->noise == CO_NOISE_DISCRETE_GAUSSIAN ? add_discrete : add_continuous)(&to, law, n_cells, cut, form);
+    *atoms = (co_loss_atoms){.loss = co_malloc(most, sizeof(double)),
+                             .log_mass = co_malloc(most, sizeof(double))};
+    if (!atoms->loss || !atoms->log_mass)
+        return CO_FAIL(CO_ENOMEM, "out of memory for a privacy loss of %zu atoms", most);
+    (law->noise == CO_NOISE_DISCRETE_GAUSSIAN ? add_discrete : add_continuous)(&to, law, n_cells,
+                                                                               cut, form);
     if (direction == CO_BOTH) put(&to, to.zero, 0.0);
     return CO_OK;
 }

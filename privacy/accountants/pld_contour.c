@@ -1,24 +1,30 @@
-/* privacy/accountants/pld_contour.c - composition without a common grid: characteristic functions, inverted at the saddle point.
+/* privacy/accountants/pld_contour.c - composition without a common grid: characteristic functions,
+ * inverted at the saddle point.
  *
- * With K(s) = sum over events of log E_P[e^(s L)] and any t > 0 (Zhu, Dong and Wang 2022, arXiv:2106.08567, compose the same way):
- *   delta(eps) = 1/(2 pi i) int_(t - i oo)^(t + i oo) e^(K(s) - s eps) / (s (s + 1)) ds.
- * K is taken over the atoms of pld_atoms.c, which follow each law at its own scale, so that neither the number of events nor the rate
- * sets a grid. The integral is the trapezoidal rule at w_j = 2 pi j / W.
+ * With K(s) = sum over events of log E_P[e^(s L)] and any t > 0 (Zhu, Dong and Wang 2022,
+ * arXiv:2106.08567, compose the same way): delta(eps) = 1/(2 pi i) int_(t - i oo)^(t + i oo)
+ * e^(K(s) - s eps) / (s (s + 1)) ds. K is taken over the atoms of pld_atoms.c, which follow each
+ * law at its own scale, so that neither the number of events nor the rate sets a grid. The integral
+ * is the trapezoidal rule at w_j = 2 pi j / W.
  *
- * Bounds. Above: a Gaussian release of mu = h joins the ledger, which only costs: the integrand decays as e^(-h^2 w^2 / 2). The rule
- * is then exactly sum_k delta(eps + k W) e^(t k W), k any integer: no term is negative, so that it is never below delta(eps). Below: the added
- * loss N(h^2/2, h^2) is above b with probability p, hence delta(eps) >= delta_h(eps + b) - p, and what the other k can be is
- * taken off: for k < 0 at most 1, for k > 0 Chernoff's bound. Added on the safe side in both: what lies above the last
- * frequency, and rounding: 2^-47 an event (phasors are rotated 32 times, then set afresh) and 1e-12 of the sum of sizes.
- * A rule that is cut short (gaussian noise alone, whose characteristic function has no way back up) has fallen below 1e-14 of its start
- * and stayed there over three octaves. Where the sum says less than the moments do (Renyi: K at one real t), the moments answer.
+ * Bounds. Above: a Gaussian release of mu = h joins the ledger, which only costs: the integrand
+ * decays as e^(-h^2 w^2 / 2). The rule is then exactly sum_k delta(eps + k W) e^(t k W), k any
+ * integer: no term is negative, so that it is never below delta(eps). Below: the added loss
+ * N(h^2/2, h^2) is above b with probability p, hence delta(eps) >= delta_h(eps + b) - p, and what
+ * the other k can be is taken off: for k < 0 at most 1, for k > 0 Chernoff's bound. Added on the
+ * safe side in both: what lies above the last frequency, and rounding: 2^-47 an event (phasors are
+ * rotated 32 times, then set afresh) and 1e-12 of the sum of sizes. A rule that is cut short
+ * (gaussian noise alone, whose characteristic function has no way back up) has fallen below 1e-14
+ * of its start and stayed there over three octaves. Where the sum says less than the moments do
+ * (Renyi: K at one real t), the moments answer.
  *
- * Shift of epsilon: t h^2 / 2 by the release, about t D / 2 by the atoms, D the variance that they add. A first pass
- * with 512 cells finds the place, a second one spends the rest. Time: atoms x frequencies x 1 ns; a single event is a plain sum. */
+ * Shift of epsilon: t h^2 / 2 by the release, about t D / 2 by the atoms, D the variance that they
+ * add. A first pass with 512 cells finds the place, a second one spends the rest. Time: atoms x
+ * frequencies x 1 ns; a single event is a plain sum. */
 #include "privacy/accountants/pld_contour.h"
-#include "core/clones.h"
 #include "core/memory.h"
 #include "privacy/accountants/conversion.h"
+#include "privacy/accountants/pld_phasors.h"
 #include <math.h>
 #include <string.h>
 
@@ -32,15 +38,14 @@
 #define SMALL 1e-14
 #define LATEST 8
 #define MOST_FREQUENCIES 65536
-#define ROTATIONS 32
-#define BLOCK 128
-#define LANES 8
+#define ROTATIONS CO_ROTATIONS
 
 /* The ledger as atoms, and its moments around where they matter. */
 typedef struct {
     co_saddle_row *rows;
     size_t n, n_atoms;
-    double n_events, infinite, log_delta, epsilon; /* log_delta, epsilon: of the point in question, the known and the estimate */
+    double n_events, infinite, log_delta,
+        epsilon; /* log_delta, epsilon: of the point in question, the known and the estimate */
     bool is_smooth;
     double tilt[N_TILTS], moment[N_TILTS];
 } curve;
@@ -51,11 +56,12 @@ static void fini_curve(curve *c)
     co_free(c->rows);
 }
 
-static co_status init_curve(curve *c, const co_ledger *ledger, co_direction direction, co_loss_form form, size_t n_cells,
-                            double cut)
+static co_status init_curve(curve *c, const co_ledger *ledger, co_direction direction,
+                            co_loss_form form, size_t n_cells, double cut)
 {
     *c = (curve){.rows = co_calloc(ledger->n, sizeof *c->rows), .n = ledger->n, .is_smooth = true};
-    if (!c->rows) return CO_FAIL(CO_ENOMEM, "out of memory for a privacy ledger of %zu rows", ledger->n);
+    if (!c->rows)
+        return CO_FAIL(CO_ENOMEM, "out of memory for a privacy ledger of %zu rows", ledger->n);
     for (size_t i = 0; i < ledger->n; i++) c->n_events += (double)ledger->rows[i].count;
     for (size_t i = 0; i < ledger->n; i++) {
         co_loss_law law;
@@ -64,7 +70,9 @@ static co_status init_curve(curve *c, const co_ledger *ledger, co_direction dire
         c->rows[i].count = (double)ledger->rows[i].count;
         co_status st = co_loss_law_init(&law, e, form == CO_MERGED);
         c->is_smooth &= law.noise == CO_NOISE_GAUSSIAN;
-        if (st == CO_OK) st = co_loss_atoms_init(&c->rows[i].atoms, &law, seen, n_cells, fmax(1e-290, cut / c->n_events), form);
+        if (st == CO_OK)
+            st = co_loss_atoms_init(&c->rows[i].atoms, &law, seen, n_cells,
+                                    fmax(1e-290, cut / c->n_events), form);
         co_loss_law_fini(&law);
         CO_TRY(st);
         c->n_atoms += c->rows[i].atoms.n;
@@ -98,7 +106,8 @@ static void place(curve *c, const co_loss_question *ask)
 {
     c->epsilon = ask->epsilon;
     c->log_delta = ask->for_delta ? 0.0 : log(fmax(1e-300, ask->delta - c->infinite));
-    const double at = co_minimise(ask->for_delta ? moment_log_delta : moment_epsilon, c, -16.0, 32.0, 1e-3);
+    const double at =
+        co_minimise(ask->for_delta ? moment_log_delta : moment_epsilon, c, -16.0, 32.0, 1e-3);
     if (ask->for_delta)
         c->log_delta = fmin(0.0, moment_log_delta(c, at));
     else
@@ -115,7 +124,8 @@ static double log_tail(const curve *c, double x, double h, double beyond, double
     double least = INFINITY;
     *at = INFINITY;
     for (int i = 0; i < N_TILTS; i++) {
-        const double t = c->tilt[i], value = c->moment[i] + 0.5 * h * h * t * (t + 1.0) - t * x + log_kernel(t);
+        const double t = c->tilt[i],
+                     value = c->moment[i] + 0.5 * h * h * t * (t + 1.0) - t * x + log_kernel(t);
         if (t > beyond && value < least) least = value, *at = t;
     }
     return least;
@@ -128,7 +138,8 @@ typedef struct {
 } layout;
 
 /* The window for a tilt: neither what is above nor below it matters. 0: none is long enough. */
-static double window_for(const curve *c, double t, double epsilon, double log_delta, double log_zero)
+static double window_for(const curve *c, double t, double epsilon, double log_delta,
+                         double log_zero)
 {
     double window = (LOG_ALIAS - log_delta) / t, at;
     for (int i = 0; i < 3; i++) {
@@ -136,7 +147,8 @@ static double window_for(const curve *c, double t, double epsilon, double log_de
         window = fmax(0.5, LOG_ALIAS - log_delta + log(below)) / t;
     }
     for (int i = 0; i < 60; i++, window *= 1.25)
-        if (log_tail(c, epsilon + window, 0.0, t, &at) + t * window <= log_delta - LOG_ALIAS) return window;
+        if (log_tail(c, epsilon + window, 0.0, t, &at) + t * window <= log_delta - LOG_ALIAS)
+            return window;
     return 0.0;
 }
 
@@ -171,45 +183,6 @@ typedef struct {
     double (*value)[2];
 } integrand;
 
-/* Tilted weights and the turn of each atom from one frequency to the next. */
-typedef struct {
-    double weight[BLOCK], angle[BLOCK], re[BLOCK], im[BLOCK], cos[BLOCK], sin[BLOCK];
-} phasors;
-
-/* sum[j] += sum over the block's phasors, each turned j times, for j < ROTATIONS. */
-CO_CLONES static void rotate(phasors *x, double (*restrict sum)[2])
-{
-    for (int j = 0; j < ROTATIONS; j++) {
-        double re[LANES] = {0}, im[LANES] = {0};
-        for (int i = 0; i < BLOCK; i += LANES)
-            for (int l = 0; l < LANES; l++) {
-                const double a = x->re[i + l], b = x->im[i + l];
-                re[l] += a, im[l] += b;
-                x->re[i + l] = a * x->cos[i + l] - b * x->sin[i + l];
-                x->im[i + l] = a * x->sin[i + l] + b * x->cos[i + l];
-            }
-        for (int l = 0; l < LANES; l++) sum[j][0] += re[l], sum[j][1] += im[l];
-    }
-}
-
-/* E[e^(i w L)] of one tilted event at the frequencies first .. first + ROTATIONS - 1 of a step, into sum. */
-static void characteristic(const co_loss_atoms *atoms, double tilt, double log_moment, double step, size_t first,
-                           double (*sum)[2])
-{
-    phasors x;
-    memset(sum, 0, ROTATIONS * sizeof *sum);
-    for (size_t begin = 0; begin < atoms->n; begin += BLOCK) {
-        for (size_t i = 0; i < BLOCK; i++) {
-            const size_t k = begin + i;
-            const double loss = k < atoms->n ? atoms->loss[k] : 0.0;
-            const double weight = k < atoms->n ? exp(atoms->log_mass[k] + tilt * loss - log_moment) : 0.0;
-            x.re[i] = weight * cos(loss * step * (double)first), x.im[i] = weight * sin(loss * step * (double)first);
-            x.cos[i] = cos(loss * step), x.sin[i] = sin(loss * step);
-        }
-        rotate(&x, sum);
-    }
-}
-
 /* ROTATIONS values from `first` on; the largest size among them. */
 static double fill(const curve *c, integrand *f, const double *log_moment, size_t first)
 {
@@ -217,16 +190,19 @@ static double fill(const curve *c, integrand *f, const double *log_moment, size_
     const double t = f->at.tilt, step = 2.0 * PI / f->at.window, h = f->at.h;
     for (int j = 0; j < ROTATIONS; j++) log_value[j] = phase[j] = 0.0;
     for (size_t r = 0; r < c->n; r++) {
-        characteristic(&c->rows[r].atoms, t, log_moment[r], step, first, sum);
+        co_loss_characteristic(&c->rows[r].atoms, t, log_moment[r], step, first, sum);
         for (int j = 0; j < ROTATIONS; j++) {
-            log_value[j] += c->rows[r].count * 0.5 * log(sum[j][0] * sum[j][0] + sum[j][1] * sum[j][1] + 1e-300);
+            log_value[j] += c->rows[r].count * 0.5 *
+                            log(sum[j][0] * sum[j][0] + sum[j][1] * sum[j][1] + 1e-300);
             phase[j] += fmod(c->rows[r].count * atan2(sum[j][1], sum[j][0]), 2.0 * PI);
         }
     }
     for (int j = 0; j < ROTATIONS; j++) {
         const double w = (double)(first + (size_t)j) * step;
-        const double a = t * (t + 1.0) - w * w, b = w * (2.0 * t + 1.0), square = a * a + b * b; /* s (s + 1) = a + i b */
-        const double size = exp(log_value[j] - 0.5 * h * h * w * w), angle = phase[j] + 0.5 * h * h * b;
+        const double a = t * (t + 1.0) - w * w, b = w * (2.0 * t + 1.0),
+                     square = a * a + b * b; /* s (s + 1) = a + i b */
+        const double size = exp(log_value[j] - 0.5 * h * h * w * w),
+                     angle = phase[j] + 0.5 * h * h * b;
         const double re = size * cos(angle), im = size * sin(angle);
         f->value[first + (size_t)j][0] = (re * a + im * b) / square;
         f->value[first + (size_t)j][1] = (im * a - re * b) / square;
@@ -270,11 +246,13 @@ static co_status integrate(const curve *c, layout at, integrand *f)
 /* The rule at epsilon, and its error. */
 static double rule(const curve *c, const integrand *f, double epsilon, double *error)
 {
-    const double step = 2.0 * PI / f->at.window, factor = exp(f->log_size - f->at.tilt * epsilon) * step / PI;
+    const double step = 2.0 * PI / f->at.window,
+                 factor = exp(f->log_size - f->at.tilt * epsilon) * step / PI;
     const double cos_step = cos(step * epsilon), sin_step = sin(step * epsilon);
     double sum = 0.5 * f->value[0][0], re = cos_step, im = -sin_step;
     for (size_t j = 1; j < f->n; j++) {
-        if (j % ROTATIONS == 0) re = cos((double)j * step * epsilon), im = -sin((double)j * step * epsilon);
+        if (j % ROTATIONS == 0)
+            re = cos((double)j * step * epsilon), im = -sin((double)j * step * epsilon);
         sum += f->value[j][0] * re - f->value[j][1] * im;
         const double turned = re * cos_step + im * sin_step;
         im = im * cos_step - re * sin_step;
@@ -313,10 +291,13 @@ static double normal_quantile(double p)
 }
 
 /* The bound in `known` (of the moments) made better by the rule. */
-static double answer_from(const curve *c, const integrand *f, const co_loss_question *ask, co_loss_form form, double known)
+static double answer_from(const curve *c, const integrand *f, const co_loss_question *ask,
+                          co_loss_form form, double known)
 {
     const bool lower = form == CO_MERGED;
-    const double part = 1e-3 * (ask->for_delta ? exp(c->log_delta) : ask->delta); /* what the release may take from delta */
+    const double part =
+        1e-3 * (ask->for_delta ? exp(c->log_delta)
+                               : ask->delta); /* what the release may take from delta */
     const double b = f->at.h * (0.5 * f->at.h + normal_quantile(fmin(0.5, part)));
     if (ask->for_delta) {
         if (!lower) return fmin(known, upper_delta(c, f, ask->epsilon));
@@ -332,7 +313,8 @@ static double answer_from(const curve *c, const integrand *f, const co_loss_ques
     if (!lower && upper_delta(c, f, 0.0) <= ask->delta) return 0.0;
     for (int i = 0; i < 60 && hi - lo > 1e-10 * hi; i++) {
         const double middle = 0.5 * (lo + hi);
-        const bool is_below = lower ? lower_delta(c, f, middle) >= ask->delta + part : upper_delta(c, f, middle) > ask->delta;
+        const bool is_below = lower ? lower_delta(c, f, middle) >= ask->delta + part
+                                    : upper_delta(c, f, middle) > ask->delta;
         *(is_below ? &lo : &hi) = middle;
     }
     return lower ? fmax(known, lo - b) : fmin(known, hi);
@@ -350,7 +332,8 @@ static double single_delta(const curve *c, double epsilon)
 
 static double answer_single(const curve *c, const co_loss_question *ask, bool lower)
 {
-    if (ask->for_delta) return single_delta(c, ask->epsilon) * (1.0 + (lower ? -SUM_ERROR : SUM_ERROR));
+    if (ask->for_delta)
+        return single_delta(c, ask->epsilon) * (1.0 + (lower ? -SUM_ERROR : SUM_ERROR));
     double lo = 0.0, hi = c->epsilon;
     if (single_delta(c, 0.0) <= ask->delta) return 0.0;
     while (single_delta(c, hi) > ask->delta) hi = 2.0 * hi + 1e-300;
@@ -362,8 +345,9 @@ static double answer_single(const curve *c, const co_loss_question *ask, bool lo
 }
 
 /* One pass; *found is the answer so far, and *n_used the frequencies that were worth it. */
-static co_status pass(const co_ledger *ledger, const co_loss_question *ask, co_direction direction, co_loss_form form,
-                      size_t n_cells, double shift, double budget, double cut, bool first, double *found, size_t *n_used, bool *is_short)
+static co_status pass(const co_ledger *ledger, const co_loss_question *ask, co_direction direction,
+                      co_loss_form form, size_t n_cells, double shift, double budget, double cut,
+                      bool first, double *found, size_t *n_used, bool *is_short)
 {
     curve c;
     integrand f = {0};
@@ -374,14 +358,17 @@ static co_status pass(const co_ledger *ledger, const co_loss_question *ask, co_d
         place(&c, ask);
         const double bound = ask->for_delta ? fmin(1.0, exp(c.log_delta) + c.infinite) : c.epsilon;
         double epsilon = c.epsilon, log_delta = c.log_delta;
-        if (!first && !ask->for_delta) epsilon = *found > 0.0 || !lower ? fmin(epsilon, fmax(*found, 1e-3 * epsilon)) : epsilon;
+        if (!first && !ask->for_delta)
+            epsilon =
+                *found > 0.0 || !lower ? fmin(epsilon, fmax(*found, 1e-3 * epsilon)) : epsilon;
         if (!first && ask->for_delta) log_delta = fmin(log_delta, log(fmax(1e-300, *found)));
         if (first) *found = lower ? 0.0 : bound;
         if (!lower) *found = fmin(*found, bound);
         if (c.n_events == 1.0) {
             *found = answer_single(&c, ask, lower);
         } else if (lower || *found > ask->enough) {
-            const layout at = choose(&c, epsilon, log_delta, shift, fmin(MOST_FREQUENCIES, budget / (double)c.n_atoms));
+            const layout at = choose(&c, epsilon, log_delta, shift,
+                                     fmin(MOST_FREQUENCIES, budget / (double)c.n_atoms));
             if (at.n) st = integrate(&c, at, &f);
             if (st == CO_OK && at.n) *found = answer_from(&c, &f, ask, form, *found);
             *n_used = f.n;
@@ -393,17 +380,22 @@ static co_status pass(const co_ledger *ledger, const co_loss_question *ask, co_d
     return st;
 }
 
-co_status co_contour_answer(const co_ledger *ledger, const co_loss_question *ask, co_direction direction, co_loss_form form,
-                            bool quick, double *answer)
+co_status co_contour_answer(const co_ledger *ledger, const co_loss_question *ask,
+                            co_direction direction, co_loss_form form, bool quick, double *answer)
 {
     size_t n_used;
     bool is_short = false; /* and so it stays with a smaller h */
     const double budget = quick ? 2.5e6 : form == CO_SPREAD ? 9e6 : 5e6;
     const bool is_single = ledger->n == 1 && ledger->rows[0].count == 1;
     const double delta = ask->for_delta ? 1e-24 : ask->delta; /* what is left out is a part of it */
-    CO_TRY(pass(ledger, ask, direction, form, is_single ? 4096 : 512, 2e-4, 1e6, 1e-6 * delta, true, answer, &n_used, &is_short));
+    CO_TRY(pass(ledger, ask, direction, form, is_single ? 4096 : 512, 2e-4, 1e6, 1e-6 * delta, true,
+                answer, &n_used, &is_short));
     if (n_used == 0 || (form == CO_SPREAD && *answer <= ask->enough)) return CO_OK;
-    const double cells = is_short ? fmin(8192.0, budget / 3.0 / (double)n_used) : quick ? 512.0 : 1024.0;
-    const double part = (is_short ? 1e-6 : 2e-4) * (ask->for_delta ? fmax(*answer, 1e-24) : ask->delta);
-    return pass(ledger, ask, direction, form, (size_t)cells, is_short ? 1e-7 : 1e-6, is_short ? INFINITY : budget, part, false, answer, &n_used, &is_short);
+    const double cells = is_short ? fmin(8192.0, budget / 3.0 / (double)n_used)
+                         : quick  ? 512.0
+                                  : 1024.0;
+    const double part =
+        (is_short ? 1e-6 : 2e-4) * (ask->for_delta ? fmax(*answer, 1e-24) : ask->delta);
+    return pass(ledger, ask, direction, form, (size_t)cells, is_short ? 1e-7 : 1e-6,
+                is_short ? INFINITY : budget, part, false, answer, &n_used, &is_short);
 }

@@ -126,7 +126,7 @@ class Rule:
             w = 1.0 / t
             for _ in range(200):
                 left = math.log(min(1.0, math.exp(at_zero) - math.expm1(-w))) - t * w
-                if max(left, tail(epsilon + w, t) + t * w) <= math.log(delta) - 10: break
+                if max(left, tail(epsilon + w, t) + t * w) <= math.log(delta) - 15: break
                 w *= 1.15
             else: continue
             h = min(h_wanted(epsilon, t), 0.05 * w)
@@ -173,6 +173,10 @@ def truth(noise, sampling, z, q, n, delta):
     most = 0.0
     for loss, log_mass in pairs(noise, z, q, sampling):
         found, guess = [], None
+        order = np.argsort(-loss)
+        above = np.cumsum(np.exp(log_mass[order])) * n # so rare that it counts as lost: 1e-5 of delta
+        kept = order[above > 1e-5 * delta]
+        loss, log_mass = loss[kept], log_mass[kept]
         for part in (1.0, 1.0, 0.9):
             wanted = (lambda e, t: e / 100) if guess is None else (lambda e, t: min(e / 600, math.sqrt(2e-6 * e / t)))
             epsilon = Rule(loss, log_mass, n, guess, delta, part, wanted).solve()
