@@ -256,7 +256,7 @@ static co_status check_delta(const co_config *opt, const result *r)
 {
     const double delta = r->g.delta;
     if (r->solved_delta || r->population == 0 || delta == 0.0) return CO_OK;
-    if (delta * (double)r->population > 1.0)
+    if (delta * (double)r->population > 1.0 + 1e-9)
         return co_config_fail(opt, co_config_node(opt, "delta"), "%g is above 1 / population = %g: set it below", delta,
                               1.0 / (double)r->population);
     if (r->per_round == 0 || r->g.epsilon > 0.0) return CO_OK;

@@ -105,7 +105,7 @@ static co_status check_delta(const co_private *p)
 {
     const co_config *privacy = &p->experiment->privacy;
     const double n = p->is_simulated ? co_config_real(privacy, "noise_population") : p->population;
-    if (p->delta * n <= 1.0) return CO_OK;
+    if (p->delta * n <= 1.0 + 1e-9) return CO_OK; /* 1 / n as people write it */
     return co_config_fail(privacy, co_config_node(privacy, "delta"), "%g is above 1 / %s = %g: set it below", p->delta,
                           p->is_simulated ? "noise_population" : "population", 1.0 / n);
 }
