@@ -19,14 +19,14 @@ static const co_param params[] = {
     {.key = "noise_multiplier", .type = CO_REAL, .lo = 0.0, .hi = 1e9, .flags = CO_OPTIONAL,
      .doc = "standard deviation (laplace: scale) / sensitivity"},
     {.key = "epsilon", .type = CO_REAL, .lo = 0.0, .hi = 1e6, .flags = CO_OPTIONAL, .doc = "target"},
-    {.key = "delta", .type = CO_REAL, .lo = 0.0, .hi = 1.0, .flags = CO_OPTIONAL | CO_HI_OPEN, .doc = "target"},
+    {.key = "delta", .type = CO_REAL, .lo = 0.0, .hi = 1.0, .flags = CO_OPTIONAL | CO_HI_OPEN, .doc = "target; at most 1 / population"},
     {.key = "rounds", .type = CO_INT, .def = 1, .lo = 1, .hi = 1e9, .doc = "number of releases"},
     {.key = "sampling", .type = CO_CHOICE, .words = "none|poisson|fixed", .doc = "who takes part in a round"},
     {.key = "rate", .type = CO_REAL, .lo = 0.0, .hi = 1.0, .flags = CO_OPTIONAL, .doc = "sampling poisson: rate"},
     {.key = "population", .type = CO_INT, .lo = 1, .hi = 1e15, .flags = CO_OPTIONAL, .doc = "sampling fixed: devices"},
     {.key = "per_round", .type = CO_INT, .lo = 0, .hi = 1e15, .flags = CO_OPTIONAL,
      .doc = "sampling fixed: devices in a round"},
-    {.key = "accountant", .type = CO_CHOICE, .words = "pld|rdp", .doc = "pld: tight; rdp: fast"},
+    {.key = "accountant", .type = CO_CHOICE, .words = "pld|rdp", .doc = "pld: tight, never above rdp; rdp: fast"},
     {.key = "conversion", .type = CO_CHOICE, .words = "improved|classic", .doc = "accountant rdp: to epsilon"},
     {.key = "rho", .type = CO_REAL, .lo = 0.0, .hi = 1e6, .flags = CO_OPTIONAL | CO_LO_OPEN,
      .doc = "zCDP of all rounds, in place of mechanism and noise_multiplier"},
@@ -158,7 +158,8 @@ static void print_text(const result *r)
     print_sampling(r);
     co_print_field(stdout, "unit", "one %s", CO_PRIVACY_UNIT);
     co_print_field(stdout, "neighbours", "%s %s", r->relation, CO_PRIVACY_UNIT);
-    co_print_field(stdout, "accountant", "%s", r->accountant);
+    co_print_field(stdout, "accountant", "%s%s", r->accountant,
+                   r->g.bound && strcmp(r->g.bound, r->accountant) != 0 ? " (the bound of rdp, smaller here)" : "");
     co_print_field(stdout, "conversion", "%s", r->conversion);
     if (!isnan(r->g.order))
         co_print_field(stdout, "order", "%.6g, of %s", r->g.order,
@@ -176,6 +177,7 @@ static void print_json(const result *r)
     co_json_real(&json, "delta", r->g.delta);
     co_json_real(&json, "delta_lower", r->g.delta_lower);
     co_json_text(&json, "accountant", r->accountant);
+    co_json_text(&json, "bound", r->g.bound ? r->g.bound : r->accountant);
     co_json_text(&json, "relation", r->relation);
     co_json_text(&json, "unit", CO_PRIVACY_UNIT);
     co_json_text(&json, "sampling", r->sampling);
@@ -250,6 +252,18 @@ static co_status account_zcdp(const co_config *opt, bool json)
     return CO_OK;
 }
 
+/* What holds of any guarantee over a population that is known. */
+static co_status check_delta(const co_config *opt, const result *r)
+{
+    const double delta = r->g.delta;
+    if (r->solved_delta || r->population == 0 || delta == 0.0) return CO_OK;
+    if (delta * (double)r->population > 1.0 + 1e-9)
+        return co_config_fail(opt, co_config_node(opt, "delta"), "%g is above 1 / population = %g: set it below", delta,
+                              1.0 / (double)r->population);
+    if (r->per_round == 0 || r->g.epsilon > 0.0) return CO_OK;
+    return co_config_fail(opt, co_config_node(opt, "delta"), "%g: so large that epsilon is 0 and says nothing; lower it", delta);
+}
+
 static co_status account(const co_words *words)
 {
     const co_config opt = {.file = "command line", .map = words->settings};
@@ -272,6 +286,7 @@ static co_status account(const co_words *words)
     r.conversion = strcmp(r.accountant, "rdp") == 0 ? co_config_string(&opt, "conversion")
                                                     : "none: the privacy loss distribution itself";
     CO_TRY(solve(&opt, &event, &r));
+    CO_TRY(check_delta(&opt, &r));
     print_result(&r, words->json);
     return CO_OK;
 }

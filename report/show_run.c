@@ -264,7 +264,8 @@ static co_status print_head(const co_file *file, FILE *out, const co_node *confi
                                             {"kernels", "kernel_path"},
                                             {"BLAS core", "blas_core"},
                                             {"data digest", "data_digest"},
-                                            {"partition", "partition_digest"}};
+                                            {"partition", "partition_digest"},
+                                            {"epsilon by", "privacy_bound"}};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         CO_TRY(co_show_attribute(file, out, fields[i][0], fields[i][1]));
     return CO_OK;

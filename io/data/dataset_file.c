@@ -7,6 +7,8 @@
 #include "io/data/dataset_private.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include <math.h>
+#include <sys/statvfs.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -77,9 +79,28 @@ static co_status write_all(co_file *file, const co_dataset *data, uint64_t seed,
     return write_names(file, "group_name", data->group_name, data->n_groups);
 }
 
+/* A data set that is copied in blocks may be larger than what the disk has left: better said before than after hours. */
+static co_status check_disk(const co_dataset *data, const char *path)
+{
+    struct statvfs disk;
+    char needed[32], left[32], *folder = co_strdup(path);
+    if (!folder) return CO_FAIL(CO_ENOMEM, "%s", path);
+    char *slash = strrchr(folder, '/');
+    if (slash) slash[slash == folder] = 0;
+    const bool known = statvfs(slash ? folder : ".", &disk) == 0;
+    co_free(folder);
+    const double bytes = (double)data->n * (double)data->x_size * (double)co_dtype_size(data->x_type, 0);
+    const double room = known ? (double)disk.f_bavail * (double)disk.f_frsize : (double)INFINITY;
+    if (!data->x_file || bytes <= room) return CO_OK;
+    co_format_bytes(bytes, needed, sizeof needed);
+    co_format_bytes(room, left, sizeof left);
+    return CO_FAIL(CO_EFILE, "%s: its examples take %s, the disk has %s free; choose another one with -o", path, needed, left);
+}
+
 co_status co_dataset_write(co_dataset *data, const char *path, uint64_t seed, const char *config)
 {
     co_file *file;
+    CO_TRY(check_disk(data, path));
     CO_TRY(co_dataset_check(data, path));
     CO_TRY(co_file_create(path, "cohort-dataset", &file));
     co_status st = write_all(file, data, seed, config);

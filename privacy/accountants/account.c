@@ -1,7 +1,7 @@
 /* privacy/accountants/account.c - the questions asked of any accountant: epsilon, delta, and the noise for a target.
  *
  * Events of rate 0 cost nothing and are left out; one event without noise makes the answer infinite. The noise for a
- * target is found by bisection of the factor on all noise multipliers, keeping the side that holds the promise. */
+ * target is bracketed by factors on all noise multipliers, keeping the side that holds the promise. */
 #include "core/memory.h"
 #include "privacy/accountants/accountant.h"
 #include <math.h>
@@ -33,7 +33,7 @@ static co_status epsilon_scaled(const co_accountant *by, const co_ledger *ledger
 {
     co_ledger rows;
     content what;
-    *out = (co_guarantee){.delta = delta, .delta_lower = delta, .order = NAN};
+    *out = (co_guarantee){.delta = delta, .delta_lower = delta, .order = NAN, .bound = by->name};
     co_status st = prepare(ledger, factor, &rows, &what);
     out->epsilon_lower = by->has_lower ? 0.0 : NAN;
     if (st == CO_OK && what == BARE) {
@@ -71,7 +71,7 @@ co_status co_account_delta(const co_accountant *by, const co_ledger *ledger, con
     co_ledger rows;
     content what;
     CO_TRY(check_epsilon(epsilon));
-    *out = (co_guarantee){.epsilon = epsilon, .epsilon_lower = epsilon, .order = NAN};
+    *out = (co_guarantee){.epsilon = epsilon, .epsilon_lower = epsilon, .order = NAN, .bound = by->name};
     co_status st = prepare(ledger, 1.0, &rows, &what);
     if (!by->has_lower) out->delta_lower = out->epsilon_lower = NAN;
     if (st == CO_OK && what == BARE) {
@@ -93,6 +93,7 @@ co_accounting co_accounting_from(const co_config *opt)
 }
 
 #define MOST_NOISE 1e9
+#define MOST_STEPS 200
 
 /* Doubles or halves hi from 1 until the target lies between lo and hi. */
 static co_status bracket(const co_accountant *by, const co_ledger *ledger, const co_accounting *how, double epsilon,
@@ -119,22 +120,34 @@ static co_status bracket(const co_accountant *by, const co_ledger *ledger, const
     return CO_OK;
 }
 
+/* Between lo and hi: where a straight line of log epsilon over log factor meets the target, put to either side of it by half a width in
+ * turn so that both ends close in; every third time, and where an end has no logarithm, the middle. */
+static double next_factor(int i, double lo, double hi, double at_lo, double at_hi, double target, double width)
+{
+    const double middle = lo + (hi - lo) / 2.0;
+    if (i % 3 == 2 || !isfinite(at_lo) || !isfinite(at_hi) || !(at_lo > at_hi)) return middle;
+    const double line = lo * exp(log(hi / lo) * (at_lo - target) / (at_lo - at_hi));
+    const double nudged = line * (i % 3 == 0 ? 1.0 + 0.5 * width : 1.0 - 0.5 * width);
+    return fmin(fmax(nudged, lo * (1.0 + 0.25 * width)), hi / (1.0 + 0.25 * width));
+}
+
 co_status co_account_noise(const co_accountant *by, const co_ledger *ledger, const co_accounting *how, double epsilon,
                            double delta, double *factor, co_guarantee *out)
 {
     const double width = by->has_lower && !how->quick ? 1e-7 : 1e-12;
     co_accounting upper = *how;
     co_guarantee g;
-    double lo, hi;
+    double lo, hi, at_lo = INFINITY, at_hi = -INFINITY; /* log epsilon at both ends */
     upper.lower = false;
     CO_TRY(check_delta(delta));
     CO_TRY(check_epsilon(epsilon));
     CO_TRY(bracket(by, ledger, &upper, epsilon, delta, &lo, &hi));
-    while (hi > lo * (1.0 + width)) {
-        const double middle = lo + (hi - lo) / 2.0;
+    for (int i = 0; i < MOST_STEPS && hi > lo * (1.0 + width); i++) {
+        const double middle = next_factor(i, lo, hi, at_lo, at_hi, log(epsilon), width);
         if (middle <= lo || middle >= hi) break;
         CO_TRY(epsilon_scaled(by, ledger, middle, &upper, delta, &g));
         *(g.epsilon <= epsilon ? &hi : &lo) = middle;
+        *(g.epsilon <= epsilon ? &at_hi : &at_lo) = log(g.epsilon);
     }
     *factor = hi;
     return epsilon_scaled(by, ledger, hi, how, delta, out);

@@ -61,6 +61,7 @@ typedef struct {
     double delta;         /* upper bound */
     double delta_lower;
     double order; /* of Renyi divergence that gave it; NAN elsewhere */
+    const char *bound; /* the accountant whose bound it is: pld answers with the smaller of its own and rdp's. Static */
 } co_guarantee;
 
 typedef struct {

@@ -1,28 +1,26 @@
-/* privacy/accountants/pld.c - accountant pld: privacy loss distributions composed by FFT, with certified bounds.
+/* privacy/accountants/pld.c - accountant pld: privacy loss distributions, composed with certified bounds.
  *
  * A ledger of unsampled Gaussian noise alone is one Gaussian, and a single integer with discrete Gaussian noise has a closed
- * form: both exact. Everything else: pld_law.c (one event's law), pld_pmf.c (grid, from above and below), pld_saddle.c (tilt and
- * window), pld_compose.c (composition and errors). The answer is the larger of the directions that matter: without sampling the
+ * form: both exact. Where a common grid of at most 2^17 points resolves all losses: pld_law.c (one event's law), pld_pmf.c (grid, from
+ * above and below), pld_saddle.c (tilt and window), pld_compose.c (composition by FFT and errors). Else, as for tiny rates, little noise
+ * and many rounds: pld_atoms.c and pld_contour.c. The answer is the larger of the directions that matter: without sampling the
  * law is its own mirror image; Poisson sampling has two; fixed-size sampling is bounded from above by one dominating
- * pair and from below by two data sets that exist.
+ * pair and from below by two data sets that exist. It is never above rdp's.
  *
  * The grid has N = 2^k >= 4000 sqrt(n) points for n events: the variance that the grid adds, n h^2 / 6, then moves epsilon by
- * about 1e-5 standard deviations of the loss. Cost for 1,000 equal events: 2 directions x 2 transforms of 2^17 points. */
+ * about 1e-5 standard deviations of the loss. A question takes some 10 to 50 ms, whatever the number of events. */
 #include "core/memory.h"
 #include "privacy/accountants/accountant.h"
 #include "privacy/accountants/gaussian.h"
 #include "privacy/accountants/pld_compose.h"
+#include "privacy/accountants/pld_contour.h"
 #include <math.h>
 
-#define MOST_CELLS 8388608.0
+#define MOST_GRID 131072.0 /* points of the grid; beyond, pld_contour.c is faster */
 #define LOG_NEGLIGIBLE 35.0
-#define MOST_WINDOWS 12
-
-/* One question: epsilon for a delta, or delta for an epsilon. */
-typedef struct {
-    bool for_delta;
-    double epsilon, delta;
-} question;
+#define N_ATOM_CELLS 256
+#define FARTHEST 1e-290
+#define MOST_SHIFT 1.5e-5 /* of epsilon, by the grid */
 
 /* All unsampled gaussian rows as one; the rest as it is. */
 typedef struct {
@@ -73,19 +71,20 @@ static co_status init_saddle_rows(saddle_rows *s, const co_ledger *rows, co_dire
         const co_direction seen = direction == CO_BOTH && e->rate == 1.0 ? CO_REMOVE : direction;
         s->rows[i].count = (double)rows->rows[i].count;
         co_status st = co_loss_law_init(&law, e, false);
-        if (st == CO_OK) st = co_loss_atoms_init(&s->rows[i].atoms, &law, seen);
+        if (st == CO_OK) st = co_loss_atoms_init(&s->rows[i].atoms, &law, seen, N_ATOM_CELLS, FARTHEST, CO_MERGED);
         co_loss_law_fini(&law);
         CO_TRY(st);
     }
     return CO_OK;
 }
 
+/* 0: more than is worth it. */
 static size_t grid_size(double n_events, bool quick)
 {
     const double wanted = 4000.0 * sqrt(n_events) / (quick ? 16.0 : 1.0);
     size_t n = quick ? 2048 : 16384;
-    while ((double)n < wanted && n < ((size_t)1 << 21)) n *= 2;
-    return n;
+    while ((double)n < wanted) n *= 2;
+    return (double)n <= MOST_GRID ? n : 0;
 }
 
 /* Losses so low that, tilted, they do not matter: they may be raised to here. */
@@ -94,21 +93,46 @@ static double lowest_loss(const plan *p, double tilt)
     return tilt > 0.0 ? -(LOG_NEGLIGIBLE + log(p->n_events)) / tilt : -INFINITY;
 }
 
-/* The least step with which the widest event stays within MOST_CELLS. */
-static co_status least_step(const plan *p, double cut, double low, co_direction direction, double *step)
+/* Where and how to compose. */
+typedef struct {
+    co_direction direction;
+    bool above, below, quick; /* which bounds */
+    double step, cut, low;
+} layout;
+
+/* Cells of the widest event. */
+static co_status most_cells(const plan *p, const layout *how, double *cells)
 {
-    *step = 0.0;
+    *cells = 0.0;
     for (size_t i = 0; i < p->rows.n; i++) {
         co_loss_law law;
         double from;
         CO_TRY(co_loss_law_init(&law, &p->rows.rows[i].event, false));
-        double to = co_loss_law_range(&law, cut, &from);
-        if (direction == CO_REMOVE) from = fmax(from, low);
-        if (direction == CO_ADD) to = fmin(to, -low);
-        *step = fmax(*step, (to - from) / MOST_CELLS);
+        double to = co_loss_law_range(&law, how->cut, &from);
+        if (how->direction == CO_REMOVE) from = fmax(from, how->low);
+        if (how->direction == CO_ADD) to = fmin(to, -how->low);
+        *cells = fmax(*cells, (to - from) / how->step);
         co_loss_law_fini(&law);
     }
     return CO_OK;
+}
+
+/* How far the variance that the grid adds moves epsilon, about: tilt / 2 times it, a mass between two points being split. */
+static double grid_shift(const saddle_rows *s, double tilt, double step)
+{
+    double variance = 0.0;
+    for (size_t r = 0; r < s->n; r++) {
+        const co_loss_atoms *x = &s->rows[r].atoms;
+        double most = -INFINITY, sum = 0.0, split = 0.0;
+        for (size_t i = 0; i < x->n; i++) most = fmax(most, x->log_mass[i] + tilt * x->loss[i]);
+        for (size_t i = 0; i < x->n; i++) {
+            const double weight = exp(x->log_mass[i] + tilt * x->loss[i] - most), place = x->loss[i] / step;
+            const double up = place - floor(place), share = up < 1e-9 || up > 1.0 - 1e-9 ? 0.0 : up * (1.0 - up);
+            sum += weight, split += weight * share;
+        }
+        variance += s->rows[r].count * split / sum * step * step;
+    }
+    return 0.5 * tilt * variance;
 }
 
 /* The distance that divides all losses when unsampled atoms make up the ledger; 0: none. */
@@ -124,13 +148,6 @@ static double lattice(const plan *p)
     }
     return distance;
 }
-
-/* Where and how to compose. */
-typedef struct {
-    co_direction direction;
-    bool above, below, quick; /* which bounds */
-    double step, cut, low;
-} layout;
 
 static co_status add_pmf(const co_loss_cells *cells, const layout *how, const co_ledger_row *row, bool lower,
                          co_composition *c)
@@ -170,17 +187,26 @@ static co_status add_row(const layout *how, const co_ledger_row *row, co_composi
     return st;
 }
 
-static co_status compose(const plan *p, const co_saddle *at, layout *how, co_composition **above,
-                         co_composition **below)
+/* Step and window of a grid; size 0: none is small enough. */
+static co_status fit_grid(const plan *p, const co_saddle *at, layout *how, int64_t *bottom, size_t *size)
 {
-    const size_t size = grid_size(p->n_events, how->quick);
     const double distance = lattice(p);
     const double margin = fmin(p->n_events, 10.0 * sqrt(p->n_events)); /* points that rounding to the grid may add */
+    double cells;
+    *size = grid_size(p->n_events, how->quick);
+    if (*size == 0) return CO_OK;
     how->low = lowest_loss(p, at->tilt);
-    CO_TRY(least_step(p, how->cut, how->low, how->direction, &how->step));
-    how->step = fmax(how->step, (at->top - at->bottom) / ((double)size - 4.0 - 2.0 * margin));
+    how->step = (at->top - at->bottom) / ((double)*size - 4.0 - 2.0 * margin);
     if (distance > how->step) how->step = distance / floor(distance / how->step);
-    const int64_t bottom = (int64_t)floor(at->bottom / how->step - margin);
+    *bottom = (int64_t)floor(at->bottom / how->step - margin);
+    CO_TRY(most_cells(p, how, &cells));
+    if (!(cells <= 4.0 * (double)*size) || !(how->step > 0.0)) *size = 0;
+    return CO_OK;
+}
+
+static co_status compose(const plan *p, const co_saddle *at, const layout *how, int64_t bottom, size_t size, co_composition **above,
+                         co_composition **below)
+{
     if (how->above) CO_TRY(co_composition_create(size, how->step, at, bottom, above));
     if (how->below) CO_TRY(co_composition_create(size, how->step, at, bottom, below));
     for (size_t i = 0; i < p->rows.n; i++) CO_TRY(add_row(how, &p->rows.rows[i], *above, *below));
@@ -189,35 +215,53 @@ static co_status compose(const plan *p, const co_saddle *at, layout *how, co_com
     return CO_OK;
 }
 
-/* The better of *bound and what the composition says; *inside: no lower tilt can do better. */
-static void improve(const co_composition *c, const question *ask, bool lower, double *bound, bool *inside)
+/* Whether the grid's added variance moves the answer by little: told by how fast delta falls there. */
+static bool is_resolved(const saddle_rows *s, const co_composition *c, const co_loss_question *ask, const layout *how, bool lower,
+                        double bound)
 {
-    *inside = true;
-    const double found = ask->for_delta ? co_composition_delta(c, ask->epsilon, lower)
-                                        : co_composition_epsilon(c, ask->delta, lower, inside);
-    *bound = lower ? fmax(*bound, found) : fmin(*bound, found);
+    bool inside;
+    const double most = MOST_SHIFT * (how->quick ? 16.0 : 1.0);
+    if (bound == 0.0) return true;
+    if (ask->for_delta) {
+        const double fall = log(co_composition_delta(c, 0.99 * ask->epsilon, lower) / bound) / (0.01 * ask->epsilon);
+        return ask->epsilon > 0.0 && isfinite(fall) && fall * grid_shift(s, fall, how->step) <= 20.0 * most;
+    }
+    const double fall = log(1.1) / (bound - co_composition_epsilon(c, 1.1 * ask->delta, lower, &inside));
+    return isfinite(fall) && grid_shift(s, fall, how->step) <= most * bound;
 }
 
-/* The bounds of one direction into *upper and *lower. */
-static co_status answer_direction(const plan *p, const question *ask, layout how, double *upper, double *lower)
+/* What the composition says; false: its window does not hold the answer, or the grid is too coarse there. */
+static bool read_bound(const saddle_rows *s, const co_composition *c, const co_loss_question *ask, const layout *how, bool lower,
+                       double *bound)
+{
+    bool inside = true;
+    *bound = ask->for_delta ? co_composition_delta(c, ask->epsilon, lower)
+                            : co_composition_epsilon(c, ask->delta, lower, &inside);
+    return inside && isfinite(*bound) && is_resolved(s, c, ask, how, lower, *bound);
+}
+
+/* By FFT; *done false where the grid would be too coarse or too long, or the window does not hold the answer. */
+static co_status answer_grid(const plan *p, const co_loss_question *ask, layout how, double *upper, double *lower, bool *done)
 {
     saddle_rows s;
+    co_composition *above = NULL, *below = NULL;
+    int64_t bottom;
+    size_t size = 0;
+    *done = false;
     co_status st = init_saddle_rows(&s, &p->rows, how.direction);
-    bool inside = false;
-    double tilt = -1.0;
-    *upper = INFINITY, *lower = 0.0;
-    for (int i = 0; st == CO_OK && !inside && i < MOST_WINDOWS; i++, tilt /= 3.0) {
-        co_composition *above = NULL, *below = NULL;
-        co_saddle at = tilt >= 0.0      ? co_saddle_at(s.rows, s.n, tilt)
-                       : ask->for_delta ? co_saddle_for_epsilon(s.rows, s.n, ask->epsilon)
-                                        : co_saddle_for_delta(s.rows, s.n, ask->delta);
-        tilt = at.tilt;
+    if (st == CO_OK) {
+        co_saddle at = ask->for_delta ? co_saddle_for_epsilon(s.rows, s.n, ask->epsilon)
+                                      : co_saddle_for_delta(s.rows, s.n, ask->delta);
         if (ask->for_delta) at.bottom = fmin(at.bottom, ask->epsilon - 1e-6 * (at.top - at.bottom));
-        const double size = ask->for_delta ? exp(at.log_size) : ask->delta;
-        how.cut = fmax(1e-290, fmin(1.0, size) * 1e-10 / p->n_events);
-        st = compose(p, &at, &how, &above, &below);
-        if (st == CO_OK && below) improve(below, ask, true, lower, &inside);
-        if (st == CO_OK && above) improve(above, ask, false, upper, &inside);
+        const double target = ask->for_delta ? exp(at.log_size) : ask->delta;
+        how.cut = fmax(1e-290, fmin(1.0, target) * 1e-10 / p->n_events);
+        st = fit_grid(p, &at, &how, &bottom, &size);
+        if (st == CO_OK && size) {
+            st = compose(p, &at, &how, bottom, size, &above, &below);
+            *done = st == CO_OK && (!below || read_bound(&s, below, ask, &how, true, lower)) &&
+                    (!above || read_bound(&s, above, ask, &how, false, upper));
+            if (st == CO_EINTERNAL) st = CO_OK; /* no mass on this grid */
+        }
         co_composition_destroy(above);
         co_composition_destroy(below);
     }
@@ -225,8 +269,21 @@ static co_status answer_direction(const plan *p, const question *ask, layout how
     return st;
 }
 
+/* The bounds of one direction into *upper and *lower: by FFT where a common grid resolves all losses, else by the contour integral. */
+static co_status answer_direction(const plan *p, const co_loss_question *ask, layout how, double *upper, double *lower)
+{
+    bool done = false;
+    *upper = INFINITY, *lower = 0.0;
+    if (p->n_events > 1.0) CO_TRY(answer_grid(p, ask, how, upper, lower, &done));
+    if (done) return CO_OK;
+    *upper = INFINITY, *lower = 0.0;
+    if (how.above) CO_TRY(co_contour_answer(&p->rows, ask, how.direction, CO_SPREAD, how.quick, upper));
+    if (how.below) CO_TRY(co_contour_answer(&p->rows, ask, how.direction, CO_MERGED, how.quick, lower));
+    return CO_OK;
+}
+
 /* Fixed size: bounded from above by the dominating pair, from below by two data sets that exist. */
-static co_status answer_fixed(const plan *p, const question *ask, const co_accounting *how, double *upper,
+static co_status answer_fixed(const plan *p, const co_loss_question *ask, const co_accounting *how, double *upper,
                               double *lower)
 {
     double unused;
@@ -238,7 +295,7 @@ static co_status answer_fixed(const plan *p, const question *ask, const co_accou
 
 /* Of the two directions of a Poisson sample most often REMOVE is the larger: the other is looked at on a coarse grid
  * first. A lower bound of either direction is one of the guarantee. */
-static co_status answer_bounds(const plan *p, const question *ask, const co_accounting *how, double *upper,
+static co_status answer_bounds(const plan *p, const co_loss_question *ask, const co_accounting *how, double *upper,
                                double *lower)
 {
     double other, other_lower;
@@ -247,7 +304,9 @@ static co_status answer_bounds(const plan *p, const question *ask, const co_acco
     CO_TRY(answer_direction(p, ask, l, upper, lower));
     if (!p->poisson) return CO_OK;
     const layout coarse = {.direction = CO_ADD, .above = true, .quick = true};
-    CO_TRY(answer_direction(p, ask, coarse, &other, &other_lower));
+    co_loss_question larger = *ask;
+    larger.enough = *upper;
+    CO_TRY(answer_direction(p, &larger, coarse, &other, &other_lower));
     if (other <= *upper) return CO_OK;
     l.direction = CO_ADD;
     CO_TRY(answer_direction(p, ask, l, &other, &other_lower));
@@ -291,7 +350,7 @@ static co_status integer_delta(const plan *p, double epsilon, double *delta)
     return CO_OK;
 }
 
-static co_status answer_plan(const plan *p, const co_accounting *how, const question *ask, double *upper, double *lower)
+static co_status answer_plan(const plan *p, const co_accounting *how, const co_loss_question *ask, double *upper, double *lower)
 {
     const double z = p->rows.rows[0].event.noise_multiplier;
     *lower = NAN;
@@ -314,7 +373,7 @@ static co_status answer_plan(const plan *p, const co_accounting *how, const ques
     return CO_OK;
 }
 
-static co_status answer(const co_ledger *ledger, const co_accounting *how, const question *ask, double *upper,
+static co_status answer(const co_ledger *ledger, const co_accounting *how, const co_loss_question *ask, double *upper,
                         double *lower)
 {
     plan p;
@@ -324,21 +383,49 @@ static co_status answer(const co_ledger *ledger, const co_accounting *how, const
     return st;
 }
 
+/* The quick bound as well, so that it is never the smaller one. */
+static co_status answer_both(const co_ledger *ledger, const co_accounting *how, const co_loss_question *ask, double *upper,
+                             double *lower)
+{
+    const co_accounting quick = {.quick = true};
+    double other, unused;
+    CO_TRY(answer(ledger, how, ask, upper, lower));
+    if (how->quick) return CO_OK;
+    CO_TRY(answer(ledger, &quick, ask, &other, &unused));
+    *upper = fmin(*upper, other);
+    return CO_OK;
+}
+
+/* The moments bound the curve too, and where rounding is all that the rest sees they are closer. */
+extern const co_accountant co_accountant_rdp;
+
 static co_status epsilon(const co_ledger *ledger, const co_accounting *how, double delta, co_guarantee *out)
 {
-    const question ask = {.delta = delta};
-    return answer(ledger, how, &ask, &out->epsilon, &out->epsilon_lower);
+    const co_loss_question ask = {.delta = delta};
+    co_guarantee moments = *out;
+    CO_TRY(answer_both(ledger, how, &ask, &out->epsilon, &out->epsilon_lower));
+    CO_TRY(co_accountant_rdp.epsilon(ledger, &(co_accounting){0}, delta, &moments));
+    if (!(moments.epsilon < out->epsilon)) return CO_OK;
+    moments.epsilon_lower = out->epsilon_lower, moments.bound = co_accountant_rdp.name;
+    *out = moments;
+    return CO_OK;
 }
 
 static co_status delta(const co_ledger *ledger, const co_accounting *how, double target, co_guarantee *out)
 {
-    const question ask = {.for_delta = true, .epsilon = target};
-    return answer(ledger, how, &ask, &out->delta, &out->delta_lower);
+    const co_loss_question ask = {.for_delta = true, .epsilon = target};
+    co_guarantee moments = *out;
+    CO_TRY(answer_both(ledger, how, &ask, &out->delta, &out->delta_lower));
+    CO_TRY(co_accountant_rdp.delta(ledger, &(co_accounting){0}, target, &moments));
+    if (!(moments.delta < out->delta)) return CO_OK;
+    moments.delta_lower = out->delta_lower, moments.bound = co_accountant_rdp.name;
+    *out = moments;
+    return CO_OK;
 }
 
 const co_accountant co_accountant_pld = {
     .name = "pld",
-    .summary = "privacy loss distribution by FFT: a certified bound, nearly exact",
+    .summary = "privacy loss distribution: a certified bound, nearly exact; rdp's where that is smaller",
     .source = "Koskela et al. 2020, arXiv:1906.03049; Doroshenko et al. 2022, arXiv:2207.04380; Zhu, Dong and Wang 2022, "
               "arXiv:2106.08567",
     .has_lower = true,

@@ -259,7 +259,8 @@ double co_composition_epsilon(const co_composition *c, double delta, bool lower,
         const walk before = at;
         step_down(c, &at);
         const double safe = fixed - outside * at.weight;
-        if ((at.all - at.scaled) * factor + safe <= delta) continue;
+        const double found = (at.all - at.scaled) * factor + safe;
+        if (lower ? !(found > delta) : found <= delta) continue; /* no number: nothing is known from below, nor from above */
         /* between at.k and before.k: delta(eps) = before.all - e^(eps - l) before.scaled */
         const double share = (before.all - (delta - safe) / factor) / before.scaled;
         const double low = (double)at.k * c->step, high = (double)before.k * c->step;

@@ -21,8 +21,6 @@
 #define ROUNDING 4.0          /* t^2 */
 #define COARSEST_LATTICE 16.0 /* steps of noise from which on the bounds are used for vectors */
 #define LARGEST_EXACT 1000.0
-#define N_ATOM_CELLS 256 /* each side of loss 0 */
-#define FARTHEST 1e-290
 #define TIE 4e-15
 
 co_status co_loss_law_init(co_loss_law *law, const co_event *event, bool lower)
@@ -46,8 +44,7 @@ void co_loss_law_fini(co_loss_law *law)
     *law = (co_loss_law){0};
 }
 
-/* Mass of unsampled loss > t under P and Q, t >= 0. */
-static void base_tail(const co_loss_law *law, double t, double *p, double *q)
+void co_loss_law_tail(const co_loss_law *law, double t, double *p, double *q)
 {
     const double z = law->z, sqrt1_2 = 0.70710678118654752440;
     if (law->noise == CO_NOISE_GAUSSIAN) {
@@ -64,14 +61,13 @@ static void base_tail(const co_loss_law *law, double t, double *p, double *q)
     }
 }
 
-/* The t from which on less than cut is left under P; 1.5 x the last loss when the loss is bounded. */
-static double base_reach(const co_loss_law *law, double cut)
+double co_loss_law_reach(const co_loss_law *law, double cut)
 {
     double lo = 0.0, hi = 1.0, p, q;
-    for (base_tail(law, hi, &p, &q); p > cut; base_tail(law, hi, &p, &q)) lo = hi, hi *= 2.0;
+    for (co_loss_law_tail(law, hi, &p, &q); p > cut; co_loss_law_tail(law, hi, &p, &q)) lo = hi, hi *= 2.0;
     for (int i = 0; i < 30; i++) {
         const double t = 0.5 * (lo + hi);
-        base_tail(law, t, &p, &q);
+        co_loss_law_tail(law, t, &p, &q);
         *(p > cut ? &lo : &hi) = t;
     }
     return hi;
@@ -82,9 +78,9 @@ static void sampled_tail(const co_loss_law *law, double t, double *p, double *q)
 {
     double with, without;
     if (t >= 0.0)
-        base_tail(law, t, &with, &without);
+        co_loss_law_tail(law, t, &with, &without);
     else
-        base_tail(law, -t, &without, &with);
+        co_loss_law_tail(law, -t, &without, &with);
     *p = (1.0 - law->rate) * without + law->rate * with;
     *q = without;
 }
@@ -94,45 +90,9 @@ static co_status no_memory(size_t n)
     return CO_FAIL(CO_ENOMEM, "out of memory for a privacy loss on %zu grid points", n);
 }
 
-static void add_atom(co_loss_atoms *atoms, double mass, double loss)
-{
-    if (!(mass > 0.0)) return;
-    atoms->loss[atoms->n] = loss;
-    atoms->log_mass[atoms->n++] = log(mass);
-}
-
-co_status co_loss_atoms_init(co_loss_atoms *atoms, const co_loss_law *law, co_direction direction)
-{
-    const double width = base_reach(law, FARTHEST) / N_ATOM_CELLS;
-    const int lowest = direction == CO_BOTH ? 0 : -N_ATOM_CELLS;
-    double sum = 0.0, p0, q0, p1, q1;
-    *atoms = (co_loss_atoms){.loss = co_malloc(2 * N_ATOM_CELLS + 1, sizeof(double)),
-                             .log_mass = co_malloc(2 * N_ATOM_CELLS + 1, sizeof(double))};
-    if (!atoms->loss || !atoms->log_mass) return no_memory(2 * N_ATOM_CELLS + 1);
-    for (int i = lowest; i < N_ATOM_CELLS; i++) {
-        const double a = i * width, b = (i + 1) * width;
-        sampled_tail(law, i < 0 && i + 1 == 0 ? -0x1p-1000 : b, &p1, &q1);
-        sampled_tail(law, a, &p0, &q0);
-        const double p = fabs(p0 - p1), q = fabs(q0 - q1);
-        const double loss = p > 0.0 && q > 0.0 ? log(p / q) : log1p(law->rate * expm1(fmin(0.5 * (a + b), 700.0)));
-        sum += p + q;
-        if (direction != CO_ADD) add_atom(atoms, p, loss);
-        if (direction != CO_REMOVE) add_atom(atoms, q, -loss);
-    }
-    if (direction == CO_BOTH) add_atom(atoms, 1.0 - sum, 0.0);
-    return CO_OK;
-}
-
-void co_loss_atoms_fini(co_loss_atoms *atoms)
-{
-    co_free(atoms->loss);
-    co_free(atoms->log_mass);
-    *atoms = (co_loss_atoms){0};
-}
-
 double co_loss_law_range(const co_loss_law *law, double cut, double *low)
 {
-    const double reach = fmin(base_reach(law, cut), 700.0);
+    const double reach = fmin(co_loss_law_reach(law, cut), 700.0);
     *low = log1p(law->rate * expm1(-reach));
     return log1p(law->rate * expm1(reach));
 }

@@ -17,15 +17,24 @@ typedef struct {
 /* lower: for a lower bound (matters for vectors of integers alone, which lie between two continuous Gaussians). */
 co_status co_loss_law_init(co_loss_law *law, const co_event *event, bool lower);
 void co_loss_law_fini(co_loss_law *law);
+/* Mass of unsampled loss > t under P and Q, t >= 0. */
+void co_loss_law_tail(const co_loss_law *law, double t, double *p, double *q);
+/* The t from which on no more than cut is left under P. */
+double co_loss_law_reach(const co_loss_law *law, double cut);
 /* The highest loss, and the lowest, beyond which the mass is at most cut (REMOVE; for any pair the absolute values bound). */
 double co_loss_law_range(const co_loss_law *law, double cut, double *low);
 
-/* Some hundreds of atoms that show where the mass lies: for choosing tilt and window, no bound. */
+/* The law as atoms on losses of its own, close where it has mass. SPREAD: every cell's mass moves to the two ends so that both
+ * outputs keep theirs (an upper bound of the curve); MERGED: every cell is one outcome (a lower bound). */
+typedef enum { CO_SPREAD, CO_MERGED } co_loss_form;
 typedef struct {
     double *loss, *log_mass;
     size_t n;
+    double infinite; /* mass at infinite loss; SPREAD alone */
 } co_loss_atoms;
-co_status co_loss_atoms_init(co_loss_atoms *atoms, const co_loss_law *law, co_direction direction);
+/* At most 4 n_cells + 6 atoms. What lies beyond mass `cut` of the sampled output is one atom, or infinite. */
+co_status co_loss_atoms_init(co_loss_atoms *atoms, const co_loss_law *law, co_direction direction, size_t n_cells, double cut,
+                             co_loss_form form);
 void co_loss_atoms_fini(co_loss_atoms *atoms);
 
 /* Masses of the cells (first + j, first + j + 1] x step of the loss under P and Q; REMOVE. */

@@ -1,6 +1,6 @@
 /* privacy/accountants/pld_saddle.c - where the composed privacy loss has to be computed.
  *
- * K(t) = sum over events of log E_P[e^(t loss)], from a few hundred atoms each. delta(eps) = E[(1 - e^(eps - L))+] is governed by the
+ * K(t) = sum over events of log E_P[e^(t loss)], from some atoms each. delta(eps) = E[(1 - e^(eps - L))+] is governed by the
  * law tilted by e^(t L) with K'(t) near eps; the Chernoff bound P[L > eps] <= e^(K(t) - t eps) at eps = K'(t) gives
  * t for a delta. Nothing here enters a bound: a poor tilt or window costs tightness, and pld_compose.c measures by how much. */
 #include "privacy/accountants/pld_saddle.h"
@@ -89,6 +89,12 @@ static double moment(const sums *s, double t, double *mean, double *variance)
     if (mean) *mean = total_mean;
     if (variance) *variance = total_variance;
     return total;
+}
+
+double co_saddle_moment(const co_saddle_row *rows, size_t n, double t)
+{
+    const sums s = {.rows = rows, .n = n};
+    return moment(&s, t, NULL, NULL);
 }
 
 /* The Chernoff bound's edge for a further tilt of e^log_further, on the side of sign; to be minimised. */

@@ -15,6 +15,8 @@ typedef struct {
     double log_size; /* estimate of log delta */
 } co_saddle;
 
+/* K(t) of all rows. */
+double co_saddle_moment(const co_saddle_row *rows, size_t n, double t);
 /* For an answer near delta (> 0), near epsilon, and at a given tilt. */
 co_saddle co_saddle_for_delta(const co_saddle_row *rows, size_t n, double delta);
 co_saddle co_saddle_for_epsilon(const co_saddle_row *rows, size_t n, double epsilon);

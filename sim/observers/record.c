@@ -167,6 +167,17 @@ static co_status read_eval(co_record *r, co_file *file)
                                                      : co_table_read(&r->eval, file);
 }
 
+static co_status read_privacy_bound(co_record *r, co_file *file)
+{
+    char *name = NULL;
+    if (!co_file_has_attr(file, "privacy_bound")) return CO_OK;
+    CO_TRY(co_file_get_text(file, "privacy_bound", &name));
+    const co_accountant *by = co_accountant_find(name);
+    co_free(name);
+    r->privacy_bound = by ? by->name : NULL;
+    return CO_OK;
+}
+
 static co_status read_tables(co_record *r, co_file *file)
 {
     char *segments = NULL;
@@ -174,6 +185,7 @@ static co_status read_tables(co_record *r, co_file *file)
     CO_TRY(read_eval(r, file));
     CO_TRY(co_table_read(&r->load, file));
     if (r->with_privacy) CO_TRY(co_table_read(&r->privacy, file));
+    if (r->with_privacy) CO_TRY(read_privacy_bound(r, file));
     r->with_devices &= co_file_has(file, "devices/round"); /* no table with a hole in front */
     if (r->with_devices) CO_TRY(co_table_read(&r->devices, file));
     CO_TRY(co_file_get_text(file, "segments", &segments));
@@ -280,6 +292,7 @@ void co_record_private(co_record *r, const co_private_row *row)
     co_table_set_f64(t, P_EPSILON, row->epsilon);
     co_table_set_f64(t, P_DELTA, row->delta);
     co_table_set_i64(t, P_SIMULATED, row->is_simulated);
+    r->privacy_bound = row->bound;
 }
 
 /* Adds the rows of the rounds summed so far. */
@@ -375,6 +388,7 @@ static co_status write_all(const co_record *r, co_file *file, const char *state)
     CO_TRY(co_table_write(&r->eval, file));
     CO_TRY(co_table_write(&r->load, file));
     if (r->with_privacy) CO_TRY(co_table_write(&r->privacy, file));
+    if (r->privacy_bound) CO_TRY(co_file_set_text(file, "privacy_bound", r->privacy_bound));
     if (!r->with_devices) return CO_OK;
     CO_TRY(co_table_write(&r->devices, file));
     return co_file_set_text(file, "devices/status@status_names", names);

@@ -19,6 +19,7 @@ typedef struct {
     char data_digest[33], partition_digest[33], source[256];
     co_table rounds, eval, devices, load, privacy;
     bool with_privacy;              /* the table privacy */
+    const char *privacy_bound;      /* the accountant whose bound its last epsilon is; NULL: no row yet */
     bool with_devices, with_scores; /* the table devices; columns over devices in eval */
     int64_t load_span;  /* rounds summed in a row of load: 1 while ranks x rounds <= 1e6 */
     int64_t span_round; /* last round in span; 0: empty */

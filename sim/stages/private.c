@@ -42,7 +42,8 @@ static co_event event_of(const co_private *p)
 }
 
 /* Rounds as a row's epsilon is told of them: 5 significant bits, rounded up, but not beyond the last round, which is told as it
- * is. A bound for more rounds holds for fewer, and the accountant is asked 16 times each doubling. */
+ * is. A bound for more rounds holds for fewer, and the accountant is asked 16 times each doubling, for a quick bound; the last
+ * round's was made as sharp as can be before the first one, and is never exceeded. */
 static int64_t rounds_told(const co_private *p, int64_t n)
 {
     int64_t unit = 1;
@@ -51,6 +52,20 @@ static int64_t rounds_told(const co_private *p, int64_t n)
     return n <= last && told > last ? last : told;
 }
 
+/* epsilon of n rounds. quick: in some ms. */
+static co_status ask(const co_private *p, int64_t n, bool quick, co_guarantee *g)
+{
+    co_ledger ledger = {0};
+    const co_event event = event_of(p);
+    co_accounting how = p->how;
+    how.quick = quick;
+    co_status st = co_ledger_add(&ledger, &event, n);
+    if (st == CO_OK) st = co_account_epsilon(p->accountant, &ledger, &how, p->delta, g);
+    co_ledger_fini(&ledger);
+    return st;
+}
+
+/* Found by quick bounds; a sharp one is no larger, and should rounding say otherwise, noise is added until it holds. */
 static co_status find_noise(co_private *p, int64_t rounds)
 {
     const co_config *privacy = &p->experiment->privacy;
@@ -65,7 +80,36 @@ static co_status find_noise(co_private *p, int64_t rounds)
     co_ledger_fini(&ledger);
     if (st != CO_OK) return co_config_fail(privacy, co_config_node(privacy, "epsilon"), "%s", co_status_message());
     p->state.multiplier *= factor;
+    CO_TRY(ask(p, rounds, false, &g));
+    while (g.epsilon > co_config_real(privacy, "epsilon")) {
+        p->state.multiplier *= 1.0 + 1e-7;
+        CO_TRY(ask(p, rounds, false, &g));
+    }
     return CO_OK;
+}
+
+/* epsilon of the whole run. */
+static co_status plan_epsilon(co_private *p)
+{
+    const co_config *privacy = &p->experiment->privacy;
+    co_guarantee g;
+    CO_TRY(ask(p, p->experiment->rounds, false, &g));
+    p->planned = g.epsilon;
+    p->planned_bound = g.bound;
+    if (g.epsilon > 0.0 || p->delta == 0.0) return CO_OK;
+    return co_config_fail(privacy, co_config_node(privacy, "delta"),
+                          "%g: so large that epsilon is 0 and says nothing; a device may be exposed with that probability. Lower it",
+                          p->delta);
+}
+
+/* One device in a population is exposed with certainty at delta 1 / population: no guarantee. */
+static co_status check_delta(const co_private *p)
+{
+    const co_config *privacy = &p->experiment->privacy;
+    const double n = p->is_simulated ? co_config_real(privacy, "noise_population") : p->population;
+    if (p->delta * n <= 1.0 + 1e-9) return CO_OK; /* 1 / n as people write it */
+    return co_config_fail(privacy, co_config_node(privacy, "delta"), "%g is above 1 / %s = %g: set it below", p->delta,
+                          p->is_simulated ? "noise_population" : "population", 1.0 / n);
 }
 
 /* The part of the noise that the sum gets when a noisy count takes the rest. */
@@ -152,7 +196,9 @@ co_status co_private_init(co_private *p, const co_experiment *e, const co_plan *
     read_options(p, e);
     p->is_on = true;
     co_status st = CO_OK;
-    if (comm->rank == 0 && co_config_has(&e->privacy, "epsilon")) st = find_noise(p, e->rounds);
+    if (comm->rank == 0) st = check_delta(p);
+    if (st == CO_OK && comm->rank == 0 && co_config_has(&e->privacy, "epsilon")) st = find_noise(p, e->rounds);
+    if (st == CO_OK && comm->rank == 0) st = plan_epsilon(p);
     CO_TRY(co_agree(st, comm));
     p->source.seed = (uint64_t)e->seed;
     if (p->state.is_secure) co_noise_source_draw(&p->source);
@@ -217,18 +263,16 @@ static double noisy_fraction(const co_private *p, int64_t round, int64_t below, 
 /* epsilon of the ledger, or of up to a sixteenth more rounds. */
 static co_status account(co_private *p)
 {
-    co_ledger told = {0};
     co_guarantee g;
-    const co_ledger_row *row = &p->state.ledger.rows[0];
     CO_ASSERT(p->state.ledger.n == 1);
-    const int64_t n = rounds_told(p, row->count);
+    const int64_t n = rounds_told(p, p->state.ledger.rows[0].count);
     if (n == p->accounted) return CO_OK;
     p->accounted = n;
-    co_status st = co_ledger_add(&told, &row->event, p->accounted);
-    if (st == CO_OK) st = co_account_epsilon(p->accountant, &told, &p->how, p->delta, &g);
-    co_ledger_fini(&told);
-    CO_TRY(st);
-    p->epsilon = g.epsilon;
+    p->epsilon = p->planned, p->bound = p->planned_bound;
+    if (n == p->experiment->rounds) return CO_OK;
+    CO_TRY(ask(p, n, true, &g));
+    if (n < p->experiment->rounds && g.epsilon > p->planned) return CO_OK;
+    p->epsilon = g.epsilon, p->bound = g.bound;
     return CO_OK;
 }
 
@@ -237,7 +281,7 @@ static co_status describe(co_private *p, int64_t round, int64_t n_contributions)
     CO_TRY(account(p));
     p->row = (co_private_row){.round = round, .n_contributions = n_contributions, .sampling_rate = p->rate,
                               .clip = p->grid.clip, .noise_std = p->grid.scale * p->grid.step * p->mechanism->spread,
-                              .epsilon = p->epsilon, .delta = p->delta, .is_simulated = p->is_simulated};
+                              .epsilon = p->epsilon, .delta = p->delta, .is_simulated = p->is_simulated, .bound = p->bound};
     return CO_OK;
 }
 
@@ -278,22 +322,15 @@ co_status co_private_resume(co_private *p, co_private_state *state_take, int64_t
     if (row->event.noise != event.noise || row->event.sampling != event.sampling || row->event.rate != event.rate ||
         row->event.noise_multiplier != event.noise_multiplier)
         return CO_FAIL(CO_EDATA, "%s: the privacy ledger is not of this experiment's sampling and noise", path);
-    return CO_OK;
+    return plan_epsilon(p); /* of the noise that the run began with */
 }
 
 co_status co_private_print(co_private *p, int64_t rounds)
 {
     if (!p->is_on) return CO_OK;
-    co_ledger planned = {0};
-    co_guarantee g;
-    const co_event event = event_of(p);
-    co_status st = co_ledger_add(&planned, &event, rounds);
-    if (st == CO_OK) st = co_account_epsilon(p->accountant, &planned, &p->how, p->delta, &g);
-    co_ledger_fini(&planned);
-    CO_TRY(st);
     printf("privacy      %s, clip %g, noise %.6g x clip%s; epsilon %.4g at delta %g after %lld rounds (%s %s, %s)\n",
            p->mechanism->name, p->grid.clip, p->vector_multiplier * p->noise_share,
-           p->is_simulated ? " (simulated cohort)" : "", g.epsilon, p->delta, (long long)rounds,
+           p->is_simulated ? " (simulated cohort)" : "", p->planned, p->delta, (long long)rounds,
            co_relation_text(replaces(p) ? CO_RELATION_REPLACE : CO_RELATION_ADD_REMOVE), CO_PRIVACY_UNIT,
            p->accountant->name);
     if (p->grid.scale > 0.0)

@@ -24,6 +24,7 @@ typedef struct {
     int64_t round, n_contributions;
     double sampling_rate, clip, noise_std, epsilon, delta;
     bool is_simulated;
+    const char *bound; /* the accountant whose bound epsilon is */
 } co_private_row;
 
 typedef struct {
@@ -40,8 +41,11 @@ typedef struct {
     co_private_state state;
     co_noise_source source;
     co_grid grid, count_grid; /* of the round */
+    double planned;           /* epsilon of all rounds of the experiment, as sharp as can be; rank 0 */
+    const char *planned_bound; /* whose bound that is; rank 0 */
     int64_t accounted;        /* rounds that epsilon is of */
     double epsilon;           /* last one computed */
+    const char *bound;        /* whose bound it is */
     co_private_row row;       /* rank 0: of the last round */
 } co_private;
 

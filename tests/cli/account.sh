@@ -61,6 +61,21 @@ good '^ *accountant +zcdp' rho=0.1 delta=1e-6
 good . mechanism=laplace noise_multiplier=4 delta=0 rounds=10 --json
 holds "abs(d['epsilon'] - 2.5) < 1e-6"
 
+# ---- outside the grid: an answer, tight at tiny rates, never above rdp, and said whose it is
+tiny="mechanism=gaussian noise_multiplier=1 rounds=500 sampling=poisson"
+good . $tiny rate=1e-5 delta=1e-7 --json
+holds "0.00106 < d['epsilon'] < 0.0011 and 0 < d['epsilon_lower'] <= d['epsilon'] and d['bound']=='pld'"
+good . $tiny rate=1e-6 delta=1e-8 --json
+holds "0.000107 < d['epsilon'] < 0.00011 and d['epsilon_lower'] <= d['epsilon']"
+good . mechanism=gaussian noise_multiplier=0.2003 delta=0.00039 rounds=1 sampling=poisson rate=2.943e-08 --json
+holds "d['epsilon'] == 0"
+good . mechanism=gaussian noise_multiplier=0.1 delta=1e-5 rounds=1000 sampling=poisson rate=0.01 --json
+holds "1188 < d['epsilon_lower'] <= d['epsilon'] < 1196"
+good . mechanism=gaussian noise_multiplier=1 delta=1e-6 rounds=1000000000 sampling=poisson rate=1e-3 --json
+holds "1050 < d['epsilon_lower'] <= d['epsilon'] < 1054"
+good . mechanism=gaussian epsilon=100 delta=1e-5 rounds=1000 sampling=poisson rate=0.1 --json
+holds "99.9 < d['epsilon'] <= 100"
+
 # ---- refusals name the key and the remedy
 bad 'give two' $sampled delta=1e-5
 bad 'give two' $sampled noise_multiplier=1 epsilon=1 delta=1e-5
@@ -70,6 +85,8 @@ bad 'population of 5' sampling=fixed population=5 per_round=6 noise_multiplier=1
 bad 'only accountant=rdp' $sampled noise_multiplier=1 delta=1e-5 conversion=classic
 bad 'mechanism' mechanism=gausian noise_multiplier=1 delta=1e-5
 bad 'rate' $sampled rate=1.5 noise_multiplier=1 delta=1e-5
+bad 'above 1 / population = 1e-07' mechanism=gaussian noise_multiplier=1 delta=1e-6 rounds=100 sampling=fixed population=10000000 per_round=1
+bad 'so large that epsilon is 0' mechanism=gaussian noise_multiplier=100 delta=1e-4 rounds=1 sampling=fixed population=10000 per_round=1
 bad 'beside rho' rho=0.1 delta=1e-6 noise_multiplier=1
 
 echo "$checks checks, $failures failures"

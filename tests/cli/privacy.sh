@@ -77,7 +77,18 @@ import json, sys
 tight, told = json.load(open("answer"))["epsilon_lower"], float(sys.argv[1])
 sys.exit(0 if tight <= told <= 1.01 * tight else 1)
 P
+"$COHORT" show whole/run.h5 | grep -qE 'epsilon by +pld' || fail "whose bound epsilon is"
 rm -rf out whole
+
+# the last row is what account says of the same rounds, to the digit, also where devices are many and a round is short
+"$COHORT" run e.yaml rounds=40 eval.every=0 output.dir=j privacy.delta=1e-8 privacy.noise_cohort=10 privacy.noise_population=1e7 \
+    privacy.noise_multiplier=1 > /dev/null 2>&1 || fail "a run with the noise of a large population"
+"$COHORT" account mechanism=gaussian noise_multiplier=1 delta=1e-8 rounds=40 sampling=poisson rate=1e-6 --json > answer
+$python - <<'P' || fail "the run file and account disagree"
+import h5py, json, sys
+e, told = h5py.File("j/run.h5")["privacy/epsilon"][:], json.load(open("answer"))["epsilon"]
+sys.exit(0 if (e[1:] >= e[:-1]).all() and told * (1 - 2e-7) <= e[-1] <= told else 1)
+P
 
 # a target: epsilon of the last row is never above it, nor far below; more rounds on a resume are refused
 for target in 0.7 3; do
@@ -120,7 +131,7 @@ for words in 'epsilon <= .* at delta 0\.0001 after 6 rounds' 'one device: add or
     'secure: ' 'not covered +train_loss' 'not covered +table eval' 'assumes '; do
     grep -qE "$words" report || fail "no '$words' in the report"
 done
-"$COHORT" run e.yaml rounds=2 privacy.noise_cohort=1000 privacy.noise_population=1e6 output.dir=n > /dev/null 2>&1 || fail "simulated cohort"
+"$COHORT" run e.yaml rounds=2 privacy.noise_cohort=1000 privacy.noise_population=1e6 privacy.delta=1e-7 output.dir=n > /dev/null 2>&1 || fail "simulated cohort"
 "$COHORT" show n/run.h5 > report
 grep -q 'simulation: the noise is reproducible, not private' report || fail "a simulation is not called one"
 grep -q 'noise of 1000 devices a round out of 1e6' report || fail "the simulated cohort is not named"
@@ -154,6 +165,9 @@ refused 'only laplace has' privacy.delta=0
 refused 'privacy.clip' "$none{noise_multiplier: 1, delta: 1e-5}"
 refused 'give both or none' privacy.noise_cohort=100
 refused 'more than noise_population' privacy.noise_cohort=100 privacy.noise_population=10
+refused 'above 1 / population = 0.01666' privacy.delta=0.02
+refused 'above 1 / noise_population = 0.001' privacy.delta=0.0011 privacy.noise_cohort=100 privacy.noise_population=1000
+refused 'so large that epsilon is 0' privacy.delta=1e-3 privacy.noise_multiplier=1000
 refused 'never secure' privacy.noise_cohort=100 privacy.noise_population=1000 privacy.secure=true
 refused 'low bits leak' privacy.secure=true privacy.mechanism=gaussian
 refused 'bounds another' privacy.mechanism=laplace privacy.clip_quantile=0.5
