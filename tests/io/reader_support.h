@@ -27,12 +27,7 @@ static inline co_status import(const char *format, const char *const *sources, s
     *data = (co_dataset){0};
     co_status st = co_config_check(
         &opt, (const co_param *const[]){reader->params, co_reader_common_params}, 2);
-    if (st == CO_OK) st = reader->read(&opt, sources, n_sources, data);
-    if (st == CO_OK)
-        st = co_reader_split(data, co_config_real(&opt, "test_fraction"),
-                             co_config_real(&opt, "validation_fraction"),
-                             (uint64_t)co_config_int(&opt, "seed"));
-    if (st == CO_OK && reader->text) st = co_texts_tokenise(&opt, data);
+    if (st == CO_OK) st = co_reader_run(reader, &opt, sources, n_sources, data);
     co_node_destroy(map);
     return st;
 }
