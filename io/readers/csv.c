@@ -14,6 +14,7 @@
 #include "io/readers/labels.h"
 #include "io/readers/reader.h"
 #include "io/readers/texts.h"
+#include <stdio.h>
 #include <string.h>
 
 /* Of one character, or by its name; 0: by the name of the file. */
@@ -100,6 +101,17 @@ static void strip_dots(const co_csv_table *t)
     }
 }
 
+static co_status number_labels(const co_csv_table *t, const char *const *text, int32_t *index, char ***names,
+                               size_t *n_names)
+{
+    char where[1024];
+    size_t odd;
+    co_labels_kind(text, t->n, &odd);
+    const co_csv_place at = t->at[odd < t->n ? odd : 0];
+    snprintf(where, sizeof where, "%s:%zu", t->csv[at.file].path, t->csv[at.file].line[at.row]);
+    return co_labels_number(where, text, t->n, index, names, n_names);
+}
+
 static co_status number_column(const co_csv_table *t, size_t column, int32_t *index, char ***names,
                                size_t *n_names)
 {
@@ -110,9 +122,8 @@ static co_status number_column(const co_csv_table *t, size_t column, int32_t *in
     }
     for (size_t i = 0; i < t->n; i++)
         text[i] = column == CO_FILE_COLUMN ? t->file_name[t->at[i].file] : co_csv_at(t, i, column);
-    const co_status st = column == t->y
-                             ? co_labels_number(t->csv[0].path, text, t->n, index, names, n_names)
-                             : co_columns_rank_text(text, t->n, index, names, n_names);
+    const co_status st = column == t->y ? number_labels(t, text, index, names, n_names)
+                                        : co_columns_rank_text(text, t->n, index, names, n_names);
     co_free(text);
     return st;
 }

@@ -227,6 +227,8 @@ void co_csv_fit(const co_csv_table *t, co_dataset *data, double *scratch)
         if (f->n_missing) fill(t, j, data, scratch);
         if (t->scaling != CO_SCALE_NONE) scale(t, j, data, scratch);
     }
-    if (n_cells) co_log("%zu missing cells in %zu columns are filled", n_cells, n_columns);
+    if (n_cells)
+        co_log("%zu missing cells in %zu columns are filled%s", n_cells, n_columns,
+               t->missing == CO_MISSING_ZERO ? " with 0" : ", from the training part");
     if (t->scaling == CO_SCALE_NONE) tell_large(t, data);
 }
