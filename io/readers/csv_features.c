@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MANY_WORDS = 20 };
 #define LARGE 1000.0 /* features beyond it make training diverge at usual rates: told */
 
 static int by_text(const void *a, const void *b)
@@ -66,6 +67,10 @@ static co_status study_column(co_csv_table *t, size_t column)
         return co_csv_fail(t, t->at[infinite].file, t->at[infinite].row, column, "is not finite");
     if (odd == t->n) return CO_OK;
     CO_TRY(collect_words(t, column, f));
+    if (!n_numbers && f->n_words > MANY_WORDS && f->n_words > t->n / 2)
+        co_warn("%s: column %zu holds %zu different words in %zu rows ('%.40s'), each of them a feature: names, "
+                "dates, numbers with a decimal comma?",
+                t->csv[0].path, column, f->n_words, t->n, f->word[0]);
     if (n_numbers)
         co_warn("%s:%zu: column %zu mixes numbers and words ('%.40s'): taken as %zu words; if that word "
                 "means a missing number, name it in missing_words=",

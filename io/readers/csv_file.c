@@ -138,11 +138,21 @@ static char separator_of(const char *path)
     return ends_in(path, n, ".tsv") || ends_in(path, n, ".tab") ? '\t' : ',';
 }
 
+/* The line sep=C that spreadsheets read. */
+static void take_sep(co_csv *csv, scanner *s, bool use)
+{
+    if (use) csv->separator = s->separator = s->at[4];
+    s->at += strcspn(s->at, "\n");
+    s->at += *s->at == '\n';
+    s->line++;
+}
+
 co_status co_csv_read(const char *path, char separator, bool header, co_csv *csv)
 {
     *csv = (co_csv){.path = path, .separator = separator ? separator : separator_of(path)};
     CO_TRY(co_raw_text(path, &csv->raw));
     scanner s = {csv->raw.bytes, csv->raw.bytes + csv->raw.n, 1, csv->separator};
+    if (strncmp(s.at, "sep=", 4) == 0 && s.at[4] && strchr("\r\n", s.at[5])) take_sep(csv, &s, !separator);
     if (*s.at == '|' && csv->separator != '|') {
         char *newline = strchr(s.at, '\n');
         s.at = newline ? newline + 1 : s.end;

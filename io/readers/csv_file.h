@@ -16,7 +16,8 @@ typedef struct {
 /* Reads RFC 4180: quotes, doubled quotes, separators and line ends inside quotes, LF, CRLF or CR.
  * separator 0: a tab for names that end in .tsv, .tab (or these and .gz), else a comma; ' ': runs of
  * blanks and tabs. Where we differ: blanks around a cell are dropped (not inside quotes); blank lines are passed over, and so
- * is a first line that begins with '|' (a comment in the C4.5 files of UCI); a UTF-8 byte order
+ * is a first line that begins with '|' (a comment in the C4.5 files of UCI); a first line sep=C says
+ * the separator; a UTF-8 byte order
  * mark is dropped. CO_EDATA with line and column for rows of another length than the first
  * (expected and found), a quote left open, text behind a closing quote, zero bytes, no rows. path
  * is kept. csv is ended by co_csv_fini, also after a failure. */

@@ -166,6 +166,7 @@ static size_t unescape(char *line, size_t n)
 static co_status read_lines(co_vocabulary *v, const char *path, co_raw *raw)
 {
     char *line = raw->bytes, *end = raw->bytes + raw->n;
+    while (end > line && (end[-1] == '\n' || end[-1] == '\r')) end--;
     for (size_t row = 1; line < end; row++) {
         char *stop = memchr(line, '\n', (size_t)(end - line));
         if (!stop) stop = end;

@@ -127,3 +127,39 @@ Test(encoding, lines_may_end_in_cr_alone_or_before_lf)
         co_dataset_fini(&d);
     }
 }
+
+Test(encoding, names_in_another_encoding_are_refused_and_texts_are_not)
+{
+    co_dataset d;
+    import_bad("csv", write_text("l.csv", "1,caf\xe9\n2,b\n"), "y=1", CO_EDATA, "class 'caf\xe9' is not UTF-8 (byte e9)", "iconv");
+    import_good("csv", scratch_file("l.csv"), "y=0 text=1", &d);
+    cr_expect_eq(d.n, 2);
+    co_dataset_fini(&d);
+    import_good("csv", write_text("l.csv", "1,caf\xc3\xa9\n2,b\n"), "y=1", &d);
+    cr_expect_str_eq(d.classes[1], "caf\xc3\xa9");
+    co_dataset_fini(&d);
+    import_bad("csv", write_text("l.csv", "1,caf\xe9,0\n2,b,1\n"), "y=2 user=1", CO_EDATA, "user 'caf\xe9'", "iconv");
+}
+
+Test(encoding, a_vocabulary_may_end_in_empty_lines)
+{
+    char option[1300];
+    co_dataset d;
+    snprintf(option, sizeof option, "y=0 text=1 vocab=%s", write_text("b.vocab", "the\r\ncat\r\n\r\n\r\n"));
+    import_good("csv", write_text("t.csv", "1,the cat\n"), option, &d);
+    cr_expect(d.n_vocab == 3 && d.tokens[1] == 2);
+    co_dataset_fini(&d);
+    snprintf(option, sizeof option, "y=0 text=1 vocab=%s", write_text("b.vocab", "the\n\ncat\n"));
+    import_bad("csv", scratch_file("t.csv"), option, CO_EDATA, ":2: a token of 0 bytes", "");
+}
+
+Test(encoding, lists_may_spell_whole_numbers_as_floats)
+{
+    static const char *const lists[] = {"[[0.0, 1], [2e0]]", "device,example\n0,0.0\n0,1.0\n1,2.0\n"};
+    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
+        co_partition p;
+        cr_assert_eq(co_lists_read(write_text("f.lists", lists[k]), NULL, &p), CO_OK, "%s", co_status_message());
+        cr_expect(p.n_devices == 2 && p.train[1] == 1 && p.train[2] == 2);
+        co_partition_fini(&p);
+    }
+}

@@ -105,3 +105,13 @@ Test(labels, users_and_groups_have_the_same_numbers)
     cr_expect_eq(d.n_groups, 3); /* names stay as they stand */
     co_dataset_fini(&d);
 }
+
+Test(labels, whole_numbers_that_look_like_a_measure_are_told)
+{
+    char text[8000] = "";
+    co_dataset d;
+    for (int i = 0; i < 300; i++) snprintf(text + strlen(text), 24, "1,%d\n", i % 150 * 7);
+    const char *line = told(write_text("y.csv", text), "y=1", &d);
+    cr_expect(strstr(line, "150 different numbers for 300 examples") && strstr(line, "task=regression"), "%s", line);
+    co_dataset_fini(&d);
+}

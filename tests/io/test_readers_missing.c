@@ -8,25 +8,6 @@ static float at(const co_dataset *d, int64_t i, size_t j)
     return ((const float *)d->x)[(size_t)i * d->x_size + j];
 }
 
-/* The messages of one import, which go to stderr. */
-static const char *told(const char *source, const char *options, co_dataset *d)
-{
-    static char text[4096];
-    char path[1100];
-    snprintf(path, sizeof path, "%s", scratch_file("told"));
-    fflush(stderr);
-    const int old = dup(2);
-    cr_assert_not_null(freopen(path, "w", stderr));
-    import_good("csv", source, options, d);
-    fflush(stderr);
-    dup2(old, 2);
-    close(old);
-    FILE *file = fopen(path, "r");
-    text[fread(text, 1, sizeof text - 1, file)] = 0;
-    fclose(file);
-    return text;
-}
-
 #define CELLS "1,a,0\nNA,a,1\n3,?,0\nnan,b,1\n5,b,NaN\n,b,1\n8,N/A,0\nnull,a,1\n12,b,0\n"
 
 Test(missing, the_usual_spellings_are_missing_and_dropped_with_a_line)
@@ -182,6 +163,25 @@ Test(scale, large_numbers_without_it_are_told)
     co_dataset_fini(&d);
 }
 
+Test(missing, columns_of_words_that_are_nearly_all_different_are_told)
+{
+    char text[1000] = "";
+    co_dataset d;
+    for (int i = 0; i < 30; i++) snprintf(text + strlen(text), 32, "1;%d,%d;%d\n", i, i % 7, i % 2);
+    const char *line = told(write_text("m.csv", text), "y=2 separator=;", &d);
+    cr_expect(strstr(line, "column 1 holds 30 different words") && strstr(line, "decimal comma"), "%s", line);
+    co_dataset_fini(&d);
+}
+
+/* A file whose name ends in .tsv. */
+static const char *write_tsv(const char *text)
+{
+    static char path[1100];
+    snprintf(path, sizeof path, "%s.tsv", scratch_file("t"));
+    write_bytes(path, text, strlen(text));
+    return path;
+}
+
 static void expect_table(const char *path, const char *options)
 {
     co_dataset d;
@@ -198,15 +198,21 @@ Test(separator, semicolons_tabs_bars_and_blanks)
     expect_table(write_text("s.csv", "1;\"a;b\";0\n2; a ;1\n"), "y=2 separator=semicolon");
     expect_table(write_text("s.csv", "1|\"a|b\"|0\n2|a|1\n"), "y=2 separator=bar");
     expect_table(write_text("s.csv", "1\t\"a\tb\"\t0\r\n2\ta\t1\r\n"), "y=2 separator=tab");
-    expect_table(write_text("s.tsv", "1\t\"a\tb\"\t0\n2\ta\t1\n"), "y=2");
+    expect_table(write_tsv("1\t\"a\tb\"\t0\n2\ta\t1\n"), "y=2");
     expect_table(write_text("s.csv", "  1   \"b c\" 0 \n2\ta  1"), "y=2 separator=blank");
     import_bad("csv", write_text("s.csv", "1;0\n"), "y=1 separator=ab", CO_EUSAGE, "separator=ab", "one character");
+}
+
+Test(separator, the_first_line_of_spreadsheets_says_it)
+{
+    expect_table(write_text("s.csv", "sep=;\r\n1;\"a;b\";0\r\n2; a ;1\r\n"), "y=2");
+    import_bad("csv", write_text("s.csv", "sep=;\n1;0\n2\n"), "y=1", CO_EDATA, ":3: 1 columns", "expected 2");
 }
 
 Test(separator, an_empty_cell_between_tabs_is_a_cell)
 {
     co_dataset d;
-    import_good("csv", write_text("e.tsv", "a\tb\ty\n1\t\t0\n\t2\t1\n\t\t1\n"), "y=y header=true missing=zero", &d);
+    import_good("csv", write_tsv("a\tb\ty\n1\t\t0\n\t2\t1\n\t\t1\n"), "y=y header=true missing=zero", &d);
     cr_expect(d.n == 3 && d.x_size == 2 && at(&d, 0, 1) == 0.0f && at(&d, 1, 0) == 0.0f && at(&d, 1, 1) == 2.0f);
     co_dataset_fini(&d);
 }
