@@ -1,13 +1,14 @@
 /* io/readers/conll.c - tagged sentences: a word a line, sentences parted by blank lines.
  *
  * Fields of a line are parted by tabs when it has one, else by blanks; the word is field 0, its tag
- * field `column`. Tags are O, B-TYPE and I-TYPE. Classes: O, then for each type in byte order B- and
- * I- (scheme=bio) or I- alone (scheme=io, which reads B- as I-); scheme=plain: every tag as it stands
- * (parts of speech), in byte order. Lines of -DOCSTART- are passed over; a blank inside a word becomes
- * '_'. A file whose first word line has ten fields parted by tabs, a word's number first, is CoNLL-U:
- * the word is field 1 and its part of speech field 3; comments (#), multiword lines (1-2) and empty
- * nodes (1.1) are passed over; what follows `# newdoc` is one user, named by its id. Splits: train 0,
- * dev 2, test 1. Source of CoNLL-U: universaldependencies.org/format.html. */
+ * field `column`. Tags are O, B-TYPE and I-TYPE. Classes: O, then for each type in byte order B-
+ * and I- (scheme=bio) or I- alone (scheme=io, which reads B- as I-); scheme=plain: every tag as it
+ * stands (parts of speech), in byte order. Lines of -DOCSTART- are passed over; a blank inside a
+ * word becomes
+ * '_'. A file whose first word line has ten fields parted by tabs, a word's number first, is
+ * CoNLL-U: the word is field 1 and its part of speech field 3; comments (#), multiword lines (1-2)
+ * and empty nodes (1.1) are passed over; what follows `# newdoc` is one user, named by its id.
+ * Splits: train 0, dev 2, test 1. Source of CoNLL-U: universaldependencies.org/format.html. */
 #include "core/memory.h"
 #include "io/readers/columns.h"
 #include "io/readers/members.h"
@@ -28,7 +29,7 @@ typedef struct {
     int32_t document; /* the open one; -1: none */
     int32_t *user;    /* [n sentences] */
     size_t user_room;
-    size_t asked; /* column=, or 0 */
+    size_t asked;        /* column=, or 0 */
     size_t word, column; /* fields, in the open file */
     bool io, plain, conllu;
 } sentences;
@@ -56,7 +57,8 @@ static co_status read_comment(sentences *s, const char *line)
     return co_members_number(&s->documents, *name ? name : own, &s->document);
 }
 
-static co_status read_tag(sentences *s, const char *path, size_t row, const char *text, int32_t *tag)
+static co_status read_tag(sentences *s, const char *path, size_t row, const char *text,
+                          int32_t *tag)
 {
     const bool begins = text[0] == 'B';
     *tag = -1;
@@ -94,25 +96,30 @@ static co_status skip_node(const char *path, size_t row, const char *id)
 {
     const size_t digits = strspn(id, "0123456789");
     const char *rest = id + digits + 1;
-    if (digits && (id[digits] == '-' || id[digits] == '.') && *rest && !rest[strspn(rest, "0123456789")])
+    if (digits && (id[digits] == '-' || id[digits] == '.') && *rest &&
+        !rest[strspn(rest, "0123456789")])
         return CO_OK;
-    return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s': a word's number, a range 1-2 or a node 1.1 begins a line of "
-                   "CoNLL-U", path, row, id);
+    return CO_FAIL(CO_EDATA,
+                   "%s:%zu: '%.40s': a word's number, a range 1-2 or a node 1.1 begins a line of "
+                   "CoNLL-U",
+                   path, row, id);
 }
 
 static co_status read_line(sentences *s, const char *path, size_t row, char *line)
 {
     char *field[MOST];
-    for (size_t n = strlen(line); n && (line[n - 1] == '\r' || line[n - 1] == ' ' || line[n - 1] == '\t');)
+    for (size_t n = strlen(line);
+         n && (line[n - 1] == '\r' || line[n - 1] == ' ' || line[n - 1] == '\t');)
         line[--n] = 0;
     if (!*line) return end_sentence(s);
     if (s->conllu && *line == '#') return read_comment(s, line);
     const size_t n = cut(line, field, MOST);
-    if (s->conllu && field[0][strspn(field[0], "0123456789")]) return skip_node(path, row, field[0]);
+    if (s->conllu && field[0][strspn(field[0], "0123456789")])
+        return skip_node(path, row, field[0]);
     if (strcmp(field[0], "-DOCSTART-") == 0) return end_sentence(s);
     if (n <= s->column || n <= s->word || !*field[s->word])
-        return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s': %zu fields, a word and column %zu are wanted", path, row,
-                       field[0], n, s->column);
+        return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s': %zu fields, a word and column %zu are wanted",
+                       path, row, field[0], n, s->column);
     if (co_reserve((void **)&s->tag, &s->tag_room, s->n_tags + 1, sizeof *s->tag))
         return CO_FAIL(CO_ENOMEM, "%s: out of memory after %zu words", path, s->n_tags);
     CO_TRY(read_tag(s, path, row, field[s->column], &s->tag[s->n_tags]));
@@ -124,7 +131,8 @@ static co_status read_line(sentences *s, const char *path, size_t row, char *lin
     return co_texts_bytes(&s->texts, word, strlen(word));
 }
 
-/* Whether the first line that is neither blank nor a comment is a word, range or node of CoNLL-U. */
+/* Whether the first line that is neither blank nor a comment is a word, range or node of CoNLL-U.
+ */
 static bool is_conllu(const char *text)
 {
     while (*text == '#' || *text == '\n' || *text == '\r') {
@@ -144,8 +152,10 @@ static co_status open_form(sentences *s, const char *path, const char *text)
     s->column = s->asked ? s->asked : s->conllu ? 3 : 1;
     s->document = -1;
     if (!s->conllu || s->column != s->word) return CO_OK;
-    return CO_FAIL(CO_EUSAGE, "%s: column=1 is the word itself in CoNLL-U; 3 is the part of speech, "
-                   "7 the relation", path);
+    return CO_FAIL(CO_EUSAGE,
+                   "%s: column=1 is the word itself in CoNLL-U; 3 is the part of speech, "
+                   "7 the relation",
+                   path);
 }
 
 static co_status read_file(sentences *s, const char *path)
@@ -247,13 +257,15 @@ static co_status read_all(const co_config *opt, sentences *s, co_dataset *data)
     return co_columns_source(data, "conll", paths, n_paths);
 }
 
-static co_status read(const co_config *opt, const char *const *sources, size_t n_sources, co_dataset *data)
+static co_status read(const co_config *opt, const char *const *sources, size_t n_sources,
+                      co_dataset *data)
 {
     sentences s = {.asked = co_config_has(opt, "column") ? (size_t)co_config_int(opt, "column") : 0,
                    .io = strcmp(co_config_string(opt, "scheme"), "io") == 0,
                    .plain = strcmp(co_config_string(opt, "scheme"), "plain") == 0};
     if (n_sources)
-        return CO_FAIL(CO_EUSAGE, "conll takes its files as train= dev= test=, not '%s'", sources[0]);
+        return CO_FAIL(CO_EUSAGE, "conll takes its files as train= dev= test=, not '%s'",
+                       sources[0]);
     const co_status st = read_all(opt, &s, data);
     co_texts_fini(&s.texts);
     co_members_fini(&s.types);
@@ -273,9 +285,10 @@ static const co_param params[] = {
      .doc = "tags kept: B- and I-, I- alone, or every tag as it stands"},
     CO_TEXT_PARAMS("blank", 0.0),
     {0}};
-const co_reader co_reader_conll = {.name = "conll",
-                                   .summary = "sentences with a tag a word, also CoNLL-U; tagging of entities or parts of speech",
-                                   .params = params,
-                                   .usage = "conll train=F [dev=F] [test=F] [column=1] [scheme=bio|io|plain]",
-                                   .text = true,
-                                   .read = read};
+const co_reader co_reader_conll = {
+    .name = "conll",
+    .summary = "sentences with a tag a word, also CoNLL-U; tagging of entities or parts of speech",
+    .params = params,
+    .usage = "conll train=F [dev=F] [test=F] [column=1] [scheme=bio|io|plain]",
+    .text = true,
+    .read = read};

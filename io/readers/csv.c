@@ -1,13 +1,13 @@
 /* io/readers/csv.c - tables of numbers and words: every column but y, user and group is a feature.
  *
- * Training and test files together decide what a column is (csv_features.c) and which words, labels,
- * users and groups there are; labels by the rule of labels.h. user=file: each file is a user (a silo),
- * unless the header has a column of that name. If every label of the test file ends in '.' and not
- * every one of the training files does, that dot is dropped (UCI adult). Missing cells: csv_missing.c;
- * ids count the rows that stay. With text=COL (or a list of them, joined by line ends) there are no
- * features: the other columns are left out, and only label, user and group can be missing. The splits
- * are cut here, since filling and scaling are fitted to the training part. Cost: O(cells log words)
- * time; the text and one pointer a cell in memory. */
+ * Training and test files together decide what a column is (csv_features.c) and which words,
+ * labels, users and groups there are; labels by the rule of labels.h. user=file: each file is a
+ * user (a silo), unless the header has a column of that name. If every label of the test file ends
+ * in '.' and not every one of the training files does, that dot is dropped (UCI adult). Missing
+ * cells: csv_missing.c; ids count the rows that stay. With text=COL (or a list of them, joined by
+ * line ends) there are no features: the other columns are left out, and only label, user and group
+ * can be missing. The splits are cut here, since filling and scaling are fitted to the training
+ * part. Cost: O(cells log words) time; the text and one pointer a cell in memory. */
 #include "core/memory.h"
 #include "io/readers/columns.h"
 #include "io/readers/csv_table.h"
@@ -23,7 +23,8 @@ static co_status read_separator(const co_config *opt, char *separator)
     static const struct {
         const char *name;
         char c;
-    } known[] = {{"comma", ','}, {"tab", '\t'}, {"\\t", '\t'}, {"semicolon", ';'}, {"bar", '|'}, {"blank", ' '}};
+    } known[] = {{"comma", ','},     {"tab", '\t'}, {"\\t", '\t'},
+                 {"semicolon", ';'}, {"bar", '|'},  {"blank", ' '}};
     *separator = 0;
     if (!co_config_has(opt, "separator")) return CO_OK;
     const char *text = co_config_string(opt, "separator");
@@ -31,7 +32,8 @@ static co_status read_separator(const co_config *opt, char *separator)
     for (size_t k = 0; k < sizeof known / sizeof *known; k++)
         if (strcmp(text, known[k].name) == 0) *separator = known[k].c;
     if (*separator && !strchr("\"\r\n", *separator)) return CO_OK;
-    return CO_FAIL(CO_EUSAGE, "separator=%.40s: one character, or comma, tab, semicolon, bar, blank", text);
+    return CO_FAIL(CO_EUSAGE,
+                   "separator=%.40s: one character, or comma, tab, semicolon, bar, blank", text);
 }
 
 static co_status read_files(const co_config *opt, const char *const *sources, co_csv_table *t)
@@ -56,7 +58,8 @@ static co_status read_files(const co_config *opt, const char *const *sources, co
     return CO_OK;
 }
 
-static co_status pick_column(const co_config *opt, const char *key, const co_csv_table *t, size_t *column)
+static co_status pick_column(const co_config *opt, const char *key, const co_csv_table *t,
+                             size_t *column)
 {
     *column = CO_NO_COLUMN;
     if (!co_config_has(opt, key)) return CO_OK;
@@ -101,8 +104,8 @@ static void strip_dots(const co_csv_table *t)
     }
 }
 
-static co_status number_labels(const co_csv_table *t, const char *const *text, int32_t *index, char ***names,
-                               size_t *n_names)
+static co_status number_labels(const co_csv_table *t, const char *const *text, int32_t *index,
+                               char ***names, size_t *n_names)
 {
     char where[1024];
     size_t odd;
@@ -155,7 +158,8 @@ static co_status fit(const co_csv_table *t, co_dataset *data)
     return CO_OK;
 }
 
-static co_status build(const co_config *opt, const char *const *sources, co_csv_table *t, co_dataset *data)
+static co_status build(const co_config *opt, const char *const *sources, co_csv_table *t,
+                       co_dataset *data)
 {
     CO_TRY(read_files(opt, sources, t));
     CO_TRY(pick_column(opt, "y", t, &t->y));
@@ -188,7 +192,8 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
                       co_dataset *data)
 {
     if (n_sources < 1) return CO_FAIL(CO_EUSAGE, "csv takes one or more files, none was given");
-    co_csv_table t = {.n_train_files = n_sources, .n_files = n_sources + co_config_has(opt, "test")};
+    co_csv_table t = {.n_train_files = n_sources,
+                      .n_files = n_sources + co_config_has(opt, "test")};
     t.csv = co_calloc(t.n_files, sizeof *t.csv);
     t.file_name = co_calloc(t.n_files, sizeof *t.file_name);
     co_status st = t.csv && t.file_name
@@ -212,9 +217,11 @@ static const co_param params[] = {
     {"group", CO_STRING, .flags = CO_OPTIONAL, .doc = "column of the group"},
     {"header", CO_BOOL, .def = 0.0, .doc = "the first line of each file holds the columns' names"},
     {"separator", CO_STRING, .flags = CO_OPTIONAL,
-     .doc = "between cells: one character, or tab, semicolon, bar, blank; default: comma, .tsv: tab"},
+     .doc =
+         "between cells: one character, or tab, semicolon, bar, blank; default: comma, .tsv: tab"},
     {"missing", CO_CHOICE, .words = "refuse|drop|mean|median|zero",
-     .doc = "rows with a missing cell: refuse the file, drop them, or fill features from the training part"},
+     .doc = "rows with a missing cell: refuse the file, drop them, or fill features from the "
+            "training part"},
     {"missing_words", CO_STRINGS, .words = "?, NA, N/A, NaN, NULL, <NA>, #N/A",
      .doc = "what a missing cell says, in capitals or small; an empty one is missing anyway"},
     {"scale", CO_CHOICE, .words = "none|standard|minmax",
@@ -227,8 +234,9 @@ const co_reader co_reader_csv = {
     .name = "csv",
     .summary = "tables: numeric columns as floats, words one-hot",
     .params = params,
-    .usage = "csv FILE.. y=COL [user=COL|file] [group=COL] [header=true] [test=FILE] "
-             "[missing=refuse|drop|mean|median|zero] [scale=standard|minmax] [separator=C] [text=COL]",
+    .usage =
+        "csv FILE.. y=COL [user=COL|file] [group=COL] [header=true] [test=FILE] "
+        "[missing=refuse|drop|mean|median|zero] [scale=standard|minmax] [separator=C] [text=COL]",
     .splits = true,
     .text = true,
     .read = read};

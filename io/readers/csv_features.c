@@ -4,8 +4,8 @@
  * part's values of the column, or 0; a column without values there gets 0, with a warning. Scaling,
  * after that: standard (x - mean) / deviation, the deviation that of the population, as
  * scikit-learn's StandardScaler; minmax (x - min) / (max - min). Columns that are constant in the
- * training part are shifted alone; one-hot columns stay 0 and 1. Sums in double, rows in order. Cost:
- * O(cells log words) time, the median another sort. */
+ * training part are shifted alone; one-hot columns stay 0 and 1. Sums in double, rows in order.
+ * Cost: O(cells log words) time, the median another sort. */
 #include "core/log.h"
 #include "core/memory.h"
 #include "io/readers/columns.h"
@@ -68,11 +68,13 @@ static co_status study_column(co_csv_table *t, size_t column)
     if (odd == t->n) return CO_OK;
     CO_TRY(collect_words(t, column, f));
     if (!n_numbers && f->n_words > MANY_WORDS && f->n_words > t->n / 2)
-        co_warn("%s: column %zu holds %zu different words in %zu rows ('%.40s'), each of them a feature: names, "
+        co_warn("%s: column %zu holds %zu different words in %zu rows ('%.40s'), each of them a "
+                "feature: names, "
                 "dates, numbers with a decimal comma?",
                 t->csv[0].path, column, f->n_words, t->n, f->word[0]);
     if (n_numbers)
-        co_warn("%s:%zu: column %zu mixes numbers and words ('%.40s'): taken as %zu words; if that word "
+        co_warn("%s:%zu: column %zu mixes numbers and words ('%.40s'): taken as %zu words; if that "
+                "word "
                 "means a missing number, name it in missing_words=",
                 t->csv[t->at[odd].file].path, t->csv[t->at[odd].file].line[t->at[odd].row], column,
                 co_csv_at(t, odd, column), f->n_words);
@@ -113,7 +115,8 @@ static co_status fill_row(const co_csv_table *t, size_t i, float *x)
         if (missing)
             value = (double)NAN;
         else if (!co_raw_real(cell, &value) || value > 3.4e38 || value < -3.4e38)
-            return co_csv_fail(t, t->at[i].file, t->at[i].row, j, "does not fit into a 32-bit float");
+            return co_csv_fail(t, t->at[i].file, t->at[i].row, j,
+                               "does not fit into a 32-bit float");
         x[f->offset] = (float)value;
     }
     return CO_OK;
@@ -177,7 +180,8 @@ static void fill(const co_csv_table *t, size_t column, co_dataset *data, double 
 }
 
 /* What is subtracted from a feature, and what it is divided by; not 0. */
-static void fit_scale(co_scaling scaling, const double *value, size_t n, double *shift, double *unit)
+static void fit_scale(co_scaling scaling, const double *value, size_t n, double *shift,
+                      double *unit)
 {
     double low = value[0], high = value[0], squares = 0.0;
     const double mean = mean_of(value, n);
@@ -213,9 +217,12 @@ static void tell_large(const co_csv_table *t, const co_dataset *data)
         double most = 0.0;
         if (!co_csv_is_feature(t, j) || t->feature[j].words) continue;
         for (size_t i = 0; i < (size_t)data->n; i++)
-            most = fmax(most, fabs((double)((const float *)data->x)[i * data->x_size + t->feature[j].offset]));
+            most = fmax(
+                most,
+                fabs((double)((const float *)data->x)[i * data->x_size + t->feature[j].offset]));
         if (most <= LARGE) continue;
-        co_log("column %zu reaches %g: training may diverge; scale=standard or minmax prevents it", j, most);
+        co_log("column %zu reaches %g: training may diverge; scale=standard or minmax prevents it",
+               j, most);
         return;
     }
 }

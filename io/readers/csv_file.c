@@ -29,7 +29,8 @@ static char take_separator(scanner *s, char *stop)
 {
     if (s->separator == ' ')
         while (stop < s->end && is_blank(s, *stop)) stop++;
-    const bool inside = stop < s->end && *stop != '\n' && (s->separator == ' ' || *stop == s->separator);
+    const bool inside =
+        stop < s->end && *stop != '\n' && (s->separator == ' ' || *stop == s->separator);
     const char found = stop >= s->end ? 0 : inside ? s->separator : '\n';
     s->at = stop + (found != 0 && !(inside && s->separator == ' '));
     s->line += found == '\n';
@@ -152,7 +153,8 @@ co_status co_csv_read(const char *path, char separator, bool header, co_csv *csv
     *csv = (co_csv){.path = path, .separator = separator ? separator : separator_of(path)};
     CO_TRY(co_raw_text(path, &csv->raw));
     scanner s = {csv->raw.bytes, csv->raw.bytes + csv->raw.n, 1, csv->separator};
-    if (strncmp(s.at, "sep=", 4) == 0 && s.at[4] && strchr("\r\n", s.at[5])) take_sep(csv, &s, !separator);
+    if (strncmp(s.at, "sep=", 4) == 0 && s.at[4] && strchr("\r\n", s.at[5]))
+        take_sep(csv, &s, !separator);
     if (*s.at == '|' && csv->separator != '|') {
         char *newline = strchr(s.at, '\n');
         s.at = newline ? newline + 1 : s.end;
@@ -180,8 +182,9 @@ co_status co_csv_column(const co_csv *csv, const char *option, const char *name,
         if (strcmp(csv->header[j], name) == 0) {
             for (size_t k = j + 1; k < csv->n_columns; k++)
                 if (strcmp(csv->header[k], name) == 0)
-                    return CO_FAIL(CO_EDATA, "%s: %s=%s: columns %zu and %zu both have that name; rename one", csv->path,
-                                   option, name, j, k);
+                    return CO_FAIL(CO_EDATA,
+                                   "%s: %s=%s: columns %zu and %zu both have that name; rename one",
+                                   csv->path, option, name, j, k);
             *column = j;
             return CO_OK;
         }
@@ -190,8 +193,10 @@ co_status co_csv_column(const co_csv *csv, const char *option, const char *name,
         return CO_OK;
     }
     if (csv->n_columns == 1)
-        return CO_FAIL(CO_EUSAGE, "%s=%s: %s has one column; if its cells are not parted by '%s', give "
-                       "separator=", option, name, csv->path,
+        return CO_FAIL(CO_EUSAGE,
+                       "%s=%s: %s has one column; if its cells are not parted by '%s', give "
+                       "separator=",
+                       option, name, csv->path,
                        csv->separator == '\t' ? "tab" : (char[]){csv->separator, 0});
     return CO_FAIL(CO_EUSAGE, "%s=%s: %s has columns 0 .. %zu%s", option, name, csv->path,
                    csv->n_columns - 1,

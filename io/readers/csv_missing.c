@@ -1,8 +1,10 @@
-/* io/readers/csv_missing.c - missing cells of a table: which they are, and the rows that they cost. */
+/* io/readers/csv_missing.c - missing cells of a table: which they are, and the rows that they cost.
+ */
 #include "core/log.h"
 #include "core/memory.h"
 #include "io/readers/csv_table.h"
 #include "io/readers/members.h"
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -13,17 +15,24 @@ void co_csv_missing_options(const co_config *opt, co_csv_table *t)
     for (int k = 0; k < 5; k++)
         if (strcmp(co_config_string(opt, "missing"), names[k]) == 0) t->missing = (co_missing)k;
     t->missing_words = co_config_node(opt, "missing_words");
+    t->missing_first[0] = true;
+    for (const co_node *word = t->missing_words->first; word; word = word->next) {
+        t->missing_first[tolower((unsigned char)*word->text)] = true;
+        t->missing_first[toupper((unsigned char)*word->text)] = true;
+    }
 }
 
 bool co_csv_is_missing(const co_csv_table *t, const char *cell)
 {
+    if (!t->missing_first[(unsigned char)*cell]) return false; /* nearly all cells */
     if (!*cell) return true;
     for (const co_node *word = t->missing_words->first; word; word = word->next)
         if (strcasecmp(cell, word->text) == 0) return true;
     return false;
 }
 
-co_status co_csv_fail(const co_csv_table *t, size_t file, size_t row, size_t column, const char *what)
+co_status co_csv_fail(const co_csv_table *t, size_t file, size_t row, size_t column,
+                      const char *what)
 {
     const co_csv *csv = &t->csv[file];
     const char *name = csv->header ? csv->header[column] : "";
@@ -56,7 +65,8 @@ static const char *user_of(const co_csv_table *t, size_t file, size_t row)
     return co_csv_is_missing(t, cell) ? NULL : cell;
 }
 
-/* Numbers the users of rows that stay; *kept of them. Then of all rows: those behind lost every one. */
+/* Numbers the users of rows that stay; *kept of them. Then of all rows: those behind lost every
+ * one. */
 static co_status number_users(const co_csv_table *t, co_members *users, size_t *kept)
 {
     int32_t number;
@@ -80,9 +90,10 @@ static co_status tell_users(const co_csv_table *t, const char *how)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%.80s", u > kept ? ", " : "",
                                  users.name[u]);
     if (st == CO_OK && users.n > kept)
-        co_warn("%s: %zu of %zu users have no row left (%s%s)%s", how, users.n - kept, users.n, names,
-                users.n > kept + SHOWN ? ", .." : "",
-                t->missing == CO_MISSING_DROP ? "; missing=mean, median or zero keep such rows" : "");
+        co_warn("%s: %zu of %zu users have no row left (%s%s)%s", how, users.n - kept, users.n,
+                names, users.n > kept + SHOWN ? ", .." : "",
+                t->missing == CO_MISSING_DROP ? "; missing=mean, median or zero keep such rows"
+                                              : "");
     co_members_fini(&users);
     return st;
 }
@@ -105,8 +116,9 @@ co_status co_csv_keep_rows(co_csv_table *t)
             const size_t j = find_missing(t, k, r);
             if (j < t->n_columns && t->missing != CO_MISSING_REFUSE) continue;
             if (j < t->n_columns)
-                return co_csv_fail(t, k, r, j, "is missing; missing=drop leaves such rows out, mean, median or "
-                                               "zero fill features (missing_words= says what is missing)");
+                return co_csv_fail(t, k, r, j,
+                                   "is missing; missing=drop leaves such rows out, mean, median or "
+                                   "zero fill features (missing_words= says what is missing)");
             CO_TRY(co_reserve((void **)&t->at, &capacity, t->n + 1, sizeof *t->at));
             t->at[t->n++] = (co_csv_place){(uint32_t)k, r};
         }

@@ -18,17 +18,19 @@ co_label_kind co_labels_kind(const char *const *text, size_t n, size_t *odd)
         if (co_raw_whole(text[i], &whole)) continue;
         if (*odd == n) *odd = i;
         /* a whole number beyond 64 bits is a name, not a measure */
-        kind = co_raw_real(text[i], &real) && real != floor(real) ? CO_LABELS_REALS : CO_LABELS_WORDS;
+        kind =
+            co_raw_real(text[i], &real) && real != floor(real) ? CO_LABELS_REALS : CO_LABELS_WORDS;
     }
     return kind;
 }
 
 co_status co_labels_real(const char *where, const char *label)
 {
-    return CO_FAIL(CO_EDATA,
-                   "%s: label '%.40s' is a real number; classes are whole numbers or words, and real "
-                   "values are learnt with task=regression",
-                   where, label);
+    return CO_FAIL(
+        CO_EDATA,
+        "%s: label '%.40s' is a real number; classes are whole numbers or words, and real "
+        "values are learnt with task=regression",
+        where, label);
 }
 
 typedef struct {
@@ -44,7 +46,8 @@ static co_status number_words(const char *where, const char *const *text, size_t
     size_t n_numbers = 0;
     int64_t whole;
     double real;
-    co_status st = name && own ? CO_OK : CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu labels", where, n);
+    co_status st =
+        name && own ? CO_OK : CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu labels", where, n);
     for (size_t i = 0; st == CO_OK && i < n; i++) {
         name[i] = text[i];
         n_numbers += co_raw_real(text[i], &real);

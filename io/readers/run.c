@@ -35,7 +35,8 @@ static void tell_measure(const co_dataset *data)
         return;
     while (c < data->n_classes && co_raw_whole(data->classes[c], &whole)) c++;
     if (c == data->n_classes)
-        co_warn("the labels are %zu different numbers for %lld examples: if they are a measure, learn them "
+        co_warn("the labels are %zu different numbers for %lld examples: if they are a measure, "
+                "learn them "
                 "with task=regression",
                 data->n_classes, (long long)data->n);
 }

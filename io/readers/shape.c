@@ -1,5 +1,5 @@
-/* io/readers/shape.c - shapes of examples. Cost: one pass over x where channels move, one example of
- * memory. */
+/* io/readers/shape.c - shapes of examples. Cost: one pass over x where channels move, one example
+ * of memory. */
 #include "io/readers/shape.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -28,10 +28,12 @@ static co_status set_shape(const char *text, co_dataset *data)
     size_t dim[4], ndim, size = 1;
     bool fits = true;
     if (!parse(text, dim, &ndim))
-        return CO_FAIL(CO_EUSAGE, "shape=%.60s: 1 to 4 sizes with x between them, as in 1x28x28", text);
+        return CO_FAIL(CO_EUSAGE, "shape=%.60s: 1 to 4 sizes with x between them, as in 1x28x28",
+                       text);
     for (size_t i = 0; i < ndim; i++) fits = fits && !__builtin_mul_overflow(size, dim[i], &size);
     if (!fits || size != data->x_size)
-        return CO_FAIL(CO_EUSAGE, "shape=%.60s: an example has %zu numbers, this shape another count", text,
+        return CO_FAIL(CO_EUSAGE,
+                       "shape=%.60s: an example has %zu numbers, this shape another count", text,
                        data->x_size);
     data->x_ndim = ndim;
     memcpy(data->x_dim, dim, ndim * sizeof *dim);
@@ -55,7 +57,8 @@ static co_status channels_first(co_dataset *data)
     char *scratch = co_malloc(bytes, 1);
     if (!scratch) return CO_FAIL(CO_ENOMEM, "out of memory for one example");
     for (int64_t i = 0; channels > 1 && i < data->n; i++)
-        move_channels((char *)data->x + (size_t)i * bytes, data->x_size, channels, element, scratch);
+        move_channels((char *)data->x + (size_t)i * bytes, data->x_size, channels, element,
+                      scratch);
     co_free(scratch);
     data->x_dim[0] = channels;
     data->x_dim[1] = height;
@@ -73,13 +76,17 @@ static co_status guess(co_dataset *data)
     const size_t *d = data->x_dim;
     const bool image = data->x_ndim >= 2 && d[0] >= LEAST_SIDE && d[1] >= LEAST_SIDE;
     if (image && data->x_ndim == 3 && is_few(d[2])) {
-        co_log("examples [%zu, %zu, %zu] are taken as height, width, channels; layout=NCHW leaves them "
-               "as they are", d[0], d[1], d[2]);
+        co_log("examples [%zu, %zu, %zu] are taken as height, width, channels; layout=NCHW leaves "
+               "them "
+               "as they are",
+               d[0], d[1], d[2]);
         return channels_first(data);
     }
     if (image && data->x_ndim == 2 && data->x_type == CO_U8) {
-        co_log("examples [%zu, %zu] of bytes are taken as images of one channel; layout=NCHW leaves "
-               "them as they are", d[0], d[1]);
+        co_log(
+            "examples [%zu, %zu] of bytes are taken as images of one channel; layout=NCHW leaves "
+            "them as they are",
+            d[0], d[1]);
         memmove(data->x_dim + 1, data->x_dim, 2 * sizeof *data->x_dim);
         data->x_dim[0] = 1;
         data->x_ndim = 3;

@@ -7,11 +7,14 @@
 #define CO_SHAPE_PARAMS                                                                            \
     {"shape", CO_STRING, .flags = CO_OPTIONAL,                                                     \
      .doc = "of one example, where rows are flat: 1x28x28"},                                       \
-    {"layout", CO_CHOICE, .words = "auto|NCHW|NHWC",                                               \
-     .doc = "where images have their channels; auto: last if there are 1, 3 or 4 of them there"}
+    {                                                                                              \
+        "layout", CO_CHOICE, .words = "auto|NCHW|NHWC",                                            \
+                             .doc = "where images have their channels; auto: last if there are "   \
+                                    "1, 3 or 4 of them there"                                      \
+    }
 
 /* Gives x the shape that is asked for, and turns images with channels last (layout) into
- * [channels][height][width]. auto, told by a line: [h][w][c] with c 1, 3 or 4, h and w at least 8, is
- * NHWC; bytes [h][w] are one channel. CO_EUSAGE when the shape has another number of elements or the
- * examples are no images. Nothing for texts. */
+ * [channels][height][width]. auto, told by a line: [h][w][c] with c 1, 3 or 4, h and w at least 8,
+ * is NHWC; bytes [h][w] are one channel. CO_EUSAGE when the shape has another number of elements or
+ * the examples are no images. Nothing for texts. */
 co_status co_shape_apply(const co_config *opt, co_dataset *data);

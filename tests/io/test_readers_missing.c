@@ -15,11 +15,14 @@ Test(missing, the_usual_spellings_are_missing_and_dropped_with_a_line)
     co_dataset d;
     const char *line = told(write_text("m.csv", CELLS), "y=2 missing=drop", &d);
     cr_expect(strstr(line, "missing=drop: 7 of 9 rows went"), "%s", line);
-    cr_expect(d.n == 2 && d.x_size == 3 && d.n_classes == 1, "%d rows, %zu features", (int)d.n, d.x_size);
+    cr_expect(d.n == 2 && d.x_size == 3 && d.n_classes == 1, "%d rows, %zu features", (int)d.n,
+              d.x_size);
     cr_expect(at(&d, 1, 0) == 12.0f && at(&d, 1, 2) == 1.0f);
     co_dataset_fini(&d);
-    import_bad("csv", write_text("m.csv", CELLS), "y=2", CO_EDATA, ":2: column 0: 'NA' is missing", "mean");
-    import_bad("csv", write_text("m.csv", "1,0\n2,nan\n"), "y=1", CO_EDATA, ":2: column 1: 'nan' is missing", "");
+    import_bad("csv", write_text("m.csv", CELLS), "y=2", CO_EDATA, ":2: column 0: 'NA' is missing",
+               "mean");
+    import_bad("csv", write_text("m.csv", "1,0\n2,nan\n"), "y=1", CO_EDATA,
+               ":2: column 1: 'nan' is missing", "");
 }
 
 Test(missing, numbers_are_filled_and_words_have_zeros)
@@ -48,7 +51,8 @@ Test(missing, the_mean_is_of_the_training_part_alone)
 {
     char option[1300];
     co_dataset d;
-    snprintf(option, sizeof option, "y=1 missing=mean test=%s", write_text("b.csv", "1000,0\n?,1\n"));
+    snprintf(option, sizeof option, "y=1 missing=mean test=%s",
+             write_text("b.csv", "1000,0\n?,1\n"));
     import_good("csv", write_text("a.csv", "1,0\n3,1\n?,0\n"), option, &d);
     cr_expect(at(&d, 2, 0) == 2.0f && at(&d, 4, 0) == 2.0f && at(&d, 3, 0) == 1000.0f);
     co_dataset_fini(&d);
@@ -76,15 +80,18 @@ Test(missing, a_column_without_training_values_is_0)
 Test(missing, the_words_can_be_named)
 {
     co_dataset d;
-    import_good("csv", write_text("m.csv", "1,a,0\n-9,NA,1\nnone,a,1\n"), "y=2 missing=zero missing_words=[-9,None]", &d);
-    cr_expect(d.x_size == 3 && at(&d, 1, 0) == 0.0f && at(&d, 2, 0) == 0.0f && at(&d, 1, 1) == 1.0f);
+    import_good("csv", write_text("m.csv", "1,a,0\n-9,NA,1\nnone,a,1\n"),
+                "y=2 missing=zero missing_words=[-9,None]", &d);
+    cr_expect(d.x_size == 3 && at(&d, 1, 0) == 0.0f && at(&d, 2, 0) == 0.0f &&
+              at(&d, 1, 1) == 1.0f);
     co_dataset_fini(&d);
 }
 
 Test(missing, users_that_lose_every_row_are_named)
 {
     co_dataset d;
-    const char *line = told(write_text("m.csv", "1,0,ann\n?,1,bob\n?,0,ann\n?,1,cy\n2,1,?\n"), "y=1 user=2 missing=drop", &d);
+    const char *line = told(write_text("m.csv", "1,0,ann\n?,1,bob\n?,0,ann\n?,1,cy\n2,1,?\n"),
+                            "y=1 user=2 missing=drop", &d);
     cr_expect(strstr(line, "4 of 5 rows went"), "%s", line);
     cr_expect(strstr(line, "2 of 3 users have no row left (bob, cy)"), "%s", line);
     cr_expect_eq(d.n_users, 1);
@@ -107,8 +114,9 @@ Test(missing, four_hospitals_stay_when_cells_are_filled)
         snprintf(path[k], sizeof path[k], "%s", found);
         sources[k] = path[k];
     }
-    cr_assert_eq(import("csv", sources, 4, "y=13 user=file missing=median scale=standard test_fraction=0.2", &d), CO_OK,
-                 "%s", co_status_message());
+    cr_assert_eq(import("csv", sources, 4,
+                        "y=13 user=file missing=median scale=standard test_fraction=0.2", &d),
+                 CO_OK, "%s", co_status_message());
     cr_expect(d.n == 920 && d.x_size == 13 && d.n_classes == 5 && d.n_users == 4);
     for (int64_t i = 0; i < d.n; i++) n[d.user[i]]++;
     for (int k = 0; k < 4; k++) cr_expect_eq(n[k], published[k]);
@@ -119,7 +127,8 @@ Test(scale, standard_and_minmax_are_fitted_to_training_rows)
 {
     char option[1300], standard[1300];
     co_dataset d;
-    const char *train = write_text("a.csv", "1,7,u,0\n3,7,v,1\n8,7,u,0\n"); /* mean 4, deviation sqrt(26 / 3) */
+    const char *train =
+        write_text("a.csv", "1,7,u,0\n3,7,v,1\n8,7,u,0\n"); /* mean 4, deviation sqrt(26 / 3) */
     snprintf(option, sizeof option, "y=3 scale=minmax test=%s", write_text("b.csv", "15,9,v,1\n"));
     snprintf(standard, sizeof standard, "y=3 scale=standard test=%s", scratch_file("b.csv"));
     import_good("csv", train, standard, &d);
@@ -151,7 +160,8 @@ Test(scale, adult_has_mean_0_and_deviation_1)
         if (j > 0) continue; /* age; most others are one-hot */
         cr_expect(fabs(sum / (double)d.n) < 1e-6 && fabs(squares / (double)d.n - 1.0) < 1e-6);
     }
-    for (size_t i = 0; i < (size_t)d.n * d.x_size; i++) cr_assert_lt(fabsf(((const float *)d.x)[i]), 200.0f);
+    for (size_t i = 0; i < (size_t)d.n * d.x_size; i++)
+        cr_assert_lt(fabsf(((const float *)d.x)[i]), 200.0f);
     co_dataset_fini(&d);
 }
 
@@ -169,7 +179,8 @@ Test(missing, columns_of_words_that_are_nearly_all_different_are_told)
     co_dataset d;
     for (int i = 0; i < 30; i++) snprintf(text + strlen(text), 32, "1;%d,%d;%d\n", i, i % 7, i % 2);
     const char *line = told(write_text("m.csv", text), "y=2 separator=;", &d);
-    cr_expect(strstr(line, "column 1 holds 30 different words") && strstr(line, "decimal comma"), "%s", line);
+    cr_expect(strstr(line, "column 1 holds 30 different words") && strstr(line, "decimal comma"),
+              "%s", line);
     co_dataset_fini(&d);
 }
 
@@ -186,8 +197,11 @@ static void expect_table(const char *path, const char *options)
 {
     co_dataset d;
     import_good("csv", path, options, &d);
-    cr_assert(d.n == 2 && d.x_size == 3 && d.n_classes == 2, "%s: %d %zu", options, (int)d.n, d.x_size);
-    cr_expect(at(&d, 0, 0) == 1.0f && at(&d, 1, 0) == 2.0f && at(&d, 1, 1) == 1.0f && at(&d, 1, 2) == 0.0f, "%s", options);
+    cr_assert(d.n == 2 && d.x_size == 3 && d.n_classes == 2, "%s: %d %zu", options, (int)d.n,
+              d.x_size);
+    cr_expect(at(&d, 0, 0) == 1.0f && at(&d, 1, 0) == 2.0f && at(&d, 1, 1) == 1.0f &&
+                  at(&d, 1, 2) == 0.0f,
+              "%s", options);
     cr_expect(d.y[0] == 0 && d.y[1] == 1);
     co_dataset_fini(&d);
 }
@@ -200,19 +214,23 @@ Test(separator, semicolons_tabs_bars_and_blanks)
     expect_table(write_text("s.csv", "1\t\"a\tb\"\t0\r\n2\ta\t1\r\n"), "y=2 separator=tab");
     expect_table(write_tsv("1\t\"a\tb\"\t0\n2\ta\t1\n"), "y=2");
     expect_table(write_text("s.csv", "  1   \"b c\" 0 \n2\ta  1"), "y=2 separator=blank");
-    import_bad("csv", write_text("s.csv", "1;0\n"), "y=1 separator=ab", CO_EUSAGE, "separator=ab", "one character");
+    import_bad("csv", write_text("s.csv", "1;0\n"), "y=1 separator=ab", CO_EUSAGE, "separator=ab",
+               "one character");
 }
 
 Test(separator, the_first_line_of_spreadsheets_says_it)
 {
     expect_table(write_text("s.csv", "sep=;\r\n1;\"a;b\";0\r\n2; a ;1\r\n"), "y=2");
-    import_bad("csv", write_text("s.csv", "sep=;\n1;0\n2\n"), "y=1", CO_EDATA, ":3: 1 columns", "expected 2");
+    import_bad("csv", write_text("s.csv", "sep=;\n1;0\n2\n"), "y=1", CO_EDATA, ":3: 1 columns",
+               "expected 2");
 }
 
 Test(separator, an_empty_cell_between_tabs_is_a_cell)
 {
     co_dataset d;
-    import_good("csv", write_tsv("a\tb\ty\n1\t\t0\n\t2\t1\n\t\t1\n"), "y=y header=true missing=zero", &d);
-    cr_expect(d.n == 3 && d.x_size == 2 && at(&d, 0, 1) == 0.0f && at(&d, 1, 0) == 0.0f && at(&d, 1, 1) == 2.0f);
+    import_good("csv", write_tsv("a\tb\ty\n1\t\t0\n\t2\t1\n\t\t1\n"),
+                "y=y header=true missing=zero", &d);
+    cr_expect(d.n == 3 && d.x_size == 2 && at(&d, 0, 1) == 0.0f && at(&d, 1, 0) == 0.0f &&
+              at(&d, 1, 1) == 2.0f);
     co_dataset_fini(&d);
 }

@@ -1,5 +1,5 @@
-/* tests/io/test_readers_shape.c - images with channels last, flat rows that are images, the names that
- * Keras gives. */
+/* tests/io/test_readers_shape.c - images with channels last, flat rows that are images, the names
+ * that Keras gives. */
 #include "tests/io/reader_support.h"
 #include <stdlib.h>
 
@@ -30,7 +30,8 @@ static void expect_planes(const co_dataset *d)
             for (size_t h = 0; h < 8; h++)
                 for (size_t w = 0; w < 9; w++) {
                     const size_t at = ((i * 3 + c) * 8 + h) * 9 + w;
-                    const int got = d->x_type == CO_U8 ? ((uint8_t *)d->x)[at] : (int)((float *)d->x)[at];
+                    const int got =
+                        d->x_type == CO_U8 ? ((uint8_t *)d->x)[at] : (int)((float *)d->x)[at];
                     cr_assert_eq(got, made(i, h, w, c));
                 }
 }
@@ -67,7 +68,8 @@ Test(shape, idx_of_channels_last)
     char path[1200], option[2600];
     co_dataset d;
     for (int i = 0; i < N; i++) pixels[i] = (unsigned char)(i % 251);
-    write_bytes(scratch_file("rgb"), file, make_idx(file, 0x08, 4, (unsigned[]){2, 8, 9, 3}, pixels, N));
+    write_bytes(scratch_file("rgb"), file,
+                make_idx(file, 0x08, 4, (unsigned[]){2, 8, 9, 3}, pixels, N));
     snprintf(path, sizeof path, "%s", scratch_file("rgb"));
     write_bytes(scratch_file("rgb_y"), file, make_idx(file, 0x08, 1, (unsigned[]){2}, "ab", 2));
     snprintf(option, sizeof option, "images=%s labels=%s", path, scratch_file("rgb_y"));
@@ -80,10 +82,12 @@ Test(shape, idx_of_channels_last)
 Test(shape, flat_rows_of_every_reader_become_images)
 {
     co_dataset d;
-    import_good("csv", write_text("f.csv", "1,2,3,4,5,6,0\n7,8,9,10,11,12,1\n"), "y=6 shape=1x2x3", &d);
+    import_good("csv", write_text("f.csv", "1,2,3,4,5,6,0\n7,8,9,10,11,12,1\n"), "y=6 shape=1x2x3",
+                &d);
     cr_expect(has_shape(&d, 1, 2, 3) && ((float *)d.x)[11] == 12.0f);
     co_dataset_fini(&d);
-    import_good("csv", scratch_file("f.csv"), "y=6 shape=1x2x3 layout=NHWC", &d); /* one row of two pixels of three */
+    import_good("csv", scratch_file("f.csv"), "y=6 shape=1x2x3 layout=NHWC",
+                &d); /* one row of two pixels of three */
     const float want[6] = {1, 4, 2, 5, 3, 6};
     cr_expect(has_shape(&d, 3, 1, 2));
     cr_expect_arr_eq(d.x, want, sizeof want);
@@ -94,7 +98,10 @@ Test(shape, flat_rows_of_every_reader_become_images)
     import_good("npz", fixture("f4"), "shape=1x2x2", &d);
     cr_expect(has_shape(&d, 1, 2, 2));
     co_dataset_fini(&d);
-    import_good("leaf", write_text("f.json", "{\"user_data\": {\"a\": {\"x\": [[1, 2, 3, 4]], \"y\": [1]}}}"), "shape=1x2x2", &d);
+    import_good(
+        "leaf",
+        write_text("f.json", "{\"user_data\": {\"a\": {\"x\": [[1, 2, 3, 4]], \"y\": [1]}}}"),
+        "shape=1x2x2", &d);
     cr_expect(has_shape(&d, 1, 2, 2));
     co_dataset_fini(&d);
 }
@@ -104,5 +111,6 @@ Test(shape, what_does_not_fit_is_refused)
     import_bad("npz", fixture("f4"), "shape=1x2x3", CO_EUSAGE, "shape=1x2x3", "4 numbers");
     import_bad("npz", fixture("f4"), "shape=2x", CO_EUSAGE, "shape=2x", "1x28x28");
     import_bad("npz", fixture("f4"), "shape=4294967296x4294967297", CO_EUSAGE, "4 numbers", "");
-    import_bad("csv", write_text("t.csv", "1,a b\n"), "y=0 text=1 shape=1x2", CO_EUSAGE, "shape=1x2", "no rows of numbers");
+    import_bad("csv", write_text("t.csv", "1,a b\n"), "y=0 text=1 shape=1x2", CO_EUSAGE,
+               "shape=1x2", "no rows of numbers");
 }
