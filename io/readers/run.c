@@ -9,17 +9,18 @@
 #include <string.h>
 
 /* Names are UTF-8 in the file, for h5py and pandas. */
-static co_status check_names(const char *what, char *const *names, size_t n)
+static co_status check_names(const char *where, const char *what, char *const *names, size_t n)
 {
     for (size_t i = 0; names && i < n; i++)
         for (size_t at = 0, bytes, size = strlen(names[i]); at < size; at += bytes) {
             uint32_t code;
             bytes = co_utf8_decode(names[i] + at, size - at, &code);
             if (!bytes)
-                return CO_FAIL(CO_EDATA,
-                               "%s '%.40s' is not UTF-8 (byte %02x); save the source as UTF-8, for "
-                               "instance by iconv -f latin1 -t utf-8",
-                               what, names[i], (unsigned char)names[i][at]);
+                return CO_FAIL(
+                    CO_EDATA,
+                    "%s: %s '%.40s' is not UTF-8 (byte %02x); save the source as UTF-8, for "
+                    "instance by iconv -f latin1 -t utf-8",
+                    where, what, names[i], (unsigned char)names[i][at]);
         }
     return CO_OK;
 }
@@ -41,11 +42,11 @@ static void tell_measure(const co_dataset *data)
                 data->n_classes, (long long)data->n);
 }
 
-static co_status check(const co_dataset *data)
+static co_status check(const char *where, const co_dataset *data)
 {
-    CO_TRY(check_names("class", data->classes, data->n_classes));
-    CO_TRY(check_names("user", data->user_name, data->n_users));
-    CO_TRY(check_names("group", data->group_name, data->n_groups));
+    CO_TRY(check_names(where, "class", data->classes, data->n_classes));
+    CO_TRY(check_names(where, "user", data->user_name, data->n_users));
+    CO_TRY(check_names(where, "group", data->group_name, data->n_groups));
     tell_measure(data);
     return CO_OK;
 }
@@ -54,7 +55,7 @@ co_status co_reader_run(const co_reader *reader, const co_config *opt, const cha
                         size_t n_sources, co_dataset *data)
 {
     CO_TRY(reader->read(opt, sources, n_sources, data));
-    CO_TRY(check(data));
+    CO_TRY(check(n_sources == 1 ? sources[0] : data->source, data));
     CO_TRY(co_shape_apply(opt, data));
     if (!reader->splits) CO_TRY(co_reader_split_by(opt, data));
     return reader->text ? co_texts_tokenise(opt, data) : CO_OK;
