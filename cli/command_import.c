@@ -2,7 +2,6 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "io/readers/reader.h"
-#include "io/readers/texts.h"
 #include "io/yaml.h"
 #include "cli/console.h"
 #include "report/show.h"
@@ -43,10 +42,7 @@ static co_status read_and_write(const co_reader *reader, const co_words *words,
 {
     const uint64_t seed = (uint64_t)co_config_int(opt, "seed");
     char *config = NULL;
-    CO_TRY(reader->read(opt, words->positional + 1, words->n_positional - 1, data));
-    CO_TRY(co_reader_split(data, co_config_real(opt, "test_fraction"),
-                           co_config_real(opt, "validation_fraction"), seed));
-    if (reader->text) CO_TRY(co_texts_tokenise(opt, data));
+    CO_TRY(co_reader_run(reader, opt, words->positional + 1, words->n_positional - 1, data));
     CO_TRY(resolved_config("format", reader->name, opt->map, &config));
     const co_status st = co_dataset_write(data, words->output, seed, config);
     co_free(config);

@@ -90,3 +90,14 @@ size_t co_utf8_decode(const char *s, size_t n, uint32_t *code)
     *code = value;
     return bytes;
 }
+
+size_t co_text_mark(const char *s, size_t n, const char **other)
+{
+    *other = NULL;
+    if (n >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0) return 3;
+    if (n >= 4 && (memcmp(s, "\xff\xfe\0\0", 4) == 0 || memcmp(s, "\0\0\xfe\xff", 4) == 0))
+        *other = "UTF-32";
+    else if (n >= 2 && (memcmp(s, "\xff\xfe", 2) == 0 || memcmp(s, "\xfe\xff", 2) == 0))
+        *other = "UTF-16";
+    return 0;
+}

@@ -23,3 +23,7 @@ void co_format_real(double value, char text[CO_REAL_TEXT]);
 /* Bytes of the UTF-8 character at s (1 to 4) and its code; 0 when the n > 0 bytes there do not
  * begin with one (overlong forms, surrogates and codes above 10FFFF included). */
 size_t co_utf8_decode(const char *s, size_t n, uint32_t *code);
+
+/* Bytes of the UTF-8 byte order mark that the text begins with, 3 or 0. *other: the encoding whose
+ * mark stands there instead, "UTF-16" or "UTF-32"; else NULL. Every reader of texts asks this. */
+size_t co_text_mark(const char *s, size_t n, const char **other);

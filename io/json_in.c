@@ -2,6 +2,7 @@
  * value that is passed over is checked for its strings and brackets alone. */
 #include "io/json_in.h"
 #include "core/memory.h"
+#include "io/readers/raw.h"
 #include <string.h>
 
 enum { MAX_DEPTH = 64 };
@@ -129,20 +130,32 @@ co_status co_json_in_key(co_json_in *in, char **key)
     return st;
 }
 
+/* The number that stands next as a text of its own; "" when there is none, or it is too long. */
+static size_t number_text(co_json_in *in, char text[64])
+{
+    const char first = co_json_in_next(in);
+    size_t n = strspn(in->at, "+-.0123456789eE");
+    if (n >= 64 || (first != '-' && (first < '0' || first > '9'))) n = 0;
+    memcpy(text, in->at, n);
+    text[n] = '\0';
+    return n;
+}
+
 co_status co_json_in_int(co_json_in *in, int64_t *value)
 {
-    const bool negative = co_json_in_next(in) == '-';
-    const char *digit = in->at + negative;
-    int64_t sum = 0;
-    if (*digit < '0' || *digit > '9') return unexpected(in, "an integer");
-    for (; *digit >= '0' && *digit <= '9'; digit++)
-        if (__builtin_mul_overflow(sum, 10, &sum) ||
-            __builtin_sub_overflow(sum, *digit - '0', &sum))
-            return unexpected(in, "an integer of 64 bits");
-    if ((*digit && strchr(".eE", *digit)) || (!negative && sum == INT64_MIN))
-        return unexpected(in, "an integer of 64 bits");
-    *value = negative ? sum : -sum;
-    in->at = digit;
+    char text[64];
+    const size_t n = number_text(in, text);
+    if (!co_raw_whole(text, value)) return unexpected(in, n ? "an integer of 64 bits" : "an integer");
+    in->at += n;
+    return CO_OK;
+}
+
+co_status co_json_in_real(co_json_in *in, double *value)
+{
+    char text[64];
+    const size_t n = number_text(in, text);
+    if (!co_raw_real(text, value)) return unexpected(in, "a number");
+    in->at += n;
     return CO_OK;
 }
 

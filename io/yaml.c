@@ -238,12 +238,12 @@ static co_status read_document(source *s, int depth, co_node **root)
 /* depth: levels above the text's root. */
 static co_status read_source(source *s, int depth, co_node **root)
 {
-    static const char mark[] = "\xef\xbb\xbf"; /* the byte order mark of some editors */
+    const char *other;
+    const size_t mark = co_text_mark(s->text, s->n, &other);
     *root = NULL;
-    if (s->n >= 3 && memcmp(s->text, mark, 3) == 0) {
-        s->text += 3;
-        s->n -= 3;
-    }
+    if (other) return fail_at(s, 1, 1, "the text is encoded as %s; save it as UTF-8", other);
+    s->text += mark;
+    s->n -= mark;
     CO_TRY(check_bytes(s));
     if (!yaml_parser_initialize(&s->yaml))
         return CO_FAIL(CO_ENOMEM, "out of memory for %s", s->name);

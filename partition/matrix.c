@@ -52,7 +52,7 @@ static co_status read_table(const char *path, table *t)
 {
     co_raw raw;
     *t = (table){0};
-    CO_TRY(co_raw_read(path, &raw));
+    CO_TRY(co_raw_text(path, &raw));
     co_status st = CO_OK;
     int64_t line = 0;
     for (char *at = raw.bytes, *next; st == CO_OK && at && *at; at = next) {

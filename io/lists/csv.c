@@ -42,7 +42,7 @@ static co_status read_rows(co_lists *lists, const co_csv *csv)
         const char *cell = co_csv_cell(csv, row, example_at);
         CO_TRY(co_lists_device(lists, co_csv_cell(csv, row, device_at), &device));
         if (!*cell) continue;
-        if (!co_raw_int(cell, &example))
+        if (!co_raw_whole(cell, &example))
             return CO_FAIL(CO_EDATA, "%s:%zu: example '%.40s' is no integer", lists->path,
                            csv->line[row], cell);
         CO_TRY(read_part(lists, csv, row, part_at, &test));
@@ -54,7 +54,7 @@ static co_status read_rows(co_lists *lists, const co_csv *csv)
 co_status co_lists_csv(co_lists *lists)
 {
     co_csv csv;
-    co_status st = co_csv_read(lists->path, true, &csv);
+    co_status st = co_csv_read(lists->path, 0, true, &csv);
     if (st == CO_OK) st = read_rows(lists, &csv);
     co_csv_fini(&csv);
     return st;

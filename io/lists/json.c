@@ -82,7 +82,7 @@ static co_status read_rows(co_lists *lists, co_json_in *in)
 co_status co_lists_json(co_lists *lists)
 {
     co_raw raw;
-    CO_TRY(co_raw_read(lists->path, &raw));
+    CO_TRY(co_raw_text(lists->path, &raw));
     co_json_in in = {.path = lists->path, .text = raw.bytes, .at = raw.bytes};
     co_status st = co_json_in_next(&in) == '{' ? read_map(lists, &in) : read_rows(lists, &in);
     if (st == CO_OK) st = co_json_in_end(&in);

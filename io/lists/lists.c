@@ -3,6 +3,7 @@
  * an example. */
 #include "io/lists/lists.h"
 #include "core/memory.h"
+#include "core/text.h"
 #include "io/readers/raw.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -134,7 +135,9 @@ static co_status read_by_content(co_lists *lists, const char *method)
     const size_t n = file ? fread(head, 1, sizeof head - 1, file) : 0;
     if (file) fclose(file);
     head[n] = '\0';
-    const char first = head[strspn(head, " \t\r\n")];
+    const char *other, *text = head + co_text_mark(head, n, &other);
+    const char first = text[strspn(text, " \t\r\n")];
+    if (other) return CO_FAIL(CO_EDATA, "%s: is encoded as %s; save it as UTF-8", lists->path, other);
     if (first == '{' || first == '[') return co_lists_json(lists);
     if (memcmp(head, "PK", 2) == 0) return co_lists_npz(lists);
     return co_lists_csv(lists); /* says when the file cannot be read */

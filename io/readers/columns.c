@@ -117,7 +117,7 @@ co_status co_columns_rank_text(const char *const *text, size_t n, int32_t *index
     co_status st;
     if (!value) return CO_FAIL(CO_ENOMEM, "out of memory for ranking %zu names", n);
     size_t i = 0;
-    while (i < n && co_raw_int(text[i], &value[i])) i++;
+    while (i < n && co_raw_whole(text[i], &value[i])) i++;
     if (i < n) {
         st = rank_words(text, n, index, names, n_names);
     } else {

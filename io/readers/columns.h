@@ -16,8 +16,8 @@ co_status co_columns_fit(const char *where, size_t n, size_t features);
  * them. With skip_negative a negative value gets -1 and no rank. */
 co_status co_columns_rank(const int64_t *value, size_t n, bool skip_negative, int32_t *index,
                           int64_t **distinct, size_t *n_distinct);
-/* The same for texts: in numerical order when all are integers, else in byte order; *names holds
- * new strings. */
+/* The same for texts: in numerical order when all are whole numbers, which are one in any spelling,
+ * else in byte order; *names holds new strings. Labels go through labels.h. */
 co_status co_columns_rank_text(const char *const *text, size_t n, int32_t *index, char ***names,
                                size_t *n_names);
 

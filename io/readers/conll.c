@@ -1,42 +1,73 @@
 /* io/readers/conll.c - tagged sentences: a word a line, sentences parted by blank lines.
  *
  * Fields of a line are parted by tabs when it has one, else by blanks; the word is field 0, its tag
- * field `column`. Tags are O, B-TYPE and I-TYPE. Classes: O, then for each type in byte order B- and
- * I- (scheme=bio) or I- alone (scheme=io, which reads B- as I-). Lines of -DOCSTART- are passed
- * over; a blank inside a word becomes '_'. Splits: train 0, dev 2, test 1. */
+ * field `column`. Tags are O, B-TYPE and I-TYPE. Classes: O, then for each type in byte order B-
+ * and I- (scheme=bio) or I- alone (scheme=io, which reads B- as I-); scheme=plain: every tag as it
+ * stands (parts of speech), in byte order. Lines of -DOCSTART- are passed over; a blank inside a
+ * word becomes
+ * '_'. A file whose first word line has ten fields parted by tabs, a word's number first, is
+ * CoNLL-U: the word is field 1 and its part of speech field 3; comments (#), multiword lines (1-2)
+ * and empty nodes (1.1) are passed over; what follows `# newdoc` is one user, named by its id.
+ * Splits: train 0, dev 2, test 1. Source of CoNLL-U: universaldependencies.org/format.html. */
 #include "core/memory.h"
 #include "io/readers/columns.h"
 #include "io/readers/members.h"
 #include "io/readers/raw.h"
 #include "io/readers/reader.h"
 #include "io/readers/texts.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct {
     co_texts texts;
     co_members types;
-    int32_t *tag; /* [n_tags] -1: outside; 2 type: begins; 2 type + 1: inside */
+    int32_t *tag; /* [n_tags] -1: outside; 2 type: begins; 2 type + 1: inside; plain: type */
     size_t n_tags, tag_room;
     size_t n_words; /* of the open sentence */
-    size_t column;
-    bool io;
+    co_members documents;
+    int32_t document; /* the open one; -1: none */
+    int32_t *user;    /* [n sentences] */
+    size_t user_room;
+    size_t asked;        /* column=, or 0 */
+    size_t word, column; /* fields, in the open file */
+    bool io, plain, conllu;
 } sentences;
 
 static co_status end_sentence(sentences *s)
 {
     if (s->n_words == 0) return CO_OK;
     s->n_words = 0;
+    if (co_reserve((void **)&s->user, &s->user_room, s->texts.n + 1, sizeof *s->user))
+        return CO_FAIL(CO_ENOMEM, "out of memory after %zu sentences", s->texts.n);
+    s->user[s->texts.n] = s->document;
     return co_texts_end(&s->texts);
 }
 
-static co_status read_tag(sentences *s, const char *path, size_t row, const char *text, int32_t *tag)
+/* A comment of CoNLL-U: `# newdoc id = NAME` begins a document. One without an id gets a number. */
+static co_status read_comment(sentences *s, const char *line)
+{
+    char own[24];
+    line += 1 + strspn(line + 1, " \t");
+    if (strncmp(line, "newdoc", 6) != 0 || (line[6] && line[6] != ' ')) return CO_OK;
+    CO_TRY(end_sentence(s));
+    const char *name = line + 6 + strspn(line + 6, " ");
+    if (strncmp(name, "id", 2) == 0) name += 2 + strspn(name + 2, " =");
+    snprintf(own, sizeof own, "%zu", s->documents.n);
+    return co_members_number(&s->documents, *name ? name : own, &s->document);
+}
+
+static co_status read_tag(sentences *s, const char *path, size_t row, const char *text,
+                          int32_t *tag)
 {
     const bool begins = text[0] == 'B';
     *tag = -1;
+    if (s->plain) return co_members_number(&s->types, text, tag);
     if (strcmp(text, "O") == 0) return CO_OK;
     if ((!begins && text[0] != 'I') || text[1] != '-' || !text[2])
-        return CO_FAIL(CO_EDATA, "%s:%zu: tag '%.40s': O, B-TYPE and I-TYPE are taken; is it in column=%zu?",
+        return CO_FAIL(CO_EDATA,
+                       "%s:%zu: tag '%.40s': O, B-TYPE and I-TYPE are taken; is it in column=%zu? "
+                       "scheme=plain takes tags as they stand",
                        path, row, text, s->column);
     CO_TRY(co_members_number(&s->types, text + 2, tag));
     *tag = 2 * *tag + (!begins || s->io);
@@ -58,34 +89,80 @@ static size_t cut(char *line, char **field, size_t n)
     return found;
 }
 
+enum { MOST = 64, CONLLU_FIELDS = 10 };
+
+/* Ranges (1-2) and empty nodes (1.1) are no words of the sentence. */
+static co_status skip_node(const char *path, size_t row, const char *id)
+{
+    const size_t digits = strspn(id, "0123456789");
+    const char *rest = id + digits + 1;
+    if (digits && (id[digits] == '-' || id[digits] == '.') && *rest &&
+        !rest[strspn(rest, "0123456789")])
+        return CO_OK;
+    return CO_FAIL(CO_EDATA,
+                   "%s:%zu: '%.40s': a word's number, a range 1-2 or a node 1.1 begins a line of "
+                   "CoNLL-U",
+                   path, row, id);
+}
+
 static co_status read_line(sentences *s, const char *path, size_t row, char *line)
 {
-    enum { MOST = 64 };
     char *field[MOST];
-    for (size_t n = strlen(line); n && (line[n - 1] == '\r' || line[n - 1] == ' ' || line[n - 1] == '\t');)
+    for (size_t n = strlen(line);
+         n && (line[n - 1] == '\r' || line[n - 1] == ' ' || line[n - 1] == '\t');)
         line[--n] = 0;
     if (!*line) return end_sentence(s);
+    if (s->conllu && *line == '#') return read_comment(s, line);
     const size_t n = cut(line, field, MOST);
+    if (s->conllu && field[0][strspn(field[0], "0123456789")])
+        return skip_node(path, row, field[0]);
     if (strcmp(field[0], "-DOCSTART-") == 0) return end_sentence(s);
-    if (n <= s->column || !*field[0])
-        return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s': %zu fields, a word and column %zu are wanted", path, row,
-                       field[0], n, s->column);
+    if (n <= s->column || n <= s->word || !*field[s->word])
+        return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s': %zu fields, a word and column %zu are wanted",
+                       path, row, field[0], n, s->column);
     if (co_reserve((void **)&s->tag, &s->tag_room, s->n_tags + 1, sizeof *s->tag))
         return CO_FAIL(CO_ENOMEM, "%s: out of memory after %zu words", path, s->n_tags);
     CO_TRY(read_tag(s, path, row, field[s->column], &s->tag[s->n_tags]));
     s->n_tags++;
-    for (char *c = field[0]; *c; c++)
+    char *word = field[s->word];
+    for (char *c = word; *c; c++)
         if (*c == ' ') *c = '_';
     if (s->n_words++) CO_TRY(co_texts_bytes(&s->texts, " ", 1));
-    return co_texts_bytes(&s->texts, field[0], strlen(field[0]));
+    return co_texts_bytes(&s->texts, word, strlen(word));
+}
+
+/* Whether the first line that is neither blank nor a comment is a word, range or node of CoNLL-U.
+ */
+static bool is_conllu(const char *text)
+{
+    while (*text == '#' || *text == '\n' || *text == '\r') {
+        text += strcspn(text, "\n");
+        text += *text == '\n';
+    }
+    size_t tabs = 0;
+    const size_t id = strspn(text, "0123456789-.");
+    for (const char *c = text; *c && *c != '\n'; c++) tabs += *c == '\t';
+    return id > 0 && text[id] == '\t' && tabs == CONLLU_FIELDS - 1;
+}
+
+static co_status open_form(sentences *s, const char *path, const char *text)
+{
+    s->conllu = is_conllu(text);
+    s->word = s->conllu ? 1 : 0;
+    s->column = s->asked ? s->asked : s->conllu ? 3 : 1;
+    s->document = -1;
+    if (!s->conllu || s->column != s->word) return CO_OK;
+    return CO_FAIL(CO_EUSAGE,
+                   "%s: column=1 is the word itself in CoNLL-U; 3 is the part of speech, "
+                   "7 the relation",
+                   path);
 }
 
 static co_status read_file(sentences *s, const char *path)
 {
     co_raw raw;
-    CO_TRY(co_raw_read(path, &raw));
-    co_status st = CO_OK;
-    if (memchr(raw.bytes, 0, raw.n)) st = CO_FAIL(CO_EDATA, "%s: holds a byte 0: no text", path);
+    CO_TRY(co_raw_text(path, &raw));
+    co_status st = open_form(s, path, raw.bytes);
     char *line = raw.bytes;
     for (size_t row = 1; st == CO_OK && line < raw.bytes + raw.n; row++) {
         char *stop = strchr(line, '\n');
@@ -111,11 +188,14 @@ static int32_t *rank_types(const co_members *types)
 static co_status name_classes(const sentences *s, const int32_t *rank, co_dataset *data)
 {
     const size_t per = s->io ? 1 : 2;
-    data->n_classes = 1 + per * s->types.n;
+    data->n_classes = s->plain ? s->types.n : 1 + per * s->types.n;
     data->classes = co_calloc(data->n_classes, sizeof *data->classes);
     if (!data->classes) return CO_FAIL(CO_ENOMEM, "names of %zu tags", data->n_classes);
-    bool good = (data->classes[0] = co_strdup("O")) != NULL;
-    for (size_t t = 0; t < s->types.n; t++) {
+    bool good = true;
+    for (size_t t = 0; s->plain && t < s->types.n; t++)
+        good = (data->classes[rank[t]] = co_strdup(s->types.name[t])) && good;
+    if (!s->plain) good = (data->classes[0] = co_strdup("O")) != NULL;
+    for (size_t t = 0; !s->plain && t < s->types.n; t++) {
         char **name = data->classes + 1 + per * (size_t)rank[t];
         if (!s->io) good = (*name++ = co_format("B-%s", s->types.name[t])) && good;
         good = (*name = co_format("I-%s", s->types.name[t])) && good;
@@ -129,7 +209,9 @@ static co_status give_tags(sentences *s, co_dataset *data)
     co_status st = rank ? name_classes(s, rank, data) : CO_FAIL(CO_ENOMEM, "types of tags");
     for (size_t i = 0; st == CO_OK && i < s->n_tags; i++) {
         const int32_t tag = s->tag[i];
-        if (tag < 0)
+        if (s->plain)
+            s->tag[i] = rank[tag];
+        else if (tag < 0)
             s->tag[i] = 0;
         else
             s->tag[i] = s->io ? 1 + rank[tag / 2] : 1 + 2 * rank[tag / 2] + tag % 2;
@@ -139,6 +221,18 @@ static co_status give_tags(sentences *s, co_dataset *data)
     data->n_tokens = s->n_tags;
     s->tag = NULL;
     return st;
+}
+
+/* Documents are users; without a mark of one nobody is. */
+static void give_users(sentences *s, co_dataset *data)
+{
+    if (s->documents.n == 0) return;
+    data->user = s->user;
+    s->user = NULL;
+    data->user_name = s->documents.name;
+    data->n_users = s->documents.n;
+    s->documents.name = NULL;
+    s->documents.n = 0;
 }
 
 static co_status read_all(const co_config *opt, sentences *s, co_dataset *data)
@@ -159,18 +253,24 @@ static co_status read_all(const co_config *opt, sentences *s, co_dataset *data)
         data->split[i] = splits[i < (int64_t)end[0] ? 0 : i < (int64_t)end[1] ? 1 : 2];
     data->task = CO_DATA_TAGGING;
     CO_TRY(give_tags(s, data));
+    give_users(s, data);
     return co_columns_source(data, "conll", paths, n_paths);
 }
 
-static co_status read(const co_config *opt, const char *const *sources, size_t n_sources, co_dataset *data)
+static co_status read(const co_config *opt, const char *const *sources, size_t n_sources,
+                      co_dataset *data)
 {
-    sentences s = {.column = (size_t)co_config_int(opt, "column"),
-                   .io = strcmp(co_config_string(opt, "scheme"), "io") == 0};
+    sentences s = {.asked = co_config_has(opt, "column") ? (size_t)co_config_int(opt, "column") : 0,
+                   .io = strcmp(co_config_string(opt, "scheme"), "io") == 0,
+                   .plain = strcmp(co_config_string(opt, "scheme"), "plain") == 0};
     if (n_sources)
-        return CO_FAIL(CO_EUSAGE, "conll takes its files as train= dev= test=, not '%s'", sources[0]);
+        return CO_FAIL(CO_EUSAGE, "conll takes its files as train= dev= test=, not '%s'",
+                       sources[0]);
     const co_status st = read_all(opt, &s, data);
     co_texts_fini(&s.texts);
     co_members_fini(&s.types);
+    co_members_fini(&s.documents);
+    co_free(s.user);
     co_free(s.tag);
     return st;
 }
@@ -179,13 +279,16 @@ static const co_param params[] = {
     {"train", CO_STRING, .flags = CO_REQUIRED, .doc = "file of training sentences"},
     {"dev", CO_STRING, .flags = CO_OPTIONAL, .doc = "file of validation sentences"},
     {"test", CO_STRING, .flags = CO_OPTIONAL, .doc = "file of test sentences"},
-    {"column", CO_INT, .def = 1.0, .lo = 1.0, .hi = 63.0, .doc = "field of the tag; the word is field 0"},
-    {"scheme", CO_CHOICE, .words = "bio|io", .doc = "tags kept: B- and I-, or I- alone"},
+    {"column", CO_INT, .lo = 1.0, .hi = 63.0, .flags = CO_OPTIONAL,
+     .doc = "field of the tag, from 0; default 1, CoNLL-U: 3 (part of speech)"},
+    {"scheme", CO_CHOICE, .words = "bio|io|plain",
+     .doc = "tags kept: B- and I-, I- alone, or every tag as it stands"},
     CO_TEXT_PARAMS("blank", 0.0),
     {0}};
-const co_reader co_reader_conll = {.name = "conll",
-                                   .summary = "sentences with a tag a word; tagging of entities",
-                                   .params = params,
-                                   .usage = "conll train=F [dev=F] [test=F] [column=1] [scheme=bio|io]",
-                                   .text = true,
-                                   .read = read};
+const co_reader co_reader_conll = {
+    .name = "conll",
+    .summary = "sentences with a tag a word, also CoNLL-U; tagging of entities or parts of speech",
+    .params = params,
+    .usage = "conll train=F [dev=F] [test=F] [column=1] [scheme=bio|io|plain]",
+    .text = true,
+    .read = read};

@@ -4,15 +4,37 @@
 #include "core/memory.h"
 #include <inttypes.h>
 #include <string.h>
+#include <strings.h>
 
 typedef struct {
     char *at, *end;
     size_t line;
+    char separator; /* ' ': any blanks */
 } scanner;
 
-static bool is_blank(char c)
+/* What is dropped around cells. */
+static bool is_blank(const scanner *s, char c)
 {
-    return c == ' ' || c == '\t' || c == '\r';
+    return (c == ' ' || c == '\t' || c == '\r') && (c != s->separator || c == ' ');
+}
+
+static bool ends_cell(const scanner *s, char c)
+{
+    return c == s->separator || c == '\n' || (s->separator == ' ' && c == '\t');
+}
+
+/* What ended the cell at *stop: the separator, a line end, or 0 at the end of the file. Blanks that
+ * separate are a line end where no cell follows. */
+static char take_separator(scanner *s, char *stop)
+{
+    if (s->separator == ' ')
+        while (stop < s->end && is_blank(s, *stop)) stop++;
+    const bool inside =
+        stop < s->end && *stop != '\n' && (s->separator == ' ' || *stop == s->separator);
+    const char found = stop >= s->end ? 0 : inside ? s->separator : '\n';
+    s->at = stop + (found != 0 && !(inside && s->separator == ' '));
+    s->line += found == '\n';
+    return found;
 }
 
 /* The cell from the opening quote on; *stop is the place of the separator behind it. */
@@ -28,8 +50,9 @@ static co_status quoted_cell(const char *path, scanner *s, size_t column, char *
         if (*from == '\n') s->line++;
         *to++ = *from;
     }
-    while (from < s->end && is_blank(*from)) from++;
-    if (from < s->end && *from != ',' && *from != '\n')
+    if (s->separator != ' ')
+        while (from < s->end && is_blank(s, *from)) from++;
+    if (from < s->end && !ends_cell(s, *from) && *from != '\r')
         return CO_FAIL(
             CO_EDATA,
             "%s:%zu: column %zu: text behind the closing quote; write a quote inside quotes twice",
@@ -45,21 +68,19 @@ static co_status take_cell(const char *path, scanner *s, size_t column, char **c
                            char *separator)
 {
     char *stop = s->at;
-    while (s->at < s->end && is_blank(*s->at)) s->at++;
+    while (s->at < s->end && is_blank(s, *s->at)) s->at++;
     if (s->at < s->end && *s->at == '"') {
         CO_TRY(quoted_cell(path, s, column, &stop));
         *cell = s->at;
-        *separator = stop < s->end ? *stop : 0;
-    } else {
-        *cell = stop = s->at;
-        while (stop < s->end && *stop != ',' && *stop != '\n') stop++;
-        *separator = stop < s->end ? *stop : 0;
-        char *last = stop;
-        while (last > *cell && is_blank(last[-1])) last--;
-        *last = 0;
+        *separator = take_separator(s, stop);
+        return CO_OK;
     }
-    s->at = stop + (*separator != 0);
-    s->line += *separator == '\n';
+    *cell = stop = s->at;
+    while (stop < s->end && !ends_cell(s, *stop)) stop++;
+    char *last = stop;
+    *separator = take_separator(s, stop);
+    while (last > *cell && is_blank(s, last[-1])) last--;
+    *last = 0;
     return CO_OK;
 }
 
@@ -67,7 +88,7 @@ static co_status take_row(co_csv *csv, scanner *s)
 {
     const size_t line = s->line, first = csv->n_rows * csv->n_columns;
     size_t n = 0;
-    for (char separator = ','; separator == ','; n++) {
+    for (char separator = s->separator; separator == s->separator; n++) {
         CO_TRY(co_reserve((void **)&csv->cell, &csv->cell_room, first + n + 1, sizeof *csv->cell));
         CO_TRY(take_cell(csv->path, s, n, &csv->cell[first + n], &separator));
     }
@@ -85,7 +106,7 @@ static void skip_blank_lines(scanner *s)
 {
     for (;;) {
         char *p = s->at;
-        while (p < s->end && is_blank(*p)) p++;
+        while (p < s->end && is_blank(s, *p)) p++;
         if (p < s->end && *p != '\n') return;
         s->line += p < s->end;
         s->at = p + (p < s->end);
@@ -105,16 +126,36 @@ static co_status keep_header(co_csv *csv)
     return CO_OK;
 }
 
-co_status co_csv_read(const char *path, bool header, co_csv *csv)
+static bool ends_in(const char *path, size_t n, const char *ending)
 {
-    *csv = (co_csv){.path = path};
-    CO_TRY(co_raw_read(path, &csv->raw));
-    scanner s = {csv->raw.bytes, csv->raw.bytes + csv->raw.n, 1};
-    const char *zero = memchr(s.at, 0, csv->raw.n);
-    if (zero)
-        return CO_FAIL(CO_EDATA, "%s: byte %td is zero; this is no text file", path, zero - s.at);
-    if (csv->raw.n >= 3 && memcmp(s.at, "\xef\xbb\xbf", 3) == 0) s.at += 3;
-    if (*s.at == '|') {
+    const size_t m = strlen(ending);
+    return n >= m && strncasecmp(path + n - m, ending, m) == 0;
+}
+
+static char separator_of(const char *path)
+{
+    size_t n = strlen(path);
+    if (ends_in(path, n, ".gz")) n -= 3;
+    return ends_in(path, n, ".tsv") || ends_in(path, n, ".tab") ? '\t' : ',';
+}
+
+/* The line sep=C that spreadsheets read. */
+static void take_sep(co_csv *csv, scanner *s, bool use)
+{
+    if (use) csv->separator = s->separator = s->at[4];
+    s->at += strcspn(s->at, "\n");
+    s->at += *s->at == '\n';
+    s->line++;
+}
+
+co_status co_csv_read(const char *path, char separator, bool header, co_csv *csv)
+{
+    *csv = (co_csv){.path = path, .separator = separator ? separator : separator_of(path)};
+    CO_TRY(co_raw_text(path, &csv->raw));
+    scanner s = {csv->raw.bytes, csv->raw.bytes + csv->raw.n, 1, csv->separator};
+    if (strncmp(s.at, "sep=", 4) == 0 && s.at[4] && strchr("\r\n", s.at[5]))
+        take_sep(csv, &s, !separator);
+    if (*s.at == '|' && csv->separator != '|') {
         char *newline = strchr(s.at, '\n');
         s.at = newline ? newline + 1 : s.end;
         s.line++;
@@ -141,8 +182,9 @@ co_status co_csv_column(const co_csv *csv, const char *option, const char *name,
         if (strcmp(csv->header[j], name) == 0) {
             for (size_t k = j + 1; k < csv->n_columns; k++)
                 if (strcmp(csv->header[k], name) == 0)
-                    return CO_FAIL(CO_EDATA, "%s: %s=%s: columns %zu and %zu both have that name; rename one", csv->path,
-                                   option, name, j, k);
+                    return CO_FAIL(CO_EDATA,
+                                   "%s: %s=%s: columns %zu and %zu both have that name; rename one",
+                                   csv->path, option, name, j, k);
             *column = j;
             return CO_OK;
         }
@@ -150,6 +192,12 @@ co_status co_csv_column(const co_csv *csv, const char *option, const char *name,
         *column = (size_t)index;
         return CO_OK;
     }
+    if (csv->n_columns == 1)
+        return CO_FAIL(CO_EUSAGE,
+                       "%s=%s: %s has one column; if its cells are not parted by '%s', give "
+                       "separator=",
+                       option, name, csv->path,
+                       csv->separator == '\t' ? "tab" : (char[]){csv->separator, 0});
     return CO_FAIL(CO_EUSAGE, "%s=%s: %s has columns 0 .. %zu%s", option, name, csv->path,
                    csv->n_columns - 1,
                    csv->header ? " and no such name in its header" : "; names need header=true");

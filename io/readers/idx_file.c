@@ -5,7 +5,9 @@
  */
 #include "io/readers/idx_file.h"
 #include "core/memory.h"
+#include "core/text.h"
 #include "io/readers/columns.h"
+#include "io/readers/labels.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -109,10 +111,9 @@ static co_status check_pair(const char *image_path, const co_idx *image, const c
 {
     if (image->ndim < 2)
         return CO_FAIL(CO_EDATA, "%s: 1 dimension; images or feature rows have 2 to 4", image_path);
-    if (label->ndim != 1 || label->type > 0x0c)
-        return CO_FAIL(CO_EDATA,
-                       "%s: %zu dimensions of type 0x%02x; labels are one dimension of integers",
-                       label_path, label->ndim, label->type);
+    if (label->ndim < 1 || label->count != label->dim[0])
+        return CO_FAIL(CO_EDATA, "%s: %zu dimensions; labels are one number an image", label_path,
+                       label->ndim);
     if (image->dim[0] != label->dim[0])
         return CO_FAIL(CO_EDATA, "%s holds %zu images but %s %zu labels", image_path, image->dim[0],
                        label_path, label->dim[0]);
@@ -129,8 +130,22 @@ static void copy_images(const co_idx *image, co_dataset *data, size_t first)
     for (size_t i = 0; i < image->count; i++) x[i] = (float)co_idx_real(image, i);
 }
 
+static co_status take_labels(const char *path, const co_idx *file, int64_t *label)
+{
+    char where[1024], text[CO_REAL_TEXT];
+    for (size_t i = 0; i < file->count; i++) {
+        const double real = co_idx_real(file, i);
+        if (co_raw_whole_real(real, &label[i])) continue;
+        snprintf(where, sizeof where, "%s: row %zu", path, i);
+        co_format_real(real, text);
+        return co_labels_real(where, text);
+    }
+    return CO_OK;
+}
+
 static co_status assemble(const char *const images[2], const co_idx image[2],
-                          const co_idx label_file[2], co_dataset *data, int64_t **label)
+                          const co_idx label_file[2], const char *const labels[2], co_dataset *data,
+                          int64_t **label)
 {
     const size_t n0 = image[0].dim[0], n1 = image[1].raw.bytes ? image[1].dim[0] : 0;
     const co_idx *a = &image[0], *b = &image[1];
@@ -147,11 +162,11 @@ static co_status assemble(const char *const images[2], const co_idx image[2],
     *label = y;
     memset(data->split + n0, 1, n1);
     copy_images(a, data, 0);
-    for (size_t i = 0; i < n0; i++) y[i] = co_idx_int(&label_file[0], i);
+    CO_TRY(take_labels(labels[0], &label_file[0], y));
     CO_TRY(co_columns_finite(data, images[0], 0, n0));
     if (!n1) return CO_OK;
     copy_images(b, data, n0);
-    for (size_t i = 0; i < n1; i++) y[n0 + i] = co_idx_int(&label_file[1], i);
+    CO_TRY(take_labels(labels[1], &label_file[1], y + n0));
     return co_columns_finite(data, images[1], n0, n1);
 }
 
@@ -165,7 +180,7 @@ co_status co_idx_dataset(const char *const images[2], const char *const labels[2
         CO_TRY_OUT(co_idx_read(labels[k], &label_file[k]));
         CO_TRY_OUT(check_pair(images[k], &image[k], labels[k], &label_file[k]));
     }
-    st = assemble(images, image, label_file, data, label);
+    st = assemble(images, image, label_file, labels, data, label);
 out:
     for (int k = 0; k < 2; k++) {
         co_idx_fini(&image[k]);

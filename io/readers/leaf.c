@@ -10,11 +10,13 @@
 #include "core/memory.h"
 #include "io/json_in.h"
 #include "io/readers/columns.h"
+#include "io/readers/labels.h"
 #include "io/readers/members.h"
 #include "io/readers/paths.h"
 #include "io/readers/raw.h"
 #include "io/readers/reader.h"
 #include "io/readers/texts.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,19 +129,30 @@ static co_status take_x(leaf *l, co_json_in *in)
 
 /* ---- y ---- */
 
+static co_status real_label(const leaf *l, const co_json_in *in)
+{
+    char where[1024], label[41];
+    snprintf(where, sizeof where, "%s: y of example %zu", in->path, l->n_labels);
+    snprintf(label, sizeof label, "%.*s", (int)strspn(in->at, "+-.0123456789eE"), in->at);
+    return co_labels_real(where, label);
+}
+
 static co_status take_y(leaf *l, co_json_in *in)
 {
     const bool text = co_json_in_next(in) == '"';
     char *label = NULL;
-    int64_t value;
+    double value;
+    int64_t whole;
     if (l->n_labels > 0 && text != l->text_label)
         return CO_FAIL(CO_EDATA, "%s: y holds both texts and numbers", in->path);
     l->text_label = text;
     if (text) {
         CO_TRY(co_json_in_text(in, &label));
     } else {
-        CO_TRY(co_json_in_int(in, &value));
-        label = co_format("%lld", (long long)value);
+        const co_json_in before = *in;
+        CO_TRY(co_json_in_real(in, &value));
+        if (!co_raw_whole_real(value, &whole)) return real_label(l, &before);
+        label = co_format("%lld", (long long)whole);
     }
     if (!label || co_reserve((void **)&l->label, &l->label_room, l->n_labels + 1, sizeof *l->label)) {
         co_free(label);
@@ -252,7 +265,7 @@ static co_status read_text(leaf *l, co_json_in *in)
 static co_status read_file(leaf *l, const char *path)
 {
     co_raw raw;
-    CO_TRY(co_raw_read(path, &raw));
+    CO_TRY(co_raw_text(path, &raw));
     co_json_in in = {.path = path, .text = raw.bytes, .at = raw.bytes};
     const co_status st = read_text(l, &in);
     co_raw_fini(&raw);
@@ -269,11 +282,11 @@ static co_status read_files(leaf *l, const char *source, char *const *paths, siz
 
 /* ---- the data set ---- */
 
-static co_status give_classes(leaf *l, co_dataset *data)
+static co_status give_classes(leaf *l, const char *source, co_dataset *data)
 {
     if (!data->y) data->y = co_malloc(l->n, sizeof *data->y); /* floats have theirs */
     if (!data->y) return CO_FAIL(CO_ENOMEM, "labels of %zu examples", l->n);
-    return co_columns_rank_text((const char *const *)l->label, l->n, data->y, &data->classes, &data->n_classes);
+    return co_labels_number(source, (const char *const *)l->label, l->n, data->y, &data->classes, &data->n_classes);
 }
 
 static co_status give_floats(leaf *l, const char *source, co_dataset *data)
@@ -281,7 +294,7 @@ static co_status give_floats(leaf *l, const char *source, co_dataset *data)
     CO_TRY(co_columns_start(data, source, l->n, CO_F32, 1, &l->width));
     memcpy(data->x, l->x, l->n_x * sizeof *l->x);
     CO_TRY(co_columns_finite(data, source, 0, l->n));
-    return give_classes(l, data);
+    return give_classes(l, source, data);
 }
 
 /* Every text followed by its y. */
@@ -311,7 +324,7 @@ static co_status give(leaf *l, const char *source, co_dataset *data)
         data->task = CO_DATA_LM;
     } else {
         CO_TRY(co_texts_give(&l->texts, source, data));
-        CO_TRY(give_classes(l, data));
+        CO_TRY(give_classes(l, source, data));
     }
     for (size_t i = l->n_train; i < l->n; i++) data->split[i] = 1;
     data->user = l->user;

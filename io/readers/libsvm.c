@@ -1,21 +1,26 @@
-/* io/readers/libsvm.c - sparse text rows "label index:value .." (indices from 1, ascending), made
- * dense float rows.
+/* io/readers/libsvm.c - sparse text rows "label [qid:user] index:value .." (indices ascending, from
+ * 1 or from 0), made dense float rows.
  *
  * The number of features is the largest index of the training and test files together; labels are
- * integers (-1/+1 or others), ranked in ascending order. '#' begins a comment. More than 16 GiB of
+ * whole numbers (-1/+1 or others), ranked in ascending order. Queries (qid) are users; a row without
+ * has none. '#' begins a comment. More than 16 GiB of
  * dense floats are refused. Cost: two passes over the text. Source: Chang and Lin, LIBSVM, ACM TIST
  * 2011, the README's data format. */
 #include "core/memory.h"
 #include "io/readers/columns.h"
+#include "io/readers/labels.h"
 #include "io/readers/raw.h"
 #include "io/readers/reader.h"
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef struct {
     const char *path;
-    size_t line, n_rows, n_features;
+    int64_t first_index;
+    size_t line, n_rows, n_features, n_qids;
     int64_t *label; /* of row 0 of this file; NULL: count only */
+    int64_t *qid;   /* likewise; -1: none */
     float *x;
     size_t width;
 } parse_state;
@@ -41,9 +46,12 @@ static co_status take_pair(parse_state *s, char *word, int64_t *last)
     *colon = 0;
     const bool number = co_raw_int(word, &index);
     *colon = ':';
-    if (!number || index < 1)
-        return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s': an index is an integer from 1", s->path, s->line,
-                       word);
+    if (number && index == 0 && s->first_index == 1)
+        return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s': indices are from 1; if these count from 0, give "
+                       "first_index=0", s->path, s->line, word);
+    if (!number || index < s->first_index)
+        return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s': an index is an integer from %" PRId64, s->path,
+                       s->line, word, s->first_index);
     if (index <= *last)
         return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s': index not above the one before (%" PRId64 ")",
                        s->path, s->line, word, *last);
@@ -51,23 +59,48 @@ static co_status take_pair(parse_state *s, char *word, int64_t *last)
         return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s': the value is no finite 32-bit number", s->path,
                        s->line, word);
     *last = index;
-    if (s->x) s->x[s->n_rows * s->width + (size_t)(index - 1)] = (float)value;
+    if (s->x) s->x[s->n_rows * s->width + (size_t)(index - s->first_index)] = (float)value;
+    return CO_OK;
+}
+
+static co_status take_label(const parse_state *s, const char *word, int64_t *label)
+{
+    double real;
+    char where[1024];
+    if (co_raw_whole(word, label)) return CO_OK;
+    if (!co_raw_real(word, &real))
+        return CO_FAIL(CO_EDATA, "%s:%zu: label '%.40s' is no integer", s->path, s->line, word);
+    snprintf(where, sizeof where, "%s:%zu", s->path, s->line);
+    return co_labels_real(where, word);
+}
+
+static co_status take_qid(parse_state *s, const char *word)
+{
+    int64_t qid;
+    if (!co_raw_int(word + 4, &qid) || qid < 0)
+        return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s': a qid is an integer from 0", s->path, s->line,
+                       word);
+    if (s->qid) s->qid[s->n_rows] = qid;
+    s->n_qids++;
     return CO_OK;
 }
 
 static co_status take_line(parse_state *s, char *line)
 {
-    int64_t last = 0;
-    double label;
+    int64_t last = s->first_index - 1, label;
     line[strcspn(line, "#")] = 0;
     char *word = next_word(&line);
     if (!word) return CO_OK;
-    if (!co_raw_real(word, &label) || label < -9e15 || label > 9e15 ||
-        label != (double)(int64_t)label)
-        return CO_FAIL(CO_EDATA, "%s:%zu: label '%.40s' is no integer", s->path, s->line, word);
-    if (s->label) s->label[s->n_rows] = (int64_t)label;
-    for (word = next_word(&line); word; word = next_word(&line)) CO_TRY(take_pair(s, word, &last));
-    if ((size_t)last > s->n_features) s->n_features = (size_t)last;
+    CO_TRY(take_label(s, word, &label));
+    if (s->label) s->label[s->n_rows] = label;
+    word = next_word(&line);
+    if (word && strncmp(word, "qid:", 4) == 0) {
+        CO_TRY(take_qid(s, word));
+        word = next_word(&line);
+    }
+    for (; word; word = next_word(&line)) CO_TRY(take_pair(s, word, &last));
+    const size_t n_features = (size_t)(last - s->first_index + 1);
+    if (n_features > s->n_features) s->n_features = n_features;
     s->n_rows++;
     return CO_OK;
 }
@@ -78,10 +111,6 @@ static co_status walk(parse_state *s, const co_raw *file)
     char *copy = NULL;
     size_t room = 0;
     co_status st = CO_OK;
-    const char *zero = memchr(file->bytes, 0, file->n);
-    if (zero)
-        return CO_FAIL(CO_EDATA, "%s: byte %td is zero; this is no text file", s->path,
-                       zero - file->bytes);
     for (const char *at = file->bytes; *at && st == CO_OK;) {
         const size_t length = strcspn(at, "\n");
         s->line++;
@@ -96,35 +125,62 @@ static co_status walk(parse_state *s, const co_raw *file)
     return st;
 }
 
-static co_status build(const char *const *paths, size_t n_paths, co_raw *file, co_dataset *data)
+/* Users are the queries, in ascending order. */
+static co_status give_users(const int64_t *qid, co_dataset *data)
 {
-    size_t n[2] = {0}, width = 0;
+    int64_t *distinct = NULL;
+    data->user = co_malloc((size_t)data->n, sizeof *data->user);
+    co_status st = data->user ? CO_OK : CO_FAIL(CO_ENOMEM, "users of the rows");
+    if (st == CO_OK)
+        st = co_columns_rank(qid, (size_t)data->n, true, data->user, &distinct, &data->n_users);
+    if (st == CO_OK) st = co_columns_numbered("", distinct, data->n_users, &data->user_name);
+    co_free(distinct);
+    return st;
+}
+
+/* The second walk, which fills the rows. */
+static co_status fill(const char *const *paths, size_t n_paths, const co_raw *file,
+                      int64_t first_index, size_t n_train, bool users, co_dataset *data)
+{
+    const size_t n = (size_t)data->n, width = data->x_size;
+    int64_t *label = co_malloc(2 * n, sizeof *label), *qid = label + n;
+    if (!label) return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu labels", paths[0], n);
+    co_status st = CO_OK;
+    for (size_t i = 0; i < n; i++) qid[i] = -1;
+    for (size_t k = 0; k < n_paths && st == CO_OK; k++) {
+        const size_t first = k ? n_train : 0;
+        parse_state s = {.path = paths[k],
+                         .first_index = first_index,
+                         .label = label + first,
+                         .qid = qid + first,
+                         .x = (float *)data->x + first * width,
+                         .width = width};
+        st = walk(&s, &file[k]);
+    }
+    if (st == CO_OK) st = co_columns_classes(data, label);
+    if (st == CO_OK && users) st = give_users(qid, data);
+    co_free(label);
+    return st;
+}
+
+static co_status build(const char *const *paths, size_t n_paths, int64_t first_index, co_raw *file,
+                       co_dataset *data)
+{
+    size_t n[2] = {0}, width = 0, n_qids = 0;
     for (size_t k = 0; k < n_paths; k++) {
-        parse_state s = {.path = paths[k]};
-        CO_TRY(co_raw_read(paths[k], &file[k]));
+        parse_state s = {.path = paths[k], .first_index = first_index};
+        CO_TRY(co_raw_text(paths[k], &file[k]));
         CO_TRY(walk(&s, &file[k]));
         n[k] = s.n_rows;
+        n_qids += s.n_qids;
         if (s.n_features > width) width = s.n_features;
     }
     if (n[0] == 0) return CO_FAIL(CO_EDATA, "%s: no rows", paths[0]);
     CO_TRY(co_columns_fit(paths[0], n[0] + n[1], width));
     CO_TRY(co_columns_start(data, paths[0], n[0] + n[1], CO_F32, 1, &width));
     memset(data->split + n[0], 1, n[1]);
-    int64_t *label = co_malloc(n[0] + n[1], sizeof *label);
-    if (!label)
-        return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu labels", paths[0], n[0] + n[1]);
-    co_status st = CO_OK;
-    for (size_t k = 0; k < n_paths && st == CO_OK; k++) {
-        const size_t first = k ? n[0] : 0;
-        parse_state s = {.path = paths[k],
-                         .label = label + first,
-                         .x = (float *)data->x + first * width,
-                         .width = width};
-        st = walk(&s, &file[k]);
-    }
-    if (st == CO_OK) st = co_columns_classes(data, label);
-    co_free(label);
-    return st == CO_OK ? co_columns_source(data, "libsvm", paths, n_paths) : st;
+    CO_TRY(fill(paths, n_paths, file, first_index, n[0], n_qids > 0, data));
+    return co_columns_source(data, "libsvm", paths, n_paths);
 }
 
 static co_status read(const co_config *opt, const char *const *sources, size_t n_sources,
@@ -135,16 +191,19 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
     const bool test = co_config_has(opt, "test");
     const char *paths[2] = {sources[0], test ? co_config_string(opt, "test") : NULL};
     co_raw file[2] = {{0}};
-    const co_status st = build(paths, test ? 2 : 1, file, data);
+    const co_status st = build(paths, test ? 2 : 1, co_config_int(opt, "first_index"), file, data);
     for (int k = 0; k < 2; k++) co_raw_fini(&file[k]);
     return st;
 }
 
 static const co_param params[] = {
-    {"test", CO_STRING, .flags = CO_OPTIONAL, .doc = "file of test rows"}, {0}};
+    {"test", CO_STRING, .flags = CO_OPTIONAL, .doc = "file of test rows"},
+    {"first_index", CO_INT, .def = 1.0, .lo = 0.0, .hi = 1.0,
+     .doc = "the features count from 1, or from 0 (scikit-learn's default)"},
+    {0}};
 const co_reader co_reader_libsvm = {.name = "libsvm",
-                                    .summary = "sparse text rows of LIBSVM, made dense",
+                                    .summary = "sparse text rows of LIBSVM, made dense; qid is the user",
                                     .source = "Chang and Lin, ACM TIST 2(3), 2011",
                                     .params = params,
-                                    .usage = "libsvm FILE [test=FILE]",
+                                    .usage = "libsvm FILE [test=FILE] [first_index=0]",
                                     .read = read};

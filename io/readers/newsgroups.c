@@ -6,6 +6,7 @@
  * Training messages come first, each part in the order of the source. A tar header's checksum is
  * checked; entries that are no plain files are passed over. */
 #include "core/memory.h"
+#include "core/text.h"
 #include "io/readers/columns.h"
 #include "io/readers/members.h"
 #include "io/readers/paths.h"
@@ -30,7 +31,7 @@ typedef struct {
 static bool read_place(const char *path, char group[CO_TOKEN_BYTES + 3], bool *test)
 {
     const char *part[3] = {NULL, NULL, path}; /* of the last three parts, where they begin */
-    size_t bad = 0;
+    co_token_flaws ignored = {0};
     for (const char *c = path; *c; c++)
         if (*c == '/' && c[1] && c[1] != '/') {
             part[0] = part[1];
@@ -39,7 +40,7 @@ static bool read_place(const char *path, char group[CO_TOKEN_BYTES + 3], bool *t
         }
     if (!part[1]) return false;
     const size_t n = strcspn(part[1], "/");
-    group[co_token_clean(part[1], n, false, group, &bad)] = 0;
+    group[co_token_clean(part[1], n, false, group, &ignored)] = 0;
     *test = false;
     for (const char *c = part[0]; c && c + 4 <= part[1]; c++) *test |= strncasecmp(c, "test", 4) == 0;
     return n > 0;
@@ -64,7 +65,7 @@ static const char *header(const char *bytes, size_t head, const char *key, size_
 static void address(const char *from, size_t n, char name[CO_TOKEN_BYTES + 3])
 {
     const char *open = memchr(from, '<', n), *close = memchr(from, '>', n);
-    size_t bad = 0;
+    co_token_flaws ignored = {0};
     if (open && close && close > open + 1) {
         from = open + 1;
         n = (size_t)(close - from);
@@ -72,7 +73,7 @@ static void address(const char *from, size_t n, char name[CO_TOKEN_BYTES + 3])
     while (n && (*from == ' ' || *from == '\t')) from++, n--;
     size_t used = 0;
     while (used < n && from[used] != ' ' && from[used] != '\r') used++;
-    name[co_token_clean(from, used, true, name, &bad)] = 0;
+    name[co_token_clean(from, used, true, name, &ignored)] = 0;
 }
 
 /* Bytes up to the first blank line, and where the body begins. */
@@ -96,6 +97,11 @@ static co_status add_message(mail *m, const char *path, const char *bytes, size_
     bool test = false;
     size_t body, n_from = 0, n_subject = 0;
     if (!read_place(path, group, &test) || test != want_test) return CO_OK;
+    const char *other;
+    const size_t mark = co_text_mark(bytes, n, &other);
+    if (other) return CO_FAIL(CO_EDATA, "%s: is encoded as %s; save it as UTF-8", path, other);
+    bytes += mark;
+    n -= mark;
     const size_t head = head_of(bytes, n, &body), at = m->texts.n;
     const char *from = header(bytes, head, "From:", &n_from);
     const char *subject = header(bytes, head, "Subject:", &n_subject);

@@ -184,13 +184,7 @@ double co_npy_real(const co_npy *npy, size_t i)
 
 bool co_npy_int(const co_npy *npy, size_t i, int64_t *value)
 {
-    if (npy->kind == 'f') {
-        const double real = co_npy_real(npy, i);
-        if (!(real >= -9007199254740992.0 && real <= 9007199254740992.0) || real != floor(real))
-            return false;
-        *value = (int64_t)real;
-        return true;
-    }
+    if (npy->kind == 'f') return co_raw_whole_real(co_npy_real(npy, i), value);
     const uint64_t bits = co_raw_le(element(npy, i), npy->width);
     *value = npy->kind == 'i'   ? to_signed(bits, npy->width)
              : npy->kind == 'b' ? bits != 0

@@ -1,12 +1,14 @@
 /* io/readers/npz.c - arrays saved by numpy.savez or savez_compressed.
  *
- * x [n, ..] (up to 4 further dimensions; images as channels, height, width) and y [n] or [n, 1] are
- * required. x_test and y_test become split 1, or split [n] says it (0 train, 1 test, 2 validation).
+ * x [n, ..] (up to 4 further dimensions) and y [n] or [n, 1] are required; x_train and y_train, as
+ * Keras names them, do as well. x_test and y_test become split 1, or split [n] says it (0 train, 1 test, 2 validation).
  * user [n] or [n + n_test]: integers, negative for none. uint8 x stays bytes with scale 1/255,
  * every other dtype becomes float32. Labels and users are ranked in ascending order and named by
  * their numbers. C and Fortran order. Cost: the file and each unpacked array once in memory. */
 #include "core/memory.h"
+#include "core/text.h"
 #include "io/readers/columns.h"
+#include "io/readers/labels.h"
 #include "io/readers/npy.h"
 #include "io/readers/raw.h"
 #include "io/readers/reader.h"
@@ -17,29 +19,38 @@
 
 enum { X, Y, X_TEST, Y_TEST, SPLIT, USER, N_ARRAYS };
 static const char *const array_names[N_ARRAYS] = {"x", "y", "x_test", "y_test", "split", "user"};
+static const char *const other_names[N_ARRAYS] = {"x_train", "y_train"}; /* taken where x is not */
 
 typedef struct {
     const char *path;
     co_raw raw[N_ARRAYS];
     co_npy array[N_ARRAYS];
+    const char *name[N_ARRAYS]; /* under which each array stands there */
     bool has[N_ARRAYS];
     size_t n, n_test; /* examples in x and x_test */
 } bundle;
 
+static co_status open_array(bundle *b, const co_raw *zip, int k)
+{
+    char member[16], where[1024];
+    b->name[k] = array_names[k];
+    for (int other = 0; other < 2 && !b->has[k] && (!other || other_names[k]); other++) {
+        const char *name = other ? other_names[k] : array_names[k];
+        snprintf(member, sizeof member, "%s.npy", name);
+        CO_TRY(co_zip_read(b->path, zip, member, &b->raw[k]));
+        b->has[k] = b->raw[k].bytes;
+        if (b->has[k]) b->name[k] = name;
+    }
+    snprintf(where, sizeof where, "%s: %s", b->path, b->name[k]);
+    return b->has[k] ? co_npy_parse(where, &b->raw[k], &b->array[k]) : CO_OK;
+}
+
 static co_status open_bundle(bundle *b)
 {
     co_raw zip;
-    co_status st;
+    co_status st = CO_OK;
     CO_TRY(co_raw_read(b->path, &zip));
-    for (int k = 0; k < N_ARRAYS; k++) {
-        char name[16], where[1024];
-        snprintf(name, sizeof name, "%s.npy", array_names[k]);
-        snprintf(where, sizeof where, "%s: %s", b->path, array_names[k]);
-        CO_TRY_OUT(co_zip_read(b->path, &zip, name, &b->raw[k]));
-        b->has[k] = b->raw[k].bytes;
-        if (b->has[k]) CO_TRY_OUT(co_npy_parse(where, &b->raw[k], &b->array[k]));
-    }
-out:
+    for (int k = 0; st == CO_OK && k < N_ARRAYS; k++) st = open_array(b, &zip, k);
     co_raw_fini(&zip);
     return st;
 }
@@ -49,7 +60,7 @@ static co_status wrong_length(const bundle *b, int k, size_t want)
     const co_npy *a = &b->array[k];
     return CO_FAIL(CO_EDATA,
                    "%s: %s has %zu dimensions and %zu rows; %zu rows of one number are wanted",
-                   b->path, array_names[k], a->ndim, a->ndim ? a->dim[0] : 0, want);
+                   b->path, b->name[k], a->ndim, a->ndim ? a->dim[0] : 0, want);
 }
 
 static bool is_column(const co_npy *a, size_t n)
@@ -62,7 +73,8 @@ static co_status check_shapes(bundle *b)
     const co_npy *x = &b->array[X], *t = &b->array[X_TEST];
     if (!b->has[X] || !b->has[Y])
         return CO_FAIL(CO_EDATA,
-                       "%s: no array %s; x and y are required (numpy.savez(path, x=.., y=..))",
+                       "%s: no array %s; x and y (or x_train and y_train) are required: "
+                       "numpy.savez(path, x=.., y=..)",
                        b->path, b->has[X] ? "y" : "x");
     if (b->has[X_TEST] != b->has[Y_TEST])
         return CO_FAIL(CO_EDATA, "%s: x_test and y_test go together; save both or neither",
@@ -104,7 +116,7 @@ static co_status fill_x(const bundle *b, co_dataset *data)
     const co_npy *a = &b->array[X];
     const size_t one = 1;
     char where[1024];
-    snprintf(where, sizeof where, "%s: x", b->path);
+    snprintf(where, sizeof where, "%s: %s", b->path, b->name[X]);
     CO_TRY(co_columns_start(data, where, b->n + b->n_test,
                             a->kind == 'u' && a->width == 1 ? CO_U8 : CO_F32,
                             a->ndim > 1 ? a->ndim - 1 : 1, a->ndim > 1 ? a->dim + 1 : &one));
@@ -123,7 +135,20 @@ static co_status take_ints(const bundle *b, int k, int64_t *out)
     for (size_t i = 0; i < a->count; i++)
         if (!co_npy_int(a, i, &out[i]))
             return CO_FAIL(CO_EDATA, "%s: %s: row %zu is %g; an integer is wanted", b->path,
-                           array_names[k], i, co_npy_real(a, i));
+                           b->name[k], i, co_npy_real(a, i));
+    return CO_OK;
+}
+
+static co_status take_labels(const bundle *b, int k, int64_t *out)
+{
+    const co_npy *a = &b->array[k];
+    char where[1024], text[CO_REAL_TEXT];
+    for (size_t i = 0; i < a->count; i++) {
+        if (co_npy_int(a, i, &out[i])) continue;
+        snprintf(where, sizeof where, "%s: %s: row %zu", b->path, b->name[k], i);
+        co_format_real(co_npy_real(a, i), text);
+        return co_labels_real(where, text);
+    }
     return CO_OK;
 }
 
@@ -164,8 +189,8 @@ static co_status build(bundle *b, co_dataset *data)
     int64_t *scratch = co_malloc((size_t)data->n, sizeof *scratch);
     if (!scratch)
         return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu labels", b->path, (size_t)data->n);
-    co_status st = take_ints(b, Y, scratch);
-    if (st == CO_OK && b->has[Y_TEST]) st = take_ints(b, Y_TEST, scratch + b->n);
+    co_status st = take_labels(b, Y, scratch);
+    if (st == CO_OK && b->has[Y_TEST]) st = take_labels(b, Y_TEST, scratch + b->n);
     if (st == CO_OK) st = co_columns_classes(data, scratch);
     if (st == CO_OK && b->has[SPLIT]) st = fill_split(b, scratch, data);
     if (st == CO_OK && b->has[USER]) st = fill_users(b, scratch, data);
@@ -186,7 +211,7 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
 
 const co_reader co_reader_npz = {
     .name = "npz",
-    .summary = "arrays x, y [x_test, y_test, split, user] saved by numpy.savez",
+    .summary = "arrays x, y [x_test, y_test, split, user] saved by numpy.savez; x_train, y_train do too",
     .source = "NumPy enhancement proposal 1 (.npy)",
     .usage = "npz FILE",
     .read = read};

@@ -5,6 +5,7 @@
  * grows. */
 #include "io/readers/raw.h"
 #include "core/memory.h"
+#include "core/text.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -53,6 +54,30 @@ co_status co_raw_read(const char *path, co_raw *raw)
     return st;
 }
 
+static co_status make_text(const char *path, co_raw *raw)
+{
+    const char *other, *zero;
+    const size_t mark = co_text_mark(raw->bytes, raw->n, &other);
+    if (other)
+        return CO_FAIL(CO_EDATA, "%s: is encoded as %s; save it as UTF-8", path, other);
+    if ((zero = memchr(raw->bytes, 0, raw->n)))
+        return CO_FAIL(CO_EDATA, "%s: byte %td is zero; this is no text file, or not UTF-8", path,
+                       zero - raw->bytes);
+    raw->n -= mark;
+    memmove(raw->bytes, raw->bytes + mark, raw->n + 1);
+    if (!memchr(raw->bytes, '\n', raw->n))
+        for (char *c = raw->bytes; (c = strchr(c, '\r'));) *c = '\n';
+    return CO_OK;
+}
+
+co_status co_raw_text(const char *path, co_raw *raw)
+{
+    CO_TRY(co_raw_read(path, raw));
+    const co_status st = make_text(path, raw);
+    if (st != CO_OK) co_raw_fini(raw);
+    return st;
+}
+
 void co_raw_fini(co_raw *raw)
 {
     co_free(raw->bytes);
@@ -75,6 +100,20 @@ bool co_raw_real(const char *text, double *value)
     if (!*text || strspn(text, "+-.0123456789eE") != strlen(text)) return false;
     *value = strtod(text, &end);
     return *end == 0 && end != text && isfinite(*value);
+}
+
+bool co_raw_whole_real(double real, int64_t *value)
+{
+    if (!(real >= -9007199254740992.0 && real <= 9007199254740992.0) || real != floor(real))
+        return false;
+    *value = (int64_t)real;
+    return true;
+}
+
+bool co_raw_whole(const char *text, int64_t *value)
+{
+    double real;
+    return co_raw_int(text, value) || (co_raw_real(text, &real) && co_raw_whole_real(real, value));
 }
 
 const char *co_raw_name(const char *path)

@@ -14,12 +14,19 @@ typedef struct {
  * cannot be read; CO_EDATA when the gzip stream is damaged or cut short. raw is ended by
  * co_raw_fini, also after a failure. */
 co_status co_raw_read(const char *path, co_raw *raw);
+/* The same for a text: a UTF-8 byte order mark is dropped, and line ends of CR alone (old
+ * spreadsheets) become LF. CO_EDATA too for UTF-16, UTF-32 and a zero byte. */
+co_status co_raw_text(const char *path, co_raw *raw);
 void co_raw_fini(co_raw *raw);
 
 /* The whole text is a decimal integer that fits / a finite decimal number (no hex, no nan, no inf);
  * a sign is allowed. */
 bool co_raw_int(const char *text, int64_t *value);
 bool co_raw_real(const char *text, double *value);
+/* The text is a whole number in any spelling (5, 5.0, 05, +5, 5e0) / the real is one; without a
+ * decimal point or exponent it may have 64 bits, else 53. */
+bool co_raw_whole(const char *text, int64_t *value);
+bool co_raw_whole_real(double real, int64_t *value);
 
 /* The name behind the last slash; borrowed from path. */
 const char *co_raw_name(const char *path);

@@ -144,7 +144,7 @@ static const char *behind_act_one(const co_raw *raw)
 static co_status read_file(plays *p, const char *path)
 {
     co_raw raw;
-    CO_TRY(co_raw_read(path, &raw));
+    CO_TRY(co_raw_text(path, &raw));
     const char *play = co_raw_name(path), *end = raw.bytes + raw.n, *next = behind_act_one(&raw);
     const bool tabbed = next != NULL;
     const size_t before = p->texts.n;

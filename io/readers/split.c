@@ -64,10 +64,9 @@ co_status co_reader_split(co_dataset *data, double test_fraction, double validat
     return st;
 }
 
-const co_param co_reader_common_params[] = {
-    {"test_fraction", CO_REAL, .lo = 0.0, .hi = 1.0, .flags = CO_HI_OPEN,
-     .doc = "share of the training examples moved to split 1"},
-    {"validation_fraction", CO_REAL, .lo = 0.0, .hi = 1.0, .flags = CO_HI_OPEN,
-     .doc = "share of the training examples moved to split 2"},
-    {"seed", CO_INT, .def = 1.0, .lo = 0.0, .hi = 9.2e18, .doc = "of the keyed draws"},
-    {0}};
+co_status co_reader_split_by(const co_config *opt, co_dataset *data)
+{
+    return co_reader_split(data, co_config_real(opt, "test_fraction"),
+                           co_config_real(opt, "validation_fraction"),
+                           (uint64_t)co_config_int(opt, "seed"));
+}

@@ -63,7 +63,7 @@ typedef struct {
     int64_t *start; /* [n_tokens] first byte of each token in text */
     size_t tokens_room, start_room, n;
     int64_t n_tokens[3], n_unknown[3], n_cut, n_dropped; /* tokens of each split; texts, tokens */
-    size_t n_bad;                                        /* bytes that are no UTF-8 */
+    co_token_flaws flaws;
 } work;
 
 static const char *text_of(const co_dataset *data, int64_t i, size_t *n)
@@ -80,8 +80,8 @@ static co_status count(work *w)
         const char *text = text_of(w->data, i, &n);
         if (w->data->split[i] != 0) continue;
         for (size_t at = 0; (bytes = w->member->next(text, n, &at)) > 0; at += bytes) {
-            size_t bad = 0;
-            const size_t used = co_token_clean(text + at, bytes, w->lowercase, name, &bad);
+            co_token_flaws again = {0}; /* the second walk counts them */
+            const size_t used = co_token_clean(text + at, bytes, w->lowercase, name, &again);
             CO_TRY(co_vocabulary_count(&w->vocabulary, name, used));
         }
     }
@@ -106,7 +106,7 @@ static int32_t number(work *w, const char *token, size_t bytes)
 {
     char name[CO_TOKEN_BYTES + 3];
     if (w->member->every_byte) return 1 + (unsigned char)*token;
-    const size_t used = co_token_clean(token, bytes, w->lowercase, name, &w->n_bad);
+    const size_t used = co_token_clean(token, bytes, w->lowercase, name, &w->flaws);
     return co_vocabulary_find(&w->vocabulary, name, used);
 }
 
@@ -255,7 +255,10 @@ static void tell(const work *w)
             co_log("%s: %" PRId64 " tokens, %.2f %% out of vocabulary (%zu tokens)", names[s],
                    w->n_tokens[s], 100.0 * (double)w->n_unknown[s] / (double)w->n_tokens[s],
                    w->data->n_vocab);
-    if (w->n_bad) co_log("%zu bytes are no UTF-8: taken as U+FFFD", w->n_bad);
+    if (w->flaws.n_bad) co_log("%zu bytes are no UTF-8: taken as U+FFFD", w->flaws.n_bad);
+    if (w->flaws.n_cut)
+        co_log("%zu tokens are longer than %d bytes: their first %d stand for them", w->flaws.n_cut,
+               CO_TOKEN_BYTES, CO_TOKEN_BYTES);
     if (w->n_dropped)
         co_log("%" PRId64 " texts are longer than max_tokens=%zu: cut, %" PRId64
                " tokens are left out",

@@ -20,7 +20,7 @@ const co_tokeniser *co_tokeniser_find(const char *name)
     return (const co_tokeniser *)co_plugin_find(&co_kind_tokeniser, name);
 }
 
-size_t co_token_clean(const char *text, size_t n, bool lowercase, char *name, size_t *n_bad)
+size_t co_token_clean(const char *text, size_t n, bool lowercase, char *name, co_token_flaws *flaws)
 {
     size_t used = 0, at = 0;
     uint32_t code;
@@ -32,10 +32,11 @@ size_t co_token_clean(const char *text, size_t n, bool lowercase, char *name, si
             if (lowercase && text[at] >= 'A' && text[at] <= 'Z') name[used] = (char)(text[at] + 32);
         } else {
             memcpy(name + used, "\xEF\xBF\xBD", 3);
-            ++*n_bad;
+            flaws->n_bad++;
         }
         used += bytes ? bytes : 3;
         at += bytes ? bytes : 1;
     }
+    flaws->n_cut += at < n;
     return used;
 }

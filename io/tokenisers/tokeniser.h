@@ -18,7 +18,11 @@ typedef struct {
 extern const co_kind co_kind_tokeniser;
 const co_tokeniser *co_tokeniser_find(const char *name); /* NULL with a message */
 
-enum { CO_TOKEN_BYTES = 64 };
-/* The name of a token in name[CO_TOKEN_BYTES + 3]: at most 64 bytes of it, what is no UTF-8 (and the
- * byte 0) replaced by U+FFFD, small letters if wanted; returns its bytes. *n_bad += replaced. */
-size_t co_token_clean(const char *text, size_t n, bool lowercase, char *name, size_t *n_bad);
+enum { CO_TOKEN_BYTES = 255 }; /* a vocabulary is stored as wide as its longest name */
+typedef struct {
+    size_t n_bad; /* bytes that are no UTF-8 */
+    size_t n_cut; /* tokens of more than CO_TOKEN_BYTES */
+} co_token_flaws;
+/* The name of a token in name[CO_TOKEN_BYTES + 3]: at most CO_TOKEN_BYTES of it, what is no UTF-8 (and
+ * the byte 0) replaced by U+FFFD, small letters if wanted; returns its bytes. flaws are added to. */
+size_t co_token_clean(const char *text, size_t n, bool lowercase, char *name, co_token_flaws *flaws);

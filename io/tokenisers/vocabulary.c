@@ -6,6 +6,7 @@
 #include "core/memory.h"
 #include "io/files/file.h"
 #include "io/readers/raw.h"
+#include "io/tokenisers/tokeniser.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -165,15 +166,16 @@ static size_t unescape(char *line, size_t n)
 static co_status read_lines(co_vocabulary *v, const char *path, co_raw *raw)
 {
     char *line = raw->bytes, *end = raw->bytes + raw->n;
+    while (end > line && (end[-1] == '\n' || end[-1] == '\r')) end--;
     for (size_t row = 1; line < end; row++) {
         char *stop = memchr(line, '\n', (size_t)(end - line));
         if (!stop) stop = end;
         size_t n = (size_t)(stop - line);
         if (n && line[n - 1] == '\r') n--;
         n = unescape(line, n);
-        if (n == 0 || n > 64)
-            return CO_FAIL(CO_EDATA, "%s:%zu: a token of %zu bytes; 1 to 64 are taken, one a line",
-                           path, row, n);
+        if (n == 0 || n > CO_TOKEN_BYTES)
+            return CO_FAIL(CO_EDATA, "%s:%zu: a token of %zu bytes; 1 to %d are taken, one a line",
+                           path, row, n, CO_TOKEN_BYTES);
         co_vocabulary_entry *e = NULL;
         const size_t before = v->n;
         if (row > 1 || n != 5 || memcmp(line, "<unk>", 5) != 0) {
@@ -191,7 +193,7 @@ static co_status read_lines(co_vocabulary *v, const char *path, co_raw *raw)
 co_status co_vocabulary_read(co_vocabulary *v, const char *path)
 {
     co_raw raw;
-    CO_TRY(co_raw_read(path, &raw));
+    CO_TRY(co_raw_text(path, &raw));
     co_status st = read_lines(v, path, &raw);
     co_raw_fini(&raw);
     if (st == CO_OK && v->n == 0) st = CO_FAIL(CO_EDATA, "%s: names no token", path);

@@ -30,7 +30,8 @@ co_status co_vocabulary_count(co_vocabulary *vocabulary, const char *name, size_
  * in byte order. */
 co_status co_vocabulary_cut(co_vocabulary *vocabulary, int64_t min_count);
 /* From a file instead: one token a line, numbered from 1 in its order; \n, \t, \r and \\ stand for
- * those characters; a first line <unk> is token 0. CO_EDATA: empty or repeated lines. */
+ * those characters; a first line <unk> is token 0. CO_EDATA: repeated lines, and
+ * empty ones but at the end. */
 co_status co_vocabulary_read(co_vocabulary *vocabulary, const char *path);
 /* The 256 bytes, named 0x00 to 0xff: token 1 + b. */
 co_status co_vocabulary_bytes(co_vocabulary *vocabulary);

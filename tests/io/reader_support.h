@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 /* Runs a reader with options "key=value key=value" ("" for none); the table of common options is
@@ -27,12 +28,7 @@ static inline co_status import(const char *format, const char *const *sources, s
     *data = (co_dataset){0};
     co_status st = co_config_check(
         &opt, (const co_param *const[]){reader->params, co_reader_common_params}, 2);
-    if (st == CO_OK) st = reader->read(&opt, sources, n_sources, data);
-    if (st == CO_OK)
-        st = co_reader_split(data, co_config_real(&opt, "test_fraction"),
-                             co_config_real(&opt, "validation_fraction"),
-                             (uint64_t)co_config_int(&opt, "seed"));
-    if (st == CO_OK && reader->text) st = co_texts_tokenise(&opt, data);
+    if (st == CO_OK) st = co_reader_run(reader, &opt, sources, n_sources, data);
     co_node_destroy(map);
     return st;
 }
@@ -50,6 +46,25 @@ static inline void import_good(const char *format, const char *source, const cha
     const co_status st = import(format, &source, source ? 1 : 0, options, data);
     cr_assert_eq(st, CO_OK, "%s: %s", format, co_status_message());
     cr_assert_eq(co_dataset_check(data, "test"), CO_OK, "%s: %s", format, co_status_message());
+}
+
+/* The messages of one import, which go to stderr. */
+static inline const char *told(const char *source, const char *options, co_dataset *d)
+{
+    static char text[4096];
+    char path[1100];
+    snprintf(path, sizeof path, "%s", scratch_file("told"));
+    fflush(stderr);
+    const int old = dup(2);
+    cr_assert_not_null(freopen(path, "w", stderr));
+    import_good("csv", source, options, d);
+    fflush(stderr);
+    dup2(old, 2);
+    close(old);
+    FILE *file = fopen(path, "r");
+    text[fread(text, 1, sizeof text - 1, file)] = 0;
+    fclose(file);
+    return text;
 }
 
 /* Imports, expects the code and each of two texts in the message; the balance of memory must hold.

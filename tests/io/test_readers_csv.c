@@ -102,8 +102,11 @@ Test(csv, says_where_a_table_is_broken)
                "never closed");
     import_bad("csv", write_text("b.csv", "1,\"a\"b\n"), "y=1", CO_EDATA, ":1: column 1",
                "closing quote");
-    import_bad("csv", write_text("b.csv", "1,0\nnan,1\n"), "y=1", CO_EDATA, ":2: column 0",
+    import_bad("csv", write_text("b.csv", "1,0\ninf,1\n"), "y=1", CO_EDATA, ":2: column 0",
                "not finite");
+    import_bad("csv", write_text("b.csv", "1,0\nnan,1\n"), "y=1 missing_words=[]", CO_EDATA, ":2: column 0",
+               "not finite");
+    import_bad("csv", write_text("b.csv", "1;0\n2;1\n"), "y=1", CO_EUSAGE, "one column", "separator=");
     import_bad("csv", write_text("b.csv", "1,0\n1e39,1\n"), "y=1", CO_EDATA, ":2: column 0",
                "32-bit");
     import_bad("csv", write_text("b.csv", "\n \n"), "y=1", CO_EDATA, "no rows", "b.csv");

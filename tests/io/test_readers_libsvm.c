@@ -15,15 +15,31 @@ Test(libsvm, rows_become_dense_and_labels_are_ranked)
     co_dataset_fini(&d);
 }
 
+Test(libsvm, indices_from_0_and_queries_as_users)
+{
+    static const float want[3][3] = {{0.5f, 0, 0.25f}, {0, 1, 0}, {7, 0, 0}};
+    co_dataset d;
+    import_good("libsvm", write_text("s", "1 qid:20 0:.5 2:.25\n0 qid:3 1:1\n1 0:7\n"), "first_index=0", &d);
+    cr_assert(d.n == 3 && d.x_size == 3 && d.n_users == 2);
+    cr_expect_arr_eq(d.x, want, sizeof want);
+    cr_expect(d.user[0] == 1 && d.user[1] == 0 && d.user[2] == -1);
+    cr_expect_str_eq(d.user_name[0], "3");
+    cr_expect_str_eq(d.user_name[1], "20");
+    co_dataset_fini(&d);
+}
+
 Test(libsvm, says_where_a_row_is_broken)
 {
     import_bad("libsvm", write_text("s", "1 1:1\n1.5 1:1\n"), "", CO_EDATA, ":2: label '1.5'",
-               "integer");
-    import_bad("libsvm", write_text("s", "1 0:1\n"), "", CO_EDATA, ":1: '0:1'", "from 1");
+               "task=regression");
+    import_bad("libsvm", write_text("s", "a 1:1\n"), "", CO_EDATA, ":1: label 'a'", "integer");
+    import_bad("libsvm", write_text("s", "1 0:1\n"), "", CO_EDATA, ":1: '0:1'", "first_index=0");
+    import_bad("libsvm", write_text("s", "1 -1:1\n"), "first_index=0", CO_EDATA, ":1: '-1:1'", "from 0");
     import_bad("libsvm", write_text("s", "1 3:1 2:1\n"), "", CO_EDATA, ":1: '2:1'", "(3)");
     import_bad("libsvm", write_text("s", "1 3:nan\n"), "", CO_EDATA, "'3:nan'", "finite");
     import_bad("libsvm", write_text("s", "1 3\n"), "", CO_EDATA, "'3' is no index:value", "");
-    import_bad("libsvm", write_text("s", "1 qid:3 1:1\n"), "", CO_EDATA, "'qid:3'", "integer");
+    import_bad("libsvm", write_text("s", "1 qid:a 1:1\n"), "", CO_EDATA, "'qid:a'", "integer");
+    import_bad("libsvm", write_text("s", "1 1:1 qid:3\n"), "", CO_EDATA, "'qid:3'", "integer");
     import_bad("libsvm", write_text("s", "# nothing\n"), "", CO_EDATA, "no rows", "");
     import_bad("libsvm", write_text("s", "1 5000000000:1\n"), "", CO_EDATA, "5000000000 features",
                "GiB");

@@ -82,7 +82,7 @@ Test(npz, says_clearly_what_it_does_not_read)
                "newbyteorder");
     import_bad("npz", fixture("object"), "", CO_EDATA, "dtype '|O'", "float16 .. float64");
     import_bad("npz", fixture("words"), "", CO_EDATA, "y: dtype '<U1'", "");
-    import_bad("npz", fixture("half_label"), "", CO_EDATA, "y: row 0 is 3.5", "integer");
+    import_bad("npz", fixture("half_label"), "", CO_EDATA, "y: row 0: label '3.5'", "task=regression");
     import_bad("npz", fixture("no_y"), "", CO_EDATA, "no array y", "required");
     import_bad("npz", fixture("nan"), "", CO_EDATA, "x: row 3, element 2 is nan", "finite");
     import_bad("npz", write_text("no_zip", "just a text that is longer than an end record"), "",

@@ -131,6 +131,25 @@ Test(texts, several_columns_are_one_text_and_the_rest_is_left_out)
     co_dataset_fini(&d);
 }
 
+Test(texts, words_of_up_to_255_bytes_are_whole_and_longer_ones_are_told)
+{
+    char text[1600], word[301], vocab[1300];
+    co_dataset d;
+    memset(word, 'w', 300);
+    word[300] = 0;
+    snprintf(text, sizeof text, "a,%.99sx %.99sy %.254sx %.254sy\nb,%.255sx %.255sy\n", word, word, word, word, word, word);
+    import_csv(text, "tokens=word", &d);
+    cr_expect(d.n_vocab == 6 && d.n_tokens == 6, "%zu", d.n_vocab); /* the last two begin alike */
+    cr_expect(d.tokens[0] != d.tokens[1] && d.tokens[2] != d.tokens[3] && d.tokens[4] == d.tokens[5]);
+    co_dataset_fini(&d);
+    snprintf(text, sizeof text, "a,%.99sx\n", word);
+    snprintf(vocab, sizeof vocab, "%.99sx\n", word);
+    snprintf(vocab, sizeof vocab, "vocab=%s", write_text("words.txt", vocab));
+    import_csv(text, vocab, &d);
+    cr_expect_eq(d.tokens[0], 1);
+    co_dataset_fini(&d);
+}
+
 Test(texts, a_line_of_ten_megabytes_is_one_token_with_a_short_name_or_as_many_as_it_has)
 {
     const size_t n = 10 << 20;
@@ -142,7 +161,7 @@ Test(texts, a_line_of_ten_megabytes_is_one_token_with_a_short_name_or_as_many_as
     write_bytes(scratch_file("long.csv"), line, n + 3);
     import_good("csv", scratch_file("long.csv"), "y=0 text=1", &d);
     cr_expect_eq(d.n_tokens, 1);
-    cr_expect_eq(strlen(d.vocab[1]), 64);
+    cr_expect_eq(strlen(d.vocab[1]), 255);
     co_dataset_fini(&d);
     import_good("csv", scratch_file("long.csv"), "y=0 text=1 tokens=char max_tokens=1000", &d);
     cr_expect_eq(d.n_tokens, 1000);

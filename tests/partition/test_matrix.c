@@ -35,6 +35,7 @@ Test(matrix, counts_shares_and_mixes_are_kept)
 {
     expect_counts("# a comment\n5, 0, 7\n10, 20, 0\n", "count", (int64_t[]){5, 0, 7, 10, 20, 0},
                   18);
+    expect_counts("\xef\xbb\xbf" "5,0,7\r\n10,20,0\r\n", "count", (int64_t[]){5, 0, 7, 10, 20, 0}, 18);
     expect_counts("1,0,3\n3,0,1\n", "class", (int64_t[]){5, 0, 15, 15, 0, 5}, 20);
     expect_counts("2,1,0\n0,1,2\n", "device", (int64_t[]){20, 10, 0, 0, 10, 20}, 0);
 }
