@@ -16,7 +16,7 @@ local: {batch: 8, lr: 0.05}
 eval: {every: 20}
 output: {checkpoint_every: 5}
 Y
-"$cohort" run e.yaml output.dir=whole > /dev/null || exit 1
+"$cohort" run e.yaml output.dir=whole --resume > /dev/null || exit 1
 want=$("$cohort" show whole/run.h5 --digest)
 list="ckpt-00000055.h5 ckpt-00000060.h5 experiment.yaml run.h5 "
 for ((s = 1; s <= starts; s++)); do
