@@ -59,6 +59,16 @@ else
     export PMIX_MCA_mca_base_param_files="$co_files"
     unset co_files
 
+    # Under Slurm: how the ranks of an srun find each other. Open MPI 4.1 crashes now and then in MPI_Init with Slurm's own choice
+    # (mixed: ranks run ahead) and never with tree; 5.0 crashed with tree and never with ring (slurm/README.md).
+    if [ -n "${SLURM_JOB_ID-}" ] && [ -z "${SLURM_PMIX_FENCE-}" ]; then
+        case $(mpirun --version 2> /dev/null) in
+        *' 4.'*) SLURM_PMIX_FENCE=tree ;;
+        *) SLURM_PMIX_FENCE=ring ;;
+        esac
+        export SLURM_PMIX_FENCE
+    fi
+
     # Ranks are the parallelism: a second BLAS thread a rank would only fight the others for the core.
     export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
 fi

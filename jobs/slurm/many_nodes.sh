@@ -14,7 +14,6 @@ set -eu
 # shellcheck source=/dev/null
 . "${COHORT_ENV:-jobs/env.sh}"
 if [ "${LAUNCH:-mpirun}" = srun ]; then
-    export SLURM_PMIX_FENCE=${SLURM_PMIX_FENCE:-tree} # Slurm's own choice, mixed, lets ranks run ahead: they crash
     exec srun --mpi=pmix --kill-on-bad-exit=1 cohort run "$@"
 fi
 exec mpirun cohort run "$@"

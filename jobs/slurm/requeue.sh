@@ -22,7 +22,6 @@ max_restarts=${MAX_RESTARTS:-100}
 # shellcheck source=/dev/null
 . "${COHORT_ENV:-jobs/env.sh}" || exit
 launch=(mpirun)
-export SLURM_PMIX_FENCE=${SLURM_PMIX_FENCE:-tree} # Slurm's own choice, mixed, lets ranks run ahead: they crash
 [ "${LAUNCH:-mpirun}" = srun ] && launch=(srun --mpi=pmix --kill-on-bad-exit=1)
 
 requeue() { # requeue WHY CODE
