@@ -13,6 +13,7 @@ fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
 mkdir bin
 cat > bin/mpirun << 'END'
 #!/bin/bash
+[ "$1" != --version ] || exec echo "mpirun (Open MPI) ${FAKE_VERSION:-4.1.4}"
 echo "$(basename "$0") $*" > started
 [ "$FAKE_CODE" = wait ] || exit "$FAKE_CODE"
 trap 'echo told > signal; exit 75' USR1 # a program that stops on request
@@ -53,6 +54,10 @@ play FAKE_CODE=75 FAKE_REFUSES=1
 [ $code -eq 75 ] || fail "Slurm refuses to requeue: exit $code"
 again FAKE_CODE=75 LAUNCH=srun
 [ "$(cat started)" = "srun --mpi=pmix --kill-on-bad-exit=1 cohort run e.yaml rounds=5 --resume" ] || fail "starts: $(cat started)"
+
+# how the ranks of an srun find each other is a matter of the version
+fence() { FAKE_VERSION=$1 bash -c '. "$COHORT_ENV"; echo "$SLURM_PMIX_FENCE"'; }
+[ "$(fence 4.1.4) $(fence 5.0.7) $(SLURM_PMIX_FENCE=mixed fence 5.0.7)" = "tree ring mixed" ] || fail "SLURM_PMIX_FENCE: $(fence 4.1.4) $(fence 5.0.7)"
 
 # Slurm tells the batch script alone; the script tells the launcher, and waits for its code
 rm -f started queued signal
