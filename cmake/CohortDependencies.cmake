@@ -172,10 +172,15 @@ endif()
 
 if(COHORT_TESTS)
     co_library(criterion "Criterion" CRITERION_ROOT "criterion" criterion/criterion.h "criterion" "libcriterion-dev")
-    if(NOT CO_criterion_FOUND)
-        set(co_remark "tests only, -DCOHORT_TESTS=OFF builds without; ${co_remark}")
+    if(CO_criterion_FOUND OR NOT COHORT_TESTS STREQUAL "AUTO")
+        if(NOT CO_criterion_FOUND)
+            set(co_remark "tests only, -DCOHORT_TESTS=OFF builds without; ${co_remark}")
+        endif()
+        co_row(CO_criterion_FOUND "Criterion" "${CO_criterion_VERSION}" "${co_remark}")
+    else() # of this configuration alone: the next one looks again
+        set(COHORT_TESTS OFF)
+        string(APPEND co_table "     absent   Criterion            tests off (-DCOHORT_TESTS=ON insists; Debian: libcriterion-dev)\n")
     endif()
-    co_row(CO_criterion_FOUND "Criterion" "${CO_criterion_VERSION}" "${co_remark}")
 endif()
 
 message(STATUS "libraries\n${co_table}")

@@ -32,6 +32,8 @@ HDF5_ROOT=/nowhere configure && fail "configured without HDF5"
 row MISSING HDF5 > /dev/null || fail "HDF5_ROOT of the environment: $(cat said)"
 configure -DCOHORT_TESTS=ON -DCRITERION_ROOT=/nowhere && fail "configured tests without Criterion"
 row MISSING Criterion | grep -q 'COHORT_TESTS=OFF' || fail "what to do without Criterion: $(cat said)"
+configure -DCOHORT_TESTS=AUTO -DCRITERION_ROOT=/nowhere || fail "not configured without Criterion: $(cat said)"
+grep -q 'absent *Criterion *tests off' said || fail "tests off, and nothing said of it: $(cat said)"
 configure -DCRITERION_ROOT=/nowhere || fail "Criterion is wanted without the tests"
 
 # ---- a library in a prefix of one's own, in the four ways in which it may be named
