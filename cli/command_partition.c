@@ -37,14 +37,14 @@ static void print_help(const co_partitioner *member)
     co_print_usage(&co_command_partition, "Options:\n");
     co_print_params(stdout, params);
     if (member && member->params) {
-        printf("\nOptions of method %s:\n", member->name);
+        co_print_wrapped(stdout, "\nOptions of method %s:\n", member->name);
         co_print_params(stdout, member->params);
     } else if (!member) {
-        printf("\nMethods (`cohort list partitioner NAME` for their options):\n");
+        co_print_wrapped(stdout, "\nMethods (`cohort list partitioner NAME` for their options):\n");
         for (const co_plugin *const *m = co_kind_partitioner.members; *m; m++)
-            co_print_field(stdout, (*m)->name, "%s", (*m)->summary);
+            co_print_wrapped(stdout, "  %-16s %s\n", (*m)->name, (*m)->summary);
     }
-    printf("\n  --overwrite  replace FILE when the partition has succeeded\n\n"
+    co_print_wrapped(stdout, "\n  --overwrite  replace FILE when the partition has succeeded\n\n"
            "Example: cohort partition data.h5 -o part.h5 method=dirichlet devices=100 alpha=0.3 "
            "seed=1\n");
 }

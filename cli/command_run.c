@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "io/files/lock.h"
 #include "models/kernel_path.h"
+#include "report/print.h"
 #include "cli/play.h"
 #include "sim/run.h"
 #include <errno.h>
@@ -28,7 +29,7 @@ static const char help[] =
 
 static void print_help(void)
 {
-    fputs(help, stdout);
+    co_print_wrapped(stdout, "%s", help);
     for (const co_section *s = co_experiment_sections; s->name; s++) {
         printf("\n%s%s\n", *s->name ? s->name : "(top level)", *s->name ? ":" : "");
         co_print_params(stdout, s->params);

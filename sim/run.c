@@ -112,6 +112,10 @@ static co_status decide_central(co_run *r)
     if (!asked && !any && on)
         co_warn("no evaluation: the data have no test split (import with test_fraction=0.1, or set eval.every: 0)");
     r->central = any && on && (!asked || co_config_bool(eval, "central"));
+    const co_config *output = &r->experiment->output;
+    if (!r->central && co_config_has(output, "best") && co_config_bool(output, "best"))
+        return co_config_fail(output, co_config_node(output, "best"),
+                              "needs evaluations on the test or the validation split, which this run does not have");
     return check_stop_metric(r);
 }
 

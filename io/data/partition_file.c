@@ -5,8 +5,10 @@
  * types, n_devices from the offsets, method "imported"; the CSR shape is checked when reading, the
  * ids when the data set is known. */
 #include "io/data/partition_file.h"
+#include "io/json.h"
 #include "core/memory.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_COUNTS ((int64_t)1 << 24) /* devices x classes for which label_counts is kept */
@@ -173,6 +175,25 @@ static co_status write_lists(co_file *file, const co_partition *p)
     return co_file_write_i64(file, "unassigned", p->unassigned, (size_t)p->n_unassigned);
 }
 
+/* The attribute class_names of the counts: a JSON list, for pictures. HDF5 keeps attributes below 64 KiB. */
+static co_status write_names(co_file *file, const co_dataset *data)
+{
+    enum { MOST = 60000 };
+    char *text = NULL;
+    size_t n = 0;
+    if (!data->classes) return CO_OK;
+    FILE *out = open_memstream(&text, &n);
+    if (!out) return CO_FAIL(CO_ENOMEM, "out of memory for the names of %zu classes", data->n_classes);
+    co_json json = {.out = out};
+    co_json_open(&json, NULL, '[');
+    for (size_t c = 0; c < data->n_classes; c++) co_json_text(&json, NULL, data->classes[c]);
+    co_json_close(&json, ']');
+    const bool complete = fclose(out) == 0;
+    const co_status st = complete && n < MOST ? co_file_set_text(file, "label_counts@class_names", text) : CO_OK;
+    free(text);
+    return st;
+}
+
 static co_status write_counts(co_file *file, const co_partition *p, const co_dataset *data)
 {
     const int64_t n_classes = (int64_t)data->n_classes;
@@ -187,7 +208,7 @@ static co_status write_counts(co_file *file, const co_partition *p, const co_dat
     const co_extent extent = {CO_I32, 0, 2, {(size_t)p->n_devices, (size_t)n_classes}};
     const co_status st = co_file_write(file, "label_counts", &extent, counts);
     co_free(counts);
-    return st;
+    return st == CO_OK ? write_names(file, data) : st;
 }
 
 static co_status write_stats(co_file *file, const co_partition *p)

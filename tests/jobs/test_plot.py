@@ -186,7 +186,7 @@ class Curves(Pictures):
         runs = [plot.read(write_run(self.at(f, "run.h5"), name=n, gain=g))
                 for f, n, g in (("a", "fedavg", 0.5), ("b", "scaffold", 0.7), ("c", "fedavg", 0.6))]
         figure, _ = plot.draw_runs(runs)
-        shown = [t.get_text() for t in figure.axes[0].get_legend().get_texts()]
+        shown = [t.get_text() for t in figure.axes[1].get_legend().get_texts()]
         self.assertEqual(shown, ["fedavg (a)", "scaffold", "fedavg (c)"])
         self.assertEqual([line.get_ydata()[-1] for line in self.curves(figure.axes[0])], [50, 70, 60])
 
@@ -203,7 +203,7 @@ class Curves(Pictures):
         runs = [plot.read(write_run(self.at(f"algorithm={a},local.epochs={e}", f"seed-{s}", "run.h5")))
                 for a in ("fedavg", "scaffold") for e in (1, 5) for s in (1, 2)]
         figure, _ = plot.draw_runs(runs)
-        legend = figure.axes[0].get_legend()
+        legend = figure.axes[1].get_legend()
         self.assertEqual(legend.get_title().get_text(), "algorithm, local.epochs")
         self.assertEqual([t.get_text() for t in legend.get_texts()],
                          ["fedavg, 1", "fedavg, 5", "scaffold, 1", "scaffold, 5"])
@@ -215,7 +215,7 @@ class Curves(Pictures):
         runs = [plot.read(write_run(self.at(label, f"seed-{s}", "run.h5")))
                 for label, s in (("mu=1", 1), ("mu=1", 2), ("fedavg", 1))]
         figure, _ = plot.draw_runs(runs)
-        legend = figure.axes[0].get_legend()
+        legend = figure.axes[1].get_legend()
         self.assertEqual((legend.get_title().get_text(), [t.get_text() for t in legend.get_texts()]),
                          ("", ["mu=1 (2 seeds)", "fedavg (1 seed)"]))
 
