@@ -52,14 +52,16 @@ static size_t part(const char *line, size_t n, size_t room)
 static void print_line(FILE *out, const char *line, size_t n)
 {
     const size_t hang = hanging(line, n);
-    size_t used = part(line, n, CO_LINE_WIDTH);
-    fprintf(out, "%.*s\n", (int)used, line);
-    while (used < n) {
-        used += strspn(line + used, " ");
-        const size_t more = part(line + used, n - used, CO_LINE_WIDTH - hang);
-        if (more) fprintf(out, "%*s%.*s\n", (int)hang, "", (int)more, line + used);
+    size_t used = 0;
+    while (n > 0 && line[n - 1] == ' ') n--;
+    do {
+        const size_t indent = used ? hang : 0, more = part(line + used, n - used, CO_LINE_WIDTH - indent);
+        size_t end = used + more;
+        while (end > used && line[end - 1] == ' ') end--;
+        fprintf(out, "%*s%.*s\n", (int)indent, "", (int)(end - used), line + used);
         used += more;
-    }
+        while (used < n && line[used] == ' ') used++;
+    } while (used < n);
 }
 
 void co_print_wrapped(FILE *out, const char *format, ...)
