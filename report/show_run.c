@@ -140,7 +140,7 @@ static size_t choose_columns(const view *v, const char *metric, size_t column[MA
 {
     size_t n = 0;
     const int loss = co_table_find(v->eval, "loss");
-    if (!metric && loss >= 0) column[n++] = (size_t)loss;
+    if (!metric && loss >= 0 && holds(v, (size_t)loss)) column[n++] = (size_t)loss;
     for (size_t c = 0; !metric && (c = next_column(v, NULL, c)) < v->eval->n_columns; c++) column[n++] = c;
     for (int s = CO_SCORE_MEAN + 1; metric && s < CO_N_SCORES; s++)
         for (size_t c = 0; (c = next_column(v, metric, c)) < v->eval->n_columns; c++)
@@ -148,25 +148,34 @@ static size_t choose_columns(const view *v, const char *metric, size_t column[MA
     return n;
 }
 
+static bool holds_training(const view *v)
+{
+    bool any = false;
+    for (size_t i = 0; i < v->n; i++) any |= !isnan(train_loss(v->rounds, count_at(v->eval, v->row[i], "round")));
+    return any;
+}
+
 /* Rows of the view. metric NULL: means beside the rounds' training loss; else that metric's spread, under the endings of the names. */
 static void print_rows(FILE *out, const view *v, const char *metric, const size_t *column, size_t n_columns)
 {
-    const int width = metric ? 8 : 14;
+    const int least = metric ? 8 : 14;
+    int width[MAX_COLUMNS];
     const size_t stride = stride_of(v->n);
-    const bool with_training = !metric && v->rounds->n_rows > 0;
+    const bool with_training = !metric && holds_training(v);
     fprintf(out, "  %8s", "round");
-    if (with_training) fprintf(out, " %*s", width, "train_loss");
+    if (with_training) fprintf(out, " %*s", least, "train_loss");
     for (size_t c = 0; c < n_columns; c++) {
         const char *name = v->eval->columns[column[c]].name;
-        fprintf(out, " %*s", width, metric ? ending(name) + 1 : name);
+        width[c] = !metric && (int)strlen(name) > least ? (int)strlen(name) : least;
+        fprintf(out, " %*s", width[c], metric ? ending(name) + 1 : name);
     }
     fputc('\n', out);
     for (size_t i = 0; i < v->n; i++) {
         if (i % stride != 0 && i + 1 < v->n) continue;
         const int64_t round = count_at(v->eval, v->row[i], "round");
         fprintf(out, "  %8" PRId64, round);
-        if (with_training) print_value(out, width, train_loss(v->rounds, round));
-        for (size_t c = 0; c < n_columns; c++) print_value(out, width, co_table_get_f64(v->eval, v->row[i], column[c]));
+        if (with_training) print_value(out, least, train_loss(v->rounds, round));
+        for (size_t c = 0; c < n_columns; c++) print_value(out, width[c], co_table_get_f64(v->eval, v->row[i], column[c]));
         fputc('\n', out);
     }
 }
