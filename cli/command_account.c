@@ -40,7 +40,7 @@ static void print_help(void)
                    "(sampling none, poisson) and 2 C when one is replaced (sampling fixed). mechanism=discrete_gaussian\n"
                    "is one integer that changes by at most 1.\n\nOptions:\n");
     co_print_params(stdout, params);
-    printf("\n  --json       one line of JSON\n\n"
+    co_print_wrapped(stdout, "\n  --json       one line of JSON\n\n"
            "Example: cohort account mechanism=gaussian noise_multiplier=1.1 delta=1e-5 rounds=1000 sampling=poisson "
            "rate=0.01\n");
 }

@@ -10,19 +10,19 @@
 static void print_help(const co_reader *reader)
 {
     if (reader) {
-        printf("usage: cohort import %s -o FILE [key=value ..]\n\n%s.\n\n", reader->usage,
+        co_print_wrapped(stdout, "usage: cohort import %s -o FILE [key=value ..]\n\n%s.\n\n", reader->usage,
                reader->summary);
-        if (reader->format) printf("%s", reader->format);
+        if (reader->format) co_print_wrapped(stdout, "%s", reader->format);
         if (reader->params && reader->params->key) co_print_params(stdout, reader->params);
-        printf("\nEvery import takes too:\n");
+        co_print_wrapped(stdout, "\nEvery import takes too:\n");
     } else {
         co_print_usage(&co_command_import, "Formats:\n");
         for (const co_plugin *const *m = co_kind_reader.members; *m; m++)
-            printf("  %s\n      %s\n", ((const co_reader *)*m)->usage, (*m)->summary);
-        printf("\nOptions:\n");
+            co_print_wrapped(stdout, "  %s\n      %s\n", ((const co_reader *)*m)->usage, (*m)->summary);
+        co_print_wrapped(stdout, "\nOptions:\n");
     }
     co_print_params(stdout, co_reader_common_params);
-    printf("\n  --overwrite  replace FILE when the import has succeeded\n\n"
+    co_print_wrapped(stdout, "\n  --overwrite  replace FILE when the import has succeeded\n\n"
            "Example: cohort import synthetic devices=30 alpha=1 beta=1 -o synthetic.h5\n");
 }
 

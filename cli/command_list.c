@@ -4,7 +4,7 @@
 #include "report/print.h"
 #include <string.h>
 
-enum { CELL = 1100, N_CELLS = 4 };
+enum { CELL = 2200, N_CELLS = 4, WIDEST = 24 };
 
 static const char *type_text(co_type type)
 {
@@ -17,29 +17,33 @@ static const char *type_text(co_type type)
 
 static void fill_cells(const co_param *param, char cell[N_CELLS][CELL])
 {
+    char allowed[CELL / 2];
+    const char *doc = param->doc ? param->doc : "";
     snprintf(cell[0], CELL, "%s", param->key);
     snprintf(cell[1], CELL, "%s", type_text(param->type));
     co_param_default(param, cell[2], CELL);
     if (!cell[2][0]) snprintf(cell[2], CELL, param->flags & CO_REQUIRED ? "required" : "-");
-    co_param_allowed(param, cell[3], CELL);
+    co_param_allowed(param, allowed, sizeof allowed);
+    if (!allowed[0] || param->type == CO_BOOL)
+        snprintf(cell[3], CELL, "%s", doc);
+    else
+        snprintf(cell[3], CELL, "%.500s%s%s%s", doc, *doc ? "; " : "", param->type == CO_CHOICE ? "one of " : "in ", allowed);
 }
 
 void co_print_params(FILE *out, const co_param *params)
 {
-    char cell[N_CELLS][CELL] = {"option", "type", "default", "allowed"};
-    size_t width[N_CELLS];
-    for (size_t c = 0; c < N_CELLS; c++) width[c] = strlen(cell[c]);
+    char cell[N_CELLS][CELL];
+    size_t width[] = {strlen("option"), strlen("type"), strlen("default")};
     for (const co_param *p = params; p->key; p++) {
         fill_cells(p, cell);
-        for (size_t c = 0; c < N_CELLS; c++)
-            if (strlen(cell[c]) > width[c]) width[c] = strlen(cell[c]);
+        for (size_t c = 0; c + 1 < N_CELLS; c++)
+            if (strlen(cell[c]) > width[c] && strlen(cell[c]) <= WIDEST) width[c] = strlen(cell[c]);
     }
-    fprintf(out, "  %-*s  %-*s  %-*s  %-*s  %s\n", (int)width[0], "option", (int)width[1], "type",
-            (int)width[2], "default", (int)width[3], "allowed", "what it is");
+    const int w[] = {(int)width[0], (int)width[1], (int)width[2]};
+    co_print_wrapped(out, "  %-*s  %-*s  %-*s  %s\n", w[0], "option", w[1], "type", w[2], "default", "what it is; what is allowed");
     for (const co_param *p = params; p->key; p++) {
         fill_cells(p, cell);
-        fprintf(out, "  %-*s  %-*s  %-*s  %-*s  %s\n", (int)width[0], cell[0], (int)width[1],
-                cell[1], (int)width[2], cell[2], (int)width[3], cell[3], p->doc ? p->doc : "");
+        co_print_wrapped(out, "  %-*s  %-*s  %-*s  %s\n", w[0], cell[0], w[1], cell[1], w[2], cell[2], cell[3]);
     }
 }
 
@@ -51,30 +55,30 @@ static bool has_options(const co_plugin *member)
 static void list_kinds(void)
 {
     for (const co_kind *const *kind = co_kinds; *kind; kind++) {
-        printf("%s%s: %s\n", kind == co_kinds ? "" : "\n", (*kind)->name, (*kind)->summary);
+        co_print_wrapped(stdout, "%s%s: %s\n", kind == co_kinds ? "" : "\n", (*kind)->name, (*kind)->summary);
         for (const co_plugin *const *m = (*kind)->members; *m; m++)
-            co_print_field(stdout, (*m)->name, "%s", (*m)->summary);
+            co_print_wrapped(stdout, "  %-16s %s\n", (*m)->name, (*m)->summary);
     }
 }
 
 static void list_kind(const co_kind *kind)
 {
-    printf("%s: %s\n", kind->name, kind->summary);
+    co_print_wrapped(stdout, "%s: %s\n", kind->name, kind->summary);
     for (const co_plugin *const *m = kind->members; *m; m++) {
-        printf("\n%s: %s\n", (*m)->name, (*m)->summary);
+        co_print_wrapped(stdout, "\n%s: %s\n", (*m)->name, (*m)->summary);
         if (has_options(*m)) co_print_params(stdout, (*m)->params);
     }
 }
 
 static void list_member(const co_kind *kind, const co_plugin *member)
 {
-    printf("%s %s: %s\n", kind->name, member->name, member->summary);
-    if (member->source) printf("source: %s\n", member->source);
+    co_print_wrapped(stdout, "%s %s: %s\n", kind->name, member->name, member->summary);
+    if (member->source) co_print_wrapped(stdout, "source: %s\n", member->source);
     if (!has_options(member)) {
-        printf("no options\n");
+        co_print_wrapped(stdout, "no options\n");
         return;
     }
-    printf("\n");
+    co_print_wrapped(stdout, "\n");
     co_print_params(stdout, member->params);
 }
 

@@ -40,16 +40,16 @@ static void print_help(const co_partitioner *member)
     co_print_usage(&co_command_partition, "Options:\n");
     co_print_params(stdout, params);
     if (member && member->params) {
-        printf("\nOptions of method %s:\n", member->name);
+        co_print_wrapped(stdout, "\nOptions of method %s:\n", member->name);
         co_print_params(stdout, member->params);
     } else if (!member) {
-        printf("\nMethods (`cohort list partitioner NAME` for their options):\n");
+        co_print_wrapped(stdout, "\nMethods (`cohort list partitioner NAME` for their options):\n");
         for (const co_plugin *const *m = co_kind_partitioner.members; *m; m++)
-            co_print_field(stdout, (*m)->name, "%s", (*m)->summary);
+            co_print_wrapped(stdout, "  %-16s %s\n", (*m)->name, (*m)->summary);
     }
-    printf("\n  --overwrite  replace FILE when the partition has succeeded\n\n"
-           "Statistics of the labels: js_* is the Jensen-Shannon distance, the square root of the divergence with\n"
-           "natural logarithms (0 to 0.8326); emd_* is sum |p - q| (0 to 2); _global_ of a device to all, _pair_ of\n"
+    co_print_wrapped(stdout, "\n  --overwrite  replace FILE when the partition has succeeded\n\n"
+           "Statistics of the labels: js_* is the Jensen-Shannon distance, the square root of the divergence with "
+           "natural logarithms (0 to 0.8326); emd_* is sum |p - q| (0 to 2); _global_ of a device to all, _pair_ of "
            "two devices.\n\n"
            "Example: cohort partition data.h5 -o part.h5 method=dirichlet devices=100 alpha=0.3 "
            "seed=1\n");

@@ -89,21 +89,32 @@ static co_status run(int n_words, char **words)
     if (help) {
         co_print_usage(
             &co_command_plot,
-            "Run or partition files, several side by side: curves; who has which classes and "
-            "how much.\n"
-            "Writes PICTURE.png and PICTURE.svg, by default beside the first file. COHORT_PYTHON\n"
-            "names a Python that has h5py and matplotlib.\n\n"
-            "Example: cohort plot runs/fmnist/run.h5 -o curves\n");
+            "Runs, several side by side: curves. Partitions: who has which classes, and how much. A compare.h5:\n"
+            "means with intervals. Writes PICTURE.png and PICTURE.svg, by default beside the first file.\n"
+            "\n"
+            "Options of runs:\n"
+            "  x=round|bytes|seconds|epsilon  what curves are drawn over\n"
+            "  metric=NAME                    column of eval (default: the task's first)\n"
+            "  show=curves|devices            devices: a histogram of the metric over devices (needs eval.devices=true)\n"
+            "Options of partitions:\n"
+            "  draw=auto|bars|map             each device a bar, or a heat map (auto: from eleven classes on)\n"
+            "  values=shares|counts           of the device's examples, or how many\n"
+            "  sort=id|size|class             the order of the devices\n"
+            "  data=FILE                      data set with the names of the classes, if the partition has none\n"
+            "\n"
+            "COHORT_PYTHON names a Python that has h5py and matplotlib.\n"
+            "\n"
+            "Example: cohort plot runs/fmnist/run.h5 x=bytes -o curves\n");
         return CO_OK;
     }
     CO_TRY(co_alone_check("plot"));
     if (!has_files)
-        return CO_FAIL(CO_EUSAGE, "plot: which file? Give one or more run or partition files");
+        return CO_FAIL(CO_EUSAGE, "plot: which file? Give runs, partitions or a compare.h5");
     return become_script(n_words, words);
 }
 
 const co_command co_command_plot = {
     .name = "plot",
-    .usage = "plot FILE.. [-o PICTURE]",
-    .summary = "draws run and partition files (needs Python with h5py and matplotlib)",
+    .usage = "plot FILE.. [-o PICTURE] [key=value ..]",
+    .summary = "draws runs, partitions and comparisons (needs Python with h5py and matplotlib)",
     .run = run};

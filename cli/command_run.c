@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "io/files/lock.h"
 #include "models/kernel_path.h"
+#include "report/print.h"
 #include "cli/play.h"
 #include "sim/run.h"
 #include <errno.h>
@@ -17,8 +18,8 @@ static const char help[] =
     "usage: cohort run EXPERIMENT.yaml [section.key=value ..] [--resume | --overwrite] [--dry-run]\n"
     "       mpirun -n 4 cohort run EXPERIMENT.yaml        (any number of ranks: the same bits)\n"
     "\n"
-    "Trains as the experiment file says and leaves run.h5, checkpoints and the resolved experiment.yaml in\n"
-    "output.dir (default runs/<name>). Words like rounds=50 or local.lr=0.05 override the file.\n"
+    "Trains as the experiment file says and leaves run.h5, checkpoints and the resolved experiment.yaml\n"
+    "in output.dir (default runs/<name>). Words like rounds=50 or local.lr=0.05 override the file.\n"
     "\n"
     "  --resume      go on from the newest good checkpoint; start at round 0 if there is none\n"
     "  --overwrite   remove an earlier run's files in output.dir first\n"
@@ -28,7 +29,7 @@ static const char help[] =
 
 static void print_help(void)
 {
-    fputs(help, stdout);
+    co_print_wrapped(stdout, "%s", help);
     for (const co_section *s = co_experiment_sections; s->name; s++) {
         printf("\n%s%s\n", *s->name ? s->name : "(top level)", *s->name ? ":" : "");
         co_print_params(stdout, s->params);

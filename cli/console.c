@@ -1,6 +1,7 @@
 /* cli/console.c - the rules of the output file, and the usage lines of all commands. */
 #include "cli/console.h"
 #include "io/files/inputs.h"
+#include "report/print.h"
 #include "core/memory.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -102,5 +103,5 @@ co_status co_output_check(const char *command, const co_words *words)
 
 void co_print_usage(const co_command *command, const char *details)
 {
-    printf("usage: cohort %s\n\n%s.\n\n%s", command->usage, command->summary, details);
+    co_print_wrapped(stdout, "usage: cohort %s\n\n%s.\n\n%s", command->usage, command->summary, details);
 }

@@ -9,6 +9,7 @@
 #include "io/files/file.h"
 #include "models/kernel_path.h"
 #include "cli/console.h"
+#include "report/print.h"
 #include <errno.h>
 #include <mpi.h>
 #include <signal.h>
@@ -22,14 +23,14 @@ enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_help(void)
 {
-    printf("cohort " CO_VERSION
+    co_print_wrapped(stdout, "cohort " CO_VERSION
            ": simulator of federated and private training for MPI clusters\n\n");
     for (size_t i = 0; i < N_COMMANDS; i++)
-        printf("  cohort %s\n      %s\n", commands[i]->usage, commands[i]->summary);
-    printf("  cohort --version | --help | COMMAND --help\n\nExit codes:\n");
+        co_print_wrapped(stdout, "  cohort %s\n      %s\n", commands[i]->usage, commands[i]->summary);
+    co_print_wrapped(stdout, "  cohort --version | --help | COMMAND --help\n\nExit codes:\n");
     for (int s = 0; s < CO_N_STATUS; s++)
-        printf("  %2d  %s\n", co_status_exit_code((co_status)s), co_status_text((co_status)s));
-    printf("\nExample: cohort import synthetic devices=30 alpha=1 beta=1 -o synthetic.h5\n");
+        co_print_wrapped(stdout, "  %2d  %s\n", co_status_exit_code((co_status)s), co_status_text((co_status)s));
+    co_print_wrapped(stdout, "\nExample: cohort import synthetic devices=30 alpha=1 beta=1 -o synthetic.h5\n");
 }
 
 /* NULL, and the message, when there is none of that name. */

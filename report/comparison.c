@@ -2,13 +2,12 @@
 #include "report/comparison.h"
 #include "core/memory.h"
 #include "io/files/file.h"
+#include "report/columns.h"
 #include "report/student.h"
 #include "report/summary.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-static const char *const known_metrics[] = {"accuracy", "macro_f1", "entity_f1", "perplexity", "loss"};
 
 void co_comparison_fini(co_comparison *c)
 {
@@ -23,16 +22,6 @@ void co_comparison_fini(co_comparison *c)
 void co_comparison_set_metric(co_comparison *c, const char *metric)
 {
     snprintf(c->metric, sizeof c->metric, "%s", metric);
-    c->higher = strcmp(metric, "loss") != 0 && strcmp(metric, "perplexity") != 0;
-}
-
-static void choose_metric(co_comparison *c, const co_file *file)
-{
-    char name[80];
-    for (size_t k = 0; !c->metric[0] && k < sizeof known_metrics / sizeof *known_metrics; k++) {
-        snprintf(name, sizeof name, "eval/%s", known_metrics[k]);
-        if (co_file_has(file, name)) co_comparison_set_metric(c, known_metrics[k]);
-    }
 }
 
 enum { ROUND, SPLIT, SCOPE, LOSS, SCORE, N_COLUMNS };
@@ -41,7 +30,9 @@ enum { ROUND, SPLIT, SCOPE, LOSS, SCORE, N_COLUMNS };
 static co_status read_columns(co_comparison *c, const co_file *file, double *column[N_COLUMNS], size_t *n_rows)
 {
     char score[80];
-    choose_metric(c, file);
+    if (!c->metric[0]) CO_TRY(co_column_metric(file, c->metric, sizeof c->metric));
+    c->higher = co_column_better(file, c->metric) == CO_BETTER_HIGHER;
+    CO_TRY(co_column_unit(file, c->metric, c->unit, sizeof c->unit));
     snprintf(score, sizeof score, "eval/%s", c->metric);
     const char *const names[N_COLUMNS] = {"eval/round", "eval/split", "eval/scope", "eval/loss", score};
     for (int k = 0; k < N_COLUMNS; k++) {
@@ -316,7 +307,9 @@ static co_status write_file(co_file *file, const co_comparison *c, const co_summ
     CO_TRY(co_file_set_text(file, "baseline", baseline));
     if (!isnan(c->target)) CO_TRY(co_file_set_reals(file, "target", &c->target, 1));
     CO_TRY(write_runs(file, c));
-    return co_summary_write(file, row, n);
+    CO_TRY(co_summary_write(file, row, n));
+    CO_TRY(co_file_set_text(file, "runs/score@better", c->higher ? "higher" : "lower"));
+    return c->unit[0] ? co_file_set_text(file, "runs/score@unit", c->unit) : CO_OK;
 }
 
 co_status co_comparison_finish(const co_comparison *c, const char *path, const char *baseline, const char *config,

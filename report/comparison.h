@@ -17,13 +17,14 @@ typedef struct {
 typedef struct {
     co_outcome *run;
     size_t n_runs, capacity;
-    char metric[64]; /* column of eval that is compared; "" until the first run is read: the best known one it has */
-    bool higher;     /* is better */
+    char metric[64]; /* column of eval that is compared; "" until the first run is read: then the one that its curves show */
+    char unit[24];   /* of the metric; "": unsaid */
+    bool higher;     /* is better, as the run files say */
     double target;   /* NaN: none */
 } co_comparison;
 
 void co_comparison_fini(co_comparison *comparison);
-/* The metric, and whether more of it is better. CO_EUSAGE for a name that is no column of eval shows when runs are read. */
+/* The metric that is compared. CO_EUSAGE for a name that is no column of eval shows when runs are read. */
 void co_comparison_set_metric(co_comparison *comparison, const char *metric);
 /* Reads a run's rows: the central test split if it was evaluated, else over devices, else the validation split.
  * label NULL: LABEL of ../LABEL/seed-S/run.h5, else the name of the folder. CO_EDATA when nothing was evaluated. */

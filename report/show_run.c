@@ -5,14 +5,16 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "io/files/table.h"
+#include "io/json_in.h"
 #include "io/yaml.h"
 #include "sim/observers/record.h"
+#include "report/columns.h"
 #include "report/show.h"
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-enum { SHOWN = 12, MAX_COLUMNS = 64, MAX_METRICS = 12 };
+enum { SHOWN = 13, MAX_COLUMNS = 512, MAX_STARTS = 6 };
 
 /* The name of a column when path is /group/column, else NULL. */
 static const char *column_of(const char *path, const char *group)
@@ -37,8 +39,9 @@ static co_status load_table(const co_file *file, const char *group, co_table *ta
         const char *name = column_of(paths[i], group);
         if (!name) continue;
         st = co_file_extent(file, paths[i], &extent);
-        if (st == CO_OK && extent.type != CO_STR && n < MAX_COLUMNS)
-            columns[n++] = (co_column){name, extent.type};
+        if (st != CO_OK || extent.type == CO_STR || n == MAX_COLUMNS) continue;
+        columns[n++] = (co_column){.name = name, .type = extent.type};
+        if (strcmp(group, "eval") == 0 && extent.type == CO_F64) columns[n - 1].better = co_column_better(file, name);
     }
     if (st == CO_OK && n) st = co_table_init(table, group, columns, n);
     if (st == CO_OK && n) st = co_table_read(table, file);
@@ -67,19 +70,21 @@ static int64_t total(const co_table *table, const char *name)
     return sum;
 }
 
-static void print_value(FILE *out, double value)
+static void print_value(FILE *out, int width, double value)
 {
     const bool fixed = fabs(value) < 1e4 && (fabs(value) >= 1e-3 || value == 0.0);
     if (isnan(value))
-        fprintf(out, " %14s", "-");
+        fprintf(out, " %*s", width, "-");
     else
-        fprintf(out, fixed ? " %14.4f" : " %14.4g", value);
+        fprintf(out, fixed ? " %*.4f" : " %*.3g", width, value);
 }
 
-/* Evenly chosen rows of n, the first and the last among them, at most SHOWN; row i of m. */
-static size_t chosen(size_t i, size_t m, size_t n)
+/* Every how many rows one is shown, so that the steps between the rows are even: 1, 2, 5, 10, 20 .. */
+static size_t stride_of(size_t n)
 {
-    return m < 2 ? n - 1 : (size_t)((double)i * (double)(n - 1) / (double)(m - 1) + 0.5);
+    size_t stride = 1;
+    for (int k = 0; (n + stride - 1) / stride > SHOWN; k++) stride = k % 3 == 1 ? stride / 2 * 5 : stride * 2;
+    return stride;
 }
 
 /* The training loss of a round; NaN for round 0 and rounds that are not there. Rows are rounds 1,
@@ -91,80 +96,170 @@ static double train_loss(const co_table *rounds, int64_t round)
                : cell(rounds, (size_t)round - 1, "train_loss");
 }
 
-/* The columns of eval that are measurements: loss first, then the metrics. */
-static size_t measured_columns(const co_table *eval, size_t column[MAX_METRICS])
+/* Rows of eval of one split and scope. */
+typedef struct {
+    const co_table *rounds, *eval;
+    const size_t *row; /* [n] */
+    size_t n;
+} view;
+
+/* Where a column's name goes on behind its metric's: "_p10"; "" of a mean over all examples or devices. */
+static const char *ending(const char *name)
 {
-    const int loss = co_table_find(eval, "loss");
+    for (int s = CO_SCORE_MEAN + 1; s < CO_N_SCORES; s++) {
+        const size_t n = strlen(name), m = strlen(co_score_suffix[s]);
+        if (n > m && strcmp(name + n - m, co_score_suffix[s]) == 0) return name + n - m;
+    }
+    return "";
+}
+
+/* Whether any row of the view has a value there. */
+static bool holds(const view *v, size_t column)
+{
+    for (size_t i = 0; i < v->n; i++)
+        if (!isnan(co_table_get_f64(v->eval, v->row[i], column))) return true;
+    return false;
+}
+
+/* The next measurement of eval at or behind column c, NaN throughout left out; n_columns when there is none. metric NULL: loss first is
+ * the caller's, then all means; else what is told of that metric's spread over the devices. */
+static size_t next_column(const view *v, const char *metric, size_t c)
+{
+    for (; c < v->eval->n_columns; c++) {
+        const co_column *column = &v->eval->columns[c];
+        const char *end = ending(column->name);
+        if (column->type != CO_F64 || strcmp(column->name, "loss") == 0 || !holds(v, c)) continue;
+        const size_t n = (size_t)(end - column->name);
+        if (metric ? *end && strlen(metric) == n && strncmp(metric, column->name, n) == 0 : !*end) break;
+    }
+    return c;
+}
+
+/* Columns in the order that they are read: of means the loss first, of a spread as evaluation_devices.h has it. Returns how many. */
+static size_t choose_columns(const view *v, const char *metric, size_t column[MAX_COLUMNS])
+{
     size_t n = 0;
-    if (loss >= 0) column[n++] = (size_t)loss;
-    for (size_t c = 0; c < eval->n_columns && n < MAX_METRICS; c++)
-        if (eval->columns[c].type == CO_F64 && (int)c != loss) column[n++] = c;
+    const int loss = co_table_find(v->eval, "loss");
+    if (!metric && loss >= 0 && holds(v, (size_t)loss)) column[n++] = (size_t)loss;
+    for (size_t c = 0; !metric && (c = next_column(v, NULL, c)) < v->eval->n_columns; c++) column[n++] = c;
+    for (int s = CO_SCORE_MEAN + 1; metric && s < CO_N_SCORES; s++)
+        for (size_t c = 0; (c = next_column(v, metric, c)) < v->eval->n_columns; c++)
+            if (strcmp(ending(v->eval->columns[c].name), co_score_suffix[s]) == 0) column[n++] = c;
     return n;
 }
 
-static const char *split_name(int64_t split)
+static bool holds_training(const view *v)
 {
-    static const char *const names[] = {"training", "test", "validation"};
-    return split >= 0 && split < 3 ? names[split] : "unknown";
+    bool any = false;
+    for (size_t i = 0; i < v->n; i++) any |= !isnan(train_loss(v->rounds, count_at(v->eval, v->row[i], "round")));
+    return any;
 }
 
-static const char *scope_name(int64_t scope)
+/* Rows of the view. metric NULL: means beside the rounds' training loss; else that metric's spread, under the endings of the names. */
+static void print_rows(FILE *out, const view *v, const char *metric, const size_t *column, size_t n_columns)
 {
-    static const char *const names[CO_N_SCOPES] = {"central", "over devices", "what arrives in the period",
-                                                   "what arrived before the period"};
-    return names[scope];
-}
-
-/* Rows of one (split, scope) of eval beside the rounds' training loss. */
-static co_status print_evaluation(FILE *out, const co_table *rounds, const co_table *eval,
-                                  int64_t split, int64_t scope)
-{
-    size_t column[MAX_METRICS], n = 0;
-    const size_t n_columns = measured_columns(eval, column);
-    size_t *row = co_malloc(eval->n_rows, sizeof *row);
-    if (!row) return CO_FAIL(CO_ENOMEM, "out of memory for %zu rows of eval", eval->n_rows);
-    for (size_t r = 0; r < eval->n_rows; r++)
-        if (count_at(eval, r, "split") == split && count_at(eval, r, "scope") == scope)
-            row[n++] = r;
-    const size_t shown = n < SHOWN ? n : SHOWN;
-    if (n) {
-        fprintf(out, "\n  %s split, %s\n  %8s %14s", split_name(split),
-                scope_name(scope), "round", "train_loss");
-        for (size_t c = 0; c < n_columns; c++) fprintf(out, " %14s", eval->columns[column[c]].name);
-        fputc('\n', out);
+    const int least = metric ? 8 : 14;
+    int width[MAX_COLUMNS];
+    const size_t stride = stride_of(v->n);
+    const bool with_training = !metric && holds_training(v);
+    fprintf(out, "  %8s", "round");
+    if (with_training) fprintf(out, " %*s", least, "train_loss");
+    for (size_t c = 0; c < n_columns; c++) {
+        const char *name = v->eval->columns[column[c]].name;
+        width[c] = !metric && (int)strlen(name) > least ? (int)strlen(name) : least;
+        fprintf(out, " %*s", width[c], metric ? ending(name) + 1 : name);
     }
-    for (size_t i = 0; i < shown; i++) {
-        const size_t r = row[chosen(i, shown, n)];
-        const int64_t round = count_at(eval, r, "round");
+    fputc('\n', out);
+    for (size_t i = 0; i < v->n; i++) {
+        if (i % stride != 0 && i + 1 < v->n) continue;
+        const int64_t round = count_at(v->eval, v->row[i], "round");
         fprintf(out, "  %8" PRId64, round);
-        print_value(out, train_loss(rounds, round));
-        for (size_t c = 0; c < n_columns; c++)
-            print_value(out, co_table_get_f64(eval, r, column[c]));
+        if (with_training) print_value(out, least, train_loss(v->rounds, round));
+        for (size_t c = 0; c < n_columns; c++) print_value(out, width[c], co_table_get_f64(v->eval, v->row[i], column[c]));
         fputc('\n', out);
     }
-    co_free(row);
-    return CO_OK;
+}
+
+/* The best value of each column that has a better direction. */
+static void print_best(FILE *out, const view *v, const size_t *column, size_t n_columns)
+{
+    bool any = false;
+    for (size_t c = 0; c < n_columns && v->n > 1; c++) {
+        const co_column *what = &v->eval->columns[column[c]];
+        double best = NAN;
+        size_t at = 0;
+        for (size_t i = 0; i < v->n && what->better != CO_BETTER_UNSAID; i++) {
+            const double value = co_table_get_f64(v->eval, v->row[i], column[c]);
+            if (isnan(value) || (!isnan(best) && (what->better == CO_BETTER_HIGHER ? value <= best : value >= best))) continue;
+            best = value;
+            at = v->row[i];
+        }
+        if (isnan(best)) continue;
+        fprintf(out, "%s%s %.5g in round %" PRId64, any ? ", " : "  best: ", what->name, best, count_at(v->eval, at, "round"));
+        any = true;
+    }
+    if (any) fputc('\n', out);
+}
+
+/* A split and scope of eval: the means, and below them the spread of each metric over the devices. */
+static void print_view(FILE *out, const view *v, const char *split, const char *scope)
+{
+    size_t column[MAX_COLUMNS], spread[MAX_COLUMNS];
+    const size_t n = choose_columns(v, NULL, column), stride = stride_of(v->n);
+    fprintf(out, "\n  %s split, %s", split, scope);
+    if (stride > 1) fprintf(out, "; every %zu%s of %zu evaluations", stride, stride == 2 ? "nd" : "th", v->n);
+    fputc('\n', out);
+    print_rows(out, v, NULL, column, n);
+    print_best(out, v, column, n);
+    for (size_t c = 0; c < n; c++) {
+        const char *metric = v->eval->columns[column[c]].name;
+        const size_t n_spread = choose_columns(v, metric, spread);
+        if (!n_spread) continue;
+        fprintf(out, "\n  %s split, %s: %s\n", split, scope, metric);
+        print_rows(out, v, metric, spread, n_spread);
+    }
+}
+
+/* Word number k of a list separated by commas. */
+static void word_of(const char *words, int64_t k, char *text, size_t size)
+{
+    for (; *words && k > 0; k--) words += strcspn(words, ",") + (words[strcspn(words, ",")] == ',');
+    snprintf(text, size, "%.*s", (int)strcspn(words, ","), words);
+    if (!*text) snprintf(text, size, "unknown");
 }
 
 /* Without an evaluation: the training loss alone. */
 static void print_training(FILE *out, const co_table *rounds)
 {
-    const size_t n = rounds->n_rows, shown = n < SHOWN ? n : SHOWN;
+    const size_t n = rounds->n_rows, stride = stride_of(n);
     if (n) fprintf(out, "\n  %8s %14s\n", "round", "train_loss");
-    for (size_t i = 0; i < shown; i++) {
-        const size_t r = chosen(i, shown, n);
+    for (size_t r = 0; r < n; r++) {
+        if (r % stride != 0 && r + 1 < n) continue;
         fprintf(out, "  %8" PRId64, count_at(rounds, r, "round"));
-        print_value(out, cell(rounds, r, "train_loss"));
+        print_value(out, 14, cell(rounds, r, "train_loss"));
         fputc('\n', out);
     }
 }
 
-static co_status print_curves(FILE *out, const co_table *rounds, const co_table *eval)
+static co_status print_curves(FILE *out, const co_file *file, const co_table *rounds, const co_table *eval)
 {
+    char splits[256], scopes[256];
+    CO_TRY(co_column_words(file, "split", splits, sizeof splits));
+    CO_TRY(co_column_words(file, "scope", scopes, sizeof scopes));
+    size_t *row = co_malloc(eval->n_rows, sizeof *row);
+    if (!row) return CO_FAIL(CO_ENOMEM, "out of memory for %zu rows of eval", eval->n_rows);
     if (eval->n_rows == 0) print_training(out, rounds);
     for (int64_t scope = 0; scope < CO_N_SCOPES && eval->n_rows; scope++)
-        for (int64_t split = 0; split < 3; split++)
-            CO_TRY(print_evaluation(out, rounds, eval, split, scope));
+        for (int64_t split = 0; split < 3; split++) {
+            char names[2][64];
+            view v = {rounds, eval, row, 0};
+            for (size_t r = 0; r < eval->n_rows; r++)
+                if (count_at(eval, r, "split") == split && count_at(eval, r, "scope") == scope) row[v.n++] = r;
+            word_of(splits, split, names[0], sizeof names[0]);
+            word_of(scopes, scope, names[1], sizeof names[1]);
+            if (v.n) print_view(out, &v, names[0], names[1]);
+        }
+    co_free(row);
     fputc('\n', out);
     return CO_OK;
 }
@@ -226,8 +321,8 @@ static co_status print_load(FILE *out, const co_table *load)
     co_print_field(
         out, "load",
         "%" PRId64
-        " ranks; train %.2f s a rank (%.2f to %.2f), wait %.2f s (%.2f to %.2f), %.1f %% waiting",
-        n_ranks, train.sum / m, train.least, train.most, wait.sum / m, wait.least, wait.most,
+        " rank%s; train %.2f s a rank (%.2f to %.2f), wait %.2f s (%.2f to %.2f), %.1f %% waiting",
+        n_ranks, n_ranks == 1 ? "" : "s", train.sum / m, train.least, train.most, wait.sum / m, wait.least, wait.most,
         both > 0.0 ? 100.0 * wait.sum / both : 0.0);
     co_free(seconds);
     return CO_OK;
@@ -251,6 +346,78 @@ static co_status read_config(const co_file *file, co_node **root)
     return st == CO_OK ? CO_OK : co_fail_in(st == CO_ENOMEM ? st : CO_EDATA, "%s", co_file_path(file));
 }
 
+/* {"ranks": 2, "first_round": 1, "last_round": 100} */
+typedef struct {
+    int64_t ranks, first, last;
+} start;
+
+static co_status read_start(co_json_in *in, start *s)
+{
+    bool begins = true, more = true;
+    *s = (start){0};
+    CO_TRY(co_json_in_take(in, '{'));
+    while (true) {
+        char *key = NULL;
+        CO_TRY(co_json_in_more(in, '}', &begins, &more));
+        if (!more) return CO_OK;
+        CO_TRY(co_json_in_key(in, &key));
+        int64_t *value = strcmp(key, "ranks") == 0         ? &s->ranks
+                         : strcmp(key, "first_round") == 0 ? &s->first
+                         : strcmp(key, "last_round") == 0  ? &s->last
+                                                           : NULL;
+        co_free(key);
+        CO_TRY(value ? co_json_in_int(in, value) : co_json_in_skip(in));
+    }
+}
+
+/* "rounds 1-100 on 2 ranks", or shorter behind another start. A start may have done no round. */
+static void print_start(FILE *out, const start *s, bool is_first)
+{
+    fputs(is_first ? "rounds " : ", ", out);
+    if (s->last < s->first)
+        fprintf(out, "none");
+    else if (s->last == s->first)
+        fprintf(out, "%" PRId64, s->first);
+    else
+        fprintf(out, "%" PRId64 "-%" PRId64, s->first, s->last);
+    fprintf(out, " on %" PRId64, s->ranks);
+    if (is_first) fputs(s->ranks == 1 ? " rank" : " ranks", out);
+}
+
+/* "2 starts: rounds 1-100 on 2 ranks, 101-200 on 3"; of many the first and the last ones. */
+static co_status print_starts(const co_file *file, FILE *out, const char *segments)
+{
+    co_json_in in = {.path = co_file_path(file), .text = segments, .at = segments};
+    start s[MAX_STARTS];
+    size_t n = 0;
+    bool begins = true, more = true;
+    CO_TRY(co_json_in_take(&in, '['));
+    while (true) {
+        CO_TRY(co_json_in_more(&in, ']', &begins, &more));
+        if (!more) break;
+        if (n >= MAX_STARTS) memmove(&s[MAX_STARTS / 2], &s[MAX_STARTS / 2 + 1], (MAX_STARTS / 2 - 1) * sizeof *s);
+        CO_TRY(read_start(&in, &s[n < MAX_STARTS ? n : MAX_STARTS - 1]));
+        n++;
+    }
+    fprintf(out, "  %-16s %zu start%s%s", "ran", n, n == 1 ? "" : "s", n ? ": " : "");
+    for (size_t k = 0; k < n && k < MAX_STARTS; k++) {
+        if (n > MAX_STARTS && k == MAX_STARTS / 2) fputs(", ..", out);
+        print_start(out, &s[k], k == 0);
+    }
+    fputc('\n', out);
+    return CO_OK;
+}
+
+static co_status show_starts(const co_file *file, FILE *out)
+{
+    char *segments = NULL;
+    if (!co_file_has_attr(file, "segments")) return CO_OK;
+    CO_TRY(co_file_get_text(file, "segments", &segments));
+    const co_status st = print_starts(file, out, segments);
+    co_free(segments);
+    return st;
+}
+
 static co_status print_head(const co_file *file, FILE *out, const co_node *config)
 {
     if (config) {
@@ -259,13 +426,13 @@ static co_status print_head(const co_file *file, FILE *out, const co_node *confi
         print_key(out, config, "seed");
     }
     static const char *const fields[][2] = {{"state", "state"},
-                                            {"starts", "segments"},
                                             {"source", "source"},
                                             {"kernels", "kernel_path"},
                                             {"BLAS core", "blas_core"},
                                             {"data digest", "data_digest"},
                                             {"partition", "partition_digest"},
                                             {"epsilon by", "privacy_bound"}};
+    CO_TRY(show_starts(file, out));
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         CO_TRY(co_show_attribute(file, out, fields[i][0], fields[i][1]));
     return CO_OK;
@@ -281,7 +448,7 @@ static co_status text(const co_file *file, FILE *out)
     if (st == CO_OK) st = load_table(file, "eval", &eval);
     if (st == CO_OK) st = load_table(file, "load", &load);
     if (st == CO_OK) st = load_table(file, "privacy", &privacy);
-    if (st == CO_OK) st = print_curves(out, &rounds, &eval);
+    if (st == CO_OK) st = print_curves(out, file, &rounds, &eval);
     if (st == CO_OK) {
         print_totals(out, &rounds);
         st = print_load(out, &load);

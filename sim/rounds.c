@@ -297,12 +297,80 @@ static co_status evaluate_devices(co_run *r)
     return CO_OK;
 }
 
+static co_snapshot snapshot_of(co_run *r)
+{
+    co_snapshot s = {.round = r->round, .model_digest = co_exchange_digest(&r->exchange), .model = r->exchange.model,
+                     .n_slots = r->n_slots, .slot_name = r->slot_name, .slot = r->whole_slot,
+                     .privacy = r->privacy.is_on ? &r->privacy.state : NULL, .state = &r->state, .state_name = r->state_name};
+    memcpy(s.config_digest, r->config_digest, sizeof s.config_digest);
+    memcpy(s.data_digest, r->population.data_digest, sizeof s.data_digest);
+    memcpy(s.partition_digest, r->population.partition_digest, sizeof s.partition_digest);
+    return s;
+}
+
+static co_status write_files(co_run *r, const char *state)
+{
+    const co_experiment *e = r->experiment;
+    const co_snapshot s = snapshot_of(r);
+    CO_TRY(co_record_publish(&r->record, state));
+    return co_checkpoint_write(r->dir, &s, r->model, (uint64_t)e->seed, r->record.config, r->record.source,
+                               e->output_keys.keep);
+}
+
+/* Whether the evaluation of this round is the best so far, on the validation split where there is one. Decided from the table, as the
+ * stop rule: nothing to keep over a resume. Only evaluations at multiples of eval.every count: a longer run has them too. */
+static bool is_best(const co_run *r)
+{
+    const co_table *t = &r->record.eval;
+    const int64_t every = r->experiment->eval_keys.every, of = r->population.has_split[2] ? 2 : 1;
+    const char *wanted = r->experiment->stop_keys.metric;
+    const int column = co_record_eval_column(&r->record, wanted ? wanted : r->task->metrics[0].name);
+    const int split = co_table_find(t, "split"), scope = co_table_find(t, "scope"), round = co_table_find(t, "round");
+    const bool higher = t->columns[column].better == CO_BETTER_HIGHER;
+    double best = NAN;
+    int64_t at = -1;
+    for (size_t i = 0; i < t->n_rows; i++) {
+        const double value = co_table_get_f64(t, i, (size_t)column);
+        if (co_table_get_i64(t, i, (size_t)split) != of || co_table_get_i64(t, i, (size_t)scope) != CO_SCOPE_ALL) continue;
+        if (co_table_get_i64(t, i, (size_t)round) % every != 0 || isnan(value)) continue;
+        if (!isnan(best) && (higher ? value <= best : value >= best)) continue;
+        best = value;
+        at = co_table_get_i64(t, i, (size_t)round);
+    }
+    return at == r->round;
+}
+
+static bool wants_best(const co_run *r)
+{
+    return r->comm->rank == 0 && r->central && r->experiment->output_keys.best;
+}
+
+/* A start that asks for best.h5 for the first time has no model of the rounds before it. */
+static void look_for_best(const co_run *r)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/best.h5", r->dir);
+    if (wants_best(r) && access(path, F_OK) != 0)
+        co_warn("output.best: %s is not there; it comes with the next evaluation that is better than all so far", path);
+}
+
+/* Local. An error is kept for the next point where ranks agree. */
+static void keep_best(co_run *r)
+{
+    if (!wants_best(r) || r->late != CO_OK || !is_best(r)) return;
+    const co_snapshot s = snapshot_of(r);
+    co_watch_progress(CO_WATCH_WORKING, -1);
+    r->late = co_checkpoint_write_best(r->dir, &s, r->model, (uint64_t)r->experiment->seed, r->record.config, r->record.source);
+    co_watch_progress(CO_WATCH_WAITING, -1);
+}
+
 /* Collective(comm). */
 static co_status evaluate(co_run *r)
 {
     const double start = co_now_s();
     if (r->central) CO_TRY(evaluate_central(r));
     if (r->on_devices) CO_TRY(evaluate_devices(r));
+    keep_best(r);
     own_record(r)->eval_s += co_now_s() - start;
     return CO_OK;
 }
@@ -315,9 +383,7 @@ static bool stop_rule(const co_run *r)
     const co_table *t = &r->record.eval;
     const int column = co_record_eval_column(&r->record, name), split = co_table_find(t, "split"),
               scope = co_table_find(t, "scope");
-    bool higher = false;
-    for (const co_metric *m = r->task->metrics; m->name; m++)
-        if (strcmp(m->name, name) == 0) higher = m->higher_is_better;
+    const bool higher = t->columns[column].better == CO_BETTER_HIGHER;
     double best = NAN;
     int64_t since = 0;
     for (size_t i = 0; i < t->n_rows; i++) {
@@ -340,20 +406,6 @@ static void check_finished(co_run *r)
         MPI_Bcast(&stop, 1, MPI_INT, 0, r->comm->world);
     }
     r->finished = stop;
-}
-
-static co_status write_files(co_run *r, const char *state)
-{
-    const co_experiment *e = r->experiment;
-    co_snapshot s = {.round = r->round, .model_digest = co_exchange_digest(&r->exchange), .model = r->exchange.model,
-                     .n_slots = r->n_slots, .slot_name = r->slot_name, .slot = r->whole_slot,
-                     .privacy = r->privacy.is_on ? &r->privacy.state : NULL, .state = &r->state, .state_name = r->state_name};
-    memcpy(s.config_digest, r->config_digest, sizeof s.config_digest);
-    memcpy(s.data_digest, r->population.data_digest, sizeof s.data_digest);
-    memcpy(s.partition_digest, r->population.partition_digest, sizeof s.partition_digest);
-    CO_TRY(co_record_publish(&r->record, state));
-    return co_checkpoint_write(r->dir, &s, r->model, (uint64_t)e->seed, r->record.config, r->record.source,
-                               e->output_keys.keep);
 }
 
 /* The run file first, then the checkpoint: a resume cuts later rows. Collective(comm). */
@@ -448,6 +500,7 @@ co_status co_run_rounds(co_run *r)
     if (r->round > 0 && r->central) check_finished(r);
     if (r->round >= r->experiment->rounds) r->finished = true;
     if (r->finished) return CO_OK;
+    if (r->round > 0) look_for_best(r);
     co_progress_start(&progress, r->round);
     co_watch_start(r->experiment->stop_keys.walltime_s);
     if (r->round == 0 && (r->central || r->on_devices)) st = evaluate(r);

@@ -112,6 +112,10 @@ static co_status decide_central(co_run *r)
     if (!keys->central_asked && !any && on)
         co_warn("no evaluation: the data have no test split (import with test_fraction=0.1, or set eval.every: 0)");
     r->central = any && on && (!keys->central_asked || keys->central);
+    const co_config *output = &r->experiment->output;
+    if (!r->central && r->experiment->output_keys.best)
+        return co_config_fail(output, co_config_node(output, "best"),
+                              "needs evaluations on the test or the validation split, which this run does not have");
     return check_stop_metric(r);
 }
 

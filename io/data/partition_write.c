@@ -8,9 +8,11 @@
 #include "core/memory.h"
 #include "io/content.h"
 #include "io/data/partition_file.h"
+#include "io/json.h"
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FORMAT "cohort-partition"
@@ -130,6 +132,25 @@ static co_status write_attributes(co_file *file, const co_partition *p, const co
     return co_file_set_int(file, "overlap", p->overlap);
 }
 
+/* The attribute class_names of the counts: a JSON list, for pictures. HDF5 keeps attributes below 64 KiB. */
+static co_status write_class_names(co_file *file, const co_dataset *data)
+{
+    enum { MOST = 60000 };
+    char *text = NULL;
+    size_t n = 0;
+    if (!data->classes) return CO_OK;
+    FILE *out = open_memstream(&text, &n);
+    if (!out) return CO_FAIL(CO_ENOMEM, "out of memory for the names of %zu classes", data->n_classes);
+    co_json json = {.out = out};
+    co_json_open(&json, NULL, '[');
+    for (size_t c = 0; c < data->n_classes; c++) co_json_text(&json, NULL, data->classes[c]);
+    co_json_close(&json, ']');
+    const bool complete = fclose(out) == 0;
+    const co_status st = complete && n < MOST ? co_file_set_text(file, "label_counts@class_names", text) : CO_OK;
+    free(text);
+    return st;
+}
+
 static co_status write_file(const image *m, const co_partition *p, const co_dataset *data,
                             const char *path, uint64_t seed, const char *config)
 {
@@ -137,6 +158,7 @@ static co_status write_file(const image *m, const co_partition *p, const co_data
     CO_TRY(co_file_create(path, FORMAT, &file));
     co_status st = write_attributes(file, p, data, seed, config);
     if (st == CO_OK) st = co_content_write(&m->content, file);
+    if (st == CO_OK && co_file_has(file, "label_counts")) st = write_class_names(file, data);
     if (st == CO_OK) st = co_file_write_group(file, "stats");
     if (st == CO_OK) return co_file_publish(file, 0644);
     co_file_close(file);

@@ -2,6 +2,7 @@
  * Rows are added by doubling, so that a reserved table never allocates in the round loop. */
 #include "io/files/table.h"
 #include "core/memory.h"
+#include <stdio.h>
 #include <string.h>
 
 static co_status no_memory(const co_table *table)
@@ -20,7 +21,8 @@ co_status co_table_init(co_table *table, const char *group, const co_column *col
     for (size_t c = 0; c < n_columns && good; c++) {
         CO_ASSERT(columns[c].type != CO_STR);
         table->names[c] = co_strdup(columns[c].name);
-        table->columns[c] = (co_column){table->names[c], columns[c].type};
+        table->columns[c] = columns[c];
+        table->columns[c].name = table->names[c];
         good = table->names[c] != NULL;
     }
     if (good) return CO_OK;
@@ -165,6 +167,28 @@ static char *dataset_name(const co_table *table, size_t column)
     return co_format("%s/%s", table->group, table->names[column]);
 }
 
+static co_status set_text(co_file *file, const char *dataset, const char *attribute, const char *text)
+{
+    char name[256];
+    if (!text) return CO_OK;
+    snprintf(name, sizeof name, "%s@%s", dataset, attribute);
+    return co_file_set_text(file, name, text);
+}
+
+static co_status write_said(co_file *file, const char *dataset, const co_column *column)
+{
+    char names[128], name[256];
+    snprintf(names, sizeof names, "%s_names", column->name);
+    CO_TRY(set_text(file, dataset, names, column->words));
+    CO_TRY(set_text(file, dataset, "unit", column->unit));
+    CO_TRY(set_text(file, dataset, "covered", column->covered));
+    if (column->better == CO_BETTER_UNSAID) return CO_OK;
+    const bool higher = column->better == CO_BETTER_HIGHER;
+    CO_TRY(set_text(file, dataset, "better", higher ? "higher" : "lower"));
+    snprintf(name, sizeof name, "%s@higher_is_better", dataset);
+    return co_file_set_int(file, name, higher);
+}
+
 co_status co_table_write(const co_table *table, co_file *file)
 {
     static const double empty; /* a column without rows has no block yet */
@@ -173,8 +197,8 @@ co_status co_table_write(const co_table *table, co_file *file)
         if (!name) return no_memory(table);
         const co_extent extent = {
             .type = table->columns[c].type, .ndim = 1, .dim = {table->n_rows}};
-        const co_status st =
-            co_file_write(file, name, &extent, table->data[c] ? table->data[c] : &empty);
+        co_status st = co_file_write(file, name, &extent, table->data[c] ? table->data[c] : &empty);
+        if (st == CO_OK) st = write_said(file, name, &table->columns[c]);
         co_free(name);
         CO_TRY(st);
     }

@@ -2,9 +2,16 @@
 #pragma once
 #include "io/files/file.h"
 
+typedef enum { CO_BETTER_UNSAID, CO_BETTER_HIGHER, CO_BETTER_LOWER } co_better;
+
 typedef struct {
     const char *name; /* borrowed */
     co_dtype type;    /* not CO_STR */
+    /* Said of the values, as attributes of the dataset, which no digest holds. Borrowed while the table lives; NULL: unsaid. */
+    const char *unit;    /* @unit: s, B, share (0 to 1), nats, 1 .. */
+    const char *covered; /* @covered: whether, or where, a privacy statement covers them */
+    const char *words;   /* @<name>_names: what 0, 1, 2 .. mean, separated by commas */
+    co_better better;    /* @better: higher | lower, and @higher_is_better: 1 | 0 */
 } co_column;
 
 typedef struct {
@@ -29,6 +36,6 @@ double co_table_get_f64(const co_table *table, size_t row, size_t column); /* an
 int64_t co_table_get_i64(const co_table *table, size_t row, size_t column);
 int co_table_find(const co_table *table, const char *column);             /* position, -1 when absent */
 void co_table_truncate(co_table *table, size_t n_rows);
-co_status co_table_write(const co_table *table, co_file *file); /* group/column datasets */
+co_status co_table_write(const co_table *table, co_file *file); /* group/column datasets, and what is said of them */
 /* Reads the table's columns from a file; a missing column or another type is CO_EDATA. Replaces the rows. */
 co_status co_table_read(co_table *table, const co_file *file);

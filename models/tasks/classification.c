@@ -60,13 +60,14 @@ static size_t outputs(size_t n_classes)
 }
 
 static const co_metric metrics[] = {
-    {"accuracy", "share of examples whose largest output is the label's", true, accuracy},
-    {"macro_f1", "mean F1 of the classes that occur as label or prediction", true, macro_f1},
+    {"accuracy", "share of examples whose largest output is the label's", true, accuracy, .unit = "share"},
+    {"macro_f1", "mean F1 of the classes that occur as label or prediction", true, macro_f1, .unit = "share"},
     {0}};
 const co_task co_task_classification = {.name = "classification",
                                         .summary = "one of n classes an example: softmax cross-entropy",
                                         .source = "Bridle, NeurIPS 1989",
                                         .metrics = metrics,
+                                        .loss_unit = "nats",
                                         .n_reals = 2,
                                         .n_sums = n_sums,
                                         .outputs = outputs,

@@ -75,15 +75,16 @@ static size_t outputs(size_t n_classes)
 }
 
 static const co_metric metrics[] = {
-    {"accuracy", "share of tokens that are predicted", true, accuracy},
-    {"perplexity", "exp of the mean loss of a token", false, perplexity},
-    {"accuracy_known", "accuracy where the next token is in the vocabulary", true, accuracy_known},
-    {"perplexity_known", "perplexity where the next token is in the vocabulary", false, perplexity_known},
+    {"accuracy", "share of tokens that are predicted", true, accuracy, .unit = "share"},
+    {"perplexity", "exp of the mean loss of a token", false, perplexity, .unit = "1"},
+    {"accuracy_known", "accuracy where the next token is in the vocabulary", true, accuracy_known, .unit = "share"},
+    {"perplexity_known", "perplexity where the next token is in the vocabulary", false, perplexity_known, .unit = "1"},
     {0}};
 const co_task co_task_lm = {.name = "lm",
                             .summary = "the next token of a text: softmax cross-entropy a token",
                             .per_row = true,
                             .metrics = metrics,
+                            .loss_unit = "nats",
                             .n_reals = 3,
                             .n_sums = n_sums,
                             .outputs = outputs,

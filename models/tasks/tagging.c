@@ -123,16 +123,17 @@ static size_t outputs(size_t n_classes)
 }
 
 static const co_metric metrics[] = {
-    {"entity_f1", "harmonic mean of the next two", true, entity_f1},
-    {"entity_precision", "share of predicted entities that are right", true, entity_precision},
-    {"entity_recall", "share of labelled entities that are found", true, entity_recall},
-    {"accuracy", "share of tokens with the right tag", true, accuracy},
+    {"entity_f1", "harmonic mean of the next two", true, entity_f1, .unit = "share"},
+    {"entity_precision", "share of predicted entities that are right", true, entity_precision, .unit = "share"},
+    {"entity_recall", "share of labelled entities that are found", true, entity_recall, .unit = "share"},
+    {"accuracy", "share of tokens with the right tag", true, accuracy, .unit = "share"},
     {0}};
 const co_task co_task_tagging = {.name = "tagging",
                                  .summary = "a tag for every token: softmax cross-entropy a token, entities in BIO or IO",
                                  .source = "Tjong Kim Sang & De Meulder, CoNLL 2003",
                                  .per_row = true,
                                  .metrics = metrics,
+                                 .loss_unit = "nats",
                                  .n_reals = 2,
                                  .n_sums = n_sums,
                                  .outputs = outputs,

@@ -16,11 +16,13 @@ typedef struct {
     const char *doc;
     bool higher_is_better;
     double (*finish)(const double *sums, size_t n_classes); /* NaN when there was nothing to measure */
+    const char *unit; /* share (0 to 1; pictures show per cent), 1, ..; NULL: unsaid */
 } co_metric;
 
 typedef struct {
     CO_PLUGIN_FIELDS;
     const co_metric *metrics; /* ends with {0}; the first is the one that curves show */
+    const char *loss_unit;    /* nats ..; NULL: unsaid */
     bool per_row;   /* an output for every row of a sequence; false: one for an example */
     size_t n_reals; /* 2 at least */
     size_t (*n_sums)(size_t n_classes);

@@ -99,6 +99,9 @@ static const co_param output_params[] = {
     {"dir", CO_STRING, .flags = CO_OPTIONAL, .doc = "folder of the run's files (default runs/<name>)"},
     {"checkpoint_every", CO_INT, .def = 20, .lo = 0, .hi = 1e9, .doc = "rounds between checkpoints; 0: only the last"},
     {"keep", CO_INT, .def = 2, .lo = 1, .hi = 1e6, .doc = "checkpoints kept"},
+    {"best", CO_BOOL, .flags = CO_OPTIONAL,
+     .doc = "also keep best.h5, the model of the best evaluation so far (at multiples of eval.every): by stop.metric, else the task's "
+            "first; on the validation split, else test"},
     {"devices", CO_BOOL, .flags = CO_OPTIONAL, .doc = "a row per device and round (default: up to 1e6 rows)"},
     {0}};
 static const co_param transforms_params[] = {
@@ -450,7 +453,8 @@ static void parse_keys(co_experiment *e)
                                   .patience = count_or_none(&e->stop, "patience")};
     e->output_keys = (co_output_keys){.dir = co_config_string(&e->output, "dir"),
                                       .checkpoint_every = co_config_int(&e->output, "checkpoint_every"),
-                                      .keep = co_config_int(&e->output, "keep")};
+                                      .keep = co_config_int(&e->output, "keep"),
+                                      .best = co_config_has(&e->output, "best") && co_config_bool(&e->output, "best")};
 }
 
 static co_status check_rates(co_experiment *e)

@@ -35,6 +35,7 @@ typedef struct {
 typedef struct {
     const char *dir;
     int64_t checkpoint_every, keep;
+    bool best; /* keep the model of the best evaluation */
 } co_output_keys;
 
 typedef struct {

@@ -8,6 +8,21 @@ static bool is_written(const co_config *section, const char *key)
     return node && !node->is_default;
 }
 
+/* Whether a key of the mechanism says something else than its default, which a resolved experiment writes out too. */
+static bool is_changed(const co_config *privacy, const co_mechanism *mechanism, const char *key)
+{
+    char standard[64];
+    double is, was;
+    const co_node *node = co_node_find(privacy->map, key);
+    const co_param *p = mechanism->params;
+    while (p->key && strcmp(p->key, key) != 0) p++;
+    if (!node || !p->key) return false;
+    co_param_default(p, standard, sizeof standard);
+    const co_node number = {.kind = CO_NODE_SCALAR, .text = standard};
+    if (co_node_real(node, &is) && co_node_real(&number, &was)) return is != was;
+    return strcmp(node->text, standard) != 0;
+}
+
 /* Noise: exactly one of noise_multiplier and epsilon; delta where the mechanism needs it. */
 static co_status check_budget(co_experiment *e, const co_mechanism *mechanism)
 {
@@ -24,7 +39,7 @@ static co_status check_budget(co_experiment *e, const co_mechanism *mechanism)
     if (!is_pure && co_config_real(privacy, "delta") == 0.0)
         return co_config_fail(privacy, co_config_node(privacy, "delta"),
                               "0: mechanism %s has no guarantee without delta; only laplace has", mechanism->name);
-    if (strcmp(co_config_string(privacy, "accountant"), "rdp") != 0 && is_written(privacy, "conversion"))
+    if (strcmp(co_config_string(privacy, "accountant"), "rdp") != 0 && is_changed(privacy, mechanism, "conversion"))
         return co_config_fail(privacy, co_config_node(privacy, "conversion"), "only accountant: rdp converts");
     if (is_pure && co_config_real(privacy, "delta") == 0.0 &&
         strcmp(co_config_string(privacy, "accountant"), "rdp") == 0)
@@ -59,7 +74,7 @@ static co_status check_mechanism(const co_experiment *e, const co_mechanism *mec
     if (is_adaptive && mechanism->norm != CO_NORM_L2)
         return co_config_fail(privacy, co_config_node(privacy, "clip_quantile"),
                               "the adaptive clip is of an L2 norm; mechanism %s bounds another", mechanism->name);
-    if (!is_adaptive && (is_written(privacy, "clip_rate") || is_written(privacy, "clip_count_noise")))
+    if (!is_adaptive && (is_changed(privacy, mechanism, "clip_rate") || is_changed(privacy, mechanism, "clip_count_noise")))
         return co_config_fail(privacy, privacy->map, "clip_rate and clip_count_noise go with clip_quantile");
     return CO_OK;
 }

@@ -26,14 +26,16 @@ static bool is_checkpoint(const char *name)
 
 bool co_is_run_file(const char *name)
 {
-    return is_checkpoint(name) || strcmp(name, "run.h5") == 0 || strcmp(name, "experiment.yaml") == 0;
+    return is_checkpoint(name) || strcmp(name, "best.h5") == 0 || strcmp(name, "run.h5") == 0 ||
+           strcmp(name, "experiment.yaml") == 0;
 }
 
 /* What a killed writer leaves: the hidden temporary of io/files/file.h, or the text written aside. */
 static bool is_temporary(const char *name)
 {
     if (strcmp(name, "experiment.yaml.tmp") == 0) return true;
-    return (strncmp(name, ".run.h5.tmp-", 12) == 0 || strncmp(name, ".ckpt-", 6) == 0) && strstr(name, ".tmp-");
+    return (strncmp(name, ".run.h5.tmp-", 12) == 0 || strncmp(name, ".best.h5.tmp-", 13) == 0 || strncmp(name, ".ckpt-", 6) == 0) &&
+           strstr(name, ".tmp-");
 }
 
 static int by_name(const void *a, const void *b)
@@ -238,10 +240,10 @@ static co_status write_all(co_file *file, const co_snapshot *s, const co_model *
     return write_states(file, s, co_model_size(model));
 }
 
-co_status co_checkpoint_write(const char *dir, const co_snapshot *s, const co_model *model, uint64_t seed,
-                              const char *config, const char *source, int64_t keep)
+/* Writes and publishes; frees path. */
+static co_status publish_take(char *path, const co_snapshot *s, const co_model *model, uint64_t seed, const char *config,
+                              const char *source)
 {
-    char *path = co_format("%s/ckpt-%08lld.h5", dir, (long long)s->round);
     if (!path) return CO_FAIL(CO_ENOMEM, "checkpoint");
     co_file *file = NULL;
     co_status st = co_file_create(path, "cohort-checkpoint", &file);
@@ -253,7 +255,24 @@ co_status co_checkpoint_write(const char *dir, const co_snapshot *s, const co_mo
             co_file_close(file);
     }
     co_free(path);
-    return st == CO_OK ? prune(dir, keep, s->round) : st;
+    return st;
+}
+
+co_status co_checkpoint_write(const char *dir, const co_snapshot *s, const co_model *model, uint64_t seed,
+                              const char *config, const char *source, int64_t keep)
+{
+    CO_TRY(publish_take(co_format("%s/ckpt-%08lld.h5", dir, (long long)s->round), s, model, seed, config, source));
+    return prune(dir, keep, s->round);
+}
+
+co_status co_checkpoint_write_best(const char *dir, const co_snapshot *s, const co_model *model, uint64_t seed,
+                                   const char *config, const char *source)
+{
+    co_snapshot bare = *s;
+    bare.n_slots = 0;
+    bare.state = NULL;
+    bare.privacy = NULL;
+    return publish_take(co_format("%s/best.h5", dir), &bare, model, seed, config, source);
 }
 
 co_status co_checkpoint_find(const char *dir, char **path, int64_t *round, size_t *n_damaged)

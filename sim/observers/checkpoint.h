@@ -25,6 +25,9 @@ typedef struct {
 /* Writes and publishes (for its owner alone when it holds a key), then removes all but the newest `keep` generations. Local (rank 0). */
 co_status co_checkpoint_write(const char *dir, const co_snapshot *snapshot, const co_model *model, uint64_t seed,
                               const char *config, const char *source, int64_t keep);
+/* best.h5: the model alone, for model.init and other programs; neither what the server and the devices keep nor a key. Local (rank 0). */
+co_status co_checkpoint_write_best(const char *dir, const co_snapshot *snapshot, const co_model *model, uint64_t seed,
+                                   const char *config, const char *source);
 /* Path and round of the newest good checkpoint in dir; damaged ones are named in a warning and skipped. *path NULL when there is
  * none. *n_damaged counts those skipped. New block. Local. */
 co_status co_checkpoint_find(const char *dir, char **path, int64_t *round, size_t *n_damaged);
@@ -35,7 +38,7 @@ co_status co_checkpoint_config(const char *path, char **config);
 co_status co_checkpoint_read(const char *path, co_snapshot *snapshot, const co_model *model);
 /* Model alone, for model.init: a checkpoint, or a file made by hand with model/<tensor> datasets. Local. */
 co_status co_checkpoint_read_model(const char *path, const co_model *model, float *params);
-/* True when the name is one that a run writes: run.h5, ckpt-NNNNNNNN.h5, experiment.yaml. */
+/* True when the name is one that a run writes: run.h5, ckpt-NNNNNNNN.h5, best.h5, experiment.yaml. */
 bool co_is_run_file(const char *name);
 /* CO_EUSAGE when one of the inputs (NULL allowed) is a file of a run in dir, under whatever link: a new run there would remove it.
  * Local. */

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const co_score_suffix[CO_N_SCORES] = {"", "_weighted", "_p10", "_p50", "_p90", "_worst10"};
+const char *const co_score_suffix[CO_N_SCORES] = {"", "_weighted", "_p10", "_p20", "_p30", "_p40", "_p50",
+                                                   "_p60", "_p70", "_p80", "_p90", "_worst10"};
 
 static co_status choose_sample(co_device_evaluator *v, int64_t n_devices, int64_t sample, uint64_t seed)
 {
@@ -139,9 +140,8 @@ static void summarise(const co_device_evaluator *v, size_t k, size_t n, bool hig
     const size_t tenth = (n + 9) / 10;
     scores[CO_SCORE_MEAN] = exact_mean(v->column, n);
     scores[CO_SCORE_WEIGHTED] = weighted_mean(v, k);
-    scores[CO_SCORE_P10] = decile(v->column, n, 1);
-    scores[CO_SCORE_P50] = decile(v->column, n, 5);
-    scores[CO_SCORE_P90] = decile(v->column, n, 9);
+    for (size_t tenths = 1; tenths < 10; tenths++)
+        scores[CO_SCORE_P10 + tenths - 1] = decile(v->column, n, tenths);
     scores[CO_SCORE_WORST10] = exact_mean(higher_is_better ? v->column : v->column + n - tenth, tenth);
 }
 

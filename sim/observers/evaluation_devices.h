@@ -7,8 +7,8 @@
 #include "sim/observers/evaluation.h"
 
 /* What is told of each metric over the devices. */
-enum { CO_SCORE_MEAN, CO_SCORE_WEIGHTED, CO_SCORE_P10, CO_SCORE_P50, CO_SCORE_P90, CO_SCORE_WORST10, CO_N_SCORES };
-/* "", "_weighted", "_p10", "_p50", "_p90", "_worst10": what a column's name ends in. */
+enum { CO_SCORE_MEAN, CO_SCORE_WEIGHTED, CO_SCORE_P10, CO_SCORE_P90 = CO_SCORE_P10 + 8, CO_SCORE_WORST10, CO_N_SCORES };
+/* "", "_weighted", "_p10", "_p20" .. "_p90", "_worst10": what a column's name ends in. */
 extern const char *const co_score_suffix[CO_N_SCORES];
 
 typedef struct {

@@ -18,7 +18,9 @@ static const co_column tail[] = {{"update_norm", CO_F64}, {"lr_local", CO_F64}, 
                                  {"wall_s", CO_F64},      {"model_digest", CO_U64}};
 enum { E_ROUND, E_SPLIT, E_SCOPE, E_N, E_LOSS, E_METRICS };
 static const co_column eval_head[] = {
-    {"round", CO_I64}, {"split", CO_U8}, {"scope", CO_U8}, {"n", CO_I64}, {"loss", CO_F64}};
+    {"round", CO_I64}, {"split", CO_U8, .words = "train,test,validation"},
+    {"scope", CO_U8, .words = "central,over devices,arriving in the period,arrived before the period"},
+    {"n", CO_I64}, {"loss", CO_F64, .better = CO_BETTER_LOWER}};
 enum { D_ROUND, D_DEVICE, D_EXAMPLES, D_WEIGHT, D_LOSS, D_NORM, D_STALENESS, D_STATUS, N_DEVICES };
 static const co_column devices_columns[] = {{"round", CO_I64},  {"device", CO_I64}, {"n_examples", CO_I64},
                                             {"weight", CO_F64}, {"loss", CO_F64},   {"update_norm", CO_F64},
@@ -36,20 +38,45 @@ static const co_column privacy_columns[] = {{"round", CO_I64},         {"release
 
 enum { LARGE_TABLE = 1000000 };
 
-/* Columns of eval: the head, the metrics, then for evaluation on devices what is told of each metric over them. */
-static co_status init_eval(const co_record *r, bool with_scores, co_table *table)
+/* What the statement of a private run says of eval (report/show_privacy.c): what is computed from the model alone is covered. */
+static const char *covers(const co_record *r, int score)
 {
-    enum { MOST = E_METRICS + CO_MAX_METRICS * CO_N_SCORES };
-    co_column columns[MOST];
-    char names[MOST][80];
+    if (!r->with_privacy) return NULL;
+    return score == CO_SCORE_MEAN ? "scope 0, if its examples belong to no device" : "no";
+}
+
+enum { MOST_EVAL = E_METRICS + CO_MAX_METRICS * CO_N_SCORES };
+
+/* Columns of eval: the head, the metrics, then for evaluation on devices what is told of each metric over them. */
+static co_status init_eval(const co_record *r, co_table *table)
+{
+    co_column columns[MOST_EVAL];
+    char names[MOST_EVAL][80];
     size_t n = E_METRICS;
     memcpy(columns, eval_head, sizeof eval_head);
-    for (int s = 0; s < (with_scores ? CO_N_SCORES : 1); s++)
+    columns[E_LOSS].unit = r->task->loss_unit;
+    columns[E_LOSS].covered = covers(r, CO_SCORE_MEAN);
+    for (int s = 0; s < (r->with_scores ? CO_N_SCORES : 1); s++)
         for (size_t k = 0; k < r->n_metrics; k++, n++) {
-            snprintf(names[n], sizeof names[n], "%s%s", r->task->metrics[k].name, co_score_suffix[s]);
-            columns[n] = (co_column){names[n], CO_F64};
+            const co_metric *metric = &r->task->metrics[k];
+            snprintf(names[n], sizeof names[n], "%s%s", metric->name, co_score_suffix[s]);
+            columns[n] = (co_column){.name = names[n], .type = CO_F64, .unit = metric->unit, .covered = covers(r, s),
+                                     .better = metric->higher_is_better ? CO_BETTER_HIGHER : CO_BETTER_LOWER};
         }
     return co_table_init(table, "eval", columns, n);
+}
+
+/* The table devices; the words of status are the record's. */
+static co_status init_devices(co_record *r)
+{
+    co_column columns[N_DEVICES];
+    char *words = r->status_words;
+    const size_t size = sizeof r->status_words;
+    memcpy(columns, devices_columns, sizeof columns);
+    for (int k = 0; k < CO_N_OUTCOMES; k++)
+        snprintf(words + strlen(words), size - strlen(words), "%s%s", k ? "," : "", co_outcome_names[k]);
+    columns[D_STATUS].words = words;
+    return co_table_init(&r->devices, "devices", columns, N_DEVICES);
 }
 
 static co_status init_tables(co_record *r)
@@ -64,10 +91,10 @@ static co_status init_tables(co_record *r)
     }
     memcpy(columns + R_METRICS + r->n_metrics, tail, sizeof tail);
     CO_TRY(co_table_init(&r->rounds, "rounds", columns, R_METRICS + r->n_metrics + N_TAIL));
-    CO_TRY(init_eval(r, r->with_scores, &r->eval));
+    CO_TRY(init_eval(r, &r->eval));
     CO_TRY(co_table_init(&r->load, "load", load_columns, N_LOAD));
     if (r->with_privacy) CO_TRY(co_table_init(&r->privacy, "privacy", privacy_columns, N_PRIVACY));
-    return r->with_devices ? co_table_init(&r->devices, "devices", devices_columns, N_DEVICES) : CO_OK;
+    return r->with_devices ? init_devices(r) : CO_OK;
 }
 
 co_status co_record_init(co_record *r, const co_experiment *e, const co_population *population, const co_model *model,
@@ -141,30 +168,36 @@ static co_status add_eval(co_record *r, int64_t round, int split, int scope, int
     return CO_OK;
 }
 
-/* Rows of an earlier start that did not evaluate on devices, when this one does. */
-static co_status read_eval_without_scores(co_record *r, co_file *file)
+/* Row i of an earlier start's eval, whose columns stand at at[..] in this one's. */
+static co_status take_eval(co_record *r, const co_table *old, size_t i, const size_t *at)
 {
-    co_table old;
-    CO_TRY(init_eval(r, false, &old));
-    co_status st = co_table_read(&old, file);
-    for (size_t i = 0; st == CO_OK && i < old.n_rows; i++) {
-        st = add_eval(r, co_table_get_i64(&old, i, E_ROUND), (int)co_table_get_i64(&old, i, E_SPLIT),
-                      (int)co_table_get_i64(&old, i, E_SCOPE), co_table_get_i64(&old, i, E_N),
-                      co_table_get_f64(&old, i, E_LOSS));
-        for (size_t k = 0; st == CO_OK && k < r->n_metrics; k++)
-            co_table_set_f64(&r->eval, E_METRICS + k, co_table_get_f64(&old, i, E_METRICS + k));
-    }
-    co_table_fini(&old);
-    return st;
+    CO_TRY(add_eval(r, co_table_get_i64(old, i, E_ROUND), (int)co_table_get_i64(old, i, E_SPLIT),
+                    (int)co_table_get_i64(old, i, E_SCOPE), co_table_get_i64(old, i, E_N), co_table_get_f64(old, i, E_LOSS)));
+    for (size_t c = E_METRICS; c < old->n_columns; c++) co_table_set_f64(&r->eval, at[c], co_table_get_f64(old, i, c));
+    return CO_OK;
 }
 
+/* Rows of earlier starts. Columns over devices that they do not have, since they did not evaluate on devices or came from an earlier
+ * version with fewer quantiles, stay NaN. */
 static co_status read_eval(co_record *r, co_file *file)
 {
-    char name[96];
+    co_column columns[MOST_EVAL];
+    size_t at[MOST_EVAL], n = 0;
+    co_table old;
     if (!co_file_has(file, "eval/round")) return CO_OK;
-    snprintf(name, sizeof name, "eval/%s%s", r->task->metrics[0].name, co_score_suffix[CO_SCORE_P10]);
-    return r->with_scores && !co_file_has(file, name) ? read_eval_without_scores(r, file)
-                                                     : co_table_read(&r->eval, file);
+    for (size_t c = 0; c < r->eval.n_columns; c++) {
+        char name[96];
+        snprintf(name, sizeof name, "eval/%s", r->eval.names[c]);
+        if (c >= E_METRICS + r->n_metrics && !co_file_has(file, name)) continue;
+        columns[n] = r->eval.columns[c];
+        at[n++] = c;
+    }
+    CO_TRY(co_table_init(&old, "eval", columns, n));
+    co_status st = co_table_read(&old, file);
+    if (st == CO_OK) st = co_table_reserve(&r->eval, old.n_rows);
+    for (size_t i = 0; st == CO_OK && i < old.n_rows; i++) st = take_eval(r, &old, i, at);
+    co_table_fini(&old);
+    return st;
 }
 
 static co_status read_privacy_bound(co_record *r, co_file *file)
@@ -371,10 +404,8 @@ static char *all_segments(const co_record *r)
 
 static co_status write_all(const co_record *r, co_file *file, const char *state)
 {
-    char *segments = all_segments(r), names[128] = "";
+    char *segments = all_segments(r);
     if (!segments) return CO_FAIL(CO_ENOMEM, "run file");
-    for (int k = 0; k < CO_N_OUTCOMES; k++)
-        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", k ? "," : "", co_outcome_names[k]);
     co_status st = co_file_set_head(file, r->seed, r->config, r->source);
     if (st == CO_OK) st = co_file_set_text(file, "state", state);
     if (st == CO_OK) st = co_file_set_text(file, "segments", segments);
@@ -386,12 +417,11 @@ static co_status write_all(const co_record *r, co_file *file, const char *state)
     if (r->partition_digest[0]) CO_TRY(co_file_set_text(file, "partition_digest", r->partition_digest));
     CO_TRY(co_table_write(&r->rounds, file));
     CO_TRY(co_table_write(&r->eval, file));
+    CO_TRY(co_file_set_text(file, "eval@metric", r->task->metrics[0].name));
     CO_TRY(co_table_write(&r->load, file));
     if (r->with_privacy) CO_TRY(co_table_write(&r->privacy, file));
     if (r->privacy_bound) CO_TRY(co_file_set_text(file, "privacy_bound", r->privacy_bound));
-    if (!r->with_devices) return CO_OK;
-    CO_TRY(co_table_write(&r->devices, file));
-    return co_file_set_text(file, "devices/status@status_names", names);
+    return r->with_devices ? co_table_write(&r->devices, file) : CO_OK;
 }
 
 co_status co_record_publish(co_record *r, const char *state)

@@ -18,6 +18,7 @@ typedef struct {
     uint64_t seed;
     char data_digest[33], partition_digest[33], source[256];
     co_table rounds, eval, devices, load, privacy;
+    char status_words[128];         /* of the outcomes in devices */
     bool with_privacy;              /* the table privacy */
     const char *privacy_bound;      /* the accountant whose bound its last epsilon is; NULL: no row yet */
     bool with_devices, with_scores; /* the table devices; columns over devices in eval */

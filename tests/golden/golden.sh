@@ -1,6 +1,6 @@
 #!/bin/bash
-# tests/golden/golden.sh [upgrade] [options] - starts golden.py, or upgrade.py (what they do stands there), with a Python that has
-# h5py; 77 without one.
+# tests/golden/golden.sh [upgrade | resolved] [options] - starts golden.py, upgrade.py or resolved.py (what they do stands there), with
+# a Python that has h5py; 77 without one.
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 python=${COHORT_PYTHON:-/usr/bin/python3}
@@ -8,5 +8,5 @@ python=${COHORT_PYTHON:-/usr/bin/python3}
 . "$here/../../jobs/env.sh"
 export COHORT=${COHORT:-$here/../../build/cohort} COHORT_PROGRESS=off PYTHONDONTWRITEBYTECODE=1
 script=golden
-[ "${1-}" = upgrade ] && script=upgrade && shift
+case ${1-} in upgrade | resolved) script=$1; shift ;; esac
 exec "$python" "$here/$script.py" "$@"

@@ -2,6 +2,7 @@
 import importlib.machinery
 import importlib.util
 import io
+import json
 import os
 import subprocess
 import sys
@@ -28,7 +29,8 @@ def load_plot():
 plot = load_plot()
 
 
-def write_run(path, name="example", rounds=20, every=5, gain=0.5, scopes=(0,), splits=(1,), metric="accuracy"):
+def write_run(path, name="example", rounds=20, every=5, gain=0.5, scopes=(0,), splits=(1,), metric="accuracy",
+              private=False, said={}):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     at = np.arange(0, rounds + 1, every)
     rows = [(r, split, scope) for r in at for split in splits for scope in scopes]
@@ -45,12 +47,38 @@ def write_run(path, name="example", rounds=20, every=5, gain=0.5, scopes=(0,), s
         if metric:
             value = np.array([gain * r / rounds + 0.01 * scope for r, _, scope in rows])
             file[f"eval/{metric}"] = value
-            for quantile, shift in (("p10", -0.1), ("p50", 0.0), ("p90", 0.1), ("worst10", -0.2)):
+            for quantile, shift in [(f"p{10 * k}", 0.025 * (k - 5)) for k in range(1, 10)] + [("worst10", -0.2)]:
                 file[f"eval/{metric}_{quantile}"] = value + shift
+        for name, text in said.items():  # "accuracy@unit": "share"
+            column, attribute = name.split("@")
+            file[f"eval/{column}"].attrs[attribute] = np.bytes_(text)
+        file["rounds/bytes_up"] = file["rounds/bytes_down"] = np.full(rounds, 500)
+        file["rounds/wall_s"] = 0.5 * np.arange(1, rounds + 1)
+        if private:
+            file["privacy/round"] = np.arange(1, rounds + 1)
+            file["privacy/epsilon"] = 0.1 * np.arange(1, rounds + 1)
     return path
 
 
-def write_partition(path, counts, method="dirichlet", config="method: dirichlet\nalpha: 0.3\n", labels=True):
+def write_comparison(path, labels, scores, better="higher"):
+    """scores[label][seed]"""
+    with h5py.File(path, "w") as file:
+        file.attrs.update({"format": "cohort-comparison", "metric": "accuracy", "baseline": labels[0]})
+        scores = np.asarray(scores)
+        n = scores.shape[1]
+        file["summary/label"] = np.array(labels, "S40")
+        file["summary/n_seeds"] = np.full(len(labels), n)
+        file["summary/mean"] = scores.mean(axis=1)
+        file["summary/low"], file["summary/high"] = scores.min(axis=1) - 0.01, scores.max(axis=1) + 0.01
+        file["summary/p_value"] = np.array([np.nan] + [0.25] * (len(labels) - 1))
+        file["runs/label"] = np.repeat(np.array(labels, "S40"), n)
+        file["runs/seed"] = np.tile(np.arange(n), len(labels))
+        file["runs/score"] = scores.ravel()
+        file["runs/score"].attrs.update({"better": np.bytes_(better), "unit": np.bytes_("share")})
+    return path
+
+
+def write_partition(path, counts, method="dirichlet", config="method: dirichlet\nalpha: 0.3\n", labels=True, names=None):
     counts = np.asarray(counts, "i4")
     sizes = counts.sum(axis=1)
     with h5py.File(path, "w") as file:
@@ -60,6 +88,8 @@ def write_partition(path, counts, method="dirichlet", config="method: dirichlet\
         file["unassigned"] = np.zeros(0, "i8")
         if labels:
             file["label_counts"] = counts
+            if names:
+                file["label_counts"].attrs["class_names"] = np.bytes_(json.dumps(names))
     return path
 
 
@@ -186,7 +216,7 @@ class Curves(Pictures):
         runs = [plot.read(write_run(self.at(f, "run.h5"), name=n, gain=g))
                 for f, n, g in (("a", "fedavg", 0.5), ("b", "scaffold", 0.7), ("c", "fedavg", 0.6))]
         figure, _ = plot.draw_runs(runs)
-        shown = [t.get_text() for t in figure.axes[0].get_legend().get_texts()]
+        shown = [t.get_text() for t in figure.axes[1].get_legend().get_texts()]
         self.assertEqual(shown, ["fedavg (a)", "scaffold", "fedavg (c)"])
         self.assertEqual([line.get_ydata()[-1] for line in self.curves(figure.axes[0])], [50, 70, 60])
 
@@ -203,7 +233,7 @@ class Curves(Pictures):
         runs = [plot.read(write_run(self.at(f"algorithm={a},local.epochs={e}", f"seed-{s}", "run.h5")))
                 for a in ("fedavg", "scaffold") for e in (1, 5) for s in (1, 2)]
         figure, _ = plot.draw_runs(runs)
-        legend = figure.axes[0].get_legend()
+        legend = figure.axes[1].get_legend()
         self.assertEqual(legend.get_title().get_text(), "algorithm, local.epochs")
         self.assertEqual([t.get_text() for t in legend.get_texts()],
                          ["fedavg, 1", "fedavg, 5", "scaffold, 1", "scaffold, 5"])
@@ -215,13 +245,98 @@ class Curves(Pictures):
         runs = [plot.read(write_run(self.at(label, f"seed-{s}", "run.h5")))
                 for label, s in (("mu=1", 1), ("mu=1", 2), ("fedavg", 1))]
         figure, _ = plot.draw_runs(runs)
-        legend = figure.axes[0].get_legend()
+        legend = figure.axes[1].get_legend()
         self.assertEqual((legend.get_title().get_text(), [t.get_text() for t in legend.get_texts()]),
                          ("", ["mu=1 (2 seeds)", "fedavg (1 seed)"]))
 
     def test_the_default_name_of_a_comparison_spares_the_first_run_s_own_picture(self):
         self.call(write_run(self.at("a", "run.h5")), write_run(self.at("b", "run.h5")))
         self.assert_pictures("a/compare")
+
+
+    def test_legends_stand_beside_the_curves(self):
+        runs = [plot.read(write_run(self.at(f, "run.h5"), name=f)) for f in "ab"]
+        for figure in (plot.draw_runs(runs)[0], plot.draw_runs(runs[:1])[0]):
+            figure.canvas.draw()
+            legends = [child for axes in figure.axes for child in axes.get_children() if isinstance(child, plot.plt.matplotlib.legend.Legend)]
+            self.assertTrue(legends)
+            for legend in legends:
+                box = legend.get_window_extent()
+                for axes in figure.axes:
+                    self.assertFalse(box.overlaps(axes.get_window_extent()), "a legend lies over the curves")
+                self.assertLessEqual(box.x1, figure.bbox.x1 + 1, "a legend is cut off")
+
+    def test_curves_over_bytes_seconds_and_epsilon(self):
+        run = plot.read(write_run(self.at("run.h5"), private=True))
+        for x, last, label in (("bytes", 20 * 1000, "sent and received by all devices"), ("seconds", 10, "seconds"), ("epsilon", 2, "epsilon")):
+            figure, _ = plot.draw_runs([run], x)
+            axes = figure.axes[0]
+            np.testing.assert_allclose(self.curves(axes)[0].get_xdata(), np.linspace(0, last, 5))
+            self.assertEqual(axes.get_xlabel(), label)
+            self.assertEqual(len(self.curves(figure.axes[1])[1].get_xdata()), 20)
+        self.assertEqual([plot.byte_text(v) for v in (0, 999, 1500, 2.5e6, 3e15)], ["0 B", "999 B", "1.5 kB", "2.5 MB", "3e+03 TB"])
+
+    def test_epsilon_of_a_run_without_privacy_is_2(self):
+        self.assertIn("not private", self.call(write_run(self.at("run.h5")), "x=epsilon", code=2))
+
+    def test_the_unit_decides_what_is_shown_in_per_cent(self):
+        for unit, label in (("share", "test accuracy (%)"), ("1", "test accuracy")):
+            run = plot.read(write_run(self.at("run.h5"), said={"accuracy@unit": unit}))
+            self.assertEqual(plot.draw_runs([run])[0].axes[0].get_ylabel(), label)
+        for name, shown in (("accuracy_known", 100), ("perplexity_known", 1), ("entity_recall", 100)):  # without units
+            self.assertEqual(plot.unit_scale([{"units": {}}], name), shown, name)
+
+    def test_another_metric_on_request(self):
+        path = write_run(self.at("run.h5"))
+        with h5py.File(path, "a") as file:
+            file["eval/perplexity_known"] = file["eval/loss"][:] * 2
+        figure, name = plot.draw_runs([plot.read(path)], metric="perplexity_known")
+        self.assertEqual((name, figure.axes[0].get_ylabel()), ("perplexity_known", "test perplexity known"))
+        self.assertEqual(len(plot.draw_runs([plot.read(path)], metric="loss")[0].axes), 1)
+        self.assertIn("perplexity_known", self.call(path, "metric=accurcy", code=2))
+
+    def test_devices_become_a_histogram(self):
+        run = plot.read(write_run(self.at("run.h5"), scopes=(0, 1), said={"accuracy@better": "higher"}))
+        figure, name = plot.draw_devices([run])
+        bars = figure.axes[0].patches
+        self.assertAlmostEqual(sum(bar.get_height() for bar in bars), 100)
+        self.assertEqual((name, figure.axes[0].get_xlabel()), ("devices", "accuracy (%)"))
+        lowest = min(bar.get_x() for bar in bars)
+        self.assertAlmostEqual(lowest, 100 * max(0.0, 2 * (0.51 - 0.2) - (0.51 - 0.1)))
+        middle = bars[:20]
+        self.assertAlmostEqual(sum(bar.get_height() for bar in middle), 80)
+        self.call(run["path"], "show=devices")
+        self.assert_pictures("devices")
+
+    def test_a_decile_that_many_devices_share_keeps_its_weight(self):
+        edges = np.array([0, 1, 1, 1, 1, 2, 3, 4, 5, 6, 7.0])
+        bins = np.linspace(0, 7, 8)
+        share = plot.tenths_in_bins(edges, 0, 10, bins)
+        np.testing.assert_allclose(share, [10, 40, 10, 10, 10, 10, 10])
+
+    def test_a_histogram_needs_the_devices(self):
+        self.assertIn("eval.devices", self.call(write_run(self.at("run.h5")), "show=devices", code=2))
+
+
+class Comparisons(Pictures):
+    def test_each_label_is_a_line_with_its_interval(self):
+        path = write_comparison(self.at("compare.h5"), ["rule=a", "rule=b"], [[0.5, 0.6, 0.7], [0.8, 0.8, 0.9]])
+        figure, _ = plot.draw_comparison(plot.read(path))
+        axes = figure.axes[0]
+        self.assertEqual([label.get_text() for label in axes.get_yticklabels()], ["a", "b"])
+        seeds, interval, mean = axes.get_lines()[:3]
+        np.testing.assert_allclose(seeds.get_xdata(), [50, 60, 70])
+        np.testing.assert_allclose(interval.get_xdata(), [49, 71])
+        np.testing.assert_allclose(mean.get_xdata(), [60])
+        self.assertEqual([text.get_text() for text in axes.texts], ["baseline", "p = 0.25"])
+        self.assertEqual(axes.get_xlabel(), "accuracy (%), higher is better")
+        self.call(path)
+        self.assert_pictures("summary")
+
+    def test_one_at_a_time_and_without_options(self):
+        path = write_comparison(self.at("compare.h5"), ["a", "b"], [[0.5], [0.8]])
+        self.call(path, path, code=2)
+        self.assertIn("x=", self.call(path, "x=bytes", code=2))
 
 
 class Partitions(Pictures):
@@ -241,6 +356,36 @@ class Partitions(Pictures):
         self.assertEqual(len(figure.axes[0].patches), 2 * 200)
         self.assertEqual(figure.axes[0].get_xlabel(), "device (200 of 1,000, evenly spaced)")
         self.assertEqual(sum(bar.get_height() for bar in figure.axes[1].patches), 1000)
+
+    def test_classes_have_their_names(self):
+        figure, _ = plot.draw_partition(plot.read(write_partition(self.at("p.h5"), [[1, 3], [2, 0]], names=["cat", "dog"])))
+        self.assertEqual([t.get_text() for t in figure.axes[0].get_legend().get_texts()], ["dog", "cat"])
+        with h5py.File(self.at("d.h5"), "w") as file:
+            file["classes"] = np.array(["left", "right"], "S8")
+        path = write_partition(self.at("q.h5"), [[1, 3], [2, 0]])
+        self.call(path, "data=" + self.at("d.h5"))
+        self.assertIn("2 class names", self.call(write_partition(self.at("r.h5"), [[1, 3, 4]]), "data=" + self.at("d.h5"), code=3))
+
+    def test_counts_and_maps_and_orders_on_request(self):
+        path = write_partition(self.at("p.h5"), [[1, 3, 0], [0, 0, 9], [6, 0, 0], [0, 8, 0]], names=["x", "y", "z"])
+        part = plot.read(path)
+        figure, _ = plot.draw_partition(part, {"values": "counts", "sort": "size"})
+        heights = np.array([bar.get_height() for bar in figure.axes[0].patches]).reshape(3, 4)
+        np.testing.assert_allclose(heights, [[0, 0, 6, 1], [0, 8, 0, 3], [9, 0, 0, 0]])
+        self.assertEqual(figure.axes[0].get_xlabel(), "device (by size)")
+        figure, _ = plot.draw_partition(part, {"draw": "map", "sort": "class"})
+        np.testing.assert_allclose(figure.axes[0].images[0].get_array(), [[100, 0, 25, 0], [0, 100, 75, 0], [0, 0, 0, 100]])
+        self.assertEqual([label.get_text() for label in figure.axes[0].get_yticklabels()], ["x", "y", "z"])
+        self.call(path, path, "draw=map", "values=counts")
+
+    def test_several_partitions_have_one_legend_beside_them(self):
+        part = plot.read(write_partition(self.at("p.h5"), [[1, 3], [2, 0]], names=["cat", "a very long name of a class"]))
+        figure, _ = plot.draw_partitions([part, part])
+        figure.canvas.draw()
+        (legend,) = figure.legends
+        self.assertEqual([t.get_text() for t in legend.get_texts()], ["a very long name of ..", "cat"])
+        box = legend.get_window_extent()
+        self.assertFalse(any(box.overlaps(axes.get_window_extent()) for axes in figure.axes))
 
     def test_many_classes_become_a_map_of_shares(self):
         counts = np.eye(62, dtype=int) * 4
@@ -318,6 +463,20 @@ class Refusals(Pictures):
         self.assertEqual(heights, [3, 3, 3, 3])  # devices that have something
         self.call(*paths)
         self.assert_pictures("partitions")
+
+    def test_options_are_checked(self):
+        run, part = write_run(self.at("run.h5")), write_partition(self.at("p.h5"), [[1]])
+        self.assertIn("unknown option y=", self.call(run, "y=bytes", code=2))
+        self.assertIn("round, bytes", self.call(run, "x=miles", code=2))
+        self.assertIn("twice", self.call(run, "x=bytes", "x=bytes", code=2))
+        self.assertIn("sort=", self.call(run, "sort=size", code=2))
+        self.assertIn("x=", self.call(part, "x=bytes", code=2))
+        self.assertIn("which file", self.call("x=bytes", code=2))
+
+    def test_a_file_whose_name_looks_like_an_option_is_a_file(self):
+        write_run(self.at("x=bytes", "run.h5"))
+        self.call("x=bytes/run.h5")
+        self.assert_pictures("x=bytes/accuracy")
 
     def test_runs_and_partitions_do_not_mix(self):
         self.call(write_run(self.at("run.h5")), write_partition(self.at("p.h5"), [[1]]), code=2)
