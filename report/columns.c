@@ -15,7 +15,8 @@ static const char *const old_metrics[] = {"entity_f1", "accuracy", "perplexity",
 
 static const char *old_words(const char *column)
 {
-    return strcmp(column, "split") == 0 ? "train,test,validation" : "central,over devices,recent,past";
+    return strcmp(column, "split") == 0 ? "train,test,validation"
+                                        : "central,over devices,recent,past";
 }
 
 /* The text of an attribute into text[size]; "" when it is not there. */
