@@ -13,3 +13,6 @@ co_status co_column_metric(const co_file *file, char *name, size_t size);
 co_status co_column_unit(const co_file *file, const char *column, char *unit, size_t size);
 /* Words of "split" or "scope", separated by commas, into words[size]. CO_ENOMEM. */
 co_status co_column_words(const co_file *file, const char *column, char *words, size_t size);
+/* A value by its column's name; NaN, and 0, when the table has no such column. */
+double co_column_cell(const co_table *table, size_t row, const char *name);
+int64_t co_column_count(const co_table *table, size_t row, const char *name);
