@@ -2,14 +2,15 @@
 #include "aggregators/algorithm.h"
 
 /* Every algorithm names its rule, aggregator and server optimiser; MORE: further settings. All weigh devices by the default of
- * aggregate.weight; the summary says what the paper does. */
+ * aggregate.weight; the summary says what the paper does, which
+ * aggregate.weight: uniform, and devices.select for the choice, repeat. */
 #define MEMBER(label, text, paper, rule, aggregator, server, ...)                                   \
     {.name = label, .summary = text, .source = paper,                                              \
      .settings = (const char *const[]){"local.rule=" rule, "aggregate.rule=" aggregator,           \
                                        "server.optimizer=" server, __VA_ARGS__}}
 #define AS_PAPER "; weight: examples, as in the paper"
-#define EQUALLY "; weight: examples (in the paper all equal: aggregate.weight=uniform)"
-#define BY_CHANCE "; weight: examples (in the paper devices are asked by their examples, then all equal)"
+#define EQUALLY "; weight: examples (paper: all equal)"
+#define BY_CHANCE "; weight: examples (paper: chosen by examples, then equal)"
 #define MCMAHAN "McMahan et al. 2017, arXiv:1602.05629"
 #define REDDI "Reddi et al. 2021, arXiv:2003.00295"
 

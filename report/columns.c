@@ -1,6 +1,7 @@
 /* report/columns.c - attributes of the columns of eval, and the names of files without them. */
 #include "report/columns.h"
 #include "core/memory.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +16,8 @@ static const char *const old_metrics[] = {"entity_f1", "accuracy", "perplexity",
 
 static const char *old_words(const char *column)
 {
-    return strcmp(column, "split") == 0 ? "train,test,validation" : "central,over devices,recent,past";
+    return strcmp(column, "split") == 0 ? "train,test,validation"
+                                        : "central,over devices,recent,past";
 }
 
 /* The text of an attribute into text[size]; "" when it is not there. */
@@ -63,4 +65,16 @@ co_status co_column_words(const co_file *file, const char *column, char *words, 
     CO_TRY(read_text(file, name, words, size));
     if (!*words) snprintf(words, size, "%s", old_words(column));
     return CO_OK;
+}
+
+double co_column_cell(const co_table *table, size_t row, const char *name)
+{
+    const int column = co_table_find(table, name);
+    return column < 0 ? (double)NAN : co_table_get_f64(table, row, (size_t)column);
+}
+
+int64_t co_column_count(const co_table *table, size_t row, const char *name)
+{
+    const int column = co_table_find(table, name);
+    return column < 0 ? 0 : co_table_get_i64(table, row, (size_t)column);
 }

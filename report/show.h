@@ -21,6 +21,8 @@ void co_show_partition(FILE *out, const co_partition *partition);
 /* The privacy report of a run: the guarantee so far, what it covers and what not, what it assumes; nothing without rows. config: the
  * run's resolved experiment, NULL allowed. */
 void co_show_privacy(FILE *out, const co_table *privacy, const co_node *config);
+/* The evaluations of a run, or without any the training losses. CO_ENOMEM. */
+co_status co_show_curves(const co_file *file, FILE *out, const co_table *rounds, const co_table *eval);
 /* Prints the whole file on stdout, as text or one JSON object; digest: its own, as found. */
 co_status co_show_file(const co_file *file, bool json, const char *digest);
 /* "  label   value" of a text attribute; nothing when the file lacks it. */

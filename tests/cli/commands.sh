@@ -77,7 +77,7 @@ bad 2 '3 words' list partitioner iid more
 bad 2 "unknown flag '--json'" list --json
 for kind in $("$COHORT" list | sed -n 's/^\([a-z_]*\): .*/\1/p'); do
     good "^$kind: " list "$kind"
-    for name in $("$COHORT" list | awk -v k="$kind:" '$1 == k {on = 1; next} /^[^ ]/ {on = 0} on && NF {print $1}'); do
+    for name in $("$COHORT" list | awk -v k="$kind:" '$1 == k {on = 1; next} /^[^ ]/ {on = 0} on && /^  [^ ]/ {print $1}'); do
         good "^$kind $name: " list "$kind" "$name"
     done
 done
@@ -187,7 +187,7 @@ YAML
 good 'rounds' run small.yaml
 good 'state +done' show small/run.h5
 for row in 0 5 10 15; do grep -Eq "^ +$row " out || fault "no row of round $row in show run.h5"; done
-grep -Eq 'load +1 ranks' out || fault 'no load line'
+grep -Eq 'load +1 rank;' out || fault 'no load line'
 same "$(member small/run.h5 'd["last"]["rounds"]["round"], d["last"]["eval"]["round"], d["last"]["eval"]["split"]')" '15 15 1' last
 same "$(member small/run.h5 'sorted(d)')" "['attributes', 'digest', 'format', 'last']" 'members of a run'
 good '1\.weight|0\.weight' show small/ckpt-00000015.h5
