@@ -97,7 +97,10 @@ static co_status check_needs(const maker *m)
     const unsigned needs = m->member->needs;
     const char *name = m->member->name;
     if ((needs & CO_PART_NEEDS_LABELS) && (!m->in.data->y || m->in.data->n_classes == 0))
-        return co_config_fail(opt, method, "%s needs labels (y), which the data set lacks", name);
+        return m->in.data->targets
+                   ? co_config_fail(opt, method, "%s needs a class an example; y of these data is %s: iid, quantity, natural, features "
+                                    "and cluster do without", name, co_data_task_names[m->in.data->task])
+                   : co_config_fail(opt, method, "%s needs labels (y), which the data set lacks", name);
     if ((needs & CO_PART_NEEDS_USERS) && !m->in.data->user)
         return co_config_fail(opt, method, "%s needs the column `user`, which the data set lacks",
                               name);

@@ -41,9 +41,10 @@ static void add_result(co_run *r, size_t row, const co_trained *trained)
         if (trained->change) co_exchange_add(&r->shared, trained->change, done->weight / r->population_weight);
         co_exchange_scalar(&r->exchange, TOTAL, done->share);
         co_exchange_scalar(&r->exchange, TERMS, done->share * term);
-        for (size_t k = 0; k < r->task->n_reals; k++) co_exchange_scalar(&r->exchange, SUMS + k, r->sums[k]);
-        for (size_t k = r->task->n_reals; k < r->n_sums; k++)
-            co_exchange_count(&r->exchange, CO_N_COUNTS + k - r->task->n_reals, (int64_t)r->sums[k]);
+        const size_t n_reals = r->task->n_reals(r->population.labels.n);
+        for (size_t k = 0; k < n_reals; k++) co_exchange_scalar(&r->exchange, SUMS + k, r->sums[k]);
+        for (size_t k = n_reals; k < r->n_sums; k++)
+            co_exchange_count(&r->exchange, CO_N_COUNTS + k - n_reals, (int64_t)r->sums[k]);
         co_exchange_count(&r->exchange, CO_COUNT_REPORTED, 1);
         co_exchange_count(&r->exchange, CO_COUNT_SATURATED, done->saturated);
     } else {
@@ -258,10 +259,10 @@ static void add_round(co_run *r, double lr_local, double lr_server)
     const co_exchange *x = &r->exchange;
     const int64_t reported = co_exchange_counted(x, CO_COUNT_REPORTED);
     const int64_t vectors = r->shared.comm ? 2 : 1;
-    const size_t n_reals = r->task->n_reals;
+    const size_t n_reals = r->task->n_reals(r->population.labels.n);
     for (size_t k = 0; k < n_reals; k++) r->sums[k] = co_exchange_summed(x, SUMS + k);
     for (size_t k = n_reals; k < r->n_sums; k++) r->sums[k] = (double)co_exchange_counted(x, CO_N_COUNTS + k - n_reals);
-    for (size_t k = 0; k < r->record.n_metrics; k++)
+    for (size_t k = 0; r->task->metrics[k].finish; k++)
         r->metrics[k] = reported ? r->task->metrics[k].finish(r->sums, r->population.labels.n) : NAN;
     const co_round_row row = {
         .n_reported = reported,

@@ -167,6 +167,13 @@ static co_status start_model(co_run *r)
     return st;
 }
 
+/* Collective(comm). */
+static co_status create_exchange(co_run *r)
+{
+    const size_t n_reals = r->task->n_reals(r->population.labels.n);
+    return co_exchange_init(&r->exchange, co_model_size(r->model), r->n_sums - n_reals, 2 + n_reals, r->plan.capacity, r->comm);
+}
+
 co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_comm *comm)
 {
     *r = (co_run){.comm = comm, .experiment = e, .dir = dir, .last_loss = NAN, .last_metric = NAN};
@@ -177,8 +184,7 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
     if (st == CO_OK) st = co_agree(create_local(r, dir), comm);
     if (st == CO_OK) st = co_private_init(&r->privacy, e, &r->plan, r->population.n_devices, comm);
     if (st == CO_OK)
-        st = co_exchange_init(&r->exchange, co_model_size(r->model), r->n_sums - r->task->n_reals, 2 + r->task->n_reals,
-                              r->plan.capacity, comm);
+        st = create_exchange(r);
     if (st == CO_OK) st = create_shared(r);
     if (st == CO_OK) st = co_agree(create_server(r), comm);
     if (st == CO_OK) st = create_cohort(r);

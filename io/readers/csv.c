@@ -41,7 +41,9 @@ typedef struct {
     size_t n_files, n_train_files, n_columns;
     place *at; /* [n] the rows that stay */
     size_t n;
-    size_t y, user, group;
+    size_t *y, n_y; /* columns of y; of a classification one */
+    size_t user, group;
+    co_data_task task;
     size_t *text; /* [n_text] columns of the text; n_text 0: features */
     size_t n_text;
     feature *feature; /* [n_columns] */
@@ -103,21 +105,40 @@ static co_status pick_column(const co_config *opt, const char *key, const table 
     return co_csv_column(csv, key, name, column);
 }
 
-static co_status pick_texts(const co_config *opt, table *t)
+/* The columns that a list names. */
+static co_status pick_columns(const co_config *opt, const char *key, const table *t, size_t **column, size_t *n)
 {
-    const co_node *list = co_config_node(opt, "text");
+    const co_node *list = co_config_node(opt, key);
     if (!list) return CO_OK;
-    t->text = co_calloc(co_node_count(list) + 1, sizeof *t->text);
-    if (!t->text) return CO_FAIL(CO_ENOMEM, "columns of text");
+    *column = co_calloc(co_node_count(list) + 1, sizeof **column);
+    if (!*column) return CO_FAIL(CO_ENOMEM, "columns of %s", key);
     for (const co_node *name = list->first; name; name = name->next)
-        CO_TRY(co_csv_column(&t->csv[0], "text", name->text, &t->text[t->n_text++]));
-    return t->n_text ? CO_OK : CO_FAIL(CO_EUSAGE, "text=[]: name at least one column");
+        CO_TRY(co_csv_column(&t->csv[0], key, name->text, &(*column)[(*n)++]));
+    return *n ? CO_OK : CO_FAIL(CO_EUSAGE, "%s=[]: name at least one column", key);
+}
+
+static co_status pick_y(const co_config *opt, table *t)
+{
+    t->task = co_columns_task(co_config_string(opt, "task"));
+    CO_TRY(pick_columns(opt, "y", t, &t->y, &t->n_y));
+    for (size_t k = 0; k < t->n_y; k++)
+        for (size_t i = 0; i < k; i++)
+            if (t->y[i] == t->y[k]) return CO_FAIL(CO_EUSAGE, "y: column %zu is named twice", t->y[k]);
+    if (t->n_y == 1 || t->task != CO_DATA_CLASSIFICATION) return CO_OK;
+    return CO_FAIL(CO_EUSAGE, "y names %zu columns; a class is one: task=regression or task=multilabel takes several", t->n_y);
+}
+
+static bool is_y(const table *t, size_t column)
+{
+    size_t k = 0;
+    while (k < t->n_y && t->y[k] != column) k++;
+    return k < t->n_y;
 }
 
 /* Whether an empty cell of the column is missed. */
 static bool matters(const table *t, size_t column)
 {
-    return t->n_text == 0 || column == t->y || column == t->user || column == t->group;
+    return t->n_text == 0 || is_y(t, column) || column == t->user || column == t->group;
 }
 
 /* Lists the rows that stay, training files first. */
@@ -201,7 +222,7 @@ static co_status lay_out(table *t, size_t *width)
         return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu columns", t->csv[0].path,
                        t->n_columns);
     for (size_t j = 0; j < t->n_columns; j++) {
-        if (j == t->y || j == t->user || j == t->group) continue;
+        if (is_y(t, j) || j == t->user || j == t->group) continue;
         CO_TRY(study_column(t, j));
         t->feature[j].offset = *width;
         *width += t->feature[j].words ? t->feature[j].n_words : 1;
@@ -216,7 +237,7 @@ static co_status fill_row(const table *t, size_t i, float *x)
         const feature *f = &t->feature[j];
         const char *cell = cell_of(t, i, j);
         double value = 0.0;
-        if (j == t->y || j == t->user || j == t->group) continue;
+        if (is_y(t, j) || j == t->user || j == t->group) continue;
         if (f->words) {
             const char **word = bsearch(&cell, f->word, f->n_words, sizeof *f->word, by_text);
             x[f->offset + (size_t)(word - f->word)] = 1.0f;
@@ -235,14 +256,14 @@ static void strip_dots(const table *t)
 {
     size_t n[2] = {0}, dotted[2] = {0};
     for (size_t i = 0; i < t->n; i++) {
-        const char *label = cell_of(t, i, t->y);
+        const char *label = cell_of(t, i, t->y[0]);
         const bool test = t->at[i].file >= t->n_train_files;
         n[test]++;
         dotted[test] += label[strlen(label) - 1] == '.';
     }
     if (n[1] == 0 || dotted[1] < n[1] || dotted[0] == n[0]) return;
     for (size_t i = 0; i < t->n; i++) {
-        char *label = cell_of(t, i, t->y);
+        char *label = cell_of(t, i, t->y[0]);
         if (t->at[i].file >= t->n_train_files) label[strlen(label) - 1] = 0;
     }
 }
@@ -289,18 +310,43 @@ static co_status fill_texts(const table *t, const char *where, co_dataset *data)
     return st;
 }
 
+/* Numbers, or 0 and 1 for each label, from the columns of y, which name them. */
+static co_status fill_targets(const co_config *opt, const table *t, const char *where, co_dataset *data)
+{
+    const co_node *name = co_config_node(opt, "y")->first;
+    CO_TRY(co_columns_targets(data, where, t->task, t->n_y));
+    data->classes = co_calloc(t->n_y, sizeof *data->classes);
+    for (size_t k = 0; data->classes && k < t->n_y; k++, name = name->next)
+        data->classes[k] = co_strdup(t->csv[0].header ? t->csv[0].header[t->y[k]] : name->text);
+    for (size_t k = 0; k < t->n_y; k++)
+        if (!data->classes || !data->classes[k]) return CO_FAIL(CO_ENOMEM, "%s: out of memory for names", where);
+    for (size_t i = 0; i < t->n; i++)
+        for (size_t k = 0; k < t->n_y; k++) {
+            double value;
+            if (!co_raw_real(cell_of(t, i, t->y[k]), &value) || !co_columns_put_target(data, i, k, value))
+                return cell_fail(t, t->at[i].file, t->at[i].row, t->y[k],
+                                 t->task == CO_DATA_MULTILABEL ? "is neither 0 nor 1, as task=multilabel wants"
+                                                               : "is no finite number of 32 bits, as task=regression wants");
+        }
+    return CO_OK;
+}
+
 static co_status build(const co_config *opt, const char *const *sources, table *t, co_dataset *data)
 {
     CO_TRY(read_files(opt, sources, t));
-    CO_TRY(pick_column(opt, "y", t, &t->y));
+    CO_TRY(pick_y(opt, t));
     CO_TRY(pick_column(opt, "user", t, &t->user));
     CO_TRY(pick_column(opt, "group", t, &t->group));
-    CO_TRY(pick_texts(opt, t));
+    CO_TRY(pick_columns(opt, "text", t, &t->text, &t->n_text));
     CO_TRY(keep_rows(t, strcmp(co_config_string(opt, "missing"), "drop") == 0));
     CO_TRY(t->n_text ? fill_texts(t, sources[0], data) : fill_features(t, sources[0], data));
     for (size_t i = 0; i < t->n; i++) data->split[i] = t->at[i].file >= t->n_train_files;
-    strip_dots(t);
-    CO_TRY(number_column(t, t->y, data->y, &data->classes, &data->n_classes));
+    if (t->task == CO_DATA_CLASSIFICATION) {
+        strip_dots(t);
+        CO_TRY(number_column(t, t->y[0], data->y, &data->classes, &data->n_classes));
+    } else {
+        CO_TRY(fill_targets(opt, t, sources[0], data));
+    }
     if (t->user != NO_COLUMN) {
         data->user = co_malloc(t->n, sizeof *data->user);
         CO_TRY(number_column(t, t->user, data->user, &data->user_name, &data->n_users));
@@ -325,6 +371,7 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
     for (size_t j = 0; t.feature && j < t.n_columns; j++) co_free(t.feature[j].word);
     for (size_t k = 0; t.csv && k < t.n_files; k++) co_csv_fini(&t.csv[k]);
     co_free(t.feature);
+    co_free(t.y);
     co_free(t.text);
     co_free(t.at);
     co_free(t.file_name);
@@ -333,8 +380,9 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
 }
 
 static const co_param params[] = {
-    {"y", CO_STRING, .flags = CO_REQUIRED,
-     .doc = "label column: name (with header=true) or 0-based number"},
+    {"y", CO_STRINGS, .flags = CO_REQUIRED,
+     .doc = "column of the label: its name in the header or its number, from 0; or a list, with task"},
+    CO_TASK_PARAM,
     {"user", CO_STRING, .flags = CO_OPTIONAL,
      .doc = "column of the user, or the word file: each file is a user"},
     {"group", CO_STRING, .flags = CO_OPTIONAL, .doc = "column of the group"},
@@ -349,7 +397,7 @@ const co_reader co_reader_csv = {
     .name = "csv",
     .summary = "tables: numeric columns as floats, words one-hot",
     .params = params,
-    .usage = "csv FILE.. y=COL [user=COL|file] [group=COL] [header=true] [test=FILE] "
+    .usage = "csv FILE.. y=COL [task=regression|multilabel y=[COL,COL]] [user=COL|file] [group=COL] [header=true] [test=FILE] "
              "[missing=refuse|drop] [text=COL]",
     .text = true,
     .read = read};
