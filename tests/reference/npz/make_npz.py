@@ -31,5 +31,12 @@ np.savez(path("object"), x=np.array([[1], ["a"]], dtype=object), y=y[:2])
 np.savez(path("words"), x=x[:2].astype("f4"), y=np.array(["a", "b"]))
 np.savez(path("half_label"), x=x.astype("f4"), y=y + 0.5)
 np.savez(path("no_y"), x=x.astype("f4"))
+numbers = np.stack([np.arange(6) / 4, -np.arange(6) * 100.0], 1)
+labels = np.stack([np.arange(6) % 2, np.arange(6) > 3, np.zeros(6)], 1)
+np.savez(path("numbers"), x=x.astype("f4"), y=np.asfortranarray(numbers))
+np.savez(path("labels"), x=x[:4].astype("f4"), y=labels[:4].astype("?"), x_test=x[4:].astype("f4"), y_test=labels[4:].astype("?"))
+np.savez(path("columns_differ"), x=x[:4].astype("f4"), y=numbers[:4], x_test=x[4:].astype("f4"), y_test=labels[4:])
+numbers[4, 1] = np.nan
+np.savez(path("numbers_nan"), x=x.astype("f4"), y=numbers)
 x[3, 2] = np.nan
 np.savez(path("nan"), x=x.astype("f4"), y=y)
