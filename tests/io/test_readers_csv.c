@@ -215,7 +215,7 @@ Test(csv, says_which_cell_is_no_target)
 {
     const char *path = write_text("b.csv", "x,a,b\n1,0,1\n2,nan,0.5\n");
     import_bad("csv", path, "header=true y=[a,b] task=regression", CO_EDATA, ":3: column 1 (a): 'nan'", "finite number");
-    import_bad("csv", path, "header=true y=[b] task=multilabel", CO_EDATA, ":3: column 2 (b): '0.5'", "neither 0 nor 1");
+    import_bad("csv", path, "header=true y=[b,a] task=multilabel", CO_EDATA, ":3: column 2 (b): '0.5'", "neither 0 nor 1");
     import_bad("csv", path, "header=true y=[a,b]", CO_EUSAGE, "y names 2 columns", "task=multilabel");
     import_bad("csv", path, "header=true y=[a,a] task=regression", CO_EUSAGE, "y: column 1 is named twice", "");
     import_bad("csv", path, "header=true y=[a,c] task=regression", CO_EUSAGE, "y=c", "columns 0 .. 2");
