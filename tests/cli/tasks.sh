@@ -7,7 +7,7 @@ mkdir -p "$work" && cd "$work" || exit 1
 trap 'rm -rf "$work"' EXIT
 export COHORT_PROGRESS=off
 failures=0
-python=/usr/bin/python3
+python=${COHORT_PYTHON:-/usr/bin/python3}
 
 fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
 on() { local n=$1; shift; timeout -k 5 100 mpirun --bind-to none -n "$n" "$COHORT" "$@"; }
@@ -66,6 +66,10 @@ awk '$1 < 0.5 { exit 1 }' map || fail "nothing was learnt: map $(cat map)"
 "$COHORT" show numbers-1/run.h5 | grep -q ' rmse' || fail "show has no rmse beside its spread over devices"
 "$COHORT" show labels-1/run.h5 | grep -q ' map' || fail "show has no map"
 "$COHORT" show numbers-1/run.h5 | grep -q train_map && fail "a ranking of outputs of many models"
+
+if $python -c 'import h5py' 2> /dev/null; then
+    for task in numbers labels; do $python "$SOURCE/tests/cli/tasks.py" $task.h5 $task-1 || fail "$task: not NumPy's"; done
+fi
 
 # The stop rule and a comparison know that less is better.
 good run numbers.yaml output.dir=stop eval.every=1 rounds=40 'stop={metric: rmse, target: 1.0}'
