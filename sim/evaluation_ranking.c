@@ -1,7 +1,7 @@
 /* sim/evaluation_ranking.c - pairs go to the rank that sorts their output.
  *
- * Time: n_outputs / ranks sorts of all examples' pairs. Messages: n_outputs / ranks all-to-alls of 8 bytes an example, and one sum of
- * n_outputs scores, each of which one rank alone fills in. */
+ * Time: n_outputs / ranks sorts of all examples' pairs. Messages: n_outputs / ranks all-to-alls of
+ * 8 bytes an example, and one sum of n_outputs scores, each of which one rank alone fills in. */
 #include "sim/evaluation_ranking.h"
 #include "core/memory.h"
 #include <math.h>
@@ -32,7 +32,8 @@ co_status co_ranking_add(co_ranking *r, const float *out, const float *target, s
     const size_t used = r->n_rows * r->n_outputs, m = n * r->n_outputs;
     if (r->n_outputs == 0) return CO_OK;
     if (co_reserve((void **)&r->pair, &r->capacity, used + m, sizeof *r->pair))
-        return CO_FAIL(CO_ENOMEM, "no memory to rank %zu outputs of %zu examples", r->n_outputs, r->n_rows + n);
+        return CO_FAIL(CO_ENOMEM, "no memory to rank %zu outputs of %zu examples", r->n_outputs,
+                       r->n_rows + n);
     for (size_t k = 0; k < m; k++) r->pair[used + k] = co_pair(out[k], target[k] > 0.5f);
     r->n_rows += n;
     return CO_OK;
@@ -44,7 +45,8 @@ static void take_column(const co_ranking *r, size_t output, uint64_t *column)
 }
 
 /* score[metric][output] from a column of pairs, which is sorted for it. */
-static void score_column(const co_ranking *r, uint64_t *column, size_t n, size_t output, double *score)
+static void score_column(const co_ranking *r, uint64_t *column, size_t n, size_t output,
+                         double *score)
 {
     co_pairs_sort(column, n);
     for (const co_metric *m = r->task->metrics; m->name; m++)
@@ -88,8 +90,10 @@ static co_status make_room(co_ranking *r, size_t sent, size_t all, double **scor
         r->column = co_malloc(most, sizeof *r->column);
         if (r->sent && r->column) r->room = most;
     }
-    return *score && most <= r->room ? CO_OK : CO_FAIL(CO_ENOMEM, "no memory to rank %zu outputs of %zu examples",
-                                                       r->n_outputs, all);
+    return *score && most <= r->room
+               ? CO_OK
+               : CO_FAIL(CO_ENOMEM, "no memory to rank %zu outputs of %zu examples", r->n_outputs,
+                         all);
 }
 
 co_status co_ranking_measure_own(co_ranking *r, double *metrics)
@@ -120,7 +124,8 @@ static void deal(co_ranking *r, const co_comm *comm, size_t first, const int *n_
         got_at[k] = at;
         at += n_got[k];
     }
-    MPI_Alltoallv(r->sent, n_sent, sent_at, MPI_UINT64_T, r->column, n_got, got_at, MPI_UINT64_T, comm->world);
+    MPI_Alltoallv(r->sent, n_sent, sent_at, MPI_UINT64_T, r->column, n_got, got_at, MPI_UINT64_T,
+                  comm->world);
 }
 
 co_status co_ranking_measure(co_ranking *r, const co_comm *comm, double *metrics)
@@ -133,7 +138,8 @@ co_status co_ranking_measure(co_ranking *r, const co_comm *comm, double *metrics
     MPI_Allgather(&own, 1, MPI_INT, n_rows, 1, MPI_INT, comm->world);
     for (int k = 0; k < comm->size; k++) all += (size_t)n_rows[k];
     co_status st = make_room(r, size * r->n_rows, all, &score);
-    if (st == CO_OK && all > INT32_MAX / size) st = CO_FAIL(CO_EUSAGE, "%zu examples are too many to be ranked", all);
+    if (st == CO_OK && all > INT32_MAX / size)
+        st = CO_FAIL(CO_EUSAGE, "%zu examples are too many to be ranked", all);
     st = co_agree(st, comm);
     for (size_t first = 0; st == CO_OK && first < r->n_outputs; first += size) {
         const size_t output = first + (size_t)comm->rank;
@@ -141,7 +147,8 @@ co_status co_ranking_measure(co_ranking *r, const co_comm *comm, double *metrics
         if (output < r->n_outputs) score_column(r, r->column, all, output, score);
     }
     if (st == CO_OK) {
-        MPI_Allreduce(MPI_IN_PLACE, score, (int)(n_ranking(r) * r->n_outputs), MPI_DOUBLE, MPI_SUM, comm->world);
+        MPI_Allreduce(MPI_IN_PLACE, score, (int)(n_ranking(r) * r->n_outputs), MPI_DOUBLE, MPI_SUM,
+                      comm->world);
         average(r, score, metrics);
     }
     co_free(score);

@@ -1,9 +1,11 @@
-/* models/losses/cross_entropy.c - softmax cross-entropy of one of n classes, or of shares that a target gives them.
+/* models/losses/cross_entropy.c - softmax cross-entropy of one of n classes, or of shares that a
+ * target gives them.
  *
- * Per row o: loss = log(sum_j exp(o_j - m)) + m - o_y with m = max_j o_j; d = (softmax(o) - e_y) / n_rows. With shares t_j (soft
- * targets: a teacher's, smoothed labels): loss = sum_j t_j (log(sum_i exp(o_i - m)) + m - o_j), d = (s softmax(o) - t) / n_rows
- * with s = sum_j t_j. The exponentials are floats, their sum, the logarithm and the loss double. A NaN among the outputs makes the
- * loss NaN. Cost: one exponential a value. Source: Bridle, NeurIPS 1989. */
+ * Per row o: loss = log(sum_j exp(o_j - m)) + m - o_y with m = max_j o_j; d = (softmax(o) - e_y) /
+ * n_rows. With shares t_j (soft targets: a teacher's, smoothed labels): loss = sum_j t_j (log(sum_i
+ * exp(o_i - m)) + m - o_j), d = (s softmax(o) - t) / n_rows with s = sum_j t_j. The exponentials
+ * are floats, their sum, the logarithm and the loss double. A NaN among the outputs makes the loss
+ * NaN. Cost: one exponential a value. Source: Bridle, NeurIPS 1989. */
 #include "core/clones.h"
 #include "core/elementary.h"
 #include "core/status.h"
@@ -15,7 +17,8 @@
 
 enum { CHUNK = 64 };
 
-/* Sum of exp(o_j - max); the terms go to e[n] when it is not NULL. The reference of kernels/pointwise.inc. */
+/* Sum of exp(o_j - max); the terms go to e[n] when it is not NULL. The reference of
+ * kernels/pointwise.inc. */
 static double sum_of_exponentials(size_t n, const float *o, float *e, float *most)
 {
     float part[CHUNK], max = o[0];
@@ -44,8 +47,8 @@ CO_CLONES static void softmax_logs(size_t n, const double *restrict x, double *r
     for (size_t i = 0; i < n; i++) log_x[i] = co_plain_log(x[i]);
 }
 
-static void of_classes(const void *self, size_t rows, size_t n, const float *o, const int32_t *y, size_t n_rows, float *d,
-                       co_row_loss *result)
+static void of_classes(const void *self, size_t rows, size_t n, const float *o, const int32_t *y,
+                       size_t n_rows, float *d, co_row_loss *result)
 {
     const co_kernels *fast = co_kernels_in_use();
     double sum[CO_LOSS_ROWS] = {0}, log_sum[CO_LOSS_ROWS];
@@ -55,7 +58,8 @@ static void of_classes(const void *self, size_t rows, size_t n, const float *o, 
         float max;
         CO_ASSERT(y[r] >= 0 && (size_t)y[r] < n);
         const float *row = o + r * n;
-        sum[r] = (fast ? fast->exponentials : sum_of_exponentials)(n, row, d ? d + r * n : NULL, &max);
+        sum[r] =
+            (fast ? fast->exponentials : sum_of_exponentials)(n, row, d ? d + r * n : NULL, &max);
         result[r].loss = (double)max - (double)row[y[r]];
         result[r].best = isnan(sum[r]) ? n : first_of(n, row, max);
     }
@@ -69,8 +73,8 @@ static void of_classes(const void *self, size_t rows, size_t n, const float *o, 
     }
 }
 
-static void of_values(const void *self, size_t rows, size_t n, const float *o, const float *t, size_t n_rows, float *d,
-                      double *loss)
+static void of_values(const void *self, size_t rows, size_t n, const float *o, const float *t,
+                      size_t n_rows, float *d, double *loss)
 {
     const co_kernels *fast = co_kernels_in_use();
     (void)self;
@@ -89,9 +93,10 @@ static void of_values(const void *self, size_t rows, size_t n, const float *o, c
     }
 }
 
-const co_loss co_loss_cross_entropy = {.name = "cross_entropy",
-                                       .summary = "softmax cross-entropy of a class, or of shares of the classes",
-                                       .source = "Bridle, NeurIPS 1989",
-                                       .of_classes = of_classes,
-                                       .of_values = of_values,
-                                       .shares = true};
+const co_loss co_loss_cross_entropy = {
+    .name = "cross_entropy",
+    .summary = "softmax cross-entropy of a class, or of shares of the classes",
+    .source = "Bridle, NeurIPS 1989",
+    .of_classes = of_classes,
+    .of_values = of_values,
+    .shares = true};

@@ -20,15 +20,19 @@ const co_loss *co_loss_find(const char *name)
     return (const co_loss *)co_plugin_find(&co_kind_loss, name);
 }
 
-static co_status refuse(const co_config *opt, const char *name, const char *task, const char *const *known)
+static co_status refuse(const co_config *opt, const char *name, const char *task,
+                        const char *const *known)
 {
     char names[160] = "";
     for (size_t k = 0; known[k]; k++)
-        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", k ? " or " : "", known[k]);
-    return co_config_fail(opt, co_config_node(opt, "loss"), "the task %s is trained with %s, not %s", task, names, name);
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", k ? " or " : "",
+                 known[k]);
+    return co_config_fail(opt, co_config_node(opt, "loss"),
+                          "the task %s is trained with %s, not %s", task, names, name);
 }
 
-co_status co_criterion_init(co_criterion *c, const co_config *opt, const char *task, const char *const *known)
+co_status co_criterion_init(co_criterion *c, const co_config *opt, const char *task,
+                            const char *const *known)
 {
     const char *name = co_config_has(opt, "loss") ? co_config_string(opt, "loss") : known[0];
     size_t k = 0;

@@ -1,7 +1,7 @@
 /* models/tasks/ranking.c - outputs as ordered integers, and what their order says.
  *
- * The bits of a float, turned round where it is negative, ascend as floats do (Herf 2001); the complement of that descends.
- * Cost: O(n log n) to sort. */
+ * The bits of a float, turned round where it is negative, ascend as floats do (Herf 2001); the
+ * complement of that descends. Cost: O(n log n) to sort. */
 #include "models/tasks/ranking.h"
 #include <math.h>
 #include <stdlib.h>

@@ -25,7 +25,8 @@ static void open_bench(bench *b, const co_loss *loss, bool classes, size_t n)
     if (loss->create) cr_assert_eq(loss->create(&opt, &b->self), CO_OK);
     co_node_destroy(root);
     test_fill(900, ROWS * n, 3.0f, b->o);
-    for (size_t j = 0; j < ROWS * n; j++) b->t[j] = loss->shares ? (float)(test_bits(901, j) % 5) * 0.25f : test_value(901, j);
+    for (size_t j = 0; j < ROWS * n; j++)
+        b->t[j] = loss->shares ? (float)(test_bits(901, j) % 5) * 0.25f : test_value(901, j);
     for (size_t r = 0; r < ROWS; r++) b->y[r] = (int32_t)(test_bits(902, r) % n);
 }
 
@@ -36,15 +37,18 @@ static void close_bench(bench *b)
 }
 
 /* Rows [first, first + rows), the mean over n_rows. */
-static void measure(const bench *b, size_t first, size_t rows, size_t n_rows, float *d, double *each)
+static void measure(const bench *b, size_t first, size_t rows, size_t n_rows, float *d,
+                    double *each)
 {
     const size_t at = first * b->n;
     co_row_loss row[CO_LOSS_ROWS];
     if (!b->classes) {
-        b->loss->of_values(b->self, rows, b->n, b->o + at, b->t + at, n_rows, d ? d + at : NULL, each + first);
+        b->loss->of_values(b->self, rows, b->n, b->o + at, b->t + at, n_rows, d ? d + at : NULL,
+                           each + first);
         return;
     }
-    b->loss->of_classes(b->self, rows, b->n, b->o + at, b->y + first, n_rows, d ? d + at : NULL, row);
+    b->loss->of_classes(b->self, rows, b->n, b->o + at, b->y + first, n_rows, d ? d + at : NULL,
+                        row);
     for (size_t r = 0; r < rows; r++) each[first + r] = row[r].loss;
 }
 
@@ -84,8 +88,8 @@ static void slope_is_gradient(bench *b)
         const double below_at = (double)b->o[j], below = mean(b);
         b->o[j] = old;
         const double slope = (above - below) / (above_at - below_at);
-        cr_expect_lt(fabs(slope - (double)d[j]), 1e-5 + 5e-4 / (double)b->n + 2e-3 * fabs(slope), "%s, %zu of %zu: %g, not %g",
-                     b->loss->name, j, b->n, (double)d[j], slope);
+        cr_expect_lt(fabs(slope - (double)d[j]), 1e-5 + 5e-4 / (double)b->n + 2e-3 * fabs(slope),
+                     "%s, %zu of %zu: %g, not %g", b->loss->name, j, b->n, (double)d[j], slope);
     }
 }
 
@@ -122,10 +126,12 @@ static void bad_output_shows(bench *b)
         const float old = b->o[at];
         b->o[at] = bad[k];
         measure(b, 0, ROWS, ROWS, NULL, row);
-        const bool far_away = b->classes && bad[k] < 0.0f && b->y[1] != (int32_t)(b->n / 2); /* another class surely not */
-        cr_expect(!isfinite(row[1]) || far_away, "%s of %zu, %s: %g at an output of %g is finite", b->loss->name, b->n,
-                  b->classes ? "classes" : "values", row[1], (double)bad[k]);
-        cr_expect(isfinite(row[0]) && isfinite(row[2]), "%s: it shows in other rows", b->loss->name);
+        const bool far_away = b->classes && bad[k] < 0.0f &&
+                              b->y[1] != (int32_t)(b->n / 2); /* another class surely not */
+        cr_expect(!isfinite(row[1]) || far_away, "%s of %zu, %s: %g at an output of %g is finite",
+                  b->loss->name, b->n, b->classes ? "classes" : "values", row[1], (double)bad[k]);
+        cr_expect(isfinite(row[0]) && isfinite(row[2]), "%s: it shows in other rows",
+                  b->loss->name);
         b->o[at] = old;
     }
 }
@@ -141,8 +147,10 @@ static void far_is_finite(bench *b)
     double row[ROWS];
     for (size_t j = 0; j < ROWS * b->n; j++) b->o[j] *= 1e15f;
     measure(b, 0, ROWS, ROWS, d, row);
-    for (size_t r = 0; r < ROWS; r++) cr_expect(isfinite(row[r]) && row[r] >= 0.0, "%s: %g", b->loss->name, row[r]);
-    for (size_t j = 0; j < ROWS * b->n; j++) cr_expect(isfinite(d[j]), "%s: %g", b->loss->name, (double)d[j]);
+    for (size_t r = 0; r < ROWS; r++)
+        cr_expect(isfinite(row[r]) && row[r] >= 0.0, "%s: %g", b->loss->name, row[r]);
+    for (size_t j = 0; j < ROWS * b->n; j++)
+        cr_expect(isfinite(d[j]), "%s: %g", b->loss->name, (double)d[j]);
 }
 
 Test(loss, far_outputs_give_finite_losses)

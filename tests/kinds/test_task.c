@@ -32,7 +32,8 @@ static void open_bench(bench *b, const co_task *task, const char *loss)
     static const co_param own[] = {{.key = "loss", .type = CO_STRING}, {0}};
     const co_param *const tables[] = {own, co_loss_find(loss)->params};
     const co_config opt = test_options(yaml, "model", tables, 2, &root);
-    cr_assert_eq(co_criterion_init(&b->criterion, &opt, task->name, task->losses), CO_OK, "%s", co_status_message());
+    cr_assert_eq(co_criterion_init(&b->criterion, &opt, task->name, task->losses), CO_OK, "%s",
+                 co_status_message());
     co_node_destroy(root);
     cr_assert_eq(co_labels_init(&b->labels, names, LABELS), CO_OK);
     b->n_sums = task->n_sums(LABELS);
@@ -56,10 +57,13 @@ static void close_bench(bench *b)
 static void measure(bench *b, size_t first, size_t n, bool gradient, double *sums)
 {
     const size_t at = first * LABELS;
-    const co_batch batch = {.n = n, .rows = n, .offsets = b->task->per_row ? b->offsets : NULL,
+    const co_batch batch = {.n = n,
+                            .rows = n,
+                            .offsets = b->task->per_row ? b->offsets : NULL,
                             .y = takes_classes(b) ? (const void *)(b->y + first) : b->values + at};
     const co_pass pass = {.batch = &batch};
-    b->task->measure(&pass, &b->labels, &b->criterion, b->out + at, gradient ? b->d + at : NULL, sums);
+    b->task->measure(&pass, &b->labels, &b->criterion, b->out + at, gradient ? b->d + at : NULL,
+                     sums);
 }
 
 /* Each member with each of its losses. */
@@ -99,7 +103,8 @@ static void counts_are_whole(bench *b)
     cr_expect(n_reals >= 2 && n_reals <= b->n_sums, "%s", b->task->name);
     measure(b, 0, N, false, sums);
     for (size_t k = n_reals; k < b->n_sums; k++)
-        cr_expect(sums[k] >= 0.0 && sums[k] == floor(sums[k]), "%s: sum %zu is %g", b->task->name, k, sums[k]);
+        cr_expect(sums[k] >= 0.0 && sums[k] == floor(sums[k]), "%s: sum %zu is %g", b->task->name,
+                  k, sums[k]);
 }
 
 Test(task, counts_are_whole)
@@ -134,9 +139,11 @@ static void slopes(bench *b)
         const double below_at = (double)b->out[j];
         measure(b, 0, N, false, below);
         b->out[j] = old;
-        const double slope = (co_task_mean_loss(above) - co_task_mean_loss(below)) / (above_at - below_at);
-        cr_expect_lt(fabs(slope - (double)b->d[j]), 2e-6 + 2e-3 * fabs(slope), "%s with %s: %zu: %g, not %g", b->task->name,
-                     b->criterion.loss->name, j, (double)b->d[j], slope);
+        const double slope =
+            (co_task_mean_loss(above) - co_task_mean_loss(below)) / (above_at - below_at);
+        cr_expect_lt(fabs(slope - (double)b->d[j]), 2e-6 + 2e-3 * fabs(slope),
+                     "%s with %s: %zu: %g, not %g", b->task->name, b->criterion.loss->name, j,
+                     (double)b->d[j], slope);
     }
 }
 
@@ -166,7 +173,8 @@ Test(task, metrics_are_numbers_and_of_nothing_none)
     each(metrics_are_sound);
 }
 
-/* Outputs that say what the labels are score better than those of chance, by each metric's own direction. */
+/* Outputs that say what the labels are score better than those of chance, by each metric's own
+ * direction. */
 static void right_beats_chance(bench *b)
 {
     double chance[SUMS] = {0}, right[SUMS] = {0};
@@ -174,14 +182,15 @@ static void right_beats_chance(bench *b)
     for (size_t i = 0; i < N; i++)
         for (size_t j = 0; j < LABELS; j++)
             b->out[i * LABELS + j] = takes_classes(b) ? (b->y[i] == (int32_t)j ? 9.0f : 0.0f)
-                                     : strcmp(b->criterion.loss->name, "binary") == 0 ? 9.0f * b->values[i * LABELS + j] - 4.5f
-                                                                                       : b->values[i * LABELS + j];
+                                     : strcmp(b->criterion.loss->name, "binary") == 0
+                                         ? 9.0f * b->values[i * LABELS + j] - 4.5f
+                                         : b->values[i * LABELS + j];
     measure(b, 0, N, false, right);
     cr_expect_lt(co_task_mean_loss(right), co_task_mean_loss(chance));
     for (const co_metric *m = b->task->metrics; m->finish; m++) {
         const double good = m->finish(right, LABELS), poor = m->finish(chance, LABELS);
-        cr_expect(m->higher_is_better ? good > poor : good < poor, "%s %s: %g is not better than %g", b->task->name, m->name,
-                  good, poor);
+        cr_expect(m->higher_is_better ? good > poor : good < poor,
+                  "%s %s: %g is not better than %g", b->task->name, m->name, good, poor);
     }
 }
 
@@ -196,5 +205,7 @@ Test(task, a_name_has_one_direction)
         for (const co_metric *m = ((const co_task *)*a)->metrics; m->name; m++)
             for (const co_plugin *const *b = a + 1; *b; b++)
                 for (const co_metric *n = ((const co_task *)*b)->metrics; n->name; n++)
-                    cr_expect(strcmp(m->name, n->name) != 0 || m->higher_is_better == n->higher_is_better, "%s", m->name);
+                    cr_expect(strcmp(m->name, n->name) != 0 ||
+                                  m->higher_is_better == n->higher_is_better,
+                              "%s", m->name);
 }

@@ -1,5 +1,5 @@
-/* tests/models/test_losses.c - losses of rows, gradients and twenty steps against PyTorch in double precision
- * (tests/reference/losses.py), on every kernel path that this processor has. */
+/* tests/models/test_losses.c - losses of rows, gradients and twenty steps against PyTorch in double
+ * precision (tests/reference/losses.py), on every kernel path that this processor has. */
 #include "models/kernel_path.h"
 #include "models/losses/loss.h"
 #include "tests/harness.h"
@@ -23,7 +23,9 @@ static void fill(slope *s)
     for (size_t j = 0; j < s->rows * s->n; j++) {
         const float unit = (float)test_bits(TARGET, j) * 0x1p-24f;
         s->o[j] = 8.0f * ((float)test_bits(OUTPUT, j) * 0x1p-24f) - 4.0f;
-        s->t[j] = numbers ? 4.0f * unit - 2.0f : strcmp(s->kind, "labels") == 0 ? (float)(unit > 0.5f) : unit / (float)s->n;
+        s->t[j] = numbers                          ? 4.0f * unit - 2.0f
+                  : strcmp(s->kind, "labels") == 0 ? (float)(unit > 0.5f)
+                                                   : unit / (float)s->n;
     }
     for (size_t r = 0; r < s->rows; r++) s->y[r] = (int32_t)(test_bits(TARGET, r) % s->n);
 }
@@ -40,18 +42,20 @@ static void measure(slope *s, const co_criterion *c)
 }
 
 /* A line of the file; both distances in the sense of the largest number of the line. */
-static void compare(const slope *s, FILE *file, const char *what, const float *have, const double *loss, size_t n)
+static void compare(const slope *s, FILE *file, const char *what, const float *have,
+                    const double *loss, size_t n)
 {
     char word[16];
     double value, furthest = 0.0, largest = 1e-3;
-    cr_assert(fscanf(file, "%15s", word) == 1 && strcmp(word, what) == 0, "%s %s: %s", s->loss, what, word);
+    cr_assert(fscanf(file, "%15s", word) == 1 && strcmp(word, what) == 0, "%s %s: %s", s->loss,
+              what, word);
     for (size_t j = 0; j < n; j++) {
         cr_assert_eq(fscanf(file, "%lf", &value), 1);
         furthest = fmax(furthest, fabs((have ? (double)have[j] : loss[j]) - value));
         largest = fmax(largest, fabs(value));
     }
-    cr_expect_leq(furthest, 1e-6 * largest, "%s of %s on %s, %zu rows of %zu: %s is %g off", s->loss, s->kind, co_kernel_path(),
-                  s->rows, s->n, what, furthest);
+    cr_expect_leq(furthest, 1e-6 * largest, "%s of %s on %s, %zu rows of %zu: %s is %g off",
+                  s->loss, s->kind, co_kernel_path(), s->rows, s->n, what, furthest);
 }
 
 static void follow(slope *s, FILE *file)
@@ -60,7 +64,8 @@ static void follow(slope *s, FILE *file)
     char yaml[96];
     co_node *root = NULL;
     co_criterion c;
-    snprintf(yaml, sizeof yaml, s->delta > 0.0 ? "{loss: %s, delta: %g}" : "{loss: %s}", s->loss, s->delta);
+    snprintf(yaml, sizeof yaml, s->delta > 0.0 ? "{loss: %s, delta: %g}" : "{loss: %s}", s->loss,
+             s->delta);
     static const co_param own[] = {{.key = "loss", .type = CO_STRING}, {0}};
     const co_param *const tables[] = {own, co_loss_find(s->loss)->params};
     const co_config opt = test_options(yaml, "model", tables, 2, &root);
@@ -88,7 +93,8 @@ static void check_on_this_path(void)
     snprintf(path, sizeof path, "%s/tests/reference/losses.txt", root ? root : "..");
     FILE *file = fopen(path, "r");
     cr_assert(file, "%s", path);
-    while (fscanf(file, " case %31s %15s %zu %zu %lf %lf", s.loss, s.kind, &s.rows, &s.n, &s.delta, &s.lr) == 6) {
+    while (fscanf(file, " case %31s %15s %zu %zu %lf %lf", s.loss, s.kind, &s.rows, &s.n, &s.delta,
+                  &s.lr) == 6) {
         cr_assert_leq(s.rows * s.n, MOST);
         follow(&s, file);
         n_checked++;
@@ -112,14 +118,17 @@ Test(losses, all_follow_pytorch)
 Test(losses, binary_stays_finite_far_out)
 {
     const co_loss *binary = co_loss_find("binary");
-    const float o[] = {1e30f, -1e30f, 200.0f, -200.0f}, right[] = {1, 0, 1, 0}, wrong[] = {0, 1, 0, 1};
+    const float o[] = {1e30f, -1e30f, 200.0f, -200.0f}, right[] = {1, 0, 1, 0},
+                wrong[] = {0, 1, 0, 1};
     float d[4];
     double loss;
     binary->of_values(NULL, 1, 4, o, right, 1, d, &loss);
     cr_expect(loss >= 0.0 && loss < 1e-30, "%g", loss);
     binary->of_values(NULL, 1, 4, o, wrong, 1, d, &loss);
     cr_expect_float_eq(loss / 5e29, 1.0, 1e-6);
-    for (size_t j = 0; j < 4; j++) cr_expect_float_eq(d[j], right[j] > 0.5f ? 0.25f : -0.25f, 1e-7, "%zu: %g", j, (double)d[j]);
+    for (size_t j = 0; j < 4; j++)
+        cr_expect_float_eq(d[j], right[j] > 0.5f ? 0.25f : -0.25f, 1e-7, "%zu: %g", j,
+                           (double)d[j]);
 }
 
 Test(losses, shares_that_are_one_class_are_that_class)

@@ -22,5 +22,6 @@ Test(comparison, goes_by_the_direction_of_the_metric)
                 cr_expect_eq(higher(column), m->higher_is_better, "%s", column);
             }
     cr_expect(!higher("loss"));
-    cr_expect(!higher("rmse") && !higher("mae_p90") && higher("r2_worst10") && !higher("perplexity_known"));
+    cr_expect(!higher("rmse") && !higher("mae_p90") && higher("r2_worst10") &&
+              !higher("perplexity_known"));
 }
