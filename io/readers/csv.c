@@ -8,7 +8,8 @@
  * training files does, that dot is dropped (UCI adult). An empty cell or '?' is missing;
  * missing=drop leaves its row out, and ids count the rows that stay. With text=COL (or a list of
  * them, joined by line ends) there are no features: the other columns are left out, and only label,
- * user and group can be missing. Cost: O(cells log words) time;
+ * user and group can be missing. With task=regression or multilabel y is one column or a list of
+ * them: finite numbers, or 0 and 1 for each label, named by the header. Cost: O(cells log words) time;
  * the text and one pointer a cell in memory. */
 #include "core/log.h"
 #include "core/memory.h"
