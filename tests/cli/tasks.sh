@@ -103,6 +103,20 @@ printf '0.5 1:1\n-3 2:1\n' > real.svm
 good import libsvm real.svm task=regression -o real.h5
 good import npz "$SOURCE/tests/reference/npz/numbers.npz" task=regression -o npz.h5
 
+# The experiments that users are shown, from the import line on top of each, cut to a few rounds.
+shown() { # shown NAME PUBLISHED words..
+    local name=$1 published=${COHORT_SHARED:-none}/data/$2; shift 2
+    [ -e "$published" ] || { echo "skipped: no $published"; return; }
+    ln -s "$published" .
+    set -f
+    good $(sed -n 's/^# *cohort \(import .*\)/\1/p' "$SOURCE/jobs/experiments/$name.yaml") # shellcheck disable=SC2046
+    set +f
+    good run "$SOURCE/jobs/experiments/$name.yaml" "$@"
+    grep -qE "test (rmse|micro_f1) [0-9]" log || fail "$name: no score: $(cat log)"
+}
+shown parkinsons tabular/parkinsons/parkinsons_updrs.data rounds=5
+shown newsgroups_labels text_classification/20news-bydate.tar.gz rounds=1 devices.per_round=2
+
 # Bad input: one message, with the place.
 printf 'x,y\n1,2\n2,nan\n' > nan.csv
 refused 3 "nan.csv:3: column 1 \(y\): 'nan'" import csv nan.csv header=true y=y task=regression -o none.h5
