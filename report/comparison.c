@@ -2,13 +2,15 @@
 #include "report/comparison.h"
 #include "core/memory.h"
 #include "io/files/file.h"
+#include "models/tasks/task.h"
 #include "report/student.h"
 #include "report/summary.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char *const known_metrics[] = {"accuracy", "macro_f1", "entity_f1", "perplexity", "loss"};
+/* The first metric of each task, in the order in which a file is asked for them, then what every file has. */
+static const char *const known_metrics[] = {"accuracy", "entity_f1", "rmse", "micro_f1", "loss"};
 
 void co_comparison_fini(co_comparison *c)
 {
@@ -20,10 +22,25 @@ void co_comparison_fini(co_comparison *c)
     *c = (co_comparison){0};
 }
 
+/* As the task says that has this metric. Columns over devices are named after it: rmse_p90. */
+static bool higher_is_better(const char *column)
+{
+    size_t longest = 0;
+    bool higher = strncmp(column, "loss", 4) != 0;
+    for (const co_plugin *const *task = co_kind_task.members; *task; task++)
+        for (const co_metric *m = ((const co_task *)*task)->metrics; m->name; m++) {
+            const size_t n = strlen(m->name);
+            if (n <= longest || strncmp(column, m->name, n) != 0 || (column[n] && column[n] != '_')) continue;
+            longest = n;
+            higher = m->higher_is_better;
+        }
+    return higher;
+}
+
 void co_comparison_set_metric(co_comparison *c, const char *metric)
 {
     snprintf(c->metric, sizeof c->metric, "%s", metric);
-    c->higher = strcmp(metric, "loss") != 0 && strcmp(metric, "perplexity") != 0;
+    c->higher = higher_is_better(metric);
 }
 
 static void choose_metric(co_comparison *c, const co_file *file)

@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SHOWN = 12, MAX_COLUMNS = 64, MAX_METRICS = 12 };
+enum { SHOWN = 12, MAX_COLUMNS = 64, MAX_METRICS = 40 };
 
 /* The name of a column when path is /group/column, else NULL. */
 static const char *column_of(const char *path, const char *group)
@@ -91,14 +91,34 @@ static double train_loss(const co_table *rounds, int64_t round)
                : cell(rounds, (size_t)round - 1, "train_loss");
 }
 
-/* The columns of eval that are measurements: loss first, then the metrics. */
-static size_t measured_columns(const co_table *eval, size_t column[MAX_METRICS])
+/* Whether the column tells of a metric's spread over devices: accuracy_p10. */
+static bool is_spread(const char *name)
+{
+    for (int s = 1; s < CO_N_SCORES; s++) {
+        const size_t n = strlen(name), m = strlen(co_score_suffix[s]);
+        if (n > m && strcmp(name + n - m, co_score_suffix[s]) == 0) return true;
+    }
+    return false;
+}
+
+static bool any_number(const co_table *eval, size_t column, const size_t *row, size_t n)
+{
+    size_t i = 0;
+    while (i < n && isnan(co_table_get_f64(eval, row[i], column))) i++;
+    return i < n;
+}
+
+/* The columns of eval that are measurements: loss first, then the metrics, then their spread over devices where these rows have it. */
+static size_t measured_columns(const co_table *eval, const size_t *row, size_t n_rows, size_t column[MAX_METRICS])
 {
     const int loss = co_table_find(eval, "loss");
     size_t n = 0;
     if (loss >= 0) column[n++] = (size_t)loss;
-    for (size_t c = 0; c < eval->n_columns && n < MAX_METRICS; c++)
-        if (eval->columns[c].type == CO_F64 && (int)c != loss) column[n++] = c;
+    for (int spread = 0; spread < 2; spread++)
+        for (size_t c = 0; c < eval->n_columns && n < MAX_METRICS; c++)
+            if (eval->columns[c].type == CO_F64 && (int)c != loss && is_spread(eval->columns[c].name) == spread &&
+                (!spread || any_number(eval, c, row, n_rows)))
+                column[n++] = c;
     return n;
 }
 
@@ -120,12 +140,12 @@ static co_status print_evaluation(FILE *out, const co_table *rounds, const co_ta
                                   int64_t split, int64_t scope)
 {
     size_t column[MAX_METRICS], n = 0;
-    const size_t n_columns = measured_columns(eval, column);
     size_t *row = co_malloc(eval->n_rows, sizeof *row);
     if (!row) return CO_FAIL(CO_ENOMEM, "out of memory for %zu rows of eval", eval->n_rows);
     for (size_t r = 0; r < eval->n_rows; r++)
         if (count_at(eval, r, "split") == split && count_at(eval, r, "scope") == scope)
             row[n++] = r;
+    const size_t n_columns = measured_columns(eval, row, n, column);
     const size_t shown = n < SHOWN ? n : SHOWN;
     if (n) {
         fprintf(out, "\n  %s split, %s\n  %8s %14s", split_name(split),
