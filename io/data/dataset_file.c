@@ -265,12 +265,13 @@ static co_status read_split(const co_file *file, co_dataset *data)
     return data->split ? CO_OK : no_memory(file);
 }
 
-/* What to do about numbers, or several columns, where a class is wanted. */
+/* What to do about numbers, or several columns, where a class is wanted; as labels.h says it. */
 static co_status advise_task(void)
 {
     char why[512];
     snprintf(why, sizeof why, "%s", co_status_message());
-    return CO_FAIL(CO_EDATA, "%s; where y is numbers or several labels, its attribute task says so: regression, multilabel", why);
+    return CO_FAIL(CO_EDATA, "%s; real values are learnt with task=regression, 0 and 1 for several labels with task=multilabel: the "
+                             "attribute `task` of the file", why);
 }
 
 static co_status read_labels(const co_file *file, co_dataset *data)

@@ -1,5 +1,5 @@
-/* io/data/dataset_targets.c - labels that are more than a class: numbers (regression), or any of several
- * labels (multilabel).
+/* io/data/dataset_targets.c - labels that are more than a class: numbers (regression), or any of
+ * several labels (multilabel).
  *
  * y [n, k] of an example: f32 numbers, or u8 0 and 1; `classes` names the k columns. They stand
  * behind x, or the tokens, in one block, which is shared memory when loaded for a run. Cost: one

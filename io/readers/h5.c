@@ -17,7 +17,7 @@ static const char format[] =
     "What the file may hold, for n examples; all but x (or tokens) may be left out:\n"
     "  x            [n, ..] u8 or f32, images [n, channel, row, column]; its attributes scale and shift, each one number or one a\n"
     "               channel: value = x scale + shift (u8: 1/255 and 0, f32: 1 and 0)\n"
-    "  y            [n] i32, classes 0, 1 ..; its attribute task: classification, lm or tagging; regression: [n, k] f32, k numbers;\n"
+    "  y            [n] i32, classes 0, 1 ..; the file's attribute task: classification, lm or tagging; regression: [n, k] f32, k numbers;\n"
     "               multilabel: [n, k] u8, 0 or 1 for each of k labels. Alone it does to make partitions\n"
     "  classes      [c] str, their names, or those of the k columns\n"
     "  split        [n] u8: 0 train, 1 test, 2 validation\n"

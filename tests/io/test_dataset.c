@@ -421,8 +421,8 @@ Test(dataset, targets_of_a_python_user_are_taken_in_any_type_that_fits)
     by_hand_with("regression", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){4}, nan_row, "y, row 1, column 0 is nan");
     by_hand_with("regression", H5T_NATIVE_DOUBLE, 2, (hsize_t[]){3, 2}, reals, "y has 2 dimensions and 3 rows");
     by_hand_with("regression", H5T_NATIVE_DOUBLE, 0, NULL, NULL, "holds no y");
-    by_hand_with("", H5T_NATIVE_DOUBLE, 2, (hsize_t[]){4, 2}, reals, "its attribute task says so: regression, multilabel");
-    by_hand_with("", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){4}, reals, "its attribute task says so: regression, multilabel");
+    by_hand_with("", H5T_NATIVE_DOUBLE, 2, (hsize_t[]){4, 2}, reals, "task=multilabel: the attribute `task` of the file");
+    by_hand_with("", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){4}, reals, "0.5 does not fit into int32; real values are learnt with task=regression");
 }
 
 /* ---- out of memory ---- */
