@@ -7,8 +7,9 @@
  * cells: csv_missing.c; ids count the rows that stay. With text=COL (or a list of them, joined by
  * line ends) there are no features: the other columns are left out, and only label, user and group
  * can be missing. With task=regression or multilabel y is one column or a list of them: finite
- * numbers, or 0 and 1 for each label, named by the header; they are never scaled. The splits are cut here, since filling and scaling are fitted to the training
- * part. Cost: O(cells log words) time; the text and one pointer a cell in memory. */
+ * numbers, or 0 and 1 for each label, named by the header; they are never scaled. The splits are
+ * cut here, since filling and scaling are fitted to the training part. Cost: O(cells log words)
+ * time; the text and one pointer a cell in memory. */
 #include "core/memory.h"
 #include "io/readers/columns.h"
 #include "io/readers/csv_table.h"
@@ -143,8 +144,9 @@ static co_status number_column(const co_csv_table *t, size_t column, int32_t *in
     }
     for (size_t i = 0; i < t->n; i++)
         text[i] = column == CO_FILE_COLUMN ? t->file_name[t->at[i].file] : co_csv_at(t, i, column);
-    const co_status st = column == t->y[0] ? number_labels(t, text, index, names, n_names)
-                                        : co_columns_rank_text(text, t->n, index, names, n_names);
+    const co_status st = column == t->y[0]
+                             ? number_labels(t, text, index, names, n_names)
+                             : co_columns_rank_text(text, t->n, index, names, n_names);
     co_free(text);
     return st;
 }
@@ -289,7 +291,8 @@ const co_reader co_reader_csv = {
     .summary = "tables: numeric columns as floats, words one-hot",
     .params = params,
     .usage =
-        "csv FILE.. y=COL [task=regression|multilabel y=[COL,COL]] [user=COL|file] [group=COL] [header=true] [test=FILE] "
+        "csv FILE.. y=COL [task=regression|multilabel y=[COL,COL]] [user=COL|file] [group=COL] "
+        "[header=true] [test=FILE] "
         "[missing=refuse|drop|mean|median|zero] [scale=standard|minmax] [separator=C] [text=COL]",
     .splits = true,
     .text = true,

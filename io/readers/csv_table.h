@@ -41,7 +41,7 @@ typedef struct {
     size_t n_text;
     co_missing missing;
     const co_node *missing_words; /* list of the spellings; an empty cell is missing anyway */
-    bool missing_first[256]; /* characters that one of them begins with, and 0 */
+    bool missing_first[256];      /* characters that one of them begins with, and 0 */
     co_scaling scaling;
     co_csv_feature *feature; /* [n_columns] */
 } co_csv_table;
@@ -64,9 +64,9 @@ static inline bool co_csv_is_feature(const co_csv_table *t, size_t column)
 /* Sets missing and missing_words from the options. */
 void co_csv_missing_options(const co_config *opt, co_csv_table *t);
 bool co_csv_is_missing(const co_csv_table *t, const char *cell);
-/* Lists the rows that stay, training files first. A missing label or target, user or group, and under refuse
- * and drop a missing feature, is refused (CO_EDATA with its place) or leaves the row out; tells how
- * many rows and which users went. */
+/* Lists the rows that stay, training files first. A missing label or target, user or group, and
+ * under refuse and drop a missing feature, is refused (CO_EDATA with its place) or leaves the row
+ * out; tells how many rows and which users went. */
 co_status co_csv_keep_rows(co_csv_table *t);
 /* CO_EDATA "file:line: column j (name): 'cell' what". */
 co_status co_csv_fail(const co_csv_table *t, size_t file, size_t row, size_t column,

@@ -3,11 +3,11 @@
  *
  * The number of features is the largest index of the training and test files together; labels are
  * whole numbers (-1/+1 or others), ranked in ascending order. task=regression: the label is a
- * number. task=multilabel: labels are integers with commas (1,3,7), or none where a line begins with
- * index:value or qid:user; those of all files are the columns, ascending. Queries (qid) are users; a row without
- * has none. '#' begins a comment. More than 16 GiB of
- * dense floats are refused. Cost: two passes over the text. Source: Chang and Lin, LIBSVM, ACM TIST
- * 2011, the README's data format. */
+ * number. task=multilabel: labels are integers with commas (1,3,7), or none where a line begins
+ * with index:value or qid:user; those of all files are the columns, ascending. Queries (qid) are
+ * users; a row without has none. '#' begins a comment. More than 16 GiB of dense floats are
+ * refused. Cost: two passes over the text. Source: Chang and Lin, LIBSVM, ACM TIST 2011, the
+ * README's data format. */
 #include "core/memory.h"
 #include "io/readers/columns.h"
 #include "io/readers/labels.h"
@@ -65,8 +65,10 @@ static co_status take_pair(parse_state *s, char *word, int64_t *last)
     const bool number = co_raw_int(word, &index);
     *colon = ':';
     if (number && index == 0 && s->first_index == 1)
-        return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s': indices are from 1; if these count from 0, give "
-                       "first_index=0", s->path, s->line, word);
+        return CO_FAIL(CO_EDATA,
+                       "%s:%zu: '%.40s': indices are from 1; if these count from 0, give "
+                       "first_index=0",
+                       s->path, s->line, word);
     if (!number || index < s->first_index)
         return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s': an index is an integer from %" PRId64, s->path,
                        s->line, word, s->first_index);
@@ -91,7 +93,8 @@ static co_status take_class(const parse_state *s, const char *word)
         return CO_OK;
     }
     if (!co_raw_real(word, &real))
-        return CO_FAIL(CO_EDATA, "%s:%zu: label '%.40s' is no integer", s->path, s->line, word);
+        return CO_FAIL(CO_EDATA, "%s:%zu: label '%.40s' is no integer%s", s->path, s->line, word,
+                       strchr(word, ',') ? "; several labels are learnt with task=multilabel" : "");
     snprintf(where, sizeof where, "%s:%zu", s->path, s->line);
     return co_labels_real(where, word);
 }
@@ -120,8 +123,8 @@ static co_status take_tags(const parse_state *s, char *word)
                            "commas (1,3,7)",
                            s->path, s->line, label);
         if (!tags) continue;
-        CO_TRY(co_reserve((void **)&tags->label, &tags->label_room, tags->n + 1,
-                          sizeof *tags->label));
+        CO_TRY(
+            co_reserve((void **)&tags->label, &tags->label_room, tags->n + 1, sizeof *tags->label));
         CO_TRY(co_reserve((void **)&tags->row, &tags->row_room, tags->n + 1, sizeof *tags->row));
         tags->label[tags->n] = value;
         tags->row[tags->n++] = s->first + s->n_rows;
@@ -256,8 +259,7 @@ static co_status build(const char *const *paths, size_t n_paths, int64_t first_i
 {
     size_t n[2] = {0}, width = 0, n_qids = 0;
     for (size_t k = 0; k < n_paths; k++) {
-        parse_state s = {
-            .path = paths[k], .first_index = first_index, .to.task = task};
+        parse_state s = {.path = paths[k], .first_index = first_index, .to.task = task};
         CO_TRY(co_raw_text(paths[k], &file[k]));
         CO_TRY(walk(&s, &file[k]));
         n[k] = s.n_rows;
@@ -293,9 +295,10 @@ static const co_param params[] = {
     {"first_index", CO_INT, .def = 1.0, .lo = 0.0, .hi = 1.0,
      .doc = "the features count from 1, or from 0 (scikit-learn's default)"},
     {0}};
-const co_reader co_reader_libsvm = {.name = "libsvm",
-                                    .summary = "sparse text rows of LIBSVM, made dense; qid is the user",
-                                    .source = "Chang and Lin, ACM TIST 2(3), 2011",
-                                    .params = params,
-                                    .usage = "libsvm FILE [test=FILE] [first_index=0] [task=regression|multilabel]",
-                                    .read = read};
+const co_reader co_reader_libsvm = {
+    .name = "libsvm",
+    .summary = "sparse text rows of LIBSVM, made dense; qid is the user",
+    .source = "Chang and Lin, ACM TIST 2(3), 2011",
+    .params = params,
+    .usage = "libsvm FILE [test=FILE] [first_index=0] [task=regression|multilabel]",
+    .read = read};

@@ -97,6 +97,10 @@ good partition labels.h5 -o part.h5 --overwrite method=natural
 good export tff labels.h5 part.h5 -o clients.h5
 
 # Other formats.
+for task in numbers labels; do
+    good import h5 $task.h5 -o again.h5 --overwrite
+    [ "$("$COHORT" show again.h5 | grep ' digest ')" = "$("$COHORT" show $task.h5 | grep ' digest ')" ] || fail "$task: import h5 changes it"
+done
 printf '1,3 1:1 2:.5\n 2:1\n3 1:2\n1 2:3\n' > several.svm
 good import libsvm several.svm task=multilabel -o several.h5
 printf '0.5 1:1\n-3 2:1\n' > real.svm
