@@ -2,9 +2,9 @@
 #include "report/comparison.h"
 #include "core/memory.h"
 #include "io/files/file.h"
-#include "models/tasks/task.h"
 #include "report/student.h"
 #include "report/summary.h"
+#include "sim/observers/evaluation_devices.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,25 +22,10 @@ void co_comparison_fini(co_comparison *c)
     *c = (co_comparison){0};
 }
 
-/* As the task says that has this metric. Columns over devices are named after it: rmse_p90. */
-static bool higher_is_better(const char *column)
-{
-    size_t longest = 0;
-    bool higher = strncmp(column, "loss", 4) != 0;
-    for (const co_plugin *const *task = co_kind_task.members; *task; task++)
-        for (const co_metric *m = ((const co_task *)*task)->metrics; m->name; m++) {
-            const size_t n = strlen(m->name);
-            if (n <= longest || strncmp(column, m->name, n) != 0 || (column[n] && column[n] != '_')) continue;
-            longest = n;
-            higher = m->higher_is_better;
-        }
-    return higher;
-}
-
 void co_comparison_set_metric(co_comparison *c, const char *metric)
 {
     snprintf(c->metric, sizeof c->metric, "%s", metric);
-    c->higher = higher_is_better(metric);
+    c->higher = co_higher_is_better(metric);
 }
 
 static void choose_metric(co_comparison *c, const co_file *file)

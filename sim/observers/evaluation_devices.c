@@ -13,6 +13,20 @@
 
 const char *const co_score_suffix[CO_N_SCORES] = {"", "_weighted", "_p10", "_p50", "_p90", "_worst10"};
 
+bool co_higher_is_better(const char *column)
+{
+    size_t longest = 0;
+    bool higher = strncmp(column, "loss", 4) != 0;
+    for (const co_plugin *const *task = co_kind_task.members; *task; task++)
+        for (const co_metric *m = ((const co_task *)*task)->metrics; m->name; m++) {
+            const size_t n = strlen(m->name);
+            if (n <= longest || strncmp(column, m->name, n) != 0 || (column[n] && column[n] != '_')) continue;
+            longest = n;
+            higher = m->higher_is_better;
+        }
+    return higher;
+}
+
 static co_status choose_sample(co_device_evaluator *v, int64_t n_devices, int64_t sample, uint64_t seed)
 {
     v->n = n_devices;

@@ -10,6 +10,8 @@
 enum { CO_SCORE_MEAN, CO_SCORE_WEIGHTED, CO_SCORE_P10, CO_SCORE_P50, CO_SCORE_P90, CO_SCORE_WORST10, CO_N_SCORES };
 /* "", "_weighted", "_p10", "_p50", "_p90", "_worst10": what a column's name ends in. */
 extern const char *const co_score_suffix[CO_N_SCORES];
+/* Whether more is better in a column of eval, as the task says that has the metric; rmse_p90 goes by rmse. Local. */
+bool co_higher_is_better(const char *column);
 
 typedef struct {
     co_evaluator *central;       /* its batch and workspace serve here too; borrowed */
