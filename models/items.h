@@ -29,5 +29,6 @@ struct co_model {
     co_tensor *tensor;
     size_t n_tensors, tensor_capacity, size;
     const co_task *task;
+    co_criterion criterion; /* the loss that it is trained with */
     const co_labels *labels; /* borrowed */
 };

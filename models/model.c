@@ -14,6 +14,7 @@ const co_param co_model_params[] = {
     {"name", CO_STRING, .flags = CO_OPTIONAL, .doc = "a preset; or give layers"},
     {"layers", CO_TREE, .flags = CO_OPTIONAL, .doc = "list of layers, first to last"},
     {"init", CO_STRING, .flags = CO_OPTIONAL, .doc = "checkpoint file with the initial values"},
+    {"loss", CO_STRING, .flags = CO_OPTIONAL, .doc = "cohort list loss; default: the task's first (cohort list task)"},
     {"freeze", CO_STRINGS, .words = "", .doc = "tensors that never change, by name (1.weight)"},
     {0}};
 
@@ -168,9 +169,9 @@ static co_status check_outputs(const co_model *m, const co_config *opt, const co
     if (!last->tokens && last->ndim == 1 && last->dim[0] == wanted) return CO_OK;
     return co_config_fail(
         opt, list,
-        "the last layer gives %s, the task %s with %zu classes needs [%zu]; end the list with "
+        "the last layer gives %s, the task %s with these data needs [%zu]; end the list with "
         "{dense: classes}",
-        text, m->task->name, m->labels->n, wanted);
+        text, m->task->name, wanted);
 }
 
 static co_status freeze_one(co_model *m, const co_config *opt, const co_node *name)
@@ -251,6 +252,7 @@ co_status co_model_create(const co_config *opt, const co_shape *in, const co_lab
     if (!m) return CO_FAIL(CO_ENOMEM, "model");
     m->task = task;
     m->labels = labels;
+    CO_TRY_OUT(co_criterion_init(&m->criterion, opt, task->name, task->losses));
     CO_TRY_OUT(find_list(opt, &list));
     CO_TRY_OUT(build(m, opt, in, list));
     *model = m;
@@ -265,6 +267,7 @@ void co_model_destroy(co_model *model)
     if (!model) return;
     for (size_t l = 0; l < model->n_items; l++)
         if (model->item[l].layer->destroy) model->item[l].layer->destroy(model->item[l].self);
+    co_criterion_fini(&model->criterion);
     co_free(model->tensor);
     co_free(model);
 }

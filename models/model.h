@@ -18,7 +18,7 @@ typedef struct {
     co_role role;
 } co_tensor;
 
-/* Keys of section `model`: name, layers, init, freeze. The options of a preset stand beside them. */
+/* Keys of section `model`: name, layers, init, loss, freeze. The options of a preset and of a loss stand beside them. */
 extern const co_param co_model_params[];
 
 /* kind model: named presets. A preset is a list of layers made from its options. */
@@ -53,6 +53,7 @@ size_t co_workspace_bytes(const co_model *model, size_t max_n, size_t max_rows);
 
 /* Outputs [rows_out][outputs], inside the workspace. */
 const float *co_model_forward(const co_model *model, co_workspace *workspace, const float *params, const co_pass *pass);
+const float *co_model_outputs(const co_model *model, const co_workspace *workspace); /* of the last pass */
 /* Loss and metric sums of the batch as the task defines them: sums[task->n_sums] += . With grad: the gradient of
  * the batch's mean loss is added to grad[size] (zeroed by the caller); frozen tensors get none. scale[n]: a factor per example, or NULL. */
 void co_model_loss(const co_model *model, co_workspace *workspace, const float *params, const co_pass *pass,

@@ -207,6 +207,11 @@ const float *co_model_forward(const co_model *model, co_workspace *workspace, co
     return w->out[model->n_items - 1];
 }
 
+const float *co_model_outputs(const co_model *model, const co_workspace *workspace)
+{
+    return workspace->out[model->n_items - 1];
+}
+
 static void backward_input(const co_item *i, const co_workspace *w, const float *params,
                            const co_pass *at, float *dx)
 {
@@ -232,7 +237,7 @@ void co_model_loss(const co_model *model, co_workspace *workspace, const float *
 {
     const float *out = co_model_forward(model, workspace, params, pass);
     float *d_out = grad ? workspace->dy[model->n_items - 1] : NULL;
-    model->task->loss(pass, model->labels, out, d_out, sums);
+    model->task->measure(pass, model->labels, &model->criterion, out, d_out, sums);
     if (!grad || model->first_trained == model->n_items) return;
     co_pass at = *pass;
     for (at.layer = model->n_items - 1; at.layer > model->first_trained; at.layer--)
@@ -280,7 +285,7 @@ void co_model_step(const co_model *model, co_workspace *workspace, float *params
     const float *out = co_model_forward(model, workspace, params, pass);
     co_pass part = *pass;
     co_batch batch = {0};
-    model->task->loss(pass, model->labels, out, workspace->dy[model->n_items - 1], sums);
+    model->task->measure(pass, model->labels, &model->criterion, out, workspace->dy[model->n_items - 1], sums);
     step_items(model, workspace, params, pass, model->n_parts, model->n_items, lr, grad);
     while (model->n_parts > model->first_trained && next_part(model, pass, &part, &batch))
         step_items(model, workspace, params, &part, 0, model->n_parts, lr, grad);

@@ -14,6 +14,7 @@
 #include "partition/plan.h"
 #include "partition/collect.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MAX_ATTEMPTS 100
@@ -92,6 +93,20 @@ static co_status count_devices(maker *m)
                           "%s needs the key `devices`, 1 .. 2147483647", name);
 }
 
+/* A method that goes by classes, and data without. */
+static co_status refuse_labels(const maker *m)
+{
+    const co_node *method = co_config_node(m->opt, "method");
+    char others[160] = "";
+    if (!co_dataset_has_targets(m->in.data))
+        return co_config_fail(m->opt, method, "%s needs labels (y), which the data set lacks", m->member->name);
+    for (const co_plugin *const *p = co_kind_partitioner.members; *p; p++)
+        if (!(((const co_partitioner *)*p)->needs & CO_PART_NEEDS_LABELS))
+            snprintf(others + strlen(others), sizeof others - strlen(others), "%s%s", *others ? ", " : "", (*p)->name);
+    return co_config_fail(m->opt, method, "%s goes by the class of an example, which the task %s lacks; without classes: %s",
+                          m->member->name, co_data_task_names[m->in.data->task], others);
+}
+
 static co_status check_needs(const maker *m)
 {
     const co_config *opt = m->opt;
@@ -99,7 +114,7 @@ static co_status check_needs(const maker *m)
     const unsigned needs = m->member->needs;
     const char *name = m->member->name;
     if ((needs & CO_PART_NEEDS_LABELS) && (!m->in.data->y || m->in.data->n_classes == 0))
-        return co_config_fail(opt, method, "%s needs labels (y), which the data set lacks", name);
+        return refuse_labels(m);
     if ((needs & CO_PART_NEEDS_USERS) && !m->in.data->user)
         return co_config_fail(opt, method, "%s needs the column `user`, which the data set lacks",
                               name);

@@ -91,7 +91,7 @@ static co_status by_labels(arrivals *a)
     const co_dataset *data = a->in->data;
     if (!data->y || data->n_classes == 0)
         return co_config_fail(a->opt, co_config_node(a->opt, "law"),
-                              "labels needs labels (y), which these %lld examples lack", (long long)data->n);
+                              "labels needs a class an example (y), which these %lld examples lack", (long long)data->n);
     CO_TRY(draw_ranks(a, (int64_t)data->n_classes));
     const double drift = co_config_real(a->opt, "drift");
     for (int64_t i = 0; i < data->n; i++) a->p->period[i] = (int32_t)by_label(a, i, drift);

@@ -4,18 +4,20 @@
 #include "core/text.h"
 #include "report/show.h"
 #include <inttypes.h>
+#include <math.h>
 
 enum { SPLITS = 3, MAX_CLASSES_SHOWN = 20 };
 
 typedef struct {
     int64_t split[SPLITS];
-    int64_t *class_split; /* [n_classes][SPLITS], NULL without labels */
+    int64_t *class_split; /* [n_classes][SPLITS], of multilabel those with the label; NULL without labels */
 } counts;
 
 static co_status count_examples(const co_dataset *data, counts *c)
 {
     *c = (counts){0};
-    if (data->y && data->n_classes) {
+    const uint8_t *with = data->task == CO_DATA_MULTILABEL ? data->targets : NULL;
+    if ((data->y || with) && data->n_classes) {
         c->class_split = co_calloc(data->n_classes, SPLITS * sizeof *c->class_split);
         if (!c->class_split)
             return CO_FAIL(CO_ENOMEM, "out of memory to count %zu classes", data->n_classes);
@@ -23,7 +25,9 @@ static co_status count_examples(const co_dataset *data, counts *c)
     for (int64_t i = 0; i < data->n; i++) {
         const size_t split = data->split[i];
         c->split[split]++;
-        if (c->class_split) c->class_split[(size_t)data->y[i] * SPLITS + split]++;
+        if (data->y && c->class_split) c->class_split[(size_t)data->y[i] * SPLITS + split]++;
+        for (size_t k = 0; with && k < data->n_classes; k++)
+            c->class_split[k * SPLITS + split] += with[(size_t)i * data->n_classes + k];
     }
     return CO_OK;
 }
@@ -31,8 +35,9 @@ static co_status count_examples(const co_dataset *data, counts *c)
 static void print_shape(FILE *out, const co_dataset *data)
 {
     char scale[CO_REAL_TEXT], shift[CO_REAL_TEXT];
-    if (data->n_vocab) {
+    if (data->n_vocab || co_dataset_has_targets(data))
         co_print_field(out, "task", "%s", co_data_task_names[data->task]);
+    if (data->n_vocab) {
         co_print_field(out, "tokens", "%zu, vocabulary %zu", data->n_tokens, data->n_vocab);
         return;
     }
@@ -51,11 +56,32 @@ static void print_shape(FILE *out, const co_dataset *data)
     fputs(data->n_scale > 4 ? "; ..\n" : "\n", out);
 }
 
+/* Mean, standard deviation and range of each number of a regression. */
+static void print_numbers(FILE *out, const co_dataset *data)
+{
+    const float *y = data->targets;
+    const size_t k = data->n_classes, n = (size_t)data->n, shown = k <= MAX_CLASSES_SHOWN ? k : MAX_CLASSES_SHOWN;
+    fprintf(out, "\n  %-16s %12s %12s %12s %12s\n", "y", "mean", "sd", "least", "most");
+    for (size_t c = 0; c < shown; c++) {
+        double mean = 0.0, square = 0.0, least = (double)y[c], most = least;
+        for (size_t i = 0; i < n; i++) mean += (double)y[i * k + c] / (double)n;
+        for (size_t i = 0; i < n; i++) {
+            const double value = (double)y[i * k + c];
+            square += (value - mean) * (value - mean) / (double)n;
+            least = value < least ? value : least;
+            most = value > most ? value : most;
+        }
+        fprintf(out, "  %-16s %12.6g %12.6g %12.6g %12.6g\n", data->classes[c], mean, sqrt(square), least, most);
+    }
+    if (shown < k) fprintf(out, "  .. and %zu more\n", k - shown);
+    fputc('\n', out);
+}
+
 static void print_classes(FILE *out, const co_dataset *data, const int64_t *class_split)
 {
     int width = 16;
     const size_t shown = data->n_classes <= MAX_CLASSES_SHOWN ? data->n_classes : MAX_CLASSES_SHOWN;
-    fprintf(out, "\n  %-*s %10s %10s %10s\n", width, "class", "train", "test", "validation");
+    fprintf(out, "\n  %-*s %10s %10s %10s\n", width, data->targets ? "label" : "class", "train", "test", "validation");
     for (size_t c = 0; c < shown; c++) {
         const int64_t *n = class_split + c * SPLITS;
         char number[24];
@@ -90,10 +116,12 @@ void co_show_dataset(FILE *out, const co_dataset *data)
                        "%" PRId64 ": %" PRId64 " train, %" PRId64 " test, %" PRId64 " validation",
                        data->n, c.split[0], c.split[1], c.split[2]);
     print_shape(out, data);
-    co_print_field(out, "classes", data->n_classes ? "%zu" : "none", data->n_classes);
+    const char *what = !data->targets ? "classes" : data->task == CO_DATA_REGRESSION ? "numbers" : "labels";
+    co_print_field(out, what, data->n_classes ? "%zu" : "none", data->n_classes);
     print_names(out, "users", data->user, data->n_users, data->user_name);
     if (data->group) print_names(out, "groups", data->group, data->n_groups, data->group_name);
     if (c.class_split) print_classes(out, data, c.class_split);
+    if (data->targets && data->task == CO_DATA_REGRESSION) print_numbers(out, data);
     if (data->source) co_print_field(out, "source", "%s", data->source);
     if (data->digest[0]) co_print_field(out, "digest", "%s", data->digest);
     co_free(c.class_split);

@@ -52,9 +52,9 @@ static void count(co_run *r, size_t k, const co_trained *trained)
         if (trained->change) co_exchange_add(&r->shared, trained->change, row->weight / r->population_weight);
         co_exchange_scalar(x, CO_SUM_TOTAL, row->share);
         co_exchange_scalar(x, CO_SUM_TERMS, row->share * trained->term);
-        for (size_t i = 0; i < r->task->n_reals; i++) co_exchange_scalar(x, CO_SUM_TASK + i, r->sums[i]);
-        for (size_t i = r->task->n_reals; i < r->n_sums; i++)
-            co_exchange_count(x, CO_N_COUNTS + i - r->task->n_reals, (int64_t)r->sums[i]);
+        const size_t n_reals = r->task->n_reals(r->population.labels.n);
+        for (size_t i = 0; i < n_reals; i++) co_exchange_scalar(x, CO_SUM_TASK + i, r->sums[i]);
+        for (size_t i = n_reals; i < r->n_sums; i++) co_exchange_count(x, CO_N_COUNTS + i - n_reals, (int64_t)r->sums[i]);
         co_exchange_count(x, CO_COUNT_REPORTED, 1);
         co_exchange_count(x, CO_COUNT_SATURATED, row->saturated);
     } else {
@@ -140,10 +140,10 @@ static void add_round(co_run *r, double lr_local, double lr_server)
     const co_exchange *x = &r->exchange;
     const int64_t reported = co_exchange_counted(x, CO_COUNT_REPORTED);
     const int64_t vectors = r->shared.comm ? 2 : 1;
-    const size_t n_reals = r->task->n_reals;
+    const size_t n_reals = r->task->n_reals(r->population.labels.n);
     for (size_t k = 0; k < n_reals; k++) r->sums[k] = co_exchange_summed(x, CO_SUM_TASK + k);
     for (size_t k = n_reals; k < r->n_sums; k++) r->sums[k] = (double)co_exchange_counted(x, CO_N_COUNTS + k - n_reals);
-    for (size_t k = 0; k < r->record.n_metrics; k++)
+    for (size_t k = 0; r->task->metrics[k].finish; k++)
         r->metrics[k] = reported ? r->task->metrics[k].finish(r->sums, r->population.labels.n) : NAN;
     const co_round_row row = {
         .n_reported = reported,

@@ -34,7 +34,7 @@ static co_status create_chain(co_run *r)
     r->poisoning = (co_poisoning){e->attack, &e->devices};
     if (poisoning) co_chain_add(&r->chain, poisoning, &r->poisoning);
     if (r->privacy.is_on) co_chain_add(&r->chain, &co_stage_private, &r->privacy);
-    r->first_count = CO_N_COUNTS + r->n_sums - r->task->n_reals;
+    r->first_count = CO_N_COUNTS + r->n_sums - r->task->n_reals(r->population.labels.n);
     return co_chain_ready(&r->chain, r->plan.capacity);
 }
 
@@ -186,6 +186,14 @@ static co_status start_model(co_run *r)
     return st;
 }
 
+/* Collective(comm). */
+static co_status create_exchange(co_run *r)
+{
+    const size_t n_reals = r->task->n_reals(r->population.labels.n);
+    return co_exchange_init(&r->exchange, co_model_size(r->model), r->n_sums - n_reals + r->chain.n_counts, CO_SUM_TASK + n_reals,
+                            r->plan.capacity, r->comm);
+}
+
 co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_comm *comm)
 {
     *r = (co_run){.comm = comm, .experiment = e, .dir = dir, .last_loss = NAN, .last_metric = NAN};
@@ -196,9 +204,7 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
     if (st == CO_OK) st = co_private_init(&r->privacy, e, &r->plan, r->population.n_devices, comm);
     if (st == CO_OK)
         st = co_agree(create_chain(r), comm);
-    if (st == CO_OK)
-        st = co_exchange_init(&r->exchange, co_model_size(r->model), r->n_sums - r->task->n_reals + r->chain.n_counts,
-                              CO_SUM_TASK + r->task->n_reals, r->plan.capacity, comm);
+    if (st == CO_OK) st = create_exchange(r);
     if (st == CO_OK) st = create_shared(r);
     if (st == CO_OK) st = co_agree(co_run_combine_create(r), comm);
     if (st == CO_OK) st = create_wire(r);

@@ -18,6 +18,7 @@ void co_dataset_fini(co_dataset *data)
         co_free(data->tokens);
         co_free(data->token_offsets);
         co_free(data->token_y);
+        co_free(data->targets);
     }
     co_free(data->text);
     co_free(data->text_offsets);
@@ -126,10 +127,11 @@ co_status co_dataset_check(const co_dataset *data, const char *path)
 {
     if (!path) path = "data set";
     if (data->n < 1) return CO_FAIL(CO_EDATA, "%s: holds no example", path);
-    if (data->x_size == 0 && data->n_vocab == 0 && !data->y)
+    if (data->x_size == 0 && data->n_vocab == 0 && !data->y && !co_dataset_has_targets(data))
         return CO_FAIL(CO_EDATA, "%s: holds neither x, tokens nor y", path);
     if (data->x_size) CO_TRY(check_x(data, path));
     CO_TRY(co_dataset_text_check(data, path));
+    CO_TRY(co_dataset_targets_check(data, path));
     if (data->y) CO_TRY(check_y(data, path));
     if (!data->split) return CO_FAIL(CO_EDATA, "%s: holds no split", path);
     for (int64_t i = 0; i < data->n; i++)

@@ -4,8 +4,16 @@
 #include "io/files/file.h"
 #include <stdint.h>
 
-/* What a data set is made for: its labels are y (a class an example), the next token, or token_y (a class a token). */
-typedef enum { CO_DATA_CLASSIFICATION, CO_DATA_LM, CO_DATA_TAGGING, CO_N_DATA_TASKS } co_data_task;
+/* What a data set is made for: its labels are y (a class an example), the next token, token_y (a class a token), or targets (numbers,
+ * or any of several labels, an example). */
+typedef enum {
+    CO_DATA_CLASSIFICATION,
+    CO_DATA_LM,
+    CO_DATA_TAGGING,
+    CO_DATA_REGRESSION,
+    CO_DATA_MULTILABEL,
+    CO_N_DATA_TASKS
+} co_data_task;
 extern const char *const co_data_task_names[CO_N_DATA_TASKS]; /* as files and the kind task name them */
 
 /* One description for images, float rows and texts. Pointers are NULL where the data set lacks the part. */
@@ -19,6 +27,7 @@ typedef struct {
     size_t n_scale;       /* 1, or channels */
     double *scale, *shift; /* [n_scale]: value = x * scale + shift */
     int32_t *y;           /* [n] class */
+    void *targets;        /* [n][n_classes] y of regression: float; of multilabel: uint8_t, 0 or 1; NULL for other tasks */
     co_data_task task;
     size_t n_vocab;       /* 0: no text; else tokens stand instead of x */
     char **vocab;         /* [n_vocab]; a vocabulary that can meet unknown words has "<unk>" first */
@@ -28,7 +37,7 @@ typedef struct {
     int32_t *token_y;     /* [n_tokens] class, for tagging */
     uint8_t *text;        /* raw bytes; never loaded for a run */
     int64_t *text_offsets; /* [n + 1] */
-    size_t n_classes;
+    size_t n_classes;     /* or labels, or numbers an example */
     char **classes;       /* [n_classes] names */
     uint8_t *split;       /* [n] 0 train, 1 test, 2 validation; never NULL */
     int32_t *user;        /* [n], or NULL; < n_users; -1: none */
@@ -40,7 +49,7 @@ typedef struct {
     char digest[33];      /* content digest of the file; "" before it is written */
     co_file *x_file;      /* x stays in this file, open, until co_dataset_write copies it in blocks; or NULL */
     char *source;         /* where it came from, for the file's attribute; or NULL */
-    co_shared shared_x;   /* where x, or tokens with their offsets and classes, lie when loaded for a run */
+    co_shared shared_x;   /* where x, or tokens with their offsets and classes, and behind them targets lie when loaded for a run */
     bool x_is_shared;     /* they are parts of shared_x and not freed by themselves */
 } co_dataset;
 
@@ -52,13 +61,16 @@ co_status co_dataset_check(const co_dataset *data, const char *path);
 /* Checks, writes and publishes; fills data->digest. Local. */
 co_status co_dataset_write(co_dataset *data, const char *path, uint64_t seed, const char *config);
 
-/* Everything but x, tokens and text, on this rank (the columns are small: 9 bytes an example). Local. */
+/* Whether its labels are targets. Local. */
+bool co_dataset_has_targets(const co_dataset *data);
+
+/* Everything but x, tokens and text, on this rank (the columns are small: 9 bytes an example, or its targets). Local. */
 co_status co_dataset_read_columns(const char *path, co_dataset *data);
 /* Everything, x in memory of this process. Local. */
 co_status co_dataset_read(const char *path, co_dataset *data);
 /* As co_dataset_read, but x, of any size, stays in the file: for a data set that is written again. No digest. Local. */
 co_status co_dataset_open(const char *path, co_dataset *data);
-/* Everything but text, x (or tokens) once per node in shared memory; the file is verified once and read by rank 0 of each node.
+/* Everything but text, x (or tokens) and targets once per node in shared memory; the file is verified once and read by rank 0 of each node.
  * CO_ENOMEM with the figure when the node's memory is too small. Collective(comm). data->shared_x must be ended with
  * co_shared_fini before co_dataset_fini. */
 co_status co_dataset_load(const char *path, co_dataset *data, const co_comm *comm);
@@ -67,9 +79,14 @@ co_status co_dataset_load(const char *path, co_dataset *data, const co_comm *com
  * the same bits everywhere. Local. Vectorised; the hot path of reading a device. */
 void co_dataset_gather(const co_dataset *data, const int64_t *ids, size_t n_ids, float *out);
 
+/* out[n_ids][n_classes] targets as floats. Local. */
+void co_dataset_gather_targets(const co_dataset *data, const int64_t *ids, size_t n_ids, float *out);
+/* center[n_classes]: the mean of each column of a regression's targets, in double, in order. Local. */
+void co_dataset_center_targets(const co_dataset *data, double *center);
+
 /* Tokens that training sees of an example: all of it, or for lm all but its last (which is only predicted). Local. */
 size_t co_dataset_rows(const co_dataset *data, int64_t id);
 /* A batch of texts one after another: offsets[n_ids + 1], tokens and y [rows]. y: lm: the next token; tagging: the token's class;
- * classification: the example's class, [n_ids]. Local. */
+ * classification: the example's class, [n_ids]; not touched for targets. Local. */
 void co_dataset_gather_tokens(const co_dataset *data, const int64_t *ids, size_t n_ids, int64_t *offsets, int32_t *tokens,
                               int32_t *y);

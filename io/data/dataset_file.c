@@ -1,6 +1,6 @@
 /* io/data/dataset_file.c - a data set as a file, ours or as a Python user writes one.
  *
- * Ours: x (attributes scale, shift) or the text parts (dataset_text.c), y, classes, split, user, user_name, group, group_name; root
+ * Ours: x (attributes scale, shift) or the text parts (dataset_text.c), y (or targets, dataset_targets.c), classes, split, user, user_name, group, group_name; root
  * attribute task. By hand any integer y and split will do, float64 and integer x become float32
  * (one warning), scale and shift may be datasets, and what is missing has a default: all examples
  * train, classes "0", "1" .., scale 1/255 for uint8 and 1 for floats. */
@@ -71,6 +71,7 @@ static co_status write_all(co_file *file, const co_dataset *data, uint64_t seed,
     CO_TRY(write_x(file, data));
     CO_TRY(co_dataset_text_write(file, data));
     CO_TRY(write_column(file, "y", CO_I32, data, data->y));
+    CO_TRY(co_dataset_targets_write(file, data));
     CO_TRY(write_names(file, "classes", data->classes, data->n_classes));
     CO_TRY(write_column(file, "split", CO_U8, data, data->split));
     CO_TRY(write_column(file, "user", CO_I32, data, data->user));
@@ -136,7 +137,7 @@ static co_status read_task(const co_file *file, co_dataset *data)
                              ? CO_OK
                              : CO_FAIL(CO_EDATA,
                                        "%s: its task is '%.60s'; this program reads "
-                                       "classification, lm and tagging",
+                                       "classification, lm, tagging, regression and multilabel",
                                        co_file_path(file), task);
     co_free(task);
     return st;
@@ -264,9 +265,21 @@ static co_status read_split(const co_file *file, co_dataset *data)
     return data->split ? CO_OK : no_memory(file);
 }
 
+/* What to do about numbers, or several columns, where a class is wanted; as labels.h says it. */
+static co_status advise_task(void)
+{
+    char why[512];
+    snprintf(why, sizeof why, "%s", co_status_message());
+    return CO_FAIL(CO_EDATA, "%s; real values are learnt with task=regression, 0 and 1 for several labels with task=multilabel: the "
+                             "attribute `task` of the file", why);
+}
+
 static co_status read_labels(const co_file *file, co_dataset *data)
 {
-    CO_TRY(read_column(file, "y", CO_I32, data->n, (void **)&data->y));
+    if (co_dataset_has_targets(data)) return co_dataset_targets_columns(file, data);
+    const co_status st = read_column(file, "y", CO_I32, data->n, (void **)&data->y);
+    if (st == CO_EDATA) return advise_task();
+    CO_TRY(st);
     if (!data->y && data->task != CO_DATA_TAGGING) return CO_OK;
     if (co_file_has(file, "classes"))
         return co_file_read_strings(file, "classes", &data->classes, &data->n_classes);
@@ -287,10 +300,26 @@ static co_status read_shape(const co_file *file, co_dataset *data)
     return CO_OK;
 }
 
+/* Bytes of x or of the tokens, to where targets can begin. */
+static size_t features_bytes(const co_dataset *data)
+{
+    const size_t bytes = data->n_vocab ? co_dataset_text_bytes(data)
+                                       : (size_t)data->n * data->x_size * co_dtype_size(data->x_type, 0);
+    return co_dataset_has_targets(data) ? (bytes + 63) / 64 * 64 : bytes;
+}
+
 size_t co_dataset_x_bytes(const co_dataset *data)
 {
-    return data->n_vocab ? co_dataset_text_bytes(data)
-                         : (size_t)data->n * data->x_size * co_dtype_size(data->x_type, 0);
+    return features_bytes(data) + co_dataset_target_bytes(data);
+}
+
+void co_dataset_place(co_dataset *data, void *block)
+{
+    if (data->n_vocab)
+        co_dataset_text_place(data, block);
+    else
+        data->x = block;
+    if (co_dataset_has_targets(data)) data->targets = (char *)block + features_bytes(data);
 }
 
 /* Bytes that programs can still take on this node; 0 when the system does not say. */
@@ -348,6 +377,8 @@ co_status co_dataset_columns(const co_file *file, bool with_x, co_dataset *data)
 static co_status read_all(const co_file *file, co_dataset *data, bool with_x)
 {
     CO_TRY(co_dataset_columns(file, with_x, data));
+    CO_TRY(co_dataset_targets_read(file, data));
+    CO_TRY(co_dataset_targets_check(data, co_file_path(file)));
     if (with_x && data->n_vocab) return co_dataset_text_read(file, data);
     if (!with_x || data->x_size == 0) return CO_OK;
     data->x = co_malloc((size_t)data->n * data->x_size, co_dtype_size(data->x_type, 0));
@@ -364,6 +395,8 @@ co_status co_dataset_open(const char *path, co_dataset *data)
     *data = (co_dataset){0};
     CO_TRY(co_file_open_unsealed(path, "cohort-dataset", &file));
     co_status st = read_columns(file, data);
+    if (st == CO_OK) st = co_dataset_targets_read(file, data);
+    if (st == CO_OK) st = co_dataset_targets_check(data, path);
     if (st == CO_OK && data->n_vocab) st = co_dataset_text_read(file, data);
     if (st == CO_OK && data->x_size)
         data->x_file = file;

@@ -1,4 +1,4 @@
-/* io/data/dataset_load.c - a data set for a run: columns on every rank, x, or tokens, once per node.
+/* io/data/dataset_load.c - a data set for a run: columns on every rank, x, or tokens, and targets once per node.
  *
  * Rank 0 verifies the file, reads the columns and sends them around; the first rank of each node
  * reads x, in blocks of rows, straight into the node's shared window, from a file with the same
@@ -157,6 +157,7 @@ static co_status read_x(const co_file *file, co_dataset *data, const char *seal)
     for (size_t at = 0; at < n; at += step)
         CO_TRY(co_file_read_rows(file, "x", data->x_type, at, n - at < step ? n - at : step,
                                  (char *)data->x + at * row));
+    CO_TRY(co_dataset_targets_fill(file, data));
     return co_dataset_check(data, co_file_path(file));
 }
 
@@ -164,6 +165,7 @@ static co_status read_tokens(const co_file *file, co_dataset *data, const char *
 {
     CO_TRY(same_shape(file, data, seal));
     CO_TRY(co_dataset_text_fill(file, data));
+    CO_TRY(co_dataset_targets_fill(file, data));
     return co_dataset_check(data, co_file_path(file));
 }
 
@@ -178,10 +180,7 @@ static co_status load_x(const char *path, co_file **file, co_dataset *data, cons
         st = co_file_open(path, "cohort-dataset", true, file);
     CO_TRY(co_agree(st, comm));
     CO_TRY(co_shared_create(&data->shared_x, bytes, comm));
-    if (data->n_vocab)
-        co_dataset_text_place(data, data->shared_x.data);
-    else
-        data->x = data->shared_x.data;
+    co_dataset_place(data, data->shared_x.data);
     data->x_is_shared = true;
     if (comm->node_rank == 0)
         st = data->n_vocab ? read_tokens(*file, data, seal) : read_x(*file, data, seal);

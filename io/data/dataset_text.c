@@ -9,7 +9,8 @@
 #include "io/data/dataset_private.h"
 #include <string.h>
 
-const char *const co_data_task_names[CO_N_DATA_TASKS] = {"classification", "lm", "tagging"};
+const char *const co_data_task_names[CO_N_DATA_TASKS] = {"classification", "lm", "tagging", "regression",
+                                                           "multilabel"};
 
 /* ---- check ---- */
 
@@ -42,7 +43,7 @@ static co_status check_range(const char *path, const char *what, const int32_t *
 co_status co_dataset_text_check(const co_dataset *data, const char *path)
 {
     if (data->n_vocab == 0) {
-        if (data->task == CO_DATA_CLASSIFICATION) return CO_OK;
+        if (data->task == CO_DATA_CLASSIFICATION || co_dataset_has_targets(data)) return CO_OK;
         return CO_FAIL(CO_EDATA, "%s: its task is %s, but it holds no tokens", path,
                        co_data_task_names[data->task]);
     }

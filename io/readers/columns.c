@@ -169,6 +169,46 @@ co_status co_columns_classes(co_dataset *data, const int64_t *label)
     return st;
 }
 
+co_data_task co_columns_task(const char *name)
+{
+    int k = 0;
+    while (strcmp(co_data_task_names[k], name) != 0) k++;
+    return (co_data_task)k;
+}
+
+co_status co_columns_targets(co_dataset *data, const char *where, co_data_task task, size_t k)
+{
+    const size_t element = task == CO_DATA_REGRESSION ? sizeof(float) : 1;
+    size_t count;
+    co_free(data->y);
+    data->y = NULL;
+    data->task = task;
+    if (__builtin_mul_overflow((size_t)data->n, k, &count))
+        return CO_FAIL(CO_EDATA, "%s: %zu columns of y are too many", where, k);
+    data->targets = co_calloc(count, element);
+    if (!data->targets) return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu labels of %lld examples", where, k, (long long)data->n);
+    data->n_classes = k;
+    return CO_OK;
+}
+
+bool co_columns_put_target(co_dataset *data, size_t row, size_t column, double value)
+{
+    const size_t at = row * data->n_classes + column;
+    if (data->task == CO_DATA_MULTILABEL) {
+        if (value != 0.0 && value != 1.0) return false;
+        ((uint8_t *)data->targets)[at] = value == 1.0;
+        return true;
+    }
+    ((float *)data->targets)[at] = (float)value;
+    return isfinite(((float *)data->targets)[at]);
+}
+
+const char *co_columns_wanted(const co_dataset *data)
+{
+    return data->task == CO_DATA_MULTILABEL ? "task=multilabel takes 0 and 1 alone"
+                                            : "task=regression takes finite numbers within the range of a 32-bit float";
+}
+
 co_status co_columns_finite(const co_dataset *data, const char *where, size_t first, size_t n)
 {
     if (data->x_type != CO_F32) return CO_OK;

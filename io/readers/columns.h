@@ -27,6 +27,17 @@ co_status co_columns_copy_names(const char *const *from, size_t n, char ***names
 
 /* y and classes from integer labels [data->n], ranked. */
 co_status co_columns_classes(co_dataset *data, const int64_t *label);
+/* Option `task` of readers whose y may be numbers or labels instead of a class. */
+#define CO_TASK_PARAM                                                                              \
+    {"task", CO_CHOICE, .words = "classification|regression|multilabel",                           \
+     .doc = "what y is: a class, numbers, or 0 and 1 for each label"}
+/* Makes the data one of that task with k targets an example in place of y, all 0. CO_ENOMEM. */
+co_status co_columns_targets(co_dataset *data, const char *where, co_data_task task, size_t k);
+co_data_task co_columns_task(const char *name);
+/* Puts a target; false when it is no finite float, or of multilabel neither 0 nor 1. */
+bool co_columns_put_target(co_dataset *data, size_t row, size_t column, double value);
+/* Behind a value that was refused: "regression wants finite numbers". */
+const char *co_columns_wanted(const co_dataset *data);
 /* CO_EDATA naming example and element at the first NaN or infinity of rows [first, first + n) of a
  * float x. */
 co_status co_columns_finite(const co_dataset *data, const char *where, size_t first, size_t n);

@@ -6,8 +6,10 @@
  * in '.' and not every one of the training files does, that dot is dropped (UCI adult). Missing
  * cells: csv_missing.c; ids count the rows that stay. With text=COL (or a list of them, joined by
  * line ends) there are no features: the other columns are left out, and only label, user and group
- * can be missing. The splits are cut here, since filling and scaling are fitted to the training
- * part. Cost: O(cells log words) time; the text and one pointer a cell in memory. */
+ * can be missing. With task=regression or multilabel y is one column or a list of them: finite
+ * numbers, or 0 and 1 for each label, named by the header; they are never scaled. The splits are
+ * cut here, since filling and scaling are fitted to the training part. Cost: O(cells log words)
+ * time; the text and one pointer a cell in memory. */
 #include "core/memory.h"
 #include "io/readers/columns.h"
 #include "io/readers/csv_table.h"
@@ -75,15 +77,32 @@ static co_status pick_column(const co_config *opt, const char *key, const co_csv
     return co_csv_column(csv, key, name, column);
 }
 
-static co_status pick_texts(const co_config *opt, co_csv_table *t)
+/* The columns that a list names. */
+static co_status pick_columns(const co_config *opt, const char *key, const co_csv_table *t,
+                              size_t **column, size_t *n)
 {
-    const co_node *list = co_config_node(opt, "text");
+    const co_node *list = co_config_node(opt, key);
     if (!list) return CO_OK;
-    t->text = co_calloc(co_node_count(list) + 1, sizeof *t->text);
-    if (!t->text) return CO_FAIL(CO_ENOMEM, "columns of text");
+    *column = co_calloc(co_node_count(list) + 1, sizeof **column);
+    if (!*column) return CO_FAIL(CO_ENOMEM, "columns of %s", key);
     for (const co_node *name = list->first; name; name = name->next)
-        CO_TRY(co_csv_column(&t->csv[0], "text", name->text, &t->text[t->n_text++]));
-    return t->n_text ? CO_OK : CO_FAIL(CO_EUSAGE, "text=[]: name at least one column");
+        CO_TRY(co_csv_column(&t->csv[0], key, name->text, &(*column)[(*n)++]));
+    return *n ? CO_OK : CO_FAIL(CO_EUSAGE, "%s=[]: name at least one column", key);
+}
+
+static co_status pick_y(const co_config *opt, co_csv_table *t)
+{
+    t->task = co_columns_task(co_config_string(opt, "task"));
+    CO_TRY(pick_columns(opt, "y", t, &t->y, &t->n_y));
+    for (size_t k = 0; k < t->n_y; k++)
+        for (size_t i = 0; i < k; i++)
+            if (t->y[i] == t->y[k])
+                return CO_FAIL(CO_EUSAGE, "y: column %zu is named twice", t->y[k]);
+    if (t->n_y == 1 || t->task != CO_DATA_CLASSIFICATION) return CO_OK;
+    return CO_FAIL(CO_EUSAGE,
+                   "y names %zu columns; a class is one: task=regression or task=multilabel takes "
+                   "several",
+                   t->n_y);
 }
 
 /* Drops the dot behind the labels of the test file when all of them have it and the training labels
@@ -92,14 +111,14 @@ static void strip_dots(const co_csv_table *t)
 {
     size_t n[2] = {0}, dotted[2] = {0};
     for (size_t i = 0; i < t->n; i++) {
-        const char *label = co_csv_at(t, i, t->y);
+        const char *label = co_csv_at(t, i, t->y[0]);
         const bool test = t->at[i].file >= t->n_train_files;
         n[test]++;
         dotted[test] += label[strlen(label) - 1] == '.';
     }
     if (n[1] == 0 || dotted[1] < n[1] || dotted[0] == n[0]) return;
     for (size_t i = 0; i < t->n; i++) {
-        char *label = co_csv_at(t, i, t->y);
+        char *label = co_csv_at(t, i, t->y[0]);
         if (t->at[i].file >= t->n_train_files) label[strlen(label) - 1] = 0;
     }
 }
@@ -125,8 +144,9 @@ static co_status number_column(const co_csv_table *t, size_t column, int32_t *in
     }
     for (size_t i = 0; i < t->n; i++)
         text[i] = column == CO_FILE_COLUMN ? t->file_name[t->at[i].file] : co_csv_at(t, i, column);
-    const co_status st = column == t->y ? number_labels(t, text, index, names, n_names)
-                                        : co_columns_rank_text(text, t->n, index, names, n_names);
+    const co_status st = column == t->y[0]
+                             ? number_labels(t, text, index, names, n_names)
+                             : co_columns_rank_text(text, t->n, index, names, n_names);
     co_free(text);
     return st;
 }
@@ -149,6 +169,40 @@ static co_status fill_texts(const co_csv_table *t, const char *where, co_dataset
     return st;
 }
 
+/* Numbers, or 0 and 1 for each label, from the columns of y, which name them. */
+static co_status fill_targets(const co_config *opt, const co_csv_table *t, const char *where,
+                              co_dataset *data)
+{
+    const co_node *name = co_config_node(opt, "y")->first;
+    CO_TRY(co_columns_targets(data, where, t->task, t->n_y));
+    data->classes = co_calloc(t->n_y, sizeof *data->classes);
+    for (size_t k = 0; data->classes && k < t->n_y; k++, name = name->next)
+        data->classes[k] = co_strdup(t->csv[0].header ? t->csv[0].header[t->y[k]] : name->text);
+    for (size_t k = 0; k < t->n_y; k++)
+        if (!data->classes || !data->classes[k])
+            return CO_FAIL(CO_ENOMEM, "%s: out of memory for names", where);
+    for (size_t i = 0; i < t->n; i++)
+        for (size_t k = 0; k < t->n_y; k++) {
+            double value;
+            if (!co_raw_real(co_csv_at(t, i, t->y[k]), &value) ||
+                !co_columns_put_target(data, i, k, value))
+                return co_csv_fail(
+                    t, t->at[i].file, t->at[i].row, t->y[k],
+                    t->task == CO_DATA_MULTILABEL
+                        ? "is neither 0 nor 1, as task=multilabel wants"
+                        : "is no finite number of 32 bits, as task=regression wants");
+        }
+    return CO_OK;
+}
+
+static co_status fill_labels(const co_config *opt, const co_csv_table *t, const char *where,
+                             co_dataset *data)
+{
+    if (t->task != CO_DATA_CLASSIFICATION) return fill_targets(opt, t, where, data);
+    strip_dots(t);
+    return number_column(t, t->y[0], data->y, &data->classes, &data->n_classes);
+}
+
 static co_status fit(const co_csv_table *t, co_dataset *data)
 {
     double *scratch = co_malloc(t->n, sizeof *scratch);
@@ -162,10 +216,10 @@ static co_status build(const co_config *opt, const char *const *sources, co_csv_
                        co_dataset *data)
 {
     CO_TRY(read_files(opt, sources, t));
-    CO_TRY(pick_column(opt, "y", t, &t->y));
+    CO_TRY(pick_y(opt, t));
     CO_TRY(pick_column(opt, "user", t, &t->user));
     CO_TRY(pick_column(opt, "group", t, &t->group));
-    CO_TRY(pick_texts(opt, t));
+    CO_TRY(pick_columns(opt, "text", t, &t->text, &t->n_text));
     co_csv_missing_options(opt, t);
     t->scaling = strcmp(co_config_string(opt, "scale"), "none") == 0       ? CO_SCALE_NONE
                  : strcmp(co_config_string(opt, "scale"), "standard") == 0 ? CO_SCALE_STANDARD
@@ -175,8 +229,7 @@ static co_status build(const co_config *opt, const char *const *sources, co_csv_
     for (size_t i = 0; i < t->n; i++) data->split[i] = t->at[i].file >= t->n_train_files;
     CO_TRY(co_reader_split_by(opt, data));
     if (!t->n_text) CO_TRY(fit(t, data));
-    strip_dots(t);
-    CO_TRY(number_column(t, t->y, data->y, &data->classes, &data->n_classes));
+    CO_TRY(fill_labels(opt, t, sources[0], data));
     if (t->user != CO_NO_COLUMN) {
         data->user = co_malloc(t->n, sizeof *data->user);
         CO_TRY(number_column(t, t->user, data->user, &data->user_name, &data->n_users));
@@ -202,6 +255,7 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
     for (size_t j = 0; t.feature && j < t.n_columns; j++) co_free(t.feature[j].word);
     for (size_t k = 0; t.csv && k < t.n_files; k++) co_csv_fini(&t.csv[k]);
     co_free(t.feature);
+    co_free(t.y);
     co_free(t.text);
     co_free(t.at);
     co_free(t.file_name);
@@ -210,8 +264,10 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
 }
 
 static const co_param params[] = {
-    {"y", CO_STRING, .flags = CO_REQUIRED,
-     .doc = "label column: name (with header=true) or 0-based number"},
+    {"y", CO_STRINGS, .flags = CO_REQUIRED,
+     .doc = "column of the label: its name in the header or its number, from 0; or a list, with "
+            "task"},
+    CO_TASK_PARAM,
     {"user", CO_STRING, .flags = CO_OPTIONAL,
      .doc = "column of the user, or the word file: each file is a user"},
     {"group", CO_STRING, .flags = CO_OPTIONAL, .doc = "column of the group"},
@@ -235,7 +291,8 @@ const co_reader co_reader_csv = {
     .summary = "tables: numeric columns as floats, words one-hot",
     .params = params,
     .usage =
-        "csv FILE.. y=COL [user=COL|file] [group=COL] [header=true] [test=FILE] "
+        "csv FILE.. y=COL [task=regression|multilabel y=[COL,COL]] [user=COL|file] [group=COL] "
+        "[header=true] [test=FILE] "
         "[missing=refuse|drop|mean|median|zero] [scale=standard|minmax] [separator=C] [text=COL]",
     .splits = true,
     .text = true,

@@ -45,7 +45,7 @@ co_status co_csv_fail(const co_csv_table *t, size_t file, size_t row, size_t col
 static bool costs_row(const co_csv_table *t, size_t column)
 {
     if (co_csv_is_feature(t, column)) return t->missing <= CO_MISSING_DROP;
-    return column == t->y || column == t->user || column == t->group;
+    return co_csv_is_y(t, column) || column == t->user || column == t->group;
 }
 
 /* The first column whose missing cell costs the row; n_columns: none. */

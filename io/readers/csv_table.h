@@ -34,12 +34,14 @@ typedef struct {
     size_t n_files, n_train_files, n_columns;
     co_csv_place *at; /* [n] the rows that stay */
     size_t n;
-    size_t y, user, group;
+    co_data_task task;
+    size_t *y, n_y; /* columns of y; of a classification one */
+    size_t user, group;
     size_t *text; /* [n_text] columns of the text; n_text 0: features */
     size_t n_text;
     co_missing missing;
     const co_node *missing_words; /* list of the spellings; an empty cell is missing anyway */
-    bool missing_first[256]; /* characters that one of them begins with, and 0 */
+    bool missing_first[256];      /* characters that one of them begins with, and 0 */
     co_scaling scaling;
     co_csv_feature *feature; /* [n_columns] */
 } co_csv_table;
@@ -48,17 +50,23 @@ static inline char *co_csv_at(const co_csv_table *t, size_t i, size_t column)
 {
     return co_csv_cell(&t->csv[t->at[i].file], t->at[i].row, column);
 }
+static inline bool co_csv_is_y(const co_csv_table *t, size_t column)
+{
+    size_t k = 0;
+    while (k < t->n_y && t->y[k] != column) k++;
+    return k < t->n_y;
+}
 static inline bool co_csv_is_feature(const co_csv_table *t, size_t column)
 {
-    return t->n_text == 0 && column != t->y && column != t->user && column != t->group;
+    return t->n_text == 0 && !co_csv_is_y(t, column) && column != t->user && column != t->group;
 }
 
 /* Sets missing and missing_words from the options. */
 void co_csv_missing_options(const co_config *opt, co_csv_table *t);
 bool co_csv_is_missing(const co_csv_table *t, const char *cell);
-/* Lists the rows that stay, training files first. A missing label, user or group, and under refuse
- * and drop a missing feature, is refused (CO_EDATA with its place) or leaves the row out; tells how
- * many rows and which users went. */
+/* Lists the rows that stay, training files first. A missing label or target, user or group, and
+ * under refuse and drop a missing feature, is refused (CO_EDATA with its place) or leaves the row
+ * out; tells how many rows and which users went. */
 co_status co_csv_keep_rows(co_csv_table *t);
 /* CO_EDATA "file:line: column j (name): 'cell' what". */
 co_status co_csv_fail(const co_csv_table *t, size_t file, size_t row, size_t column,

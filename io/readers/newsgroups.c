@@ -3,6 +3,7 @@
  * The class is the folder's name, the split that of the folder above it: test when its name has
  * `test` in it. The text is the subject and what follows the first blank line, as it stands; the
  * user is the address of the line `From:` (in angles, else up to the first blank), small letters.
+ * With task=multilabel the labels are the parts of the folder's name between dots: comp.sys.mac.hardware has four of them.
  * Training messages come first, each part in the order of the source. A tar header's checksum is
  * checked; entries that are no plain files are passed over. */
 #include "core/memory.h"
@@ -201,12 +202,49 @@ static co_status name_classes(const mail *m, co_dataset *data)
     return st;
 }
 
-static co_status read_all(mail *m, const char *source, co_dataset *data)
+/* The parts of all groups' names, one after another: end[g] of group g. Cuts the names in place. */
+static co_status cut_names(const mail *m, const char ***part, size_t *end)
+{
+    size_t n = 0, room = 0;
+    for (size_t g = 0; g < m->groups.n; g++) {
+        for (char *at = m->groups.name[g]; at;) {
+            if (co_reserve((void **)part, &room, n + 1, sizeof **part)) return CO_FAIL(CO_ENOMEM, "parts of groups' names");
+            (*part)[n++] = strsep(&at, ".");
+        }
+        end[g] = n;
+    }
+    return CO_OK;
+}
+
+static co_status name_labels(const mail *m, const char *source, co_dataset *data)
+{
+    const char **part = NULL;
+    char **names = NULL;
+    int32_t *label = NULL;
+    size_t *end = co_malloc(m->groups.n, sizeof *end), k = 0;
+    co_status st = end ? cut_names(m, &part, end) : CO_FAIL(CO_ENOMEM, "labels of %zu groups", m->groups.n);
+    if (st == CO_OK && !(label = co_malloc(end[m->groups.n - 1], sizeof *label)))
+        st = CO_FAIL(CO_ENOMEM, "labels of %zu groups", m->groups.n);
+    if (st == CO_OK) st = co_columns_rank_text(part, end[m->groups.n - 1], label, &names, &k);
+    if (st == CO_OK) st = co_columns_targets(data, source, CO_DATA_MULTILABEL, k);
+    if (st == CO_OK) data->classes = names;
+    else co_strings_free(names, k);
+    for (size_t i = 0; st == CO_OK && i < (size_t)data->n; i++) {
+        const size_t g = (size_t)m->group[i];
+        for (size_t p = g ? end[g - 1] : 0; p < end[g]; p++) co_columns_put_target(data, i, (size_t)label[p], 1.0);
+    }
+    co_free(part);
+    co_free(label);
+    co_free(end);
+    return st;
+}
+
+static co_status read_all(mail *m, const char *source, bool classes, co_dataset *data)
 {
     CO_TRY(read_messages(m, source));
     CO_TRY(co_texts_give(&m->texts, source, data));
     for (int64_t i = (int64_t)m->n_train; i < data->n; i++) data->split[i] = 1;
-    CO_TRY(name_classes(m, data));
+    CO_TRY(classes ? name_classes(m, data) : name_labels(m, source, data));
     data->user = m->user;
     m->user = NULL;
     data->user_name = m->users.name;
@@ -219,10 +257,9 @@ static co_status read_all(mail *m, const char *source, co_dataset *data)
 static co_status read(const co_config *opt, const char *const *sources, size_t n_sources, co_dataset *data)
 {
     mail m = {0};
-    (void)opt;
     if (n_sources != 1)
         return CO_FAIL(CO_EUSAGE, "newsgroups takes one folder or tar file, %zu were given", n_sources);
-    const co_status st = read_all(&m, sources[0], data);
+    const co_status st = read_all(&m, sources[0], strcmp(co_config_string(opt, "task"), "classification") == 0, data);
     co_texts_fini(&m.texts);
     co_members_fini(&m.users);
     co_members_fini(&m.groups);
@@ -231,12 +268,15 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
     return st;
 }
 
-static const co_param params[] = {CO_TEXT_PARAMS("word", 0.0), {0}};
+static const co_param params[] = {
+    {"task", CO_CHOICE, .words = "classification|multilabel", .doc = "the folder's name is the class, or each of its parts a label"},
+    CO_TEXT_PARAMS("word", 0.0),
+    {0}};
 const co_reader co_reader_newsgroups = {
     .name = "newsgroups",
     .summary = "messages in folders: the folder is the class, the author the user",
     .source = "20 Newsgroups, by date",
     .params = params,
-    .usage = "newsgroups DIR|TAR [tokens=word min_count=5 max_tokens=256]",
+    .usage = "newsgroups DIR|TAR [task=multilabel] [tokens=word min_count=5 max_tokens=256]",
     .text = true,
     .read = read};

@@ -3,7 +3,8 @@
  * x [n, ..] (up to 4 further dimensions) and y [n] or [n, 1] are required; x_train and y_train, as
  * Keras names them, do as well. x_test and y_test become split 1, or split [n] says it (0 train, 1 test, 2 validation).
  * user [n] or [n + n_test]: integers, negative for none. uint8 x stays bytes with scale 1/255,
- * every other dtype becomes float32. Labels and users are ranked in ascending order and named by
+ * every other dtype becomes float32. With task=regression or multilabel y is [n, k] (or [n]): k numbers, or 0 and 1 for each of k
+ * labels, named by their columns. Labels and users are ranked in ascending order and named by
  * their numbers. C and Fortran order. Cost: the file and each unpacked array once in memory. */
 #include "core/memory.h"
 #include "core/text.h"
@@ -28,6 +29,7 @@ typedef struct {
     const char *name[N_ARRAYS]; /* under which each array stands there */
     bool has[N_ARRAYS];
     size_t n, n_test; /* examples in x and x_test */
+    co_data_task task;
 } bundle;
 
 static co_status open_array(bundle *b, const co_raw *zip, int k)
@@ -68,6 +70,34 @@ static bool is_column(const co_npy *a, size_t n)
     return a->ndim >= 1 && a->ndim <= 2 && a->dim[0] == n && a->count == n;
 }
 
+static size_t n_columns(const co_npy *a)
+{
+    return a->ndim == 2 ? a->dim[1] : 1;
+}
+
+/* Rows of one label, or of any number of targets. */
+static bool is_labels(const bundle *b, const co_npy *a, size_t n)
+{
+    if (b->task == CO_DATA_CLASSIFICATION) return is_column(a, n);
+    return a->ndim >= 1 && a->ndim <= 2 && a->dim[0] == n && n_columns(a) > 0;
+}
+
+static co_status wrong_labels(const bundle *b, int k, size_t want)
+{
+    const co_npy *a = &b->array[k];
+    if (b->task == CO_DATA_CLASSIFICATION && !(a->ndim == 2 && a->dim[0] == want))
+        return wrong_length(b, k, want);
+    if (b->task == CO_DATA_CLASSIFICATION)
+        return CO_FAIL(CO_EDATA,
+                       "%s: %s has %zu columns; one class a row, or task=regression or "
+                       "task=multilabel",
+                       b->path, b->name[k], a->dim[1]);
+    return CO_FAIL(CO_EDATA,
+                   "%s: %s has %zu dimensions, %zu rows and %zu columns; %zu rows%s are wanted",
+                   b->path, b->name[k], a->ndim, a->ndim ? a->dim[0] : 0, n_columns(a), want,
+                   k == Y_TEST ? " with as many columns as y" : "");
+}
+
 static co_status check_shapes(bundle *b)
 {
     const co_npy *x = &b->array[X], *t = &b->array[X_TEST];
@@ -86,7 +116,7 @@ static co_status check_shapes(bundle *b)
     if (x->ndim < 1 || x->ndim > 5)
         return CO_FAIL(CO_EDATA, "%s: x has %zu dimensions, 1 to 5 are read", b->path, x->ndim);
     b->n = x->dim[0];
-    if (!is_column(&b->array[Y], b->n)) return wrong_length(b, Y, b->n);
+    if (!is_labels(b, &b->array[Y], b->n)) return wrong_labels(b, Y, b->n);
     if (b->has[SPLIT] && !is_column(&b->array[SPLIT], b->n)) return wrong_length(b, SPLIT, b->n);
     if (!b->has[X_TEST]) return CO_OK;
     if (t->ndim != x->ndim || t->kind != x->kind || t->width != x->width ||
@@ -94,7 +124,10 @@ static co_status check_shapes(bundle *b)
         return CO_FAIL(CO_EDATA, "%s: x_test and x differ in dtype or in the shape of an example",
                        b->path);
     b->n_test = t->dim[0];
-    return is_column(&b->array[Y_TEST], b->n_test) ? CO_OK : wrong_length(b, Y_TEST, b->n_test);
+    if (!is_labels(b, &b->array[Y_TEST], b->n_test) ||
+        n_columns(&b->array[Y_TEST]) != n_columns(&b->array[Y]))
+        return wrong_labels(b, Y_TEST, b->n_test);
+    return CO_OK;
 }
 
 static void copy_x(const co_npy *a, co_dataset *data, size_t first)
@@ -152,6 +185,32 @@ static co_status take_labels(const bundle *b, int k, int64_t *out)
     return CO_OK;
 }
 
+static co_status fill_classes(const bundle *b, int64_t *scratch, co_dataset *data)
+{
+    CO_TRY(take_labels(b, Y, scratch));
+    if (b->has[Y_TEST]) CO_TRY(take_labels(b, Y_TEST, scratch + b->n));
+    return co_columns_classes(data, scratch);
+}
+
+static co_status take_targets(const bundle *b, int k, size_t first, co_dataset *data)
+{
+    const co_npy *a = &b->array[k];
+    const size_t n = n_columns(a);
+    for (size_t i = 0; i < a->count; i++)
+        if (!co_columns_put_target(data, first + i / n, i % n, co_npy_real(a, i)))
+            return CO_FAIL(CO_EDATA, "%s: %s: row %zu, column %zu is %g; %s", b->path, b->name[k],
+                           i / n, i % n, co_npy_real(a, i), co_columns_wanted(data));
+    return CO_OK;
+}
+
+static co_status fill_targets(const bundle *b, co_dataset *data)
+{
+    CO_TRY(co_columns_targets(data, b->path, b->task, n_columns(&b->array[Y])));
+    CO_TRY(co_columns_numbered("", NULL, data->n_classes, &data->classes));
+    CO_TRY(take_targets(b, Y, 0, data));
+    return b->has[Y_TEST] ? take_targets(b, Y_TEST, b->n, data) : CO_OK;
+}
+
 static co_status fill_split(const bundle *b, int64_t *scratch, co_dataset *data)
 {
     CO_TRY(take_ints(b, SPLIT, scratch));
@@ -189,9 +248,8 @@ static co_status build(bundle *b, co_dataset *data)
     int64_t *scratch = co_malloc((size_t)data->n, sizeof *scratch);
     if (!scratch)
         return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu labels", b->path, (size_t)data->n);
-    co_status st = take_labels(b, Y, scratch);
-    if (st == CO_OK && b->has[Y_TEST]) st = take_labels(b, Y_TEST, scratch + b->n);
-    if (st == CO_OK) st = co_columns_classes(data, scratch);
+    co_status st = b->task == CO_DATA_CLASSIFICATION ? fill_classes(b, scratch, data)
+                                                     : fill_targets(b, data);
     if (st == CO_OK && b->has[SPLIT]) st = fill_split(b, scratch, data);
     if (st == CO_OK && b->has[USER]) st = fill_users(b, scratch, data);
     co_free(scratch);
@@ -201,17 +259,18 @@ static co_status build(bundle *b, co_dataset *data)
 static co_status read(const co_config *opt, const char *const *sources, size_t n_sources,
                       co_dataset *data)
 {
-    (void)opt;
     if (n_sources != 1) return CO_FAIL(CO_EUSAGE, "npz takes one file, %zu were given", n_sources);
-    bundle b = {.path = sources[0]};
+    bundle b = {.path = sources[0], .task = co_columns_task(co_config_string(opt, "task"))};
     const co_status st = build(&b, data);
     for (int k = 0; k < N_ARRAYS; k++) co_raw_fini(&b.raw[k]);
     return st == CO_OK ? co_columns_source(data, "npz", sources, 1) : st;
 }
 
+static const co_param params[] = {CO_TASK_PARAM, {0}};
 const co_reader co_reader_npz = {
     .name = "npz",
     .summary = "arrays x, y [x_test, y_test, split, user] saved by numpy.savez; x_train, y_train do too",
     .source = "NumPy enhancement proposal 1 (.npy)",
-    .usage = "npz FILE",
+    .params = params,
+    .usage = "npz FILE [task=regression|multilabel]",
     .read = read};

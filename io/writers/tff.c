@@ -87,6 +87,19 @@ static co_status put_labels(const target *t, const char *name, const int64_t *id
     return st;
 }
 
+/* Numbers or labels of a device's examples, [n][k] floats. */
+static co_status put_targets(const target *t, const char *name, const int64_t *ids, size_t n)
+{
+    const size_t k = t->data->n_classes;
+    float *row = co_malloc(n * k, sizeof *row);
+    if (!row) return CO_FAIL(CO_ENOMEM, "%zu labels of one device", n);
+    co_dataset_gather_targets(t->data, ids, n, row);
+    const co_status st =
+        co_file_write(t->file, name, &(co_extent){.type = CO_F32, .ndim = 2, .dim = {n, k}}, row);
+    co_free(row);
+    return st;
+}
+
 /* The group's name of a device, new block: its own, unless that is none in HDF5 or not UTF-8. */
 static co_status group_name(target *t, const char *own, char **name)
 {
@@ -131,6 +144,7 @@ static co_status put_device(target *t, int64_t device)
     co_status st = x && y ? CO_OK : CO_FAIL(CO_ENOMEM, "names of features");
     if (st == CO_OK) st = t->data->x ? put_numbers(t, x, ids, n) : put_texts(t, x, ids, n);
     if (st == CO_OK && t->data->y) st = put_labels(t, y, ids, n);
+    if (st == CO_OK && t->data->targets) st = put_targets(t, y, ids, n);
     if (st == CO_OK && strcmp(client, own) != 0) st = put_name(t, client, own);
     co_free(client);
     co_free(x);

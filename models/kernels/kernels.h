@@ -69,7 +69,7 @@ typedef struct {
     void (*winograd_weights)(const co_winograd *g, const float *w, float *v);
     void (*winograd_weights_back)(const co_winograd *g, const float *v, float *w);
     /* e[j] = exp(o[j] - max o), for one row (e may be NULL); returns their sum, *max the largest. Reference:
-     * sum_of_exponentials in tasks/softmax.c. */
+     * sum_of_exponentials in losses/cross_entropy.c. */
     double (*exponentials)(size_t n, const float *o, float *e, float *max);
     /* A cell of long short-term memory, one row of h units (layers/lstm.c). gates[4 h], in: the sums, out: i, f, u, o; before: the last
      * state; writes the state c, t = tanh(c) and the output y. Reference: co_reference_lstm. */

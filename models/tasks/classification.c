@@ -3,24 +3,23 @@
  * An example is right when its label's output is the largest and no lower class ties with it; one with a NaN is wrong and
  * its loss NaN. Macro F1: the mean of 2 right / (predicted + labelled) over the classes that occur as one of the two, as
  * scikit-learn counts it. Sums: examples, loss; right ones; then right, predicted, labelled of every class. */
-#include "models/tasks/softmax.h"
 #include "models/tasks/task.h"
 #include <math.h>
 
 enum { EXAMPLES, LOSS, RIGHT, CLASSES, PER_CLASS = 3 };
 
-static void loss(const co_pass *pass, const co_labels *labels, const float *out, float *d_out, double *sums)
+static void measure(const co_pass *pass, const co_labels *labels, const co_criterion *criterion, const float *out, float *d_out,
+                    double *sums)
 {
     const co_batch *batch = pass->batch;
     const int32_t *y = batch->y;
     const size_t n = labels->n;
-    const co_kernels *fast = co_kernels_in_use();
-    co_row_loss rows[CO_SOFTMAX_ROWS];
+    co_row_loss rows[CO_LOSS_ROWS];
     for (size_t i = 0; i < batch->n; i++) {
-        const size_t k = i % CO_SOFTMAX_ROWS, left = batch->n - i;
+        const size_t k = i % CO_LOSS_ROWS, left = batch->n - i;
         if (k == 0)
-            co_softmax_rows(fast, left < CO_SOFTMAX_ROWS ? left : CO_SOFTMAX_ROWS, n, out + i * n, y + i, batch->n,
-                            d_out ? d_out + i * n : NULL, rows);
+            criterion->loss->of_classes(criterion->self, left < CO_LOSS_ROWS ? left : CO_LOSS_ROWS, n, out + i * n, y + i,
+                                        batch->n, d_out ? d_out + i * n : NULL, rows);
         const co_row_loss row = rows[k];
         const double right = row.best == (size_t)y[i] ? 1.0 : 0.0;
         sums[EXAMPLES] += 1.0;
@@ -49,6 +48,12 @@ static double macro_f1(const double *sums, size_t n_classes)
     return n > 0.0 ? sum / n : (double)NAN;
 }
 
+static size_t n_reals(size_t n_classes)
+{
+    (void)n_classes;
+    return 2;
+}
+
 static size_t n_sums(size_t n_classes)
 {
     return CLASSES + PER_CLASS * n_classes;
@@ -59,6 +64,7 @@ static size_t outputs(size_t n_classes)
     return n_classes;
 }
 
+static const char *const losses[] = {"cross_entropy", NULL};
 static const co_metric metrics[] = {
     {"accuracy", "share of examples whose largest output is the label's", true, accuracy, .unit = "share"},
     {"macro_f1", "mean F1 of the classes that occur as label or prediction", true, macro_f1, .unit = "share"},
@@ -68,7 +74,8 @@ const co_task co_task_classification = {.name = "classification",
                                         .source = "Bridle, NeurIPS 1989",
                                         .metrics = metrics,
                                         .loss_unit = "nats",
-                                        .n_reals = 2,
+                                        .losses = losses,
+                                        .n_reals = n_reals,
                                         .n_sums = n_sums,
                                         .outputs = outputs,
-                                        .loss = loss};
+                                        .measure = measure};

@@ -35,5 +35,6 @@ void co_labels_fini(co_labels *l)
 {
     co_free(l->mark);
     co_free(l->type);
+    co_free(l->center);
     *l = (co_labels){0};
 }

@@ -2,3 +2,5 @@
 X(classification)
 X(lm)
 X(tagging)
+X(regression)
+X(multilabel)

@@ -4,24 +4,23 @@
  * largest, the first of equal ones. The metrics named _known leave out the places where the next token is out of vocabulary
  * (<unk>), whose answer is no word. Sums: tokens, loss, loss where known; right ones, known tokens, right known ones. */
 #include "core/elementary.h"
-#include "models/tasks/softmax.h"
 #include "models/tasks/task.h"
 #include <math.h>
 
 enum { TOKENS, LOSS, KNOWN_LOSS, RIGHT, KNOWN, KNOWN_RIGHT, N_SUMS };
 
-static void loss(const co_pass *pass, const co_labels *labels, const float *out, float *d_out, double *sums)
+static void measure(const co_pass *pass, const co_labels *labels, const co_criterion *criterion, const float *out, float *d_out,
+                    double *sums)
 {
     const co_batch *batch = pass->batch;
     const int32_t *y = batch->y;
     const size_t n = labels->n;
-    const co_kernels *fast = co_kernels_in_use();
-    co_row_loss rows[CO_SOFTMAX_ROWS];
+    co_row_loss rows[CO_LOSS_ROWS];
     for (size_t r = 0; r < batch->rows; r++) {
-        const size_t k = r % CO_SOFTMAX_ROWS, left = batch->rows - r;
+        const size_t k = r % CO_LOSS_ROWS, left = batch->rows - r;
         if (k == 0)
-            co_softmax_rows(fast, left < CO_SOFTMAX_ROWS ? left : CO_SOFTMAX_ROWS, n, out + r * n, y + r, batch->rows,
-                            d_out ? d_out + r * n : NULL, rows);
+            criterion->loss->of_classes(criterion->self, left < CO_LOSS_ROWS ? left : CO_LOSS_ROWS, n, out + r * n, y + r,
+                                        batch->rows, d_out ? d_out + r * n : NULL, rows);
         const co_row_loss row = rows[k];
         const double right = row.best == (size_t)y[r] ? 1.0 : 0.0;
         sums[TOKENS] += 1.0;
@@ -63,6 +62,12 @@ static double perplexity_known(const double *sums, size_t n_classes)
     return 1.0 / co_plain_exp(-ratio(sums[KNOWN_LOSS], sums[KNOWN]));
 }
 
+static size_t n_reals(size_t n_classes)
+{
+    (void)n_classes;
+    return 3;
+}
+
 static size_t n_sums(size_t n_classes)
 {
     (void)n_classes;
@@ -74,6 +79,7 @@ static size_t outputs(size_t n_classes)
     return n_classes;
 }
 
+static const char *const losses[] = {"cross_entropy", NULL};
 static const co_metric metrics[] = {
     {"accuracy", "share of tokens that are predicted", true, accuracy, .unit = "share"},
     {"perplexity", "exp of the mean loss of a token", false, perplexity, .unit = "1"},
@@ -84,8 +90,9 @@ const co_task co_task_lm = {.name = "lm",
                             .summary = "the next token of a text: softmax cross-entropy a token",
                             .per_row = true,
                             .metrics = metrics,
-                            .loss_unit = "nats",
-                            .n_reals = 3,
+                                        .loss_unit = "nats",
+                                        .losses = losses,
+                                        .n_reals = n_reals,
                             .n_sums = n_sums,
                             .outputs = outputs,
-                            .loss = loss};
+                            .measure = measure};

@@ -6,7 +6,6 @@
  * Precision = right / predicted, recall = right / labelled, F1 = 2 right / (predicted + labelled), 0 where nothing is counted;
  * sums over all texts (micro). Sums: tokens, loss; right tokens; right, predicted, labelled entities.
  * Source: Tjong Kim Sang & De Meulder, CoNLL 2003, section 2.3. */
-#include "models/tasks/softmax.h"
 #include "models/tasks/task.h"
 #include <math.h>
 
@@ -56,21 +55,21 @@ static void end_text(pair *p, double *sums)
     close_match(p, sums);
 }
 
-static void loss(const co_pass *pass, const co_labels *labels, const float *out, float *d_out, double *sums)
+static void measure(const co_pass *pass, const co_labels *labels, const co_criterion *criterion, const float *out, float *d_out,
+                    double *sums)
 {
     const co_batch *batch = pass->batch;
     const int32_t *y = batch->y;
     const size_t n = labels->n;
-    const co_kernels *fast = co_kernels_in_use();
-    co_row_loss rows[CO_SOFTMAX_ROWS];
+    co_row_loss rows[CO_LOSS_ROWS];
     for (size_t i = 0; i < batch->n; i++) {
         pair p = {.label.type = -1, .guess.type = -1};
         const size_t end = batch->offsets ? (size_t)batch->offsets[i + 1] : i + 1;
         for (size_t r = batch->offsets ? (size_t)batch->offsets[i] : i; r < end; r++) {
-            const size_t k = r % CO_SOFTMAX_ROWS, left = batch->rows - r;
+            const size_t k = r % CO_LOSS_ROWS, left = batch->rows - r;
             if (k == 0)
-                co_softmax_rows(fast, left < CO_SOFTMAX_ROWS ? left : CO_SOFTMAX_ROWS, n, out + r * n, y + r, batch->rows,
-                                d_out ? d_out + r * n : NULL, rows);
+                criterion->loss->of_classes(criterion->self, left < CO_LOSS_ROWS ? left : CO_LOSS_ROWS, n, out + r * n, y + r,
+                                            batch->rows, d_out ? d_out + r * n : NULL, rows);
             const co_row_loss row = rows[k];
             sums[TOKENS] += 1.0;
             sums[LOSS] += row.loss;
@@ -111,6 +110,12 @@ static double accuracy(const double *sums, size_t n_classes)
     return ratio(sums[RIGHT], sums[TOKENS], sums[TOKENS]);
 }
 
+static size_t n_reals(size_t n_classes)
+{
+    (void)n_classes;
+    return 2;
+}
+
 static size_t n_sums(size_t n_classes)
 {
     (void)n_classes;
@@ -122,6 +127,7 @@ static size_t outputs(size_t n_classes)
     return n_classes;
 }
 
+static const char *const losses[] = {"cross_entropy", NULL};
 static const co_metric metrics[] = {
     {"entity_f1", "harmonic mean of the next two", true, entity_f1, .unit = "share"},
     {"entity_precision", "share of predicted entities that are right", true, entity_precision, .unit = "share"},
@@ -133,8 +139,9 @@ const co_task co_task_tagging = {.name = "tagging",
                                  .source = "Tjong Kim Sang & De Meulder, CoNLL 2003",
                                  .per_row = true,
                                  .metrics = metrics,
-                                 .loss_unit = "nats",
-                                 .n_reals = 2,
+                                        .loss_unit = "nats",
+                                        .losses = losses,
+                                        .n_reals = n_reals,
                                  .n_sums = n_sums,
                                  .outputs = outputs,
-                                 .loss = loss};
+                                 .measure = measure};

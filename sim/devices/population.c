@@ -194,7 +194,7 @@ static co_status check_usable(const co_experiment *e, const co_dataset *data)
     if (!data->x_size && !data->n_vocab) return CO_FAIL(CO_EDATA, "%s: has neither x nor tokens: nothing to train on", path);
     if (data->task == CO_DATA_CLASSIFICATION && (!data->y || data->n_classes == 0))
         return CO_FAIL(CO_EDATA, "%s: has no y: the task classification needs labels", path);
-    if (data->task != CO_DATA_CLASSIFICATION && !data->tokens)
+    if (data->task != CO_DATA_CLASSIFICATION && !co_dataset_has_targets(data) && !data->tokens)
         return CO_FAIL(CO_EDATA, "%s: has no tokens: the task %s needs texts", path, task);
     if (data->x_ndim > 3) return CO_FAIL(CO_EDATA, "%s: x has more than 3 dimensions an example", path);
     return CO_OK;
@@ -220,6 +220,14 @@ static void find_shape(co_population *p)
     p->mean_rows = d->n ? (double)sum / (double)d->n : 0.0;
 }
 
+static co_status find_centers(co_population *p)
+{
+    p->labels.center = co_malloc(p->data.n_classes, sizeof *p->labels.center);
+    if (!p->labels.center) return CO_FAIL(CO_ENOMEM, "centers of %zu outputs", p->data.n_classes);
+    co_dataset_center_targets(&p->data, p->labels.center);
+    return CO_OK;
+}
+
 static co_status load_data(const co_experiment *e, co_population *p, const co_comm *comm)
 {
     co_dataset *d = &p->data;
@@ -232,6 +240,7 @@ static co_status load_data(const co_experiment *e, co_population *p, const co_co
     const bool lm = d->task == CO_DATA_LM;
     co_status st = co_labels_init(&p->labels, (const char *const *)(lm ? d->vocab : d->classes),
                                   lm ? d->n_vocab : d->n_classes);
+    if (st == CO_OK && d->task == CO_DATA_REGRESSION) st = find_centers(p);
     if (st == CO_OK) st = list_splits(p);
     CO_TRY(co_agree(st, comm));
     CO_TRY(share_partition(e, p, comm));
@@ -367,6 +376,7 @@ void co_examples_fini(co_examples *e)
     co_free(e->offsets);
     co_free(e->tokens);
     co_free(e->y);
+    co_free(e->targets);
     *e = (co_examples){0};
 }
 
@@ -380,12 +390,13 @@ static bool renew(void **block, size_t n, size_t element)
 
 static co_status reserve(const co_population *p, co_examples *e, size_t n, size_t rows)
 {
-    const bool text = p->shape.tokens;
+    const bool text = p->shape.tokens, targets = co_dataset_has_targets(&p->data);
     bool good = true;
     if (n > e->n_room || rows > e->rows_room) {
         const size_t n_room = n > e->n_room ? n : e->n_room, rows_room = rows > e->rows_room ? rows : e->rows_room;
         e->n_room = e->rows_room = 0;
-        good = renew((void **)&e->y, n_room > rows_room ? n_room : rows_room, sizeof *e->y);
+        if (targets) good = renew((void **)&e->targets, n_room * p->data.n_classes, sizeof *e->targets);
+        if (!targets) good = renew((void **)&e->y, n_room > rows_room ? n_room : rows_room, sizeof *e->y);
         if (!text) good = good && renew((void **)&e->x, n_room * p->x_size, sizeof *e->x);
         if (text) good = good && renew((void **)&e->offsets, n_room + 1, sizeof *e->offsets);
         if (text) good = good && renew((void **)&e->tokens, rows_room, sizeof *e->tokens);
@@ -394,7 +405,7 @@ static co_status reserve(const co_population *p, co_examples *e, size_t n, size_
         e->rows_room = rows_room;
     }
     e->batch = (co_batch){.n = n, .rows = rows, .offsets = text ? e->offsets : NULL, .x = text ? NULL : e->x,
-                          .tokens = text ? e->tokens : NULL, .y = e->y};
+                          .tokens = text ? e->tokens : NULL, .y = targets ? (const void *)e->targets : e->y};
     return CO_OK;
 }
 
@@ -426,14 +437,15 @@ static co_status read_ids(const co_population *p, const int64_t *own, const int6
         const size_t m = n - at < CHUNK ? n - at : CHUNK;
         for (size_t i = 0; i < m; i++) ids[i] = own[index ? index[at + i] : (int64_t)(at + i)];
         if (p->shape.tokens) {
-            int32_t *y = e->y + (p->data.task == CO_DATA_CLASSIFICATION ? at : row);
+            int32_t *y = e->y ? e->y + (p->data.task == CO_DATA_CLASSIFICATION ? at : row) : NULL;
             co_dataset_gather_tokens(&p->data, ids, m, e->offsets + at, e->tokens + row, y);
             for (size_t i = 0; i <= m; i++) e->offsets[at + i] += (int64_t)row;
             row = (size_t)e->offsets[at + m];
         } else {
             co_dataset_gather(&p->data, ids, m, e->x + at * p->x_size);
-            for (size_t i = 0; i < m; i++) e->y[at + i] = p->data.y[ids[i]];
+            for (size_t i = 0; p->data.y && i < m; i++) e->y[at + i] = p->data.y[ids[i]];
         }
+        if (co_dataset_has_targets(&p->data)) co_dataset_gather_targets(&p->data, ids, m, e->targets + at * p->data.n_classes);
     }
     return CO_OK;
 }

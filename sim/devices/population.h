@@ -16,11 +16,12 @@
 
 /* Examples read for a model. Zero-initialised is empty; its room grows with what is read. */
 typedef struct {
-    co_batch batch; /* what was read last; y int32: the class of each example, or for lm and tagging of each row */
+    co_batch batch; /* what was read last; y: the class of each example, or for lm and tagging of each row; or its targets */
     size_t n_room, rows_room;
     float *x;
     int64_t *offsets;
     int32_t *tokens, *y;
+    float *targets; /* [n_room][labels] */
 } co_examples;
 void co_examples_fini(co_examples *examples);
 

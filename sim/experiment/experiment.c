@@ -240,10 +240,11 @@ static co_status check_partition(co_experiment *e)
 
 static co_status check_model(co_experiment *e)
 {
-    const co_plugin *preset = NULL;
+    const co_plugin *preset = NULL, *loss = NULL;
     if (co_node_find(e->model.map, "name"))
         CO_TRY(find_member(&e->model, "name", "softmax", &co_kind_model, &preset));
-    CO_TRY(check(&e->model, preset, NULL));
+    if (co_node_find(e->model.map, "loss")) CO_TRY(find_member(&e->model, "loss", "", &co_kind_loss, &loss));
+    CO_TRY(check(&e->model, preset, loss));
     if (!preset && !co_config_node(&e->model, "layers"))
         return co_config_fail(&e->model, e->model.map, "needs name (cohort list model) or layers: [..]");
     return CO_OK;

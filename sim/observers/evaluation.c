@@ -9,6 +9,7 @@
 co_status co_evaluator_init(co_evaluator *v, const co_model *model)
 {
     *v = (co_evaluator){.model = model, .n_sums = co_model_task(model)->n_sums(co_model_n_classes(model))};
+    co_ranking_init(&v->ranking, co_model_task(model), co_model_n_classes(model));
     v->sums = co_malloc(v->n_sums, sizeof *v->sums);
     v->digits = co_malloc(v->n_sums * CO_SCALAR_DIGITS + 1, sizeof *v->digits);
     co_status st = CO_OK;
@@ -22,6 +23,7 @@ void co_evaluator_fini(co_evaluator *v)
 {
     co_workspace_destroy(v->workspace);
     co_examples_fini(&v->examples);
+    co_ranking_fini(&v->ranking);
     co_free(v->sums);
     co_free(v->digits);
     *v = (co_evaluator){0};
@@ -32,7 +34,8 @@ co_status co_evaluator_add(co_evaluator *v, const float *params)
     const co_pass pass = {.batch = &v->examples.batch, .train = false};
     CO_TRY(co_workspace_reserve(v->workspace, pass.batch->n, pass.batch->rows));
     co_model_loss(v->model, v->workspace, params, &pass, NULL, NULL, v->sums);
-    return CO_OK;
+    if (v->ranking.n_outputs == 0) return CO_OK;
+    return co_ranking_add(&v->ranking, co_model_outputs(v->model, v->workspace), pass.batch->y, pass.batch->n);
 }
 
 /* Sums of one block into the exact accumulators. A model that has diverged gives a loss that is no number: a flag says so to all
@@ -76,6 +79,7 @@ co_status co_evaluate_span(co_evaluator *v, co_population *population, co_eval_s
     const co_task *task = co_model_task(v->model);
     const size_t words = v->n_sums * CO_SCALAR_DIGITS;
     memset(v->digits, 0, (words + 1) * sizeof *v->digits);
+    co_ranking_clear(&v->ranking);
     const co_status st = add_own_blocks(v, population, span, params, comm);
     co_watch_progress(CO_WATCH_WAITING, -1);
     if (st != CO_OK) v->digits[words] |= 1;
@@ -89,6 +93,6 @@ co_status co_evaluate_span(co_evaluator *v, co_population *population, co_eval_s
     }
     *loss = finite ? co_task_mean_loss(v->sums) : NAN;
     for (size_t k = 0; task->metrics[k].name; k++)
-        metrics[k] = finite ? task->metrics[k].finish(v->sums, co_model_n_classes(v->model)) : NAN;
-    return CO_OK;
+        metrics[k] = finite && task->metrics[k].finish ? task->metrics[k].finish(v->sums, co_model_n_classes(v->model)) : NAN;
+    return finite ? co_ranking_measure(&v->ranking, comm, metrics) : CO_OK;
 }

@@ -6,6 +6,7 @@
 #pragma once
 #include "models/model.h"
 #include "sim/devices/population.h"
+#include "sim/observers/evaluation_ranking.h"
 
 enum { CO_EVAL_BLOCK = 256 };
 
@@ -15,12 +16,13 @@ typedef struct {
     co_examples examples;
     size_t n_sums;
     double *sums;    /* [n_sums] of one block, later the totals */
+    co_ranking ranking; /* of what was added */
     int64_t *digits; /* [n_sums][CO_SCALAR_DIGITS], then one word: ranks that failed, and blocks not finite from bit 32 */
 } co_evaluator;
 
 co_status co_evaluator_init(co_evaluator *evaluator, const co_model *model); /* Local */
 void co_evaluator_fini(co_evaluator *evaluator);
-/* Adds loss and metric sums of evaluator->examples to evaluator->sums. CO_ENOMEM. Local. */
+/* Adds loss and metric sums of evaluator->examples to evaluator->sums, and what ranks to evaluator->ranking. CO_ENOMEM. Local. */
 co_status co_evaluator_add(co_evaluator *evaluator, const float *params);
 /* Examples [first, first + n) of split 1 or 2. */
 typedef struct {

@@ -81,6 +81,7 @@ static co_status score(const co_device_evaluator *v, co_population *population, 
     if (n == 0) return CO_OK;
     CO_TRY(co_population_open(population, device));
     memset(c->sums, 0, c->n_sums * sizeof *c->sums);
+    co_ranking_clear(&c->ranking);
     for (int64_t first = 0; first < n; first += (int64_t)c->examples.batch.n) {
         const size_t m = (size_t)(n - first < CO_EVAL_BLOCK ? n - first : CO_EVAL_BLOCK);
         CO_TRY(co_population_read_tests(population, device, first, m, &c->examples));
@@ -88,8 +89,8 @@ static co_status score(const co_device_evaluator *v, co_population *population, 
     }
     values[1] = co_task_mean_loss(c->sums);
     for (size_t k = 2; k < v->n_values; k++)
-        values[k] = task->metrics[k - 2].finish(c->sums, co_model_n_classes(c->model));
-    return CO_OK;
+        values[k] = task->metrics[k - 2].finish ? task->metrics[k - 2].finish(c->sums, co_model_n_classes(c->model)) : NAN;
+    return isfinite(values[1]) ? co_ranking_measure_own(&c->ranking, values + 2) : CO_OK;
 }
 
 static int by_value(const void *a, const void *b)

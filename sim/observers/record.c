@@ -85,12 +85,12 @@ static co_status init_tables(co_record *r)
     char names[CO_MAX_METRICS][64];
     CO_ASSERT(r->n_metrics <= CO_MAX_METRICS);
     memcpy(columns, head, sizeof head);
-    for (size_t k = 0; k < r->n_metrics; k++) {
+    for (size_t k = 0; k < r->n_trained; k++) {
         snprintf(names[k], sizeof names[k], "train_%s", r->task->metrics[k].name);
         columns[R_METRICS + k] = (co_column){names[k], CO_F64};
     }
-    memcpy(columns + R_METRICS + r->n_metrics, tail, sizeof tail);
-    CO_TRY(co_table_init(&r->rounds, "rounds", columns, R_METRICS + r->n_metrics + N_TAIL));
+    memcpy(columns + R_METRICS + r->n_trained, tail, sizeof tail);
+    CO_TRY(co_table_init(&r->rounds, "rounds", columns, R_METRICS + r->n_trained + N_TAIL));
     CO_TRY(init_eval(r, &r->eval));
     CO_TRY(co_table_init(&r->load, "load", load_columns, N_LOAD));
     if (r->with_privacy) CO_TRY(co_table_init(&r->privacy, "privacy", privacy_columns, N_PRIVACY));
@@ -108,6 +108,7 @@ co_status co_record_init(co_record *r, const co_experiment *e, const co_populati
     r->with_privacy = co_mechanism_find(co_config_string(&e->privacy, "mechanism"))->norm != CO_NORM_NONE;
     if (co_config_has(&e->output, "devices")) r->with_devices = co_config_bool(&e->output, "devices");
     while (r->task->metrics[r->n_metrics].name) r->n_metrics++;
+    while (r->task->metrics[r->n_trained].finish) r->n_trained++;
     memcpy(r->data_digest, population->data_digest, sizeof r->data_digest);
     memcpy(r->partition_digest, population->partition_digest, sizeof r->partition_digest);
     snprintf(r->source, sizeof r->source, "%s", e->has_generator ? "generator" : co_config_string(&e->data, "file"));
@@ -248,7 +249,7 @@ co_status co_record_resume(co_record *r, int64_t round, int64_t eval_every, int6
         return CO_FAIL(CO_EDATA, "%s: holds %zu rounds, but the checkpoint is of round %lld", r->path,
                        r->rounds.n_rows, (long long)round);
     drop_foreign_eval(r, eval_every, rounds);
-    const size_t wall = R_METRICS + r->n_metrics + T_WALL;
+    const size_t wall = R_METRICS + r->n_trained + T_WALL;
     r->wall_before_s = round > 0 ? co_table_get_f64(&r->rounds, (size_t)round - 1, wall) : 0.0;
     r->segment_first_round = round + 1;
     return CO_OK;
@@ -289,7 +290,7 @@ static void add_devices(co_record *r, const co_plan *plan)
 void co_record_round(co_record *r, const co_plan *plan, const co_round_row *row, const double *train_metrics)
 {
     co_table *t = &r->rounds;
-    const size_t after = R_METRICS + r->n_metrics;
+    const size_t after = R_METRICS + r->n_trained;
     CO_ASSERT(co_table_add_row(t) == CO_OK); /* reserved */
     co_table_set_i64(t, R_ROUND, plan->round);
     co_table_set_i64(t, R_SELECTED, (int64_t)plan->n);
@@ -300,7 +301,7 @@ void co_record_round(co_record *r, const co_plan *plan, const co_round_row *row,
     co_table_set_i64(t, R_SATURATED, row->n_saturated);
     co_table_set_i64(t, R_EXAMPLES, row->n_examples);
     co_table_set_f64(t, R_LOSS, row->train_loss);
-    for (size_t k = 0; k < r->n_metrics; k++) co_table_set_f64(t, R_METRICS + k, train_metrics[k]);
+    for (size_t k = 0; k < r->n_trained; k++) co_table_set_f64(t, R_METRICS + k, train_metrics[k]);
     co_table_set_f64(t, after + T_NORM, row->update_norm);
     co_table_set_f64(t, after + T_LR_LOCAL, row->lr_local);
     co_table_set_f64(t, after + T_LR_SERVER, row->lr_server);

@@ -14,7 +14,7 @@ enum { CO_MAX_METRICS = 32 }; /* of a task */
 typedef struct {
     char *path, *config;
     const co_task *task;
-    size_t n_metrics;
+    size_t n_metrics, n_trained; /* columns of eval; of rounds, which lack metrics that rank */
     uint64_t seed;
     char data_digest[33], partition_digest[33], source[256];
     co_table rounds, eval, devices, load, privacy;

@@ -33,6 +33,20 @@ def write_table():
         f.writelines(",".join(str(draw.below(4)) for _ in range(6)) + "\n" for _ in range(5))
 
 
+def write_targets():
+    """numbers.csv: two numbers that are nearly linear in four features; labels.csv: three labels, which hang on their signs."""
+    draw = Draws(4)
+    with open("numbers.csv", "w") as numbers, open("labels.csv", "w") as labels:
+        numbers.write("a,b,c,d,up,down,user\n")
+        labels.write("a,b,c,d,left,right,rare,user\n")
+        for i in range(200):
+            x = [(draw.below(2001) - 1000) / 500 for _ in range(4)]
+            cells = ",".join("" if i % 50 == 7 and k == 3 else f"{v:.3f}" for k, v in enumerate(x))
+            up, down = 50 + 3 * x[0] - x[1] + draw.below(100) / 500, x[2] * x[3] + draw.below(100) / 500
+            numbers.write(f"{cells},{up:.3f},{down:.3f},u{i % 10}\n")
+            labels.write(f"{cells},{int(x[0] > 0)},{int(x[1] + x[2] > 0)},{int(x[3] > 1.8)},u{i % 10}\n")
+
+
 def write_pictures(name, n, shape, n_classes):
     """NAME.npz: bytes of noise, brighter in rows that tell the class."""
     draw = Draws(2)
@@ -66,6 +80,8 @@ def write_texts():
 # What `cohort import` is told, and the file it makes.
 IMPORTS = {
     "table.h5": "csv table.csv header=true y=label user=user group=group test_fraction=0.2",
+    "numbers.h5": "csv numbers.csv header=true y=[up,down] task=regression user=user missing=mean scale=standard test_fraction=0.2",
+    "labels.h5": "csv labels.csv header=true y=[left,right,rare] task=multilabel user=user missing=zero test_fraction=0.2",
     "whole.h5": "csv table.csv header=true y=label user=user",
     "pictures.h5": "npz pictures.npz",
     "digits.h5": "npz digits.npz",
@@ -80,6 +96,7 @@ IMPORTS = {
 def write_sources():
     """Writes what IMPORTS reads into the current folder."""
     write_table()
+    write_targets()
     write_pictures("pictures", 60, (1, 10, 10), 4)
     write_pictures("digits", 15, (1, 28, 28), 10)
     write_pictures("colours", 15, (3, 32, 32), 10)

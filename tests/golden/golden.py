@@ -191,6 +191,8 @@ def members_used(config):
     if "data.file" in value:
         with h5py.File(value["data.file"]) as h:
             used["task"] = {text(h.attrs["task"])}
+    defaults = {"regression": "squared", "multilabel": "binary"}
+    used["loss"] = {value.get("model.loss") or defaults.get(min(used["task"]), "cross_entropy")}
     return used
 
 

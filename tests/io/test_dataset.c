@@ -312,9 +312,9 @@ Test(dataset, another_task_is_refused)
         co_dataset d;
         must(co_file_create(path, "cohort-dataset", &file));
         must(co_file_write(file, "y", &(co_extent){CO_I32, 0, 1, {2}}, y));
-        must(co_file_set_text(file, where ? "y@task" : "task", "regression"));
+        must(co_file_set_text(file, where ? "y@task" : "task", "painting"));
         must(co_file_publish(file, 0644));
-        must_refuse(co_dataset_read(path, &d), path, "regression");
+        must_refuse(co_dataset_read(path, &d), path, "painting");
     }
 }
 
@@ -326,6 +326,103 @@ Test(dataset, missing_and_foreign_files_say_so)
     cr_assert_eq(co_dataset_read(path, &d), CO_EFILE);
     spill(path, "x,y\n1,2\n", 8);
     must_refuse(co_dataset_read(path, &d), path, "no HDF5 file");
+}
+
+/* ---- numbers and several labels ---- */
+
+static co_dataset with_targets(co_data_task task, void *targets)
+{
+    static char *names[] = {"left", "right"};
+    static uint8_t split[3] = {0, 1, 0};
+    static float x[3] = {1, 2, 3};
+    static double scale = 1.0, shift = 0.0;
+    return (co_dataset){.n = 3, .task = task, .x_type = CO_F32, .x_ndim = 1, .x_dim = {1}, .x_size = 1, .x = x, .n_scale = 1,
+                        .scale = &scale, .shift = &shift, .targets = targets, .n_classes = 2, .classes = names, .split = split};
+}
+
+Test(dataset, numbers_and_labels_come_back_and_are_gathered_as_floats)
+{
+    const char *path = scratch_file("targets.h5");
+    float numbers[6] = {0.5f, -2, 1e30f, 0, 3, 4}, out[4];
+    uint8_t several[6] = {1, 0, 0, 0, 1, 1};
+    const int64_t ids[2] = {2, 0};
+    for (int k = 0; k < 2; k++) {
+        co_dataset read, d = k ? with_targets(CO_DATA_MULTILABEL, several) : with_targets(CO_DATA_REGRESSION, numbers);
+        must(co_dataset_write(&d, path, 1, NULL));
+        must(co_dataset_read(path, &read));
+        cr_assert(read.task == d.task && read.n_classes == 2 && !read.y && co_dataset_has_targets(&read));
+        cr_assert_arr_eq(read.targets, d.targets, k ? 6 : 24);
+        cr_assert_str_eq(read.classes[1], "right");
+        cr_assert_str_eq(read.digest, d.digest);
+        co_dataset_gather_targets(&read, ids, 2, out);
+        cr_expect(k ? out[0] == 1 && out[1] == 1 && out[2] == 1 && out[3] == 0
+                    : out[0] == 3 && out[1] == 4 && out[2] == 0.5f && out[3] == -2);
+        cr_expect(checker_agrees(path, d.digest));
+        co_dataset_fini(&read);
+        must(co_dataset_read_columns(path, &read));
+        cr_expect(!read.x && read.targets);
+        co_dataset_fini(&read);
+    }
+    double center[2];
+    const co_dataset d = with_targets(CO_DATA_REGRESSION, (float[6]){1, 10, 2, 20, 6, 60});
+    co_dataset_center_targets(&d, center);
+    cr_expect(center[0] == 3.0 && center[1] == 30.0);
+}
+
+Test(dataset, targets_that_do_not_fit_their_task_are_named)
+{
+    const char *path = scratch_file("bad_targets.h5");
+    float numbers[6] = {0, 1, 2, NAN, 4, 5};
+    uint8_t several[6] = {0, 1, 2, 0, 0, 0};
+    co_dataset d = with_targets(CO_DATA_REGRESSION, numbers);
+    must_refuse(co_dataset_write(&d, path, 1, NULL), path, "y, row 1, column 1 is nan");
+    d = with_targets(CO_DATA_MULTILABEL, several);
+    must_refuse(co_dataset_write(&d, path, 1, NULL), path, "y, row 1, column 0 is 2");
+}
+
+/* x and y by hand, y with its task; reading must fail with the words, or not when they are NULL. */
+static void by_hand_with(const char *task, hid_t type, int ndim, const hsize_t *dim, const void *y, const char *words)
+{
+    const char *path = scratch_file("hand_targets.h5");
+    hid_t h5 = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    by_hand(h5, "x", H5T_NATIVE_DOUBLE, 2, (hsize_t[]){4, 3}, reals);
+    if (y) by_hand(h5, "y", type, ndim, dim, y);
+    const hid_t text = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
+    H5Tset_size(text, strlen(task));
+    if (*task) {
+        const hid_t at = H5Acreate_by_name(h5, y ? "y" : ".", "task", text, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+        cr_assert(at >= 0 && H5Awrite(at, text, task) >= 0);
+        H5Aclose(at);
+    }
+    H5Sclose(space);
+    H5Tclose(text);
+    H5Fclose(h5);
+    co_dataset d;
+    if (words) {
+        must_refuse(co_dataset_read(path, &d), path, words);
+        return;
+    }
+    must(co_dataset_read(path, &d));
+    cr_expect(d.n_classes == (ndim == 2 ? dim[1] : 1) && d.targets);
+    cr_expect_str_eq(d.classes[0], "0");
+    co_dataset_fini(&d);
+}
+
+Test(dataset, targets_of_a_python_user_are_taken_in_any_type_that_fits)
+{
+    static const int64_t bits[8] = {0, 1, 1, 0, 0, 0, 1, 1}, two[4] = {0, 1, 2, 0};
+    static const double nan_row[4] = {0, NAN, 1, 0};
+    by_hand_with("regression", H5T_NATIVE_DOUBLE, 2, (hsize_t[]){4, 2}, reals, NULL);
+    by_hand_with("regression", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){4}, reals, NULL);
+    by_hand_with("regression", H5T_NATIVE_INT64, 1, (hsize_t[]){4}, two, NULL);
+    by_hand_with("multilabel", H5T_NATIVE_INT64, 2, (hsize_t[]){4, 2}, bits, NULL);
+    by_hand_with("multilabel", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){4}, reals, "y, row 0: 0.5 does not fit");
+    by_hand_with("multilabel", H5T_NATIVE_INT64, 1, (hsize_t[]){4}, two, "y, row 2, column 0 is 2");
+    by_hand_with("regression", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){4}, nan_row, "y, row 1, column 0 is nan");
+    by_hand_with("regression", H5T_NATIVE_DOUBLE, 2, (hsize_t[]){3, 2}, reals, "y has 2 dimensions and 3 rows");
+    by_hand_with("regression", H5T_NATIVE_DOUBLE, 0, NULL, NULL, "holds no y");
+    by_hand_with("", H5T_NATIVE_DOUBLE, 2, (hsize_t[]){4, 2}, reals, "task=multilabel: the attribute `task` of the file");
+    by_hand_with("", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){4}, reals, "0.5 does not fit into int32; real values are learnt with task=regression");
 }
 
 /* ---- out of memory ---- */
@@ -357,8 +454,11 @@ static int write_and_read(const char *path)
                     .group = user,
                     .n_groups = 2,
                     .source = names[0]};
-    co_dataset read = {0};
+    co_dataset read = {0}, numbers = with_targets(CO_DATA_REGRESSION, x);
     co_status st = co_dataset_write(&d, path, 1, "config");
+    if (st == CO_OK) st = co_dataset_read(path, &read);
+    co_dataset_fini(&read);
+    if (st == CO_OK) st = co_dataset_write(&numbers, path, 1, "config");
     if (st == CO_OK) st = co_dataset_read(path, &read);
     co_dataset_fini(&read);
     return co_memory_blocks()                                  ? 98

@@ -143,3 +143,57 @@ Test(cifar100, says_which_label_is_out_of_range)
     write_bytes(path, file, 3073);
     import_bad("cifar100", path, "", CO_EDATA, "3073 bytes over", "cifar100");
 }
+
+Test(libsvm, several_labels_a_row)
+{
+    static const uint8_t want[4][3] = {{1, 0, 1}, {0, 0, 0}, {0, 1, 0}, {0, 0, 0}};
+    co_dataset d;
+    import_good("libsvm", write_text("s", "1,7 1:1\n 2:.5\n3 1:2 # c\n1:1\n"), "task=multilabel", &d);
+    cr_assert(d.n == 4 && d.x_size == 2 && d.n_classes == 3 && !d.y);
+    cr_expect_arr_eq(d.targets, want, sizeof want);
+    cr_expect(((float *)d.x)[3] == 0.5f && ((float *)d.x)[6] == 1.0f);
+    cr_expect_str_eq(d.classes[2], "7");
+    co_dataset_fini(&d);
+    import_bad("libsvm", write_text("s", "1,2 1:1\n1,b 1:1\n"), "task=multilabel", CO_EDATA, ":2: label 'b'", "1,3,7");
+    import_bad("libsvm", write_text("s", "1, 1:1\n"), "task=multilabel", CO_EDATA, ":1: label ''", "");
+    import_bad("libsvm", write_text("s", "1:1\n2:1\n"), "task=multilabel", CO_EDATA, "no row has a label", "");
+    import_bad("libsvm", write_text("s", "1,2 1:1\n"), "", CO_EDATA, ":1: label '1,2'", "task=multilabel");
+}
+
+Test(libsvm, labels_of_both_files_are_the_columns)
+{
+    char option[1300];
+    co_dataset d;
+    snprintf(option, sizeof option, "task=multilabel test=%s", write_text("t", "9 1:1\n"));
+    import_good("libsvm", write_text("s", "2,4 1:1\n4 1:3\n"), option, &d);
+    static const uint8_t want[3][3] = {{1, 1, 0}, {0, 1, 0}, {0, 0, 1}};
+    cr_assert(d.n == 3 && d.n_classes == 3 && d.split[2] == 1);
+    cr_expect_arr_eq(d.targets, want, sizeof want);
+    co_dataset_fini(&d);
+}
+
+Test(libsvm, labels_stand_before_queries_and_indices_from_0)
+{
+    static const uint8_t want[3][2] = {{1, 1}, {0, 0}, {0, 1}};
+    co_dataset d;
+    import_good("libsvm", write_text("s", "1,3.0 qid:4 0:1\nqid:5 1:2\n3 0:4\n"), "task=multilabel first_index=0", &d);
+    cr_assert(d.n == 3 && d.x_size == 2 && d.n_classes == 2 && d.n_users == 2);
+    cr_expect_arr_eq(d.targets, want, sizeof want);
+    cr_expect(d.user[1] == 1 && d.user[2] == -1 && ((float *)d.x)[3] == 2.0f);
+    co_dataset_fini(&d);
+    import_good("libsvm", write_text("s", "1.5 qid:4 1:1\n2 qid:3 1:2\n"), "task=regression", &d);
+    cr_expect(d.n_users == 2 && d.user[0] == 1 && ((float *)d.targets)[1] == 2.0f);
+    co_dataset_fini(&d);
+}
+
+Test(libsvm, a_label_is_a_number)
+{
+    static const float want[2] = {0.25f, -3e2f};
+    co_dataset d;
+    import_good("libsvm", write_text("s", ".25 1:1\n-3e2 2:1\n"), "task=regression", &d);
+    cr_assert(d.n == 2 && d.n_classes == 1 && d.task == CO_DATA_REGRESSION);
+    cr_expect_arr_eq(d.targets, want, sizeof want);
+    co_dataset_fini(&d);
+    import_bad("libsvm", write_text("s", "inf 1:1\n"), "task=regression", CO_EDATA, ":1: label 'inf'", "finite");
+    import_bad("libsvm", write_text("s", "1e39 1:1\n"), "task=regression", CO_EDATA, ":1: label '1e39'", "32-bit");
+}

@@ -178,3 +178,35 @@ Test(npz, a_changed_value_is_noticed_by_its_checksum)
     write_bytes(path, bytes, n);
     import_bad("npz", path, "", CO_EDATA, "changed.npz", "CRC-32");
 }
+
+Test(npz, y_of_several_columns_is_numbers_or_labels)
+{
+    co_dataset d;
+    import_good("npz", fixture("numbers"), "task=regression", &d);
+    cr_assert(d.n == 6 && d.n_classes == 2 && !d.y && d.task == CO_DATA_REGRESSION);
+    for (int i = 0; i < 6; i++) {
+        cr_expect_float_eq(((float *)d.targets)[2 * i], (float)i / 4.0f, 0);
+        cr_expect_float_eq(((float *)d.targets)[2 * i + 1], -100.0f * (float)i, 0);
+    }
+    cr_expect_str_eq(d.classes[1], "1");
+    co_dataset_fini(&d);
+    import_good("npz", fixture("labels"), "task=multilabel", &d);
+    cr_assert(d.n == 6 && d.n_classes == 3 && d.split[4] == 1);
+    for (int i = 0; i < 6; i++)
+        for (int j = 0; j < 3; j++)
+            cr_expect_eq(((uint8_t *)d.targets)[3 * i + j], j == 0 ? i % 2 : j == 1 ? i > 3 : 0, "%d %d", i, j);
+    co_dataset_fini(&d);
+    import_good("npz", fixture("half_label"), "task=regression", &d); /* y [n]: one number */
+    cr_expect(d.n_classes == 1 && ((float *)d.targets)[0] == 3.5f);
+    co_dataset_fini(&d);
+}
+
+Test(npz, says_which_target_is_wrong)
+{
+    import_bad("npz", fixture("numbers"), "", CO_EDATA, "y has 2 columns", "task=regression");
+    import_bad("npz", fixture("numbers"), "task=multilabel", CO_EDATA, "y: row 1, column 0 is 0.25", "0 and 1");
+    import_bad("npz", fixture("numbers_nan"), "task=regression", CO_EDATA, "y: row 4, column 1 is nan", "finite");
+    import_bad("npz", fixture("columns_differ"), "task=regression", CO_EDATA, "y_test has 2 dimensions, 2 rows and 3 columns",
+               "as many columns as y");
+    import_bad("npz", fixture("half_label"), "task=multilabel", CO_EDATA, "y: row 0, column 0 is 3.5", "0 and 1");
+}

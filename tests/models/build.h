@@ -40,9 +40,11 @@ static inline co_status test_model_for(const char *task, const char *yaml, const
     if (st == CO_OK) {
         const co_node *name = co_node_find(root, "name");
         const co_plugin *preset = name ? co_plugin_find(&co_kind_model, name->text) : NULL;
-        const co_param *const tables[] = {co_model_params, preset ? preset->params : NULL};
+        const co_node *loss = co_node_find(root, "loss");
+        const co_plugin *chosen = loss ? co_plugin_find(&co_kind_loss, loss->text) : NULL;
+        const co_param *const tables[] = {co_model_params, preset ? preset->params : NULL, chosen ? chosen->params : NULL};
         const co_config opt = {.file = "test.yaml", .section = "model", .map = root};
-        st = co_config_check(&opt, tables, 2);
+        st = co_config_check(&opt, tables, 3);
         if (st == CO_OK)
             st = co_model_create(&opt, in, labels, co_task_find(task), model);
     }

@@ -16,7 +16,7 @@ typedef struct {
     int nesterov;
     co_model *model;
     const co_tensor *tensor;
-    float *params, *grad, *slot, *x;
+    float *params, *grad, *slot, *x, *values;
     int32_t *y, *tokens;
     int64_t *offsets;
     co_labels labels;
@@ -69,6 +69,18 @@ static void fill(const reference *r)
     }
 }
 
+static bool begins(const reference *r, const char *prefix)
+{
+    return strncmp(r->name, prefix, strlen(prefix)) == 0;
+}
+
+static const char *task_of(const reference *r)
+{
+    if (begins(r, "numbers")) return "regression";
+    if (begins(r, "labels")) return "multilabel";
+    return r->ndim > 0 || !r->dim[2] ? "classification" : r->classes == r->dim[0] ? "lm" : "tagging";
+}
+
 /* Floats, or texts of lengths and tokens by the formulas of models.py; the labels of examples or tokens. */
 static void open_data(reference *r, const co_shape *in)
 {
@@ -87,10 +99,13 @@ static void open_data(reference *r, const co_shape *in)
     }
     r->y = co_calloc(n_labels, sizeof(int32_t));
     for (size_t j = 0; j < n_labels; j++) r->y[j] = (int32_t)(test_bits(LABEL, j) % r->classes);
+    r->values = co_calloc(n * r->classes, sizeof(float));
+    for (size_t j = 0; j < n * r->classes; j++)
+        r->values[j] = begins(r, "numbers") ? (float)test_bits(LABEL, j) * 0x1p-23f - 1.0f : (float)(test_bits(LABEL, j) % 2);
     r->data.offsets = r->offsets;
     r->data.tokens = r->tokens;
     r->data.x = r->x;
-    r->data.y = r->y;
+    r->data.y = task_of(r)[0] == 'c' || in->tokens ? (const void *)r->y : r->values;
 }
 
 static void open_model(reference *r, FILE *file)
@@ -98,9 +113,8 @@ static void open_model(reference *r, FILE *file)
     size_t n_tensors;
     co_shape in = {.ndim = r->ndim, .dim = {r->dim[0], r->dim[1], r->dim[2]}};
     if (r->ndim == 0) in = (co_shape){.sequence = true, .tokens = true, .dim = {r->dim[0]}};
-    const char *task = r->ndim > 0 || !r->dim[2] ? "classification" : r->classes == r->dim[0] ? "lm" : "tagging";
     cr_assert_eq(co_labels_init(&r->labels, NULL, r->classes), CO_OK);
-    cr_assert_eq(test_model_for(task, r->yaml, &in, &r->labels, &r->model), CO_OK, "%s", co_status_message());
+    cr_assert_eq(test_model_for(task_of(r), r->yaml, &in, &r->labels, &r->model), CO_OK, "%s", co_status_message());
     r->tensor = co_model_tensors(r->model, &n_tensors);
     cr_assert_eq(n_tensors, r->n_tensors, "%s", r->name);
     cr_assert_eq(co_model_size(r->model), r->n_params, "%s", r->name);
@@ -116,7 +130,7 @@ static void close_model(reference *r)
 {
     co_model_destroy(r->model);
     co_labels_fini(&r->labels);
-    void *const blocks[] = {r->params, r->grad, r->slot, r->x, r->y, r->tokens, r->offsets};
+    void *const blocks[] = {r->params, r->grad, r->slot, r->x, r->y, r->tokens, r->offsets, r->values};
     for (size_t k = 0; k < sizeof blocks / sizeof *blocks; k++) co_free(blocks[k]);
     r->x = NULL;
     r->tokens = NULL;
@@ -258,6 +272,16 @@ Test(reference, femnist_cnn_follows_pytorch)
 Test(reference, cifar_cnn_follows_pytorch)
 {
     check_cases("cifar_cnn");
+}
+
+Test(reference, regressions_follow_pytorch)
+{
+    check_cases("numbers");
+}
+
+Test(reference, several_labels_follow_pytorch)
+{
+    check_cases("labels");
 }
 
 Test(reference, text_models_follow_pytorch)

@@ -29,7 +29,8 @@ static void measure(const char *task, const co_labels *labels, const co_batch *b
     const co_pass pass = {.batch = batch};
     float *out = malloc((batch->rows * labels->n + 1) * sizeof *out);
     certain(guess, batch->rows, labels->n, out);
-    co_task_find(task)->loss(&pass, labels, out, NULL, sums);
+    const co_criterion criterion = {.loss = co_loss_find(co_task_find(task)->losses[0])};
+    co_task_find(task)->measure(&pass, labels, &criterion, out, NULL, sums);
     free(out);
 }
 

@@ -73,6 +73,27 @@ static co_status write_tags(const char *path)
     return co_dataset_write(&d, path, 1, "");
 }
 
+/* Numbers behind float rows; labels behind texts. */
+static co_status write_targets(const char *numbers_path, const char *labels_path)
+{
+    enum { N = 101, K = 3 };
+    float x[N], numbers[N * K];
+    uint8_t labels[N * K], split[N] = {0};
+    int32_t tokens[N];
+    int64_t offsets[N + 1] = {0};
+    double scale = 1.0, shift = 0.0;
+    char *names[] = {"a", "b", "c"};
+    for (int i = 0; i < N * K; i++) numbers[i] = (float)i * 0.25f - 7.0f, labels[i] = i % 5 == 0;
+    for (int i = 0; i < N; i++) x[i] = (float)i, tokens[i] = i % 3, offsets[i + 1] = i + 1;
+    co_dataset d = {.n = N, .task = CO_DATA_REGRESSION, .x = x, .x_type = CO_F32, .x_ndim = 1, .x_dim = {1}, .x_size = 1,
+                    .n_scale = 1, .scale = &scale, .shift = &shift, .targets = numbers, .n_classes = K, .classes = names,
+                    .split = split};
+    CO_TRY(co_dataset_write(&d, numbers_path, 1, ""));
+    d = (co_dataset){.n = N, .task = CO_DATA_MULTILABEL, .n_vocab = 3, .vocab = names, .n_tokens = N, .tokens = tokens,
+                     .token_offsets = offsets, .targets = labels, .n_classes = K, .classes = names, .split = split};
+    return co_dataset_write(&d, labels_path, 1, "");
+}
+
 static bool same_text(const char *a, const char *b)
 {
     return a && b ? strcmp(a, b) == 0 : a == b;
@@ -88,16 +109,17 @@ static void compare(const co_dataset *a, const co_dataset *b)
     const size_t n = (size_t)a->n;
     CHECK(a->n == b->n && a->x_type == b->x_type && a->x_ndim == b->x_ndim &&
           a->x_size == b->x_size);
-    CHECK(same(a->x_dim, b->x_dim, sizeof a->x_dim) && same(a->x, b->x, n * a->x_size));
+    CHECK(same(a->x_dim, b->x_dim, sizeof a->x_dim) && same(a->x, b->x, n * a->x_size * co_dtype_size(a->x_type, 0)));
     CHECK(a->n_scale == b->n_scale && same(a->scale, b->scale, 8 * a->n_scale) &&
           same(a->shift, b->shift, 8 * a->n_scale));
     CHECK(same(a->y, b->y, 4 * n) && same(a->split, b->split, n));
+    CHECK(same(a->targets, b->targets, n * a->n_classes * (a->task == CO_DATA_REGRESSION ? 4 : 1)));
     CHECK(same(a->user, b->user, 4 * n) && same(a->group, b->group, 4 * n));
     CHECK(a->n_classes == b->n_classes && a->n_users == b->n_users && a->n_groups == b->n_groups);
     for (size_t c = 0; a->classes && c < a->n_classes; c++)
         CHECK(same_text(a->classes[c], b->classes[c]));
     CHECK(!!a->user_name == !!b->user_name && !!a->group_name == !!b->group_name);
-    CHECK(same_text(a->digest, b->digest) && same_text(a->source, b->source));
+    CHECK(a->task == b->task && same_text(a->digest, b->digest) && same_text(a->source, b->source));
 }
 
 static void load_and_compare(const char *path, const co_comm *comm)
@@ -173,14 +195,16 @@ int main(int argc, char **argv)
     setenv("CO_FAULT", "data_memory:0:5", 1); /* the fifth reading of x, serial ones too, finds too little memory on rank 0's node */
     const int rank = harness_start(&argc, &argv);
     co_comm comm;
-    char images[1024], labels[1024], tags[1024];
+    char images[1024], labels[1024], tags[1024], numbers[1024], several[1024];
     CHECK(co_comm_init(&comm) == CO_OK);
     const size_t blocks = co_memory_blocks();
     agree_on_path("load.h5", images);
     agree_on_path("labels.h5", labels);
     agree_on_path("tags.h5", tags);
+    agree_on_path("numbers.h5", numbers);
+    agree_on_path("several.h5", several);
     if (rank == 0) CHECK(write_images(images) == CO_OK && write_labels(labels) == CO_OK);
-    if (rank == 0) CHECK(write_tags(tags) == CO_OK);
+    if (rank == 0) CHECK(write_tags(tags) == CO_OK && write_targets(numbers, several) == CO_OK);
     MPI_Barrier(MPI_COMM_WORLD);
     load_and_compare(images, &comm);
     load_and_compare(labels, &comm);
@@ -191,6 +215,8 @@ int main(int argc, char **argv)
     if (nodes.leaders != MPI_COMM_NULL) MPI_Comm_free(&nodes.leaders);
     must_fail(images, CO_ENOMEM, "48.9", &comm); /* MiB */
     load_and_compare(tags, &comm);
+    load_and_compare(numbers, &comm);
+    load_and_compare(several, &comm);
     must_fail("/no/such/file.h5", CO_EFILE, "No such file", &comm);
     MPI_Barrier(MPI_COMM_WORLD);
     if (rank == 0) flip_byte(images, 30000000);
@@ -198,7 +224,7 @@ int main(int argc, char **argv)
     must_fail(images, CO_EDATA, "digest does not hold", &comm);
     CHECK(co_memory_blocks() == blocks);
     MPI_Barrier(MPI_COMM_WORLD);
-    if (rank == 0) unlink(images), unlink(labels), unlink(tags);
+    if (rank == 0) unlink(images), unlink(labels), unlink(tags), unlink(numbers), unlink(several);
     co_comm_fini(&comm);
     return harness_end();
 }

@@ -10,6 +10,7 @@ weight learns and float cannot follow double.
 Lines of a case:
     case NAME BATCH NDIM D0 D1 D2 CLASSES N_TENSORS N_PARAMS LR MOMENTUM NESTEROV WEIGHT_DECAY
         (texts: NDIM 0, D0 the vocabulary, D1 the longest text, D2 1 where every token has a label)
+        (numbers_..: regression, labels_..: several labels an example)
     MODEL as the section `model` of an experiment, one line
     shape NAME DIMS..                    every tensor, as PyTorch names it
     WHAT INDEX SIZE NORM N j value ..    output 0, grad t, step t (parameters after the twenty steps)
@@ -146,6 +147,23 @@ TEXTS = [
 ]
 
 
+#        numbers: targets in [-1, 1); labels: 0 or 1 for each output
+TARGETS = [
+    ("numbers_squared", "{name: mlp, hidden: [30, 20]}", lambda: dense_chain([13, 30, 20, 5]), 7, (13,), 5, 0.5, (0, 0, 0)),
+    ("numbers_huber", "{name: mlp, hidden: [30, 20], loss: huber, delta: 0.4}", lambda: dense_chain([13, 30, 20, 3]), 9, (13,), 3,
+     0.5, (0.9, 0, 0.01)),
+    ("labels_binary", "{name: mlp, hidden: [30, 20]}", lambda: dense_chain([13, 30, 20, 6]), 8, (13,), 6, 0.5, (0, 0, 0)),
+]
+LOSS = {"numbers_squared": nn.MSELoss(), "numbers_huber": nn.HuberLoss(delta=0.4), "labels_binary": nn.BCEWithLogitsLoss()}
+
+
+def targets(name, n):
+    drawn = bits(LABEL, n)
+    if name.startswith("labels"):
+        return (drawn % np.uint64(2)).astype(np.float64)
+    return drawn.astype(np.float64) * 2.0**-23 - 1.0
+
+
 def fill(net):
     """Weight and bias of a layer share the fan-in of the weight."""
     fan_in = 1
@@ -174,6 +192,8 @@ def run(name, model, make, batch, shape, classes, lr, rule):
     else:
         x = torch.from_numpy(inputs(batch * int(np.prod(shape))).astype(np.float64)).reshape(batch, *shape)
     y = torch.from_numpy((bits(LABEL, n_labels) % np.uint64(classes)).astype(np.int64))
+    if name in LOSS:
+        y = torch.from_numpy(targets(name, batch * classes)).reshape(batch, classes)
     tensors = list(net.named_parameters())
     total = sum(p.numel() for _, p in tensors)
     print(f"case {name} {batch} {ndim} {dims[0]} {dims[1]} {dims[2]} {classes} {len(tensors)} {total} "
@@ -182,7 +202,7 @@ def run(name, model, make, batch, shape, classes, lr, rule):
     for key, p in tensors:
         print("shape", key, p.dim(), *p.shape)
     step = torch.optim.SGD(net.parameters(), lr=lr, momentum=momentum, nesterov=bool(nesterov), weight_decay=decay)
-    loss_of = nn.CrossEntropyLoss()
+    loss_of = LOSS.get(name, nn.CrossEntropyLoss())
     first = None
     for i in range(20):
         step.zero_grad()
@@ -202,5 +222,5 @@ def run(name, model, make, batch, shape, classes, lr, rule):
 
 if __name__ == "__main__":
     torch.manual_seed(0)
-    for case in CASES + TEXTS:
+    for case in CASES + TEXTS + TARGETS:
         run(*case)

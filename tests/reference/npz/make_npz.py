@@ -36,5 +36,12 @@ np.savez(path("keras"), x_train=side[:3, :, :, 0], y_train=y[:3], x_test=side[3:
 np.savez(path("nhwc"), x=side, y=np.array([[5.0], [-1.0], [5.0], [2.0]]))
 np.savez(path("nhwc_f4"), x=side.astype("f4"), y=y[:4])
 np.savez(path("nan_label"), x=x.astype("f4"), y=np.where(y == 1, np.nan, y))
+numbers = np.stack([np.arange(6) / 4, -np.arange(6) * 100.0], 1)
+labels = np.stack([np.arange(6) % 2, np.arange(6) > 3, np.zeros(6)], 1)
+np.savez(path("numbers"), x=x.astype("f4"), y=np.asfortranarray(numbers))
+np.savez(path("labels"), x=x[:4].astype("f4"), y=labels[:4].astype("?"), x_test=x[4:].astype("f4"), y_test=labels[4:].astype("?"))
+np.savez(path("columns_differ"), x=x[:4].astype("f4"), y=numbers[:4], x_test=x[4:].astype("f4"), y_test=labels[4:])
+numbers[4, 1] = np.nan
+np.savez(path("numbers_nan"), x=x.astype("f4"), y=numbers)
 x[3, 2] = np.nan
 np.savez(path("nan"), x=x.astype("f4"), y=y)
