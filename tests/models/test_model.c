@@ -123,20 +123,6 @@ Test(model, refuses_what_makes_no_model_and_says_what_to_do)
            "2^31 - 1");
 }
 
-Test(model, takes_sixty_four_layers_and_not_one_more)
-{
-    char yaml[1024] = "{layers: [{dense: classes}";
-    const co_shape in = test_flat(3);
-    co_model *model;
-    for (int i = 1; i < 64; i++) strcat(yaml, ", relu");
-    const size_t end = strlen(yaml);
-    strcat(yaml, "]}");
-    cr_assert_eq(test_model(yaml, &in, 10, &model), CO_OK, "%s", co_status_message());
-    co_model_destroy(model);
-    strcpy(yaml + end, ", relu]}");
-    refuse(yaml, in, "at most 64");
-}
-
 enum { ROWS = 4 };
 typedef struct {
     co_model *model;
