@@ -18,7 +18,7 @@ typedef struct {
     co_window w;
     size_t n_out, taps, pixels, n_in_floats; /* output channels, c k k, output pixels, c h w */
     co_conv_direct direct;                   /* unless w.fast is NULL */
-    bool winograd;
+    bool winograd, bias;
 } conv2d;
 
 static co_status check_sizes(const co_config *opt, const conv2d *v)
@@ -38,14 +38,27 @@ static co_status check_sizes(const co_config *opt, const conv2d *v)
         v->w.kernel, v->w.kernel, text);
 }
 
+/* valid, same, or pixels. */
+static co_status read_padding(const co_config *opt, int64_t *padding)
+{
+    const co_node *node = co_config_node(opt, "padding");
+    if (strcmp(node->text, "same") == 0 || strcmp(node->text, "valid") == 0) {
+        *padding = node->text[0] == 's' ? CO_PADDING_SAME : 0;
+    } else if (!co_node_int(node, padding) || *padding < 0) {
+        return co_config_fail(opt, node, "%s is no padding; it can be valid, same or a whole number of pixels", node->text);
+    }
+    return CO_OK;
+}
+
 static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
                         void **self)
 {
-    conv2d v = {.n_out = (size_t)co_config_int(opt, "channels")};
+    conv2d v = {.n_out = (size_t)co_config_int(opt, "channels"), .bias = co_config_bool(opt, "bias")};
+    int64_t padding = 0;
     (void)n_classes;
     *self = NULL;
-    CO_TRY(co_window_init(&v.w, opt, in, v.n_out,
-                          strcmp(co_config_string(opt, "padding"), "same") == 0));
+    CO_TRY(read_padding(opt, &padding));
+    CO_TRY(co_window_init(&v.w, opt, in, v.n_out, padding));
     v.taps = v.w.channels * v.w.kernel * v.w.kernel;
     v.pixels = v.w.out_height * v.w.out_width;
     v.n_in_floats = co_shape_size(in);
@@ -69,7 +82,7 @@ static size_t tensors(const void *self, co_tensor_shape *shape)
     const conv2d *v = self;
     shape[0] = (co_tensor_shape){"weight", 4, {v->n_out, v->w.channels, v->w.kernel, v->w.kernel}};
     shape[1] = (co_tensor_shape){"bias", 1, {v->n_out}};
-    return 2;
+    return v->bias ? 2 : 1;
 }
 
 static void init(const void *self, uint64_t seed, size_t t, uint64_t number, float *tensor)
@@ -99,14 +112,14 @@ static co_conv_part part_of(const conv2d *v, const co_pass *pass)
     return (co_conv_part){.rows = co_shape_rows(&v->w.in, pass->batch), .begins = pass->first == 0, .ends = !pass->more};
 }
 
-static co_conv_weights weights_of(const co_call *call)
+static co_conv_weights weights_of(const conv2d *v, const co_call *call)
 {
-    return (co_conv_weights){co_call_tensor(call, 0), co_call_tensor(call, 1)};
+    return (co_conv_weights){co_call_tensor(call, 0), v->bias ? co_call_tensor(call, 1) : NULL};
 }
 
-static co_conv_target target_of(const co_call *call, float factor)
+static co_conv_target target_of(const conv2d *v, const co_call *call, float factor)
 {
-    return (co_conv_target){co_call_target(call, 0), co_call_target(call, 1), factor};
+    return (co_conv_target){co_call_target(call, 0), v->bias ? co_call_target(call, 1) : NULL, factor};
 }
 
 /* dx unless NULL, the target's gradient, or both. */
@@ -194,7 +207,7 @@ static void forward(const void *self, const co_call *call)
 {
     const conv2d *v = self;
     const size_t rows = co_shape_rows(&v->w.in, call->pass->batch);
-    const co_conv_weights w = weights_of(call);
+    const co_conv_weights w = weights_of(v, call);
     const int m = (int)v->n_out, n = (int)v->pixels, k = (int)v->taps;
     const float *x = call->x[0];
     float *y = call->y;
@@ -209,7 +222,7 @@ static void forward(const void *self, const co_call *call)
     for (size_t e = 0; e < rows; e++, x += v->n_in_floats, y += v->n_out * v->pixels) {
         image_to_columns(&v->w, x, call->scratch);
         for (size_t o = 0; o < v->n_out; o++)
-            for (size_t p = 0; p < v->pixels; p++) y[o * v->pixels + p] = w.bias[o];
+            for (size_t p = 0; p < v->pixels; p++) y[o * v->pixels + p] = w.bias ? w.bias[o] : 0.0f;
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0f, w.weight, k, call->scratch, n,
                     1.0f, y, n);
     }
@@ -238,7 +251,7 @@ static void fast_params(const conv2d *v, const co_call *call)
 {
     const co_batch *batch = call->pass->batch;
     const float *x = call->x[0], *dy = call->dy, *scale = call->scale;
-    const co_conv_target target = target_of(call, 1.0f);
+    const co_conv_target target = target_of(v, call, 1.0f);
     const size_t in = co_shape_size(&v->w.in), out = co_shape_size(&v->w.out);
     const co_conv_part one = {.rows = 1, .begins = true, .ends = true};
     if (!scale || !v->w.in.sequence) {
@@ -268,7 +281,7 @@ static void backward_params(const void *self, const co_call *call)
 {
     const conv2d *v = self;
     const co_batch *batch = call->pass->batch;
-    const co_conv_target target = target_of(call, 1.0f);
+    const co_conv_target target = target_of(v, call, 1.0f);
     const int m = (int)v->n_out, n = (int)v->taps, k = (int)v->pixels;
     if (v->w.fast) {
         fast_params(v, call);
@@ -282,7 +295,7 @@ static void backward_params(const void *self, const co_call *call)
             image_to_columns(&v->w, call->x[0] + r * v->n_in_floats, call->scratch);
             cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, factor, d, k, call->scratch, k,
                         1.0f, target.weight, n);
-            for (size_t o = 0; o < v->n_out; o++)
+            for (size_t o = 0; v->bias && o < v->n_out; o++)
                 target.bias[o] += factor * sum_row(d + o * v->pixels, v->pixels);
         }
     }
@@ -291,7 +304,7 @@ static void backward_params(const void *self, const co_call *call)
 static void backward(const void *self, const co_call *call)
 {
     const conv2d *v = self;
-    fast_backward(v, part_of(v, call->pass), call, call->x[0], call->dy, NULL, call->dx[0], target_of(call, call->factor));
+    fast_backward(v, part_of(v, call->pass), call, call->x[0], call->dy, NULL, call->dx[0], target_of(v, call, call->factor));
 }
 
 static co_facts facts(const void *self)
@@ -310,11 +323,12 @@ static const co_param params[] = {
     {"kernel", CO_INT, .lo = 1, .hi = 255, .flags = CO_REQUIRED,
      .doc = "height and width of the window, pixels"},
     {"stride", CO_INT, .def = 1, .lo = 1, .hi = 255, .doc = "step of the window, pixels"},
-    {"padding", CO_CHOICE, .words = "valid|same",
-     .doc = "valid: none; same: output as large as the input (stride 1)"},
+    {"padding", CO_STRING, .words = "valid",
+     .doc = "valid: none; same: output as large as the input (stride 1); or pixels on every side"},
+    {"bias", CO_BOOL, .def = 1, .doc = "adds a number of its own to every output channel"},
     {0}};
 const co_layer co_layer_conv2d = {.name = "conv2d",
-                                  .summary = "two-dimensional convolution with bias",
+                                  .summary = "two-dimensional convolution",
                                   .source = "LeCun et al., Neural Computation 1(4), 1989",
                                   .params = params,
                                   .create = create,

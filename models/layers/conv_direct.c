@@ -22,8 +22,8 @@ co_conv_direct co_conv_direct_of(const co_window *w, size_t n_out)
     if (!w->in.lanes) v.c_in = w->channels;
     v.padded_h = (w->out_height - 1) * w->stride + w->kernel;
     v.padded_w = (w->out_width - 1) * w->stride + w->kernel;
-    if (v.padded_h < w->height) v.padded_h = w->height; /* rows that no window reaches */
-    if (v.padded_w < w->width) v.padded_w = w->width;
+    if (v.padded_h < w->height + w->pad) v.padded_h = w->height + w->pad; /* rows that no window reaches */
+    if (v.padded_w < w->width + w->pad) v.padded_w = w->width + w->pad;
     v.spread_h = w->height + w->kernel - 1;
     v.spread_w = w->width + w->kernel - 1;
     return v;

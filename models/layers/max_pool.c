@@ -14,7 +14,7 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     co_window w;
     (void)n_classes;
     *self = NULL;
-    CO_TRY(co_window_init(&w, opt, in, 0, false));
+    CO_TRY(co_window_init(&w, opt, in, 0, 0));
     co_window *kept = co_malloc(1, sizeof *kept);
     if (!kept) return CO_FAIL(CO_ENOMEM, "layer max_pool");
     *kept = w;

@@ -27,7 +27,7 @@ static void random_options(const co_layer *layer, uint64_t draw, char *yaml, siz
         if (!(p->flags & CO_REQUIRED) && !extra) continue;
         snprintf(word, sizeof word, "%u", 1 + bits % 3);
         if (p->type == CO_REAL) snprintf(word, sizeof word, "%g", (p->lo + p->hi) / 2.0);
-        if (p->type == CO_BOOL) snprintf(word, sizeof word, "true");
+        if (p->type == CO_BOOL) snprintf(word, sizeof word, p->def != 0.0 ? "false" : "true");
         if (p->type == CO_CHOICE) choose_word(p->words, bits, word, sizeof word);
         n += (size_t)snprintf(yaml + n, room - n, "%s%s: %s", n > 1 ? ", " : "", p->key, word);
     }

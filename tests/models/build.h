@@ -250,20 +250,25 @@ static inline double bench_dot(const test_bench *b)
     return sum;
 }
 
-/* Central difference of bench_dot by *value. */
-static inline double bench_slope(test_bench *b, float *value, float h)
+/* bench_dot with *value moved by h, and how far it really moved. */
+static inline double bench_moved(test_bench *b, float *value, float h, double *way)
 {
     const float old = *value;
     *value = old + h;
-    const double above_at = (double)*value;
+    *way = (double)*value - (double)old;
     bench_forward(b);
-    const double above = bench_dot(b);
-    *value = old - h;
-    const double below_at = (double)*value;
-    bench_forward(b);
-    const double below = bench_dot(b);
     *value = old;
-    return (above - below) / (above_at - below_at);
+    return bench_dot(b);
+}
+
+/* Slope of bench_dot by *value from four points, up to 2 h away: the error is of the fourth order. */
+static inline double bench_slope(test_bench *b, float *value, float h)
+{
+    double way[4], at[4], slope[2];
+    const float steps[4] = {h, -h, 2.0f * h, -2.0f * h};
+    for (int k = 0; k < 4; k++) at[k] = bench_moved(b, value, steps[k], &way[k]);
+    for (int k = 0; k < 2; k++) slope[k] = (at[2 * k] - at[2 * k + 1]) / (way[2 * k] - way[2 * k + 1]);
+    return (4.0 * slope[0] - slope[1]) / 3.0;
 }
 
 /* Numbers of [-1, 1) that keep a distance of 1/200 from 0 and 1/100 from each other, n <= 190: so

@@ -189,8 +189,8 @@ static void check_convolution(const co_kernels *fast, uint64_t draw)
     const size_t n_out = pick(10, draw, 40);
     char yaml[128];
     test_bench a, b;
-    snprintf(yaml, sizeof yaml, "{channels: %zu, kernel: %zu, stride: %zu, padding: %s}", n_out, kernel, stride,
-             same ? "same" : "valid");
+    snprintf(yaml, sizeof yaml, "{channels: %zu, kernel: %zu, stride: %zu, padding: %s, bias: %s}", n_out, kernel, stride,
+             same ? "same" : draw % 4 == 2 && kernel > 1 ? "1" : "valid", draw % 5 ? "true" : "false");
     const co_kernel_level level = fast->lanes == 16  ? CO_KERNELS_AVX512
                                   : fast->lanes == 8 ? CO_KERNELS_AVX2
                                                      : CO_KERNELS_PLAIN;

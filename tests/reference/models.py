@@ -67,6 +67,56 @@ def odd():
         nn.ReLU(), nn.AvgPool2d(2, stride=1), nn.Flatten(), nn.Linear(12, 4))
 
 
+class Residual(nn.Sequential):
+    """A list of layers, and past it the input or what `shortcut` makes of it."""
+    def __init__(self, *layers, shortcut=None):
+        super().__init__(*layers)
+        self.n_layers = len(layers)
+        if shortcut is not None:
+            self.shortcut = shortcut
+
+    def forward(self, x):
+        y = x
+        for layer in list(self)[:self.n_layers]:
+            y = layer(y)
+        return y + (self.shortcut(x) if len(self) > self.n_layers else x)
+
+
+class Repeat(nn.Sequential):
+    """Copy k of item i is k.i."""
+
+
+class Tied(nn.Linear):
+    """A layer that has the weight of another one."""
+    def __init__(self, other, n_in, n_out):
+        super().__init__(n_in, n_out)
+        self.weight = other.weight
+
+
+def conv_norm(c_in, c_out, kernel, stride, groups):
+    return [nn.Conv2d(c_in, c_out, kernel, stride, padding=kernel // 2, bias=False), nn.GroupNorm(groups, c_out)]
+
+
+def resnet_gn(c_in, width, stages, blocks, groups, classes):
+    layers = [*conv_norm(c_in, width, 3, 1, groups), nn.ReLU()]
+    for k in range(stages):
+        for b in range(blocks):
+            changes = k > 0 and b == 0
+            have, want, stride = (width << k) // (2 if changes else 1), width << k, 2 if changes else 1
+            past = nn.Sequential(*conv_norm(have, want, 1, stride, groups)) if changes else None
+            layers += [Residual(*conv_norm(have, want, 3, stride, groups), nn.ReLU(), *conv_norm(want, want, 3, 1, groups),
+                                shortcut=past), nn.ReLU()]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Sequential(nn.Flatten(), nn.Linear(width << stages - 1, classes)))
+
+
+def flat_residual(classes):
+    first = nn.Linear(12, 16)
+    shared = nn.Linear(16, 16)
+    return nn.Sequential(first, nn.GroupNorm(4, 16), Residual(nn.Tanh(), shared, nn.ReLU(), Tied(shared, 16, 16)),
+                         Repeat(*[nn.Sequential(nn.Linear(16, 16), Residual(nn.Tanh(), nn.GroupNorm(2, 16))) for _ in range(3)]),
+                         nn.Linear(16, classes))
+
+
 class PoolTime(nn.Module):
     """One row from a sequence [T, d]; zeros from an empty one."""
     def __init__(self, last):
