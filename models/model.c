@@ -133,6 +133,7 @@ co_status co_model_create(const co_config *opt, const co_shape *in, const co_lab
     if (!m) return CO_FAIL(CO_ENOMEM, "model");
     m->task = task;
     m->labels = labels;
+    m->fast = co_kernels_in_use();
     CO_TRY_OUT(find_list(opt, &list));
     CO_TRY_OUT(build(m, opt, in, list));
     *model = m;

@@ -72,6 +72,19 @@ void co_model_loss(const co_model *model, co_workspace *workspace, const float *
  * bits as through a gradient of zeros. grad[size] is scratch for layers that cannot do both in one; frozen tensors stay. */
 void co_model_step(const co_model *model, co_workspace *workspace, float *params, const co_pass *pass, float lr, float *grad,
                    double *sums);
+
+/* Taps: a node's values, and passes that begin there. name: an item of the list ("2", inside blocks "3.1"), whose last node is meant, or
+ * "input", the batch. Before workspaces of the model are created. CO_EUSAGE: no such item, or tokens. Images are planes here. */
+co_status co_model_tap(co_model *model, const char *name, size_t *node);
+co_shape co_model_tap_shape(const co_model *model, size_t node); /* of a row of its values */
+/* Everything behind the node depends on nothing in front of it but by way of its values. */
+bool co_model_begins_at(const co_model *model, size_t node);
+/* values[rows][..] of the last pass of that batch. */
+void co_model_tap_values(const co_model *model, const co_workspace *workspace, const co_batch *batch, size_t node, float *values);
+/* As co_model_loss, from the node on, at which co_model_begins_at holds: values take the place of what the batch would give
+ * there (soft embeddings, changed inputs), and nothing in front of it is touched. d_values: the gradient of the mean loss by them, or NULL. */
+void co_model_loss_from(const co_model *model, co_workspace *workspace, const float *params, const co_pass *pass, size_t node,
+                        const float *values, const float *scale, float *grad, float *d_values, double *sums);
 const co_task *co_model_task(const co_model *model);
 const co_shape *co_model_input(const co_model *model); /* shape of a row of the data */
 size_t co_model_n_classes(const co_model *model);

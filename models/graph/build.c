@@ -122,7 +122,7 @@ static co_status add_tensors(const co_config *at, co_model *m, co_vertex *v, con
         else
             CO_TRY(add_tensor(m, v->name, &shape[i], &v->tensor[i]));
         v->at[i] = m->tensor[v->tensor[i]].offset;
-        m->tensor[v->tensor[i]].n_uses++;
+        m->n_tied += ++m->tensor[v->tensor[i]].n_uses == 2;
     }
     return CO_OK;
 }

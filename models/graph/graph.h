@@ -4,6 +4,7 @@
  * Node 0 is the batch; every other one is a layer with one to three inputs among the nodes before it. build.c makes them from
  * lists of layers and blocks, lowering.c decides what they share, workspace.c lays out their memory, pass.c runs them. */
 #pragma once
+#include "models/kernels/kernels.h"
 #include "models/model.h"
 
 /* What lowering decides. All false: buffers of its own, the whole batch at once, nothing fused. */
@@ -16,22 +17,24 @@ typedef struct {
     size_t dy_of;   /* the node whose gradient's buffer it shares; 0: its own */
 } co_lowered;
 
+/* What a pass reads stands first. */
 typedef struct {
     const co_layer *layer; /* NULL: the batch */
     void *self;
-    char *name; /* its item's: "3", "3.0.1"; blocks give theirs to the node that ends them */
     size_t n_inputs, input[CO_MAX_INPUTS];
-    co_shape out;
-    size_t floats; /* of a row of out */
-    co_facts facts;
-    size_t n_tensors;
-    size_t *tensor, *at;         /* [n_tensors] numbers in the table, and where they begin in the vector; one block */
-    bool trained, frozen, tied;  /* at least one tensor is not frozen; is frozen; belongs to another node as well */
-    bool wanted;                 /* the gradient by its values is needed: it is trained, or something in front of it is */
-    bool tapped;                 /* its values and gradient must be there */
-    size_t n_uses;               /* inputs that it is */
-    bool adds[CO_MAX_INPUTS];    /* dx is added to what nodes behind this one gave */
+    bool adds[CO_MAX_INPUTS];   /* dx is added to what nodes behind this one gave */
+    bool trained, frozen, tied; /* at least one tensor is not frozen; is frozen; belongs to another node as well */
+    bool wanted;                /* the gradient by its values is needed: it is trained, or something in front of it is */
+    bool at_once;               /* a step takes both phases in one */
+    bool tapped;                /* its values and gradient must be there */
     co_lowered low;
+    size_t floats;       /* of a row of out */
+    size_t *tensor, *at; /* [n_tensors] numbers in the table, and where they begin in the vector; one block */
+    size_t n_tensors;
+    co_shape out;
+    co_facts facts;
+    size_t n_uses; /* inputs that it is */
+    char *name;    /* its item's: "3", "3.0.1"; blocks give theirs to the node that ends them */
 } co_vertex;
 
 struct co_model {
@@ -42,10 +45,12 @@ struct co_model {
     size_t n_taps;
     co_tensor *tensor;
     size_t n_tensors, tensor_capacity, size;
+    size_t n_tied; /* tensors that several nodes share */
     co_span *span[3]; /* by role */
     size_t n_spans[3];
     const co_task *task;
     const co_labels *labels; /* borrowed */
+    const co_kernels *fast;  /* NULL: reference */
 };
 
 /* Where an item stands while a list is read. */
@@ -78,6 +83,11 @@ struct co_workspace {
     float *arena, *scratch, *extra; /* extra: gradients on their way to a sum */
     co_slot *slot;                  /* [n_nodes] */
 };
+
+/* co_model_loss from behind node `from` on, whose values are x; with gradients down to that node's values when `down`, else as
+ * far as something trains. from > 0 needs a tap there. */
+void co_pass_loss(const co_model *model, co_workspace *workspace, const float *params, const co_pass *pass, size_t from,
+                  const float *x, const float *scale, float *grad, bool down, double *sums);
 
 /* The last key of what node l draws at a step: step and node in one number, distinct below 2^42 steps. */
 static inline uint64_t co_graph_draw(uint64_t step, size_t l)

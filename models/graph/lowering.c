@@ -36,6 +36,7 @@ static void find_wanted(co_model *m)
             v->trained |= tensor->role != CO_FROZEN;
             v->tied |= tensor->n_uses > 1;
         }
+        v->at_once = v->facts.at_once && v->trained && !v->frozen && !v->tied;
         v->wanted = v->trained;
         for (size_t s = 0; s < v->n_inputs; s++) v->wanted |= m->node[v->input[s]].wanted;
     }

@@ -8,8 +8,6 @@
 #include "core/memory.h"
 #include "core/vector.h"
 #include "models/graph/graph.h"
-#include "models/kernels/kernels.h"
-#include "models/layers/layout.h"
 #include <string.h>
 
 /* Floats from the start of a node's values to the part of the batch at hand. */
@@ -183,14 +181,19 @@ static void take_loss(const co_model *m, const co_pass *pass, const float *out, 
     m->task->loss(pass, m->labels, out, d_out, sums);
 }
 
+void co_pass_loss(const co_model *model, co_workspace *workspace, const float *params, const co_pass *pass, size_t from,
+                  const float *x, const float *scale, float *grad, bool down, double *sums)
+{
+    const float *out = forward_from(model, workspace, params, pass, from, x);
+    take_loss(model, pass, out, grad || down ? workspace->slot[model->n_nodes - 1].dy : NULL, sums);
+    if (grad || down) backward_inputs(model, workspace, params, pass, down || from > 0 ? (int64_t)from : NONE);
+    if (grad) backward_all_params(model, workspace, params, pass, from, scale, grad);
+}
+
 void co_model_loss(const co_model *model, co_workspace *workspace, const float *params,
                    const co_pass *pass, const float *scale, float *grad, double *sums)
 {
-    const float *out = co_model_forward(model, workspace, params, pass);
-    take_loss(model, pass, out, grad ? workspace->slot[model->n_nodes - 1].dy : NULL, sums);
-    if (!grad) return;
-    backward_inputs(model, workspace, params, pass, NONE);
-    backward_all_params(model, workspace, params, pass, 0, scale, grad);
+    co_pass_loss(model, workspace, params, pass, 0, pass->batch->x, scale, grad, false, sums);
 }
 
 /* ---- the step of SGD ---- */
@@ -202,7 +205,7 @@ static void step_node(const co_model *m, const co_workspace *w, float *params, c
     co_call call = call_of(w, pass, params, l);
     call.dy = gradient_of(w, pass, l);
     const bool wants_dx = open_dx(w, &call, l, NONE);
-    if (v->facts.at_once && v->trained && !v->frozen && !v->tied) {
+    if (v->at_once) {
         call.factor = -lr;
         call.target = params;
         v->layer->backward(v->self, &call);
@@ -239,13 +242,13 @@ void co_model_step(const co_model *model, co_workspace *workspace, float *params
     const size_t begin = m->n_parts > 1 ? m->n_parts : 1;
     co_pass part = *pass;
     co_batch batch = {0};
-    for (size_t t = 0; t < m->n_tensors; t++)
+    for (size_t t = 0; m->n_tied > 0 && t < m->n_tensors; t++)
         if (m->tensor[t].n_uses > 1) memset(grad + m->tensor[t].offset, 0, m->tensor[t].size * sizeof *grad);
     take_loss(m, pass, out, workspace->slot[m->n_nodes - 1].dy, sums);
     step_nodes(m, workspace, params, pass, begin, m->n_nodes, lr, grad);
     while (begin > 1 && m->node[begin - 1].wanted && next_part(m, pass, &part, &batch))
         step_nodes(m, workspace, params, &part, 1, begin, lr, grad);
-    for (size_t t = 0; t < m->n_tensors; t++)
+    for (size_t t = 0; m->n_tied > 0 && t < m->n_tensors; t++)
         if (m->tensor[t].n_uses > 1 && m->tensor[t].role != CO_FROZEN)
             co_vector_add_scaled(params + m->tensor[t].offset, grad + m->tensor[t].offset, m->tensor[t].size, -lr);
 }

@@ -22,6 +22,8 @@ Test(model, presets_have_the_published_numbers_of_parameters)
     cr_expect_eq(count_of("{name: mnist_cnn}", mnist, 10), 1663370);
     cr_expect_eq(count_of("{name: femnist_cnn}", mnist, 62), 6603710);
     cr_expect_eq(count_of("{name: cifar_cnn}", test_image(3, 32, 32), 10), 1626442);
+    cr_expect_eq(count_of("{name: resnet_gn}", test_image(3, 32, 32), 10), 11173962);
+    cr_expect_eq(count_of("{name: resnet_gn, width: 16, stages: 3, blocks: 3}", test_image(3, 32, 32), 10), 272474);
     cr_expect_eq(count_of("{name: mlp, hidden: [200, 200]}", mnist, 10), 199210);
     cr_expect_eq(count_of("{name: mlp, hidden: 7}", test_flat(5), 3), 5 * 7 + 7 + 7 * 3 + 3);
     cr_expect_eq(count_of("{name: softmax}", test_flat(60), 10), 610);

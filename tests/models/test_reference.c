@@ -260,6 +260,16 @@ Test(reference, cifar_cnn_follows_pytorch)
     check_cases("cifar_cnn");
 }
 
+Test(reference, blocks_tied_tensors_and_group_norm_follow_pytorch)
+{
+    check_cases("blocks");
+}
+
+Test(reference, residual_networks_follow_pytorch)
+{
+    check_cases("resnet");
+}
+
 Test(reference, text_models_follow_pytorch)
 {
     check_cases("text");
