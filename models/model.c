@@ -9,7 +9,7 @@
 
 const co_param co_model_params[] = {
     {"name", CO_STRING, .flags = CO_OPTIONAL, .doc = "a preset; or give layers"},
-    {"layers", CO_TREE, .flags = CO_OPTIONAL, .doc = "list of layers, first to last"},
+    {"layers", CO_TREE, .flags = CO_OPTIONAL, .doc = "list of layers and blocks, first to last"},
     {"init", CO_STRING, .flags = CO_OPTIONAL, .doc = "checkpoint file with the initial values"},
     {"freeze", CO_STRINGS, .words = "", .doc = "tensors that never change, by name (1.weight)"},
     {0}};

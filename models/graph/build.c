@@ -172,6 +172,19 @@ co_status co_build_layer(const co_place *place, const co_layer *layer, co_node *
     return add_tensors(&at, m, v, tie);
 }
 
+static co_status fail_unknown(const co_config *at, const co_node *item, const char *name)
+{
+    const co_kind *const kinds[] = {&co_kind_layer, &co_kind_block};
+    const char *words[256];
+    char suggestion[512];
+    size_t n = 0;
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        for (const co_plugin *const *m = kinds[k]->members; *m && n + 1 < sizeof words / sizeof *words; m++) words[n++] = (*m)->name;
+    words[n] = NULL;
+    co_suggest(name, words, suggestion, sizeof suggestion);
+    return co_config_fail(at, item, "unknown layer '%.64s'%s", name, suggestion);
+}
+
 /* The item's name and options, at its own place. */
 static co_status build_item(co_place *place, const co_node *item, size_t in, size_t *out)
 {
@@ -184,7 +197,7 @@ static co_status build_item(co_place *place, const co_node *item, size_t in, siz
     const co_block *block = co_block_find(name);
     const co_layer *layer = block ? NULL : co_layer_find(name);
     const co_plugin *plugin = block ? (const co_plugin *)block : (const co_plugin *)layer;
-    if (!plugin) return co_fail_in(CO_EUSAGE, "%s:%d: %s", place->file, item->line, place->section);
+    if (!plugin) return fail_unknown(&at, item, name);
     if (block && tie) return co_config_fail(&at, tie, "tie stands beside a layer; %s is a block", name);
     if (layer && layer->n_inputs > 1)
         return co_config_fail(&at, item, "%s has %zu inputs and ends a block; write {residual: [..]}", name, layer->n_inputs);

@@ -115,6 +115,7 @@ Test(conv2d, equals_plain_loops_with_pixels_of_padding_with_and_without_bias)
         compare_padded((sizes){.n = 3, .c = 2, .h = 9, .w = 7, .out = 5, .k = 3, .stride = 1}, "1", 1, bias);
         compare_padded((sizes){.n = 3, .c = 2, .h = 8, .w = 7, .out = 5, .k = 3, .stride = 2}, "1", 1, bias);
         compare_padded((sizes){.n = 2, .c = 2, .h = 4, .w = 5, .out = 3, .k = 5, .stride = 3}, "4", 4, bias);
+        compare_padded((sizes){.n = 2, .c = 2, .h = 9, .w = 9, .out = 3, .k = 3, .stride = 3}, "1", 1, bias);
         compare_padded((sizes){.n = 2, .c = 3, .h = 7, .w = 8, .out = 2, .k = 7, .stride = 2}, "3", 3, bias);
         compare_padded((sizes){.n = 2, .c = 2, .h = 1, .w = 1, .out = 3, .k = 3, .stride = 2}, "1", 1, bias);
     }

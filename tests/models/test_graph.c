@@ -120,6 +120,7 @@ Test(graph, refuses_what_makes_no_block_and_says_what_to_do)
     refuse("{layers: [{residual: []}, {dense: classes}]}", in, "list");
     refuse("{layers: [residual, {dense: classes}]}", in, "layers");
     refuse("{layers: [{residual: [relu, {dens: 3}]}, {dense: classes}]}", in, "layers[0].residual[1]");
+    refuse("{layers: [{residul: [relu]}, {dense: classes}]}", in, "did you mean residual");
     refuse("{layers: [{residual: [{dense: 0}]}, {dense: classes}]}", in, "layers[0].residual[0].dense");
     refuse("{layers: [{repeat: [relu]}, {dense: classes}]}", in, "times");
     refuse("{layers: [{repeat: {layers: [relu]}}, {dense: classes}]}", in, "times");
@@ -278,6 +279,9 @@ static const struct {
      {.ndim = 3, .dim = {2, 12, 12}}},
     {"{layers: [{residual: [relu, {conv2d: {channels: 2, kernel: 3, padding: same}}, relu]}, relu, {max_pool: 2}, flatten, "
      "{residual: [flatten, relu, {dropout: 0.3}, {dense: 18}, relu]}, {dense: classes}]}", {.ndim = 3, .dim = {2, 6, 6}}},
+    {"{layers: [flatten, {dense: 12}, {residual: [relu, {dense: 12}]}, relu, {dense: classes}]}", {.ndim = 3, .dim = {2, 3, 3}}},
+    {"{layers: [{conv2d: {channels: 16, kernel: 3}}, {group_norm: 4}, relu, {residual: [{conv2d: {channels: 16, kernel: 3, padding: same}}, "
+     "{group_norm: 2}, relu]}, {max_pool: 4}, {group_norm: 2}, global_avg_pool, {dense: classes}]}", {.ndim = 3, .dim = {2, 60, 53}}},
     {"{layers: [{embedding: 8}, {dropout: 0.2}, {lstm: 9}, {residual: [{dense: 9}, relu, {dense: 9}]}, {pool_time: mean}, {dense: classes}]}",
      {.sequence = true, .tokens = true, .dim = {20}}},
 };
