@@ -1,8 +1,9 @@
 /* models/graph/build.c - from a list of layers and blocks to nodes and the table of tensors.
  *
- * An item is a layer or a block, with options or without, and for a layer `tie`, which lets it use tensors of a layer
- * before it: {dense: classes, tie: {weight: 0.weight}}. Offsets follow from the table alone: tensor after tensor, in the order of the list and,
- * within a layer, in PyTorch's. Cost: linear in nodes and tensors. */
+ * An item is a layer or a block, with options or without, and for a layer `tie`, which lets it use
+ * tensors of a layer before it: {dense: classes, tie: {weight: 0.weight}}. Offsets follow from the
+ * table alone: tensor after tensor, in the order of the list and, within a layer, in PyTorch's.
+ * Cost: linear in nodes and tensors. */
 #include "core/memory.h"
 #include "models/graph/block.h"
 #include <stdio.h>
@@ -16,9 +17,10 @@ static co_status check_list(const co_config *at, const co_node *list)
     return co_config_fail(at, list, "layers must be a list such as [flatten, {dense: classes}]");
 }
 
-/* The name in an item `relu`, `{dense: 10}` or `{dense: 10, tie: ..}`; value and tie are NULL where there are none. */
-static co_status read_item(const co_config *at, const co_node *item, const char **name, const co_node **value,
-                           const co_node **tie)
+/* The name in an item `relu`, `{dense: 10}` or `{dense: 10, tie: ..}`; value and tie are NULL where
+ * there are none. */
+static co_status read_item(const co_config *at, const co_node *item, const char **name,
+                           const co_node **value, const co_node **tie)
 {
     *value = *tie = NULL;
     if (item->kind == CO_NODE_SCALAR) {
@@ -30,22 +32,25 @@ static co_status read_item(const co_config *at, const co_node *item, const char 
         *value = *tie == item->first ? item->first->next : item->first;
     }
     if (!*value || co_node_count(item) != (*tie ? 2 : 1))
-        return co_config_fail(at, item, "a layer is a name (relu) or a map with one key ({dense: 10}), and `tie` beside it");
+        return co_config_fail(
+            at, item,
+            "a layer is a name (relu) or a map with one key ({dense: 10}), and `tie` beside it");
     *name = (*value)->key;
     return CO_OK;
 }
 
 /* A new map of options from the value behind a name. */
-static co_status read_options(const co_config *at, const co_plugin *plugin, const char *main_option, const co_node *value,
-                              co_node **map)
+static co_status read_options(const co_config *at, const co_plugin *plugin, const char *main_option,
+                              const co_node *value, co_node **map)
 {
     if (value && value->kind == CO_NODE_MAP) {
         *map = co_node_copy(value);
         return *map ? CO_OK : CO_FAIL(CO_ENOMEM, "options of a layer");
     }
     if (value && !main_option)
-        return co_config_fail(at, value, "%s takes no bare value; write {%s: {option: value}} with %s", plugin->name,
-                              plugin->name, plugin->params ? plugin->params[0].key : "no option at all");
+        return co_config_fail(
+            at, value, "%s takes no bare value; write {%s: {option: value}} with %s", plugin->name,
+            plugin->name, plugin->params ? plugin->params[0].key : "no option at all");
     *map = co_node_create(CO_NODE_MAP, NULL, NULL);
     co_node *option = *map && value ? co_node_copy(value) : NULL;
     if (!*map || (value && !option)) return CO_FAIL(CO_ENOMEM, "options of a layer");
@@ -58,7 +63,8 @@ static co_status read_options(const co_config *at, const co_plugin *plugin, cons
 
 /* ---- tensors ---- */
 
-static co_status add_tensor(co_model *m, const char *node, const co_tensor_shape *shape, size_t *number)
+static co_status add_tensor(co_model *m, const char *node, const co_tensor_shape *shape,
+                            size_t *number)
 {
     size_t size = 1;
     co_tensor *t;
@@ -67,7 +73,9 @@ static co_status add_tensor(co_model *m, const char *node, const co_tensor_shape
     t = &m->tensor[m->n_tensors];
     *t = (co_tensor){.ndim = shape->ndim, .offset = m->size, .role = CO_SHARED};
     if (snprintf(t->name, sizeof t->name, "%s.%s", node, shape->name) >= (int)sizeof t->name)
-        return CO_FAIL(CO_EUSAGE, "the name of tensor %s.%s is too long; put blocks less deep into each other", node, shape->name);
+        return CO_FAIL(CO_EUSAGE,
+                       "the name of tensor %s.%s is too long; put blocks less deep into each other",
+                       node, shape->name);
     memcpy(t->dim, shape->dim, sizeof t->dim);
     bool fits = true;
     for (size_t i = 0; i < t->ndim; i++) fits = fits && co_size_multiply(&size, t->dim[i]);
@@ -82,13 +90,16 @@ static co_status add_tensor(co_model *m, const char *node, const co_tensor_shape
 }
 
 /* The tensor of an earlier node that this one is tied to. */
-static co_status find_tied(const co_config *at, co_model *m, const co_node *name, const co_tensor_shape *shape, size_t *number)
+static co_status find_tied(const co_config *at, co_model *m, const co_node *name,
+                           const co_tensor_shape *shape, size_t *number)
 {
     for (size_t t = 0; t < m->n_tensors && name->kind == CO_NODE_SCALAR; t++) {
         const co_tensor *other = &m->tensor[t];
         if (strcmp(other->name, name->text) != 0) continue;
-        if (other->ndim != shape->ndim || memcmp(other->dim, shape->dim, shape->ndim * sizeof *shape->dim) != 0)
-            return co_config_fail(at, name, "tie: %s and %s have not the same shape", shape->name, other->name);
+        if (other->ndim != shape->ndim ||
+            memcmp(other->dim, shape->dim, shape->ndim * sizeof *shape->dim) != 0)
+            return co_config_fail(at, name, "tie: %s and %s have not the same shape", shape->name,
+                                  other->name);
         *number = t;
         return CO_OK;
     }
@@ -96,9 +107,11 @@ static co_status find_tied(const co_config *at, co_model *m, const co_node *name
                           name->kind == CO_NODE_SCALAR ? name->text : "so");
 }
 
-static co_status check_tie(const co_config *at, const co_node *tie, const co_tensor_shape *shape, size_t n)
+static co_status check_tie(const co_config *at, const co_node *tie, const co_tensor_shape *shape,
+                           size_t n)
 {
-    if (tie && tie->kind != CO_NODE_MAP) return co_config_fail(at, tie, "tie is a map such as {weight: 0.weight}");
+    if (tie && tie->kind != CO_NODE_MAP)
+        return co_config_fail(at, tie, "tie is a map such as {weight: 0.weight}");
     for (const co_node *key = tie ? tie->first : NULL; key; key = key->next) {
         bool known = false;
         for (size_t i = 0; i < n; i++) known = known || strcmp(key->key, shape[i].name) == 0;
@@ -131,8 +144,10 @@ static co_status add_tensors(const co_config *at, co_model *m, co_vertex *v, con
 
 static co_status add_node(co_model *m, const char *name, co_vertex **v)
 {
-    if (m->n_nodes == MOST_NODES) return CO_FAIL(CO_EUSAGE, "model.layers: more than %d layers", MOST_NODES - 1);
-    if (co_reserve((void **)&m->node, &m->node_capacity, m->n_nodes + 1, sizeof *m->node)) return CO_FAIL(CO_ENOMEM, "layers");
+    if (m->n_nodes == MOST_NODES)
+        return CO_FAIL(CO_EUSAGE, "model.layers: more than %d layers", MOST_NODES - 1);
+    if (co_reserve((void **)&m->node, &m->node_capacity, m->n_nodes + 1, sizeof *m->node))
+        return CO_FAIL(CO_ENOMEM, "layers");
     *v = &m->node[m->n_nodes];
     **v = (co_vertex){.name = co_strdup(name)};
     if (!(*v)->name) return CO_FAIL(CO_ENOMEM, "layers");
@@ -149,8 +164,8 @@ co_status co_build_input(co_model *m, const co_shape *in)
     return CO_OK;
 }
 
-co_status co_build_layer(const co_place *place, const co_layer *layer, co_node *options, const co_node *tie, const size_t *in,
-                         size_t *out)
+co_status co_build_layer(const co_place *place, const co_layer *layer, co_node *options,
+                         const co_node *tie, const size_t *in, size_t *out)
 {
     co_model *m = place->model;
     co_shape shape[CO_MAX_INPUTS] = {{0}};
@@ -179,7 +194,9 @@ static co_status fail_unknown(const co_config *at, const co_node *item, const ch
     char suggestion[512];
     size_t n = 0;
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
-        for (const co_plugin *const *m = kinds[k]->members; *m && n + 1 < sizeof words / sizeof *words; m++) words[n++] = (*m)->name;
+        for (const co_plugin *const *m = kinds[k]->members;
+             *m && n + 1 < sizeof words / sizeof *words; m++)
+            words[n++] = (*m)->name;
     words[n] = NULL;
     co_suggest(name, words, suggestion, sizeof suggestion);
     return co_config_fail(at, item, "unknown layer '%.64s'%s", name, suggestion);
@@ -198,10 +215,14 @@ static co_status build_item(co_place *place, const co_node *item, size_t in, siz
     const co_layer *layer = block ? NULL : co_layer_find(name);
     const co_plugin *plugin = block ? (const co_plugin *)block : (const co_plugin *)layer;
     if (!plugin) return fail_unknown(&at, item, name);
-    if (block && tie) return co_config_fail(&at, tie, "tie stands beside a layer; %s is a block", name);
+    if (block && tie)
+        return co_config_fail(&at, tie, "tie stands beside a layer; %s is a block", name);
     if (layer && layer->n_inputs > 1)
-        return co_config_fail(&at, item, "%s has %zu inputs and ends a block; write {residual: [..]}", name, layer->n_inputs);
-    CO_TRY_OUT(read_options(&at, plugin, block ? block->main_option : layer->main_option, value, &map));
+        return co_config_fail(&at, item,
+                              "%s has %zu inputs and ends a block; write {residual: [..]}", name,
+                              layer->n_inputs);
+    CO_TRY_OUT(
+        read_options(&at, plugin, block ? block->main_option : layer->main_option, value, &map));
     map->line = item->line;
     map->column = item->column;
     const size_t n = strlen(place->section);
@@ -219,7 +240,8 @@ out:
     return st;
 }
 
-co_status co_build_list(const co_place *place, const co_node *list, const char *name, size_t in, size_t *out)
+co_status co_build_list(const co_place *place, const co_node *list, const char *name, size_t in,
+                        size_t *out)
 {
     const co_config at = {.file = place->file, .section = place->section};
     size_t number = 0;
@@ -227,11 +249,14 @@ co_status co_build_list(const co_place *place, const co_node *list, const char *
     *out = in;
     for (const co_node *item = list->first; item; item = item->next, number++) {
         co_place here = {.model = place->model, .file = place->file};
-        const int n = snprintf(here.name, sizeof here.name, "%s%s%s%s%zu", place->name, place->name[0] ? "." : "", name,
-                               name[0] ? "." : "", number);
+        const int n = snprintf(here.name, sizeof here.name, "%s%s%s%s%zu", place->name,
+                               place->name[0] ? "." : "", name, name[0] ? "." : "", number);
         if (n >= (int)sizeof here.name ||
-            snprintf(here.section, sizeof here.section, "%s[%zu]", place->section, number) >= (int)sizeof here.section)
-            return co_config_fail(&at, item, "blocks stand too deep inside each other: the name %s.. is too long", here.name);
+            snprintf(here.section, sizeof here.section, "%s[%zu]", place->section, number) >=
+                (int)sizeof here.section)
+            return co_config_fail(
+                &at, item, "blocks stand too deep inside each other: the name %s.. is too long",
+                here.name);
         CO_TRY(build_item(&here, item, *out, out));
     }
     return CO_OK;

@@ -1,8 +1,9 @@
-/* models/graph/graph.h - the inside of a model, for the files of this folder and model.c: nodes, from which the table of tensors,
- * the workspace and the passes derive.
+/* models/graph/graph.h - the inside of a model, for the files of this folder and model.c: nodes,
+ * from which the table of tensors, the workspace and the passes derive.
  *
- * Node 0 is the batch; every other one is a layer with one to three inputs among the nodes before it. build.c makes them from
- * lists of layers and blocks, lowering.c decides what they share, workspace.c lays out their memory, pass.c runs them. */
+ * Node 0 is the batch; every other one is a layer with one to three inputs among the nodes before
+ * it. build.c makes them from lists of layers and blocks, lowering.c decides what they share,
+ * workspace.c lays out their memory, pass.c runs them. */
 #pragma once
 #include "models/kernels/kernels.h"
 #include "models/model.h"
@@ -12,9 +13,10 @@ typedef struct {
     bool passes_on; /* owns no buffer and is never called: hands its input on, and dy as dx */
     bool in_place;  /* writes over its first input, and dx[0] over dy */
     bool rectify;   /* does the work of the rectifier in front of it, which passes on */
-    bool brief;     /* its values are read by the next one's forward alone: the parts of a batch take turns in one buffer */
-    bool whole_dy;  /* inside the parts: its gradient has room for the whole batch, not for a part */
-    size_t dy_of;   /* the node whose gradient's buffer it shares; 0: its own */
+    bool brief;    /* its values are read by the next one's forward alone: the parts of a batch take
+                      turns in one buffer */
+    bool whole_dy; /* inside the parts: its gradient has room for the whole batch, not for a part */
+    size_t dy_of;  /* the node whose gradient's buffer it shares; 0: its own */
 } co_lowered;
 
 /* What a pass reads stands first. */
@@ -22,14 +24,17 @@ typedef struct {
     const co_layer *layer; /* NULL: the batch */
     void *self;
     size_t n_inputs, input[CO_MAX_INPUTS];
-    bool adds[CO_MAX_INPUTS];   /* dx is added to what nodes behind this one gave */
-    bool trained, frozen, tied; /* at least one tensor is not frozen; is frozen; belongs to another node as well */
-    bool wanted;                /* the gradient by its values is needed: it is trained, or something in front of it is */
-    bool at_once;               /* a step takes both phases in one */
-    bool tapped;                /* its values and gradient must be there */
+    bool adds[CO_MAX_INPUTS]; /* dx is added to what nodes behind this one gave */
+    bool trained, frozen,
+        tied;    /* at least one tensor is not frozen; is frozen; belongs to another node as well */
+    bool wanted; /* the gradient by its values is needed: it is trained, or something in front of it
+                    is */
+    bool at_once; /* a step takes both phases in one */
+    bool tapped;  /* its values and gradient must be there */
     co_lowered low;
-    size_t floats;       /* of a row of out */
-    size_t *tensor, *at; /* [n_tensors] numbers in the table, and where they begin in the vector; one block */
+    size_t floats; /* of a row of out */
+    size_t *tensor,
+        *at; /* [n_tensors] numbers in the table, and where they begin in the vector; one block */
     size_t n_tensors;
     co_shape out;
     co_facts facts;
@@ -40,12 +45,13 @@ typedef struct {
 struct co_model {
     co_vertex *node;
     size_t n_nodes, node_capacity;
-    size_t n_parts; /* first node through which a batch does not go in parts; at most 1: through none */
+    size_t n_parts; /* first node through which a batch does not go in parts; at most 1: through
+                       none */
     size_t part;    /* examples of a part */
     size_t n_taps;
     co_tensor *tensor;
     size_t n_tensors, tensor_capacity, size;
-    size_t n_tied; /* tensors that several nodes share */
+    size_t n_tied;    /* tensors that several nodes share */
     co_span *span[3]; /* by role */
     size_t n_spans[3];
     const co_task *task;
@@ -63,13 +69,17 @@ typedef struct {
 
 /* Node 0. */
 co_status co_build_input(co_model *model, const co_shape *in);
-/* Nodes for the items of a list, one behind the other and behind node `in`; *out: the last one. name: of the list within the item
- * at `place`, "" for its own. CO_EUSAGE as co_model_create. Local. */
-co_status co_build_list(const co_place *place, const co_node *list, const char *name, size_t in, size_t *out);
-/* One node, named as `place`. options: unchecked, NULL for a layer that has none. tie: NULL, or a map {tensor: tensor of the model}. */
-co_status co_build_layer(const co_place *place, const co_layer *layer, co_node *options, const co_node *tie, const size_t *in,
-                         size_t *out);
-/* After the nodes, roles or taps have changed. CO_EUSAGE: COHORT_LOWERING is neither on nor off. Local. */
+/* Nodes for the items of a list, one behind the other and behind node `in`; *out: the last one.
+ * name: of the list within the item at `place`, "" for its own. CO_EUSAGE as co_model_create.
+ * Local. */
+co_status co_build_list(const co_place *place, const co_node *list, const char *name, size_t in,
+                        size_t *out);
+/* One node, named as `place`. options: unchecked, NULL for a layer that has none. tie: NULL, or a
+ * map {tensor: tensor of the model}. */
+co_status co_build_layer(const co_place *place, const co_layer *layer, co_node *options,
+                         const co_node *tie, const size_t *in, size_t *out);
+/* After the nodes, roles or taps have changed. CO_EUSAGE: COHORT_LOWERING is neither on nor off.
+ * Local. */
 co_status co_lower(co_model *model);
 
 typedef struct {
@@ -84,12 +94,14 @@ struct co_workspace {
     co_slot *slot;                  /* [n_nodes] */
 };
 
-/* co_model_loss from behind node `from` on, whose values are x; with gradients down to that node's values when `down`, else as
- * far as something trains. from > 0 needs a tap there. */
-void co_pass_loss(const co_model *model, co_workspace *workspace, const float *params, const co_pass *pass, size_t from,
-                  const float *x, const float *scale, float *grad, bool down, double *sums);
+/* co_model_loss from behind node `from` on, whose values are x; with gradients down to that node's
+ * values when `down`, else as far as something trains. from > 0 needs a tap there. */
+void co_pass_loss(const co_model *model, co_workspace *workspace, const float *params,
+                  const co_pass *pass, size_t from, const float *x, const float *scale, float *grad,
+                  bool down, double *sums);
 
-/* The last key of what node l draws at a step: step and node in one number, distinct below 2^42 steps. */
+/* The last key of what node l draws at a step: step and node in one number, distinct below 2^42
+ * steps. */
 static inline uint64_t co_graph_draw(uint64_t step, size_t l)
 {
     const uint64_t position = l - 1;

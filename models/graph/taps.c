@@ -1,7 +1,7 @@
 /* models/graph/taps.c - values and gradients of single nodes, and passes that begin at one.
  *
- * A tapped node keeps a buffer of its own, so that lowering leaves it alone (lowering.c); no float changes. Images are handed out and taken
- * as planes. Cost: one copy of the values. */
+ * A tapped node keeps a buffer of its own, so that lowering leaves it alone (lowering.c); no float
+ * changes. Images are handed out and taken as planes. Cost: one copy of the values. */
 #include "core/memory.h"
 #include "models/graph/graph.h"
 #include "models/layers/layout.h"
@@ -20,9 +20,11 @@ co_status co_model_tap(co_model *model, const char *name, size_t *node)
     for (size_t l = 0; l < model->n_nodes; l++)
         if (belongs_to(&model->node[l], name)) *node = l;
     if (*node == model->n_nodes)
-        return CO_FAIL(CO_EUSAGE, "no layer is called %s; the model has %s, %s .. %s", name, model->node[0].name, model->node[1].name,
+        return CO_FAIL(CO_EUSAGE, "no layer is called %s; the model has %s, %s .. %s", name,
+                       model->node[0].name, model->node[1].name,
                        model->node[model->n_nodes - 1].name);
-    if (model->node[*node].out.tokens) return CO_FAIL(CO_EUSAGE, "%s is tokens, which have no values", name);
+    if (model->node[*node].out.tokens)
+        return CO_FAIL(CO_EUSAGE, "%s is tokens, which have no values", name);
     model->node[*node].tapped = true;
     model->n_taps++;
     return co_lower(model);
@@ -48,7 +50,8 @@ static size_t rows_of(const co_vertex *v, const co_batch *batch)
     return co_shape_rows(&v->out, batch);
 }
 
-static void hand_out(const co_model *m, size_t node, const co_batch *batch, const float *from, float *to)
+static void hand_out(const co_model *m, size_t node, const co_batch *batch, const float *from,
+                     float *to)
 {
     const co_vertex *v = &m->node[node];
     if (v->out.lanes)
@@ -57,14 +60,16 @@ static void hand_out(const co_model *m, size_t node, const co_batch *batch, cons
         memcpy(to, from, rows_of(v, batch) * v->floats * sizeof *to);
 }
 
-void co_model_tap_values(const co_model *model, const co_workspace *workspace, const co_batch *batch, size_t node, float *values)
+void co_model_tap_values(const co_model *model, const co_workspace *workspace,
+                         const co_batch *batch, size_t node, float *values)
 {
     CO_ASSERT(model->node[node].tapped);
     hand_out(model, node, batch, workspace->slot[node].out, values);
 }
 
-void co_model_loss_from(const co_model *model, co_workspace *workspace, const float *params, const co_pass *pass, size_t node,
-                        const float *values, const float *scale, float *grad, float *d_values, double *sums)
+void co_model_loss_from(const co_model *model, co_workspace *workspace, const float *params,
+                        const co_pass *pass, size_t node, const float *values, const float *scale,
+                        float *grad, float *d_values, double *sums)
 {
     const co_vertex *v = &model->node[node];
     float *x = workspace->slot[node].y;

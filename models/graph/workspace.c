@@ -1,8 +1,9 @@
-/* models/graph/workspace.c - one arena for all that a pass works in: values, what layers keep, scratch that they take in turn,
- * gradients.
+/* models/graph/workspace.c - one arena for all that a pass works in: values, what layers keep,
+ * scratch that they take in turn, gradients.
  *
- * Memory is about twice the activations, less what nodes share (lowering.c): outputs that only the next node's forward reads have
- * room for one part of a batch. Gradients stand last: an evaluation never touches those pages. */
+ * Memory is about twice the activations, less what nodes share (lowering.c): outputs that only the
+ * next node's forward reads have room for one part of a batch. Gradients stand last: an evaluation
+ * never touches those pages. */
 #include "core/memory.h"
 #include "models/graph/graph.h"
 
@@ -46,7 +47,9 @@ static size_t extra_floats(const co_workspace *w, arena *a, size_t l)
     const co_vertex *v = &w->model->node[l];
     size_t sum = 0;
     for (size_t s = 0; s < v->n_inputs; s++)
-        if (v->adds[s]) sum += (floats_of(a, &w->model->node[v->input[s]], w->max_n, w->max_rows) + 15) / 16 * 16;
+        if (v->adds[s])
+            sum +=
+                (floats_of(a, &w->model->node[v->input[s]], w->max_n, w->max_rows) + 15) / 16 * 16;
     return sum;
 }
 
@@ -57,8 +60,10 @@ static void lay_out(co_workspace *w, arena *a)
     for (size_t l = 0; l < m->n_nodes; l++) {
         const co_vertex *v = &m->node[l];
         const co_layer *layer = v->layer;
-        const size_t kept = layer && layer->cache_size ? layer->cache_size(v->self, w->max_n, w->max_rows) : 0;
-        const size_t used = layer && layer->scratch_size ? layer->scratch_size(v->self, w->max_n, w->max_rows) : 0;
+        const size_t kept =
+            layer && layer->cache_size ? layer->cache_size(v->self, w->max_n, w->max_rows) : 0;
+        const size_t used =
+            layer && layer->scratch_size ? layer->scratch_size(v->self, w->max_n, w->max_rows) : 0;
         const size_t added = extra_floats(w, a, l);
         w->slot[l].y = cut_values(w, a, l);
         w->slot[l].cache = kept ? cut(a, kept) : NULL;
@@ -69,7 +74,8 @@ static void lay_out(co_workspace *w, arena *a)
     for (size_t l = m->n_nodes; l-- > 0;) {
         const co_vertex *v = &m->node[l];
         if (l == 0 && !v->tapped) break;
-        w->slot[l].dy = v->low.dy_of ? w->slot[v->low.dy_of].dy : cut(a, floats_of(a, v, w->max_n, w->max_rows));
+        w->slot[l].dy = v->low.dy_of ? w->slot[v->low.dy_of].dy
+                                     : cut(a, floats_of(a, v, w->max_n, w->max_rows));
     }
     w->extra = extra ? cut(a, extra) : NULL;
 }
@@ -102,17 +108,20 @@ co_status co_workspace_reserve(co_workspace *w, size_t n, size_t rows)
     co_free(w->arena);
     w->arena = NULL;
     if (n > w->max_n) w->max_n = n;
-    if (rows > w->max_rows) w->max_rows = w->max_rows ? rows + rows / 4 : rows; /* lengths vary: not each time */
+    if (rows > w->max_rows)
+        w->max_rows = w->max_rows ? rows + rows / 4 : rows; /* lengths vary: not each time */
     lay_out(w, &a);
     if (a.overflow || w->max_n > INT32_MAX || w->max_rows > INT32_MAX)
         return CO_FAIL(CO_EUSAGE,
-                       "a batch of %zu examples (%zu rows) does not fit into memory; use a smaller batch, and max_tokens "
+                       "a batch of %zu examples (%zu rows) does not fit into memory; use a smaller "
+                       "batch, and max_tokens "
                        "at the import of long texts",
                        n, rows);
     w->arena = co_malloc(a.used, sizeof *w->arena);
     if (!w->arena)
         return CO_FAIL(CO_ENOMEM,
-                       "workspace of %zu floats for %zu examples (%zu rows); use a smaller batch, and max_tokens at the "
+                       "workspace of %zu floats for %zu examples (%zu rows); use a smaller batch, "
+                       "and max_tokens at the "
                        "import of long texts",
                        a.used, n, rows);
     a = (arena){.base = w->arena};

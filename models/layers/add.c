@@ -1,7 +1,7 @@
 /* models/layers/add.c - y = x_0 + x_1: where a residual block ends.
  *
- * dx_0 = dx_1 = dy. An image that stands channels-last makes the sum do so, and is joined by a copy of the other one that does. Cost: one
- * pass over the floats. */
+ * dx_0 = dx_1 = dy. An image that stands channels-last makes the sum do so, and is joined by a copy
+ * of the other one that does. Cost: one pass over the floats. */
 #include "core/memory.h"
 #include "core/vector.h"
 #include "models/layers/layer.h"
@@ -13,7 +13,8 @@ typedef struct {
     const co_kernels *fast;
 } add;
 
-static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out, void **self)
+static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
+                        void **self)
 {
     char text[CO_SHAPE_TEXT], other[CO_SHAPE_TEXT];
     (void)n_classes;
@@ -21,7 +22,9 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     co_shape_text(&in[0], text);
     co_shape_text(&in[1], other);
     if (!co_shape_equal(&in[0], &in[1]) || in[0].tokens)
-        return co_config_fail(opt, NULL, "needs two inputs of floats with one shape, they are %s and %s", text, other);
+        return co_config_fail(opt, NULL,
+                              "needs two inputs of floats with one shape, they are %s and %s", text,
+                              other);
     add *a = co_malloc(1, sizeof *a);
     if (!a) return CO_FAIL(CO_ENOMEM, "layer add");
     *out = in[0].lanes ? in[0] : in[1];
@@ -33,8 +36,10 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
 static co_facts facts(const void *self)
 {
     const add *a = self;
-    return (co_facts){
-        .in_place = a->in[0].lanes == a->out.lanes, .spares_input = true, .spares_output = true, .in_parts = true};
+    return (co_facts){.in_place = a->in[0].lanes == a->out.lanes,
+                      .spares_input = true,
+                      .spares_output = true,
+                      .in_parts = true};
 }
 
 static size_t scratch_size(const void *self, size_t n, size_t rows)
@@ -47,7 +52,8 @@ static size_t scratch_size(const void *self, size_t n, size_t rows)
 static void forward(const void *self, const co_call *call)
 {
     const add *a = self;
-    const size_t rows = co_shape_rows(&a->out, call->pass->batch), n = rows * co_shape_size(&a->out);
+    const size_t rows = co_shape_rows(&a->out, call->pass->batch),
+                 n = rows * co_shape_size(&a->out);
     for (size_t s = 0; s < 2; s++) {
         const float *x = call->x[s];
         if (a->in[s].lanes != a->out.lanes) {
@@ -64,7 +70,8 @@ static void forward(const void *self, const co_call *call)
 static void backward_input(const void *self, const co_call *call)
 {
     const add *a = self;
-    const size_t rows = co_shape_rows(&a->out, call->pass->batch), n = rows * co_shape_size(&a->out);
+    const size_t rows = co_shape_rows(&a->out, call->pass->batch),
+                 n = rows * co_shape_size(&a->out);
     for (size_t s = 0; s < 2; s++) {
         if (!call->dx[s] || call->dx[s] == call->dy) continue;
         if (a->in[s].lanes == a->out.lanes)

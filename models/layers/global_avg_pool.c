@@ -1,20 +1,24 @@
-/* models/layers/global_avg_pool.c - the mean of each channel over the whole image: one row of features.
+/* models/layers/global_avg_pool.c - the mean of each channel over the whole image: one row of
+ * features.
  *
- * y_c = mean over pixels of x_c, dx = dy_c / pixels, as PyTorch's AdaptiveAvgPool2d(1) and a flatten. Cost: one pass over the floats.
- * Source: Lin, Chen & Yan, ICLR 2014, arXiv:1312.4400, section 3.2. */
+ * y_c = mean over pixels of x_c, dx = dy_c / pixels, as PyTorch's AdaptiveAvgPool2d(1) and a
+ * flatten. Cost: one pass over the floats. Source: Lin, Chen & Yan, ICLR 2014, arXiv:1312.4400,
+ * section 3.2. */
 #include "core/memory.h"
 #include "models/layers/layer.h"
 #include "models/layers/channels.h"
 #include <string.h>
 
-static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out, void **self)
+static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
+                        void **self)
 {
     char text[CO_SHAPE_TEXT];
     (void)n_classes;
     *self = NULL;
     co_shape_text(in, text);
     if (in->tokens || in->ndim != 3)
-        return co_config_fail(opt, NULL, "needs an image [channels, height, width], its input is %s", text);
+        return co_config_fail(opt, NULL,
+                              "needs an image [channels, height, width], its input is %s", text);
     co_shape *shape = co_malloc(1, sizeof *shape);
     if (!shape) return CO_FAIL(CO_ENOMEM, "layer global_avg_pool");
     *shape = *in;
@@ -50,7 +54,8 @@ static void forward(const void *self, const co_call *call)
 static void backward_input(const void *self, const co_call *call)
 {
     const co_shape *in = self;
-    const size_t channels = in->dim[0], rows = co_shape_rows(in, call->pass->batch), padded = co_shape_channels(in);
+    const size_t channels = in->dim[0], rows = co_shape_rows(in, call->pass->batch),
+                 padded = co_shape_channels(in);
     const float pixels = (float)(in->dim[1] * in->dim[2]);
     float *share = call->scratch;
     memset(share, 0, padded * sizeof *share);

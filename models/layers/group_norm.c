@@ -1,10 +1,12 @@
-/* models/layers/group_norm.c - y = (x - m) r w_c + b_c, with the mean m and r = 1 / sqrt(variance + eps) of a row's own group of
- * channels, over all pixels (PyTorch's GroupNorm).
+/* models/layers/group_norm.c - y = (x - m) r w_c + b_c, with the mean m and r = 1 / sqrt(variance +
+ * eps) of a row's own group of channels, over all pixels (PyTorch's GroupNorm).
  *
- * Nothing is shared between examples. Backward, with z = (x - m) r and N floats a group: db_c = sum dy, dw_c = sum dy z over the pixels,
- * dx = r (w_c dy - (1/N) sum_group w_c db_c - z (1/N) sum_group w_c dw_c); db and dw of each row come with dx and are kept, so that
- * phase two only adds them up. Features without pixels are channels of one. Cost: three passes forward, two backward; four floats a
- * channel kept of each row. Source: Wu & He, ECCV 2018, arXiv:1803.08494, equations 1 to 7. */
+ * Nothing is shared between examples. Backward, with z = (x - m) r and N floats a group: db_c = sum
+ * dy, dw_c = sum dy z over the pixels, dx = r (w_c dy - (1/N) sum_group w_c db_c - z (1/N)
+ * sum_group w_c dw_c); db and dw of each row come with dx and are kept, so that phase two only adds
+ * them up. Features without pixels are channels of one. Cost: three passes forward, two backward;
+ * four floats a channel kept of each row. Source: Wu & He, ECCV 2018, arXiv:1803.08494, equations 1
+ * to 7. */
 #include "core/memory.h"
 #include "models/layers/channels.h"
 #include "models/layers/layer.h"
@@ -17,7 +19,8 @@ typedef struct {
     float eps;
 } norm;
 
-static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out, void **self)
+static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
+                        void **self)
 {
     char text[CO_SHAPE_TEXT];
     const size_t groups = (size_t)co_config_int(opt, "groups");
@@ -25,9 +28,11 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     *self = NULL;
     co_shape_text(in, text);
     if (in->tokens || (in->ndim != 1 && in->ndim != 3))
-        return co_config_fail(opt, NULL, "needs an image or a row of features, its input is %s", text);
+        return co_config_fail(opt, NULL, "needs an image or a row of features, its input is %s",
+                              text);
     if (in->dim[0] % groups != 0)
-        return co_config_fail(opt, co_config_node(opt, "groups"), "%zu channels do not divide into %zu groups", in->dim[0], groups);
+        return co_config_fail(opt, co_config_node(opt, "groups"),
+                              "%zu channels do not divide into %zu groups", in->dim[0], groups);
     norm *v = co_malloc(1, sizeof *v);
     if (!v) return CO_FAIL(CO_ENOMEM, "layer group_norm");
     *v = (norm){.shape = *in,
@@ -62,7 +67,8 @@ static void init(const void *self, uint64_t seed, size_t t, uint64_t number, flo
     for (size_t c = 0; c < v->channels; c++) tensor[c] = t == 0 ? 1.0f : 0.0f;
 }
 
-/* Of one row, [padded] each: m and r of the channel's group; then dy's sum over the pixels, and that of dy z. */
+/* Of one row, [padded] each: m and r of the channel's group; then dy's sum over the pixels, and
+ * that of dy z. */
 typedef struct {
     float *mean, *rate, *sum, *dot;
 } kept;
@@ -100,7 +106,8 @@ static void mean_of_groups(const norm *v, float *sum)
 static void forward(const void *self, const co_call *call)
 {
     const norm *v = self;
-    const size_t rows = co_shape_rows(&v->shape, call->pass->batch), floats = co_shape_size(&v->shape);
+    const size_t rows = co_shape_rows(&v->shape, call->pass->batch),
+                 floats = co_shape_size(&v->shape);
     const float *weight = co_call_tensor(call, 0), *bias = co_call_tensor(call, 1);
     float *factor = call->scratch, *start = factor + v->padded;
     memset(factor, 0, 2 * v->padded * sizeof *factor); /* padding channels give zeros */
@@ -138,16 +145,19 @@ static void row_back(const norm *v, const co_call *call, const kept *k, size_t r
         b[c] *= k->rate[c] * k->rate[c];
         d[c] *= k->rate[c];
     }
-    co_channels_back(&v->shape, call->x[0] + r * floats, k->mean, call->dy + r * floats, a, b, d, call->dx[0] + r * floats);
+    co_channels_back(&v->shape, call->x[0] + r * floats, k->mean, call->dy + r * floats, a, b, d,
+                     call->dx[0] + r * floats);
 }
 
 static void backward_input(const void *self, const co_call *call)
 {
     const norm *v = self;
-    const size_t rows = co_shape_rows(&v->shape, call->pass->batch), floats = co_shape_size(&v->shape);
+    const size_t rows = co_shape_rows(&v->shape, call->pass->batch),
+                 floats = co_shape_size(&v->shape);
     for (size_t r = 0; r < rows; r++) {
         const kept k = kept_of(v, call, r);
-        co_channels_dot(&v->shape, call->x[0] + r * floats, k.mean, call->dy + r * floats, k.sum, k.dot);
+        co_channels_dot(&v->shape, call->x[0] + r * floats, k.mean, call->dy + r * floats, k.sum,
+                        k.dot);
         for (size_t c = 0; c < v->channels; c++) k.dot[c] *= k.rate[c];
         if (call->dx[0]) row_back(v, call, &k, r);
     }
@@ -171,23 +181,26 @@ static void backward_params(const void *self, const co_call *call)
     }
 }
 
-static const co_param params[] = {
-    {"groups", CO_INT, .lo = 1, .hi = 65536, .flags = CO_REQUIRED, .doc = "groups of channels; 1: all together"},
-    {"eps", CO_REAL, .def = 1e-5, .lo = 0.0, .hi = 1.0, .flags = CO_LO_OPEN, .doc = "added to the variance"},
-    {0}};
-const co_layer co_layer_group_norm = {.name = "group_norm",
-                                      .summary = "each example's groups of channels get mean 0 and variance 1, then a scale and a start",
-                                      .source = "Wu & He, ECCV 2018, arXiv:1803.08494",
-                                      .params = params,
-                                      .main_option = "groups",
-                                      .create = create,
-                                      .destroy = co_free,
-                                      .facts = facts,
-                                      .tensors = tensors,
-                                      .init = init,
-                                      .cache_size = cache_size,
-                                      .scratch_size = scratch_size,
-                                      .forward = forward,
-                                      .backward_input = backward_input,
-                                      .input_first = true,
-                                      .backward_params = backward_params};
+static const co_param params[] = {{"groups", CO_INT, .lo = 1, .hi = 65536, .flags = CO_REQUIRED,
+                                   .doc = "groups of channels; 1: all together"},
+                                  {"eps", CO_REAL, .def = 1e-5, .lo = 0.0, .hi = 1.0,
+                                   .flags = CO_LO_OPEN, .doc = "added to the variance"},
+                                  {0}};
+const co_layer co_layer_group_norm = {
+    .name = "group_norm",
+    .summary =
+        "each example's groups of channels get mean 0 and variance 1, then a scale and a start",
+    .source = "Wu & He, ECCV 2018, arXiv:1803.08494",
+    .params = params,
+    .main_option = "groups",
+    .create = create,
+    .destroy = co_free,
+    .facts = facts,
+    .tensors = tensors,
+    .init = init,
+    .cache_size = cache_size,
+    .scratch_size = scratch_size,
+    .forward = forward,
+    .backward_input = backward_input,
+    .input_first = true,
+    .backward_params = backward_params};
