@@ -25,16 +25,14 @@ typedef struct {
     void *self;
     size_t n_inputs, input[CO_MAX_INPUTS];
     bool adds[CO_MAX_INPUTS]; /* dx is added to what nodes behind this one gave */
-    bool trained, frozen,
-        tied;    /* at least one tensor is not frozen; is frozen; belongs to another node as well */
-    bool wanted; /* the gradient by its values is needed: it is trained, or something in front of it
-                    is */
+    bool trained, frozen;     /* at least one tensor is not frozen; is */
+    bool tied;                /* at least one belongs to another node as well */
+    bool wanted; /* the gradient by its values is needed: it, or something in front of it, trains */
     bool at_once; /* a step takes both phases in one */
     bool tapped;  /* its values and gradient must be there */
     co_lowered low;
-    size_t floats; /* of a row of out */
-    size_t *tensor,
-        *at; /* [n_tensors] numbers in the table, and where they begin in the vector; one block */
+    size_t floats;       /* of a row of out */
+    size_t *tensor, *at; /* [n_tensors] their numbers, and where they begin; one block */
     size_t n_tensors;
     co_shape out;
     co_facts facts;
@@ -45,8 +43,7 @@ typedef struct {
 struct co_model {
     co_vertex *node;
     size_t n_nodes, node_capacity;
-    size_t n_parts; /* first node through which a batch does not go in parts; at most 1: through
-                       none */
+    size_t n_parts; /* first node that a batch does not go through in parts; <= 1: none does */
     size_t part;    /* examples of a part */
     size_t n_taps;
     co_tensor *tensor;
@@ -99,6 +96,12 @@ struct co_workspace {
 void co_pass_loss(const co_model *model, co_workspace *workspace, const float *params,
                   const co_pass *pass, size_t from, const float *x, const float *scale, float *grad,
                   bool down, double *sums);
+
+/* Floats of a block behind which the next one is aligned. */
+static inline size_t co_graph_align(size_t floats)
+{
+    return (floats + 15) / 16 * 16;
+}
 
 /* The last key of what node l draws at a step: step and node in one number, distinct below 2^42
  * steps. */

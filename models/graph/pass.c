@@ -130,10 +130,8 @@ static bool open_dx(const co_workspace *w, co_call *call, size_t l, int64_t stop
         if (!is_wanted(w->model, to, stop)) continue;
         call->dx[s] = v->adds[s] ? extra : gradient_of(w, call->pass, to);
         if (v->adds[s])
-            extra += (co_shape_rows(&w->model->node[to].out, call->pass->batch) *
-                          w->model->node[to].floats +
-                      15) /
-                     16 * 16;
+            extra += co_graph_align(co_shape_rows(&w->model->node[to].out, call->pass->batch) *
+                                    w->model->node[to].floats);
         any = true;
     }
     return any;

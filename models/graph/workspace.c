@@ -49,7 +49,7 @@ static size_t extra_floats(const co_workspace *w, arena *a, size_t l)
     for (size_t s = 0; s < v->n_inputs; s++)
         if (v->adds[s])
             sum +=
-                (floats_of(a, &w->model->node[v->input[s]], w->max_n, w->max_rows) + 15) / 16 * 16;
+                co_graph_align(floats_of(a, &w->model->node[v->input[s]], w->max_n, w->max_rows));
     return sum;
 }
 

@@ -20,7 +20,7 @@ typedef struct {
 
 enum { CO_MAX_TENSORS = 64, CO_MAX_INPUTS = 3 }; /* of one layer */
 
-/* What a layer allows; nothing is false by mistake: without a fact the model only saves less. */
+/* What a layer allows. Without a fact a model only saves less. */
 typedef struct {
     /* y has the floats of x in their order, and dx those of dy: they may share a buffer, and no entry is called. */
     bool alias;

@@ -195,10 +195,10 @@ Test(model, the_gradient_is_the_slope_of_the_mean_loss)
     close_setup(&s);
 }
 
-Test(model, scales_weigh_the_examples_own_gradients)
+static void check_scales(const char *yaml)
 {
     const float scale[ROWS] = {1.0f, 0.0f, -2.0f, 0.25f};
-    setup s = open_setup("{name: mlp, hidden: [6, 5]}", test_flat(7));
+    setup s = open_setup(yaml, test_flat(7));
     float *sum = co_calloc(s.size, sizeof *sum);
     loss_of(&s, 0, ROWS, scale, s.grad, 7);
     float *all = co_calloc(s.size, sizeof *all);
@@ -208,10 +208,17 @@ Test(model, scales_weigh_the_examples_own_gradients)
         loss_of(&s, e, 1, NULL, s.grad, 7);
         for (size_t i = 0; i < s.size; i++) sum[i] += scale[e] * s.grad[i] / ROWS;
     }
-    cr_expect_lt(relative_distance(all, sum, s.size), 1e-5);
+    cr_expect_lt(relative_distance(all, sum, s.size), 1e-5, "%s", yaml);
     co_free(sum);
     co_free(all);
     close_setup(&s);
+}
+
+Test(model, scales_weigh_the_examples_own_gradients)
+{
+    check_scales("{name: mlp, hidden: [6, 5]}");
+    check_scales("{layers: [{residual: [{group_norm: 7}, {dense: 7}, tanh, {group_norm: 1}]}, {dense: 7, tie: {weight: 0.1.weight}}, "
+                 "{residual: {layers: [{dense: 4}], shortcut: [{dense: 4}]}}, {dense: classes}]}");
 }
 
 Test(model, frozen_tensors_get_no_gradient_and_the_others_the_same)
