@@ -18,6 +18,13 @@ size_t co_shape_channels(const co_shape *shape)
     return (shape->dim[0] + lanes - 1) / lanes * lanes;
 }
 
+bool co_shape_equal(const co_shape *a, const co_shape *b)
+{
+    bool equal = a->sequence == b->sequence && a->tokens == b->tokens && a->ndim == b->ndim;
+    for (size_t i = 0; i < (a->tokens ? 1 : a->ndim); i++) equal = equal && a->dim[i] == b->dim[i];
+    return equal;
+}
+
 void co_shape_text(const co_shape *shape, char text[CO_SHAPE_TEXT])
 {
     const char *prefix = shape->sequence ? "sequences of " : "";

@@ -15,6 +15,7 @@ typedef struct {
 } co_shape;
 size_t co_shape_size(const co_shape *shape);     /* floats of one row */
 size_t co_shape_channels(const co_shape *shape); /* of an image, padding included */
+bool co_shape_equal(const co_shape *a, const co_shape *b); /* but for lanes */
 enum { CO_SHAPE_TEXT = 96 };
 /* "[3, 32, 32]", "sequences of [8]", for messages. Local. */
 void co_shape_text(const co_shape *shape, char text[CO_SHAPE_TEXT]);
@@ -43,7 +44,7 @@ static inline size_t co_shape_first_row(const co_shape *shape, const co_batch *b
     return shape->sequence && batch->offsets ? (size_t)batch->offsets[i] : i;
 }
 
-/* One pass of a batch through a model. The four numbers key every draw that a layer makes (dropout). Layers that work example
+/* One pass of a batch through a model. The four numbers and the layer's node key every draw that it makes (dropout). Layers that work example
  * by example may get a batch in parts, one after another (layer.h): then batch is the part. */
 typedef struct {
     const co_batch *batch;
@@ -51,5 +52,4 @@ typedef struct {
     bool more;    /* parts follow */
     bool train; /* false: evaluation, dropout is the identity */
     uint64_t seed, round, device, step;
-    size_t layer; /* position in the list; set by the model */
 } co_pass;

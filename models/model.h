@@ -1,7 +1,7 @@
-/* models/model.h - a model: a list of layers over one canonical parameter vector.
+/* models/model.h - a model: a graph of layers over one canonical parameter vector.
  *
  * The vector holds the tensors in PyTorch's order, shape and names (torch.nn.Sequential of the same list: "1.weight", every
- * item counts), without padding. Norms, noise, digests, checkpoints and aggregation index it. All calls are Local; the
+ * item counts; inside blocks "1.0.weight"), without padding; a tensor that two layers share stands once, under its first name. Norms, noise, digests, checkpoints and aggregation index it. All calls are Local; the
  * structure is the same on all ranks. */
 #pragma once
 #include "core/config.h"
@@ -15,8 +15,15 @@ typedef struct {
     char name[80];
     size_t ndim, dim[4];
     size_t offset, size; /* floats, in the vector */
+    size_t n_uses;       /* layers that it belongs to: above 1 where it is tied */
     co_role role;
 } co_tensor;
+
+typedef struct {
+    size_t offset, size; /* floats, in the vector */
+} co_span;
+
+extern const co_kind co_kind_block; /* what stands in a list of layers beside layers: models/graph/block.h */
 
 /* Keys of section `model`: name, layers, init, loss, freeze. The options of a preset and of a loss stand beside them. */
 extern const co_param co_model_params[];
@@ -38,6 +45,10 @@ void co_model_destroy(co_model *model); /* NULL allowed */
 
 size_t co_model_size(const co_model *model);      /* floats of the vector */
 const co_tensor *co_model_tensors(const co_model *model, size_t *n_tensors);
+/* The coordinates with that role: ascending, as few spans as possible. Those of all roles make up the vector. */
+const co_span *co_model_spans(const co_model *model, co_role role, size_t *n_spans);
+/* Before workspaces of the model are created. CO_EUSAGE: no tensor has that name. */
+co_status co_model_set_role(co_model *model, const char *tensor, co_role role);
 char *co_model_describe(const co_model *model);   /* new block: JSON list of {name, shape, role}, as checkpoints carry it */
 void co_model_init(const co_model *model, uint64_t seed, float *params);
 double co_model_flops(const co_model *model, double n_rows); /* multiply-adds of one example of so many rows, forward */
@@ -62,6 +73,19 @@ void co_model_loss(const co_model *model, co_workspace *workspace, const float *
  * bits as through a gradient of zeros. grad[size] is scratch for layers that cannot do both in one; frozen tensors stay. */
 void co_model_step(const co_model *model, co_workspace *workspace, float *params, const co_pass *pass, float lr, float *grad,
                    double *sums);
+
+/* Taps: a node's values, and passes that begin there. name: an item of the list ("2", inside blocks "3.1"), whose last node is meant, or
+ * "input", the batch. Before workspaces of the model are created. CO_EUSAGE: no such item, or tokens. Images are planes here. */
+co_status co_model_tap(co_model *model, const char *name, size_t *node);
+co_shape co_model_tap_shape(const co_model *model, size_t node); /* of a row of its values */
+/* Everything behind the node depends on nothing in front of it but by way of its values. */
+bool co_model_begins_at(const co_model *model, size_t node);
+/* values[rows][..] of the last pass of that batch. */
+void co_model_tap_values(const co_model *model, const co_workspace *workspace, const co_batch *batch, size_t node, float *values);
+/* As co_model_loss, from the node on, at which co_model_begins_at holds: values take the place of what the batch would give
+ * there (soft embeddings, changed inputs), and nothing in front of it is touched. d_values: the gradient of the mean loss by them, or NULL. */
+void co_model_loss_from(const co_model *model, co_workspace *workspace, const float *params, const co_pass *pass, size_t node,
+                        const float *values, const float *scale, float *grad, float *d_values, double *sums);
 const co_task *co_model_task(const co_model *model);
 const co_shape *co_model_input(const co_model *model); /* shape of a row of the data */
 size_t co_model_n_classes(const co_model *model);

@@ -2,9 +2,10 @@
  * spell out.
  *
  * Parameters: softmax 784 -> 10 has 7,850; 2nn 199,210; mnist_cnn 1,663,370; femnist_cnn with 62
- * classes 6,603,710; cifar_cnn 1,626,442; char_lstm with 80 tokens 819,920. The last layer always has `classes` outputs and the first
+ * classes 6,603,710; cifar_cnn 1,626,442; resnet_gn 11,173,962 with 3 x 32 x 32 and 10 classes; char_lstm with 80 tokens 819,920. The last layer always has `classes` outputs and the first
  * ones take the data's own size. */
 #include "models/model.h"
+#include "core/memory.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -163,6 +164,89 @@ static co_node *cifar_cnn(const co_config *opt)
     return l.node;
 }
 
+/* ---- residual networks ---- */
+
+/* A node under that key of a map. */
+static void add_key(list *map, const char *key, list value_take)
+{
+    char *own = co_strdup(key);
+    if (map->node && own && value_take.node) {
+        value_take.node->key = own;
+        co_node_append(map->node, value_take.node);
+        return;
+    }
+    co_free(own);
+    co_node_destroy(value_take.node);
+    give_up(map);
+}
+
+/* `{name: value}` with a list or map. */
+static void add_block(list *l, const char *name, list value_take)
+{
+    list item = {co_node_create(CO_NODE_MAP, NULL, NULL)};
+    add_key(&item, name, value_take);
+    append(l, item.node);
+}
+
+typedef struct {
+    int64_t channels, kernel, stride, groups;
+} stage;
+
+/* A convolution without bias, and the norm behind it. */
+static void add_conv_norm(list *l, const stage *s)
+{
+    char channels[24], kernel[24], stride[24], padding[24], groups[24];
+    snprintf(channels, sizeof channels, "%" PRId64, s->channels);
+    snprintf(kernel, sizeof kernel, "%" PRId64, s->kernel);
+    snprintf(stride, sizeof stride, "%" PRId64, s->stride);
+    snprintf(padding, sizeof padding, "%" PRId64, s->kernel / 2);
+    snprintf(groups, sizeof groups, "%" PRId64, s->groups);
+    co_node *item = conv_item(channels, kernel, padding);
+    if (item && (co_node_set(item->first, "stride", stride) != CO_OK || co_node_set(item->first, "bias", "false") != CO_OK)) {
+        co_node_destroy(item);
+        item = NULL;
+    }
+    append(l, item);
+    add_with(l, "group_norm", groups);
+}
+
+/* Two 3x3 convolutions, and past them the input, or a 1x1 convolution where the shape changes; relu behind the sum. */
+static void add_residual(list *l, stage s, bool changes)
+{
+    list layers = begin(), options, shortcut;
+    const stage past = {s.channels, 1, s.stride, s.groups}, second = {s.channels, 3, 1, s.groups};
+    add_conv_norm(&layers, &s);
+    add(&layers, "relu");
+    add_conv_norm(&layers, &second);
+    if (changes) {
+        options = (list){co_node_create(CO_NODE_MAP, NULL, NULL)};
+        shortcut = begin();
+        add_conv_norm(&shortcut, &past);
+        add_key(&options, "layers", layers);
+        add_key(&options, "shortcut", shortcut);
+        layers = options;
+    }
+    add_block(l, "residual", layers);
+    add(l, "relu");
+}
+
+static co_node *resnet_gn(const co_config *opt)
+{
+    const int64_t width = co_config_int(opt, "width"), groups = co_config_int(opt, "groups");
+    const int64_t stages = co_config_int(opt, "stages"), blocks = co_config_int(opt, "blocks");
+    list l = begin();
+    add_conv_norm(&l, &(stage){width, 3, 1, groups});
+    add(&l, "relu");
+    for (int64_t k = 0; k < stages; k++)
+        for (int64_t b = 0; b < blocks; b++) {
+            const bool changes = k > 0 && b == 0;
+            add_residual(&l, (stage){width << k, 3, changes ? 2 : 1, groups}, changes);
+        }
+    add(&l, "global_avg_pool");
+    add_with(&l, "dense", "classes");
+    return l.node;
+}
+
 /* {lstm: {units: .., layers: .., bidirectional: ..}} */
 static void add_lstm(list *l, int64_t units, const char *layers, const char *bidirectional)
 {
@@ -237,6 +321,12 @@ static const co_param bow_params[] = {EMBEDDING, {0}};
 static const co_param lstm_params[] = {
     EMBEDDING, UNITS, {"pool", CO_CHOICE, .words = "mean|last", .doc = "one row from all: their mean, or the last"}, {0}};
 static const co_param bilstm_params[] = {EMBEDDING, UNITS, {0}};
+static const co_param resnet_params[] = {
+    {"width", CO_INT, .def = 64, .lo = 1, .hi = 4096, .doc = "channels of the first stage; each later one has twice as many"},
+    {"stages", CO_INT, .def = 4, .lo = 1, .hi = 8, .doc = "stages; each but the first halves the image"},
+    {"blocks", CO_INT, .def = 2, .lo = 1, .hi = 64, .doc = "residual blocks of a stage; 2 x stages x blocks + 2 is the depth"},
+    {"groups", CO_INT, .def = 2, .lo = 1, .hi = 4096, .doc = "groups of channels of each norm"},
+    {0}};
 static const co_param mlp_params[] = {{"hidden", CO_INTS, .lo = 1, .hi = 16777216,
                                        .flags = CO_REQUIRED,
                                        .doc = "units of the hidden layers, first to last"},
@@ -263,6 +353,11 @@ static const co_model_preset presets[] = {
      .summary = "two 3x3 convolutions (32, 64), 2x2 max pooling, dropout, dense 128",
      .source = "Granqvist et al., pfl-research, 2024, arXiv:2404.06430",
      .layers = cifar_cnn},
+    {.name = "resnet_gn",
+     .summary = "ResNet-18 for small images, with group norm; stages: 3, blocks: 3, width: 16 make the ResNet-20",
+     .source = "Hsieh et al., ICML 2020, arXiv:1910.00189; Reddi et al., ICLR 2021, arXiv:2003.00295",
+     .params = resnet_params,
+     .layers = resnet_gn},
     {.name = "char_lstm",
      .summary = "embedding 8, two LSTM layers of 256 units, a dense layer for every token",
      .source = "Caldas et al., LEAF, 2018, arXiv:1812.01097 (which predicts the last token alone)",
@@ -279,16 +374,9 @@ static const co_model_preset presets[] = {
      .params = bilstm_params,
      .layers = bilstm},
 };
-static const co_plugin *const members[] = {(const co_plugin *)&presets[0],
-                                           (const co_plugin *)&presets[1],
-                                           (const co_plugin *)&presets[2],
-                                           (const co_plugin *)&presets[3],
-                                           (const co_plugin *)&presets[4],
-                                           (const co_plugin *)&presets[5],
-                                           (const co_plugin *)&presets[6],
-                                           (const co_plugin *)&presets[7],
-                                           (const co_plugin *)&presets[8],
-                                           (const co_plugin *)&presets[9],
-                                           NULL};
+static const co_plugin *const members[sizeof presets / sizeof *presets + 1] = {
+    (const co_plugin *)&presets[0], (const co_plugin *)&presets[1], (const co_plugin *)&presets[2],  (const co_plugin *)&presets[3],
+    (const co_plugin *)&presets[4], (const co_plugin *)&presets[5], (const co_plugin *)&presets[6],  (const co_plugin *)&presets[7],
+    (const co_plugin *)&presets[8], (const co_plugin *)&presets[9], (const co_plugin *)&presets[10], NULL};
 
 const co_kind co_kind_model = {"model", "models with a name", members};

@@ -45,11 +45,10 @@ typedef struct {
     void (*product)(const co_product *p);
     /* Y[m][n_out] = X W' + bias: W[n_out][n_in], X[m][n_in]. Reference: co_reference_dense. */
     void (*dense_forward)(size_t m, size_t n_in, size_t n_out, const float *x, const float *w, const float *bias, float *y);
-    /* dX = dY W unless dx is NULL; then, unless target is NULL, target += factor dY' X and its bias += factor column sums.
-     * target is w itself (fused update) or a gradient of its shape; the bias follows the weights in both. Each block of W is used
-     * for both while it is in the cache. */
+    /* dX = dY W unless dx is NULL; then, unless target is NULL, target += factor dY' X and bias += factor column sums.
+     * target is w itself (fused update) or a gradient of its shape. Each block of W is used for both while it is in the cache. */
     void (*dense_backward)(size_t m, size_t n_in, size_t n_out, const float *x, const float *w, const float *dy, float *dx,
-                           float factor, float *target);
+                           float factor, float *target, float *bias);
     /* y may be x, dx may be dy. */
     void (*relu)(size_t n, const float *x, float *y);
     void (*relu_back)(size_t n, const float *y, const float *dy, float *dx);

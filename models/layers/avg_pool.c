@@ -15,7 +15,7 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     co_window w;
     (void)n_classes;
     *self = NULL;
-    CO_TRY(co_window_init(&w, opt, in, 0, false));
+    CO_TRY(co_window_init(&w, opt, in, 0, 0));
     co_window *kept = co_malloc(1, sizeof *kept);
     if (!kept) return CO_FAIL(CO_ENOMEM, "layer avg_pool");
     *kept = w;
@@ -43,35 +43,33 @@ static void spread_row(const co_window *w, const float *restrict dy, float *rest
                 dx[i * w->width + c * w->stride + j] += share * dy[c];
 }
 
-static void forward(const void *self, const co_pass *pass, const float *params, const float *x,
-                    float *y, float *cache, float *scratch)
+static void forward(const void *self, const co_call *call)
 {
     const co_window *w = self;
-    const size_t planes = co_shape_rows(&w->in, pass->batch) * w->channels;
-    (void)params, (void)cache, (void)scratch;
+    const size_t rows = co_shape_rows(&w->in, call->pass->batch);
+    const float *x = call->x[0];
+    float *y = call->y;
     if (w->in.lanes) {
         const co_pooling pooling = co_window_pooling(w);
-        for (size_t r = 0; r < co_shape_rows(&w->in, pass->batch); r++)
+        for (size_t r = 0; r < rows; r++)
             w->fast->avg_pool(&pooling, x + r * co_shape_size(&w->in), y + r * co_shape_size(&w->out));
         return;
     }
-    for (size_t p = 0; p < planes; p++, x += w->height * w->width)
+    for (size_t p = 0; p < rows * w->channels; p++, x += w->height * w->width)
         for (size_t r = 0; r < w->out_height; r++, y += w->out_width)
             pool_row(w, x + r * w->stride * w->width, y);
 }
 
-static void backward_input(const void *self, const co_pass *pass, const float *params,
-                           const float *x, const float *y, const float *dy, float *dx,
-                           float *cache, float *scratch)
+static void backward_input(const void *self, const co_call *call)
 {
     const co_window *w = self;
-    const size_t size = w->height * w->width,
-                 planes = co_shape_rows(&w->in, pass->batch) * w->channels;
-    (void)params, (void)x, (void)y, (void)cache, (void)scratch;
+    const size_t size = w->height * w->width, rows = co_shape_rows(&w->in, call->pass->batch), planes = rows * w->channels;
+    const float *dy = call->dy;
+    float *dx = call->dx[0];
     if (w->in.lanes) {
         const co_pooling pooling = co_window_pooling(w);
         const size_t in = co_shape_size(&w->in), out = co_shape_size(&w->out);
-        for (size_t r = 0; r < co_shape_rows(&w->in, pass->batch); r++)
+        for (size_t r = 0; r < rows; r++)
             w->fast->avg_pool_back(&pooling, dy + r * out, dx + r * in);
         return;
     }
@@ -79,6 +77,12 @@ static void backward_input(const void *self, const co_pass *pass, const float *p
     for (size_t p = 0; p < planes; p++, dx += size)
         for (size_t r = 0; r < w->out_height; r++, dy += w->out_width)
             spread_row(w, dy, dx + r * w->stride * w->width);
+}
+
+static co_facts facts(const void *self)
+{
+    (void)self;
+    return (co_facts){.spares_input = true, .spares_output = true, .in_parts = true};
 }
 
 static const co_param params[] = {{"kernel", CO_INT, .lo = 1, .hi = 255, .flags = CO_REQUIRED,
@@ -91,10 +95,8 @@ const co_layer co_layer_avg_pool = {.name = "avg_pool",
                                     .source = "LeCun et al., Proceedings of the IEEE 86(11), 1998",
                                     .params = params,
                                     .main_option = "kernel",
-                                    .in_parts = true,
-                                    .spares_input = true,
-                                    .spares_output = true,
                                     .create = create,
                                     .destroy = co_free,
+                                    .facts = facts,
                                     .forward = forward,
                                     .backward_input = backward_input};

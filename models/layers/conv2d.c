@@ -18,7 +18,7 @@ typedef struct {
     co_window w;
     size_t n_out, taps, pixels, n_in_floats; /* output channels, c k k, output pixels, c h w */
     co_conv_direct direct;                   /* unless w.fast is NULL */
-    bool winograd;
+    bool winograd, bias;
 } conv2d;
 
 static co_status check_sizes(const co_config *opt, const conv2d *v)
@@ -38,14 +38,27 @@ static co_status check_sizes(const co_config *opt, const conv2d *v)
         v->w.kernel, v->w.kernel, text);
 }
 
+/* valid, same, or pixels. */
+static co_status read_padding(const co_config *opt, int64_t *padding)
+{
+    const co_node *node = co_config_node(opt, "padding");
+    if (strcmp(node->text, "same") == 0 || strcmp(node->text, "valid") == 0) {
+        *padding = node->text[0] == 's' ? CO_PADDING_SAME : 0;
+    } else if (!co_node_int(node, padding) || *padding < 0) {
+        return co_config_fail(opt, node, "%s is no padding; it can be valid, same or a whole number of pixels", node->text);
+    }
+    return CO_OK;
+}
+
 static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
                         void **self)
 {
-    conv2d v = {.n_out = (size_t)co_config_int(opt, "channels")};
+    conv2d v = {.n_out = (size_t)co_config_int(opt, "channels"), .bias = co_config_bool(opt, "bias")};
+    int64_t padding = 0;
     (void)n_classes;
     *self = NULL;
-    CO_TRY(co_window_init(&v.w, opt, in, v.n_out,
-                          strcmp(co_config_string(opt, "padding"), "same") == 0));
+    CO_TRY(read_padding(opt, &padding));
+    CO_TRY(co_window_init(&v.w, opt, in, v.n_out, padding));
     v.taps = v.w.channels * v.w.kernel * v.w.kernel;
     v.pixels = v.w.out_height * v.w.out_width;
     v.n_in_floats = co_shape_size(in);
@@ -69,14 +82,13 @@ static size_t tensors(const void *self, co_tensor_shape *shape)
     const conv2d *v = self;
     shape[0] = (co_tensor_shape){"weight", 4, {v->n_out, v->w.channels, v->w.kernel, v->w.kernel}};
     shape[1] = (co_tensor_shape){"bias", 1, {v->n_out}};
-    return 2;
+    return v->bias ? 2 : 1;
 }
 
-static void init(const void *self, uint64_t seed, uint64_t first_tensor, float *params)
+static void init(const void *self, uint64_t seed, size_t t, uint64_t number, float *tensor)
 {
     const conv2d *v = self;
-    co_init_fan_in(seed, first_tensor, v->taps, v->n_out * v->taps, params);
-    co_init_fan_in(seed, first_tensor + 1, v->taps, v->n_out, params + v->n_out * v->taps);
+    co_init_fan_in(seed, number, v->taps, t == 0 ? v->n_out * v->taps : v->n_out, tensor);
 }
 
 /* The fast forms keep turned weights and sums over the parts of a batch. */
@@ -100,14 +112,25 @@ static co_conv_part part_of(const conv2d *v, const co_pass *pass)
     return (co_conv_part){.rows = co_shape_rows(&v->w.in, pass->batch), .begins = pass->first == 0, .ends = !pass->more};
 }
 
-/* dx, or target += factor times the gradient, or both. */
-static void fast_backward(const conv2d *v, co_conv_part part, const float *params, const float *x, const float *dy,
-                          const float *scale, float *dx, float factor, float *target, float *cache)
+static co_conv_weights weights_of(const conv2d *v, const co_call *call)
 {
+    return (co_conv_weights){co_call_tensor(call, 0), v->bias ? co_call_tensor(call, 1) : NULL};
+}
+
+static co_conv_target target_of(const conv2d *v, const co_call *call, float factor)
+{
+    return (co_conv_target){co_call_target(call, 0), v->bias ? co_call_target(call, 1) : NULL, factor};
+}
+
+/* dx unless NULL, the target's gradient, or both. */
+static void fast_backward(const conv2d *v, co_conv_part part, const co_call *call, const float *x, const float *dy,
+                          const float *scale, float *dx, co_conv_target target)
+{
+    const float *weight = co_call_tensor(call, 0);
     if (v->winograd)
-        co_conv_winograd_backward(&v->direct, part, params, x, dy, scale, dx, factor, target, cache);
+        co_conv_winograd_backward(&v->direct, part, weight, x, dy, scale, dx, target, call->cache);
     else
-        co_conv_direct_backward(&v->direct, part, params, x, dy, scale, dx, factor, target, cache);
+        co_conv_direct_backward(&v->direct, part, weight, x, dy, scale, dx, target, call->cache);
 }
 
 /* First output index whose input index o stride + tap - pad is not negative, and the first one past
@@ -180,63 +203,65 @@ static void columns_to_image(const co_window *w, const float *columns, float *dx
             }
 }
 
-static void forward(const void *self, const co_pass *pass, const float *params, const float *x,
-                    float *y, float *cache, float *scratch)
+static void forward(const void *self, const co_call *call)
 {
     const conv2d *v = self;
-    const size_t rows = co_shape_rows(&v->w.in, pass->batch);
-    const float *bias = params + v->n_out * v->taps;
+    const size_t rows = co_shape_rows(&v->w.in, call->pass->batch);
+    const co_conv_weights w = weights_of(v, call);
     const int m = (int)v->n_out, n = (int)v->pixels, k = (int)v->taps;
+    const float *x = call->x[0];
+    float *y = call->y;
     if (v->winograd) {
-        co_conv_winograd_forward(&v->direct, part_of(v, pass), params, x, y, cache);
+        co_conv_winograd_forward(&v->direct, part_of(v, call->pass), w, x, y, call->cache);
         return;
     }
     if (v->w.fast) {
-        co_conv_direct_forward(&v->direct, part_of(v, pass), params, x, y, cache);
+        co_conv_direct_forward(&v->direct, part_of(v, call->pass), w, x, y, call->cache);
         return;
     }
     for (size_t e = 0; e < rows; e++, x += v->n_in_floats, y += v->n_out * v->pixels) {
-        image_to_columns(&v->w, x, scratch);
+        image_to_columns(&v->w, x, call->scratch);
         for (size_t o = 0; o < v->n_out; o++)
-            for (size_t p = 0; p < v->pixels; p++) y[o * v->pixels + p] = bias[o];
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0f, params, k, scratch, n,
+            for (size_t p = 0; p < v->pixels; p++) y[o * v->pixels + p] = w.bias ? w.bias[o] : 0.0f;
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0f, w.weight, k, call->scratch, n,
                     1.0f, y, n);
     }
 }
 
-static void backward_input(const void *self, const co_pass *pass, const float *params,
-                           const float *x, const float *y, const float *dy, float *dx,
-                           float *cache, float *scratch)
+static void backward_input(const void *self, const co_call *call)
 {
     const conv2d *v = self;
-    const size_t rows = co_shape_rows(&v->w.in, pass->batch);
+    const size_t rows = co_shape_rows(&v->w.in, call->pass->batch);
     const int m = (int)v->taps, n = (int)v->pixels, k = (int)v->n_out;
-    (void)y;
+    const float *dy = call->dy;
+    float *dx = call->dx[0];
     if (v->w.fast) {
-        fast_backward(v, part_of(v, pass), params, x, dy, NULL, dx, 1.0f, NULL, cache);
+        fast_backward(v, part_of(v, call->pass), call, call->x[0], dy, NULL, dx, (co_conv_target){0});
         return;
     }
     for (size_t e = 0; e < rows; e++, dx += v->n_in_floats, dy += v->n_out * v->pixels) {
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, 1.0f, params, m, dy, n, 0.0f,
-                    scratch, n);
-        columns_to_image(&v->w, scratch, dx);
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, 1.0f, co_call_tensor(call, 0), m, dy, n, 0.0f,
+                    call->scratch, n);
+        columns_to_image(&v->w, call->scratch, dx);
     }
 }
 
 /* An example of a sequence has a scale for all of its rows. */
-static void fast_params(const conv2d *v, const co_pass *pass, const float *x, const float *dy, const float *scale,
-                        float *grad, float *cache)
+static void fast_params(const conv2d *v, const co_call *call)
 {
+    const co_batch *batch = call->pass->batch;
+    const float *x = call->x[0], *dy = call->dy, *scale = call->scale;
+    const co_conv_target target = target_of(v, call, 1.0f);
     const size_t in = co_shape_size(&v->w.in), out = co_shape_size(&v->w.out);
     const co_conv_part one = {.rows = 1, .begins = true, .ends = true};
     if (!scale || !v->w.in.sequence) {
-        fast_backward(v, part_of(v, pass), NULL, x, dy, scale, NULL, 1.0f, grad, cache);
+        fast_backward(v, part_of(v, call->pass), call, x, dy, scale, NULL, target);
         return;
     }
-    for (size_t e = 0; e < pass->batch->n; e++) {
-        const size_t end = co_shape_first_row(&v->w.in, pass->batch, e + 1);
-        for (size_t r = co_shape_first_row(&v->w.in, pass->batch, e); r < end; r++)
-            fast_backward(v, one, NULL, x + r * in, dy + r * out, scale + e, NULL, 1.0f, grad, cache);
+    for (size_t e = 0; e < batch->n; e++) {
+        const size_t end = co_shape_first_row(&v->w.in, batch, e + 1);
+        for (size_t r = co_shape_first_row(&v->w.in, batch, e); r < end; r++)
+            fast_backward(v, one, call, x + r * in, dy + r * out, scale + e, NULL, target);
     }
 }
 
@@ -252,44 +277,39 @@ static float sum_row(const float *x, size_t n)
     return sum;
 }
 
-static void backward_params(const void *self, const co_pass *pass, const float *params,
-                            const float *x, const float *y, const float *dy, const float *scale,
-                            float *grad, const float *cache, float *scratch)
+static void backward_params(const void *self, const co_call *call)
 {
     const conv2d *v = self;
-    float *bias = grad + v->n_out * v->taps;
+    const co_batch *batch = call->pass->batch;
+    const co_conv_target target = target_of(v, call, 1.0f);
     const int m = (int)v->n_out, n = (int)v->taps, k = (int)v->pixels;
-    (void)params, (void)y;
     if (v->w.fast) {
-        fast_params(v, pass, x, dy, scale, grad, (float *)cache); /* its own working memory */
+        fast_params(v, call);
         return;
     }
-    for (size_t e = 0; e < pass->batch->n; e++) {
-        const size_t end = co_shape_first_row(&v->w.in, pass->batch, e + 1);
-        const float factor = scale ? scale[e] : 1.0f;
-        for (size_t r = co_shape_first_row(&v->w.in, pass->batch, e); r < end; r++) {
-            const float *d = dy + r * v->n_out * v->pixels;
-            image_to_columns(&v->w, x + r * v->n_in_floats, scratch);
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, factor, d, k, scratch, k,
-                        1.0f, grad, n);
-            for (size_t o = 0; o < v->n_out; o++)
-                bias[o] += factor * sum_row(d + o * v->pixels, v->pixels);
+    for (size_t e = 0; e < batch->n; e++) {
+        const size_t end = co_shape_first_row(&v->w.in, batch, e + 1);
+        const float factor = call->scale ? call->scale[e] : 1.0f;
+        for (size_t r = co_shape_first_row(&v->w.in, batch, e); r < end; r++) {
+            const float *d = call->dy + r * v->n_out * v->pixels;
+            image_to_columns(&v->w, call->x[0] + r * v->n_in_floats, call->scratch);
+            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, factor, d, k, call->scratch, k,
+                        1.0f, target.weight, n);
+            for (size_t o = 0; v->bias && o < v->n_out; o++)
+                target.bias[o] += factor * sum_row(d + o * v->pixels, v->pixels);
         }
     }
 }
 
-static void backward(const void *self, const co_pass *pass, const float *params, const float *x,
-                     const float *y, const float *dy, float *dx, float factor, float *target,
-                     const float *cache, float *scratch)
+static void backward(const void *self, const co_call *call)
 {
     const conv2d *v = self;
-    (void)y, (void)scratch;
-    fast_backward(v, part_of(v, pass), params, x, dy, NULL, dx, factor, target, (float *)cache);
+    fast_backward(v, part_of(v, call->pass), call, call->x[0], call->dy, NULL, call->dx[0], target_of(v, call, call->factor));
 }
 
-static bool has_backward(const void *self)
+static co_facts facts(const void *self)
 {
-    return ((const conv2d *)self)->w.fast != NULL;
+    return (co_facts){.spares_output = true, .in_parts = true, .at_once = ((const conv2d *)self)->w.fast != NULL};
 }
 
 static double flops(const void *self)
@@ -303,17 +323,17 @@ static const co_param params[] = {
     {"kernel", CO_INT, .lo = 1, .hi = 255, .flags = CO_REQUIRED,
      .doc = "height and width of the window, pixels"},
     {"stride", CO_INT, .def = 1, .lo = 1, .hi = 255, .doc = "step of the window, pixels"},
-    {"padding", CO_CHOICE, .words = "valid|same",
-     .doc = "valid: none; same: output as large as the input (stride 1)"},
+    {"padding", CO_STRING, .words = "valid",
+     .doc = "valid: none; same: output as large as the input (stride 1); or pixels on every side"},
+    {"bias", CO_BOOL, .def = 1, .doc = "adds a number of its own to every output channel"},
     {0}};
 const co_layer co_layer_conv2d = {.name = "conv2d",
-                                  .summary = "two-dimensional convolution with bias",
+                                  .summary = "two-dimensional convolution",
                                   .source = "LeCun et al., Neural Computation 1(4), 1989",
                                   .params = params,
-                                  .spares_output = true,
-                                  .in_parts = true,
                                   .create = create,
                                   .destroy = co_free,
+                                  .facts = facts,
                                   .tensors = tensors,
                                   .init = init,
                                   .cache_size = cache_size,
@@ -322,5 +342,4 @@ const co_layer co_layer_conv2d = {.name = "conv2d",
                                   .backward_input = backward_input,
                                   .backward_params = backward_params,
                                   .backward = backward,
-                                  .has_backward = has_backward,
                                   .flops = flops};

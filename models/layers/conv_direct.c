@@ -22,8 +22,8 @@ co_conv_direct co_conv_direct_of(const co_window *w, size_t n_out)
     if (!w->in.lanes) v.c_in = w->channels;
     v.padded_h = (w->out_height - 1) * w->stride + w->kernel;
     v.padded_w = (w->out_width - 1) * w->stride + w->kernel;
-    if (v.padded_h < w->height) v.padded_h = w->height; /* rows that no window reaches */
-    if (v.padded_w < w->width) v.padded_w = w->width;
+    if (v.padded_h < w->height + w->pad) v.padded_h = w->height + w->pad; /* rows that no window reaches */
+    if (v.padded_w < w->width + w->pad) v.padded_w = w->width + w->pad;
     v.spread_h = w->height + w->kernel - 1;
     v.spread_w = w->width + w->kernel - 1;
     return v;
@@ -89,27 +89,27 @@ static const float *pad_image(const co_conv_direct *v, const float *x, float *co
     return copy;
 }
 
-void co_conv_turn_weights(const co_conv_direct *v, const float *params, float *turned)
+void co_conv_turn_weights(const co_conv_direct *v, const float *weight, float *turned)
 {
     const size_t taps = v->w->kernel * v->w->kernel, channels = v->w->channels;
     if (v->c_in > channels || v->c_out > v->n_out) memset(turned, 0, weights(v) * sizeof *turned);
     for (size_t c = 0; c < channels; c++)
-        v->w->fast->transpose(v->n_out, taps, params + c * taps, channels * taps, turned + c * v->c_out, v->c_in * v->c_out);
+        v->w->fast->transpose(v->n_out, taps, weight + c * taps, channels * taps, turned + c * v->c_out, v->c_in * v->c_out);
 }
 
-void co_conv_exchange_weights(const co_conv_direct *v, const float *params, float *exchanged)
+void co_conv_exchange_weights(const co_conv_direct *v, const float *weight, float *exchanged)
 {
     const size_t taps = v->w->kernel * v->w->kernel, channels = v->w->channels;
     if (v->c_in > channels || v->c_out > v->n_out) memset(exchanged, 0, weights(v) * sizeof *exchanged);
     for (size_t o = 0; o < v->n_out; o++)
-        v->w->fast->transpose(channels, taps, params + o * channels * taps, taps, exchanged + o * v->c_in, v->c_out * v->c_in);
+        v->w->fast->transpose(channels, taps, weight + o * channels * taps, taps, exchanged + o * v->c_in, v->c_out * v->c_in);
 }
 
-/* V[i][j][o][c] from params [o][c][k - 1 - i][k - 1 - j]. */
-static void reverse_weights(const co_conv_direct *v, const float *params, float *reversed)
+/* V[i][j][o][c] from weight [o][c][k - 1 - i][k - 1 - j]. */
+static void reverse_weights(const co_conv_direct *v, const float *weight, float *reversed)
 {
     const size_t taps = v->w->kernel * v->w->kernel, n = v->c_in * v->c_out;
-    co_conv_exchange_weights(v, params, reversed);
+    co_conv_exchange_weights(v, weight, reversed);
     for (size_t t = 0; t < taps / 2; t++)
         for (size_t i = 0; i < n; i++) {
             float *a = reversed + t * n + i, *b = reversed + (taps - 1 - t) * n + i, kept = *a;
@@ -118,15 +118,19 @@ static void reverse_weights(const co_conv_direct *v, const float *params, float 
         }
 }
 
-void co_conv_finish(const co_conv_direct *v, const float *sum, const float *bias_sum, float factor, float *target,
-                    float *scratch)
+void co_conv_start(const co_conv_direct *v, const float *bias, float *start)
+{
+    memset(start, 0, v->c_out * sizeof *start);
+    if (bias) memcpy(start, bias, v->n_out * sizeof *start);
+}
+
+void co_conv_finish(const co_conv_direct *v, const float *sum, const float *bias_sum, co_conv_target target, float *scratch)
 {
     const size_t taps = v->w->kernel * v->w->kernel, channels = v->w->channels;
-    float *bias = target + v->n_out * channels * taps;
     for (size_t c = 0; c < channels; c++)
         v->w->fast->transpose(taps, v->n_out, sum + c * v->c_out, v->c_in * v->c_out, scratch + c * taps, channels * taps);
-    co_vector_add_scaled(target, scratch, v->n_out * channels * taps, factor);
-    co_vector_add_scaled(bias, bias_sum, v->n_out, factor);
+    co_vector_add_scaled(target.weight, scratch, v->n_out * channels * taps, target.factor);
+    if (target.bias) co_vector_add_scaled(target.bias, bias_sum, v->n_out, target.factor);
 }
 
 /* Four pixels at a time: the chain of additions to one sum is what takes the time. */
@@ -174,11 +178,10 @@ static void multiply_rows(const co_kernels *fast, const co_product *p, size_t n_
             }
 }
 
-void co_conv_direct_forward(const co_conv_direct *v, co_conv_part part, const float *params, const float *x, float *y,
+void co_conv_direct_forward(const co_conv_direct *v, co_conv_part part, co_conv_weights weights, const float *x, float *y,
                             float *base)
 {
     const co_window *w = v->w;
-    const float *bias = params + v->n_out * w->channels * w->kernel * w->kernel;
     const memory m = cut(v, base);
     size_t a_at[MOST_KERNEL], b_at[MOST_KERNEL];
     const size_t image = co_shape_size(&w->in), row = w->out_width * v->c_out;
@@ -188,9 +191,8 @@ void co_conv_direct_forward(const co_conv_direct *v, co_conv_part part, const fl
     fill_steps(w->kernel, v->padded_w * v->c_in, a_at);
     fill_steps(w->kernel, p.depth * v->c_out, b_at);
     if (part.begins) {
-        co_conv_turn_weights(v, params, m.turned);
-        memset(m.bias, 0, v->c_out * sizeof *y);
-        memcpy(m.bias, bias, v->n_out * sizeof *y);
+        co_conv_turn_weights(v, weights.weight, m.turned);
+        co_conv_start(v, weights.bias, m.bias);
     }
     for (size_t e = 0; e < part.rows; e++, x += image, y += w->out_height * row) {
         p.a = pad_image(v, x, m.image);
@@ -268,14 +270,14 @@ static void backward_params(const co_conv_direct *v, co_conv_part part, const me
     }
 }
 
-void co_conv_direct_backward(const co_conv_direct *v, co_conv_part part, const float *params, const float *x, const float *dy,
-                             const float *scale, float *dx, float factor, float *target, float *base)
+void co_conv_direct_backward(const co_conv_direct *v, co_conv_part part, const float *weight, const float *x, const float *dy,
+                             const float *scale, float *dx, co_conv_target target, float *base)
 {
     const memory m = cut(v, base);
-    if (part.begins && dx) reverse_weights(v, params, m.turned);
+    if (part.begins && dx) reverse_weights(v, weight, m.turned);
     if (part.begins) memset(m.sum, 0, (weights(v) + v->c_out) * sizeof *m.sum);
     if (dx) backward_input(v, part, &m, dy, dx);
-    if (!target) return;
+    if (!target.weight) return;
     backward_params(v, part, &m, x, dy, scale);
-    if (part.ends) co_conv_finish(v, m.sum, m.bias, factor, target, m.turned);
+    if (part.ends) co_conv_finish(v, m.sum, m.bias, target, m.turned);
 }

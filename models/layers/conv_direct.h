@@ -18,20 +18,30 @@ typedef struct {
     bool begins, ends;
 } co_conv_part;
 
-/* Steps that conv_winograd.c shares: W[i][j][c][o] and W[i][j][o][c] from params [o][c][i][j], zeros for padding channels; and
- * target[o][c][i][j] += factor sum[i][j][c][o] by way of as much scratch, its bias[o] += factor bias_sum[o]. */
-void co_conv_turn_weights(const co_conv_direct *v, const float *params, float *turned);
-void co_conv_exchange_weights(const co_conv_direct *v, const float *params, float *exchanged);
-void co_conv_finish(const co_conv_direct *v, const float *sum, const float *bias_sum, float factor, float *target,
-                    float *scratch);
+/* weight[o][c][i][j], bias[o]; bias NULL: none. */
+typedef struct {
+    const float *weight, *bias;
+} co_conv_weights;
+/* Both += factor times their gradients. weight NULL: not wanted. */
+typedef struct {
+    float *weight, *bias, factor;
+} co_conv_target;
+
+/* Steps that conv_winograd.c shares: W[i][j][c][o] and W[i][j][o][c] from weight, zeros for padding channels; bias, or zeros, as
+ * start[c_out]; and target.weight[o][c][i][j] += factor sum[i][j][c][o] by way of as much scratch, target.bias[o] += factor
+ * bias_sum[o]. */
+void co_conv_turn_weights(const co_conv_direct *v, const float *weight, float *turned);
+void co_conv_exchange_weights(const co_conv_direct *v, const float *weight, float *exchanged);
+void co_conv_start(const co_conv_direct *v, const float *bias, float *start);
+void co_conv_finish(const co_conv_direct *v, const float *sum, const float *bias_sum, co_conv_target target, float *scratch);
 /* sum[c_out] += factor times the pixels of dy[rows]. */
 void co_conv_add_pixels(const co_conv_direct *v, size_t n_pixels, const float *dy, float factor, float *sum);
 
 co_conv_direct co_conv_direct_of(const co_window *w, size_t n_out);
 /* Floats that the passes work with. Overflow is the caller's concern (co_size_multiply). */
 size_t co_conv_direct_memory(const co_conv_direct *v);
-void co_conv_direct_forward(const co_conv_direct *v, co_conv_part part, const float *params, const float *x, float *y,
+void co_conv_direct_forward(const co_conv_direct *v, co_conv_part part, co_conv_weights weights, const float *x, float *y,
                             float *memory);
-/* dx unless NULL; target += factor times the gradient unless NULL; scale[rows] a factor per image, or NULL. */
-void co_conv_direct_backward(const co_conv_direct *v, co_conv_part part, const float *params, const float *x, const float *dy,
-                             const float *scale, float *dx, float factor, float *target, float *memory);
+/* dx unless NULL, from weight; the target's gradient; scale[rows] a factor per image, or NULL. */
+void co_conv_direct_backward(const co_conv_direct *v, co_conv_part part, const float *weight, const float *x, const float *dy,
+                             const float *scale, float *dx, co_conv_target target, float *memory);

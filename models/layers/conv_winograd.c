@@ -100,16 +100,15 @@ static void unpad_image(const co_conv_direct *v, const plan *p, const float *pad
                w->width * v->c_in * sizeof *dx);
 }
 
-void co_conv_winograd_forward(const co_conv_direct *v, co_conv_part part, const float *params,
+void co_conv_winograd_forward(const co_conv_direct *v, co_conv_part part, co_conv_weights weights,
                               const float *x, float *y, float *memory)
 {
     plan p;
     const co_kernels *fast = v->w->fast;
     lay_out(v, memory, &p);
     if (part.begins) {
-        memset(p.bias, 0, v->c_out * sizeof *y);
-        memcpy(p.bias, params + v->w->kernel * v->w->kernel * v->n_out * v->w->channels, v->n_out * sizeof *y);
-        co_conv_turn_weights(v, params, p.turned);
+        co_conv_start(v, weights.bias, p.bias);
+        co_conv_turn_weights(v, weights.weight, p.turned);
         fast->winograd_weights(&p.g, p.turned, p.v);
     }
     for (size_t e = 0; e < part.rows;
@@ -154,26 +153,26 @@ static void group_back(const co_conv_direct *v, const plan *p, size_t tiles, boo
     }
 }
 
-static void start_backward(const co_conv_direct *v, const plan *p, const float *params,
+static void start_backward(const co_conv_direct *v, const plan *p, const float *weight,
                            bool needs_dx)
 {
     memset(p->dv, 0, POINTS * p->n_weights * sizeof *p->dv);
     memset(p->bias, 0, v->c_out * sizeof *p->bias);
     if (!needs_dx) return;
-    co_conv_exchange_weights(v, params, p->turned);
+    co_conv_exchange_weights(v, weight, p->turned);
     v->w->fast->winograd_weights(&p->g, p->turned, p->v);
 }
 
-void co_conv_winograd_backward(const co_conv_direct *v, co_conv_part part, const float *params,
+void co_conv_winograd_backward(const co_conv_direct *v, co_conv_part part, const float *weight,
                                const float *x, const float *dy, const float *scale, float *dx,
-                               float factor, float *target, float *memory)
+                               co_conv_target target, float *memory)
 {
     plan p;
     const size_t in = co_shape_size(&v->w->in), out = co_shape_size(&v->w->out);
     lay_out(v, memory, &p);
-    if (part.begins) start_backward(v, &p, params, dx != NULL);
+    if (part.begins) start_backward(v, &p, weight, dx != NULL);
     for (size_t e = 0; e < part.rows; e++, x += in, dy += out) {
-        const float *image = target ? pad_image(v, &p, x) : NULL;
+        const float *image = target.weight ? pad_image(v, &p, x) : NULL;
         float *back = dx && is_bare(v, &p) ? dx + e * in : p.image_back;
         if (dx) memset(back, 0, p.x_pixels * v->c_in * sizeof *back);
         for (size_t first = 0; first < p.g.tile_rows; first += p.group) {
@@ -181,14 +180,14 @@ void co_conv_winograd_backward(const co_conv_direct *v, co_conv_part part, const
             const size_t tiles = (end - first) * p.g.tile_columns;
             const float by = scale ? scale[e] : 1.0f;
             v->w->fast->winograd_output_back(&p.g, first, end, dy, p.m);
-            if (target) v->w->fast->winograd_input(&p.g, first, end, image, p.u);
-            if (target) co_conv_add_pixels(v, tiles, p.m + ONES * tiles * v->c_out, by, p.bias); /* a tile's sum of dy */
-            group_back(v, &p, tiles, dx, target, by);
+            if (target.weight) v->w->fast->winograd_input(&p.g, first, end, image, p.u);
+            if (target.weight) co_conv_add_pixels(v, tiles, p.m + ONES * tiles * v->c_out, by, p.bias); /* a tile's sum of dy */
+            group_back(v, &p, tiles, dx, target.weight, by);
             if (dx) v->w->fast->winograd_input_back(&p.g, first, end, p.u, back);
         }
         if (dx && back == p.image_back) unpad_image(v, &p, back, dx + e * in);
     }
-    if (!target || !part.ends) return;
+    if (!target.weight || !part.ends) return;
     v->w->fast->winograd_weights_back(&p.g, p.dv, p.turned);
-    co_conv_finish(v, p.turned, p.bias, factor, target, p.v);
+    co_conv_finish(v, p.turned, p.bias, target, p.v);
 }

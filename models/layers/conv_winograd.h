@@ -8,8 +8,8 @@
 bool co_conv_winograd_fits(const co_conv_direct *v);
 size_t co_conv_winograd_memory(const co_conv_direct *v);
 /* As co_conv_direct_forward and co_conv_direct_backward. */
-void co_conv_winograd_forward(const co_conv_direct *v, co_conv_part part, const float *params,
+void co_conv_winograd_forward(const co_conv_direct *v, co_conv_part part, co_conv_weights weights,
                               const float *x, float *y, float *memory);
-void co_conv_winograd_backward(const co_conv_direct *v, co_conv_part part, const float *params,
+void co_conv_winograd_backward(const co_conv_direct *v, co_conv_part part, const float *weight,
                                const float *x, const float *dy, const float *scale, float *dx,
-                               float factor, float *target, float *memory);
+                               co_conv_target target, float *memory);

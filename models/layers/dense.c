@@ -75,11 +75,10 @@ static size_t tensors(const void *self, co_tensor_shape *shape)
     return 2;
 }
 
-static void init(const void *self, uint64_t seed, uint64_t first_tensor, float *params)
+static void init(const void *self, uint64_t seed, size_t t, uint64_t number, float *tensor)
 {
     const dense *d = self;
-    co_init_fan_in(seed, first_tensor, d->n_in, d->n_out * d->n_in, params);
-    co_init_fan_in(seed, first_tensor + 1, d->n_in, d->n_out, params + d->n_out * d->n_in);
+    co_init_fan_in(seed, number, d->n_in, t == 0 ? d->n_out * d->n_in : d->n_out, tensor);
 }
 
 static size_t scratch_size(const void *self, size_t n, size_t rows)
@@ -88,37 +87,33 @@ static size_t scratch_size(const void *self, size_t n, size_t rows)
     return (d->in.sequence ? rows : n) * d->n_out;
 }
 
-static void forward(const void *self, const co_pass *pass, const float *params, const float *x,
-                    float *y, float *cache, float *scratch)
+static void forward(const void *self, const co_call *call)
 {
     const dense *d = self;
-    const size_t rows = co_shape_rows(&d->in, pass->batch);
-    const float *bias = params + d->n_out * d->n_in;
+    const size_t rows = co_shape_rows(&d->in, call->pass->batch);
+    const float *x = call->x[0], *weight = co_call_tensor(call, 0), *bias = co_call_tensor(call, 1);
+    float *y = call->y;
     const int m = (int)rows, n = (int)d->n_out, k = (int)d->n_in;
-    (void)cache, (void)scratch;
     if (rows == 0) return; /* texts without tokens */
     if (d->fast) {
-        d->fast->dense_forward(rows, d->n_in, d->n_out, x, params, bias, y);
+        d->fast->dense_forward(rows, d->n_in, d->n_out, x, weight, bias, y);
         return;
     }
     for (size_t r = 0; r < rows; r++) memcpy(y + r * d->n_out, bias, d->n_out * sizeof *y);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, 1.0f, x, k, params, k, 1.0f, y,
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, 1.0f, x, k, weight, k, 1.0f, y,
                 n);
 }
 
-static void backward_input(const void *self, const co_pass *pass, const float *params,
-                           const float *x, const float *y, const float *dy, float *dx,
-                           float *cache, float *scratch)
+static void backward_input(const void *self, const co_call *call)
 {
     const dense *d = self;
-    const int m = (int)co_shape_rows(&d->in, pass->batch), n = (int)d->n_in, k = (int)d->n_out;
-    (void)x, (void)y, (void)cache, (void)scratch;
+    const int m = (int)co_shape_rows(&d->in, call->pass->batch), n = (int)d->n_in, k = (int)d->n_out;
+    const float *weight = co_call_tensor(call, 0);
     if (d->fast) {
-        d->fast->dense_backward((size_t)m, d->n_in, d->n_out, x, params, dy, dx, 0.0f, NULL);
+        d->fast->dense_backward((size_t)m, d->n_in, d->n_out, call->x[0], weight, call->dy, call->dx[0], 0.0f, NULL, NULL);
         return;
     }
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0f, dy, k, params, n, 0.0f,
-                dx, n);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0f, call->dy, k, weight, n, 0.0f, call->dx[0], n);
 }
 
 /* scaled[row] = scale[example of the row] dy[row] */
@@ -133,45 +128,47 @@ static void scale_rows(const dense *d, const co_batch *batch, const float *restr
     }
 }
 
-static void backward_params(const void *self, const co_pass *pass, const float *params,
-                            const float *x, const float *y, const float *dy, const float *scale,
-                            float *grad, const float *cache, float *scratch)
+static void backward_params(const void *self, const co_call *call)
 {
     const dense *d = self;
-    const size_t rows = co_shape_rows(&d->in, pass->batch);
+    const size_t rows = co_shape_rows(&d->in, call->pass->batch);
     const int m = (int)d->n_out, n = (int)d->n_in, k = (int)rows;
-    float *restrict bias = grad + d->n_out * d->n_in;
-    (void)params, (void)y, (void)cache;
-    if (scale) {
-        scale_rows(d, pass->batch, dy, scale, scratch);
-        dy = scratch;
+    const float *x = call->x[0], *dy = call->dy;
+    float *restrict weight = co_call_target(call, 0), *restrict bias = co_call_target(call, 1);
+    if (call->scale) {
+        scale_rows(d, call->pass->batch, dy, call->scale, call->scratch);
+        dy = call->scratch;
     }
     if (d->fast) {
-        d->fast->dense_backward(rows, d->n_in, d->n_out, x, params, dy, NULL, 1.0f, grad);
+        d->fast->dense_backward(rows, d->n_in, d->n_out, x, co_call_tensor(call, 0), dy, NULL, 1.0f, weight, bias);
         return;
     }
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, 1.0f, dy, m, x, n, 1.0f, grad, n);
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, 1.0f, dy, m, x, n, 1.0f, weight, n);
     for (size_t r = 0; r < rows; r++)
         for (size_t o = 0; o < d->n_out; o++) bias[o] += dy[r * d->n_out + o];
 }
 
-static void backward(const void *self, const co_pass *pass, const float *params, const float *x,
-                     const float *y, const float *dy, float *dx, float factor, float *target,
-                     const float *cache, float *scratch)
+static void backward(const void *self, const co_call *call)
 {
     const dense *d = self;
-    const size_t rows = co_shape_rows(&d->in, pass->batch);
-    (void)y, (void)cache, (void)scratch;
+    const size_t rows = co_shape_rows(&d->in, call->pass->batch);
+    const float *x = call->x[0], *dy = call->dy;
+    float *weight = co_call_target(call, 0), *restrict bias = co_call_target(call, 1);
     if (d->fast) {
-        d->fast->dense_backward(rows, d->n_in, d->n_out, x, params, dy, dx, factor, target);
+        d->fast->dense_backward(rows, d->n_in, d->n_out, x, co_call_tensor(call, 0), dy, call->dx[0], call->factor, weight, bias);
         return;
     }
     const int m = (int)d->n_out, n = (int)d->n_in, k = (int)rows;
-    float *restrict bias = target + d->n_out * d->n_in;
-    if (dx) backward_input(self, pass, params, x, y, dy, dx, NULL, scratch);
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, factor, dy, m, x, n, 1.0f, target, n);
+    if (call->dx[0]) backward_input(self, call);
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, call->factor, dy, m, x, n, 1.0f, weight, n);
     for (size_t r = 0; r < rows; r++)
-        for (size_t o = 0; o < d->n_out; o++) bias[o] += factor * dy[r * d->n_out + o];
+        for (size_t o = 0; o < d->n_out; o++) bias[o] += call->factor * dy[r * d->n_out + o];
+}
+
+static co_facts facts(const void *self)
+{
+    (void)self;
+    return (co_facts){.spares_output = true, .at_once = true};
 }
 
 static double flops(const void *self)
@@ -187,9 +184,9 @@ const co_layer co_layer_dense = {.name = "dense",
                                  .summary = "every output sees every input: W x + b",
                                  .params = params,
                                  .main_option = "units",
-                                 .spares_output = true,
                                  .create = create,
                                  .destroy = co_free,
+                                 .facts = facts,
                                  .tensors = tensors,
                                  .init = init,
                                  .scratch_size = scratch_size,

@@ -2,7 +2,7 @@
  * multiplied by 1/(1 - p).
  *
  * The mask is kept from forward to backward: element i of the batch is dropped when draw i of
- * stream (seed, CO_DRAW_DROPOUT, round, device, 64 step + layer) is below p. In evaluation y = x.
+ * stream (seed, CO_DRAW_DROPOUT, round, device, call->draw) is below p. In evaluation y = x.
  * Cost: one draw a float, two passes. Source: Srivastava et al., JMLR 15, 2014; scaled in training
  * ("inverted"), as PyTorch does. */
 #include "models/layers/layer.h"
@@ -58,50 +58,50 @@ CO_CLONES static void dropout_apply(size_t n, const float *restrict x, const flo
 }
 
 /* n floats of the mask from number `first` on, in the order of planes. */
-static void draw_mask(const dropout *d, const co_pass *pass, size_t first, size_t n, float *mask)
+static void draw_mask(const dropout *d, const co_call *call, size_t first, size_t n, float *mask)
 {
-    const co_stream stream = co_stream_open(pass->seed, CO_DRAW_DROPOUT, pass->round, pass->device,
-                                            pass->step * 64 + pass->layer);
+    const co_pass *pass = call->pass;
+    const co_stream stream = co_stream_open(pass->seed, CO_DRAW_DROPOUT, pass->round, pass->device, call->draw);
     co_fill_uniform(&stream, first, n, mask);
     dropout_mask(n, d->p, mask);
 }
 
-static void forward(const void *self, const co_pass *pass, const float *params,
-                    const float *restrict x, float *restrict y, float *restrict cache,
-                    float *scratch)
+static void forward(const void *self, const co_call *call)
 {
     const dropout *d = self;
+    const co_pass *pass = call->pass;
     const size_t n = co_shape_rows(&d->shape, pass->batch) * co_shape_size(&d->shape);
-    (void)params;
+    float *mask = call->cache + pass->first * co_shape_size(&d->shape);
     if (!pass->train) {
-        memcpy(y, x, n * sizeof *y);
+        memcpy(call->y, call->x[0], n * sizeof *call->y);
         return;
     }
-    cache += pass->first * co_shape_size(&d->shape);
     if (d->shape.lanes) {
         const size_t rows = co_shape_rows(&d->shape, pass->batch);
         const size_t planes = d->shape.dim[0] * d->shape.dim[1] * d->shape.dim[2];
-        draw_mask(d, pass, pass->first * planes, rows * planes, scratch);
-        co_layout_to_lanes(d->fast, &d->shape, rows, scratch, cache);
+        draw_mask(d, call, pass->first * planes, rows * planes, call->scratch);
+        co_layout_to_lanes(d->fast, &d->shape, rows, call->scratch, mask);
     } else {
-        draw_mask(d, pass, pass->first * co_shape_size(&d->shape), n, cache);
+        draw_mask(d, call, pass->first * co_shape_size(&d->shape), n, mask);
     }
-    dropout_apply(n, x, cache, y);
+    dropout_apply(n, call->x[0], mask, call->y);
 }
 
-static void backward_input(const void *self, const co_pass *pass, const float *params,
-                           const float *x, const float *y, const float *restrict dy,
-                           float *restrict dx, float *restrict cache, float *scratch)
+static void backward_input(const void *self, const co_call *call)
 {
     const dropout *d = self;
+    const co_pass *pass = call->pass;
     const size_t n = co_shape_rows(&d->shape, pass->batch) * co_shape_size(&d->shape);
-    (void)params, (void)x, (void)y, (void)scratch;
-    if (!pass->train) {
-        memcpy(dx, dy, n * sizeof *dx);
-        return;
-    }
-    cache += pass->first * co_shape_size(&d->shape);
-    dropout_apply(n, dy, cache, dx);
+    if (pass->train)
+        dropout_apply(n, call->dy, call->cache + pass->first * co_shape_size(&d->shape), call->dx[0]);
+    else
+        memcpy(call->dx[0], call->dy, n * sizeof *call->dy);
+}
+
+static co_facts facts(const void *self)
+{
+    (void)self;
+    return (co_facts){.spares_input = true, .spares_output = true, .in_parts = true};
 }
 
 static const co_param params[] = {{"p", CO_REAL, .lo = 0.0, .hi = 1.0,
@@ -113,11 +113,9 @@ const co_layer co_layer_dropout = {.name = "dropout",
                                    .source = "Srivastava et al., JMLR 15, 2014",
                                    .params = params,
                                    .main_option = "p",
-                                   .in_parts = true,
-                                   .spares_input = true,
-                                   .spares_output = true,
                                    .create = create,
                                    .destroy = co_free,
+                                   .facts = facts,
                                    .cache_size = cache_size,
                                    .scratch_size = scratch_size,
                                    .forward = forward,

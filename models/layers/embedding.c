@@ -42,22 +42,23 @@ static size_t tensors(const void *self, co_tensor_shape *shape)
 }
 
 /* Standard normal. */
-static void init(const void *self, uint64_t seed, uint64_t first_tensor, float *params)
+static void init(const void *self, uint64_t seed, size_t t, uint64_t number, float *tensor)
 {
     const embedding *e = self;
-    const co_stream stream = co_stream_open(seed, CO_DRAW_MODEL_INIT, 0, 0, first_tensor);
-    co_fill_normal(&stream, 0, e->n_tokens * e->units, params);
+    const co_stream stream = co_stream_open(seed, CO_DRAW_MODEL_INIT, 0, 0, number);
+    (void)t;
+    co_fill_normal(&stream, 0, e->n_tokens * e->units, tensor);
 }
 
-static void forward(const void *self, const co_pass *pass, const float *params, const float *x, float *y, float *cache,
-                    float *scratch)
+static void forward(const void *self, const co_call *call)
 {
     const embedding *e = self;
-    const co_batch *batch = pass->batch;
-    (void)x, (void)cache, (void)scratch;
+    const co_batch *batch = call->pass->batch;
+    const float *weight = co_call_tensor(call, 0);
+    float *y = call->y;
     for (size_t r = 0; r < batch->rows; r++) {
         CO_ASSERT(batch->tokens[r] >= 0 && (size_t)batch->tokens[r] < e->n_tokens);
-        memcpy(y + r * e->units, params + (size_t)batch->tokens[r] * e->units, e->units * sizeof *y);
+        memcpy(y + r * e->units, weight + (size_t)batch->tokens[r] * e->units, e->units * sizeof *y);
     }
 }
 
@@ -66,12 +67,12 @@ static void add_scaled(size_t n, float factor, const float *restrict from, float
     for (size_t k = 0; k < n; k++) to[k] += factor * from[k];
 }
 
-static void backward_params(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
-                            const float *dy, const float *scale, float *grad, const float *cache, float *scratch)
+static void backward_params(const void *self, const co_call *call)
 {
     const embedding *e = self;
-    const co_batch *batch = pass->batch;
-    (void)params, (void)x, (void)y, (void)cache, (void)scratch;
+    const co_batch *batch = call->pass->batch;
+    const float *dy = call->dy, *scale = call->scale;
+    float *grad = co_call_target(call, 0);
     for (size_t i = 0; i < batch->n; i++) {
         const size_t end = batch->offsets ? (size_t)batch->offsets[i + 1] : i + 1;
         for (size_t r = batch->offsets ? (size_t)batch->offsets[i] : i; r < end; r++)
@@ -103,15 +104,14 @@ static size_t find_slot(const int32_t *slot, size_t n, const int32_t *sum_token,
     return s;
 }
 
-static void backward(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
-                     const float *dy, float *dx, float factor, float *target, const float *cache, float *scratch)
+static void backward(const void *self, const co_call *call)
 {
     const embedding *e = self;
-    const co_batch *batch = pass->batch;
+    const co_batch *batch = call->pass->batch;
     const size_t rows = batch->rows, n = n_slots(rows);
-    float *sum = scratch;
-    int32_t *sum_token = (int32_t *)(scratch + rows * e->units), *slot = sum_token + rows, n_sums = 0;
-    (void)params, (void)x, (void)y, (void)dx, (void)cache;
+    const float *dy = call->dy;
+    float *sum = call->scratch, *target = co_call_target(call, 0);
+    int32_t *sum_token = (int32_t *)(sum + rows * e->units), *slot = sum_token + rows, n_sums = 0;
     memset(slot, 0, n * sizeof *slot);
     for (size_t r = 0; r < rows; r++) {
         const size_t s = find_slot(slot, n, sum_token, batch->tokens[r]);
@@ -123,7 +123,13 @@ static void backward(const void *self, const co_pass *pass, const float *params,
         add_scaled(e->units, 1.0f, dy + r * e->units, sum + (size_t)(slot[s] - 1) * e->units);
     }
     for (int32_t k = 0; k < n_sums; k++)
-        add_scaled(e->units, factor, sum + (size_t)k * e->units, target + (size_t)sum_token[k] * e->units);
+        add_scaled(e->units, call->factor, sum + (size_t)k * e->units, target + (size_t)sum_token[k] * e->units);
+}
+
+static co_facts facts(const void *self)
+{
+    (void)self;
+    return (co_facts){.at_once = true};
 }
 
 static const co_param params[] = {
@@ -135,6 +141,7 @@ const co_layer co_layer_embedding = {.name = "embedding",
                                      .main_option = "units",
                                      .create = create,
                                      .destroy = co_free,
+                                     .facts = facts,
                                      .tensors = tensors,
                                      .init = init,
                                      .scratch_size = scratch_size,

@@ -1,11 +1,12 @@
 /* models/layers/flatten.c - an image [c, h, w] becomes a row [c h w]: the same floats in the same
  * order.
  *
- * A row that is flat already stays as it is. Cost: none, the model passes the buffers on; an image
+ * A row that is flat already stays as it is. Cost: none, a model shares the buffer; an image
  * that stands channels-last is turned into planes, one pass. */
 #include "models/layers/layer.h"
 #include "core/memory.h"
 #include "models/layers/layout.h"
+#include <string.h>
 
 typedef struct {
     co_shape in;
@@ -30,35 +31,39 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     return CO_OK;
 }
 
-static bool passes_on(const void *self)
+static co_facts facts(const void *self)
 {
-    return ((const flatten *)self)->in.lanes == 0;
+    return (co_facts){
+        .alias = ((const flatten *)self)->in.lanes == 0, .spares_input = true, .spares_output = true, .in_parts = true};
 }
 
-static void forward(const void *self, const co_pass *pass, const float *params, const float *x,
-                    float *y, float *cache, float *scratch)
+static size_t floats_of(const flatten *f, const co_call *call)
 {
-    const flatten *f = self;
-    (void)params, (void)cache, (void)scratch;
-    co_layout_to_planes(f->fast, &f->in, co_shape_rows(&f->in, pass->batch), x, y);
+    return co_shape_rows(&f->in, call->pass->batch) * co_shape_size(&f->in);
 }
 
-static void backward_input(const void *self, const co_pass *pass, const float *params,
-                           const float *x, const float *y, const float *dy, float *dx,
-                           float *cache, float *scratch)
+static void forward(const void *self, const co_call *call)
 {
     const flatten *f = self;
-    (void)params, (void)x, (void)y, (void)cache, (void)scratch;
-    co_layout_to_lanes(f->fast, &f->in, co_shape_rows(&f->in, pass->batch), dy, dx);
+    if (f->in.lanes)
+        co_layout_to_planes(f->fast, &f->in, co_shape_rows(&f->in, call->pass->batch), call->x[0], call->y);
+    else
+        memcpy(call->y, call->x[0], floats_of(f, call) * sizeof *call->y);
+}
+
+static void backward_input(const void *self, const co_call *call)
+{
+    const flatten *f = self;
+    if (f->in.lanes)
+        co_layout_to_lanes(f->fast, &f->in, co_shape_rows(&f->in, call->pass->batch), call->dy, call->dx[0]);
+    else
+        memcpy(call->dx[0], call->dy, floats_of(f, call) * sizeof *call->dy);
 }
 
 const co_layer co_layer_flatten = {.name = "flatten",
                                    .summary = "an image becomes one row of features",
-                                   .in_parts = true,
-                                   .spares_input = true,
-                                   .spares_output = true,
                                    .create = create,
                                    .destroy = co_free,
-                                   .passes_on = passes_on,
+                                   .facts = facts,
                                    .forward = forward,
                                    .backward_input = backward_input};

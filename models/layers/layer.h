@@ -1,10 +1,10 @@
-/* models/layers/layer.h - kind layer: forward, and backward in two phases.
+/* models/layers/layer.h - kind layer: a formula. Shapes, tensors, forward, and backward in two phases.
  *
- * A model is a list of layers over one parameter vector; the layer gets pointers to its own part of it, tensors one after
- * another in PyTorch's order, shape and names, row-major, without padding. Backward runs in two phases: backward_input hands dx
- * down the chain; backward_params then forms the weight gradients from the kept activations, with an optional scale per
- * example (per-example clipping). Shapes with `lanes` stand channels-last: a layer that takes images takes both layouts.
- * Layers keep no state between calls but what `cache` carries from forward to backward.
+ * A model is a graph of layers over one parameter vector; tensors have PyTorch's order, shape and names, row-major, without
+ * padding. Backward runs in two phases: backward_input hands dx down the graph; backward_params then forms the weight gradients
+ * from the kept activations, with an optional scale per example (per-example clipping). Shapes with `lanes` stand channels-last:
+ * a layer that takes images takes both layouts. Layers keep no state between calls but what `cache` carries from forward to
+ * backward, and know nothing of what stands before and behind them: what they allow a model to save, they state as facts.
  *
  * Adding one: a file models/layers/<name>.c with the table co_layer_<name>, and a line in list.h. relu.c is the simplest. */
 #pragma once
@@ -18,55 +18,80 @@ typedef struct {
     size_t ndim, dim[4];
 } co_tensor_shape;
 
-enum { CO_MAX_TENSORS = 64 }; /* of one layer */
+enum { CO_MAX_TENSORS = 64, CO_MAX_INPUTS = 3 }; /* of one layer */
+
+/* What a layer allows. Without a fact a model only saves less. */
+typedef struct {
+    /* y has the floats of x in their order, and dx those of dy: they may share a buffer, and no entry is called. */
+    bool alias;
+    /* forward and backward_input may be called with y = x[0] and dx[0] = dy, and no entry of backward reads x[0]. */
+    bool in_place;
+    bool spares_input, spares_output; /* no entry of backward reads x, or y */
+    /* Images alone: a batch may come in parts. pass->first examples came before: x, y, dy and dx point to the part, cache does not
+     * move and keeps what the parts share. Weights change with the last part (!pass->more). */
+    bool in_parts;
+    bool rectifies;         /* y = max(x, 0) float by float, dx = dy where y > 0, else 0 */
+    bool takes_unrectified; /* call->rectify is heeded */
+    bool at_once;           /* `backward` is there and serves */
+} co_facts;
+
+/* What an entry works on. Each says below what it uses; the rest is NULL or left as it was. */
+typedef struct {
+    const co_pass *pass;
+    uint64_t draw;       /* number of step and node in one, the last key of what the layer draws */
+    const float *params; /* the model's vector; */
+    float *target;       /* a vector of gradients as long, or params itself; */
+    const size_t *at;    /* where each of the layer's tensors begins in both */
+    const float *x[CO_MAX_INPUTS]; /* [rows][in]; NULL for tokens (see pass->batch) */
+    float *y;                      /* [rows_out][out]; backward reads it */
+    const float *dy;
+    float *dx[CO_MAX_INPUTS]; /* overwritten; NULL: not wanted */
+    const float *scale;       /* [n] a factor for each example's gradient, or NULL (all 1) */
+    float factor;
+    float *cache, *scratch;
+    bool rectify; /* x stands for max(x, 0); only where facts say takes_unrectified */
+} co_call;
+
+/* Tensor number t of the layer, and its place in the target. */
+static inline const float *co_call_tensor(const co_call *c, size_t t)
+{
+    return c->params + c->at[t];
+}
+static inline float *co_call_target(const co_call *c, size_t t)
+{
+    return c->target + c->at[t];
+}
 
 typedef struct {
     CO_PLUGIN_FIELDS;
     const char *main_option; /* the option that `{dense: 10}` sets; NULL: a bare value is refused */
-    /* Local. Checks the shapes; *out is the shape of an output row; n_classes stands for the word `classes`. CO_EUSAGE when the input does
-     * not fit, naming both shapes. */
+    size_t n_inputs;         /* 0: one. Layers with more are made by blocks (models/graph), not written in lists */
+    /* Local. Checks the shapes in[n_inputs]; *out is the shape of an output row; n_classes stands for the word `classes`. CO_EUSAGE
+     * when the input does not fit, naming both shapes. */
     co_status (*create)(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out, void **self);
     void (*destroy)(void *self); /* NULL allowed as argument */
+    co_facts (*facts)(const void *self); /* NULL: none */
     /* Tensors into shape[CO_MAX_TENSORS]; returns how many. NULL: none. */
     size_t (*tensors)(const void *self, co_tensor_shape *shape);
-    /* PyTorch's default initial values, from stream (seed, CO_DRAW_MODEL_INIT, 0, 0, first_tensor + i) for tensor i. NULL: none. */
-    void (*init)(const void *self, uint64_t seed, uint64_t first_tensor, float *params);
+    /* PyTorch's default initial values of tensor t, from stream (seed, CO_DRAW_MODEL_INIT, 0, 0, number). NULL: no tensors. */
+    void (*init)(const void *self, uint64_t seed, size_t t, uint64_t number, float *tensor);
     /* Floats kept from forward to backward, and floats of scratch that no call leaves anything in, for that many
      * examples and rows. NULL: none. */
     size_t (*cache_size)(const void *self, size_t n, size_t rows);
     size_t (*scratch_size)(const void *self, size_t n, size_t rows);
-    /* True when rows keep their floats and only get another shape: the model then passes x and dy on and never calls forward.
-     * NULL: false. */
-    bool (*passes_on)(const void *self);
-    /* Images alone: a batch may come in parts, which stay in the second cache from layer to layer. pass->first examples came
-     * before: x, y, dy and dx point to the part, cache does not move and keeps what the parts share. Weights change with the last
-     * part (!pass->more). */
-    bool in_parts;
-    /* Called when the layer in front is a relu: true when this layer from now on does its work at once, and backward too; the
-     * relu then passes on. Once, before anything else. NULL: false. */
-    bool (*take_relu)(void *self);
-    /* in_place: forward and backward_input may be called with y = x and dx = dy, and backward reads y alone. spares_output,
-     * spares_input: no backward of this layer reads y, or x. Where in_place stands behind spares_output, the model gives both
-     * one buffer; what stands between spares_output and spares_input lasts for one part of the batch only. */
-    bool in_place, spares_output, spares_input;
-    /* x[rows][in] -> y[rows_out][out]. x is NULL for tokens (see pass->batch). */
-    void (*forward)(const void *self, const co_pass *pass, const float *params, const float *x, float *y, float *cache,
-                    float *scratch);
-    /* dy -> dx (overwritten). NULL: not differentiable by its input (embedding). */
-    void (*backward_input)(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
-                           const float *dy, float *dx, float *cache, float *scratch);
+    /* x -> y, from params. */
+    void (*forward)(const void *self, const co_call *call);
+    /* dy -> dx, from params, x, y. NULL: not differentiable by its input (embedding). */
+    void (*backward_input)(const void *self, const co_call *call);
     /* backward_params works on what backward_input leaves in the cache, which therefore always comes first, with dx NULL where
      * none is wanted, and once after each forward, whose values it uses up (recurrent layers). */
     bool input_first;
-    /* grad += the gradient by the parameters; scale[n] per example or NULL (all 1). NULL: no parameters. */
-    void (*backward_params)(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
-                            const float *dy, const float *scale, float *grad, const float *cache, float *scratch);
-    /* Both phases in one: dx from params (NULL: not wanted), then target += factor times the gradient. target is a gradient
-     * buffer, or params itself, which makes the step of SGD with factor -lr. The same bits as the two phases in turn. NULL:
-     * there is no faster way; nor when has_backward is there and says false. */
-    void (*backward)(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
-                     const float *dy, float *dx, float factor, float *target, const float *cache, float *scratch);
-    bool (*has_backward)(const void *self);
+    /* target += the gradient, from x, y, dy, scale. NULL: no parameters. */
+    void (*backward_params)(const void *self, const co_call *call);
+    /* Both phases in one: dx from params, then target += factor times the gradient, without scale. With target = params this is the
+     * step of SGD with factor -lr. The same bits as the two phases in turn (on the reference path: but for rounding). NULL:
+     * there is no faster way. */
+    void (*backward)(const void *self, const co_call *call);
     /* Multiply-adds of one forward row, for predicting cost. NULL: negligible. */
     double (*flops)(const void *self);
 } co_layer;

@@ -8,37 +8,33 @@
 #include "models/layers/window.h"
 #include <string.h>
 
-typedef struct {
-    co_window w;
-    bool relu; /* the windows are of max(x, 0) */
-} max_pool;
-
 static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
                         void **self)
 {
     co_window w;
     (void)n_classes;
     *self = NULL;
-    CO_TRY(co_window_init(&w, opt, in, 0, false));
-    max_pool *kept = co_malloc(1, sizeof *kept);
+    CO_TRY(co_window_init(&w, opt, in, 0, 0));
+    co_window *kept = co_malloc(1, sizeof *kept);
     if (!kept) return CO_FAIL(CO_ENOMEM, "layer max_pool");
-    *kept = (max_pool){.w = w};
+    *kept = w;
     *out = w.out;
     *self = kept;
     return CO_OK;
 }
 
 /* Channels-last: the largest of max(x, 0) is max(the largest x, 0), and dy passes where that is above 0. */
-static bool take_relu(void *self)
+static co_facts facts(const void *self)
 {
-    max_pool *pool = self;
-    return pool->relu = pool->w.in.lanes > 0;
+    const co_window *w = self;
+    return (co_facts){
+        .spares_input = true, .spares_output = true, .in_parts = true, .takes_unrectified = w->in.lanes > 0};
 }
 
-static co_pooling pooling_of(const max_pool *pool)
+static co_pooling pooling_of(const co_window *w, const co_call *call)
 {
-    co_pooling pooling = co_window_pooling(&pool->w);
-    pooling.relu = pool->relu;
+    co_pooling pooling = co_window_pooling(w);
+    pooling.relu = call->rectify;
     return pooling;
 }
 
@@ -69,21 +65,21 @@ static void spread_plane(const co_window *w, const uint16_t *place, const float 
 
 static size_t cache_size(const void *self, size_t n, size_t rows)
 {
-    const co_window *w = &((const max_pool *)self)->w;
+    const co_window *w = self;
     const size_t places = (w->out.sequence ? rows : n) * co_shape_size(&w->out);
     return places / 2 + places % 2;
 }
 
-static void forward(const void *self, const co_pass *pass, const float *params, const float *x,
-                    float *y, float *cache, float *scratch)
+static void forward(const void *self, const co_call *call)
 {
-    const co_window *w = &((const max_pool *)self)->w;
-    const size_t rows = co_shape_rows(&w->in, pass->batch), in = co_shape_size(&w->in), out = co_shape_size(&w->out);
+    const co_window *w = self;
+    const size_t rows = co_shape_rows(&w->in, call->pass->batch), in = co_shape_size(&w->in), out = co_shape_size(&w->out);
     const size_t plane = w->height * w->width, out_plane = w->out_height * w->out_width;
-    uint16_t *place = (uint16_t *)cache + pass->first * out;
-    (void)params, (void)scratch;
+    uint16_t *place = (uint16_t *)call->cache + call->pass->first * out;
+    const float *x = call->x[0];
+    float *y = call->y;
     if (w->in.lanes) {
-        const co_pooling pooling = pooling_of(self);
+        const co_pooling pooling = pooling_of(w, call);
         for (size_t r = 0; r < rows; r++) w->fast->max_pool(&pooling, x + r * in, y + r * out, place + r * out);
         return;
     }
@@ -91,17 +87,16 @@ static void forward(const void *self, const co_pass *pass, const float *params, 
         pool_plane(w, x + p * plane, y + p * out_plane, place + p * out_plane);
 }
 
-static void backward_input(const void *self, const co_pass *pass, const float *params,
-                           const float *x, const float *y, const float *dy, float *dx,
-                           float *cache, float *scratch)
+static void backward_input(const void *self, const co_call *call)
 {
-    const co_window *w = &((const max_pool *)self)->w;
-    const size_t rows = co_shape_rows(&w->in, pass->batch), in = co_shape_size(&w->in), out = co_shape_size(&w->out);
+    const co_window *w = self;
+    const size_t rows = co_shape_rows(&w->in, call->pass->batch), in = co_shape_size(&w->in), out = co_shape_size(&w->out);
     const size_t plane = w->height * w->width, out_plane = w->out_height * w->out_width;
-    const uint16_t *place = (const uint16_t *)cache + pass->first * out;
-    (void)params, (void)x, (void)y, (void)scratch;
+    const uint16_t *place = (const uint16_t *)call->cache + call->pass->first * out;
+    const float *dy = call->dy;
+    float *dx = call->dx[0];
     if (w->in.lanes) {
-        const co_pooling pooling = pooling_of(self);
+        const co_pooling pooling = pooling_of(w, call);
         for (size_t r = 0; r < rows; r++) w->fast->max_pool_back(&pooling, place + r * out, dy + r * out, dx + r * in);
         return;
     }
@@ -120,12 +115,9 @@ const co_layer co_layer_max_pool = {.name = "max_pool",
                                     .source = "Ranzato et al., CVPR 2007",
                                     .params = params,
                                     .main_option = "kernel",
-                                    .take_relu = take_relu,
-                                    .in_parts = true,
-                                    .spares_input = true,
-                                    .spares_output = true,
                                     .create = create,
                                     .destroy = co_free,
+                                    .facts = facts,
                                     .cache_size = cache_size,
                                     .forward = forward,
                                     .backward_input = backward_input};

@@ -29,12 +29,12 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     return CO_OK;
 }
 
-static void forward(const void *self, const co_pass *pass, const float *params, const float *x, float *restrict y,
-                    float *cache, float *scratch)
+static void forward(const void *self, const co_call *call)
 {
     const pool *p = self;
-    const co_batch *batch = pass->batch;
-    (void)params, (void)cache, (void)scratch;
+    const co_batch *batch = call->pass->batch;
+    const float *x = call->x[0];
+    float *restrict y = call->y;
     memset(y, 0, batch->n * p->size * sizeof *y);
     for (size_t i = 0; i < batch->n; i++, y += p->size) {
         const size_t first = co_shape_first_row(&p->in, batch, i), end = co_shape_first_row(&p->in, batch, i + 1);
@@ -50,12 +50,12 @@ static void forward(const void *self, const co_pass *pass, const float *params, 
     }
 }
 
-static void backward_input(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
-                           const float *restrict dy, float *restrict dx, float *cache, float *scratch)
+static void backward_input(const void *self, const co_call *call)
 {
     const pool *p = self;
-    const co_batch *batch = pass->batch;
-    (void)params, (void)x, (void)y, (void)cache, (void)scratch;
+    const co_batch *batch = call->pass->batch;
+    const float *restrict dy = call->dy;
+    float *restrict dx = call->dx[0];
     memset(dx, 0, batch->rows * p->size * sizeof *dx);
     for (size_t i = 0; i < batch->n; i++, dy += p->size) {
         const size_t first = co_shape_first_row(&p->in, batch, i), end = co_shape_first_row(&p->in, batch, i + 1);

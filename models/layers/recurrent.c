@@ -24,6 +24,7 @@
 #include <string.h>
 
 enum { MOST_UNITS = 1 << 16, MOST_LAYERS = 8, PER_CELL = 4 }; /* tensors of a layer and direction */
+enum { W_IH, W_HH, B_IH, B_HH };                                         /* their order */
 
 typedef struct {
     co_cell cell;
@@ -81,16 +82,12 @@ size_t co_recurrent_tensors(const void *self, co_tensor_shape *shape)
     return n_cells * PER_CELL;
 }
 
-void co_recurrent_init(const void *self, uint64_t seed, uint64_t first_tensor, float *params)
+void co_recurrent_init(const void *self, uint64_t seed, size_t t, uint64_t number, float *tensor)
 {
     const recurrent *c = self;
     co_tensor_shape shape[CO_MAX_TENSORS];
-    const size_t n = co_recurrent_tensors(self, shape);
-    for (size_t k = 0; k < n; k++) {
-        const size_t size = shape[k].dim[0] * (shape[k].ndim == 2 ? shape[k].dim[1] : 1);
-        co_init_fan_in(seed, first_tensor + k, c->units, size, params);
-        params += size;
-    }
+    co_recurrent_tensors(self, shape);
+    co_init_fan_in(seed, number, c->units, shape[t].dim[0] * (shape[t].ndim == 2 ? shape[t].dim[1] : 1), tensor);
 }
 
 /* ---- what is kept ---- */
@@ -105,8 +102,7 @@ typedef struct {
 
 /* One layer and direction. Gradients are there after backward_input. */
 typedef struct {
-    const float *w_ih, *w_hh, *b_ih, *b_hh; /* into params */
-    size_t offset;                          /* of w_ih in params */
+    size_t first; /* number of its first tensor: W_ih, W_hh, b_ih, b_hh */
     size_t n_in;
     float *x;      /* [rows][n_in] inputs by time; in panels on the fast paths */
     float *before; /* [rows][units] outputs of the step before */
@@ -159,23 +155,14 @@ static times open_times(const recurrent *c, const co_batch *batch, float *cache)
     return t;
 }
 
-static cell_view open_cell(const recurrent *c, const co_batch *batch, const float *params, float *cache, size_t layer,
-                           size_t direction)
+static cell_view open_cell(const recurrent *c, const co_call *call, size_t layer, size_t direction)
 {
-    const size_t rows = co_shape_rows(&c->in, batch), h = c->units, out = c->cell.n_gates * h;
-    cell_view v = {.n_in = inputs_of(c, layer)};
-    float *at = cache + time_words(batch->n, rows);
-    for (size_t l = 0; l < layer; l++) {
-        at += c->n_directions * cell_floats(c, l, rows) + out_floats(c, l, rows);
-        v.offset += c->n_directions * out * (inputs_of(c, l) + h + 2);
-    }
+    const size_t n = call->pass->batch->n, rows = co_shape_rows(&c->in, call->pass->batch), h = c->units, out = c->cell.n_gates * h;
+    cell_view v = {.n_in = inputs_of(c, layer), .first = (layer * c->n_directions + direction) * PER_CELL};
+    float *at = call->cache + time_words(n, rows);
+    for (size_t l = 0; l < layer; l++) at += c->n_directions * cell_floats(c, l, rows) + out_floats(c, l, rows);
     v.out = layer + 1 < c->n_layers ? at + c->n_directions * cell_floats(c, layer, rows) : NULL;
     at += direction * cell_floats(c, layer, rows);
-    v.offset += direction * out * (v.n_in + h + 2);
-    v.w_ih = params + v.offset;
-    v.w_hh = v.w_ih + out * v.n_in;
-    v.b_ih = v.w_hh + out * h;
-    v.b_hh = v.b_ih + out;
     v.x = at;
     v.before = v.x + input_floats(c, v.n_in, rows);
     v.kept = v.before + rows * h;
@@ -233,13 +220,13 @@ static void affine(const recurrent *c, size_t m, size_t in, size_t out, const fl
 }
 
 /* The same for the inputs of all steps. */
-static void affine_all(const recurrent *c, size_t m, const cell_view *v, const float *turned, const float *bias)
+static void affine_all(const recurrent *c, size_t m, const cell_view *v, const float *w, const float *turned, const float *bias)
 {
     const size_t out = c->cell.n_gates * c->units;
     if (c->fast)
         co_panels_product_all(c->fast, m, v->n_in, out, v->x, turned, bias, v->gx);
     else
-        affine(c, m, v->n_in, out, v->x, v->w_ih, NULL, bias, v->gx);
+        affine(c, m, v->n_in, out, v->x, w, NULL, bias, v->gx);
 }
 
 /* dx[m][in] = dy[m][out] w, or dx += when add. Reference path. */
@@ -349,45 +336,48 @@ static void hand_on(const recurrent *c, const times *t, const cell_view *v, size
     memcpy(v->before + (size_t)t->first[step + 1] * h, h_out, active(t, step + 1) * h * sizeof *h_out);
 }
 
-static void forward_cell(const recurrent *c, const times *t, const cell_view *v, size_t direction, const float *x, float *out,
-                         float *scratch)
+static void forward_cell(const recurrent *c, const co_call *call, const times *t, const cell_view *v, size_t direction,
+                         const float *x, float *out)
 {
+    const float *w_ih = co_call_tensor(call, v->first + W_IH), *w_hh = co_call_tensor(call, v->first + W_HH),
+                *b_hh = co_call_tensor(call, v->first + B_HH);
     const size_t h = c->units, n_out = c->cell.n_gates * h, kept = c->cell.n_kept * h;
-    float *turned = scratch, *bias = turned + panel_floats(c), *h_out = bias + n_out;
+    float *turned = call->scratch, *bias = turned + panel_floats(c), *h_out = bias + n_out;
     if (c->fast)
         co_panels_fill(t->rows, v->n_in, x, t->row[direction], v->x);
     for (size_t r = 0; !c->fast && r < t->rows; r++)
         memcpy(v->x + r * v->n_in, x + (size_t)t->row[direction][r] * v->n_in, v->n_in * sizeof *x);
     memset(v->before, 0, active(t, 0) * h * sizeof *v->before);
-    if (c->fast) co_panels_turn(c->fast, v->n_in, n_out, v->w_ih, turned);
-    memcpy(bias, v->b_ih, n_out * sizeof *bias);
-    if (!c->cell.apart) co_vector_add_scaled(bias, v->b_hh, n_out, 1.0f);
-    affine_all(c, t->rows, v, turned, bias);
-    if (c->fast) co_panels_turn(c->fast, h, n_out, v->w_hh, turned);
+    if (c->fast) co_panels_turn(c->fast, v->n_in, n_out, w_ih, turned);
+    memcpy(bias, co_call_tensor(call, v->first + B_IH), n_out * sizeof *bias);
+    if (!c->cell.apart) co_vector_add_scaled(bias, b_hh, n_out, 1.0f);
+    affine_all(c, t->rows, v, w_ih, turned, bias);
+    if (c->fast) co_panels_turn(c->fast, h, n_out, w_hh, turned);
     for (size_t s = 0; s < t->n_steps; s++) {
         const size_t m = active(t, s), at = (size_t)t->first[s];
         const float *last = s ? v->kept + (size_t)t->first[s - 1] * kept : NULL;
         if (c->cell.apart || s > 0) /* before the first step all is zero */
-            affine(c, m, h, n_out, v->before + at * h, v->w_hh, turned, c->cell.apart ? v->b_hh : NULL, v->gh + at * n_out);
+            affine(c, m, h, n_out, v->before + at * h, w_hh, turned, c->cell.apart ? b_hh : NULL, v->gh + at * n_out);
         c->cell.forward(c->fast, m, h, v->gx + at * n_out, c->cell.apart ? v->gh + at * n_out : NULL, v->before + at * h, last,
                         v->kept + at * kept, h_out);
         hand_on(c, t, v, direction, s, h_out, out);
     }
 }
 
-void co_recurrent_forward(const void *self, const co_pass *pass, const float *params, const float *x, float *y, float *cache,
-                          float *scratch)
+void co_recurrent_forward(const void *self, const co_call *call)
 {
     const recurrent *c = self;
-    times t = open_times(c, pass->batch, cache);
+    const co_batch *batch = call->pass->batch;
+    const float *x = call->x[0];
+    times t = open_times(c, batch, call->cache);
     if (t.rows == 0) return;
-    fill_times(c, pass->batch, &t);
+    fill_times(c, batch, &t);
     for (size_t l = 0; l < c->n_layers; l++) {
-        float *out = y;
+        float *out = call->y;
         for (size_t d = 0; d < c->n_directions; d++) {
-            const cell_view v = open_cell(c, pass->batch, params, cache, l, d);
-            out = v.out ? v.out : y;
-            forward_cell(c, &t, &v, d, x, out, scratch);
+            const cell_view v = open_cell(c, call, l, d);
+            out = v.out ? v.out : call->y;
+            forward_cell(c, call, &t, &v, d, x, out);
         }
         x = out;
     }
@@ -396,13 +386,14 @@ void co_recurrent_forward(const void *self, const co_pass *pass, const float *pa
 /* ---- backward ---- */
 
 /* Gradients of all steps into the cell's gx and gh; dout by its outputs, batch rows. */
-static void backward_steps(const recurrent *c, const times *t, const cell_view *v, size_t direction, const float *dout, const room *r)
+static void backward_steps(const recurrent *c, const float *w_hh, const times *t, const cell_view *v, size_t direction,
+                           const float *dout, const room *r)
 {
     const size_t h = c->units, wide = c->n_directions * h, n_out = c->cell.n_gates * h, kept = c->cell.n_kept * h;
     const size_t widest = active(t, 0);
     float *dh = r->steps, *carry = dh + widest * h;
     memset(dh, 0, 2 * widest * h * sizeof *dh);
-    if (c->fast) co_panels_fill(n_out, h, v->w_hh, NULL, r->weights);
+    if (c->fast) co_panels_fill(n_out, h, w_hh, NULL, r->weights);
     for (size_t s = t->n_steps; s-- > 0;) {
         const size_t m = active(t, s), at = (size_t)t->first[s];
         const float *last = s ? v->kept + (size_t)t->first[s - 1] * kept : NULL;
@@ -416,19 +407,20 @@ static void backward_steps(const recurrent *c, const times *t, const cell_view *
         if (c->fast)
             co_panels_product(c->fast, m, n_out, h, v->gh + at * n_out, r->weights, NULL, true, dh);
         else
-            reference_back(m, h, n_out, v->gh + at * n_out, v->w_hh, true, dh);
+            reference_back(m, h, n_out, v->gh + at * n_out, w_hh, true, dh);
     }
 }
 
 /* dx of the batch's rows from the cell's gx; added for the second direction. */
-static void input_gradient(const recurrent *c, const times *t, const cell_view *v, size_t direction, const room *r, float *dx)
+static void input_gradient(const recurrent *c, const float *w_ih, const times *t, const cell_view *v, size_t direction,
+                           const room *r, float *dx)
 {
     const size_t n_out = c->cell.n_gates * c->units;
     if (c->fast) {
-        co_panels_fill(n_out, v->n_in, v->w_ih, NULL, r->weights);
+        co_panels_fill(n_out, v->n_in, w_ih, NULL, r->weights);
         co_panels_product_all(c->fast, t->rows, n_out, v->n_in, r->gates, r->weights, NULL, r->by_time);
     } else {
-        reference_back(t->rows, v->n_in, n_out, v->gx, v->w_ih, false, r->by_time);
+        reference_back(t->rows, v->n_in, n_out, v->gx, w_ih, false, r->by_time);
     }
     for (size_t k = 0; k < t->rows; k++) {
         const float *from = r->by_time + k * v->n_in;
@@ -453,12 +445,13 @@ static const float *scale_rows(const times *t, size_t n_out, const float *scale,
     return scaled;
 }
 
-/* target += factor times a cell's gradient. filled: r has the panels of gx already. */
-static void add_gradients(const recurrent *c, const times *t, const cell_view *v, const float *scale, bool filled, float factor,
-                          float *target, const room *r)
+/* The target's tensors += factor times a cell's gradient. filled: r has the panels of gx already. */
+static void add_gradients(const recurrent *c, const co_call *call, const times *t, const cell_view *v, const float *scale,
+                          bool filled, float factor, const room *r)
 {
     const size_t h = c->units, n_out = c->cell.n_gates * h;
-    float *w_ih = target + v->offset, *w_hh = w_ih + n_out * v->n_in, *b_ih = w_hh + n_out * h, *b_hh = b_ih + n_out;
+    float *w_ih = co_call_target(call, v->first + W_IH), *w_hh = co_call_target(call, v->first + W_HH),
+          *b_ih = co_call_target(call, v->first + B_IH), *b_hh = co_call_target(call, v->first + B_HH);
     gate_gradients d = {scale_rows(t, n_out, scale, v->gx, r->by_time), r->gates};
     if (c->fast && !filled) co_panels_fill(t->rows, n_out, d.row, NULL, d.panels);
     weight_gradient(c, t->rows, &d, v->n_in, v->x, factor, w_ih, r->block);
@@ -474,59 +467,52 @@ static void add_gradients(const recurrent *c, const times *t, const cell_view *v
     co_vector_add_scaled(b_hh, r->sum, n_out, factor);
 }
 
-/* The gates' gradients and dx (unless NULL) of all cells; then target (unless NULL) += factor times their weights' gradients. */
-static void backward(const recurrent *c, const co_pass *pass, const float *params, const float *dy, float *dx, float factor,
-                     float *target, float *cache, float *scratch)
+/* The gates' gradients and dx (unless NULL) of all cells; then, when asked, their weights' gradients. */
+static void backward(const recurrent *c, const co_call *call, bool with_weights)
 {
-    const times t = open_times(c, pass->batch, cache);
+    const times t = open_times(c, call->pass->batch, call->cache);
+    const float *dy = call->dy;
     room r;
     if (t.rows == 0) return;
-    lay_out(c, pass->batch->n, t.rows, scratch, &r);
+    lay_out(c, call->pass->batch->n, t.rows, call->scratch, &r);
     for (size_t l = c->n_layers; l-- > 0;) {
-        float *to = l > 0 ? r.lower[l % 2] : dx;
+        float *to = l > 0 ? r.lower[l % 2] : call->dx[0];
         for (size_t d = 0; d < c->n_directions; d++) {
-            const cell_view v = open_cell(c, pass->batch, params, cache, l, d);
-            backward_steps(c, &t, &v, d, dy, &r);
-            if (c->fast && (to || target)) co_panels_fill(t.rows, c->cell.n_gates * c->units, v.gx, NULL, r.gates);
-            if (to) input_gradient(c, &t, &v, d, &r, to);
-            if (target) add_gradients(c, &t, &v, NULL, true, factor, target, &r);
+            const cell_view v = open_cell(c, call, l, d);
+            backward_steps(c, co_call_tensor(call, v.first + W_HH), &t, &v, d, dy, &r);
+            if (c->fast && (to || with_weights)) co_panels_fill(t.rows, c->cell.n_gates * c->units, v.gx, NULL, r.gates);
+            if (to) input_gradient(c, co_call_tensor(call, v.first + W_IH), &t, &v, d, &r, to);
+            if (with_weights) add_gradients(c, call, &t, &v, NULL, true, call->factor, &r);
         }
         dy = to;
     }
 }
 
-void co_recurrent_backward_input(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
-                                 const float *dy, float *dx, float *cache, float *scratch)
+void co_recurrent_backward_input(const void *self, const co_call *call)
 {
-    (void)x, (void)y;
-    backward(self, pass, params, dy, dx, 0.0f, NULL, cache, scratch);
+    backward(self, call, false);
 }
 
-void co_recurrent_backward_params(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
-                                  const float *dy, const float *scale, float *grad, const float *cache, float *scratch)
+void co_recurrent_backward_params(const void *self, const co_call *call)
 {
     const recurrent *c = self;
-    float *kept = (float *)cache; /* read only */
-    const times t = open_times(c, pass->batch, kept);
+    const times t = open_times(c, call->pass->batch, call->cache);
     room r;
-    (void)x, (void)y, (void)dy;
-    lay_out(c, pass->batch->n, t.rows, scratch, &r);
+    lay_out(c, call->pass->batch->n, t.rows, call->scratch, &r);
     for (size_t k = 0; t.rows > 0 && k < c->n_layers * c->n_directions; k++) {
-        const cell_view v = open_cell(c, pass->batch, params, kept, k / c->n_directions, k % c->n_directions);
-        add_gradients(c, &t, &v, scale, false, 1.0f, grad, &r);
+        const cell_view v = open_cell(c, call, k / c->n_directions, k % c->n_directions);
+        add_gradients(c, call, &t, &v, call->scale, false, 1.0f, &r);
     }
 }
 
-void co_recurrent_backward(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
-                           const float *dy, float *dx, float factor, float *target, const float *cache, float *scratch)
+void co_recurrent_backward(const void *self, const co_call *call)
 {
-    (void)x, (void)y;
-    backward(self, pass, params, dy, dx, factor, target, (float *)cache /* its own working memory */, scratch);
+    backward(self, call, true);
 }
 
-bool co_recurrent_has_backward(const void *self)
+co_facts co_recurrent_facts(const void *self)
 {
-    return ((const recurrent *)self)->fast != NULL;
+    return (co_facts){.at_once = ((const recurrent *)self)->fast != NULL};
 }
 
 double co_recurrent_flops(const void *self)

@@ -26,16 +26,12 @@ extern const co_param co_recurrent_params[]; /* units, layers, bidirectional */
 /* A layer's table sets all of these; its create calls co_recurrent_create with its cell. */
 co_status co_recurrent_create(const co_config *opt, const co_shape *in, const co_cell *cell, co_shape *out, void **self);
 size_t co_recurrent_tensors(const void *self, co_tensor_shape *shape);
-void co_recurrent_init(const void *self, uint64_t seed, uint64_t first_tensor, float *params);
+co_facts co_recurrent_facts(const void *self);
+void co_recurrent_init(const void *self, uint64_t seed, size_t t, uint64_t number, float *tensor);
 size_t co_recurrent_cache_size(const void *self, size_t n, size_t rows);
 size_t co_recurrent_scratch_size(const void *self, size_t n, size_t rows);
-void co_recurrent_forward(const void *self, const co_pass *pass, const float *params, const float *x, float *y, float *cache,
-                          float *scratch);
-void co_recurrent_backward_input(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
-                                 const float *dy, float *dx, float *cache, float *scratch);
-void co_recurrent_backward_params(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
-                                  const float *dy, const float *scale, float *grad, const float *cache, float *scratch);
-void co_recurrent_backward(const void *self, const co_pass *pass, const float *params, const float *x, const float *y,
-                           const float *dy, float *dx, float factor, float *target, const float *cache, float *scratch);
-bool co_recurrent_has_backward(const void *self);
+void co_recurrent_forward(const void *self, const co_call *call);
+void co_recurrent_backward_input(const void *self, const co_call *call);
+void co_recurrent_backward_params(const void *self, const co_call *call);
+void co_recurrent_backward(const void *self, const co_call *call);
 double co_recurrent_flops(const void *self);

@@ -27,12 +27,12 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     return CO_OK;
 }
 
-static void forward(const void *self, const co_pass *pass, const float *params,
-                    const float *x, float *y, float *cache, float *scratch)
+static void forward(const void *self, const co_call *call)
 {
     const relu *l = self;
-    const size_t n = co_shape_rows(&l->shape, pass->batch) * co_shape_size(&l->shape);
-    (void)params, (void)cache, (void)scratch;
+    const size_t n = co_shape_rows(&l->shape, call->pass->batch) * co_shape_size(&l->shape);
+    const float *x = call->x[0];
+    float *y = call->y;
     if (l->fast) {
         l->fast->relu(n, x, y);
         return;
@@ -40,13 +40,12 @@ static void forward(const void *self, const co_pass *pass, const float *params,
     for (size_t i = 0; i < n; i++) y[i] = x[i] < 0.0f ? 0.0f : x[i];
 }
 
-static void backward_input(const void *self, const co_pass *pass, const float *params,
-                           const float *x, const float *y, const float *dy, float *dx,
-                           float *cache, float *scratch)
+static void backward_input(const void *self, const co_call *call)
 {
     const relu *l = self;
-    const size_t n = co_shape_rows(&l->shape, pass->batch) * co_shape_size(&l->shape);
-    (void)params, (void)x, (void)cache, (void)scratch;
+    const size_t n = co_shape_rows(&l->shape, call->pass->batch) * co_shape_size(&l->shape);
+    const float *y = call->y, *dy = call->dy;
+    float *dx = call->dx[0];
     if (l->fast) {
         l->fast->relu_back(n, y, dy, dx);
         return;
@@ -57,12 +56,17 @@ static void backward_input(const void *self, const co_pass *pass, const float *p
     }
 }
 
+static co_facts facts(const void *self)
+{
+    (void)self;
+    return (co_facts){.in_place = true, .in_parts = true, .rectifies = true};
+}
+
 const co_layer co_layer_relu = {.name = "relu",
                                 .summary = "max(x, 0), element by element",
                                 .source = "Nair & Hinton, ICML 2010",
-                                .in_place = true,
-                                .in_parts = true,
                                 .create = create,
                                 .destroy = co_free,
+                                .facts = facts,
                                 .forward = forward,
                                 .backward_input = backward_input};

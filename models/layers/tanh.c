@@ -21,29 +21,34 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     return CO_OK;
 }
 
-static void forward(const void *self, const co_pass *pass, const float *params,
-                    const float *restrict x, float *restrict y, float *cache, float *scratch)
+static void forward(const void *self, const co_call *call)
 {
     const co_shape *shape = self;
-    const size_t n = co_shape_rows(shape, pass->batch) * co_shape_size(shape);
-    (void)params, (void)cache, (void)scratch;
+    const size_t n = co_shape_rows(shape, call->pass->batch) * co_shape_size(shape);
+    const float *restrict x = call->x[0];
+    float *restrict y = call->y;
     for (size_t i = 0; i < n; i++) y[i] = tanhf(x[i]);
 }
 
-static void backward_input(const void *self, const co_pass *pass, const float *params,
-                           const float *x, const float *restrict y, const float *restrict dy,
-                           float *restrict dx, float *cache, float *scratch)
+static void backward_input(const void *self, const co_call *call)
 {
     const co_shape *shape = self;
-    const size_t n = co_shape_rows(shape, pass->batch) * co_shape_size(shape);
-    (void)params, (void)x, (void)cache, (void)scratch;
+    const size_t n = co_shape_rows(shape, call->pass->batch) * co_shape_size(shape);
+    const float *restrict y = call->y, *restrict dy = call->dy;
+    float *restrict dx = call->dx[0];
     for (size_t i = 0; i < n; i++) dx[i] = dy[i] * (1.0f - y[i] * y[i]);
+}
+
+static co_facts facts(const void *self)
+{
+    (void)self;
+    return (co_facts){.in_parts = true};
 }
 
 const co_layer co_layer_tanh = {.name = "tanh",
                                 .summary = "hyperbolic tangent, element by element",
-                                .in_parts = true,
                                 .create = create,
                                 .destroy = co_free,
+                                .facts = facts,
                                 .forward = forward,
                                 .backward_input = backward_input};

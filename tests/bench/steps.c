@@ -48,9 +48,10 @@ typedef struct {
 static void open_model(bench *b, const char *name, const char *task, const co_shape *in)
 {
     co_node *root = co_node_create(CO_NODE_MAP, NULL, NULL);
-    const co_param *const tables[] = {co_model_params};
+    const co_plugin *preset = co_plugin_find(&co_kind_model, name);
+    const co_param *const tables[] = {co_model_params, preset ? preset->params : NULL};
     const co_config opt = {.file = "bench", .section = "model", .map = root};
-    if (!root || b->batch.n == 0 || co_node_set(root, "name", name) || co_config_check(&opt, tables, 1) ||
+    if (!root || b->batch.n == 0 || co_node_set(root, "name", name) || co_config_check(&opt, tables, 2) ||
         co_model_create(&opt, in, &b->labels, co_task_find(task), &b->model) ||
         co_workspace_create(b->model, b->batch.n, b->batch.rows, &b->workspace))
         die(co_status_message());

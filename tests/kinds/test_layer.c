@@ -27,7 +27,7 @@ static void random_options(const co_layer *layer, uint64_t draw, char *yaml, siz
         if (!(p->flags & CO_REQUIRED) && !extra) continue;
         snprintf(word, sizeof word, "%u", 1 + bits % 3);
         if (p->type == CO_REAL) snprintf(word, sizeof word, "%g", (p->lo + p->hi) / 2.0);
-        if (p->type == CO_BOOL) snprintf(word, sizeof word, "true");
+        if (p->type == CO_BOOL) snprintf(word, sizeof word, p->def != 0.0 ? "false" : "true");
         if (p->type == CO_CHOICE) choose_word(p->words, bits, word, sizeof word);
         n += (size_t)snprintf(yaml + n, room - n, "%s%s: %s", n > 1 ? ", " : "", p->key, word);
     }
@@ -46,17 +46,17 @@ static co_shape random_shape(uint64_t draw, size_t lanes)
     return shape;
 }
 
-static bool computes(const co_layer *layer, const char *yaml, co_shape in)
+static bool fits(const co_layer *layer, const char *yaml, co_shape in)
 {
+    const co_shape alike[CO_MAX_INPUTS] = {in, in, in};
     co_shape out;
     void *self = NULL;
-    if (test_layer(layer, yaml, &in, 7, &out, &self) != CO_OK) return false;
-    const bool passes_on = layer->passes_on && layer->passes_on(self);
+    if (test_layer(layer, yaml, alike, 7, &out, &self) != CO_OK) return false;
     if (layer->destroy) layer->destroy(self);
-    return !passes_on;
+    return true;
 }
 
-/* Runs the law on every layer that computes something, on every kind of shape that it takes. */
+/* Runs the law on every layer, on every kind of shape that it takes. */
 static void on_path(void (*law)(test_bench *))
 {
     const size_t lanes = co_kernels_in_use() ? co_kernels_in_use()->lanes : 0;
@@ -68,14 +68,15 @@ static void on_path(void (*law)(test_bench *))
             char yaml[256];
             const co_shape in = random_shape(draw, lanes);
             random_options(layer, draw, yaml, sizeof yaml);
-            if (!computes(layer, yaml, in)) continue;
+            if (!fits(layer, yaml, in)) continue;
             bench_open(&b, layer->name, yaml, in, N);
-            test_spread(70 + draw, b.rows_in * b.n_in, b.x);
+            for (size_t s = 0; s < b.n_inputs; s++)
+                test_spread(70 + draw + 1000 * s, b.rows_one * b.n_in, b.x + s * b.rows_one * b.n_in);
             law(&b);
             bench_close(&b);
             n_tried++;
         }
-        cr_expect_geq(n_tried, layer->passes_on ? 0 : 3, "%s: no shape fits", layer->name);
+        cr_expect_geq(n_tried, 3, "%s: no shape fits", layer->name);
     }
 }
 
@@ -123,10 +124,13 @@ static void pick(test_bench *b, const co_batch *all, size_t e, const float *x, c
 {
     const size_t in = row_of(&b->in, all, e), out = row_of(&b->out, all, e);
     const size_t rows = all->offsets ? (size_t)(all->offsets[e + 1] - all->offsets[e]) : 1;
-    memcpy(b->x, x + in * b->n_in, (row_of(&b->in, all, e + 1) - in) * b->n_in * sizeof *x);
+    const size_t rows_in = row_of(&b->in, all, e + 1) - in;
+    for (size_t s = 0; s < b->n_inputs; s++)
+        memcpy(b->x + s * rows_in * b->n_in, x + (s * b->rows_one + in) * b->n_in, rows_in * b->n_in * sizeof *x);
     memcpy(b->dy, dy + out * b->n_out, (row_of(&b->out, all, e + 1) - out) * b->n_out * sizeof *dy);
     b->batch.n = 1;
     b->batch.rows = rows;
+    b->rows_one = rows_in;
     if (!all->offsets) return;
     b->offsets[0] = 0;
     b->offsets[1] = (int64_t)rows;
@@ -151,6 +155,7 @@ static void check_singles(test_bench *b)
           *dy = copy(b->dy, b->rows_out * b->n_out);
     float *dx = copy(b->dx, b->rows_in * b->n_in), *grad = copy(b->grad, b->n_params),
           *sum = calloc(b->n_params + 1, sizeof *sum);
+    const size_t rows_one = b->rows_one;
     co_batch all = b->batch;
     memcpy(offsets, b->offsets, sizeof offsets);
     memcpy(tokens, b->tokens, sizeof tokens);
@@ -163,8 +168,9 @@ static void check_singles(test_bench *b)
         memset(b->grad, 0, b->n_params * sizeof *b->grad);
         bench_backward(b, NULL);
         cr_assert_leq(relative_distance(b->y, y + out * b->n_out, n_out), 2e-6, "%s", b->layer->name);
-        if (b->layer->backward_input)
-            cr_assert_leq(relative_distance(b->dx, dx + in * b->n_in, n_in), 2e-6, "%s", b->layer->name);
+        for (size_t s = 0; b->layer->backward_input && s < b->n_inputs; s++)
+            cr_assert_leq(relative_distance(b->dx + s * n_in, dx + (s * rows_one + in) * b->n_in, n_in), 2e-6, "%s", b->layer->name);
+        b->rows_one = rows_one;
         for (size_t i = 0; i < b->n_params; i++) sum[i] += scale[e] * b->grad[i];
     }
     cr_assert_lt(relative_distance(grad, sum, b->n_params), 5e-6, "%s", b->layer->name);
@@ -216,12 +222,14 @@ Test(layer, the_same_call_gives_the_same_bits)
  * its factor in elsewhere). */
 static void check_fused(test_bench *b)
 {
-    if (!b->layer->backward || !co_kernels_in_use() || b->in.lanes || b->out.lanes) return;
+    if (!b->facts.at_once || !co_kernels_in_use() || b->in.lanes || b->out.lanes) return;
     bench_backward(b, NULL);
     float *stepped = copy(b->params, b->n_params), *dx = copy(b->raw_dx, b->rows_in * b->n_in);
     bench_forward(b); /* a backward pass may have used up what it left */
-    b->layer->backward(b->self, &b->pass, stepped, b->raw_x, b->raw_y, b->raw_dy, b->layer->backward_input ? b->raw_dx : NULL,
-                       -0.25f, stepped, b->cache, b->scratch);
+    co_call call = bench_call(b);
+    call.params = call.target = stepped;
+    call.factor = -0.25f;
+    b->layer->backward(b->self, &call);
     for (size_t i = 0; i < b->n_params; i++) b->params[i] -= 0.25f * b->grad[i];
     cr_assert(memcmp(stepped, b->params, b->n_params * sizeof *stepped) == 0, "%s", b->layer->name);
     if (b->layer->backward_input)
@@ -239,34 +247,38 @@ Test(layer, a_step_in_one_pass_has_the_bits_of_two)
 static void run_in_parts(test_bench *b)
 {
     const co_layer *layer = b->layer;
-    const bool at_once = layer->backward && (!layer->has_backward || layer->has_backward(b->self));
     const size_t in = co_shape_size(&b->in), out = co_shape_size(&b->out);
     for (int backward = 0; backward < 2; backward++)
         for (size_t first = 0; first < 2; first++) {
             const co_batch part = {.n = first ? N - 1 : 1, .rows = first ? N - 1 : 1};
             co_pass at = b->pass;
+            co_call call = bench_call(b);
+            call.pass = &at;
             at.batch = &part;
             at.first = first;
             at.more = first == 0;
-            const float *x = b->raw_x + first * in, *dy = b->raw_dy + first * out;
-            float *y = b->raw_y + first * out, *dx = b->raw_dx + first * in;
+            for (size_t s = 0; s < b->n_inputs; s++) {
+                call.x[s] += first * in;
+                call.dx[s] += first * in;
+            }
+            call.dy += first * out;
+            call.y += first * out;
             if (!backward) {
-                layer->forward(b->self, &at, b->params, x, y, b->cache, b->scratch);
-            } else if (at_once) {
-                layer->backward(b->self, &at, b->params, x, y, dy, dx, 1.0f, b->grad, b->cache, b->scratch);
+                layer->forward(b->self, &call);
+            } else if (b->facts.at_once) {
+                layer->backward(b->self, &call);
             } else {
-                layer->backward_input(b->self, &at, b->params, x, y, dy, dx, b->cache, b->scratch);
-                if (layer->backward_params)
-                    layer->backward_params(b->self, &at, b->params, x, y, dy, NULL, b->grad, b->cache, b->scratch);
+                layer->backward_input(b->self, &call);
+                if (layer->backward_params) layer->backward_params(b->self, &call);
             }
         }
 }
 
 static void check_parts(test_bench *b)
 {
-    if (!b->layer->in_parts || b->in.sequence) return;
+    if (!b->facts.in_parts || b->in.sequence) return;
     bench_backward(b, NULL);
-    const size_t n_in = N * co_shape_size(&b->in), n_out = N * co_shape_size(&b->out);
+    const size_t n_in = b->n_inputs * N * co_shape_size(&b->in), n_out = N * co_shape_size(&b->out);
     float *y = copy(b->raw_y, n_out), *dx = copy(b->raw_dx, n_in), *grad = copy(b->grad, b->n_params);
     for (size_t i = 0; i < n_out; i++) b->raw_y[i] = 1e30f;
     for (size_t i = 0; i < n_in; i++) b->raw_dx[i] = 1e30f;
@@ -283,6 +295,49 @@ static void check_parts(test_bench *b)
 Test(layer, a_batch_in_parts_has_the_bits_of_the_whole)
 {
     for_all(check_parts);
+}
+
+/* Once more with what the facts allow: y in the place of x and dx in that of dy, rubbish where nothing is read. */
+static void check_facts(test_bench *b)
+{
+    const size_t n_in = b->rows_one * co_shape_size(&b->in), n_out = b->rows_out * co_shape_size(&b->out);
+    bench_backward(b, NULL);
+    float *y = copy(b->raw_y, n_out), *dx = copy(b->raw_dx, b->n_inputs * n_in), *grad = copy(b->grad, b->n_params);
+    if (b->facts.alias) {
+        cr_assert(memcmp(y, b->raw_x, n_out * sizeof *y) == 0, "%s: y is not x", b->layer->name);
+        cr_assert(memcmp(dx, b->raw_dy, n_in * sizeof *dx) == 0, "%s: dx is not dy", b->layer->name);
+    }
+    for (size_t i = 0; b->facts.rectifies && i < n_out; i++) {
+        cr_assert_eq(y[i], b->raw_x[i] > 0.0f ? b->raw_x[i] : 0.0f, "%s", b->layer->name);
+        cr_assert_eq(dx[i], y[i] > 0.0f ? b->raw_dy[i] : 0.0f, "%s", b->layer->name);
+    }
+    memset(b->grad, 0, b->n_params * sizeof *b->grad);
+    test_to_raw(&b->in, b->n_inputs * b->rows_one, b->x, b->raw_x);
+    test_to_raw(&b->out, b->rows_out, b->dy, b->raw_dy);
+    co_call call = bench_call(b);
+    float *x = b->raw_x;
+    if (b->facts.in_place) {
+        call.y = x;
+        call.dx[0] = b->raw_dy;
+    }
+    b->layer->forward(b->self, &call);
+    cr_assert(memcmp(y, call.y, n_out * sizeof *y) == 0, "%s: y", b->layer->name);
+    for (size_t s = b->facts.in_place; b->facts.spares_input && s < b->n_inputs; s++)
+        for (size_t i = 0; i < n_in; i++) x[s * n_in + i] = 1e30f;
+    for (size_t i = 0; b->facts.spares_output && i < n_out; i++) call.y[i] = 1e30f;
+    if (b->layer->backward_input) b->layer->backward_input(b->self, &call);
+    if (b->layer->backward_params) b->layer->backward_params(b->self, &call);
+    for (size_t s = 0; b->layer->backward_input && s < b->n_inputs; s++)
+        cr_assert(memcmp(dx + s * n_in, call.dx[s], n_in * sizeof *dx) == 0, "%s: dx %zu", b->layer->name, s);
+    cr_assert(memcmp(grad, b->grad, b->n_params * sizeof *grad) == 0, "%s: gradient", b->layer->name);
+    free(y);
+    free(dx);
+    free(grad);
+}
+
+Test(layer, what_the_facts_allow_changes_no_bit)
+{
+    for_all(check_facts);
 }
 
 Test(layer, tables_are_complete)

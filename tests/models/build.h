@@ -88,19 +88,24 @@ static inline co_shape test_flat(size_t n)
     return (co_shape){.ndim = 1, .dim = {n}};
 }
 
-/* One layer with everything around it for n examples. Sequences have 2, 0 and 3 rows in turn. */
+/* One layer with everything around it for n examples. Sequences have 2, 0 and 3 rows in turn. A layer of several inputs gets them
+ * all in one shape, one behind the other in x and dx. */
 typedef struct {
     const co_layer *layer;
     void *self;
+    co_facts facts;
     co_shape in, out;
-    size_t n, rows_in, rows_out, n_in, n_out, n_params, n_tensors; /* n_in, n_out: floats of a row */
+    size_t n, rows_in, rows_out, n_in, n_out, n_params, n_tensors; /* n_in, n_out: floats of a row; rows_in: of all inputs */
+    size_t n_inputs, rows_one;                                     /* rows_one: of one input */
     int64_t offsets[8];
     int32_t tokens[16];
     co_tensor_shape shape[CO_MAX_TENSORS];
+    size_t at[CO_MAX_TENSORS];                                /* where each tensor begins in params and grad */
     float *x, *y, *dy, *dx, *params, *grad, *cache, *scratch; /* images as planes, whatever the layer takes */
     float *raw_x, *raw_y, *raw_dy, *raw_dx;                   /* as the layer sees them */
     co_batch batch;
     co_pass pass;
+    uint64_t draw;
 } test_bench;
 
 static inline size_t test_kept(size_t (*size)(const void *, size_t, size_t), const void *self,
@@ -128,16 +133,20 @@ static inline void bench_batch(test_bench *b, const co_shape *in)
 static inline void bench_open(test_bench *b, const char *name, const char *yaml, co_shape in,
                               size_t n)
 {
-    *b = (test_bench){.layer = co_layer_find(name), .in = in, .n = n};
-    cr_assert_eq(test_layer(b->layer, yaml, &in, 7, &b->out, &b->self), CO_OK, "%s",
+    *b = (test_bench){.layer = co_layer_find(name), .in = in, .n = n, .draw = 4 * 64 + 1};
+    const co_shape alike[CO_MAX_INPUTS] = {in, in, in};
+    cr_assert_eq(test_layer(b->layer, yaml, alike, 7, &b->out, &b->self), CO_OK, "%s",
                  co_status_message());
+    if (b->layer->facts) b->facts = b->layer->facts(b->self);
+    b->n_inputs = b->layer->n_inputs ? b->layer->n_inputs : 1;
     const size_t raw_in = co_shape_size(&in), raw_out = co_shape_size(&b->out);
     co_shape in_planes = in, out_planes = b->out;
     in_planes.lanes = out_planes.lanes = 0;
     b->n_in = co_shape_size(&in_planes);
     b->n_out = co_shape_size(&out_planes);
     bench_batch(b, &in);
-    b->rows_in = co_shape_rows(&in, &b->batch);
+    b->rows_one = co_shape_rows(&in, &b->batch);
+    b->rows_in = b->n_inputs * b->rows_one;
     b->rows_out = co_shape_rows(&b->out, &b->batch);
     b->raw_x = co_calloc(b->rows_in * raw_in, sizeof(float));
     b->raw_dx = co_calloc(b->rows_in * raw_in, sizeof(float));
@@ -147,6 +156,7 @@ static inline void bench_open(test_bench *b, const char *name, const char *yaml,
     for (size_t t = 0; t < b->n_tensors; t++) {
         size_t size = 1;
         for (size_t i = 0; i < b->shape[t].ndim; i++) size *= b->shape[t].dim[i];
+        b->at[t] = b->n_params;
         b->n_params += size;
     }
     b->x = co_calloc(b->rows_in * b->n_in, sizeof(float));
@@ -166,8 +176,7 @@ static inline void bench_open(test_bench *b, const char *name, const char *yaml,
                         .seed = 5,
                         .round = 2,
                         .device = 3,
-                        .step = 4,
-                        .layer = 1};
+                        .step = 4};
 }
 
 static inline void bench_free(test_bench *b)
@@ -200,10 +209,23 @@ static inline void test_from_raw(const co_shape *shape, size_t n, const float *r
         memcpy(planes, raw, n * co_shape_size(shape) * sizeof *raw);
 }
 
+/* A call of the layer, on the bench's blocks. */
+static inline co_call bench_call(test_bench *b)
+{
+    co_call call = {.pass = &b->pass, .draw = b->draw, .params = b->params, .target = b->grad, .at = b->at, .y = b->raw_y,
+                    .dy = b->raw_dy, .factor = 1.0f, .cache = b->cache, .scratch = b->scratch};
+    for (size_t s = 0; s < b->n_inputs; s++) {
+        call.x[s] = b->raw_x + s * b->rows_one * co_shape_size(&b->in);
+        if (b->layer->backward_input) call.dx[s] = b->raw_dx + s * b->rows_one * co_shape_size(&b->in);
+    }
+    return call;
+}
+
 static inline void bench_forward(test_bench *b)
 {
-    test_to_raw(&b->in, co_shape_rows(&b->in, &b->batch), b->x, b->raw_x);
-    b->layer->forward(b->self, &b->pass, b->params, b->raw_x, b->raw_y, b->cache, b->scratch);
+    const co_call call = bench_call(b);
+    test_to_raw(&b->in, b->n_inputs * co_shape_rows(&b->in, &b->batch), b->x, b->raw_x);
+    b->layer->forward(b->self, &call);
     test_from_raw(&b->out, co_shape_rows(&b->out, &b->batch), b->raw_y, b->y);
 }
 
@@ -211,16 +233,15 @@ static inline void bench_forward(test_bench *b)
 static inline void bench_backward(test_bench *b, const float *scale)
 {
     bench_forward(b);
+    co_call call = bench_call(b);
     test_to_raw(&b->out, co_shape_rows(&b->out, &b->batch), b->dy, b->raw_dy);
     for (size_t i = 0; i < b->rows_in * co_shape_size(&b->in); i++) b->raw_dx[i] = 1e30f;
     if (b->layer->backward_input) {
-        b->layer->backward_input(b->self, &b->pass, b->params, b->raw_x, b->raw_y, b->raw_dy, b->raw_dx, b->cache,
-                                 b->scratch);
-        test_from_raw(&b->in, co_shape_rows(&b->in, &b->batch), b->raw_dx, b->dx);
+        b->layer->backward_input(b->self, &call);
+        test_from_raw(&b->in, b->n_inputs * co_shape_rows(&b->in, &b->batch), b->raw_dx, b->dx);
     }
-    if (b->layer->backward_params)
-        b->layer->backward_params(b->self, &b->pass, b->params, b->raw_x, b->raw_y, b->raw_dy, scale, b->grad,
-                                  b->cache, b->scratch);
+    call.scale = scale;
+    if (b->layer->backward_params) b->layer->backward_params(b->self, &call);
 }
 
 /* sum of dy_i y_i: the function whose gradients backward gives. */
@@ -231,20 +252,25 @@ static inline double bench_dot(const test_bench *b)
     return sum;
 }
 
-/* Central difference of bench_dot by *value. */
-static inline double bench_slope(test_bench *b, float *value, float h)
+/* bench_dot with *value moved by h, and how far it really moved. */
+static inline double bench_moved(test_bench *b, float *value, float h, double *way)
 {
     const float old = *value;
     *value = old + h;
-    const double above_at = (double)*value;
+    *way = (double)*value - (double)old;
     bench_forward(b);
-    const double above = bench_dot(b);
-    *value = old - h;
-    const double below_at = (double)*value;
-    bench_forward(b);
-    const double below = bench_dot(b);
     *value = old;
-    return (above - below) / (above_at - below_at);
+    return bench_dot(b);
+}
+
+/* Slope of bench_dot by *value from four points, up to 2 h away: the error is of the fourth order. */
+static inline double bench_slope(test_bench *b, float *value, float h)
+{
+    double way[4], at[4], slope[2];
+    const float steps[4] = {h, -h, 2.0f * h, -2.0f * h};
+    for (int k = 0; k < 4; k++) at[k] = bench_moved(b, value, steps[k], &way[k]);
+    for (int k = 0; k < 2; k++) slope[k] = (at[2 * k] - at[2 * k + 1]) / (way[2 * k] - way[2 * k + 1]);
+    return (4.0 * slope[0] - slope[1]) / 3.0;
 }
 
 /* Numbers of [-1, 1) that keep a distance of 1/200 from 0 and 1/100 from each other, n <= 190: so

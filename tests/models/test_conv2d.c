@@ -47,28 +47,37 @@ static void plain(const sizes *s, const float *x, const float *params, const flo
     free(sum_dw);
 }
 
-static void compare(sizes s, bool same)
+/* padding: same, valid, or pixels. A layer without bias is one whose bias is zero. */
+static void compare_padded(sizes s, const char *padding, size_t pad, bool bias)
 {
     test_bench b;
     char yaml[128];
     const float scale[4] = {0.5f, 2.0f, -1.0f, 0.0f};
-    snprintf(yaml, sizeof yaml, "{channels: %zu, kernel: %zu, stride: %zu, padding: %s}", s.out,
-             s.k, s.stride, same ? "same" : "valid");
+    snprintf(yaml, sizeof yaml, "{channels: %zu, kernel: %zu, stride: %zu, padding: %s, bias: %s}", s.out, s.k, s.stride, padding,
+             bias ? "true" : "false");
     bench_open(&b, "conv2d", yaml, test_image(s.c, s.h, s.w), s.n);
-    s.pad = same ? (s.k - 1) / 2 : 0;
+    s.pad = pad;
+    cr_expect_eq(b.n_tensors, bias ? 2 : 1);
     s.oh = b.out.dim[1];
     s.ow = b.out.dim[2];
     float *y = calloc(b.n * b.n_out, sizeof *y), *dx = calloc(b.n * b.n_in, sizeof *dx);
-    float *dw = calloc(b.n_params, sizeof *dw);
+    float *dw = calloc(b.n_params + s.out, sizeof *dw), *params = calloc(b.n_params + s.out, sizeof *params);
     bench_backward(&b, scale);
-    plain(&s, b.x, b.params, b.dy, scale, y, dx, dw);
+    memcpy(params, b.params, b.n_params * sizeof *params);
+    plain(&s, b.x, params, b.dy, scale, y, dx, dw);
     cr_expect_lt(relative_distance(b.y, y, b.n * b.n_out), 1e-6, "%s", yaml);
     cr_expect_lt(relative_distance(b.dx, dx, b.n * b.n_in), 1e-6, "%s", yaml);
     cr_expect_lt(relative_distance(b.grad, dw, b.n_params), 1e-6, "%s", yaml);
     free(y);
     free(dx);
     free(dw);
+    free(params);
     bench_close(&b);
+}
+
+static void compare(sizes s, bool same)
+{
+    compare_padded(s, same ? "same" : "valid", same ? (s.k - 1) / 2 : 0, true);
 }
 
 Test(conv2d, equals_plain_loops_without_padding)
@@ -100,6 +109,18 @@ Test(conv2d, equals_plain_loops_with_strides)
     compare((sizes){.n = 2, .c = 2, .h = 5, .w = 5, .out = 3, .k = 5, .stride = 4}, false);
 }
 
+Test(conv2d, equals_plain_loops_with_pixels_of_padding_with_and_without_bias)
+{
+    for (int bias = 0; bias < 2; bias++) {
+        compare_padded((sizes){.n = 3, .c = 2, .h = 9, .w = 7, .out = 5, .k = 3, .stride = 1}, "1", 1, bias);
+        compare_padded((sizes){.n = 3, .c = 2, .h = 8, .w = 7, .out = 5, .k = 3, .stride = 2}, "1", 1, bias);
+        compare_padded((sizes){.n = 2, .c = 2, .h = 4, .w = 5, .out = 3, .k = 5, .stride = 3}, "4", 4, bias);
+        compare_padded((sizes){.n = 2, .c = 2, .h = 9, .w = 9, .out = 3, .k = 3, .stride = 3}, "1", 1, bias);
+        compare_padded((sizes){.n = 2, .c = 3, .h = 7, .w = 8, .out = 2, .k = 7, .stride = 2}, "3", 3, bias);
+        compare_padded((sizes){.n = 2, .c = 2, .h = 1, .w = 1, .out = 3, .k = 3, .stride = 2}, "1", 1, bias);
+    }
+}
+
 static void refuse(const char *yaml, co_shape in, const char *word)
 {
     co_shape out;
@@ -116,5 +137,8 @@ Test(conv2d, refuses_what_does_not_fit_and_says_what_to_do)
            "padding: valid");
     refuse("{channels: 2, kernel: 3}", test_flat(784), "[784]");
     refuse("{channels: 65536, kernel: 255, padding: same}", test_image(255, 255, 255), "2^31 - 1");
+    refuse("{channels: 2, kernel: 3, padding: 3}", test_image(1, 5, 5), "at most 2");
+    refuse("{channels: 2, kernel: 3, padding: -1}", test_image(1, 5, 5), "valid, same");
+    refuse("{channels: 2, kernel: 3, padding: some}", test_image(1, 5, 5), "valid, same");
     refuse("{kernel: 3}", test_image(1, 5, 5), "channels");
 }

@@ -97,7 +97,7 @@ Test(dense, initial_values_fill_the_range_of_pytorch)
     bench_open(&b, "dense", "{units: 300}", test_flat(100), 1);
     float low = 1.0f, high = -1.0f;
     double sum = 0.0, squares = 0.0;
-    b.layer->init(b.self, 1, 0, b.params);
+    for (size_t t = 0; t < 2; t++) b.layer->init(b.self, 1, t, t, b.params + b.at[t]);
     for (size_t i = 0; i < b.n_params; i++) {
         const double v = (double)b.params[i];
         if (b.params[i] < low) low = b.params[i];
@@ -110,7 +110,7 @@ Test(dense, initial_values_fill_the_range_of_pytorch)
     cr_expect_lt(fabs(sum / n), 4.0 * 0.1 / sqrt(3.0 * n)); /* four standard errors */
     cr_expect_lt(fabs(squares / n - 0.01 / 3.0), 1e-4);     /* variance of U(-a, a) is a^2 / 3 */
     float first = b.params[0];
-    b.layer->init(b.self, 2, 0, b.params);
+    b.layer->init(b.self, 2, 0, 0, b.params);
     cr_expect_neq(first, b.params[0]);
     bench_close(&b);
 }

@@ -88,12 +88,13 @@ static void check_dense_back(const co_kernels *fast, uint64_t draw)
     const float one = 1.0f;
     const co_product bias = {.rows = 1, .cols = n_out, .depth = m, .n_segments = 1, .a = &one, .b = dy, .b_step = n_out,
                              .c_row = n_out, .c = want + n_w, .add = true, .factor = -0.3f};
-    fast->dense_backward(m, n_in, n_out, x, fused, dy, has_dx ? dx : NULL, -0.3f, has_target ? fused : NULL);
+    fast->dense_backward(m, n_in, n_out, x, fused, dy, has_dx ? dx : NULL, -0.3f, has_target ? fused : NULL,
+                         fused + n_w);
     if (has_dx) co_reference_product(&back);
     if (has_target) co_reference_product(&gradient), co_reference_product(&bias);
     cr_assert_lt(relative_distance(dx, want_dx, m * n_in), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, n_in, n_out);
     cr_assert_lt(relative_distance(fused, want, n), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, n_in, n_out);
-    fast->dense_backward(m, n_in, n_out, x, w, dy, has_dx ? want_dx : NULL, 1.0f, has_target ? grad : NULL);
+    fast->dense_backward(m, n_in, n_out, x, w, dy, has_dx ? want_dx : NULL, 1.0f, has_target ? grad : NULL, grad + n_w);
     for (size_t i = 0; i < n; i++) w[i] -= 0.3f * grad[i];
     if (has_dx) cr_assert_eq(memcmp(dx, want_dx, m * n_in * sizeof *dx), 0);
     cr_assert_eq(memcmp(fused, w, n * sizeof *w), 0, "%s: %zu x %zu x %zu", fast->name, m, n_in, n_out);
@@ -188,8 +189,8 @@ static void check_convolution(const co_kernels *fast, uint64_t draw)
     const size_t n_out = pick(10, draw, 40);
     char yaml[128];
     test_bench a, b;
-    snprintf(yaml, sizeof yaml, "{channels: %zu, kernel: %zu, stride: %zu, padding: %s}", n_out, kernel, stride,
-             same ? "same" : "valid");
+    snprintf(yaml, sizeof yaml, "{channels: %zu, kernel: %zu, stride: %zu, padding: %s, bias: %s}", n_out, kernel, stride,
+             same ? "same" : draw % 4 == 2 && kernel > 1 ? "1" : "valid", draw % 5 ? "true" : "false");
     const co_kernel_level level = fast->lanes == 16  ? CO_KERNELS_AVX512
                                   : fast->lanes == 8 ? CO_KERNELS_AVX2
                                                      : CO_KERNELS_PLAIN;

@@ -284,6 +284,16 @@ Test(reference, several_labels_follow_pytorch)
     check_cases("labels");
 }
 
+Test(reference, blocks_tied_tensors_and_group_norm_follow_pytorch)
+{
+    check_cases("blocks");
+}
+
+Test(reference, residual_networks_follow_pytorch)
+{
+    check_cases("resnet");
+}
+
 Test(reference, text_models_follow_pytorch)
 {
     check_cases("text");

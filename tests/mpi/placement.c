@@ -89,6 +89,11 @@ static const char *const experiments[] = {
     "name: drawn\nrounds: 3\ndata: {generator: synthetic, devices: 30, alpha: 1, beta: 1, size: 37}\n"
     "model: {name: softmax}\ndevices: {per_round: 7}\nlocal: {batch: 0, lr: 0.01, clip_grad: 1.0}\neval: {every: 3}\n"
     "output: {dir: OUT}\n",
+    /* blocks, a tied tensor, draws inside copies */
+    "name: blocks\nrounds: 3\ndata: {generator: synthetic, devices: 30, alpha: 1, beta: 1}\n"
+    "model: {layers: [{dense: 20}, {group_norm: 4}, {repeat: {times: 2, layers: [{residual: [relu, {dropout: 0.2}, {dense: 20}]}]}}, "
+    "{dense: 20, tie: {weight: 2.0.0.2.weight}}, relu, {dense: classes}], freeze: [1.bias]}\n"
+    "devices: {per_round: 7}\nlocal: {batch: 10, lr: 0.01}\neval: {every: 3}\noutput: {dir: OUT}\n",
     /* next token on natural users, weights by tokens, dropout and momentum on sequences */
     "name: speech\nrounds: 3\ndata: {file: BLOBS.texts}\n"
     "model: {layers: [{embedding: 5}, {lstm: {units: 9, layers: 2}}, {dropout: 0.2}, {dense: classes}]}\n"

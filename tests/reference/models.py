@@ -68,6 +68,65 @@ def odd():
         nn.ReLU(), nn.AvgPool2d(2, stride=1), nn.Flatten(), nn.Linear(12, 4))
 
 
+class Residual(nn.Sequential):
+    """A list of layers, and past it the input or what `shortcut` makes of it."""
+    def __init__(self, *layers, shortcut=None):
+        super().__init__(*layers)
+        self.n_layers = len(layers)
+        if shortcut is not None:
+            self.shortcut = shortcut
+
+    def forward(self, x):
+        y = x
+        for layer in list(self)[:self.n_layers]:
+            if not isinstance(layer, nn.RNNBase):
+                y = layer(y)
+            else:
+                y = layer(y)[0] if len(y) else y.new_zeros(0, layer.hidden_size)
+        return y + (self.shortcut(x) if len(self) > self.n_layers else x)
+
+
+class GlobalAvgPool(nn.Module):
+    def forward(self, x):
+        return x.mean((2, 3))
+
+
+class Tied(nn.Linear):
+    """A layer that has the weight of another one."""
+    def __init__(self, other, n_in, n_out):
+        super().__init__(n_in, n_out)
+        self.weight = other.weight
+
+
+def conv_norm(c_in, c_out, kernel, stride, groups):
+    return [nn.Conv2d(c_in, c_out, kernel, stride, padding=kernel // 2, bias=False), nn.GroupNorm(groups, c_out)]
+
+
+def resnet_gn(c_in, width, stages, blocks, groups, classes):
+    layers = [*conv_norm(c_in, width, 3, 1, groups), nn.ReLU()]
+    for k in range(stages):
+        for b in range(blocks):
+            changes = k > 0 and b == 0
+            have, want, stride = (width << k) // (2 if changes else 1), width << k, 2 if changes else 1
+            past = nn.Sequential(*conv_norm(have, want, 1, stride, groups)) if changes else None
+            layers += [Residual(*conv_norm(have, want, 3, stride, groups), nn.ReLU(), *conv_norm(want, want, 3, 1, groups),
+                                shortcut=past), nn.ReLU()]
+    return nn.Sequential(*layers, GlobalAvgPool(), nn.Linear(width << stages - 1, classes))
+
+
+def blocks():
+    first, shared = nn.Linear(12, 16), nn.Linear(16, 16)
+    copies = [nn.Sequential(nn.Linear(16, 16), Residual(nn.Tanh(), nn.GroupNorm(2, 16))) for _ in range(3)]
+    return nn.Sequential(first, nn.GroupNorm(4, 16), Residual(nn.Tanh(), shared, nn.Tanh(), Tied(shared, 16, 16)),
+                         nn.Sequential(*copies), Residual(nn.Linear(16, 9), shortcut=nn.Sequential(nn.Linear(16, 9))),
+                         nn.Linear(9, 5))
+
+
+def tied_texts():
+    table = nn.Embedding(40, 6)
+    return Texts(table, Residual(nn.LSTM(6, 6), nn.Tanh()), nn.GroupNorm(3, 6, eps=0.01), Tied(table, 6, 40))
+
+
 class PoolTime(nn.Module):
     """One row from a sequence [T, d]; zeros from an empty one."""
     def __init__(self, last):
@@ -110,6 +169,9 @@ ODD = ("{layers: [{conv2d: {channels: 5, kernel: 4, padding: same}}, tanh, {max_
        "{conv2d: {channels: 6, kernel: 3, stride: 2}}, relu, {avg_pool: {kernel: 2, stride: 1}}, flatten, "
        "{dense: classes}]}")
 MLP = "{name: mlp, hidden: [30, 20]}"
+BLOCKS = ("{layers: [{dense: 16}, {group_norm: 4}, {residual: [tanh, {dense: 16}, tanh, {dense: 16, tie: {weight: 2.1.weight}}]}, "
+          "{repeat: {times: 3, layers: [{dense: 16}, {residual: [tanh, {group_norm: 2}]}]}}, "
+          "{residual: {layers: [{dense: 9}], shortcut: [{dense: 9}]}}, {dense: classes}]}")
 #        name          model   network  batch  shape  classes  lr  (momentum, nesterov, weight decay)
 CASES = [
     ("softmax", "{name: softmax}", lambda: dense_chain([784, 10]), 10, (1, 28, 28), 10, 0.1, (0, 0, 0)),
@@ -122,6 +184,10 @@ CASES = [
     ("mnist_cnn", "{name: mnist_cnn}", lambda: two_convolutions(512, 10), 4, (1, 28, 28), 10, 0.01, (0, 0, 0)),
     ("femnist_cnn", "{name: femnist_cnn}", lambda: two_convolutions(2048, 62), 2, (1, 28, 28), 62, 0.01, (0, 0, 0)),
     ("cifar_cnn", "{name: cifar_cnn}", cifar, 3, (3, 32, 32), 10, 0.01, (0, 0, 0)),
+    ("blocks", BLOCKS, blocks, 7, (12,), 5, 0.1, (0, 0, 0)),
+    ("resnet_small", "{name: resnet_gn, width: 8, stages: 3, blocks: 1}", lambda: resnet_gn(3, 8, 3, 1, 2, 10), 4, (3, 16, 13), 10,
+     0.01, (0, 0, 0)),
+    ("resnet_18", "{name: resnet_gn}", lambda: resnet_gn(3, 64, 4, 2, 2, 10), 2, (3, 8, 8), 10, 0.001, (0, 0, 0)),
 ]
 
 
@@ -144,6 +210,8 @@ TEXTS = [
     ("text_gru", GRU,
      lambda: texts(40, 6, nn.GRU(6, 8, 3, bidirectional=True), nn.Linear(16, 11), nn.ReLU(), nn.Linear(11, 40)),
      8, (40, 15, 1), 40, 0.5, (0.9, 1, 0)),
+    ("text_tied", "{layers: [{embedding: 6}, {residual: [{lstm: 6}, tanh]}, {group_norm: {groups: 3, eps: 0.01}}, "
+     "{dense: 40, tie: {weight: 0.weight}}]}", tied_texts, 8, (40, 15, 1), 40, 0.5, (0, 0, 0)),
 ]
 
 
