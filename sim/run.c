@@ -256,6 +256,7 @@ static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
     if (st == CO_OK && s->privacy) st = co_private_resume(&r->privacy, s->privacy, s->round, path);
     if (st == CO_OK)
         st = co_record_resume(&r->record, s->round, r->experiment->eval_keys.every, r->experiment->rounds);
+    if (st == CO_OK && s->privacy) st = co_record_retell(&r->record, &r->privacy);
     return st;
 }
 

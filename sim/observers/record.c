@@ -313,6 +313,14 @@ void co_record_round(co_record *r, const co_plan *plan, const co_round_row *row,
     if (r->with_devices) add_devices(r, plan);
 }
 
+co_status co_record_retell(co_record *r, co_private *p)
+{
+    double *epsilon = r->with_privacy ? r->privacy.data[P_EPSILON] : NULL;
+    for (size_t i = 0; epsilon && i < r->privacy.n_rows; i++)
+        CO_TRY(co_private_tell(p, co_table_get_i64(&r->privacy, i, P_ROUND), &epsilon[i]));
+    return CO_OK;
+}
+
 void co_record_private(co_record *r, const co_private_row *row)
 {
     co_table *t = &r->privacy;

@@ -47,6 +47,8 @@ void co_record_fini(co_record *record);
 co_status co_record_resume(co_record *record, int64_t round, int64_t eval_every, int64_t rounds);
 co_status co_record_reserve(co_record *record, size_t cohort); /* room for one more round */
 void co_record_round(co_record *record, const co_plan *plan, const co_round_row *row, const double *train_metrics);
+/* After a resume: epsilon in the rows of table privacy as the run with its present number of rounds tells it. */
+co_status co_record_retell(co_record *record, co_private *privacy);
 void co_record_private(co_record *record, const co_private_row *row); /* of a reserved round */
 /* rank[ranks]; seconds_per_cost turns the plan's cost into predicted seconds. */
 void co_record_load(co_record *record, int64_t round, const co_rank_record *rank, double seconds_per_cost);

@@ -260,12 +260,11 @@ static double noisy_fraction(const co_private *p, int64_t round, int64_t below, 
     return 0.5 + 0.5 * (double)sum / unit / p->per_round;
 }
 
-/* epsilon of the ledger, or of up to a sixteenth more rounds. */
-static co_status account(co_private *p)
+/* epsilon after so many rounds, or up to a sixteenth more. */
+static co_status account(co_private *p, int64_t rounds)
 {
     co_guarantee g;
-    CO_ASSERT(p->state.ledger.n == 1);
-    const int64_t n = rounds_told(p, p->state.ledger.rows[0].count);
+    const int64_t n = rounds_told(p, rounds);
     if (n == p->accounted) return CO_OK;
     p->accounted = n;
     p->epsilon = p->planned, p->bound = p->planned_bound;
@@ -278,7 +277,8 @@ static co_status account(co_private *p)
 
 static co_status describe(co_private *p, int64_t round, int64_t n_contributions)
 {
-    CO_TRY(account(p));
+    CO_ASSERT(p->state.ledger.n == 1);
+    CO_TRY(account(p, p->state.ledger.rows[0].count));
     p->row = (co_private_row){.round = round, .n_contributions = n_contributions, .sampling_rate = p->rate,
                               .clip = p->grid.clip, .noise_std = p->grid.scale * p->grid.step * p->mechanism->spread,
                               .epsilon = p->epsilon, .delta = p->delta, .is_simulated = p->is_simulated, .bound = p->bound};
@@ -323,6 +323,13 @@ co_status co_private_resume(co_private *p, co_private_state *state_take, int64_t
         row->event.noise_multiplier != event.noise_multiplier)
         return CO_FAIL(CO_EDATA, "%s: the privacy ledger is not of this experiment's sampling and noise", path);
     return plan_epsilon(p); /* of the noise that the run began with */
+}
+
+co_status co_private_tell(co_private *p, int64_t rounds, double *epsilon)
+{
+    CO_TRY(account(p, rounds));
+    *epsilon = p->epsilon;
+    return CO_OK;
 }
 
 co_status co_private_print(co_private *p, int64_t rounds)

@@ -64,5 +64,7 @@ co_status co_private_resume(co_private *p, co_private_state *state_take, int64_t
 /* What rank 0 holds of the state to all others, and the next round's grid. Collective(comm). */
 co_status co_private_share(co_private *p, const co_comm *comm);
 void co_private_state_fini(co_private_state *state);
+/* What the row of a round says of epsilon: the same whether the run was asked for as it is or grew on a resume. Rank 0. */
+co_status co_private_tell(co_private *p, int64_t rounds, double *epsilon);
 /* Lines about the guarantee for the dry run, on stdout. Rank 0. */
 co_status co_private_print(co_private *p, int64_t rounds);
