@@ -185,7 +185,7 @@ def members_used(config):
         ("mechanism", "privacy.mechanism"), ("accountant", "privacy.accountant"), ("aggregator", "aggregate.rule"),
         ("server_optimizer", "server.optimizer"), ("algorithm", "algorithm.algorithm"), ("model", "model.name"),
         ("partitioner", "partition.method"))}
-    used["layer"] = set(re.findall(r"\w+", value["model"])) if "model.layers" in value else set()
+    used["layer"] = used["block"] = set(re.findall(r"\w+", value["model"])) if "model.layers" in value else set()
     used["transform"] = set(re.findall(r"name: (\w+)", value.get("transforms", "")))
     used["task"] = {"classification"}
     if "data.file" in value:
