@@ -178,7 +178,7 @@ def members_used(config):
     for line in config.splitlines():
         indent, key, rest = re.match(r"( *)([\w-]*):? ?(.*)", line).groups()
         section = section if indent else key
-        value[section] = value.get(section, "") + rest + "\n"
+        value[section] = value.get(section, "") + f"{key} {rest}\n"
         value[f"{section}.{key}"] = rest.strip("'\"")
     used = {kind: {value.get(key)} for kind, key in (
         ("selector", "devices.select"), ("attack", "devices.attack"), ("local_rule", "local.rule"), ("optimizer", "local.optimizer"),
