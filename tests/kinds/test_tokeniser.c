@@ -12,6 +12,7 @@ typedef struct {
     const char *bytes;
     size_t n;
 } text;
+#define FIFTY "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwx"
 #define TEXT(words)                                                                                \
     {                                                                                              \
         words, sizeof words - 1                                                                    \
@@ -31,11 +32,8 @@ static const text texts[] = {
     TEXT("nul\0nul \0 \0"),
     TEXT(" \t\r\n\v\f "),
     TEXT("#\xEF\xBB\xBF mark"),
-    TEXT("01234567890123456789012345678901234567890123456789012345678901234567890123456789012345678"
-         "90123456789"
-         "01234567890123456789012345678901234567890123456789012345678901234567890123456789012345678"
-         "90123456789"
-         "0123456789012345678901234567890123456789012345678901234567890123456789\xC3\xA9")};
+    TEXT(FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY "\xC3\xA9"),
+    TEXT(FIFTY FIFTY FIFTY FIFTY FIFTY "abcd\xFF\xFF end")};
 enum { TEXTS = sizeof texts / sizeof *texts };
 
 #define EACH_MEMBER(member)                                                                        \
