@@ -91,6 +91,15 @@ size_t co_utf8_decode(const char *s, size_t n, uint32_t *code)
     return bytes;
 }
 
+size_t co_utf8_encode(uint32_t code, char *out)
+{
+    if (code < 0x80) return out[0] = (char)code, 1;
+    const size_t n = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (size_t i = n - 1; i > 0; i--, code >>= 6) out[i] = (char)(0x80 | (code & 0x3f));
+    out[0] = (char)((n == 2 ? 0xc0 : n == 3 ? 0xe0 : 0xf0) | code);
+    return n;
+}
+
 size_t co_text_mark(const char *s, size_t n, const char **other)
 {
     *other = NULL;

@@ -23,6 +23,8 @@ void co_format_real(double value, char text[CO_REAL_TEXT]);
 /* Bytes of the UTF-8 character at s (1 to 4) and its code; 0 when the n > 0 bytes there do not
  * begin with one (overlong forms, surrogates and codes above 10FFFF included). */
 size_t co_utf8_decode(const char *s, size_t n, uint32_t *code);
+/* The character of that code, at most 10FFFF, into out[4]; returns its bytes. */
+size_t co_utf8_encode(uint32_t code, char *out);
 
 /* Bytes of the UTF-8 byte order mark that the text begins with, 3 or 0. *other: the encoding whose
  * mark stands there instead, "UTF-16" or "UTF-32"; else NULL. Every reader of texts asks this. */

@@ -2,6 +2,7 @@
  * value that is passed over is checked for its strings and brackets alone. */
 #include "io/json_in.h"
 #include "core/memory.h"
+#include "core/text.h"
 #include "io/readers/raw.h"
 #include <string.h>
 
@@ -51,15 +52,6 @@ static long hex4(const char *text)
     return value;
 }
 
-static size_t put_utf8(unsigned long code, char *out)
-{
-    if (code < 0x80) return out[0] = (char)code, 1;
-    const size_t n = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    for (size_t i = n - 1; i > 0; i--, code >>= 6) out[i] = (char)(0x80 | (code & 0x3f));
-    out[0] = (char)((n == 2 ? 0xc0 : n == 3 ? 0xe0 : 0xf0) | code);
-    return n;
-}
-
 /* The escape behind a backslash at in->at; *n bytes go to out. A pair of surrogates is one code; a
  * single one, and the zero that no text here can hold, become U+FFFD. */
 static co_status take_escape(co_json_in *in, char *out, size_t *n)
@@ -79,7 +71,7 @@ static co_status take_escape(co_json_in *in, char *out, size_t *n)
     } else if (code >> 11 == 0x1b || code == 0) {
         code = 0xfffd;
     }
-    *n = put_utf8((unsigned long)code, out);
+    *n = co_utf8_encode((uint32_t)code, out);
     return CO_OK;
 }
 

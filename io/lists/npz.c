@@ -37,9 +37,32 @@ static co_status read_array(const char *path, const co_raw *zip, const char *nam
     return st;
 }
 
+/* The devices by their names, in the order of the array; nothing when the archive has none. */
+static co_status add_names(co_lists *lists, const co_raw *zip)
+{
+    char where[1024];
+    co_raw raw = {0};
+    co_npy npy = {0};
+    snprintf(where, sizeof where, "%s: device_name", lists->path);
+    co_status st = co_zip_read(lists->path, zip, "device_name.npy", &raw);
+    if (st == CO_OK && raw.bytes) st = co_npy_parse_texts(where, &raw, &npy);
+    for (size_t d = 0; st == CO_OK && d < npy.count; d++) {
+        int32_t device = -1;
+        char *name = co_npy_text(&npy, d);
+        st = name ? co_lists_device(lists, name, &device) : CO_FAIL(CO_ENOMEM, "%s: name %zu", where, d);
+        if (st == CO_OK && (size_t)device != d) st = CO_FAIL(CO_EDATA, "%s: '%s' stands in it twice", where, name);
+        co_free(name);
+    }
+    co_raw_fini(&raw);
+    return st;
+}
+
+/* Device `value` has that number, as all come in their order; without a name of its own its name is the number. */
 static co_status number(co_lists *lists, int64_t value, int32_t *device)
 {
     char name[24];
+    *device = (int32_t)value;
+    if ((size_t)value < lists->devices.n) return CO_OK;
     snprintf(name, sizeof name, "%" PRId64, value);
     return co_lists_device(lists, name, device);
 }
@@ -98,7 +121,7 @@ static co_status add_part(co_lists *lists, const co_raw *zip, bool test, bool *f
     return st;
 }
 
-static co_status read_archive(co_lists *lists, const co_raw *zip)
+static co_status add_all(co_lists *lists, const co_raw *zip)
 {
     bool found;
     int64_t *owner;
@@ -112,6 +135,15 @@ static co_status read_archive(co_lists *lists, const co_raw *zip)
     const co_status st = add_owners(lists, owner, n);
     co_free(owner);
     return st;
+}
+
+static co_status read_archive(co_lists *lists, const co_raw *zip)
+{
+    CO_TRY(add_names(lists, zip));
+    const size_t n_names = lists->devices.n;
+    CO_TRY(add_all(lists, zip));
+    if (n_names == 0 || n_names == lists->devices.n) return CO_OK;
+    return CO_FAIL(CO_EDATA, "%s: device_name has %zu names for %zu devices", lists->path, n_names, lists->devices.n);
 }
 
 co_status co_lists_npz(co_lists *lists)

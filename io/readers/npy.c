@@ -4,6 +4,8 @@
  * order; a cursor that knows just these three values reads it. Source: NumPy enhancement
  * proposal 1. */
 #include "io/readers/npy.h"
+#include "core/memory.h"
+#include "core/text.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,7 +107,20 @@ static co_status parse_type(const char *where, const char *descr, co_npy *npy)
         where, descr);
 }
 
-co_status co_npy_parse(const char *where, const co_raw *raw, co_npy *npy)
+/* |S7: 7 bytes; <U7: 7 codes of 4 bytes. */
+static co_status parse_text_type(const char *where, const char *descr, co_npy *npy)
+{
+    int64_t n = 0;
+    const bool bytes = strncmp(descr, "|S", 2) == 0, codes = strncmp(descr, "<U", 2) == 0;
+    if ((!bytes && !codes) || !co_raw_int(descr + 2, &n) || n < 0 || n > 1 << 20)
+        return CO_FAIL(CO_EDATA, "%s: dtype '%s' is not read; texts, bytes (S) or little-endian str (U), are", where, descr);
+    npy->kind = descr[1];
+    npy->width = (size_t)n * (codes ? 4 : 1);
+    return CO_OK;
+}
+
+static co_status parse(const char *where, const co_raw *raw,
+                       co_status (*take_type)(const char *where, const char *descr, co_npy *npy), co_npy *npy)
 {
     const unsigned char *p = (const unsigned char *)raw->bytes;
     *npy = (co_npy){0};
@@ -121,7 +136,7 @@ co_status co_npy_parse(const char *where, const co_raw *raw, co_npy *npy)
                        "%s: header '%.*s' is not understood (structured dtypes and more than %d "
                        "dimensions are not)",
                        where, (int)(length < 120 ? length : 120), raw->bytes + prefix, CO_NPY_DIMS);
-    CO_TRY(parse_type(where, descr, npy));
+    CO_TRY(take_type(where, descr, npy));
     size_t size = 0;
     bool fits = true;
     npy->count = 1;
@@ -134,6 +149,16 @@ co_status co_npy_parse(const char *where, const co_raw *raw, co_npy *npy)
                        fits ? "" : " or more than fits into memory");
     npy->data = p + prefix + length;
     return CO_OK;
+}
+
+co_status co_npy_parse(const char *where, const co_raw *raw, co_npy *npy)
+{
+    return parse(where, raw, parse_type, npy);
+}
+
+co_status co_npy_parse_texts(const char *where, const co_raw *raw, co_npy *npy)
+{
+    return parse(where, raw, parse_text_type, npy);
 }
 
 /* Where element i of C order lies. */
@@ -190,4 +215,22 @@ bool co_npy_int(const co_npy *npy, size_t i, int64_t *value)
              : npy->kind == 'b' ? bits != 0
                                 : (int64_t)bits;
     return npy->kind != 'u' || bits <= INT64_MAX;
+}
+
+char *co_npy_text(const co_npy *npy, size_t i)
+{
+    const unsigned char *p = element(npy, i);
+    const size_t step = npy->kind == 'U' ? 4 : 1;
+    char *text = co_malloc(npy->width + 1, 1);
+    size_t used = 0;
+    for (size_t at = 0; text && at < npy->width; at += step) {
+        const uint64_t code = co_raw_le(p + at, step);
+        if (code == 0) break;
+        if (step == 4)
+            used += co_utf8_encode(code > 0x10ffff ? 0xfffd : (uint32_t)code, text + used);
+        else
+            text[used++] = (char)code;
+    }
+    if (text) text[used] = 0;
+    return text;
 }

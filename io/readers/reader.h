@@ -1,6 +1,7 @@
 /* io/readers/reader.h - kind reader: turns published raw data into a data set (`cohort import FORMAT ..`).
  *
- * Adding one: a file io/readers/<name>.c with the table co_reader_<name>, and a line in list.h. */
+ * Adding one: a file io/readers/<name>.c with the table co_reader_<name>, and a line in list.h; a small good input of it in
+ * tests/kinds/inputs.h takes it through the suite. */
 #pragma once
 #include "core/config.h"
 #include "io/data/dataset.h"

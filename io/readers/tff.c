@@ -86,7 +86,7 @@ static co_status take_column(source *s, const char *client, const char *feature,
     if (st == CO_OK && n_values != n)
         st = CO_FAIL(CO_EDATA, "%s: %s has %zu numbers for %zu examples", s->path, path, n_values,
                      n);
-    if (st == CO_OK) memcpy(*column + s->n, values, n * sizeof *values);
+    if (st == CO_OK && n) memcpy(*column + s->n, values, n * sizeof *values);
     co_free(values);
     co_free(path);
     return st;

@@ -31,6 +31,7 @@ size_t co_token_clean(const char *text, size_t n, bool lowercase, char *name, co
             memcpy(name + used, text + at, bytes);
             if (lowercase && text[at] >= 'A' && text[at] <= 'Z') name[used] = (char)(text[at] + 32);
         } else {
+            if (used + 3 > CO_TOKEN_BYTES) break;
             memcpy(name + used, "\xEF\xBF\xBD", 3);
             flaws->n_bad++;
         }

@@ -18,6 +18,7 @@ co_status co_aside_start(const char *path, co_aside *aside)
     *aside = (co_aside){.path = co_strdup(path), .temporary = {NULL, -1}};
     if (!aside->path) return CO_FAIL(CO_ENOMEM, "%s: name of the file", path);
     co_status st = co_temporary_start(path, &aside->temporary);
+    if (st == CO_OK && co_fault("file_open")) st = cannot(path, EACCES);
     if (st == CO_OK && !(aside->out = fopen(aside->temporary.path, "wbe"))) st = cannot(path, errno);
     return st == CO_OK ? st : co_aside_end(aside, st);
 }
@@ -26,11 +27,13 @@ co_status co_aside_end(co_aside *aside, co_status status)
 {
     errno = 0;
     if (aside->out) {
-        const bool good =
-            fflush(aside->out) == 0 && !ferror(aside->out) && fsync(fileno(aside->out)) == 0;
-        const int error = errno;
-        if (fclose(aside->out) != 0 || !good)
-            if (status == CO_OK) status = cannot(aside->path, error);
+        const bool good = fflush(aside->out) == 0 && !ferror(aside->out) && fsync(fileno(aside->out)) == 0;
+        int error = good ? 0 : errno ? errno : EIO;
+        if (co_fault("file_write") || co_fault("file_sync")) error = EIO;
+        if (co_fault("file_full")) error = ENOSPC;
+        if (fclose(aside->out) != 0 && !error) error = errno;
+        if (status == CO_OK && error) status = cannot(aside->path, error);
+        if (status == CO_OK && co_fault("file_rename")) status = cannot(aside->path, EACCES);
         if (status == CO_OK && co_temporary_rename(&aside->temporary, aside->path) != 0)
             status = cannot(aside->path, errno);
     }

@@ -18,7 +18,7 @@ typedef struct {
     float *leaving[2];       /* [n_params] each, with more than one rank */
     MPI_Request *sent[2];    /* [ranks] */
     MPI_Request *expected;   /* [capacity] */
-    unsigned char *sent_row; /* [capacity] of this round */
+    size_t next;             /* place in the plan's order behind the last own row that left */
     double *counts;          /* [capacity] what a row counts for; -1: it did not report */
     float **row;             /* [capacity] those that reported */
     const float **honest;    /* [capacity] room for the stages */
@@ -34,15 +34,13 @@ static co_status allocate(rows_wire *c, bool buffers)
     const size_t size = (size_t)x->comm->size;
     c->rows = co_malloc(c->capacity * x->n_own, sizeof *c->rows);
     c->expected = co_malloc(c->capacity, sizeof *c->expected);
-    c->sent_row = co_calloc(c->capacity, 1);
     c->counts = co_malloc(c->capacity, sizeof *c->counts);
     c->honest = co_malloc(c->capacity, sizeof *c->honest);
     c->attacker = co_malloc(c->capacity, 1);
     c->row = co_malloc(c->capacity, sizeof *c->row);
     c->weight = co_malloc(c->capacity, sizeof *c->weight);
     c->scratch = co_malloc(c->n_scratch, 1);
-    bool good = c->rows && c->expected && c->sent_row && c->counts && c->attacker && c->honest && c->row && c->weight &&
-                c->scratch;
+    bool good = c->rows && c->expected && c->counts && c->attacker && c->honest && c->row && c->weight && c->scratch;
     for (int k = 0; k < 2; k++) {
         c->leaving[k] = co_malloc(buffers ? x->n_params : 0, sizeof *c->leaving[k]);
         c->sent[k] = co_malloc(size, sizeof *c->sent[k]);
@@ -66,7 +64,6 @@ static void destroy(void *self)
     if (c->messages != MPI_COMM_NULL) MPI_Comm_free(&c->messages);
     co_free(c->rows);
     co_free(c->expected);
-    co_free(c->sent_row);
     co_free(c->counts);
     co_free(c->attacker);
     co_free(c->honest);
@@ -101,7 +98,7 @@ static void begin(void *self, const co_plan *plan)
 {
     rows_wire *c = self;
     const co_exchange *x = c->exchange;
-    memset(c->sent_row, 0, c->capacity);
+    c->next = 0;
     for (size_t k = 0; k < plan->n; k++) c->counts[k] = -1.0;
     for (size_t i = 0; i < plan->n; i++) {
         const size_t k = plan->order[i];
@@ -132,34 +129,33 @@ static void leave(rows_wire *c, const float *update)
                       c->messages, &sent[r]);
 }
 
-/* update NULL: the row did not report. */
-static void send(rows_wire *c, const co_plan *plan, size_t row, const float *update, double weight)
+/* Own rows up to that place in the plan's order did not report. Something leaves for each: receives match in that order. */
+static void pass_over(rows_wire *c, const co_plan *plan, size_t row)
 {
-    const co_exchange *x = c->exchange;
-    CO_ASSERT(plan->row[row].rank == x->comm->rank && !c->sent_row[row]);
-    c->sent_row[row] = 1;
-    if (update) c->counts[row] = weight;
-    if (update) memcpy(c->rows + row * x->n_own, update + x->first, x->n_own * sizeof *c->rows);
-    leave(c, update);
+    for (; c->next < plan->n && plan->order[c->next] != row; c->next++) {
+        const co_plan_row *passed = &plan->row[plan->order[c->next]];
+        if (passed->rank == c->exchange->comm->rank && passed->outcome != CO_EMPTY) leave(c, NULL);
+    }
 }
 
 static size_t add(void *self, const co_plan *plan, size_t row, const co_contribution *contribution)
 {
     rows_wire *c = self;
-    send(c, plan, row, contribution->update, c->adds_up ? contribution->share : contribution->weight);
+    const co_exchange *x = c->exchange;
+    pass_over(c, plan, row);
+    CO_ASSERT(c->next < plan->n && plan->row[row].rank == x->comm->rank); /* in the plan's order, each once */
+    c->next++;
+    c->counts[row] = c->adds_up ? contribution->share : contribution->weight;
+    memcpy(c->rows + row * x->n_own, contribution->update + x->first, x->n_own * sizeof *c->rows);
+    leave(c, contribution->update);
     return 0;
 }
 
-/* Own rows that were not sent count as not reported. */
 static size_t gather(rows_wire *c, const co_plan *plan)
 {
     const co_exchange *x = c->exchange;
     size_t n = 0;
-    for (size_t i = 0; i < plan->n; i++) {
-        const size_t k = plan->order[i];
-        const co_plan_row *row = &plan->row[k];
-        if (row->rank == x->comm->rank && row->outcome != CO_EMPTY && !c->sent_row[k]) send(c, plan, k, NULL, 0.0);
-    }
+    pass_over(c, plan, SIZE_MAX);
     co_wait_all(plan->n, c->expected);
     for (int k = 0; k < 2; k++) co_wait_all((size_t)x->comm->size, c->sent[k]);
     MPI_Allreduce(MPI_IN_PLACE, c->counts, (int)plan->n, MPI_DOUBLE, MPI_MAX, c->messages);

@@ -210,3 +210,32 @@ Test(npz, says_which_target_is_wrong)
                "as many columns as y");
     import_bad("npz", fixture("half_label"), "task=multilabel", CO_EDATA, "y: row 0, column 0 is 3.5", "0 and 1");
 }
+
+Test(npy, texts_are_bytes_or_codes)
+{
+    static const char header[] = "{'descr': '|S3', 'fortran_order': False, 'shape': (2,)}";
+    char bytes[200] = "\x93NUMPY\1";
+    const size_t at = 10 + sizeof header - 1;
+    co_npy a;
+    bytes[8] = (char)(sizeof header - 1);
+    memcpy(bytes + 10, header, sizeof header - 1);
+    memcpy(bytes + at, "abcd\0\0", 6);
+    cr_assert_eq(co_npy_parse_texts("a", &(co_raw){bytes, at + 6}, &a), CO_OK, "%s", co_status_message());
+    char *first = co_npy_text(&a, 0), *second = co_npy_text(&a, 1);
+    cr_expect_str_eq(first, "abc");
+    cr_expect_str_eq(second, "d");
+    co_free(first);
+    co_free(second);
+    memcpy(strstr(bytes + 10, "|S3"), "<U3", 3);
+    memcpy(bytes + at, "\xe4\0\0\0\0\xf6\1\0,\0\0\0z\0\0\0\0\0\0\0\0\0\0\0", 24);
+    cr_assert_eq(co_npy_parse_texts("a", &(co_raw){bytes, at + 24}, &a), CO_OK, "%s", co_status_message());
+    first = co_npy_text(&a, 0), second = co_npy_text(&a, 1);
+    cr_expect_str_eq(first, "\xc3\xa4\xf0\x9f\x98\x80,");
+    cr_expect_str_eq(second, "z");
+    co_free(first);
+    co_free(second);
+    cr_expect_eq(co_npy_parse_texts("a", &(co_raw){bytes, at + 23}, &a), CO_EDATA, "one byte short");
+    cr_expect_eq(co_npy_parse("a", &(co_raw){bytes, at + 24}, &a), CO_EDATA, "no numbers");
+    memcpy(strstr(bytes + 10, "<U3"), "<i3", 3);
+    cr_expect_eq(co_npy_parse_texts("a", &(co_raw){bytes, at + 6}, &a), CO_EDATA, "no texts");
+}

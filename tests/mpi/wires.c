@@ -1,0 +1,224 @@
+/* tests/mpi/wires.c - every wire of the list under the same laws: what is summed has the same bits
+ * whatever the wire and wherever the devices train, what comes whole is whole, and what did not
+ * report is not there. */
+#include "core/memory.h"
+#include "core/vector.h"
+#include "sim/wires/wire.h"
+#include "tests/harness.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST = 12, N_MOST = 3 * CO_BLOCK + 77 };
+
+static co_comm comm;
+static float update_of[MOST][N_MOST];
+
+/* A round: which device trains where, and what becomes of it. */
+typedef struct {
+    co_plan plan;
+    co_plan_row row[MOST];
+    size_t order[MOST];
+} round_plan;
+
+static double fraction(size_t a, size_t b)
+{
+    return fmod((double)(a + 1) * 0.6180339887498949 + (double)(b + 1) * 0.7548776662466927, 1.0);
+}
+
+/* Updates of closed form, known to all ranks; the first coordinate of device 2 is above the bound
+ * of a sum. */
+static void draw_updates(size_t n, size_t round)
+{
+    for (size_t k = 0; k < MOST; k++)
+        for (size_t j = 0; j < n; j++)
+            update_of[k][j] = (float)(fraction(13 * k + round, j) - 0.5) * (float)(1u << k);
+    update_of[2][0] = 3e5f;
+}
+
+/* Devices 0 .. n - 1, `turn` ranks further on; which of them report depends on the round. */
+static void make_round(round_plan *r, size_t n, size_t round, int turn)
+{
+    double all = 0.0;
+    *r = (round_plan){
+        .plan = {
+            .round = (int64_t)round, .n = n, .capacity = MOST, .row = r->row, .order = r->order}};
+    for (size_t k = 0; k < n; k++) {
+        const int outcome = (k + round) % 5 == 3   ? CO_EMPTY
+                            : (k + round) % 7 == 5 ? CO_NONFINITE
+                                                   : CO_REPORTED;
+        r->row[k] = (co_plan_row){.device = (int64_t)(3 * k + 1),
+                                  .weight = 1.0 + (double)k,
+                                  .outcome = outcome,
+                                  .rank = (int)((k * 5 + (size_t)turn) % (size_t)comm.size),
+                                  .attacker = k % 3 == 1};
+        r->order[k] = n - 1 - k;
+        all += r->row[k].weight;
+    }
+    for (size_t k = 0; k < n; k++) r->row[k].share = r->row[k].weight / all;
+}
+
+/* What the stage below saw. */
+typedef struct {
+    size_t n_rows, n_attackers;
+    bool changes;
+} seen_rows;
+
+static void look_at_rows(void *self, const co_stage_rows *rows)
+{
+    seen_rows *seen = self;
+    seen->n_rows = rows->n_rows;
+    seen->n_attackers = 0;
+    for (size_t i = 0; i < rows->n_rows; i++) {
+        seen->n_attackers += rows->attacker[i];
+        for (size_t j = 0; j < rows->n && seen->changes; j++) rows->row[i][j] *= 2.0f;
+    }
+}
+
+static const co_stage rows_stage = {.name = "rows", .summary = "test", .rows = look_at_rows};
+
+static size_t add_own(const co_wire *wire, void *self, const round_plan *r, size_t n_params,
+                      float *sent)
+{
+    size_t n_cut = 0;
+    for (size_t i = 0; i < r->plan.n; i++) {
+        const size_t k = r->order[i];
+        const co_plan_row *row = &r->row[k];
+        if (row->rank != comm.rank || row->outcome != CO_REPORTED) continue;
+        memcpy(sent, update_of[k], n_params * sizeof *sent);
+        const co_contribution c = {.n = n_params,
+                                   .update = sent,
+                                   .norm = co_vector_norm(sent, n_params),
+                                   .weight = row->weight,
+                                   .share = row->share,
+                                   .attacker = row->attacker};
+        n_cut += wire->add(self, &r->plan, k, &c);
+        for (size_t j = 0; j < n_params; j++)
+            sent[j] = NAN; /* a wire keeps nothing of the caller's */
+    }
+    return n_cut;
+}
+
+/* The rows of those that reported, by ascending id; each times `factor`. */
+static void check_rows(const co_gathered *g, const round_plan *r, const co_exchange *x,
+                       bool adds_up, float factor)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < r->plan.n; k++) {
+        if (r->row[k].outcome != CO_REPORTED) continue;
+        CHECK(n < g->n_rows);
+        if (n >= g->n_rows) return;
+        CHECK(g->weight[n] == (adds_up ? r->row[k].share : r->row[k].weight));
+        size_t n_wrong = 0;
+        for (size_t j = 0; j < x->n_own; j++)
+            n_wrong += g->row[n][j] != update_of[k][x->first + j] * factor;
+        CHECK(n_wrong == 0);
+        n++;
+    }
+    CHECK(n == g->n_rows);
+}
+
+/* sum_k rint(a_k u_kj 2^44) over those that reported, device by device. */
+static void check_sum(const co_exchange *x, const round_plan *r, float factor)
+{
+    const int64_t *sum = co_exchange_sum((co_exchange *)x);
+    size_t n_wrong = 0;
+    for (size_t j = 0; j < x->n_own; j++) {
+        int64_t want = 0;
+        for (size_t k = 0; k < r->plan.n; k++) {
+            if (r->row[k].outcome != CO_REPORTED) continue;
+            const double u =
+                fmin((double)(update_of[k][x->first + j] * factor), (double)CO_EXACT_BOUND);
+            want += (int64_t)rint(ldexp(r->row[k].share, CO_EXACT_BITS) * u);
+        }
+        n_wrong += sum[j] != want;
+    }
+    CHECK(n_wrong == 0);
+}
+
+static void play(const co_wire *wire, const co_wire_setup *setup, void *self, size_t n_devices,
+                 size_t round, int turn, bool changes)
+{
+    co_exchange *x = setup->exchange;
+    round_plan r;
+    seen_rows seen = {.changes = changes};
+    co_chain chain = {0};
+    double wait_s;
+    float *sent = co_malloc(x->n_params, sizeof *sent);
+    make_round(&r, n_devices, round, turn);
+    draw_updates(x->n_params, round);
+    if (wire->whole) co_chain_add(&chain, &rows_stage, &seen);
+    CHECK(co_chain_ready(&chain, MOST) == CO_OK);
+    co_exchange_clear(x);
+    if (wire->begin) wire->begin(self, &r.plan);
+    const size_t n_cut = add_own(wire, self, &r, x->n_params, sent);
+    co_exchange_reduce(x, &wait_s);
+    const co_gathered g = wire->finish(self, &r.plan, &chain);
+    size_t n_reported = 0, n_attackers = 0;
+    for (size_t k = 0; k < n_devices; k++) {
+        n_reported += r.row[k].outcome == CO_REPORTED;
+        n_attackers += r.row[k].outcome == CO_REPORTED && r.row[k].attacker;
+    }
+    CHECK(n_cut <= 1);
+    if (wire->whole) {
+        CHECK(seen.n_rows == n_reported && seen.n_attackers == n_attackers);
+        check_rows(&g, &r, x, setup->adds_up, changes ? 2.0f : 1.0f);
+        if (setup->n_scratch) memset(g.scratch, 0xff, setup->n_scratch); /* it is there */
+    } else {
+        CHECK(g.n_rows == 0);
+    }
+    if (!wire->whole || setup->adds_up) check_sum(x, &r, changes ? 2.0f : 1.0f);
+    co_chain_destroy(&chain);
+    co_free(sent);
+    MPI_Barrier(comm.world); /* in a run the all-gather of the model: nobody clears what another
+                                still reads */
+}
+
+/* Rounds of one wire, one after the other: full, partial, one device, none that reports, placed
+ * anywhere. */
+static void check_wire(const co_wire *wire, size_t n_params, bool adds_up)
+{
+    static const size_t n_devices[] = {MOST, 5, 1, 3, MOST};
+    co_exchange x;
+    void *self = NULL;
+    CHECK(co_exchange_init(&x, n_params, 0, 0, MOST, &comm) == CO_OK);
+    const co_wire_setup setup = {
+        .exchange = &x, .capacity = MOST, .n_scratch = 100, .adds_up = adds_up};
+    CHECK(wire->create(&setup, &self) == CO_OK);
+    if (wire->bytes) CHECK(wire->bytes(self) >= MOST * x.n_own * sizeof(float) + setup.n_scratch);
+    for (size_t round = 0; round < sizeof n_devices / sizeof *n_devices; round++)
+        for (int turn = 0; turn < comm.size; turn++)
+            play(wire, &setup, self, n_devices[round], round, turn, false);
+    if (wire->whole) play(wire, &setup, self, MOST, 9, 1, true);
+    if (wire->slices) {
+        co_sum_slice slice[comm.size];
+        size_t n = 0;
+        wire->slices(self, slice);
+        for (int r = 0; r < comm.size; r++) {
+            CHECK(slice[r].n == 0 || slice[r].first == n);
+            n += slice[r].n;
+        }
+        CHECK(n == n_params);
+    }
+    if (wire->destroy) wire->destroy(self);
+    co_exchange_fini(&x);
+}
+
+int main(int argc, char **argv)
+{
+    static const size_t sizes[] = {1, 300, CO_BLOCK,
+                                   N_MOST}; /* small ones leave ranks without a slice */
+    harness_start(&argc, &argv);
+    CHECK(co_comm_init(&comm) == CO_OK);
+    for (const co_plugin *const *at = co_kind_wire.members; *at; at++) {
+        const co_wire *wire = co_wire_find((*at)->name);
+        CHECK(wire && wire->create && wire->add && wire->finish && wire->summary);
+        CHECK(wire->whole == (wire->bytes != NULL));
+        for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
+            for (int adds_up = 0; adds_up <= wire->whole; adds_up++)
+                check_wire(wire, sizes[k], adds_up);
+    }
+    co_comm_fini(&comm);
+    CHECK(co_memory_blocks() == 0);
+    return harness_end();
+}
