@@ -1,6 +1,8 @@
-/* aggregators/algorithm.h - kind algorithm: named compositions of local rule, transforms, aggregator and server optimiser.
+/* aggregators/algorithm.h - kind algorithm: named compositions of local rule, transforms,
+ * aggregator and server optimiser.
  *
- * `algorithm: fedprox` fills in keys that the experiment file does not give; a key in the file wins. */
+ * `algorithm: fedprox` fills in keys that the experiment file does not give; a key in the file
+ * wins. */
 #pragma once
 #include "core/config.h"
 

@@ -1,8 +1,8 @@
 /* aggregators/bucketing.c - mixes devices before a rule of the form `all`.
- * The devices that reported are put in an order drawn by (seed, round) and cut into buckets of s, the last
- * maybe smaller; the rule gets the means of the buckets, plain or, for a rule that heeds weights,
- * weighted, with the sum of their weights. Cost: one pass over the rows, buckets x coordinates floats.
- * Source: Karimireddy, He, Jaggi, ICLR 2022, arXiv:2006.09365, Algorithm 1. */
+ * The devices that reported are put in an order drawn by (seed, round) and cut into buckets of s,
+ * the last maybe smaller; the rule gets the means of the buckets, plain or, for a rule that heeds
+ * weights, weighted, with the sum of their weights. Cost: one pass over the rows, buckets x
+ * coordinates floats. Source: Karimireddy, He, Jaggi, ICLR 2022, arXiv:2006.09365, Algorithm 1. */
 #include "aggregators/updates.h"
 #include "core/random.h"
 #include <string.h>
@@ -31,21 +31,23 @@ co_status co_aggregate_check(const co_aggregator *rule, const co_config *opt, si
 {
     const size_t s = bucket_size(opt);
     if (s > 1 && !rule->combine)
-        return co_config_fail(opt, co_config_node(opt, "bucketing"),
-                              "the rule %s only sees sums; bucketing stands before a rule that sees every "
-                              "update (median, krum ..)",
-                              rule->name);
+        return co_config_fail(
+            opt, co_config_node(opt, "bucketing"),
+            "the rule %s only sees sums; bucketing stands before a rule that sees every "
+            "update (median, krum ..)",
+            rule->name);
     return rule->check ? rule->check(opt, count_buckets(n_rows, s)) : CO_OK;
 }
 
-size_t co_aggregate_scratch(const co_aggregator *rule, const co_config *opt, size_t n_rows, size_t n)
+size_t co_aggregate_scratch(const co_aggregator *rule, const co_config *opt, size_t n_rows,
+                            size_t n)
 {
     const size_t s = bucket_size(opt), m = count_buckets(n_rows, s);
     if (s <= 1) return rule_scratch(rule, opt, n_rows, n);
     return rule_scratch(rule, opt, m, n) + whole_lines(n_rows * sizeof(int64_t)) +
            whole_lines(n_rows * (sizeof(double) + sizeof(float *))) +
-           whole_lines(m * (sizeof(double) + sizeof(float *))) +
-           whole_lines(n * sizeof(double)) + m * whole_lines(n * sizeof(float));
+           whole_lines(m * (sizeof(double) + sizeof(float *))) + whole_lines(n * sizeof(double)) +
+           m * whole_lines(n * sizeof(float));
 }
 
 typedef struct {
@@ -97,12 +99,19 @@ void co_aggregate_all(const co_aggregator *rule, const co_config *opt, const co_
     for (size_t b = 0; b < n_buckets; b++) {
         double share[64];
         float *to = take(&from, in->n * sizeof *to);
-        const co_updates members = {.n_rows = m - b * s < s ? m - b * s : s, .n = in->n,
-                                    .row = row + b * s, .weight = weight + b * s};
+        const co_updates members = {.n_rows = m - b * s < s ? m - b * s : s,
+                                    .n = in->n,
+                                    .row = row + b * s,
+                                    .weight = weight + b * s};
         total[b] = fill_bucket(&members, share, rule->weighted, sum, to);
         mean[b] = to;
     }
-    const co_updates buckets = {.n_rows = n_buckets, .n = in->n, .row = mean, .weight = total,
-                                .comm = in->comm, .slot = in->slot, .scratch = own};
+    const co_updates buckets = {.n_rows = n_buckets,
+                                .n = in->n,
+                                .row = mean,
+                                .weight = total,
+                                .comm = in->comm,
+                                .slot = in->slot,
+                                .scratch = own};
     rule->combine(opt, &buckets, update);
 }

@@ -1,9 +1,9 @@
 /* aggregators/centred_clip.c - the mean of updates clipped around the last round's aggregate.
  * v = last round's result (0 at first), then `iterations` times
- * v += 1/m sum_i (u_i - v) min(1, tau / |u_i - v|). Every device counts the same. On one device the identity
- * while |u - v| <= tau. State: the centre, one float a coordinate.
- * Cost: three passes over all rows an iteration, one exact sum of n scalars over the ranks.
- * Source: Karimireddy, He, Jaggi, ICML 2021, arXiv:2012.10333, Algorithm 2. */
+ * v += 1/m sum_i (u_i - v) min(1, tau / |u_i - v|). Every device counts the same. On one device the
+ * identity while |u - v| <= tau. State: the centre, one float a coordinate. Cost: three passes over
+ * all rows an iteration, one exact sum of n scalars over the ranks. Source: Karimireddy, He, Jaggi,
+ * ICML 2021, arXiv:2012.10333, Algorithm 2. */
 #include "aggregators/updates.h"
 
 static size_t scratch(const co_config *opt, size_t m, size_t n)

@@ -1,8 +1,9 @@
-/* aggregators/feddyn.c - the server's half of FedDyn: the mean, and the drift that is left of past rounds.
- * drift += sum_i w_i u_i / W_all, over the round's devices and the weights of the whole population;
- * update = mean + drift. The drift is the paper's -h / alpha, in which alpha cancels.
+/* aggregators/feddyn.c - the server's half of FedDyn: the mean, and the drift that is left of past
+ * rounds. drift += sum_i w_i u_i / W_all, over the round's devices and the weights of the whole
+ * population; update = mean + drift. The drift is the paper's -h / alpha, in which alpha cancels.
  * Cost: that of the mean, and one float a coordinate. Goes with local.rule: feddyn.
- * Source: Acar et al., ICLR 2021, arXiv:2111.04263, Algorithm 1 (all weights equal there: weight: uniform). */
+ * Source: Acar et al., ICLR 2021, arXiv:2111.04263, Algorithm 1 (all weights equal there: weight:
+ * uniform). */
 #include "aggregators/aggregator.h"
 #include "core/exact.h"
 

@@ -1,8 +1,8 @@
-/* aggregators/geometric_median.c - the point with the least weighted sum of distances to the updates.
- * Smoothed Weiszfeld: z = sum_i w_i u_i / sum_i w_i, then `iterations` times b_i = w_i / max(nu, |u_i - z|),
- * z = sum_i b_i u_i / sum_i b_i.
- * Cost: three passes over all rows an iteration, one exact sum of n scalars over the ranks.
- * Source: Pillutla, Kakade, Harchaoui 2019, arXiv:1912.13445, Algorithm 2 (RFA). */
+/* aggregators/geometric_median.c - the point with the least weighted sum of distances to the
+ * updates. Smoothed Weiszfeld: z = sum_i w_i u_i / sum_i w_i, then `iterations` times b_i = w_i /
+ * max(nu, |u_i - z|), z = sum_i b_i u_i / sum_i b_i. Cost: three passes over all rows an iteration,
+ * one exact sum of n scalars over the ranks. Source: Pillutla, Kakade, Harchaoui 2019,
+ * arXiv:1912.13445, Algorithm 2 (RFA). */
 #include "aggregators/updates.h"
 
 static size_t scratch(const co_config *opt, size_t m, size_t n)
@@ -33,8 +33,7 @@ static void combine(const co_config *opt, const co_updates *in, double *update)
     co_rows_sum(in, a, NULL, update);
     for (int64_t k = 0; k < n_iterations; k++) {
         co_rows_distances(in, update, sums, distance);
-        for (size_t i = 0; i < m; i++)
-            a[i] = in->weight[i] / (distance[i] > nu ? distance[i] : nu);
+        for (size_t i = 0; i < m; i++) a[i] = in->weight[i] / (distance[i] > nu ? distance[i] : nu);
         normalise(a, m);
         co_rows_sum(in, a, NULL, update);
     }

@@ -1,11 +1,11 @@
 /* aggregators/krum.c - Krum and multi-Krum: the update that lies closest to its neighbours.
- * s(i) = sum of |u_i - u_k|^2 over the `neighbours` devices k != i nearest to i; krum is the update of the
- * lowest score, multi_krum the plain mean of the `m` lowest. Ties go to the lower device id.
- * neighbours defaults to n - f - 2, m to n - f, for f devices that lie among n; both at least 1 and no
- * more than there are. Every device counts the same. Fewer than 2 f + 3 devices are refused unless
- * few_devices says so: then the theorem of the paper says nothing.
- * Cost: n^2 / 2 passes over the slice, n^2 doubles, one exact sum of n^2 / 2 scalars over the ranks.
- * Source: Blanchard et al., NeurIPS 2017, sections 3 and 4. */
+ * s(i) = sum of |u_i - u_k|^2 over the `neighbours` devices k != i nearest to i; krum is the update
+ * of the lowest score, multi_krum the plain mean of the `m` lowest. Ties go to the lower device id.
+ * neighbours defaults to n - f - 2, m to n - f, for f devices that lie among n; both at least 1 and
+ * no more than there are. Every device counts the same. Fewer than 2 f + 3 devices are refused
+ * unless few_devices says so: then the theorem of the paper says nothing. Cost: n^2 / 2 passes over
+ * the slice, n^2 doubles, one exact sum of n^2 / 2 scalars over the ranks. Source: Blanchard et
+ * al., NeurIPS 2017, sections 3 and 4. */
 #include "aggregators/updates.h"
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +48,8 @@ static int64_t option(const co_config *opt, const char *key, int64_t otherwise)
     return co_config_has(opt, key) ? co_config_int(opt, key) : otherwise;
 }
 
-/* The neighbours' squares are added in ascending order: the same bits whatever the order of the devices. */
+/* The neighbours' squares are added in ascending order: the same bits whatever the order of the
+ * devices. */
 static void score_rows(const co_updates *in, int64_t n_near, const workplace *w)
 {
     const size_t m = in->n_rows;
@@ -94,10 +95,11 @@ static co_status check_krum(const co_config *opt, size_t n_rows)
 {
     const int64_t n = (int64_t)n_rows, f = co_config_int(opt, "f");
     if (n < 2 * f + 3 && !co_config_bool(opt, "few_devices"))
-        return co_config_fail(opt, co_config_node(opt, "f"),
-                              "%lld liars need at least 2 f + 3 = %lld updates a round, there are %lld; raise "
-                              "devices.per_round, lower f, or set few_devices: true",
-                              (long long)f, (long long)(2 * f + 3), (long long)n);
+        return co_config_fail(
+            opt, co_config_node(opt, "f"),
+            "%lld liars need at least 2 f + 3 = %lld updates a round, there are %lld; raise "
+            "devices.per_round, lower f, or set few_devices: true",
+            (long long)f, (long long)(2 * f + 3), (long long)n);
     if (option(opt, "neighbours", 1) > n - 1 && n > 1)
         return co_config_fail(opt, co_config_node(opt, "neighbours"),
                               "an update has %lld neighbours, not %lld", (long long)(n - 1),
@@ -115,16 +117,21 @@ static co_status check_multi(const co_config *opt, size_t n_rows)
 
 #define OPTIONS                                                                                    \
     {"f", CO_INT, .def = 0, .lo = 0, .hi = 1e9, .doc = "devices that may lie"},                    \
-    {"neighbours", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL,                               \
-     .doc = "nearest updates in a score (default: devices - f - 2)"},                              \
-    {"few_devices", CO_BOOL, .doc = "allow fewer than 2 f + 3 updates a round"}
+        {"neighbours",                                                                             \
+         CO_INT,                                                                                   \
+         .lo = 1,                                                                                  \
+         .hi = 1e9,                                                                                \
+         .flags = CO_OPTIONAL,                                                                     \
+         .doc = "nearest updates in a score (default: devices - f - 2)"},                          \
+    {                                                                                              \
+        "few_devices", CO_BOOL, .doc = "allow fewer than 2 f + 3 updates a round"                  \
+    }
 
 static const co_param params_krum[] = {OPTIONS, {0}};
-static const co_param params_multi[] = {
-    OPTIONS,
-    {"m", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL,
-     .doc = "updates that are averaged (default: devices - f)"},
-    {0}};
+static const co_param params_multi[] = {OPTIONS,
+                                        {"m", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL,
+                                         .doc = "updates that are averaged (default: devices - f)"},
+                                        {0}};
 
 const co_aggregator co_aggregator_krum = {.name = "krum",
                                           .summary = "the one update closest to its neighbours",

@@ -1,6 +1,6 @@
 /* aggregators/median.c - the coordinate-wise median.
- * Per coordinate: the middle of the m device values, the mean of the two middle ones for even m. Every
- * device counts the same. Cost a coordinate: O(log^2 m) vector steps of m, no messages.
+ * Per coordinate: the middle of the m device values, the mean of the two middle ones for even m.
+ * Every device counts the same. Cost a coordinate: O(log^2 m) vector steps of m, no messages.
  * Source: Yin et al., ICML 2018, arXiv:1803.01498, Definition 1. */
 #include "aggregators/updates.h"
 

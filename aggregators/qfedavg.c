@@ -1,10 +1,11 @@
 /* aggregators/qfedavg.c - a mean that leans towards devices on which the model is bad.
  * With F_i the loss of the received model on device i's examples and L = 1 / lr:
  *   update = sum_i w_i F_i^q u_i / sum_i w_i F_i^q (1 + q L |u_i|^2 / F_i),
- * that is the paper's Delta_i over h_i, both divided by L. q = 0: the mean. Even one device is damped when q > 0.
- * Cost: a forward pass over the devices' examples before they train, one reduction of a scalar.
- * Source: Li, Sanjabi, Beirami, Smith, ICLR 2020, arXiv:1905.10497, Algorithm 2. They draw devices by p_i and add
- * with equal weights; here w_i is `weight`. F_i is at least 1e-10. */
+ * that is the paper's Delta_i over h_i, both divided by L. q = 0: the mean. Even one device is
+ * damped when q > 0. Cost: a forward pass over the devices' examples before they train, one
+ * reduction of a scalar. Source: Li, Sanjabi, Beirami, Smith, ICLR 2020, arXiv:1905.10497,
+ * Algorithm 2. They draw devices by p_i and add with equal weights; here w_i is `weight`. F_i is at
+ * least 1e-10. */
 #include "aggregators/aggregator.h"
 #include "core/exact.h"
 #include <math.h>
@@ -19,7 +20,8 @@ static double stress(const co_config *opt, double loss)
     return pow(bounded(loss), co_config_real(opt, "q"));
 }
 
-static void report(const co_config *opt, const co_device_report *device, double *factor, double *term)
+static void report(const co_config *opt, const co_device_report *device, double *factor,
+                   double *term)
 {
     const double q = co_config_real(opt, "q");
     *factor = 1.0;
@@ -34,9 +36,9 @@ static void finish(const co_config *opt, const co_round_sum *in, double *update)
     co_exact_mean(in->sum, in->n, in->terms, update);
 }
 
-static const co_param params[] = {
-    {"q", CO_REAL, .def = 1.0, .lo = 0.0, .hi = 100.0, .doc = "0: the mean; larger: fairer to bad devices"},
-    {0}};
+static const co_param params[] = {{"q", CO_REAL, .def = 1.0, .lo = 0.0, .hi = 100.0,
+                                   .doc = "0: the mean; larger: fairer to bad devices"},
+                                  {0}};
 
 const co_aggregator co_aggregator_qfedavg = {
     .name = "qfedavg",

@@ -1,8 +1,8 @@
 /* aggregators/trimmed_mean.c - coordinate-wise mean without the extremes.
- * Per coordinate: drop the k smallest and the k largest of the m device values, average the rest; k = trim,
- * or floor(beta m) without it, at most (m - 1) / 2. Weights are ignored: the bound is for equal weights.
- * Cost a coordinate: O(log^2 m) vector steps of m, no messages.
- * Source: Yin et al., ICML 2018, arXiv:1803.01498, Definition 2. We round beta m down. */
+ * Per coordinate: drop the k smallest and the k largest of the m device values, average the rest; k
+ * = trim, or floor(beta m) without it, at most (m - 1) / 2. Weights are ignored: the bound is for
+ * equal weights. Cost a coordinate: O(log^2 m) vector steps of m, no messages. Source: Yin et al.,
+ * ICML 2018, arXiv:1803.01498, Definition 2. We round beta m down. */
 #include "aggregators/updates.h"
 #include <string.h>
 
@@ -38,24 +38,25 @@ static size_t scratch(const co_config *opt, size_t n_rows, size_t n)
 
 static co_status check(const co_config *opt, size_t n_rows)
 {
-    if (!co_config_has(opt, "trim") || 2 * (size_t)co_config_int(opt, "trim") < n_rows) return CO_OK;
+    if (!co_config_has(opt, "trim") || 2 * (size_t)co_config_int(opt, "trim") < n_rows)
+        return CO_OK;
     return co_config_fail(opt, co_config_node(opt, "trim"),
                           "%lld from each end leaves nothing of %zu; at most %zu",
                           (long long)co_config_int(opt, "trim"), n_rows, (n_rows - 1) / 2);
 }
 
-static const co_param params[] = {
-    {"beta", CO_REAL, .def = 0.1, .lo = 0.0, .hi = 0.5, .flags = CO_HI_OPEN,
-     .doc = "fraction of the devices dropped at each end"},
-    {"trim", CO_INT, .lo = 0, .hi = 1e9, .flags = CO_OPTIONAL,
-     .doc = "devices dropped at each end, instead of beta"},
-    {0}};
+static const co_param params[] = {{"beta", CO_REAL, .def = 0.1, .lo = 0.0, .hi = 0.5,
+                                   .flags = CO_HI_OPEN,
+                                   .doc = "fraction of the devices dropped at each end"},
+                                  {"trim", CO_INT, .lo = 0, .hi = 1e9, .flags = CO_OPTIONAL,
+                                   .doc = "devices dropped at each end, instead of beta"},
+                                  {0}};
 
-const co_aggregator co_aggregator_trimmed_mean = {
-    .name = "trimmed_mean",
-    .summary = "coordinate-wise mean without the extremes",
-    .source = "Yin et al. 2018, arXiv:1803.01498",
-    .params = params,
-    .combine = combine,
-    .scratch = scratch,
-    .check = check};
+const co_aggregator co_aggregator_trimmed_mean = {.name = "trimmed_mean",
+                                                  .summary =
+                                                      "coordinate-wise mean without the extremes",
+                                                  .source = "Yin et al. 2018, arXiv:1803.01498",
+                                                  .params = params,
+                                                  .combine = combine,
+                                                  .scratch = scratch,
+                                                  .check = check};

@@ -1,12 +1,13 @@
 /* aggregators/updates.c - sums, distances and sorting over rows of updates.
  *
  * Sum of rows: per coordinate the largest |a_i x_i| sets a power of two; every term is rounded to a
- * multiple of that step, small enough that all sums of such integers are exact in double. So any order
- * of the devices gives the same bits; the error is n_rows^2 2^-52 of the largest term at most.
- * Distances: double partials over blocks of 4,096 coordinates with 16 fixed lanes (differences of floats
- * are exact in double), blocks added exactly (core/exact.h): the same for any cut into slices.
- * Sorting: merge exchange over rows, elementwise on tiles, O(m log^2 m) vector operations a tile
- * for m devices. Source: Batcher 1968 as in Knuth, TAOCP 3, 5.2.2, Algorithm M, which takes any m. */
+ * multiple of that step, small enough that all sums of such integers are exact in double. So any
+ * order of the devices gives the same bits; the error is n_rows^2 2^-52 of the largest term at
+ * most. Distances: double partials over blocks of 4,096 coordinates with 16 fixed lanes
+ * (differences of floats are exact in double), blocks added exactly (core/exact.h): the same for
+ * any cut into slices. Sorting: merge exchange over rows, elementwise on tiles, O(m log^2 m) vector
+ * operations a tile for m devices. Source: Batcher 1968 as in Knuth, TAOCP 3, 5.2.2, Algorithm M,
+ * which takes any m. */
 #include "aggregators/updates.h"
 #include "core/clones.h"
 #include "core/vector.h"
@@ -15,7 +16,8 @@
 
 #define LANES 16
 
-/* The power of two that brings numbers below 2^(exponent field of `largest`, unbiased, + 1) below 2^bits. */
+/* The power of two that brings numbers below 2^(exponent field of `largest`, unbiased, + 1) below
+ * 2^bits. */
 CO_INLINE double step_of(double largest, int bits)
 {
     uint64_t field;

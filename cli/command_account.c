@@ -1,7 +1,8 @@
-/* cli/command_account.c - cohort account: what a number of noisy releases adds up to, without a run.
+/* cli/command_account.c - cohort account: what a number of noisy releases adds up to, without a
+ * run.
  *
- * Two of noise_multiplier, epsilon and delta are given, the third is the answer. Printed epsilons, deltas and noise
- * multipliers are rounded up, lower bounds down. */
+ * Two of noise_multiplier, epsilon and delta are given, the third is the answer. Printed epsilons,
+ * deltas and noise multipliers are rounded up, lower bounds down. */
 #include "core/text.h"
 #include "privacy/accountants/accountant.h"
 #include "privacy/accountants/gaussian.h"
@@ -15,34 +16,81 @@
 enum { SIGNIFICANT = 7 };
 
 static const co_param params[] = {
-    {.key = "mechanism", .type = CO_CHOICE, .words = "gaussian|laplace|discrete_gaussian", .doc = "the noise"},
-    {.key = "noise_multiplier", .type = CO_REAL, .lo = 0.0, .hi = 1e9, .flags = CO_OPTIONAL,
+    {.key = "mechanism",
+     .type = CO_CHOICE,
+     .words = "gaussian|laplace|discrete_gaussian",
+     .doc = "the noise"},
+    {.key = "noise_multiplier",
+     .type = CO_REAL,
+     .lo = 0.0,
+     .hi = 1e9,
+     .flags = CO_OPTIONAL,
      .doc = "standard deviation (laplace: scale) / sensitivity"},
-    {.key = "epsilon", .type = CO_REAL, .lo = 0.0, .hi = 1e6, .flags = CO_OPTIONAL, .doc = "target"},
-    {.key = "delta", .type = CO_REAL, .lo = 0.0, .hi = 1.0, .flags = CO_OPTIONAL | CO_HI_OPEN, .doc = "target; at most 1 / population"},
+    {.key = "epsilon",
+     .type = CO_REAL,
+     .lo = 0.0,
+     .hi = 1e6,
+     .flags = CO_OPTIONAL,
+     .doc = "target"},
+    {.key = "delta",
+     .type = CO_REAL,
+     .lo = 0.0,
+     .hi = 1.0,
+     .flags = CO_OPTIONAL | CO_HI_OPEN,
+     .doc = "target; at most 1 / population"},
     {.key = "rounds", .type = CO_INT, .def = 1, .lo = 1, .hi = 1e9, .doc = "number of releases"},
-    {.key = "sampling", .type = CO_CHOICE, .words = "none|poisson|fixed", .doc = "who takes part in a round"},
-    {.key = "rate", .type = CO_REAL, .lo = 0.0, .hi = 1.0, .flags = CO_OPTIONAL, .doc = "sampling poisson: rate"},
-    {.key = "population", .type = CO_INT, .lo = 1, .hi = 1e15, .flags = CO_OPTIONAL, .doc = "sampling fixed: devices"},
-    {.key = "per_round", .type = CO_INT, .lo = 0, .hi = 1e15, .flags = CO_OPTIONAL,
+    {.key = "sampling",
+     .type = CO_CHOICE,
+     .words = "none|poisson|fixed",
+     .doc = "who takes part in a round"},
+    {.key = "rate",
+     .type = CO_REAL,
+     .lo = 0.0,
+     .hi = 1.0,
+     .flags = CO_OPTIONAL,
+     .doc = "sampling poisson: rate"},
+    {.key = "population",
+     .type = CO_INT,
+     .lo = 1,
+     .hi = 1e15,
+     .flags = CO_OPTIONAL,
+     .doc = "sampling fixed: devices"},
+    {.key = "per_round",
+     .type = CO_INT,
+     .lo = 0,
+     .hi = 1e15,
+     .flags = CO_OPTIONAL,
      .doc = "sampling fixed: devices in a round"},
-    {.key = "accountant", .type = CO_CHOICE, .words = "pld|rdp", .doc = "pld: tight, never above rdp; rdp: fast"},
-    {.key = "conversion", .type = CO_CHOICE, .words = "improved|classic", .doc = "accountant rdp: to epsilon"},
-    {.key = "rho", .type = CO_REAL, .lo = 0.0, .hi = 1e6, .flags = CO_OPTIONAL | CO_LO_OPEN,
+    {.key = "accountant",
+     .type = CO_CHOICE,
+     .words = "pld|rdp",
+     .doc = "pld: tight, never above rdp; rdp: fast"},
+    {.key = "conversion",
+     .type = CO_CHOICE,
+     .words = "improved|classic",
+     .doc = "accountant rdp: to epsilon"},
+    {.key = "rho",
+     .type = CO_REAL,
+     .lo = 0.0,
+     .hi = 1e6,
+     .flags = CO_OPTIONAL | CO_LO_OPEN,
      .doc = "zCDP of all rounds, in place of mechanism and noise_multiplier"},
     {0}};
 
 static void print_help(void)
 {
-    co_print_usage(&co_command_account,
-                   "Give two of noise_multiplier, epsilon and delta: the third is the answer. The unit is one device.\n"
-                   "The sensitivity of a sum of contributions clipped to C is C when a device is added or removed\n"
-                   "(sampling none, poisson) and 2 C when one is replaced (sampling fixed). mechanism=discrete_gaussian\n"
-                   "is one integer that changes by at most 1.\n\nOptions:\n");
+    co_print_usage(&co_command_account, "Give two of noise_multiplier, epsilon and delta: the "
+                                        "third is the answer. The unit is one device.\n"
+                                        "The sensitivity of a sum of contributions clipped to C is "
+                                        "C when a device is added or removed\n"
+                                        "(sampling none, poisson) and 2 C when one is replaced "
+                                        "(sampling fixed). mechanism=discrete_gaussian\n"
+                                        "is one integer that changes by at most 1.\n\nOptions:\n");
     co_print_params(stdout, params);
     co_print_wrapped(stdout, "\n  --json       one line of JSON\n\n"
-           "Example: cohort account mechanism=gaussian noise_multiplier=1.1 delta=1e-5 rounds=1000 sampling=poisson "
-           "rate=0.01\n");
+                             "Example: cohort account mechanism=gaussian noise_multiplier=1.1 "
+                             "delta=1e-5 rounds=1000 sampling=poisson "
+                             "rate=0.01\n");
 }
 
 static bool has(const co_config *opt, const char *key)
@@ -62,9 +110,11 @@ static co_status check_sampling(const co_config *opt, co_sampling sampling)
     static const co_sampling of[] = {CO_SAMPLING_POISSON, CO_SAMPLING_FIXED, CO_SAMPLING_FIXED};
     for (size_t i = 0; i < 3; i++) {
         if (of[i] == sampling && !has(opt, keys[i]))
-            return co_config_fail(opt, NULL, "sampling=%s needs %s=", co_sampling_text(sampling), keys[i]);
+            return co_config_fail(opt, NULL, "sampling=%s needs %s=", co_sampling_text(sampling),
+                                  keys[i]);
         if (of[i] != sampling && has(opt, keys[i]))
-            return co_config_fail(opt, co_config_node(opt, keys[i]), "%s goes with sampling=%s, not %s", keys[i],
+            return co_config_fail(opt, co_config_node(opt, keys[i]),
+                                  "%s goes with sampling=%s, not %s", keys[i],
                                   co_sampling_text(of[i]), co_sampling_text(sampling));
     }
     return CO_OK;
@@ -76,28 +126,35 @@ static co_status check_known(const co_config *opt)
     int n = 0;
     for (size_t i = 0; i < 3; i++) n += has(opt, keys[i]);
     if (n != 2)
-        return co_config_fail(opt, NULL, "%d of noise_multiplier, epsilon and delta are given: give two, the third is "
-                                         "the answer", n);
+        return co_config_fail(
+            opt, NULL,
+            "%d of noise_multiplier, epsilon and delta are given: give two, the third is "
+            "the answer",
+            n);
     if (strcmp(co_config_string(opt, "accountant"), "rdp") != 0 && is_written(opt, "conversion"))
-        return co_config_fail(opt, co_config_node(opt, "conversion"), "only accountant=rdp converts");
+        return co_config_fail(opt, co_config_node(opt, "conversion"),
+                              "only accountant=rdp converts");
     return CO_OK;
 }
 
 static co_status read_event(const co_config *opt, co_event *event)
 {
-    const char *mechanism = co_config_string(opt, "mechanism"), *sampling = co_config_string(opt, "sampling");
+    const char *mechanism = co_config_string(opt, "mechanism"),
+               *sampling = co_config_string(opt, "sampling");
     *event = (co_event){.noise_multiplier = 1.0, .rate = 1.0};
     while (strcmp(co_noise_text(event->noise), mechanism) != 0) event->noise++;
     while (strcmp(co_sampling_text(event->sampling), sampling) != 0) event->sampling++;
     CO_TRY(check_sampling(opt, event->sampling));
-    if (has(opt, "noise_multiplier")) event->noise_multiplier = co_config_real(opt, "noise_multiplier");
+    if (has(opt, "noise_multiplier"))
+        event->noise_multiplier = co_config_real(opt, "noise_multiplier");
     if (event->sampling == CO_SAMPLING_POISSON) event->rate = co_config_real(opt, "rate");
     if (event->sampling == CO_SAMPLING_FIXED) {
-        const int64_t population = co_config_int(opt, "population"), per_round = co_config_int(opt, "per_round");
+        const int64_t population = co_config_int(opt, "population"),
+                      per_round = co_config_int(opt, "per_round");
         if (per_round > population)
             return co_config_fail(opt, co_config_node(opt, "per_round"),
-                                  "%lld devices a round of a population of %lld", (long long)per_round,
-                                  (long long)population);
+                                  "%lld devices a round of a population of %lld",
+                                  (long long)per_round, (long long)population);
         event->rate = (double)per_round / (double)population;
     }
     return CO_OK;
@@ -121,7 +178,8 @@ static void print_number(const char *label, double value, const char *behind)
 
 static void print_gdp(const result *r)
 {
-    if (strcmp(r->mechanism, "gaussian") != 0 || strcmp(r->sampling, "poisson") != 0 || !(r->noise_multiplier > 0.0))
+    if (strcmp(r->mechanism, "gaussian") != 0 || strcmp(r->sampling, "poisson") != 0 ||
+        !(r->noise_multiplier > 0.0))
         return;
     const double mu = co_gdp_mu(r->rate, r->noise_multiplier, (double)r->rounds);
     if (!(mu > 0.0) || !isfinite(mu)) return;
@@ -140,8 +198,8 @@ static void print_sampling(const result *r)
     if (strcmp(r->sampling, "poisson") == 0)
         co_print_field(stdout, "sampling", "poisson, rate %s", rate);
     else if (strcmp(r->sampling, "fixed") == 0)
-        co_print_field(stdout, "sampling", "fixed size without replacement, %lld of %lld", (long long)r->per_round,
-                       (long long)r->population);
+        co_print_field(stdout, "sampling", "fixed size without replacement, %lld of %lld",
+                       (long long)r->per_round, (long long)r->population);
     else
         co_print_field(stdout, "sampling", "%s", r->sampling);
 }
@@ -149,21 +207,28 @@ static void print_sampling(const result *r)
 static void print_text(const result *r)
 {
     const bool pair = !isnan(r->solved_delta ? r->g.delta_lower : r->g.epsilon_lower);
-    print_number("epsilon", r->g.epsilon, pair && !r->solved_delta ? " (certified upper bound)" : "");
-    if (pair && !r->solved_delta) print_number("at least", r->g.epsilon_lower, " (certified lower bound)");
+    print_number("epsilon", r->g.epsilon,
+                 pair && !r->solved_delta ? " (certified upper bound)" : "");
+    if (pair && !r->solved_delta)
+        print_number("at least", r->g.epsilon_lower, " (certified lower bound)");
     print_number("delta", r->g.delta, pair && r->solved_delta ? " (certified upper bound)" : "");
-    if (pair && r->solved_delta) print_number("at least", r->g.delta_lower, " (certified lower bound)");
-    if (!isnan(r->noise_multiplier)) print_number("noise", r->noise_multiplier, " = standard deviation / sensitivity");
+    if (pair && r->solved_delta)
+        print_number("at least", r->g.delta_lower, " (certified lower bound)");
+    if (!isnan(r->noise_multiplier))
+        print_number("noise", r->noise_multiplier, " = standard deviation / sensitivity");
     co_print_field(stdout, "mechanism", "%s, %lld rounds", r->mechanism, (long long)r->rounds);
     print_sampling(r);
     co_print_field(stdout, "unit", "one %s", CO_PRIVACY_UNIT);
     co_print_field(stdout, "neighbours", "%s %s", r->relation, CO_PRIVACY_UNIT);
     co_print_field(stdout, "accountant", "%s%s", r->accountant,
-                   r->g.bound && strcmp(r->g.bound, r->accountant) != 0 ? " (the bound of rdp, smaller here)" : "");
+                   r->g.bound && strcmp(r->g.bound, r->accountant) != 0
+                       ? " (the bound of rdp, smaller here)"
+                       : "");
     co_print_field(stdout, "conversion", "%s", r->conversion);
     if (!isnan(r->g.order))
         co_print_field(stdout, "order", "%.6g, of %s", r->g.order,
-                       strcmp(r->conversion, "classic") == 0 ? "72 orders from 1.25 to 512" : "all real orders > 1");
+                       strcmp(r->conversion, "classic") == 0 ? "72 orders from 1.25 to 512"
+                                                             : "all real orders > 1");
     print_gdp(r);
 }
 
@@ -191,14 +256,18 @@ static void print_json(const result *r)
 
 static void print_result(result *r, bool json)
 {
-    r->g.epsilon = r->solved_delta ? r->g.epsilon : co_round_digits(r->g.epsilon, SIGNIFICANT, true);
+    r->g.epsilon =
+        r->solved_delta ? r->g.epsilon : co_round_digits(r->g.epsilon, SIGNIFICANT, true);
     r->g.delta = r->solved_delta ? co_round_digits(r->g.delta, SIGNIFICANT, true) : r->g.delta;
-    r->g.epsilon_lower = r->solved_delta ? r->g.epsilon_lower : co_round_digits(r->g.epsilon_lower, SIGNIFICANT, false);
-    r->g.delta_lower = r->solved_delta ? co_round_digits(r->g.delta_lower, SIGNIFICANT, false) : r->g.delta_lower;
+    r->g.epsilon_lower = r->solved_delta ? r->g.epsilon_lower
+                                         : co_round_digits(r->g.epsilon_lower, SIGNIFICANT, false);
+    r->g.delta_lower =
+        r->solved_delta ? co_round_digits(r->g.delta_lower, SIGNIFICANT, false) : r->g.delta_lower;
     json ? print_json(r) : print_text(r);
 }
 
-/* The third of noise, epsilon and delta. The printed noise is rounded up first, and accounted for as printed. */
+/* The third of noise, epsilon and delta. The printed noise is rounded up first, and accounted for
+ * as printed. */
 static co_status solve(const co_config *opt, const co_event *event, result *r)
 {
     const co_accountant *by = co_accountant_find(r->accountant);
@@ -229,18 +298,26 @@ out:
 
 static co_status account_zcdp(const co_config *opt, bool json)
 {
-    static const char *const none[] = {"mechanism",  "noise_multiplier", "rounds",    "sampling", "rate",
-                                       "population", "per_round",        "accountant", "conversion"};
+    static const char *const none[] = {"mechanism", "noise_multiplier", "rounds",    "sampling",
+                                       "rate",      "population",       "per_round", "accountant",
+                                       "conversion"};
     const double rho = co_config_real(opt, "rho");
-    result r = {.accountant = "zcdp", .relation = "as rho's", .sampling = "as rho's", .conversion = "improved",
-                .mechanism = "zcdp", .noise_multiplier = NAN, .rounds = 1, .solved_delta = has(opt, "epsilon"),
+    result r = {.accountant = "zcdp",
+                .relation = "as rho's",
+                .sampling = "as rho's",
+                .conversion = "improved",
+                .mechanism = "zcdp",
+                .noise_multiplier = NAN,
+                .rounds = 1,
+                .solved_delta = has(opt, "epsilon"),
                 .g = {.order = NAN, .epsilon_lower = NAN, .delta_lower = NAN}};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         if (is_written(opt, none[i]))
-            return co_config_fail(opt, co_config_node(opt, none[i]), "%s says nothing beside rho=, the zCDP of all rounds",
-                                  none[i]);
+            return co_config_fail(opt, co_config_node(opt, none[i]),
+                                  "%s says nothing beside rho=, the zCDP of all rounds", none[i]);
     if (has(opt, "epsilon") == has(opt, "delta"))
-        return co_config_fail(opt, NULL, "rho= takes one of epsilon and delta; the other is the answer");
+        return co_config_fail(opt, NULL,
+                              "rho= takes one of epsilon and delta; the other is the answer");
     if (r.solved_delta) {
         r.g.epsilon = co_config_real(opt, "epsilon");
         r.g.delta = co_zcdp_delta(rho, r.g.epsilon);
@@ -258,10 +335,12 @@ static co_status check_delta(const co_config *opt, const result *r)
     const double delta = r->g.delta;
     if (r->solved_delta || r->population == 0 || delta == 0.0) return CO_OK;
     if (delta * (double)r->population > 1.0 + 1e-9)
-        return co_config_fail(opt, co_config_node(opt, "delta"), "%g is above 1 / population = %g: set it below", delta,
+        return co_config_fail(opt, co_config_node(opt, "delta"),
+                              "%g is above 1 / population = %g: set it below", delta,
                               1.0 / (double)r->population);
     if (r->per_round == 0 || r->g.epsilon > 0.0) return CO_OK;
-    return co_config_fail(opt, co_config_node(opt, "delta"), "%g: so large that epsilon is 0 and says nothing; lower it", delta);
+    return co_config_fail(opt, co_config_node(opt, "delta"),
+                          "%g: so large that epsilon is 0 and says nothing; lower it", delta);
 }
 
 static co_status account(const co_words *words)
@@ -269,7 +348,8 @@ static co_status account(const co_words *words)
     const co_config opt = {.file = "command line", .map = words->settings};
     co_event event;
     if (words->n_positional)
-        return CO_FAIL(CO_EUSAGE, "account takes key=value words, '%.64s' is none", words->positional[0]);
+        return CO_FAIL(CO_EUSAGE, "account takes key=value words, '%.64s' is none",
+                       words->positional[0]);
     CO_TRY(co_config_check(&opt, (const co_param *const[]){params}, 1));
     if (has(&opt, "rho")) return account_zcdp(&opt, words->json);
     CO_TRY(check_known(&opt));
@@ -282,7 +362,8 @@ static co_status account(const co_words *words)
                 .population = has(&opt, "population") ? co_config_int(&opt, "population") : 0,
                 .per_round = has(&opt, "per_round") ? co_config_int(&opt, "per_round") : 0,
                 .solved_delta = !has(&opt, "delta")};
-    r.relation = co_relation_text(event.sampling == CO_SAMPLING_FIXED ? CO_RELATION_REPLACE : CO_RELATION_ADD_REMOVE);
+    r.relation = co_relation_text(event.sampling == CO_SAMPLING_FIXED ? CO_RELATION_REPLACE
+                                                                      : CO_RELATION_ADD_REMOVE);
     r.conversion = strcmp(r.accountant, "rdp") == 0 ? co_config_string(&opt, "conversion")
                                                     : "none: the privacy loss distribution itself";
     CO_TRY(solve(&opt, &event, &r));

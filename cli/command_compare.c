@@ -1,9 +1,12 @@
-/* cli/command_compare.c - cohort compare: a grid of experiments x paired seeds, one run after another, then one table.
+/* cli/command_compare.c - cohort compare: a grid of experiments x paired seeds, one run after
+ * another, then one table.
  *
- * Words grid.KEY=[..] multiply; each point has a label, KEY=value,.. (`experiment` when there is no grid), and each run a
- * folder output.dir/LABEL/seed-S. Runs that are there are continued or taken as they are, so that a comparison that was stopped
- * goes on. tune.KEY=[..] first tries each value with the first seed, for tune_rounds rounds, in LABEL/tune/KEY=value and keeps what
- * is best on the validation split (worst: what diverged); the test split decides nothing. Existing run files can be compared instead. */
+ * Words grid.KEY=[..] multiply; each point has a label, KEY=value,.. (`experiment` when there is no
+ * grid), and each run a folder output.dir/LABEL/seed-S. Runs that are there are continued or taken
+ * as they are, so that a comparison that was stopped goes on. tune.KEY=[..] first tries each value
+ * with the first seed, for tune_rounds rounds, in LABEL/tune/KEY=value and keeps what is best on
+ * the validation split (worst: what diverged); the test split decides nothing. Existing run files
+ * can be compared instead. */
 #include "core/log.h"
 #include "core/memory.h"
 #include "io/files/inputs.h"
@@ -54,22 +57,28 @@ typedef struct {
 
 static void print_help(void)
 {
-    co_print_usage(&co_command_compare,
-                   "Runs every point of the grid with every seed, one after another, each into output.dir/LABEL/seed-S\n"
-                   "with LABEL = KEY=value,.., and writes output.dir/compare.h5 (tables runs and summary), compare.png\n"
-                   "and compare.svg. What is there already is continued or kept: call it again after a stop.\n"
-                   "\n"
-                   "  grid.KEY=[a,b]   values of a key of the experiment; several grids multiply\n"
-                   "  seeds=N          seeds seed .. seed + N - 1, the same for every point (default 1)\n"
-                   "  baseline=LABEL   what the paired test compares with (default: the first point)\n"
-                   "  tune.KEY=[a,b]   choose the key for each point on the validation split, with the first seed\n"
-                   "  tune_rounds=N    rounds of a run that only chooses (default: as many as the experiment)\n"
-                   "  target=VALUE     also tell the rounds and bytes until the metric reached it\n"
-                   "  metric=NAME      column of eval that is compared (default: the task's first)\n"
-                   "  KEY=value        any other word overrides the experiment, as for `cohort run`\n"
-                   "\n"
-                   "Examples: cohort compare jobs/experiments/compare.yaml grid.algorithm=[fedavg,scaffold] seeds=3\n"
-                   "          cohort compare a/run.h5 b/run.h5 -o comparison\n");
+    co_print_usage(
+        &co_command_compare,
+        "Runs every point of the grid with every seed, one after another, each into "
+        "output.dir/LABEL/seed-S\n"
+        "with LABEL = KEY=value,.., and writes output.dir/compare.h5 (tables runs and summary), "
+        "compare.png\n"
+        "and compare.svg. What is there already is continued or kept: call it again after a stop.\n"
+        "\n"
+        "  grid.KEY=[a,b]   values of a key of the experiment; several grids multiply\n"
+        "  seeds=N          seeds seed .. seed + N - 1, the same for every point (default 1)\n"
+        "  baseline=LABEL   what the paired test compares with (default: the first point)\n"
+        "  tune.KEY=[a,b]   choose the key for each point on the validation split, with the first "
+        "seed\n"
+        "  tune_rounds=N    rounds of a run that only chooses (default: as many as the "
+        "experiment)\n"
+        "  target=VALUE     also tell the rounds and bytes until the metric reached it\n"
+        "  metric=NAME      column of eval that is compared (default: the task's first)\n"
+        "  KEY=value        any other word overrides the experiment, as for `cohort run`\n"
+        "\n"
+        "Examples: cohort compare jobs/experiments/compare.yaml grid.algorithm=[fedavg,scaffold] "
+        "seeds=3\n"
+        "          cohort compare a/run.h5 b/run.h5 -o comparison\n");
 }
 
 /* The list behind "KEY=", from the word's value. */
@@ -87,10 +96,12 @@ static co_status open_axis(const char *word, size_t prefix, axis *a)
     CO_TRY(st);
     a->values = co_node_find(a->list, "v");
     if (!a->values || a->values->kind != CO_NODE_LIST || !a->values->first)
-        return CO_FAIL(CO_EUSAGE, "%s: give a list of values: %.*s=[a,b]", word, (int)(equals - word), word);
+        return CO_FAIL(CO_EUSAGE, "%s: give a list of values: %.*s=[a,b]", word,
+                       (int)(equals - word), word);
     for (const co_node *v = a->values->first; v; v = v->next)
         if (v->kind != CO_NODE_SCALAR || !v->text || !*v->text || strpbrk(v->text, "/,="))
-            return CO_FAIL(CO_EUSAGE, "%s: each value must be one word or number, to stand in a label", word);
+            return CO_FAIL(CO_EUSAGE,
+                           "%s: each value must be one word or number, to stand in a label", word);
     return CO_OK;
 }
 
@@ -99,7 +110,8 @@ static co_status read_number(const char *word, double *value)
     char *end;
     const char *text = strchr(word, '=') + 1;
     *value = strtod(text, &end);
-    return *text && !*end && isfinite(*value) ? CO_OK : CO_FAIL(CO_EUSAGE, "%s: give a number", word);
+    return *text && !*end && isfinite(*value) ? CO_OK
+                                              : CO_FAIL(CO_EUSAGE, "%s: give a number", word);
 }
 
 static co_status read_count(const char *word, int64_t most, int64_t *count)
@@ -107,7 +119,8 @@ static co_status read_count(const char *word, int64_t most, int64_t *count)
     double value;
     CO_TRY(read_number(word, &value));
     if (value < 1.0 || value > (double)most || value != floor(value))
-        return CO_FAIL(CO_EUSAGE, "%s: must be a whole number from 1 to %lld", word, (long long)most);
+        return CO_FAIL(CO_EUSAGE, "%s: must be a whole number from 1 to %lld", word,
+                       (long long)most);
     *count = (int64_t)value;
     return CO_OK;
 }
@@ -122,7 +135,8 @@ static co_status read_word(compare *c, const char *word)
     axis *axes = starts(word, "grid.") ? c->grid : c->tune;
     size_t *n = starts(word, "grid.") ? &c->n_grid : &c->n_tune;
     if (strchr(word, '=') && (starts(word, "grid.") || starts(word, "tune."))) {
-        if (*n == MAX_AXES) return CO_FAIL(CO_EUSAGE, "%s: at most %d keys at once", word, MAX_AXES);
+        if (*n == MAX_AXES)
+            return CO_FAIL(CO_EUSAGE, "%s: at most %d keys at once", word, MAX_AXES);
         return open_axis(word, strlen("grid."), &axes[(*n)++]);
     }
     if (starts(word, "seeds=")) {
@@ -142,7 +156,8 @@ static co_status read_word(compare *c, const char *word)
     } else if (!c->experiment) {
         c->experiment = word;
     } else {
-        return CO_FAIL(CO_EUSAGE, "compare: one experiment, or run files; found %s and %s", c->experiment, word);
+        return CO_FAIL(CO_EUSAGE, "compare: one experiment, or run files; found %s and %s",
+                       c->experiment, word);
     }
     return CO_OK;
 }
@@ -154,14 +169,19 @@ static co_status read_words(compare *c, const co_words *words)
     if (!c->overrides || !c->files) return CO_FAIL(CO_ENOMEM, "words of compare");
     for (size_t i = 0; i < words->n_positional; i++) CO_TRY(read_word(c, words->positional[i]));
     if (!c->experiment && !c->n_files)
-        return CO_FAIL(CO_EUSAGE, "compare needs an experiment file or run files (cohort compare --help)");
+        return CO_FAIL(CO_EUSAGE,
+                       "compare needs an experiment file or run files (cohort compare --help)");
     if (c->experiment && c->n_files)
-        return CO_FAIL(CO_EUSAGE, "compare: give an experiment or run files, not both (%s, %s)", c->experiment, c->files[0]);
+        return CO_FAIL(CO_EUSAGE, "compare: give an experiment or run files, not both (%s, %s)",
+                       c->experiment, c->files[0]);
     if (c->n_files && (c->n_grid || c->n_tune || c->n_overrides || !words->output))
-        return CO_FAIL(CO_EUSAGE, "compare of run files: takes -o DIR, baseline=, metric= and target= alone");
-    if (c->tune_rounds && !c->n_tune) return CO_FAIL(CO_EUSAGE, "tune_rounds: nothing is tuned; add tune.KEY=[a,b]");
+        return CO_FAIL(CO_EUSAGE,
+                       "compare of run files: takes -o DIR, baseline=, metric= and target= alone");
+    if (c->tune_rounds && !c->n_tune)
+        return CO_FAIL(CO_EUSAGE, "tune_rounds: nothing is tuned; add tune.KEY=[a,b]");
     if (c->experiment && words->output)
-        return CO_FAIL(CO_EUSAGE, "-o %s: the experiment's output.dir says where; override it", words->output);
+        return CO_FAIL(CO_EUSAGE, "-o %s: the experiment's output.dir says where; override it",
+                       words->output);
     return CO_OK;
 }
 
@@ -172,8 +192,10 @@ static size_t count_points(const axis *axes, size_t n)
     return points;
 }
 
-/* The words KEY=value of a point, the last axis fastest; word[n] are new blocks. Their list with commas into label. */
-static co_status words_of(const axis *axes, size_t n, size_t point, char **word, char label[MAX_LABEL])
+/* The words KEY=value of a point, the last axis fastest; word[n] are new blocks. Their list with
+ * commas into label. */
+static co_status words_of(const axis *axes, size_t n, size_t point, char **word,
+                          char label[MAX_LABEL])
 {
     size_t used = 0;
     for (size_t k = n; k-- > 0;) {
@@ -187,7 +209,10 @@ static co_status words_of(const axis *axes, size_t n, size_t point, char **word,
     label[0] = 0;
     for (size_t k = 0; k < n && used < MAX_LABEL; k++)
         used += (size_t)snprintf(label + used, MAX_LABEL - used, "%s%s", k ? "," : "", word[k]);
-    return used < 200 ? CO_OK : CO_FAIL(CO_EUSAGE, "%s: too long for the name of a folder; compare fewer keys at once", label);
+    return used < 200 ? CO_OK
+                      : CO_FAIL(CO_EUSAGE,
+                                "%s: too long for the name of a folder; compare fewer keys at once",
+                                label);
 }
 
 static void free_words(char **word, size_t n)
@@ -210,8 +235,9 @@ static co_status load(const compare *c, const one_run *run, co_experiment *exper
     for (size_t k = 0; run->tuned && k < c->n_tune; k++) c->overrides[n++] = run->tuned[k];
     for (int k = 0; k < N_OWN; k++)
         if (own[k]) c->overrides[n++] = own[k];
-    const co_status st = has_room ? co_experiment_load(c->experiment, c->overrides, n, c->n_overrides, experiment)
-                                  : CO_FAIL(CO_ENOMEM, "words of a run");
+    const co_status st =
+        has_room ? co_experiment_load(c->experiment, c->overrides, n, c->n_overrides, experiment)
+                 : CO_FAIL(CO_ENOMEM, "words of a run");
     for (int k = 0; k < N_OWN; k++) co_free(own[k]);
     return st;
 }
@@ -227,8 +253,10 @@ static co_status play_run(const compare *c, const one_run *run, const co_comm *c
     return co_fail_in(st, "%s", run->dir);
 }
 
-/* Tries all candidates with the first seed; *best is the one of the highest validation score. Collective(comm). */
-static co_status tune(compare *c, const char *label, char *const *grid, size_t *best, const co_comm *comm)
+/* Tries all candidates with the first seed; *best is the one of the highest validation score.
+ * Collective(comm). */
+static co_status tune(compare *c, const char *label, char *const *grid, size_t *best,
+                      const co_comm *comm)
 {
     double top = NAN;
     const size_t n = count_points(c->tune, c->n_tune);
@@ -237,17 +265,22 @@ static co_status tune(compare *c, const char *label, char *const *grid, size_t *
         char *word[MAX_AXES] = {NULL}, candidate[MAX_LABEL];
         double score = NAN;
         st = words_of(c->tune, c->n_tune, k, word, candidate);
-        char *dir = co_format("%s/%s/tune/%s", c->dir, label, candidate), *file = co_format("%s/run.h5", dir ? dir : "");
+        char *dir = co_format("%s/%s/tune/%s", c->dir, label, candidate),
+             *file = co_format("%s/run.h5", dir ? dir : "");
         if (st == CO_OK && (!dir || !file)) st = CO_FAIL(CO_ENOMEM, "tuning");
-        if (st == CO_OK && comm->rank == 0) co_log("tuning %s: %s (%zu of %zu)", label, candidate, k + 1, n);
+        if (st == CO_OK && comm->rank == 0)
+            co_log("tuning %s: %s (%zu of %zu)", label, candidate, k + 1, n);
         st = co_agree(st, comm);
-        if (st == CO_OK) st = play_run(c, &(one_run){grid, word, c->first_seed, c->tune_rounds, dir}, comm);
+        if (st == CO_OK)
+            st = play_run(c, &(one_run){grid, word, c->first_seed, c->tune_rounds, dir}, comm);
         const bool has_diverged = st == CO_EDIVERGED;
         if (has_diverged && comm->rank == 0) co_log("tuning %s: %s diverged", label, candidate);
         if (has_diverged)
             st = CO_OK; /* the worst of candidates */
         else if (st == CO_OK)
-            st = co_agree(comm->rank == 0 ? co_comparison_validate(&c->comparison, file, &score) : CO_OK, comm);
+            st = co_agree(comm->rank == 0 ? co_comparison_validate(&c->comparison, file, &score)
+                                          : CO_OK,
+                          comm);
         if (st == CO_OK) MPI_Bcast(&score, 1, MPI_DOUBLE, 0, comm->world);
         int higher = c->comparison.higher;
         if (st == CO_OK) MPI_Bcast(&higher, 1, MPI_INT, 0, comm->world);
@@ -263,7 +296,8 @@ static co_status tune(compare *c, const char *label, char *const *grid, size_t *
 }
 
 /* All seeds of a point. Collective(comm). */
-static co_status play_point(compare *c, const char *label, char *const *grid, char *const *tuned, const co_comm *comm)
+static co_status play_point(compare *c, const char *label, char *const *grid, char *const *tuned,
+                            const co_comm *comm)
 {
     co_status st = CO_OK;
     for (int64_t s = 0; s < c->n_seeds && st == CO_OK; s++) {
@@ -273,7 +307,9 @@ static co_status play_point(compare *c, const char *label, char *const *grid, ch
         st = co_agree(dir && file ? CO_OK : CO_FAIL(CO_ENOMEM, "run"), comm);
         if (st == CO_OK && comm->rank == 0) co_log("%s, seed %lld", label, (long long)seed);
         if (st == CO_OK) st = play_run(c, &(one_run){grid, tuned, seed, 0, dir}, comm);
-        if (st == CO_OK) st = co_agree(comm->rank == 0 ? co_comparison_add(&c->comparison, file, label) : CO_OK, comm);
+        if (st == CO_OK)
+            st = co_agree(comm->rank == 0 ? co_comparison_add(&c->comparison, file, label) : CO_OK,
+                          comm);
         co_free(dir);
         co_free(file);
     }
@@ -285,14 +321,16 @@ static co_status play_grid(compare *c, const co_comm *comm)
     const size_t n = count_points(c->grid, c->n_grid);
     co_status st = CO_OK;
     for (size_t k = 0; k < n && st == CO_OK; k++) {
-        char *grid[MAX_AXES] = {NULL}, *tuned[MAX_AXES] = {NULL}, label[MAX_LABEL], chosen[MAX_LABEL];
+        char *grid[MAX_AXES] = {NULL}, *tuned[MAX_AXES] = {NULL}, label[MAX_LABEL],
+             chosen[MAX_LABEL];
         size_t best = 0;
         st = co_agree(words_of(c->grid, c->n_grid, k, grid, label), comm);
         if (st == CO_OK && !*label) snprintf(label, sizeof label, "experiment");
         if (st == CO_OK && c->n_tune) {
             st = tune(c, label, grid, &best, comm);
             if (st == CO_OK) st = co_agree(words_of(c->tune, c->n_tune, best, tuned, chosen), comm);
-            if (st == CO_OK && comm->rank == 0) co_log("%s: chosen on the validation split: %s", label, chosen);
+            if (st == CO_OK && comm->rank == 0)
+                co_log("%s: chosen on the validation split: %s", label, chosen);
         }
         if (st == CO_OK) st = play_point(c, label, grid, c->n_tune ? tuned : NULL, comm);
         free_words(grid, c->n_grid);
@@ -301,16 +339,19 @@ static co_status play_grid(compare *c, const co_comm *comm)
     return st;
 }
 
-/* Tuning needs rows of eval on the validation split. A data file is looked at once while it is the same. Rank 0. */
+/* Tuning needs rows of eval on the validation split. A data file is looked at once while it is the
+ * same. Rank 0. */
 static co_status check_tuning(compare *c, const co_experiment *e)
 {
     const bool is_off = co_config_has(&e->eval, "central") && !co_config_bool(&e->eval, "central");
     if (is_off || co_config_int(&e->eval, "every") == 0)
-        return co_config_fail(&e->eval, e->eval.map, "tune: needs central evaluations: every above 0, central not false");
+        return co_config_fail(&e->eval, e->eval.map,
+                              "tune: needs central evaluations: every above 0, central not false");
     if (e->has_generator)
-        return co_config_fail(&e->data, co_config_node(&e->data, "generator"),
-                              "tune: draws no validation split to choose by; `cohort import synthetic` with "
-                              "validation_fraction=0.1 does");
+        return co_config_fail(
+            &e->data, co_config_node(&e->data, "generator"),
+            "tune: draws no validation split to choose by; `cohort import synthetic` with "
+            "validation_fraction=0.1 does");
     const char *path = co_config_string(&e->data, "file");
     if (c->checked && strcmp(c->checked, path) == 0) return CO_OK;
     CO_TRY(co_comparison_check_data(path));
@@ -319,14 +360,16 @@ static co_status check_tuning(compare *c, const co_experiment *e)
     return c->checked ? CO_OK : CO_FAIL(CO_ENOMEM, "%s", path);
 }
 
-/* The metric must be a column that the runs' task has, and says which direction is better. Rank 0. */
+/* The metric must be a column that the runs' task has, and says which direction is better. Rank 0.
+ */
 static co_status check_metric(compare *c, const co_experiment *e)
 {
     char name[64] = "classification";
     const char *known[CO_MAX_METRICS + 2] = {"loss"}, *wanted = c->comparison.metric;
     size_t n = 1;
     if (!*wanted) return CO_OK;
-    if (!e->has_generator) CO_TRY(co_comparison_task(co_config_string(&e->data, "file"), name, sizeof name));
+    if (!e->has_generator)
+        CO_TRY(co_comparison_task(co_config_string(&e->data, "file"), name, sizeof name));
     const co_task *task = co_task_find(name);
     if (!task) return CO_EDATA;
     bool found = strcmp(wanted, "loss") == 0;
@@ -336,7 +379,9 @@ static co_status check_metric(compare *c, const co_experiment *e)
     }
     char suggestion[512];
     co_suggest(wanted, known, suggestion, sizeof suggestion);
-    return found ? CO_OK : CO_FAIL(CO_EUSAGE, "metric=%s: no column of eval for the task %s%s", wanted, name, suggestion);
+    return found ? CO_OK
+                 : CO_FAIL(CO_EUSAGE, "metric=%s: no column of eval for the task %s%s", wanted,
+                           name, suggestion);
 }
 
 /* Which of the words the point knows. */
@@ -345,12 +390,14 @@ static void note_used(compare *c, const co_experiment *e, const char *label)
     for (size_t i = 0; i < c->n_overrides; i++) {
         const bool known = co_experiment_find(e, c->overrides[i]) != NULL;
         c->used[i] |= known;
-        if (!known) co_log("%s: has no %.*s, which is left out there", *label ? label : "experiment",
-                           (int)strcspn(c->overrides[i], "="), c->overrides[i]);
+        if (!known)
+            co_log("%s: has no %.*s, which is left out there", *label ? label : "experiment",
+                   (int)strcspn(c->overrides[i], "="), c->overrides[i]);
     }
 }
 
-/* A word that no point knows is refused as `cohort run` does it; so is a baseline that is no label. */
+/* A word that no point knows is refused as `cohort run` does it; so is a baseline that is no label.
+ */
 static co_status check_words(compare *c, const char *last_label)
 {
     for (size_t i = 0; i < c->n_overrides; i++) {
@@ -359,16 +406,21 @@ static co_status check_words(compare *c, const char *last_label)
         char *grid[MAX_AXES] = {NULL}, label[MAX_LABEL];
         co_status st = words_of(c->grid, c->n_grid, 0, grid, label);
         for (size_t k = 0; k < c->n_grid; k++) c->overrides[c->n_overrides + k] = grid[k];
-        if (st == CO_OK) st = co_experiment_load(c->experiment, c->overrides, c->n_overrides + c->n_grid, 0, &e);
+        if (st == CO_OK)
+            st = co_experiment_load(c->experiment, c->overrides, c->n_overrides + c->n_grid, 0, &e);
         co_experiment_fini(&e);
         free_words(grid, c->n_grid);
-        return st == CO_OK ? CO_FAIL(CO_EUSAGE, "%s: no point of the grid knows this key", c->overrides[i]) : st;
+        return st == CO_OK
+                   ? CO_FAIL(CO_EUSAGE, "%s: no point of the grid knows this key", c->overrides[i])
+                   : st;
     }
     if (!c->baseline || c->has_baseline) return CO_OK;
-    return CO_FAIL(CO_EUSAGE, "baseline=%s: no run has that label; labels are like %s", c->baseline, last_label);
+    return CO_FAIL(CO_EUSAGE, "baseline=%s: no run has that label; labels are like %s", c->baseline,
+                   last_label);
 }
 
-/* Every point must be a good experiment before the first of them runs. Takes folder and seed from the first. */
+/* Every point must be a good experiment before the first of them runs. Takes folder and seed from
+ * the first. */
 static co_status check_points(compare *c, bool is_first_rank)
 {
     const size_t n = count_points(c->grid, c->n_grid), n_tune = count_points(c->tune, c->n_tune);
@@ -405,10 +457,13 @@ static co_status finish(compare *c)
     const char **paths = co_malloc(c->comparison.n_runs, sizeof *paths);
     co_status st = file && picture && paths ? CO_OK : CO_FAIL(CO_ENOMEM, "compare.h5");
     if (st == CO_OK)
-        st = co_comparison_finish(&c->comparison, file, c->baseline, c->config ? c->config : "", (uint64_t)c->first_seed);
-    for (size_t i = 0; st == CO_OK && i < c->comparison.n_runs; i++) paths[i] = c->comparison.run[i].path;
+        st = co_comparison_finish(&c->comparison, file, c->baseline, c->config ? c->config : "",
+                                  (uint64_t)c->first_seed);
+    for (size_t i = 0; st == CO_OK && i < c->comparison.n_runs; i++)
+        paths[i] = c->comparison.run[i].path;
     if (st == CO_OK) printf("%s\n", file);
-    if (st == CO_OK && co_plot_runs(paths, c->comparison.n_runs, picture) != CO_OK) co_warn("%s", co_status_message());
+    if (st == CO_OK && co_plot_runs(paths, c->comparison.n_runs, picture) != CO_OK)
+        co_warn("%s", co_status_message());
     co_free(file);
     co_free(picture);
     co_free(paths);
@@ -419,11 +474,13 @@ static co_status read_files(compare *c, const char *output)
 {
     c->dir = co_strdup(output);
     char *result = co_format("%s/compare.h5", output);
-    co_status st = c->dir && result ? co_output_differs(result, (const char *const *)c->files, c->n_files)
-                                    : CO_FAIL(CO_ENOMEM, "compare");
+    co_status st = c->dir && result
+                       ? co_output_differs(result, (const char *const *)c->files, c->n_files)
+                       : CO_FAIL(CO_ENOMEM, "compare");
     co_free(result);
     CO_TRY(st);
-    for (size_t i = 0; i < c->n_files; i++) CO_TRY(co_comparison_add(&c->comparison, c->files[i], NULL));
+    for (size_t i = 0; i < c->n_files; i++)
+        CO_TRY(co_comparison_add(&c->comparison, c->files[i], NULL));
     return CO_OK;
 }
 
@@ -481,7 +538,9 @@ out:
 
 const co_command co_command_compare = {
     .name = "compare",
-    .usage = "compare EXPERIMENT.yaml grid.KEY=[a,b] seeds=5 [baseline=LABEL] [tune.KEY=[..]]  |  compare RUN.h5 .. -o DIR",
-    .summary = "runs a grid of experiments over paired seeds, or takes run files, and compares them",
+    .usage = "compare EXPERIMENT.yaml grid.KEY=[a,b] seeds=5 [baseline=LABEL] [tune.KEY=[..]]  |  "
+             "compare RUN.h5 .. -o DIR",
+    .summary =
+        "runs a grid of experiments over paired seeds, or takes run files, and compares them",
     .needs_mpi = true,
     .run = compare_command};

@@ -8,15 +8,18 @@
 static void print_help(const co_writer *writer)
 {
     if (writer) {
-        co_print_wrapped(stdout, "usage: cohort export %s -o FILE [key=value ..]\n\n%s.\n\n", writer->usage,
-               writer->summary);
+        co_print_wrapped(stdout, "usage: cohort export %s -o FILE [key=value ..]\n\n%s.\n\n",
+                         writer->usage, writer->summary);
         if (writer->params) co_print_params(stdout, writer->params);
     } else {
         co_print_usage(&co_command_export, "Formats:\n");
         for (const co_plugin *const *m = co_kind_writer.members; *m; m++)
-            co_print_wrapped(stdout, "  %s\n      %s\n", ((const co_writer *)*m)->usage, (*m)->summary);
+            co_print_wrapped(stdout, "  %s\n      %s\n", ((const co_writer *)*m)->usage,
+                             (*m)->summary);
     }
-    co_print_wrapped(stdout, "\n  --overwrite  replace FILE, if it is HDF5, when the export has succeeded\n\n"
+    co_print_wrapped(
+        stdout,
+        "\n  --overwrite  replace FILE, if it is HDF5, when the export has succeeded\n\n"
         "Index lists come back by `cohort partition DATA -o PART method=imported from=FILE`, data\n"
         "sets by `cohort import`.\n\n"
         "Example: cohort export json part.h5 -o part.json\n");

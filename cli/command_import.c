@@ -10,20 +10,22 @@
 static void print_help(const co_reader *reader)
 {
     if (reader) {
-        co_print_wrapped(stdout, "usage: cohort import %s -o FILE [key=value ..]\n\n%s.\n\n", reader->usage,
-               reader->summary);
+        co_print_wrapped(stdout, "usage: cohort import %s -o FILE [key=value ..]\n\n%s.\n\n",
+                         reader->usage, reader->summary);
         if (reader->format) co_print_wrapped(stdout, "%s", reader->format);
         if (reader->params && reader->params->key) co_print_params(stdout, reader->params);
         co_print_wrapped(stdout, "\nEvery import takes too:\n");
     } else {
         co_print_usage(&co_command_import, "Formats:\n");
         for (const co_plugin *const *m = co_kind_reader.members; *m; m++)
-            co_print_wrapped(stdout, "  %s\n      %s\n", ((const co_reader *)*m)->usage, (*m)->summary);
+            co_print_wrapped(stdout, "  %s\n      %s\n", ((const co_reader *)*m)->usage,
+                             (*m)->summary);
         co_print_wrapped(stdout, "\nOptions:\n");
     }
     co_print_params(stdout, co_reader_common_params);
-    co_print_wrapped(stdout, "\n  --overwrite  replace FILE when the import has succeeded\n\n"
-           "Example: cohort import synthetic devices=30 alpha=1 beta=1 -o synthetic.h5\n");
+    co_print_wrapped(
+        stdout, "\n  --overwrite  replace FILE when the import has succeeded\n\n"
+                "Example: cohort import synthetic devices=30 alpha=1 beta=1 -o synthetic.h5\n");
 }
 
 /* The config attribute: the format and the options with their defaults. New block. */

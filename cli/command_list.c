@@ -27,7 +27,8 @@ static void fill_cells(const co_param *param, char cell[N_CELLS][CELL])
     if (!allowed[0] || param->type == CO_BOOL)
         snprintf(cell[3], CELL, "%s", doc);
     else
-        snprintf(cell[3], CELL, "%.500s%s%s%s", doc, *doc ? "; " : "", param->type == CO_CHOICE ? "one of " : "in ", allowed);
+        snprintf(cell[3], CELL, "%.500s%s%s%s", doc, *doc ? "; " : "",
+                 param->type == CO_CHOICE ? "one of " : "in ", allowed);
 }
 
 void co_print_params(FILE *out, const co_param *params)
@@ -40,10 +41,12 @@ void co_print_params(FILE *out, const co_param *params)
             if (strlen(cell[c]) > width[c] && strlen(cell[c]) <= WIDEST) width[c] = strlen(cell[c]);
     }
     const int w[] = {(int)width[0], (int)width[1], (int)width[2]};
-    co_print_wrapped(out, "  %-*s  %-*s  %-*s  %s\n", w[0], "option", w[1], "type", w[2], "default", "what it is; what is allowed");
+    co_print_wrapped(out, "  %-*s  %-*s  %-*s  %s\n", w[0], "option", w[1], "type", w[2], "default",
+                     "what it is; what is allowed");
     for (const co_param *p = params; p->key; p++) {
         fill_cells(p, cell);
-        co_print_wrapped(out, "  %-*s  %-*s  %-*s  %s\n", w[0], cell[0], w[1], cell[1], w[2], cell[2], cell[3]);
+        co_print_wrapped(out, "  %-*s  %-*s  %-*s  %s\n", w[0], cell[0], w[1], cell[1], w[2],
+                         cell[2], cell[3]);
     }
 }
 
@@ -55,7 +58,8 @@ static bool has_options(const co_plugin *member)
 static void list_kinds(void)
 {
     for (const co_kind *const *kind = co_kinds; *kind; kind++) {
-        co_print_wrapped(stdout, "%s%s: %s\n", kind == co_kinds ? "" : "\n", (*kind)->name, (*kind)->summary);
+        co_print_wrapped(stdout, "%s%s: %s\n", kind == co_kinds ? "" : "\n", (*kind)->name,
+                         (*kind)->summary);
         for (const co_plugin *const *m = (*kind)->members; *m; m++)
             co_print_wrapped(stdout, "  %-16s %s\n", (*m)->name, (*m)->summary);
     }

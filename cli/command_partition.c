@@ -14,7 +14,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_PARAMS = 16, LARGE = 20000000 /* examples and devices that take more than a second or two */ };
+enum {
+    MAX_PARAMS = 16,
+    LARGE = 20000000 /* examples and devices that take more than a second or two */
+};
 
 /* The experiment section's table as the command line has it: no `file`, a method is required, the
  * seed is 1 unless given. */
@@ -47,12 +50,16 @@ static void print_help(const co_partitioner *member)
         for (const co_plugin *const *m = co_kind_partitioner.members; *m; m++)
             co_print_wrapped(stdout, "  %-16s %s\n", (*m)->name, (*m)->summary);
     }
-    co_print_wrapped(stdout, "\n  --overwrite  replace FILE when the partition has succeeded\n\n"
-           "Statistics of the labels: js_* is the Jensen-Shannon distance, the square root of the divergence with "
-           "natural logarithms (0 to 0.8326); emd_* is sum |p - q| (0 to 2); _global_ of a device to all, _pair_ of "
-           "two devices.\n\n"
-           "Example: cohort partition data.h5 -o part.h5 method=dirichlet devices=100 alpha=0.3 "
-           "seed=1\n");
+    co_print_wrapped(
+        stdout,
+        "\n  --overwrite  replace FILE when the partition has succeeded\n\n"
+        "Statistics of the labels: js_* is the Jensen-Shannon distance, the square root of the "
+        "divergence with "
+        "natural logarithms (0 to 0.8326); emd_* is sum |p - q| (0 to 2); _global_ of a device to "
+        "all, _pair_ of "
+        "two devices.\n\n"
+        "Example: cohort partition data.h5 -o part.h5 method=dirichlet devices=100 alpha=0.3 "
+        "seed=1\n");
 }
 
 /* *member stays NULL when no method is named. */
@@ -109,7 +116,8 @@ static co_status agree(co_status st, const co_comm *comm)
     return comm ? co_agree(st, comm) : st;
 }
 
-/* Waits until rank 0 has written, without taking a core from its threads. Collective(comm), NULL: alone. */
+/* Waits until rank 0 has written, without taking a core from its threads. Collective(comm), NULL:
+ * alone. */
 static void wait_for_file(const co_comm *comm)
 {
     MPI_Request request;

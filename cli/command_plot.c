@@ -71,13 +71,15 @@ co_status co_plot_runs(const char *const *files, size_t n_files, const char *pic
     call[0] = (char *)(size_t)python;
     call[1] = script;
     for (size_t i = 0; i < n_files; i++) call[i + 2] = (char *)(size_t)files[i];
-    call[n_files + 2] = (char *)(size_t)"-o";
+    call[n_files + 2] = (char *)(size_t) "-o";
     call[n_files + 3] = (char *)(size_t)picture;
     fflush(NULL);
     const bool good = posix_spawnp(&child, python, NULL, NULL, call, environ) == 0 &&
-                      waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+                      waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+                      WEXITSTATUS(status) == 0;
     co_free(call);
-    return good ? CO_OK : CO_FAIL(CO_EFILE, "%s could not be drawn; `cohort plot` tells more", picture);
+    return good ? CO_OK
+                : CO_FAIL(CO_EFILE, "%s could not be drawn; `cohort plot` tells more", picture);
 }
 
 static co_status run(int n_words, char **words)
@@ -89,18 +91,23 @@ static co_status run(int n_words, char **words)
     if (help) {
         co_print_usage(
             &co_command_plot,
-            "Runs, several side by side: curves. Partitions: who has which classes, and how much. A compare.h5:\n"
-            "means with intervals. Writes PICTURE.png and PICTURE.svg, by default beside the first file.\n"
+            "Runs, several side by side: curves. Partitions: who has which classes, and how much. "
+            "A compare.h5:\n"
+            "means with intervals. Writes PICTURE.png and PICTURE.svg, by default beside the first "
+            "file.\n"
             "\n"
             "Options of runs:\n"
             "  x=round|bytes|seconds|epsilon  what curves are drawn over\n"
             "  metric=NAME                    column of eval (default: the task's first)\n"
-            "  show=curves|devices            devices: a histogram of the metric over devices (needs eval.devices=true)\n"
+            "  show=curves|devices            devices: a histogram of the metric over devices "
+            "(needs eval.devices=true)\n"
             "Options of partitions:\n"
-            "  draw=auto|bars|map             each device a bar, or a heat map (auto: from eleven classes on)\n"
+            "  draw=auto|bars|map             each device a bar, or a heat map (auto: from eleven "
+            "classes on)\n"
             "  values=shares|counts           of the device's examples, or how many\n"
             "  sort=id|size|class             the order of the devices\n"
-            "  data=FILE                      data set with the names of the classes, if the partition has none\n"
+            "  data=FILE                      data set with the names of the classes, if the "
+            "partition has none\n"
             "\n"
             "COHORT_PYTHON names a Python that has h5py and matplotlib.\n"
             "\n"

@@ -1,6 +1,7 @@
 /* cli/command_run.c - `cohort run`: checks everything, then trains.
  *
- * Order: experiment, BLAS core, output folder (made and locked), checkpoint, data, model; only then is anything removed or written. */
+ * Order: experiment, BLAS core, output folder (made and locked), checkpoint, data, model; only then
+ * is anything removed or written. */
 #include "core/log.h"
 #include "core/memory.h"
 #include "io/files/lock.h"
@@ -15,11 +16,14 @@
 #include <unistd.h>
 
 static const char help[] =
-    "usage: cohort run EXPERIMENT.yaml [section.key=value ..] [--resume | --overwrite] [--dry-run]\n"
+    "usage: cohort run EXPERIMENT.yaml [section.key=value ..] [--resume | --overwrite] "
+    "[--dry-run]\n"
     "       mpirun -n 4 cohort run EXPERIMENT.yaml        (any number of ranks: the same bits)\n"
     "\n"
-    "Trains as the experiment file says and leaves run.h5, checkpoints and the resolved experiment.yaml\n"
-    "in output.dir (default runs/<name>). Words like rounds=50 or local.lr=0.05 override the file.\n"
+    "Trains as the experiment file says and leaves run.h5, checkpoints and the resolved "
+    "experiment.yaml\n"
+    "in output.dir (default runs/<name>). Words like rounds=50 or local.lr=0.05 override the "
+    "file.\n"
     "\n"
     "  --resume      go on from the newest good checkpoint; start at round 0 if there is none\n"
     "  --overwrite   remove an earlier run's files in output.dir first\n"
@@ -37,8 +41,8 @@ static void print_help(void)
     puts("\nexample: cohort run jobs/experiments/quickstart.yaml rounds=20 --overwrite");
 }
 
-/* Results depend on the kernels and on the BLAS core: all ranks take the best kernels that all have; ranks that differ in the
- * core are refused. Collective(comm). */
+/* Results depend on the kernels and on the BLAS core: all ranks take the best kernels that all
+ * have; ranks that differ in the core are refused. Collective(comm). */
 static co_status agree_on_blas(const co_comm *comm)
 {
     co_kernel_level best;
@@ -51,11 +55,14 @@ static co_status agree_on_blas(const co_comm *comm)
     snprintf(own, sizeof own, "%s/%s", co_kernel_path(), co_blas_core());
     memcpy(first, own, sizeof first);
     MPI_Bcast(first, sizeof first, MPI_CHAR, 0, comm->world);
-    const co_status st = strcmp(own, first) == 0
-                             ? CO_OK
-                             : CO_FAIL(CO_EUSAGE,
-                                       "computes with %s, rank 0 with %s: results would depend on the placement; set "
-                                       "OPENBLAS_CORETYPE=Haswell for all ranks", own, first);
+    const co_status st =
+        strcmp(own, first) == 0
+            ? CO_OK
+            : CO_FAIL(
+                  CO_EUSAGE,
+                  "computes with %s, rank 0 with %s: results would depend on the placement; set "
+                  "OPENBLAS_CORETYPE=Haswell for all ranks",
+                  own, first);
     return co_agree(st, comm);
 }
 
@@ -89,8 +96,8 @@ static const char *path_in(const co_config *section, const char *key)
     return node && node->kind == CO_NODE_SCALAR ? node->text : NULL;
 }
 
-/* Locks the folder before it looks, but for a dry run: what is found then stays as it is. A resume waits for the last ranks of a job
- * that was killed a moment ago. */
+/* Locks the folder before it looks, but for a dry run: what is found then stays as it is. A resume
+ * waits for the last ranks of a job that was killed a moment ago. */
 static co_status look(const co_experiment *e, const co_words *words, found *f, co_lock **lock)
 {
     const char *dir = co_config_string(&e->output, "dir");
@@ -100,17 +107,22 @@ static co_status look(const co_experiment *e, const co_words *words, found *f, c
     if (!words->dry_run) CO_TRY(co_lock_take(dir, words->resume ? 10.0 : 0.0, lock));
     CO_TRY(co_output_exists(dir, &exists));
     if (exists && !words->resume && !words->overwrite && !words->dry_run)
-        return CO_FAIL(CO_EUSAGE, "%s: holds a run already; add --resume to go on with it, --overwrite to replace it, "
-                                  "or set output.dir", dir);
+        return CO_FAIL(
+            CO_EUSAGE,
+            "%s: holds a run already; add --resume to go on with it, --overwrite to replace it, "
+            "or set output.dir",
+            dir);
     if (words->overwrite && !words->dry_run) {
-        const char *const inputs[] = {path_in(&e->data, "file"), path_in(&e->partition, "file"), path_in(&e->model, "init")};
+        const char *const inputs[] = {path_in(&e->data, "file"), path_in(&e->partition, "file"),
+                                      path_in(&e->model, "init")};
         CO_TRY(co_output_spares(dir, inputs, sizeof inputs / sizeof *inputs));
     }
     if (!words->resume) return CO_OK;
     CO_TRY(co_checkpoint_find(dir, &f->checkpoint, &round, &n_damaged));
     if (!f->checkpoint && n_damaged)
-        return CO_FAIL(CO_EDATA, "%s: no good checkpoint is left (%zu damaged); start afresh with --overwrite", dir,
-                       n_damaged);
+        return CO_FAIL(
+            CO_EDATA, "%s: no good checkpoint is left (%zu damaged); start afresh with --overwrite",
+            dir, n_damaged);
     if (!f->checkpoint) {
         co_log("no checkpoint in %s: starting at round 0", dir);
         return CO_OK;
@@ -118,14 +130,16 @@ static co_status look(const co_experiment *e, const co_words *words, found *f, c
     return co_checkpoint_config(f->checkpoint, &f->config);
 }
 
-/* Gives every rank the experiment text of the checkpoint; *text NULL when there is none. Collective(comm). */
+/* Gives every rank the experiment text of the checkpoint; *text NULL when there is none.
+ * Collective(comm). */
 static co_status share_text(char **text, const co_comm *comm)
 {
     int64_t n = comm->rank == 0 && *text ? (int64_t)strlen(*text) + 1 : 0;
     MPI_Bcast(&n, 1, MPI_INT64_T, 0, comm->world);
     if (n == 0) return CO_OK;
     co_status st = CO_OK;
-    if (comm->rank != 0 && !(*text = co_malloc((size_t)n, 1))) st = CO_FAIL(CO_ENOMEM, "experiment text");
+    if (comm->rank != 0 && !(*text = co_malloc((size_t)n, 1)))
+        st = CO_FAIL(CO_ENOMEM, "experiment text");
     CO_TRY(co_agree(st, comm));
     MPI_Bcast(*text, (int)n, MPI_CHAR, 0, comm->world);
     return CO_OK;
@@ -147,7 +161,8 @@ static co_status open_output(const co_run *run, const co_words *words, bool resu
 static int64_t total(const co_table *rounds, const char *name)
 {
     int64_t sum = 0;
-    for (size_t i = 0; i < rounds->n_rows; i++) sum += co_table_get_i64(rounds, i, (size_t)co_table_find(rounds, name));
+    for (size_t i = 0; i < rounds->n_rows; i++)
+        sum += co_table_get_i64(rounds, i, (size_t)co_table_find(rounds, name));
     return sum;
 }
 
@@ -155,12 +170,16 @@ static int64_t total(const co_table *rounds, const char *name)
 static void warn_of_losses(const co_table *rounds)
 {
     const long long asked = (long long)(total(rounds, "n_selected") - total(rounds, "n_empty"));
-    const long long lost = (long long)total(rounds, "n_nonfinite"), cut = (long long)total(rounds, "n_saturated");
+    const long long lost = (long long)total(rounds, "n_nonfinite"),
+                    cut = (long long)total(rounds, "n_saturated");
     if (lost)
-        co_warn("%lld of %lld updates were not finite and are lost: lower local.lr, or set local.clip_grad", lost, asked);
+        co_warn("%lld of %lld updates were not finite and are lost: lower local.lr, or set "
+                "local.clip_grad",
+                lost, asked);
     if (cut)
-        co_warn("%lld of %lld updates had numbers beyond 2^18, which the sum cut to that: lower local.lr, or scale the data", cut,
-                asked);
+        co_warn("%lld of %lld updates had numbers beyond 2^18, which the sum cut to that: lower "
+                "local.lr, or scale the data",
+                cut, asked);
 }
 
 static void report(const co_run *run, double seconds)
@@ -170,12 +189,14 @@ static void report(const co_run *run, double seconds)
     const co_table *rounds = &run->record.rounds;
     if (run->comm->rank != 0 || rounds->n_rows == 0) return;
     warn_of_losses(rounds);
-    printf("%lld rounds, train loss %.4f", (long long)run->round,
-           co_table_get_f64(rounds, rounds->n_rows - 1, (size_t)co_table_find(rounds, "train_loss")));
+    printf(
+        "%lld rounds, train loss %.4f", (long long)run->round,
+        co_table_get_f64(rounds, rounds->n_rows - 1, (size_t)co_table_find(rounds, "train_loss")));
     if (!isnan(run->last_metric))
-        printf(", test loss %.4f, test %s %.4f", run->last_loss, run->task->metrics[0].name, run->last_metric);
-    printf("; %s on %d rank%s\nfiles in %s: cohort show %s/run.h5, cohort plot %s/run.h5\n", text, run->comm->size,
-           run->comm->size == 1 ? "" : "s", run->dir, run->dir, run->dir);
+        printf(", test loss %.4f, test %s %.4f", run->last_loss, run->task->metrics[0].name,
+               run->last_metric);
+    printf("; %s on %d rank%s\nfiles in %s: cohort show %s/run.h5, cohort plot %s/run.h5\n", text,
+           run->comm->size, run->comm->size == 1 ? "" : "s", run->dir, run->dir, run->dir);
 }
 
 static co_status train(co_run *run, const co_words *words, const char *checkpoint, bool resumed)
@@ -184,7 +205,8 @@ static co_status train(co_run *run, const co_words *words, const char *checkpoin
     if (resumed) CO_TRY(co_run_resume(run, checkpoint));
     if (words->dry_run) {
         char *text = NULL;
-        if (comm->rank == 0 && co_experiment_text(run->experiment, &text) == CO_OK) printf("%s\n", text);
+        if (comm->rank == 0 && co_experiment_text(run->experiment, &text) == CO_OK)
+            printf("%s\n", text);
         co_free(text);
         co_run_describe(run);
         return CO_OK;
@@ -232,17 +254,23 @@ static co_status run_command(int n_words, char **words)
     co_comm comm;
     co_experiment experiment = {0};
     CO_TRY(co_comm_init(&comm)); /* first: what fails on one rank alone has to be agreed on */
-    co_status st = co_words_parse(n_words, words, "--resume --overwrite --dry-run --help", false, &parsed);
+    co_status st =
+        co_words_parse(n_words, words, "--resume --overwrite --dry-run --help", false, &parsed);
     CO_TRY_OUT(co_agree(st, &comm));
     if (parsed.help) {
         if (comm.rank == 0) print_help();
         goto out;
     }
     if (parsed.n_positional == 0)
-        CO_TRY_OUT(CO_FAIL(CO_EUSAGE, "run needs an experiment file: cohort run EXPERIMENT.yaml (cohort run --help)"));
+        CO_TRY_OUT(CO_FAIL(
+            CO_EUSAGE,
+            "run needs an experiment file: cohort run EXPERIMENT.yaml (cohort run --help)"));
     if (parsed.resume && parsed.overwrite)
-        CO_TRY_OUT(CO_FAIL(CO_EUSAGE, "--resume goes on with the files, --overwrite removes them: give one of them"));
-    st = co_experiment_load(parsed.positional[0], (char **)parsed.positional + 1, parsed.n_positional - 1, 0, &experiment);
+        CO_TRY_OUT(
+            CO_FAIL(CO_EUSAGE,
+                    "--resume goes on with the files, --overwrite removes them: give one of them"));
+    st = co_experiment_load(parsed.positional[0], (char **)parsed.positional + 1,
+                            parsed.n_positional - 1, 0, &experiment);
     st = co_agree(st, &comm);
     if (st == CO_OK) st = co_play(&experiment, &parsed, &comm);
 out:

@@ -36,8 +36,8 @@ static co_status run(int n_words, char **words)
     return st;
 }
 
-const co_command co_command_show = {.name = "show",
-                                    .usage = "show FILE [--json | --digest]",
-                                    .summary =
-                                        "what is in a data set, partition, run, checkpoint or comparison file",
-                                    .run = run};
+const co_command co_command_show = {
+    .name = "show",
+    .usage = "show FILE [--json | --digest]",
+    .summary = "what is in a data set, partition, run, checkpoint or comparison file",
+    .run = run};

@@ -56,18 +56,20 @@ static co_status is_replaceable(const char *path, bool *yes)
 co_status co_alone_check(const char *command)
 {
     if (!co_launched_on_ranks()) return CO_OK;
-    return CO_FAIL(CO_EUSAGE, "%s works on one process: run it without mpirun (srun: with one task)",
-                   command);
+    return CO_FAIL(CO_EUSAGE,
+                   "%s works on one process: run it without mpirun (srun: with one task)", command);
 }
 
-/* The words that may name files: the positional ones behind a format, and the values of settings. */
+/* The words that may name files: the positional ones behind a format, and the values of settings.
+ */
 static co_status check_inputs(const char *command, const co_words *words)
 {
     const size_t first = strcmp(command, "partition") == 0 ? 0 : 1;
     if (words->n_positional > first)
         CO_TRY(co_output_differs(words->output, words->positional + first,
                                  words->n_positional - first));
-    for (const co_node *node = words->settings ? words->settings->first : NULL; node; node = node->next)
+    for (const co_node *node = words->settings ? words->settings->first : NULL; node;
+         node = node->next)
         if (node->kind == CO_NODE_SCALAR)
             CO_TRY(co_output_differs(words->output, (const char *const[]){node->text}, 1));
     return CO_OK;
@@ -103,5 +105,6 @@ co_status co_output_check(const char *command, const co_words *words)
 
 void co_print_usage(const co_command *command, const char *details)
 {
-    co_print_wrapped(stdout, "usage: cohort %s\n\n%s.\n\n%s", command->usage, command->summary, details);
+    co_print_wrapped(stdout, "usage: cohort %s\n\n%s.\n\n%s", command->usage, command->summary,
+                     details);
 }

@@ -8,10 +8,11 @@ bool co_launched_on_ranks(void);
 /* For commands that work alone: CO_EUSAGE under several ranks. */
 co_status co_alone_check(const char *command);
 
-/* For commands that write one file: refuses a missing -o, an output that is one of the words' files and, without
- * --overwrite, an output that exists (CO_EUSAGE); a folder that is missing or not writable (CO_EFILE). An existing file is
- * replaced only when it begins as one of cohort's or of HDF5 does, or is empty. Called before any
- * work; the file itself stays until its successor is published. */
+/* For commands that write one file: refuses a missing -o, an output that is one of the words' files
+ * and, without
+ * --overwrite, an output that exists (CO_EUSAGE); a folder that is missing or not writable
+ * (CO_EFILE). An existing file is replaced only when it begins as one of cohort's or of HDF5 does,
+ * or is empty. Called before any work; the file itself stays until its successor is published. */
 co_status co_output_check(const char *command, const co_words *words);
 
 /* "usage: cohort <usage>", the summary, then details (text that ends with a newline). */

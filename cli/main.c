@@ -17,20 +17,24 @@
 #include <string.h>
 
 static const co_command *const commands[] = {
-    &co_command_import, &co_command_partition, &co_command_export, &co_command_run, &co_command_compare,
-    &co_command_show,   &co_command_plot,      &co_command_list,   &co_command_account};
+    &co_command_import, &co_command_partition, &co_command_export,
+    &co_command_run,    &co_command_compare,   &co_command_show,
+    &co_command_plot,   &co_command_list,      &co_command_account};
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_help(void)
 {
     co_print_wrapped(stdout, "cohort " CO_VERSION
-           ": simulator of federated and private training for MPI clusters\n\n");
+                             ": simulator of federated and private training for MPI clusters\n\n");
     for (size_t i = 0; i < N_COMMANDS; i++)
-        co_print_wrapped(stdout, "  cohort %s\n      %s\n", commands[i]->usage, commands[i]->summary);
+        co_print_wrapped(stdout, "  cohort %s\n      %s\n", commands[i]->usage,
+                         commands[i]->summary);
     co_print_wrapped(stdout, "  cohort --version | --help | COMMAND --help\n\nExit codes:\n");
     for (int s = 0; s < CO_N_STATUS; s++)
-        co_print_wrapped(stdout, "  %2d  %s\n", co_status_exit_code((co_status)s), co_status_text((co_status)s));
-    co_print_wrapped(stdout, "\nExample: cohort import synthetic devices=30 alpha=1 beta=1 -o synthetic.h5\n");
+        co_print_wrapped(stdout, "  %2d  %s\n", co_status_exit_code((co_status)s),
+                         co_status_text((co_status)s));
+    co_print_wrapped(
+        stdout, "\nExample: cohort import synthetic devices=30 alpha=1 beta=1 -o synthetic.h5\n");
 }
 
 /* NULL, and the message, when there is none of that name. */
@@ -98,7 +102,8 @@ static int check_memory(int exit_code)
 int main(int argc, char **argv)
 {
     const co_command *command = argc < 2 ? NULL : find_command(argv[1]);
-    const bool launched = co_launched_on_ranks(), on_ranks = launched || (command && command->needs_mpi);
+    const bool launched = co_launched_on_ranks(),
+               on_ranks = launched || (command && command->needs_mpi);
     const bool alone = launched && !(command && (command->needs_mpi || command->shares_ranks));
     if (command == &co_command_run || command == &co_command_compare) co_blas_start(argv);
     signal(SIGXFSZ, SIG_IGN); /* then a limit on the size of files is an error like a full disk */

@@ -44,7 +44,8 @@ co_status co_comm_init_on(co_comm *comm, MPI_Comm base)
     MPI_Comm_split(comm->world, first, comm->rank, &comm->node);
     MPI_Comm_rank(comm->node, &comm->node_rank);
     MPI_Comm_size(comm->node, &comm->node_size);
-    MPI_Comm_split(comm->world, comm->node_rank == 0 ? 0 : MPI_UNDEFINED, comm->rank, &comm->leaders);
+    MPI_Comm_split(comm->world, comm->node_rank == 0 ? 0 : MPI_UNDEFINED, comm->rank,
+                   &comm->leaders);
     if (comm->leaders != MPI_COMM_NULL) {
         MPI_Comm_rank(comm->leaders, &comm->node_index);
         MPI_Comm_size(comm->leaders, &comm->n_nodes);
@@ -91,15 +92,18 @@ void co_wait_all(size_t n, MPI_Request *requests)
     for (size_t k = 0; k < n; k++) MPI_Wait(&requests[k], MPI_STATUS_IGNORE);
 }
 
-/* Whether a block that ranks share, a file in /dev/shm, fits there. Asked before MPI is: where making the file fails on one rank,
- * Open MPI 4 lets the others wait for it for ever. */
+/* Whether a block that ranks share, a file in /dev/shm, fits there. Asked before MPI is: where
+ * making the file fails on one rank, Open MPI 4 lets the others wait for it for ever. */
 static bool has_room(size_t bytes, const co_comm *comm)
 {
     struct statvfs disk;
     struct rlimit limit;
     if (comm->node_size == 1) return true; /* then it is ordinary memory */
-    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && bytes > limit.rlim_cur) return false;
-    return statvfs("/dev/shm", &disk) != 0 || (double)bytes <= (double)disk.f_bavail * (double)disk.f_frsize;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        bytes > limit.rlim_cur)
+        return false;
+    return statvfs("/dev/shm", &disk) != 0 ||
+           (double)bytes <= (double)disk.f_bavail * (double)disk.f_frsize;
 }
 
 co_status co_shared_create(co_shared *shared, size_t bytes, const co_comm *comm)
@@ -113,16 +117,20 @@ co_status co_shared_create(co_shared *shared, size_t bytes, const co_comm *comm)
     MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_RETURN);
     int any = co_fault("shared") || (comm->node_rank == 0 && !has_room(bytes, comm));
     MPI_Allreduce(MPI_IN_PLACE, &any, 1, MPI_INT, MPI_MAX, comm->node);
-    if (any || MPI_Win_allocate_shared(want, 1, MPI_INFO_NULL, comm->node, &own, &shared->window) != MPI_SUCCESS) {
+    if (any || MPI_Win_allocate_shared(want, 1, MPI_INFO_NULL, comm->node, &own, &shared->window) !=
+                   MPI_SUCCESS) {
         char text[32];
         co_format_bytes((double)bytes, text, sizeof text);
         shared->window = MPI_WIN_NULL;
-        st = CO_FAIL(CO_ENOMEM,
-                     "no shared memory block of %s on this node; make /dev/shm larger or use more nodes", text);
+        st = CO_FAIL(
+            CO_ENOMEM,
+            "no shared memory block of %s on this node; make /dev/shm larger or use more nodes",
+            text);
     }
     MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_ARE_FATAL);
     st = co_agree(st, comm);
-    if (st != CO_OK && shared->window != MPI_WIN_NULL) MPI_Win_free(&shared->window); /* another node failed */
+    if (st != CO_OK && shared->window != MPI_WIN_NULL)
+        MPI_Win_free(&shared->window); /* another node failed */
     CO_TRY(st);
     MPI_Win_shared_query(shared->window, 0, &size, &unit, &shared->data);
     MPI_Win_lock_all(MPI_MODE_NOCHECK, shared->window);
@@ -150,9 +158,12 @@ bool co_segments_create(co_segments *segments, size_t bytes, const co_comm *comm
     int fails = !segments->of || !has_room(2 * bytes * (size_t)comm->node_size, comm);
     MPI_Allreduce(MPI_IN_PLACE, &fails, 1, MPI_INT, MPI_MAX, comm->node);
     MPI_Info_create(&info);
-    MPI_Info_set(info, "alloc_shared_noncontig", "true"); /* each on pages of its own, near its rank */
+    MPI_Info_set(info, "alloc_shared_noncontig",
+                 "true"); /* each on pages of its own, near its rank */
     MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_RETURN);
-    if (!fails) fails = MPI_Win_allocate_shared((MPI_Aint)bytes, 1, info, comm->node, &segments->own, &segments->window) != MPI_SUCCESS;
+    if (!fails)
+        fails = MPI_Win_allocate_shared((MPI_Aint)bytes, 1, info, comm->node, &segments->own,
+                                        &segments->window) != MPI_SUCCESS;
     MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_ARE_FATAL);
     MPI_Info_free(&info);
     if (fails) {

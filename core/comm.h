@@ -1,4 +1,5 @@
-/* core/comm.h - the ranks of a job, the ranks of a node, agreement on errors, memory shared by a node. */
+/* core/comm.h - the ranks of a job, the ranks of a node, agreement on errors, memory shared by a
+ * node. */
 #pragma once
 #include "core/status.h"
 #include <mpi.h>
@@ -12,16 +13,16 @@ typedef struct {
     int *node_of_rank; /* [size] */
 } co_comm;
 
-/* Collective(MPI_COMM_WORLD). Needs MPI_Init. Orders the ranks so that those of a node are neighbours. CO_ENOMEM on all ranks or
- * none, then there is nothing to give back. */
+/* Collective(MPI_COMM_WORLD). Needs MPI_Init. Orders the ranks so that those of a node are
+ * neighbours. CO_ENOMEM on all ranks or none, then there is nothing to give back. */
 co_status co_comm_init(co_comm *comm);
 /* The same over the processes of another communicator. Collective(base). */
 co_status co_comm_init_on(co_comm *comm, MPI_Comm base);
 void co_comm_fini(co_comm *comm); /* Collective(comm) */
 
-/* CO_OK when every rank says CO_OK; else the status and message of the lowest failing rank, on every rank
- * (named before the message unless all ranks failed). Collective(comm). One small reduction in the good case.
- * Fault site "agree". */
+/* CO_OK when every rank says CO_OK; else the status and message of the lowest failing rank, on
+ * every rank (named before the message unless all ranks failed). Collective(comm). One small
+ * reduction in the good case. Fault site "agree". */
 co_status co_agree(co_status status, const co_comm *comm);
 
 /* Waits for all of n requests, MPI_REQUEST_NULL among them. Not MPI_Waitall: MPICH 4.0 declares its
@@ -48,8 +49,8 @@ typedef struct {
     void **of; /* [node_size] */
     MPI_Win window;
 } co_segments;
-/* Zeroed; each rank passes the same bytes. False on all ranks of the node when its shared memory has no room for twice that: what
- * cannot do without comes first. Collective(node). */
+/* Zeroed; each rank passes the same bytes. False on all ranks of the node when its shared memory
+ * has no room for twice that: what cannot do without comes first. Collective(node). */
 bool co_segments_create(co_segments *segments, size_t bytes, const co_comm *comm);
 void co_segments_fini(co_segments *segments); /* Collective(node) */
 /* Makes what every rank wrote into its own visible to the others. Collective(node). */

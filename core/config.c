@@ -41,7 +41,8 @@ co_status co_config_fail(const co_config *cfg, const co_node *node, const char *
 {
     va_list args;
     va_start(args, format);
-    const bool of_key = node && node != cfg->map && node->key; /* the section itself is named already */
+    const bool of_key =
+        node && node != cfg->map && node->key; /* the section itself is named already */
     const co_status st = fail_path(cfg, node, of_key ? node->key : "", format, args);
     va_end(args);
     return st;

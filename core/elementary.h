@@ -29,7 +29,8 @@ static inline double co_plain_log(double x)
     return e * ln2_high + (f - (s * (f - 2.0 * z * tail) - e * ln2_low));
 }
 
-/* exp x for x <= 0; 0 below -746, NaN of NaN. x = k log 2 + r, |r| <= 0.347: 2^k (1 + r + .. + r^14 / 14!). */
+/* exp x for x <= 0; 0 below -746, NaN of NaN. x = k log 2 + r, |r| <= 0.347: 2^k (1 + r + .. + r^14
+ * / 14!). */
 static inline double co_plain_exp(double x)
 {
     const double ln2_high = 0x1.62e42fee00000p-1, ln2_low = 0x1.a39ef35793c76p-33;

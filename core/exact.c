@@ -17,7 +17,9 @@
 #include <math.h>
 #include <string.h>
 
-#define BLOCK (CO_BLOCK / 2) /* elements between two looks at a result; with their sums in the first cache */
+#define BLOCK                                                                                      \
+    (CO_BLOCK / 2) /* elements between two looks at a result; with their sums in the first cache   \
+                    */
 #define MAGIC 0x1.8p52
 
 static size_t block_size(size_t left)
@@ -77,7 +79,8 @@ CO_CLONES static uint32_t block_add(int64_t *restrict sum, const float *restrict
     return n_cut;
 }
 
-/* The same for |x| < 2^51, where one addition rounds; of any other x something that only depends on x. */
+/* The same for |x| < 2^51, where one addition rounds; of any other x something that only depends on
+ * x. */
 CO_INLINE uint64_t to_small_integer(double x)
 {
     const double rounded = x + MAGIC;
@@ -87,20 +90,24 @@ CO_INLINE uint64_t to_small_integer(double x)
 }
 
 /* For |u scale| < 2^51: most blocks are such. */
-CO_CLONES static void block_add_small(int64_t *restrict sum, const float *restrict u, size_t n, double scale)
+CO_CLONES static void block_add_small(int64_t *restrict sum, const float *restrict u, size_t n,
+                                      double scale)
 {
-    for (size_t j = 0; j < n; j++) sum[j] = (int64_t)((uint64_t)sum[j] + to_small_integer((double)u[j] * scale));
+    for (size_t j = 0; j < n; j++)
+        sum[j] = (int64_t)((uint64_t)sum[j] + to_small_integer((double)u[j] * scale));
 }
 
 /* Takes what was added off again, whatever u is. */
-CO_CLONES static void block_take_off(int64_t *restrict sum, const float *restrict u, size_t n, double scale)
+CO_CLONES static void block_take_off(int64_t *restrict sum, const float *restrict u, size_t n,
+                                     double scale)
 {
-    for (size_t j = 0; j < n; j++) sum[j] = (int64_t)((uint64_t)sum[j] - to_small_integer((double)u[j] * scale));
+    for (size_t j = 0; j < n; j++)
+        sum[j] = (int64_t)((uint64_t)sum[j] - to_small_integer((double)u[j] * scale));
 }
 
 /* u -= y, added as above; the sum of squares, as co_vector_difference adds it. */
-CO_CLONES static double block_add_difference(int64_t *restrict sum, float *restrict u, const float *restrict y, size_t n,
-                                             double scale)
+CO_CLONES static double block_add_difference(int64_t *restrict sum, float *restrict u,
+                                             const float *restrict y, size_t n, double scale)
 {
     double lane[CO_LANES] = {0};
     size_t i = 0;
@@ -136,20 +143,24 @@ size_t co_exact_add(int64_t *sum, const float *u, size_t n, double a)
     return n_cut;
 }
 
-double co_exact_add_difference(const co_sum_slice *slice, size_t n_slices, float *u, const float *y, double a, size_t *n_cut)
+double co_exact_add_difference(const co_sum_slice *slice, size_t n_slices, float *u, const float *y,
+                               double a, size_t *n_cut)
 {
     const double scale = a * (double)(INT64_C(1) << CO_EXACT_BITS);
     double squares = 0.0;
     CO_ASSERT(a >= 0.0 && a <= 1.0);
     for (size_t s = 0; s < n_slices; s++)
         for (size_t j = 0, at = slice[s].first; j < slice[s].n; j += CO_BLOCK, at += CO_BLOCK)
-            squares += block_add_difference(slice[s].sum + j, u + at, y + at, block_size(slice[s].n - j), scale);
+            squares += block_add_difference(slice[s].sum + j, u + at, y + at,
+                                            block_size(slice[s].n - j), scale);
     const double norm = sqrt(squares);
     *n_cut = 0;
-    if (norm < 0.5 * (double)CO_EXACT_BOUND && norm * scale < 0x1p50) return norm; /* and no element is larger */
+    if (norm < 0.5 * (double)CO_EXACT_BOUND && norm * scale < 0x1p50)
+        return norm; /* and no element is larger */
     for (size_t s = 0; s < n_slices; s++) {
         for (size_t j = 0; j < slice[s].n; j += CO_BLOCK)
-            block_take_off(slice[s].sum + j, u + slice[s].first + j, block_size(slice[s].n - j), scale);
+            block_take_off(slice[s].sum + j, u + slice[s].first + j, block_size(slice[s].n - j),
+                           scale);
         if (isfinite(norm)) *n_cut += co_exact_add(slice[s].sum, u + slice[s].first, slice[s].n, a);
     }
     return norm;

@@ -23,9 +23,11 @@ bool co_vector_finite(const float *u, size_t n);
 /* sum[j] += rint(a clamp(u[j]) 2^44). u finite. Returns how many elements were cut to the bound.
  * One vectorised pass. */
 size_t co_exact_add(int64_t *sum, const float *u, size_t n, double a);
-/* u -= y, and then the same for u, cut into slices of whole blocks; returns the norm of u, the same bits as co_vector_difference.
- * Without a finite norm nothing is added. *n_cut: elements that were cut to the bound. One vectorised pass. */
-double co_exact_add_difference(const co_sum_slice *slice, size_t n_slices, float *u, const float *y, double a, size_t *n_cut);
+/* u -= y, and then the same for u, cut into slices of whole blocks; returns the norm of u, the same
+ * bits as co_vector_difference. Without a finite norm nothing is added. *n_cut: elements that were
+ * cut to the bound. One vectorised pass. */
+double co_exact_add_difference(const co_sum_slice *slice, size_t n_slices, float *u, const float *y,
+                               double a, size_t *n_cut);
 /* out[j] = (double)sum[j] 2^-44 / total: the mean, when total is the sum of the a's. */
 void co_exact_mean(const int64_t *sum, size_t n, double total, double *out);
 

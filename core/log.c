@@ -8,7 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static co_progress *open_line; /* a progress line on the terminal that a message must not run into */
+static co_progress
+    *open_line; /* a progress line on the terminal that a message must not run into */
 
 static void clear_line(void)
 {
@@ -54,7 +55,8 @@ double co_now_s(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Under mpirun a rank's own stderr is a pipe or a pseudo terminal of the launcher: ask where the launcher writes. */
+/* Under mpirun a rank's own stderr is a pipe or a pseudo terminal of the launcher: ask where the
+ * launcher writes. */
 static bool on_terminal(void)
 {
     if (!getenv("OMPI_COMM_WORLD_SIZE")) return isatty(STDERR_FILENO);
@@ -72,7 +74,8 @@ void co_progress_start(co_progress *progress, int64_t first)
     *progress = (co_progress){.start_s = co_now_s(), .pause_s = 0.0, .first = first};
     progress->last_s = progress->start_s - 1.0;
     if (co_status_rank() != 0 || (asked && strcmp(asked, "off") == 0)) return;
-    const bool line = asked && strcmp(asked, "line") == 0, plain = asked && strcmp(asked, "plain") == 0;
+    const bool line = asked && strcmp(asked, "line") == 0,
+               plain = asked && strcmp(asked, "plain") == 0;
     progress->mode = line ? 1 : plain ? 2 : on_terminal() ? 1 : 2;
     open_line = progress;
 }
@@ -86,13 +89,15 @@ void co_progress_step(co_progress *progress, int64_t done, int64_t total, const 
     if (!last && now - progress->last_s < pause) return;
     if (last && progress->mode == 1 && now - progress->last_s < 0.0) return;
     progress->last_s = now;
-    progress->pause_s = progress->pause_s < 0.5 ? 0.5 : progress->pause_s < 60.0 ? 1.3 * progress->pause_s : 60.0;
+    progress->pause_s = progress->pause_s < 0.5    ? 0.5
+                        : progress->pause_s < 60.0 ? 1.3 * progress->pause_s
+                                                   : 60.0;
     char left[32] = "";
     const double spent = now - progress->start_s;
     if (done > progress->first && !last) {
         char seconds[24];
-        co_format_seconds(spent / (double)(done - progress->first) * (double)(total - done), seconds,
-                          sizeof seconds);
+        co_format_seconds(spent / (double)(done - progress->first) * (double)(total - done),
+                          seconds, sizeof seconds);
         snprintf(left, sizeof left, ", %s left", seconds);
     }
     char line[256];
@@ -102,7 +107,8 @@ void co_progress_step(co_progress *progress, int64_t done, int64_t total, const 
     if (progress->mode == 2)
         fprintf(stderr, "%s\n", line);
     else
-        fprintf(stderr, "\r%s%*s", line, progress->shown > width ? (int)(progress->shown - width) : 0, "");
+        fprintf(stderr, "\r%s%*s", line,
+                progress->shown > width ? (int)(progress->shown - width) : 0, "");
     progress->shown = width;
     fflush(stderr);
 }
@@ -125,7 +131,8 @@ void co_format_seconds(double seconds, char *text, size_t size)
     else if (seconds < 6000.0)
         snprintf(text, size, "%d min %02d s", (int)seconds / 60, (int)seconds % 60);
     else
-        snprintf(text, size, "%.0f h %02d min", (double)((int64_t)seconds / 3600), (int)((int64_t)seconds / 60 % 60));
+        snprintf(text, size, "%.0f h %02d min", (double)((int64_t)seconds / 3600),
+                 (int)((int64_t)seconds / 60 % 60));
 }
 
 void co_format_bytes(double bytes, char *text, size_t size)

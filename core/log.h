@@ -1,5 +1,5 @@
-/* core/log.h - what the user sees while a command works. Rank 0 alone speaks, on stderr; results go to stdout
- * by printf. Local. */
+/* core/log.h - what the user sees while a command works. Rank 0 alone speaks, on stderr; results go
+ * to stdout by printf. Local. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,8 +10,9 @@ void co_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "warning: " before it; each distinct text is printed once. */
 void co_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* A progress display. On a terminal one line that is rewritten, else plain lines with growing pauses.
- * COHORT_PROGRESS=line|plain|off overrides; under mpirun the launcher's own output decides. */
+/* A progress display. On a terminal one line that is rewritten, else plain lines with growing
+ * pauses. COHORT_PROGRESS=line|plain|off overrides; under mpirun the launcher's own output decides.
+ */
 typedef struct {
     double start_s, last_s, pause_s;
     int mode; /* 0 off, 1 one line, 2 plain */
@@ -19,7 +20,8 @@ typedef struct {
     size_t shown; /* width of the line on the terminal now */
 } co_progress;
 void co_progress_start(co_progress *progress, int64_t first);
-/* done of total steps; text says more ("round 12/200 accuracy 0.81"). Prints at most 10 times a second. */
+/* done of total steps; text says more ("round 12/200 accuracy 0.81"). Prints at most 10 times a
+ * second. */
 void co_progress_step(co_progress *progress, int64_t done, int64_t total, const char *text);
 /* Ends the line and leaves the last text standing. */
 void co_progress_end(co_progress *progress);

@@ -19,7 +19,8 @@ static void count(size_t bytes)
 void *co_malloc(size_t n, size_t size)
 {
     size_t bytes, whole;
-    if (__builtin_mul_overflow(n, size, &bytes) || __builtin_add_overflow(bytes, 2 * HEAD - 1, &whole))
+    if (__builtin_mul_overflow(n, size, &bytes) ||
+        __builtin_add_overflow(bytes, 2 * HEAD - 1, &whole))
         return NULL;
     if (co_fault("alloc")) return NULL;
     char *head = aligned_alloc(HEAD, whole / HEAD * HEAD);
@@ -97,7 +98,8 @@ int co_reserve(void **array, size_t *capacity, size_t want, size_t element_size)
     size_t n = *capacity ? *capacity : 16;
     while (n < want) n = n > SIZE_MAX / 2 ? want : 2 * n;
     void *grown = co_realloc(*array, n, element_size);
-    if (!grown) return CO_FAIL(CO_ENOMEM, "out of memory for %zu elements of %zu bytes", n, element_size);
+    if (!grown)
+        return CO_FAIL(CO_ENOMEM, "out of memory for %zu elements of %zu bytes", n, element_size);
     *array = grown;
     *capacity = n;
     return CO_OK;

@@ -1,14 +1,16 @@
 /* core/random.h - random numbers as a function of a key, never of a state that travels.
  *
- * A stream is named by (seed, purpose, round, device, step); draw i of a stream is a pure function of the name and i.
- * One Philox4x64-10 block keyed by (seed, purpose) over (round, device, step, 0) gives 128 bits: the key and the
- * upper half of the counter of a Philox4x32-10 stream whose lower half counts blocks of four 32-bit words.
- * Source: Salmon, Moraes, Dror, Shaw, SC 2011 (Random123). All calls are Local. */
+ * A stream is named by (seed, purpose, round, device, step); draw i of a stream is a pure function
+ * of the name and i. One Philox4x64-10 block keyed by (seed, purpose) over (round, device, step, 0)
+ * gives 128 bits: the key and the upper half of the counter of a Philox4x32-10 stream whose lower
+ * half counts blocks of four 32-bit words. Source: Salmon, Moraes, Dror, Shaw, SC 2011 (Random123).
+ * All calls are Local. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a stream is for: two uses never share one. Append only: the numbers are part of every result. */
+/* What a stream is for: two uses never share one. Append only: the numbers are part of every
+ * result. */
 typedef enum {
     CO_DRAW_TEST = 0,
     CO_DRAW_MODEL_INIT,      /* step = tensor */
@@ -36,26 +38,35 @@ typedef struct {
     uint32_t word[4];         /* block next / 4, when next % 4 != 0 */
 } co_stream;
 
-co_stream co_stream_open(uint64_t seed, co_purpose purpose, uint64_t round, uint64_t device, uint64_t step);
+co_stream co_stream_open(uint64_t seed, co_purpose purpose, uint64_t round, uint64_t device,
+                         uint64_t step);
 
 uint32_t co_draw_u32(co_stream *s);
-uint64_t co_draw_u64(co_stream *s);               /* two words */
-double co_draw_uniform(co_stream *s);             /* [0, 1), 53 bits */
-uint64_t co_draw_below(co_stream *s, uint64_t n); /* [0, n), unbiased (Lemire 2019, with rejection); n > 0 */
-double co_draw_normal(co_stream *s);              /* standard normal, double precision (Box-Muller, one of the pair) */
-double co_draw_gamma_log(co_stream *s, double shape); /* log of a Gamma(shape, 1) draw; shape > 0, any size down to
-                                                         1e-6: no underflow (Marsaglia & Tsang 2000, boosted) */
-/* p[n] ~ Dirichlet(alpha[n]); computed in logs; sums to 1 within rounding, no NaN for any alpha > 0. */
+uint64_t co_draw_u64(co_stream *s);   /* two words */
+double co_draw_uniform(co_stream *s); /* [0, 1), 53 bits */
+uint64_t co_draw_below(co_stream *s,
+                       uint64_t n); /* [0, n), unbiased (Lemire 2019, with rejection); n > 0 */
+double
+co_draw_normal(co_stream *s); /* standard normal, double precision (Box-Muller, one of the pair) */
+double
+co_draw_gamma_log(co_stream *s,
+                  double shape); /* log of a Gamma(shape, 1) draw; shape > 0, any size down to
+                                    1e-6: no underflow (Marsaglia & Tsang 2000, boosted) */
+/* p[n] ~ Dirichlet(alpha[n]); computed in logs; sums to 1 within rounding, no NaN for any alpha >
+ * 0. */
 void co_draw_dirichlet(co_stream *s, const double *alpha, size_t n, double *p);
 /* Fisher-Yates in place. */
 void co_draw_shuffle(co_stream *s, int64_t *items, size_t n);
-/* m distinct numbers of [0, n), ascending; every subset equally likely. O(m) time and memory whatever n.
- * scratch: [co_draw_subset_scratch(m)] int64. m <= n. */
+/* m distinct numbers of [0, n), ascending; every subset equally likely. O(m) time and memory
+ * whatever n. scratch: [co_draw_subset_scratch(m)] int64. m <= n. */
 void co_draw_subset(co_stream *s, int64_t n, size_t m, int64_t *out, int64_t *scratch);
 size_t co_draw_subset_scratch(size_t m);
 
-/* Bulk, by index and vectorised: out[i] is draw first + i of the stream, whatever the cut into calls; does not
- * move the stream. Same bits on every instruction set (only +, -, *, /, sqrt in a fixed order). */
+/* Bulk, by index and vectorised: out[i] is draw first + i of the stream, whatever the cut into
+ * calls; does not move the stream. Same bits on every instruction set (only +, -, *, /, sqrt in a
+ * fixed order). */
 void co_fill_u32(const co_stream *s, uint64_t first, size_t n, uint32_t *out);
-void co_fill_uniform(const co_stream *s, uint64_t first, size_t n, float *out);  /* [0, 1), 24 bits */
-void co_fill_normal(const co_stream *s, uint64_t first, size_t n, float *out);   /* Box-Muller over words 2k, 2k + 1 */
+void co_fill_uniform(const co_stream *s, uint64_t first, size_t n,
+                     float *out); /* [0, 1), 24 bits */
+void co_fill_normal(const co_stream *s, uint64_t first, size_t n,
+                    float *out); /* Box-Muller over words 2k, 2k + 1 */

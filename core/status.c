@@ -17,7 +17,8 @@ co_status co_fail(co_status code, const char *format, ...)
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    if (code == CO_ENOMEM && !strstr(message, "memory")) return co_fail_in(code, "out of memory"); /* callers name what for */
+    if (code == CO_ENOMEM && !strstr(message, "memory"))
+        return co_fail_in(code, "out of memory"); /* callers name what for */
     return code;
 }
 
@@ -30,8 +31,8 @@ co_status co_fail_in(co_status code, const char *format, ...)
     int n = vsnprintf(message, sizeof message, format, args);
     va_end(args);
     if (n >= 0 && (size_t)n < sizeof message - 2)
-        snprintf(message + n, sizeof message - (size_t)n, ": %.*s", (int)(sizeof message - (size_t)n - 3),
-                 old);
+        snprintf(message + n, sizeof message - (size_t)n, ": %.*s",
+                 (int)(sizeof message - (size_t)n - 3), old);
     return code;
 }
 
@@ -70,8 +71,10 @@ _Noreturn void co_assert_failed(const char *condition, const char *file, int lin
     int started = 0, ended = 0;
     char round[48] = "";
     if (own_round >= 0) snprintf(round, sizeof round, " in round %lld", (long long)own_round);
-    fprintf(stderr, "cohort: internal error on rank %d%s: %s does not hold (%s:%d); please report it%s\n", own_rank, round,
-            condition, file, line, own_round >= 0 ? "; --resume goes on from the newest checkpoint" : "");
+    fprintf(stderr,
+            "cohort: internal error on rank %d%s: %s does not hold (%s:%d); please report it%s\n",
+            own_rank, round, condition, file, line,
+            own_round >= 0 ? "; --resume goes on from the newest checkpoint" : "");
     fflush(NULL);
     MPI_Initialized(&started);
     MPI_Finalized(&ended);
@@ -94,7 +97,8 @@ int co_status_rank(void)
     return own_rank;
 }
 
-/* How often each site was passed: CO_FAULT=count prints it when the program ends, so that a test knows what there is to walk. */
+/* How often each site was passed: CO_FAULT=count prints it when the program ends, so that a test
+ * knows what there is to walk. */
 enum { MAX_SITES = 32 };
 static struct {
     const char *site;
@@ -163,7 +167,9 @@ bool co_fault(const char *site)
 {
     if (plan.mode == UNREAD) read_plan();
     if (plan.mode == COUNTING) count_pass(site);
-    if (plan.mode != WANTED || (plan.rank >= 0 && plan.rank != own_rank) || strcmp(site, plan.site) != 0) return false;
+    if (plan.mode != WANTED || (plan.rank >= 0 && plan.rank != own_rank) ||
+        strcmp(site, plan.site) != 0)
+        return false;
     if (--plan.left > 0) return false;
     plan.mode = STRUCK;
     return true;

@@ -1,8 +1,9 @@
 /* core/status.h - how a call reports an error, and how an invariant ends the program.
  *
- * Error (file, memory, experiment, data): a function returns a co_status other than CO_OK and leaves one
- * message (what, where, which value, what to do); the caller passes it on with CO_TRY. main alone turns
- * the status into an exit code. Bug (a broken invariant): CO_ASSERT ends the job, in release too. */
+ * Error (file, memory, experiment, data): a function returns a co_status other than CO_OK and
+ * leaves one message (what, where, which value, what to do); the caller passes it on with CO_TRY.
+ * main alone turns the status into an exit code. Bug (a broken invariant): CO_ASSERT ends the job,
+ * in release too. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,7 +26,8 @@ typedef enum { CO_STATUS_LIST(CO_STATUS_ENUM) CO_N_STATUS } co_status;
 
 /* Sets the message (printf style, at most 1023 bytes are kept) and returns code. Local. */
 co_status co_fail(co_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Puts "text: " before the current message and returns code, for a caller that knows where. Local. */
+/* Puts "text: " before the current message and returns code, for a caller that knows where. Local.
+ */
 co_status co_fail_in(co_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The message of the last failure; "" if none. Borrowed until the next failure. Local. */
 const char *co_status_message(void);
@@ -52,12 +54,13 @@ _Noreturn void co_assert_failed(const char *condition, const char *file, int lin
         if (!(condition)) co_assert_failed(#condition, __FILE__, __LINE__);                        \
     } while (0)
 
-/* Fault injection. CO_FAULT=<site>:<rank>:<nth> makes the nth pass of that rank through the named site
- * report a failure (rank * = all ranks). True when the caller has to behave as if the operation failed.
- * CO_FAULT=count fails nothing and prints, when the program ends, how often this rank passed each site. site: a literal. */
+/* Fault injection. CO_FAULT=<site>:<rank>:<nth> makes the nth pass of that rank through the named
+ * site report a failure (rank * = all ranks). True when the caller has to behave as if the
+ * operation failed. CO_FAULT=count fails nothing and prints, when the program ends, how often this
+ * rank passed each site. site: a literal. */
 bool co_fault(const char *site);
-/* Replaces the plan that CO_FAULT gave ("site:rank:nth", "count", or NULL for none) and starts counting anew, so that one process can
- * walk many sites. */
+/* Replaces the plan that CO_FAULT gave ("site:rank:nth", "count", or NULL for none) and starts
+ * counting anew, so that one process can walk many sites. */
 void co_fault_plan(const char *spec);
 /* Under the plan "count": how often this rank passed the site since the plan was made. */
 long co_fault_passes(const char *site);

@@ -1,5 +1,6 @@
-/* core/vector.h - passes over float vectors. Sums are double partials over fixed blocks of 4,096 elements with 16
- * fixed lanes, added in block order: same bits for any cut at block borders and on every instruction set. Local. */
+/* core/vector.h - passes over float vectors. Sums are double partials over fixed blocks of 4,096
+ * elements with 16 fixed lanes, added in block order: same bits for any cut at block borders and on
+ * every instruction set. Local. */
 #pragma once
 #include "core/clones.h"
 #include <stddef.h>
@@ -29,7 +30,8 @@ float co_block_largest(const float *x, size_t n);
 /* sqrt of the sum over blocks, in order. */
 double co_vector_norm(const float *x, size_t n);
 double co_vector_dot(const float *x, const float *y, size_t n);
-void co_vector_scale(float *x, size_t n, float factor);                       /* x *= factor */
-void co_vector_add_scaled(float *x, const float *y, size_t n, float factor);  /* x += factor y */
-/* out = x - y; returns its norm, the same bits as co_vector_norm(out): not finite if and only if an element is not. */
+void co_vector_scale(float *x, size_t n, float factor);                      /* x *= factor */
+void co_vector_add_scaled(float *x, const float *y, size_t n, float factor); /* x += factor y */
+/* out = x - y; returns its norm, the same bits as co_vector_norm(out): not finite if and only if an
+ * element is not. */
 double co_vector_difference(float *out, const float *x, const float *y, size_t n);

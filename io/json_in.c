@@ -137,7 +137,8 @@ co_status co_json_in_int(co_json_in *in, int64_t *value)
 {
     char text[64];
     const size_t n = number_text(in, text);
-    if (!co_raw_whole(text, value)) return unexpected(in, n ? "an integer of 64 bits" : "an integer");
+    if (!co_raw_whole(text, value))
+        return unexpected(in, n ? "an integer of 64 bits" : "an integer");
     in->at += n;
     return CO_OK;
 }

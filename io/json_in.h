@@ -19,8 +19,8 @@ co_status co_json_in_take(co_json_in *in, char c);
 /* Before each element of an open list or map, *first being true at first: takes the comma, or the
  * closing bracket, when *more is false. */
 co_status co_json_in_more(co_json_in *in, char closing, bool *first, bool *more);
-co_status co_json_in_text(co_json_in *in, char **text); /* a string, as UTF-8; new block */
-co_status co_json_in_key(co_json_in *in, char **key);   /* a string and the colon; new block */
+co_status co_json_in_text(co_json_in *in, char **text);   /* a string, as UTF-8; new block */
+co_status co_json_in_key(co_json_in *in, char **key);     /* a string and the colon; new block */
 co_status co_json_in_int(co_json_in *in, int64_t *value); /* a whole number: 5, 5.0, 5e0 */
 co_status co_json_in_real(co_json_in *in, double *value);
 co_status co_json_in_skip(co_json_in *in); /* any value */

@@ -346,13 +346,15 @@ static co_status set_at(co_node *root, char *const *keys, int n, const char *wor
     return CO_OK;
 }
 
-/* The value behind '=', the whole word: a '#' in it begins no comment. Nothing there is a key without a value. depth: keys above it. */
+/* The value behind '=', the whole word: a '#' in it begins no comment. Nothing there is a key
+ * without a value. depth: keys above it. */
 static co_status read_value(const char *word, const char *text, int depth, co_node **value)
 {
     source s = {.name = "command line", .word = word, .text = text, .n = strlen(text)};
     const bool is_closed = *text && strchr("[{\"'", *text), has_sign = strchr(text, '#') != NULL;
     if (is_closed && has_sign && !strchr("]}\"'", text[s.n - 1]))
-        return fail_at(&s, 1, 1, "something stands behind the value; put the whole of it in quotes");
+        return fail_at(&s, 1, 1,
+                       "something stands behind the value; put the whole of it in quotes");
     if (*text && (is_closed || !has_sign)) return read_source(&s, depth, value);
     *value = co_node_create(CO_NODE_SCALAR, NULL, *text ? text : NULL);
     if (!*value) return CO_FAIL(CO_ENOMEM, "out of memory for the option %.128s", word);

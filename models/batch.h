@@ -1,20 +1,22 @@
-/* models/batch.h - what flows through a model: shapes of one row, batches, and the context of one pass. */
+/* models/batch.h - what flows through a model: shapes of one row, batches, and the context of one
+ * pass. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* The shape of one row. An example is one row, or, when `sequence` is set, as many rows as its sequence is long. */
+/* The shape of one row. An example is one row, or, when `sequence` is set, as many rows as its
+ * sequence is long. */
 typedef struct {
     bool sequence; /* rows are the steps of sequences */
     bool tokens;   /* rows are int32 token ids below dim[0], not floats (ndim 0) */
     size_t ndim;   /* 1: [features]; 3: [channels, height, width] */
     size_t dim[3];
-    size_t lanes;  /* 0, or the image stands channels-last, channels padded with zeros to a multiple of this (kernels.h); only
-                      between layers */
+    size_t lanes; /* 0, or the image stands channels-last, channels padded with zeros to a multiple
+                     of this (kernels.h); only between layers */
 } co_shape;
-size_t co_shape_size(const co_shape *shape);     /* floats of one row */
-size_t co_shape_channels(const co_shape *shape); /* of an image, padding included */
+size_t co_shape_size(const co_shape *shape);               /* floats of one row */
+size_t co_shape_channels(const co_shape *shape);           /* of an image, padding included */
 bool co_shape_equal(const co_shape *a, const co_shape *b); /* but for lanes */
 enum { CO_SHAPE_TEXT = 96 };
 /* "[3, 32, 32]", "sequences of [8]", for messages. Local. */
@@ -29,8 +31,8 @@ typedef struct {
     const int64_t *offsets; /* [n + 1] rows of each example; NULL: one row each */
     const float *x;         /* [rows][size]; NULL for tokens */
     const int32_t *tokens;  /* [rows]; NULL for floats */
-    const void *y;          /* as the task defines it: classification int32[n]; lm, tagging int32[rows]; regression,
-                               multilabel float[n][labels] */
+    const void *y; /* as the task defines it: classification int32[n]; lm, tagging int32[rows];
+                      regression, multilabel float[n][labels] */
 } co_batch;
 
 /* Rows that a batch has where rows have this shape. */
@@ -44,12 +46,13 @@ static inline size_t co_shape_first_row(const co_shape *shape, const co_batch *b
     return shape->sequence && batch->offsets ? (size_t)batch->offsets[i] : i;
 }
 
-/* One pass of a batch through a model. The four numbers and the layer's node key every draw that it makes (dropout). Layers that work example
- * by example may get a batch in parts, one after another (layer.h): then batch is the part. */
+/* One pass of a batch through a model. The four numbers and the layer's node key every draw that it
+ * makes (dropout). Layers that work example by example may get a batch in parts, one after another
+ * (layer.h): then batch is the part. */
 typedef struct {
     const co_batch *batch;
     size_t first; /* examples in the parts before */
     bool more;    /* parts follow */
-    bool train; /* false: evaluation, dropout is the identity */
+    bool train;   /* false: evaluation, dropout is the identity */
     uint64_t seed, round, device, step;
 } co_pass;

@@ -1,5 +1,5 @@
-/* models/kernel_path.c - chooses the kernels once; asks OpenBLAS for its core, keeps it on one thread, mends a core that is
- * too old. */
+/* models/kernel_path.c - chooses the kernels once; asks OpenBLAS for its core, keeps it on one
+ * thread, mends a core that is too old. */
 #include "models/kernel_path.h"
 #include "models/kernels/kernels.h"
 #include <cblas.h>
@@ -23,7 +23,8 @@ static bool has_level(co_kernel_level level)
     if (level == CO_KERNELS_AVX512)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-    if (level == CO_KERNELS_AVX2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (level == CO_KERNELS_AVX2)
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
     return level <= CO_KERNELS_PLAIN;
 }
@@ -43,12 +44,15 @@ co_status co_kernel_best(co_kernel_level *level)
     for (int k = 0; k < N_LEVELS; k++)
         if (strcmp(word, names[k]) == 0) {
             if (!has_level((co_kernel_level)k))
-                return CO_FAIL(CO_EUSAGE, "COHORT_KERNELS=%s: this processor lacks these instructions; it has %s", word,
-                               names[*level]);
+                return CO_FAIL(
+                    CO_EUSAGE,
+                    "COHORT_KERNELS=%s: this processor lacks these instructions; it has %s", word,
+                    names[*level]);
             *level = (co_kernel_level)k;
             return CO_OK;
         }
-    return CO_FAIL(CO_EUSAGE, "COHORT_KERNELS=%s is not one of reference, plain, avx2, avx512", word);
+    return CO_FAIL(CO_EUSAGE, "COHORT_KERNELS=%s is not one of reference, plain, avx2, avx512",
+                   word);
 }
 
 /* The one choice of the process; -1 before it is made. */
@@ -89,16 +93,19 @@ const char *co_blas_core(void)
     return openblas_get_corename();
 }
 
-/* The core that the processor deserves when OpenBLAS chose one without AVX; NULL when its choice is good. */
+/* The core that the processor deserves when OpenBLAS chose one without AVX; NULL when its choice is
+ * good. */
 static const char *better_core(void)
 {
 #if defined __x86_64__
-    static const char *const old[] = {"Prescott", "Core2",    "Penryn",  "Dunnington", "Nehalem", "Opteron",
-                                      "Opteron_SSE3", "Barcelona", "Bobcat", "Atom", "Generic", "Unknown"};
+    static const char *const old[] = {"Prescott", "Core2",   "Penryn",       "Dunnington",
+                                      "Nehalem",  "Opteron", "Opteron_SSE3", "Barcelona",
+                                      "Bobcat",   "Atom",    "Generic",      "Unknown"};
     __builtin_cpu_init();
     for (size_t k = 0; k < sizeof old / sizeof *old; k++)
         if (strcasecmp(openblas_get_corename(), old[k]) == 0) {
-            if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) return "SkylakeX";
+            if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))
+                return "SkylakeX";
             return __builtin_cpu_supports("avx2") ? "Haswell" : NULL;
         }
 #endif

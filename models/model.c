@@ -1,4 +1,5 @@
-/* models/model.c - from the section `model` of an experiment to a graph (models/graph) and the roles of its tensors.
+/* models/model.c - from the section `model` of an experiment to a graph (models/graph) and the
+ * roles of its tensors.
  *
  * Cost: linear in layers and tensors; only co_model_init touches the parameters. */
 #include "models/model.h"
@@ -11,7 +12,8 @@ const co_param co_model_params[] = {
     {"name", CO_STRING, .flags = CO_OPTIONAL, .doc = "a preset; or give layers"},
     {"layers", CO_TREE, .flags = CO_OPTIONAL, .doc = "list of layers and blocks, first to last"},
     {"init", CO_STRING, .flags = CO_OPTIONAL, .doc = "checkpoint file with the initial values"},
-    {"loss", CO_STRING, .flags = CO_OPTIONAL, .doc = "cohort list loss; default: the task's first (cohort list task)"},
+    {"loss", CO_STRING, .flags = CO_OPTIONAL,
+     .doc = "cohort list loss; default: the task's first (cohort list task)"},
     {"freeze", CO_STRINGS, .words = "", .doc = "tensors that never change, by name (1.weight)"},
     {0}};
 
@@ -42,11 +44,14 @@ static co_status check_outputs(const co_model *m, const co_config *opt, const co
     co_shape_text(last, text);
     if (!last->tokens && last->sequence && !m->task->per_row)
         return co_config_fail(opt, list,
-                              "the last layer gives %s, the task %s wants one row an example; put `pool_time` into the list",
+                              "the last layer gives %s, the task %s wants one row an example; put "
+                              "`pool_time` into the list",
                               text, m->task->name);
     if (!last->tokens && !last->sequence && m->task->per_row)
-        return co_config_fail(opt, list, "the last layer gives %s, the task %s wants a row for every token; leave out %s",
-                              text, m->task->name, "what turns sequences into one row");
+        return co_config_fail(
+            opt, list,
+            "the last layer gives %s, the task %s wants a row for every token; leave out %s", text,
+            m->task->name, "what turns sequences into one row");
     if (!last->tokens && last->ndim == 1 && last->dim[0] == wanted) return CO_OK;
     return co_config_fail(
         opt, list,
@@ -216,7 +221,9 @@ double co_model_flops(const co_model *model, double n_rows)
     double sum = 0.0;
     for (size_t l = 1; l < model->n_nodes; l++) {
         const co_vertex *v = &model->node[l];
-        if (v->layer->flops) sum += v->layer->flops(v->self) * (model->node[v->input[0]].out.sequence ? n_rows : 1.0);
+        if (v->layer->flops)
+            sum +=
+                v->layer->flops(v->self) * (model->node[v->input[0]].out.sequence ? n_rows : 1.0);
     }
     return sum;
 }

@@ -1,8 +1,9 @@
 /* models/model.h - a model: a graph of layers over one canonical parameter vector.
  *
- * The vector holds the tensors in PyTorch's order, shape and names (torch.nn.Sequential of the same list: "1.weight", every
- * item counts; inside blocks "1.0.weight"), without padding; a tensor that two layers share stands once, under its first name. Norms, noise, digests, checkpoints and aggregation index it. All calls are Local; the
- * structure is the same on all ranks. */
+ * The vector holds the tensors in PyTorch's order, shape and names (torch.nn.Sequential of the same
+ * list: "1.weight", every item counts; inside blocks "1.0.weight"), without padding; a tensor that
+ * two layers share stands once, under its first name. Norms, noise, digests, checkpoints and
+ * aggregation index it. All calls are Local; the structure is the same on all ranks. */
 #pragma once
 #include "core/config.h"
 #include "models/batch.h"
@@ -23,69 +24,87 @@ typedef struct {
     size_t offset, size; /* floats, in the vector */
 } co_span;
 
-extern const co_kind co_kind_block; /* what stands in a list of layers beside layers: models/graph/block.h */
+extern const co_kind
+    co_kind_block; /* what stands in a list of layers beside layers: models/graph/block.h */
 
-/* Keys of section `model`: name, layers, init, loss, freeze. The options of a preset and of a loss stand beside them. */
+/* Keys of section `model`: name, layers, init, loss, freeze. The options of a preset and of a loss
+ * stand beside them. */
 extern const co_param co_model_params[];
 
 /* kind model: named presets. A preset is a list of layers made from its options. */
 typedef struct {
     CO_PLUGIN_FIELDS;
-    /* A new list node (co_node_destroy) as the experiment file's `layers` would be; NULL: out of memory. */
+    /* A new list node (co_node_destroy) as the experiment file's `layers` would be; NULL: out of
+     * memory. */
     co_node *(*layers)(const co_config *opt);
 } co_model_preset;
 extern const co_kind co_kind_model;
 
-/* From the checked section `model` (name, or layers; both or none: CO_EUSAGE). in: the shape of the data's rows; labels of the
- * data set, borrowed as long as the model lives. The last layer must give task->outputs(labels->n) values, for each row of a
- * sequence where the task wants that. `freeze` names tensors (unknown: CO_EUSAGE). */
-co_status co_model_create(const co_config *opt, const co_shape *in, const co_labels *labels, const co_task *task,
-                          co_model **model);
+/* From the checked section `model` (name, or layers; both or none: CO_EUSAGE). in: the shape of the
+ * data's rows; labels of the data set, borrowed as long as the model lives. The last layer must
+ * give task->outputs(labels->n) values, for each row of a sequence where the task wants that.
+ * `freeze` names tensors (unknown: CO_EUSAGE). */
+co_status co_model_create(const co_config *opt, const co_shape *in, const co_labels *labels,
+                          const co_task *task, co_model **model);
 void co_model_destroy(co_model *model); /* NULL allowed */
 
-size_t co_model_size(const co_model *model);      /* floats of the vector */
+size_t co_model_size(const co_model *model); /* floats of the vector */
 const co_tensor *co_model_tensors(const co_model *model, size_t *n_tensors);
-/* The coordinates with that role: ascending, as few spans as possible. Those of all roles make up the vector. */
+/* The coordinates with that role: ascending, as few spans as possible. Those of all roles make up
+ * the vector. */
 const co_span *co_model_spans(const co_model *model, co_role role, size_t *n_spans);
 /* Before workspaces of the model are created. CO_EUSAGE: no tensor has that name. */
 co_status co_model_set_role(co_model *model, const char *tensor, co_role role);
-char *co_model_describe(const co_model *model);   /* new block: JSON list of {name, shape, role}, as checkpoints carry it */
+char *co_model_describe(const co_model *model); /* new block: JSON list of {name, shape, role}, as
+                                                   checkpoints carry it */
 void co_model_init(const co_model *model, uint64_t seed, float *params);
-double co_model_flops(const co_model *model, double n_rows); /* multiply-adds of one example of so many rows, forward */
+double co_model_flops(const co_model *model,
+                      double n_rows); /* multiply-adds of one example of so many rows, forward */
 
-/* Activations, their gradients and scratch for batches of at most max_n examples and max_rows rows: one arena. */
+/* Activations, their gradients and scratch for batches of at most max_n examples and max_rows rows:
+ * one arena. */
 typedef struct co_workspace co_workspace;
-co_status co_workspace_create(const co_model *model, size_t max_n, size_t max_rows, co_workspace **workspace);
-/* Room for larger batches, when it is too small for these; nothing in it is kept. After an error it only can be destroyed. */
+co_status co_workspace_create(const co_model *model, size_t max_n, size_t max_rows,
+                              co_workspace **workspace);
+/* Room for larger batches, when it is too small for these; nothing in it is kept. After an error it
+ * only can be destroyed. */
 co_status co_workspace_reserve(co_workspace *workspace, size_t n, size_t rows);
 void co_workspace_destroy(co_workspace *workspace);
 /* Memory of one for so large batches; 0 when size_t cannot hold it. */
 size_t co_workspace_bytes(const co_model *model, size_t max_n, size_t max_rows);
 
 /* Outputs [rows_out][outputs], inside the workspace. */
-const float *co_model_forward(const co_model *model, co_workspace *workspace, const float *params, const co_pass *pass);
-const float *co_model_outputs(const co_model *model, const co_workspace *workspace); /* of the last pass */
-/* Loss and metric sums of the batch as the task defines them: sums[task->n_sums] += . With grad: the gradient of
- * the batch's mean loss is added to grad[size] (zeroed by the caller); frozen tensors get none. scale[n]: a factor per example, or NULL. */
-void co_model_loss(const co_model *model, co_workspace *workspace, const float *params, const co_pass *pass,
-                   const float *scale, float *grad, double *sums);
-/* As co_model_loss, and the step of plain SGD at once: params -= lr gradient, each layer as soon as its dx is known. The same
- * bits as through a gradient of zeros. grad[size] is scratch for layers that cannot do both in one; frozen tensors stay. */
-void co_model_step(const co_model *model, co_workspace *workspace, float *params, const co_pass *pass, float lr, float *grad,
-                   double *sums);
+const float *co_model_forward(const co_model *model, co_workspace *workspace, const float *params,
+                              const co_pass *pass);
+const float *co_model_outputs(const co_model *model,
+                              const co_workspace *workspace); /* of the last pass */
+/* Loss and metric sums of the batch as the task defines them: sums[task->n_sums] += . With grad:
+ * the gradient of the batch's mean loss is added to grad[size] (zeroed by the caller); frozen
+ * tensors get none. scale[n]: a factor per example, or NULL. */
+void co_model_loss(const co_model *model, co_workspace *workspace, const float *params,
+                   const co_pass *pass, const float *scale, float *grad, double *sums);
+/* As co_model_loss, and the step of plain SGD at once: params -= lr gradient, each layer as soon as
+ * its dx is known. The same bits as through a gradient of zeros. grad[size] is scratch for layers
+ * that cannot do both in one; frozen tensors stay. */
+void co_model_step(const co_model *model, co_workspace *workspace, float *params,
+                   const co_pass *pass, float lr, float *grad, double *sums);
 
-/* Taps: a node's values, and passes that begin there. name: an item of the list ("2", inside blocks "3.1"), whose last node is meant, or
- * "input", the batch. Before workspaces of the model are created. CO_EUSAGE: no such item, or tokens. Images are planes here. */
+/* Taps: a node's values, and passes that begin there. name: an item of the list ("2", inside blocks
+ * "3.1"), whose last node is meant, or "input", the batch. Before workspaces of the model are
+ * created. CO_EUSAGE: no such item, or tokens. Images are planes here. */
 co_status co_model_tap(co_model *model, const char *name, size_t *node);
 co_shape co_model_tap_shape(const co_model *model, size_t node); /* of a row of its values */
 /* Everything behind the node depends on nothing in front of it but by way of its values. */
 bool co_model_begins_at(const co_model *model, size_t node);
 /* values[rows][..] of the last pass of that batch. */
-void co_model_tap_values(const co_model *model, const co_workspace *workspace, const co_batch *batch, size_t node, float *values);
-/* As co_model_loss, from the node on, at which co_model_begins_at holds: values take the place of what the batch would give
- * there (soft embeddings, changed inputs), and nothing in front of it is touched. d_values: the gradient of the mean loss by them, or NULL. */
-void co_model_loss_from(const co_model *model, co_workspace *workspace, const float *params, const co_pass *pass, size_t node,
-                        const float *values, const float *scale, float *grad, float *d_values, double *sums);
+void co_model_tap_values(const co_model *model, const co_workspace *workspace,
+                         const co_batch *batch, size_t node, float *values);
+/* As co_model_loss, from the node on, at which co_model_begins_at holds: values take the place of
+ * what the batch would give there (soft embeddings, changed inputs), and nothing in front of it is
+ * touched. d_values: the gradient of the mean loss by them, or NULL. */
+void co_model_loss_from(const co_model *model, co_workspace *workspace, const float *params,
+                        const co_pass *pass, size_t node, const float *values, const float *scale,
+                        float *grad, float *d_values, double *sums);
 const co_task *co_model_task(const co_model *model);
 const co_shape *co_model_input(const co_model *model); /* shape of a row of the data */
 size_t co_model_n_classes(const co_model *model);

@@ -2,8 +2,9 @@
  * spell out.
  *
  * Parameters: softmax 784 -> 10 has 7,850; 2nn 199,210; mnist_cnn 1,663,370; femnist_cnn with 62
- * classes 6,603,710; cifar_cnn 1,626,442; resnet_gn 11,173,962 with 3 x 32 x 32 and 10 classes; char_lstm with 80 tokens 819,920. The last layer always has `classes` outputs and the first
- * ones take the data's own size. */
+ * classes 6,603,710; cifar_cnn 1,626,442; resnet_gn 11,173,962 with 3 x 32 x 32 and 10 classes;
+ * char_lstm with 80 tokens 819,920. The last layer always has `classes` outputs and the first ones
+ * take the data's own size. */
 #include "models/model.h"
 #include "core/memory.h"
 #include <inttypes.h>
@@ -202,7 +203,8 @@ static void add_conv_norm(list *l, const stage *s)
     snprintf(padding, sizeof padding, "%" PRId64, s->kernel / 2);
     snprintf(groups, sizeof groups, "%" PRId64, s->groups);
     co_node *item = conv_item(channels, kernel, padding);
-    if (item && (co_node_set(item->first, "stride", stride) != CO_OK || co_node_set(item->first, "bias", "false") != CO_OK)) {
+    if (item && (co_node_set(item->first, "stride", stride) != CO_OK ||
+                 co_node_set(item->first, "bias", "false") != CO_OK)) {
         co_node_destroy(item);
         item = NULL;
     }
@@ -210,7 +212,8 @@ static void add_conv_norm(list *l, const stage *s)
     add_with(l, "group_norm", groups);
 }
 
-/* Two 3x3 convolutions, and past them the input, or a 1x1 convolution where the shape changes; relu behind the sum. */
+/* Two 3x3 convolutions, and past them the input, or a 1x1 convolution where the shape changes; relu
+ * behind the sum. */
 static void add_residual(list *l, stage s, bool changes)
 {
     list layers = begin(), options, shortcut;
@@ -251,7 +254,8 @@ static co_node *resnet_gn(const co_config *opt)
 static void add_lstm(list *l, int64_t units, const char *layers, const char *bidirectional)
 {
     char text[24];
-    co_node *item = co_node_create(CO_NODE_MAP, NULL, NULL), *options = co_node_create(CO_NODE_MAP, "lstm", NULL);
+    co_node *item = co_node_create(CO_NODE_MAP, NULL, NULL),
+            *options = co_node_create(CO_NODE_MAP, "lstm", NULL);
     snprintf(text, sizeof text, "%" PRId64, units);
     const bool good = item && options && co_node_set(options, "units", text) == CO_OK &&
                       co_node_set(options, "layers", layers) == CO_OK &&
@@ -309,22 +313,29 @@ static co_node *bilstm(const co_config *opt)
     return l.node;
 }
 
-#define EMBEDDING                                                                                                    \
-    {                                                                                                                \
-        "embedding", CO_INT, .def = 100, .lo = 1, .hi = 65536, .doc = "floats of a token"                            \
+#define EMBEDDING                                                                                  \
+    {                                                                                              \
+        "embedding", CO_INT, .def = 100, .lo = 1, .hi = 65536, .doc = "floats of a token"          \
     }
-#define UNITS                                                                                                        \
-    {                                                                                                                \
-        "units", CO_INT, .def = 128, .lo = 1, .hi = 65536, .doc = "outputs of the LSTM, for each direction"          \
+#define UNITS                                                                                      \
+    {                                                                                              \
+        "units", CO_INT, .def = 128, .lo = 1, .hi = 65536,                                         \
+                         .doc = "outputs of the LSTM, for each direction"                          \
     }
 static const co_param bow_params[] = {EMBEDDING, {0}};
 static const co_param lstm_params[] = {
-    EMBEDDING, UNITS, {"pool", CO_CHOICE, .words = "mean|last", .doc = "one row from all: their mean, or the last"}, {0}};
+    EMBEDDING,
+    UNITS,
+    {"pool", CO_CHOICE, .words = "mean|last", .doc = "one row from all: their mean, or the last"},
+    {0}};
 static const co_param bilstm_params[] = {EMBEDDING, UNITS, {0}};
 static const co_param resnet_params[] = {
-    {"width", CO_INT, .def = 64, .lo = 1, .hi = 4096, .doc = "channels of the first stage; each later one has twice as many"},
-    {"stages", CO_INT, .def = 4, .lo = 1, .hi = 8, .doc = "stages; each but the first halves the image"},
-    {"blocks", CO_INT, .def = 2, .lo = 1, .hi = 64, .doc = "residual blocks of a stage; 2 x stages x blocks + 2 is the depth"},
+    {"width", CO_INT, .def = 64, .lo = 1, .hi = 4096,
+     .doc = "channels of the first stage; each later one has twice as many"},
+    {"stages", CO_INT, .def = 4, .lo = 1, .hi = 8,
+     .doc = "stages; each but the first halves the image"},
+    {"blocks", CO_INT, .def = 2, .lo = 1, .hi = 64,
+     .doc = "residual blocks of a stage; 2 x stages x blocks + 2 is the depth"},
     {"groups", CO_INT, .def = 2, .lo = 1, .hi = 4096, .doc = "groups of channels of each norm"},
     {0}};
 static const co_param mlp_params[] = {{"hidden", CO_INTS, .lo = 1, .hi = 16777216,
@@ -354,8 +365,10 @@ static const co_model_preset presets[] = {
      .source = "Granqvist et al., pfl-research, 2024, arXiv:2404.06430",
      .layers = cifar_cnn},
     {.name = "resnet_gn",
-     .summary = "ResNet-18 for small images, with group norm; stages: 3, blocks: 3, width: 16 make the ResNet-20",
-     .source = "Hsieh et al., ICML 2020, arXiv:1910.00189; Reddi et al., ICLR 2021, arXiv:2003.00295",
+     .summary = "ResNet-18 for small images, with group norm; stages: 3, blocks: 3, width: 16 make "
+                "the ResNet-20",
+     .source =
+         "Hsieh et al., ICML 2020, arXiv:1910.00189; Reddi et al., ICLR 2021, arXiv:2003.00295",
      .params = resnet_params,
      .layers = resnet_gn},
     {.name = "char_lstm",
@@ -367,7 +380,10 @@ static const co_model_preset presets[] = {
      .source = "Joulin et al., EACL 2017, arXiv:1607.01759",
      .params = bow_params,
      .layers = bow},
-    {.name = "lstm", .summary = "embedding, LSTM, pooled over time, dense", .params = lstm_params, .layers = lstm},
+    {.name = "lstm",
+     .summary = "embedding, LSTM, pooled over time, dense",
+     .params = lstm_params,
+     .layers = lstm},
     {.name = "bilstm",
      .summary = "embedding, LSTM in both directions, a dense layer for every token",
      .source = "Huang et al., 2015, arXiv:1508.01991 (without their CRF)",
@@ -375,8 +391,9 @@ static const co_model_preset presets[] = {
      .layers = bilstm},
 };
 static const co_plugin *const members[sizeof presets / sizeof *presets + 1] = {
-    (const co_plugin *)&presets[0], (const co_plugin *)&presets[1], (const co_plugin *)&presets[2],  (const co_plugin *)&presets[3],
-    (const co_plugin *)&presets[4], (const co_plugin *)&presets[5], (const co_plugin *)&presets[6],  (const co_plugin *)&presets[7],
-    (const co_plugin *)&presets[8], (const co_plugin *)&presets[9], (const co_plugin *)&presets[10], NULL};
+    (const co_plugin *)&presets[0], (const co_plugin *)&presets[1],  (const co_plugin *)&presets[2],
+    (const co_plugin *)&presets[3], (const co_plugin *)&presets[4],  (const co_plugin *)&presets[5],
+    (const co_plugin *)&presets[6], (const co_plugin *)&presets[7],  (const co_plugin *)&presets[8],
+    (const co_plugin *)&presets[9], (const co_plugin *)&presets[10], NULL};
 
 const co_kind co_kind_model = {"model", "models with a name", members};

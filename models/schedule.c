@@ -48,7 +48,8 @@ static co_status fill_horizon(const co_config *opt, int64_t horizon)
     if (co_config_has(opt, "horizon")) return CO_OK;
     snprintf(text, sizeof text, "%" PRId64, horizon > 0 ? horizon : 1);
     CO_TRY(co_node_set(opt->map, "horizon", text));
-    co_node_find(opt->map, "horizon")->is_default = true; /* a resume keeps the horizon of the first start */
+    co_node_find(opt->map, "horizon")->is_default =
+        true; /* a resume keeps the horizon of the first start */
     return CO_OK;
 }
 

@@ -12,8 +12,8 @@ typedef struct {
 } co_schedule;
 
 extern const co_param co_schedule_params[]; /* the keys of a `schedule` map */
-/* node: the `schedule` map or NULL (constant); section: the one it stands in, for messages; horizon_default: rounds. Checks and fills
- * in the node's defaults. */
-co_status co_schedule_create(const co_config *section, co_node *node, double lr, int64_t horizon_default,
-                             co_schedule *schedule);
+/* node: the `schedule` map or NULL (constant); section: the one it stands in, for messages;
+ * horizon_default: rounds. Checks and fills in the node's defaults. */
+co_status co_schedule_create(const co_config *section, co_node *node, double lr,
+                             int64_t horizon_default, co_schedule *schedule);
 double co_schedule_rate(const co_schedule *schedule, int64_t round);

@@ -1,5 +1,5 @@
-/* models/smooth.h - exp, the logistic function and tanh in float, by +, -, * and / alone: the same bits on every instruction
- * set, and the compiler can vectorise the loops that call them. */
+/* models/smooth.h - exp, the logistic function and tanh in float, by +, -, * and / alone: the same
+ * bits on every instruction set, and the compiler can vectorise the loops that call them. */
 #pragma once
 #include "core/clones.h"
 #include <stdint.h>
@@ -36,8 +36,8 @@ CO_INLINE float co_logistic(float x)
     return x < 0.0f ? low : share;
 }
 
-/* tanh x = (1 - e) / (1 + e) with e = exp(-2 |x|); for |x| < 1/4, where that cancels, the Taylor series up to x^9. Within 5e-7 of its
- * value. */
+/* tanh x = (1 - e) / (1 + e) with e = exp(-2 |x|); for |x| < 1/4, where that cancels, the Taylor
+ * series up to x^9. Within 5e-7 of its value. */
 CO_INLINE float co_hyperbolic(float x)
 {
     const float size = x < 0.0f ? -x : x, z = x * x;

@@ -1,17 +1,18 @@
 /* partition/classes.c - exactly k classes a device.
  *
- * Only classes with examples count. The classes go round: the devices, in keyed order, take turns at
- * one class after the other, k - 1 further distinct ones are drawn by key. The examples of a class are
- * cut evenly among the devices that hold it (sizes differ by at most 1). A class that no device holds,
- * possible when K < C, is left over: `unassigned`. k larger than the number of classes is refused.
- * Cost: O(n + K (k + C)). Source: Li et al., ICDE 2022, arXiv:2102.02079, section 4.1 (#C = k). */
+ * Only classes with examples count. The classes go round: the devices, in keyed order, take turns
+ * at one class after the other, k - 1 further distinct ones are drawn by key. The examples of a
+ * class are cut evenly among the devices that hold it (sizes differ by at most 1). A class that no
+ * device holds, possible when K < C, is left over: `unassigned`. k larger than the number of
+ * classes is refused. Cost: O(n + K (k + C)). Source: Li et al., ICDE 2022, arXiv:2102.02079,
+ * section 4.1 (#C = k). */
 #include "core/memory.h"
 #include "partition/partitioner.h"
 
 enum { STAGE_TURN, STAGE_MORE };
 
-/* Visits the classes of every device in the order of the turns: with counts NULL the holders of each
- * class are counted, else the devices of this rank get their parts. */
+/* Visits the classes of every device in the order of the turns: with counts NULL the holders of
+ * each class are counted, else the devices of this rank get their parts. */
 typedef struct {
     const co_partition_input *in;
     co_partition_plan *plan;
@@ -72,7 +73,8 @@ static co_status chooser_init(const co_config *opt, chooser *c)
     return co_partition_plan_counts(c->in, c->plan);
 }
 
-static co_status plan_classes(const co_config *opt, const co_partition_input *in, co_partition_plan *plan)
+static co_status plan_classes(const co_config *opt, const co_partition_input *in,
+                              co_partition_plan *plan)
 {
     chooser c = {.in = in, .plan = plan};
     const co_status st = chooser_init(opt, &c);

@@ -1,11 +1,12 @@
-/* partition/cluster.c - skew by what the examples look like: k-means of the features, then Dirichlet
- * over the clusters.
+/* partition/cluster.c - skew by what the examples look like: k-means of the features, then
+ * Dirichlet over the clusters.
  *
- * The clusters (kmeans.c) stand in for the classes: `per: device` draws each device's mix of clusters and
- * lets the devices take in the order of their ids, as FedNLP's niid_cluster does: a cluster that has run
- * dry is made up for by the others, so that the last devices get what remains and are further from the
- * law than the first. `per: cluster` shares each cluster out as dirichlet does. Cost: that of kmeans.c and of the two members.
- * Source: Lin et al., NAACL findings 2022, arXiv:2104.08815, section 4 (clusters of sentence embeddings). */
+ * The clusters (kmeans.c) stand in for the classes: `per: device` draws each device's mix of
+ * clusters and lets the devices take in the order of their ids, as FedNLP's niid_cluster does: a
+ * cluster that has run dry is made up for by the others, so that the last devices get what remains
+ * and are further from the law than the first. `per: cluster` shares each cluster out as dirichlet
+ * does. Cost: that of kmeans.c and of the two members. Source: Lin et al., NAACL findings 2022,
+ * arXiv:2104.08815, section 4 (clusters of sentence embeddings). */
 #include "core/memory.h"
 #include "partition/kmeans.h"
 #include "partition/pools.h"
@@ -21,7 +22,8 @@ typedef struct {
 static void draw(const void *self, const co_partition_input *in, int64_t device, double *q)
 {
     const drawer *d = self;
-    co_mix_draw(in, STAGE_MIX, d->alpha, d->plan->group_size, d->plan->n_groups, device, d->shape, q);
+    co_mix_draw(in, STAGE_MIX, d->alpha, d->plan->group_size, d->plan->n_groups, device, d->shape,
+                q);
 }
 
 static co_status take_by_device(double alpha, const co_partition_input *in, co_partition_plan *plan)
@@ -33,7 +35,8 @@ static co_status take_by_device(double alpha, const co_partition_input *in, co_p
     return st;
 }
 
-static co_status plan_clusters(const co_config *opt, const co_partition_input *in, co_partition_plan *plan)
+static co_status plan_clusters(const co_config *opt, const co_partition_input *in,
+                               co_partition_plan *plan)
 {
     const int64_t k = co_config_int(opt, "clusters");
     const double alpha = co_config_real(opt, "alpha");
@@ -44,8 +47,7 @@ static co_status plan_clusters(const co_config *opt, const co_partition_input *i
                               (long long)in->n_examples);
     CO_TRY(co_kmeans(in, (size_t)k, (int)co_config_int(opt, "iterations"), &cluster));
     CO_TRY(co_partition_agree(in, co_partition_plan_regroup(in, plan, cluster, (size_t)k)));
-    if (strcmp(co_config_string(opt, "per"), "device") == 0)
-        return take_by_device(alpha, in, plan);
+    if (strcmp(co_config_string(opt, "per"), "device") == 0) return take_by_device(alpha, in, plan);
     return co_dirichlet_plan(alpha, false, in, plan);
 }
 
@@ -65,7 +67,8 @@ static const co_param params[] = {
     {.key = "per",
      .type = CO_CHOICE,
      .words = "device|cluster",
-     .doc = "what draws the proportions: each device its clusters (the last devices get what the first leave), "
+     .doc = "what draws the proportions: each device its clusters (the last devices get what the "
+            "first leave), "
             "or each cluster its devices"},
     {.key = "iterations",
      .type = CO_INT,

@@ -2,14 +2,15 @@
  *
  * A group's examples stand in a keyed random order, and the devices take from it in turn. The order
  * is a shuffle in two steps (Sanders, Inf. Proc. Letters 67, 1998): a random word of each example
- * names its bucket; each bucket, small enough for the cache, is shuffled (Fisher-Yates). Both depend
- * on the keys alone. A rank looks at every example's word but keeps the buckets that its own devices
- * touch, so that no example travels: the result is the same on any number of ranks. The lists are
- * then sorted by id, about BLOCK examples at a time (radix sort of device and id in one word).
+ * names its bucket; each bucket, small enough for the cache, is shuffled (Fisher-Yates). Both
+ * depend on the keys alone. A rank looks at every example's word but keeps the buckets that its own
+ * devices touch, so that no example travels: the result is the same on any number of ranks. The
+ * lists are then sorted by id, about BLOCK examples at a time (radix sort of device and id in one
+ * word).
  *
- * Time: O(n) for the words on each rank, O(n / ranks) for the rest. Memory of a rank beside the data's
- * columns, with its share m of the n examples: 4 m (order), 8 m (lists), 4 a device and group
- * (counts), 8 a device. */
+ * Time: O(n) for the words on each rank, O(n / ranks) for the rest. Memory of a rank beside the
+ * data's columns, with its share m of the n examples: 4 m (order), 8 m (lists), 4 a device and
+ * group (counts), 8 a device. */
 #include "partition/deal.h"
 #include "core/memory.h"
 #include <string.h>
@@ -21,13 +22,13 @@ typedef struct {
     const co_partition_plan *plan;
     const int32_t *group; /* NULL: all in group 0 */
     size_t n_groups, n_buckets;
-    size_t *bucket0;   /* [n_groups + 1] number of a group's first bucket */
-    int64_t *start;    /* [n_buckets + 1] examples in the buckets before, over all groups */
-    int64_t *from;     /* [n_groups] place in the group's order at which this rank begins .. */
-    int64_t *to;       /* [n_groups] .. and ends */
-    int64_t *base;     /* [n_groups] place in `order` of the group's place 0; may be negative */
-    int64_t *cursor;   /* [n_buckets] next place in `order`; -1: the bucket of others */
-    uint32_t *order;   /* the own buckets, group by group */
+    size_t *bucket0; /* [n_groups + 1] number of a group's first bucket */
+    int64_t *start;  /* [n_buckets + 1] examples in the buckets before, over all groups */
+    int64_t *from;   /* [n_groups] place in the group's order at which this rank begins .. */
+    int64_t *to;     /* [n_groups] .. and ends */
+    int64_t *base;   /* [n_groups] place in `order` of the group's place 0; may be negative */
+    int64_t *cursor; /* [n_buckets] next place in `order`; -1: the bucket of others */
+    uint32_t *order; /* the own buckets, group by group */
 } dealer;
 
 void co_dealt_fini(co_dealt *dealt)
@@ -98,7 +99,8 @@ static void count_buckets(dealer *d)
     for (size_t b = 0; b < d->n_buckets; b++) d->start[b + 1] += d->start[b];
 }
 
-/* from and to: the places of this rank's devices in each group. The last rank takes the rest too. */
+/* from and to: the places of this rank's devices in each group. The last rank takes the rest too.
+ */
 static co_status find_places(dealer *d)
 {
     const co_partition_input *in = d->in;
@@ -194,7 +196,8 @@ static co_status shuffle_buckets(dealer *d)
     for (size_t c = 0; c < d->n_groups; c++)
         for (size_t b = d->bucket0[c]; b < d->bucket0[c + 1]; b++) {
             if (d->cursor[b] < 0) continue;
-            const int64_t n = d->start[b + 1] - d->start[b]; /* cursor stands behind the bucket now */
+            const int64_t n =
+                d->start[b + 1] - d->start[b]; /* cursor stands behind the bucket now */
             s->stream = co_partition_stream(d->in, CO_PART_STAGE_SHUFFLE, c, b - d->bucket0[c]);
             s->next = 0;
             s->at = WORDS;
@@ -216,7 +219,8 @@ static int bits_of(uint64_t x)
 /* Sorts n keys below 2^bits; returns whichever of the two blocks holds them. */
 static uint64_t *radix_sort(uint64_t *key, uint64_t *spare, size_t n, int bits)
 {
-    const int passes = (bits + DIGIT - 1) / DIGIT, width = passes ? (bits + passes - 1) / passes : 1;
+    const int passes = (bits + DIGIT - 1) / DIGIT,
+              width = passes ? (bits + passes - 1) / passes : 1;
     const uint64_t mask = ((uint64_t)1 << width) - 1;
     for (int p = 0; p < passes; p++) {
         uint32_t at[1 << DIGIT] = {0}, sum = 0;
@@ -234,7 +238,8 @@ static uint64_t *radix_sort(uint64_t *key, uint64_t *spare, size_t n, int bits)
     return key;
 }
 
-/* The lists of own devices [k, end) behind each other, and of the rest when end is one behind the last. */
+/* The lists of own devices [k, end) behind each other, and of the rest when end is one behind the
+ * last. */
 typedef struct {
     dealer *d;
     int64_t *place; /* [n_groups] next place in `order` */
@@ -319,12 +324,14 @@ static co_status assemble(dealer *d, co_dealt *dealt)
     }
     for (int64_t k = 0; k < n_devices; k++) {
         int64_t size = 0;
-        for (size_t c = 0; c < d->n_groups; c++) size += d->plan->count[(size_t)k * d->n_groups + c];
+        for (size_t c = 0; c < d->n_groups; c++)
+            size += d->plan->count[(size_t)k * d->n_groups + c];
         dealt->offsets[k + 1] = dealt->offsets[k] + size;
     }
     for (size_t c = 0; c < d->n_groups; c++) a.place[c] = d->base[c] + d->from[c];
     dealt->ids = co_malloc((size_t)dealt->offsets[n_devices], sizeof *dealt->ids);
-    if (!dealt->ids) st = CO_FAIL(CO_ENOMEM, "lists of %lld examples", (long long)dealt->offsets[n_devices]);
+    if (!dealt->ids)
+        st = CO_FAIL(CO_ENOMEM, "lists of %lld examples", (long long)dealt->offsets[n_devices]);
     if (st == CO_OK) st = list_devices(&a, dealt);
     if (st == CO_OK) st = list_rest(&a, dealt);
 out:

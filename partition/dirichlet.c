@@ -1,16 +1,16 @@
 /* partition/dirichlet.c - every class is shared out in Dirichlet proportions.
  *
  * For each class c with n_c examples: p ~ Dir(alpha, .., alpha) over the K devices, P_k = p_0 + ..
- * + p_k, and u uniform in [0, 1). Device k gets floor(n_c P_k + u) - floor(n_c P_{k-1} + u) examples
- * of the class, drawn by key. No example is lost, and each device expects exactly n_c p_k examples.
- * Mean over draws of sum_k p_k^2: (alpha + 1) / (K alpha + 1). balanced: a device that already has
- * n / K examples takes no part in the classes that follow. Cost: O(n + K C) time, one gamma draw for
- * each device and class.
- * Source: Yurochkin et al., ICML 2019, arXiv:1905.12022, section 4 (proportions per class); balanced
- * as Li et al., ICDE 2022, arXiv:2102.02079, do in their code. Where we differ: the usual cut is at
- * floor(n_c P_k), which gives the last device an example of every class whatever its proportion;
- * the keyed offset u removes that. The usual endless redraw until every device has 10 examples is
- * the option min_size, off by default and bounded. */
+ * + p_k, and u uniform in [0, 1). Device k gets floor(n_c P_k + u) - floor(n_c P_{k-1} + u)
+ * examples of the class, drawn by key. No example is lost, and each device expects exactly n_c p_k
+ * examples. Mean over draws of sum_k p_k^2: (alpha + 1) / (K alpha + 1). balanced: a device that
+ * already has n / K examples takes no part in the classes that follow. Cost: O(n + K C) time, one
+ * gamma draw for each device and class. Source: Yurochkin et al., ICML 2019, arXiv:1905.12022,
+ * section 4 (proportions per class); balanced as Li et al., ICDE 2022, arXiv:2102.02079, do in
+ * their code. Where we differ: the usual cut is at floor(n_c P_k), which gives the last device an
+ * example of every class whatever its proportion; the keyed offset u removes that. The usual
+ * endless redraw until every device has 10 examples is the option min_size, off by default and
+ * bounded. */
 #include "core/memory.h"
 #include "partition/pools.h"
 #include "partition/shares.h"
@@ -25,7 +25,8 @@ static void close_full(const co_partition_input *in, const int64_t *size, double
         if (size[i] * in->n_devices >= in->n_examples) weight[i] = -INFINITY;
 }
 
-static void add_class(const co_partition_input *in, const int32_t *count, size_t stride, int64_t *size)
+static void add_class(const co_partition_input *in, const int32_t *count, size_t stride,
+                      int64_t *size)
 {
     for (int64_t i = 0; i < in->last - in->first; i++) size[i] += count[(size_t)i * stride];
 }
@@ -52,9 +53,11 @@ co_status co_dirichlet_plan(double alpha, bool balanced, const co_partition_inpu
     return st;
 }
 
-static co_status plan_shares(const co_config *opt, const co_partition_input *in, co_partition_plan *plan)
+static co_status plan_shares(const co_config *opt, const co_partition_input *in,
+                             co_partition_plan *plan)
 {
-    return co_dirichlet_plan(co_config_real(opt, "alpha"), co_config_bool(opt, "balanced"), in, plan);
+    return co_dirichlet_plan(co_config_real(opt, "alpha"), co_config_bool(opt, "balanced"), in,
+                             plan);
 }
 
 static const co_param params[] = {

@@ -24,13 +24,14 @@ void co_partition_add_noise(const double *device_noise, uint64_t seed, int64_t d
     }
 }
 
-static co_status plan_noise(const co_config *opt, const co_partition_input *in, co_partition_plan *plan)
+static co_status plan_noise(const co_config *opt, const co_partition_input *in,
+                            co_partition_plan *plan)
 {
     const double most = co_config_real(opt, "noise");
     plan->noise = co_malloc((size_t)in->n_devices, sizeof *plan->noise);
-    CO_TRY(co_partition_agree(in, plan->noise ? co_partition_plan_counts(in, plan)
-                                              : CO_FAIL(CO_ENOMEM, "noise of %lld devices",
-                                                        (long long)in->n_devices)));
+    CO_TRY(co_partition_agree(
+        in, plan->noise ? co_partition_plan_counts(in, plan)
+                        : CO_FAIL(CO_ENOMEM, "noise of %lld devices", (long long)in->n_devices)));
     for (int64_t k = 0; k < in->n_devices; k++)
         plan->noise[k] = most * ((double)(k + 1) / (double)in->n_devices);
     return co_sizes(in, STAGE_SIZES, CO_SIZES_EQUAL, 0.0, in->n_examples, plan->count, 1);

@@ -1,29 +1,32 @@
 /* partition/iid.c - every device draws from the same pool; the sizes follow a law.
  *
- * equal: spans [floor(n k / K), floor(n (k + 1) / K)): sizes differ by at most 1, and with K > n the
- * K - n empty devices are spread evenly over the ids. lognormal: weights exp(sigma z), z normal. zipf:
- * weights rank^-exponent, the ranks dealt by key. dirichlet: Dirichlet(beta). given: the list `given`,
- * one size a device; what it leaves over is unassigned. Cost: O(n + K).
- * Source: McMahan et al., AISTATS 2017, arXiv:1602.05629, section 3 (their IID split: equal). */
+ * equal: spans [floor(n k / K), floor(n (k + 1) / K)): sizes differ by at most 1, and with K > n
+ * the K - n empty devices are spread evenly over the ids. lognormal: weights exp(sigma z), z
+ * normal. zipf: weights rank^-exponent, the ranks dealt by key. dirichlet: Dirichlet(beta). given:
+ * the list `given`, one size a device; what it leaves over is unassigned. Cost: O(n + K). Source:
+ * McMahan et al., AISTATS 2017, arXiv:1602.05629, section 3 (their IID split: equal). */
 #include "partition/partitioner.h"
 #include "partition/sizes.h"
 #include <string.h>
 
 enum { STAGE_SIZES, LAW_GIVEN = 4 };
 
-static co_status take_given(const co_config *opt, const co_partition_input *in, co_partition_plan *plan)
+static co_status take_given(const co_config *opt, const co_partition_input *in,
+                            co_partition_plan *plan)
 {
     const co_node *list = co_config_node(opt, "given");
     const int64_t n = list ? (int64_t)co_node_count(list) : 0;
     int64_t k = 0, total = 0, size = 0;
     if (n != in->n_devices)
-        return co_config_fail(opt, list, "has %lld sizes for %lld devices; sizes: given needs one each",
+        return co_config_fail(opt, list,
+                              "has %lld sizes for %lld devices; sizes: given needs one each",
                               (long long)n, (long long)in->n_devices);
     for (const co_node *item = list->first; item; item = item->next, k++) {
         co_node_int(item, &size);
         total += size;
         if (total > in->n_examples)
-            return co_config_fail(opt, item, "the sizes up to here need %lld examples, there are %lld",
+            return co_config_fail(opt, item,
+                                  "the sizes up to here need %lld examples, there are %lld",
                                   (long long)total, (long long)in->n_examples);
         if (k >= in->first && k < in->last) plan->count[k - in->first] = (int32_t)size;
     }
@@ -37,7 +40,8 @@ static co_status devices(const co_config *opt, int64_t *n_devices)
     return CO_OK;
 }
 
-static co_status plan_sizes(const co_config *opt, const co_partition_input *in, co_partition_plan *plan)
+static co_status plan_sizes(const co_config *opt, const co_partition_input *in,
+                            co_partition_plan *plan)
 {
     static const char *const key[] = {NULL, "sigma", "exponent", "beta"};
     static const char *const word[] = {"equal", "lognormal", "zipf", "dirichlet", "given"};
@@ -46,8 +50,8 @@ static co_status plan_sizes(const co_config *opt, const co_partition_input *in, 
     while (strcmp(word[law], sizes) != 0) law++;
     CO_TRY(co_partition_agree(in, co_partition_plan_counts(in, plan)));
     if (law == LAW_GIVEN) return take_given(opt, in, plan);
-    return co_sizes(in, STAGE_SIZES, (co_size_law)law, key[law] ? co_config_real(opt, key[law]) : 0.0,
-                    in->n_examples, plan->count, 1);
+    return co_sizes(in, STAGE_SIZES, (co_size_law)law,
+                    key[law] ? co_config_real(opt, key[law]) : 0.0, in->n_examples, plan->count, 1);
 }
 
 static const co_param params[] = {

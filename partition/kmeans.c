@@ -1,12 +1,13 @@
 /* partition/kmeans.c - Lloyd's iterations from keyed k-means++ seeds.
  *
- * Seeds: up to SAMPLE keyed examples; the first at random, each next one with probability in proportion
- * to its squared distance from the nearest so far. Then assign (nearest centre, the lower number wins a
- * tie) and average, until nothing moves or the iterations are used up; an empty cluster keeps its
- * centre. Each rank assigns an even part of the rows. The sums are of integers, x in units of 2^-30 of
- * the largest feature, so that they do not depend on the ranks; distances are ||c||^2 - 2 x.c in the
- * fixed order of core/vector.h. Cost: iterations x n x k x d / ranks multiply-adds; k d int64.
- * Source: Lloyd, IEEE Trans. Inf. Theory 28, 1982; Arthur & Vassilvitskii, SODA 2007 (k-means++). */
+ * Seeds: up to SAMPLE keyed examples; the first at random, each next one with probability in
+ * proportion to its squared distance from the nearest so far. Then assign (nearest centre, the
+ * lower number wins a tie) and average, until nothing moves or the iterations are used up; an empty
+ * cluster keeps its centre. Each rank assigns an even part of the rows. The sums are of integers, x
+ * in units of 2^-30 of the largest feature, so that they do not depend on the ranks; distances are
+ * ||c||^2 - 2 x.c in the fixed order of core/vector.h. Cost: iterations x n x k x d / ranks
+ * multiply-adds; k d int64. Source: Lloyd, IEEE Trans. Inf. Theory 28, 1982; Arthur &
+ * Vassilvitskii, SODA 2007 (k-means++). */
 #include "partition/kmeans.h"
 #include "core/memory.h"
 #include "core/vector.h"
@@ -18,11 +19,11 @@ enum { STAGE_SAMPLE = 2, STAGE_SEEDS, SAMPLE = 4096, CHUNK = 64 };
 typedef struct {
     const co_partition_input *in;
     size_t k, d;
-    float *centre;     /* [k][d] */
-    double *square;    /* [k] squared norms of the centres */
-    int64_t *sum, *n;  /* [k][d], [k] */
-    float *x;          /* [CHUNK][d] */
-    int32_t *cluster;  /* [data->n] */
+    float *centre;    /* [k][d] */
+    double *square;   /* [k] squared norms of the centres */
+    int64_t *sum, *n; /* [k][d], [k] */
+    float *x;         /* [CHUNK][d] */
+    int32_t *cluster; /* [data->n] */
     double unit;
 } clustering;
 

@@ -1,12 +1,12 @@
 /* partition/make.c - runs a partitioner, cuts test parts, brings the lists together on rank 0.
  *
- * The ranks share the devices in even spans; each deals to its own (deal.c) and sends its lists to rank
- * 0. The test part of a device of n examples is floor(test_fraction n) keyed draws of them, cut out in
- * place; a device of test_devices, a keyed subset, keeps nothing to train on. min_size is judged on the
- * split-0 examples of a device, train and test part together. A member whose sizes are random is asked
- * again with another attempt number in its keys, up to 100 times, before the refusal. Cost beside the
- * member's own: O(n / ranks + K) time; rank 0 ends with 8 bytes an example and 8 (16 with test parts)
- * a device, and held its share twice. */
+ * The ranks share the devices in even spans; each deals to its own (deal.c) and sends its lists to
+ * rank 0. The test part of a device of n examples is floor(test_fraction n) keyed draws of them,
+ * cut out in place; a device of test_devices, a keyed subset, keeps nothing to train on. min_size
+ * is judged on the split-0 examples of a device, train and test part together. A member whose sizes
+ * are random is asked again with another attempt number in its keys, up to 100 times, before the
+ * refusal. Cost beside the member's own: O(n / ranks + K) time; rank 0 ends with 8 bytes an example
+ * and 8 (16 with test parts) a device, and held its share twice. */
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/room.h"
@@ -99,12 +99,16 @@ static co_status refuse_labels(const maker *m)
     const co_node *method = co_config_node(m->opt, "method");
     char others[160] = "";
     if (!co_dataset_has_targets(m->in.data))
-        return co_config_fail(m->opt, method, "%s needs labels (y), which the data set lacks", m->member->name);
+        return co_config_fail(m->opt, method, "%s needs labels (y), which the data set lacks",
+                              m->member->name);
     for (const co_plugin *const *p = co_kind_partitioner.members; *p; p++)
         if (!(((const co_partitioner *)*p)->needs & CO_PART_NEEDS_LABELS))
-            snprintf(others + strlen(others), sizeof others - strlen(others), "%s%s", *others ? ", " : "", (*p)->name);
-    return co_config_fail(m->opt, method, "%s goes by the class of an example, which the task %s lacks; without classes: %s",
-                          m->member->name, co_data_task_names[m->in.data->task], others);
+            snprintf(others + strlen(others), sizeof others - strlen(others), "%s%s",
+                     *others ? ", " : "", (*p)->name);
+    return co_config_fail(
+        m->opt, method,
+        "%s goes by the class of an example, which the task %s lacks; without classes: %s",
+        m->member->name, co_data_task_names[m->in.data->task], others);
 }
 
 static co_status check_needs(const maker *m)
@@ -136,21 +140,21 @@ static void start(maker *m, uint64_t default_seed)
     m->in.seed = co_config_has(opt, "seed") ? (uint64_t)co_config_int(opt, "seed") : default_seed;
     for (int64_t i = 0; i < m->in.data->n; i++) n_split[m->in.data->split[i]]++;
     m->in.n_examples = n_split[0];
-    m->in.assign_test =
-        (m->member->needs & CO_PART_TEST_SPLIT) && !cuts_tests(m) && n_split[1] > 0;
+    m->in.assign_test = (m->member->needs & CO_PART_TEST_SPLIT) && !cuts_tests(m) && n_split[1] > 0;
     m->in.first = co_partition_span(m->in.n_devices, m->in.rank, m->in.size);
     m->in.last = co_partition_span(m->in.n_devices, m->in.rank + 1, m->in.size);
 }
 
 /* ---- room ---- */
 
-/* Bytes that this rank holds at once at least: counts, offsets and lists of its devices; rank 0 then all
- * lists, sizes and distances. */
+/* Bytes that this rank holds at once at least: counts, offsets and lists of its devices; rank 0
+ * then all lists, sizes and distances. */
 static double bytes_needed(const maker *m)
 {
     const double own = (double)(m->in.last - m->in.first), all = (double)m->in.n_devices,
                  n = (double)m->in.n_examples, part = all > 0.0 ? own / all * n : n,
-                 groups = m->member->needs & CO_PART_NEEDS_LABELS ? (double)m->in.data->n_classes : 1.0;
+                 groups =
+                     m->member->needs & CO_PART_NEEDS_LABELS ? (double)m->in.data->n_classes : 1.0;
     const double deal = own * (4.0 * groups + 8.0) + 12.0 * part, end = 60.0 * all + 8.0 * n;
     return m->in.rank == 0 && end > deal ? end : deal;
 }
@@ -171,15 +175,17 @@ static co_status check_room(const maker *m)
     co_format_bytes(needs, want, sizeof want);
     co_format_bytes((double)left, have, sizeof have);
     return co_partition_agree(
-        &m->in, co_config_fail(m->opt, co_config_node(m->opt, "devices"),
-                               "%lld devices and %lld examples need at least %s on a node, %s are left; take "
-                               "fewer devices or nodes with more memory",
-                               (long long)m->in.n_devices, (long long)m->in.n_examples, want, have));
+        &m->in, co_config_fail(
+                    m->opt, co_config_node(m->opt, "devices"),
+                    "%lld devices and %lld examples need at least %s on a node, %s are left; take "
+                    "fewer devices or nodes with more memory",
+                    (long long)m->in.n_devices, (long long)m->in.n_examples, want, have));
 }
 
 /* ---- one draw ---- */
 
-/* By counts: each rank its devices, then all on rank 0. p->train stays apart on the ranks until then. */
+/* By counts: each rank its devices, then all on rank 0. p->train stays apart on the ranks until
+ * then. */
 static co_status draw_plan(maker *m, co_partition *p)
 {
     co_partition_plan plan = {0};
@@ -215,8 +221,7 @@ static co_status list_unassigned(const maker *m, co_partition *p)
     for (int64_t i = 0; p->unassigned && i < n; i++)
         if (m->in.data->split[i] == 0 && !seen[i]) p->unassigned[p->n_unassigned++] = i;
     co_free(seen);
-    return p->unassigned ? CO_OK
-                         : CO_FAIL(CO_ENOMEM, "list of %lld unassigned", (long long)n_left);
+    return p->unassigned ? CO_OK : CO_FAIL(CO_ENOMEM, "list of %lld unassigned", (long long)n_left);
 }
 
 static co_status draw(maker *m, uint64_t attempt, co_partition *p)
@@ -294,8 +299,8 @@ static void move_drawn(const int64_t *from, int64_t n, const int64_t *drawn, int
     }
 }
 
-/* Examples of the device that go to its test part; *whole: it is one of test_devices. t: the next of
- * those, for devices asked in ascending order. */
+/* Examples of the device that go to its test part; *whole: it is one of test_devices. t: the next
+ * of those, for devices asked in ascending order. */
 static int64_t test_part(const maker *m, int64_t device, int64_t n, int64_t *t, bool *whole)
 {
     *whole = *t < m->n_test_devices && m->test_device[*t] == device;
@@ -343,10 +348,11 @@ static co_status cut_test_parts(maker *m, co_partition *p)
     int64_t largest = 0, total = 0, t = 0;
     CO_TRY(choose_test_devices(m, p->n_devices));
     if (p->test_offsets)
-        return co_config_fail(m->opt, co_config_node(m->opt, "method"),
-                              "the %lld lists of %s have test parts already; leave test_fraction and "
-                              "test_devices out",
-                              (long long)p->n_devices, m->member->name);
+        return co_config_fail(
+            m->opt, co_config_node(m->opt, "method"),
+            "the %lld lists of %s have test parts already; leave test_fraction and "
+            "test_devices out",
+            (long long)p->n_devices, m->member->name);
     for (int64_t d = 0; d < p->n_devices; d++) {
         bool whole;
         const int64_t n = test_part(m, d, size_of(p, d), &t, &whole);
@@ -367,7 +373,8 @@ static co_status cut_test_parts(maker *m, co_partition *p)
 static co_status finish(maker *m, co_partition *p)
 {
     if (m->in.rank != 0) return CO_OK;
-    if (p->test_offsets && p->test_offsets[p->n_devices] == 0) { /* no user of split 1 is a device */
+    if (p->test_offsets &&
+        p->test_offsets[p->n_devices] == 0) { /* no user of split 1 is a device */
         co_free(p->test_offsets);
         co_free(p->test);
         p->test_offsets = p->test = NULL;

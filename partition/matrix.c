@@ -1,13 +1,15 @@
-/* partition/matrix.c - the distribution is given: a table with one row a device and one column a class.
+/* partition/matrix.c - the distribution is given: a table with one row a device and one column a
+ * class.
  *
- * `matrix` names a CSV file of K rows of C numbers, each at least 0 (a line that begins with # is passed
- * over). unit count: examples of the class on the device; what a class has more is unassigned, asking
- * for more than there are is refused. unit class: each column is shared out in proportion to its
- * entries, as dirichlet does with drawn ones; a column of zeros leaves its class unassigned. unit
- * device: each row is a mix, w_kc = (n / K) row_kc / sum_d row_kd examples; every device gets w_kc rounded
- * down or up (rounding.c). Of a class of which the rows ask for more than there are, each device gets the
- * same part of what it asks for, and no other class in its place: it has fewer examples, others are
- * unassigned, and the cells are reported. Cost: O(n + K C) time; K C doubles, and K C int32 for device. */
+ * `matrix` names a CSV file of K rows of C numbers, each at least 0 (a line that begins with # is
+ * passed over). unit count: examples of the class on the device; what a class has more is
+ * unassigned, asking for more than there are is refused. unit class: each column is shared out in
+ * proportion to its entries, as dirichlet does with drawn ones; a column of zeros leaves its class
+ * unassigned. unit device: each row is a mix, w_kc = (n / K) row_kc / sum_d row_kd examples; every
+ * device gets w_kc rounded down or up (rounding.c). Of a class of which the rows ask for more than
+ * there are, each device gets the same part of what it asks for, and no other class in its place:
+ * it has fewer examples, others are unassigned, and the cells are reported. Cost: O(n + K C) time;
+ * K C doubles, and K C int32 for device. */
 #include "core/elementary.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -32,8 +34,8 @@ static co_status add_row(const char *path, int64_t line, char *text, table *t)
     for (char *at = text, *end; *at; n++) {
         const double x = strtod(at, &end);
         if (end == at || !(x >= 0.0 && x <= 1e15))
-            return CO_FAIL(CO_EDATA, "%s: line %lld, entry %zu: '%.20s' is no number of 0 to 1e15", path,
-                           (long long)line, n + 1, at);
+            return CO_FAIL(CO_EDATA, "%s: line %lld, entry %zu: '%.20s' is no number of 0 to 1e15",
+                           path, (long long)line, n + 1, at);
         if (co_reserve((void **)&t->value, &t->capacity, t->n + 1, sizeof *t->value))
             return CO_FAIL(CO_ENOMEM, "%s: %zu numbers", path, t->n + 1);
         t->value[t->n++] = x;
@@ -98,8 +100,8 @@ static co_status count_entries(const co_config *opt, const co_partition_input *i
         }
         if (sum > (double)plan->group_size[c])
             return co_config_fail(opt, co_config_node(opt, "matrix"),
-                                  "class %zu: the rows ask for %.0f examples, there are %lld", c, sum,
-                                  (long long)plan->group_size[c]);
+                                  "class %zu: the rows ask for %.0f examples, there are %lld", c,
+                                  sum, (long long)plan->group_size[c]);
     }
     return CO_OK;
 }
@@ -109,13 +111,15 @@ static double log_of(double x)
     return x > 0.0 ? co_plain_log(x) : -INFINITY;
 }
 
-static co_status share_columns(const co_partition_input *in, const table *t, co_partition_plan *plan)
+static co_status share_columns(const co_partition_input *in, const table *t,
+                               co_partition_plan *plan)
 {
     const size_t m = (size_t)(in->last - in->first), g = plan->n_groups;
     double *weight = co_malloc(m, sizeof *weight);
     CO_TRY(co_partition_agree(in, weight ? CO_OK : CO_FAIL(CO_ENOMEM, "%zu weights", m)));
     for (size_t c = 0; c < g; c++) {
-        for (size_t i = 0; i < m; i++) weight[i] = log_of(t->value[((size_t)in->first + i) * g + c]);
+        for (size_t i = 0; i < m; i++)
+            weight[i] = log_of(t->value[((size_t)in->first + i) * g + c]);
         co_share_cut(in, STAGE_CUT, c, weight, plan->group_size[c], plan->count + c, g);
     }
     co_free(weight);
@@ -176,14 +180,16 @@ static void find_parts(mixer *m, const int64_t *group_size, double *w)
     m->cap[g] = m->in->n_examples;
 }
 
-/* Tells the cells that get less than they ask for. all: [n_devices][n_columns + 1]. w: [n_columns]. */
+/* Tells the cells that get less than they ask for. all: [n_devices][n_columns + 1]. w: [n_columns].
+ */
 static void report(const mixer *m, const int32_t *all, double *w)
 {
     const size_t g = m->t->n_columns;
     size_t n_classes = 0, n_cells = 0;
     for (size_t c = 0; c < g; c++) n_classes += m->part[c] < 1.0;
     if (n_classes == 0) return;
-    co_warn("matrix: the rows ask for more examples of %zu of %zu classes than there are; each device gets the "
+    co_warn("matrix: the rows ask for more examples of %zu of %zu classes than there are; each "
+            "device gets the "
             "same part of what it asks for, and no other class in its place:",
             n_classes, g);
     for (int64_t k = 0; k < m->in->n_devices; k++) {
@@ -204,15 +210,16 @@ static co_status mix_rows(const co_partition_input *in, const table *t, co_parti
     mixer m = {in, t, co_malloc(g, sizeof *m.part), co_malloc(g + 1, sizeof *m.cap)};
     double *w = co_malloc(g + 1, sizeof *w);
     int32_t *all = co_malloc(k * (g + 1), sizeof *all); /* less than the table's bytes */
-    co_status st = m.part && m.cap && w && all ? CO_OK
-                                               : CO_FAIL(CO_ENOMEM, "counts of %zu rows of %zu", k, g);
+    co_status st =
+        m.part && m.cap && w && all ? CO_OK : CO_FAIL(CO_ENOMEM, "counts of %zu rows of %zu", k, g);
     if (st == CO_OK) {
         find_parts(&m, plan->group_size, w);
         st = co_round_table(in, STAGE_ROUND, wanted, &m, g + 1, m.cap, all);
     }
     if (st == CO_OK) {
         for (int64_t i = in->first; i < in->last; i++)
-            memcpy(plan->count + (size_t)(i - in->first) * g, all + (size_t)i * (g + 1), g * sizeof *all);
+            memcpy(plan->count + (size_t)(i - in->first) * g, all + (size_t)i * (g + 1),
+                   g * sizeof *all);
         report(&m, all, w);
     }
     co_free(m.part);
@@ -228,10 +235,12 @@ static co_status check_shape(const co_config *opt, const co_partition_input *in,
     if (t->n_rows == in->n_devices && t->n_columns == plan->n_groups) return CO_OK;
     return co_config_fail(opt, co_config_node(opt, "matrix"),
                           "has %lld rows of %zu numbers; %lld devices and %zu classes are wanted",
-                          (long long)t->n_rows, t->n_columns, (long long)in->n_devices, plan->n_groups);
+                          (long long)t->n_rows, t->n_columns, (long long)in->n_devices,
+                          plan->n_groups);
 }
 
-static co_status plan_matrix(const co_config *opt, const co_partition_input *in, co_partition_plan *plan)
+static co_status plan_matrix(const co_config *opt, const co_partition_input *in,
+                             co_partition_plan *plan)
 {
     const char *unit = co_config_string(opt, "unit");
     table t;
@@ -242,7 +251,8 @@ static co_status plan_matrix(const co_config *opt, const co_partition_input *in,
     if (st == CO_OK && strcmp(unit, "device") == 0)
         st = mix_rows(in, &t, plan);
     else if (st == CO_OK)
-        st = strcmp(unit, "class") == 0 ? share_columns(in, &t, plan) : count_entries(opt, in, &t, plan);
+        st = strcmp(unit, "class") == 0 ? share_columns(in, &t, plan)
+                                        : count_entries(opt, in, &t, plan);
     co_free(t.value);
     return st;
 }
@@ -255,13 +265,13 @@ static const co_param params[] = {
     {.key = "unit",
      .type = CO_CHOICE,
      .words = "class|device|count",
-     .doc = "entries are parts of the class, of the device (n / devices examples each; what a class lacks is "
+     .doc = "entries are parts of the class, of the device (n / devices examples each; what a "
+            "class lacks is "
             "cut for all alike and reported), or numbers of examples"},
     {0}};
-const co_partitioner co_partitioner_matrix = {
-    .name = "matrix",
-    .summary = "a given table of devices x classes",
-    .params = params,
-    .needs = CO_PART_NEEDS_LABELS | CO_PART_MAY_DEVICES,
-    .devices = devices,
-    .plan = plan_matrix};
+const co_partitioner co_partitioner_matrix = {.name = "matrix",
+                                              .summary = "a given table of devices x classes",
+                                              .params = params,
+                                              .needs = CO_PART_NEEDS_LABELS | CO_PART_MAY_DEVICES,
+                                              .devices = devices,
+                                              .plan = plan_matrix};

@@ -1,12 +1,13 @@
 /* partition/natural.c - one device a user, as the data were collected; or groups of users.
  *
- * Users without a split-0 example, and with min_examples those with fewer, are no devices. The others
- * follow each other by ascending number; with users_per_device g > 1 a keyed permutation of them is cut
- * into ceil(users / g) groups whose sizes differ by at most 1. max_examples: a keyed subset of so many
- * of each device's examples stays, the others are unassigned. Split-1 examples of a device's users
- * become its test part while test_fraction is 0; those of other users stand in no device. Examples
- * without user (-1) stay unassigned. Cost: O(n + users) time; 8 bytes a user and 4 an example.
- * Source: Caldas et al., 2018, arXiv:1812.01097 (LEAF: users, minimum number of samples). */
+ * Users without a split-0 example, and with min_examples those with fewer, are no devices. The
+ * others follow each other by ascending number; with users_per_device g > 1 a keyed permutation of
+ * them is cut into ceil(users / g) groups whose sizes differ by at most 1. max_examples: a keyed
+ * subset of so many of each device's examples stays, the others are unassigned. Split-1 examples of
+ * a device's users become its test part while test_fraction is 0; those of other users stand in no
+ * device. Examples without user (-1) stay unassigned. Cost: O(n + users) time; 8 bytes a user and 4
+ * an example. Source: Caldas et al., 2018, arXiv:1812.01097 (LEAF: users, minimum number of
+ * samples). */
 #include "core/memory.h"
 #include "partition/partitioner.h"
 
@@ -16,9 +17,9 @@ typedef struct {
     const co_config *opt;
     const co_partition_input *in;
     co_partition *p;
-    int64_t *size;       /* [n_users] split-0 examples */
-    int32_t *device_of;  /* [n_users]; -1: none */
-    int64_t n_kept;      /* users on devices */
+    int64_t *size;      /* [n_users] split-0 examples */
+    int32_t *device_of; /* [n_users]; -1: none */
+    int64_t n_kept;     /* users on devices */
 } owners;
 
 static void count_users(owners *o)
@@ -105,8 +106,7 @@ static co_status list_examples(owners *o)
     if (!owner) return CO_FAIL(CO_ENOMEM, "owners of %lld examples", (long long)data->n);
     for (int64_t i = 0; i < data->n; i++)
         owner[i] = data->user[i] < 0 ? -1 : o->device_of[data->user[i]];
-    co_status st =
-        co_partition_lists(data, 0, owner, p->n_devices, &p->train_offsets, &p->train);
+    co_status st = co_partition_lists(data, 0, owner, p->n_devices, &p->train_offsets, &p->train);
     if (st == CO_OK && o->in->assign_test)
         st = co_partition_lists(data, 1, owner, p->n_devices, &p->test_offsets, &p->test);
     co_free(owner);
@@ -118,7 +118,10 @@ static co_status list_examples(owners *o)
 static co_status assign(const co_config *opt, const co_partition_input *in, co_partition *p)
 {
     const size_t n_users = in->data->n_users;
-    owners o = {.opt = opt, .in = in, .p = p, .size = co_calloc(n_users, sizeof *o.size),
+    owners o = {.opt = opt,
+                .in = in,
+                .p = p,
+                .size = co_calloc(n_users, sizeof *o.size),
                 .device_of = co_malloc(n_users, sizeof *o.device_of)};
     co_status st = CO_OK;
     if (!o.size || !o.device_of) {

@@ -1,14 +1,15 @@
-/* partition/pachinko.c - classes in superclasses: each device draws a mix of superclasses, and within
- * each a mix of its classes.
+/* partition/pachinko.c - classes in superclasses: each device draws a mix of superclasses, and
+ * within each a mix of its classes.
  *
- * Device k draws Dirichlet(alpha) over the superclasses and, for each, Dirichlet(fine_alpha) over its classes,
- * then n / K examples one by one: a superclass, a class in it, an example of it without replacement. A
- * class that has run dry leaves its superclass, and a superclass without classes leaves too; the others'
- * parts are scaled up. Devices draw in the order of their ids; no example is lost. `coarse` gives the
- * superclass of each class; without it the data set's column `group` does (CIFAR-100: the coarse label),
- * when all examples of a class are in one group. Cost: O(n log C + K C), alike on every rank.
- * Source: Reddi et al., ICLR 2021, arXiv:2003.00295, appendix F (Pachinko allocation of Li & McCallum
- * 2006; alpha 0.1, beta 10 there, 100 examples a device). */
+ * Device k draws Dirichlet(alpha) over the superclasses and, for each, Dirichlet(fine_alpha) over
+ * its classes, then n / K examples one by one: a superclass, a class in it, an example of it
+ * without replacement. A class that has run dry leaves its superclass, and a superclass without
+ * classes leaves too; the others' parts are scaled up. Devices draw in the order of their ids; no
+ * example is lost. `coarse` gives the superclass of each class; without it the data set's column
+ * `group` does (CIFAR-100: the coarse label), when all examples of a class are in one group. Cost:
+ * O(n log C + K C), alike on every rank. Source: Reddi et al., ICLR 2021, arXiv:2003.00295,
+ * appendix F (Pachinko allocation of Li & McCallum 2006; alpha 0.1, beta 10 there, 100 examples a
+ * device). */
 #include "core/memory.h"
 #include "partition/partitioner.h"
 #include <string.h>
@@ -17,10 +18,10 @@ enum { STAGE_MIX, STAGE_TAKE };
 
 typedef struct {
     size_t n_classes, n_coarse;
-    int32_t *coarse;    /* [n_classes] superclass; -1: the class has no examples */
-    int64_t *left;      /* [n_classes] */
+    int32_t *coarse;     /* [n_classes] superclass; -1: the class has no examples */
+    int64_t *left;       /* [n_classes] */
     double *root, *leaf; /* [n_coarse], [n_classes] mixes of the device at hand */
-    double *open, *sum; /* [n_coarse] mass of classes that are left; [n_classes] cumulated parts */
+    double *open, *sum;  /* [n_coarse] mass of classes that are left; [n_classes] cumulated parts */
     double *shape, *part; /* [n_classes] scratch */
 } machine;
 
@@ -47,7 +48,8 @@ static co_status machine_init(const co_partition_plan *plan, machine *m)
     m->sum = co_malloc(c, sizeof *m->sum);
     m->shape = co_malloc(c, sizeof *m->shape);
     m->part = co_malloc(c, sizeof *m->part);
-    if (!m->coarse || !m->left || !m->root || !m->leaf || !m->open || !m->sum || !m->shape || !m->part)
+    if (!m->coarse || !m->left || !m->root || !m->leaf || !m->open || !m->sum || !m->shape ||
+        !m->part)
         return CO_FAIL(CO_ENOMEM, "mixes of %zu classes", c);
     memcpy(m->left, plan->group_size, c * sizeof *m->left);
     for (size_t i = 0; i < c; i++) m->coarse[i] = -1;
@@ -78,20 +80,22 @@ static co_status coarse_from_groups(const co_config *opt, const co_partition_inp
     const co_dataset *data = in->data;
     const co_node *method = co_config_node(opt, "method");
     if (!data->group || data->n_groups > m->n_classes)
-        return co_config_fail(opt, method,
-                              "pachinko needs superclasses: coarse=[..] with one number for each of the "
-                              "%zu classes, or a data set whose column `group` has them",
-                              m->n_classes);
+        return co_config_fail(
+            opt, method,
+            "pachinko needs superclasses: coarse=[..] with one number for each of the "
+            "%zu classes, or a data set whose column `group` has them",
+            m->n_classes);
     m->n_coarse = data->n_groups;
     for (int64_t i = 0; i < data->n; i++) {
         if (!co_partition_is_train(in, i)) continue;
         int32_t *coarse = &m->coarse[data->y[i]];
         if (*coarse < 0) *coarse = data->group[i];
         if (*coarse != data->group[i] || *coarse < 0)
-            return co_config_fail(opt, method,
-                                  "class %d stands in group %d and, at example %lld, in group %d; give "
-                                  "coarse=[..]",
-                                  data->y[i], *coarse, (long long)i, data->group[i]);
+            return co_config_fail(
+                opt, method,
+                "class %d stands in group %d and, at example %lld, in group %d; give "
+                "coarse=[..]",
+                data->y[i], *coarse, (long long)i, data->group[i]);
     }
     return CO_OK;
 }
@@ -114,7 +118,8 @@ static bool weigh(machine *m)
     return roots > 0.0;
 }
 
-static void draw_mixes(const co_partition_input *in, double alpha, double fine_alpha, int64_t device, machine *m)
+static void draw_mixes(const co_partition_input *in, double alpha, double fine_alpha,
+                       int64_t device, machine *m)
 {
     co_stream stream = co_partition_stream(in, STAGE_MIX, (uint64_t)device, 0);
     for (size_t i = 0; i < m->n_coarse; i++) m->shape[i] = alpha;
@@ -145,7 +150,8 @@ static size_t find_class(const machine *m, double u)
     return low;
 }
 
-static void take(const co_partition_input *in, int64_t device, int64_t size, machine *m, int32_t *count)
+static void take(const co_partition_input *in, int64_t device, int64_t size, machine *m,
+                 int32_t *count)
 {
     co_stream stream = co_partition_stream(in, STAGE_TAKE, (uint64_t)device, 0);
     bool stale = true;
@@ -157,7 +163,8 @@ static void take(const co_partition_input *in, int64_t device, int64_t size, mac
     }
 }
 
-static co_status plan_machine(const co_config *opt, const co_partition_input *in, co_partition_plan *plan)
+static co_status plan_machine(const co_config *opt, const co_partition_input *in,
+                              co_partition_plan *plan)
 {
     machine m = {0};
     co_status st = CO_OK;

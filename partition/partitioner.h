@@ -1,8 +1,8 @@
 /* partition/partitioner.h - kind partitioner: labels, features, users -> the devices' examples.
  *
- * A member answers in one of two forms. `plan`: how many examples of each group (class, cluster, or all
- * in one) every device gets; which ones is then drawn by deal.c, the same on any number of ranks.
- * `assign`: the device of each example, for members that the data decide. Adding one: a file
+ * A member answers in one of two forms. `plan`: how many examples of each group (class, cluster, or
+ * all in one) every device gets; which ones is then drawn by deal.c, the same on any number of
+ * ranks. `assign`: the device of each example, for members that the data decide. Adding one: a file
  * partition/<name>.c with the table co_partitioner_<name>, and a line in list.h. The simplest is
  * iid.c. */
 #pragma once
@@ -10,15 +10,16 @@
 #include "core/random.h"
 #include "io/data/partition_file.h"
 
-/* What a partitioner works on. Borrowed. The ranks of a call deal with the devices [first, last). */
+/* What a partitioner works on. Borrowed. The ranks of a call deal with the devices [first, last).
+ */
 typedef struct {
     const co_dataset *data;
-    MPI_Comm ranks; /* MPI_COMM_NULL: this process alone */
-    int rank, size; /* in ranks; 0 and 1 alone */
-    int64_t n_examples;   /* of split 0 */
-    int64_t n_devices;    /* 0 for CO_PART_OWN_DEVICES */
-    int64_t first, last;  /* devices of this rank */
-    bool assign_test;     /* split 1 is dealt too, to the test parts */
+    MPI_Comm ranks;      /* MPI_COMM_NULL: this process alone */
+    int rank, size;      /* in ranks; 0 and 1 alone */
+    int64_t n_examples;  /* of split 0 */
+    int64_t n_devices;   /* 0 for CO_PART_OWN_DEVICES */
+    int64_t first, last; /* devices of this rank */
+    bool assign_test;    /* split 1 is dealt too, to the test parts */
     uint64_t seed;
     uint64_t attempt; /* 0, 1, ..: redraws of CO_PART_REDRAW members; part of every key */
 } co_partition_input;
@@ -26,7 +27,7 @@ typedef struct {
 /* The answer of `plan`. Blocks by co_malloc; the maker frees them. */
 typedef struct {
     size_t n_groups;
-    int32_t *group;      /* [data->n], or NULL: the labels, or one group of all when n_groups is 1 */
+    int32_t *group; /* [data->n], or NULL: the labels, or one group of all when n_groups is 1 */
     int64_t *group_size; /* [n_groups] examples of split 0 */
     int32_t *count;      /* [last - first][n_groups], zeroed; what no device gets is left over */
     double *noise;       /* [n_devices] on every rank, or NULL: column device_noise */
@@ -48,12 +49,12 @@ typedef struct {
     unsigned needs;
     /* Number of devices for CO_PART_MAY_DEVICES when the key is absent. Local. */
     co_status (*devices)(const co_config *opt, int64_t *n_devices);
-    /* Fills plan->count, for the devices of this rank; the groups stand ready (one of all examples, or
-     * the classes). Never loops for ever; what cannot be done is CO_EUSAGE with the figure.
+    /* Fills plan->count, for the devices of this rank; the groups stand ready (one of all examples,
+     * or the classes). Never loops for ever; what cannot be done is CO_EUSAGE with the figure.
      * Collective(in->ranks); the maker agrees on the status afterwards. */
     co_status (*plan)(const co_config *opt, const co_partition_input *in, co_partition_plan *plan);
-    /* Or: the whole partition but its statistics, from the data alone: lists ascending by id, device
-     * names, n_devices; the test parts for split 1 when in->assign_test. On one rank. */
+    /* Or: the whole partition but its statistics, from the data alone: lists ascending by id,
+     * device names, n_devices; the test parts for split 1 when in->assign_test. On one rank. */
     co_status (*assign)(const co_config *opt, const co_partition_input *in, co_partition *p);
     /* Adds what goes with the finished lists, test parts included. NULL: nothing. On one rank. */
     co_status (*complete)(const co_config *opt, const co_partition_input *in, co_partition *p);
@@ -66,14 +67,14 @@ const co_partitioner *co_partitioner_find(const char *name); /* NULL with a mess
 extern const co_param co_partition_params[];
 
 /* opt is checked against co_partition_params and the member's own table. Runs the member, cuts the
- * test parts (test_fraction of each device, keyed; or all of the test_devices), orders each device's
- * examples by id, computes the statistics. Devices with fewer than min_size split-0 examples (train
- * and test part together) are refused with their number, after up to 100 keyed redraws for
- * CO_PART_REDRAW members. partition is overwritten; empty after a failure. Local. */
+ * test parts (test_fraction of each device, keyed; or all of the test_devices), orders each
+ * device's examples by id, computes the statistics. Devices with fewer than min_size split-0
+ * examples (train and test part together) are refused with their number, after up to 100 keyed
+ * redraws for CO_PART_REDRAW members. partition is overwritten; empty after a failure. Local. */
 co_status co_partition_make(const co_config *opt, uint64_t default_seed, const co_dataset *data,
                             co_partition *partition);
-/* The same by the ranks of a communicator, which all hold data; the partition is filled on rank 0 and
- * empty on the others. The same content on any number of ranks. Collective(ranks). */
+/* The same by the ranks of a communicator, which all hold data; the partition is filled on rank 0
+ * and empty on the others. The same content on any number of ranks. Collective(ranks). */
 co_status co_partition_make_on(const co_config *opt, uint64_t default_seed, const co_dataset *data,
                                MPI_Comm ranks, co_partition *partition);
 /* The same without the statistics. Collective(ranks). */
@@ -83,8 +84,8 @@ co_status co_partition_deal_on(const co_config *opt, uint64_t default_seed, cons
 co_status co_partition_statistics(co_partition *partition, const co_dataset *data, uint64_t seed);
 
 /* Feature skew: adds normal noise of standard deviation device_noise[device] to the n rows x of the
- * examples ids, keyed by (seed of the partition, device, example): each reading gives the same values.
- * Nothing when the partition has no noise. scratch: [x_size]. Local. */
+ * examples ids, keyed by (seed of the partition, device, example): each reading gives the same
+ * values. Nothing when the partition has no noise. scratch: [x_size]. Local. */
 void co_partition_add_noise(const double *device_noise, uint64_t seed, int64_t device,
                             const int64_t *ids, size_t n, size_t x_size, float *x, float *scratch);
 
@@ -108,8 +109,8 @@ static inline bool co_partition_is_train(const co_partition_input *in, int64_t i
 /* Makes plan->count, zeroed. */
 co_status co_partition_plan_counts(const co_partition_input *in, co_partition_plan *plan);
 /* plan's groups become the given ones (group_take: a co_malloc block [data->n]). */
-co_status co_partition_plan_regroup(const co_partition_input *in, co_partition_plan *plan, int32_t *group_take,
-                          size_t n_groups);
+co_status co_partition_plan_regroup(const co_partition_input *in, co_partition_plan *plan,
+                                    int32_t *group_take, size_t n_groups);
 /* Where span i of n items cut into m spans begins; sizes differ by at most 1. m^2 < 2^63. */
 static inline int64_t co_partition_span(int64_t n, int64_t i, int64_t m)
 {

@@ -24,12 +24,12 @@ co_status co_partition_plan_counts(const co_partition_input *in, co_partition_pl
     if (plan->n_groups && n > SIZE_MAX / plan->n_groups / sizeof *plan->count)
         return CO_FAIL(CO_ENOMEM, "counts of %zu devices and %zu groups", n, plan->n_groups);
     plan->count = co_calloc(n * plan->n_groups, sizeof *plan->count);
-    return plan->count ? CO_OK
-                       : CO_FAIL(CO_ENOMEM,
-                                 "%zu devices x %zu groups need %zu MiB for their counts; take fewer "
-                                 "devices or more ranks on more memory",
-                                 n, plan->n_groups,
-                                 n * plan->n_groups * sizeof *plan->count >> 20);
+    return plan->count
+               ? CO_OK
+               : CO_FAIL(CO_ENOMEM,
+                         "%zu devices x %zu groups need %zu MiB for their counts; take fewer "
+                         "devices or more ranks on more memory",
+                         n, plan->n_groups, n * plan->n_groups * sizeof *plan->count >> 20);
 }
 
 static co_status count_groups(const co_partition_input *in, co_partition_plan *plan)
@@ -50,7 +50,8 @@ static co_status count_groups(const co_partition_input *in, co_partition_plan *p
     return CO_OK;
 }
 
-co_status co_partition_plan_init(const co_partition_input *in, bool by_label, co_partition_plan *plan)
+co_status co_partition_plan_init(const co_partition_input *in, bool by_label,
+                                 co_partition_plan *plan)
 {
     *plan = (co_partition_plan){.n_groups = by_label ? in->data->n_classes : 1};
     return count_groups(in, plan);
@@ -65,8 +66,8 @@ void co_partition_plan_fini(co_partition_plan *plan)
     *plan = (co_partition_plan){0};
 }
 
-co_status co_partition_plan_regroup(const co_partition_input *in, co_partition_plan *plan, int32_t *group_take,
-                          size_t n_groups)
+co_status co_partition_plan_regroup(const co_partition_input *in, co_partition_plan *plan,
+                                    int32_t *group_take, size_t n_groups)
 {
     co_free(plan->group);
     plan->group = group_take;

@@ -1,4 +1,5 @@
-/* partition/pools.c - taking from pools that run dry. Cost: O(K C); the mixes of 4,096 devices a rank. */
+/* partition/pools.c - taking from pools that run dry. Cost: O(K C); the mixes of 4,096 devices a
+ * rank. */
 #include "partition/pools.h"
 #include "core/memory.h"
 #include <math.h>
@@ -6,8 +7,9 @@
 
 enum { ROWS = 4096 };
 
-void co_mix_draw(const co_partition_input *in, uint64_t stage, double alpha, const int64_t *group_size,
-                 size_t n_groups, int64_t device, double *shape, double *q)
+void co_mix_draw(const co_partition_input *in, uint64_t stage, double alpha,
+                 const int64_t *group_size, size_t n_groups, int64_t device, double *shape,
+                 double *q)
 {
     co_stream stream = co_partition_stream(in, stage, (uint64_t)device, 0);
     size_t n = 0;
@@ -19,8 +21,8 @@ void co_mix_draw(const co_partition_input *in, uint64_t stage, double alpha, con
 }
 
 /* One round: cuts `size` by the weights, takes what is there; returns what is still wanted. */
-static int64_t take_round(const double *weight, double total, size_t n_groups, int64_t size, double u,
-                          int64_t *left, int32_t *count)
+static int64_t take_round(const double *weight, double total, size_t n_groups, int64_t size,
+                          double u, int64_t *left, int32_t *count)
 {
     double sum = 0.0;
     int64_t cut = 0, taken = 0;
@@ -72,7 +74,8 @@ co_status co_pool_plan(const co_partition_input *in, uint64_t stage, co_mix *mix
                        co_partition_plan *plan)
 {
     const size_t g = plan->n_groups;
-    double *mixes = co_malloc(ROWS * (g + 1), sizeof *mixes), *scratch = co_malloc(g, sizeof *scratch);
+    double *mixes = co_malloc(ROWS * (g + 1), sizeof *mixes),
+           *scratch = co_malloc(g, sizeof *scratch);
     int64_t *left = co_malloc(g, sizeof *left);
     int32_t *other = co_calloc(g, sizeof *other); /* counts of other ranks' devices */
     co_status st = mixes && left && scratch && other ? co_partition_plan_counts(in, plan)

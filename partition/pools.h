@@ -1,25 +1,28 @@
-/* partition/pools.h - devices take examples out of the groups one after the other, each by its own mix. */
+/* partition/pools.h - devices take examples out of the groups one after the other, each by its own
+ * mix. */
 #pragma once
 #include "partition/partitioner.h"
 
-/* q[n_groups] ~ Dirichlet(alpha prior_1, .., alpha prior_C), prior the groups' parts of all examples
- * (0 where there are none): the mix that dirichlet_device draws for a device.
- * shape: [n_groups] scratch. Local. */
-void co_mix_draw(const co_partition_input *in, uint64_t stage, double alpha, const int64_t *group_size,
-                 size_t n_groups, int64_t device, double *shape, double *q);
+/* q[n_groups] ~ Dirichlet(alpha prior_1, .., alpha prior_C), prior the groups' parts of all
+ * examples (0 where there are none): the mix that dirichlet_device draws for a device. shape:
+ * [n_groups] scratch. Local. */
+void co_mix_draw(const co_partition_input *in, uint64_t stage, double alpha,
+                 const int64_t *group_size, size_t n_groups, int64_t device, double *shape,
+                 double *q);
 
-/* Adds to count[n_groups] `size` examples out of left[n_groups], in proportion to q: floor(size Q_c + u)
- * - floor(size Q_{c-1} + u) with a uniform draw u of the stream. What an exhausted group lacks is taken
- * from the others in proportion to q, or to what they have when q is 0 there; at most n_groups + 1
- * rounds. Less than size only when all is gone. Local. */
+/* Adds to count[n_groups] `size` examples out of left[n_groups], in proportion to q: floor(size Q_c
+ * + u)
+ * - floor(size Q_{c-1} + u) with a uniform draw u of the stream. What an exhausted group lacks is
+ * taken from the others in proportion to q, or to what they have when q is 0 there; at most
+ * n_groups + 1 rounds. Less than size only when all is gone. Local. */
 void co_pool_take(co_stream *stream, const double *q, size_t n_groups, int64_t size, int64_t *left,
                   int32_t *count, double *scratch);
 
 /* Mix of device k; draws, reads .. whatever the member does. */
 typedef void co_mix(const void *self, const co_partition_input *in, int64_t device, double *q);
-/* Devices of equal size (spans of n) by ascending id take from the groups by their mixes. The mixes are
- * drawn by all ranks in turn, the taking is done by each. Fills plan->count. Uses the stream `stage`.
- * Collective(in->ranks). */
+/* Devices of equal size (spans of n) by ascending id take from the groups by their mixes. The mixes
+ * are drawn by all ranks in turn, the taking is done by each. Fills plan->count. Uses the stream
+ * `stage`. Collective(in->ranks). */
 co_status co_pool_plan(const co_partition_input *in, uint64_t stage, co_mix *mix, const void *self,
                        co_partition_plan *plan);
 

@@ -1,14 +1,14 @@
 /* partition/shards.c - few classes a device: the examples sorted by label, cut into shards, a few
  * shards a device.
  *
- * S = K shards_per_device shards [floor(n s / S), floor(n (s + 1) / S)) of the order by label: sizes
- * differ by at most 1, so that no example is left over. A keyed permutation deals shards_per_device of
- * them to each device. At most S + C - 1 pairs (device, class) occur; a device sees at most
- * shards_per_device classes and one more for each border between classes inside its shards. With S > n
- * only the n shards that hold an example are dealt, to n of the S places. Cost: O(n + min(n, S)) time,
- * 3 min(n, S) int64. Source: McMahan et al., AISTATS 2017, arXiv:1602.05629, section 3 (their
- * pathological non-IID split: 200 shards of 300, two a device). Where we differ: which examples of a
- * class stand in a shard is drawn by key, not taken from the file's order. */
+ * S = K shards_per_device shards [floor(n s / S), floor(n (s + 1) / S)) of the order by label:
+ * sizes differ by at most 1, so that no example is left over. A keyed permutation deals
+ * shards_per_device of them to each device. At most S + C - 1 pairs (device, class) occur; a device
+ * sees at most shards_per_device classes and one more for each border between classes inside its
+ * shards. With S > n only the n shards that hold an example are dealt, to n of the S places. Cost:
+ * O(n + min(n, S)) time, 3 min(n, S) int64. Source: McMahan et al., AISTATS 2017, arXiv:1602.05629,
+ * section 3 (their pathological non-IID split: 200 shards of 300, two a device). Where we differ:
+ * which examples of a class stand in a shard is drawn by key, not taken from the file's order. */
 #include "core/memory.h"
 #include "partition/partitioner.h"
 
@@ -52,7 +52,8 @@ static void count_shards(const co_partition_input *in, const int64_t *place, int
     }
 }
 
-static co_status plan_shards(const co_config *opt, const co_partition_input *in, co_partition_plan *plan)
+static co_status plan_shards(const co_config *opt, const co_partition_input *in,
+                             co_partition_plan *plan)
 {
     const int64_t n = in->n_examples, per_device = co_config_int(opt, "shards_per_device");
     const int64_t n_places = in->n_devices * per_device, m = n < n_places ? n : n_places;

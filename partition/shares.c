@@ -1,10 +1,11 @@
 /* partition/shares.c - Dirichlet draws in bulk, and cuts of n examples by weights.
  *
- * Gamma(a, 1), a >= 1: d = a - 1/3, c = 1/sqrt(9 d), x normal, v = (1 + c x)^3, accepted when log u <
- * x^2/2 + d (1 - v + log v); the result is d v. a < 1: a draw of a + 1 times U^(1/a), in logs, so that
- * nothing underflows. The first try of a device takes its words in bulk, by index; if it is refused
- * (2-5 %), the device goes on with a stream of its own, so that a draw depends on its name alone.
- * Cost: about 25 ns a draw. Source: Marsaglia & Tsang, ACM TOMS 26(3), 2000, sections 2 and 8. */
+ * Gamma(a, 1), a >= 1: d = a - 1/3, c = 1/sqrt(9 d), x normal, v = (1 + c x)^3, accepted when log u
+ * < x^2/2 + d (1 - v + log v); the result is d v. a < 1: a draw of a + 1 times U^(1/a), in logs, so
+ * that nothing underflows. The first try of a device takes its words in bulk, by index; if it is
+ * refused (2-5 %), the device goes on with a stream of its own, so that a draw depends on its name
+ * alone. Cost: about 25 ns a draw. Source: Marsaglia & Tsang, ACM TOMS 26(3), 2000, sections 2
+ * and 8. */
 #include "partition/shares.h"
 #include "core/elementary.h"
 #include <math.h>
@@ -45,8 +46,8 @@ void co_share_draw(const co_partition_input *in, uint64_t stage, uint64_t group,
             double *out = &log_weight[(size_t)at + i];
             const double log_v = try_gamma(d, c, (double)x[i], uniform(word[2 * i]));
             if (isnan(log_v)) {
-                co_stream own = co_partition_stream(in, stage,
-                                                    AGAIN + (uint64_t)(first + at) + i, group);
+                co_stream own =
+                    co_partition_stream(in, stage, AGAIN + (uint64_t)(first + at) + i, group);
                 *out = co_draw_gamma_log(&own, alpha);
             } else {
                 *out = log_d + log_v;

@@ -17,9 +17,9 @@
  *
  * The functions are those of core/elementary.h: the statistics enter the file's digest.
  *
- * Cost: O(N + K) time, three logarithms for each label seen on a device, by up to MAX_THREADS threads
- * that take equal parts of the devices; 36 K + 32 C bytes, the label counts of at most 20,000 devices and
- * those that the file keeps.
+ * Cost: O(N + K) time, three logarithms for each label seen on a device, by up to MAX_THREADS
+ * threads that take equal parts of the devices; 36 K + 32 C bytes, the label counts of at most
+ * 20,000 devices and those that the file keeps.
  *
  * Source: Lin, IEEE Trans. Inf. Theory 37 (1991), section IV, with weights 1/2; the root is a
  * metric: Endres & Schindelin, same journal 49 (2003). Zhao et al. 2018, arXiv:1806.00582,
@@ -34,7 +34,11 @@
 #include <unistd.h>
 
 #define MAX_PAIRS 10000
-enum { MAX_THREADS = 4, FEW = 1 << 20 /* examples for which one thread will do */, AHEAD = 64 /* asked of memory ahead */ };
+enum {
+    MAX_THREADS = 4,
+    FEW = 1 << 20 /* examples for which one thread will do */,
+    AHEAD = 64 /* asked of memory ahead */
+};
 
 static int by_int32(const void *a, const void *b)
 {
@@ -117,7 +121,7 @@ typedef struct {
     int64_t n_profiles;
     label_count *counts; /* by ascending label within a profile */
     size_t capacity;
-    double *js, *emd; /* [n_non_empty or n_pairs, what is more] */
+    double *js, *emd;  /* [n_non_empty or n_pairs, what is more] */
     double *effective; /* [n_non_empty] */
 } labels;
 
@@ -199,7 +203,8 @@ static void *compare_stretch(void *self)
     for (int64_t i = ((stretch *)self)->first; i < ((stretch *)self)->last; i++) {
         const int64_t device = l->non_empty[i];
         const size_t n_seen = count_labels(l, device);
-        int32_t *kept = l->p->label_counts ? l->p->label_counts + (size_t)device * l->n_classes : NULL;
+        int32_t *kept =
+            l->p->label_counts ? l->p->label_counts + (size_t)device * l->n_classes : NULL;
         l->effective[i] = compare_device(l, device, n_seen, &l->js[i], &l->emd[i]);
         for (size_t c = 0; c < n_seen; c++) {
             if (kept) kept[l->seen[c]] = (int32_t)l->count[l->seen[c]];
@@ -354,7 +359,8 @@ static co_status labels_init(labels *l)
     const int64_t n_classes = (int64_t)l->n_classes;
     if (n_classes > 0 && p->n_devices <= CO_MAX_LABEL_COUNTS / n_classes) {
         p->label_counts = co_calloc((size_t)(p->n_devices * n_classes), sizeof *p->label_counts);
-        if (!p->label_counts) return CO_FAIL(CO_ENOMEM, "label counts of %lld devices", (long long)p->n_devices);
+        if (!p->label_counts)
+            return CO_FAIL(CO_ENOMEM, "label counts of %lld devices", (long long)p->n_devices);
     }
     for (int64_t d = 0, i = 0; d < p->n_devices; d++)
         if (size_of(p, d) > 0) l->non_empty[i++] = (int32_t)d;

@@ -2,13 +2,14 @@
  *
  * Sizes as in iid.c. Then each example of the data set, whatever its split, gets a period by a law:
  *   uniform: any of them alike;
- *   labels (drift of labels): with probability `drift` floor(P (rank + v) / C), where rank is the place of the example's
- *     class in a keyed order of the C classes and v uniform on [0, 1): the classes come one after another; else any;
- *   devices (new devices): device k appears in period floor(P rank / K), the ranks dealt by key; its examples arrive in
- *     any period from then on; those of no device in any period;
- *   group: the column `group` of the data set, in its order; P is the number of groups.
- * A run goes through the periods; devices.memory says what a device keeps. Cost: O(n + K), 4 bytes an example in the file.
- * Source: Dupuy et al. 2022, arXiv:2202.03925 (continual data on devices); the laws are ours. */
+ *   labels (drift of labels): with probability `drift` floor(P (rank + v) / C), where rank is the
+ * place of the example's class in a keyed order of the C classes and v uniform on [0, 1): the
+ * classes come one after another; else any; devices (new devices): device k appears in period
+ * floor(P rank / K), the ranks dealt by key; its examples arrive in any period from then on; those
+ * of no device in any period; group: the column `group` of the data set, in its order; P is the
+ * number of groups. A run goes through the periods; devices.memory says what a device keeps. Cost:
+ * O(n + K), 4 bytes an example in the file. Source: Dupuy et al. 2022, arXiv:2202.03925 (continual
+ * data on devices); the laws are ours. */
 #include "core/memory.h"
 #include "partition/partitioner.h"
 #include "partition/sizes.h"
@@ -16,12 +17,13 @@
 
 enum { STAGE_SIZES, STAGE_ORDER = 8, STAGE_PERIOD };
 
-static co_status plan_sizes(const co_config *opt, const co_partition_input *in, co_partition_plan *plan)
+static co_status plan_sizes(const co_config *opt, const co_partition_input *in,
+                            co_partition_plan *plan)
 {
     const bool zipf = strcmp(co_config_string(opt, "sizes"), "zipf") == 0;
     CO_TRY(co_partition_agree(in, co_partition_plan_counts(in, plan)));
-    return co_sizes(in, STAGE_SIZES, zipf ? CO_SIZES_ZIPF : CO_SIZES_EQUAL, co_config_real(opt, "exponent"),
-                    in->n_examples, plan->count, 1);
+    return co_sizes(in, STAGE_SIZES, zipf ? CO_SIZES_ZIPF : CO_SIZES_EQUAL,
+                    co_config_real(opt, "exponent"), in->n_examples, plan->count, 1);
 }
 
 /* What the laws work on. */
@@ -58,7 +60,8 @@ static int64_t by_label(const arrivals *a, int64_t id, double drift)
 {
     co_stream s = stream_of(a, id);
     const double n = (double)a->p->n_periods, u = co_draw_uniform(&s), v = co_draw_uniform(&s);
-    const double place = u < drift ? ((double)a->rank[a->in->data->y[id]] + v) / (double)a->in->data->n_classes : v;
+    const double place =
+        u < drift ? ((double)a->rank[a->in->data->y[id]] + v) / (double)a->in->data->n_classes : v;
     return (int64_t)(n * place);
 }
 
@@ -67,7 +70,8 @@ static void follow_devices(const arrivals *a, const int64_t *offsets, const int6
     const co_partition *p = a->p;
     for (int64_t k = 0; offsets && k < p->n_devices; k++)
         for (int64_t i = offsets[k]; i < offsets[k + 1]; i++)
-            p->period[ids[i]] = (int32_t)any_from(a, ids[i], p->n_periods * a->rank[k] / p->n_devices);
+            p->period[ids[i]] =
+                (int32_t)any_from(a, ids[i], p->n_periods * a->rank[k] / p->n_devices);
 }
 
 static co_status by_group(const arrivals *a)
@@ -75,12 +79,14 @@ static co_status by_group(const arrivals *a)
     const co_dataset *data = a->in->data;
     const co_node *law = co_config_node(a->opt, "law");
     if (!data->group || data->n_groups == 0)
-        return co_config_fail(a->opt, law, "group needs the column `group`, which these %lld examples lack",
+        return co_config_fail(a->opt, law,
+                              "group needs the column `group`, which these %lld examples lack",
                               (long long)data->n);
     a->p->n_periods = (int64_t)data->n_groups;
     for (int64_t i = 0; i < data->n; i++) {
         if (data->group[i] < 0)
-            return co_config_fail(a->opt, law, "example %lld has no group: it arrives in no period", (long long)i);
+            return co_config_fail(a->opt, law, "example %lld has no group: it arrives in no period",
+                                  (long long)i);
         a->p->period[i] = data->group[i];
     }
     return CO_OK;
@@ -91,7 +97,8 @@ static co_status by_labels(arrivals *a)
     const co_dataset *data = a->in->data;
     if (!data->y || data->n_classes == 0)
         return co_config_fail(a->opt, co_config_node(a->opt, "law"),
-                              "labels needs a class an example (y), which these %lld examples lack", (long long)data->n);
+                              "labels needs a class an example (y), which these %lld examples lack",
+                              (long long)data->n);
     CO_TRY(draw_ranks(a, (int64_t)data->n_classes));
     const double drift = co_config_real(a->opt, "drift");
     for (int64_t i = 0; i < data->n; i++) a->p->period[i] = (int32_t)by_label(a, i, drift);
@@ -118,7 +125,9 @@ static co_status add_periods(const co_config *opt, const co_partition_input *in,
     arrivals a = {.opt = opt, .in = in, .p = p};
     p->n_dated = in->data->n;
     p->period = co_malloc((size_t)p->n_dated, sizeof *p->period);
-    const co_status st = p->period ? by_law(&a) : CO_FAIL(CO_ENOMEM, "periods of %lld examples", (long long)p->n_dated);
+    const co_status st =
+        p->period ? by_law(&a)
+                  : CO_FAIL(CO_ENOMEM, "periods of %lld examples", (long long)p->n_dated);
     co_free(a.rank);
     return st;
 }
@@ -127,9 +136,15 @@ static const co_param params[] = {
     {.key = "law",
      .type = CO_CHOICE,
      .words = "uniform|labels|devices|group",
-     .doc = "when examples arrive: any period alike; class by class; with devices that appear one after another; by the "
+     .doc = "when examples arrive: any period alike; class by class; with devices that appear one "
+            "after another; by the "
             "column group"},
-    {.key = "periods", .type = CO_INT, .def = 10, .lo = 1, .hi = 1e6, .doc = "number of periods (law group: the groups)"},
+    {.key = "periods",
+     .type = CO_INT,
+     .def = 10,
+     .lo = 1,
+     .hi = 1e6,
+     .doc = "number of periods (law group: the groups)"},
     {.key = "drift",
      .type = CO_REAL,
      .def = 1.0,
@@ -146,7 +161,8 @@ static const co_param params[] = {
     {0}};
 const co_partitioner co_partitioner_temporal = {
     .name = "temporal",
-    .summary = "random shares whose examples arrive in periods: uniform, drift of labels, new devices, a column",
+    .summary = "random shares whose examples arrive in periods: uniform, drift of labels, new "
+               "devices, a column",
     .source = "Dupuy et al. 2022, arXiv:2202.03925",
     .params = params,
     .needs = CO_PART_REDRAW,

@@ -27,17 +27,21 @@ void co_comparison_set_metric(co_comparison *c, const char *metric)
 enum { ROUND, SPLIT, SCOPE, LOSS, SCORE, N_COLUMNS };
 
 /* Columns of eval as doubles; all freed by free_columns, also on failure. */
-static co_status read_columns(co_comparison *c, const co_file *file, double *column[N_COLUMNS], size_t *n_rows)
+static co_status read_columns(co_comparison *c, const co_file *file, double *column[N_COLUMNS],
+                              size_t *n_rows)
 {
     char score[80];
     if (!c->metric[0]) CO_TRY(co_column_metric(file, c->metric, sizeof c->metric));
     c->higher = co_column_better(file, c->metric) == CO_BETTER_HIGHER;
     CO_TRY(co_column_unit(file, c->metric, c->unit, sizeof c->unit));
     snprintf(score, sizeof score, "eval/%s", c->metric);
-    const char *const names[N_COLUMNS] = {"eval/round", "eval/split", "eval/scope", "eval/loss", score};
+    const char *const names[N_COLUMNS] = {"eval/round", "eval/split", "eval/scope", "eval/loss",
+                                          score};
     for (int k = 0; k < N_COLUMNS; k++) {
         if (!c->metric[0] || !co_file_has(file, names[k]))
-            return CO_FAIL(CO_EDATA, "%s: has no %s: the run was not evaluated by it; set eval.every, or another metric=",
+            return CO_FAIL(CO_EDATA,
+                           "%s: has no %s: the run was not evaluated by it; set eval.every, or "
+                           "another metric=",
                            co_file_path(file), names[k]);
         CO_TRY(co_file_read_new(file, names[k], CO_F64, (void **)&column[k], n_rows));
     }
@@ -66,7 +70,8 @@ static bool choose_rows(double *const column[N_COLUMNS], size_t n, double *split
 /* Sums of what travelled, up to the target's round and in all. */
 static co_status read_bytes(const co_file *file, co_outcome *run)
 {
-    static const char *const names[] = {"rounds/round", "rounds/bytes_down", "rounds/bytes_up", "rounds/wall_s"};
+    static const char *const names[] = {"rounds/round", "rounds/bytes_down", "rounds/bytes_up",
+                                        "rounds/wall_s"};
     double *column[4] = {NULL};
     size_t n = 0;
     co_status st = CO_OK;
@@ -123,7 +128,8 @@ co_status co_comparison_add(co_comparison *c, const char *path, const char *labe
     co_file *file = NULL;
     CO_TRY((co_status)co_reserve((void **)&c->run, &c->capacity, c->n_runs + 1, sizeof *c->run));
     co_outcome *run = &c->run[c->n_runs];
-    *run = (co_outcome){.label = label ? co_strdup(label) : label_of(path), .path = co_strdup(path)};
+    *run =
+        (co_outcome){.label = label ? co_strdup(label) : label_of(path), .path = co_strdup(path)};
     c->n_runs++;
     if (!run->label || !run->path) return CO_FAIL(CO_ENOMEM, "%s", path);
     CO_TRY(co_file_open(path, "cohort-run", false, &file));
@@ -134,8 +140,11 @@ co_status co_comparison_add(co_comparison *c, const char *path, const char *labe
 
 static co_status no_validation(const char *path)
 {
-    return CO_FAIL(CO_EUSAGE, "tune: %s: there is no validation split (2) to choose by, and the test split is not for that; import "
-                              "the data with validation_fraction=0.1", path);
+    return CO_FAIL(CO_EUSAGE,
+                   "tune: %s: there is no validation split (2) to choose by, and the test split is "
+                   "not for that; import "
+                   "the data with validation_fraction=0.1",
+                   path);
 }
 
 co_status co_comparison_check_data(const char *path)
@@ -144,7 +153,9 @@ co_status co_comparison_check_data(const char *path)
     uint8_t *split = NULL;
     size_t n = 0, at = 0;
     CO_TRY(co_file_open(path, "cohort-dataset", true, &file));
-    const co_status st = co_file_has(file, "split") ? co_file_read_new(file, "split", CO_U8, (void **)&split, &n) : CO_OK;
+    const co_status st = co_file_has(file, "split")
+                             ? co_file_read_new(file, "split", CO_U8, (void **)&split, &n)
+                             : CO_OK;
     co_file_close(file);
     while (at < n && split[at] != 2) at++;
     co_free(split);
@@ -157,8 +168,10 @@ co_status co_comparison_task(const char *path, char *name, size_t size)
     co_file *file = NULL;
     char *task = NULL;
     CO_TRY(co_file_open(path, "cohort-dataset", true, &file));
-    const co_status st = co_file_has_attr(file, "task") ? co_file_get_text(file, "task", &task) : CO_OK;
-    if (st == CO_OK) snprintf(name, size, "%s", task ? task : "classification"); /* of a file made by hand */
+    const co_status st =
+        co_file_has_attr(file, "task") ? co_file_get_text(file, "task", &task) : CO_OK;
+    if (st == CO_OK)
+        snprintf(name, size, "%s", task ? task : "classification"); /* of a file made by hand */
     co_free(task);
     co_file_close(file);
     return st;
@@ -209,7 +222,8 @@ static void average(const co_comparison *c, co_summary_row *row)
     const double n = (double)row->n_seeds;
     row->mean = centre + sum / n;
     row->sd = sample_sd(sum, squares, n);
-    const double half = row->n_seeds > 1 ? co_student_quantile(0.05, n - 1.0) * row->sd / sqrt(n) : NAN;
+    const double half =
+        row->n_seeds > 1 ? co_student_quantile(0.05, n - 1.0) * row->sd / sqrt(n) : NAN;
     row->low = row->mean - half;
     row->high = row->mean + half;
     for (int k = 0; k < 3; k++) *mean[k] /= n;
@@ -224,7 +238,8 @@ static void test_against(const co_comparison *c, const char *baseline, co_summar
     for (size_t i = 0; i < c->n_runs; i++)
         for (size_t k = 0; k < c->n_runs; k++) {
             const co_outcome *own = &c->run[i], *other = &c->run[k];
-            if (strcmp(own->label, row->label) != 0 || strcmp(other->label, baseline) != 0 || own->seed != other->seed)
+            if (strcmp(own->label, row->label) != 0 || strcmp(other->label, baseline) != 0 ||
+                own->seed != other->seed)
                 continue;
             row->n_pairs++;
             sum += own->score - other->score;
@@ -233,7 +248,8 @@ static void test_against(const co_comparison *c, const char *baseline, co_summar
     const double n = (double)row->n_pairs, sd = sample_sd(sum, squares, n);
     row->difference = row->n_pairs ? sum / n : NAN;
     row->p_value = NAN;
-    if (row->n_pairs > 1 && sd > 0.0) row->p_value = co_student_two_sided(fabs(row->difference) / (sd / sqrt(n)), n - 1.0);
+    if (row->n_pairs > 1 && sd > 0.0)
+        row->p_value = co_student_two_sided(fabs(row->difference) / (sd / sqrt(n)), n - 1.0);
 }
 
 /* One row a label, in the order of first runs. Returns how many. */
@@ -252,32 +268,38 @@ static size_t summarise(const co_comparison *c, const char *baseline, co_summary
     return n;
 }
 
-static co_status write_labels(co_file *file, const char *name, const void *first, size_t step, size_t n)
+static co_status write_labels(co_file *file, const char *name, const void *first, size_t step,
+                              size_t n)
 {
     const char **labels = co_malloc(n, sizeof *labels);
     if (!labels) return CO_FAIL(CO_ENOMEM, "%s", name);
-    for (size_t i = 0; i < n; i++) memcpy(&labels[i], (const char *)first + i * step, sizeof *labels);
+    for (size_t i = 0; i < n; i++)
+        memcpy(&labels[i], (const char *)first + i * step, sizeof *labels);
     const co_status st = co_file_write_strings(file, name, labels, n);
     co_free(labels);
     return st;
 }
 
 /* A column of doubles that stand `step` bytes apart. */
-static co_status write_reals(co_file *file, const char *name, const double *first, size_t step, size_t n)
+static co_status write_reals(co_file *file, const char *name, const double *first, size_t step,
+                             size_t n)
 {
     double *values = co_malloc(n, sizeof *values);
     if (!values) return CO_FAIL(CO_ENOMEM, "%s", name);
-    for (size_t i = 0; i < n; i++) memcpy(&values[i], (const char *)first + i * step, sizeof *values);
+    for (size_t i = 0; i < n; i++)
+        memcpy(&values[i], (const char *)first + i * step, sizeof *values);
     const co_status st = co_file_write_f64(file, name, values, n);
     co_free(values);
     return st;
 }
 
-static co_status write_counts(co_file *file, const char *name, const void *first, size_t step, size_t n)
+static co_status write_counts(co_file *file, const char *name, const void *first, size_t step,
+                              size_t n)
 {
     int64_t *values = co_malloc(n, sizeof *values);
     if (!values) return CO_FAIL(CO_ENOMEM, "%s", name);
-    for (size_t i = 0; i < n; i++) memcpy(&values[i], (const char *)first + i * step, sizeof *values);
+    for (size_t i = 0; i < n; i++)
+        memcpy(&values[i], (const char *)first + i * step, sizeof *values);
     const co_status st = co_file_write_i64(file, name, values, n);
     co_free(values);
     return st;
@@ -299,8 +321,8 @@ static co_status write_runs(co_file *file, const co_comparison *c)
     return write_reals(file, "runs/wall_s", &r->wall_s, step, n);
 }
 
-static co_status write_file(co_file *file, const co_comparison *c, const co_summary_row *row, size_t n, const char *baseline,
-                            const char *config, uint64_t seed)
+static co_status write_file(co_file *file, const co_comparison *c, const co_summary_row *row,
+                            size_t n, const char *baseline, const char *config, uint64_t seed)
 {
     CO_TRY(co_file_set_head(file, seed, config, "cohort compare"));
     CO_TRY(co_file_set_text(file, "metric", c->metric));
@@ -312,8 +334,8 @@ static co_status write_file(co_file *file, const co_comparison *c, const co_summ
     return c->unit[0] ? co_file_set_text(file, "runs/score@unit", c->unit) : CO_OK;
 }
 
-co_status co_comparison_finish(const co_comparison *c, const char *path, const char *baseline, const char *config,
-                               uint64_t seed)
+co_status co_comparison_finish(const co_comparison *c, const char *path, const char *baseline,
+                               const char *config, uint64_t seed)
 {
     if (!baseline) baseline = c->run[0].label;
     co_summary_row *row = co_malloc(c->n_runs, sizeof *row);
@@ -323,7 +345,9 @@ co_status co_comparison_finish(const co_comparison *c, const char *path, const c
     co_file *file = NULL;
     co_status st = CO_OK;
     while (at < n && strcmp(row[at].label, baseline) != 0) at++;
-    if (at == n) st = CO_FAIL(CO_EUSAGE, "baseline=%s: no run has that label; the first is %s", baseline, row[0].label);
+    if (at == n)
+        st = CO_FAIL(CO_EUSAGE, "baseline=%s: no run has that label; the first is %s", baseline,
+                     row[0].label);
     if (st == CO_OK) st = co_file_create(path, "cohort-comparison", &file);
     if (st == CO_OK) {
         st = write_file(file, c, row, n, baseline, config, seed);

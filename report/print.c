@@ -55,7 +55,8 @@ static void print_line(FILE *out, const char *line, size_t n)
     size_t used = 0;
     while (n > 0 && line[n - 1] == ' ') n--;
     do {
-        const size_t indent = used ? hang : 0, more = part(line + used, n - used, CO_LINE_WIDTH - indent);
+        const size_t indent = used ? hang : 0,
+                     more = part(line + used, n - used, CO_LINE_WIDTH - indent);
         size_t end = used + more;
         while (end > used && line[end - 1] == ' ') end--;
         fprintf(out, "%*s%.*s\n", (int)indent, "", (int)(end - used), line + used);

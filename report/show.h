@@ -14,15 +14,17 @@ typedef struct {
     co_status (*text)(const co_file *file, FILE *out);
     co_status (*json)(const co_file *file, co_json *json);
 } co_view;
-extern const co_view co_view_dataset, co_view_partition, co_view_run, co_view_checkpoint, co_view_comparison;
+extern const co_view co_view_dataset, co_view_partition, co_view_run, co_view_checkpoint,
+    co_view_comparison;
 
 void co_show_dataset(FILE *out, const co_dataset *data);
 void co_show_partition(FILE *out, const co_partition *partition);
-/* The privacy report of a run: the guarantee so far, what it covers and what not, what it assumes; nothing without rows. config: the
- * run's resolved experiment, NULL allowed. */
+/* The privacy report of a run: the guarantee so far, what it covers and what not, what it assumes;
+ * nothing without rows. config: the run's resolved experiment, NULL allowed. */
 void co_show_privacy(FILE *out, const co_table *privacy, const co_node *config);
 /* The evaluations of a run, or without any the training losses. CO_ENOMEM. */
-co_status co_show_curves(const co_file *file, FILE *out, const co_table *rounds, const co_table *eval);
+co_status co_show_curves(const co_file *file, FILE *out, const co_table *rounds,
+                         const co_table *eval);
 /* Prints the whole file on stdout, as text or one JSON object; digest: its own, as found. */
 co_status co_show_file(const co_file *file, bool json, const char *digest);
 /* "  label   value" of a text attribute; nothing when the file lacks it. */

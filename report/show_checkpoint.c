@@ -1,6 +1,6 @@
-/* report/show_checkpoint.c - a checkpoint: round, tensors with shapes and norms, server slots, devices
- * that keep state. Norms are those of core/vector.h. Cost: one read of the tensors, one tensor in
- * memory at a time. */
+/* report/show_checkpoint.c - a checkpoint: round, tensors with shapes and norms, server slots,
+ * devices that keep state. Norms are those of core/vector.h. Cost: one read of the tensors, one
+ * tensor in memory at a time. */
 #include "core/memory.h"
 #include "core/vector.h"
 #include "io/yaml.h"
@@ -55,7 +55,7 @@ static co_status print_tensors(const co_file *file, FILE *out)
              : name && name->text
                  ? CO_FAIL(CO_ENOMEM, "%s: path of %s", co_file_path(file), name->text)
                  : CO_FAIL(CO_EDATA, "%s: attribute tensors: an entry without name",
-                            co_file_path(file));
+                           co_file_path(file));
         co_free(path);
     }
     co_node_destroy(root);

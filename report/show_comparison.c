@@ -58,4 +58,5 @@ static co_status json_stats(const co_file *file, co_json *json)
     return CO_OK;
 }
 
-const co_view co_view_comparison = {.format = "cohort-comparison", .text = text, .json = json_stats};
+const co_view co_view_comparison = {
+    .format = "cohort-comparison", .text = text, .json = json_stats};

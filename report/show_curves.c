@@ -1,6 +1,7 @@
-/* report/show_curves.c - the evaluations of a run as tables, a split and scope each: means beside the training loss, the best of them, and
- * below how each metric is spread over the devices. At most thirteen rows at even steps, and the last. Columns are taken as the file has
- * them; what holds no value is left out. Cost: O(rows x columns). */
+/* report/show_curves.c - the evaluations of a run as tables, a split and scope each: means beside
+ * the training loss, the best of them, and below how each metric is spread over the devices. At
+ * most thirteen rows at even steps, and the last. Columns are taken as the file has them; what
+ * holds no value is left out. Cost: O(rows x columns). */
 #include "core/memory.h"
 #include "report/columns.h"
 #include "report/show.h"
@@ -20,11 +21,13 @@ static void print_value(FILE *out, int width, double value)
         fprintf(out, fixed ? " %*.4f" : " %*.3g", width, value);
 }
 
-/* Every how many rows one is shown, so that the steps between the rows are even: 1, 2, 5, 10, 20 .. */
+/* Every how many rows one is shown, so that the steps between the rows are even: 1, 2, 5, 10, 20 ..
+ */
 static size_t stride_of(size_t n)
 {
     size_t stride = 1;
-    for (int k = 0; (n + stride - 1) / stride > SHOWN; k++) stride = k % 3 == 1 ? stride / 2 * 5 : stride * 2;
+    for (int k = 0; (n + stride - 1) / stride > SHOWN; k++)
+        stride = k % 3 == 1 ? stride / 2 * 5 : stride * 2;
     return stride;
 }
 
@@ -44,7 +47,8 @@ typedef struct {
     size_t n;
 } view;
 
-/* Where a column's name goes on behind its metric's: "_p10"; "" of a mean over all examples or devices. */
+/* Where a column's name goes on behind its metric's: "_p10"; "" of a mean over all examples or
+ * devices. */
 static const char *ending(const char *name)
 {
     for (int s = CO_SCORE_MEAN + 1; s < CO_N_SCORES; s++) {
@@ -62,8 +66,9 @@ static bool holds(const view *v, size_t column)
     return false;
 }
 
-/* The next measurement of eval at or behind column c, NaN throughout left out; n_columns when there is none. metric NULL: loss first is
- * the caller's, then all means; else what is told of that metric's spread over the devices. */
+/* The next measurement of eval at or behind column c, NaN throughout left out; n_columns when there
+ * is none. metric NULL: loss first is the caller's, then all means; else what is told of that
+ * metric's spread over the devices. */
 static size_t next_column(const view *v, const char *metric, size_t c)
 {
     for (; c < v->eval->n_columns; c++) {
@@ -71,18 +76,21 @@ static size_t next_column(const view *v, const char *metric, size_t c)
         const char *end = ending(column->name);
         if (column->type != CO_F64 || strcmp(column->name, "loss") == 0 || !holds(v, c)) continue;
         const size_t n = (size_t)(end - column->name);
-        if (metric ? *end && strlen(metric) == n && strncmp(metric, column->name, n) == 0 : !*end) break;
+        if (metric ? *end && strlen(metric) == n && strncmp(metric, column->name, n) == 0 : !*end)
+            break;
     }
     return c;
 }
 
-/* Columns in the order that they are read: of means the loss first, of a spread as evaluation_devices.h has it. Returns how many. */
+/* Columns in the order that they are read: of means the loss first, of a spread as
+ * evaluation_devices.h has it. Returns how many. */
 static size_t choose_columns(const view *v, const char *metric, size_t column[MAX_COLUMNS])
 {
     size_t n = 0;
     const int loss = co_table_find(v->eval, "loss");
     if (!metric && loss >= 0 && holds(v, (size_t)loss)) column[n++] = (size_t)loss;
-    for (size_t c = 0; !metric && (c = next_column(v, NULL, c)) < v->eval->n_columns; c++) column[n++] = c;
+    for (size_t c = 0; !metric && (c = next_column(v, NULL, c)) < v->eval->n_columns; c++)
+        column[n++] = c;
     for (int s = CO_SCORE_MEAN + 1; metric && s < CO_N_SCORES; s++)
         for (size_t c = 0; (c = next_column(v, metric, c)) < v->eval->n_columns; c++)
             if (strcmp(ending(v->eval->columns[c].name), co_score_suffix[s]) == 0) column[n++] = c;
@@ -92,12 +100,15 @@ static size_t choose_columns(const view *v, const char *metric, size_t column[MA
 static bool holds_training(const view *v)
 {
     bool any = false;
-    for (size_t i = 0; i < v->n; i++) any |= !isnan(train_loss(v->rounds, co_column_count(v->eval, v->row[i], "round")));
+    for (size_t i = 0; i < v->n; i++)
+        any |= !isnan(train_loss(v->rounds, co_column_count(v->eval, v->row[i], "round")));
     return any;
 }
 
-/* Rows of the view. metric NULL: means beside the rounds' training loss; else that metric's spread, under the endings of the names. */
-static void print_rows(FILE *out, const view *v, const char *metric, const size_t *column, size_t n_columns)
+/* Rows of the view. metric NULL: means beside the rounds' training loss; else that metric's spread,
+ * under the endings of the names. */
+static void print_rows(FILE *out, const view *v, const char *metric, const size_t *column,
+                       size_t n_columns)
 {
     const int least = metric ? 8 : 14;
     int width[MAX_COLUMNS];
@@ -116,7 +127,8 @@ static void print_rows(FILE *out, const view *v, const char *metric, const size_
         const int64_t round = co_column_count(v->eval, v->row[i], "round");
         fprintf(out, "  %8" PRId64, round);
         if (with_training) print_value(out, least, train_loss(v->rounds, round));
-        for (size_t c = 0; c < n_columns; c++) print_value(out, width[c], co_table_get_f64(v->eval, v->row[i], column[c]));
+        for (size_t c = 0; c < n_columns; c++)
+            print_value(out, width[c], co_table_get_f64(v->eval, v->row[i], column[c]));
         fputc('\n', out);
     }
 }
@@ -131,24 +143,30 @@ static void print_best(FILE *out, const view *v, const size_t *column, size_t n_
         size_t at = 0;
         for (size_t i = 0; i < v->n && what->better != CO_BETTER_UNSAID; i++) {
             const double value = co_table_get_f64(v->eval, v->row[i], column[c]);
-            if (isnan(value) || (!isnan(best) && (what->better == CO_BETTER_HIGHER ? value <= best : value >= best))) continue;
+            if (isnan(value) ||
+                (!isnan(best) &&
+                 (what->better == CO_BETTER_HIGHER ? value <= best : value >= best)))
+                continue;
             best = value;
             at = v->row[i];
         }
         if (isnan(best)) continue;
-        fprintf(out, "%s%s %.5g in round %" PRId64, any ? ", " : "  best: ", what->name, best, co_column_count(v->eval, at, "round"));
+        fprintf(out, "%s%s %.5g in round %" PRId64, any ? ", " : "  best: ", what->name, best,
+                co_column_count(v->eval, at, "round"));
         any = true;
     }
     if (any) fputc('\n', out);
 }
 
-/* A split and scope of eval: the means, and below them the spread of each metric over the devices. */
+/* A split and scope of eval: the means, and below them the spread of each metric over the devices.
+ */
 static void print_view(FILE *out, const view *v, const char *split, const char *scope)
 {
     size_t column[MAX_COLUMNS], spread[MAX_COLUMNS];
     const size_t n = choose_columns(v, NULL, column), stride = stride_of(v->n);
     fprintf(out, "\n  %s split, %s", split, scope);
-    if (stride > 1) fprintf(out, "; every %zu%s of %zu evaluations", stride, stride == 2 ? "nd" : "th", v->n);
+    if (stride > 1)
+        fprintf(out, "; every %zu%s of %zu evaluations", stride, stride == 2 ? "nd" : "th", v->n);
     fputc('\n', out);
     print_rows(out, v, NULL, column, n);
     print_best(out, v, column, n);
@@ -182,7 +200,8 @@ static void print_training(FILE *out, const co_table *rounds)
     }
 }
 
-co_status co_show_curves(const co_file *file, FILE *out, const co_table *rounds, const co_table *eval)
+co_status co_show_curves(const co_file *file, FILE *out, const co_table *rounds,
+                         const co_table *eval)
 {
     char splits[256], scopes[256];
     CO_TRY(co_column_words(file, "split", splits, sizeof splits));
@@ -195,7 +214,9 @@ co_status co_show_curves(const co_file *file, FILE *out, const co_table *rounds,
             char names[2][64];
             view v = {rounds, eval, row, 0};
             for (size_t r = 0; r < eval->n_rows; r++)
-                if (co_column_count(eval, r, "split") == split && co_column_count(eval, r, "scope") == scope) row[v.n++] = r;
+                if (co_column_count(eval, r, "split") == split &&
+                    co_column_count(eval, r, "scope") == scope)
+                    row[v.n++] = r;
             word_of(splits, split, names[0], sizeof names[0]);
             word_of(scopes, scope, names[1], sizeof names[1]);
             if (v.n) print_view(out, &v, names[0], names[1]);

@@ -1,5 +1,5 @@
-/* report/show_dataset.c - a data set: shape, splits, classes, users. Cost: one pass over the columns,
- * never over x. */
+/* report/show_dataset.c - a data set: shape, splits, classes, users. Cost: one pass over the
+ * columns, never over x. */
 #include "core/memory.h"
 #include "core/text.h"
 #include "report/show.h"
@@ -10,7 +10,8 @@ enum { SPLITS = 3, MAX_CLASSES_SHOWN = 20 };
 
 typedef struct {
     int64_t split[SPLITS];
-    int64_t *class_split; /* [n_classes][SPLITS], of multilabel those with the label; NULL without labels */
+    int64_t *class_split; /* [n_classes][SPLITS], of multilabel those with the label; NULL without
+                             labels */
 } counts;
 
 static co_status count_examples(const co_dataset *data, counts *c)
@@ -60,7 +61,8 @@ static void print_shape(FILE *out, const co_dataset *data)
 static void print_numbers(FILE *out, const co_dataset *data)
 {
     const float *y = data->targets;
-    const size_t k = data->n_classes, n = (size_t)data->n, shown = k <= MAX_CLASSES_SHOWN ? k : MAX_CLASSES_SHOWN;
+    const size_t k = data->n_classes, n = (size_t)data->n,
+                 shown = k <= MAX_CLASSES_SHOWN ? k : MAX_CLASSES_SHOWN;
     fprintf(out, "\n  %-16s %12s %12s %12s %12s\n", "y", "mean", "sd", "least", "most");
     for (size_t c = 0; c < shown; c++) {
         double mean = 0.0, square = 0.0, least = (double)y[c], most = least;
@@ -71,7 +73,8 @@ static void print_numbers(FILE *out, const co_dataset *data)
             least = value < least ? value : least;
             most = value > most ? value : most;
         }
-        fprintf(out, "  %-16s %12.6g %12.6g %12.6g %12.6g\n", data->classes[c], mean, sqrt(square), least, most);
+        fprintf(out, "  %-16s %12.6g %12.6g %12.6g %12.6g\n", data->classes[c], mean, sqrt(square),
+                least, most);
     }
     if (shown < k) fprintf(out, "  .. and %zu more\n", k - shown);
     fputc('\n', out);
@@ -81,7 +84,8 @@ static void print_classes(FILE *out, const co_dataset *data, const int64_t *clas
 {
     int width = 16;
     const size_t shown = data->n_classes <= MAX_CLASSES_SHOWN ? data->n_classes : MAX_CLASSES_SHOWN;
-    fprintf(out, "\n  %-*s %10s %10s %10s\n", width, data->targets ? "label" : "class", "train", "test", "validation");
+    fprintf(out, "\n  %-*s %10s %10s %10s\n", width, data->targets ? "label" : "class", "train",
+            "test", "validation");
     for (size_t c = 0; c < shown; c++) {
         const int64_t *n = class_split + c * SPLITS;
         char number[24];
@@ -116,7 +120,9 @@ void co_show_dataset(FILE *out, const co_dataset *data)
                        "%" PRId64 ": %" PRId64 " train, %" PRId64 " test, %" PRId64 " validation",
                        data->n, c.split[0], c.split[1], c.split[2]);
     print_shape(out, data);
-    const char *what = !data->targets ? "classes" : data->task == CO_DATA_REGRESSION ? "numbers" : "labels";
+    const char *what = !data->targets                     ? "classes"
+                       : data->task == CO_DATA_REGRESSION ? "numbers"
+                                                          : "labels";
     co_print_field(out, what, data->n_classes ? "%zu" : "none", data->n_classes);
     print_names(out, "users", data->user, data->n_users, data->user_name);
     if (data->group) print_names(out, "groups", data->group, data->n_groups, data->group_name);

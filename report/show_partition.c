@@ -1,4 +1,5 @@
-/* report/show_partition.c - a partition: sizes with a histogram, statistics, what stayed unassigned.
+/* report/show_partition.c - a partition: sizes with a histogram, statistics, what stayed
+ * unassigned.
  *
  * The histogram has at most 12 bins of equal, round width (1, 2 or 5 times a power of ten); a bar's
  * full length is that of the fullest bin, and a bin that is not empty has at least one mark. Cost:
@@ -119,8 +120,10 @@ static void print_distances(FILE *out, const co_partition *p)
     print_distance(out, p, "JS of pairs", "js_pair");
     print_distance(out, p, "EMD of pairs", "emd_pair");
     if (find_stat(p, "js_global_mean"))
-        co_print_field(out, "distances", "JS: Jensen-Shannon distance = square root of the divergence, natural logarithm (0 to "
-                                         "0.8326); EMD: sum |p - q| (0 to 2)");
+        co_print_field(
+            out, "distances",
+            "JS: Jensen-Shannon distance = square root of the divergence, natural logarithm (0 to "
+            "0.8326); EMD: sum |p - q| (0 to 2)");
     if (n_pairs)
         co_print_field(out, "pairs", "%.0f%s", *n_pairs,
                        *n_pairs == 10000.0 ? ", drawn from all" : "");

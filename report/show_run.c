@@ -1,4 +1,5 @@
-/* report/show_run.c - a run: state, starts, totals, load over the ranks; its curves are of show_curves.c.
+/* report/show_run.c - a run: state, starts, totals, load over the ranks; its curves are of
+ * show_curves.c.
  *
  * Columns are taken as the file has them, so that a task's own metrics show without a list of them
  * here. Cost: O(rows). */
@@ -41,7 +42,8 @@ static co_status load_table(const co_file *file, const char *group, co_table *ta
         st = co_file_extent(file, paths[i], &extent);
         if (st != CO_OK || extent.type == CO_STR || n == MAX_COLUMNS) continue;
         columns[n++] = (co_column){.name = name, .type = extent.type};
-        if (strcmp(group, "eval") == 0 && extent.type == CO_F64) columns[n - 1].better = co_column_better(file, name);
+        if (strcmp(group, "eval") == 0 && extent.type == CO_F64)
+            columns[n - 1].better = co_column_better(file, name);
     }
     if (st == CO_OK && n) st = co_table_init(table, group, columns, n);
     if (st == CO_OK && n) st = co_table_read(table, file);
@@ -95,7 +97,8 @@ static co_status print_load(FILE *out, const co_table *load)
     int64_t n_ranks = 0;
     spread train = {0}, wait = {0};
     for (size_t r = 0; r < load->n_rows; r++)
-        if (co_column_count(load, r, "rank") >= n_ranks) n_ranks = co_column_count(load, r, "rank") + 1;
+        if (co_column_count(load, r, "rank") >= n_ranks)
+            n_ranks = co_column_count(load, r, "rank") + 1;
     if (n_ranks == 0) return CO_OK;
     double *seconds = co_calloc((size_t)n_ranks, 2 * sizeof *seconds);
     if (!seconds)
@@ -115,8 +118,8 @@ static co_status print_load(FILE *out, const co_table *load)
         out, "load",
         "%" PRId64
         " rank%s; train %.2f s a rank (%.2f to %.2f), wait %.2f s (%.2f to %.2f), %.1f %% waiting",
-        n_ranks, n_ranks == 1 ? "" : "s", train.sum / m, train.least, train.most, wait.sum / m, wait.least, wait.most,
-        both > 0.0 ? 100.0 * wait.sum / both : 0.0);
+        n_ranks, n_ranks == 1 ? "" : "s", train.sum / m, train.least, train.most, wait.sum / m,
+        wait.least, wait.most, both > 0.0 ? 100.0 * wait.sum / both : 0.0);
     co_free(seconds);
     return CO_OK;
 }
@@ -136,7 +139,8 @@ static co_status read_config(const co_file *file, co_node **root)
     CO_TRY(co_file_get_text(file, "config", &config));
     const co_status st = co_yaml_read_text(config, "attribute config", root);
     co_free(config);
-    return st == CO_OK ? CO_OK : co_fail_in(st == CO_ENOMEM ? st : CO_EDATA, "%s", co_file_path(file));
+    return st == CO_OK ? CO_OK
+                       : co_fail_in(st == CO_ENOMEM ? st : CO_EDATA, "%s", co_file_path(file));
 }
 
 /* {"ranks": 2, "first_round": 1, "last_round": 100} */
@@ -188,7 +192,8 @@ static co_status print_starts(const co_file *file, FILE *out, const char *segmen
     while (true) {
         CO_TRY(co_json_in_more(&in, ']', &begins, &more));
         if (!more) break;
-        if (n >= MAX_STARTS) memmove(&s[MAX_STARTS / 2], &s[MAX_STARTS / 2 + 1], (MAX_STARTS / 2 - 1) * sizeof *s);
+        if (n >= MAX_STARTS)
+            memmove(&s[MAX_STARTS / 2], &s[MAX_STARTS / 2 + 1], (MAX_STARTS / 2 - 1) * sizeof *s);
         CO_TRY(read_start(&in, &s[n < MAX_STARTS ? n : MAX_STARTS - 1]));
         n++;
     }
@@ -277,7 +282,8 @@ static size_t last_row(const co_table *eval)
     const size_t n = eval->n_rows;
     const int64_t round = co_column_count(eval, n - 1, "round");
     for (size_t r = n; r-- > 0 && co_column_count(eval, r, "round") == round;)
-        if (co_column_count(eval, r, "split") == 1 && co_column_count(eval, r, "scope") == 0) return r;
+        if (co_column_count(eval, r, "split") == 1 && co_column_count(eval, r, "scope") == 0)
+            return r;
     return n - 1;
 }
 

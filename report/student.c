@@ -1,6 +1,6 @@
-/* report/student.c - P(|T| > t) = I_x(nu/2, 1/2), x = nu / (nu + t^2), by the continued fraction of the incomplete
- * beta function (Abramowitz and Stegun 26.5.8, evaluated by Lentz's method); quantiles by bisection.
- * To 1e-12 for 1 to 1e6 degrees of freedom. */
+/* report/student.c - P(|T| > t) = I_x(nu/2, 1/2), x = nu / (nu + t^2), by the continued fraction of
+ * the incomplete beta function (Abramowitz and Stegun 26.5.8, evaluated by Lentz's method);
+ * quantiles by bisection. To 1e-12 for 1 to 1e6 degrees of freedom. */
 #include "report/student.h"
 #include <math.h>
 
@@ -13,8 +13,9 @@ static double fraction(double x, double a, double b)
     for (int m = 1; m < 10000; m++) {
         const double n = (double)m;
         for (int odd = 0; odd < 2; odd++) {
-            const double term = odd ? -(a + n) * (a + b + n) * x / ((a + 2.0 * n) * (a + 2.0 * n + 1.0))
-                                    : n * (b - n) * x / ((a + 2.0 * n - 1.0) * (a + 2.0 * n));
+            const double term =
+                odd ? -(a + n) * (a + b + n) * x / ((a + 2.0 * n) * (a + 2.0 * n + 1.0))
+                    : n * (b - n) * x / ((a + 2.0 * n - 1.0) * (a + 2.0 * n));
             d = 1.0 + term * d;
             c = 1.0 + term / c;
             d = 1.0 / (d == 0.0 ? 1e-300 : d);

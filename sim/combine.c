@@ -1,6 +1,6 @@
-/* sim/combine.c - the server's part of a step, on the coordinates that this rank owns: stages backward, aggregator, server optimiser;
- * and its state as whole vectors for checkpoints.
- * Cost: the slice a few times, and a hash of it. */
+/* sim/combine.c - the server's part of a step, on the coordinates that this rank owns: stages
+ * backward, aggregator, server optimiser; and its state as whole vectors for checkpoints. Cost: the
+ * slice a few times, and a hash of it. */
 #include "core/clones.h"
 #include "core/memory.h"
 #include "core/vector.h"
@@ -21,7 +21,8 @@ CO_CLONES static double square_sum(const double *x, size_t n)
     return sum;
 }
 
-/* The server's step on what training may change of this rank's slice: frozen tensors stay as they are. Local. */
+/* The server's step on what training may change of this rank's slice: frozen tensors stay as they
+ * are. Local. */
 static void step_tensors(co_run *r, double lr)
 {
     enum { MAX_SLOTS = 4 };
@@ -36,8 +37,9 @@ static void step_tensors(co_run *r, double lr)
         float *slot[MAX_SLOTS];
         if (tensor[k].role == CO_FROZEN || begin >= end) continue;
         for (size_t s = 0; s < r->n_server_slots; s++) slot[s] = r->slot[s] + (begin - x->first);
-        r->experiment->server_optimizer->step(r->server, x->model + begin, r->update + (begin - x->first), slot,
-                                              end - begin, lr, r->plan.round);
+        r->experiment->server_optimizer->step(r->server, x->model + begin,
+                                              r->update + (begin - x->first), slot, end - begin, lr,
+                                              r->plan.round);
     }
 }
 
@@ -64,22 +66,31 @@ static void aggregate(co_run *r, const co_round_sum *sum, const co_gathered *gat
         e->aggregator->finish(&e->aggregate, sum, r->update);
         return;
     }
-    const co_updates in = {.n_rows = gathered->n_rows, .n = sum->n, .row = (const float *const *)gathered->row,
-                           .weight = gathered->weight, .comm = r->comm, .slot = sum->slot, .scratch = gathered->scratch};
-    co_aggregate_all(e->aggregator, &e->aggregate, &in, (uint64_t)e->seed, r->plan.round, r->update);
+    const co_updates in = {.n_rows = gathered->n_rows,
+                           .n = sum->n,
+                           .row = (const float *const *)gathered->row,
+                           .weight = gathered->weight,
+                           .comm = r->comm,
+                           .slot = sum->slot,
+                           .scratch = gathered->scratch};
+    co_aggregate_all(e->aggregator, &e->aggregate, &in, (uint64_t)e->seed, r->plan.round,
+                     r->update);
 }
 
-/* The aggregate and the server's step on this rank's slice, and the records of its blocks. Collective(comm) where the aggregator sees
- * whole updates, else Local. */
+/* The aggregate and the server's step on this rank's slice, and the records of its blocks.
+ * Collective(comm) where the aggregator sees whole updates, else Local. */
 static void step_slice(co_run *r, const co_gathered *gathered, double lr)
 {
     co_exchange *x = &r->exchange;
     const float *model = x->model + x->first;
     const double total = co_exchange_summed(x, CO_SUM_TOTAL);
-    co_round_sum in = {.first = x->first, .n = x->n_own, .sum = co_exchange_sum(x),
+    co_round_sum in = {.first = x->first,
+                       .n = x->n_own,
+                       .sum = co_exchange_sum(x),
                        .total = total > 0.0 && r->plan.bound > 0.0 ? r->plan.fixed_total : total,
                        .terms = co_exchange_summed(x, CO_SUM_TERMS),
-                       .coverage = r->population_weight > 0.0 ? r->plan.weight / r->population_weight : 1.0,
+                       .coverage =
+                           r->population_weight > 0.0 ? r->plan.weight / r->population_weight : 1.0,
                        .n_reported = co_exchange_counted(x, CO_COUNT_REPORTED),
                        .slot = r->slot + r->n_server_slots};
     if (co_chain_releases(&r->chain) || (in.n_reported > 0 && in.total > 0.0)) {
@@ -136,12 +147,14 @@ co_status co_run_combine_create(co_run *r)
     r->sums = co_malloc(r->n_sums, sizeof *r->sums);
     r->metrics = co_malloc(64, sizeof *r->metrics);
     r->pending = co_calloc((size_t)r->comm->size, sizeof *r->pending);
-    if (!r->slot_name || !r->slots || !r->slot || !r->whole_slot || !r->update || !r->sums || !r->metrics || !r->pending)
+    if (!r->slot_name || !r->slots || !r->slot || !r->whole_slot || !r->update || !r->sums ||
+        !r->metrics || !r->pending)
         return CO_FAIL(CO_ENOMEM, "no memory for the server's state");
     for (size_t k = 0; k < n_sliced; k++) {
         r->slot[k] = r->slots + k * r->exchange.n_own;
         r->slot_name[k] = k < r->n_server_slots ? own[k] : rules[k - r->n_server_slots];
-        if (server->init && k < r->n_server_slots) server->init(r->server, k, r->slot[k], r->exchange.n_own);
+        if (server->init && k < r->n_server_slots)
+            server->init(r->server, k, r->slot[k], r->exchange.n_own);
     }
     if (e->rule->shared) {
         r->slot[n_sliced] = r->shared.model + r->shared.first;
@@ -154,7 +167,8 @@ co_status co_run_open_slots(co_run *r)
 {
     for (size_t k = 0; k < r->n_slots && r->comm->rank == 0; k++) {
         if (!r->whole_slot[k]) r->whole_slot[k] = co_malloc(r->exchange.n_params, sizeof(float));
-        if (!r->whole_slot[k]) return CO_FAIL(CO_ENOMEM, "no memory for the server's state as a whole");
+        if (!r->whole_slot[k])
+            return CO_FAIL(CO_ENOMEM, "no memory for the server's state as a whole");
     }
     return CO_OK;
 }
@@ -182,8 +196,8 @@ co_status co_run_gather_slots(co_run *r)
     CO_TRY(co_agree(co_run_open_slots(r), r->comm));
     spans(r, counts, at);
     for (size_t k = 0; k < r->n_slots; k++)
-        MPI_Gatherv(r->slot[k], (int)r->exchange.n_own, MPI_FLOAT, r->whole_slot[k], counts, at, MPI_FLOAT, 0,
-                    r->comm->world);
+        MPI_Gatherv(r->slot[k], (int)r->exchange.n_own, MPI_FLOAT, r->whole_slot[k], counts, at,
+                    MPI_FLOAT, 0, r->comm->world);
     return CO_OK;
 }
 
@@ -192,13 +206,14 @@ void co_run_scatter_slots(co_run *r)
     int counts[r->comm->size], at[r->comm->size];
     spans(r, counts, at);
     for (size_t k = 0; k < r->n_slots; k++)
-        MPI_Scatterv(r->whole_slot[k], counts, at, MPI_FLOAT, r->slot[k], (int)r->exchange.n_own, MPI_FLOAT, 0,
-                     r->comm->world);
+        MPI_Scatterv(r->whole_slot[k], counts, at, MPI_FLOAT, r->slot[k], (int)r->exchange.n_own,
+                     MPI_FLOAT, 0, r->comm->world);
 }
 
 void co_run_combine_destroy(co_run *r)
 {
-    if (r->experiment && r->experiment->server_optimizer->destroy) r->experiment->server_optimizer->destroy(r->server);
+    if (r->experiment && r->experiment->server_optimizer->destroy)
+        r->experiment->server_optimizer->destroy(r->server);
     co_run_free_slots(r);
     co_free(r->slots);
     co_free(r->slot_name);

@@ -17,12 +17,14 @@ void co_run_look(co_run *r)
             r->population_weight += co_plan_weight(e, &r->population, k);
 }
 
-/* The vector that the rule has all devices receive, and the weights it goes by. Collective(comm). */
+/* The vector that the rule has all devices receive, and the weights it goes by. Collective(comm).
+ */
 static co_status create_shared(co_run *r)
 {
     const co_experiment *e = r->experiment;
     co_run_look(r);
-    return e->rule->shared ? co_exchange_init(&r->shared, co_model_size(r->model), 0, 0, 0, r->comm) : CO_OK;
+    return e->rule->shared ? co_exchange_init(&r->shared, co_model_size(r->model), 0, 0, 0, r->comm)
+                           : CO_OK;
 }
 
 /* The stages, in their order: transforms, attackers, the central bound. Local. */
@@ -43,9 +45,14 @@ static co_status create_wire(co_run *r)
 {
     const co_experiment *e = r->experiment;
     const bool whole = e->aggregator->combine || co_chain_needs_rows(&r->chain);
-    const co_wire_setup setup = {.exchange = &r->exchange, .capacity = r->plan.capacity, .adds_up = e->aggregator->finish != NULL,
-                                 .n_scratch = e->aggregator->combine ? co_aggregate_scratch(e->aggregator, &e->aggregate, r->plan.capacity,
-                                                                                            r->exchange.n_own) : 0};
+    const co_wire_setup setup = {.exchange = &r->exchange,
+                                 .capacity = r->plan.capacity,
+                                 .adds_up = e->aggregator->finish != NULL,
+                                 .n_scratch =
+                                     e->aggregator->combine
+                                         ? co_aggregate_scratch(e->aggregator, &e->aggregate,
+                                                                r->plan.capacity, r->exchange.n_own)
+                                         : 0};
     r->wire = co_wire_find(whole ? "rows" : "sum");
     return r->wire->create(&setup, &r->wire_self);
 }
@@ -63,9 +70,10 @@ static co_status create_state(co_run *r)
         CO_ASSERT(r->n_rule_states < CO_MAX_STATES);
         r->state_name[r->n_rule_states] = own[r->n_rule_states];
     }
-    const size_t n = r->n_rule_states + co_chain_slots(&r->chain, r->state_name + r->n_rule_states, CO_MAX_STATES - r->n_rule_states);
-    return co_state_init(&r->state, n, co_model_size(r->model), r->plan.capacity, r->population.n_devices, r->experiment->rounds,
-                         wire_bytes(r), r->comm);
+    const size_t n = r->n_rule_states + co_chain_slots(&r->chain, r->state_name + r->n_rule_states,
+                                                       CO_MAX_STATES - r->n_rule_states);
+    return co_state_init(&r->state, n, co_model_size(r->model), r->plan.capacity,
+                         r->population.n_devices, r->experiment->rounds, wire_bytes(r), r->comm);
 }
 
 static co_status check_stop_metric(const co_run *r)
@@ -79,12 +87,14 @@ static co_status check_stop_metric(const co_run *r)
     for (size_t k = 0; k < n; k++)
         if (strcmp(known[k], name) == 0) {
             if (r->central && r->population.has_split[1]) return CO_OK;
-            return co_config_fail(stop, co_config_node(stop, "metric"),
-                                  "is measured on split 1 (test), which this run does not evaluate");
+            return co_config_fail(
+                stop, co_config_node(stop, "metric"),
+                "is measured on split 1 (test), which this run does not evaluate");
         }
     const char *near = co_nearest(name, known);
-    return co_config_fail(stop, co_config_node(stop, "metric"), "'%s' is no column of eval; known: loss, %s%s%s", name,
-                          known[1], near ? "; did you mean " : "", near ? near : "");
+    return co_config_fail(stop, co_config_node(stop, "metric"),
+                          "'%s' is no column of eval; known: loss, %s%s%s", name, known[1],
+                          near ? "; did you mean " : "", near ? near : "");
 }
 
 /* Whether the devices' own test parts are evaluated; asked for without any is refused. */
@@ -93,8 +103,9 @@ static co_status decide_devices(co_run *r)
     const co_config *eval = &r->experiment->eval;
     if (!r->experiment->eval_keys.devices) return CO_OK;
     if (!co_population_has_tests(&r->population))
-        return co_config_fail(eval, co_config_node(eval, "devices"),
-                              "the devices have no test parts; make the partition with test_fraction: 0.2");
+        return co_config_fail(
+            eval, co_config_node(eval, "devices"),
+            "the devices have no test parts; make the partition with test_fraction: 0.2");
     r->on_devices = r->experiment->eval_keys.every > 0;
     return CO_OK;
 }
@@ -108,14 +119,17 @@ static co_status decide_central(co_run *r)
     const bool on = keys->every > 0;
     if (keys->central && !any)
         return co_config_fail(eval, co_config_node(eval, "central"),
-                              "the data have neither a test nor a validation split; import them with test_fraction=0.1");
+                              "the data have neither a test nor a validation split; import them "
+                              "with test_fraction=0.1");
     if (!keys->central_asked && !any && on)
-        co_warn("no evaluation: the data have no test split (import with test_fraction=0.1, or set eval.every: 0)");
+        co_warn("no evaluation: the data have no test split (import with test_fraction=0.1, or set "
+                "eval.every: 0)");
     r->central = any && on && (!keys->central_asked || keys->central);
     const co_config *output = &r->experiment->output;
     if (!r->central && r->experiment->output_keys.best)
-        return co_config_fail(output, co_config_node(output, "best"),
-                              "needs evaluations on the test or the validation split, which this run does not have");
+        return co_config_fail(
+            output, co_config_node(output, "best"),
+            "needs evaluations on the test or the validation split, which this run does not have");
     return check_stop_metric(r);
 }
 
@@ -141,12 +155,17 @@ static co_status check_examples(co_run *r)
     }
     co_population_move(p, 0);
     if (any) return CO_OK;
-    return p->n_periods ? co_config_fail(&r->experiment->devices, co_config_node(&r->experiment->devices, "memory"),
-                                         "in no round does any of the %lld devices hold an example to train on: give them more "
-                                         "memory, or let the run reach the periods in which examples arrive", (long long)p->n_devices)
-                        : co_config_fail(&r->experiment->top, NULL,
-                                         "none of the %lld devices has an example to train on; look at the partition with cohort show",
-                                         (long long)p->n_devices);
+    return p->n_periods
+               ? co_config_fail(&r->experiment->devices,
+                                co_config_node(&r->experiment->devices, "memory"),
+                                "in no round does any of the %lld devices hold an example to train "
+                                "on: give them more "
+                                "memory, or let the run reach the periods in which examples arrive",
+                                (long long)p->n_devices)
+               : co_config_fail(&r->experiment->top, NULL,
+                                "none of the %lld devices has an example to train on; look at the "
+                                "partition with cohort show",
+                                (long long)p->n_devices);
 }
 
 static co_status create_local(co_run *r, const char *dir)
@@ -157,18 +176,19 @@ static co_status create_local(co_run *r, const char *dir)
     CO_TRY(decide_devices(r));
     CO_TRY(co_plan_init(&r->plan, e, &r->population, r->comm->size));
     CO_TRY(co_aggregate_check(e->aggregator, &e->aggregate, (size_t)fmax(1.0, r->plan.per_round)));
-    CO_TRY(co_model_create(&e->model, &r->population.shape, &r->population.labels, r->task, &r->model));
+    CO_TRY(co_model_create(&e->model, &r->population.shape, &r->population.labels, r->task,
+                           &r->model));
     count_shared(r);
     r->n_sums = r->task->n_sums(r->population.labels.n);
-    CO_TRY(co_trainer_create(e, r->model, co_population_largest(&r->population, 1000), r->population.most_rows,
-                             &r->trainer));
+    CO_TRY(co_trainer_create(e, r->model, co_population_largest(&r->population, 1000),
+                             r->population.most_rows, &r->trainer));
     if (r->central || r->on_devices) CO_TRY(co_evaluator_init(&r->evaluator, r->model));
     if (r->on_devices)
         CO_TRY(co_device_evaluator_init(&r->device_evaluator, &r->evaluator, &r->population,
-                                        e->eval_keys.sample,
-                                        (uint64_t)e->seed, r->comm));
+                                        e->eval_keys.sample, (uint64_t)e->seed, r->comm));
     CO_TRY(co_experiment_digest(e, r->config_digest));
-    if (r->comm->rank == 0) CO_TRY(co_record_init(&r->record, e, &r->population, r->model, dir, r->comm->size));
+    if (r->comm->rank == 0)
+        CO_TRY(co_record_init(&r->record, e, &r->population, r->model, dir, r->comm->size));
     return CO_OK;
 }
 
@@ -179,7 +199,8 @@ static co_status start_model(co_run *r)
     if (r->comm->node_rank == 0) {
         co_model_init(r->model, (uint64_t)r->experiment->seed, r->exchange.model);
         if (co_config_has(&r->experiment->model, "init"))
-            st = co_checkpoint_read_model(co_config_string(&r->experiment->model, "init"), r->model, r->exchange.model);
+            st = co_checkpoint_read_model(co_config_string(&r->experiment->model, "init"), r->model,
+                                          r->exchange.model);
     }
     st = co_agree(st, r->comm);
     co_shared_sync(&r->exchange.board, r->comm);
@@ -190,20 +211,21 @@ static co_status start_model(co_run *r)
 static co_status create_exchange(co_run *r)
 {
     const size_t n_reals = r->task->n_reals(r->population.labels.n);
-    return co_exchange_init(&r->exchange, co_model_size(r->model), r->n_sums - n_reals + r->chain.n_counts, CO_SUM_TASK + n_reals,
+    return co_exchange_init(&r->exchange, co_model_size(r->model),
+                            r->n_sums - n_reals + r->chain.n_counts, CO_SUM_TASK + n_reals,
                             r->plan.capacity, r->comm);
 }
 
 co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_comm *comm)
 {
     *r = (co_run){.comm = comm, .experiment = e, .dir = dir, .last_loss = NAN, .last_metric = NAN};
-    const bool want_tests = e->eval_keys.every > 0 && (!e->eval_keys.central_asked || e->eval_keys.central);
+    const bool want_tests =
+        e->eval_keys.every > 0 && (!e->eval_keys.central_asked || e->eval_keys.central);
     co_status st = co_population_create(e, want_tests, comm, &r->population);
     if (st == CO_OK) r->task = co_task_find(r->population.task);
     if (st == CO_OK) st = co_agree(create_local(r, dir), comm);
     if (st == CO_OK) st = co_private_init(&r->privacy, e, &r->plan, r->population.n_devices, comm);
-    if (st == CO_OK)
-        st = co_agree(create_chain(r), comm);
+    if (st == CO_OK) st = co_agree(create_chain(r), comm);
     if (st == CO_OK) st = create_exchange(r);
     if (st == CO_OK) st = create_shared(r);
     if (st == CO_OK) st = co_agree(co_run_combine_create(r), comm);
@@ -239,15 +261,19 @@ void co_run_destroy(co_run *r)
 static co_status check_snapshot(const co_run *r, const co_snapshot *s, const char *path)
 {
     if (strcmp(s->data_digest, r->population.data_digest) != 0)
-        return CO_FAIL(CO_EUSAGE, "%s: was made with other data (data_digest %s, now %s): give the same data set", path,
-                       s->data_digest, r->population.data_digest);
+        return CO_FAIL(
+            CO_EUSAGE,
+            "%s: was made with other data (data_digest %s, now %s): give the same data set", path,
+            s->data_digest, r->population.data_digest);
     if (strcmp(s->partition_digest, r->population.partition_digest) != 0)
-        return CO_FAIL(CO_EUSAGE, "%s: was made with another partition (partition_digest %s, now %s)", path,
+        return CO_FAIL(CO_EUSAGE,
+                       "%s: was made with another partition (partition_digest %s, now %s)", path,
                        s->partition_digest, r->population.partition_digest);
     return CO_OK;
 }
 
-/* Rank 0 reads the whole vectors; the model goes to every node's board, the slots to their owners. */
+/* Rank 0 reads the whole vectors; the model goes to every node's board, the slots to their owners.
+ */
 static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
 {
     co_status st = co_run_open_slots(r);
@@ -255,7 +281,8 @@ static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
     if (st == CO_OK) st = check_snapshot(r, s, path);
     if (st == CO_OK && s->privacy) st = co_private_resume(&r->privacy, s->privacy, s->round, path);
     if (st == CO_OK)
-        st = co_record_resume(&r->record, s->round, r->experiment->eval_keys.every, r->experiment->rounds);
+        st = co_record_resume(&r->record, s->round, r->experiment->eval_keys.every,
+                              r->experiment->rounds);
     if (st == CO_OK && s->privacy) st = co_record_retell(&r->record, &r->privacy);
     return st;
 }
@@ -264,12 +291,14 @@ static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
 static int64_t count_diverged(const co_record *record)
 {
     const co_table *t = &record->rounds;
-    const size_t selected = (size_t)co_table_find(t, "n_selected"), empty = (size_t)co_table_find(t, "n_empty"),
+    const size_t selected = (size_t)co_table_find(t, "n_selected"),
+                 empty = (size_t)co_table_find(t, "n_empty"),
                  nonfinite = (size_t)co_table_find(t, "n_nonfinite");
     int64_t n = 0;
     for (size_t i = t->n_rows; i-- > 0; n++) {
         const int64_t bad = co_table_get_i64(t, i, nonfinite);
-        if (bad == 0 || bad != co_table_get_i64(t, i, selected) - co_table_get_i64(t, i, empty)) break;
+        if (bad == 0 || bad != co_table_get_i64(t, i, selected) - co_table_get_i64(t, i, empty))
+            break;
     }
     return n;
 }
@@ -277,8 +306,13 @@ static int64_t count_diverged(const co_record *record)
 co_status co_run_resume(co_run *r, const char *path)
 {
     co_private_state privacy = {0};
-    co_snapshot s = {.model = r->exchange.model, .n_slots = r->n_slots, .slot = r->whole_slot,
-                     .slot_name = r->slot_name, .privacy = r->privacy.is_on ? &privacy : NULL, .state = &r->state, .state_name = r->state_name};
+    co_snapshot s = {.model = r->exchange.model,
+                     .n_slots = r->n_slots,
+                     .slot = r->whole_slot,
+                     .slot_name = r->slot_name,
+                     .privacy = r->privacy.is_on ? &privacy : NULL,
+                     .state = &r->state,
+                     .state_name = r->state_name};
     co_status st = CO_OK;
     if (r->comm->rank == 0) {
         st = read_snapshot(r, path, &s);
@@ -308,7 +342,8 @@ static void describe_state(const co_run *r)
     if (!r->state.comm) return;
     co_format_bytes(r->state.bytes_all, all, sizeof all);
     co_format_bytes((double)(r->state.block * sizeof(float)), each, sizeof each);
-    printf("device state up to %s over all nodes beside it: %s for each device that takes part (", all, each);
+    printf("device state up to %s over all nodes beside it: %s for each device that takes part (",
+           all, each);
     for (size_t k = 0; k < r->state.n_slots; k++) printf("%s%s", k ? ", " : "", r->state_name[k]);
     puts(")");
 }
@@ -316,46 +351,62 @@ static void describe_state(const co_run *r)
 static void warn_of_double_counting(const co_experiment *e)
 {
     const char *weight = co_config_string(&e->aggregate, "weight");
-    if (!e->selector->looks_at_all || e->weighting.by == CO_WEIGHT_UNIFORM || co_config_bool(&e->aggregate, "unbiased")) return;
-    co_warn("data count twice: devices.select: %s asks devices with more of them more often, and aggregate.weight: %s "
-            "counts them again; set aggregate.weight: uniform, or aggregate.unbiased: true", e->selector->name, weight);
+    if (!e->selector->looks_at_all || e->weighting.by == CO_WEIGHT_UNIFORM ||
+        co_config_bool(&e->aggregate, "unbiased"))
+        return;
+    co_warn("data count twice: devices.select: %s asks devices with more of them more often, and "
+            "aggregate.weight: %s "
+            "counts them again; set aggregate.weight: uniform, or aggregate.unbiased: true",
+            e->selector->name, weight);
 }
 
 void co_run_describe(co_run *r)
 {
     const co_experiment *e = r->experiment;
-    const size_t all_rows = r->population.has_data ? (size_t)(r->population.mean_rows * (double)r->population.data.n + 0.5) : 0;
+    const size_t all_rows =
+        r->population.has_data
+            ? (size_t)(r->population.mean_rows * (double)r->population.data.n + 0.5)
+            : 0;
     const size_t own = co_trainer_bytes(r->trainer, all_rows) + co_exchange_bytes(&r->exchange) +
                        wire_bytes(r) + (r->shared.comm ? co_exchange_bytes(&r->shared) : 0) +
-                       r->n_slots * r->exchange.n_own * sizeof(float) + r->exchange.n_own * sizeof(double);
-    const size_t node = r->exchange.board.bytes + r->population.csr.bytes + r->population.tests.bytes +
-                        r->population.data.shared_x.bytes + r->shared.board.bytes;
+                       r->n_slots * r->exchange.n_own * sizeof(float) +
+                       r->exchange.n_own * sizeof(double);
+    const size_t node = r->exchange.board.bytes + r->population.csr.bytes +
+                        r->population.tests.bytes + r->population.data.shared_x.bytes +
+                        r->shared.board.bytes;
     if (r->comm->rank != 0) return;
     warn_of_double_counting(e);
     char rank_text[32], node_text[32], down[32], up[32];
     const double per_round = r->plan.per_round;
     double examples = 0.0;
     const int64_t n = r->population.n_devices < 100000 ? r->population.n_devices : 100000;
-    for (int64_t k = 0; k < n; k++) examples += (double)co_population_examples(&r->population, k) / (double)n;
+    for (int64_t k = 0; k < n; k++)
+        examples += (double)co_population_examples(&r->population, k) / (double)n;
     co_format_bytes((double)own, rank_text, sizeof rank_text);
     co_format_bytes((double)node, node_text, sizeof node_text);
     const double vectors = r->shared.comm ? 2.0 : 1.0;
     co_format_bytes(per_round * 4.0 * (double)r->n_shared * vectors, down, sizeof down);
     co_format_bytes(per_round * 4.0 * (double)r->n_shared * vectors, up, sizeof up);
     char tokens[48] = "";
-    if (r->population.shape.tokens) snprintf(tokens, sizeof tokens, ", %.1f tokens an example", r->population.mean_rows);
-    printf("devices      %lld, %g a round%s, %.1f examples each on average%s\n", (long long)r->population.n_devices,
-           per_round, e->selector->any_real ? " expected" : "", examples, tokens);
-    printf("model        %zu parameters (%lld travel), %.3g multiply-adds an example\n", co_model_size(r->model),
-           (long long)r->n_shared, co_model_flops(r->model, r->population.mean_rows));
+    if (r->population.shape.tokens)
+        snprintf(tokens, sizeof tokens, ", %.1f tokens an example", r->population.mean_rows);
+    printf("devices      %lld, %g a round%s, %.1f examples each on average%s\n",
+           (long long)r->population.n_devices, per_round, e->selector->any_real ? " expected" : "",
+           examples, tokens);
+    printf("model        %zu parameters (%lld travel), %.3g multiply-adds an example\n",
+           co_model_size(r->model), (long long)r->n_shared,
+           co_model_flops(r->model, r->population.mean_rows));
     printf("a round      about %.0f examples, %s down, %s up\n", per_round * examples, down, up);
-    printf("memory       %s a rank, %s a node beside it; %d rank%s on %d node%s\n", rank_text, node_text, r->comm->size,
-           r->comm->size == 1 ? "" : "s", r->comm->n_nodes, r->comm->n_nodes == 1 ? "" : "s");
+    printf("memory       %s a rank, %s a node beside it; %d rank%s on %d node%s\n", rank_text,
+           node_text, r->comm->size, r->comm->size == 1 ? "" : "s", r->comm->n_nodes,
+           r->comm->n_nodes == 1 ? "" : "s");
     describe_state(r);
     if (co_private_print(&r->privacy, e->rounds) != CO_OK) co_warn("%s", co_status_message());
     printf("rounds       %lld, evaluated every %lld (%s), output in %s\n", (long long)e->rounds,
-           (long long)e->eval_keys.every, r->central && r->on_devices ? "central and on devices"
+           (long long)e->eval_keys.every,
+           r->central && r->on_devices ? "central and on devices"
            : r->central                ? "central"
            : r->on_devices             ? "on devices"
-                                       : "no evaluation", r->dir);
+                                       : "no evaluation",
+           r->dir);
 }

@@ -1,6 +1,6 @@
 /* sim/watch.c - signal handlers that only set flags, and an alarm.
- * The median is that of the last 32 rounds. For tests COHORT_WATCHDOG_S overrides the least patience of 60 s, COHORT_STOP_S the
- * 30 s that a round may go on after a request. */
+ * The median is that of the last 32 rounds. For tests COHORT_WATCHDOG_S overrides the least
+ * patience of 60 s, COHORT_STOP_S the 30 s that a round may go on after a request. */
 #include "sim/watch.h"
 #include "core/log.h"
 #include <signal.h>
@@ -43,7 +43,8 @@ static size_t put_text(char *text, const char *what)
     return n;
 }
 
-/* A rank that waits for others lets the one that hangs speak first; if that one cannot (it is stopped), the lowest of the others. */
+/* A rank that waits for others lets the one that hangs speak first; if that one cannot (it is
+ * stopped), the lowest of the others. */
 static void on_alarm(int signal_number)
 {
     (void)signal_number;

@@ -34,8 +34,13 @@ void close_run(co_experiment *experiment, co_run *run)
 
 co_status write_blobs(const char *path, int64_t n, size_t features, size_t classes, uint64_t seed)
 {
-    co_dataset data = {.n = n, .x_type = CO_F32, .x_ndim = 1, .x_dim = {features}, .x_size = features,
-                       .n_classes = classes, .n_scale = 1};
+    co_dataset data = {.n = n,
+                       .x_type = CO_F32,
+                       .x_ndim = 1,
+                       .x_dim = {features},
+                       .x_size = features,
+                       .n_classes = classes,
+                       .n_scale = 1};
     co_stream s = co_stream_open(seed, CO_DRAW_TEST, 0, 0, 0);
     float *x = co_malloc((size_t)n * features, sizeof *x);
     data.x = x;
@@ -72,7 +77,8 @@ static void draw_texts(co_dataset *data, uint64_t seed)
         data->token_offsets[i + 1] = data->token_offsets[i] + (int64_t)length;
         for (size_t k = 0; k < length; k++, data->n_tokens++) {
             const int32_t last = k ? data->tokens[data->n_tokens - 1] : (int32_t)data->user[i];
-            const int32_t token = (int32_t)(co_draw_below(&s, 3) ? (uint64_t)(last * 5 + 1) % WORDS : co_draw_below(&s, WORDS));
+            const int32_t token = (int32_t)(co_draw_below(&s, 3) ? (uint64_t)(last * 5 + 1) % WORDS
+                                                                 : co_draw_below(&s, WORDS));
             data->tokens[data->n_tokens] = token;
             if (data->token_y) data->token_y[data->n_tokens] = token < 12 ? 0 : token - 11;
         }
@@ -90,7 +96,8 @@ co_status write_texts(const char *path, int64_t n, co_data_task task, uint64_t s
     data.token_offsets = co_calloc((size_t)n + 1, sizeof *data.token_offsets);
     data.vocab = co_calloc(WORDS, sizeof *data.vocab);
     CO_ASSERT(data.split && data.user && data.tokens && data.token_offsets && data.vocab);
-    for (size_t v = 0; v < WORDS; v++) data.vocab[v] = v ? co_format("w%zu", v) : co_strdup("<unk>");
+    for (size_t v = 0; v < WORDS; v++)
+        data.vocab[v] = v ? co_format("w%zu", v) : co_strdup("<unk>");
     if (task == CO_DATA_TAGGING) {
         data.token_y = co_malloc(most, sizeof *data.token_y);
         data.n_classes = 6;

@@ -1,8 +1,8 @@
 /* aggregators/rules/feddyn.c - the device's half of FedDyn: a regulariser that follows the device.
- * Step: gradient - g_i + alpha (local - global). End: g_i -= alpha (local - global). At the minimum of what the
- * device minimises, g_i is the gradient of its own loss.
- * Cost: one float a coordinate for each device that has taken part. Goes with aggregate.rule: feddyn.
- * Source: Acar et al., ICLR 2021, arXiv:2111.04263, Algorithm 1. */
+ * Step: gradient - g_i + alpha (local - global). End: g_i -= alpha (local - global). At the minimum
+ * of what the device minimises, g_i is the gradient of its own loss. Cost: one float a coordinate
+ * for each device that has taken part. Goes with aggregate.rule: feddyn. Source: Acar et al., ICLR
+ * 2021, arXiv:2111.04263, Algorithm 1. */
 #include "aggregators/rules/rule.h"
 #include "core/memory.h"
 
@@ -34,10 +34,9 @@ static void end(const void *self, const co_rule_view *view, float *change)
     for (size_t j = 0; j < view->n; j++) own[j] -= alpha * (view->local[j] - view->global[j]);
 }
 
-static const co_param params[] = {
-    {"alpha", CO_REAL, .def = 0.01, .lo = 0.0, .hi = 1e6, .flags = CO_LO_OPEN,
-     .doc = "strength of the regulariser"},
-    {0}};
+static const co_param params[] = {{"alpha", CO_REAL, .def = 0.01, .lo = 0.0, .hi = 1e6,
+                                   .flags = CO_LO_OPEN, .doc = "strength of the regulariser"},
+                                  {0}};
 static const char *const slots[] = {"gradient", NULL};
 
 const co_rule co_rule_feddyn = {.name = "feddyn",

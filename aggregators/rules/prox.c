@@ -1,6 +1,7 @@
 /* aggregators/rules/prox.c - a proximal term pulls the local model to the global one.
- * grad += mu (w - w_global), the gradient of mu/2 |w - w_global|^2. Cost: one pass over the vector a step.
- * Source: Li et al., MLSys 2020, arXiv:1812.06127, equation (2). mu = 0 leaves the gradient alone, bit for bit. */
+ * grad += mu (w - w_global), the gradient of mu/2 |w - w_global|^2. Cost: one pass over the vector
+ * a step. Source: Li et al., MLSys 2020, arXiv:1812.06127, equation (2). mu = 0 leaves the gradient
+ * alone, bit for bit. */
 #include "aggregators/rules/rule.h"
 #include "core/memory.h"
 

@@ -11,7 +11,8 @@ static const co_plugin *const members[] = {
 #undef X
     NULL};
 
-const co_kind co_kind_local_rule = {"local_rule", "what a device adds to plain local training", members};
+const co_kind co_kind_local_rule = {"local_rule", "what a device adds to plain local training",
+                                    members};
 
 const co_rule *co_rule_find(const char *name)
 {

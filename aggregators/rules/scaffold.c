@@ -1,11 +1,11 @@
-/* aggregators/rules/scaffold.c - SCAFFOLD: control variates against the drift of devices whose data differ.
- * Step: gradient + c - c_i. End: c_i gets, by option 1, the gradient over all the device's examples at the received
- * model, by option 2, c_i - c + (global - local) / (K lr); c, which all receive, gains p_i (new c_i - old c_i),
- * p_i the device's weight over that of the whole population: c stays the weighted mean of all c_i.
- * K is the number of steps, with momentum the sum of the gradients' coefficients.
- * Cost: two vectors on the wire instead of one, one float a coordinate for each device that has taken
- * part; option 1 another pass over its examples.
- * Source: Karimireddy et al., ICML 2020, arXiv:1910.06378, Algorithm 1 (equal weights there). */
+/* aggregators/rules/scaffold.c - SCAFFOLD: control variates against the drift of devices whose data
+ * differ. Step: gradient + c - c_i. End: c_i gets, by option 1, the gradient over all the device's
+ * examples at the received model, by option 2, c_i - c + (global - local) / (K lr); c, which all
+ * receive, gains p_i (new c_i - old c_i), p_i the device's weight over that of the whole
+ * population: c stays the weighted mean of all c_i. K is the number of steps, with momentum the sum
+ * of the gradients' coefficients. Cost: two vectors on the wire instead of one, one float a
+ * coordinate for each device that has taken part; option 1 another pass over its examples. Source:
+ * Karimireddy et al., ICML 2020, arXiv:1910.06378, Algorithm 1 (equal weights there). */
 #include "aggregators/rules/rule.h"
 #include "core/memory.h"
 
@@ -37,9 +37,10 @@ static void end(const void *self, const co_rule_view *view, float *change)
     const float scale = way > 0.0 ? (float)(1.0 / way) : 0.0f;
     const bool exact = ((const scaffold *)self)->option == 1;
     for (size_t j = 0; j < view->n; j++) {
-        const float now = exact          ? view->anchor[j]
-                          : scale > 0.0f ? own[j] - c[j] + (view->global[j] - view->local[j]) * scale
-                                         : own[j];
+        const float now = exact ? view->anchor[j]
+                          : scale > 0.0f
+                              ? own[j] - c[j] + (view->global[j] - view->local[j]) * scale
+                              : own[j];
         change[j] = now - own[j];
         own[j] = now;
     }
@@ -63,7 +64,8 @@ static const char *const slots[] = {"control", NULL};
 
 const co_rule co_rule_scaffold = {.name = "scaffold",
                                   .summary = "control variates against client drift",
-                                  .source = "Karimireddy et al. 2020, arXiv:1910.06378, Algorithm 1",
+                                  .source =
+                                      "Karimireddy et al. 2020, arXiv:1910.06378, Algorithm 1",
                                   .params = params,
                                   .create = create,
                                   .destroy = co_free,

@@ -1,10 +1,9 @@
-/* aggregators/servers/adaptive.c - FedAdagrad, FedYogi, FedAdam: adaptive steps of the global model.
- * m = beta1 m + (1 - beta1) D with D the mean update, then by member
- *   adagrad: v += D^2;  yogi: v -= (1 - beta2) D^2 sign(v - D^2);  adam: v = beta2 v + (1 - beta2) D^2
- * and w += lr m / (sqrt(v) + eps). No bias correction; m starts at 0, v at eps^2. Cost: one pass over
- * the slice, two floats of state a coordinate.
- * Source: Reddi et al., ICLR 2021, arXiv:2003.00295, Algorithm 2 (eps is their tau; their experiments
- * take beta1 = 0 for FedAdagrad). */
+/* aggregators/servers/adaptive.c - FedAdagrad, FedYogi, FedAdam: adaptive steps of the global
+ * model. m = beta1 m + (1 - beta1) D with D the mean update, then by member adagrad: v += D^2;
+ * yogi: v -= (1 - beta2) D^2 sign(v - D^2);  adam: v = beta2 v + (1 - beta2) D^2 and w += lr m /
+ * (sqrt(v) + eps). No bias correction; m starts at 0, v at eps^2. Cost: one pass over the slice,
+ * two floats of state a coordinate. Source: Reddi et al., ICLR 2021, arXiv:2003.00295, Algorithm 2
+ * (eps is their tau; their experiments take beta1 = 0 for FedAdagrad). */
 #include "aggregators/servers/server.h"
 #include "core/memory.h"
 #include <math.h>
@@ -92,21 +91,28 @@ static void step_adam(const void *self, float *model, const double *update, floa
 }
 
 #define BETA1                                                                                      \
-    {"beta1", CO_REAL, .def = 0.9, .lo = 0.0, .hi = 1.0, .flags = CO_HI_OPEN,                      \
-     .doc = "decay of the mean"}
+    {                                                                                              \
+        "beta1", CO_REAL, .def = 0.9, .lo = 0.0, .hi = 1.0, .flags = CO_HI_OPEN,                   \
+                          .doc = "decay of the mean"                                               \
+    }
 #define BETA2                                                                                      \
-    {"beta2", CO_REAL, .def = 0.99, .lo = 0.0, .hi = 1.0, .flags = CO_HI_OPEN,                     \
-     .doc = "decay of the mean square"}
+    {                                                                                              \
+        "beta2", CO_REAL, .def = 0.99, .lo = 0.0, .hi = 1.0, .flags = CO_HI_OPEN,                  \
+                          .doc = "decay of the mean square"                                        \
+    }
 #define EPS                                                                                        \
-    {"eps", CO_REAL, .def = 1e-3, .lo = 0.0, .hi = 1e6, .flags = CO_LO_OPEN,                       \
-     .doc = "degree of adaptivity (their tau)"}
+    {                                                                                              \
+        "eps", CO_REAL, .def = 1e-3, .lo = 0.0, .hi = 1e6, .flags = CO_LO_OPEN,                    \
+                        .doc = "degree of adaptivity (their tau)"                                  \
+    }
 
 static const co_param params_adagrad[] = {BETA1, EPS, {0}};
 static const co_param params[] = {BETA1, BETA2, EPS, {0}};
 static const char *const slots[] = {"m", "v", NULL};
 
 const co_server co_server_adagrad = {.name = "adagrad",
-                                     .summary = "FedAdagrad: steps over the root of a sum of squares",
+                                     .summary =
+                                         "FedAdagrad: steps over the root of a sum of squares",
                                      .source = "Reddi et al. 2021, arXiv:2003.00295, Algorithm 2",
                                      .params = params_adagrad,
                                      .slots = slots,
@@ -115,7 +121,8 @@ const co_server co_server_adagrad = {.name = "adagrad",
                                      .init = init,
                                      .step = step_adagrad};
 const co_server co_server_yogi = {.name = "yogi",
-                                  .summary = "FedYogi: as adam, its mean square changes by small steps",
+                                  .summary =
+                                      "FedYogi: as adam, its mean square changes by small steps",
                                   .source = "Reddi et al. 2021, arXiv:2003.00295, Algorithm 2",
                                   .params = params,
                                   .slots = slots,

@@ -11,7 +11,8 @@ static const co_plugin *const members[] = {
 #undef X
     NULL};
 
-const co_kind co_kind_server_optimizer = {"server_optimizer", "one step of the global model along the round's update", members};
+const co_kind co_kind_server_optimizer = {
+    "server_optimizer", "one step of the global model along the round's update", members};
 
 const co_server *co_server_find(const char *name)
 {

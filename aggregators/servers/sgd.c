@@ -1,7 +1,7 @@
 /* aggregators/servers/sgd.c - steps along the mean update, with momentum if asked.
- * g = -update + weight_decay w; m = momentum m + g; w -= lr m (nesterov: lr (g + momentum m)). lr 1 and momentum 0 is plain
- * averaging: w += update. Cost: one pass over the slice.
- * Source: Hsu, Qi, Brown 2019, arXiv:1909.06335, FedAvgM; conventions as torch.optim.SGD with dampening 0. */
+ * g = -update + weight_decay w; m = momentum m + g; w -= lr m (nesterov: lr (g + momentum m)). lr 1
+ * and momentum 0 is plain averaging: w += update. Cost: one pass over the slice. Source: Hsu, Qi,
+ * Brown 2019, arXiv:1909.06335, FedAvgM; conventions as torch.optim.SGD with dampening 0. */
 #include "aggregators/servers/server.h"
 #include "core/clones.h"
 #include "core/memory.h"
@@ -15,7 +15,8 @@ static co_status create(const co_config *opt, void **self)
 {
     sgd *s = co_malloc(1, sizeof *s);
     if (!s) return CO_FAIL(CO_ENOMEM, "server sgd state");
-    *s = (sgd){co_config_real(opt, "momentum"), co_config_real(opt, "weight_decay"), co_config_bool(opt, "nesterov")};
+    *s = (sgd){co_config_real(opt, "momentum"), co_config_real(opt, "weight_decay"),
+               co_config_bool(opt, "nesterov")};
     *self = s;
     if (s->nesterov && s->momentum == 0.0) {
         co_free(s);
@@ -25,24 +26,27 @@ static co_status create(const co_config *opt, void **self)
     return CO_OK;
 }
 
-CO_CLONES static void plain_step(float *restrict model, const double *restrict update, size_t n, double weight_decay, double lr)
+CO_CLONES static void plain_step(float *restrict model, const double *restrict update, size_t n,
+                                 double weight_decay, double lr)
 {
     for (size_t i = 0; i < n; i++)
         model[i] = (float)((double)model[i] - lr * (weight_decay * (double)model[i] - update[i]));
 }
 
-CO_CLONES static void momentum_step(float *restrict model, const double *restrict update, float *restrict kept, size_t n,
-                                    double weight_decay, double momentum, bool nesterov, double lr)
+CO_CLONES static void momentum_step(float *restrict model, const double *restrict update,
+                                    float *restrict kept, size_t n, double weight_decay,
+                                    double momentum, bool nesterov, double lr)
 {
     for (size_t i = 0; i < n; i++) {
-        const double g = weight_decay * (double)model[i] - update[i], m = momentum * (double)kept[i] + g;
+        const double g = weight_decay * (double)model[i] - update[i],
+                     m = momentum * (double)kept[i] + g;
         kept[i] = (float)m;
         model[i] = (float)((double)model[i] - lr * (nesterov ? g + momentum * m : m));
     }
 }
 
-static void step(const void *self, float *model, const double *update, float *const *slot, size_t n, double lr,
-                 int64_t round)
+static void step(const void *self, float *model, const double *update, float *const *slot, size_t n,
+                 double lr, int64_t round)
 {
     const sgd *s = self;
     (void)round;
@@ -53,7 +57,8 @@ static void step(const void *self, float *model, const double *update, float *co
 }
 
 static const co_param params[] = {
-    {"momentum", CO_REAL, .def = 0.0, .lo = 0.0, .hi = 1.0, .flags = CO_HI_OPEN, .doc = "share of the last step kept"},
+    {"momentum", CO_REAL, .def = 0.0, .lo = 0.0, .hi = 1.0, .flags = CO_HI_OPEN,
+     .doc = "share of the last step kept"},
     {"nesterov", CO_BOOL, .def = 0, .doc = "look ahead along the momentum"},
     {"weight_decay", CO_REAL, .def = 0.0, .lo = 0.0, .hi = 1e6, .doc = "L2 penalty"},
     {0}};

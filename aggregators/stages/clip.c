@@ -1,7 +1,7 @@
 /* aggregators/stages/clip.c - scales an update down to an L2 norm.
- * u *= min(1, norm / |u|). Cost: two passes. A zero update stays zero. Rounding may leave the norm above the bound by
- * a relative 1e-7: the exact bound is the business of section `privacy`.
- * Source: McMahan et al., ICLR 2018, arXiv:1710.06963, FlatClip. */
+ * u *= min(1, norm / |u|). Cost: two passes. A zero update stays zero. Rounding may leave the norm
+ * above the bound by a relative 1e-7: the exact bound is the business of section `privacy`. Source:
+ * McMahan et al., ICLR 2018, arXiv:1710.06963, FlatClip. */
 #include "aggregators/stages/stage.h"
 #include "core/memory.h"
 #include "core/vector.h"
@@ -25,14 +25,15 @@ static void forward(void *self, const co_stage_key *key, co_contribution *c, flo
     c->norm = NAN;
 }
 
-static const co_param params[] = {{"norm", CO_REAL, .def = 1.0, .lo = 0.0, .hi = 1e30, .flags = CO_LO_OPEN,
-                                   .doc = "largest L2 norm of an update"},
+static const co_param params[] = {{"norm", CO_REAL, .def = 1.0, .lo = 0.0, .hi = 1e30,
+                                   .flags = CO_LO_OPEN, .doc = "largest L2 norm of an update"},
                                   {0}};
 
 const co_stage co_stage_clip = {.name = "clip",
-                                        .summary = "scales an update down to an L2 norm; no privacy guarantee",
-                                        .source = "McMahan et al. 2018, arXiv:1710.06963",
-                                        .params = params,
-                                        .create = create,
-                                        .destroy = co_free,
-                                        .forward = forward};
+                                .summary =
+                                    "scales an update down to an L2 norm; no privacy guarantee",
+                                .source = "McMahan et al. 2018, arXiv:1710.06963",
+                                .params = params,
+                                .create = create,
+                                .destroy = co_free,
+                                .forward = forward};

@@ -1,10 +1,12 @@
-/* aggregators/stages/stage.h - kind transform: one thing an update goes through on its way from a device to the model.
+/* aggregators/stages/stage.h - kind transform: one thing an update goes through on its way from a
+ * device to the model.
  *
- * A stage has a half on the device (forward, in the order of the chain, on the rank that trained the device) and may have one on the
- * server (rows: all updates of a step at once; backward: the sum, on each owner's slice; end: the step's exact counts). What an
- * experiment lists under `transforms` comes first, then what attackers do, then the central bound of section `privacy`. Transforms
- * carry no privacy guarantee.
- * Adding a transform: a file aggregators/stages/<name>.c with the table co_stage_<name>, and a line in list.h; clip.c is the simplest. */
+ * A stage has a half on the device (forward, in the order of the chain, on the rank that trained
+ * the device) and may have one on the server (rows: all updates of a step at once; backward: the
+ * sum, on each owner's slice; end: the step's exact counts). What an experiment lists under
+ * `transforms` comes first, then what attackers do, then the central bound of section `privacy`.
+ * Transforms carry no privacy guarantee. Adding a transform: a file aggregators/stages/<name>.c
+ * with the table co_stage_<name>, and a line in list.h; clip.c is the simplest. */
 #pragma once
 #include "aggregators/aggregator.h"
 #include "privacy/mechanisms/bound.h"
@@ -18,20 +20,24 @@ typedef struct {
 
 /* What a device sends. Borrowed during forward. */
 typedef struct {
-    size_t n;          /* coordinates */
-    float *update;     /* [n] finite */
-    double norm;       /* L2 of update; a stage that changes the update sets it to NaN: it is measured before the next reads it */
-    double weight;     /* w_i */
-    double share;      /* a_i, by which the sum multiplies the update */
+    size_t n;      /* coordinates */
+    float *update; /* [n] finite */
+    double norm;   /* L2 of update; a stage that changes the update sets it to NaN: it is measured
+                      before the next reads it */
+    double weight; /* w_i */
+    double share;  /* a_i, by which the sum multiplies the update */
     bool attacker;
-    /* Integers: the sum bounds and rounds bounded_weight x update on this grid, in place of a_i u_i on its own. NULL: floats. */
+    /* Integers: the sum bounds and rounds bounded_weight x update on this grid, in place of a_i u_i
+     * on its own. NULL: floats. */
     const co_mechanism *mechanism;
     const co_grid *grid;
     double bounded_weight, bounded_norm; /* in [0, 1]; of update, in the mechanism's kind of norm */
-    int64_t *counts;   /* [n_counts] of the stage, zero at first: their exact sums over all devices come to `end` */
+    int64_t *counts; /* [n_counts] of the stage, zero at first: their exact sums over all devices
+                        come to `end` */
 } co_contribution;
 
-/* The updates of a step that came whole, for the coordinates that this rank owns, devices by ascending id. */
+/* The updates of a step that came whole, for the coordinates that this rank owns, devices by
+ * ascending id. */
 typedef struct {
     size_t n_rows, n;
     float *const *row;             /* [n_rows][n] to be changed in place */
@@ -43,14 +49,18 @@ typedef struct {
     CO_PLUGIN_FIELDS;
     co_status (*create)(const co_config *opt, void **self); /* Local. NULL: no options */
     void (*destroy)(void *self);
-    /* state[slots][n]: the device's own, zero before it first takes part; kept only when the update reaches the sum. NULL: nothing on the
-     * device. Local. */
-    void (*forward)(void *self, const co_stage_key *key, co_contribution *contribution, float *const *state);
-    void (*rows)(void *self, const co_stage_rows *rows); /* NULL: none. Costs memory of cohort x model / ranks. Local */
+    /* state[slots][n]: the device's own, zero before it first takes part; kept only when the update
+     * reaches the sum. NULL: nothing on the device. Local. */
+    void (*forward)(void *self, const co_stage_key *key, co_contribution *contribution,
+                    float *const *state);
+    void (*rows)(
+        void *self,
+        const co_stage_rows *rows); /* NULL: none. Costs memory of cohort x model / ranks. Local */
     /* Changes the sum on this rank's slice before the aggregator sees it. NULL: none. Local. */
     void (*backward)(void *self, const co_stage_key *key, co_round_sum *sum);
     /* After the step, with the exact counts, the same on all ranks. NULL: none. Local. */
-    co_status (*end)(void *self, const co_stage_key *key, const int64_t *counts, int64_t n_reported);
+    co_status (*end)(void *self, const co_stage_key *key, const int64_t *counts,
+                     int64_t n_reported);
     const char *const *slots; /* names of the vectors kept per device; ends with NULL. NULL: none */
     size_t n_counts;
     bool enforced; /* the server sees to it: attackers go through it as well */

@@ -158,7 +158,8 @@ CO_CLONES static void scale_f32(const float *restrict x, size_t n, float scale, 
     for (size_t i = 0; i < n; i++) out[i] = x[i] * scale + shift;
 }
 
-/* Asks for the start of an example: a large file's examples come from far, in an order that no processor foresees. */
+/* Asks for the start of an example: a large file's examples come from far, in an order that no
+ * processor foresees. */
 static void ask_for(const co_dataset *data, int64_t id)
 {
     enum { LINE = 64, MOST = 4096 };

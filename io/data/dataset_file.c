@@ -1,9 +1,10 @@
 /* io/data/dataset_file.c - a data set as a file, ours or as a Python user writes one.
  *
- * Ours: x (attributes scale, shift) or the text parts (dataset_text.c), y (or targets, dataset_targets.c), classes, split, user, user_name, group, group_name; root
- * attribute task. By hand any integer y and split will do, float64 and integer x become float32
- * (one warning), scale and shift may be datasets, and what is missing has a default: all examples
- * train, classes "0", "1" .., scale 1/255 for uint8 and 1 for floats. */
+ * Ours: x (attributes scale, shift) or the text parts (dataset_text.c), y (or targets,
+ * dataset_targets.c), classes, split, user, user_name, group, group_name; root attribute task. By
+ * hand any integer y and split will do, float64 and integer x become float32 (one warning), scale
+ * and shift may be datasets, and what is missing has a default: all examples train, classes "0",
+ * "1" .., scale 1/255 for uint8 and 1 for floats. */
 #include "io/data/dataset_private.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -80,7 +81,8 @@ static co_status write_all(co_file *file, const co_dataset *data, uint64_t seed,
     return write_names(file, "group_name", data->group_name, data->n_groups);
 }
 
-/* A data set that is copied in blocks may be larger than what the disk has left: better said before than after hours. */
+/* A data set that is copied in blocks may be larger than what the disk has left: better said before
+ * than after hours. */
 static co_status check_disk(const co_dataset *data, const char *path)
 {
     struct statvfs disk;
@@ -90,12 +92,15 @@ static co_status check_disk(const co_dataset *data, const char *path)
     if (slash) slash[slash == folder] = 0;
     const bool known = statvfs(slash ? folder : ".", &disk) == 0;
     co_free(folder);
-    const double bytes = (double)data->n * (double)data->x_size * (double)co_dtype_size(data->x_type, 0);
+    const double bytes =
+        (double)data->n * (double)data->x_size * (double)co_dtype_size(data->x_type, 0);
     const double room = known ? (double)disk.f_bavail * (double)disk.f_frsize : (double)INFINITY;
     if (!data->x_file || bytes <= room) return CO_OK;
     co_format_bytes(bytes, needed, sizeof needed);
     co_format_bytes(room, left, sizeof left);
-    return CO_FAIL(CO_EFILE, "%s: its examples take %s, the disk has %s free; choose another one with -o", path, needed, left);
+    return CO_FAIL(CO_EFILE,
+                   "%s: its examples take %s, the disk has %s free; choose another one with -o",
+                   path, needed, left);
 }
 
 co_status co_dataset_write(co_dataset *data, const char *path, uint64_t seed, const char *config)
@@ -270,8 +275,11 @@ static co_status advise_task(void)
 {
     char why[512];
     snprintf(why, sizeof why, "%s", co_status_message());
-    return CO_FAIL(CO_EDATA, "%s; real values are learnt with task=regression, 0 and 1 for several labels with task=multilabel: the "
-                             "attribute `task` of the file", why);
+    return CO_FAIL(CO_EDATA,
+                   "%s; real values are learnt with task=regression, 0 and 1 for several labels "
+                   "with task=multilabel: the "
+                   "attribute `task` of the file",
+                   why);
 }
 
 static co_status read_labels(const co_file *file, co_dataset *data)
@@ -303,8 +311,9 @@ static co_status read_shape(const co_file *file, co_dataset *data)
 /* Bytes of x or of the tokens, to where targets can begin. */
 static size_t features_bytes(const co_dataset *data)
 {
-    const size_t bytes = data->n_vocab ? co_dataset_text_bytes(data)
-                                       : (size_t)data->n * data->x_size * co_dtype_size(data->x_type, 0);
+    const size_t bytes = data->n_vocab
+                             ? co_dataset_text_bytes(data)
+                             : (size_t)data->n * data->x_size * co_dtype_size(data->x_type, 0);
     return co_dataset_has_targets(data) ? (bytes + 63) / 64 * 64 : bytes;
 }
 
@@ -343,11 +352,11 @@ co_status co_dataset_check_memory(const co_dataset *data, const char *path)
     char want[32], have[32];
     co_format_bytes(bytes, want, sizeof want);
     co_format_bytes(free_bytes, have, sizeof have);
-    return CO_FAIL(
-        CO_ENOMEM,
-        "%s: its examples take %s, this node has %s free, of which 90 %% may be used; use nodes with more "
-        "memory or a smaller data set",
-        path, want, have);
+    return CO_FAIL(CO_ENOMEM,
+                   "%s: its examples take %s, this node has %s free, of which 90 %% may be used; "
+                   "use nodes with more "
+                   "memory or a smaller data set",
+                   path, want, have);
 }
 
 static co_status read_columns(const co_file *file, co_dataset *data)

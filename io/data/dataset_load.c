@@ -1,4 +1,5 @@
-/* io/data/dataset_load.c - a data set for a run: columns on every rank, x, or tokens, and targets once per node.
+/* io/data/dataset_load.c - a data set for a run: columns on every rank, x, or tokens, and targets
+ * once per node.
  *
  * Rank 0 verifies the file, reads the columns and sends them around; the first rank of each node
  * reads x, in blocks of rows, straight into the node's shared window, from a file with the same
@@ -175,7 +176,9 @@ static co_status load_x(const char *path, co_file **file, co_dataset *data, cons
 {
     if (data->x_size == 0 && data->n_vocab == 0) return CO_OK;
     const size_t bytes = co_dataset_x_bytes(data);
-    co_status st = comm->node_rank == 0 && comm->rank != 0 ? co_dataset_check_memory(data, path) : CO_OK; /* rank 0 has, with the columns */
+    co_status st = comm->node_rank == 0 && comm->rank != 0
+                       ? co_dataset_check_memory(data, path)
+                       : CO_OK; /* rank 0 has, with the columns */
     if (st == CO_OK && comm->node_rank == 0 && !*file)
         st = co_file_open(path, "cohort-dataset", true, file);
     CO_TRY(co_agree(st, comm));

@@ -1,5 +1,5 @@
-/* io/data/dataset_text.c - the text parts of a data set: tokens with offsets (CSR), vocabulary, tags and
- * the raw bytes.
+/* io/data/dataset_text.c - the text parts of a data set: tokens with offsets (CSR), vocabulary,
+ * tags and the raw bytes.
  *
  * An example is a list of tokens of any length, also empty. A run needs tokens, offsets and tags:
  * they stand in one block, which is shared memory when loaded for a run; the raw bytes stay in the
@@ -9,8 +9,8 @@
 #include "io/data/dataset_private.h"
 #include <string.h>
 
-const char *const co_data_task_names[CO_N_DATA_TASKS] = {"classification", "lm", "tagging", "regression",
-                                                           "multilabel"};
+const char *const co_data_task_names[CO_N_DATA_TASKS] = {"classification", "lm", "tagging",
+                                                         "regression", "multilabel"};
 
 /* ---- check ---- */
 

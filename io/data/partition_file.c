@@ -43,8 +43,8 @@ static co_status check_offsets(const char *path, const char *what, const int64_t
 typedef struct {
     const co_dataset *data;
     const char *path;
-    uint64_t *open; /* of split 0 and stands nowhere yet */
-    uint64_t *seen; /* of another split, and seen */
+    uint64_t *open;         /* of split 0 and stands nowhere yet */
+    uint64_t *seen;         /* of another split, and seen */
     bool overlap, any_test; /* any_test: split 1 is allowed in test parts */
 } coverage;
 
@@ -59,7 +59,8 @@ static void open_split_0(coverage *c)
         c->open[id / 64] |= (uint64_t)(c->data->split[id] == 0) << (id % 64);
 }
 
-/* An example that is not open: refused, or noted where it may stand. device < 0: the unassigned list. */
+/* An example that is not open: refused, or noted where it may stand. device < 0: the unassigned
+ * list. */
 static co_status look_closer(coverage *c, const char *what, int64_t device, int64_t id, bool test)
 {
     char where[64];
@@ -69,9 +70,9 @@ static co_status look_closer(coverage *c, const char *what, int64_t device, int6
                        where, (long long)id, (long long)c->data->n - 1);
     const uint8_t split = c->data->split[id];
     if (split != 0 && !(test && c->any_test && split == 1))
-        return CO_FAIL(CO_EDATA,
-                       "%s: %s lists example %lld of split %u; only split 0 can be dealt to devices",
-                       c->path, where, (long long)id, split);
+        return CO_FAIL(
+            CO_EDATA, "%s: %s lists example %lld of split %u; only split 0 can be dealt to devices",
+            c->path, where, (long long)id, split);
     if ((split == 0 || has_bit(c->seen, id)) && !(c->overlap && device >= 0))
         return CO_FAIL(CO_EDATA,
                        "%s: %s lists example %lld, which already stands elsewhere; each "
@@ -119,12 +120,13 @@ static co_status check_periods(const co_partition *p, const co_dataset *data, co
 {
     if (!p->period) return CO_OK;
     if (p->n_dated != data->n)
-        return CO_FAIL(CO_EDATA, "%s: period has %lld numbers for %lld examples", path, (long long)p->n_dated,
-                       (long long)data->n);
+        return CO_FAIL(CO_EDATA, "%s: period has %lld numbers for %lld examples", path,
+                       (long long)p->n_dated, (long long)data->n);
     for (int64_t i = 0; i < p->n_dated; i++)
         if (p->period[i] < 0 || p->period[i] >= p->n_periods)
-            return CO_FAIL(CO_EDATA, "%s: period of example %lld is %d; 0 to %lld (n_periods - 1) is allowed", path,
-                           (long long)i, p->period[i], (long long)p->n_periods - 1);
+            return CO_FAIL(CO_EDATA,
+                           "%s: period of example %lld is %d; 0 to %lld (n_periods - 1) is allowed",
+                           path, (long long)i, p->period[i], (long long)p->n_periods - 1);
     return CO_OK;
 }
 

@@ -132,7 +132,8 @@ static co_status write_attributes(co_file *file, const co_partition *p, const co
     return co_file_set_int(file, "overlap", p->overlap);
 }
 
-/* The attribute class_names of the counts: a JSON list, for pictures. HDF5 keeps attributes below 64 KiB. */
+/* The attribute class_names of the counts: a JSON list, for pictures. HDF5 keeps attributes below
+ * 64 KiB. */
 static co_status write_class_names(co_file *file, const co_dataset *data)
 {
     enum { MOST = 60000 };
@@ -140,13 +141,15 @@ static co_status write_class_names(co_file *file, const co_dataset *data)
     size_t n = 0;
     if (!data->classes) return CO_OK;
     FILE *out = open_memstream(&text, &n);
-    if (!out) return CO_FAIL(CO_ENOMEM, "out of memory for the names of %zu classes", data->n_classes);
+    if (!out)
+        return CO_FAIL(CO_ENOMEM, "out of memory for the names of %zu classes", data->n_classes);
     co_json json = {.out = out};
     co_json_open(&json, NULL, '[');
     for (size_t c = 0; c < data->n_classes; c++) co_json_text(&json, NULL, data->classes[c]);
     co_json_close(&json, ']');
     const bool complete = fclose(out) == 0;
-    const co_status st = complete && n < MOST ? co_file_set_text(file, "label_counts@class_names", text) : CO_OK;
+    const co_status st =
+        complete && n < MOST ? co_file_set_text(file, "label_counts@class_names", text) : CO_OK;
     free(text);
     return st;
 }

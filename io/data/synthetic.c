@@ -1,13 +1,15 @@
-/* io/data/synthetic.c - synthetic(alpha, beta), any device and any stretch of its examples by itself.
+/* io/data/synthetic.c - synthetic(alpha, beta), any device and any stretch of its examples by
+ * itself.
  *
  * Streams of device k: CO_DRAW_SYNTHETIC_SIZE (one normal), CO_DRAW_SYNTHETIC_MODEL (normals in the
  * order u, B, b[c], v[f], W[f][c]) and CO_DRAW_SYNTHETIC_X (normal i f + j is feature j of example
  * i). Logits are double sums over the features in order; ties go to the lower class. Cost of n
  * examples: classes x features + n features normals and n x classes x features multiply-adds,
- * vectorised over the classes. Source: io/data/synthetic.h. The code published with that paper takes
- * alpha and beta as standard deviations; we follow its text, where they are variances (the same for
- * 0 and 1). As written there, u_k is added to every weight and bias of a device, hence u_k (1 + sum
- * x) to each of its logits alike: alpha changes no label (a test shows it), beta does the work. */
+ * vectorised over the classes. Source: io/data/synthetic.h. The code published with that paper
+ * takes alpha and beta as standard deviations; we follow its text, where they are variances (the
+ * same for 0 and 1). As written there, u_k is added to every weight and bias of a device, hence u_k
+ * (1 + sum x) to each of its logits alike: alpha changes no label (a test shows it), beta does the
+ * work. */
 #include "io/data/synthetic.h"
 #include "core/clones.h"
 #include "core/elementary.h"

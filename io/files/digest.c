@@ -1,5 +1,5 @@
-/* io/files/digest.c - BLAKE2b with 16 output bytes, and the digest of a model that its owners hash block
- * by block.
+/* io/files/digest.c - BLAKE2b with 16 output bytes, and the digest of a model that its owners hash
+ * block by block.
  *
  * Cost: one pass, about 1 GB/s a core. Source: RFC 7693; libsodium's implementation, whose smallest
  * output is 16 bytes. */

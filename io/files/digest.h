@@ -1,4 +1,5 @@
-/* io/files/digest.h - BLAKE2b: 16-byte content digests, 32-byte seals, the digest of a model. Local. */
+/* io/files/digest.h - BLAKE2b: 16-byte content digests, 32-byte seals, the digest of a model.
+ * Local. */
 #pragma once
 #include "core/status.h"
 #include <stddef.h>

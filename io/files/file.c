@@ -1,12 +1,14 @@
-/* io/files/file.c - files appear whole or not at all: written aside, closed, sealed, verified, renamed.
+/* io/files/file.c - files appear whole or not at all: written aside, closed, sealed, verified,
+ * renamed.
  *
- * Order of a publication: H5Fclose, seal (file_seal.c) while the bytes are on their way to the disk,
- * fsync, drop from the page cache and read back, rename, fsync of the folder. What is read back is
- * compared by a sum that was formed together with the seal. A kill at any moment leaves the old file under the
- * real name, or the new one; at worst a hidden ".NAME.tmp-PID" stays beside it until the next writer
- * of that name (io/files/temporary.h). Files are the same bytes for the same content: fixed format bounds (1.10), no object times, no fill values. HDF5's
- * own error stack is silent; its innermost reason goes into our message. Cost of a publication: one
- * pass of BLAKE2b over the file, and one of the disk each way. */
+ * Order of a publication: H5Fclose, seal (file_seal.c) while the bytes are on their way to the
+ * disk, fsync, drop from the page cache and read back, rename, fsync of the folder. What is read
+ * back is compared by a sum that was formed together with the seal. A kill at any moment leaves the
+ * old file under the real name, or the new one; at worst a hidden ".NAME.tmp-PID" stays beside it
+ * until the next writer of that name (io/files/temporary.h). Files are the same bytes for the same
+ * content: fixed format bounds (1.10), no object times, no fill values. HDF5's own error stack is
+ * silent; its innermost reason goes into our message. Cost of a publication: one pass of BLAKE2b
+ * over the file, and one of the disk each way. */
 #include "io/files/file_private.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -111,7 +113,8 @@ static co_status start_temporary(co_file *file)
         return co_file_errno(file->path, "write", EISDIR);
     errno = 0;
     const co_status st = co_temporary_start(file->path, &file->temporary);
-    if (st != CO_OK) return st == CO_EFILE ? co_file_errno(file->path, "start the file", errno) : st;
+    if (st != CO_OK)
+        return st == CO_EFILE ? co_file_errno(file->path, "start the file", errno) : st;
     const hid_t create = co_h5_timeless(H5P_FILE_CREATE), access = access_list();
     if (file->format) H5Pset_userblock(create, CO_SEAL_BLOCK);
     errno = 0;
@@ -373,7 +376,8 @@ static co_status open_foreign(co_file *file)
     close(fd);
     CO_TRY(st);
     if (!found)
-        return CO_FAIL(CO_EDATA, "%s: is no HDF5 file, but %s", file->path, co_magic_of(file->path));
+        return CO_FAIL(CO_EDATA, "%s: is no HDF5 file, but %s", file->path,
+                       co_magic_of(file->path));
     const hid_t access = access_list();
     file->h5 = H5Fopen(file->path, H5F_ACC_RDONLY, access);
     if (file->h5 < 0)

@@ -1,4 +1,5 @@
-/* io/files/file_content.c - content in memory. Cost of the digest: one pass of BLAKE2b, about 1 GB/s. */
+/* io/files/file_content.c - content in memory. Cost of the digest: one pass of BLAKE2b, about 1
+ * GB/s. */
 #include "io/content.h"
 #include "core/memory.h"
 #include "io/files/digest.h"

@@ -29,10 +29,13 @@ typedef struct {
 
 static herr_t add_name(name_list *list, const char *name)
 {
-    const bool room =
-        co_reserve((void **)&list->name, &list->capacity, list->n + 1, sizeof *list->name) == CO_OK &&
-        (list->name[list->n] = co_format("%s/%s", list->prefix, name));
-    if (!room) return list->st = CO_FAIL(CO_ENOMEM, "%s: out of memory for the names in it", list->file->path), -1;
+    const bool room = co_reserve((void **)&list->name, &list->capacity, list->n + 1,
+                                 sizeof *list->name) == CO_OK &&
+                      (list->name[list->n] = co_format("%s/%s", list->prefix, name));
+    if (!room)
+        return list->st =
+                   CO_FAIL(CO_ENOMEM, "%s: out of memory for the names in it", list->file->path),
+               -1;
     list->n++;
     return 0;
 }
@@ -70,7 +73,8 @@ static void walk(name_list *list, const char *prefix)
     const char *const path = *prefix ? prefix : "/";
     const hid_t h5 = list->file->h5;
     if (list->depth > MAX_LINKS) {
-        list->st = CO_FAIL(CO_EDATA, "%s: %s leads round in a circle of links", list->file->path, path);
+        list->st =
+            CO_FAIL(CO_EDATA, "%s: %s leads round in a circle of links", list->file->path, path);
         return;
     }
     list->prefix = prefix;
@@ -79,8 +83,8 @@ static void walk(name_list *list, const char *prefix)
         H5Ovisit_by_name(h5, path, H5_INDEX_NAME, H5_ITER_INC, collect, list, H5P_DEFAULT) >= 0 &&
         H5Lvisit_by_name(h5, path, H5_INDEX_NAME, H5_ITER_INC, follow, list, H5P_DEFAULT) >= 0;
     if (!good && list->st == CO_OK)
-        list->st = CO_FAIL(CO_EDATA, "%s: its objects cannot be listed (HDF5: %s)", list->file->path,
-                           co_h5_reason());
+        list->st = CO_FAIL(CO_EDATA, "%s: its objects cannot be listed (HDF5: %s)",
+                           list->file->path, co_h5_reason());
     list->prefix = before;
     list->depth--;
 }
@@ -138,7 +142,8 @@ static void numpy_name(hid_t type, char name[32])
     co_h5_close(base);
 }
 
-void co_digest_head(co_hash_state *hash, const char *path, const char *type, const co_extent *extent)
+void co_digest_head(co_hash_state *hash, const char *path, const char *type,
+                    const co_extent *extent)
 {
     char shape[24 * CO_MAX_DIMS + 1] = "";
     size_t n = 0;

@@ -30,25 +30,29 @@ struct co_file {
 
 /* One of the four formats as a static string; NULL for another word of n bytes. */
 const char *co_format_find(const char *word, size_t n);
-/* Hashes what stands behind the first 512 bytes of fd, which is on its way to the disk meanwhile, and
- * writes the block. hex: the seal; sum: 64 bits over the whole file as it should stand there now. */
+/* Hashes what stands behind the first 512 bytes of fd, which is on its way to the disk meanwhile,
+ * and writes the block. hex: the seal; sum: 64 bits over the whole file as it should stand there
+ * now. */
 co_status co_seal_write(int fd, const char *path, const char *format, char hex[65], uint64_t *sum);
-/* The 64 bits of what fd gives. They tell a copy that differs by chance from the original, as BLAKE2b
- * does, at ten times its pace. */
+/* The 64 bits of what fd gives. They tell a copy that differs by chance from the original, as
+ * BLAKE2b does, at ten times its pace. */
 co_status co_seal_sum(int fd, const char *path, uint64_t *sum);
-/* CO_EDATA naming what is wrong with the file, what it is and where a file of `format` (NULL: any) comes from. */
+/* CO_EDATA naming what is wrong with the file, what it is and where a file of `format` (NULL: any)
+ * comes from. */
 co_status co_seal_verify(int fd, const char *path, const char *format, co_seal *seal);
 /* CO_EDATA: the block of its seal was overwritten. */
 co_status co_seal_lost(const char *path);
-/* Whether HDF5 begins somewhere in the file: at 0, or behind a user block at 512, 1024, 2048 .. as its format allows. */
+/* Whether HDF5 begins somewhere in the file: at 0, or behind a user block at 512, 1024, 2048 .. as
+ * its format allows. */
 bool co_h5_base(int fd, uint64_t *base);
-/* CO_EFILE or CO_EDATA when another program has the file open for writing, or was killed while it had: HDF5 begins at base. */
+/* CO_EFILE or CO_EDATA when another program has the file open for writing, or was killed while it
+ * had: HDF5 begins at base. */
 co_status co_file_unused(int fd, const char *path, uint64_t base);
 
 /* CO_EFILE "path: cannot <doing>: <strerror>; <remedy>". */
 co_status co_file_errno(const char *path, const char *doing, int error);
-/* The innermost reason that HDF5 left, or "" ; borrowed until the next call. To be asked before any other call of HDF5, for
- * each begins with an empty list of reasons. */
+/* The innermost reason that HDF5 left, or "" ; borrowed until the next call. To be asked before any
+ * other call of HDF5, for each begins with an empty list of reasons. */
 const char *co_h5_reason(void);
 /* Gives back any HDF5 handle that was opened or copied; what failed to open is let pass. */
 void co_h5_close(hid_t id);
@@ -70,7 +74,8 @@ co_status co_stored_open(const co_file *file, const char *name, co_stored *store
 void co_stored_close(co_stored *stored);
 /* CO_EDATA when a link on the way to name leads nowhere: which, and where it points. */
 co_status co_h5_dangling(const co_file *file, const char *name);
-/* Rows to read at a time, of row_bytes each in memory: about `bytes`, and whole chunks where the file is chunked, up to 256 MiB. */
+/* Rows to read at a time, of row_bytes each in memory: about `bytes`, and whole chunks where the
+ * file is chunked, up to 256 MiB. */
 size_t co_stored_step(const co_stored *stored, size_t row_bytes, size_t bytes);
 /* Elements of one row; the whole for a scalar. */
 size_t co_stored_row(const co_stored *stored);
@@ -82,5 +87,6 @@ co_status co_file_read_text(const co_file *file, const char *name, size_t width,
 
 /* What the content digest is fed, for a dataset before its bytes and for an attribute. */
 typedef crypto_generichash_blake2b_state co_hash_state;
-void co_digest_head(co_hash_state *hash, const char *path, const char *type, const co_extent *extent);
+void co_digest_head(co_hash_state *hash, const char *path, const char *type,
+                    const co_extent *extent);
 void co_digest_attribute(co_hash_state *hash, const char *name, const char *value);

@@ -172,15 +172,23 @@ co_status co_file_extent(const co_file *file, const char *name, co_extent *exten
     return CO_OK;
 }
 
-/* The name of a filter that HDF5 here does not have, or NULL. Known ones are those of The HDF Group's list. */
+/* The name of a filter that HDF5 here does not have, or NULL. Known ones are those of The HDF
+ * Group's list. */
 static const char *missing_filter(const co_stored *stored, char text[80])
 {
     static const struct {
         int id;
         const char *name;
-    } known[] = {{H5Z_FILTER_SZIP, "szip"}, {32000, "lzf"},  {32001, "blosc"},       {32004, "lz4"},
-                 {32008, "bitshuffle"},     {32013, "zfp"},  {32015, "zstd"},        {32017, "sz"},
-                 {307, "bzip2"},            {32026, "blosc2"}};
+    } known[] = {{H5Z_FILTER_SZIP, "szip"},
+                 {32000, "lzf"},
+                 {32001, "blosc"},
+                 {32004, "lz4"},
+                 {32008, "bitshuffle"},
+                 {32013, "zfp"},
+                 {32015, "zstd"},
+                 {32017, "sz"},
+                 {307, "bzip2"},
+                 {32026, "blosc2"}};
     const hid_t list = H5Dget_create_plist(stored->set);
     const int n = list >= 0 ? H5Pget_nfilters(list) : 0;
     const char *missing = NULL;
@@ -208,11 +216,12 @@ static co_status cannot_read(const co_file *file, const char *name, const co_sto
     const char *filter = missing_filter(stored, text);
     if (!filter)
         return CO_FAIL(CO_EDATA, "%s: %s cannot be read (HDF5: %s)", file->path, name, reason);
-    return CO_FAIL(CO_EDATA,
-                   "%s: %s is packed with the filter %s, which HDF5 here does not have; store it with "
-                   "gzip (h5py: compression='gzip') or unpacked, or let HDF5_PLUGIN_PATH name the "
-                   "folder of the filter's plugin",
-                   file->path, name, filter);
+    return CO_FAIL(
+        CO_EDATA,
+        "%s: %s is packed with the filter %s, which HDF5 here does not have; store it with "
+        "gzip (h5py: compression='gzip') or unpacked, or let HDF5_PLUGIN_PATH name the "
+        "folder of the filter's plugin",
+        file->path, name, filter);
 }
 
 /* Rows of one chunk; 0 when the dataset is not chunked. */

@@ -1,10 +1,11 @@
-/* io/files/file_seal.c - the 512-byte user block: one line, "FORMAT VERSION LENGTH HEX\n", zero-padded.
+/* io/files/file_seal.c - the 512-byte user block: one line, "FORMAT VERSION LENGTH HEX\n",
+ * zero-padded.
  *
  * HEX = BLAKE2b-32(line up to and including the blank before HEX || what follows the block). The
  * line is hashed too, and the parser takes one spelling only (single blanks, no leading zeros,
  * lower-case digits, zero padding), so that no bit of the file can change unnoticed. Cost: one
- * streaming pass, about 1 GB/s. The sum is four chains x = f((x ^ word) K), f a bijection, of 64-bit
- * words in turn: a changed word always changes it, other changes but for 1 in 2^64. */
+ * streaming pass, about 1 GB/s. The sum is four chains x = f((x ^ word) K), f a bijection, of
+ * 64-bit words in turn: a changed word always changes it, other changes but for 1 in 2^64. */
 #include "io/files/file_private.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -146,8 +147,8 @@ static co_status pass_body(int fd, const char *path, uint64_t length, const pass
     return st;
 }
 
-/* BLAKE2b-32 of prefix and of bytes [512, 512 + length) of fd, as hex; sum NULL: the hash alone, of a
- * file that stands. */
+/* BLAKE2b-32 of prefix and of bytes [512, 512 + length) of fd, as hex; sum NULL: the hash alone, of
+ * a file that stands. */
 static co_status hash_body(int fd, const char *path, const char *prefix, size_t n_prefix,
                            uint64_t length, char hex[65], chains *sum)
 {
@@ -280,7 +281,8 @@ co_status co_seal_lost(const char *path)
     return damaged(path, "its first 512 bytes were overwritten");
 }
 
-/* Whether the block is one of ours, even when it is damaged: most of the first word is there, or a digest. */
+/* Whether the block is one of ours, even when it is damaged: most of the first word is there, or a
+ * digest. */
 static bool looks_ours(const char *block)
 {
     static const char word[] = "cohort-";
@@ -310,7 +312,8 @@ static const char *origin(const char *format)
         return "`cohort list reader` names the formats that `cohort import` takes";
     if (strcmp(format, "cohort-partition") == 0) return "`cohort partition` makes partitions";
     if (strcmp(format, "cohort-checkpoint") == 0)
-        return "runs leave checkpoints; weights made by hand are HDF5 too, a dataset model/NAME each";
+        return "runs leave checkpoints; weights made by hand are HDF5 too, a dataset model/NAME "
+               "each";
     return "`cohort run` leaves run.h5 in output.dir";
 }
 
@@ -324,8 +327,9 @@ co_status co_seal_verify(int fd, const char *path, const char *format, co_seal *
     const ssize_t got = read_at(fd, head, sizeof head, 0);
     if (got < 0) return co_file_errno(path, "read", errno);
     const char *const start = (const char *)head;
-    const bool ours = (size_t)got == sizeof head ? looks_ours(start) && memcmp(head, signature, 8) != 0
-                                                 : got >= 7 && memcmp(head, "cohort-", 7) == 0;
+    const bool ours = (size_t)got == sizeof head
+                          ? looks_ours(start) && memcmp(head, signature, 8) != 0
+                          : got >= 7 && memcmp(head, "cohort-", 7) == 0;
     if (!ours && co_h5_base(fd, &seal->base)) return seal->by_hand = true, CO_OK;
     if (!ours)
         return CO_FAIL(CO_EDATA, "%s: this is no HDF5 file of this program, but %s; %s", path,
@@ -346,8 +350,8 @@ co_status co_seal_verify(int fd, const char *path, const char *format, co_seal *
     return take_line(path, &line, seal);
 }
 
-/* HDF5 holds an exclusive lock while it writes, and, in files of its newest format, sets a flag that a killed writer or one
- * that lets others read along (SWMR) leaves without the lock. */
+/* HDF5 holds an exclusive lock while it writes, and, in files of its newest format, sets a flag
+ * that a killed writer or one that lets others read along (SWMR) leaves without the lock. */
 co_status co_file_unused(int fd, const char *path, uint64_t base)
 {
     enum { VERSION = 8, FLAGS = 11, WITH_FLAGS = 3, WRITING = 1 | 4 };

@@ -1,5 +1,5 @@
-/* io/files/file_text.c - arrays of strings: written with one fixed width, read from fixed or variable
- * ones. */
+/* io/files/file_text.c - arrays of strings: written with one fixed width, read from fixed or
+ * variable ones. */
 #include "io/files/file_private.h"
 #include "core/memory.h"
 #include <string.h>

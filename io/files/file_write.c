@@ -1,5 +1,5 @@
-/* io/files/file_write.c - datasets are written contiguous, whole, in little-endian types, without fill
- * values or times. */
+/* io/files/file_write.c - datasets are written contiguous, whole, in little-endian types, without
+ * fill values or times. */
 #include "io/files/file_private.h"
 #include "core/memory.h"
 #include <errno.h>
@@ -145,7 +145,8 @@ co_status co_file_create_rows(co_file *file, const char *name, const co_extent *
     return create(file, name, extent, NULL);
 }
 
-co_status co_file_write_rows(co_file *file, const char *name, size_t first, size_t n, const void *data)
+co_status co_file_write_rows(co_file *file, const char *name, size_t first, size_t n,
+                             const void *data)
 {
     hsize_t dim[CO_MAX_DIMS], start[CO_MAX_DIMS] = {first};
     errno = 0;

@@ -1,8 +1,8 @@
-/* io/files/lock.c - fcntl locks of an open file description (F_OFD_SETLK: closing another descriptor of the file, as POSIX locks have
- * it, gives nothing back).
+/* io/files/lock.c - fcntl locks of an open file description (F_OFD_SETLK: closing another
+ * descriptor of the file, as POSIX locks have it, gives nothing back).
  *
- * The owner removes the file while it holds the lock, so one that got its lock later looks whether the name still means the same file,
- * and else starts anew. */
+ * The owner removes the file while it holds the lock, so one that got its lock later looks whether
+ * the name still means the same file, and else starts anew. */
 #include "io/files/lock.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -35,7 +35,8 @@ static co_status make_folders(co_lock *lock)
         if (mkdir(path, 0777) == 0)
             lock->n_made++;
         else if (errno != EEXIST)
-            st = CO_FAIL(CO_EFILE, "%s: cannot be made: %s; choose a folder you may write", path, strerror(errno));
+            st = CO_FAIL(CO_EFILE, "%s: cannot be made: %s; choose a folder you may write", path,
+                         strerror(errno));
         *c = kept;
         if (kept == 0) break;
     }
@@ -75,14 +76,17 @@ static void write_owner(int fd)
     struct tm local;
     gethostname(host, sizeof host - 1);
     strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", localtime_r(&now, &local));
-    const int n = snprintf(text, sizeof text, "host %s, process %ld, since %s\n", host, (long)getpid(), when);
+    const int n =
+        snprintf(text, sizeof text, "host %s, process %ld, since %s\n", host, (long)getpid(), when);
     if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n)
-        co_warn("the lock cannot say who holds it: %s", strerror(errno)); /* it holds all the same */
+        co_warn("the lock cannot say who holds it: %s",
+                strerror(errno)); /* it holds all the same */
 }
 
 typedef enum { TAKEN, BUSY, GONE, FAILED, UNKNOWN } attempt;
 
-/* One try; the descriptor stays open when it was TAKEN or the file system knows no locks (UNKNOWN). */
+/* One try; the descriptor stays open when it was TAKEN or the file system knows no locks (UNKNOWN).
+ */
 static attempt try_lock(co_lock *lock, char owner[OWNER_BYTES])
 {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -96,8 +100,8 @@ static attempt try_lock(co_lock *lock, char owner[OWNER_BYTES])
         lock->fd = -1;
         return BUSY;
     }
-    if (fstat(lock->fd, &by_fd) == 0 && stat(lock->path, &by_name) == 0 && by_fd.st_ino == by_name.st_ino &&
-        by_fd.st_dev == by_name.st_dev)
+    if (fstat(lock->fd, &by_fd) == 0 && stat(lock->path, &by_name) == 0 &&
+        by_fd.st_ino == by_name.st_ino && by_fd.st_dev == by_name.st_dev)
         return TAKEN;
     close(lock->fd);
     lock->fd = -1;
@@ -112,9 +116,12 @@ static co_status wait_for_lock(co_lock *lock, double wait_s)
     for (;;) {
         const attempt got = co_fault("lock") ? FAILED : try_lock(lock, owner);
         if (got == FAILED)
-            return CO_FAIL(CO_EFILE, "%s: cannot be locked: %s; choose a folder you may write", lock->folder, strerror(errno));
+            return CO_FAIL(CO_EFILE, "%s: cannot be locked: %s; choose a folder you may write",
+                           lock->folder, strerror(errno));
         if (got == UNKNOWN)
-            co_warn("%s: its file system knows no locks (%s): see to it that no other run writes there", lock->folder, strerror(errno));
+            co_warn(
+                "%s: its file system knows no locks (%s): see to it that no other run writes there",
+                lock->folder, strerror(errno));
         if (got == TAKEN || got == UNKNOWN) {
             write_owner(lock->fd);
             return CO_OK;
@@ -122,7 +129,9 @@ static co_status wait_for_lock(co_lock *lock, double wait_s)
         if (got == GONE) continue;
         const double patience = wait_s > 0.0 && *owner && !is_here(owner) ? REMOTE_WAIT_S : wait_s;
         if (co_now_s() - start >= patience)
-            return CO_FAIL(CO_EUSAGE, "%s: another cohort writes there (%s); wait for it, stop it, or choose another folder",
+            return CO_FAIL(CO_EUSAGE,
+                           "%s: another cohort writes there (%s); wait for it, stop it, or choose "
+                           "another folder",
                            lock->folder, *owner ? owner : "it has not said who it is");
         if (!told) co_log("waiting for the run that still holds %s (%s) ..", lock->folder, owner);
         told = true;

@@ -1,5 +1,6 @@
-/* io/files/table.c - columns of one type each that grow together; in a file the datasets group/column.
- * Rows are added by doubling, so that a reserved table never allocates in the round loop. */
+/* io/files/table.c - columns of one type each that grow together; in a file the datasets
+ * group/column. Rows are added by doubling, so that a reserved table never allocates in the round
+ * loop. */
 #include "io/files/table.h"
 #include "core/memory.h"
 #include <stdio.h>
@@ -167,7 +168,8 @@ static char *dataset_name(const co_table *table, size_t column)
     return co_format("%s/%s", table->group, table->names[column]);
 }
 
-static co_status set_text(co_file *file, const char *dataset, const char *attribute, const char *text)
+static co_status set_text(co_file *file, const char *dataset, const char *attribute,
+                          const char *text)
 {
     char name[256];
     if (!text) return CO_OK;

@@ -137,7 +137,8 @@ static co_status read_by_content(co_lists *lists, const char *method)
     head[n] = '\0';
     const char *other, *text = head + co_text_mark(head, n, &other);
     const char first = text[strspn(text, " \t\r\n")];
-    if (other) return CO_FAIL(CO_EDATA, "%s: is encoded as %s; save it as UTF-8", lists->path, other);
+    if (other)
+        return CO_FAIL(CO_EDATA, "%s: is encoded as %s; save it as UTF-8", lists->path, other);
     if (first == '{' || first == '[') return co_lists_json(lists);
     if (memcmp(head, "PK", 2) == 0) return co_lists_npz(lists);
     return co_lists_csv(lists); /* says when the file cannot be read */

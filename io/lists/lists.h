@@ -11,7 +11,8 @@
  *   parts; client stands for device and index for example. A row without example: an empty device.
  *
  * - NumPy .npz: train_offsets [K + 1], train_examples, and test_offsets, test_examples; or device
- *   [n_examples], the device of each example, -1 for none. device_name [K] beside either, bytes (S) or str (U).
+ *   [n_examples], the device of each example, -1 for none. device_name [K] beside either, bytes (S)
+ * or str (U).
  *
  * - FedNLP's partition HDF5: /METHOD/n_clients, /METHOD/partition_data/NAME/{train,test}. */
 #pragma once

@@ -49,15 +49,18 @@ static co_status add_names(co_lists *lists, const co_raw *zip)
     for (size_t d = 0; st == CO_OK && d < npy.count; d++) {
         int32_t device = -1;
         char *name = co_npy_text(&npy, d);
-        st = name ? co_lists_device(lists, name, &device) : CO_FAIL(CO_ENOMEM, "%s: name %zu", where, d);
-        if (st == CO_OK && (size_t)device != d) st = CO_FAIL(CO_EDATA, "%s: '%s' stands in it twice", where, name);
+        st = name ? co_lists_device(lists, name, &device)
+                  : CO_FAIL(CO_ENOMEM, "%s: name %zu", where, d);
+        if (st == CO_OK && (size_t)device != d)
+            st = CO_FAIL(CO_EDATA, "%s: '%s' stands in it twice", where, name);
         co_free(name);
     }
     co_raw_fini(&raw);
     return st;
 }
 
-/* Device `value` has that number, as all come in their order; without a name of its own its name is the number. */
+/* Device `value` has that number, as all come in their order; without a name of its own its name is
+ * the number. */
 static co_status number(co_lists *lists, int64_t value, int32_t *device)
 {
     char name[24];
@@ -143,7 +146,8 @@ static co_status read_archive(co_lists *lists, const co_raw *zip)
     const size_t n_names = lists->devices.n;
     CO_TRY(add_all(lists, zip));
     if (n_names == 0 || n_names == lists->devices.n) return CO_OK;
-    return CO_FAIL(CO_EDATA, "%s: device_name has %zu names for %zu devices", lists->path, n_names, lists->devices.n);
+    return CO_FAIL(CO_EDATA, "%s: device_name has %zu names for %zu devices", lists->path, n_names,
+                   lists->devices.n);
 }
 
 co_status co_lists_npz(co_lists *lists)

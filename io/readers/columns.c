@@ -186,7 +186,9 @@ co_status co_columns_targets(co_dataset *data, const char *where, co_data_task t
     if (__builtin_mul_overflow((size_t)data->n, k, &count))
         return CO_FAIL(CO_EDATA, "%s: %zu columns of y are too many", where, k);
     data->targets = co_calloc(count, element);
-    if (!data->targets) return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu labels of %lld examples", where, k, (long long)data->n);
+    if (!data->targets)
+        return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu labels of %lld examples", where, k,
+                       (long long)data->n);
     data->n_classes = k;
     return CO_OK;
 }
@@ -205,8 +207,9 @@ bool co_columns_put_target(co_dataset *data, size_t row, size_t column, double v
 
 const char *co_columns_wanted(const co_dataset *data)
 {
-    return data->task == CO_DATA_MULTILABEL ? "task=multilabel takes 0 and 1 alone"
-                                            : "task=regression takes finite numbers within the range of a 32-bit float";
+    return data->task == CO_DATA_MULTILABEL
+               ? "task=multilabel takes 0 and 1 alone"
+               : "task=regression takes finite numbers within the range of a 32-bit float";
 }
 
 co_status co_columns_finite(const co_dataset *data, const char *where, size_t first, size_t n)

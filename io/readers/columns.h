@@ -29,8 +29,10 @@ co_status co_columns_copy_names(const char *const *from, size_t n, char ***names
 co_status co_columns_classes(co_dataset *data, const int64_t *label);
 /* Option `task` of readers whose y may be numbers or labels instead of a class. */
 #define CO_TASK_PARAM                                                                              \
-    {"task", CO_CHOICE, .words = "classification|regression|multilabel",                           \
-     .doc = "what y is: a class, numbers, or 0 and 1 for each label"}
+    {                                                                                              \
+        "task", CO_CHOICE, .words = "classification|regression|multilabel",                        \
+                           .doc = "what y is: a class, numbers, or 0 and 1 for each label"         \
+    }
 /* Makes the data one of that task with k targets an example in place of y, all 0. CO_ENOMEM. */
 co_status co_columns_targets(co_dataset *data, const char *where, co_data_task task, size_t k);
 co_data_task co_columns_task(const char *name);

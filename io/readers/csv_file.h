@@ -1,4 +1,5 @@
-/* io/readers/csv_file.h - tables of text cells, separated by commas, tabs or another character. Local. */
+/* io/readers/csv_file.h - tables of text cells, separated by commas, tabs or another character.
+ * Local. */
 #pragma once
 #include "io/readers/raw.h"
 
@@ -14,13 +15,13 @@ typedef struct {
 } co_csv;
 
 /* Reads RFC 4180: quotes, doubled quotes, separators and line ends inside quotes, LF, CRLF or CR.
- * separator 0: a tab for names that end in .tsv, .tab (or these and .gz), else a comma; ' ': runs of
- * blanks and tabs. Where we differ: blanks around a cell are dropped (not inside quotes); blank lines are passed over, and so
- * is a first line that begins with '|' (a comment in the C4.5 files of UCI); a first line sep=C says
- * the separator; a UTF-8 byte order
- * mark is dropped. CO_EDATA with line and column for rows of another length than the first
- * (expected and found), a quote left open, text behind a closing quote, zero bytes, no rows. path
- * is kept. csv is ended by co_csv_fini, also after a failure. */
+ * separator 0: a tab for names that end in .tsv, .tab (or these and .gz), else a comma; ' ': runs
+ * of blanks and tabs. Where we differ: blanks around a cell are dropped (not inside quotes); blank
+ * lines are passed over, and so is a first line that begins with '|' (a comment in the C4.5 files
+ * of UCI); a first line sep=C says the separator; a UTF-8 byte order mark is dropped. CO_EDATA with
+ * line and column for rows of another length than the first (expected and found), a quote left
+ * open, text behind a closing quote, zero bytes, no rows. path is kept. csv is ended by
+ * co_csv_fini, also after a failure. */
 co_status co_csv_read(const char *path, char separator, bool header, co_csv *csv);
 void co_csv_fini(co_csv *csv);
 /* The column of a name in the header, else of a 0-based index. CO_EUSAGE names the option and what

@@ -2,7 +2,8 @@
  * - 1.
  *
  * task_type text_classification: a text and its class; seq_tagging: lists of words and of tags; lm:
- * a text. Without task_type, as FedNLP's LM files are: lm when there is no Y, else what Y/0 looks like. An example's id is I, so that partition files of FedNLP fit (method=imported). What
+ * a text. Without task_type, as FedNLP's LM files are: lm when there is no Y, else what Y/0 looks
+ * like. An example's id is I, so that partition files of FedNLP fit (method=imported). What
  * test_index_list names is split 1. Classes stand in numerical or byte order of their names; tags:
  * O, then by type B- before I-. A blank inside a word becomes '_'. Cost: three HDF5 objects opened
  * an example. Source: Lin et al., Findings of NAACL 2022, arXiv:2104.08815, and the files published

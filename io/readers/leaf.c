@@ -1,12 +1,13 @@
 /* io/readers/leaf.c - the JSON files of LEAF:
  * {"users": [..], "num_samples": [..], "user_data": {USER: {"x": [..], "y": [..]}}}.
  *
- * Files below train/ come first, then those below test/ (split 1); without such folders all is split 0. What x and y hold
- * decides: lists of numbers are rows of floats to classify (FEMNIST); texts with a text each as y are language modelling: y is
- * what follows x (Shakespeare: 80 characters and the next one), every token but the first is predicted, where LEAF predicts y
- * alone; texts with a number as y are classified; of lists of texts (Sentiment140) number `field` is. Classes stand in
- * numerical or byte order. num_samples must agree with the data. Cost: one pass over the bytes.
- * Source: Caldas et al., LEAF, 2018, arXiv:1812.01097. */
+ * Files below train/ come first, then those below test/ (split 1); without such folders all is
+ * split 0. What x and y hold decides: lists of numbers are rows of floats to classify (FEMNIST);
+ * texts with a text each as y are language modelling: y is what follows x (Shakespeare: 80
+ * characters and the next one), every token but the first is predicted, where LEAF predicts y
+ * alone; texts with a number as y are classified; of lists of texts (Sentiment140) number `field`
+ * is. Classes stand in numerical or byte order. num_samples must agree with the data. Cost: one
+ * pass over the bytes. Source: Caldas et al., LEAF, 2018, arXiv:1812.01097. */
 #include "core/memory.h"
 #include "io/json_in.h"
 #include "io/readers/columns.h"
@@ -55,7 +56,8 @@ static co_status take_list(leaf *l, co_json_in *in, co_status (*take)(leaf *, co
 static co_status set_form(leaf *l, const co_json_in *in, form f)
 {
     if (l->form != NONE && l->form != f)
-        return CO_FAIL(CO_EDATA, "%s: x of example %zu is of another kind than the ones before", in->path, l->n);
+        return CO_FAIL(CO_EDATA, "%s: x of example %zu is of another kind than the ones before",
+                       in->path, l->n);
     l->form = f;
     return CO_OK;
 }
@@ -74,7 +76,9 @@ static co_status take_number(leaf *l, co_json_in *in)
     char *end;
     co_json_in_next(in);
     const float value = strtof(in->at, &end);
-    if (end == in->at) return CO_FAIL(CO_EDATA, "%s: '%.20s' in x of example %zu is no number", in->path, in->at, l->n);
+    if (end == in->at)
+        return CO_FAIL(CO_EDATA, "%s: '%.20s' in x of example %zu is no number", in->path, in->at,
+                       l->n);
     if (co_reserve((void **)&l->x, &l->x_room, l->n_x + 1, sizeof *l->x))
         return CO_FAIL(CO_ENOMEM, "%s: out of memory after %zu numbers", in->path, l->n_x);
     l->x[l->n_x++] = value;
@@ -89,8 +93,8 @@ static co_status take_row(leaf *l, co_json_in *in)
     CO_TRY(take_list(l, in, take_number));
     if (l->width == 0) l->width = l->n_x - before;
     if (l->width > 0 && l->n_x - before == l->width) return CO_OK;
-    return CO_FAIL(CO_EDATA, "%s: x of example %zu has %zu numbers; those before have %zu", in->path, l->n,
-                   l->n_x - before, l->width);
+    return CO_FAIL(CO_EDATA, "%s: x of example %zu has %zu numbers; those before have %zu",
+                   in->path, l->n, l->n_x - before, l->width);
 }
 
 static co_status take_fields(leaf *l, co_json_in *in)
@@ -105,8 +109,9 @@ static co_status take_fields(leaf *l, co_json_in *in)
         CO_TRY(k == l->field ? add_text(l, in) : co_json_in_skip(in));
     }
     if (k > l->field) return co_texts_end(&l->texts);
-    return CO_FAIL(CO_EDATA, "%s: x of example %zu has %zu fields, number %zu is none of them; give field=", in->path, l->n,
-                   k, l->field);
+    return CO_FAIL(CO_EDATA,
+                   "%s: x of example %zu has %zu fields, number %zu is none of them; give field=",
+                   in->path, l->n, k, l->field);
 }
 
 static co_status take_x(leaf *l, co_json_in *in)
@@ -154,7 +159,8 @@ static co_status take_y(leaf *l, co_json_in *in)
         if (!co_raw_whole_real(value, &whole)) return real_label(l, &before);
         label = co_format("%lld", (long long)whole);
     }
-    if (!label || co_reserve((void **)&l->label, &l->label_room, l->n_labels + 1, sizeof *l->label)) {
+    if (!label ||
+        co_reserve((void **)&l->label, &l->label_room, l->n_labels + 1, sizeof *l->label)) {
         co_free(label);
         return CO_FAIL(CO_ENOMEM, "%s: out of memory after %zu labels", in->path, l->n_labels);
     }
@@ -206,7 +212,8 @@ static co_status take_user(leaf *l, co_json_in *in)
     co_status st = number_user(l, in, name, &number);
     if (st == CO_OK) st = take_map(l, in, take_part);
     if (st == CO_OK && l->n != l->n_labels)
-        st = CO_FAIL(CO_EDATA, "%s: user %s has %zu x and %zu y", in->path, name, l->n - before, l->n_labels - before);
+        st = CO_FAIL(CO_EDATA, "%s: user %s has %zu x and %zu y", in->path, name, l->n - before,
+                     l->n_labels - before);
     for (size_t i = before; st == CO_OK && i < l->n; i++) l->user[i] = number;
     if (st == CO_OK) l->count[number] += (int64_t)(l->n - before);
     co_free(name);
@@ -232,8 +239,10 @@ static co_status check_counts(leaf *l, co_json_in users, co_json_in samples)
         CO_TRY(co_json_in_text(&users, &name));
         co_status st = number_user(l, &users, name, &number);
         if (st == CO_OK && l->count[number] != n)
-            st = CO_FAIL(CO_EDATA, "%s: num_samples says that user %s has %lld examples, user_data holds %lld", users.path,
-                         name, (long long)n, (long long)l->count[number]);
+            st =
+                CO_FAIL(CO_EDATA,
+                        "%s: num_samples says that user %s has %lld examples, user_data holds %lld",
+                        users.path, name, (long long)n, (long long)l->count[number]);
         co_free(name);
         CO_TRY(st);
     }
@@ -276,7 +285,8 @@ static co_status read_file(leaf *l, const char *path)
 static co_status read_files(leaf *l, const char *source, char *const *paths, size_t n, bool test)
 {
     for (size_t i = 0; i < n; i++)
-        if ((strstr(paths[i] + strlen(source), "/test/") != NULL) == test) CO_TRY(read_file(l, paths[i]));
+        if ((strstr(paths[i] + strlen(source), "/test/") != NULL) == test)
+            CO_TRY(read_file(l, paths[i]));
     return CO_OK;
 }
 
@@ -286,7 +296,8 @@ static co_status give_classes(leaf *l, const char *source, co_dataset *data)
 {
     if (!data->y) data->y = co_malloc(l->n, sizeof *data->y); /* floats have theirs */
     if (!data->y) return CO_FAIL(CO_ENOMEM, "labels of %zu examples", l->n);
-    return co_labels_number(source, (const char *const *)l->label, l->n, data->y, &data->classes, &data->n_classes);
+    return co_labels_number(source, (const char *const *)l->label, l->n, data->y, &data->classes,
+                            &data->n_classes);
 }
 
 static co_status give_floats(leaf *l, const char *source, co_dataset *data)
@@ -336,12 +347,14 @@ static co_status give(leaf *l, const char *source, co_dataset *data)
     return co_columns_source(data, "leaf", &source, 1);
 }
 
-static co_status read(const co_config *opt, const char *const *sources, size_t n_sources, co_dataset *data)
+static co_status read(const co_config *opt, const char *const *sources, size_t n_sources,
+                      co_dataset *data)
 {
     leaf l = {.field = (size_t)co_config_int(opt, "field")};
     char **paths = NULL;
     size_t n = 0;
-    if (n_sources != 1) return CO_FAIL(CO_EUSAGE, "leaf takes one folder or file, %zu were given", n_sources);
+    if (n_sources != 1)
+        return CO_FAIL(CO_EUSAGE, "leaf takes one folder or file, %zu were given", n_sources);
     co_status st = co_paths_list(sources[0], ".json", &paths, &n);
     if (st == CO_OK) st = read_files(&l, sources[0], paths, n, false);
     l.n_train = l.n;
@@ -357,12 +370,13 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
     return st;
 }
 
-static const co_param params[] = {
-    {"field", CO_INT, .def = 4.0, .lo = 0.0, .hi = 1000.0, .doc = "x as lists of texts: the one to take, from 0"},
-    CO_TEXT_PARAMS("char", 0.0),
-    {0}};
+static const co_param params[] = {{"field", CO_INT, .def = 4.0, .lo = 0.0, .hi = 1000.0,
+                                   .doc = "x as lists of texts: the one to take, from 0"},
+                                  CO_TEXT_PARAMS("char", 0.0),
+                                  {0}};
 const co_reader co_reader_leaf = {.name = "leaf",
-                                  .summary = "JSON files of LEAF: users with x and y; floats or texts",
+                                  .summary =
+                                      "JSON files of LEAF: users with x and y; floats or texts",
                                   .source = "Caldas et al., LEAF, 2018, arXiv:1812.01097",
                                   .params = params,
                                   .usage = "leaf DIR [tokens=char|byte|word] [field=4]",

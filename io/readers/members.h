@@ -1,4 +1,5 @@
-/* io/readers/members.h - numbers names in the order in which they first occur: users of texts. Local. */
+/* io/readers/members.h - numbers names in the order in which they first occur: users of texts.
+ * Local. */
 #pragma once
 #include "core/status.h"
 #include <stdint.h>

@@ -3,9 +3,10 @@
  * The class is the folder's name, the split that of the folder above it: test when its name has
  * `test` in it. The text is the subject and what follows the first blank line, as it stands; the
  * user is the address of the line `From:` (in angles, else up to the first blank), small letters.
- * With task=multilabel the labels are the parts of the folder's name between dots: comp.sys.mac.hardware has four of them.
- * Training messages come first, each part in the order of the source. A tar header's checksum is
- * checked; entries that are no plain files are passed over. */
+ * With task=multilabel the labels are the parts of the folder's name between dots:
+ * comp.sys.mac.hardware has four of them. Training messages come first, each part in the order of
+ * the source. A tar header's checksum is checked; entries that are no plain files are passed over.
+ */
 #include "core/memory.h"
 #include "core/text.h"
 #include "io/readers/columns.h"
@@ -43,7 +44,8 @@ static bool read_place(const char *path, char group[CO_TOKEN_BYTES + 3], bool *t
     const size_t n = strcspn(part[1], "/");
     group[co_token_clean(part[1], n, false, group, &ignored)] = 0;
     *test = false;
-    for (const char *c = part[0]; c && c + 4 <= part[1]; c++) *test |= strncasecmp(c, "test", 4) == 0;
+    for (const char *c = part[0]; c && c + 4 <= part[1]; c++)
+        *test |= strncasecmp(c, "test", 4) == 0;
     return n > 0;
 }
 
@@ -147,8 +149,10 @@ static co_status walk_tar(mail *m, const char *source, const co_raw *raw, bool t
         if (n > raw->n - at)
             return CO_FAIL(CO_EDATA, "%s: byte %zu: the file is cut short", source, at);
         if (h[156] == 'L')
-            return CO_FAIL(CO_EDATA, "%s: byte %zu: names of more than 255 bytes are not read; "
-                           "unpack it and give the folder", source, at);
+            return CO_FAIL(CO_EDATA,
+                           "%s: byte %zu: names of more than 255 bytes are not read; "
+                           "unpack it and give the folder",
+                           source, at);
         const bool prefixed = memcmp(h + 257, "ustar", 5) == 0 && h[345];
         snprintf(path, sizeof path, "%.*s%s%.*s", prefixed ? 155 : 0, h + 345, prefixed ? "/" : "",
                  100, h);
@@ -208,7 +212,8 @@ static co_status cut_names(const mail *m, const char ***part, size_t *end)
     size_t n = 0, room = 0;
     for (size_t g = 0; g < m->groups.n; g++) {
         for (char *at = m->groups.name[g]; at;) {
-            if (co_reserve((void **)part, &room, n + 1, sizeof **part)) return CO_FAIL(CO_ENOMEM, "parts of groups' names");
+            if (co_reserve((void **)part, &room, n + 1, sizeof **part))
+                return CO_FAIL(CO_ENOMEM, "parts of groups' names");
             (*part)[n++] = strsep(&at, ".");
         }
         end[g] = n;
@@ -222,16 +227,20 @@ static co_status name_labels(const mail *m, const char *source, co_dataset *data
     char **names = NULL;
     int32_t *label = NULL;
     size_t *end = co_malloc(m->groups.n, sizeof *end), k = 0;
-    co_status st = end ? cut_names(m, &part, end) : CO_FAIL(CO_ENOMEM, "labels of %zu groups", m->groups.n);
+    co_status st =
+        end ? cut_names(m, &part, end) : CO_FAIL(CO_ENOMEM, "labels of %zu groups", m->groups.n);
     if (st == CO_OK && !(label = co_malloc(end[m->groups.n - 1], sizeof *label)))
         st = CO_FAIL(CO_ENOMEM, "labels of %zu groups", m->groups.n);
     if (st == CO_OK) st = co_columns_rank_text(part, end[m->groups.n - 1], label, &names, &k);
     if (st == CO_OK) st = co_columns_targets(data, source, CO_DATA_MULTILABEL, k);
-    if (st == CO_OK) data->classes = names;
-    else co_strings_free(names, k);
+    if (st == CO_OK)
+        data->classes = names;
+    else
+        co_strings_free(names, k);
     for (size_t i = 0; st == CO_OK && i < (size_t)data->n; i++) {
         const size_t g = (size_t)m->group[i];
-        for (size_t p = g ? end[g - 1] : 0; p < end[g]; p++) co_columns_put_target(data, i, (size_t)label[p], 1.0);
+        for (size_t p = g ? end[g - 1] : 0; p < end[g]; p++)
+            co_columns_put_target(data, i, (size_t)label[p], 1.0);
     }
     co_free(part);
     co_free(label);
@@ -254,12 +263,15 @@ static co_status read_all(mail *m, const char *source, bool classes, co_dataset 
     return co_columns_source(data, "newsgroups", &source, 1);
 }
 
-static co_status read(const co_config *opt, const char *const *sources, size_t n_sources, co_dataset *data)
+static co_status read(const co_config *opt, const char *const *sources, size_t n_sources,
+                      co_dataset *data)
 {
     mail m = {0};
     if (n_sources != 1)
-        return CO_FAIL(CO_EUSAGE, "newsgroups takes one folder or tar file, %zu were given", n_sources);
-    const co_status st = read_all(&m, sources[0], strcmp(co_config_string(opt, "task"), "classification") == 0, data);
+        return CO_FAIL(CO_EUSAGE, "newsgroups takes one folder or tar file, %zu were given",
+                       n_sources);
+    const co_status st = read_all(
+        &m, sources[0], strcmp(co_config_string(opt, "task"), "classification") == 0, data);
     co_texts_fini(&m.texts);
     co_members_fini(&m.users);
     co_members_fini(&m.groups);
@@ -269,7 +281,8 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
 }
 
 static const co_param params[] = {
-    {"task", CO_CHOICE, .words = "classification|multilabel", .doc = "the folder's name is the class, or each of its parts a label"},
+    {"task", CO_CHOICE, .words = "classification|multilabel",
+     .doc = "the folder's name is the class, or each of its parts a label"},
     CO_TEXT_PARAMS("word", 0.0),
     {0}};
 const co_reader co_reader_newsgroups = {

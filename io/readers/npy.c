@@ -113,14 +113,17 @@ static co_status parse_text_type(const char *where, const char *descr, co_npy *n
     int64_t n = 0;
     const bool bytes = strncmp(descr, "|S", 2) == 0, codes = strncmp(descr, "<U", 2) == 0;
     if ((!bytes && !codes) || !co_raw_int(descr + 2, &n) || n < 0 || n > 1 << 20)
-        return CO_FAIL(CO_EDATA, "%s: dtype '%s' is not read; texts, bytes (S) or little-endian str (U), are", where, descr);
+        return CO_FAIL(CO_EDATA,
+                       "%s: dtype '%s' is not read; texts, bytes (S) or little-endian str (U), are",
+                       where, descr);
     npy->kind = descr[1];
     npy->width = (size_t)n * (codes ? 4 : 1);
     return CO_OK;
 }
 
 static co_status parse(const char *where, const co_raw *raw,
-                       co_status (*take_type)(const char *where, const char *descr, co_npy *npy), co_npy *npy)
+                       co_status (*take_type)(const char *where, const char *descr, co_npy *npy),
+                       co_npy *npy)
 {
     const unsigned char *p = (const unsigned char *)raw->bytes;
     *npy = (co_npy){0};

@@ -1,11 +1,12 @@
 /* io/readers/npz.c - arrays saved by numpy.savez or savez_compressed.
  *
  * x [n, ..] (up to 4 further dimensions) and y [n] or [n, 1] are required; x_train and y_train, as
- * Keras names them, do as well. x_test and y_test become split 1, or split [n] says it (0 train, 1 test, 2 validation).
- * user [n] or [n + n_test]: integers, negative for none. uint8 x stays bytes with scale 1/255,
- * every other dtype becomes float32. With task=regression or multilabel y is [n, k] (or [n]): k numbers, or 0 and 1 for each of k
- * labels, named by their columns. Labels and users are ranked in ascending order and named by
- * their numbers. C and Fortran order. Cost: the file and each unpacked array once in memory. */
+ * Keras names them, do as well. x_test and y_test become split 1, or split [n] says it (0 train, 1
+ * test, 2 validation). user [n] or [n + n_test]: integers, negative for none. uint8 x stays bytes
+ * with scale 1/255, every other dtype becomes float32. With task=regression or multilabel y is [n,
+ * k] (or [n]): k numbers, or 0 and 1 for each of k labels, named by their columns. Labels and users
+ * are ranked in ascending order and named by their numbers. C and Fortran order. Cost: the file and
+ * each unpacked array once in memory. */
 #include "core/memory.h"
 #include "core/text.h"
 #include "io/readers/columns.h"
@@ -248,8 +249,8 @@ static co_status build(bundle *b, co_dataset *data)
     int64_t *scratch = co_malloc((size_t)data->n, sizeof *scratch);
     if (!scratch)
         return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu labels", b->path, (size_t)data->n);
-    co_status st = b->task == CO_DATA_CLASSIFICATION ? fill_classes(b, scratch, data)
-                                                     : fill_targets(b, data);
+    co_status st =
+        b->task == CO_DATA_CLASSIFICATION ? fill_classes(b, scratch, data) : fill_targets(b, data);
     if (st == CO_OK && b->has[SPLIT]) st = fill_split(b, scratch, data);
     if (st == CO_OK && b->has[USER]) st = fill_users(b, scratch, data);
     co_free(scratch);
@@ -269,7 +270,8 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
 static const co_param params[] = {CO_TASK_PARAM, {0}};
 const co_reader co_reader_npz = {
     .name = "npz",
-    .summary = "arrays x, y [x_test, y_test, split, user] saved by numpy.savez; x_train, y_train do too",
+    .summary =
+        "arrays x, y [x_test, y_test, split, user] saved by numpy.savez; x_train, y_train do too",
     .source = "NumPy enhancement proposal 1 (.npy)",
     .params = params,
     .usage = "npz FILE [task=regression|multilabel]",

@@ -47,7 +47,8 @@ static co_status walk(const char *path, const char *ending, int depth, list *l)
         return CO_FAIL(CO_EFILE, "%s: cannot be opened: %s", path, strerror(errno));
     if (S_ISREG(about.st_mode)) return keep(path, ending, depth, l);
     if (!S_ISDIR(about.st_mode)) return CO_OK;
-    if (depth > MAX_DEPTH) return CO_FAIL(CO_EFILE, "%s: more than %d folders deep", path, MAX_DEPTH);
+    if (depth > MAX_DEPTH)
+        return CO_FAIL(CO_EFILE, "%s: more than %d folders deep", path, MAX_DEPTH);
     DIR *dir = opendir(path);
     if (!dir) return CO_FAIL(CO_EFILE, "%s: cannot be read: %s", path, strerror(errno));
     const co_status st = walk_entries(dir, path, ending, depth, l);

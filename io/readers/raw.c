@@ -58,8 +58,7 @@ static co_status make_text(const char *path, co_raw *raw)
 {
     const char *other, *zero;
     const size_t mark = co_text_mark(raw->bytes, raw->n, &other);
-    if (other)
-        return CO_FAIL(CO_EDATA, "%s: is encoded as %s; save it as UTF-8", path, other);
+    if (other) return CO_FAIL(CO_EDATA, "%s: is encoded as %s; save it as UTF-8", path, other);
     if ((zero = memchr(raw->bytes, 0, raw->n)))
         return CO_FAIL(CO_EDATA, "%s: byte %td is zero; this is no text file, or not UTF-8", path,
                        zero - raw->bytes);

@@ -2,10 +2,10 @@
  *
  * Two forms, told apart file by file. With a line `ACT I`: `NAME<TAB>speech`, continuation lines
  * start with a tab; what stands before ACT I is no speech, nor are headings (ACT .., SCENE ..),
- * directions in brackets, and what follows two blank lines without a name. A name may be broken: the
- * line before `OF EPHESUS<TAB>..` begins it. Without: `NAME:` on a line of its own, the speech below
- * it up to a blank line. Files with neither (poems) hold no speech. Lines of a speech are joined by
- * line ends. The last floor(n / 5) of the n speeches of each role are split 1. */
+ * directions in brackets, and what follows two blank lines without a name. A name may be broken:
+ * the line before `OF EPHESUS<TAB>..` begins it. Without: `NAME:` on a line of its own, the speech
+ * below it up to a blank line. Files with neither (poems) hold no speech. Lines of a speech are
+ * joined by line ends. The last floor(n / 5) of the n speeches of each role are split 1. */
 #include "core/log.h"
 #include "core/memory.h"
 #include "io/readers/columns.h"

@@ -298,8 +298,8 @@ co_status co_texts_tokenise(const co_config *opt, co_dataset *data)
     if (data->token_y && strcmp(name, "blank") != 0)
         return CO_FAIL(CO_EUSAGE, "tokens=%s: tagged texts are cut already; leave tokens=blank",
                        name);
-    w.lowercase = co_config_has(opt, "lowercase") ? co_config_bool(opt, "lowercase")
-                                                  : w.member->lowercase;
+    w.lowercase =
+        co_config_has(opt, "lowercase") ? co_config_bool(opt, "lowercase") : w.member->lowercase;
     w.max_tokens = (size_t)co_config_int(opt, "max_tokens");
     const co_status st = tokenise(&w, opt);
     co_vocabulary_fini(&w.vocabulary);

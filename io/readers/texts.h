@@ -4,18 +4,22 @@
 #include "io/data/dataset.h"
 #include "core/config.h"
 
-/* Options of a reader of texts; `tokens` defaults to the given tokeniser, max_tokens to the number. */
+/* Options of a reader of texts; `tokens` defaults to the given tokeniser, max_tokens to the number.
+ */
 #define CO_TEXT_PARAMS(tokeniser, most)                                                            \
     {"tokens", CO_STRING, .words = tokeniser,                                                      \
      .doc = "tokeniser: char, byte, word, blank (cohort list tokeniser)"},                         \
-        {"min_count", CO_INT, .def = 1.0, .lo = 1.0, .hi = 1e15,                                   \
-         .doc = "the vocabulary has what stands so often in split 0"},                             \
+        {"min_count", CO_INT,     .def = 1.0,                                                      \
+         .lo = 1.0,   .hi = 1e15, .doc = "the vocabulary has what stands so often in split 0"},    \
         {"vocab", CO_STRING, .flags = CO_OPTIONAL,                                                 \
          .doc = "file with the vocabulary, a token a line"},                                       \
-        {"max_tokens", CO_INT, .def = most, .lo = 0.0, .hi = 2147483647.0,                         \
-         .doc = "longer texts are cut (lm: into pieces); 0: never"},                               \
-        {"lowercase", CO_BOOL, .flags = CO_OPTIONAL,                                               \
-         .doc = "capitals become small; default true for word"}
+        {"max_tokens",       CO_INT,                                                               \
+         .def = most,        .lo = 0.0,                                                            \
+         .hi = 2147483647.0, .doc = "longer texts are cut (lm: into pieces); 0: never"},           \
+    {                                                                                              \
+        "lowercase", CO_BOOL, .flags = CO_OPTIONAL,                                                \
+                              .doc = "capitals become small; default true for word"                \
+    }
 
 /* Texts under construction. */
 typedef struct {
@@ -25,7 +29,7 @@ typedef struct {
     size_t n, room;
 } co_texts;
 co_status co_texts_bytes(co_texts *texts, const char *bytes, size_t n); /* to the open text */
-co_status co_texts_end(co_texts *texts);                               /* ends it */
+co_status co_texts_end(co_texts *texts);                                /* ends it */
 void co_texts_fini(co_texts *texts);
 /* Hands the texts to data: n, text, text_offsets, split (all 0). CO_EDATA when there is none. */
 co_status co_texts_give(co_texts *texts, const char *where, co_dataset *data);

@@ -5,10 +5,10 @@
  * coarse_label). Clients become users, in byte order of their names; test=FILE holds the same
  * clients' test examples, split
  * 1. uint8 stays bytes with scale 1/255, other numbers become float32; rows [H, W] become one
- * channel and [H, W, C] with C up to 4 channels first. Texts with a class are classified, those without are for lm. A group's attribute
- * `name` is the client's real name (export tff writes it for names with a slash). Cost: three HDF5
- * objects opened a client. Source: the data sets published with TensorFlow Federated (federated
- * EMNIST, CIFAR-100, Shakespeare). */
+ * channel and [H, W, C] with C up to 4 channels first. Texts with a class are classified, those
+ * without are for lm. A group's attribute `name` is the client's real name (export tff writes it
+ * for names with a slash). Cost: three HDF5 objects opened a client. Source: the data sets
+ * published with TensorFlow Federated (federated EMNIST, CIFAR-100, Shakespeare). */
 #include "core/memory.h"
 #include "io/readers/columns.h"
 #include "io/readers/members.h"
@@ -29,7 +29,7 @@ typedef struct {
     co_texts texts;
     int64_t *label, *coarse; /* [n] */
     int32_t *user;           /* [n] */
-    bool labelled; /* the first client has the class */
+    bool labelled;           /* the first client has the class */
     size_t n, label_room, coarse_room, user_room;
     uint8_t *split;
     size_t split_room;

@@ -1,4 +1,5 @@
-/* io/tokenisers/blank.c - what stands between blanks, as it stands: for texts that are cut already. */
+/* io/tokenisers/blank.c - what stands between blanks, as it stands: for texts that are cut already.
+ */
 #include "io/tokenisers/tokeniser.h"
 
 static bool is_blank(char c)

@@ -7,7 +7,5 @@ static size_t next(const char *text, size_t n, size_t *at)
     return *at < n;
 }
 
-const co_tokeniser co_tokeniser_byte = {.name = "byte",
-                                        .summary = "every byte is a token, of 256",
-                                        .every_byte = true,
-                                        .next = next};
+const co_tokeniser co_tokeniser_byte = {
+    .name = "byte", .summary = "every byte is a token, of 256", .every_byte = true, .next = next};

@@ -1,4 +1,5 @@
-/* io/tokenisers/tokeniser.h - kind tokeniser: cuts a text into tokens (`tokens=char|byte|word|blank`).
+/* io/tokenisers/tokeniser.h - kind tokeniser: cuts a text into tokens
+ * (`tokens=char|byte|word|blank`).
  *
  * A tokeniser only says where the next token lies; names are cleaned, counted and numbered by the
  * vocabulary, the same way for all. Adding one: a file io/tokenisers/<name>.c with the table
@@ -23,6 +24,8 @@ typedef struct {
     size_t n_bad; /* bytes that are no UTF-8 */
     size_t n_cut; /* tokens of more than CO_TOKEN_BYTES */
 } co_token_flaws;
-/* The name of a token in name[CO_TOKEN_BYTES + 3]: at most CO_TOKEN_BYTES of it, what is no UTF-8 (and
- * the byte 0) replaced by U+FFFD, small letters if wanted; returns its bytes. flaws are added to. */
-size_t co_token_clean(const char *text, size_t n, bool lowercase, char *name, co_token_flaws *flaws);
+/* The name of a token in name[CO_TOKEN_BYTES + 3]: at most CO_TOKEN_BYTES of it, what is no UTF-8
+ * (and the byte 0) replaced by U+FFFD, small letters if wanted; returns its bytes. flaws are added
+ * to. */
+size_t co_token_clean(const char *text, size_t n, bool lowercase, char *name,
+                      co_token_flaws *flaws);

@@ -17,7 +17,8 @@ typedef struct {
     size_t n_pool, pool_room;
     co_vocabulary_entry *entry; /* [n] */
     size_t n, room;
-    uint32_t *slot; /* [n_slots] 1 + place of the entry, 0: free; a power of two, at most half full */
+    uint32_t
+        *slot; /* [n_slots] 1 + place of the entry, 0: free; a power of two, at most half full */
     size_t n_slots;
     char **names; /* [n_names], "<unk>" first; NULL before numbering */
     size_t n_names;

@@ -20,8 +20,8 @@ static size_t next(const char *text, size_t n, size_t *at)
     if (*at == n) return 0;
     size_t end = *at + 1;
     if (!is_letter(text[*at])) return 1;
-    while (end < n && (is_letter(text[end]) ||
-                       (text[end] == '\'' && end + 1 < n && is_letter(text[end + 1]))))
+    while (end < n &&
+           (is_letter(text[end]) || (text[end] == '\'' && end + 1 < n && is_letter(text[end + 1]))))
         end++;
     return end - *at;
 }

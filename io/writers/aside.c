@@ -19,7 +19,8 @@ co_status co_aside_start(const char *path, co_aside *aside)
     if (!aside->path) return CO_FAIL(CO_ENOMEM, "%s: name of the file", path);
     co_status st = co_temporary_start(path, &aside->temporary);
     if (st == CO_OK && co_fault("file_open")) st = cannot(path, EACCES);
-    if (st == CO_OK && !(aside->out = fopen(aside->temporary.path, "wbe"))) st = cannot(path, errno);
+    if (st == CO_OK && !(aside->out = fopen(aside->temporary.path, "wbe")))
+        st = cannot(path, errno);
     return st == CO_OK ? st : co_aside_end(aside, st);
 }
 
@@ -27,7 +28,8 @@ co_status co_aside_end(co_aside *aside, co_status status)
 {
     errno = 0;
     if (aside->out) {
-        const bool good = fflush(aside->out) == 0 && !ferror(aside->out) && fsync(fileno(aside->out)) == 0;
+        const bool good =
+            fflush(aside->out) == 0 && !ferror(aside->out) && fsync(fileno(aside->out)) == 0;
         int error = good ? 0 : errno ? errno : EIO;
         if (co_fault("file_write") || co_fault("file_sync")) error = EIO;
         if (co_fault("file_full")) error = ENOSPC;

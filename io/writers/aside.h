@@ -27,8 +27,8 @@ const char *co_writer_device(const co_partition *p, int64_t device, char buffer[
 co_status co_writer_lists(const char *format, const char *const *sources, size_t n_sources,
                           const char *output, void (*write)(FILE *out, const co_partition *p));
 
-/* A text for other programs, new block of UTF-8: bytes that are none count as Latin-1, a NUL becomes U+FFFD; *n_odd counts
- * one up when there were any. NULL: out of memory. */
+/* A text for other programs, new block of UTF-8: bytes that are none count as Latin-1, a NUL
+ * becomes U+FFFD; *n_odd counts one up when there were any. NULL: out of memory. */
 char *co_writer_text(const void *bytes, size_t n, size_t *n_odd);
 /* Says how many texts of the file were no UTF-8. */
 void co_writer_warn_odd(const char *path, size_t n_odd);

@@ -103,7 +103,8 @@ static co_status put_examples(co_file *file, const co_dataset *data, const char 
     for (int64_t i = 0; st == CO_OK && i < data->n; i++) {
         const int64_t from = data->text_offsets[i], n = data->text_offsets[i + 1] - from;
         char *text = co_writer_text(data->text + from, (size_t)n, &n_odd);
-        st = text ? put_example(file, data, i, text) : CO_FAIL(CO_ENOMEM, "a text of %lld bytes", (long long)n);
+        st = text ? put_example(file, data, i, text)
+                  : CO_FAIL(CO_ENOMEM, "a text of %lld bytes", (long long)n);
         co_free(text);
     }
     co_writer_warn_odd(path, n_odd);

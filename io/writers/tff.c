@@ -5,7 +5,8 @@
  * one channel as [H, W]. Texts become strings of variable length. Names as in TFF's own files:
  * pixels (one channel) or image, snippets, else x; label. A name that HDF5 takes for a path has '_'
  * for each slash, made unique, and the name itself stands in the group's attribute `name`, which
- * our reader takes. A device without examples has empty arrays. Cost: one device's examples in memory beside the data set. */
+ * our reader takes. A device without examples has empty arrays. Cost: one device's examples in
+ * memory beside the data set. */
 #include "core/log.h"
 #include "core/memory.h"
 #include "io/writers/aside.h"
@@ -185,11 +186,14 @@ static co_status write_lists(const co_config *opt, const char *const *sources,
     if (!t.offsets)
         return CO_FAIL(CO_EUSAGE, "%s: part=test, but its devices have no test parts", sources[1]);
     CO_TRY(co_partition_check(p, data, sources[1]));
-    if (data->token_y) co_warn("%s: tff keeps the texts, but has no place for the tags of their words", sources[0]);
+    if (data->token_y)
+        co_warn("%s: tff keeps the texts, but has no place for the tags of their words",
+                sources[0]);
     CO_TRY(write_file(&t, output));
     co_writer_warn_odd(sources[0], t.n_odd);
     if (t.n_renamed)
-        co_warn("%s: %zu names of devices are none for HDF5: '_' stands for a slash, the names themselves in the "
+        co_warn("%s: %zu names of devices are none for HDF5: '_' stands for a slash, the names "
+                "themselves in the "
                 "attributes `name`",
                 sources[1], t.n_renamed);
     return CO_OK;

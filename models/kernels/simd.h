@@ -1,5 +1,6 @@
-/* models/kernels/simd.h - one vector of floats and the few operations on it that kernels need, for the instruction set that
- * the including file is compiled for: AVX-512 (16 floats), AVX2 with FMA (8), or any (4, GCC's generic vectors).
+/* models/kernels/simd.h - one vector of floats and the few operations on it that kernels need, for
+ * the instruction set that the including file is compiled for: AVX-512 (16 floats), AVX2 with FMA
+ * (8), or any (4, GCC's generic vectors).
  *
  * `part` operations touch only the first n of LANES floats; the others are read as zero. */
 #pragma once
@@ -14,7 +15,8 @@
 #define UNROLL _Pragma("GCC unroll 24")
 #endif
 
-/* Rows of a tile, of a dot tile; examples of which a vector of X, of X and of dX, can stay in registers (dense.inc). */
+/* Rows of a tile, of a dot tile; examples of which a vector of X, of X and of dX, can stay in
+ * registers (dense.inc). */
 #if defined __AVX512F__
 #include <immintrin.h>
 enum { LANES = 16, TILE_ROWS = 14, DOT_ROWS = 6, HELD_ROWS = 24, HELD_BOTH = 12 };
@@ -94,7 +96,8 @@ CO_INLINE void vec_store_part(float *p, size_t n, vec v)
 
 #if defined __AVX512F__
 #define EVERY(a, b, c, d) /* one choice of four lanes, in every group of four */                   \
-    a, b, c, d, a + 4, b + 4, c + 4, d + 4, a + 8, b + 8, c + 8, d + 8, a + 12, b + 12, c + 12, d + 12
+    a, b, c, d, a + 4, b + 4, c + 4, d + 4, a + 8, b + 8, c + 8, d + 8, a + 12, b + 12, c + 12,    \
+        d + 12
 #elif defined __AVX2__ && defined __FMA__
 #define EVERY(a, b, c, d) a, b, c, d, a + 4, b + 4, c + 4, d + 4
 #else

@@ -52,7 +52,8 @@ static void forward(const void *self, const co_call *call)
     if (w->in.lanes) {
         const co_pooling pooling = co_window_pooling(w);
         for (size_t r = 0; r < rows; r++)
-            w->fast->avg_pool(&pooling, x + r * co_shape_size(&w->in), y + r * co_shape_size(&w->out));
+            w->fast->avg_pool(&pooling, x + r * co_shape_size(&w->in),
+                              y + r * co_shape_size(&w->out));
         return;
     }
     for (size_t p = 0; p < rows * w->channels; p++, x += w->height * w->width)
@@ -63,7 +64,8 @@ static void forward(const void *self, const co_call *call)
 static void backward_input(const void *self, const co_call *call)
 {
     const co_window *w = self;
-    const size_t size = w->height * w->width, rows = co_shape_rows(&w->in, call->pass->batch), planes = rows * w->channels;
+    const size_t size = w->height * w->width, rows = co_shape_rows(&w->in, call->pass->batch),
+                 planes = rows * w->channels;
     const float *dy = call->dy;
     float *dx = call->dx[0];
     if (w->in.lanes) {

@@ -1,11 +1,11 @@
 /* models/layers/conv2d.c - y[o] = b[o] + sum over c of W[o][c] * x[c] (cross-correlation, PyTorch's
  * Conv2d).
  *
- * On the fast paths: conv_direct.c and, for 3x3 and 5x5, conv_winograd.c. Here, as their reference: per
- * example the windows of x are laid out as a matrix C [c k k][pixels] (im2col) in scratch: Y = W C,
- * dC = W' dY summed back into dx, dW += scale dY C'. C is made again for the weight gradient rather
- * than kept: it is k k times the input. Cost: per example out x c k k x pixels multiply-adds each,
- * one OpenBLAS sgemm; c k k x pixels floats of scratch. Source: Chellapilla, Puri & Simard,
+ * On the fast paths: conv_direct.c and, for 3x3 and 5x5, conv_winograd.c. Here, as their reference:
+ * per example the windows of x are laid out as a matrix C [c k k][pixels] (im2col) in scratch: Y =
+ * W C, dC = W' dY summed back into dx, dW += scale dY C'. C is made again for the weight gradient
+ * rather than kept: it is k k times the input. Cost: per example out x c k k x pixels multiply-adds
+ * each, one OpenBLAS sgemm; c k k x pixels floats of scratch. Source: Chellapilla, Puri & Simard,
  * IWFHR 2006 (convolution as a matrix product). */
 #include "models/layers/layer.h"
 #include "core/memory.h"
@@ -29,8 +29,10 @@ static co_status check_sizes(const co_config *opt, const conv2d *v)
     co_shape_text(&v->w.in, text);
     if (co_size_multiply(&columns, v->pixels) && co_size_multiply(&weights, v->n_out) &&
         co_size_multiply(&row, v->n_out) &&
-        (!v->w.fast || (co_size_multiply(&spread, v->direct.spread_w) && co_size_multiply(&spread, v->direct.c_out) &&
-                        co_size_multiply(&turned, v->direct.c_in) && co_size_multiply(&turned, v->direct.c_out))))
+        (!v->w.fast ||
+         (co_size_multiply(&spread, v->direct.spread_w) &&
+          co_size_multiply(&spread, v->direct.c_out) && co_size_multiply(&turned, v->direct.c_in) &&
+          co_size_multiply(&turned, v->direct.c_out))))
         return CO_OK;
     return co_config_fail(
         opt, NULL,
@@ -45,7 +47,9 @@ static co_status read_padding(const co_config *opt, int64_t *padding)
     if (strcmp(node->text, "same") == 0 || strcmp(node->text, "valid") == 0) {
         *padding = node->text[0] == 's' ? CO_PADDING_SAME : 0;
     } else if (!co_node_int(node, padding) || *padding < 0) {
-        return co_config_fail(opt, node, "%s is no padding; it can be valid, same or a whole number of pixels", node->text);
+        return co_config_fail(opt, node,
+                              "%s is no padding; it can be valid, same or a whole number of pixels",
+                              node->text);
     }
     return CO_OK;
 }
@@ -53,7 +57,8 @@ static co_status read_padding(const co_config *opt, int64_t *padding)
 static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
                         void **self)
 {
-    conv2d v = {.n_out = (size_t)co_config_int(opt, "channels"), .bias = co_config_bool(opt, "bias")};
+    conv2d v = {.n_out = (size_t)co_config_int(opt, "channels"),
+                .bias = co_config_bool(opt, "bias")};
     int64_t padding = 0;
     (void)n_classes;
     *self = NULL;
@@ -109,7 +114,9 @@ static size_t scratch_size(const void *self, size_t n, size_t rows)
 
 static co_conv_part part_of(const conv2d *v, const co_pass *pass)
 {
-    return (co_conv_part){.rows = co_shape_rows(&v->w.in, pass->batch), .begins = pass->first == 0, .ends = !pass->more};
+    return (co_conv_part){.rows = co_shape_rows(&v->w.in, pass->batch),
+                          .begins = pass->first == 0,
+                          .ends = !pass->more};
 }
 
 static co_conv_weights weights_of(const conv2d *v, const co_call *call)
@@ -119,12 +126,13 @@ static co_conv_weights weights_of(const conv2d *v, const co_call *call)
 
 static co_conv_target target_of(const conv2d *v, const co_call *call, float factor)
 {
-    return (co_conv_target){co_call_target(call, 0), v->bias ? co_call_target(call, 1) : NULL, factor};
+    return (co_conv_target){co_call_target(call, 0), v->bias ? co_call_target(call, 1) : NULL,
+                            factor};
 }
 
 /* dx unless NULL, the target's gradient, or both. */
-static void fast_backward(const conv2d *v, co_conv_part part, const co_call *call, const float *x, const float *dy,
-                          const float *scale, float *dx, co_conv_target target)
+static void fast_backward(const conv2d *v, co_conv_part part, const co_call *call, const float *x,
+                          const float *dy, const float *scale, float *dx, co_conv_target target)
 {
     const float *weight = co_call_tensor(call, 0);
     if (v->winograd)
@@ -223,8 +231,8 @@ static void forward(const void *self, const co_call *call)
         image_to_columns(&v->w, x, call->scratch);
         for (size_t o = 0; o < v->n_out; o++)
             for (size_t p = 0; p < v->pixels; p++) y[o * v->pixels + p] = w.bias ? w.bias[o] : 0.0f;
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0f, w.weight, k, call->scratch, n,
-                    1.0f, y, n);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0f, w.weight, k,
+                    call->scratch, n, 1.0f, y, n);
     }
 }
 
@@ -236,12 +244,13 @@ static void backward_input(const void *self, const co_call *call)
     const float *dy = call->dy;
     float *dx = call->dx[0];
     if (v->w.fast) {
-        fast_backward(v, part_of(v, call->pass), call, call->x[0], dy, NULL, dx, (co_conv_target){0});
+        fast_backward(v, part_of(v, call->pass), call, call->x[0], dy, NULL, dx,
+                      (co_conv_target){0});
         return;
     }
     for (size_t e = 0; e < rows; e++, dx += v->n_in_floats, dy += v->n_out * v->pixels) {
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, 1.0f, co_call_tensor(call, 0), m, dy, n, 0.0f,
-                    call->scratch, n);
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, 1.0f, co_call_tensor(call, 0),
+                    m, dy, n, 0.0f, call->scratch, n);
         columns_to_image(&v->w, call->scratch, dx);
     }
 }
@@ -293,8 +302,8 @@ static void backward_params(const void *self, const co_call *call)
         for (size_t r = co_shape_first_row(&v->w.in, batch, e); r < end; r++) {
             const float *d = call->dy + r * v->n_out * v->pixels;
             image_to_columns(&v->w, call->x[0] + r * v->n_in_floats, call->scratch);
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, factor, d, k, call->scratch, k,
-                        1.0f, target.weight, n);
+            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, factor, d, k,
+                        call->scratch, k, 1.0f, target.weight, n);
             for (size_t o = 0; v->bias && o < v->n_out; o++)
                 target.bias[o] += factor * sum_row(d + o * v->pixels, v->pixels);
         }
@@ -304,12 +313,14 @@ static void backward_params(const void *self, const co_call *call)
 static void backward(const void *self, const co_call *call)
 {
     const conv2d *v = self;
-    fast_backward(v, part_of(v, call->pass), call, call->x[0], call->dy, NULL, call->dx[0], target_of(v, call, call->factor));
+    fast_backward(v, part_of(v, call->pass), call, call->x[0], call->dy, NULL, call->dx[0],
+                  target_of(v, call, call->factor));
 }
 
 static co_facts facts(const void *self)
 {
-    return (co_facts){.spares_output = true, .in_parts = true, .at_once = ((const conv2d *)self)->w.fast != NULL};
+    return (co_facts){
+        .spares_output = true, .in_parts = true, .at_once = ((const conv2d *)self)->w.fast != NULL};
 }
 
 static double flops(const void *self)

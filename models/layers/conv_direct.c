@@ -1,28 +1,34 @@
-/* models/layers/conv_direct.c - direct convolution: every pass is one batch-reduce product (kernels.h) per row of pixels, with
- * no matrix of windows.
+/* models/layers/conv_direct.c - direct convolution: every pass is one batch-reduce product
+ * (kernels.h) per row of pixels, with no matrix of windows.
  *
- * Channels-last, the k c floats that a row of a window sees lie side by side. With X the image with its padding:
- *   y[r][q][o]     = b[o] + sum over i < k, j < k c: X[r s + i][q s c + j] W[i][j][o]
- *   dx[h][u][c]    = sum over i < k, j < k o: D[h + i][u o + j] V[i][j][c], D = dy with s - 1 zeros between its pixels and
- *                    k - 1 - pad before them, V = W with its taps reversed and channels exchanged
- *   dW[i][j][o]   += scale sum over pixels (r, q): X[r s + i][q s c + j] dy[r][q][o]
- * The weights are turned into W or V once a batch. Strides above 1 cost dx s s times what it needs. Memory: one image with
- * padding, twice the weights. Source: Georganas et al., IPDPS 2020 (convolutions by batch-reduce products). */
+ * Channels-last, the k c floats that a row of a window sees lie side by side. With X the image with
+ * its padding: y[r][q][o]     = b[o] + sum over i < k, j < k c: X[r s + i][q s c + j] W[i][j][o]
+ *   dx[h][u][c]    = sum over i < k, j < k o: D[h + i][u o + j] V[i][j][c], D = dy with s - 1 zeros
+ * between its pixels and k - 1 - pad before them, V = W with its taps reversed and channels
+ * exchanged dW[i][j][o]   += scale sum over pixels (r, q): X[r s + i][q s c + j] dy[r][q][o] The
+ * weights are turned into W or V once a batch. Strides above 1 cost dx s s times what it needs.
+ * Memory: one image with padding, twice the weights. Source: Georganas et al., IPDPS 2020
+ * (convolutions by batch-reduce products). */
 #include "models/layers/conv_direct.h"
 #include "core/clones.h"
 #include "core/vector.h"
 #include <string.h>
 
-/* Most taps of a window's side; columns of a product; floats of a piece of B, which stays in the first cache; rows in one sum. */
+/* Most taps of a window's side; columns of a product; floats of a piece of B, which stays in the
+ * first cache; rows in one sum. */
 enum { MOST_KERNEL = 255, COLUMNS = 32, PIECE = 6144, MOST_ROWS = 64 };
 
 co_conv_direct co_conv_direct_of(const co_window *w, size_t n_out)
 {
-    co_conv_direct v = {.w = w, .n_out = n_out, .c_in = co_shape_channels(&w->in), .c_out = co_shape_channels(&w->out)};
+    co_conv_direct v = {.w = w,
+                        .n_out = n_out,
+                        .c_in = co_shape_channels(&w->in),
+                        .c_out = co_shape_channels(&w->out)};
     if (!w->in.lanes) v.c_in = w->channels;
     v.padded_h = (w->out_height - 1) * w->stride + w->kernel;
     v.padded_w = (w->out_width - 1) * w->stride + w->kernel;
-    if (v.padded_h < w->height + w->pad) v.padded_h = w->height + w->pad; /* rows that no window reaches */
+    if (v.padded_h < w->height + w->pad)
+        v.padded_h = w->height + w->pad; /* rows that no window reaches */
     if (v.padded_w < w->width + w->pad) v.padded_w = w->width + w->pad;
     v.spread_h = w->height + w->kernel - 1;
     v.spread_w = w->width + w->kernel - 1;
@@ -47,7 +53,8 @@ static size_t smallest(size_t a, size_t b)
 /* The copy of an image, x or dy, rounded so that what follows it stays aligned. */
 static size_t image_floats(const co_conv_direct *v)
 {
-    const size_t image = largest(v->padded_h * v->padded_w * v->c_in, v->spread_h * v->spread_w * v->c_out);
+    const size_t image =
+        largest(v->padded_h * v->padded_w * v->c_in, v->spread_h * v->spread_w * v->c_out);
     return (image + 15) / 16 * 16;
 }
 
@@ -94,15 +101,18 @@ void co_conv_turn_weights(const co_conv_direct *v, const float *weight, float *t
     const size_t taps = v->w->kernel * v->w->kernel, channels = v->w->channels;
     if (v->c_in > channels || v->c_out > v->n_out) memset(turned, 0, weights(v) * sizeof *turned);
     for (size_t c = 0; c < channels; c++)
-        v->w->fast->transpose(v->n_out, taps, weight + c * taps, channels * taps, turned + c * v->c_out, v->c_in * v->c_out);
+        v->w->fast->transpose(v->n_out, taps, weight + c * taps, channels * taps,
+                              turned + c * v->c_out, v->c_in * v->c_out);
 }
 
 void co_conv_exchange_weights(const co_conv_direct *v, const float *weight, float *exchanged)
 {
     const size_t taps = v->w->kernel * v->w->kernel, channels = v->w->channels;
-    if (v->c_in > channels || v->c_out > v->n_out) memset(exchanged, 0, weights(v) * sizeof *exchanged);
+    if (v->c_in > channels || v->c_out > v->n_out)
+        memset(exchanged, 0, weights(v) * sizeof *exchanged);
     for (size_t o = 0; o < v->n_out; o++)
-        v->w->fast->transpose(channels, taps, weight + o * channels * taps, taps, exchanged + o * v->c_in, v->c_out * v->c_in);
+        v->w->fast->transpose(channels, taps, weight + o * channels * taps, taps,
+                              exchanged + o * v->c_in, v->c_out * v->c_in);
 }
 
 /* V[i][j][o][c] from weight [o][c][k - 1 - i][k - 1 - j]. */
@@ -124,26 +134,31 @@ void co_conv_start(const co_conv_direct *v, const float *bias, float *start)
     if (bias) memcpy(start, bias, v->n_out * sizeof *start);
 }
 
-void co_conv_finish(const co_conv_direct *v, const float *sum, const float *bias_sum, co_conv_target target, float *scratch)
+void co_conv_finish(const co_conv_direct *v, const float *sum, const float *bias_sum,
+                    co_conv_target target, float *scratch)
 {
     const size_t taps = v->w->kernel * v->w->kernel, channels = v->w->channels;
     for (size_t c = 0; c < channels; c++)
-        v->w->fast->transpose(taps, v->n_out, sum + c * v->c_out, v->c_in * v->c_out, scratch + c * taps, channels * taps);
+        v->w->fast->transpose(taps, v->n_out, sum + c * v->c_out, v->c_in * v->c_out,
+                              scratch + c * taps, channels * taps);
     co_vector_add_scaled(target.weight, scratch, v->n_out * channels * taps, target.factor);
     if (target.bias) co_vector_add_scaled(target.bias, bias_sum, v->n_out, target.factor);
 }
 
 /* Four pixels at a time: the chain of additions to one sum is what takes the time. */
-CO_CLONES static void conv_add_pixels(size_t n_pixels, size_t c, const float *restrict dy, float factor, float *restrict sum)
+CO_CLONES static void conv_add_pixels(size_t n_pixels, size_t c, const float *restrict dy,
+                                      float factor, float *restrict sum)
 {
     size_t p = 0;
     for (; p + 4 <= n_pixels; p += 4, dy += 4 * c)
-        for (size_t i = 0; i < c; i++) sum[i] += factor * ((dy[i] + dy[c + i]) + (dy[2 * c + i] + dy[3 * c + i]));
+        for (size_t i = 0; i < c; i++)
+            sum[i] += factor * ((dy[i] + dy[c + i]) + (dy[2 * c + i] + dy[3 * c + i]));
     for (; p < n_pixels; p++, dy += c)
         for (size_t i = 0; i < c; i++) sum[i] += factor * dy[i];
 }
 
-void co_conv_add_pixels(const co_conv_direct *v, size_t n_pixels, const float *dy, float factor, float *sum)
+void co_conv_add_pixels(const co_conv_direct *v, size_t n_pixels, const float *dy, float factor,
+                        float *sum)
 {
     conv_add_pixels(n_pixels, v->c_out, dy, factor, sum);
 }
@@ -153,11 +168,13 @@ static void fill_steps(size_t n, size_t step, size_t *at)
     for (size_t i = 0; i < n; i++) at[i] = i * step;
 }
 
-/* C_r = start + sum over segments A_r B, for n_rows rows of pixels whose A and C lie a_next and c_next apart: B in pieces
- * that all rows use while it is in the first cache. */
-static void multiply_rows(const co_kernels *fast, const co_product *p, size_t n_rows, size_t a_next, size_t c_next)
+/* C_r = start + sum over segments A_r B, for n_rows rows of pixels whose A and C lie a_next and
+ * c_next apart: B in pieces that all rows use while it is in the first cache. */
+static void multiply_rows(const co_kernels *fast, const co_product *p, size_t n_rows, size_t a_next,
+                          size_t c_next)
 {
-    const size_t depth = p->depth * COLUMNS > PIECE ? PIECE / COLUMNS : p->depth, segments = PIECE / COLUMNS / depth;
+    const size_t depth = p->depth * COLUMNS > PIECE ? PIECE / COLUMNS : p->depth,
+                 segments = PIECE / COLUMNS / depth;
     for (size_t c = 0; c < p->cols; c += COLUMNS)
         for (size_t s = 0; s < p->n_segments; s += segments)
             for (size_t k = 0; k < p->depth; k += depth) {
@@ -178,16 +195,26 @@ static void multiply_rows(const co_kernels *fast, const co_product *p, size_t n_
             }
 }
 
-void co_conv_direct_forward(const co_conv_direct *v, co_conv_part part, co_conv_weights weights, const float *x, float *y,
-                            float *base)
+void co_conv_direct_forward(const co_conv_direct *v, co_conv_part part, co_conv_weights weights,
+                            const float *x, float *y, float *base)
 {
     const co_window *w = v->w;
     const memory m = cut(v, base);
     size_t a_at[MOST_KERNEL], b_at[MOST_KERNEL];
     const size_t image = co_shape_size(&w->in), row = w->out_width * v->c_out;
-    co_product p = {.rows = w->out_width, .cols = v->c_out, .depth = w->kernel * v->c_in, .n_segments = w->kernel,
-                    .b = m.turned, .a_at = a_at, .b_at = b_at, .a_row = w->stride * v->c_in, .a_step = 1, .b_step = v->c_out,
-                    .c_row = v->c_out, .start = m.bias, .factor = 1.0f};
+    co_product p = {.rows = w->out_width,
+                    .cols = v->c_out,
+                    .depth = w->kernel * v->c_in,
+                    .n_segments = w->kernel,
+                    .b = m.turned,
+                    .a_at = a_at,
+                    .b_at = b_at,
+                    .a_row = w->stride * v->c_in,
+                    .a_step = 1,
+                    .b_step = v->c_out,
+                    .c_row = v->c_out,
+                    .start = m.bias,
+                    .factor = 1.0f};
     fill_steps(w->kernel, v->padded_w * v->c_in, a_at);
     fill_steps(w->kernel, p.depth * v->c_out, b_at);
     if (part.begins) {
@@ -213,23 +240,36 @@ static void spread_image(const co_conv_direct *v, const float *dy, float *spread
             memcpy(to, dy, w->out_width * c * sizeof *to);
             dy += w->out_width * c;
         } else {
-            for (size_t q = 0; q < w->out_width; q++, dy += c) memcpy(to + q * w->stride * c, dy, c * sizeof *to);
+            for (size_t q = 0; q < w->out_width; q++, dy += c)
+                memcpy(to + q * w->stride * c, dy, c * sizeof *to);
         }
     }
 }
 
-static void backward_input(const co_conv_direct *v, co_conv_part part, const memory *m, const float *dy, float *dx)
+static void backward_input(const co_conv_direct *v, co_conv_part part, const memory *m,
+                           const float *dy, float *dx)
 {
     const co_window *w = v->w;
     size_t a_at[MOST_KERNEL], b_at[MOST_KERNEL];
     const size_t row = w->width * v->c_in, n_pixels = w->height * w->width;
     const bool direct = w->in.lanes || v->c_in == 1; /* else dx is turned into planes */
-    co_product p = {.rows = w->width, .cols = v->c_in, .depth = w->kernel * v->c_out, .n_segments = w->kernel, .a = m->image,
-                    .b = m->turned, .a_at = a_at, .b_at = b_at, .a_row = v->c_out, .a_step = 1, .b_step = v->c_in,
-                    .c_row = v->c_in, .factor = 1.0f};
+    co_product p = {.rows = w->width,
+                    .cols = v->c_in,
+                    .depth = w->kernel * v->c_out,
+                    .n_segments = w->kernel,
+                    .a = m->image,
+                    .b = m->turned,
+                    .a_at = a_at,
+                    .b_at = b_at,
+                    .a_row = v->c_out,
+                    .a_step = 1,
+                    .b_step = v->c_in,
+                    .c_row = v->c_in,
+                    .factor = 1.0f};
     fill_steps(w->kernel, v->spread_w * v->c_out, a_at);
     fill_steps(w->kernel, p.depth * v->c_in, b_at);
-    for (size_t e = 0; e < part.rows; e++, dx += n_pixels * v->c_in, dy += w->out_height * w->out_width * v->c_out) {
+    for (size_t e = 0; e < part.rows;
+         e++, dx += n_pixels * v->c_in, dy += w->out_height * w->out_width * v->c_out) {
         spread_image(v, dy, m->image);
         p.c = direct ? dx : m->pixels;
         multiply_rows(w->fast, &p, w->height, v->spread_w * v->c_out, row);
@@ -237,16 +277,28 @@ static void backward_input(const co_conv_direct *v, co_conv_part part, const mem
     }
 }
 
-/* sum[i][j][c][o] += factor times the gradient of one image. Rows of pixels follow one another in one product, as many as leave
- * dy in the first cache. */
-static void add_image(const co_conv_direct *v, const float *padded, const float *dy, float factor, float *sum)
+/* sum[i][j][c][o] += factor times the gradient of one image. Rows of pixels follow one another in
+ * one product, as many as leave dy in the first cache. */
+static void add_image(const co_conv_direct *v, const float *padded, const float *dy, float factor,
+                      float *sum)
 {
     const co_window *w = v->w;
-    const size_t depth = w->kernel * v->c_in, a_next = w->stride * v->padded_w * v->c_in, b_next = w->out_width * v->c_out;
-    const size_t most = PIECE / (w->out_width * COLUMNS), n = most < 1 ? 1 : smallest(most, MOST_ROWS);
+    const size_t depth = w->kernel * v->c_in, a_next = w->stride * v->padded_w * v->c_in,
+                 b_next = w->out_width * v->c_out;
+    const size_t most = PIECE / (w->out_width * COLUMNS),
+                 n = most < 1 ? 1 : smallest(most, MOST_ROWS);
     size_t a_at[MOST_ROWS], b_at[MOST_ROWS];
-    co_product p = {.rows = depth, .cols = v->c_out, .depth = w->out_width, .a_at = a_at, .b_at = b_at, .a_row = 1,
-                    .a_step = w->stride * v->c_in, .b_step = v->c_out, .c_row = v->c_out, .add = true, .factor = factor};
+    co_product p = {.rows = depth,
+                    .cols = v->c_out,
+                    .depth = w->out_width,
+                    .a_at = a_at,
+                    .b_at = b_at,
+                    .a_row = 1,
+                    .a_step = w->stride * v->c_in,
+                    .b_step = v->c_out,
+                    .c_row = v->c_out,
+                    .add = true,
+                    .factor = factor};
     fill_steps(n, a_next, a_at);
     fill_steps(n, b_next, b_at);
     for (size_t r = 0; r < w->out_height; r += n)
@@ -259,19 +311,21 @@ static void add_image(const co_conv_direct *v, const float *padded, const float 
         }
 }
 
-static void backward_params(const co_conv_direct *v, co_conv_part part, const memory *m, const float *x, const float *dy,
-                            const float *scale)
+static void backward_params(const co_conv_direct *v, co_conv_part part, const memory *m,
+                            const float *x, const float *dy, const float *scale)
 {
     const size_t n_pixels = v->w->out_height * v->w->out_width;
-    for (size_t e = 0; e < part.rows; e++, x += co_shape_size(&v->w->in), dy += n_pixels * v->c_out) {
+    for (size_t e = 0; e < part.rows;
+         e++, x += co_shape_size(&v->w->in), dy += n_pixels * v->c_out) {
         const float factor = scale ? scale[e] : 1.0f;
         co_conv_add_pixels(v, n_pixels, dy, factor, m->bias);
         add_image(v, pad_image(v, x, m->image), dy, factor, m->sum);
     }
 }
 
-void co_conv_direct_backward(const co_conv_direct *v, co_conv_part part, const float *weight, const float *x, const float *dy,
-                             const float *scale, float *dx, co_conv_target target, float *base)
+void co_conv_direct_backward(const co_conv_direct *v, co_conv_part part, const float *weight,
+                             const float *x, const float *dy, const float *scale, float *dx,
+                             co_conv_target target, float *base)
 {
     const memory m = cut(v, base);
     if (part.begins && dx) reverse_weights(v, weight, m.turned);

@@ -3,20 +3,21 @@
  *
  * Per image, and within it in groups of tile rows so that U, M and the weights stay in the second
  * cache: forward U = B' d B, M[t] = U[t] V[t], y = A' M A + b; backward dM = A dY A' once for
- * both, dV[t] += U[t]' dM[t] and dU[t] = dM[t] V[t]' point by point, dx += B dU B', and dW = G' dV G
- * at the end. U is made again in the backward pass: cheaper than to keep it for a batch. Errors grow by about 4 x over
- * the direct form (1e-6 relative). Source: Lavin & Gray, CVPR 2016, arXiv:1509.09308; the adjoints
- * are ours. */
+ * both, dV[t] += U[t]' dM[t] and dU[t] = dM[t] V[t]' point by point, dx += B dU B', and dW = G' dV
+ * G at the end. U is made again in the backward pass: cheaper than to keep it for a batch. Errors
+ * grow by about 4 x over the direct form (1e-6 relative). Source: Lavin & Gray, CVPR 2016,
+ * arXiv:1509.09308; the adjoints are ours. */
 #include "models/layers/conv_winograd.h"
 #include <string.h>
 
-/* A side of what a tile sees; its points, and the one at (1, 1): A's row of ones; floats of U and M in a group. */
+/* A side of what a tile sees; its points, and the one at (1, 1): A's row of ones; floats of U and M
+ * in a group. */
 enum { INPUTS = 6, POINTS = 36, ONES = 7, GROUP = 262144 };
 
 /* Where everything lies. v, dv and bias stay over the parts of a batch. */
 typedef struct {
     co_winograd g;
-    size_t group, n_weights; /* tile rows of a group, c_in c_out */
+    size_t group, n_weights;   /* tile rows of a group, c_in c_out */
     size_t x_height, x_pixels; /* of x with padding and filling */
     float *turned, *v, *dv, *u, *m, *image, *image_back, *bias;
 } plan;
@@ -64,8 +65,8 @@ static size_t lay_out(const co_conv_direct *v, float *base, plan *p)
 bool co_conv_winograd_fits(const co_conv_direct *v)
 {
     const co_window *w = v->w;
-    return w->in.lanes && (w->kernel == 3 || w->kernel == 5) && w->stride == 1 && w->out_height >= 4 &&
-           w->out_width >= 4;
+    return w->in.lanes && (w->kernel == 3 || w->kernel == 5) && w->stride == 1 &&
+           w->out_height >= 4 && w->out_width >= 4;
 }
 
 size_t co_conv_winograd_memory(const co_conv_direct *v)
@@ -135,21 +136,41 @@ void co_conv_winograd_forward(const co_conv_direct *v, co_conv_part part, co_con
     }
 }
 
-/* dV += factor U' dM and dU = dM V', point by point while dM is in the first cache; dU takes the place of U. */
-static void group_back(const co_conv_direct *v, const plan *p, size_t tiles, bool needs_dx, bool needs_dw, float factor)
+/* dV += factor U' dM and dU = dM V', point by point while dM is in the first cache; dU takes the
+ * place of U. */
+static void group_back(const co_conv_direct *v, const plan *p, size_t tiles, bool needs_dx,
+                       bool needs_dw, float factor)
 {
     const size_t c_in = v->c_in, c_out = v->c_out;
     for (size_t t = 0; t < POINTS; t++) {
         float *u = p->u + t * tiles * c_in;
         const float *m = p->m + t * tiles * c_out;
         if (needs_dw)
-            v->w->fast->product(&(co_product){.rows = c_in, .cols = c_out, .depth = tiles, .n_segments = 1, .a = u, .a_row = 1,
-                                              .a_step = c_in, .b = m, .b_step = c_out, .c = p->dv + t * p->n_weights,
-                                              .c_row = c_out, .add = true, .factor = factor});
+            v->w->fast->product(&(co_product){.rows = c_in,
+                                              .cols = c_out,
+                                              .depth = tiles,
+                                              .n_segments = 1,
+                                              .a = u,
+                                              .a_row = 1,
+                                              .a_step = c_in,
+                                              .b = m,
+                                              .b_step = c_out,
+                                              .c = p->dv + t * p->n_weights,
+                                              .c_row = c_out,
+                                              .add = true,
+                                              .factor = factor});
         if (needs_dx)
-            v->w->fast->product(&(co_product){.rows = tiles, .cols = c_in, .depth = c_out, .n_segments = 1, .a = m,
-                                              .a_row = c_out, .a_step = 1, .b = p->v + t * p->n_weights,
-                                              .b_step = c_in, .c = u, .c_row = c_in});
+            v->w->fast->product(&(co_product){.rows = tiles,
+                                              .cols = c_in,
+                                              .depth = c_out,
+                                              .n_segments = 1,
+                                              .a = m,
+                                              .a_row = c_out,
+                                              .a_step = 1,
+                                              .b = p->v + t * p->n_weights,
+                                              .b_step = c_in,
+                                              .c = u,
+                                              .c_row = c_in});
     }
 }
 
@@ -181,7 +202,9 @@ void co_conv_winograd_backward(const co_conv_direct *v, co_conv_part part, const
             const float by = scale ? scale[e] : 1.0f;
             v->w->fast->winograd_output_back(&p.g, first, end, dy, p.m);
             if (target.weight) v->w->fast->winograd_input(&p.g, first, end, image, p.u);
-            if (target.weight) co_conv_add_pixels(v, tiles, p.m + ONES * tiles * v->c_out, by, p.bias); /* a tile's sum of dy */
+            if (target.weight)
+                co_conv_add_pixels(v, tiles, p.m + ONES * tiles * v->c_out, by,
+                                   p.bias); /* a tile's sum of dy */
             group_back(v, &p, tiles, dx, target.weight, by);
             if (dx) v->w->fast->winograd_input_back(&p.g, first, end, p.u, back);
         }

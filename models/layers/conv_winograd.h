@@ -1,10 +1,10 @@
-/* models/layers/conv_winograd.h - 3x3 and 5x5 convolution with stride 1 by Winograd's F(4x4, 3x3) and
- * F(2x2, 5x5): a fast form of conv_direct.c. */
+/* models/layers/conv_winograd.h - 3x3 and 5x5 convolution with stride 1 by Winograd's F(4x4, 3x3)
+ * and F(2x2, 5x5): a fast form of conv_direct.c. */
 #pragma once
 #include "models/layers/conv_direct.h"
 
-/* True when the layer is one that gains: channels-last input, 3x3 or 5x5, stride 1, at least one whole
- * tile. */
+/* True when the layer is one that gains: channels-last input, 3x3 or 5x5, stride 1, at least one
+ * whole tile. */
 bool co_conv_winograd_fits(const co_conv_direct *v);
 size_t co_conv_winograd_memory(const co_conv_direct *v);
 /* As co_conv_direct_forward and co_conv_direct_backward. */

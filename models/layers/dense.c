@@ -107,13 +107,16 @@ static void forward(const void *self, const co_call *call)
 static void backward_input(const void *self, const co_call *call)
 {
     const dense *d = self;
-    const int m = (int)co_shape_rows(&d->in, call->pass->batch), n = (int)d->n_in, k = (int)d->n_out;
+    const int m = (int)co_shape_rows(&d->in, call->pass->batch), n = (int)d->n_in,
+              k = (int)d->n_out;
     const float *weight = co_call_tensor(call, 0);
     if (d->fast) {
-        d->fast->dense_backward((size_t)m, d->n_in, d->n_out, call->x[0], weight, call->dy, call->dx[0], 0.0f, NULL, NULL);
+        d->fast->dense_backward((size_t)m, d->n_in, d->n_out, call->x[0], weight, call->dy,
+                                call->dx[0], 0.0f, NULL, NULL);
         return;
     }
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0f, call->dy, k, weight, n, 0.0f, call->dx[0], n);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0f, call->dy, k, weight, n,
+                0.0f, call->dx[0], n);
 }
 
 /* scaled[row] = scale[example of the row] dy[row] */
@@ -140,10 +143,12 @@ static void backward_params(const void *self, const co_call *call)
         dy = call->scratch;
     }
     if (d->fast) {
-        d->fast->dense_backward(rows, d->n_in, d->n_out, x, co_call_tensor(call, 0), dy, NULL, 1.0f, weight, bias);
+        d->fast->dense_backward(rows, d->n_in, d->n_out, x, co_call_tensor(call, 0), dy, NULL, 1.0f,
+                                weight, bias);
         return;
     }
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, 1.0f, dy, m, x, n, 1.0f, weight, n);
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, 1.0f, dy, m, x, n, 1.0f, weight,
+                n);
     for (size_t r = 0; r < rows; r++)
         for (size_t o = 0; o < d->n_out; o++) bias[o] += dy[r * d->n_out + o];
 }
@@ -155,12 +160,14 @@ static void backward(const void *self, const co_call *call)
     const float *x = call->x[0], *dy = call->dy;
     float *weight = co_call_target(call, 0), *restrict bias = co_call_target(call, 1);
     if (d->fast) {
-        d->fast->dense_backward(rows, d->n_in, d->n_out, x, co_call_tensor(call, 0), dy, call->dx[0], call->factor, weight, bias);
+        d->fast->dense_backward(rows, d->n_in, d->n_out, x, co_call_tensor(call, 0), dy,
+                                call->dx[0], call->factor, weight, bias);
         return;
     }
     const int m = (int)d->n_out, n = (int)d->n_in, k = (int)rows;
     if (call->dx[0]) backward_input(self, call);
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, call->factor, dy, m, x, n, 1.0f, weight, n);
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, call->factor, dy, m, x, n, 1.0f,
+                weight, n);
     for (size_t r = 0; r < rows; r++)
         for (size_t o = 0; o < d->n_out; o++) bias[o] += call->factor * dy[r * d->n_out + o];
 }

@@ -52,7 +52,8 @@ CO_CLONES static void dropout_mask(size_t n, float p, float *mask)
     for (size_t i = 0; i < n; i++) mask[i] = mask[i] < p ? 0.0f : factor;
 }
 
-CO_CLONES static void dropout_apply(size_t n, const float *restrict x, const float *restrict mask, float *restrict y)
+CO_CLONES static void dropout_apply(size_t n, const float *restrict x, const float *restrict mask,
+                                    float *restrict y)
 {
     for (size_t i = 0; i < n; i++) y[i] = x[i] * mask[i];
 }
@@ -61,7 +62,8 @@ CO_CLONES static void dropout_apply(size_t n, const float *restrict x, const flo
 static void draw_mask(const dropout *d, const co_call *call, size_t first, size_t n, float *mask)
 {
     const co_pass *pass = call->pass;
-    const co_stream stream = co_stream_open(pass->seed, CO_DRAW_DROPOUT, pass->round, pass->device, call->draw);
+    const co_stream stream =
+        co_stream_open(pass->seed, CO_DRAW_DROPOUT, pass->round, pass->device, call->draw);
     co_fill_uniform(&stream, first, n, mask);
     dropout_mask(n, d->p, mask);
 }
@@ -93,7 +95,8 @@ static void backward_input(const void *self, const co_call *call)
     const co_pass *pass = call->pass;
     const size_t n = co_shape_rows(&d->shape, pass->batch) * co_shape_size(&d->shape);
     if (pass->train)
-        dropout_apply(n, call->dy, call->cache + pass->first * co_shape_size(&d->shape), call->dx[0]);
+        dropout_apply(n, call->dy, call->cache + pass->first * co_shape_size(&d->shape),
+                      call->dx[0]);
     else
         memcpy(call->dx[0], call->dy, n * sizeof *call->dy);
 }

@@ -1,8 +1,9 @@
 /* models/layers/embedding.c - y = row x of a table W [tokens][units] (PyTorch's Embedding).
  *
- * Gradient: row x of dW gets the dy of every place where token x stands. A step touches only the rows of the batch's own
- * tokens: their gradients are summed up apart, found by a hash table over the batch, then added once. Cost: rows x units;
- * for the step, scratch of as many floats and a table of twice the rows. Source: Bengio et al., JMLR 3, 2003, section 2. */
+ * Gradient: row x of dW gets the dy of every place where token x stands. A step touches only the
+ * rows of the batch's own tokens: their gradients are summed up apart, found by a hash table over
+ * the batch, then added once. Cost: rows x units; for the step, scratch of as many floats and a
+ * table of twice the rows. Source: Bengio et al., JMLR 3, 2003, section 2. */
 #include "core/memory.h"
 #include "core/random.h"
 #include "models/layers/layer.h"
@@ -14,7 +15,8 @@ typedef struct {
     size_t n_tokens, units;
 } embedding;
 
-static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out, void **self)
+static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
+                        void **self)
 {
     char text[CO_SHAPE_TEXT];
     const size_t units = (size_t)co_config_int(opt, "units");
@@ -22,9 +24,11 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     (void)n_classes;
     *self = NULL;
     co_shape_text(in, text);
-    if (!in->tokens) return co_config_fail(opt, NULL, "needs tokens, its input is %s; leave it out", text);
+    if (!in->tokens)
+        return co_config_fail(opt, NULL, "needs tokens, its input is %s; leave it out", text);
     if (!co_size_multiply(&weights, units))
-        return co_config_fail(opt, co_config_node(opt, "units"), "%zu x %zu weights are more than 2^31 - 1; use fewer units",
+        return co_config_fail(opt, co_config_node(opt, "units"),
+                              "%zu x %zu weights are more than 2^31 - 1; use fewer units",
                               in->dim[0], units);
     embedding *e = co_malloc(1, sizeof *e);
     if (!e) return CO_FAIL(CO_ENOMEM, "layer embedding");
@@ -58,7 +62,8 @@ static void forward(const void *self, const co_call *call)
     float *y = call->y;
     for (size_t r = 0; r < batch->rows; r++) {
         CO_ASSERT(batch->tokens[r] >= 0 && (size_t)batch->tokens[r] < e->n_tokens);
-        memcpy(y + r * e->units, weight + (size_t)batch->tokens[r] * e->units, e->units * sizeof *y);
+        memcpy(y + r * e->units, weight + (size_t)batch->tokens[r] * e->units,
+               e->units * sizeof *y);
     }
 }
 
@@ -123,7 +128,8 @@ static void backward(const void *self, const co_call *call)
         add_scaled(e->units, 1.0f, dy + r * e->units, sum + (size_t)(slot[s] - 1) * e->units);
     }
     for (int32_t k = 0; k < n_sums; k++)
-        add_scaled(e->units, call->factor, sum + (size_t)k * e->units, target + (size_t)sum_token[k] * e->units);
+        add_scaled(e->units, call->factor, sum + (size_t)k * e->units,
+                   target + (size_t)sum_token[k] * e->units);
 }
 
 static co_facts facts(const void *self)
@@ -133,7 +139,8 @@ static co_facts facts(const void *self)
 }
 
 static const co_param params[] = {
-    {"units", CO_INT, .lo = 1, .hi = MOST_UNITS, .flags = CO_REQUIRED, .doc = "floats of a token"}, {0}};
+    {"units", CO_INT, .lo = 1, .hi = MOST_UNITS, .flags = CO_REQUIRED, .doc = "floats of a token"},
+    {0}};
 const co_layer co_layer_embedding = {.name = "embedding",
                                      .summary = "a learnt vector for every token",
                                      .source = "Bengio et al., JMLR 3, 2003",

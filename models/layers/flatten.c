@@ -33,8 +33,10 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
 
 static co_facts facts(const void *self)
 {
-    return (co_facts){
-        .alias = ((const flatten *)self)->in.lanes == 0, .spares_input = true, .spares_output = true, .in_parts = true};
+    return (co_facts){.alias = ((const flatten *)self)->in.lanes == 0,
+                      .spares_input = true,
+                      .spares_output = true,
+                      .in_parts = true};
 }
 
 static size_t floats_of(const flatten *f, const co_call *call)
@@ -46,7 +48,8 @@ static void forward(const void *self, const co_call *call)
 {
     const flatten *f = self;
     if (f->in.lanes)
-        co_layout_to_planes(f->fast, &f->in, co_shape_rows(&f->in, call->pass->batch), call->x[0], call->y);
+        co_layout_to_planes(f->fast, &f->in, co_shape_rows(&f->in, call->pass->batch), call->x[0],
+                            call->y);
     else
         memcpy(call->y, call->x[0], floats_of(f, call) * sizeof *call->y);
 }
@@ -55,7 +58,8 @@ static void backward_input(const void *self, const co_call *call)
 {
     const flatten *f = self;
     if (f->in.lanes)
-        co_layout_to_lanes(f->fast, &f->in, co_shape_rows(&f->in, call->pass->batch), call->dy, call->dx[0]);
+        co_layout_to_lanes(f->fast, &f->in, co_shape_rows(&f->in, call->pass->batch), call->dy,
+                           call->dx[0]);
     else
         memcpy(call->dx[0], call->dy, floats_of(f, call) * sizeof *call->dy);
 }

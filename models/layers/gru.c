@@ -1,9 +1,10 @@
 /* models/layers/gru.c - gated recurrent unit.
  *
- * r = s(a_1 + b_1), z = s(a_2 + b_2), n = tanh(a_3 + r b_3) with a = W_ih x + b_ih, b = W_hh h' + b_hh and the logistic
- * function s; h = (1 - z) n + z h'. The reset gate r stands behind the product with W_hh (PyTorch's form; in the paper before
- * it). r, z, n take the place of a. Cost: three exponentials a unit and step. Source: Cho et al., EMNLP 2014, arXiv:1406.1078, equations
- * 5 to 8, where z stands for our 1 - z. */
+ * r = s(a_1 + b_1), z = s(a_2 + b_2), n = tanh(a_3 + r b_3) with a = W_ih x + b_ih, b = W_hh h' +
+ * b_hh and the logistic function s; h = (1 - z) n + z h'. The reset gate r stands behind the
+ * product with W_hh (PyTorch's form; in the paper before it). r, z, n take the place of a. Cost:
+ * three exponentials a unit and step. Source: Cho et al., EMNLP 2014, arXiv:1406.1078, equations 5
+ * to 8, where z stands for our 1 - z. */
 #include "core/memory.h"
 #include "models/layers/recurrent.h"
 #include "models/smooth.h"
@@ -12,7 +13,8 @@
 enum { GATES = 3 };
 
 /* One row; its parts as pointers of their own, so that the compiler knows them apart. */
-CO_CLONES static void gru_forward_row(size_t h, float *restrict r, float *restrict z, float *restrict n, const float *restrict gh,
+CO_CLONES static void gru_forward_row(size_t h, float *restrict r, float *restrict z,
+                                      float *restrict n, const float *restrict gh,
                                       const float *restrict before, float *restrict y)
 {
     for (size_t j = 0; j < h; j++) {
@@ -23,8 +25,8 @@ CO_CLONES static void gru_forward_row(size_t h, float *restrict r, float *restri
     }
 }
 
-static void forward(const co_kernels *fast, size_t m, size_t h, float *gx, float *gh, const float *before,
-                    const float *kept_before, float *kept, float *y)
+static void forward(const co_kernels *fast, size_t m, size_t h, float *gx, float *gh,
+                    const float *before, const float *kept_before, float *kept, float *y)
 {
     (void)fast, (void)kept_before, (void)kept;
     for (size_t k = 0; k < m; k++) {
@@ -34,7 +36,8 @@ static void forward(const co_kernels *fast, size_t m, size_t h, float *gx, float
 }
 
 /* b: b_3, which becomes its gradient. */
-CO_CLONES static void gru_backward_row(size_t h, float *restrict gr, float *restrict gz, float *restrict gn, float *restrict b,
+CO_CLONES static void gru_backward_row(size_t h, float *restrict gr, float *restrict gz,
+                                       float *restrict gn, float *restrict b,
                                        const float *restrict before, float *restrict dy)
 {
     for (size_t j = 0; j < h; j++) {
@@ -48,8 +51,9 @@ CO_CLONES static void gru_backward_row(size_t h, float *restrict gr, float *rest
     }
 }
 
-static void backward(const co_kernels *fast, size_t m, size_t h, float *gx, float *gh, const float *kept, const float *kept_before,
-                     const float *before, float *dy, float *carry)
+static void backward(const co_kernels *fast, size_t m, size_t h, float *gx, float *gh,
+                     const float *kept, const float *kept_before, const float *before, float *dy,
+                     float *carry)
 {
     (void)fast, (void)kept, (void)kept_before, (void)carry;
     for (size_t k = 0; k < m; k++) {
@@ -59,9 +63,11 @@ static void backward(const co_kernels *fast, size_t m, size_t h, float *gx, floa
     }
 }
 
-static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out, void **self)
+static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
+                        void **self)
 {
-    const co_cell cell = {.n_gates = GATES, .apart = true, .forward = forward, .backward = backward};
+    const co_cell cell = {
+        .n_gates = GATES, .apart = true, .forward = forward, .backward = backward};
     (void)n_classes;
     return co_recurrent_create(opt, in, &cell, out, self);
 }

@@ -1,17 +1,25 @@
-/* models/layers/layer.h - kind layer: a formula. Shapes, tensors, forward, and backward in two phases.
+/* models/layers/layer.h - kind layer: a formula. Shapes, tensors, forward, and backward in two
+ * phases.
  *
- * A model is a graph of layers over one parameter vector; tensors have PyTorch's order, shape and names, row-major, without
- * padding. Backward runs in two phases: backward_input hands dx down the graph; backward_params then forms the weight gradients
- * from the kept activations, with an optional scale per example (per-example clipping). Shapes with `lanes` stand channels-last:
- * a layer that takes images takes both layouts. Layers keep no state between calls but what `cache` carries from forward to
- * backward, and know nothing of what stands before and behind them: what they allow a model to save, they state as facts.
+ * A model is a graph of layers over one parameter vector; tensors have PyTorch's order, shape and
+ * names, row-major, without padding. Backward runs in two phases: backward_input hands dx down the
+ * graph; backward_params then forms the weight gradients from the kept activations, with an
+ * optional scale per example (per-example clipping). Shapes with `lanes` stand channels-last: a
+ * layer that takes images takes both layouts. Layers keep no state between calls but what `cache`
+ * carries from forward to backward, and know nothing of what stands before and behind them: what
+ * they allow a model to save, they state as facts.
  *
- * Adding one: a file models/layers/<name>.c with the table co_layer_<name>, and a line in list.h. relu.c is the simplest. */
+ * Adding one: a file models/layers/<name>.c with the table co_layer_<name>, and a line in list.h.
+ * relu.c is the simplest. */
 #pragma once
 #include "core/config.h"
 #include "models/batch.h"
 
-typedef enum { CO_SHARED, CO_PERSONAL, CO_FROZEN } co_role; /* travels, stays with the device, never changes */
+typedef enum {
+    CO_SHARED,
+    CO_PERSONAL,
+    CO_FROZEN
+} co_role; /* travels, stays with the device, never changes */
 
 typedef struct {
     char name[64]; /* "weight"; the model makes "3.weight" of it */
@@ -22,13 +30,16 @@ enum { CO_MAX_TENSORS = 64, CO_MAX_INPUTS = 3 }; /* of one layer */
 
 /* What a layer allows. Without a fact a model only saves less. */
 typedef struct {
-    /* y has the floats of x in their order, and dx those of dy: they may share a buffer, and no entry is called. */
+    /* y has the floats of x in their order, and dx those of dy: they may share a buffer, and no
+     * entry is called. */
     bool alias;
-    /* forward and backward_input may be called with y = x[0] and dx[0] = dy, and no entry of backward reads x[0]. */
+    /* forward and backward_input may be called with y = x[0] and dx[0] = dy, and no entry of
+     * backward reads x[0]. */
     bool in_place;
     bool spares_input, spares_output; /* no entry of backward reads x, or y */
-    /* Images alone: a batch may come in parts. pass->first examples came before: x, y, dy and dx point to the part, cache does not
-     * move and keeps what the parts share. Weights change with the last part (!pass->more). */
+    /* Images alone: a batch may come in parts. pass->first examples came before: x, y, dy and dx
+     * point to the part, cache does not move and keeps what the parts share. Weights change with
+     * the last part (!pass->more). */
     bool in_parts;
     bool rectifies;         /* y = max(x, 0) float by float, dx = dy where y > 0, else 0 */
     bool takes_unrectified; /* call->rectify is heeded */
@@ -65,32 +76,36 @@ static inline float *co_call_target(const co_call *c, size_t t)
 typedef struct {
     CO_PLUGIN_FIELDS;
     const char *main_option; /* the option that `{dense: 10}` sets; NULL: a bare value is refused */
-    size_t n_inputs;         /* 0: one. Layers with more are made by blocks (models/graph), not written in lists */
-    /* Local. Checks the shapes in[n_inputs]; *out is the shape of an output row; n_classes stands for the word `classes`. CO_EUSAGE
-     * when the input does not fit, naming both shapes. */
-    co_status (*create)(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out, void **self);
-    void (*destroy)(void *self); /* NULL allowed as argument */
+    size_t n_inputs; /* 0: one. Layers with more are made by blocks (models/graph), not written in
+                        lists */
+    /* Local. Checks the shapes in[n_inputs]; *out is the shape of an output row; n_classes stands
+     * for the word `classes`. CO_EUSAGE when the input does not fit, naming both shapes. */
+    co_status (*create)(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
+                        void **self);
+    void (*destroy)(void *self);         /* NULL allowed as argument */
     co_facts (*facts)(const void *self); /* NULL: none */
     /* Tensors into shape[CO_MAX_TENSORS]; returns how many. NULL: none. */
     size_t (*tensors)(const void *self, co_tensor_shape *shape);
-    /* PyTorch's default initial values of tensor t, from stream (seed, CO_DRAW_MODEL_INIT, 0, 0, number). NULL: no tensors. */
+    /* PyTorch's default initial values of tensor t, from stream (seed, CO_DRAW_MODEL_INIT, 0, 0,
+     * number). NULL: no tensors. */
     void (*init)(const void *self, uint64_t seed, size_t t, uint64_t number, float *tensor);
-    /* Floats kept from forward to backward, and floats of scratch that no call leaves anything in, for that many
-     * examples and rows. NULL: none. */
+    /* Floats kept from forward to backward, and floats of scratch that no call leaves anything in,
+     * for that many examples and rows. NULL: none. */
     size_t (*cache_size)(const void *self, size_t n, size_t rows);
     size_t (*scratch_size)(const void *self, size_t n, size_t rows);
     /* x -> y, from params. */
     void (*forward)(const void *self, const co_call *call);
     /* dy -> dx, from params, x, y. NULL: not differentiable by its input (embedding). */
     void (*backward_input)(const void *self, const co_call *call);
-    /* backward_params works on what backward_input leaves in the cache, which therefore always comes first, with dx NULL where
-     * none is wanted, and once after each forward, whose values it uses up (recurrent layers). */
+    /* backward_params works on what backward_input leaves in the cache, which therefore always
+     * comes first, with dx NULL where none is wanted, and once after each forward, whose values it
+     * uses up (recurrent layers). */
     bool input_first;
     /* target += the gradient, from x, y, dy, scale. NULL: no parameters. */
     void (*backward_params)(const void *self, const co_call *call);
-    /* Both phases in one: dx from params, then target += factor times the gradient, without scale. With target = params this is the
-     * step of SGD with factor -lr. The same bits as the two phases in turn (on the reference path: but for rounding). NULL:
-     * there is no faster way. */
+    /* Both phases in one: dx from params, then target += factor times the gradient, without scale.
+     * With target = params this is the step of SGD with factor -lr. The same bits as the two phases
+     * in turn (on the reference path: but for rounding). NULL: there is no faster way. */
     void (*backward)(const void *self, const co_call *call);
     /* Multiply-adds of one forward row, for predicting cost. NULL: negligible. */
     double (*flops)(const void *self);

@@ -1,8 +1,9 @@
 /* models/layers/max_pool.c - the largest value of each window.
  *
  * Windows that would leave the image are dropped (floor), as in PyTorch. dy goes to the first
- * largest value of a window, rows first, whose place is kept: 2 bytes an output, so that the images themselves need not last.
- * A NaN in a window gives NaN, and takes dy. Cost: kernel^2 compares an output, each way. Source: Ranzato et al., CVPR 2007. */
+ * largest value of a window, rows first, whose place is kept: 2 bytes an output, so that the images
+ * themselves need not last. A NaN in a window gives NaN, and takes dy. Cost: kernel^2 compares an
+ * output, each way. Source: Ranzato et al., CVPR 2007. */
 #include "models/layers/layer.h"
 #include "core/memory.h"
 #include "models/layers/window.h"
@@ -23,12 +24,15 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     return CO_OK;
 }
 
-/* Channels-last: the largest of max(x, 0) is max(the largest x, 0), and dy passes where that is above 0. */
+/* Channels-last: the largest of max(x, 0) is max(the largest x, 0), and dy passes where that is
+ * above 0. */
 static co_facts facts(const void *self)
 {
     const co_window *w = self;
-    return (co_facts){
-        .spares_input = true, .spares_output = true, .in_parts = true, .takes_unrectified = w->in.lanes > 0};
+    return (co_facts){.spares_input = true,
+                      .spares_output = true,
+                      .in_parts = true,
+                      .takes_unrectified = w->in.lanes > 0};
 }
 
 static co_pooling pooling_of(const co_window *w, const co_call *call)
@@ -60,7 +64,8 @@ static void spread_plane(const co_window *w, const uint16_t *place, const float 
 {
     for (size_t r = 0; r < w->out_height; r++)
         for (size_t c = 0; c < w->out_width; c++, place++)
-            dx[(r * w->stride + *place / w->kernel) * w->width + c * w->stride + *place % w->kernel] += *dy++;
+            dx[(r * w->stride + *place / w->kernel) * w->width + c * w->stride +
+               *place % w->kernel] += *dy++;
 }
 
 static size_t cache_size(const void *self, size_t n, size_t rows)
@@ -73,14 +78,16 @@ static size_t cache_size(const void *self, size_t n, size_t rows)
 static void forward(const void *self, const co_call *call)
 {
     const co_window *w = self;
-    const size_t rows = co_shape_rows(&w->in, call->pass->batch), in = co_shape_size(&w->in), out = co_shape_size(&w->out);
+    const size_t rows = co_shape_rows(&w->in, call->pass->batch), in = co_shape_size(&w->in),
+                 out = co_shape_size(&w->out);
     const size_t plane = w->height * w->width, out_plane = w->out_height * w->out_width;
     uint16_t *place = (uint16_t *)call->cache + call->pass->first * out;
     const float *x = call->x[0];
     float *y = call->y;
     if (w->in.lanes) {
         const co_pooling pooling = pooling_of(w, call);
-        for (size_t r = 0; r < rows; r++) w->fast->max_pool(&pooling, x + r * in, y + r * out, place + r * out);
+        for (size_t r = 0; r < rows; r++)
+            w->fast->max_pool(&pooling, x + r * in, y + r * out, place + r * out);
         return;
     }
     for (size_t p = 0; p < rows * w->channels; p++)
@@ -90,14 +97,16 @@ static void forward(const void *self, const co_call *call)
 static void backward_input(const void *self, const co_call *call)
 {
     const co_window *w = self;
-    const size_t rows = co_shape_rows(&w->in, call->pass->batch), in = co_shape_size(&w->in), out = co_shape_size(&w->out);
+    const size_t rows = co_shape_rows(&w->in, call->pass->batch), in = co_shape_size(&w->in),
+                 out = co_shape_size(&w->out);
     const size_t plane = w->height * w->width, out_plane = w->out_height * w->out_width;
     const uint16_t *place = (const uint16_t *)call->cache + call->pass->first * out;
     const float *dy = call->dy;
     float *dx = call->dx[0];
     if (w->in.lanes) {
         const co_pooling pooling = pooling_of(w, call);
-        for (size_t r = 0; r < rows; r++) w->fast->max_pool_back(&pooling, place + r * out, dy + r * out, dx + r * in);
+        for (size_t r = 0; r < rows; r++)
+            w->fast->max_pool_back(&pooling, place + r * out, dy + r * out, dx + r * in);
         return;
     }
     memset(dx, 0, rows * in * sizeof *dx);

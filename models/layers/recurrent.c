@@ -1,17 +1,19 @@
 /* models/layers/recurrent.c - a batch of sequences through a stack of recurrent cells.
  *
- * Sequences of any length stand one after another, without padding. They are sorted by falling length, so that the m_t that
- * have a step t are the first ones: the rows of all steps, step after step ("by time"), hold no empty place, and nothing is
- * computed that nobody needs. The backward direction walks each sequence from its own end, as PyTorch does on packed
- * sequences.
+ * Sequences of any length stand one after another, without padding. They are sorted by falling
+ * length, so that the m_t that have a step t are the first ones: the rows of all steps, step after
+ * step ("by time"), hold no empty place, and nothing is computed that nobody needs. The backward
+ * direction walks each sequence from its own end, as PyTorch does on packed sequences.
  *
- * Per layer and direction, forward: rows by time -> one product G = X W_ih' + b_ih over all steps -> per step one product with
- * W_hh, added to G unless the cell wants it apart, and the cell, whose gates take the place of G. Backward: the same steps from the
- * end, the gradients in the place of the gates; then dX and both weight gradients, in one product each over all steps. On the fast
- * paths the weights, the inputs and the gates' gradients are laid out once a batch (panels.h). Cost: rows x gates x h x (in + h) multiply-adds a pass,
- * (kept + gates + 1) h + in floats kept a row.
- * Source: Hochreiter & Schmidhuber, Neural Computation 9, 1997; Schuster & Paliwal, IEEE TSP 45, 1997 (both directions);
- * names, order and initial values as in PyTorch's LSTM and GRU: uniform within 1/sqrt(h). */
+ * Per layer and direction, forward: rows by time -> one product G = X W_ih' + b_ih over all steps
+ * -> per step one product with W_hh, added to G unless the cell wants it apart, and the cell, whose
+ * gates take the place of G. Backward: the same steps from the end, the gradients in the place of
+ * the gates; then dX and both weight gradients, in one product each over all steps. On the fast
+ * paths the weights, the inputs and the gates' gradients are laid out once a batch (panels.h).
+ * Cost: rows x gates x h x (in + h) multiply-adds a pass, (kept + gates + 1) h + in floats kept a
+ * row. Source: Hochreiter & Schmidhuber, Neural Computation 9, 1997; Schuster & Paliwal, IEEE TSP
+ * 45, 1997 (both directions); names, order and initial values as in PyTorch's LSTM and GRU: uniform
+ * within 1/sqrt(h). */
 #include "models/layers/recurrent.h"
 #include "core/clones.h"
 #include "core/memory.h"
@@ -24,7 +26,7 @@
 #include <string.h>
 
 enum { MOST_UNITS = 1 << 16, MOST_LAYERS = 8, PER_CELL = 4 }; /* tensors of a layer and direction */
-enum { W_IH, W_HH, B_IH, B_HH };                                         /* their order */
+enum { W_IH, W_HH, B_IH, B_HH };                              /* their order */
 
 typedef struct {
     co_cell cell;
@@ -34,12 +36,15 @@ typedef struct {
 } recurrent;
 
 const co_param co_recurrent_params[] = {
-    {"units", CO_INT, .lo = 1, .hi = MOST_UNITS, .flags = CO_REQUIRED, .doc = "outputs of a cell and direction"},
+    {"units", CO_INT, .lo = 1, .hi = MOST_UNITS, .flags = CO_REQUIRED,
+     .doc = "outputs of a cell and direction"},
     {"layers", CO_INT, .def = 1, .lo = 1, .hi = MOST_LAYERS, .doc = "cells above one another"},
-    {"bidirectional", CO_BOOL, .doc = "a second cell reads from the end; its outputs stand behind the first one's"},
+    {"bidirectional", CO_BOOL,
+     .doc = "a second cell reads from the end; its outputs stand behind the first one's"},
     {0}};
 
-co_status co_recurrent_create(const co_config *opt, const co_shape *in, const co_cell *cell, co_shape *out, void **self)
+co_status co_recurrent_create(const co_config *opt, const co_shape *in, const co_cell *cell,
+                              co_shape *out, void **self)
 {
     char text[CO_SHAPE_TEXT];
     *self = NULL;
@@ -77,7 +82,8 @@ size_t co_recurrent_tensors(const void *self, co_tensor_shape *shape)
         const bool reverse = k / PER_CELL % c->n_directions == 1;
         shape[k] = (co_tensor_shape){.ndim = part < 2 ? 2 : 1, .dim = {out, 0}};
         if (part < 2) shape[k].dim[1] = part == 0 ? inputs_of(c, layer) : c->units;
-        snprintf(shape[k].name, sizeof shape[k].name, "%s_l%zu%s", names[part], layer, reverse ? "_reverse" : "");
+        snprintf(shape[k].name, sizeof shape[k].name, "%s_l%zu%s", names[part], layer,
+                 reverse ? "_reverse" : "");
     }
     return n_cells * PER_CELL;
 }
@@ -87,7 +93,8 @@ void co_recurrent_init(const void *self, uint64_t seed, size_t t, uint64_t numbe
     const recurrent *c = self;
     co_tensor_shape shape[CO_MAX_TENSORS];
     co_recurrent_tensors(self, shape);
-    co_init_fan_in(seed, number, c->units, shape[t].dim[0] * (shape[t].ndim == 2 ? shape[t].dim[1] : 1), tensor);
+    co_init_fan_in(seed, number, c->units,
+                   shape[t].dim[0] * (shape[t].ndim == 2 ? shape[t].dim[1] : 1), tensor);
 }
 
 /* ---- what is kept ---- */
@@ -104,11 +111,13 @@ typedef struct {
 typedef struct {
     size_t first; /* number of its first tensor: W_ih, W_hh, b_ih, b_hh */
     size_t n_in;
-    float *x;      /* [rows][n_in] inputs by time; in panels on the fast paths */
-    float *before; /* [rows][units] outputs of the step before */
-    float *kept;   /* [rows][n_kept units] */
-    float *gx, *gh; /* [rows][n_gates units], by the cell's products, then their gradients; one block unless apart */
-    float *out;    /* [rows of the batch][directions units], shared by the directions; NULL for the last layer: it is y */
+    float *x;       /* [rows][n_in] inputs by time; in panels on the fast paths */
+    float *before;  /* [rows][units] outputs of the step before */
+    float *kept;    /* [rows][n_kept units] */
+    float *gx, *gh; /* [rows][n_gates units], by the cell's products, then their gradients; one
+                       block unless apart */
+    float *out;     /* [rows of the batch][directions units], shared by the directions; NULL for the
+                       last layer: it is y */
 } cell_view;
 
 static size_t input_floats(const recurrent *c, size_t n_in, size_t rows)
@@ -119,7 +128,8 @@ static size_t input_floats(const recurrent *c, size_t n_in, size_t rows)
 static size_t cell_floats(const recurrent *c, size_t layer, size_t rows)
 {
     const size_t gates = c->cell.n_gates * (c->cell.apart ? 2 : 1);
-    return input_floats(c, inputs_of(c, layer), rows) + rows * (1 + c->cell.n_kept + gates) * c->units;
+    return input_floats(c, inputs_of(c, layer), rows) +
+           rows * (1 + c->cell.n_kept + gates) * c->units;
 }
 
 static size_t out_floats(const recurrent *c, size_t layer, size_t rows)
@@ -149,7 +159,8 @@ static times open_times(const recurrent *c, const co_batch *batch, float *cache)
     t.row[1] = t.row[0] + t.rows;
     t.order = t.row[1] + t.rows;
     for (size_t i = 0; i < batch->n; i++) {
-        const size_t length = co_shape_first_row(&c->in, batch, i + 1) - co_shape_first_row(&c->in, batch, i);
+        const size_t length =
+            co_shape_first_row(&c->in, batch, i + 1) - co_shape_first_row(&c->in, batch, i);
         if (length > t.n_steps) t.n_steps = length;
     }
     return t;
@@ -157,10 +168,13 @@ static times open_times(const recurrent *c, const co_batch *batch, float *cache)
 
 static cell_view open_cell(const recurrent *c, const co_call *call, size_t layer, size_t direction)
 {
-    const size_t n = call->pass->batch->n, rows = co_shape_rows(&c->in, call->pass->batch), h = c->units, out = c->cell.n_gates * h;
-    cell_view v = {.n_in = inputs_of(c, layer), .first = (layer * c->n_directions + direction) * PER_CELL};
+    const size_t n = call->pass->batch->n, rows = co_shape_rows(&c->in, call->pass->batch),
+                 h = c->units, out = c->cell.n_gates * h;
+    cell_view v = {.n_in = inputs_of(c, layer),
+                   .first = (layer * c->n_directions + direction) * PER_CELL};
     float *at = call->cache + time_words(n, rows);
-    for (size_t l = 0; l < layer; l++) at += c->n_directions * cell_floats(c, l, rows) + out_floats(c, l, rows);
+    for (size_t l = 0; l < layer; l++)
+        at += c->n_directions * cell_floats(c, l, rows) + out_floats(c, l, rows);
     v.out = layer + 1 < c->n_layers ? at + c->n_directions * cell_floats(c, layer, rows) : NULL;
     at += direction * cell_floats(c, layer, rows);
     v.x = at;
@@ -171,18 +185,22 @@ static cell_view open_cell(const recurrent *c, const co_call *call, size_t layer
     return v;
 }
 
-/* Counting sort of the sequences by falling length (equal ones in their order), then the rows of every step. */
+/* Counting sort of the sequences by falling length (equal ones in their order), then the rows of
+ * every step. */
 static void fill_times(const recurrent *c, const co_batch *batch, times *t)
 {
     int32_t *m = t->first; /* first: m[s + 1] sequences have a step s */
     memset(m, 0, (t->n_steps + 1) * sizeof *m);
     for (size_t i = 0; i < batch->n; i++) { /* m[length]: sequences of that length */
-        const size_t length = co_shape_first_row(&c->in, batch, i + 1) - co_shape_first_row(&c->in, batch, i);
+        const size_t length =
+            co_shape_first_row(&c->in, batch, i + 1) - co_shape_first_row(&c->in, batch, i);
         m[length]++;
     }
     for (size_t s = t->n_steps; s-- > 0;) m[s] += m[s + 1]; /* m[s]: at least s rows long */
-    for (size_t i = batch->n; i-- > 0;) { /* from the last one: a length's places fill up from behind */
-        const size_t length = co_shape_first_row(&c->in, batch, i + 1) - co_shape_first_row(&c->in, batch, i);
+    for (size_t i = batch->n;
+         i-- > 0;) { /* from the last one: a length's places fill up from behind */
+        const size_t length =
+            co_shape_first_row(&c->in, batch, i + 1) - co_shape_first_row(&c->in, batch, i);
         t->order[--m[length]] = (int32_t)i;
     }
     /* now m[s]: sequences of at least s + 1 rows, those that have a step s */
@@ -206,21 +224,23 @@ static size_t active(const times *t, size_t step)
 
 /* ---- products ---- */
 
-/* y[m][out] = bias + x[m][in] w', for the rows of a step, or y += x w' without bias; turned: the panels of w' on the fast paths. */
-static void affine(const recurrent *c, size_t m, size_t in, size_t out, const float *x, const float *w, const float *turned,
-                   const float *bias, float *y)
+/* y[m][out] = bias + x[m][in] w', for the rows of a step, or y += x w' without bias; turned: the
+ * panels of w' on the fast paths. */
+static void affine(const recurrent *c, size_t m, size_t in, size_t out, const float *x,
+                   const float *w, const float *turned, const float *bias, float *y)
 {
     if (c->fast) {
         co_panels_product(c->fast, m, in, out, x, turned, bias, !bias, y);
         return;
     }
     for (size_t r = 0; bias && r < m; r++) memcpy(y + r * out, bias, out * sizeof *y);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)out, (int)in, 1.0f, x, (int)in, w, (int)in, 1.0f, y,
-                (int)out);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)out, (int)in, 1.0f, x,
+                (int)in, w, (int)in, 1.0f, y, (int)out);
 }
 
 /* The same for the inputs of all steps. */
-static void affine_all(const recurrent *c, size_t m, const cell_view *v, const float *w, const float *turned, const float *bias)
+static void affine_all(const recurrent *c, size_t m, const cell_view *v, const float *w,
+                       const float *turned, const float *bias)
 {
     const size_t out = c->cell.n_gates * c->units;
     if (c->fast)
@@ -230,10 +250,11 @@ static void affine_all(const recurrent *c, size_t m, const cell_view *v, const f
 }
 
 /* dx[m][in] = dy[m][out] w, or dx += when add. Reference path. */
-static void reference_back(size_t m, size_t in, size_t out, const float *dy, const float *w, bool add, float *dx)
+static void reference_back(size_t m, size_t in, size_t out, const float *dy, const float *w,
+                           bool add, float *dx)
 {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)in, (int)out, 1.0f, dy, (int)out, w, (int)in,
-                add ? 1.0f : 0.0f, dx, (int)in);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)in, (int)out, 1.0f, dy,
+                (int)out, w, (int)in, add ? 1.0f : 0.0f, dx, (int)in);
 }
 
 /* Gradients by the sums of all steps, [rows][n_gates units]. */
@@ -243,24 +264,27 @@ typedef struct {
 } gate_gradients;
 
 /* dw[out][n_in] += factor d' x; x in panels on the fast paths. */
-static void weight_gradient(const recurrent *c, size_t m, const gate_gradients *d, size_t n_in, const float *x, float factor,
-                            float *dw, float *scratch)
+static void weight_gradient(const recurrent *c, size_t m, const gate_gradients *d, size_t n_in,
+                            const float *x, float factor, float *dw, float *scratch)
 {
     const size_t out = c->cell.n_gates * c->units;
     if (c->fast)
         co_panels_gradient(c->fast, m, out, n_in, d->panels, x, factor, dw, scratch);
     else
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)out, (int)n_in, (int)m, factor, d->row, (int)out, x, (int)n_in,
-                    1.0f, dw, (int)n_in);
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)out, (int)n_in, (int)m, factor,
+                    d->row, (int)out, x, (int)n_in, 1.0f, dw, (int)n_in);
 }
 
-/* sum[n] = the columns of from[m][n]. Four rows at a time: the chain of additions to one sum is what takes the time. */
-CO_CLONES static void recurrent_sum_columns(size_t m, size_t n, const float *restrict from, float *restrict sum)
+/* sum[n] = the columns of from[m][n]. Four rows at a time: the chain of additions to one sum is
+ * what takes the time. */
+CO_CLONES static void recurrent_sum_columns(size_t m, size_t n, const float *restrict from,
+                                            float *restrict sum)
 {
     size_t r = 0;
     memset(sum, 0, n * sizeof *sum);
     for (; r + 4 <= m; r += 4, from += 4 * n)
-        for (size_t k = 0; k < n; k++) sum[k] += (from[k] + from[n + k]) + (from[2 * n + k] + from[3 * n + k]);
+        for (size_t k = 0; k < n; k++)
+            sum[k] += (from[k] + from[n + k]) + (from[2 * n + k] + from[3 * n + k]);
     for (; r < m; r++, from += n)
         for (size_t k = 0; k < n; k++) sum[k] += from[k];
 }
@@ -290,13 +314,15 @@ typedef struct {
     float *block;   /* of a weight gradient */
     float *sum;     /* [n_gates units] */
     float *steps;   /* [2][n][units] */
-    float *by_time; /* [rows] of a cell's inputs' gradients, or of the scaled gradients by the sums */
+    float
+        *by_time; /* [rows] of a cell's inputs' gradients, or of the scaled gradients by the sums */
     float *lower[2]; /* [rows][directions units] */
 } room;
 
 static size_t lay_out(const recurrent *c, size_t n, size_t rows, float *scratch, room *r)
 {
-    const size_t out = c->cell.n_gates * c->units, wide = c->n_directions * c->units, in = most_inputs(c);
+    const size_t out = c->cell.n_gates * c->units, wide = c->n_directions * c->units,
+                 in = most_inputs(c);
     const size_t size[] = {panel_floats(c),
                            c->fast ? co_panels_size(rows, out) : 0,
                            c->fast ? co_panels_size(rows, c->units) : 0,
@@ -306,7 +332,8 @@ static size_t lay_out(const recurrent *c, size_t n, size_t rows, float *scratch,
                            rows * (in > out ? in : out),
                            rows * wide,
                            rows * wide};
-    float **part[] = {&r->weights, &r->gates, &r->before, &r->block, &r->sum, &r->steps, &r->by_time, &r->lower[0], &r->lower[1]};
+    float **part[] = {&r->weights, &r->gates,   &r->before,   &r->block,   &r->sum,
+                      &r->steps,   &r->by_time, &r->lower[0], &r->lower[1]};
     size_t at = 0;
     for (size_t k = 0; k < sizeof size / sizeof *size; k++) {
         *part[k] = scratch ? scratch + at : NULL;
@@ -319,32 +346,35 @@ size_t co_recurrent_scratch_size(const void *self, size_t n, size_t rows)
 {
     const recurrent *c = self;
     room r;
-    const size_t forward = panel_floats(c) + c->cell.n_gates * c->units + n * c->units, backward = lay_out(c, n, rows, NULL, &r);
+    const size_t forward = panel_floats(c) + c->cell.n_gates * c->units + n * c->units,
+                 backward = lay_out(c, n, rows, NULL, &r);
     return forward > backward ? forward : backward;
 }
 
 /* ---- forward ---- */
 
 /* The outputs of a step to their places in the batch, and to the next step as `before`. */
-static void hand_on(const recurrent *c, const times *t, const cell_view *v, size_t direction, size_t step, const float *h_out,
-                    float *out)
+static void hand_on(const recurrent *c, const times *t, const cell_view *v, size_t direction,
+                    size_t step, const float *h_out, float *out)
 {
     const size_t h = c->units, wide = c->n_directions * h, m = active(t, step);
     const int32_t *row = t->row[direction] + t->first[step];
-    for (size_t k = 0; k < m; k++) memcpy(out + (size_t)row[k] * wide + direction * h, h_out + k * h, h * sizeof *out);
+    for (size_t k = 0; k < m; k++)
+        memcpy(out + (size_t)row[k] * wide + direction * h, h_out + k * h, h * sizeof *out);
     if (step + 1 == t->n_steps) return;
-    memcpy(v->before + (size_t)t->first[step + 1] * h, h_out, active(t, step + 1) * h * sizeof *h_out);
+    memcpy(v->before + (size_t)t->first[step + 1] * h, h_out,
+           active(t, step + 1) * h * sizeof *h_out);
 }
 
-static void forward_cell(const recurrent *c, const co_call *call, const times *t, const cell_view *v, size_t direction,
-                         const float *x, float *out)
+static void forward_cell(const recurrent *c, const co_call *call, const times *t,
+                         const cell_view *v, size_t direction, const float *x, float *out)
 {
-    const float *w_ih = co_call_tensor(call, v->first + W_IH), *w_hh = co_call_tensor(call, v->first + W_HH),
+    const float *w_ih = co_call_tensor(call, v->first + W_IH),
+                *w_hh = co_call_tensor(call, v->first + W_HH),
                 *b_hh = co_call_tensor(call, v->first + B_HH);
     const size_t h = c->units, n_out = c->cell.n_gates * h, kept = c->cell.n_kept * h;
     float *turned = call->scratch, *bias = turned + panel_floats(c), *h_out = bias + n_out;
-    if (c->fast)
-        co_panels_fill(t->rows, v->n_in, x, t->row[direction], v->x);
+    if (c->fast) co_panels_fill(t->rows, v->n_in, x, t->row[direction], v->x);
     for (size_t r = 0; !c->fast && r < t->rows; r++)
         memcpy(v->x + r * v->n_in, x + (size_t)t->row[direction][r] * v->n_in, v->n_in * sizeof *x);
     memset(v->before, 0, active(t, 0) * h * sizeof *v->before);
@@ -357,8 +387,10 @@ static void forward_cell(const recurrent *c, const co_call *call, const times *t
         const size_t m = active(t, s), at = (size_t)t->first[s];
         const float *last = s ? v->kept + (size_t)t->first[s - 1] * kept : NULL;
         if (c->cell.apart || s > 0) /* before the first step all is zero */
-            affine(c, m, h, n_out, v->before + at * h, w_hh, turned, c->cell.apart ? b_hh : NULL, v->gh + at * n_out);
-        c->cell.forward(c->fast, m, h, v->gx + at * n_out, c->cell.apart ? v->gh + at * n_out : NULL, v->before + at * h, last,
+            affine(c, m, h, n_out, v->before + at * h, w_hh, turned, c->cell.apart ? b_hh : NULL,
+                   v->gh + at * n_out);
+        c->cell.forward(c->fast, m, h, v->gx + at * n_out,
+                        c->cell.apart ? v->gh + at * n_out : NULL, v->before + at * h, last,
                         v->kept + at * kept, h_out);
         hand_on(c, t, v, direction, s, h_out, out);
     }
@@ -386,10 +418,11 @@ void co_recurrent_forward(const void *self, const co_call *call)
 /* ---- backward ---- */
 
 /* Gradients of all steps into the cell's gx and gh; dout by its outputs, batch rows. */
-static void backward_steps(const recurrent *c, const float *w_hh, const times *t, const cell_view *v, size_t direction,
-                           const float *dout, const room *r)
+static void backward_steps(const recurrent *c, const float *w_hh, const times *t,
+                           const cell_view *v, size_t direction, const float *dout, const room *r)
 {
-    const size_t h = c->units, wide = c->n_directions * h, n_out = c->cell.n_gates * h, kept = c->cell.n_kept * h;
+    const size_t h = c->units, wide = c->n_directions * h, n_out = c->cell.n_gates * h,
+                 kept = c->cell.n_kept * h;
     const size_t widest = active(t, 0);
     float *dh = r->steps, *carry = dh + widest * h;
     memset(dh, 0, 2 * widest * h * sizeof *dh);
@@ -401,7 +434,8 @@ static void backward_steps(const recurrent *c, const float *w_hh, const times *t
             const float *from = dout + (size_t)t->row[direction][at + k] * wide + direction * h;
             co_vector_add_scaled(dh + k * h, from, h, 1.0f);
         }
-        c->cell.backward(c->fast, m, h, v->gx + at * n_out, c->cell.apart ? v->gh + at * n_out : NULL, v->kept + at * kept, last,
+        c->cell.backward(c->fast, m, h, v->gx + at * n_out,
+                         c->cell.apart ? v->gh + at * n_out : NULL, v->kept + at * kept, last,
                          v->before + at * h, dh, carry);
         if (s == 0) break;
         if (c->fast)
@@ -412,13 +446,14 @@ static void backward_steps(const recurrent *c, const float *w_hh, const times *t
 }
 
 /* dx of the batch's rows from the cell's gx; added for the second direction. */
-static void input_gradient(const recurrent *c, const float *w_ih, const times *t, const cell_view *v, size_t direction,
-                           const room *r, float *dx)
+static void input_gradient(const recurrent *c, const float *w_ih, const times *t,
+                           const cell_view *v, size_t direction, const room *r, float *dx)
 {
     const size_t n_out = c->cell.n_gates * c->units;
     if (c->fast) {
         co_panels_fill(n_out, v->n_in, w_ih, NULL, r->weights);
-        co_panels_product_all(c->fast, t->rows, n_out, v->n_in, r->gates, r->weights, NULL, r->by_time);
+        co_panels_product_all(c->fast, t->rows, n_out, v->n_in, r->gates, r->weights, NULL,
+                              r->by_time);
     } else {
         reference_back(t->rows, v->n_in, n_out, v->gx, w_ih, false, r->by_time);
     }
@@ -433,7 +468,8 @@ static void input_gradient(const recurrent *c, const float *w_ih, const times *t
 }
 
 /* scaled[row by time] = scale[sequence] dg[row by time] */
-static const float *scale_rows(const times *t, size_t n_out, const float *scale, const float *dg, float *scaled)
+static const float *scale_rows(const times *t, size_t n_out, const float *scale, const float *dg,
+                               float *scaled)
 {
     if (!scale) return dg;
     for (size_t s = 0; s < t->n_steps; s++)
@@ -445,13 +481,17 @@ static const float *scale_rows(const times *t, size_t n_out, const float *scale,
     return scaled;
 }
 
-/* The target's tensors += factor times a cell's gradient. filled: r has the panels of gx already. */
-static void add_gradients(const recurrent *c, const co_call *call, const times *t, const cell_view *v, const float *scale,
-                          bool filled, float factor, const room *r)
+/* The target's tensors += factor times a cell's gradient. filled: r has the panels of gx already.
+ */
+static void add_gradients(const recurrent *c, const co_call *call, const times *t,
+                          const cell_view *v, const float *scale, bool filled, float factor,
+                          const room *r)
 {
     const size_t h = c->units, n_out = c->cell.n_gates * h;
-    float *w_ih = co_call_target(call, v->first + W_IH), *w_hh = co_call_target(call, v->first + W_HH),
-          *b_ih = co_call_target(call, v->first + B_IH), *b_hh = co_call_target(call, v->first + B_HH);
+    float *w_ih = co_call_target(call, v->first + W_IH),
+          *w_hh = co_call_target(call, v->first + W_HH),
+          *b_ih = co_call_target(call, v->first + B_IH),
+          *b_hh = co_call_target(call, v->first + B_HH);
     gate_gradients d = {scale_rows(t, n_out, scale, v->gx, r->by_time), r->gates};
     if (c->fast && !filled) co_panels_fill(t->rows, n_out, d.row, NULL, d.panels);
     weight_gradient(c, t->rows, &d, v->n_in, v->x, factor, w_ih, r->block);
@@ -467,7 +507,8 @@ static void add_gradients(const recurrent *c, const co_call *call, const times *
     co_vector_add_scaled(b_hh, r->sum, n_out, factor);
 }
 
-/* The gates' gradients and dx (unless NULL) of all cells; then, when asked, their weights' gradients. */
+/* The gates' gradients and dx (unless NULL) of all cells; then, when asked, their weights'
+ * gradients. */
 static void backward(const recurrent *c, const co_call *call, bool with_weights)
 {
     const times t = open_times(c, call->pass->batch, call->cache);
@@ -480,7 +521,8 @@ static void backward(const recurrent *c, const co_call *call, bool with_weights)
         for (size_t d = 0; d < c->n_directions; d++) {
             const cell_view v = open_cell(c, call, l, d);
             backward_steps(c, co_call_tensor(call, v.first + W_HH), &t, &v, d, dy, &r);
-            if (c->fast && (to || with_weights)) co_panels_fill(t.rows, c->cell.n_gates * c->units, v.gx, NULL, r.gates);
+            if (c->fast && (to || with_weights))
+                co_panels_fill(t.rows, c->cell.n_gates * c->units, v.gx, NULL, r.gates);
             if (to) input_gradient(c, co_call_tensor(call, v.first + W_IH), &t, &v, d, &r, to);
             if (with_weights) add_gradients(c, call, &t, &v, NULL, true, call->factor, &r);
         }
@@ -520,6 +562,7 @@ double co_recurrent_flops(const void *self)
     const recurrent *c = self;
     double sum = 0.0;
     for (size_t l = 0; l < c->n_layers; l++)
-        sum += (double)(c->n_directions * c->cell.n_gates * c->units) * (double)(inputs_of(c, l) + c->units);
+        sum += (double)(c->n_directions * c->cell.n_gates * c->units) *
+               (double)(inputs_of(c, l) + c->units);
     return sum;
 }

@@ -1,19 +1,22 @@
 /* models/layers/window.c - sizes of sliding windows.
  *
- * With p zeros on every side: out = floor((in + 2 p - kernel) / stride) + 1. `same`: kernel - 1 zeros in all, the
- * smaller half of them before, as PyTorch's padding='same' puts them; stride 1 only, as there.
- * Cost: constant. */
+ * With p zeros on every side: out = floor((in + 2 p - kernel) / stride) + 1. `same`: kernel - 1
+ * zeros in all, the smaller half of them before, as PyTorch's padding='same' puts them; stride 1
+ * only, as there. Cost: constant. */
 #include "models/layers/window.h"
 
 static co_status check_padding(const co_window *w, const co_config *opt, int64_t padding)
 {
     if (padding == CO_PADDING_SAME && w->stride > 1)
-        return co_config_fail(opt, co_config_node(opt, "stride"),
-                              "padding same needs stride 1, not %zu; use padding: valid, or a number of pixels", w->stride);
+        return co_config_fail(
+            opt, co_config_node(opt, "stride"),
+            "padding same needs stride 1, not %zu; use padding: valid, or a number of pixels",
+            w->stride);
     if (padding >= (int64_t)w->kernel)
-        return co_config_fail(opt, co_config_node(opt, "padding"),
-                              "%lld pixels of padding are too many for a window of %zu x %zu; use at most %zu", (long long)padding,
-                              w->kernel, w->kernel, w->kernel - 1);
+        return co_config_fail(
+            opt, co_config_node(opt, "padding"),
+            "%lld pixels of padding are too many for a window of %zu x %zu; use at most %zu",
+            (long long)padding, w->kernel, w->kernel, w->kernel - 1);
     return CO_OK;
 }
 
@@ -50,6 +53,11 @@ co_status co_window_init(co_window *window, const co_config *opt, const co_shape
 
 co_pooling co_window_pooling(const co_window *w)
 {
-    return (co_pooling){.channels = co_shape_channels(&w->in), .height = w->height, .width = w->width, .kernel = w->kernel,
-                        .stride = w->stride, .out_height = w->out_height, .out_width = w->out_width};
+    return (co_pooling){.channels = co_shape_channels(&w->in),
+                        .height = w->height,
+                        .width = w->width,
+                        .kernel = w->kernel,
+                        .stride = w->stride,
+                        .out_height = w->out_height,
+                        .out_width = w->out_width};
 }

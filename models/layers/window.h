@@ -18,8 +18,9 @@ typedef struct {
 co_pooling co_window_pooling(const co_window *window);
 
 enum { CO_PADDING_SAME = -1 };
-/* Local. Reads option `kernel`, and `stride` (default: kernel). padding: zeros on every side, fewer than the kernel has pixels;
- * CO_PADDING_SAME: so many that there are as many output pixels as input pixels, for stride 1. out_channels 0: as many as the
- * input has. CO_EUSAGE when the input is no image or smaller than the kernel. */
+/* Local. Reads option `kernel`, and `stride` (default: kernel). padding: zeros on every side, fewer
+ * than the kernel has pixels; CO_PADDING_SAME: so many that there are as many output pixels as
+ * input pixels, for stride 1. out_channels 0: as many as the input has. CO_EUSAGE when the input is
+ * no image or smaller than the kernel. */
 co_status co_window_init(co_window *window, const co_config *opt, const co_shape *in,
                          size_t out_channels, int64_t padding);

@@ -2,8 +2,8 @@
  * torch.optim.Adagrad.
  *
  * g = grad + weight_decay p; s += g^2 (s starts at initial_accumulator);
- * p -= lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps). Cost: one pass over params, grad and a slot.
- * Source: Duchi, Hazan, Singer, JMLR 12 (2011), the diagonal case of section 1.1. */
+ * p -= lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps). Cost: one pass over params, grad and a
+ * slot. Source: Duchi, Hazan, Singer, JMLR 12 (2011), the diagonal case of section 1.1. */
 #include "core/clones.h"
 #include "core/memory.h"
 #include "models/optimizers/optimizer.h"
@@ -23,8 +23,9 @@ static co_status create(const co_config *opt, void **self)
     return CO_OK;
 }
 
-CO_CLONES static void adagrad_move(float *restrict p, const float *restrict grad, float *restrict sum,
-                           size_t n, float rate, float eps, float decay)
+CO_CLONES static void adagrad_move(float *restrict p, const float *restrict grad,
+                                   float *restrict sum, size_t n, float rate, float eps,
+                                   float decay)
 {
     for (size_t i = 0; i < n; i++) {
         const float g = grad[i] + decay * p[i];
@@ -48,7 +49,8 @@ static const co_param params[] = {
      .doc = "added to the root of the sum of squares"},
     {"weight_decay", CO_REAL, .lo = 0.0, .hi = 1e6,
      .doc = "times the parameters, added to the gradient"},
-    {"initial_accumulator", CO_REAL, .lo = 0.0, .hi = 1e30, .doc = "where the sums of squares start"},
+    {"initial_accumulator", CO_REAL, .lo = 0.0, .hi = 1e30,
+     .doc = "where the sums of squares start"},
     {0}};
 const co_optimizer co_optimizer_adagrad = {
     .name = "adagrad",

@@ -42,7 +42,7 @@ static factors factors_of(const adam *s, double lr, int64_t t)
 }
 
 CO_CLONES static void adam_move(float *restrict p, const float *restrict grad, float *restrict m,
-                           float *restrict v, size_t n, const factors *f)
+                                float *restrict v, size_t n, const factors *f)
 {
     const factors k = *f;
     for (size_t i = 0; i < n; i++) {
@@ -72,18 +72,29 @@ static void step_adamw(const void *self, float *params, const float *grad, float
 }
 
 #define BETAS                                                                                      \
-    {"beta1", CO_REAL, .def = 0.9, .lo = 0.0, .hi = 1.0, .flags = CO_HI_OPEN,                      \
+    {"beta1",                                                                                      \
+     CO_REAL,                                                                                      \
+     .def = 0.9,                                                                                   \
+     .lo = 0.0,                                                                                    \
+     .hi = 1.0,                                                                                    \
+     .flags = CO_HI_OPEN,                                                                          \
      .doc = "decay of the mean"},                                                                  \
-    {"beta2", CO_REAL, .def = 0.999, .lo = 0.0, .hi = 1.0, .flags = CO_HI_OPEN,                    \
-     .doc = "decay of the mean square"},                                                           \
-    {"eps", CO_REAL, .def = 1e-8, .lo = 0.0, .hi = 1e6, .flags = CO_LO_OPEN,                       \
-     .doc = "added to the root of the mean square"}
+        {"beta2",                                                                                  \
+         CO_REAL,                                                                                  \
+         .def = 0.999,                                                                             \
+         .lo = 0.0,                                                                                \
+         .hi = 1.0,                                                                                \
+         .flags = CO_HI_OPEN,                                                                      \
+         .doc = "decay of the mean square"},                                                       \
+    {                                                                                              \
+        "eps", CO_REAL, .def = 1e-8, .lo = 0.0, .hi = 1e6, .flags = CO_LO_OPEN,                    \
+                        .doc = "added to the root of the mean square"                              \
+    }
 
-static const co_param params_adam[] = {
-    BETAS,
-    {"weight_decay", CO_REAL, .lo = 0.0, .hi = 1e6,
-     .doc = "times the parameters, added to the gradient"},
-    {0}};
+static const co_param params_adam[] = {BETAS,
+                                       {"weight_decay", CO_REAL, .lo = 0.0, .hi = 1e6,
+                                        .doc = "times the parameters, added to the gradient"},
+                                       {0}};
 static const co_param params_adamw[] = {
     BETAS,
     {"weight_decay", CO_REAL, .def = 0.01, .lo = 0.0, .hi = 1e6,

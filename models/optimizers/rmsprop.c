@@ -1,10 +1,12 @@
-/* models/optimizers/rmsprop.c - steps divided by a running root mean square, as torch.optim.RMSprop.
+/* models/optimizers/rmsprop.c - steps divided by a running root mean square, as
+ * torch.optim.RMSprop.
  *
  * g = grad + weight_decay p; v = a v + (1 - a) g^2 with a = smoothing (torch: alpha);
  * centered: c = a c + (1 - a) g, r = sqrt(v - c^2) + eps, else r = sqrt(v) + eps;
- * momentum: b = momentum b + g / r, p -= lr b, else p -= lr g / r. Cost: one pass over params, grad and
- * three slots. Source: Tieleman, Hinton, lecture 6.5 of Neural Networks for Machine Learning, 2012;
- * centered: Graves 2013, arXiv:1308.0850, equations (38) to (45) with eps outside the root. */
+ * momentum: b = momentum b + g / r, p -= lr b, else p -= lr g / r. Cost: one pass over params, grad
+ * and three slots. Source: Tieleman, Hinton, lecture 6.5 of Neural Networks for Machine Learning,
+ * 2012; centered: Graves 2013, arXiv:1308.0850, equations (38) to (45) with eps outside the root.
+ */
 #include "core/clones.h"
 #include "core/memory.h"
 #include "models/optimizers/optimizer.h"
@@ -31,8 +33,9 @@ typedef struct {
 } factors;
 
 /* With momentum 0 the buffer holds g / r itself, with centre 0 the mean takes part in nothing. */
-CO_CLONES static void rmsprop_move(float *restrict p, const float *restrict grad, float *restrict square,
-                           float *restrict mean, float *restrict buffer, size_t n, const factors *f)
+CO_CLONES static void rmsprop_move(float *restrict p, const float *restrict grad,
+                                   float *restrict square, float *restrict mean,
+                                   float *restrict buffer, size_t n, const factors *f)
 {
     const factors k = *f;
     for (size_t i = 0; i < n; i++) {
@@ -50,8 +53,12 @@ static void step(const void *self, float *params, const float *grad, float *cons
                  double lr, int64_t t)
 {
     const rmsprop *s = self;
-    const factors f = {(float)s->smoothing,    (float)(1.0 - s->smoothing), (float)lr,
-                       (float)s->eps,          (float)s->weight_decay,      (float)s->momentum,
+    const factors f = {(float)s->smoothing,
+                       (float)(1.0 - s->smoothing),
+                       (float)lr,
+                       (float)s->eps,
+                       (float)s->weight_decay,
+                       (float)s->momentum,
                        s->centered ? 1.0f : 0.0f};
     (void)t;
     rmsprop_move(params, grad, slot[0], slot[1], slot[2], n, &f);

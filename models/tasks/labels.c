@@ -1,4 +1,5 @@
-/* models/tasks/labels.c - reads the names of labels once, so that losses and metrics need no strings. */
+/* models/tasks/labels.c - reads the names of labels once, so that losses and metrics need no
+ * strings. */
 #include "models/tasks/labels.h"
 #include "core/memory.h"
 #include <string.h>
@@ -18,7 +19,8 @@ static int32_t type_of(const co_labels *l, const char *const *names, size_t labe
 
 co_status co_labels_init(co_labels *l, const char *const *names, size_t n)
 {
-    *l = (co_labels){.n = n, .unknown = -1, .mark = co_malloc(n, 1), .type = co_malloc(n, sizeof *l->type)};
+    *l = (co_labels){
+        .n = n, .unknown = -1, .mark = co_malloc(n, 1), .type = co_malloc(n, sizeof *l->type)};
     if (!l->mark || !l->type) {
         co_labels_fini(l);
         return CO_FAIL(CO_ENOMEM, "labels of %zu classes", n);

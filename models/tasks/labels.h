@@ -1,17 +1,21 @@
-/* models/tasks/labels.h - what a task knows about its labels: how many there are and what their names say. */
+/* models/tasks/labels.h - what a task knows about its labels: how many there are and what their
+ * names say. */
 #pragma once
 #include "core/status.h"
 #include <stdint.h>
 
-/* Tags are named as in CoNLL: O (or any other name: outside), B-TYPE begins an entity, I-TYPE is inside one. */
+/* Tags are named as in CoNLL: O (or any other name: outside), B-TYPE begins an entity, I-TYPE is
+ * inside one. */
 typedef struct {
     size_t n;        /* classes, labels or numbers of an example; or tokens of the vocabulary */
     int32_t unknown; /* the label "<unk>", that of words out of vocabulary; -1: none */
     char *mark;      /* [n] 'B', 'I' or 'O' */
     int32_t *type;   /* [n] the first label that has its type's name; -1 for 'O' */
-    double *center;  /* regression: [n] a number near the labels of each output (their mean); NULL: 0 */
+    double
+        *center; /* regression: [n] a number near the labels of each output (their mean); NULL: 0 */
 } co_labels;
 
-/* names[n], or NULL: without meaning. center is NULL; what is put there must come from co_malloc. Time n types. CO_ENOMEM. Local. */
+/* names[n], or NULL: without meaning. center is NULL; what is put there must come from co_malloc.
+ * Time n types. CO_ENOMEM. Local. */
 co_status co_labels_init(co_labels *labels, const char *const *names, size_t n);
 void co_labels_fini(co_labels *labels); /* Local */

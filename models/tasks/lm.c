@@ -1,16 +1,19 @@
-/* models/tasks/lm.c - language modelling: at every token of a text the next one, labels int32 in [0, vocabulary).
+/* models/tasks/lm.c - language modelling: at every token of a text the next one, labels int32 in
+ * [0, vocabulary).
  *
- * The loss is the mean over tokens of all texts of a batch; perplexity = exp(loss). A token is right when its output is the
- * largest, the first of equal ones. The metrics named _known leave out the places where the next token is out of vocabulary
- * (<unk>), whose answer is no word. Sums: tokens, loss, loss where known; right ones, known tokens, right known ones. */
+ * The loss is the mean over tokens of all texts of a batch; perplexity = exp(loss). A token is
+ * right when its output is the largest, the first of equal ones. The metrics named _known leave out
+ * the places where the next token is out of vocabulary
+ * (<unk>), whose answer is no word. Sums: tokens, loss, loss where known; right ones, known tokens,
+ * right known ones. */
 #include "core/elementary.h"
 #include "models/tasks/task.h"
 #include <math.h>
 
 enum { TOKENS, LOSS, KNOWN_LOSS, RIGHT, KNOWN, KNOWN_RIGHT, N_SUMS };
 
-static void measure(const co_pass *pass, const co_labels *labels, const co_criterion *criterion, const float *out, float *d_out,
-                    double *sums)
+static void measure(const co_pass *pass, const co_labels *labels, const co_criterion *criterion,
+                    const float *out, float *d_out, double *sums)
 {
     const co_batch *batch = pass->batch;
     const int32_t *y = batch->y;
@@ -19,8 +22,9 @@ static void measure(const co_pass *pass, const co_labels *labels, const co_crite
     for (size_t r = 0; r < batch->rows; r++) {
         const size_t k = r % CO_LOSS_ROWS, left = batch->rows - r;
         if (k == 0)
-            criterion->loss->of_classes(criterion->self, left < CO_LOSS_ROWS ? left : CO_LOSS_ROWS, n, out + r * n, y + r,
-                                        batch->rows, d_out ? d_out + r * n : NULL, rows);
+            criterion->loss->of_classes(criterion->self, left < CO_LOSS_ROWS ? left : CO_LOSS_ROWS,
+                                        n, out + r * n, y + r, batch->rows,
+                                        d_out ? d_out + r * n : NULL, rows);
         const co_row_loss row = rows[k];
         const double right = row.best == (size_t)y[r] ? 1.0 : 0.0;
         sums[TOKENS] += 1.0;
@@ -83,16 +87,18 @@ static const char *const losses[] = {"cross_entropy", NULL};
 static const co_metric metrics[] = {
     {"accuracy", "share of tokens that are predicted", true, accuracy, .unit = "share"},
     {"perplexity", "exp of the mean loss of a token", false, perplexity, .unit = "1"},
-    {"accuracy_known", "accuracy where the next token is in the vocabulary", true, accuracy_known, .unit = "share"},
-    {"perplexity_known", "perplexity where the next token is in the vocabulary", false, perplexity_known, .unit = "1"},
+    {"accuracy_known", "accuracy where the next token is in the vocabulary", true, accuracy_known,
+     .unit = "share"},
+    {"perplexity_known", "perplexity where the next token is in the vocabulary", false,
+     perplexity_known, .unit = "1"},
     {0}};
 const co_task co_task_lm = {.name = "lm",
                             .summary = "the next token of a text: softmax cross-entropy a token",
                             .per_row = true,
                             .metrics = metrics,
-                                        .loss_unit = "nats",
-                                        .losses = losses,
-                                        .n_reals = n_reals,
+                            .loss_unit = "nats",
+                            .losses = losses,
+                            .n_reals = n_reals,
                             .n_sums = n_sums,
                             .outputs = outputs,
                             .measure = measure};

@@ -88,7 +88,8 @@ static size_t outputs(size_t n_labels)
 static const char *const losses[] = {"binary", NULL};
 static const co_metric metrics[] = {
     {"micro_f1", "F1 over all labels together", true, micro_f1, .unit = "share"},
-    {"macro_f1", "mean F1 of the labels that occur as label or prediction", true, macro_f1, .unit = "share"},
+    {"macro_f1", "mean F1 of the labels that occur as label or prediction", true, macro_f1,
+     .unit = "share"},
     {"map", "mean average precision of the labels that occur; in evaluations alone", true, NULL,
      co_average_precision, .unit = "share"},
     {0}};

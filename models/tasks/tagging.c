@@ -1,11 +1,13 @@
-/* models/tasks/tagging.c - a tag for every token, labels int32 in [0, n_classes) named O, B-TYPE, I-TYPE.
+/* models/tasks/tagging.c - a tag for every token, labels int32 in [0, n_classes) named O, B-TYPE,
+ * I-TYPE.
  *
- * The loss is the mean over tokens of all texts of a batch. Entities are read from tags as conlleval and seqeval (default
- * mode) read them: B begins one; I begins one after O or after another type; an entity ends before the next one begins, before
- * O, and with its text. So IO tags (no B) need no rule of their own. An entity is right when type, first and last token agree.
- * Precision = right / predicted, recall = right / labelled, F1 = 2 right / (predicted + labelled), 0 where nothing is counted;
- * sums over all texts (micro). Sums: tokens, loss; right tokens; right, predicted, labelled entities.
- * Source: Tjong Kim Sang & De Meulder, CoNLL 2003, section 2.3. */
+ * The loss is the mean over tokens of all texts of a batch. Entities are read from tags as
+ * conlleval and seqeval (default mode) read them: B begins one; I begins one after O or after
+ * another type; an entity ends before the next one begins, before O, and with its text. So IO tags
+ * (no B) need no rule of their own. An entity is right when type, first and last token agree.
+ * Precision = right / predicted, recall = right / labelled, F1 = 2 right / (predicted + labelled),
+ * 0 where nothing is counted; sums over all texts (micro). Sums: tokens, loss; right tokens; right,
+ * predicted, labelled entities. Source: Tjong Kim Sang & De Meulder, CoNLL 2003, section 2.3. */
 #include "models/tasks/task.h"
 #include <math.h>
 
@@ -14,7 +16,8 @@ enum { TOKENS, LOSS, RIGHT, ENTITIES_RIGHT, PREDICTED, LABELLED, N_SUMS };
 /* The walk over the tags of one text: the entity that is open. */
 typedef struct {
     int32_t type; /* -1: none */
-    bool begins, ends; /* at the tag just read: an entity begins with it; the one before has ended */
+    bool begins,
+        ends; /* at the tag just read: an entity begins with it; the one before has ended */
 } walk;
 
 static void read_tag(walk *w, const co_labels *labels, size_t tag)
@@ -26,7 +29,8 @@ static void read_tag(walk *w, const co_labels *labels, size_t tag)
     w->type = type;
 }
 
-/* Two walks side by side: `matching` while both have an entity open that began together and has one type. */
+/* Two walks side by side: `matching` while both have an entity open that began together and has one
+ * type. */
 typedef struct {
     walk label, guess;
     bool matching;
@@ -55,8 +59,8 @@ static void end_text(pair *p, double *sums)
     close_match(p, sums);
 }
 
-static void measure(const co_pass *pass, const co_labels *labels, const co_criterion *criterion, const float *out, float *d_out,
-                    double *sums)
+static void measure(const co_pass *pass, const co_labels *labels, const co_criterion *criterion,
+                    const float *out, float *d_out, double *sums)
 {
     const co_batch *batch = pass->batch;
     const int32_t *y = batch->y;
@@ -68,8 +72,9 @@ static void measure(const co_pass *pass, const co_labels *labels, const co_crite
         for (size_t r = batch->offsets ? (size_t)batch->offsets[i] : i; r < end; r++) {
             const size_t k = r % CO_LOSS_ROWS, left = batch->rows - r;
             if (k == 0)
-                criterion->loss->of_classes(criterion->self, left < CO_LOSS_ROWS ? left : CO_LOSS_ROWS, n, out + r * n, y + r,
-                                            batch->rows, d_out ? d_out + r * n : NULL, rows);
+                criterion->loss->of_classes(
+                    criterion->self, left < CO_LOSS_ROWS ? left : CO_LOSS_ROWS, n, out + r * n,
+                    y + r, batch->rows, d_out ? d_out + r * n : NULL, rows);
             const co_row_loss row = rows[k];
             sums[TOKENS] += 1.0;
             sums[LOSS] += row.loss;
@@ -130,18 +135,21 @@ static size_t outputs(size_t n_classes)
 static const char *const losses[] = {"cross_entropy", NULL};
 static const co_metric metrics[] = {
     {"entity_f1", "harmonic mean of the next two", true, entity_f1, .unit = "share"},
-    {"entity_precision", "share of predicted entities that are right", true, entity_precision, .unit = "share"},
-    {"entity_recall", "share of labelled entities that are found", true, entity_recall, .unit = "share"},
+    {"entity_precision", "share of predicted entities that are right", true, entity_precision,
+     .unit = "share"},
+    {"entity_recall", "share of labelled entities that are found", true, entity_recall,
+     .unit = "share"},
     {"accuracy", "share of tokens with the right tag", true, accuracy, .unit = "share"},
     {0}};
-const co_task co_task_tagging = {.name = "tagging",
-                                 .summary = "a tag for every token: softmax cross-entropy a token, entities in BIO or IO",
-                                 .source = "Tjong Kim Sang & De Meulder, CoNLL 2003",
-                                 .per_row = true,
-                                 .metrics = metrics,
-                                        .loss_unit = "nats",
-                                        .losses = losses,
-                                        .n_reals = n_reals,
-                                 .n_sums = n_sums,
-                                 .outputs = outputs,
-                                 .measure = measure};
+const co_task co_task_tagging = {
+    .name = "tagging",
+    .summary = "a tag for every token: softmax cross-entropy a token, entities in BIO or IO",
+    .source = "Tjong Kim Sang & De Meulder, CoNLL 2003",
+    .per_row = true,
+    .metrics = metrics,
+    .loss_unit = "nats",
+    .losses = losses,
+    .n_reals = n_reals,
+    .n_sums = n_sums,
+    .outputs = outputs,
+    .measure = measure};

@@ -1,7 +1,9 @@
-/* privacy/accountants/account.c - the questions asked of any accountant: epsilon, delta, and the noise for a target.
+/* privacy/accountants/account.c - the questions asked of any accountant: epsilon, delta, and the
+ * noise for a target.
  *
- * Events of rate 0 cost nothing and are left out; one event without noise makes the answer infinite. The noise for a
- * target is bracketed by factors on all noise multipliers, keeping the side that holds the promise. */
+ * Events of rate 0 cost nothing and are left out; one event without noise makes the answer
+ * infinite. The noise for a target is bracketed by factors on all noise multipliers, keeping the
+ * side that holds the promise. */
 #include "core/memory.h"
 #include "privacy/accountants/accountant.h"
 #include <math.h>
@@ -58,20 +60,21 @@ static co_status check_epsilon(double epsilon)
     return CO_FAIL(CO_EUSAGE, "privacy: epsilon %g is no number >= 0", epsilon);
 }
 
-co_status co_account_epsilon(const co_accountant *by, const co_ledger *ledger, const co_accounting *how, double delta,
-                             co_guarantee *out)
+co_status co_account_epsilon(const co_accountant *by, const co_ledger *ledger,
+                             const co_accounting *how, double delta, co_guarantee *out)
 {
     CO_TRY(check_delta(delta));
     return epsilon_scaled(by, ledger, 1.0, how, delta, out);
 }
 
-co_status co_account_delta(const co_accountant *by, const co_ledger *ledger, const co_accounting *how, double epsilon,
-                           co_guarantee *out)
+co_status co_account_delta(const co_accountant *by, const co_ledger *ledger,
+                           const co_accounting *how, double epsilon, co_guarantee *out)
 {
     co_ledger rows;
     content what;
     CO_TRY(check_epsilon(epsilon));
-    *out = (co_guarantee){.epsilon = epsilon, .epsilon_lower = epsilon, .order = NAN, .bound = by->name};
+    *out = (co_guarantee){
+        .epsilon = epsilon, .epsilon_lower = epsilon, .order = NAN, .bound = by->name};
     co_status st = prepare(ledger, 1.0, &rows, &what);
     if (!by->has_lower) out->delta_lower = out->epsilon_lower = NAN;
     if (st == CO_OK && what == BARE) {
@@ -96,8 +99,8 @@ co_accounting co_accounting_from(const co_config *opt)
 #define MOST_STEPS 200
 
 /* Doubles or halves hi from 1 until the target lies between lo and hi. */
-static co_status bracket(const co_accountant *by, const co_ledger *ledger, const co_accounting *how, double epsilon,
-                         double delta, double *lo, double *hi)
+static co_status bracket(const co_accountant *by, const co_ledger *ledger, const co_accounting *how,
+                         double epsilon, double delta, double *lo, double *hi)
 {
     co_guarantee g;
     *lo = *hi = 1.0;
@@ -112,17 +115,20 @@ static co_status bracket(const co_accountant *by, const co_ledger *ledger, const
     while (g.epsilon > epsilon) {
         *lo = *hi, *hi *= 2.0;
         if (*hi > MOST_NOISE)
-            return CO_FAIL(CO_EUSAGE, "privacy: no noise multiplier up to %g reaches epsilon %g at delta %g; "
-                                      "ask for a larger epsilon or delta, or fewer rounds",
+            return CO_FAIL(CO_EUSAGE,
+                           "privacy: no noise multiplier up to %g reaches epsilon %g at delta %g; "
+                           "ask for a larger epsilon or delta, or fewer rounds",
                            MOST_NOISE, epsilon, delta);
         CO_TRY(epsilon_scaled(by, ledger, *hi, how, delta, &g));
     }
     return CO_OK;
 }
 
-/* Between lo and hi: where a straight line of log epsilon over log factor meets the target, put to either side of it by half a width in
- * turn so that both ends close in; every third time, and where an end has no logarithm, the middle. */
-static double next_factor(int i, double lo, double hi, double at_lo, double at_hi, double target, double width)
+/* Between lo and hi: where a straight line of log epsilon over log factor meets the target, put to
+ * either side of it by half a width in turn so that both ends close in; every third time, and where
+ * an end has no logarithm, the middle. */
+static double next_factor(int i, double lo, double hi, double at_lo, double at_hi, double target,
+                          double width)
 {
     const double middle = lo + (hi - lo) / 2.0;
     if (i % 3 == 2 || !isfinite(at_lo) || !isfinite(at_hi) || !(at_lo > at_hi)) return middle;
@@ -131,8 +137,9 @@ static double next_factor(int i, double lo, double hi, double at_lo, double at_h
     return fmin(fmax(nudged, lo * (1.0 + 0.25 * width)), hi / (1.0 + 0.25 * width));
 }
 
-co_status co_account_noise(const co_accountant *by, const co_ledger *ledger, const co_accounting *how, double epsilon,
-                           double delta, double *factor, co_guarantee *out)
+co_status co_account_noise(const co_accountant *by, const co_ledger *ledger,
+                           const co_accounting *how, double epsilon, double delta, double *factor,
+                           co_guarantee *out)
 {
     const double width = by->has_lower && !how->quick ? 1e-7 : 1e-12;
     co_accounting upper = *how;

@@ -3,7 +3,8 @@
  * With a = alpha, K = (a - 1) D_a and log p = log(1 - 1/a):
  *   improved: log delta = K - (a - 1) eps + (a - 1) log p - log a
  *   classic:  log delta = K - (a - 1) eps.
- * Both numerators are convex in a, so that epsilon over the order is quasi-convex: one minimum, found in log(a - 1). */
+ * Both numerators are convex in a, so that epsilon over the order is quasi-convex: one minimum,
+ * found in log(a - 1). */
 #include "privacy/accountants/conversion.h"
 #include <math.h>
 
@@ -23,7 +24,8 @@ double co_rdp_to_log_delta(double excess, double moment, double epsilon, bool cl
     return moment - excess * epsilon + gain(excess, classic);
 }
 
-double co_minimise(double (*f)(const void *what, double t), const void *what, double lo, double hi, double width)
+double co_minimise(double (*f)(const void *what, double t), const void *what, double lo, double hi,
+                   double width)
 {
     const double golden = 0.61803398874989484820;
     double a = hi - golden * (hi - lo), b = lo + golden * (hi - lo);

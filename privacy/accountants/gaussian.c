@@ -1,11 +1,13 @@
-/* privacy/accountants/gaussian.c - the exact curve of the Gaussian mechanism, zCDP, and the GDP approximation.
+/* privacy/accountants/gaussian.c - the exact curve of the Gaussian mechanism, zCDP, and the GDP
+ * approximation.
  *
- * delta(eps) = Phi(mu/2 - eps/mu) - e^eps Phi(-mu/2 - eps/mu). With a = (eps/mu - mu/2) / sqrt 2 and
- * b = (eps/mu + mu/2) / sqrt 2 it is b^2 - a^2 = eps, so that delta = e^(-a^2) (erfcx(a) - erfcx(b)) / 2: nothing overflows
- * and the logarithm is exact down to any delta.
+ * delta(eps) = Phi(mu/2 - eps/mu) - e^eps Phi(-mu/2 - eps/mu). With a = (eps/mu - mu/2) / sqrt 2
+ * and b = (eps/mu + mu/2) / sqrt 2 it is b^2 - a^2 = eps, so that delta = e^(-a^2) (erfcx(a) -
+ * erfcx(b)) / 2: nothing overflows and the logarithm is exact down to any delta.
  *
- * zCDP: the Renyi divergence of order alpha is at most alpha rho; conversion.h turns it into (epsilon, delta), the best
- * order by golden section (the objective is a convex function over alpha - 1, hence quasi-convex). O(1) each. */
+ * zCDP: the Renyi divergence of order alpha is at most alpha rho; conversion.h turns it into
+ * (epsilon, delta), the best order by golden section (the objective is a convex function over alpha
+ * - 1, hence quasi-convex). O(1) each. */
 #include "privacy/accountants/gaussian.h"
 #include "privacy/accountants/conversion.h"
 #include <math.h>
@@ -19,7 +21,8 @@ double co_erfcx(double x)
         const double square = x * x;
         return exp(square) * (1.0 + fma(x, x, -square)) * erfc(x);
     }
-    double term = 1.0, sum = 1.0; /* 1 - 1/(2x^2) + 3/(2x^2)^2 - ..: below 1e-16 at n = 16, x = 10 */
+    double term = 1.0,
+           sum = 1.0; /* 1 - 1/(2x^2) + 3/(2x^2)^2 - ..: below 1e-16 at n = 16, x = 10 */
     for (int n = 1; n <= 16; n++) {
         term *= -(2.0 * n - 1.0) / (2.0 * x * x);
         sum += term;

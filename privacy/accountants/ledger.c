@@ -1,4 +1,5 @@
-/* privacy/accountants/ledger.c - the list of a run's releases: equal events are one row, rows in a fixed order. */
+/* privacy/accountants/ledger.c - the list of a run's releases: equal events are one row, rows in a
+ * fixed order. */
 #include "core/memory.h"
 #include "privacy/accountants/accountant.h"
 #include <math.h>
@@ -56,18 +57,23 @@ static int compare(const co_event *a, const co_event *b)
 static co_status check(const co_ledger *ledger, const co_event *event, int64_t count)
 {
     if (!(event->noise_multiplier >= 0.0) || isinf(event->noise_multiplier))
-        return CO_FAIL(CO_EUSAGE, "privacy: noise multiplier %g is no number >= 0", event->noise_multiplier);
+        return CO_FAIL(CO_EUSAGE, "privacy: noise multiplier %g is no number >= 0",
+                       event->noise_multiplier);
     if (!(event->rate >= 0.0 && event->rate <= 1.0))
         return CO_FAIL(CO_EUSAGE, "privacy: sampling rate %g is not in [0, 1]", event->rate);
     if (!(event->lattice_std >= 0.0) || isinf(event->lattice_std))
-        return CO_FAIL(CO_EUSAGE, "privacy: standard deviation of %g lattice steps is no number >= 0",
+        return CO_FAIL(CO_EUSAGE,
+                       "privacy: standard deviation of %g lattice steps is no number >= 0",
                        event->lattice_std);
-    if (count < 0) return CO_FAIL(CO_EUSAGE, "privacy: a release cannot happen %lld times", (long long)count);
+    if (count < 0)
+        return CO_FAIL(CO_EUSAGE, "privacy: a release cannot happen %lld times", (long long)count);
     const co_relation before = co_ledger_relation(ledger), now = relation_of(event);
     if (before != CO_RELATION_ANY && now != CO_RELATION_ANY && now != before)
-        return CO_FAIL(CO_EUSAGE, "privacy: one run releases under sampling poisson (%s) and fixed (%s): no "
-                                  "neighbouring relation fits both; use one selector",
-                       co_relation_text(CO_RELATION_ADD_REMOVE), co_relation_text(CO_RELATION_REPLACE));
+        return CO_FAIL(CO_EUSAGE,
+                       "privacy: one run releases under sampling poisson (%s) and fixed (%s): no "
+                       "neighbouring relation fits both; use one selector",
+                       co_relation_text(CO_RELATION_ADD_REMOVE),
+                       co_relation_text(CO_RELATION_REPLACE));
     return CO_OK;
 }
 
@@ -85,7 +91,8 @@ co_status co_ledger_add(co_ledger *ledger, const co_event *event, int64_t count)
             return CO_FAIL(CO_EUSAGE, "privacy: more than 2^63 releases");
         return CO_OK;
     }
-    if (co_reserve((void **)&ledger->rows, &ledger->capacity, ledger->n + 1, sizeof *ledger->rows) != 0)
+    if (co_reserve((void **)&ledger->rows, &ledger->capacity, ledger->n + 1,
+                   sizeof *ledger->rows) != 0)
         return CO_FAIL(CO_ENOMEM, "out of memory for a privacy ledger of %zu rows", ledger->n + 1);
     memmove(ledger->rows + at + 1, ledger->rows + at, (ledger->n - at) * sizeof *ledger->rows);
     ledger->rows[at] = (co_ledger_row){e, count};

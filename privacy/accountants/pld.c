@@ -1,14 +1,18 @@
-/* privacy/accountants/pld.c - accountant pld: privacy loss distributions, composed with certified bounds.
+/* privacy/accountants/pld.c - accountant pld: privacy loss distributions, composed with certified
+ * bounds.
  *
- * A ledger of unsampled Gaussian noise alone is one Gaussian, and a single integer with discrete Gaussian noise has a closed
- * form: both exact. Where a common grid of at most 2^17 points resolves all losses: pld_law.c (one event's law), pld_pmf.c (grid, from
- * above and below), pld_saddle.c (tilt and window), pld_compose.c (composition by FFT and errors). Else, as for tiny rates, little noise
- * and many rounds: pld_atoms.c and pld_contour.c. The answer is the larger of the directions that matter: without sampling the
- * law is its own mirror image; Poisson sampling has two; fixed-size sampling is bounded from above by one dominating
- * pair and from below by two data sets that exist. It is never above rdp's.
+ * A ledger of unsampled Gaussian noise alone is one Gaussian, and a single integer with discrete
+ * Gaussian noise has a closed form: both exact. Where a common grid of at most 2^17 points resolves
+ * all losses: pld_law.c (one event's law), pld_pmf.c (grid, from above and below), pld_saddle.c
+ * (tilt and window), pld_compose.c (composition by FFT and errors). Else, as for tiny rates, little
+ * noise and many rounds: pld_atoms.c and pld_contour.c. The answer is the larger of the directions
+ * that matter: without sampling the law is its own mirror image; Poisson sampling has two;
+ * fixed-size sampling is bounded from above by one dominating pair and from below by two data sets
+ * that exist. It is never above rdp's.
  *
- * The grid has N = 2^k >= 4000 sqrt(n) points for n events: the variance that the grid adds, n h^2 / 6, then moves epsilon by
- * about 1e-5 standard deviations of the loss. A question takes some 10 to 50 ms, whatever the number of events. */
+ * The grid has N = 2^k >= 4000 sqrt(n) points for n events: the variance that the grid adds, n h^2
+ * / 6, then moves epsilon by about 1e-5 standard deviations of the loss. A question takes some 10
+ * to 50 ms, whatever the number of events. */
 #include "core/memory.h"
 #include "privacy/accountants/accountant.h"
 #include "privacy/accountants/gaussian.h"
@@ -45,7 +49,8 @@ static co_status init_plan(plan *p, const co_ledger *ledger)
         p->fixed |= e->sampling == CO_SAMPLING_FIXED && e->rate < 1.0;
     }
     if (squares == 0.0) return CO_OK;
-    const co_event together = {.noise = CO_NOISE_GAUSSIAN, .noise_multiplier = 1.0 / sqrt(squares), .rate = 1.0};
+    const co_event together = {
+        .noise = CO_NOISE_GAUSSIAN, .noise_multiplier = 1.0 / sqrt(squares), .rate = 1.0};
     p->n_events += 1.0;
     return co_ledger_add(&p->rows, &together, 1);
 }
@@ -64,14 +69,17 @@ static void fini_saddle_rows(saddle_rows *s)
 static co_status init_saddle_rows(saddle_rows *s, const co_ledger *rows, co_direction direction)
 {
     *s = (saddle_rows){.rows = co_calloc(rows->n, sizeof *s->rows), .n = rows->n};
-    if (!s->rows) return CO_FAIL(CO_ENOMEM, "out of memory for a privacy ledger of %zu rows", rows->n);
+    if (!s->rows)
+        return CO_FAIL(CO_ENOMEM, "out of memory for a privacy ledger of %zu rows", rows->n);
     for (size_t i = 0; i < rows->n; i++) {
         co_loss_law law;
         const co_event *e = &rows->rows[i].event;
         const co_direction seen = direction == CO_BOTH && e->rate == 1.0 ? CO_REMOVE : direction;
         s->rows[i].count = (double)rows->rows[i].count;
         co_status st = co_loss_law_init(&law, e, false);
-        if (st == CO_OK) st = co_loss_atoms_init(&s->rows[i].atoms, &law, seen, N_ATOM_CELLS, FARTHEST, CO_MERGED);
+        if (st == CO_OK)
+            st = co_loss_atoms_init(&s->rows[i].atoms, &law, seen, N_ATOM_CELLS, FARTHEST,
+                                    CO_MERGED);
         co_loss_law_fini(&law);
         CO_TRY(st);
     }
@@ -117,7 +125,8 @@ static co_status most_cells(const plan *p, const layout *how, double *cells)
     return CO_OK;
 }
 
-/* How far the variance that the grid adds moves epsilon, about: tilt / 2 times it, a mass between two points being split. */
+/* How far the variance that the grid adds moves epsilon, about: tilt / 2 times it, a mass between
+ * two points being split. */
 static double grid_shift(const saddle_rows *s, double tilt, double step)
 {
     double variance = 0.0;
@@ -126,8 +135,10 @@ static double grid_shift(const saddle_rows *s, double tilt, double step)
         double most = -INFINITY, sum = 0.0, split = 0.0;
         for (size_t i = 0; i < x->n; i++) most = fmax(most, x->log_mass[i] + tilt * x->loss[i]);
         for (size_t i = 0; i < x->n; i++) {
-            const double weight = exp(x->log_mass[i] + tilt * x->loss[i] - most), place = x->loss[i] / step;
-            const double up = place - floor(place), share = up < 1e-9 || up > 1.0 - 1e-9 ? 0.0 : up * (1.0 - up);
+            const double weight = exp(x->log_mass[i] + tilt * x->loss[i] - most),
+                         place = x->loss[i] / step;
+            const double up = place - floor(place),
+                         share = up < 1e-9 || up > 1.0 - 1e-9 ? 0.0 : up * (1.0 - up);
             sum += weight, split += weight * share;
         }
         variance += s->rows[r].count * split / sum * step * step;
@@ -143,37 +154,43 @@ static double lattice(const plan *p)
         const co_event *e = &p->rows.rows[i].event;
         const double z = e->noise_multiplier;
         const double own = e->noise == CO_NOISE_LAPLACE ? 1.0 / z : 0.5 / (z * z);
-        if (e->noise == CO_NOISE_GAUSSIAN || e->rate < 1.0 || (distance != 0.0 && own != distance)) return 0.0;
+        if (e->noise == CO_NOISE_GAUSSIAN || e->rate < 1.0 || (distance != 0.0 && own != distance))
+            return 0.0;
         distance = own;
     }
     return distance;
 }
 
-static co_status add_pmf(const co_loss_cells *cells, const layout *how, const co_ledger_row *row, bool lower,
-                         co_composition *c)
+static co_status add_pmf(const co_loss_cells *cells, const layout *how, const co_ledger_row *row,
+                         bool lower, co_composition *c)
 {
     co_loss_pmf pmf;
-    const co_direction seen = how->direction == CO_BOTH && row->event.rate == 1.0 ? CO_REMOVE : how->direction;
+    const co_direction seen =
+        how->direction == CO_BOTH && row->event.rate == 1.0 ? CO_REMOVE : how->direction;
     co_status st = co_loss_pmf_init(&pmf, cells, seen, lower);
     if (st == CO_OK) st = co_composition_add(c, &pmf, (double)row->count);
     co_loss_pmf_fini(&pmf);
     return st;
 }
 
-static co_status make_cells(const layout *how, const co_ledger_row *row, bool lower, co_loss_cells *cells)
+static co_status make_cells(const layout *how, const co_ledger_row *row, bool lower,
+                            co_loss_cells *cells)
 {
     co_loss_law law;
     *cells = (co_loss_cells){0};
     co_status st = co_loss_law_init(&law, &row->event, lower);
     if (st == CO_OK)
-        st = co_loss_cells_init(cells, &law, how->step, how->cut, how->direction == CO_REMOVE ? how->low : -INFINITY,
+        st = co_loss_cells_init(cells, &law, how->step, how->cut,
+                                how->direction == CO_REMOVE ? how->low : -INFINITY,
                                 how->direction == CO_ADD ? -how->low : INFINITY);
     co_loss_law_fini(&law);
     return st;
 }
 
-/* One row into the compositions from above and below; the cells serve both, unless the law itself is bracketed. */
-static co_status add_row(const layout *how, const co_ledger_row *row, co_composition *above, co_composition *below)
+/* One row into the compositions from above and below; the cells serve both, unless the law itself
+ * is bracketed. */
+static co_status add_row(const layout *how, const co_ledger_row *row, co_composition *above,
+                         co_composition *below)
 {
     co_loss_cells cells;
     co_status st = make_cells(how, row, !above, &cells);
@@ -188,10 +205,12 @@ static co_status add_row(const layout *how, const co_ledger_row *row, co_composi
 }
 
 /* Step and window of a grid; size 0: none is small enough. */
-static co_status fit_grid(const plan *p, const co_saddle *at, layout *how, int64_t *bottom, size_t *size)
+static co_status fit_grid(const plan *p, const co_saddle *at, layout *how, int64_t *bottom,
+                          size_t *size)
 {
     const double distance = lattice(p);
-    const double margin = fmin(p->n_events, 10.0 * sqrt(p->n_events)); /* points that rounding to the grid may add */
+    const double margin =
+        fmin(p->n_events, 10.0 * sqrt(p->n_events)); /* points that rounding to the grid may add */
     double cells;
     *size = grid_size(p->n_events, how->quick);
     if (*size == 0) return CO_OK;
@@ -204,8 +223,8 @@ static co_status fit_grid(const plan *p, const co_saddle *at, layout *how, int64
     return CO_OK;
 }
 
-static co_status compose(const plan *p, const co_saddle *at, const layout *how, int64_t bottom, size_t size, co_composition **above,
-                         co_composition **below)
+static co_status compose(const plan *p, const co_saddle *at, const layout *how, int64_t bottom,
+                         size_t size, co_composition **above, co_composition **below)
 {
     if (how->above) CO_TRY(co_composition_create(size, how->step, at, bottom, above));
     if (how->below) CO_TRY(co_composition_create(size, how->step, at, bottom, below));
@@ -215,24 +234,29 @@ static co_status compose(const plan *p, const co_saddle *at, const layout *how, 
     return CO_OK;
 }
 
-/* Whether the grid's added variance moves the answer by little: told by how fast delta falls there. */
-static bool is_resolved(const saddle_rows *s, const co_composition *c, const co_loss_question *ask, const layout *how, bool lower,
-                        double bound)
+/* Whether the grid's added variance moves the answer by little: told by how fast delta falls there.
+ */
+static bool is_resolved(const saddle_rows *s, const co_composition *c, const co_loss_question *ask,
+                        const layout *how, bool lower, double bound)
 {
     bool inside;
     const double most = MOST_SHIFT * (how->quick ? 16.0 : 1.0);
     if (bound == 0.0) return true;
     if (ask->for_delta) {
-        const double fall = log(co_composition_delta(c, 0.99 * ask->epsilon, lower) / bound) / (0.01 * ask->epsilon);
-        return ask->epsilon > 0.0 && isfinite(fall) && fall * grid_shift(s, fall, how->step) <= 20.0 * most;
+        const double fall = log(co_composition_delta(c, 0.99 * ask->epsilon, lower) / bound) /
+                            (0.01 * ask->epsilon);
+        return ask->epsilon > 0.0 && isfinite(fall) &&
+               fall * grid_shift(s, fall, how->step) <= 20.0 * most;
     }
-    const double fall = log(1.1) / (bound - co_composition_epsilon(c, 1.1 * ask->delta, lower, &inside));
+    const double fall =
+        log(1.1) / (bound - co_composition_epsilon(c, 1.1 * ask->delta, lower, &inside));
     return isfinite(fall) && grid_shift(s, fall, how->step) <= most * bound;
 }
 
-/* What the composition says; false: its window does not hold the answer, or the grid is too coarse there. */
-static bool read_bound(const saddle_rows *s, const co_composition *c, const co_loss_question *ask, const layout *how, bool lower,
-                       double *bound)
+/* What the composition says; false: its window does not hold the answer, or the grid is too coarse
+ * there. */
+static bool read_bound(const saddle_rows *s, const co_composition *c, const co_loss_question *ask,
+                       const layout *how, bool lower, double *bound)
 {
     bool inside = true;
     *bound = ask->for_delta ? co_composition_delta(c, ask->epsilon, lower)
@@ -240,8 +264,10 @@ static bool read_bound(const saddle_rows *s, const co_composition *c, const co_l
     return inside && isfinite(*bound) && is_resolved(s, c, ask, how, lower, *bound);
 }
 
-/* By FFT; *done false where the grid would be too coarse or too long, or the window does not hold the answer. */
-static co_status answer_grid(const plan *p, const co_loss_question *ask, layout how, double *upper, double *lower, bool *done)
+/* By FFT; *done false where the grid would be too coarse or too long, or the window does not hold
+ * the answer. */
+static co_status answer_grid(const plan *p, const co_loss_question *ask, layout how, double *upper,
+                             double *lower, bool *done)
 {
     saddle_rows s;
     co_composition *above = NULL, *below = NULL;
@@ -269,22 +295,26 @@ static co_status answer_grid(const plan *p, const co_loss_question *ask, layout 
     return st;
 }
 
-/* The bounds of one direction into *upper and *lower: by FFT where a common grid resolves all losses, else by the contour integral. */
-static co_status answer_direction(const plan *p, const co_loss_question *ask, layout how, double *upper, double *lower)
+/* The bounds of one direction into *upper and *lower: by FFT where a common grid resolves all
+ * losses, else by the contour integral. */
+static co_status answer_direction(const plan *p, const co_loss_question *ask, layout how,
+                                  double *upper, double *lower)
 {
     bool done = false;
     *upper = INFINITY, *lower = 0.0;
     if (p->n_events > 1.0) CO_TRY(answer_grid(p, ask, how, upper, lower, &done));
     if (done) return CO_OK;
     *upper = INFINITY, *lower = 0.0;
-    if (how.above) CO_TRY(co_contour_answer(&p->rows, ask, how.direction, CO_SPREAD, how.quick, upper));
-    if (how.below) CO_TRY(co_contour_answer(&p->rows, ask, how.direction, CO_MERGED, how.quick, lower));
+    if (how.above)
+        CO_TRY(co_contour_answer(&p->rows, ask, how.direction, CO_SPREAD, how.quick, upper));
+    if (how.below)
+        CO_TRY(co_contour_answer(&p->rows, ask, how.direction, CO_MERGED, how.quick, lower));
     return CO_OK;
 }
 
 /* Fixed size: bounded from above by the dominating pair, from below by two data sets that exist. */
-static co_status answer_fixed(const plan *p, const co_loss_question *ask, const co_accounting *how, double *upper,
-                              double *lower)
+static co_status answer_fixed(const plan *p, const co_loss_question *ask, const co_accounting *how,
+                              double *upper, double *lower)
 {
     double unused;
     const layout dominating = {.direction = CO_BOTH, .above = true, .quick = how->quick};
@@ -293,10 +323,10 @@ static co_status answer_fixed(const plan *p, const co_loss_question *ask, const 
     return how->lower ? answer_direction(p, ask, existing, &unused, lower) : CO_OK;
 }
 
-/* Of the two directions of a Poisson sample most often REMOVE is the larger: the other is looked at on a coarse grid
- * first. A lower bound of either direction is one of the guarantee. */
-static co_status answer_bounds(const plan *p, const co_loss_question *ask, const co_accounting *how, double *upper,
-                               double *lower)
+/* Of the two directions of a Poisson sample most often REMOVE is the larger: the other is looked at
+ * on a coarse grid first. A lower bound of either direction is one of the guarantee. */
+static co_status answer_bounds(const plan *p, const co_loss_question *ask, const co_accounting *how,
+                               double *upper, double *lower)
 {
     double other, other_lower;
     layout l = {.direction = CO_REMOVE, .above = true, .below = how->lower, .quick = how->quick};
@@ -338,7 +368,8 @@ static bool is_one_integer(const plan *p)
 {
     const co_ledger_row *row = &p->rows.rows[0];
     return p->rows.n == 1 && row->count == 1 && row->event.noise == CO_NOISE_DISCRETE_GAUSSIAN &&
-           row->event.rate == 1.0 && row->event.lattice_std == 0.0 && row->event.noise_multiplier <= 1000.0;
+           row->event.rate == 1.0 && row->event.lattice_std == 0.0 &&
+           row->event.noise_multiplier <= 1000.0;
 }
 
 static co_status integer_delta(const plan *p, double epsilon, double *delta)
@@ -350,7 +381,8 @@ static co_status integer_delta(const plan *p, double epsilon, double *delta)
     return CO_OK;
 }
 
-static co_status answer_plan(const plan *p, const co_accounting *how, const co_loss_question *ask, double *upper, double *lower)
+static co_status answer_plan(const plan *p, const co_accounting *how, const co_loss_question *ask,
+                             double *upper, double *lower)
 {
     const double z = p->rows.rows[0].event.noise_multiplier;
     *lower = NAN;
@@ -359,8 +391,8 @@ static co_status answer_plan(const plan *p, const co_accounting *how, const co_l
         return CO_OK;
     }
     if (is_gaussian(p)) {
-        *upper = *lower =
-            ask->for_delta ? co_gaussian_delta(1.0 / z, ask->epsilon) : co_gaussian_epsilon(1.0 / z, ask->delta);
+        *upper = *lower = ask->for_delta ? co_gaussian_delta(1.0 / z, ask->epsilon)
+                                         : co_gaussian_epsilon(1.0 / z, ask->delta);
         return CO_OK;
     }
     if (is_one_integer(p) && ask->for_delta) {
@@ -373,8 +405,8 @@ static co_status answer_plan(const plan *p, const co_accounting *how, const co_l
     return CO_OK;
 }
 
-static co_status answer(const co_ledger *ledger, const co_accounting *how, const co_loss_question *ask, double *upper,
-                        double *lower)
+static co_status answer(const co_ledger *ledger, const co_accounting *how,
+                        const co_loss_question *ask, double *upper, double *lower)
 {
     plan p;
     co_status st = init_plan(&p, ledger);
@@ -384,8 +416,8 @@ static co_status answer(const co_ledger *ledger, const co_accounting *how, const
 }
 
 /* The quick bound as well, so that it is never the smaller one. */
-static co_status answer_both(const co_ledger *ledger, const co_accounting *how, const co_loss_question *ask, double *upper,
-                             double *lower)
+static co_status answer_both(const co_ledger *ledger, const co_accounting *how,
+                             const co_loss_question *ask, double *upper, double *lower)
 {
     const co_accounting quick = {.quick = true};
     double other, unused;
@@ -399,7 +431,8 @@ static co_status answer_both(const co_ledger *ledger, const co_accounting *how, 
 /* The moments bound the curve too, and where rounding is all that the rest sees they are closer. */
 extern const co_accountant co_accountant_rdp;
 
-static co_status epsilon(const co_ledger *ledger, const co_accounting *how, double delta, co_guarantee *out)
+static co_status epsilon(const co_ledger *ledger, const co_accounting *how, double delta,
+                         co_guarantee *out)
 {
     const co_loss_question ask = {.delta = delta};
     co_guarantee moments = *out;
@@ -411,7 +444,8 @@ static co_status epsilon(const co_ledger *ledger, const co_accounting *how, doub
     return CO_OK;
 }
 
-static co_status delta(const co_ledger *ledger, const co_accounting *how, double target, co_guarantee *out)
+static co_status delta(const co_ledger *ledger, const co_accounting *how, double target,
+                       co_guarantee *out)
 {
     const co_loss_question ask = {.for_delta = true, .epsilon = target};
     co_guarantee moments = *out;
@@ -425,8 +459,10 @@ static co_status delta(const co_ledger *ledger, const co_accounting *how, double
 
 const co_accountant co_accountant_pld = {
     .name = "pld",
-    .summary = "privacy loss distribution: a certified bound, nearly exact; rdp's where that is smaller",
-    .source = "Koskela et al. 2020, arXiv:1906.03049; Doroshenko et al. 2022, arXiv:2207.04380; Zhu, Dong and Wang 2022, "
+    .summary =
+        "privacy loss distribution: a certified bound, nearly exact; rdp's where that is smaller",
+    .source = "Koskela et al. 2020, arXiv:1906.03049; Doroshenko et al. 2022, arXiv:2207.04380; "
+              "Zhu, Dong and Wang 2022, "
               "arXiv:2106.08567",
     .has_lower = true,
     .epsilon = epsilon,

@@ -1,4 +1,5 @@
-/* privacy/accountants/pld_compose.h - the composed privacy loss on a window of the grid, with its error. Local. */
+/* privacy/accountants/pld_compose.h - the composed privacy loss on a window of the grid, with its
+ * error. Local. */
 #pragma once
 #include "privacy/accountants/pld_saddle.h"
 
@@ -13,9 +14,9 @@ co_status co_composition_add(co_composition *c, const co_loss_pmf *pmf, double c
 void co_composition_finish(co_composition *c);
 void co_composition_destroy(co_composition *c); /* NULL allowed */
 
-/* From above (lower false) or below: an upper or lower bound of the composed pmf's delta at epsilon, errors of rounding, of what
- * lies outside the window and of what was cut off included. */
+/* From above (lower false) or below: an upper or lower bound of the composed pmf's delta at
+ * epsilon, errors of rounding, of what lies outside the window and of what was cut off included. */
 double co_composition_delta(const co_composition *c, double epsilon, bool lower);
-/* lower false: an epsilon with delta(epsilon) <= delta; *in_window false: a lower tilt may give a smaller one.
- * lower true: an epsilon with delta(epsilon) >= delta, 0 when none is known. */
+/* lower false: an epsilon with delta(epsilon) <= delta; *in_window false: a lower tilt may give a
+ * smaller one. lower true: an epsilon with delta(epsilon) >= delta, 0 when none is known. */
 double co_composition_epsilon(const co_composition *c, double delta, bool lower, bool *in_window);

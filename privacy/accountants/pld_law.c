@@ -1,19 +1,23 @@
 /* privacy/accountants/pld_law.c - the law of the privacy loss of one event.
  *
- * Without sampling the loss l = log P/Q is a monotone function of one number x: gaussian l = (2x - 1) / (2 z^2) with
- * Q = N(0, z^2), P = N(1, z^2); laplace l = (|x| - |x - 1|) / z; discrete_gaussian as gaussian at integers x. Swapping P and Q
- * turns l into -l, so that upper tails are enough. Sampled at rate q: P' = (1-q) Q + q P against Q, loss
- * log(1 + q (e^l - 1)): again monotone.
+ * Without sampling the loss l = log P/Q is a monotone function of one number x: gaussian l = (2x -
+ * 1) / (2 z^2) with Q = N(0, z^2), P = N(1, z^2); laplace l = (|x| - |x - 1|) / z;
+ * discrete_gaussian as gaussian at integers x. Swapping P and Q turns l into -l, so that upper
+ * tails are enough. Sampled at rate q: P' = (1-q) Q + q P against Q, loss log(1 + q (e^l - 1)):
+ * again monotone.
  *
- * Domination: Poisson, one device added or removed: (P', Q) and (Q, P') (Zhu, Dong and Wang 2022, arXiv:2106.08567, Theorem 11).
- * Fixed size, one replaced: the curve of (P', Q) above loss 0 and of (P, (1-q) P + q Q) below it (same theorem); by the
- * symmetry the part below is the mirror image of the part above with P and Q swapped, and the rest of the mass lies at 0.
+ * Domination: Poisson, one device added or removed: (P', Q) and (Q, P') (Zhu, Dong and Wang 2022,
+ * arXiv:2106.08567, Theorem 11). Fixed size, one replaced: the curve of (P', Q) above loss 0 and of
+ * (P, (1-q) P + q Q) below it (same theorem); by the symmetry the part below is the mirror image of
+ * the part above with P and Q swapped, and the rest of the mass lies at 0.
  *
- * Vectors of integers with discrete Gaussian noise of s steps: with t = 2, rounding y ~ N(v, s^2 - t^2) to an integer n with
- * probability proportional to e^(-(n - y)^2 / (2 t^2)) gives N_Z(v, s^2) up to a factor 1 +- 4 e^(-2 pi^2 t^2) a coordinate
- * (Poisson summation: sum_n e^(-(n - y)^2 / (2 t^2)) hardly depends on y), that is 1e-33. So the release is post-processing of
- * a continuous Gaussian of s^2 - 4, and adding N(0, t^2) to it gives a continuous one of s^2 + 4: bounds from both sides in any
- * dimension, since continuous noise has no preferred direction. One integer of std <= 1000 is taken as it is. */
+ * Vectors of integers with discrete Gaussian noise of s steps: with t = 2, rounding y ~ N(v, s^2 -
+ * t^2) to an integer n with probability proportional to e^(-(n - y)^2 / (2 t^2)) gives N_Z(v, s^2)
+ * up to a factor 1 +- 4 e^(-2 pi^2 t^2) a coordinate (Poisson summation: sum_n e^(-(n - y)^2 / (2
+ * t^2)) hardly depends on y), that is 1e-33. So the release is post-processing of a continuous
+ * Gaussian of s^2 - 4, and adding N(0, t^2) to it gives a continuous one of s^2 + 4: bounds from
+ * both sides in any dimension, since continuous noise has no preferred direction. One integer of
+ * std <= 1000 is taken as it is. */
 #include "privacy/accountants/pld_law.h"
 #include "core/memory.h"
 #include <math.h>
@@ -28,11 +32,14 @@ co_status co_loss_law_init(co_loss_law *law, const co_event *event, bool lower)
     const double lattice = event->lattice_std > 0.0 ? event->lattice_std : event->noise_multiplier;
     *law = (co_loss_law){.noise = event->noise, .z = event->noise_multiplier, .rate = event->rate};
     if (event->noise != CO_NOISE_DISCRETE_GAUSSIAN) return CO_OK;
-    if (event->lattice_std == 0.0 && lattice <= LARGEST_EXACT) return co_discrete_gaussian_init(&law->integer, law->z);
+    if (event->lattice_std == 0.0 && lattice <= LARGEST_EXACT)
+        return co_discrete_gaussian_init(&law->integer, law->z);
     if (lattice < COARSEST_LATTICE)
-        return CO_FAIL(CO_EUSAGE, "accountant pld: discrete Gaussian noise of %g lattice steps on a vector is too coarse "
-                                  "for it (at least %g); use a finer lattice or accountant rdp",
-                       lattice, COARSEST_LATTICE);
+        return CO_FAIL(
+            CO_EUSAGE,
+            "accountant pld: discrete Gaussian noise of %g lattice steps on a vector is too coarse "
+            "for it (at least %g); use a finer lattice or accountant rdp",
+            lattice, COARSEST_LATTICE);
     law->noise = CO_NOISE_GAUSSIAN;
     law->z *= sqrt(1.0 + (lower ? ROUNDING : -ROUNDING) / (lattice * lattice));
     return CO_OK;
@@ -64,7 +71,8 @@ void co_loss_law_tail(const co_loss_law *law, double t, double *p, double *q)
 double co_loss_law_reach(const co_loss_law *law, double cut)
 {
     double lo = 0.0, hi = 1.0, p, q;
-    for (co_loss_law_tail(law, hi, &p, &q); p > cut; co_loss_law_tail(law, hi, &p, &q)) lo = hi, hi *= 2.0;
+    for (co_loss_law_tail(law, hi, &p, &q); p > cut; co_loss_law_tail(law, hi, &p, &q))
+        lo = hi, hi *= 2.0;
     for (int i = 0; i < 30; i++) {
         const double t = 0.5 * (lo + hi);
         co_loss_law_tail(law, t, &p, &q);
@@ -73,7 +81,8 @@ double co_loss_law_reach(const co_loss_law *law, double cut)
     return hi;
 }
 
-/* Upper tail for t >= 0, lower tail (loss <= t) for t < 0, of the sampled pair at unsampled loss t. */
+/* Upper tail for t >= 0, lower tail (loss <= t) for t < 0, of the sampled pair at unsampled loss t.
+ */
 static void sampled_tail(const co_loss_law *law, double t, double *p, double *q)
 {
     double with, without;
@@ -108,8 +117,8 @@ static void grid_tail(const co_loss_law *law, double loss, double *p, double *q)
     sampled_tail(law, t == 0.0 && loss < 0.0 ? -0x1p-1000 : t, p, q);
 }
 
-co_status co_loss_cells_init(co_loss_cells *cells, const co_loss_law *law, double step, double cut, double low,
-                             double high)
+co_status co_loss_cells_init(co_loss_cells *cells, const co_loss_law *law, double step, double cut,
+                             double low, double high)
 {
     double p0, q0, p1, q1, lowest;
     high = fmin(high, co_loss_law_range(law, cut, &lowest));

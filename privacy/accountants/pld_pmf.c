@@ -1,22 +1,25 @@
 /* privacy/accountants/pld_pmf.c - a privacy loss on a grid, from above and from below.
  *
- * A cell from a to a + h has mass p under P and q under Q. With u = q e^(a + h) - p >= 0 and v = p - q e^a >= 0:
+ * A cell from a to a + h has mass p under P and q under Q. With u = q e^(a + h) - p >= 0 and v = p
+ * - q e^a >= 0:
  *
- * Above (connect the dots: Doroshenko et al. 2022, arXiv:2207.04380, Section 4): the mass is split between the two ends so that both
- * p and q are kept: v / (1 - e^-h) goes up, u / (e^h - 1) goes down. The privacy curve is then exact at the grid and
- * above the true one between: its chords in e^epsilon. What is beyond the grid goes to infinity (top) and to the first
- * point (bottom).
+ * Above (connect the dots: Doroshenko et al. 2022, arXiv:2207.04380, Section 4): the mass is split
+ * between the two ends so that both p and q are kept: v / (1 - e^-h) goes up, u / (e^h - 1) goes
+ * down. The privacy curve is then exact at the grid and above the true one between: its chords in
+ * e^epsilon. What is beyond the grid goes to infinity (top) and to the first point (bottom).
  *
- * Below: outcomes are merged at random, which only loses information. Of the cell below a point a fraction w, of the cell above
- * it a fraction 1 - w' comes to the point; the merged outcome has a loss of at least the point's when w u <= (1 - w') v', and is
- * then lowered to it. w = v' / (v' + u) is right where it changes slowly; w' is cut down where needed. The loss given away
- * is of third order in h, the variance given away h^2 / 3 (above: h^2 / 6 too much). Both merges are ours. */
+ * Below: outcomes are merged at random, which only loses information. Of the cell below a point a
+ * fraction w, of the cell above it a fraction 1 - w' comes to the point; the merged outcome has a
+ * loss of at least the point's when w u <= (1 - w') v', and is then lowered to it. w = v' / (v' +
+ * u) is right where it changes slowly; w' is cut down where needed. The loss given away is of third
+ * order in h, the variance given away h^2 / 3 (above: h^2 / 6 too much). Both merges are ours. */
 #include "core/memory.h"
 #include "privacy/accountants/pld_law.h"
 #include <math.h>
 
 #define REFRESH 32
-#define ON_POINT 1e-9 /* surplus / deficit of a cell whose mass is an atom on the point below it */
+#define ON_POINT 1e-9 /* surplus / deficit of a cell whose mass is an atom on the point below it   \
+                       */
 
 /* Cells seen in one direction, as borrowed or mirrored arrays. */
 typedef struct {
@@ -84,7 +87,8 @@ static void fill_below(const view *v, double step, co_loss_pmf *pmf)
     for (size_t j = 0; j < v->n; j++) {
         low = j % REFRESH == 0 ? exp((double)(v->first + (int64_t)j) * step) : low * ratio;
         const double high = low * ratio;
-        const double surplus = fmax(0.0, v->p[j] - v->q[j] * low), u = fmax(0.0, v->q[j] * high - v->p[j]);
+        const double surplus = fmax(0.0, v->p[j] - v->q[j] * low),
+                     u = fmax(0.0, v->q[j] * high - v->p[j]);
         const double next = j + 1 < v->n ? fmax(0.0, v->p[j + 1] - v->q[j + 1] * high) : 0.0;
         double rise = next > 0.0 && surplus > ON_POINT * u ? next / (next + u) : 0.0;
         if (w * deficit > 0.0) rise = fmin(rise, 1.0 - w * deficit / surplus);
@@ -97,7 +101,8 @@ static void fill_below(const view *v, double step, co_loss_pmf *pmf)
     pmf->infinite = 0.0;
 }
 
-co_status co_loss_pmf_init(co_loss_pmf *pmf, const co_loss_cells *cells, co_direction direction, bool lower)
+co_status co_loss_pmf_init(co_loss_pmf *pmf, const co_loss_cells *cells, co_direction direction,
+                           bool lower)
 {
     const size_t most = 2 * cells->n;
     view v = {.p = co_malloc(most, sizeof *v.p), .q = co_malloc(most, sizeof *v.q)};
@@ -111,7 +116,8 @@ co_status co_loss_pmf_init(co_loss_pmf *pmf, const co_loss_cells *cells, co_dire
     }
     co_free(v.p);
     co_free(v.q);
-    return ok ? CO_OK : CO_FAIL(CO_ENOMEM, "out of memory for a privacy loss on %zu grid points", most);
+    return ok ? CO_OK
+              : CO_FAIL(CO_ENOMEM, "out of memory for a privacy loss on %zu grid points", most);
 }
 
 void co_loss_pmf_fini(co_loss_pmf *pmf)

@@ -1,8 +1,9 @@
 /* privacy/accountants/pld_saddle.c - where the composed privacy loss has to be computed.
  *
- * K(t) = sum over events of log E_P[e^(t loss)], from some atoms each. delta(eps) = E[(1 - e^(eps - L))+] is governed by the
- * law tilted by e^(t L) with K'(t) near eps; the Chernoff bound P[L > eps] <= e^(K(t) - t eps) at eps = K'(t) gives
- * t for a delta. Nothing here enters a bound: a poor tilt or window costs tightness, and pld_compose.c measures by how much. */
+ * K(t) = sum over events of log E_P[e^(t loss)], from some atoms each. delta(eps) = E[(1 - e^(eps -
+ * L))+] is governed by the law tilted by e^(t L) with K'(t) near eps; the Chernoff bound P[L > eps]
+ * <= e^(K(t) - t eps) at eps = K'(t) gives t for a delta. Nothing here enters a bound: a poor tilt
+ * or window costs tightness, and pld_compose.c measures by how much. */
 #include "privacy/accountants/pld_saddle.h"
 #include "core/clones.h"
 #include "privacy/accountants/conversion.h"
@@ -10,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define LOG_ROUNDED 19.5    /* 1e-4 of delta against 3e-13 an event, as a logarithm */
+#define LOG_ROUNDED 19.5 /* 1e-4 of delta against 3e-13 an event, as a logarithm */
 #define LANES 16
 #define LOG_OUTSIDE (-16.0) /* what may lie on each side of the window, relative to delta */
 
@@ -20,11 +21,15 @@ typedef struct {
     double tilt, log_moment, sign, log_outside;
 } sums;
 
-/* exp(x) for x <= 0, within 1e-11 of its value, without a branch; below exp(-700) it stays there. */
+/* exp(x) for x <= 0, within 1e-11 of its value, without a branch; below exp(-700) it stays there.
+ */
 CO_INLINE double exp_negative(double x)
 {
-    const double magic = 0x1.8p52, z = x < -700.0 ? -700.0 : x; /* adding magic rounds to an integer in the low bits */
-    const double shifted = z * 0x1.71547652b82fep+0 + magic, r = z - (shifted - magic) * 0x1.62e42fefa39efp-1;
+    const double magic = 0x1.8p52,
+                 z = x < -700.0 ? -700.0
+                                : x; /* adding magic rounds to an integer in the low bits */
+    const double shifted = z * 0x1.71547652b82fep+0 + magic,
+                 r = z - (shifted - magic) * 0x1.62e42fefa39efp-1;
     double series = 1.0 / 3628800.0, power;
     for (int n = 9, factorial = 3628800; n >= 0; n--) {
         factorial /= n + 1;
@@ -38,9 +43,10 @@ CO_INLINE double exp_negative(double x)
     return series * power;
 }
 
-/* w = mass e^(t loss) over its largest value, whose logarithm is returned; the sums of w loss^k into sum[k]. */
-CO_CLONES static double tilted_sums(const double *restrict loss, const double *restrict log_mass, size_t n, double t,
-                                    double sum[3])
+/* w = mass e^(t loss) over its largest value, whose logarithm is returned; the sums of w loss^k
+ * into sum[k]. */
+CO_CLONES static double tilted_sums(const double *restrict loss, const double *restrict log_mass,
+                                    size_t n, double t, double sum[3])
 {
     double lane[LANES], part[3][LANES] = {{0}}, most;
     for (size_t l = 0; l < LANES; l++) lane[l] = -INFINITY;
@@ -97,12 +103,14 @@ double co_saddle_moment(const co_saddle_row *rows, size_t n, double t)
     return moment(&s, t, NULL, NULL);
 }
 
-/* The Chernoff bound's edge for a further tilt of e^log_further, on the side of sign; to be minimised. */
+/* The Chernoff bound's edge for a further tilt of e^log_further, on the side of sign; to be
+ * minimised. */
 static double edge(const void *what, double log_further)
 {
     const sums *s = what;
     const double further = exp(log_further);
-    return (moment(s, s->tilt + s->sign * further, NULL, NULL) - s->log_moment - s->log_outside) / further;
+    return (moment(s, s->tilt + s->sign * further, NULL, NULL) - s->log_moment - s->log_outside) /
+           further;
 }
 
 /* log_raised: how much larger an error of the tilted law is, relative to delta. */
@@ -126,7 +134,8 @@ static co_saddle place(sums *s, double tilt, double log_raised)
     return at;
 }
 
-/* The largest tilt: 100 standard deviations of the loss, more than any delta above 1e-300 asks for. */
+/* The largest tilt: 100 standard deviations of the loss, more than any delta above 1e-300 asks for.
+ */
 static double largest_tilt(const sums *s)
 {
     double variance;
@@ -148,7 +157,8 @@ static double log_delta(const sums *s, double t, double *mean)
     return k - t * *mean - log(fmax(1.0, t * (t + 1.0) * sqrt(6.2831853 * variance)));
 }
 
-/* A lower tilt than t often needs a much shorter window. It may raise what is rounded, relative to delta, by e^margin. */
+/* A lower tilt than t often needs a much shorter window. It may raise what is rounded, relative to
+ * delta, by e^margin. */
 static co_saddle shorten(sums *s, double t, double epsilon, double log_size)
 {
     double n_events = 0.0;

@@ -8,8 +8,8 @@ typedef struct {
     double count;
 } co_saddle_row;
 
-/* Around the composed loss tilted by e^(tilt loss), all but about 1e-12 of it lies in [bottom, top]. above and below are the
- * further tilts whose Chernoff bounds say so. */
+/* Around the composed loss tilted by e^(tilt loss), all but about 1e-12 of it lies in [bottom,
+ * top]. above and below are the further tilts whose Chernoff bounds say so. */
 typedef struct {
     double tilt, bottom, top, above, below, log_moment, mean;
     double log_size; /* estimate of log delta */

@@ -1,9 +1,11 @@
-/* privacy/accountants/rdp.c - accountant rdp: Renyi divergences add up over a run, the best order becomes epsilon.
+/* privacy/accountants/rdp.c - accountant rdp: Renyi divergences add up over a run, the best order
+ * becomes epsilon.
  *
- * The moments K(a) of the events add (Mironov 2017, arXiv:1702.07476, Proposition 1); the order is any real a > 1, found by
- * golden section in log(a - 1) over a quasi-convex function, so that no grid of orders is too coarse or too short. Any order
- * gives a valid bound: a search that stops early costs tightness, never truth. Some 40 moments an answer. The classic
- * conversion is there to reproduce older reports, and takes the orders that those took. */
+ * The moments K(a) of the events add (Mironov 2017, arXiv:1702.07476, Proposition 1); the order is
+ * any real a > 1, found by golden section in log(a - 1) over a quasi-convex function, so that no
+ * grid of orders is too coarse or too short. Any order gives a valid bound: a search that stops
+ * early costs tightness, never truth. Some 40 moments an answer. The classic conversion is there to
+ * reproduce older reports, and takes the orders that those took. */
 #include "core/memory.h"
 #include "privacy/accountants/accountant.h"
 #include "privacy/accountants/conversion.h"
@@ -28,7 +30,8 @@ static co_status init(search *s, const co_ledger *ledger, const co_accounting *h
 {
     *s = (search){.ledger = ledger, .most = INFINITY, .target = target, .classic = how->classic};
     s->events = co_calloc(ledger->n, sizeof *s->events);
-    if (!s->events) return CO_FAIL(CO_ENOMEM, "out of memory for a privacy ledger of %zu rows", ledger->n);
+    if (!s->events)
+        return CO_FAIL(CO_ENOMEM, "out of memory for a privacy ledger of %zu rows", ledger->n);
     for (size_t i = 0; i < ledger->n; i++) {
         CO_TRY(co_rdp_event_init(&s->events[i], &ledger->rows[i].event));
         s->most = fmin(s->most, s->events[i].most);
@@ -61,7 +64,8 @@ static double log_delta_at(const void *what, double log_excess)
 /* The orders of TensorFlow Privacy's tutorials: ten from 1.25 to 4.5, 5 to 63, 128, 256, 512. */
 static double best_of_older(const search *s, double (*f)(const void *, double))
 {
-    static const double low[] = {1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0, 3.5, 4.0, 4.5}, high[] = {128.0, 256.0, 512.0};
+    static const double low[] = {1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0, 3.5, 4.0, 4.5},
+                        high[] = {128.0, 256.0, 512.0};
     double best = log(low[0] - 1.0), least = f(s, best);
     for (int i = 1; i < 72; i++) {
         const double order = i < 10 ? low[i] : i < 69 ? i - 5.0 : high[i - 69];
@@ -78,7 +82,8 @@ static double best(const search *s, double (*f)(const void *, double))
     return co_minimise(f, s, log(1e-5), log(s->most) - 1e-12, 1e-6);
 }
 
-static co_status epsilon(const co_ledger *ledger, const co_accounting *how, double delta, co_guarantee *out)
+static co_status epsilon(const co_ledger *ledger, const co_accounting *how, double delta,
+                         co_guarantee *out)
 {
     search s;
     const co_status st = init(&s, ledger, how, delta);
@@ -93,7 +98,8 @@ static co_status epsilon(const co_ledger *ledger, const co_accounting *how, doub
     return st;
 }
 
-static co_status delta(const co_ledger *ledger, const co_accounting *how, double target, co_guarantee *out)
+static co_status delta(const co_ledger *ledger, const co_accounting *how, double target,
+                       co_guarantee *out)
 {
     search s;
     const co_status st = init(&s, ledger, how, target);
@@ -107,14 +113,17 @@ static co_status delta(const co_ledger *ledger, const co_accounting *how, double
 }
 
 static const co_param params[] = {
-    {.key = "conversion", .type = CO_CHOICE, .words = "improved|classic",
+    {.key = "conversion",
+     .type = CO_CHOICE,
+     .words = "improved|classic",
      .doc = "from Renyi divergence to epsilon; classic: as older reports, over their 72 orders"},
     {0}};
 
 const co_accountant co_accountant_rdp = {
     .name = "rdp",
     .summary = "Renyi differential privacy at the best real order: an upper bound in a few ms",
-    .source = "Mironov, Talwar and Zhang 2019, arXiv:1908.10530; Wang, Balle and Kasiviswanathan 2019, arXiv:1808.00087",
+    .source = "Mironov, Talwar and Zhang 2019, arXiv:1908.10530; Wang, Balle and Kasiviswanathan "
+              "2019, arXiv:1808.00087",
     .params = params,
     .epsilon = epsilon,
     .delta = delta};

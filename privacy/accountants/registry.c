@@ -11,7 +11,8 @@ static const co_plugin *const members[] = {
 #undef X
     NULL};
 
-const co_kind co_kind_accountant = {"accountant", "what a run's releases add up to as (epsilon, delta)", members};
+const co_kind co_kind_accountant = {"accountant",
+                                    "what a run's releases add up to as (epsilon, delta)", members};
 
 const co_accountant *co_accountant_find(const char *name)
 {

@@ -1,10 +1,12 @@
-/* privacy/mechanisms/discrete.c - Bernoulli, geometric, Laplace and discrete Gaussian draws in integers.
+/* privacy/mechanisms/discrete.c - Bernoulli, geometric, Laplace and discrete Gaussian draws in
+ * integers.
  *
- * Bernoulli(a/b): the binary digits of a uniform number are compared with those of a/b, some 32 at a time; only while they
- * agree are more drawn. Bernoulli(e^-g), g <= 1: the first k at which Bernoulli(g / k) fails is odd.
- * Geometric: k = u + t v, u uniform below t kept with e^(-u/t), v the number of e^-1 successes.
- * Discrete Gaussian: y from the discrete Laplace law of scale t = floor(s) (at least 1), kept with
- * e^(-(|y| - s^2/t)^2 / (2 s^2)). Any t is right; theirs is floor(s) + 1, and for whole s ours makes the fraction
+ * Bernoulli(a/b): the binary digits of a uniform number are compared with those of a/b, some 32 at
+ * a time; only while they agree are more drawn. Bernoulli(e^-g), g <= 1: the first k at which
+ * Bernoulli(g / k) fails is odd. Geometric: k = u + t v, u uniform below t kept with e^(-u/t), v
+ * the number of e^-1 successes. Discrete Gaussian: y from the discrete Laplace law of scale t =
+ * floor(s) (at least 1), kept with e^(-(|y| - s^2/t)^2 / (2 s^2)). Any t is right; theirs is
+ * floor(s) + 1, and for whole s ours makes the fraction
  * (|y| - s)^2 / (2 s^2). Beyond 64 t a draw is rejected unseen: its acceptance is below 2^-2800.
  * Cost: 15 comparisons a discrete Gaussian, some 0.3 us; 1.4 proposals.
  * Source: Canonne, Kamath and Steinke 2020, arXiv:2004.00010, Algorithms 1 to 3. */
@@ -28,7 +30,8 @@ static bool bernoulli_small(co_noise_words *words, uint64_t a, uint64_t b)
 {
     const int room = __builtin_clzll(b), n_bits = room < 32 ? room : 32;
     for (;;) {
-        const uint64_t shifted = a << n_bits, digits = shifted / b, drawn = co_noise_word(words) >> (32 - n_bits);
+        const uint64_t shifted = a << n_bits, digits = shifted / b,
+                       drawn = co_noise_word(words) >> (32 - n_bits);
         if (drawn != digits) return drawn < digits;
         a = shifted - digits * b;
         if (a == 0) return false;
@@ -76,7 +79,8 @@ uint64_t co_noise_geometric(co_noise_words *words, uint64_t t)
 
 int64_t co_noise_laplace(co_noise_words *words, uint64_t t)
 {
-    const int64_t size = (int64_t)((co_noise_geometric(words, 2 * t) + 1) / 2); /* of twice the size: rounded */
+    const int64_t size =
+        (int64_t)((co_noise_geometric(words, 2 * t) + 1) / 2); /* of twice the size: rounded */
     return co_noise_word(words) & 1 ? -size : size;
 }
 
@@ -94,7 +98,8 @@ co_discrete_law co_discrete_law_of(uint64_t p, uint64_t q)
     CO_ASSERT(p >= 1 && p <= UINT64_C(1) << 22 && q >= 1 && q <= 1024);
     const uint64_t t = p / q > 0 ? p / q : 1;
     const uint64_t a = t * q * q, b = p * p, d = p * q * t, common = divisor(divisor(a, b), d);
-    return (co_discrete_law){t, (int64_t)(a / common), (int64_t)(b / common), (int64_t)(d / common)};
+    return (co_discrete_law){t, (int64_t)(a / common), (int64_t)(b / common),
+                             (int64_t)(d / common)};
 }
 
 int64_t co_noise_discrete_gaussian(co_noise_words *words, const co_discrete_law *law)

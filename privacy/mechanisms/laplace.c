@@ -1,12 +1,14 @@
-/* privacy/mechanisms/laplace.c - Laplace noise rounded to the grid, exact: no float between the random words and the release.
+/* privacy/mechanisms/laplace.c - Laplace noise rounded to the grid, exact: no float between the
+ * random words and the release.
  *
- * Contributions are whole steps, so that rounding Laplace noise is post-processing of the continuous mechanism, and its
- * guarantee holds as it is. The scale is a whole number of steps. Cost: some 0.2 us a coordinate.
- * Source: Dwork, McSherry, Nissim and Smith, TCC 2006. */
+ * Contributions are whole steps, so that rounding Laplace noise is post-processing of the
+ * continuous mechanism, and its guarantee holds as it is. The scale is a whole number of steps.
+ * Cost: some 0.2 us a coordinate. Source: Dwork, McSherry, Nissim and Smith, TCC 2006. */
 #include "privacy/mechanisms/discrete.h"
 #include "privacy/mechanisms/mechanism.h"
 
-static void add(const co_noise_release *release, double scale, uint64_t first, size_t n, int64_t *sum)
+static void add(const co_noise_release *release, double scale, uint64_t first, size_t n,
+                int64_t *sum)
 {
     for (size_t j = 0; j < n; j++) {
         co_noise_words words;
@@ -15,12 +17,13 @@ static void add(const co_noise_release *release, double scale, uint64_t first, s
     }
 }
 
-const co_mechanism co_mechanism_laplace = {.name = "laplace",
-                                           .summary = "L1 clip, exact rounded Laplace noise: delta may be 0",
-                                           .source = "Dwork, McSherry, Nissim and Smith 2006",
-                                           .params = co_mechanism_params,
-                                           .norm = CO_NORM_L1,
-                                           .noise = CO_NOISE_LAPLACE,
-                                           .is_exact = true,
-                                           .spread = 1.4142135623730951,
-                                           .add = add};
+const co_mechanism co_mechanism_laplace = {
+    .name = "laplace",
+    .summary = "L1 clip, exact rounded Laplace noise: delta may be 0",
+    .source = "Dwork, McSherry, Nissim and Smith 2006",
+    .params = co_mechanism_params,
+    .norm = CO_NORM_L1,
+    .noise = CO_NOISE_LAPLACE,
+    .is_exact = true,
+    .spread = 1.4142135623730951,
+    .add = add};

@@ -1,9 +1,11 @@
-/* privacy/mechanisms/mechanism.h - kind mechanism: what bounds a device's contribution and adds noise to the sum.
+/* privacy/mechanisms/mechanism.h - kind mechanism: what bounds a device's contribution and adds
+ * noise to the sum.
  *
- * Contributions are integers on a grid: u / step rounded toward zero, with an L1 or L2 norm of at most clip / step, so that
- * their sum is exact and one device changes it by at most that. Noise is added once, by the owner of a coordinate.
- * Section `privacy` of an experiment names a mechanism; none has neither bound nor noise.
- * Adding one: a file privacy/<name>.c with the table co_mechanism_<name>, and a line in list.h. */
+ * Contributions are integers on a grid: u / step rounded toward zero, with an L1 or L2 norm of at
+ * most clip / step, so that their sum is exact and one device changes it by at most that. Noise is
+ * added once, by the owner of a coordinate. Section `privacy` of an experiment names a mechanism;
+ * none has neither bound nor noise. Adding one: a file privacy/<name>.c with the table
+ * co_mechanism_<name>, and a line in list.h. */
 #pragma once
 #include "core/config.h"
 #include "privacy/accountants/accountant.h"
@@ -13,12 +15,14 @@ typedef enum { CO_NORM_NONE, CO_NORM_L1, CO_NORM_L2 } co_norm;
 
 typedef struct {
     CO_PLUGIN_FIELDS;
-    co_norm norm;     /* of the bound; CO_NORM_NONE: no bound, no noise, and nothing below */
-    co_noise noise;   /* how accountants know it */
-    bool is_exact;    /* drawn in integers alone: may be used with secret noise, and takes a whole scale */
-    double spread;    /* standard deviation / scale */
+    co_norm norm;   /* of the bound; CO_NORM_NONE: no bound, no noise, and nothing below */
+    co_noise noise; /* how accountants know it */
+    bool is_exact;  /* drawn in integers alone: may be used with secret noise, and takes a whole
+                       scale */
+    double spread;  /* standard deviation / scale */
     /* sum[j] += noise of coordinate first + j; scale in grid steps, in [2^20, 2^21]. Local. */
-    void (*add)(const co_noise_release *release, double scale, uint64_t first, size_t n, int64_t *sum);
+    void (*add)(const co_noise_release *release, double scale, uint64_t first, size_t n,
+                int64_t *sum);
 } co_mechanism;
 
 extern const co_kind co_kind_mechanism;

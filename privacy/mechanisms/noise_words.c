@@ -1,9 +1,9 @@
 /* privacy/mechanisms/noise_words.c - Philox keyed by the seed, or ChaCha20 keyed by a secret.
  *
- * Secret: the release's key is the first half of block `purpose` of ChaCha20(key, nonce = round); coordinate j takes
- * the blocks of ChaCha20(release's key, nonce = j) in order, sixteen words each. So no two (purpose, round, coordinate, index)
- * share a word, and knowing some noise tells nothing about the rest. Cost: some 0.3 us a coordinate.
- * Source: Bernstein 2008 (ChaCha), by libsodium. */
+ * Secret: the release's key is the first half of block `purpose` of ChaCha20(key, nonce = round);
+ * coordinate j takes the blocks of ChaCha20(release's key, nonce = j) in order, sixteen words each.
+ * So no two (purpose, round, coordinate, index) share a word, and knowing some noise tells nothing
+ * about the rest. Cost: some 0.3 us a coordinate. Source: Bernstein 2008 (ChaCha), by libsodium. */
 #include "privacy/mechanisms/noise_words.h"
 #include "core/status.h"
 #include <sodium.h>
@@ -19,7 +19,8 @@ void co_noise_source_draw(co_noise_source *source)
 }
 
 /* Block number `block` of ChaCha20 under key and nonce. */
-static void chacha_block(const unsigned char *key, uint64_t nonce, uint64_t block, unsigned char out[64])
+static void chacha_block(const unsigned char *key, uint64_t nonce, uint64_t block,
+                         unsigned char out[64])
 {
     unsigned char bytes[crypto_stream_chacha20_NONCEBYTES];
     for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (unsigned char)(nonce >> (8 * i));
@@ -27,9 +28,12 @@ static void chacha_block(const unsigned char *key, uint64_t nonce, uint64_t bloc
     crypto_stream_chacha20_xor_ic(out, out, 64, bytes, block, key);
 }
 
-co_noise_release co_noise_release_of(const co_noise_source *source, co_noise_purpose purpose, int64_t round)
+co_noise_release co_noise_release_of(const co_noise_source *source, co_noise_purpose purpose,
+                                     int64_t round)
 {
-    co_noise_release release = {.is_secret = source->is_secret, .seed = source->seed, .round = (uint64_t)round,
+    co_noise_release release = {.is_secret = source->is_secret,
+                                .seed = source->seed,
+                                .round = (uint64_t)round,
                                 .purpose = purpose};
     unsigned char block[64];
     if (!source->is_secret) return release;
@@ -38,7 +42,8 @@ co_noise_release co_noise_release_of(const co_noise_source *source, co_noise_pur
     return release;
 }
 
-void co_noise_words_open(co_noise_words *words, const co_noise_release *release, uint64_t coordinate)
+void co_noise_words_open(co_noise_words *words, const co_noise_release *release,
+                         uint64_t coordinate)
 {
     words->release = release;
     words->coordinate = coordinate;

@@ -1,7 +1,8 @@
-/* privacy/mechanisms/noise_words.h - random words for noise: reproducible in a simulation, secret where privacy is meant.
+/* privacy/mechanisms/noise_words.h - random words for noise: reproducible in a simulation, secret
+ * where privacy is meant.
  *
- * In both, a word is a function of (purpose, round, coordinate, index): noise does not depend on which rank adds it, and a
- * replayed round repeats its release. All calls are Local. */
+ * In both, a word is a function of (purpose, round, coordinate, index): noise does not depend on
+ * which rank adds it, and a replayed round repeats its release. All calls are Local. */
 #pragma once
 #include "core/random.h"
 #include <stdbool.h>
@@ -27,7 +28,8 @@ typedef struct {
     co_noise_purpose purpose;
     unsigned char key[CO_NOISE_KEY_BYTES]; /* of this release alone */
 } co_noise_release;
-co_noise_release co_noise_release_of(const co_noise_source *source, co_noise_purpose purpose, int64_t round);
+co_noise_release co_noise_release_of(const co_noise_source *source, co_noise_purpose purpose,
+                                     int64_t round);
 
 /* The words of one coordinate. */
 typedef struct {
@@ -36,5 +38,6 @@ typedef struct {
     uint64_t coordinate, next; /* next: index of the next word */
     uint32_t word[16];
 } co_noise_words;
-void co_noise_words_open(co_noise_words *words, const co_noise_release *release, uint64_t coordinate);
+void co_noise_words_open(co_noise_words *words, const co_noise_release *release,
+                         uint64_t coordinate);
 uint32_t co_noise_word(co_noise_words *words);

@@ -11,7 +11,8 @@ static const co_plugin *const members[] = {
 #undef X
     NULL};
 
-const co_kind co_kind_mechanism = {"mechanism", "what bounds a contribution and adds noise", members};
+const co_kind co_kind_mechanism = {"mechanism", "what bounds a contribution and adds noise",
+                                   members};
 
 const co_mechanism *co_mechanism_find(const char *name)
 {

@@ -1,6 +1,7 @@
 /* sim/devices/population.c - devices on a data set and a partition, or drawn on the fly.
- * Memory per node: the data in the type they were published in, 8 bytes per example and device of the partition. Per rank: labels
- * and splits (9 bytes an example); a generator keeps the examples of one device. */
+ * Memory per node: the data in the type they were published in, 8 bytes per example and device of
+ * the partition. Per rank: labels and splits (9 bytes an example); a generator keeps the examples
+ * of one device. */
 #include "sim/devices/population.h"
 #include "core/memory.h"
 #include "io/files/digest.h"
@@ -16,7 +17,8 @@ static co_status make_partition(const co_experiment *e, const co_dataset *data, 
     if (!e->has_partition) {
         if (!data->user)
             return CO_FAIL(CO_EUSAGE,
-                           "%s: no `partition` and %s has no users: add partition: {method: dirichlet, devices: 100, "
+                           "%s: no `partition` and %s has no users: add partition: {method: "
+                           "dirichlet, devices: 100, "
                            "alpha: 0.3} or {file: PARTITION.h5}",
                            e->file, co_config_string(&e->data, "file"));
         co_config natural = {e->file, "partition", co_node_create(CO_NODE_MAP, "partition", NULL)};
@@ -49,8 +51,9 @@ static int by_arrival(const void *a, const void *b, void *context)
 static void sort_lists(co_partition *part)
 {
     for (int64_t k = 0; part->period && k < part->n_devices; k++)
-        qsort_r(part->train + part->train_offsets[k], (size_t)(part->train_offsets[k + 1] - part->train_offsets[k]),
-                sizeof *part->train, by_arrival, part->period);
+        qsort_r(part->train + part->train_offsets[k],
+                (size_t)(part->train_offsets[k + 1] - part->train_offsets[k]), sizeof *part->train,
+                by_arrival, part->period);
 }
 
 /* Node rank 0 reads or makes the partition; the other ranks see its arrays in a shared window. */
@@ -58,11 +61,13 @@ static co_status share_partition(const co_experiment *e, co_population *p, const
 {
     co_partition part = {0};
     co_status st = CO_OK;
-    int64_t head[4] = {0, 0, -1, 0}; /* devices, examples, test examples (-1: no test parts), periods */
+    int64_t head[4] = {0, 0, -1,
+                       0}; /* devices, examples, test examples (-1: no test parts), periods */
     if (comm->node_rank == 0) {
         st = make_partition(e, &p->data, &part);
         /* made for this run alone: the digest of the file which `cohort partition` would write */
-        if (st == CO_OK && !part.digest[0]) st = co_partition_digest(&part, &p->data, (uint64_t)e->seed);
+        if (st == CO_OK && !part.digest[0])
+            st = co_partition_digest(&part, &p->data, (uint64_t)e->seed);
         if (st == CO_OK) {
             head[0] = part.n_devices;
             head[1] = part.train_offsets[part.n_devices];
@@ -79,8 +84,10 @@ static co_status share_partition(const co_experiment *e, co_population *p, const
         p->n_devices = head[0];
         const size_t tests = head[2] < 0 ? 0 : (size_t)head[0] + 1 + (size_t)head[2];
         const size_t dated = head[3] ? (size_t)p->data.n : 0;
-        st = co_shared_create(&p->csr, ((size_t)head[0] + 1 + (size_t)head[1] + tests) * sizeof(int64_t) +
-                                           dated * sizeof(int32_t), comm);
+        st = co_shared_create(&p->csr,
+                              ((size_t)head[0] + 1 + (size_t)head[1] + tests) * sizeof(int64_t) +
+                                  dated * sizeof(int32_t),
+                              comm);
     }
     if (st == CO_OK) {
         int64_t *words = p->csr.data;
@@ -92,8 +99,10 @@ static co_status share_partition(const co_experiment *e, co_population *p, const
                 memcpy(tests, part.test_offsets, ((size_t)head[0] + 1) * sizeof *words);
                 memcpy(tests + head[0] + 1, part.test, (size_t)head[2] * sizeof *words);
             }
-            const int64_t n_words = head[0] + 1 + head[1] + (head[2] < 0 ? 0 : head[0] + 1 + head[2]);
-            if (head[3]) memcpy(words + n_words, part.period, (size_t)p->data.n * sizeof *part.period);
+            const int64_t n_words =
+                head[0] + 1 + head[1] + (head[2] < 0 ? 0 : head[0] + 1 + head[2]);
+            if (head[3])
+                memcpy(words + n_words, part.period, (size_t)p->data.n * sizeof *part.period);
         }
         co_shared_sync(&p->csr, comm);
         p->offsets = words;
@@ -103,7 +112,9 @@ static co_status share_partition(const co_experiment *e, co_population *p, const
             p->own_tests = p->own_test_offsets + head[0] + 1;
         }
         p->n_periods = head[3];
-        if (head[3]) p->period_of = (const int32_t *)(head[2] >= 0 ? p->own_tests + head[2] : p->examples + head[1]);
+        if (head[3])
+            p->period_of =
+                (const int32_t *)(head[2] >= 0 ? p->own_tests + head[2] : p->examples + head[1]);
     }
     co_partition_fini(&part);
     return st;
@@ -117,17 +128,21 @@ static co_status read_memory(const co_experiment *e, co_population *p)
     const char *memory = co_config_string(devices, "memory");
     if (!p->n_periods && (rounds || strcmp(memory, "all") != 0))
         return co_config_fail(devices, rounds ? rounds : co_config_node(devices, "memory"),
-                              "needs a partition whose examples arrive in periods (method: temporal); these %lld devices "
-                              "hold everything from the start", (long long)p->n_devices);
+                              "needs a partition whose examples arrive in periods (method: "
+                              "temporal); these %lld devices "
+                              "hold everything from the start",
+                              (long long)p->n_devices);
     if (p->n_periods && !rounds)
-        return co_config_fail(devices, devices->map,
-                              "the partition has %lld periods: set devices.period_rounds, the rounds that one lasts",
-                              (long long)p->n_periods);
+        return co_config_fail(
+            devices, devices->map,
+            "the partition has %lld periods: set devices.period_rounds, the rounds that one lasts",
+            (long long)p->n_periods);
     p->period_rounds = rounds ? co_config_int(devices, "period_rounds") : 1;
     p->window = strcmp(memory, "window") == 0 ? co_config_int(devices, "window") : INT64_MAX;
     p->capacity = strcmp(memory, "fifo") == 0 ? co_config_int(devices, "capacity") : INT64_MAX;
     for (int s = 1; s < 3 && p->n_periods; s++)
-        qsort_r(p->split_ids[s], (size_t)p->n_split[s], sizeof *p->split_ids[s], by_arrival, (void *)(uintptr_t)p->period_of);
+        qsort_r(p->split_ids[s], (size_t)p->n_split[s], sizeof *p->split_ids[s], by_arrival,
+                (void *)(uintptr_t)p->period_of);
     return CO_OK;
 }
 
@@ -167,7 +182,9 @@ static void find_held(const co_population *p, int64_t device, int64_t *first, in
     *n = all;
     if (!p->n_periods) return;
     const int64_t end = count_before(p, p->examples + begin, all, p->period + 1);
-    int64_t gone = p->window > p->period ? 0 : count_before(p, p->examples + begin, end, p->period + 1 - p->window);
+    int64_t gone = p->window > p->period
+                       ? 0
+                       : count_before(p, p->examples + begin, end, p->period + 1 - p->window);
     if (end - gone > p->capacity) gone = end - p->capacity;
     *first = begin + gone;
     *n = end - gone;
@@ -180,7 +197,8 @@ static co_status list_splits(co_population *p)
     for (int s = 1; s < 3; s++) {
         p->has_split[s] = p->n_split[s] > 0;
         p->split_ids[s] = co_malloc((size_t)p->n_split[s], sizeof(int64_t));
-        if (!p->split_ids[s]) return CO_FAIL(CO_ENOMEM, "list of %lld test examples", (long long)p->n_split[s]);
+        if (!p->split_ids[s])
+            return CO_FAIL(CO_ENOMEM, "list of %lld test examples", (long long)p->n_split[s]);
         int64_t at = 0;
         for (int64_t i = 0; i < p->data.n; i++)
             if (p->data.split[i] == s) p->split_ids[s][at++] = i;
@@ -191,12 +209,14 @@ static co_status list_splits(co_population *p)
 static co_status check_usable(const co_experiment *e, const co_dataset *data)
 {
     const char *path = co_config_string(&e->data, "file"), *task = co_data_task_names[data->task];
-    if (!data->x_size && !data->n_vocab) return CO_FAIL(CO_EDATA, "%s: has neither x nor tokens: nothing to train on", path);
+    if (!data->x_size && !data->n_vocab)
+        return CO_FAIL(CO_EDATA, "%s: has neither x nor tokens: nothing to train on", path);
     if (data->task == CO_DATA_CLASSIFICATION && (!data->y || data->n_classes == 0))
         return CO_FAIL(CO_EDATA, "%s: has no y: the task classification needs labels", path);
     if (data->task != CO_DATA_CLASSIFICATION && !co_dataset_has_targets(data) && !data->tokens)
         return CO_FAIL(CO_EDATA, "%s: has no tokens: the task %s needs texts", path, task);
-    if (data->x_ndim > 3) return CO_FAIL(CO_EDATA, "%s: x has more than 3 dimensions an example", path);
+    if (data->x_ndim > 3)
+        return CO_FAIL(CO_EDATA, "%s: x has more than 3 dimensions an example", path);
     return CO_OK;
 }
 
@@ -280,7 +300,8 @@ static co_status digest_generator(const co_experiment *e, char hex[33])
     return CO_OK;
 }
 
-static co_status open_generator(const co_experiment *e, bool central, co_population *p, const co_comm *comm)
+static co_status open_generator(const co_experiment *e, bool central, co_population *p,
+                                const co_comm *comm)
 {
     CO_TRY(co_synthetic_init(&p->generator, &e->data, (uint64_t)e->seed));
     p->test_fraction = co_config_real(&e->data, "test_fraction");
@@ -293,16 +314,19 @@ static co_status open_generator(const co_experiment *e, bool central, co_populat
     p->drawn_device = -1;
     p->scratch = co_malloc(co_synthetic_scratch(&p->generator), sizeof *p->scratch);
     CO_TRY(read_memory(e, p));
-    co_status st = p->scratch ? digest_generator(e, p->data_digest) : CO_FAIL(CO_ENOMEM, "generator scratch");
+    co_status st =
+        p->scratch ? digest_generator(e, p->data_digest) : CO_FAIL(CO_ENOMEM, "generator scratch");
     if (st == CO_OK) st = co_labels_init(&p->labels, NULL, (size_t)p->generator.classes);
     CO_TRY(co_agree(st, comm));
     return central && p->test_fraction > 0.0 ? share_tests(p, comm) : CO_OK;
 }
 
-co_status co_population_create(const co_experiment *e, bool central, const co_comm *comm, co_population *p)
+co_status co_population_create(const co_experiment *e, bool central, const co_comm *comm,
+                               co_population *p)
 {
     *p = (co_population){.drawn_device = -1};
-    const co_status st = e->has_generator ? open_generator(e, central, p, comm) : load_data(e, p, comm);
+    const co_status st =
+        e->has_generator ? open_generator(e, central, p, comm) : load_data(e, p, comm);
     if (st != CO_OK) co_population_fini(p);
     return st;
 }
@@ -337,7 +361,8 @@ int64_t co_population_largest(const co_population *p, int64_t sample)
     const int64_t n = p->has_data || p->n_devices < sample ? p->n_devices : sample;
     int64_t most = 0;
     for (int64_t k = 0; k < n; k++) {
-        const int64_t size = p->has_data ? p->offsets[k + 1] - p->offsets[k] : co_population_examples(p, k);
+        const int64_t size =
+            p->has_data ? p->offsets[k + 1] - p->offsets[k] : co_population_examples(p, k);
         if (size > most) most = size;
     }
     return most;
@@ -356,8 +381,8 @@ static co_status draw_device(co_population *p, int64_t device)
         p->drawn_x = co_malloc((size_t)room * p->x_size, sizeof *p->drawn_x);
         p->drawn_y = co_malloc((size_t)room, sizeof *p->drawn_y);
         if (!p->drawn_x || !p->drawn_y)
-            return CO_FAIL(CO_ENOMEM, "device %lld has %lld examples: no room to draw them", (long long)device,
-                           (long long)n);
+            return CO_FAIL(CO_ENOMEM, "device %lld has %lld examples: no room to draw them",
+                           (long long)device, (long long)n);
         p->drawn_capacity = room;
     }
     co_synthetic_fill(&p->generator, device, 0, (size_t)n, p->drawn_x, p->drawn_y, p->scratch);
@@ -393,19 +418,27 @@ static co_status reserve(const co_population *p, co_examples *e, size_t n, size_
     const bool text = p->shape.tokens, targets = co_dataset_has_targets(&p->data);
     bool good = true;
     if (n > e->n_room || rows > e->rows_room) {
-        const size_t n_room = n > e->n_room ? n : e->n_room, rows_room = rows > e->rows_room ? rows : e->rows_room;
+        const size_t n_room = n > e->n_room ? n : e->n_room,
+                     rows_room = rows > e->rows_room ? rows : e->rows_room;
         e->n_room = e->rows_room = 0;
-        if (targets) good = renew((void **)&e->targets, n_room * p->data.n_classes, sizeof *e->targets);
-        if (!targets) good = renew((void **)&e->y, n_room > rows_room ? n_room : rows_room, sizeof *e->y);
+        if (targets)
+            good = renew((void **)&e->targets, n_room * p->data.n_classes, sizeof *e->targets);
+        if (!targets)
+            good = renew((void **)&e->y, n_room > rows_room ? n_room : rows_room, sizeof *e->y);
         if (!text) good = good && renew((void **)&e->x, n_room * p->x_size, sizeof *e->x);
         if (text) good = good && renew((void **)&e->offsets, n_room + 1, sizeof *e->offsets);
         if (text) good = good && renew((void **)&e->tokens, rows_room, sizeof *e->tokens);
-        if (!good) return CO_FAIL(CO_ENOMEM, "no memory for a batch of %zu examples (%zu rows)", n, rows);
+        if (!good)
+            return CO_FAIL(CO_ENOMEM, "no memory for a batch of %zu examples (%zu rows)", n, rows);
         e->n_room = n_room;
         e->rows_room = rows_room;
     }
-    e->batch = (co_batch){.n = n, .rows = rows, .offsets = text ? e->offsets : NULL, .x = text ? NULL : e->x,
-                          .tokens = text ? e->tokens : NULL, .y = targets ? (const void *)e->targets : e->y};
+    e->batch = (co_batch){.n = n,
+                          .rows = rows,
+                          .offsets = text ? e->offsets : NULL,
+                          .x = text ? NULL : e->x,
+                          .tokens = text ? e->tokens : NULL,
+                          .y = targets ? (const void *)e->targets : e->y};
     return CO_OK;
 }
 
@@ -419,7 +452,8 @@ int64_t co_population_rows(const co_population *p, int64_t device)
     if (!p->shape.tokens) return co_population_examples(p, device);
     int64_t sum = 0, first, n;
     find_held(p, device, &first, &n);
-    for (int64_t i = first; i < first + n; i++) sum += (int64_t)co_dataset_rows(&p->data, p->examples[i]);
+    for (int64_t i = first; i < first + n; i++)
+        sum += (int64_t)co_dataset_rows(&p->data, p->examples[i]);
     return sum;
 }
 
@@ -427,7 +461,8 @@ int64_t co_population_rows(const co_population *p, int64_t device)
 enum { CHUNK = 256 };
 
 /* Examples ids(0) .. ids(n - 1) of a list, or of own[index[..]] when index is given. */
-static co_status read_ids(const co_population *p, const int64_t *own, const int64_t *index, size_t n, co_examples *e)
+static co_status read_ids(const co_population *p, const int64_t *own, const int64_t *index,
+                          size_t n, co_examples *e)
 {
     int64_t ids[CHUNK];
     size_t rows = 0, row = 0;
@@ -445,7 +480,8 @@ static co_status read_ids(const co_population *p, const int64_t *own, const int6
             co_dataset_gather(&p->data, ids, m, e->x + at * p->x_size);
             for (size_t i = 0; p->data.y && i < m; i++) e->y[at + i] = p->data.y[ids[i]];
         }
-        if (co_dataset_has_targets(&p->data)) co_dataset_gather_targets(&p->data, ids, m, e->targets + at * p->data.n_classes);
+        if (co_dataset_has_targets(&p->data))
+            co_dataset_gather_targets(&p->data, ids, m, e->targets + at * p->data.n_classes);
     }
     return CO_OK;
 }
@@ -454,11 +490,13 @@ static co_status read_ids(const co_population *p, const int64_t *own, const int6
 static size_t fitting(const co_population *p, const int64_t *ids, size_t n)
 {
     size_t rows = 0, i = 0;
-    while (i < n && (i == 0 || rows + rows_of(p, ids[i]) <= CO_EVAL_ROWS)) rows += rows_of(p, ids[i++]);
+    while (i < n && (i == 0 || rows + rows_of(p, ids[i]) <= CO_EVAL_ROWS))
+        rows += rows_of(p, ids[i++]);
     return i;
 }
 
-co_status co_population_read(co_population *p, int64_t device, const int64_t *index, size_t n, co_examples *e)
+co_status co_population_read(co_population *p, int64_t device, const int64_t *index, size_t n,
+                             co_examples *e)
 {
     if (p->has_data) {
         int64_t first, held;
@@ -467,7 +505,8 @@ co_status co_population_read(co_population *p, int64_t device, const int64_t *in
     }
     CO_TRY(reserve(p, e, n, n));
     for (size_t i = 0; i < n; i++) {
-        memcpy(e->x + i * p->x_size, p->drawn_x + (size_t)index[i] * p->x_size, p->x_size * sizeof *e->x);
+        memcpy(e->x + i * p->x_size, p->drawn_x + (size_t)index[i] * p->x_size,
+               p->x_size * sizeof *e->x);
         e->y[i] = p->drawn_y[index[i]];
     }
     return CO_OK;
@@ -498,7 +537,8 @@ int64_t co_population_tests(const co_population *p, int64_t device)
     return p->own_test_offsets ? p->own_test_offsets[device + 1] - p->own_test_offsets[device] : 0;
 }
 
-co_status co_population_read_tests(co_population *p, int64_t device, int64_t first, size_t n, co_examples *e)
+co_status co_population_read_tests(co_population *p, int64_t device, int64_t first, size_t n,
+                                   co_examples *e)
 {
     if (p->has_data) {
         const int64_t *ids = p->own_tests + p->own_test_offsets[device] + first;
@@ -511,7 +551,8 @@ co_status co_population_read_tests(co_population *p, int64_t device, int64_t fir
     return CO_OK;
 }
 
-co_status co_population_read_split(co_population *p, int split, int64_t first, size_t n, co_examples *e)
+co_status co_population_read_split(co_population *p, int split, int64_t first, size_t n,
+                                   co_examples *e)
 {
     if (p->has_data) {
         const int64_t *ids = p->split_ids[split] + first;
@@ -522,8 +563,10 @@ co_status co_population_read_split(co_population *p, int split, int64_t first, s
         const int64_t at = first + (int64_t)done, device = find_test_device(p, at);
         CO_TRY(draw_device(p, device));
         const int64_t place = co_population_examples(p, device) + at - p->test_offsets[device];
-        const size_t here = (size_t)(p->test_offsets[device + 1] - at), m = n - done < here ? n - done : here;
-        memcpy(e->x + done * p->x_size, p->drawn_x + (size_t)place * p->x_size, m * p->x_size * sizeof *e->x);
+        const size_t here = (size_t)(p->test_offsets[device + 1] - at),
+                     m = n - done < here ? n - done : here;
+        memcpy(e->x + done * p->x_size, p->drawn_x + (size_t)place * p->x_size,
+               m * p->x_size * sizeof *e->x);
         memcpy(e->y + done, p->drawn_y + place, m * sizeof *e->y);
         done += m;
     }

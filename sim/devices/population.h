@@ -1,11 +1,14 @@
-/* sim/devices/population.h - the devices and their examples, from a data set and a partition or from a generator.
+/* sim/devices/population.h - the devices and their examples, from a data set and a partition or
+ * from a generator.
  *
- * With a partition in periods (method temporal) examples arrive and leave: a device holds those that have arrived by the current
- * period and that devices.memory keeps. Its list stands in the order of arrival (period, then id), so that what it holds is one
- * piece of it and a function of the period alone.
+ * With a partition in periods (method temporal) examples arrive and leave: a device holds those
+ * that have arrived by the current period and that devices.memory keeps. Its list stands in the
+ * order of arrival (period, then id), so that what it holds is one piece of it and a function of
+ * the period alone.
  *
- * One copy of data and partition per node (shared windows). A device's examples are numbered from 0; what it trains on comes first.
- * Creating is Collective; reading is Local and allocates nothing. */
+ * One copy of data and partition per node (shared windows). A device's examples are numbered from
+ * 0; what it trains on comes first. Creating is Collective; reading is Local and allocates nothing.
+ */
 #pragma once
 #include "core/comm.h"
 #include "io/data/dataset.h"
@@ -16,7 +19,8 @@
 
 /* Examples read for a model. Zero-initialised is empty; its room grows with what is read. */
 typedef struct {
-    co_batch batch; /* what was read last; y: the class of each example, or for lm and tagging of each row; or its targets */
+    co_batch batch; /* what was read last; y: the class of each example, or for lm and tagging of
+                       each row; or its targets */
     size_t n_room, rows_room;
     float *x;
     int64_t *offsets;
@@ -28,66 +32,77 @@ void co_examples_fini(co_examples *examples);
 typedef struct {
     int64_t n_devices;
     size_t x_size;
-    const char *task;  /* in the kind task */
-    co_labels labels;  /* of the classes; for lm of the vocabulary */
+    const char *task; /* in the kind task */
+    co_labels labels; /* of the classes; for lm of the vocabulary */
     co_shape shape;
-    size_t most_rows;  /* rows of the longest example: 1 but for texts */
-    double mean_rows;  /* of all examples */
+    size_t most_rows;                           /* rows of the longest example: 1 but for texts */
+    double mean_rows;                           /* of all examples */
     char data_digest[33], partition_digest[33]; /* partition_digest "" without a partition */
     bool has_split[3];                          /* examples of split 1 and 2 exist; [0] unused */
     /* from a data set */
     co_dataset data;
     bool has_data;
-    co_shared csr;           /* offsets and ids of the partition */
-    const int64_t *offsets;  /* [n_devices + 1] */
-    const int64_t *examples; /* [offsets[n_devices]] */
-    const int64_t *own_test_offsets; /* [n_devices + 1] test parts of the devices, or NULL when the partition has none */
+    co_shared csr;                   /* offsets and ids of the partition */
+    const int64_t *offsets;          /* [n_devices + 1] */
+    const int64_t *examples;         /* [offsets[n_devices]] */
+    const int64_t *own_test_offsets; /* [n_devices + 1] test parts of the devices, or NULL when the
+                                        partition has none */
     const int64_t *own_tests;
-    int64_t *split_ids[3];   /* ids of split 1 and 2, ascending; NULL when absent */
+    int64_t *split_ids[3]; /* ids of split 1 and 2, ascending; NULL when absent */
     int64_t n_split[3];
-    int64_t n_periods, period, period_rounds; /* 0 without periods; the current one; rounds that one lasts */
-    const int32_t *period_of;                 /* [data.n] */
-    int64_t window, capacity; /* periods that a device keeps, the current one included; examples it keeps: the latest */
+    int64_t n_periods, period,
+        period_rounds;        /* 0 without periods; the current one; rounds that one lasts */
+    const int32_t *period_of; /* [data.n] */
+    int64_t window, capacity; /* periods that a device keeps, the current one included; examples it
+                                 keeps: the latest */
     /* from a generator */
     co_synthetic generator;
     double test_fraction;
-    co_shared tests;              /* first test example of each device in the whole list */
-    const int64_t *test_offsets;  /* [n_devices + 1], or NULL when not needed */
+    co_shared tests;             /* first test example of each device in the whole list */
+    const int64_t *test_offsets; /* [n_devices + 1], or NULL when not needed */
     double *scratch;
-    float *drawn_x;               /* examples of the device that was opened last */
+    float *drawn_x; /* examples of the device that was opened last */
     int32_t *drawn_y;
     int64_t drawn_capacity, drawn_device;
 } co_population;
 
-/* Loads or makes data and partition as the experiment says. central: whether the generator's test examples will be asked for (costs
- * 8 bytes a device). Collective(comm). */
+/* Loads or makes data and partition as the experiment says. central: whether the generator's test
+ * examples will be asked for (costs 8 bytes a device). Collective(comm). */
 co_status co_population_create(const co_experiment *experiment, bool central, const co_comm *comm,
                                co_population *population);
 void co_population_fini(co_population *population); /* Collective(node) */
 
-/* Goes to the period of a round (0: the first). True when it is another one. Local; the same on all ranks. */
+/* Goes to the period of a round (0: the first). True when it is another one. Local; the same on all
+ * ranks. */
 bool co_population_move(co_population *population, int64_t round);
-/* Examples of split 1 or 2 that arrive in the current period: [*first, *first + *n) of the split; the earlier ones come before. */
+/* Examples of split 1 or 2 that arrive in the current period: [*first, *first + *n) of the split;
+ * the earlier ones come before. */
 void co_population_recent(const co_population *population, int split, int64_t *first, int64_t *n);
-int64_t co_population_examples(const co_population *population, int64_t device); /* to train on, now */
-int64_t co_population_largest(const co_population *population, int64_t sample);  /* largest device: of all with a data set, else of the
-                                                                                    first `sample` */
+int64_t co_population_examples(const co_population *population,
+                               int64_t device); /* to train on, now */
+int64_t co_population_largest(const co_population *population,
+                              int64_t sample); /* largest device: of all with a data set, else of
+                                                  the first `sample` */
 /* Examples of the device's own test part; 0 when it has none. */
 int64_t co_population_tests(const co_population *population, int64_t device);
 /* True when devices have test parts at all. */
 bool co_population_has_tests(const co_population *population);
 /* Makes ready to read a device; draws its examples when they come from a generator. */
 co_status co_population_open(co_population *population, int64_t device);
-/* Rows of all the device's training examples: the tokens of texts (for lm those that are predicted); without text its examples. */
+/* Rows of all the device's training examples: the tokens of texts (for lm those that are
+ * predicted); without text its examples. */
 int64_t co_population_rows(const co_population *population, int64_t device);
 /* Examples index[n] of the opened device. CO_ENOMEM. */
-co_status co_population_read(co_population *population, int64_t device, const int64_t *index, size_t n,
-                             co_examples *examples);
+co_status co_population_read(co_population *population, int64_t device, const int64_t *index,
+                             size_t n, co_examples *examples);
 
-enum { CO_EVAL_ROWS = 2048 }; /* the next two read no more rows than that at once, but one example at least */
-/* Examples [first, first + n) of split 1 or 2, in the order of the whole population (with periods: of arrival), or the first of them:
- * examples->batch.n says how many. CO_ENOMEM. */
-co_status co_population_read_split(co_population *population, int split, int64_t first, size_t n, co_examples *examples);
-/* Examples [first, first + n) of the opened device's test part, or the first of them. CO_ENOMEM. */
-co_status co_population_read_tests(co_population *population, int64_t device, int64_t first, size_t n,
+enum {
+    CO_EVAL_ROWS = 2048
+}; /* the next two read no more rows than that at once, but one example at least */
+/* Examples [first, first + n) of split 1 or 2, in the order of the whole population (with periods:
+ * of arrival), or the first of them: examples->batch.n says how many. CO_ENOMEM. */
+co_status co_population_read_split(co_population *population, int split, int64_t first, size_t n,
                                    co_examples *examples);
+/* Examples [first, first + n) of the opened device's test part, or the first of them. CO_ENOMEM. */
+co_status co_population_read_tests(co_population *population, int64_t device, int64_t first,
+                                   size_t n, co_examples *examples);

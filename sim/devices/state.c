@@ -1,8 +1,9 @@
-/* sim/devices/state.c - blocks at home, and the planned messages that bring them to the trainers and back.
- * Per round: two messages of slots x model floats for each device that trains away from home. All receives of new
- * states are posted before training, in the order in which each sender trains; a state that is needed next is on its
- * way while the device before trains. Waiting cannot lock up: what a rank waits for has been sent, or will be by a rank
- * that itself waits for nothing newer. An empty message stands for "never took part", or "stays as it was". */
+/* sim/devices/state.c - blocks at home, and the planned messages that bring them to the trainers
+ * and back. Per round: two messages of slots x model floats for each device that trains away from
+ * home. All receives of new states are posted before training, in the order in which each sender
+ * trains; a state that is needed next is on its way while the device before trains. Waiting cannot
+ * lock up: what a rank waits for has been sent, or will be by a rank that itself waits for nothing
+ * newer. An empty message stands for "never took part", or "stays as it was". */
 #include "sim/devices/state.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -51,9 +52,10 @@ static co_status allocate(co_state *s, double n_tasks)
     const size_t away = s->comm->size > 1 ? s->block : 0;
     s->inbox = co_malloc(away, sizeof *s->inbox);
     for (int k = 0; k < 2; k++) s->leaving[k] = co_malloc(away, sizeof *s->leaving[k]);
-    if (!s->pool || !s->spare || !s->home || !s->fresh || !s->changed || !s->out || !s->back || !s->arrived || !s->slot ||
-        !s->work || !s->inbox || !s->leaving[0] || !s->leaving[1])
-        return CO_FAIL(CO_ENOMEM, "no memory for the state of %zu devices of %zu parameters", n_blocks, s->n);
+    if (!s->pool || !s->spare || !s->home || !s->fresh || !s->changed || !s->out || !s->back ||
+        !s->arrived || !s->slot || !s->work || !s->inbox || !s->leaving[0] || !s->leaving[1])
+        return CO_FAIL(CO_ENOMEM, "no memory for the state of %zu devices of %zu parameters",
+                       n_blocks, s->n);
     s->opened = s->changed + s->capacity;
     s->closed = s->opened + s->capacity;
     for (size_t k = 0; k < n_blocks; k++) s->spare[k] = s->pool + (n_blocks - 1 - k) * s->block;
@@ -62,22 +64,32 @@ static co_status allocate(co_state *s, double n_tasks)
     return CO_OK;
 }
 
-co_status co_state_init(co_state *s, size_t n_slots, size_t n, size_t capacity, int64_t n_devices, int64_t n_rounds,
-                        size_t beside, const co_comm *comm)
+co_status co_state_init(co_state *s, size_t n_slots, size_t n, size_t capacity, int64_t n_devices,
+                        int64_t n_rounds, size_t beside, const co_comm *comm)
 {
     *s = (co_state){0};
     if (n_slots == 0) return CO_OK;
-    *s = (co_state){.comm = comm, .messages = MPI_COMM_NULL, .n_devices = n_devices, .n = n, .n_slots = n_slots,
-                    .block = n_slots * n, .capacity = capacity, .inbox_request = MPI_REQUEST_NULL,
+    *s = (co_state){.comm = comm,
+                    .messages = MPI_COMM_NULL,
+                    .n_devices = n_devices,
+                    .n = n,
+                    .n_slots = n_slots,
+                    .block = n_slots * n,
+                    .capacity = capacity,
+                    .inbox_request = MPI_REQUEST_NULL,
                     .left = {MPI_REQUEST_NULL, MPI_REQUEST_NULL}};
     const double n_tasks = (double)n_rounds * (double)capacity;
     const double most = (double)least((size_t)n_devices, n_tasks) + (double)capacity;
     s->bytes_all = (most * (double)n_slots + 4.0 * comm->size) * (double)n * sizeof(float);
-    co_status st = s->block <= INT_MAX ? CO_OK
-                                       : CO_FAIL(CO_EUSAGE, "a device's state of %zu numbers is more than 2^31 - 1", s->block);
+    co_status st =
+        s->block <= INT_MAX
+            ? CO_OK
+            : CO_FAIL(CO_EUSAGE, "a device's state of %zu numbers is more than 2^31 - 1", s->block);
     if (st == CO_OK)
-        st = co_room_check((size_t)(s->bytes_all / comm->size) + beside, "the state that devices keep",
-                           "fewer devices, a smaller model, more nodes, or an algorithm without device state", comm);
+        st = co_room_check(
+            (size_t)(s->bytes_all / comm->size) + beside, "the state that devices keep",
+            "fewer devices, a smaller model, more nodes, or an algorithm without device state",
+            comm);
     if (st == CO_OK) st = co_agree(allocate(s, n_tasks), comm);
     if (st == CO_OK)
         MPI_Comm_dup(comm->world, &s->messages);
@@ -89,8 +101,9 @@ co_status co_state_init(co_state *s, size_t n_slots, size_t n, size_t capacity, 
 void co_state_fini(co_state *s)
 {
     if (s->comm && s->messages != MPI_COMM_NULL) MPI_Comm_free(&s->messages);
-    void *const blocks[] = {s->pool, s->spare, s->home, s->fresh, s->changed, s->out, s->back, s->arrived, s->slot,
-                            s->work, s->inbox, s->leaving[0], s->leaving[1], s->ids};
+    void *const blocks[] = {s->pool,  s->spare,      s->home,       s->fresh, s->changed,
+                            s->out,   s->back,       s->arrived,    s->slot,  s->work,
+                            s->inbox, s->leaving[0], s->leaving[1], s->ids};
     for (size_t k = 0; k < sizeof blocks / sizeof *blocks; k++) co_free(blocks[k]);
     *s = (co_state){0};
 }
@@ -101,8 +114,10 @@ static void fetch_next(co_state *s, const co_plan *plan)
     for (; s->next < plan->n; s->next++) {
         const co_plan_row *row = &plan->row[plan->order[s->next]];
         const int home = home_of(s, row->device);
-        if (row->rank != s->comm->rank || row->outcome == CO_EMPTY || home == s->comm->rank) continue;
-        MPI_Irecv(s->inbox, (int)s->block, MPI_FLOAT, home, TAG_FETCH, s->messages, &s->inbox_request);
+        if (row->rank != s->comm->rank || row->outcome == CO_EMPTY || home == s->comm->rank)
+            continue;
+        MPI_Irecv(s->inbox, (int)s->block, MPI_FLOAT, home, TAG_FETCH, s->messages,
+                  &s->inbox_request);
         return;
     }
 }
@@ -121,8 +136,10 @@ void co_state_begin(co_state *s, const co_plan *plan)
         s->fresh[k] = s->spare[--s->n_spare];
         if (row->rank == s->comm->rank) continue;
         const float *old = *place_of(s, row->device);
-        MPI_Isend(old ? old : s->work, old ? (int)s->block : 0, MPI_FLOAT, row->rank, TAG_FETCH, s->messages, &s->out[k]);
-        MPI_Irecv(s->fresh[k], (int)s->block, MPI_FLOAT, row->rank, TAG_BACK, s->messages, &s->back[k]);
+        MPI_Isend(old ? old : s->work, old ? (int)s->block : 0, MPI_FLOAT, row->rank, TAG_FETCH,
+                  s->messages, &s->out[k]);
+        MPI_Irecv(s->fresh[k], (int)s->block, MPI_FLOAT, row->rank, TAG_BACK, s->messages,
+                  &s->back[k]);
     }
     s->next = 0;
     fetch_next(s, plan);
@@ -239,7 +256,8 @@ co_status co_state_list(co_state *s)
     }
     int64_t *mine = co_malloc((size_t)own, sizeof *mine);
     s->ids = co_malloc(n, sizeof *s->ids);
-    co_status st = mine && s->ids ? CO_OK : CO_FAIL(CO_ENOMEM, "ids of the devices that keep state");
+    co_status st =
+        mine && s->ids ? CO_OK : CO_FAIL(CO_ENOMEM, "ids of the devices that keep state");
     st = co_agree(st, comm);
     if (st == CO_OK) {
         own_ids(s, mine);

@@ -1,4 +1,5 @@
-/* sim/experiment/experiment.c - sections and their keys, presets, the checks that need more than one key. */
+/* sim/experiment/experiment.c - sections and their keys, presets, the checks that need more than
+ * one key. */
 #include "sim/experiment/experiment.h"
 #include "aggregators/algorithm.h"
 #include "core/memory.h"
@@ -14,13 +15,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SECTION(name, text) {name, CO_TREE, .flags = CO_OPTIONAL, .doc = text}
+#define SECTION(name, text)                                                                        \
+    {                                                                                              \
+        name, CO_TREE, .flags = CO_OPTIONAL, .doc = text                                           \
+    }
 
 static const co_param top_params[] = {
     {"name", CO_STRING, .words = "experiment", .doc = "what pictures and tables call the run"},
     {"seed", CO_INT, .def = 1, .lo = 0, .hi = 9e15, .doc = "key of every random draw"},
     {"rounds", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_REQUIRED, .doc = "rounds of training"},
-    {"algorithm", CO_STRING, .words = "fedavg", .doc = "preset (cohort list algorithm); keys given here win"},
+    {"algorithm", CO_STRING, .words = "fedavg",
+     .doc = "preset (cohort list algorithm); keys given here win"},
     SECTION("data", "the data set"),
     SECTION("partition", "which examples each device holds"),
     SECTION("model", "the model"),
@@ -36,7 +41,8 @@ static const co_param top_params[] = {
     {0}};
 static const co_param data_params[] = {
     {"file", CO_STRING, .flags = CO_OPTIONAL, .doc = "data set (cohort import)"},
-    {"generator", CO_CHOICE, .words = "synthetic", .flags = CO_OPTIONAL, .doc = "drawn on the fly, already per device"},
+    {"generator", CO_CHOICE, .words = "synthetic", .flags = CO_OPTIONAL,
+     .doc = "drawn on the fly, already per device"},
     {0}};
 static const co_param generator_params[] = {
     {"test_fraction", CO_REAL, .def = 0.1, .lo = 0.0, .hi = 1.0, .flags = CO_HI_OPEN,
@@ -47,33 +53,41 @@ static const co_param devices_params[] = {
     {"per_round", CO_REAL, .lo = 0, .hi = 2147483647, .flags = CO_REQUIRED | CO_LO_OPEN,
      .doc = "devices asked in a round; select: poisson: their expected number"},
     {"counts", CO_CHOICE, .words = "private|public",
-     .doc = "may everybody know how many examples each device has? with a mechanism, selectors that look at that need public"},
+     .doc = "may everybody know how many examples each device has? with a mechanism, selectors "
+            "that look at that need public"},
     {"period_rounds", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL,
      .doc = "rounds of a period, where examples arrive in periods (partition method temporal)"},
     {"memory", CO_CHOICE, .words = "all|window|fifo",
      .doc = "of what has arrived a device keeps: all, the latest periods, the latest examples"},
     {"window", CO_INT, .lo = 1, .hi = 1e6, .flags = CO_OPTIONAL,
      .doc = "memory: window: periods kept, the current one included"},
-    {"capacity", CO_INT, .lo = 1, .hi = 1e12, .flags = CO_OPTIONAL, .doc = "memory: fifo: examples kept"},
+    {"capacity", CO_INT, .lo = 1, .hi = 1e12, .flags = CO_OPTIONAL,
+     .doc = "memory: fifo: examples kept"},
     {"attack", CO_STRING, .words = "none", .doc = "what attackers send (cohort list attack)"},
     {"attackers", CO_REAL, .lo = 0.0, .hi = 2147483647, .flags = CO_OPTIONAL | CO_LO_OPEN,
      .doc = "how many devices attack, drawn by the seed; below 1: a share of all"},
-    {"attacker_ids", CO_INTS, .lo = 0, .hi = 9e15, .flags = CO_OPTIONAL, .doc = "which devices attack, instead"},
+    {"attacker_ids", CO_INTS, .lo = 0, .hi = 9e15, .flags = CO_OPTIONAL,
+     .doc = "which devices attack, instead"},
     {0}};
 static const co_param local_params[] = {
     {"rule", CO_STRING, .words = "sgd", .doc = "local rule (cohort list local_rule)"},
     {"optimizer", CO_STRING, .words = "sgd", .doc = "local optimiser (cohort list optimizer)"},
-    {"epochs", CO_INT, .lo = 1, .hi = 1e6, .flags = CO_OPTIONAL, .doc = "passes over the device's examples (default 1)"},
+    {"epochs", CO_INT, .lo = 1, .hi = 1e6, .flags = CO_OPTIONAL,
+     .doc = "passes over the device's examples (default 1)"},
     {"steps", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL, .doc = "batches instead of epochs"},
-    {"batch", CO_INT, .def = 10, .lo = 0, .hi = 1e6, .doc = "examples of a step; 0: all that the device has"},
+    {"batch", CO_INT, .def = 10, .lo = 0, .hi = 1e6,
+     .doc = "examples of a step; 0: all that the device has"},
     {"lr", CO_REAL, .def = 0.1, .lo = 0.0, .hi = 1e6, .doc = "learning rate"},
-    {"max_examples", CO_INT, .lo = 1, .hi = 1e12, .flags = CO_OPTIONAL, .doc = "a keyed subset of that size each round"},
+    {"max_examples", CO_INT, .lo = 1, .hi = 1e12, .flags = CO_OPTIONAL,
+     .doc = "a keyed subset of that size each round"},
     {"clip_grad", CO_REAL, .lo = 0.0, .hi = 1e30, .flags = CO_OPTIONAL | CO_LO_OPEN,
      .doc = "largest L2 norm of a batch's gradient"},
-    {"schedule", CO_TREE, .flags = CO_OPTIONAL, .doc = "learning rate over rounds: {name, every, factor, floor, horizon, warmup}"},
+    {"schedule", CO_TREE, .flags = CO_OPTIONAL,
+     .doc = "learning rate over rounds: {name, every, factor, floor, horizon, warmup}"},
     {0}};
 static const co_param server_params[] = {
-    {"optimizer", CO_STRING, .words = "sgd", .doc = "server optimiser (cohort list server_optimizer)"},
+    {"optimizer", CO_STRING, .words = "sgd",
+     .doc = "server optimiser (cohort list server_optimizer)"},
     {"lr", CO_REAL, .def = 1.0, .lo = 0.0, .hi = 1e6, .doc = "learning rate"},
     {"schedule", CO_TREE, .flags = CO_OPTIONAL, .doc = "as local.schedule"},
     {0}};
@@ -81,38 +95,57 @@ static const co_param privacy_params[] = {
     {"mechanism", CO_STRING, .words = "none", .doc = "bound and noise (cohort list mechanism)"},
     {0}};
 static const co_param eval_params[] = {
-    {"every", CO_INT, .def = 10, .lo = 0, .hi = 1e9, .doc = "rounds between two evaluations; 0: never"},
-    {"central", CO_BOOL, .flags = CO_OPTIONAL, .doc = "on the data set's test split (default: when there is one)"},
-    {"devices", CO_BOOL, .def = 0, .doc = "on each device's own test part: means, quantiles, the worst tenth"},
+    {"every", CO_INT, .def = 10, .lo = 0, .hi = 1e9,
+     .doc = "rounds between two evaluations; 0: never"},
+    {"central", CO_BOOL, .flags = CO_OPTIONAL,
+     .doc = "on the data set's test split (default: when there is one)"},
+    {"devices", CO_BOOL, .def = 0,
+     .doc = "on each device's own test part: means, quantiles, the worst tenth"},
     {"sample", CO_INT, .lo = 1, .hi = 2147483647, .flags = CO_OPTIONAL,
      .doc = "devices to evaluate on, the same ones each time (default: all)"},
     {0}};
 static const co_param stop_params[] = {
-    {"metric", CO_STRING, .words = "none", .doc = "column of eval (central, test split) that ends the run; none"},
-    {"target", CO_REAL, .lo = -1e300, .hi = 1e300, .flags = CO_OPTIONAL, .doc = "stop when the metric has reached it"},
+    {"metric", CO_STRING, .words = "none",
+     .doc = "column of eval (central, test split) that ends the run; none"},
+    {"target", CO_REAL, .lo = -1e300, .hi = 1e300, .flags = CO_OPTIONAL,
+     .doc = "stop when the metric has reached it"},
     {"patience", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL,
      .doc = "stop after that many evaluations without a better value"},
     {"walltime", CO_REAL, .lo = 0.0, .hi = 1e9, .flags = CO_OPTIONAL | CO_LO_OPEN,
      .doc = "seconds after which the run writes a checkpoint and leaves with exit code 75"},
     {0}};
 static const co_param output_params[] = {
-    {"dir", CO_STRING, .flags = CO_OPTIONAL, .doc = "folder of the run's files (default runs/<name>)"},
-    {"checkpoint_every", CO_INT, .def = 20, .lo = 0, .hi = 1e9, .doc = "rounds between checkpoints; 0: only the last"},
+    {"dir", CO_STRING, .flags = CO_OPTIONAL,
+     .doc = "folder of the run's files (default runs/<name>)"},
+    {"checkpoint_every", CO_INT, .def = 20, .lo = 0, .hi = 1e9,
+     .doc = "rounds between checkpoints; 0: only the last"},
     {"keep", CO_INT, .def = 2, .lo = 1, .hi = 1e6, .doc = "checkpoints kept"},
     {"best", CO_BOOL, .flags = CO_OPTIONAL,
-     .doc = "also keep best.h5, the model of the best evaluation so far (at multiples of eval.every): by stop.metric, else the task's "
+     .doc = "also keep best.h5, the model of the best evaluation so far (at multiples of "
+            "eval.every): by stop.metric, else the task's "
             "first; on the validation split, else test"},
-    {"devices", CO_BOOL, .flags = CO_OPTIONAL, .doc = "a row per device and round (default: up to 1e6 rows)"},
+    {"devices", CO_BOOL, .flags = CO_OPTIONAL,
+     .doc = "a row per device and round (default: up to 1e6 rows)"},
     {0}};
 static const co_param transforms_params[] = {
-    {"name", CO_STRING, .flags = CO_REQUIRED, .doc = "transform (cohort list transform); its options beside it"}, {0}};
+    {"name", CO_STRING, .flags = CO_REQUIRED,
+     .doc = "transform (cohort list transform); its options beside it"},
+    {0}};
 
-const co_section co_experiment_sections[] = {
-    {"", top_params},           {"data", data_params},      {"partition", co_partition_params},
-    {"model", co_model_params}, {"devices", devices_params}, {"local", local_params},
-    {"transforms", transforms_params}, {"aggregate", co_aggregate_params}, {"server", server_params}, {"privacy", privacy_params},
-    {"eval", eval_params},      {"stop", stop_params},      {"output", output_params},
-    {NULL, NULL}};
+const co_section co_experiment_sections[] = {{"", top_params},
+                                             {"data", data_params},
+                                             {"partition", co_partition_params},
+                                             {"model", co_model_params},
+                                             {"devices", devices_params},
+                                             {"local", local_params},
+                                             {"transforms", transforms_params},
+                                             {"aggregate", co_aggregate_params},
+                                             {"server", server_params},
+                                             {"privacy", privacy_params},
+                                             {"eval", eval_params},
+                                             {"stop", stop_params},
+                                             {"output", output_params},
+                                             {NULL, NULL}};
 
 static const co_param *section_params(const char *name)
 {
@@ -127,7 +160,8 @@ static co_status open_section(co_experiment *e, const char *name, co_config *sec
 {
     co_node *map = co_node_find(e->root, name);
     *section = (co_config){e->file, name, map};
-    if (map && map->kind != CO_NODE_MAP) return co_config_fail(&e->top, map, "must be a map of keys");
+    if (map && map->kind != CO_NODE_MAP)
+        return co_config_fail(&e->top, map, "must be a map of keys");
     if (map) return CO_OK;
     map = co_node_create(CO_NODE_MAP, name, NULL);
     if (!map) return CO_FAIL(CO_ENOMEM, "experiment tree");
@@ -138,19 +172,21 @@ static co_status open_section(co_experiment *e, const char *name, co_config *sec
 }
 
 /* The text of a key that names a member, before the section is checked: its own, or the default. */
-static co_status member_name(const co_config *section, const char *key, const char *standard, const char **name)
+static co_status member_name(const co_config *section, const char *key, const char *standard,
+                             const char **name)
 {
     const co_node *node = co_node_find(section->map, key);
     *name = standard;
     if (!node) return CO_OK;
-    if (node->kind != CO_NODE_SCALAR || !node->text) return co_config_fail(section, node, "must be a name");
+    if (node->kind != CO_NODE_SCALAR || !node->text)
+        return co_config_fail(section, node, "must be a name");
     *name = node->text;
     return CO_OK;
 }
 
 /* Finds the member that `key` names; the registry's message gets file, line and key before it. */
-static co_status find_member(const co_config *section, const char *key, const char *standard, const co_kind *kind,
-                             const co_plugin **member)
+static co_status find_member(const co_config *section, const char *key, const char *standard,
+                             const co_kind *kind, const co_plugin **member)
 {
     const char *name;
     CO_TRY(member_name(section, key, standard, &name));
@@ -195,7 +231,8 @@ static co_status apply_preset(co_experiment *e)
 
 static co_status check(const co_config *section, const co_plugin *a, const co_plugin *b)
 {
-    const co_param *tables[3] = {section_params(section->section), a ? a->params : NULL, b ? b->params : NULL};
+    const co_param *tables[3] = {section_params(section->section), a ? a->params : NULL,
+                                 b ? b->params : NULL};
     return co_config_check(section, tables, 3);
 }
 
@@ -218,12 +255,14 @@ static co_status check_partition(co_experiment *e)
     if (!map) return CO_OK;
     CO_TRY(open_section(e, "partition", &e->partition));
     if (e->has_generator)
-        return co_config_fail(&e->top, map, "the generator's data are already per device: leave `partition` out");
+        return co_config_fail(&e->top, map,
+                              "the generator's data are already per device: leave `partition` out");
     if (co_node_find(e->partition.map, "file")) {
         const co_param *tables[] = {co_partition_params};
         for (const co_node *n = e->partition.map->first; n; n = n->next)
             if (strcmp(n->key, "file") != 0 && !n->is_default)
-                return co_config_fail(&e->partition, n, "stands beside `file`: the partition file already fixes it");
+                return co_config_fail(&e->partition, n,
+                                      "stands beside `file`: the partition file already fixes it");
         /* keys of a generated partition have no meaning here: check `file` alone */
         static const co_param only_file[] = {
             {"file", CO_STRING, .flags = CO_REQUIRED, .doc = "partition (cohort partition)"}, {0}};
@@ -233,7 +272,8 @@ static co_status check_partition(co_experiment *e)
     const co_plugin *member;
     CO_TRY(co_partition_advise(&e->partition));
     if (!co_node_find(e->partition.map, "method"))
-        return co_config_fail(&e->partition, e->partition.map, "needs method (cohort list partitioner) or file");
+        return co_config_fail(&e->partition, e->partition.map,
+                              "needs method (cohort list partitioner) or file");
     CO_TRY(find_member(&e->partition, "method", "iid", &co_kind_partitioner, &member));
     return check(&e->partition, member, NULL);
 }
@@ -243,10 +283,12 @@ static co_status check_model(co_experiment *e)
     const co_plugin *preset = NULL, *loss = NULL;
     if (co_node_find(e->model.map, "name"))
         CO_TRY(find_member(&e->model, "name", "softmax", &co_kind_model, &preset));
-    if (co_node_find(e->model.map, "loss")) CO_TRY(find_member(&e->model, "loss", "", &co_kind_loss, &loss));
+    if (co_node_find(e->model.map, "loss"))
+        CO_TRY(find_member(&e->model, "loss", "", &co_kind_loss, &loss));
     CO_TRY(check(&e->model, preset, loss));
     if (!preset && !co_config_node(&e->model, "layers"))
-        return co_config_fail(&e->model, e->model.map, "needs name (cohort list model) or layers: [..]");
+        return co_config_fail(&e->model, e->model.map,
+                              "needs name (cohort list model) or layers: [..]");
     return CO_OK;
 }
 
@@ -254,10 +296,12 @@ static co_status check_transforms(co_experiment *e)
 {
     const co_node *list = co_node_find(e->root, "transforms");
     if (!list) return CO_OK;
-    if (list->kind != CO_NODE_LIST) return co_config_fail(&e->top, list, "must be a list of {name: .., options}");
+    if (list->kind != CO_NODE_LIST)
+        return co_config_fail(&e->top, list, "must be a list of {name: .., options}");
     for (co_node *item = list->first; item; item = item->next) {
         if (item->kind != CO_NODE_MAP || e->n_transforms == CO_MAX_TRANSFORMS)
-            return co_config_fail(&e->top, item, "transforms: at most %d items of the form {name: .., options}",
+            return co_config_fail(&e->top, item,
+                                  "transforms: at most %d items of the form {name: .., options}",
                                   CO_MAX_TRANSFORMS);
         co_config options = {e->file, "transforms", item};
         const co_plugin *member;
@@ -265,7 +309,8 @@ static co_status check_transforms(co_experiment *e)
         CO_TRY(check(&options, member, NULL));
         for (size_t k = 0; k < e->n_transforms; k++)
             if (e->transform[k]->slots && (const co_plugin *)e->transform[k] == member)
-                return co_config_fail(&options, item, "%s keeps state on the devices and can stand here only once",
+                return co_config_fail(&options, item,
+                                      "%s keeps state on the devices and can stand here only once",
                                       member->name);
         e->transform[e->n_transforms] = (const co_stage *)member;
         e->transform_options[e->n_transforms++] = options;
@@ -282,7 +327,8 @@ static co_status check_local(co_experiment *e)
     e->optimizer = (const co_optimizer *)optimizer;
     CO_TRY(check(&e->local, rule, optimizer));
     if (co_config_has(&e->local, "epochs") && co_config_has(&e->local, "steps"))
-        return co_config_fail(&e->local, co_config_node(&e->local, "steps"), "give epochs or steps, not both");
+        return co_config_fail(&e->local, co_config_node(&e->local, "steps"),
+                              "give epochs or steps, not both");
     if (!co_config_has(&e->local, "epochs") && !co_config_has(&e->local, "steps"))
         CO_TRY(co_node_set(e->local.map, "epochs", "1"));
     return CO_OK;
@@ -306,29 +352,35 @@ static co_status check_halves(const co_experiment *e)
     const char *wanted = e->rule->partner, *found = e->aggregator->name;
     if (wanted && strcmp(wanted, found) != 0)
         return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "rule"),
-                              "local.rule: %s is half of an algorithm; set aggregate.rule: %s (found %s), or another local.rule",
+                              "local.rule: %s is half of an algorithm; set aggregate.rule: %s "
+                              "(found %s), or another local.rule",
                               e->rule->name, wanted, found);
     wanted = e->aggregator->partner;
     if (wanted && strcmp(wanted, e->rule->name) != 0)
         return co_config_fail(&e->local, co_config_node(&e->local, "rule"),
-                              "aggregate.rule: %s is half of an algorithm; set local.rule: %s (found %s), or another aggregate.rule",
+                              "aggregate.rule: %s is half of an algorithm; set local.rule: %s "
+                              "(found %s), or another aggregate.rule",
                               e->aggregator->name, wanted, e->rule->name);
     return CO_OK;
 }
 
 static co_status check_attackers(const co_experiment *e)
 {
-    const bool some = co_config_has(&e->devices, "attackers"), named = co_config_has(&e->devices, "attacker_ids");
+    const bool some = co_config_has(&e->devices, "attackers"),
+               named = co_config_has(&e->devices, "attacker_ids");
     const bool none = strcmp(e->attack->name, "none") == 0;
     const double n = some ? co_config_real(&e->devices, "attackers") : 0.0;
     if (some && named)
-        return co_config_fail(&e->devices, co_config_node(&e->devices, "attacker_ids"), "give attackers or attacker_ids, not both");
+        return co_config_fail(&e->devices, co_config_node(&e->devices, "attacker_ids"),
+                              "give attackers or attacker_ids, not both");
     if (none && (some || named))
-        return co_config_fail(&e->devices, co_config_node(&e->devices, some ? "attackers" : "attacker_ids"),
+        return co_config_fail(&e->devices,
+                              co_config_node(&e->devices, some ? "attackers" : "attacker_ids"),
                               "stands without attack (cohort list attack)");
     if (!none && !some && !named)
-        return co_config_fail(&e->devices, co_config_node(&e->devices, "attack"),
-                              "needs attackers: a number of devices, or a share below 1; or attacker_ids: [..]");
+        return co_config_fail(
+            &e->devices, co_config_node(&e->devices, "attack"),
+            "needs attackers: a number of devices, or a share below 1; or attacker_ids: [..]");
     if (n > 1.0 && n != floor(n))
         return co_config_fail(&e->devices, co_config_node(&e->devices, "attackers"),
                               "%g is no whole number of devices, nor a share below 1", n);
@@ -342,7 +394,9 @@ static co_status check_memory(const co_config *devices)
         const bool asked = strcmp(co_config_string(devices, "memory"), word[k]) == 0;
         if (asked != co_config_has(devices, key[k]))
             return co_config_fail(devices, co_config_node(devices, asked ? "memory" : key[k]),
-                                  asked ? "%s needs the key `%s`" : "goes with memory: %s; leave `%s` out", word[k], key[k]);
+                                  asked ? "%s needs the key `%s`"
+                                        : "goes with memory: %s; leave `%s` out",
+                                  word[k], key[k]);
     }
     return CO_OK;
 }
@@ -359,12 +413,14 @@ static co_status check_devices(co_experiment *e)
     const double per_round = co_config_real(&e->devices, "per_round");
     if (!e->selector->any_real && per_round != floor(per_round))
         return co_config_fail(&e->devices, co_config_node(&e->devices, "per_round"),
-                              "%g: select: %s asks a whole number of devices; select: poisson takes any expected number",
+                              "%g: select: %s asks a whole number of devices; select: poisson "
+                              "takes any expected number",
                               per_round, selector->name);
     return check_memory(&e->devices);
 }
 
-/* A section with keys but without a mechanism means noise: gaussian, or discrete_gaussian with secure: true. */
+/* A section with keys but without a mechanism means noise: gaussian, or discrete_gaussian with
+ * secure: true. */
 static co_status default_mechanism(const co_config *privacy)
 {
     const co_node *secure = co_node_find(privacy->map, "secure");
@@ -379,13 +435,17 @@ static co_status check_unbiased(const co_experiment *e)
     const co_node *node = co_config_node(&e->aggregate, "unbiased");
     if (!co_config_bool(&e->aggregate, "unbiased")) return CO_OK;
     if (!e->aggregator->fixed_total)
-        return co_config_fail(&e->aggregate, node, "needs rule: mean; %s has a total of its own", e->aggregator->name);
+        return co_config_fail(&e->aggregate, node, "needs rule: mean; %s has a total of its own",
+                              e->aggregator->name);
     if (e->selector->leaves_out)
-        return co_config_fail(&e->aggregate, node,
-                              "devices.select: %s never asks some devices, whose share no weight can make up for",
-                              e->selector->name);
+        return co_config_fail(
+            &e->aggregate, node,
+            "devices.select: %s never asks some devices, whose share no weight can make up for",
+            e->selector->name);
     if (strcmp(co_config_string(&e->privacy, "mechanism"), "none") != 0)
-        return co_config_fail(&e->aggregate, node, "a mechanism bounds what one device counts for: leave one of them out");
+        return co_config_fail(
+            &e->aggregate, node,
+            "a mechanism bounds what one device counts for: leave one of them out");
     return CO_OK;
 }
 
@@ -404,10 +464,13 @@ static co_status check_stop(co_experiment *e)
     const bool none = strcmp(co_config_string(&e->stop, "metric"), "none") == 0;
     const bool goal = co_config_has(&e->stop, "target") || co_config_has(&e->stop, "patience");
     if (none && goal)
-        return co_config_fail(&e->stop, e->stop.map, "target and patience need metric (accuracy, loss ..)");
-    if (!none && !goal) return co_config_fail(&e->stop, e->stop.map, "metric needs target or patience");
+        return co_config_fail(&e->stop, e->stop.map,
+                              "target and patience need metric (accuracy, loss ..)");
+    if (!none && !goal)
+        return co_config_fail(&e->stop, e->stop.map, "metric needs target or patience");
     if (!none && co_config_int(&e->eval, "every") == 0)
-        return co_config_fail(&e->stop, e->stop.map, "metric needs evaluations: set eval.every above 0");
+        return co_config_fail(&e->stop, e->stop.map,
+                              "metric needs evaluations: set eval.every above 0");
     return CO_OK;
 }
 
@@ -416,10 +479,11 @@ static co_status open_sections(co_experiment *e)
     struct {
         const char *name;
         co_config *section;
-    } sections[] = {{"data", &e->data},           {"model", &e->model},   {"devices", &e->devices},
-                    {"local", &e->local},         {"aggregate", &e->aggregate}, {"server", &e->server},
-                    {"privacy", &e->privacy},     {"eval", &e->eval},     {"stop", &e->stop},
-                    {"output", &e->output}};
+    } sections[] = {{"data", &e->data},           {"model", &e->model},
+                    {"devices", &e->devices},     {"local", &e->local},
+                    {"aggregate", &e->aggregate}, {"server", &e->server},
+                    {"privacy", &e->privacy},     {"eval", &e->eval},
+                    {"stop", &e->stop},           {"output", &e->output}};
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
         CO_TRY(open_section(e, sections[i].name, sections[i].section));
     return CO_OK;
@@ -439,29 +503,34 @@ static double number_or_none(const co_config *section, const char *key)
 static void parse_keys(co_experiment *e)
 {
     const char *metric = co_config_string(&e->stop, "metric");
-    e->local_keys = (co_local_keys){.epochs = count_or_none(&e->local, "epochs"), .steps = count_or_none(&e->local, "steps"),
+    e->local_keys = (co_local_keys){.epochs = count_or_none(&e->local, "epochs"),
+                                    .steps = count_or_none(&e->local, "steps"),
                                     .batch = co_config_int(&e->local, "batch"),
                                     .max_examples = count_or_none(&e->local, "max_examples"),
                                     .clip_grad = number_or_none(&e->local, "clip_grad")};
     e->weighting = co_weighting_from(&e->aggregate);
-    e->eval_keys = (co_eval_keys){.every = co_config_int(&e->eval, "every"), .sample = count_or_none(&e->eval, "sample"),
+    e->eval_keys = (co_eval_keys){.every = co_config_int(&e->eval, "every"),
+                                  .sample = count_or_none(&e->eval, "sample"),
                                   .devices = co_config_bool(&e->eval, "devices"),
                                   .central_asked = co_config_has(&e->eval, "central"),
-                                  .central = co_config_has(&e->eval, "central") && co_config_bool(&e->eval, "central")};
+                                  .central = co_config_has(&e->eval, "central") &&
+                                             co_config_bool(&e->eval, "central")};
     e->stop_keys = (co_stop_keys){.metric = strcmp(metric, "none") == 0 ? NULL : metric,
-                                  .has_target = co_config_has(&e->stop, "target"), .target = number_or_none(&e->stop, "target"),
+                                  .has_target = co_config_has(&e->stop, "target"),
+                                  .target = number_or_none(&e->stop, "target"),
                                   .walltime_s = number_or_none(&e->stop, "walltime"),
                                   .patience = count_or_none(&e->stop, "patience")};
-    e->output_keys = (co_output_keys){.dir = co_config_string(&e->output, "dir"),
-                                      .checkpoint_every = co_config_int(&e->output, "checkpoint_every"),
-                                      .keep = co_config_int(&e->output, "keep"),
-                                      .best = co_config_has(&e->output, "best") && co_config_bool(&e->output, "best")};
+    e->output_keys = (co_output_keys){
+        .dir = co_config_string(&e->output, "dir"),
+        .checkpoint_every = co_config_int(&e->output, "checkpoint_every"),
+        .keep = co_config_int(&e->output, "keep"),
+        .best = co_config_has(&e->output, "best") && co_config_bool(&e->output, "best")};
 }
 
 static co_status check_rates(co_experiment *e)
 {
-    CO_TRY(co_schedule_create(&e->local, co_node_find(e->local.map, "schedule"), co_config_real(&e->local, "lr"),
-                              e->rounds, &e->local_rate));
+    CO_TRY(co_schedule_create(&e->local, co_node_find(e->local.map, "schedule"),
+                              co_config_real(&e->local, "lr"), e->rounds, &e->local_rate));
     return co_schedule_create(&e->server, co_node_find(e->server.map, "schedule"),
                               co_config_real(&e->server, "lr"), e->rounds, &e->server_rate);
 }
@@ -469,7 +538,8 @@ static co_status check_rates(co_experiment *e)
 static co_status resolve(co_experiment *e)
 {
     e->top = (co_config){e->file, NULL, e->root};
-    if (e->root->kind != CO_NODE_MAP) return CO_FAIL(CO_EUSAGE, "%s: an experiment is a map of sections", e->file);
+    if (e->root->kind != CO_NODE_MAP)
+        return CO_FAIL(CO_EUSAGE, "%s: an experiment is a map of sections", e->file);
     CO_TRY(apply_preset(e));
     const co_param *tables[] = {top_params};
     CO_TRY(co_config_check(&e->top, tables, 1));
@@ -514,7 +584,8 @@ static co_status default_name(co_experiment *e)
     return st;
 }
 
-co_status co_experiment_load(const char *path, char **overrides, size_t n_overrides, size_t n_optional, co_experiment *e)
+co_status co_experiment_load(const char *path, char **overrides, size_t n_overrides,
+                             size_t n_optional, co_experiment *e)
 {
     *e = (co_experiment){0};
     co_status st = CO_OK;
@@ -577,7 +648,8 @@ co_status co_experiment_digest(const co_experiment *e, char hex[33])
     return CO_OK;
 }
 
-static co_status differ(const co_experiment *e, const char *path, const co_node *was, const co_node *is)
+static co_status differ(const co_experiment *e, const char *path, const co_node *was,
+                        const co_node *is)
 {
     char *texts[2] = {NULL, NULL};
     const co_node *nodes[2] = {was, is};
@@ -591,11 +663,12 @@ static co_status differ(const co_experiment *e, const char *path, const co_node 
         for (char *c = texts[i]; c && *c; c++)
             if (*c == '\n') *c = c[1] ? ' ' : 0;
     }
-    const co_status st =
-        CO_FAIL(CO_EUSAGE,
-                "%s: %s was %s when the run started and is %s now; a resumed run may change only name, rounds, "
-                "eval, stop and output. Undo it, or start afresh with another output.dir or --overwrite",
-                e->file, path, texts[0] ? texts[0] : "?", texts[1] ? texts[1] : "?");
+    const co_status st = CO_FAIL(
+        CO_EUSAGE,
+        "%s: %s was %s when the run started and is %s now; a resumed run may change only name, "
+        "rounds, "
+        "eval, stop and output. Undo it, or start afresh with another output.dir or --overwrite",
+        e->file, path, texts[0] ? texts[0] : "?", texts[1] ? texts[1] : "?");
     co_free(texts[0]);
     co_free(texts[1]);
     return st;
@@ -609,7 +682,8 @@ static bool same_scalar(const co_node *a, const co_node *b)
 }
 
 /* A key that is newer than the run may have its default. */
-static co_status compare(const co_experiment *e, const char *path, const co_node *was, const co_node *is)
+static co_status compare(const co_experiment *e, const char *path, const co_node *was,
+                         const co_node *is)
 {
     if (!was || !is || was->kind != is->kind) return differ(e, path, was, is);
     if (was->kind == CO_NODE_SCALAR) return same_scalar(was, is) ? CO_OK : differ(e, path, was, is);
@@ -639,18 +713,22 @@ static co_status check_budget_rounds(const co_experiment *now, const co_node *ol
 {
     int64_t rounds;
     const co_node *was = co_node_find(old, "rounds");
-    if (!co_node_find(now->privacy.map, "epsilon") || !was || !co_node_int(was, &rounds) || now->rounds <= rounds)
+    if (!co_node_find(now->privacy.map, "epsilon") || !was || !co_node_int(was, &rounds) ||
+        now->rounds <= rounds)
         return CO_OK;
     return CO_FAIL(CO_EUSAGE,
-                   "%s: rounds was %lld when the run started and is %lld now; the noise was found for privacy.epsilon "
-                   "after %lld rounds, more would exceed it", now->file, (long long)rounds, (long long)now->rounds,
-                   (long long)rounds);
+                   "%s: rounds was %lld when the run started and is %lld now; the noise was found "
+                   "for privacy.epsilon "
+                   "after %lld rounds, more would exceed it",
+                   now->file, (long long)rounds, (long long)now->rounds, (long long)rounds);
 }
 
 /* A horizon that was filled in (the rounds of the first start) stays what it was. */
-static co_status keep_horizon(co_experiment *e, const co_node *old, const char *section_name, co_schedule *schedule)
+static co_status keep_horizon(co_experiment *e, const co_node *old, const char *section_name,
+                              co_schedule *schedule)
 {
-    const co_node *section = co_node_find(e->root, section_name), *was = co_node_find(old, section_name);
+    const co_node *section = co_node_find(e->root, section_name),
+                  *was = co_node_find(old, section_name);
     co_node *map = section ? co_node_find(section, "schedule") : NULL;
     was = was ? co_node_find(was, "schedule") : NULL;
     const co_node *now = map && map->kind == CO_NODE_MAP ? co_node_find(map, "horizon") : NULL;

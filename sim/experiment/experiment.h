@@ -1,7 +1,9 @@
-/* sim/experiment/experiment.h - an experiment file, read, completed by its algorithm's preset, and checked against the tables of the kinds.
+/* sim/experiment/experiment.h - an experiment file, read, completed by its algorithm's preset, and
+ * checked against the tables of the kinds.
  *
- * After co_experiment_load every key of every section is present (defaults filled in), so that the resolved experiment can be
- * written, compared and digested. Local; the same on all ranks when the file is. */
+ * After co_experiment_load every key of every section is present (defaults filled in), so that the
+ * resolved experiment can be written, compared and digested. Local; the same on all ranks when the
+ * file is. */
 #pragma once
 #include "aggregators/aggregator.h"
 #include "trust/adversaries/attack.h"
@@ -27,7 +29,7 @@ typedef struct {
     bool devices, central, central_asked;
 } co_eval_keys;
 typedef struct {
-    const char *metric;   /* NULL: none */
+    const char *metric; /* NULL: none */
     bool has_target;
     double target, walltime_s; /* 0: none */
     int64_t patience;          /* 0: none */
@@ -41,7 +43,8 @@ typedef struct {
 typedef struct {
     char *file;    /* where it was read from */
     co_node *root; /* the resolved tree */
-    co_config top, data, partition, model, devices, local, aggregate, server, privacy, eval, stop, output;
+    co_config top, data, partition, model, devices, local, aggregate, server, privacy, eval, stop,
+        output;
     const co_selector *selector;
     const co_attack *attack;
     const co_rule *rule;
@@ -68,9 +71,11 @@ typedef struct {
 } co_section;
 extern const co_section co_experiment_sections[];
 
-/* Reads the file, applies the words section.key=value, the preset, checks. The keys of the first n_optional words are left out where none
- * of the chosen members knows them. CO_EUSAGE with file, line, key. */
-co_status co_experiment_load(const char *path, char **overrides, size_t n_overrides, size_t n_optional, co_experiment *experiment);
+/* Reads the file, applies the words section.key=value, the preset, checks. The keys of the first
+ * n_optional words are left out where none of the chosen members knows them. CO_EUSAGE with file,
+ * line, key. */
+co_status co_experiment_load(const char *path, char **overrides, size_t n_overrides,
+                             size_t n_optional, co_experiment *experiment);
 /* What the word section.key=value has set; NULL when it was left out. */
 co_node *co_experiment_find(const co_experiment *experiment, const char *word);
 /* The same from text, which `name` stands for in messages (a checkpoint's stored experiment). */
@@ -81,7 +86,8 @@ void co_experiment_fini(co_experiment *experiment);
 co_status co_experiment_text(const co_experiment *experiment, char **text);
 /* Digest of the resolved experiment without name, rounds, eval, stop, output: 32 hex digits. */
 co_status co_experiment_digest(const co_experiment *experiment, char hex[33]);
-/* A resumed run may differ in name, rounds, eval, stop and output alone, and in keys that the old text lacks and the new experiment
- * leaves to their defaults (a newer program's): CO_EUSAGE with key, old and new value. Horizons that the
- * new experiment leaves to their default are taken from the old one first. */
+/* A resumed run may differ in name, rounds, eval, stop and output alone, and in keys that the old
+ * text lacks and the new experiment leaves to their defaults (a newer program's): CO_EUSAGE with
+ * key, old and new value. Horizons that the new experiment leaves to their default are taken from
+ * the old one first. */
 co_status co_experiment_continue(co_experiment *now, const char *old_text);

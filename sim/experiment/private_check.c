@@ -1,4 +1,5 @@
-/* sim/experiment/private_check.c - experiments whose privacy would not be what it says are refused before anything starts. */
+/* sim/experiment/private_check.c - experiments whose privacy would not be what it says are refused
+ * before anything starts. */
 #include "sim/stages/private.h"
 #include <string.h>
 
@@ -8,7 +9,8 @@ static bool is_written(const co_config *section, const char *key)
     return node && !node->is_default;
 }
 
-/* Whether a key of the mechanism says something else than its default, which a resolved experiment writes out too. */
+/* Whether a key of the mechanism says something else than its default, which a resolved experiment
+ * writes out too. */
 static bool is_changed(const co_config *privacy, const co_mechanism *mechanism, const char *key)
 {
     char standard[64];
@@ -29,18 +31,24 @@ static co_status check_budget(co_experiment *e, const co_mechanism *mechanism)
     const co_config *privacy = &e->privacy;
     const bool is_pure = mechanism->norm == CO_NORM_L1;
     if (co_config_has(privacy, "noise_multiplier") == co_config_has(privacy, "epsilon"))
-        return co_config_fail(privacy, privacy->map, "give either noise_multiplier, or epsilon (the noise is found for it)");
+        return co_config_fail(
+            privacy, privacy->map,
+            "give either noise_multiplier, or epsilon (the noise is found for it)");
     if (!co_config_has(privacy, "delta")) {
         if (!is_pure)
-            return co_config_fail(privacy, privacy->map, "mechanism %s needs delta: below 1 / population, as 1e-6",
+            return co_config_fail(privacy, privacy->map,
+                                  "mechanism %s needs delta: below 1 / population, as 1e-6",
                                   mechanism->name);
         CO_TRY(co_node_set(privacy->map, "delta", "0"));
     }
     if (!is_pure && co_config_real(privacy, "delta") == 0.0)
         return co_config_fail(privacy, co_config_node(privacy, "delta"),
-                              "0: mechanism %s has no guarantee without delta; only laplace has", mechanism->name);
-    if (strcmp(co_config_string(privacy, "accountant"), "rdp") != 0 && is_changed(privacy, mechanism, "conversion"))
-        return co_config_fail(privacy, co_config_node(privacy, "conversion"), "only accountant: rdp converts");
+                              "0: mechanism %s has no guarantee without delta; only laplace has",
+                              mechanism->name);
+    if (strcmp(co_config_string(privacy, "accountant"), "rdp") != 0 &&
+        is_changed(privacy, mechanism, "conversion"))
+        return co_config_fail(privacy, co_config_node(privacy, "conversion"),
+                              "only accountant: rdp converts");
     if (is_pure && co_config_real(privacy, "delta") == 0.0 &&
         strcmp(co_config_string(privacy, "accountant"), "rdp") == 0)
         return co_config_fail(privacy, co_config_node(privacy, "accountant"),
@@ -53,13 +61,18 @@ static co_status check_simulation(const co_experiment *e)
     const co_config *privacy = &e->privacy;
     const bool is_simulated = co_config_has(privacy, "noise_cohort");
     if (is_simulated != co_config_has(privacy, "noise_population"))
-        return co_config_fail(privacy, privacy->map, "noise_cohort and noise_population go together: give both or none");
-    if (is_simulated && co_config_real(privacy, "noise_cohort") > co_config_real(privacy, "noise_population"))
-        return co_config_fail(privacy, co_config_node(privacy, "noise_cohort"), "%g is more than noise_population: %g",
-                              co_config_real(privacy, "noise_cohort"), co_config_real(privacy, "noise_population"));
+        return co_config_fail(privacy, privacy->map,
+                              "noise_cohort and noise_population go together: give both or none");
+    if (is_simulated &&
+        co_config_real(privacy, "noise_cohort") > co_config_real(privacy, "noise_population"))
+        return co_config_fail(privacy, co_config_node(privacy, "noise_cohort"),
+                              "%g is more than noise_population: %g",
+                              co_config_real(privacy, "noise_cohort"),
+                              co_config_real(privacy, "noise_population"));
     if (is_simulated && co_config_bool(privacy, "secure"))
         return co_config_fail(privacy, co_config_node(privacy, "secure"),
-                              "true beside noise_cohort: less noise than the guarantee needs is a simulation, never secure");
+                              "true beside noise_cohort: less noise than the guarantee needs is a "
+                              "simulation, never secure");
     return CO_OK;
 }
 
@@ -68,14 +81,18 @@ static co_status check_mechanism(const co_experiment *e, const co_mechanism *mec
     const co_config *privacy = &e->privacy;
     if (co_config_bool(privacy, "secure") && !mechanism->is_exact)
         return co_config_fail(privacy, co_config_node(privacy, "mechanism"),
-                              "%s: draws with floats, whose low bits leak; secure: true takes discrete_gaussian or laplace",
+                              "%s: draws with floats, whose low bits leak; secure: true takes "
+                              "discrete_gaussian or laplace",
                               mechanism->name);
     const bool is_adaptive = co_config_has(privacy, "clip_quantile");
     if (is_adaptive && mechanism->norm != CO_NORM_L2)
         return co_config_fail(privacy, co_config_node(privacy, "clip_quantile"),
-                              "the adaptive clip is of an L2 norm; mechanism %s bounds another", mechanism->name);
-    if (!is_adaptive && (is_changed(privacy, mechanism, "clip_rate") || is_changed(privacy, mechanism, "clip_count_noise")))
-        return co_config_fail(privacy, privacy->map, "clip_rate and clip_count_noise go with clip_quantile");
+                              "the adaptive clip is of an L2 norm; mechanism %s bounds another",
+                              mechanism->name);
+    if (!is_adaptive && (is_changed(privacy, mechanism, "clip_rate") ||
+                         is_changed(privacy, mechanism, "clip_count_noise")))
+        return co_config_fail(privacy, privacy->map,
+                              "clip_rate and clip_count_noise go with clip_quantile");
     return CO_OK;
 }
 
@@ -84,28 +101,35 @@ static co_status check_parts(co_experiment *e)
 {
     if (e->selector->looks_at_all && strcmp(co_config_string(&e->devices, "counts"), "public") != 0)
         return co_config_fail(&e->devices, co_config_node(&e->devices, "select"),
-                              "%s: who is asked would tell how many examples devices have, which no noise covers; use poisson or "
-                              "uniform, or say counts: public if that is no secret", e->selector->name);
+                              "%s: who is asked would tell how many examples devices have, which "
+                              "no noise covers; use poisson or "
+                              "uniform, or say counts: public if that is no secret",
+                              e->selector->name);
     if (strcmp(e->aggregator->name, "mean") != 0)
         return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "rule"),
-                              "%s: how much one device changes its result is not known; under privacy the rule is mean",
+                              "%s: how much one device changes its result is not known; under "
+                              "privacy the rule is mean",
                               e->aggregator->name);
     if (e->attack->collude)
-        return co_config_fail(&e->devices, co_config_node(&e->devices, "attack"),
-                              "%s reads every update before it is noised; a mechanism lets only the sum be seen",
-                              e->attack->name);
+        return co_config_fail(
+            &e->devices, co_config_node(&e->devices, "attack"),
+            "%s reads every update before it is noised; a mechanism lets only the sum be seen",
+            e->attack->name);
     if (e->rule->shared)
-        return co_config_fail(&e->local, co_config_node(&e->local, "rule"),
-                              "%s: devices also send changes of '%s', which no clip bounds; use another rule",
-                              e->rule->name, e->rule->shared);
+        return co_config_fail(
+            &e->local, co_config_node(&e->local, "rule"),
+            "%s: devices also send changes of '%s', which no clip bounds; use another rule",
+            e->rule->name, e->rule->shared);
     if (!is_written(&e->aggregate, "weight")) {
         CO_TRY(co_node_set(e->aggregate.map, "weight", "uniform"));
         co_node_find(e->aggregate.map, "weight")->is_default = true;
         return CO_OK;
     }
-    if (strcmp(co_config_string(&e->aggregate, "weight"), "uniform") != 0 && !co_config_has(&e->aggregate, "weight_cap"))
+    if (strcmp(co_config_string(&e->aggregate, "weight"), "uniform") != 0 &&
+        !co_config_has(&e->aggregate, "weight_cap"))
         return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "weight"),
-                              "%s: one device could count without bound; under privacy use uniform, or give weight_cap",
+                              "%s: one device could count without bound; under privacy use "
+                              "uniform, or give weight_cap",
                               co_config_string(&e->aggregate, "weight"));
     return CO_OK;
 }

@@ -30,11 +30,13 @@ bool co_is_run_file(const char *name)
            strcmp(name, "experiment.yaml") == 0;
 }
 
-/* What a killed writer leaves: the hidden temporary of io/files/file.h, or the text written aside. */
+/* What a killed writer leaves: the hidden temporary of io/files/file.h, or the text written aside.
+ */
 static bool is_temporary(const char *name)
 {
     if (strcmp(name, "experiment.yaml.tmp") == 0) return true;
-    return (strncmp(name, ".run.h5.tmp-", 12) == 0 || strncmp(name, ".best.h5.tmp-", 13) == 0 || strncmp(name, ".ckpt-", 6) == 0) &&
+    return (strncmp(name, ".run.h5.tmp-", 12) == 0 || strncmp(name, ".best.h5.tmp-", 13) == 0 ||
+            strncmp(name, ".ckpt-", 6) == 0) &&
            strstr(name, ".tmp-");
 }
 
@@ -43,8 +45,10 @@ static int by_name(const void *a, const void *b)
     return -strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Names in dir that `wanted` accepts, by falling name; a missing folder holds none. co_strings_free. */
-static co_status list_folder(const char *dir, bool (*wanted)(const char *), char ***names, size_t *n)
+/* Names in dir that `wanted` accepts, by falling name; a missing folder holds none.
+ * co_strings_free. */
+static co_status list_folder(const char *dir, bool (*wanted)(const char *), char ***names,
+                             size_t *n)
 {
     *names = NULL;
     *n = 0;
@@ -52,12 +56,14 @@ static co_status list_folder(const char *dir, bool (*wanted)(const char *), char
     DIR *folder = opendir(dir);
     if (!folder && errno == ENOENT) return CO_OK;
     if (!folder)
-        return CO_FAIL(CO_EFILE, "%s: %s; set output.dir to a folder you may read and write", dir, strerror(errno));
+        return CO_FAIL(CO_EFILE, "%s: %s; set output.dir to a folder you may read and write", dir,
+                       strerror(errno));
     co_status st = CO_OK;
     for (struct dirent *entry; st == CO_OK && (entry = readdir(folder));) {
         if (!wanted(entry->d_name)) continue;
         st = (co_status)co_reserve((void **)names, &capacity, *n + 1, sizeof **names);
-        if (st == CO_OK && !((*names)[*n] = co_strdup(entry->d_name))) st = CO_FAIL(CO_ENOMEM, "list of %s", dir);
+        if (st == CO_OK && !((*names)[*n] = co_strdup(entry->d_name)))
+            st = CO_FAIL(CO_ENOMEM, "list of %s", dir);
         if (st == CO_OK) ++*n;
     }
     closedir(folder);
@@ -90,7 +96,8 @@ co_status co_output_spares(const char *dir, const char *const *inputs, size_t n_
     co_status st = CO_OK;
     for (size_t i = 0; st == CO_OK && i < n; i++) {
         char *path = co_format("%s/%s", dir, names[i]);
-        st = path ? co_output_differs(path, inputs, n_inputs) : CO_FAIL(CO_ENOMEM, "path of %s", names[i]);
+        st = path ? co_output_differs(path, inputs, n_inputs)
+                  : CO_FAIL(CO_ENOMEM, "path of %s", names[i]);
         co_free(path);
     }
     co_strings_free(names, n);
@@ -102,7 +109,9 @@ static co_status remove_file(const char *dir, const char *name)
     char *path = co_format("%s/%s", dir, name);
     if (!path) return CO_FAIL(CO_ENOMEM, "path of %s", name);
     const int rc = unlink(path);
-    const co_status st = rc == 0 || errno == ENOENT ? CO_OK : CO_FAIL(CO_EFILE, "%s: cannot be removed: %s", path, strerror(errno));
+    const co_status st = rc == 0 || errno == ENOENT ? CO_OK
+                                                    : CO_FAIL(CO_EFILE, "%s: cannot be removed: %s",
+                                                              path, strerror(errno));
     co_free(path);
     return st;
 }
@@ -173,7 +182,8 @@ static co_status write_states(co_file *file, const co_snapshot *s, size_t n)
     for (size_t k = 0; k < state->n_slots; k++) {
         char name[128];
         snprintf(name, sizeof name, "devices/%s", s->state_name[k]);
-        CO_TRY(co_file_create_rows(file, name, &(co_extent){.type = CO_F32, .ndim = 2, .dim = {state->n_ids, n}}));
+        CO_TRY(co_file_create_rows(
+            file, name, &(co_extent){.type = CO_F32, .ndim = 2, .dim = {state->n_ids, n}}));
     }
     for (size_t i = 0; i < state->n_ids; i++) {
         const float *block = co_state_row(state, i);
@@ -187,14 +197,15 @@ static co_status write_states(co_file *file, const co_snapshot *s, size_t n)
 }
 
 enum { N_LEDGER_COLUMNS = 6 };
-static const char *const ledger_names[N_LEDGER_COLUMNS] = {"privacy/noise",      "privacy/sampling", "privacy/noise_multiplier",
-                                                           "privacy/rate",       "privacy/lattice_std", "privacy/count"};
+static const char *const ledger_names[N_LEDGER_COLUMNS] = {
+    "privacy/noise", "privacy/sampling",    "privacy/noise_multiplier",
+    "privacy/rate",  "privacy/lattice_std", "privacy/count"};
 
 static void ledger_row_values(const co_ledger_row *row, double value[N_LEDGER_COLUMNS])
 {
     const co_event *e = &row->event;
-    const double values[] = {(double)e->noise, (double)e->sampling, e->noise_multiplier, e->rate, e->lattice_std,
-                             (double)row->count};
+    const double values[] = {(double)e->noise, (double)e->sampling, e->noise_multiplier,
+                             e->rate,          e->lattice_std,      (double)row->count};
     memcpy(value, values, sizeof values);
 }
 
@@ -219,8 +230,8 @@ static co_status write_privacy(co_file *file, const co_private_state *p)
     return p->is_secure ? co_file_write(file, "privacy/key", &bytes, p->key) : CO_OK;
 }
 
-static co_status write_all(co_file *file, const co_snapshot *s, const co_model *model, uint64_t seed,
-                           const char *config, const char *source)
+static co_status write_all(co_file *file, const co_snapshot *s, const co_model *model,
+                           uint64_t seed, const char *config, const char *source)
 {
     CO_TRY(co_file_set_head(file, seed, config, source));
     char *tensors = co_model_describe(model);
@@ -232,7 +243,8 @@ static co_status write_all(co_file *file, const co_snapshot *s, const co_model *
     CO_TRY(co_file_set_u64(file, "model_digest", s->model_digest));
     CO_TRY(co_file_set_text(file, "config_digest", s->config_digest));
     CO_TRY(co_file_set_text(file, "data_digest", s->data_digest));
-    if (s->partition_digest[0]) CO_TRY(co_file_set_text(file, "partition_digest", s->partition_digest));
+    if (s->partition_digest[0])
+        CO_TRY(co_file_set_text(file, "partition_digest", s->partition_digest));
     CO_TRY(co_file_set_text(file, "kernel_path", co_kernel_path()));
     CO_TRY(co_file_set_text(file, "blas_core", co_blas_core()));
     if (s->privacy) CO_TRY(write_privacy(file, s->privacy));
@@ -241,8 +253,8 @@ static co_status write_all(co_file *file, const co_snapshot *s, const co_model *
 }
 
 /* Writes and publishes; frees path. */
-static co_status publish_take(char *path, const co_snapshot *s, const co_model *model, uint64_t seed, const char *config,
-                              const char *source)
+static co_status publish_take(char *path, const co_snapshot *s, const co_model *model,
+                              uint64_t seed, const char *config, const char *source)
 {
     if (!path) return CO_FAIL(CO_ENOMEM, "checkpoint");
     co_file *file = NULL;
@@ -258,15 +270,16 @@ static co_status publish_take(char *path, const co_snapshot *s, const co_model *
     return st;
 }
 
-co_status co_checkpoint_write(const char *dir, const co_snapshot *s, const co_model *model, uint64_t seed,
-                              const char *config, const char *source, int64_t keep)
+co_status co_checkpoint_write(const char *dir, const co_snapshot *s, const co_model *model,
+                              uint64_t seed, const char *config, const char *source, int64_t keep)
 {
-    CO_TRY(publish_take(co_format("%s/ckpt-%08lld.h5", dir, (long long)s->round), s, model, seed, config, source));
+    CO_TRY(publish_take(co_format("%s/ckpt-%08lld.h5", dir, (long long)s->round), s, model, seed,
+                        config, source));
     return prune(dir, keep, s->round);
 }
 
-co_status co_checkpoint_write_best(const char *dir, const co_snapshot *s, const co_model *model, uint64_t seed,
-                                   const char *config, const char *source)
+co_status co_checkpoint_write_best(const char *dir, const co_snapshot *s, const co_model *model,
+                                   uint64_t seed, const char *config, const char *source)
 {
     co_snapshot bare = *s;
     bare.n_slots = 0;
@@ -288,7 +301,8 @@ co_status co_checkpoint_find(const char *dir, char **path, int64_t *round, size_
         char *candidate = co_format("%s/%s", dir, names[i]);
         co_file *file = NULL;
         int64_t found = 0;
-        st = candidate ? co_file_open(candidate, "cohort-checkpoint", false, &file) : CO_FAIL(CO_ENOMEM, "checkpoint");
+        st = candidate ? co_file_open(candidate, "cohort-checkpoint", false, &file)
+                       : CO_FAIL(CO_ENOMEM, "checkpoint");
         if (st == CO_OK) st = co_file_get_int(file, "round", &found);
         co_file_close(file);
         if (st == CO_OK && (!*path || found > *round)) {
@@ -344,9 +358,9 @@ static co_status other_names(const co_file *file, const co_model *model, const c
     if (wanted) add_names(&text, wanted, n_tensors);
     co_text_add(&text, "; the file holds ");
     add_names(&text, (const char *const *)found, n_found);
-    const co_status st =
-        CO_FAIL(CO_EDATA, "%s: has no %s: it belongs to another model, or names its weights otherwise: %s", co_file_path(file),
-                missing, text.failed ? "" : text.data);
+    const co_status st = CO_FAIL(
+        CO_EDATA, "%s: has no %s: it belongs to another model, or names its weights otherwise: %s",
+        co_file_path(file), missing, text.failed ? "" : text.data);
     co_text_fini(&text);
     co_free(wanted);
     co_strings_free(found, n_found);
@@ -362,8 +376,8 @@ static co_status read_tensor(const co_file *file, const co_tensor *tensor, float
     bool same = extent.ndim == tensor->ndim;
     for (size_t k = 0; same && k < extent.ndim; k++) same = extent.dim[k] == tensor->dim[k];
     if (!same)
-        return CO_FAIL(CO_EDATA, "%s: %s has another shape (%zu values, the model wants %zu)", co_file_path(file), name,
-                       co_extent_count(&extent), tensor->size);
+        return CO_FAIL(CO_EDATA, "%s: %s has another shape (%zu values, the model wants %zu)",
+                       co_file_path(file), name, co_extent_count(&extent), tensor->size);
     CO_TRY(co_file_read(file, name, CO_F32, 0, params + tensor->offset));
     for (size_t i = 0; i < tensor->size; i++)
         if (!__builtin_isfinite(params[tensor->offset + i]))
@@ -406,22 +420,26 @@ static co_status check_digest(const co_file *file, co_snapshot *s, size_t n)
     return CO_FAIL(CO_EDATA, "%s: the model does not match its digest", co_file_path(file));
 }
 
-/* Bits are compared on one kernel path and BLAS core alone: going on with others is allowed, and said. */
+/* Bits are compared on one kernel path and BLAS core alone: going on with others is allowed, and
+ * said. */
 static co_status compare_arithmetic(const co_file *file)
 {
-    const char *const names[] = {"kernel_path", "blas_core"}, *const own[] = {co_kernel_path(), co_blas_core()};
+    const char *const names[] = {"kernel_path", "blas_core"}, *const own[] = {co_kernel_path(),
+                                                                              co_blas_core()};
     for (size_t k = 0; k < 2; k++) {
         char *text = NULL;
         CO_TRY(co_file_get_text(file, names[k], &text));
         if (strcmp(text, own[k]) != 0)
-            co_warn("the run so far was computed with %s %s, now with %s: its bits are not those of an undisturbed run",
+            co_warn("the run so far was computed with %s %s, now with %s: its bits are not those "
+                    "of an undisturbed run",
                     names[k], text, own[k]);
         co_free(text);
     }
     return CO_OK;
 }
 
-static co_status check_states(const co_file *file, const co_snapshot *s, const int64_t *id, size_t n_ids, size_t n)
+static co_status check_states(const co_file *file, const co_snapshot *s, const int64_t *id,
+                              size_t n_ids, size_t n)
 {
     for (size_t k = 0; k < s->state->n_slots; k++) {
         char name[128];
@@ -429,12 +447,13 @@ static co_status check_states(const co_file *file, const co_snapshot *s, const i
         snprintf(name, sizeof name, "devices/%s", s->state_name[k]);
         CO_TRY(co_file_extent(file, name, &extent));
         if (extent.ndim != 2 || extent.dim[0] != n_ids || extent.dim[1] != n)
-            return CO_FAIL(CO_EDATA, "%s: %s is not of shape [%zu, %zu]", co_file_path(file), name, n_ids, n);
+            return CO_FAIL(CO_EDATA, "%s: %s is not of shape [%zu, %zu]", co_file_path(file), name,
+                           n_ids, n);
     }
     for (size_t i = 0; i < n_ids; i++)
         if (id[i] < 0 || id[i] >= s->state->n_devices || (i > 0 && id[i] <= id[i - 1]))
-            return CO_FAIL(CO_EDATA, "%s: devices/id[%zu] = %lld: ids must ascend below %lld", co_file_path(file), i,
-                           (long long)id[i], (long long)s->state->n_devices);
+            return CO_FAIL(CO_EDATA, "%s: devices/id[%zu] = %lld: ids must ascend below %lld",
+                           co_file_path(file), i, (long long)id[i], (long long)s->state->n_devices);
     return CO_OK;
 }
 
@@ -446,7 +465,8 @@ static co_status read_states(const co_file *file, const co_snapshot *s, size_t n
     size_t n_ids;
     CO_TRY(co_file_read_new(file, "devices/id", CO_I64, (void **)&id, &n_ids));
     float *block = co_malloc(state->block, sizeof *block);
-    co_status st = block ? check_states(file, s, id, n_ids, n) : CO_FAIL(CO_ENOMEM, "state of a device");
+    co_status st =
+        block ? check_states(file, s, id, n_ids, n) : CO_FAIL(CO_ENOMEM, "state of a device");
     for (size_t i = 0; st == CO_OK && i < n_ids; i++) {
         for (size_t k = 0; st == CO_OK && k < state->n_slots; k++) {
             char name[128];
@@ -460,13 +480,19 @@ static co_status read_states(const co_file *file, const co_snapshot *s, size_t n
     return st;
 }
 
-static co_status add_release(const co_file *file, const double value[N_LEDGER_COLUMNS], co_ledger *ledger)
+static co_status add_release(const co_file *file, const double value[N_LEDGER_COLUMNS],
+                             co_ledger *ledger)
 {
-    const co_event event = {.noise = (co_noise)value[0], .sampling = (co_sampling)value[1], .noise_multiplier = value[2],
-                            .rate = value[3], .lattice_std = value[4]};
-    const bool known = value[0] >= 0 && value[0] < CO_N_NOISES && value[1] >= 0 && value[1] < CO_N_SAMPLINGS;
+    const co_event event = {.noise = (co_noise)value[0],
+                            .sampling = (co_sampling)value[1],
+                            .noise_multiplier = value[2],
+                            .rate = value[3],
+                            .lattice_std = value[4]};
+    const bool known =
+        value[0] >= 0 && value[0] < CO_N_NOISES && value[1] >= 0 && value[1] < CO_N_SAMPLINGS;
     if (!known || !(value[5] >= 0 && value[5] < 0x1p53))
-        return CO_FAIL(CO_EDATA, "%s: a release of the privacy ledger has noise %g, sampling %g, count %g",
+        return CO_FAIL(CO_EDATA,
+                       "%s: a release of the privacy ledger has noise %g, sampling %g, count %g",
                        co_file_path(file), value[0], value[1], value[5]);
     CO_TRY(co_ledger_add(ledger, &event, 1)); /* a count of 0 keeps its row */
     ledger->rows[ledger->n - 1].count = (int64_t)value[5];
@@ -481,8 +507,8 @@ static co_status read_ledger(const co_file *file, co_ledger *ledger)
     for (size_t c = 0; c < N_LEDGER_COLUMNS && st == CO_OK; c++) {
         st = co_file_read_new(file, ledger_names[c], CO_F64, (void **)&column[c], &n[c]);
         if (st == CO_OK && n[c] != n[0])
-            st = CO_FAIL(CO_EDATA, "%s: %s has %zu rows, %s %zu", co_file_path(file), ledger_names[c], n[c],
-                         ledger_names[0], n[0]);
+            st = CO_FAIL(CO_EDATA, "%s: %s has %zu rows, %s %zu", co_file_path(file),
+                         ledger_names[c], n[c], ledger_names[0], n[0]);
     }
     for (size_t i = 0; st == CO_OK && i < n[0]; i++) {
         for (size_t c = 0; c < N_LEDGER_COLUMNS; c++) value[c] = column[c][i];
@@ -497,7 +523,8 @@ static co_status read_scalar(const co_file *file, const char *name, double *valu
     co_extent extent;
     CO_TRY(co_file_extent(file, name, &extent));
     if (co_extent_count(&extent) != 1)
-        return CO_FAIL(CO_EDATA, "%s: %s has %zu values, not 1", co_file_path(file), name, co_extent_count(&extent));
+        return CO_FAIL(CO_EDATA, "%s: %s has %zu values, not 1", co_file_path(file), name,
+                       co_extent_count(&extent));
     return co_file_read(file, name, CO_F64, 0, value);
 }
 
@@ -505,7 +532,8 @@ static co_status read_privacy(const co_file *file, co_private_state *p)
 {
     co_extent extent;
     if (!co_file_has(file, "privacy/clip"))
-        return CO_FAIL(CO_EDATA, "%s: has no privacy/clip: it is not of a private run", co_file_path(file));
+        return CO_FAIL(CO_EDATA, "%s: has no privacy/clip: it is not of a private run",
+                       co_file_path(file));
     CO_TRY(read_scalar(file, "privacy/clip", &p->clip));
     CO_TRY(read_scalar(file, "privacy/multiplier", &p->multiplier));
     p->is_secure = co_file_has(file, "privacy/key");
@@ -529,8 +557,8 @@ static co_status read_all(const co_file *file, co_snapshot *s, const co_model *m
         snprintf(name, sizeof name, "server/%s", s->slot_name[k]);
         CO_TRY(co_file_extent(file, name, &extent));
         if (co_extent_count(&extent) != co_model_size(model))
-            return CO_FAIL(CO_EDATA, "%s: %s has %zu values, the model %zu", co_file_path(file), name,
-                           co_extent_count(&extent), co_model_size(model));
+            return CO_FAIL(CO_EDATA, "%s: %s has %zu values, the model %zu", co_file_path(file),
+                           name, co_extent_count(&extent), co_model_size(model));
         CO_TRY(co_file_read(file, name, CO_F32, 0, s->slot[k]));
     }
     const char *const names[] = {"config_digest", "data_digest", "partition_digest"};

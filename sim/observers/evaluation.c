@@ -1,4 +1,5 @@
-/* sim/observers/evaluation.c - central evaluation. Time: one forward pass over the split / ranks; one reduction of 67 words a sum. */
+/* sim/observers/evaluation.c - central evaluation. Time: one forward pass over the split / ranks;
+ * one reduction of 67 words a sum. */
 #include "sim/observers/evaluation.h"
 #include "core/exact.h"
 #include "core/memory.h"
@@ -8,7 +9,8 @@
 
 co_status co_evaluator_init(co_evaluator *v, const co_model *model)
 {
-    *v = (co_evaluator){.model = model, .n_sums = co_model_task(model)->n_sums(co_model_n_classes(model))};
+    *v = (co_evaluator){.model = model,
+                        .n_sums = co_model_task(model)->n_sums(co_model_n_classes(model))};
     co_ranking_init(&v->ranking, co_model_task(model), co_model_n_classes(model));
     v->sums = co_malloc(v->n_sums, sizeof *v->sums);
     v->digits = co_malloc(v->n_sums * CO_SCALAR_DIGITS + 1, sizeof *v->digits);
@@ -35,11 +37,12 @@ co_status co_evaluator_add(co_evaluator *v, const float *params)
     CO_TRY(co_workspace_reserve(v->workspace, pass.batch->n, pass.batch->rows));
     co_model_loss(v->model, v->workspace, params, &pass, NULL, NULL, v->sums);
     if (v->ranking.n_outputs == 0) return CO_OK;
-    return co_ranking_add(&v->ranking, co_model_outputs(v->model, v->workspace), pass.batch->y, pass.batch->n);
+    return co_ranking_add(&v->ranking, co_model_outputs(v->model, v->workspace), pass.batch->y,
+                          pass.batch->n);
 }
 
-/* Sums of one block into the exact accumulators. A model that has diverged gives a loss that is no number: a flag says so to all
- * ranks, and the metrics become NaN. */
+/* Sums of one block into the exact accumulators. A model that has diverged gives a loss that is no
+ * number: a flag says so to all ranks, and the metrics become NaN. */
 static void add_block(co_evaluator *v)
 {
     for (size_t k = 0; k < v->n_sums; k++) {
@@ -54,8 +57,8 @@ static void add_block(co_evaluator *v)
     }
 }
 
-static co_status add_own_blocks(co_evaluator *v, co_population *population, co_eval_span span, const float *params,
-                                const co_comm *comm)
+static co_status add_own_blocks(co_evaluator *v, co_population *population, co_eval_span span,
+                                const float *params, const co_comm *comm)
 {
     const int64_t n = span.n, n_blocks = (n + CO_EVAL_BLOCK - 1) / CO_EVAL_BLOCK;
     const int64_t end = co_span_first(n_blocks, comm->rank + 1, comm->size);
@@ -65,7 +68,9 @@ static co_status add_own_blocks(co_evaluator *v, co_population *population, co_e
         co_watch_progress(CO_WATCH_WORKING, -1);
         memset(v->sums, 0, v->n_sums * sizeof *v->sums);
         for (size_t done = 0; done < m; done += v->examples.batch.n) {
-            CO_TRY(co_population_read_split(population, span.split, span.first + first + (int64_t)done, m - done, &v->examples));
+            CO_TRY(co_population_read_split(population, span.split,
+                                            span.first + first + (int64_t)done, m - done,
+                                            &v->examples));
             CO_TRY(co_evaluator_add(v, params));
         }
         add_block(v);
@@ -73,8 +78,8 @@ static co_status add_own_blocks(co_evaluator *v, co_population *population, co_e
     return CO_OK;
 }
 
-co_status co_evaluate_span(co_evaluator *v, co_population *population, co_eval_span span, const float *params,
-                           const co_comm *comm, double *loss, double *metrics)
+co_status co_evaluate_span(co_evaluator *v, co_population *population, co_eval_span span,
+                           const float *params, const co_comm *comm, double *loss, double *metrics)
 {
     const co_task *task = co_model_task(v->model);
     const size_t words = v->n_sums * CO_SCALAR_DIGITS;
@@ -93,6 +98,8 @@ co_status co_evaluate_span(co_evaluator *v, co_population *population, co_eval_s
     }
     *loss = finite ? co_task_mean_loss(v->sums) : NAN;
     for (size_t k = 0; task->metrics[k].name; k++)
-        metrics[k] = finite && task->metrics[k].finish ? task->metrics[k].finish(v->sums, co_model_n_classes(v->model)) : NAN;
+        metrics[k] = finite && task->metrics[k].finish
+                         ? task->metrics[k].finish(v->sums, co_model_n_classes(v->model))
+                         : NAN;
     return finite ? co_ranking_measure(&v->ranking, comm, metrics) : CO_OK;
 }

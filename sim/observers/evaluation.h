@@ -1,8 +1,8 @@
 /* sim/observers/evaluation.h - the global model on the examples of a split, shared over the ranks.
  *
- * Blocks are cut by position in the split, 256 examples at a time, never by n / ranks; long texts of a block go through the model in
- * parts, cut by their lengths. Each block's sums are double partials, added to
- * exact accumulators: the same bits on any number of ranks. */
+ * Blocks are cut by position in the split, 256 examples at a time, never by n / ranks; long texts
+ * of a block go through the model in parts, cut by their lengths. Each block's sums are double
+ * partials, added to exact accumulators: the same bits on any number of ranks. */
 #pragma once
 #include "models/model.h"
 #include "sim/devices/population.h"
@@ -15,14 +15,16 @@ typedef struct {
     co_workspace *workspace;
     co_examples examples;
     size_t n_sums;
-    double *sums;    /* [n_sums] of one block, later the totals */
+    double *sums;       /* [n_sums] of one block, later the totals */
     co_ranking ranking; /* of what was added */
-    int64_t *digits; /* [n_sums][CO_SCALAR_DIGITS], then one word: ranks that failed, and blocks not finite from bit 32 */
+    int64_t *digits; /* [n_sums][CO_SCALAR_DIGITS], then one word: ranks that failed, and blocks not
+                        finite from bit 32 */
 } co_evaluator;
 
 co_status co_evaluator_init(co_evaluator *evaluator, const co_model *model); /* Local */
 void co_evaluator_fini(co_evaluator *evaluator);
-/* Adds loss and metric sums of evaluator->examples to evaluator->sums, and what ranks to evaluator->ranking. CO_ENOMEM. Local. */
+/* Adds loss and metric sums of evaluator->examples to evaluator->sums, and what ranks to
+ * evaluator->ranking. CO_ENOMEM. Local. */
 co_status co_evaluator_add(co_evaluator *evaluator, const float *params);
 /* Examples [first, first + n) of split 1 or 2. */
 typedef struct {
@@ -30,5 +32,5 @@ typedef struct {
     int64_t first, n;
 } co_eval_span;
 /* Loss and metrics[..] of the task over them. Collective(comm). */
-co_status co_evaluate_span(co_evaluator *evaluator, co_population *population, co_eval_span span, const float *params,
-                           const co_comm *comm, double *loss, double *metrics);
+co_status co_evaluate_span(co_evaluator *evaluator, co_population *population, co_eval_span span,
+                           const float *params, const co_comm *comm, double *loss, double *metrics);

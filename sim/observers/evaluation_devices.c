@@ -1,6 +1,7 @@
 /* sim/observers/evaluation_devices.c - scores of every device, one gather, sorted columns.
- * Time: one forward pass over all test parts / ranks, and a sort of n values a metric on rank 0. Source of the worst tenth: Li, Sanjabi,
- * Beirami, Smith, ICLR 2020, arXiv:1905.10497, section 4. */
+ * Time: one forward pass over all test parts / ranks, and a sort of n values a metric on rank 0.
+ * Source of the worst tenth: Li, Sanjabi, Beirami, Smith, ICLR 2020, arXiv:1905.10497, section 4.
+ */
 #include "sim/observers/evaluation_devices.h"
 #include "core/exact.h"
 #include "core/memory.h"
@@ -11,10 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const co_score_suffix[CO_N_SCORES] = {"", "_weighted", "_p10", "_p20", "_p30", "_p40", "_p50",
-                                                   "_p60", "_p70", "_p80", "_p90", "_worst10"};
+const char *const co_score_suffix[CO_N_SCORES] = {"",     "_weighted", "_p10", "_p20",
+                                                  "_p30", "_p40",      "_p50", "_p60",
+                                                  "_p70", "_p80",      "_p90", "_worst10"};
 
-static co_status choose_sample(co_device_evaluator *v, int64_t n_devices, int64_t sample, uint64_t seed)
+static co_status choose_sample(co_device_evaluator *v, int64_t n_devices, int64_t sample,
+                               uint64_t seed)
 {
     v->n = n_devices;
     if (sample == 0 || sample >= n_devices) return CO_OK;
@@ -25,19 +28,23 @@ static co_status choose_sample(co_device_evaluator *v, int64_t n_devices, int64_
     if (v->device && scratch) co_draw_subset(&s, n_devices, (size_t)sample, v->device, scratch);
     const bool good = v->device && scratch;
     co_free(scratch);
-    return good ? CO_OK : CO_FAIL(CO_ENOMEM, "sample of %lld devices to evaluate on", (long long)sample);
+    return good ? CO_OK
+                : CO_FAIL(CO_ENOMEM, "sample of %lld devices to evaluate on", (long long)sample);
 }
 
-co_status co_device_evaluator_init(co_device_evaluator *v, co_evaluator *central, const co_population *population,
-                                   int64_t sample, uint64_t seed, const co_comm *comm)
+co_status co_device_evaluator_init(co_device_evaluator *v, co_evaluator *central,
+                                   const co_population *population, int64_t sample, uint64_t seed,
+                                   const co_comm *comm)
 {
     const co_metric *metric = co_model_task(central->model)->metrics;
     *v = (co_device_evaluator){.central = central, .n_values = 2};
     while (metric[v->n_values - 2].name) v->n_values++;
     co_status st = choose_sample(v, population->n_devices, sample, seed);
     if (st == CO_OK && (size_t)v->n > INT_MAX / v->n_values)
-        st = CO_FAIL(CO_EUSAGE, "eval.devices: %lld devices are too many for one gather; set eval.sample: 1000000",
-                     (long long)v->n);
+        st = CO_FAIL(
+            CO_EUSAGE,
+            "eval.devices: %lld devices are too many for one gather; set eval.sample: 1000000",
+            (long long)v->n);
     v->first = co_span_first(v->n, comm->rank, comm->size);
     v->n_own = co_span_first(v->n, comm->rank + 1, comm->size) - v->first;
     const size_t here = comm->rank == 0 && st == CO_OK ? (size_t)v->n : 0;
@@ -53,7 +60,8 @@ co_status co_device_evaluator_init(co_device_evaluator *v, co_evaluator *central
     for (int r = 0; r < comm->size && st == CO_OK; r++) {
         const int64_t first = co_span_first(v->n, r, comm->size);
         v->at[r] = (int)(first * (int64_t)v->n_values);
-        v->counts[r] = (int)((co_span_first(v->n, r + 1, comm->size) - first) * (int64_t)v->n_values);
+        v->counts[r] =
+            (int)((co_span_first(v->n, r + 1, comm->size) - first) * (int64_t)v->n_values);
     }
     if (st != CO_OK) co_device_evaluator_fini(v);
     return st;
@@ -71,8 +79,8 @@ void co_device_evaluator_fini(co_device_evaluator *v)
 }
 
 /* values: test examples, loss, metrics of one device. */
-static co_status score(const co_device_evaluator *v, co_population *population, int64_t device, const float *params,
-                       double *values)
+static co_status score(const co_device_evaluator *v, co_population *population, int64_t device,
+                       const float *params, double *values)
 {
     co_evaluator *c = v->central;
     const co_task *task = co_model_task(c->model);
@@ -89,7 +97,9 @@ static co_status score(const co_device_evaluator *v, co_population *population, 
     }
     values[1] = co_task_mean_loss(c->sums);
     for (size_t k = 2; k < v->n_values; k++)
-        values[k] = task->metrics[k - 2].finish ? task->metrics[k - 2].finish(c->sums, co_model_n_classes(c->model)) : NAN;
+        values[k] = task->metrics[k - 2].finish
+                        ? task->metrics[k - 2].finish(c->sums, co_model_n_classes(c->model))
+                        : NAN;
     return isfinite(values[1]) ? co_ranking_measure_own(&c->ranking, values + 2) : CO_OK;
 }
 
@@ -125,7 +135,8 @@ static double decile(const double *sorted, size_t n, size_t tenths)
     return sorted[(n * tenths + 9) / 10 - 1];
 }
 
-static void summarise(const co_device_evaluator *v, size_t k, size_t n, bool higher_is_better, double *scores)
+static void summarise(const co_device_evaluator *v, size_t k, size_t n, bool higher_is_better,
+                      double *scores)
 {
     size_t at = 0;
     bool finite = true;
@@ -143,11 +154,13 @@ static void summarise(const co_device_evaluator *v, size_t k, size_t n, bool hig
     scores[CO_SCORE_WEIGHTED] = weighted_mean(v, k);
     for (size_t tenths = 1; tenths < 10; tenths++)
         scores[CO_SCORE_P10 + tenths - 1] = decile(v->column, n, tenths);
-    scores[CO_SCORE_WORST10] = exact_mean(higher_is_better ? v->column : v->column + n - tenth, tenth);
+    scores[CO_SCORE_WORST10] =
+        exact_mean(higher_is_better ? v->column : v->column + n - tenth, tenth);
 }
 
-co_status co_evaluate_devices(co_device_evaluator *v, co_population *population, const float *params,
-                              const co_comm *comm, int64_t *n_devices, double (*scores)[CO_N_SCORES])
+co_status co_evaluate_devices(co_device_evaluator *v, co_population *population,
+                              const float *params, const co_comm *comm, int64_t *n_devices,
+                              double (*scores)[CO_N_SCORES])
 {
     const co_task *task = co_model_task(v->central->model);
     co_status st = CO_OK;
@@ -158,8 +171,8 @@ co_status co_evaluate_devices(co_device_evaluator *v, co_population *population,
     }
     co_watch_progress(CO_WATCH_WAITING, -1);
     CO_TRY(co_agree(st, comm));
-    MPI_Gatherv(v->own, (int)(v->n_own * (int64_t)v->n_values), MPI_DOUBLE, v->all, v->counts, v->at, MPI_DOUBLE, 0,
-                comm->world);
+    MPI_Gatherv(v->own, (int)(v->n_own * (int64_t)v->n_values), MPI_DOUBLE, v->all, v->counts,
+                v->at, MPI_DOUBLE, 0, comm->world);
     if (comm->rank != 0) return CO_OK;
     size_t n = 0;
     for (int64_t i = 0; i < v->n; i++) n += v->all[(size_t)i * v->n_values] > 0.0;

@@ -1,4 +1,5 @@
-/* sim/observers/record.c - the tables of the run file. Cost of a round: some forty cells in memory; publishing writes all rows. */
+/* sim/observers/record.c - the tables of the run file. Cost of a round: some forty cells in memory;
+ * publishing writes all rows. */
 #include "sim/observers/record.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -8,37 +9,77 @@
 #include <string.h>
 
 /* Columns of rounds before and after the training metrics. */
-enum { R_ROUND, R_SELECTED, R_REPORTED, R_DROPPED, R_EMPTY, R_NONFINITE, R_SATURATED, R_EXAMPLES, R_LOSS, R_METRICS };
-static const co_column head[] = {{"round", CO_I64},       {"n_selected", CO_I64},  {"n_reported", CO_I64},
-                                 {"n_dropped", CO_I64},   {"n_empty", CO_I64},     {"n_nonfinite", CO_I64},
-                                 {"n_saturated", CO_I64}, {"n_examples", CO_I64},  {"train_loss", CO_F64}};
+enum {
+    R_ROUND,
+    R_SELECTED,
+    R_REPORTED,
+    R_DROPPED,
+    R_EMPTY,
+    R_NONFINITE,
+    R_SATURATED,
+    R_EXAMPLES,
+    R_LOSS,
+    R_METRICS
+};
+static const co_column head[] = {
+    {"round", CO_I64},       {"n_selected", CO_I64}, {"n_reported", CO_I64},
+    {"n_dropped", CO_I64},   {"n_empty", CO_I64},    {"n_nonfinite", CO_I64},
+    {"n_saturated", CO_I64}, {"n_examples", CO_I64}, {"train_loss", CO_F64}};
 enum { T_NORM, T_LR_LOCAL, T_LR_SERVER, T_DOWN, T_UP, T_SIM, T_WALL, T_DIGEST, N_TAIL };
-static const co_column tail[] = {{"update_norm", CO_F64}, {"lr_local", CO_F64}, {"lr_server", CO_F64},
-                                 {"bytes_down", CO_I64},  {"bytes_up", CO_I64}, {"sim_s", CO_F64},
-                                 {"wall_s", CO_F64},      {"model_digest", CO_U64}};
+static const co_column tail[] = {
+    {"update_norm", CO_F64}, {"lr_local", CO_F64}, {"lr_server", CO_F64}, {"bytes_down", CO_I64},
+    {"bytes_up", CO_I64},    {"sim_s", CO_F64},    {"wall_s", CO_F64},    {"model_digest", CO_U64}};
 enum { E_ROUND, E_SPLIT, E_SCOPE, E_N, E_LOSS, E_METRICS };
 static const co_column eval_head[] = {
-    {"round", CO_I64}, {"split", CO_U8, .words = "train,test,validation"},
-    {"scope", CO_U8, .words = "central,over devices,arriving in the period,arrived before the period"},
-    {"n", CO_I64}, {"loss", CO_F64, .better = CO_BETTER_LOWER}};
+    {"round", CO_I64},
+    {"split", CO_U8, .words = "train,test,validation"},
+    {"scope", CO_U8,
+     .words = "central,over devices,arriving in the period,arrived before the period"},
+    {"n", CO_I64},
+    {"loss", CO_F64, .better = CO_BETTER_LOWER}};
 enum { D_ROUND, D_DEVICE, D_EXAMPLES, D_WEIGHT, D_LOSS, D_NORM, D_STALENESS, D_STATUS, N_DEVICES };
-static const co_column devices_columns[] = {{"round", CO_I64},  {"device", CO_I64}, {"n_examples", CO_I64},
-                                            {"weight", CO_F64}, {"loss", CO_F64},   {"update_norm", CO_F64},
-                                            {"staleness", CO_I64}, {"status", CO_U8}};
-enum { L_ROUND, L_RANK, L_DEVICES, L_EXAMPLES, L_PREDICTED, L_TRAIN, L_WAIT, L_REDUCE, L_EVAL, L_WRITE, N_LOAD };
-static const co_column load_columns[] = {{"round", CO_I64},      {"rank", CO_I64},    {"n_devices", CO_I64},
-                                         {"n_examples", CO_I64}, {"predicted_s", CO_F64}, {"train_s", CO_F64},
-                                         {"wait_s", CO_F64},     {"reduce_s", CO_F64}, {"eval_s", CO_F64},
-                                         {"write_s", CO_F64}};
+static const co_column devices_columns[] = {
+    {"round", CO_I64}, {"device", CO_I64},      {"n_examples", CO_I64}, {"weight", CO_F64},
+    {"loss", CO_F64},  {"update_norm", CO_F64}, {"staleness", CO_I64},  {"status", CO_U8}};
+enum {
+    L_ROUND,
+    L_RANK,
+    L_DEVICES,
+    L_EXAMPLES,
+    L_PREDICTED,
+    L_TRAIN,
+    L_WAIT,
+    L_REDUCE,
+    L_EVAL,
+    L_WRITE,
+    N_LOAD
+};
+static const co_column load_columns[] = {
+    {"round", CO_I64},       {"rank", CO_I64},    {"n_devices", CO_I64}, {"n_examples", CO_I64},
+    {"predicted_s", CO_F64}, {"train_s", CO_F64}, {"wait_s", CO_F64},    {"reduce_s", CO_F64},
+    {"eval_s", CO_F64},      {"write_s", CO_F64}};
 
-enum { P_ROUND, P_RELEASED, P_CONTRIBUTIONS, P_RATE, P_CLIP, P_STD, P_EPSILON, P_DELTA, P_SIMULATED, N_PRIVACY };
-static const co_column privacy_columns[] = {{"round", CO_I64},         {"released", CO_U8}, {"n_contributions", CO_I64},
-                                            {"sampling_rate", CO_F64}, {"clip", CO_F64},    {"noise_std", CO_F64},
-                                            {"epsilon", CO_F64},       {"delta", CO_F64},   {"simulated", CO_U8}};
+enum {
+    P_ROUND,
+    P_RELEASED,
+    P_CONTRIBUTIONS,
+    P_RATE,
+    P_CLIP,
+    P_STD,
+    P_EPSILON,
+    P_DELTA,
+    P_SIMULATED,
+    N_PRIVACY
+};
+static const co_column privacy_columns[] = {
+    {"round", CO_I64},         {"released", CO_U8}, {"n_contributions", CO_I64},
+    {"sampling_rate", CO_F64}, {"clip", CO_F64},    {"noise_std", CO_F64},
+    {"epsilon", CO_F64},       {"delta", CO_F64},   {"simulated", CO_U8}};
 
 enum { LARGE_TABLE = 1000000 };
 
-/* What the statement of a private run says of eval (report/show_privacy.c): what is computed from the model alone is covered. */
+/* What the statement of a private run says of eval (report/show_privacy.c): what is computed from
+ * the model alone is covered. */
 static const char *covers(const co_record *r, int score)
 {
     if (!r->with_privacy) return NULL;
@@ -47,7 +88,8 @@ static const char *covers(const co_record *r, int score)
 
 enum { MOST_EVAL = E_METRICS + CO_MAX_METRICS * CO_N_SCORES };
 
-/* Columns of eval: the head, the metrics, then for evaluation on devices what is told of each metric over them. */
+/* Columns of eval: the head, the metrics, then for evaluation on devices what is told of each
+ * metric over them. */
 static co_status init_eval(const co_record *r, co_table *table)
 {
     co_column columns[MOST_EVAL];
@@ -60,8 +102,12 @@ static co_status init_eval(const co_record *r, co_table *table)
         for (size_t k = 0; k < r->n_metrics; k++, n++) {
             const co_metric *metric = &r->task->metrics[k];
             snprintf(names[n], sizeof names[n], "%s%s", metric->name, co_score_suffix[s]);
-            columns[n] = (co_column){.name = names[n], .type = CO_F64, .unit = metric->unit, .covered = covers(r, s),
-                                     .better = metric->higher_is_better ? CO_BETTER_HIGHER : CO_BETTER_LOWER};
+            columns[n] = (co_column){.name = names[n],
+                                     .type = CO_F64,
+                                     .unit = metric->unit,
+                                     .covered = covers(r, s),
+                                     .better = metric->higher_is_better ? CO_BETTER_HIGHER
+                                                                        : CO_BETTER_LOWER};
         }
     return co_table_init(table, "eval", columns, n);
 }
@@ -74,7 +120,8 @@ static co_status init_devices(co_record *r)
     const size_t size = sizeof r->status_words;
     memcpy(columns, devices_columns, sizeof columns);
     for (int k = 0; k < CO_N_OUTCOMES; k++)
-        snprintf(words + strlen(words), size - strlen(words), "%s%s", k ? "," : "", co_outcome_names[k]);
+        snprintf(words + strlen(words), size - strlen(words), "%s%s", k ? "," : "",
+                 co_outcome_names[k]);
     columns[D_STATUS].words = words;
     return co_table_init(&r->devices, "devices", columns, N_DEVICES);
 }
@@ -97,21 +144,29 @@ static co_status init_tables(co_record *r)
     return r->with_devices ? init_devices(r) : CO_OK;
 }
 
-co_status co_record_init(co_record *r, const co_experiment *e, const co_population *population, const co_model *model,
-                         const char *dir, int ranks)
+co_status co_record_init(co_record *r, const co_experiment *e, const co_population *population,
+                         const co_model *model, const char *dir, int ranks)
 {
     const double rows = co_config_real(&e->devices, "per_round") * (double)e->rounds;
-    *r = (co_record){.task = co_model_task(model), .seed = (uint64_t)e->seed, .ranks = ranks,
-                     .with_devices = rows <= LARGE_TABLE, .with_scores = co_config_bool(&e->eval, "devices"), .started_s = co_now_s(), .segment_first_round = 1,
+    *r = (co_record){.task = co_model_task(model),
+                     .seed = (uint64_t)e->seed,
+                     .ranks = ranks,
+                     .with_devices = rows <= LARGE_TABLE,
+                     .with_scores = co_config_bool(&e->eval, "devices"),
+                     .started_s = co_now_s(),
+                     .segment_first_round = 1,
                      .load_span = ((int64_t)ranks * e->rounds + LARGE_TABLE - 1) / LARGE_TABLE};
     r->published_s = r->started_s;
-    r->with_privacy = co_mechanism_find(co_config_string(&e->privacy, "mechanism"))->norm != CO_NORM_NONE;
-    if (co_config_has(&e->output, "devices")) r->with_devices = co_config_bool(&e->output, "devices");
+    r->with_privacy =
+        co_mechanism_find(co_config_string(&e->privacy, "mechanism"))->norm != CO_NORM_NONE;
+    if (co_config_has(&e->output, "devices"))
+        r->with_devices = co_config_bool(&e->output, "devices");
     while (r->task->metrics[r->n_metrics].name) r->n_metrics++;
     while (r->task->metrics[r->n_trained].finish) r->n_trained++;
     memcpy(r->data_digest, population->data_digest, sizeof r->data_digest);
     memcpy(r->partition_digest, population->partition_digest, sizeof r->partition_digest);
-    snprintf(r->source, sizeof r->source, "%s", e->has_generator ? "generator" : co_config_string(&e->data, "file"));
+    snprintf(r->source, sizeof r->source, "%s",
+             e->has_generator ? "generator" : co_config_string(&e->data, "file"));
     r->path = co_format("%s/run.h5", dir);
     r->segments = co_strdup("");
     r->span = co_calloc((size_t)ranks, sizeof *r->span);
@@ -173,13 +228,15 @@ static co_status add_eval(co_record *r, int64_t round, int split, int scope, int
 static co_status take_eval(co_record *r, const co_table *old, size_t i, const size_t *at)
 {
     CO_TRY(add_eval(r, co_table_get_i64(old, i, E_ROUND), (int)co_table_get_i64(old, i, E_SPLIT),
-                    (int)co_table_get_i64(old, i, E_SCOPE), co_table_get_i64(old, i, E_N), co_table_get_f64(old, i, E_LOSS)));
-    for (size_t c = E_METRICS; c < old->n_columns; c++) co_table_set_f64(&r->eval, at[c], co_table_get_f64(old, i, c));
+                    (int)co_table_get_i64(old, i, E_SCOPE), co_table_get_i64(old, i, E_N),
+                    co_table_get_f64(old, i, E_LOSS)));
+    for (size_t c = E_METRICS; c < old->n_columns; c++)
+        co_table_set_f64(&r->eval, at[c], co_table_get_f64(old, i, c));
     return CO_OK;
 }
 
-/* Rows of earlier starts. Columns over devices that they do not have, since they did not evaluate on devices or came from an earlier
- * version with fewer quantiles, stay NaN. */
+/* Rows of earlier starts. Columns over devices that they do not have, since they did not evaluate
+ * on devices or came from an earlier version with fewer quantiles, stay NaN. */
 static co_status read_eval(co_record *r, co_file *file)
 {
     co_column columns[MOST_EVAL];
@@ -245,9 +302,10 @@ co_status co_record_resume(co_record *r, int64_t round, int64_t eval_every, int6
     cut(&r->load, round);
     if (r->with_privacy) cut(&r->privacy, round);
     if (r->with_devices) cut(&r->devices, round);
-    if (r->rounds.n_rows != (size_t)round || (r->with_privacy && r->privacy.n_rows != (size_t)round))
-        return CO_FAIL(CO_EDATA, "%s: holds %zu rounds, but the checkpoint is of round %lld", r->path,
-                       r->rounds.n_rows, (long long)round);
+    if (r->rounds.n_rows != (size_t)round ||
+        (r->with_privacy && r->privacy.n_rows != (size_t)round))
+        return CO_FAIL(CO_EDATA, "%s: holds %zu rounds, but the checkpoint is of round %lld",
+                       r->path, r->rounds.n_rows, (long long)round);
     drop_foreign_eval(r, eval_every, rounds);
     const size_t wall = R_METRICS + r->n_trained + T_WALL;
     r->wall_before_s = round > 0 ? co_table_get_f64(&r->rounds, (size_t)round - 1, wall) : 0.0;
@@ -287,7 +345,8 @@ static void add_devices(co_record *r, const co_plan *plan)
     }
 }
 
-void co_record_round(co_record *r, const co_plan *plan, const co_round_row *row, const double *train_metrics)
+void co_record_round(co_record *r, const co_plan *plan, const co_round_row *row,
+                     const double *train_metrics)
 {
     co_table *t = &r->rounds;
     const size_t after = R_METRICS + r->n_trained;
@@ -307,7 +366,8 @@ void co_record_round(co_record *r, const co_plan *plan, const co_round_row *row,
     co_table_set_f64(t, after + T_LR_SERVER, row->lr_server);
     co_table_set_i64(t, after + T_DOWN, row->bytes_down);
     co_table_set_i64(t, after + T_UP, row->bytes_up);
-    co_table_set_f64(t, after + T_SIM, 0.0); /* devices have no speed of their own: no simulated time passes */
+    co_table_set_f64(t, after + T_SIM,
+                     0.0); /* devices have no speed of their own: no simulated time passes */
     co_table_set_f64(t, after + T_WALL, r->wall_before_s + co_now_s() - r->started_s);
     co_table_set_u64(t, after + T_DIGEST, row->model_digest);
     if (r->with_devices) add_devices(r, plan);
@@ -343,7 +403,8 @@ static void flush_load(co_record *r)
     if (r->span_round == 0) return;
     for (int k = 0; k < r->ranks; k++) {
         const co_rank_record *from = &r->span[k];
-        const double values[] = {from->cost, from->train_s, from->wait_s, from->reduce_s, from->eval_s, from->write_s};
+        const double values[] = {from->cost,     from->train_s, from->wait_s,
+                                 from->reduce_s, from->eval_s,  from->write_s};
         CO_ASSERT(co_table_add_row(&r->load) == CO_OK); /* reserved */
         co_table_set_i64(&r->load, L_ROUND, r->span_round);
         co_table_set_i64(&r->load, L_RANK, k);
@@ -356,7 +417,8 @@ static void flush_load(co_record *r)
     r->span_round = 0;
 }
 
-void co_record_load(co_record *r, int64_t round, const co_rank_record *rank, double seconds_per_cost)
+void co_record_load(co_record *r, int64_t round, const co_rank_record *rank,
+                    double seconds_per_cost)
 {
     for (int k = 0; k < r->ranks; k++) {
         co_rank_record *sum = &r->span[k];
@@ -380,15 +442,16 @@ void co_record_wrote(co_record *r, const co_rank_record *rank)
     for (size_t k = 0; k < n && n_rows >= n; k++) write_s[n_rows - n + k] += rank[k].write_s;
 }
 
-co_status co_record_eval(co_record *r, int64_t round, int split, co_scope scope, int64_t n, double loss,
-                         const double *metrics)
+co_status co_record_eval(co_record *r, int64_t round, int split, co_scope scope, int64_t n,
+                         double loss, const double *metrics)
 {
     CO_TRY(add_eval(r, round, split, scope, n, loss));
     for (size_t k = 0; k < r->n_metrics; k++) co_table_set_f64(&r->eval, E_METRICS + k, metrics[k]);
     return CO_OK;
 }
 
-co_status co_record_eval_devices(co_record *r, int64_t round, int64_t n_devices, double (*scores)[CO_N_SCORES])
+co_status co_record_eval_devices(co_record *r, int64_t round, int64_t n_devices,
+                                 double (*scores)[CO_N_SCORES])
 {
     CO_TRY(add_eval(r, round, 1, CO_SCOPE_DEVICES, n_devices, scores[0][CO_SCORE_MEAN]));
     for (size_t s = 0; s < CO_N_SCORES; s++)
@@ -399,16 +462,19 @@ co_status co_record_eval_devices(co_record *r, int64_t round, int64_t n_devices,
 
 bool co_record_is_due(const co_record *r)
 {
-    const double now = co_now_s(), spent = now - r->started_s, pause = 0.01 * spent > 10.0 ? 0.01 * spent : 10.0;
+    const double now = co_now_s(), spent = now - r->started_s,
+                 pause = 0.01 * spent > 10.0 ? 0.01 * spent : 10.0;
     return now - r->published_s > pause;
 }
 
 /* The starts so far and this one, as a JSON list. */
 static char *all_segments(const co_record *r)
 {
-    const int64_t last = r->rounds.n_rows ? co_table_get_i64(&r->rounds, r->rounds.n_rows - 1, R_ROUND) : 0;
-    return co_format("[%s%s{\"ranks\": %d, \"first_round\": %lld, \"last_round\": %lld}]", r->segments,
-                     *r->segments ? ", " : "", r->ranks, (long long)r->segment_first_round, (long long)last);
+    const int64_t last =
+        r->rounds.n_rows ? co_table_get_i64(&r->rounds, r->rounds.n_rows - 1, R_ROUND) : 0;
+    return co_format("[%s%s{\"ranks\": %d, \"first_round\": %lld, \"last_round\": %lld}]",
+                     r->segments, *r->segments ? ", " : "", r->ranks,
+                     (long long)r->segment_first_round, (long long)last);
 }
 
 static co_status write_all(const co_record *r, co_file *file, const char *state)
@@ -423,7 +489,8 @@ static co_status write_all(const co_record *r, co_file *file, const char *state)
     CO_TRY(co_file_set_text(file, "kernel_path", co_kernel_path()));
     CO_TRY(co_file_set_text(file, "blas_core", co_blas_core()));
     CO_TRY(co_file_set_text(file, "data_digest", r->data_digest));
-    if (r->partition_digest[0]) CO_TRY(co_file_set_text(file, "partition_digest", r->partition_digest));
+    if (r->partition_digest[0])
+        CO_TRY(co_file_set_text(file, "partition_digest", r->partition_digest));
     CO_TRY(co_table_write(&r->rounds, file));
     CO_TRY(co_table_write(&r->eval, file));
     CO_TRY(co_file_set_text(file, "eval@metric", r->task->metrics[0].name));

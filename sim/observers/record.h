@@ -1,7 +1,9 @@
-/* sim/observers/record.h - the run file: rows of rounds, evaluations, devices and load, kept in memory of rank 0 and published whole.
+/* sim/observers/record.h - the run file: rows of rounds, evaluations, devices and load, kept in
+ * memory of rank 0 and published whole.
  *
- * Only rank 0 holds rows; calls are Local to it unless they say otherwise. Rows are room made for ahead, so that the round
- * loop does not allocate. wall_s and sim_s count from the start of the run, over all its starts. */
+ * Only rank 0 holds rows; calls are Local to it unless they say otherwise. Rows are room made for
+ * ahead, so that the round loop does not allocate. wall_s and sim_s count from the start of the
+ * run, over all its starts. */
 #pragma once
 #include "io/files/table.h"
 #include "models/model.h"
@@ -18,14 +20,15 @@ typedef struct {
     uint64_t seed;
     char data_digest[33], partition_digest[33], source[256];
     co_table rounds, eval, devices, load, privacy;
-    char status_words[128];         /* of the outcomes in devices */
-    bool with_privacy;              /* the table privacy */
-    const char *privacy_bound;      /* the accountant whose bound its last epsilon is; NULL: no row yet */
+    char status_words[128]; /* of the outcomes in devices */
+    bool with_privacy;      /* the table privacy */
+    const char
+        *privacy_bound; /* the accountant whose bound its last epsilon is; NULL: no row yet */
     bool with_devices, with_scores; /* the table devices; columns over devices in eval */
-    int64_t load_span;  /* rounds summed in a row of load: 1 while ranks x rounds <= 1e6 */
-    int64_t span_round; /* last round in span; 0: empty */
+    int64_t load_span;    /* rounds summed in a row of load: 1 while ranks x rounds <= 1e6 */
+    int64_t span_round;   /* last round in span; 0: empty */
     co_rank_record *span; /* [ranks] */
-    char *segments;     /* JSON list of the starts so far */
+    char *segments;       /* JSON list of the starts so far */
     int64_t segment_first_round;
     int ranks;
     double wall_before_s, started_s, published_s; /* seconds of earlier starts; clock of this one */
@@ -39,26 +42,37 @@ typedef struct {
     uint64_t model_digest;
 } co_round_row;
 
-co_status co_record_init(co_record *record, const co_experiment *experiment, const co_population *population,
-                         const co_model *model, const char *dir, int ranks);
+co_status co_record_init(co_record *record, const co_experiment *experiment,
+                         const co_population *population, const co_model *model, const char *dir,
+                         int ranks);
 void co_record_fini(co_record *record);
-/* Takes over the rows of an earlier start up to `round`, from the run file; rows of eval that a run of `rounds` rounds would not
- * have are dropped. */
+/* Takes over the rows of an earlier start up to `round`, from the run file; rows of eval that a run
+ * of `rounds` rounds would not have are dropped. */
 co_status co_record_resume(co_record *record, int64_t round, int64_t eval_every, int64_t rounds);
 co_status co_record_reserve(co_record *record, size_t cohort); /* room for one more round */
-void co_record_round(co_record *record, const co_plan *plan, const co_round_row *row, const double *train_metrics);
-/* After a resume: epsilon in the rows of table privacy as the run with its present number of rounds tells it. */
+void co_record_round(co_record *record, const co_plan *plan, const co_round_row *row,
+                     const double *train_metrics);
+/* After a resume: epsilon in the rows of table privacy as the run with its present number of rounds
+ * tells it. */
 co_status co_record_retell(co_record *record, co_private *privacy);
 void co_record_private(co_record *record, const co_private_row *row); /* of a reserved round */
 /* rank[ranks]; seconds_per_cost turns the plan's cost into predicted seconds. */
-void co_record_load(co_record *record, int64_t round, const co_rank_record *rank, double seconds_per_cost);
-/* Adds the seconds of a save to the newest rows of load, which were published before it. The last save of a run is in no file. */
+void co_record_load(co_record *record, int64_t round, const co_rank_record *rank,
+                    double seconds_per_cost);
+/* Adds the seconds of a save to the newest rows of load, which were published before it. The last
+ * save of a run is in no file. */
 void co_record_wrote(co_record *record, const co_rank_record *rank);
-/* What a row of eval is over: a whole split, the devices' own test parts, the examples of a split that arrive in the current
- * period, and those of the periods before it. */
-typedef enum { CO_SCOPE_ALL, CO_SCOPE_DEVICES, CO_SCOPE_RECENT, CO_SCOPE_PAST, CO_N_SCOPES } co_scope;
-co_status co_record_eval(co_record *record, int64_t round, int split, co_scope scope, int64_t n, double loss,
-                         const double *metrics);
+/* What a row of eval is over: a whole split, the devices' own test parts, the examples of a split
+ * that arrive in the current period, and those of the periods before it. */
+typedef enum {
+    CO_SCOPE_ALL,
+    CO_SCOPE_DEVICES,
+    CO_SCOPE_RECENT,
+    CO_SCOPE_PAST,
+    CO_N_SCOPES
+} co_scope;
+co_status co_record_eval(co_record *record, int64_t round, int split, co_scope scope, int64_t n,
+                         double loss, const double *metrics);
 /* A row of scope 1: n is the number of devices, loss and metrics are unweighted means over them. */
 co_status co_record_eval_devices(co_record *record, int64_t round, int64_t n_devices,
                                  double (*scores)[CO_N_SCORES]);
@@ -66,5 +80,6 @@ co_status co_record_eval_devices(co_record *record, int64_t round, int64_t n_dev
 bool co_record_is_due(const co_record *record);
 /* state: running, done, stopped. */
 co_status co_record_publish(co_record *record, const char *state);
-/* Column of eval for a name (loss or a metric) and its last value on a split; NAN when there is none. */
+/* Column of eval for a name (loss or a metric) and its last value on a split; NAN when there is
+ * none. */
 int co_record_eval_column(const co_record *record, const char *name);

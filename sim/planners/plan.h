@@ -1,8 +1,9 @@
-/* sim/planners/plan.h - a round's plan: which devices, with which weight, on which rank; and what became of them.
+/* sim/planners/plan.h - a round's plan: which devices, with which weight, on which rank; and what
+ * became of them.
  *
- * The plan is a pure function of (seed, round) and of what the devices hold: every rank computes the same one, without a
- * message. Placement: longest first, by
- * examples to be processed; any placement gives the same result. */
+ * The plan is a pure function of (seed, round) and of what the devices hold: every rank computes
+ * the same one, without a message. Placement: longest first, by examples to be processed; any
+ * placement gives the same result. */
 #pragma once
 #include "core/comm.h"
 #include "sim/devices/population.h"
@@ -14,43 +15,50 @@ extern const char *const co_outcome_names[CO_N_OUTCOMES];
 typedef struct {
     int64_t device, n_examples; /* examples trained on this round */
     int64_t n_steps;            /* local steps */
-    double weight, share;       /* w_i; a_i = w_i / W with W of the plan, or what aggregate.unbiased makes of it */
-    double cost;              /* examples to go through, plus one for the device */
-    int rank;                   /* where it trains */
+    double weight,
+        share;   /* w_i; a_i = w_i / W with W of the plan, or what aggregate.unbiased makes of it */
+    double cost; /* examples to go through, plus one for the device */
+    int rank;    /* where it trains */
     bool attacker;
     /* filled in by training, then known to rank 0 */
     int outcome;
     bool saturated;
     double loss, update_norm; /* mean local loss; NaN until trained */
-    double loss_before;       /* of the received model, where the aggregator asks for it, on the rank that trains */
+    double loss_before; /* of the received model, where the aggregator asks for it, on the rank that
+                           trains */
 } co_plan_row;
 
 typedef struct {
     int64_t round;
     double per_round; /* devices asked: how many, or how many are expected */
     size_t n, capacity;
-    co_plan_row *row; /* [n], ascending device */
-    double weight; /* of all rows */
+    co_plan_row *row;   /* [n], ascending device */
+    double weight;      /* of all rows */
     int64_t *attackers; /* [n_attackers] ids, ascending */
     size_t n_attackers;
     int64_t *devices, *scratch;
     size_t *order;
     const co_selector *selector;
     co_selector_input input;
-    void *chosen_by;    /* what the selector keeps */
-    double bound;       /* aggregate.unbiased: W, a bound of the sum of w_i / pi_i over any plan; else 0 */
-    double fixed_total; /* and what stands for the sum of a_i over the devices that reported: sum of all w_k / W */
-    double *load;  /* [ranks] cost placed there */
-    bool reversed; /* CO_PLACEMENT=reversed turns the placement around, to test that nothing depends on it */
+    void *chosen_by; /* what the selector keeps */
+    double
+        bound; /* aggregate.unbiased: W, a bound of the sum of w_i / pi_i over any plan; else 0 */
+    double fixed_total; /* and what stands for the sum of a_i over the devices that reported: sum of
+                           all w_k / W */
+    double *load;       /* [ranks] cost placed there */
+    bool reversed; /* CO_PLACEMENT=reversed turns the placement around, to test that nothing depends
+                      on it */
 } co_plan;
 
-co_status co_plan_init(co_plan *plan, const co_experiment *experiment, const co_population *population, int size);
+co_status co_plan_init(co_plan *plan, const co_experiment *experiment,
+                       const co_population *population, int size);
 void co_plan_fini(co_plan *plan);
 /* w_i of a device, by what it holds now. Local. */
-double co_plan_weight(const co_experiment *experiment, const co_population *population, int64_t device);
-/* Looks at what the devices hold: before the first plan, and again after it has changed. O(devices) where the selector looks at all or weights are
- * unbiased, else O(1). Local. */
+double co_plan_weight(const co_experiment *experiment, const co_population *population,
+                      int64_t device);
+/* Looks at what the devices hold: before the first plan, and again after it has changed. O(devices)
+ * where the selector looks at all or weights are unbiased, else O(1). Local. */
 void co_plan_look(co_plan *plan, const co_experiment *experiment, const co_population *population);
 /* Local; Same on all ranks: everything. O(cohort log cohort + cohort ranks). */
-void co_plan_make(co_plan *plan, const co_experiment *experiment, const co_population *population, int64_t round,
-                  int size);
+void co_plan_make(co_plan *plan, const co_experiment *experiment, const co_population *population,
+                  int64_t round, int size);

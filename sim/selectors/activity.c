@@ -1,4 +1,5 @@
-/* sim/selectors/activity.c - reading the activity, and the largest values by a heap of the best so far. */
+/* sim/selectors/activity.c - reading the activity, and the largest values by a heap of the best so
+ * far. */
 #include "sim/selectors/activity.h"
 #include <stdlib.h>
 

@@ -1,10 +1,11 @@
 /* sim/selectors/poisson.c - each device by itself with probability q = per_round / population.
  *
- * The gap to the next device asked is geometric: floor(log(u) / log(1 - q)), u uniform in (0, 1]. So a round costs
- * O(cohort) draws whatever the population. The cohort's size varies, and may be 0; a plan has room for m + t devices, m
- * expected, t^2 = 120 (m + t / 3): more come with probability at most e^-60 (Bernstein's inequality). Then the
- * program ends rather than cap the sample, which would be another sampling with another guarantee.
- * Source: amplification by this sampling, Zhu and Wang 2019 (Poisson Subsampled Renyi Differential Privacy). */
+ * The gap to the next device asked is geometric: floor(log(u) / log(1 - q)), u uniform in (0, 1].
+ * So a round costs O(cohort) draws whatever the population. The cohort's size varies, and may be 0;
+ * a plan has room for m + t devices, m expected, t^2 = 120 (m + t / 3): more come with probability
+ * at most e^-60 (Bernstein's inequality). Then the program ends rather than cap the sample, which
+ * would be another sampling with another guarantee. Source: amplification by this sampling, Zhu and
+ * Wang 2019 (Poisson Subsampled Renyi Differential Privacy). */
 #include "core/status.h"
 #include "sim/selectors/selector.h"
 #include <math.h>
@@ -22,7 +23,8 @@ static double chance(const void *self, const co_selector_input *in, int64_t devi
     return in->per_round / (double)in->n_devices;
 }
 
-static size_t select_devices(void *self, const co_selector_input *in, int64_t round, int64_t *devices, int64_t *scratch)
+static size_t select_devices(void *self, const co_selector_input *in, int64_t round,
+                             int64_t *devices, int64_t *scratch)
 {
     (void)scratch;
     const size_t room = most(in->n_devices, in->per_round);
@@ -38,12 +40,13 @@ static size_t select_devices(void *self, const co_selector_input *in, int64_t ro
     }
 }
 
-const co_selector co_selector_poisson = {
-    .name = "poisson",
-    .summary = "each device by itself with probability per_round / population; rounds differ in size; O(cohort)",
-    .source = "Zhu and Wang 2019, ICML, PMLR 97:7634",
-    .any_real = true,
-    .sampling = CO_SAMPLING_POISSON,
-    .most = most,
-    .select = select_devices,
-    .chance = chance};
+const co_selector co_selector_poisson = {.name = "poisson",
+                                         .summary =
+                                             "each device by itself with probability per_round / "
+                                             "population; rounds differ in size; O(cohort)",
+                                         .source = "Zhu and Wang 2019, ICML, PMLR 97:7634",
+                                         .any_real = true,
+                                         .sampling = CO_SAMPLING_POISSON,
+                                         .most = most,
+                                         .select = select_devices,
+                                         .chance = chance};

@@ -1,14 +1,16 @@
-/* sim/selectors/systematic.c - systematic sampling on a keyed permutation: pi_k = min(1, m p_k), capped iteratively.
+/* sim/selectors/systematic.c - systematic sampling on a keyed permutation: pi_k = min(1, m p_k),
+ * capped iteratively.
  *
- * Settling: while the heaviest device left has w m > W, it is asked in every round (pi = 1) and leaves: m - 1, W - w. For the
- * others pi_k = m w_k / W exactly: weights are integers, lie end to end on [0, W), and a device is asked when one of the m
- * points floor((j W + U) / m), j = 0 .. m - 1, U uniform on {0 .. W - 1}, falls into its piece. No piece is longer than the
- * distance of two points. The order of the pieces is keyed by the round: devices by a random bin of 1,024, within a bin by
- * id, so that any two can come together and nothing has to be sorted: one pass adds up the bins, a second one walks through
- * all of them at once.
- * Cost of a round: two passes over the devices, two random words and 8 bytes of memory each; settling: a pass and a heap of
- * m. Source: Madow 1949, Ann. Math. Stat. 20 (systematic sampling with unequal probabilities); Hartley and Rao 1962, Ann.
- * Math. Stat. 33 (in random order). */
+ * Settling: while the heaviest device left has w m > W, it is asked in every round (pi = 1) and
+ * leaves: m - 1, W - w. For the others pi_k = m w_k / W exactly: weights are integers, lie end to
+ * end on [0, W), and a device is asked when one of the m points floor((j W + U) / m), j = 0 .. m -
+ * 1, U uniform on {0 .. W - 1}, falls into its piece. No piece is longer than the distance of two
+ * points. The order of the pieces is keyed by the round: devices by a random bin of 1,024, within a
+ * bin by id, so that any two can come together and nothing has to be sorted: one pass adds up the
+ * bins, a second one walks through all of them at once. Cost of a round: two passes over the
+ * devices, two random words and 8 bytes of memory each; settling: a pass and a heap of m. Source:
+ * Madow 1949, Ann. Math. Stat. 20 (systematic sampling with unequal probabilities); Hartley and Rao
+ * 1962, Ann. Math. Stat. 33 (in random order). */
 #include "sim/selectors/systematic.h"
 #include "core/memory.h"
 #include "sim/selectors/activity.h"
@@ -57,15 +59,16 @@ double co_systematic_chance(const co_systematic *s, int64_t device)
 
 /* The points of a round, and where the walk stands in each bin. */
 typedef struct {
-    int64_t total, left, start;     /* W, m, U */
-    int64_t at[BINS];               /* end of the pieces seen so far */
+    int64_t total, left, start;      /* W, m, U */
+    int64_t at[BINS];                /* end of the pieces seen so far */
     int64_t next[BINS], point[BINS]; /* first point at or behind it, and its number j */
 } walk;
 
 static int64_t place(const walk *w, int64_t j)
 {
     if (j >= w->left) return INT64_MAX;
-    const unsigned __int128 x = (unsigned __int128)(uint64_t)j * (uint64_t)w->total + (uint64_t)w->start;
+    const unsigned __int128 x =
+        (unsigned __int128)(uint64_t)j * (uint64_t)w->total + (uint64_t)w->start;
     return (int64_t)(x / (uint64_t)w->left);
 }
 

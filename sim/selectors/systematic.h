@@ -1,4 +1,5 @@
-/* sim/selectors/systematic.h - a fixed number of devices without replacement, with exact unequal probabilities. */
+/* sim/selectors/systematic.h - a fixed number of devices without replacement, with exact unequal
+ * probabilities. */
 #pragma once
 #include "sim/selectors/selector.h"
 
@@ -17,7 +18,8 @@ co_status co_systematic_init(co_systematic *s, int64_t n, int64_t m);
 void co_systematic_fini(co_systematic *s);
 /* Finds who is asked in every round, after weight was filled in. Local. */
 void co_systematic_settle(co_systematic *s);
-/* The devices of a round, ascending: m of them, or all of positive weight when those are fewer. Returns how many. Local. */
+/* The devices of a round, ascending: m of them, or all of positive weight when those are fewer.
+ * Returns how many. Local. */
 size_t co_systematic_select(const co_systematic *s, uint64_t seed, int64_t round, int64_t *devices);
 /* pi_k. Local. */
 double co_systematic_chance(const co_systematic *s, int64_t device);

@@ -1,17 +1,19 @@
-/* sim/selectors/top_m.c - the devices with the most examples; who is level with the last one is drawn by key.
+/* sim/selectors/top_m.c - the devices with the most examples; who is level with the last one is
+ * drawn by key.
  *
- * With t the m-th largest activity (examples, at most n_max): every device above t, and a keyed subset of those at t,
- * another one each round. Devices without examples are never asked. With equal sizes it is uniform selection.
- * Cost of a round: a pass over all devices; after a change of activity a heap of m beside it.
- * Source: Dupuy et al. 2022, arXiv:2202.03925 (the most active devices). */
+ * With t the m-th largest activity (examples, at most n_max): every device above t, and a keyed
+ * subset of those at t, another one each round. Devices without examples are never asked. With
+ * equal sizes it is uniform selection. Cost of a round: a pass over all devices; after a change of
+ * activity a heap of m beside it. Source: Dupuy et al. 2022, arXiv:2202.03925 (the most active
+ * devices). */
 #include "core/memory.h"
 #include "sim/selectors/activity.h"
 
 typedef struct {
     int64_t n_max, m;
-    int64_t *activity;          /* [n_devices] */
-    int64_t *largest;           /* [m] */
-    int64_t *tied;              /* [m] which of the devices at the level, by their order */
+    int64_t *activity;              /* [n_devices] */
+    int64_t *largest;               /* [m] */
+    int64_t *tied;                  /* [m] which of the devices at the level, by their order */
     int64_t level, n_tied, n_drawn; /* devices at the level, and how many of them a round asks */
 } top;
 
@@ -55,7 +57,8 @@ static void look(void *self, const co_selector_input *in)
     t->n_drawn = t->level > 0 ? t->m - n_above : 0;
 }
 
-static size_t select_devices(void *self, const co_selector_input *in, int64_t round, int64_t *devices, int64_t *scratch)
+static size_t select_devices(void *self, const co_selector_input *in, int64_t round,
+                             int64_t *devices, int64_t *scratch)
 {
     top *t = self;
     size_t n = 0;
@@ -82,14 +85,15 @@ static double chance(const void *self, const co_selector_input *in, int64_t devi
 }
 
 static const co_param params[] = {CO_PARAM_N_MAX, {0}};
-const co_selector co_selector_top_m = {.name = "top_m",
-                                       .summary = "those with the most examples, ties by key; looks at every device",
-                                       .source = "Dupuy et al. 2022, arXiv:2202.03925",
-                                       .params = params,
-                                       .looks_at_all = true,
-                                       .leaves_out = true,
-                                       .create = create,
-                                       .destroy = destroy,
-                                       .look = look,
-                                       .select = select_devices,
-                                       .chance = chance};
+const co_selector co_selector_top_m = {
+    .name = "top_m",
+    .summary = "those with the most examples, ties by key; looks at every device",
+    .source = "Dupuy et al. 2022, arXiv:2202.03925",
+    .params = params,
+    .looks_at_all = true,
+    .leaves_out = true,
+    .create = create,
+    .destroy = destroy,
+    .look = look,
+    .select = select_devices,
+    .chance = chance};

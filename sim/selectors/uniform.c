@@ -1,8 +1,10 @@
-/* sim/selectors/uniform.c - a fixed number of devices, every subset equally likely, without replacement.
- * O(cohort) time and memory whatever the population. Source: McMahan et al. 2017, arXiv:1602.05629, Algorithm 1. */
+/* sim/selectors/uniform.c - a fixed number of devices, every subset equally likely, without
+ * replacement. O(cohort) time and memory whatever the population. Source: McMahan et al. 2017,
+ * arXiv:1602.05629, Algorithm 1. */
 #include "sim/selectors/selector.h"
 
-static size_t select_devices(void *self, const co_selector_input *in, int64_t round, int64_t *devices, int64_t *scratch)
+static size_t select_devices(void *self, const co_selector_input *in, int64_t round,
+                             int64_t *devices, int64_t *scratch)
 {
     (void)self;
     co_stream s = co_stream_open(in->seed, CO_DRAW_SELECT, (uint64_t)round, 0, 0);
@@ -17,9 +19,10 @@ static double chance(const void *self, const co_selector_input *in, int64_t devi
     return in->per_round / (double)in->n_devices;
 }
 
-const co_selector co_selector_uniform = {.name = "uniform",
-                                         .summary = "a fixed number of devices, all alike, without replacement; O(cohort)",
-                                         .source = "McMahan et al. 2017, arXiv:1602.05629",
-                                         .sampling = CO_SAMPLING_FIXED,
-                                         .select = select_devices,
-                                         .chance = chance};
+const co_selector co_selector_uniform = {
+    .name = "uniform",
+    .summary = "a fixed number of devices, all alike, without replacement; O(cohort)",
+    .source = "McMahan et al. 2017, arXiv:1602.05629",
+    .sampling = CO_SAMPLING_FIXED,
+    .select = select_devices,
+    .chance = chance};

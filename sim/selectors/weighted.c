@@ -1,12 +1,15 @@
-/* sim/selectors/weighted.c - devices in proportion to a power of their activity, alone or mixed with all alike.
+/* sim/selectors/weighted.c - devices in proportion to a power of their activity, alone or mixed
+ * with all alike.
  *
- * Activity a_k: the device's training examples now, at most n_max. Weighted: p_k = a_k^gamma / sum a^gamma. Mixture:
- * p_k = (1 - u) a_k^gamma / sum a^gamma + u / K. Then pi_k = min(1, m p_k) by systematic.c. A device without examples is
- * never asked by weighted; if fewer than m have any, all of those are. gamma 1 uses the counts themselves; else, and in a
- * mixture, p_k is rounded to a multiple of 2^-60, at least one: the pi_k in use are those of the rounded weights, exactly.
- * Cost of a round: two passes over all devices; after a change of activity two more, with a power of each.
- * Source: Dupuy et al. 2022, arXiv:2202.03925 (selection by activity; their samples are drawn one by one in proportion to
- * the activity, ours have exact probabilities); mixture: the defence against never asking small devices. */
+ * Activity a_k: the device's training examples now, at most n_max. Weighted: p_k = a_k^gamma / sum
+ * a^gamma. Mixture: p_k = (1 - u) a_k^gamma / sum a^gamma + u / K. Then pi_k = min(1, m p_k) by
+ * systematic.c. A device without examples is never asked by weighted; if fewer than m have any, all
+ * of those are. gamma 1 uses the counts themselves; else, and in a mixture, p_k is rounded to a
+ * multiple of 2^-60, at least one: the pi_k in use are those of the rounded weights, exactly. Cost
+ * of a round: two passes over all devices; after a change of activity two more, with a power of
+ * each. Source: Dupuy et al. 2022, arXiv:2202.03925 (selection by activity; their samples are drawn
+ * one by one in proportion to the activity, ours have exact probabilities); mixture: the defence
+ * against never asking small devices. */
 #include "core/elementary.h"
 #include "core/memory.h"
 #include "sim/selectors/activity.h"
@@ -25,8 +28,10 @@ static co_status create_weighted(const co_config *opt, const co_selector_input *
     w->gamma = co_config_real(opt, "gamma");
     w->n_max = co_activity_most(opt);
     const co_status st = co_systematic_init(&w->sample, in->n_devices, (int64_t)in->per_round);
-    if (st != CO_OK) co_free(w);
-    else *self = w;
+    if (st != CO_OK)
+        co_free(w);
+    else
+        *self = w;
     return st;
 }
 
@@ -47,8 +52,9 @@ static void destroy(void *self)
 static double power(const weighted *w, int64_t a, int64_t largest)
 {
     if (a == 0) return 0.0;
-    return w->gamma == 1.0 ? (double)a / (double)largest
-                           : co_plain_exp(w->gamma * (co_plain_log((double)a) - co_plain_log((double)largest)));
+    return w->gamma == 1.0
+               ? (double)a / (double)largest
+               : co_plain_exp(w->gamma * (co_plain_log((double)a) - co_plain_log((double)largest)));
 }
 
 /* Activities in s->weight become shares of 2^60. */
@@ -78,7 +84,8 @@ static void look(void *self, const co_selector_input *in)
     co_systematic_settle(&w->sample);
 }
 
-static size_t select_devices(void *self, const co_selector_input *in, int64_t round, int64_t *devices, int64_t *scratch)
+static size_t select_devices(void *self, const co_selector_input *in, int64_t round,
+                             int64_t *devices, int64_t *scratch)
 {
     (void)scratch;
     return co_systematic_select(&((weighted *)self)->sample, in->seed, round, devices);

@@ -25,7 +25,8 @@ co_status co_chain_create(co_chain *chain, const co_experiment *e)
     *chain = (co_chain){.seed = (uint64_t)e->seed};
     for (size_t k = 0; k < e->n_transforms; k++) {
         void *self = NULL;
-        if (e->transform[k]->create) CO_TRY(e->transform[k]->create(&e->transform_options[k], &self));
+        if (e->transform[k]->create)
+            CO_TRY(e->transform[k]->create(&e->transform_options[k], &self));
         co_chain_add(chain, e->transform[k], self);
     }
     return CO_OK;
@@ -77,12 +78,14 @@ size_t co_chain_slots(const co_chain *chain, const char **name, size_t room)
     CO_ASSERT(chain->n_slots <= room);
     for (size_t k = 0; k < chain->n; k++) {
         const co_link *link = &chain->link[k];
-        for (size_t s = 0; s < count_names(link->stage->slots); s++) name[link->first_slot + s] = link->stage->slots[s];
+        for (size_t s = 0; s < count_names(link->stage->slots); s++)
+            name[link->first_slot + s] = link->stage->slots[s];
     }
     return chain->n_slots;
 }
 
-bool co_chain_forward(co_chain *chain, int64_t step, int64_t device, co_contribution *c, float *const *state)
+bool co_chain_forward(co_chain *chain, int64_t step, int64_t device, co_contribution *c,
+                      float *const *state)
 {
     const co_stage_key key = {chain->seed, step, device, chain->cohort};
     memset(chain->counts, 0, (chain->n_counts + 1) * sizeof *chain->counts);
@@ -107,7 +110,8 @@ void co_chain_backward(const co_chain *chain, int64_t step, co_round_sum *sum)
 {
     const co_stage_key key = {chain->seed, step, -1, chain->cohort};
     for (size_t k = chain->n; k-- > 0;)
-        if (chain->link[k].stage->backward) chain->link[k].stage->backward(chain->link[k].self, &key, sum);
+        if (chain->link[k].stage->backward)
+            chain->link[k].stage->backward(chain->link[k].self, &key, sum);
 }
 
 co_status co_chain_end(co_chain *chain, int64_t step, const int64_t *counts, int64_t n_reported)
@@ -115,7 +119,8 @@ co_status co_chain_end(co_chain *chain, int64_t step, const int64_t *counts, int
     const co_stage_key key = {chain->seed, step, -1, chain->cohort};
     for (size_t k = 0; k < chain->n; k++) {
         const co_link *link = &chain->link[k];
-        if (link->stage->end) CO_TRY(link->stage->end(link->self, &key, counts + link->first_count, n_reported));
+        if (link->stage->end)
+            CO_TRY(link->stage->end(link->self, &key, counts + link->first_count, n_reported));
     }
     return CO_OK;
 }

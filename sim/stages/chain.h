@@ -1,4 +1,5 @@
-/* sim/stages/chain.h - the stages of a run in their order: an update goes forward through them on its device, and the step's sum back.
+/* sim/stages/chain.h - the stages of a run in their order: an update goes forward through them on
+ * its device, and the step's sum back.
  *
  * Order: the experiment's transforms, what attackers do, the central bound of section `privacy`. */
 #pragma once
@@ -15,13 +16,14 @@ typedef struct {
 
 typedef struct {
     uint64_t seed;
-    size_t cohort;      /* most devices of a step */
+    size_t cohort; /* most devices of a step */
     size_t n, n_slots, n_counts;
     co_link link[CO_MAX_STAGES];
-    int64_t *counts;    /* [n_counts] of one device */
+    int64_t *counts; /* [n_counts] of one device */
 } co_chain;
 
-/* Makes the experiment's transforms; co_chain_add puts what else there is behind them, then co_chain_ready. Local. */
+/* Makes the experiment's transforms; co_chain_add puts what else there is behind them, then
+ * co_chain_ready. Local. */
 co_status co_chain_create(co_chain *chain, const co_experiment *experiment);
 /* self goes over to the chain where the stage has a destroy. */
 void co_chain_add(co_chain *chain, const co_stage *stage, void *self);
@@ -34,11 +36,13 @@ bool co_chain_needs_rows(const co_chain *chain);
 bool co_chain_releases(const co_chain *chain);
 /* Names of the vectors that stages keep per device, at most `room`; their number returned. */
 size_t co_chain_slots(const co_chain *chain, const char **name, size_t room);
-/* Through all stages that bind the device; state[n_slots][n] its vectors. chain->counts then has what it counted. False when the update is
- * not finite behind one of them. Local. */
-bool co_chain_forward(co_chain *chain, int64_t step, int64_t device, co_contribution *contribution, float *const *state);
+/* Through all stages that bind the device; state[n_slots][n] its vectors. chain->counts then has
+ * what it counted. False when the update is not finite behind one of them. Local. */
+bool co_chain_forward(co_chain *chain, int64_t step, int64_t device, co_contribution *contribution,
+                      float *const *state);
 void co_chain_rows(const co_chain *chain, const co_stage_rows *rows);
 /* The last stage first. */
 void co_chain_backward(const co_chain *chain, int64_t step, co_round_sum *sum);
-/* counts[n_counts]: exact sums over all devices. The first error of a stage. Local; Same on all ranks. */
+/* counts[n_counts]: exact sums over all devices. The first error of a stage. Local; Same on all
+ * ranks. */
 co_status co_chain_end(co_chain *chain, int64_t step, const int64_t *counts, int64_t n_reported);

@@ -1,17 +1,20 @@
 /* sim/stages/private.c - the private release of a round.
  *
- * update_j = (sum_i q_ij + noise_j) step / m: q_i the bounded integers of device i (privacy/mechanisms/bound.c), a_i = 1 or
- * min(n_i, cap) / cap <= 1, m the devices asked or expected, a public number. Noise 0: the ordinary exact sum of clipped
- * updates, the same m. Selection by public counts is a function of public values: given those, round after round is a plain release,
- * whose charge for every device is an upper bound for those that are asked less often. Cost: the sum of the squares beside
- * the sum, in one pass, and the noise of a slice on its owner.
+ * update_j = (sum_i q_ij + noise_j) step / m: q_i the bounded integers of device i
+ * (privacy/mechanisms/bound.c), a_i = 1 or min(n_i, cap) / cap <= 1, m the devices asked or
+ * expected, a public number. Noise 0: the ordinary exact sum of clipped updates, the same m.
+ * Selection by public counts is a function of public values: given those, round after round is a
+ * plain release, whose charge for every device is an upper bound for those that are asked less
+ * often. Cost: the sum of the squares beside the sum, in one pass, and the noise of a slice on its
+ * owner.
  *
- * Adaptive clip (Andrew et al. 2021, arXiv:1905.03871, Algorithm 1): each device also gives b = 1 when its norm is not above
- * the clip. The sum of 2 b - 1 changes by 1 with a device, as the sum of updates by the clip, and gets its own noise; the two
- * releases together cost what one of `multiplier` does. Denominator m there too.
+ * Adaptive clip (Andrew et al. 2021, arXiv:1905.03871, Algorithm 1): each device also gives b = 1
+ * when its norm is not above the clip. The sum of 2 b - 1 changes by 1 with a device, as the sum of
+ * updates by the clip, and gets its own noise; the two releases together cost what one of
+ * `multiplier` does. Denominator m there too.
  *
- * Simulated cohorts: noise x m / noise_cohort on our sum is, after division by m, the noise that a cohort of that size has after
- * its own division. The signal stays that of our smaller cohort. */
+ * Simulated cohorts: noise x m / noise_cohort on our sum is, after division by m, the noise that a
+ * cohort of that size has after its own division. The signal stays that of our smaller cohort. */
 #include "sim/stages/private.h"
 #include "core/exact.h"
 #include "core/log.h"
@@ -26,7 +29,8 @@
 
 enum { UNCLIPPED, N_COUNTS }; /* what the stage counts: contributions that are not above the clip */
 
-/* A device may be replaced, not added or removed: the size of the sample is fixed, or public counts choose it. */
+/* A device may be replaced, not added or removed: the size of the sample is fixed, or public counts
+ * choose it. */
 static bool replaces(const co_private *p)
 {
     return p->experiment->selector->sampling != CO_SAMPLING_POISSON;
@@ -36,14 +40,17 @@ static bool replaces(const co_private *p)
 static co_event event_of(const co_private *p)
 {
     const bool is_integer = p->mechanism->noise == CO_NOISE_DISCRETE_GAUSSIAN;
-    return (co_event){.noise = p->mechanism->noise, .sampling = p->experiment->selector->sampling,
-                      .noise_multiplier = p->state.multiplier / (replaces(p) ? 2.0 : 1.0), .rate = p->rate,
+    return (co_event){.noise = p->mechanism->noise,
+                      .sampling = p->experiment->selector->sampling,
+                      .noise_multiplier = p->state.multiplier / (replaces(p) ? 2.0 : 1.0),
+                      .rate = p->rate,
                       .lattice_std = is_integer ? LATTICE : 0.0};
 }
 
-/* Rounds as a row's epsilon is told of them: 5 significant bits, rounded up, but not beyond the last round, which is told as it
- * is. A bound for more rounds holds for fewer, and the accountant is asked 16 times each doubling, for a quick bound; the last
- * round's was made as sharp as can be before the first one, and is never exceeded. */
+/* Rounds as a row's epsilon is told of them: 5 significant bits, rounded up, but not beyond the
+ * last round, which is told as it is. A bound for more rounds holds for fewer, and the accountant
+ * is asked 16 times each doubling, for a quick bound; the last round's was made as sharp as can be
+ * before the first one, and is never exceeded. */
 static int64_t rounds_told(const co_private *p, int64_t n)
 {
     int64_t unit = 1;
@@ -65,7 +72,8 @@ static co_status ask(const co_private *p, int64_t n, bool quick, co_guarantee *g
     return st;
 }
 
-/* Found by quick bounds; a sharp one is no larger, and should rounding say otherwise, noise is added until it holds. */
+/* Found by quick bounds; a sharp one is no larger, and should rounding say otherwise, noise is
+ * added until it holds. */
 static co_status find_noise(co_private *p, int64_t rounds)
 {
     const co_config *privacy = &p->experiment->privacy;
@@ -76,9 +84,12 @@ static co_status find_noise(co_private *p, int64_t rounds)
     const co_event one = event_of(p);
     co_status st = co_ledger_add(&ledger, &one, rounds);
     if (st == CO_OK)
-        st = co_account_noise(p->accountant, &ledger, &p->how, co_config_real(privacy, "epsilon"), p->delta, &factor, &g);
+        st = co_account_noise(p->accountant, &ledger, &p->how, co_config_real(privacy, "epsilon"),
+                              p->delta, &factor, &g);
     co_ledger_fini(&ledger);
-    if (st != CO_OK) return co_config_fail(privacy, co_config_node(privacy, "epsilon"), "%s", co_status_message());
+    if (st != CO_OK)
+        return co_config_fail(privacy, co_config_node(privacy, "epsilon"), "%s",
+                              co_status_message());
     p->state.multiplier *= factor;
     CO_TRY(ask(p, rounds, false, &g));
     while (g.epsilon > co_config_real(privacy, "epsilon")) {
@@ -98,7 +109,8 @@ static co_status plan_epsilon(co_private *p)
     p->planned_bound = g.bound;
     if (g.epsilon > 0.0 || p->delta == 0.0) return CO_OK;
     return co_config_fail(privacy, co_config_node(privacy, "delta"),
-                          "%g: so large that epsilon is 0 and says nothing; a device may be exposed with that probability. Lower it",
+                          "%g: so large that epsilon is 0 and says nothing; a device may be "
+                          "exposed with that probability. Lower it",
                           p->delta);
 }
 
@@ -108,7 +120,8 @@ static co_status check_delta(const co_private *p)
     const co_config *privacy = &p->experiment->privacy;
     const double n = p->is_simulated ? co_config_real(privacy, "noise_population") : p->population;
     if (p->delta * n <= 1.0 + 1e-9) return CO_OK; /* 1 / n as people write it */
-    return co_config_fail(privacy, co_config_node(privacy, "delta"), "%g is above 1 / %s = %g: set it below", p->delta,
+    return co_config_fail(privacy, co_config_node(privacy, "delta"),
+                          "%g is above 1 / %s = %g: set it below", p->delta,
                           p->is_simulated ? "noise_population" : "population", 1.0 / n);
 }
 
@@ -119,17 +132,21 @@ static co_status split_noise(co_private *p)
     p->vector_multiplier = p->state.multiplier;
     if (!p->is_adaptive) return CO_OK;
     p->count_std = p->per_round / p->noise_share / 20.0;
-    if (co_config_has(privacy, "clip_count_noise")) p->count_std = co_config_real(privacy, "clip_count_noise");
+    if (co_config_has(privacy, "clip_count_noise"))
+        p->count_std = co_config_real(privacy, "clip_count_noise");
     p->vector_multiplier = co_adaptive_clip_noise(p->state.multiplier, p->count_std);
     if (isnan(p->vector_multiplier))
         return co_config_fail(privacy, co_config_node(privacy, "clip_quantile"),
-                              "the count with noise %g alone costs more than noise_multiplier %g: raise clip_count_noise "
-                              "above %g", p->count_std, p->state.multiplier, p->state.multiplier / 2.0);
+                              "the count with noise %g alone costs more than noise_multiplier %g: "
+                              "raise clip_count_noise "
+                              "above %g",
+                              p->count_std, p->state.multiplier, p->state.multiplier / 2.0);
     if (p->count_std * p->noise_share >= MOST_COUNT_NOISE)
         return co_config_fail(privacy, co_config_node(privacy, "clip_quantile"),
-                              "noise of %g on the count is too much; set clip_count_noise below %g", p->count_std,
-                              MOST_COUNT_NOISE);
-    return co_grid_make(p->mechanism, 1.0, 2.0 * p->count_std * p->noise_share, p->population, &p->count_grid);
+                              "noise of %g on the count is too much; set clip_count_noise below %g",
+                              p->count_std, MOST_COUNT_NOISE);
+    return co_grid_make(p->mechanism, 1.0, 2.0 * p->count_std * p->noise_share, p->population,
+                        &p->count_grid);
 }
 
 static void read_options(co_private *p, const co_experiment *e)
@@ -147,7 +164,8 @@ static void read_options(co_private *p, const co_experiment *e)
         p->rate = cohort / co_config_real(&e->privacy, "noise_population");
         p->noise_share = p->per_round / cohort;
     }
-    if (e->selector->sampling == CO_SAMPLING_NONE) p->rate = 1.0; /* charged as if asked in every round */
+    if (e->selector->sampling == CO_SAMPLING_NONE)
+        p->rate = 1.0; /* charged as if asked in every round */
     p->state.clip = co_config_real(&e->privacy, "clip");
     p->state.is_secure = co_config_bool(&e->privacy, "secure");
     if (co_config_has(&e->privacy, "noise_multiplier"))
@@ -166,7 +184,8 @@ static co_status open_ledger(co_private *p, int64_t n)
 /* The grid of a round; with a round's result known everywhere it is the same on all ranks. */
 static co_status start(co_private *p)
 {
-    return co_grid_make(p->mechanism, p->state.clip, p->vector_multiplier * p->noise_share, p->population, &p->grid);
+    return co_grid_make(p->mechanism, p->state.clip, p->vector_multiplier * p->noise_share,
+                        p->population, &p->grid);
 }
 
 co_status co_private_share(co_private *p, const co_comm *comm)
@@ -186,10 +205,12 @@ co_status co_private_share(co_private *p, const co_comm *comm)
     return co_agree(st, comm);
 }
 
-co_status co_private_init(co_private *p, const co_experiment *e, const co_plan *plan, int64_t population,
-                          const co_comm *comm)
+co_status co_private_init(co_private *p, const co_experiment *e, const co_plan *plan,
+                          int64_t population, const co_comm *comm)
 {
-    *p = (co_private){.experiment = e, .population = (double)population, .per_round = plan->per_round,
+    *p = (co_private){.experiment = e,
+                      .population = (double)population,
+                      .per_round = plan->per_round,
                       .is_first_rank = comm->rank == 0};
     p->mechanism = co_mechanism_find(co_config_string(&e->privacy, "mechanism"));
     if (p->mechanism->norm == CO_NORM_NONE) return CO_OK;
@@ -197,7 +218,8 @@ co_status co_private_init(co_private *p, const co_experiment *e, const co_plan *
     p->is_on = true;
     co_status st = CO_OK;
     if (comm->rank == 0) st = check_delta(p);
-    if (st == CO_OK && comm->rank == 0 && co_config_has(&e->privacy, "epsilon")) st = find_noise(p, e->rounds);
+    if (st == CO_OK && comm->rank == 0 && co_config_has(&e->privacy, "epsilon"))
+        st = find_noise(p, e->rounds);
     if (st == CO_OK && comm->rank == 0) st = plan_epsilon(p);
     CO_TRY(co_agree(st, comm));
     p->source.seed = (uint64_t)e->seed;
@@ -279,9 +301,15 @@ static co_status describe(co_private *p, int64_t round, int64_t n_contributions)
 {
     CO_ASSERT(p->state.ledger.n == 1);
     CO_TRY(account(p, p->state.ledger.rows[0].count));
-    p->row = (co_private_row){.round = round, .n_contributions = n_contributions, .sampling_rate = p->rate,
-                              .clip = p->grid.clip, .noise_std = p->grid.scale * p->grid.step * p->mechanism->spread,
-                              .epsilon = p->epsilon, .delta = p->delta, .is_simulated = p->is_simulated, .bound = p->bound};
+    p->row = (co_private_row){.round = round,
+                              .n_contributions = n_contributions,
+                              .sampling_rate = p->rate,
+                              .clip = p->grid.clip,
+                              .noise_std = p->grid.scale * p->grid.step * p->mechanism->spread,
+                              .epsilon = p->epsilon,
+                              .delta = p->delta,
+                              .is_simulated = p->is_simulated,
+                              .bound = p->bound};
     return CO_OK;
 }
 
@@ -292,7 +320,8 @@ static co_status end(void *self, const co_stage_key *key, const int64_t *counts,
     const co_event event = event_of(p);
     CO_TRY(co_ledger_add(&p->state.ledger, &event, 1));
     if (p->is_adaptive)
-        p->state.clip = co_adapted_clip(p->state.clip, noisy_fraction(p, key->step, counts[UNCLIPPED], n_reported),
+        p->state.clip = co_adapted_clip(p->state.clip,
+                                        noisy_fraction(p, key->step, counts[UNCLIPPED], n_reported),
                                         co_config_real(&p->experiment->privacy, "clip_quantile"),
                                         co_config_real(&p->experiment->privacy, "clip_rate"));
     if (p->is_first_rank) CO_TRY(describe(p, key->step, n_reported));
@@ -308,7 +337,8 @@ const co_stage co_stage_private = {.name = "central privacy",
                                    .enforced = true,
                                    .releases = true};
 
-co_status co_private_resume(co_private *p, co_private_state *state_take, int64_t round, const char *path)
+co_status co_private_resume(co_private *p, co_private_state *state_take, int64_t round,
+                            const char *path)
 {
     const co_private_state read = *state_take;
     *state_take = (co_private_state){0};
@@ -317,11 +347,15 @@ co_status co_private_resume(co_private *p, co_private_state *state_take, int64_t
     const co_event event = event_of(p);
     const co_ledger_row *row = read.ledger.n == 1 ? &read.ledger.rows[0] : NULL;
     if (!row || row->count != round)
-        return CO_FAIL(CO_EDATA, "%s: the privacy ledger holds %lld releases, but the checkpoint is of round %lld", path,
-                       row ? (long long)row->count : 0LL, (long long)round);
-    if (row->event.noise != event.noise || row->event.sampling != event.sampling || row->event.rate != event.rate ||
-        row->event.noise_multiplier != event.noise_multiplier)
-        return CO_FAIL(CO_EDATA, "%s: the privacy ledger is not of this experiment's sampling and noise", path);
+        return CO_FAIL(
+            CO_EDATA,
+            "%s: the privacy ledger holds %lld releases, but the checkpoint is of round %lld", path,
+            row ? (long long)row->count : 0LL, (long long)round);
+    if (row->event.noise != event.noise || row->event.sampling != event.sampling ||
+        row->event.rate != event.rate || row->event.noise_multiplier != event.noise_multiplier)
+        return CO_FAIL(CO_EDATA,
+                       "%s: the privacy ledger is not of this experiment's sampling and noise",
+                       path);
     return plan_epsilon(p); /* of the noise that the run began with */
 }
 
@@ -335,11 +369,12 @@ co_status co_private_tell(co_private *p, int64_t rounds, double *epsilon)
 co_status co_private_print(co_private *p, int64_t rounds)
 {
     if (!p->is_on) return CO_OK;
-    printf("privacy      %s, clip %g, noise %.6g x clip%s; epsilon %.4g at delta %g after %lld rounds (%s %s, %s)\n",
+    printf("privacy      %s, clip %g, noise %.6g x clip%s; epsilon %.4g at delta %g after %lld "
+           "rounds (%s %s, %s)\n",
            p->mechanism->name, p->grid.clip, p->vector_multiplier * p->noise_share,
            p->is_simulated ? " (simulated cohort)" : "", p->planned, p->delta, (long long)rounds,
-           co_relation_text(replaces(p) ? CO_RELATION_REPLACE : CO_RELATION_ADD_REMOVE), CO_PRIVACY_UNIT,
-           p->accountant->name);
+           co_relation_text(replaces(p) ? CO_RELATION_REPLACE : CO_RELATION_ADD_REMOVE),
+           CO_PRIVACY_UNIT, p->accountant->name);
     if (p->grid.scale > 0.0)
         printf("             grid step %g; largest possible sum 2^%.1f of 2^62\n", p->grid.step,
                log2(p->population * p->grid.bound + 64.0 * p->grid.scale));

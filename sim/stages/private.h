@@ -1,10 +1,13 @@
-/* sim/stages/private.h - differential privacy of a run: bounds contributions, adds noise to the released sum, keeps the ledger.
+/* sim/stages/private.h - differential privacy of a run: bounds contributions, adds noise to the
+ * released sum, keeps the ledger.
  *
- * Central privacy over devices: after the exact sum the owner of each coordinate adds noise once; the denominator is the
- * public number of devices asked or expected, never how many came. A round without any contribution releases noise all the same,
- * and an update that is not finite counts as zero. What is accounted for is what was sampled and added: one event a round.
- * Neighbours: one device added or removed (poisson), or replaced (all others: twice the sensitivity), by one with as many examples
- * where public counts choose (weighted, mixture, top_m: no amplification by sampling). */
+ * Central privacy over devices: after the exact sum the owner of each coordinate adds noise once;
+ * the denominator is the public number of devices asked or expected, never how many came. A round
+ * without any contribution releases noise all the same, and an update that is not finite counts as
+ * zero. What is accounted for is what was sampled and added: one event a round. Neighbours: one
+ * device added or removed (poisson), or replaced (all others: twice the sensitivity), by one with
+ * as many examples where public counts choose (weighted, mixture, top_m: no amplification by
+ * sampling). */
 #pragma once
 #include "privacy/mechanisms/bound.h"
 #include "aggregators/stages/stage.h"
@@ -33,38 +36,43 @@ typedef struct {
     const co_accountant *accountant;
     co_accounting how;
     bool is_on, is_adaptive, is_simulated, is_first_rank;
-    double delta, rate;       /* rate: of the sampling as accounted for */
+    double delta, rate; /* rate: of the sampling as accounted for */
     double population, per_round;
     double noise_share;       /* per_round / noise_cohort; 1 without simulation */
-    double vector_multiplier; /* of the sum; above state.multiplier when a noisy count takes its part */
+    double vector_multiplier; /* of the sum; above state.multiplier when a noisy count takes its
+                                 part */
     double count_std;         /* of the noise on the count; adaptive clip */
     co_private_state state;
     co_noise_source source;
     co_grid grid, count_grid; /* of the round */
-    double planned;           /* epsilon of all rounds of the experiment, as sharp as can be; rank 0 */
+    double planned; /* epsilon of all rounds of the experiment, as sharp as can be; rank 0 */
     const char *planned_bound; /* whose bound that is; rank 0 */
-    int64_t accounted;        /* rounds that epsilon is of */
-    double epsilon;           /* last one computed */
-    const char *bound;        /* whose bound it is */
-    co_private_row row;       /* rank 0: of the last round */
+    int64_t accounted;         /* rounds that epsilon is of */
+    double epsilon;            /* last one computed */
+    const char *bound;         /* whose bound it is */
+    co_private_row row;        /* rank 0: of the last round */
 } co_private;
 
-/* Keys of an experiment that contradict each other or would void the guarantee: CO_EUSAGE. Sets aggregate.weight to uniform where
- * it was left open. Local. */
+/* Keys of an experiment that contradict each other or would void the guarantee: CO_EUSAGE. Sets
+ * aggregate.weight to uniform where it was left open. Local. */
 co_status co_private_check(co_experiment *experiment);
 
 /* Not on for mechanism none. Finds the noise for a target epsilon. Collective(comm). */
-co_status co_private_init(co_private *p, const co_experiment *experiment, const co_plan *plan, int64_t population,
-                          const co_comm *comm);
+co_status co_private_init(co_private *p, const co_experiment *experiment, const co_plan *plan,
+                          int64_t population, const co_comm *comm);
 void co_private_fini(co_private *p);
-/* The stage, with a co_private that is on as its self (borrowed): bounds the updates, noises the sum, keeps the ledger and the row. */
+/* The stage, with a co_private that is on as its self (borrowed): bounds the updates, noises the
+ * sum, keeps the ledger and the row. */
 extern const co_stage co_stage_private;
-/* Takes over a checkpoint's state, whose ledger must hold `round` releases: CO_EDATA else. Rank 0; co_private_share follows. */
-co_status co_private_resume(co_private *p, co_private_state *state_take, int64_t round, const char *path);
+/* Takes over a checkpoint's state, whose ledger must hold `round` releases: CO_EDATA else. Rank 0;
+ * co_private_share follows. */
+co_status co_private_resume(co_private *p, co_private_state *state_take, int64_t round,
+                            const char *path);
 /* What rank 0 holds of the state to all others, and the next round's grid. Collective(comm). */
 co_status co_private_share(co_private *p, const co_comm *comm);
 void co_private_state_fini(co_private_state *state);
-/* What the row of a round says of epsilon: the same whether the run was asked for as it is or grew on a resume. Rank 0. */
+/* What the row of a round says of epsilon: the same whether the run was asked for as it is or grew
+ * on a resume. Rank 0. */
 co_status co_private_tell(co_private *p, int64_t rounds, double *epsilon);
 /* Lines about the guarantee for the dry run, on stdout. Rank 0. */
 co_status co_private_print(co_private *p, int64_t rounds);

@@ -1,6 +1,7 @@
 /* sim/wires/exchange.c - slices, the reduce-scatter and the all-gather.
- * Per round and rank: 8 bytes a parameter out, 8 / ranks in, 4 in again. On one node each rank adds up its slice where the others have
- * left it, without MPI. Among nodes the all-gather runs between one rank of each. */
+ * Per round and rank: 8 bytes a parameter out, 8 / ranks in, 4 in again. On one node each rank adds
+ * up its slice where the others have left it, without MPI. Among nodes the all-gather runs between
+ * one rank of each. */
 #include "sim/wires/exchange.h"
 #include "core/clones.h"
 #include "core/log.h"
@@ -13,7 +14,8 @@
 
 static size_t tail_words(const co_exchange *x, int rank)
 {
-    return x->n_counts + x->n_scalars * CO_SCALAR_DIGITS + (rank == 0 ? x->n_rows * CO_ROW_WORDS : 0);
+    return x->n_counts + x->n_scalars * CO_SCALAR_DIGITS +
+           (rank == 0 ? x->n_rows * CO_ROW_WORDS : 0);
 }
 
 static co_status lay_out(co_exchange *x)
@@ -27,8 +29,10 @@ static co_status lay_out(co_exchange *x)
         x->slice_n[r] = (end < x->n_params ? end : x->n_params) - x->slice_first[r];
         const size_t words = x->slice_n[r] + tail_words(x, r);
         if (words > INT_MAX)
-            return CO_FAIL(CO_EUSAGE, "the model's %zu parameters need more than %d ranks: at most 2^31 words a rank",
-                           x->n_params, size);
+            return CO_FAIL(
+                CO_EUSAGE,
+                "the model's %zu parameters need more than %d ranks: at most 2^31 words a rank",
+                x->n_params, size);
         x->counts[r] = (int)words;
         x->at[r] = at;
         at += words;
@@ -45,20 +49,28 @@ static co_status lay_out(co_exchange *x)
 static co_status create_send(co_exchange *x)
 {
     const co_comm *comm = x->comm;
-    if (comm->n_nodes == 1 && comm->size > 1 && co_segments_create(&x->segments, x->n_send * sizeof *x->send, comm)) {
+    if (comm->n_nodes == 1 && comm->size > 1 &&
+        co_segments_create(&x->segments, x->n_send * sizeof *x->send, comm)) {
         x->send = x->segments.own;
         return CO_OK;
     }
     x->send = co_malloc(x->n_send, sizeof *x->send);
-    return co_agree(x->send ? CO_OK : CO_FAIL(CO_ENOMEM, "no memory for the exact sum of %zu parameters", x->n_params), comm);
+    return co_agree(
+        x->send ? CO_OK
+                : CO_FAIL(CO_ENOMEM, "no memory for the exact sum of %zu parameters", x->n_params),
+        comm);
 }
 
-co_status co_exchange_init(co_exchange *x, size_t n_params, size_t n_counts, size_t n_scalars, size_t n_rows,
-                           const co_comm *comm)
+co_status co_exchange_init(co_exchange *x, size_t n_params, size_t n_counts, size_t n_scalars,
+                           size_t n_rows, const co_comm *comm)
 {
     const size_t size = (size_t)comm->size;
-    *x = (co_exchange){.comm = comm, .n_params = n_params, .n_blocks = co_n_blocks(n_params),
-                       .n_counts = CO_N_COUNTS + n_counts, .n_scalars = n_scalars, .n_rows = n_rows};
+    *x = (co_exchange){.comm = comm,
+                       .n_params = n_params,
+                       .n_blocks = co_n_blocks(n_params),
+                       .n_counts = CO_N_COUNTS + n_counts,
+                       .n_scalars = n_scalars,
+                       .n_rows = n_rows};
     co_status st = CO_OK;
     x->counts = co_malloc(size, sizeof *x->counts);
     x->at = co_malloc(size, sizeof *x->at);
@@ -66,18 +78,21 @@ co_status co_exchange_init(co_exchange *x, size_t n_params, size_t n_counts, siz
     x->slice_n = co_malloc(size, sizeof *x->slice_n);
     x->gather_counts = co_malloc((size_t)comm->n_nodes, sizeof *x->gather_counts);
     x->gather_at = co_malloc((size_t)comm->n_nodes, sizeof *x->gather_at);
-    if (!x->counts || !x->at || !x->slice_first || !x->slice_n || !x->gather_counts || !x->gather_at)
+    if (!x->counts || !x->at || !x->slice_first || !x->slice_n || !x->gather_counts ||
+        !x->gather_at)
         st = CO_FAIL(CO_ENOMEM, "slices of the model");
     if (st == CO_OK) st = lay_out(x);
     if (st == CO_OK) {
         x->received = co_malloc((size_t)x->counts[comm->rank], sizeof *x->received);
-        if (!x->received) st = CO_FAIL(CO_ENOMEM, "no memory for the exact sum of %zu parameters", n_params);
+        if (!x->received)
+            st = CO_FAIL(CO_ENOMEM, "no memory for the exact sum of %zu parameters", n_params);
     }
     st = co_agree(st, comm);
     const size_t model_bytes = (n_params * sizeof(float) + 63) / 64 * 64;
     const size_t block_bytes = (x->n_blocks * sizeof(co_block_record) + 63) / 64 * 64;
     if (st == CO_OK)
-        st = co_shared_create(&x->board, model_bytes + block_bytes + size * sizeof(co_rank_record), comm);
+        st = co_shared_create(&x->board, model_bytes + block_bytes + size * sizeof(co_rank_record),
+                              comm);
     if (st == CO_OK) st = create_send(x);
     if (st != CO_OK) {
         co_exchange_fini(x);
@@ -120,14 +135,17 @@ size_t co_exchange_add(co_exchange *x, const float *update, double share)
 {
     size_t cut = 0;
     for (int r = 0; r < x->comm->size; r++)
-        if (x->slice_n[r]) cut += co_exact_add(x->send + x->at[r], update + x->slice_first[r], x->slice_n[r], share);
+        if (x->slice_n[r])
+            cut +=
+                co_exact_add(x->send + x->at[r], update + x->slice_first[r], x->slice_n[r], share);
     return cut;
 }
 
 void co_exchange_slices(const co_exchange *x, co_sum_slice *slice)
 {
     for (int r = 0; r < x->comm->size; r++)
-        slice[r] = (co_sum_slice){.sum = x->send + x->at[r], .first = x->slice_first[r], .n = x->slice_n[r]};
+        slice[r] = (co_sum_slice){
+            .sum = x->send + x->at[r], .first = x->slice_first[r], .n = x->slice_n[r]};
 }
 
 /* The tail is filled in for rank 0 and copied to the other destinations before the reduction. */
@@ -152,7 +170,8 @@ void co_exchange_scalar(co_exchange *x, size_t which, double value)
 
 void co_exchange_row(co_exchange *x, size_t row, const co_plan_row *from)
 {
-    int64_t *word = own_tail(x) + x->n_counts + x->n_scalars * CO_SCALAR_DIGITS + row * CO_ROW_WORDS;
+    int64_t *word =
+        own_tail(x) + x->n_counts + x->n_scalars * CO_SCALAR_DIGITS + row * CO_ROW_WORDS;
     word[0] = from->outcome + (from->saturated ? CO_N_OUTCOMES : 0);
     memcpy(word + 1, &from->loss, sizeof(double));
     memcpy(word + 2, &from->update_norm, sizeof(double));
@@ -171,7 +190,8 @@ static void add_segments(co_exchange *x)
         const size_t m = n - j < CO_BLOCK / 2 ? n - j : CO_BLOCK / 2;
         memcpy(x->received + j, x->send + at + j, m * sizeof *x->send);
         for (int r = 0; r < x->comm->size; r++)
-            if (r != x->comm->rank) add_words(x->received + j, (const int64_t *)x->segments.of[r] + at + j, m);
+            if (r != x->comm->rank)
+                add_words(x->received + j, (const int64_t *)x->segments.of[r] + at + j, m);
     }
 }
 
@@ -207,7 +227,8 @@ int64_t co_exchange_counted(const co_exchange *x, size_t which)
 double co_exchange_summed(const co_exchange *x, size_t which)
 {
     co_scalar sum;
-    memcpy(sum.digit, x->received + x->n_own + x->n_counts + which * CO_SCALAR_DIGITS, sizeof sum.digit);
+    memcpy(sum.digit, x->received + x->n_own + x->n_counts + which * CO_SCALAR_DIGITS,
+           sizeof sum.digit);
     return co_scalar_value(&sum);
 }
 
@@ -245,7 +266,8 @@ void co_exchange_take_rows(const co_exchange *x, co_plan *plan)
 }
 
 /* One all-gather between the nodes: a node's part is a span of `base`, cut by its ranks' spans. */
-static void gather_span(co_exchange *x, void *base, const size_t *first_of_rank, size_t n, size_t element)
+static void gather_span(co_exchange *x, void *base, const size_t *first_of_rank, size_t n,
+                        size_t element)
 {
     const co_comm *comm = x->comm;
     for (int node = 0; node < comm->n_nodes; node++) {
@@ -262,7 +284,8 @@ static void gather_span(co_exchange *x, void *base, const size_t *first_of_rank,
     MPI_Datatype type;
     MPI_Type_contiguous((int)element, MPI_BYTE, &type);
     MPI_Type_commit(&type);
-    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, base, x->gather_counts, x->gather_at, type, comm->leaders);
+    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, base, x->gather_counts, x->gather_at, type,
+                   comm->leaders);
     MPI_Type_free(&type);
 }
 
@@ -274,7 +297,8 @@ void co_exchange_gather(co_exchange *x)
     if (comm->leaders != MPI_COMM_NULL) {
         size_t block_first[comm->size], rank_first[comm->size];
         for (int r = 0; r < comm->size; r++) {
-            block_first[r] = x->slice_first[r] == x->n_params ? x->n_blocks : x->slice_first[r] / CO_BLOCK;
+            block_first[r] =
+                x->slice_first[r] == x->n_params ? x->n_blocks : x->slice_first[r] / CO_BLOCK;
             rank_first[r] = (size_t)r;
         }
         gather_span(x, x->model, x->slice_first, x->n_params, sizeof(float));
@@ -293,7 +317,9 @@ double co_exchange_update_norm(const co_exchange *x)
 
 uint64_t co_exchange_digest(const co_exchange *x)
 {
-    unsigned char *hashes = (unsigned char *)x->send; /* free between two rounds, and never smaller: 8 bytes a parameter */
+    unsigned char *hashes =
+        (unsigned char *)
+            x->send; /* free between two rounds, and never smaller: 8 bytes a parameter */
     CO_ASSERT(16 * x->n_blocks <= x->n_send * sizeof *x->send);
     for (size_t b = 0; b < x->n_blocks; b++) memcpy(hashes + 16 * b, x->block[b].hash, 16);
     return co_model_digest(hashes, x->n_blocks);

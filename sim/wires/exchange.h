@@ -1,17 +1,28 @@
-/* sim/wires/exchange.h - what ranks say to each other in a round: one reduce-scatter of integers, one all-gather of the new model.
+/* sim/wires/exchange.h - what ranks say to each other in a round: one reduce-scatter of integers,
+ * one all-gather of the new model.
  *
- * Every rank is the server for its slice: whole blocks of 4,096 coordinates, ranks of a node own neighbouring blocks. What a
- * rank sends is laid out by destination: the exact sum over the destination's slice, then a tail that every destination gets the
- * same copy of: status, counts, exact scalars. The tail of rank 0 also carries a row per device of the plan (one rank alone fills a
- * row, so that integer sums pass doubles through bit by bit). The model lies once per node in a shared window; beside it lie a hash
- * and a sum of squares per block, and a record per rank, so that they ride in the all-gather. */
+ * Every rank is the server for its slice: whole blocks of 4,096 coordinates, ranks of a node own
+ * neighbouring blocks. What a rank sends is laid out by destination: the exact sum over the
+ * destination's slice, then a tail that every destination gets the same copy of: status, counts,
+ * exact scalars. The tail of rank 0 also carries a row per device of the plan (one rank alone fills
+ * a row, so that integer sums pass doubles through bit by bit). The model lies once per node in a
+ * shared window; beside it lie a hash and a sum of squares per block, and a record per rank, so
+ * that they ride in the all-gather. */
 #pragma once
 #include "core/comm.h"
 #include "core/exact.h"
 #include "sim/planners/plan.h"
 
 /* Counts in the tail. */
-enum { CO_COUNT_FAILED, CO_COUNT_ABANDONED, CO_COUNT_REPORTED, CO_COUNT_NONFINITE, CO_COUNT_SATURATED, CO_COUNT_EXAMPLES, CO_N_COUNTS };
+enum {
+    CO_COUNT_FAILED,
+    CO_COUNT_ABANDONED,
+    CO_COUNT_REPORTED,
+    CO_COUNT_NONFINITE,
+    CO_COUNT_SATURATED,
+    CO_COUNT_EXAMPLES,
+    CO_N_COUNTS
+};
 enum { CO_ROW_WORDS = 3 }; /* outcome and saturation, loss, update norm */
 
 /* Per block, written by its owner. */
@@ -23,34 +34,34 @@ typedef struct {
 /* Per rank. Times of this round, and of what followed the last one. */
 typedef struct {
     int64_t n_devices, n_examples;
-    int64_t stop_wanted; /* this rank was asked to stop */
-    double cost, train_s, wait_s;             /* of this round */
-    double reduce_s, eval_s, write_s;         /* of the round before */
+    int64_t stop_wanted;              /* this rank was asked to stop */
+    double cost, train_s, wait_s;     /* of this round */
+    double reduce_s, eval_s, write_s; /* of the round before */
 } co_rank_record;
 
 typedef struct {
     const co_comm *comm;
     size_t n_params, n_blocks, n_counts, n_scalars, n_rows;
-    size_t first, n_own;                 /* this rank's slice: coordinates [first, first + n_own) */
+    size_t first, n_own; /* this rank's slice: coordinates [first, first + n_own) */
     size_t first_block, n_own_blocks;
     int64_t *send, *received;
-    co_segments segments;                /* what the ranks send, when all are on one node that has room for it */
+    co_segments segments; /* what the ranks send, when all are on one node that has room for it */
     size_t n_send;
-    int *counts;                         /* [size] int64 words for each destination */
-    size_t *at;                          /* [size] where a destination's part begins */
-    size_t *slice_first, *slice_n;       /* [size] */
-    int *gather_counts, *gather_at;      /* [nodes] bytes of a node's part of the board */
+    int *counts;                    /* [size] int64 words for each destination */
+    size_t *at;                     /* [size] where a destination's part begins */
+    size_t *slice_first, *slice_n;  /* [size] */
+    int *gather_counts, *gather_at; /* [nodes] bytes of a node's part of the board */
     co_shared board;
-    float *model;                        /* [n_params], once per node */
-    co_block_record *block;              /* [n_blocks] */
-    co_rank_record *record;              /* [size] */
+    float *model;           /* [n_params], once per node */
+    co_block_record *block; /* [n_blocks] */
+    co_rank_record *record; /* [size] */
 } co_exchange;
 
-/* Collective(comm). n_counts: whole numbers in the tail behind the first CO_N_COUNTS; n_scalars: exact scalars; n_rows: most devices of
- * a plan. */
-co_status co_exchange_init(co_exchange *x, size_t n_params, size_t n_counts, size_t n_scalars, size_t n_rows,
-                           const co_comm *comm);
-void co_exchange_fini(co_exchange *x); /* Collective(node) */
+/* Collective(comm). n_counts: whole numbers in the tail behind the first CO_N_COUNTS; n_scalars:
+ * exact scalars; n_rows: most devices of a plan. */
+co_status co_exchange_init(co_exchange *x, size_t n_params, size_t n_counts, size_t n_scalars,
+                           size_t n_rows, const co_comm *comm);
+void co_exchange_fini(co_exchange *x);          /* Collective(node) */
 size_t co_exchange_bytes(const co_exchange *x); /* per rank, without the board */
 
 void co_exchange_clear(co_exchange *x); /* Local: zeroes what this rank sends */
@@ -58,8 +69,9 @@ void co_exchange_clear(co_exchange *x); /* Local: zeroes what this rank sends */
 size_t co_exchange_add(co_exchange *x, const float *update, double share);
 /* The slices of what this rank sends, [ranks]. Local. */
 void co_exchange_slices(const co_exchange *x, co_sum_slice *slice);
-void co_exchange_count(co_exchange *x, size_t which, int64_t n);   /* Local. which < CO_N_COUNTS + n_counts */
-void co_exchange_scalar(co_exchange *x, size_t which, double value); /* Local. value finite */
+void co_exchange_count(co_exchange *x, size_t which,
+                       int64_t n); /* Local. which < CO_N_COUNTS + n_counts */
+void co_exchange_scalar(co_exchange *x, size_t which, double value);       /* Local. value finite */
 void co_exchange_row(co_exchange *x, size_t row, const co_plan_row *from); /* Local */
 
 /* Waits for all ranks (seconds into *wait_s), then the reduce-scatter. Collective(comm). */
@@ -70,11 +82,13 @@ double co_exchange_summed(const co_exchange *x, size_t which);
 const int64_t *co_exchange_counts(const co_exchange *x, size_t first); /* from that count on */
 /* Adds a whole update's part on this rank's slice to the received sum. [n_own]. Local. */
 void co_exchange_add_own(co_exchange *x, const float *update, double share);
-void co_exchange_values(const co_exchange *x, double *values);           /* [n_own] the sum as numbers */
-int64_t *co_exchange_sum(co_exchange *x);                                /* [n_own] the same as integers, for stages to change */
-void co_exchange_take_rows(const co_exchange *x, co_plan *plan);       /* rank 0 only: fills in outcome, loss, norm */
+void co_exchange_values(const co_exchange *x, double *values); /* [n_own] the sum as numbers */
+int64_t *co_exchange_sum(co_exchange *x); /* [n_own] the same as integers, for stages to change */
+void co_exchange_take_rows(const co_exchange *x,
+                           co_plan *plan); /* rank 0 only: fills in outcome, loss, norm */
 
-/* Makes the model, block records and rank records that this rank wrote on its board known to all. Collective(comm). */
+/* Makes the model, block records and rank records that this rank wrote on its board known to all.
+ * Collective(comm). */
 void co_exchange_gather(co_exchange *x);
 /* L2 norm of the round's update and digest of the model from the block records. Local. */
 double co_exchange_update_norm(const co_exchange *x);

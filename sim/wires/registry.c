@@ -11,7 +11,9 @@ static const co_plugin *const members[] = {
 #undef X
     NULL};
 
-const co_kind co_kind_wire = {"wire", "how the updates of a round meet; chosen by what the aggregator and attacks need", members};
+const co_kind co_kind_wire = {
+    "wire", "how the updates of a round meet; chosen by what the aggregator and attacks need",
+    members};
 
 const co_wire *co_wire_find(const char *name)
 {

@@ -1,9 +1,12 @@
-/* sim/wires/rows.c - every update of a round, brought whole to the owners of its coordinates, for rules and attacks that see them all.
+/* sim/wires/rows.c - every update of a round, brought whole to the owners of its coordinates, for
+ * rules and attacks that see them all.
  *
- * A rank holds the rows of the whole cohort for its slice. Receives are posted before training, in the order in which the senders
- * train; a trained device leaves at once, from one of two buffers of the model's size. One small reduction says which came.
- * Per round and rank: cohort x model / ranks floats in, as many out on average. Waiting for a buffer cannot lock up: a rank that waits
- * receives, and every rank comes to wait. With an aggregator of sums the rows are added up once the stages have seen them. */
+ * A rank holds the rows of the whole cohort for its slice. Receives are posted before training, in
+ * the order in which the senders train; a trained device leaves at once, from one of two buffers of
+ * the model's size. One small reduction says which came. Per round and rank: cohort x model / ranks
+ * floats in, as many out on average. Waiting for a buffer cannot lock up: a rank that waits
+ * receives, and every rank comes to wait. With an aggregator of sums the rows are added up once the
+ * stages have seen them. */
 #include "core/memory.h"
 #include "core/room.h"
 #include "sim/wires/wire.h"
@@ -40,14 +43,16 @@ static co_status allocate(rows_wire *c, bool buffers)
     c->row = co_malloc(c->capacity, sizeof *c->row);
     c->weight = co_malloc(c->capacity, sizeof *c->weight);
     c->scratch = co_malloc(c->n_scratch, 1);
-    bool good = c->rows && c->expected && c->counts && c->attacker && c->honest && c->row && c->weight && c->scratch;
+    bool good = c->rows && c->expected && c->counts && c->attacker && c->honest && c->row &&
+                c->weight && c->scratch;
     for (int k = 0; k < 2; k++) {
         c->leaving[k] = co_malloc(buffers ? x->n_params : 0, sizeof *c->leaving[k]);
         c->sent[k] = co_malloc(size, sizeof *c->sent[k]);
         good = good && c->leaving[k] && c->sent[k];
         for (size_t r = 0; c->sent[k] && r < size; r++) c->sent[k][r] = MPI_REQUEST_NULL;
     }
-    return good ? CO_OK : CO_FAIL(CO_ENOMEM, "no memory for the updates of %zu devices", c->capacity);
+    return good ? CO_OK
+                : CO_FAIL(CO_ENOMEM, "no memory for the updates of %zu devices", c->capacity);
 }
 
 static size_t bytes(const void *self)
@@ -82,9 +87,13 @@ static co_status create(const co_wire_setup *setup, void **self)
     const co_comm *comm = setup->exchange->comm;
     rows_wire *c = co_calloc(1, sizeof *c);
     CO_TRY(co_agree(c ? CO_OK : CO_FAIL(CO_ENOMEM, "rows of a round"), comm));
-    *c = (rows_wire){.exchange = setup->exchange, .messages = MPI_COMM_NULL, .capacity = setup->capacity,
-                     .n_scratch = setup->n_scratch, .adds_up = setup->adds_up};
-    co_status st = co_room_check(bytes(c), "a rule that sees every update", "lower devices.per_round or use more nodes", comm);
+    *c = (rows_wire){.exchange = setup->exchange,
+                     .messages = MPI_COMM_NULL,
+                     .capacity = setup->capacity,
+                     .n_scratch = setup->n_scratch,
+                     .adds_up = setup->adds_up};
+    co_status st = co_room_check(bytes(c), "a rule that sees every update",
+                                 "lower devices.per_round or use more nodes", comm);
     if (st == CO_OK) st = co_agree(allocate(c, comm->size > 1), comm);
     if (st == CO_OK)
         MPI_Comm_dup(comm->world, &c->messages);
@@ -125,11 +134,12 @@ static void leave(rows_wire *c, const float *update)
         memset(buffer, 0, c->exchange->n_params * sizeof *buffer);
     for (int r = 0; r < comm->size; r++)
         if (r != comm->rank && c->exchange->slice_n[r])
-            MPI_Isend(buffer + c->exchange->slice_first[r], (int)c->exchange->slice_n[r], MPI_FLOAT, r, 0,
-                      c->messages, &sent[r]);
+            MPI_Isend(buffer + c->exchange->slice_first[r], (int)c->exchange->slice_n[r], MPI_FLOAT,
+                      r, 0, c->messages, &sent[r]);
 }
 
-/* Own rows up to that place in the plan's order did not report. Something leaves for each: receives match in that order. */
+/* Own rows up to that place in the plan's order did not report. Something leaves for each: receives
+ * match in that order. */
 static void pass_over(rows_wire *c, const co_plan *plan, size_t row)
 {
     for (; c->next < plan->n && plan->order[c->next] != row; c->next++) {
@@ -143,7 +153,8 @@ static size_t add(void *self, const co_plan *plan, size_t row, const co_contribu
     rows_wire *c = self;
     const co_exchange *x = c->exchange;
     pass_over(c, plan, row);
-    CO_ASSERT(c->next < plan->n && plan->row[row].rank == x->comm->rank); /* in the plan's order, each once */
+    CO_ASSERT(c->next < plan->n &&
+              plan->row[row].rank == x->comm->rank); /* in the plan's order, each once */
     c->next++;
     c->counts[row] = c->adds_up ? contribution->share : contribution->weight;
     memcpy(c->rows + row * x->n_own, contribution->update + x->first, x->n_own * sizeof *c->rows);
@@ -172,9 +183,14 @@ static co_gathered finish(void *self, const co_plan *plan, const co_chain *chain
 {
     rows_wire *c = self;
     const size_t n = gather(c, plan);
-    const co_stage_rows all = {.n_rows = n, .n = c->exchange->n_own, .row = c->row, .attacker = c->attacker, .scratch = c->honest};
+    const co_stage_rows all = {.n_rows = n,
+                               .n = c->exchange->n_own,
+                               .row = c->row,
+                               .attacker = c->attacker,
+                               .scratch = c->honest};
     co_chain_rows(chain, &all);
-    for (size_t i = 0; c->adds_up && i < n; i++) co_exchange_add_own(c->exchange, c->row[i], c->weight[i]);
+    for (size_t i = 0; c->adds_up && i < n; i++)
+        co_exchange_add_own(c->exchange, c->row[i], c->weight[i]);
     return (co_gathered){.n_rows = n, .row = c->row, .weight = c->weight, .scratch = c->scratch};
 }
 

@@ -1,9 +1,10 @@
 /* sim/wires/wire.h - kind wire: how the contributions of a step meet.
  *
- * Every wire uses the exchange (sim/wires/exchange.h) for counts, exact scalars and the status, and alone decides how updates are added:
- * `sum` adds integers as devices come, `rows` brings every update whole to the owners of its coordinates. A step: begin; add for each
- * own device that reports; the exchange's reduction; finish. What is summed then stands in the exchange.
- * Adding one: a file sim/wires/<name>.c with the table co_wire_<name>, and a line in list.h. */
+ * Every wire uses the exchange (sim/wires/exchange.h) for counts, exact scalars and the status, and
+ * alone decides how updates are added: `sum` adds integers as devices come, `rows` brings every
+ * update whole to the owners of its coordinates. A step: begin; add for each own device that
+ * reports; the exchange's reduction; finish. What is summed then stands in the exchange. Adding
+ * one: a file sim/wires/<name>.c with the table co_wire_<name>, and a line in list.h. */
 #pragma once
 #include "sim/stages/chain.h"
 #include "sim/wires/exchange.h"
@@ -28,10 +29,11 @@ typedef struct {
     bool whole; /* brings every update whole */
     /* CO_EUSAGE with the figure when a node's memory is too small. Collective(comm). */
     co_status (*create)(const co_wire_setup *setup, void **self);
-    void (*destroy)(void *self);           /* Collective(comm). NULL allowed */
-    size_t (*bytes)(const void *self);     /* a rank */
+    void (*destroy)(void *self);                    /* Collective(comm). NULL allowed */
+    size_t (*bytes)(const void *self);              /* a rank */
     void (*begin)(void *self, const co_plan *plan); /* NULL: nothing. Local */
-    /* Sums of this rank that training may add a_i u_i to by itself, [ranks]. NULL: `add` alone adds. Local. */
+    /* Sums of this rank that training may add a_i u_i to by itself, [ranks]. NULL: `add` alone
+     * adds. Local. */
     void (*slices)(void *self, co_sum_slice *slice);
     /* Returns how many coordinates were cut to the bound. Local; may wait. */
     size_t (*add)(void *self, const co_plan *plan, size_t row, const co_contribution *contribution);

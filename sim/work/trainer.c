@@ -1,7 +1,8 @@
 /* sim/work/trainer.c - the loop of local training.
- * Each epoch reshuffles (keyed by round, device, epoch); the short last batch is kept; the loss is the batch's mean; `steps` draws on
- * over reshuffled epochs. max_examples trains on a keyed subset of the device's examples.
- * Source: McMahan et al., AISTATS 2017, arXiv:1602.05629, Algorithm 1, ClientUpdate. */
+ * Each epoch reshuffles (keyed by round, device, epoch); the short last batch is kept; the loss is
+ * the batch's mean; `steps` draws on over reshuffled epochs. max_examples trains on a keyed subset
+ * of the device's examples. Source: McMahan et al., AISTATS 2017, arXiv:1602.05629, Algorithm 1,
+ * ClientUpdate. */
 #include "sim/work/trainer.h"
 #include "core/memory.h"
 #include "core/vector.h"
@@ -21,9 +22,9 @@ struct co_trainer {
     size_t n, n_slots, batch, most_rows, n_index;
     uint64_t seed;
     float *local, *grad, *slots;
-    float *change, *anchor;      /* [n] or empty, as the rule needs */
+    float *change, *anchor; /* [n] or empty, as the rule needs */
     bool needs_anchor, needs_reach;
-    double *sums;                /* of a pass that only measures */
+    double *sums; /* of a pass that only measures */
     size_t n_sums;
     float *slot[4];
     int64_t *index, *subset, *scratch; /* order of the examples; the subset of max_examples */
@@ -44,16 +45,19 @@ static co_status create_members(co_trainer *t)
     const bool linear = e->rule->needs_linear && e->rule->needs_linear(t->rule);
     if ((linear || e->aggregator->needs_reach) && !e->optimizer->linear)
         return co_config_fail(&e->local, co_config_node(&e->local, "optimizer"),
-                              "%s %s weighs the devices' gradients by the steps made, which only works with sgd, not %s",
-                              linear ? "local.rule" : "aggregate.rule", linear ? e->rule->name : e->aggregator->name,
-                              e->optimizer->name);
+                              "%s %s weighs the devices' gradients by the steps made, which only "
+                              "works with sgd, not %s",
+                              linear ? "local.rule" : "aggregate.rule",
+                              linear ? e->rule->name : e->aggregator->name, e->optimizer->name);
     if (e->aggregator->needs_reach && !e->rule->linear)
-        return co_config_fail(&e->local, co_config_node(&e->local, "rule"),
-                              "aggregate.rule %s needs updates that are sums of gradients: sgd or prox, not %s",
-                              e->aggregator->name, e->rule->name);
+        return co_config_fail(
+            &e->local, co_config_node(&e->local, "rule"),
+            "aggregate.rule %s needs updates that are sums of gradients: sgd or prox, not %s",
+            e->aggregator->name, e->rule->name);
     if (e->attack->flips_labels && strcmp(co_model_task(t->model)->name, "classification") != 0)
-        return co_config_fail(&e->devices, co_config_node(&e->devices, "attack"), "%s needs classes; the task is %s",
-                              e->attack->name, co_model_task(t->model)->name);
+        return co_config_fail(&e->devices, co_config_node(&e->devices, "attack"),
+                              "%s needs classes; the task is %s", e->attack->name,
+                              co_model_task(t->model)->name);
     t->needs_reach = linear || e->aggregator->needs_reach;
     return CO_OK;
 }
@@ -72,12 +76,14 @@ static co_status reserve(co_trainer *t, size_t capacity)
     t->n_index = 0;
     t->index = co_malloc(capacity, sizeof *t->index);
     t->subset = co_malloc(most < capacity ? most : capacity, sizeof *t->subset);
-    t->scratch = co_malloc(co_draw_subset_scratch(most < capacity ? most : capacity), sizeof *t->scratch);
+    t->scratch =
+        co_malloc(co_draw_subset_scratch(most < capacity ? most : capacity), sizeof *t->scratch);
     if (!t->index || !t->subset || !t->scratch)
         return CO_FAIL(CO_ENOMEM, "no memory for a device of %zu examples", capacity);
     if (batch > t->batch) {
         size_t rows = batch;
-        if (t->most_rows > 1) rows = batch < FIRST_ROWS / t->most_rows ? batch * t->most_rows : FIRST_ROWS;
+        if (t->most_rows > 1)
+            rows = batch < FIRST_ROWS / t->most_rows ? batch * t->most_rows : FIRST_ROWS;
         if (!t->workspace)
             CO_TRY(co_workspace_create(t->model, batch, rows, &t->workspace));
         else
@@ -88,12 +94,15 @@ static co_status reserve(co_trainer *t, size_t capacity)
     return CO_OK;
 }
 
-co_status co_trainer_create(const co_experiment *e, const co_model *model, int64_t capacity, size_t most_rows,
-                            co_trainer **trainer)
+co_status co_trainer_create(const co_experiment *e, const co_model *model, int64_t capacity,
+                            size_t most_rows, co_trainer **trainer)
 {
     co_trainer *t = co_calloc(1, sizeof *t);
     if (!t) return CO_FAIL(CO_ENOMEM, "trainer");
-    *t = (co_trainer){.experiment = e, .model = model, .n = co_model_size(model), .seed = (uint64_t)e->seed,
+    *t = (co_trainer){.experiment = e,
+                      .model = model,
+                      .n = co_model_size(model),
+                      .seed = (uint64_t)e->seed,
                       .most_rows = most_rows};
     co_status st = create_members(t);
     if (st == CO_OK) {
@@ -141,20 +150,26 @@ size_t co_trainer_bytes(const co_trainer *t, size_t all_rows)
 {
     const size_t longest = t->batch * t->most_rows, rows = longest < all_rows ? longest : all_rows;
     const size_t vectors = 2 + t->n_slots + (t->experiment->rule->shared != NULL) + t->needs_anchor;
-    return vectors * t->n * sizeof(float) + t->batch * (co_shape_size(co_model_input(t->model)) + 1) * sizeof(float) +
-           t->n_index * sizeof(int64_t) + co_workspace_bytes(t->model, t->batch, rows > t->batch ? rows : t->batch);
+    return vectors * t->n * sizeof(float) +
+           t->batch * (co_shape_size(co_model_input(t->model)) + 1) * sizeof(float) +
+           t->n_index * sizeof(int64_t) +
+           co_workspace_bytes(t->model, t->batch, rows > t->batch ? rows : t->batch);
 }
 
 /* The order in which epoch `epoch` goes through the device's examples. */
-static void shuffle(co_trainer *t, const co_plan_row *row, int64_t n_held, int64_t round, int64_t epoch)
+static void shuffle(co_trainer *t, const co_plan_row *row, int64_t n_held, int64_t round,
+                    int64_t epoch)
 {
     const size_t n = (size_t)row->n_examples;
     if (epoch == 0 && row->n_examples < n_held) {
-        co_stream s = co_stream_open(t->seed, CO_DRAW_MAX_EXAMPLES, (uint64_t)round, (uint64_t)row->device, 0);
+        co_stream s = co_stream_open(t->seed, CO_DRAW_MAX_EXAMPLES, (uint64_t)round,
+                                     (uint64_t)row->device, 0);
         co_draw_subset(&s, n_held, n, t->subset, t->scratch);
     }
-    for (size_t i = 0; i < n; i++) t->index[i] = row->n_examples < n_held ? t->subset[i] : (int64_t)i;
-    co_stream s = co_stream_open(t->seed, CO_DRAW_SHUFFLE, (uint64_t)round, (uint64_t)row->device, (uint64_t)epoch);
+    for (size_t i = 0; i < n; i++)
+        t->index[i] = row->n_examples < n_held ? t->subset[i] : (int64_t)i;
+    co_stream s = co_stream_open(t->seed, CO_DRAW_SHUFFLE, (uint64_t)round, (uint64_t)row->device,
+                                 (uint64_t)epoch);
     co_draw_shuffle(&s, t->index, n);
 }
 
@@ -168,13 +183,19 @@ static void clip_gradient(const co_trainer *t)
 
 static co_rule_view view_of(const co_trainer *t, const co_plan_row *row, const co_training *with)
 {
-    return (co_rule_view){.device = row->device, .n_examples = row->n_examples, .n = t->n, .global = with->global,
-                          .local = t->local, .shared = with->shared, .state = with->state, .lr = with->lr,
+    return (co_rule_view){.device = row->device,
+                          .n_examples = row->n_examples,
+                          .n = t->n,
+                          .global = with->global,
+                          .local = t->local,
+                          .shared = with->shared,
+                          .state = with->state,
+                          .lr = with->lr,
                           .reach = NAN};
 }
 
-/* Where a constant gradient of 1 leads one coordinate, over -lr: as optimiser and rule are linear, that is the sum of the
- * coefficients with which the gradients enter. */
+/* Where a constant gradient of 1 leads one coordinate, over -lr: as optimiser and rule are linear,
+ * that is the sum of the coefficients with which the gradients enter. */
 static double reach(const co_trainer *t, int64_t n_steps, double lr)
 {
     const co_experiment *e = t->experiment;
@@ -183,7 +204,8 @@ static double reach(const co_trainer *t, int64_t n_steps, double lr)
     if (!(lr > 0.0)) return (double)n_steps;
     for (int64_t k = 1; k <= n_steps; k++) {
         float grad = 1.0f;
-        const co_rule_view view = {.n = 1, .global = &global, .local = &local, .lr = lr, .reach = NAN};
+        const co_rule_view view = {
+            .n = 1, .global = &global, .local = &local, .lr = lr, .reach = NAN};
         if (e->rule->adjust && e->rule->linear) e->rule->adjust(t->rule, &view, &grad);
         e->optimizer->step(t->optimizer, &local, &grad, slot, 1, lr, k);
     }
@@ -191,7 +213,8 @@ static double reach(const co_trainer *t, int64_t n_steps, double lr)
 }
 
 /* m examples of the order, with the labels that the device takes them to have. */
-static co_status read_batch(co_trainer *t, co_population *population, const co_plan_row *row, int64_t at, size_t m)
+static co_status read_batch(co_trainer *t, co_population *population, const co_plan_row *row,
+                            int64_t at, size_t m)
 {
     CO_TRY(co_population_read(population, row->device, t->index + at, m, &t->examples));
     const int32_t last = (int32_t)co_model_n_classes(t->model) - 1;
@@ -201,11 +224,16 @@ static co_status read_batch(co_trainer *t, co_population *population, const co_p
 }
 
 /* One step on t->examples. */
-static void step(co_trainer *t, const co_plan_row *row, const co_training *with, int64_t number, double *sums)
+static void step(co_trainer *t, const co_plan_row *row, const co_training *with, int64_t number,
+                 double *sums)
 {
     const co_experiment *e = t->experiment;
-    const co_pass pass = {.batch = &t->examples.batch, .train = true, .seed = t->seed, .round = (uint64_t)with->round,
-                          .device = (uint64_t)row->device, .step = (uint64_t)number};
+    const co_pass pass = {.batch = &t->examples.batch,
+                          .train = true,
+                          .seed = t->seed,
+                          .round = (uint64_t)with->round,
+                          .device = (uint64_t)row->device,
+                          .step = (uint64_t)number};
     if (t->fused) {
         co_model_step(t->model, t->workspace, t->local, &pass, (float)with->lr, t->grad, sums);
         return;
@@ -227,10 +255,12 @@ static void restore_frozen(co_trainer *t, const float *global)
     const co_tensor *tensor = co_model_tensors(t->model, &n_tensors);
     for (size_t k = 0; k < n_tensors; k++)
         if (tensor[k].role == CO_FROZEN)
-            memcpy(t->local + tensor[k].offset, global + tensor[k].offset, tensor[k].size * sizeof *t->local);
+            memcpy(t->local + tensor[k].offset, global + tensor[k].offset,
+                   tensor[k].size * sizeof *t->local);
 }
 
-static void finish(co_trainer *t, const co_training *with, co_plan_row *row, co_trained *trained, const double *sums)
+static void finish(co_trainer *t, const co_training *with, co_plan_row *row, co_trained *trained,
+                   const double *sums)
 {
     const co_experiment *e = t->experiment;
     const double way = t->needs_reach ? reach(t, row->n_steps, with->lr) : NAN;
@@ -244,7 +274,8 @@ static void finish(co_trainer *t, const co_training *with, co_plan_row *row, co_
     /* The sum is formed along with the update where the engine has nothing else to do with it. */
     const bool adds = with->slice && !e->rule->shared && isfinite(sums[1]);
     size_t n_cut = 0;
-    const double norm = adds ? co_exact_add_difference(with->slice, with->n_slices, t->local, with->global, row->share, &n_cut)
+    const double norm = adds ? co_exact_add_difference(with->slice, with->n_slices, t->local,
+                                                       with->global, row->share, &n_cut)
                              : co_vector_difference(t->local, t->local, with->global, t->n);
     bool finite = isfinite(norm) && isfinite(sums[1]);
     if (finite && e->rule->shared) finite = co_vector_finite(t->change, t->n);
@@ -252,13 +283,18 @@ static void finish(co_trainer *t, const co_training *with, co_plan_row *row, co_
     row->loss = co_task_mean_loss(sums);
     row->update_norm = finite ? norm : NAN;
     row->saturated = n_cut > 0;
-    *trained = (co_trained){.update = t->local, .is_added = adds, .term = 1.0, .change = e->rule->shared ? t->change : NULL,
-                            .report = {.loss = NAN, .norm = row->update_norm, .reach = way, .lr = with->lr}};
+    *trained = (co_trained){
+        .update = t->local,
+        .is_added = adds,
+        .term = 1.0,
+        .change = e->rule->shared ? t->change : NULL,
+        .report = {.loss = NAN, .norm = row->update_norm, .reach = way, .lr = with->lr}};
 }
 
-/* A pass over all examples of the opened device, as in evaluation: mean loss, and with t->anchor the gradient of it. */
-static co_status survey(co_trainer *t, co_population *population, const float *global, int64_t round,
-                        const co_plan_row *row, bool gradient)
+/* A pass over all examples of the opened device, as in evaluation: mean loss, and with t->anchor
+ * the gradient of it. */
+static co_status survey(co_trainer *t, co_population *population, const float *global,
+                        int64_t round, const co_plan_row *row, bool gradient)
 {
     const int64_t n = co_population_examples(population, row->device);
     int64_t batch = t->experiment->local_keys.batch;
@@ -268,22 +304,26 @@ static co_status survey(co_trainer *t, co_population *population, const float *g
     if (gradient) memset(t->anchor, 0, t->n * sizeof *t->anchor);
     for (int64_t at = 0; at < n; at += batch) {
         const size_t m = (size_t)(n - at < batch ? n - at : batch);
-        const co_pass pass = {.batch = &t->examples.batch, .seed = t->seed, .round = (uint64_t)round,
+        const co_pass pass = {.batch = &t->examples.batch,
+                              .seed = t->seed,
+                              .round = (uint64_t)round,
                               .device = (uint64_t)row->device};
         const double before = t->sums[0];
         co_watch_progress(CO_WATCH_WORKING, round);
-        if (co_stop_overdue()) return CO_FAIL(CO_ESTOPPED, "stopped in the middle of round %lld", (long long)round);
+        if (co_stop_overdue())
+            return CO_FAIL(CO_ESTOPPED, "stopped in the middle of round %lld", (long long)round);
         CO_TRY(read_batch(t, population, row, at, m));
         if (gradient) memset(t->grad, 0, t->n * sizeof *t->grad);
-        co_model_loss(t->model, t->workspace, global, &pass, NULL, gradient ? t->grad : NULL, t->sums);
+        co_model_loss(t->model, t->workspace, global, &pass, NULL, gradient ? t->grad : NULL,
+                      t->sums);
         if (gradient) co_vector_add_scaled(t->anchor, t->grad, t->n, (float)(t->sums[0] - before));
     }
     if (gradient) co_vector_scale(t->anchor, t->n, (float)(1.0 / t->sums[0]));
     return CO_OK;
 }
 
-co_status co_trainer_measure(co_trainer *t, co_population *population, const float *global, int64_t round,
-                             const co_plan_row *row, double *loss)
+co_status co_trainer_measure(co_trainer *t, co_population *population, const float *global,
+                             int64_t round, const co_plan_row *row, double *loss)
 {
     CO_TRY(reserve(t, (size_t)co_population_examples(population, row->device)));
     CO_TRY(co_population_open(population, row->device));
@@ -292,8 +332,8 @@ co_status co_trainer_measure(co_trainer *t, co_population *population, const flo
     return CO_OK;
 }
 
-co_status co_trainer_train(co_trainer *t, co_population *population, const co_training *with, co_plan_row *row,
-                           co_trained *trained, double *sums)
+co_status co_trainer_train(co_trainer *t, co_population *population, const co_training *with,
+                           co_plan_row *row, co_trained *trained, double *sums)
 {
     const float *global = with->global;
     const int64_t round = with->round;
@@ -313,7 +353,8 @@ co_status co_trainer_train(co_trainer *t, co_population *population, const co_tr
         }
         const size_t m = (size_t)(n - at < batch ? n - at : batch);
         co_watch_progress(CO_WATCH_WORKING, round);
-        if (co_stop_overdue()) return CO_FAIL(CO_ESTOPPED, "stopped in the middle of round %lld", (long long)round);
+        if (co_stop_overdue())
+            return CO_FAIL(CO_ESTOPPED, "stopped in the middle of round %lld", (long long)round);
         CO_TRY(read_batch(t, population, row, at, m));
         step(t, row, with, number, sums);
         at += batch;

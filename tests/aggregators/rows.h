@@ -7,7 +7,8 @@
 
 enum { MOST_ROWS = 40 };
 
-/* A rule with its options, state and scratch for rounds of up to MOST_ROWS devices of n coordinates. */
+/* A rule with its options, state and scratch for rounds of up to MOST_ROWS devices of n
+ * coordinates. */
 typedef struct {
     const co_aggregator *rule;
     co_node *root;
@@ -41,8 +42,12 @@ static inline void combine_rule(rule_bench *b, const float *const *row, const do
     static const double ones[MOST_ROWS] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
                                            1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
                                            1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-    const co_updates in = {.n_rows = n_rows, .n = b->n, .row = row,
-                           .weight = weight ? weight : ones, .slot = b->slot, .scratch = b->scratch};
+    const co_updates in = {.n_rows = n_rows,
+                           .n = b->n,
+                           .row = row,
+                           .weight = weight ? weight : ones,
+                           .slot = b->slot,
+                           .scratch = b->scratch};
     cr_assert_leq(n_rows, MOST_ROWS);
     co_aggregate_all(b->rule, &b->opt, &in, 1, 1, update);
 }
@@ -53,7 +58,6 @@ static inline void draw_rows(co_stream *s, size_t n_rows, size_t n, float *x, co
     const double scale = pow(10.0, 6.0 * co_draw_uniform(s) - 4.0), away = 3.0 * co_draw_normal(s);
     for (size_t i = 0; i < n_rows; i++) {
         row[i] = x + i * n;
-        for (size_t j = 0; j < n; j++)
-            x[i * n + j] = (float)(scale * (away + co_draw_normal(s)));
+        for (size_t j = 0; j < n; j++) x[i * n + j] = (float)(scale * (away + co_draw_normal(s)));
     }
 }

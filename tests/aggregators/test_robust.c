@@ -159,8 +159,8 @@ static void against(const char *name, const char *yaml, plain_rule *plain, doubl
         plain(row, weight, m, want);
         for (size_t i = 0; i < m * N; i++) size = fmax(size, fabs((double)x[i]));
         for (size_t j = 0; j < N; j++)
-            cr_expect(fabs(update[j] - want[j]) <= tolerance * size, "%s of %zu: %.17g, %.17g", name,
-                      m, update[j], want[j]);
+            cr_expect(fabs(update[j] - want[j]) <= tolerance * size, "%s of %zu: %.17g, %.17g",
+                      name, m, update[j], want[j]);
     }
     close_rule(&b);
 }
@@ -228,10 +228,12 @@ Test(robust, liars_at_1e30_leave_median_and_trimmed_mean_in_the_honest_hull)
     }
 }
 
-/* Krum, multi-Krum and the geometric median stay with the crowd; centred clipping moves by tau at most. */
+/* Krum, multi-Krum and the geometric median stay with the crowd; centred clipping moves by tau at
+ * most. */
 Test(robust, a_few_liars_do_not_carry_the_crowd_away)
 {
-    static const char *const rules[][2] = {{"krum", "{f: 3}"}, {"multi_krum", "{f: 3}"},
+    static const char *const rules[][2] = {{"krum", "{f: 3}"},
+                                           {"multi_krum", "{f: 3}"},
                                            {"geometric_median", "{iterations: 50}"},
                                            {"centred_clip", "{tau: 5, iterations: 1}"}};
     co_stream s = co_stream_open(12, CO_DRAW_TEST, 0, 0, 0);

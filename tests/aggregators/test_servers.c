@@ -1,4 +1,5 @@
-/* The server's step along the mean update, by hand; many coordinates at once, the last ones of no whole vector. */
+/* The server's step along the mean update, by hand; many coordinates at once, the last ones of no
+ * whole vector. */
 #include "aggregators/servers/server.h"
 #include "core/memory.h"
 #include "io/yaml.h"
@@ -7,7 +8,8 @@
 
 enum { N = 37 };
 
-/* Two steps along the updates -1 and 3 from 2.0, rate 0.5: the last coordinate, once all are seen to be equal. */
+/* Two steps along the updates -1 and 3 from 2.0, rate 0.5: the last coordinate, once all are seen
+ * to be equal. */
 static float two_steps(const char *yaml)
 {
     co_node *root = NULL;

@@ -1,11 +1,13 @@
-/* tests/bench/steps.c - seconds of one local SGD step, for jobs/bench/bench; and the peak that a core can reach.
+/* tests/bench/steps.c - seconds of one local SGD step, for jobs/bench/bench; and the peak that a
+ * core can reach.
  *
  *     cohort_steps MODEL BATCH CHANNELS HEIGHT WIDTH CLASSES  a preset on random images
- *     cohort_steps MODEL BATCH LENGTH TOKENS                  a preset on random texts: the next token at every place
- *     cohort_steps peak                                       2 x fused multiply-adds a second, in registers
+ *     cohort_steps MODEL BATCH LENGTH TOKENS                  a preset on random texts: the next
+ * token at every place cohort_steps peak                                       2 x fused
+ * multiply-adds a second, in registers
  *
- * Prints `ready PATH`, then one number for every line on stdin: seconds a sample, or floating-point operations a second; at the
- * end of stdin the peak memory in MiB. */
+ * Prints `ready PATH`, then one number for every line on stdin: seconds a sample, or floating-point
+ * operations a second; at the end of stdin the peak memory in MiB. */
 #include "core/memory.h"
 #include "io/yaml.h"
 #include "models/kernel_path.h"
@@ -51,7 +53,8 @@ static void open_model(bench *b, const char *name, const char *task, const co_sh
     const co_plugin *preset = co_plugin_find(&co_kind_model, name);
     const co_param *const tables[] = {co_model_params, preset ? preset->params : NULL};
     const co_config opt = {.file = "bench", .section = "model", .map = root};
-    if (!root || b->batch.n == 0 || co_node_set(root, "name", name) || co_config_check(&opt, tables, 2) ||
+    if (!root || b->batch.n == 0 || co_node_set(root, "name", name) ||
+        co_config_check(&opt, tables, 2) ||
         co_model_create(&opt, in, &b->labels, co_task_find(task), &b->model) ||
         co_workspace_create(b->model, b->batch.n, b->batch.rows, &b->workspace))
         die(co_status_message());
@@ -81,20 +84,23 @@ static void open_images(bench *b, char **word)
     b->batch = (co_batch){.n = n, .rows = n, .x = b->x, .y = b->y};
     if (!b->x || !b->y) die("no memory");
     open_model(b, word[0], "classification", &in);
-    for (size_t i = 0; i < n * co_shape_size(&in); i++) b->x[i] = (float)(next(&draw) >> 8) * 0x1p-24f;
+    for (size_t i = 0; i < n * co_shape_size(&in); i++)
+        b->x[i] = (float)(next(&draw) >> 8) * 0x1p-24f;
     for (size_t i = 0; i < n; i++) b->y[i] = (int32_t)(i % b->labels.n);
 }
 
 static void open_texts(bench *b, char **word)
 {
-    const size_t n = strtoul(word[1], NULL, 10), length = strtoul(word[2], NULL, 10), rows = n * length;
+    const size_t n = strtoul(word[1], NULL, 10), length = strtoul(word[2], NULL, 10),
+                 rows = n * length;
     const co_shape in = {.sequence = true, .tokens = true, .dim = {strtoul(word[3], NULL, 10)}};
     uint32_t draw = 1;
     b->labels = (co_labels){.n = in.dim[0], .unknown = -1};
     b->tokens = co_malloc(rows, sizeof *b->tokens);
     b->y = co_malloc(rows, sizeof *b->y);
     b->offsets = co_malloc(n + 1, sizeof *b->offsets);
-    b->batch = (co_batch){.n = n, .rows = rows, .tokens = b->tokens, .offsets = b->offsets, .y = b->y};
+    b->batch =
+        (co_batch){.n = n, .rows = rows, .tokens = b->tokens, .offsets = b->offsets, .y = b->y};
     if (!b->tokens || !b->y || !b->offsets) die("no memory");
     open_model(b, word[0], "lm", &in);
     for (size_t i = 0; i <= n; i++) b->offsets[i] = (int64_t)(i * length);
@@ -177,7 +183,8 @@ int main(int argc, char **argv)
     else if (argc == 5)
         open_texts(&b, argv + 1);
     else if (!peak)
-        die("cohort_steps MODEL BATCH CHANNELS HEIGHT WIDTH CLASSES, MODEL BATCH LENGTH TOKENS, or peak");
+        die("cohort_steps MODEL BATCH CHANNELS HEIGHT WIDTH CLASSES, MODEL BATCH LENGTH TOKENS, or "
+            "peak");
     if (!peak) measure_steps(&b);
     printf("ready %s\n", co_kernel_path());
     fflush(stdout);

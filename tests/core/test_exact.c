@@ -23,7 +23,8 @@
 #undef co_scalar_value
 bool co_vector_finite(const float *u, size_t n);
 size_t co_exact_add(int64_t *sum, const float *u, size_t n, double a);
-double co_exact_add_difference(const co_sum_slice *slice, size_t n_slices, float *u, const float *y, double a, size_t *n_cut);
+double co_exact_add_difference(const co_sum_slice *slice, size_t n_slices, float *u, const float *y,
+                               double a, size_t *n_cut);
 void co_exact_mean(const int64_t *sum, size_t n, double total, double *out);
 void co_scalar_add(co_scalar *sum, double x);
 void co_scalar_merge(co_scalar *sum, const co_scalar *other);
@@ -138,7 +139,8 @@ Test(vector_sum, bits_are_those_of_the_baseline_processor)
     cr_assert_arr_eq(fast_mean, plain_mean, sizeof fast_mean);
 }
 
-/* From small updates over some whose elements need the long way or are cut to ones that are not finite. */
+/* From small updates over some whose elements need the long way or are cut to ones that are not
+ * finite. */
 Test(vector_sum, a_difference_is_added_in_one_pass_as_in_two)
 {
     enum { N = 3 * CO_BLOCK + 77, LAST = 2 * CO_BLOCK };
@@ -146,8 +148,10 @@ Test(vector_sum, a_difference_is_added_in_one_pass_as_in_two)
     static int64_t sum[N], plain[N], reference[N];
     const float peak[] = {0.0f, 10.0f, 1e5f, 2e5f, 3e5f, 1e9f, 3e5f, INFINITY, -INFINITY, NAN};
     const double weight[] = {0.01, 0.3, 0.3, 0.3, 0.3, 0.01, 1e-6, 0.01, 0.01, 0.3};
-    const co_sum_slice one = {plain, 0, N}, cut[] = {{sum, 0, CO_BLOCK}, {sum + CO_BLOCK, CO_BLOCK, 0},
-                                                    {sum + CO_BLOCK, CO_BLOCK, LAST - CO_BLOCK}, {sum + LAST, LAST, N - LAST}};
+    const co_sum_slice one = {plain, 0, N}, cut[] = {{sum, 0, CO_BLOCK},
+                                                     {sum + CO_BLOCK, CO_BLOCK, 0},
+                                                     {sum + CO_BLOCK, CO_BLOCK, LAST - CO_BLOCK},
+                                                     {sum + LAST, LAST, N - LAST}};
     for (size_t t = 0; t < sizeof peak / sizeof *peak; t++) {
         const co_stream s = test_stream(50 + t), other = test_stream(70 + t);
         const double a = weight[t];
@@ -161,8 +165,10 @@ Test(vector_sum, a_difference_is_added_in_one_pass_as_in_two)
         const double fast = co_exact_add_difference(cut, 4, u, y, a, &n_cut);
         cr_assert_arr_eq(u, want, sizeof u);
         const double slow = plain_exact_add_difference(&one, 1, x, y, a, &n_plain);
-        cr_assert((fast == norm && slow == norm) || (t >= 7 && !isfinite(fast) && !isfinite(slow)), "%g", (double)peak[t]);
-        cr_assert(n_cut == n_want && n_plain == n_want && (n_cut > 0) == (t >= 4 && t <= 6), "%g: %zu", (double)peak[t], n_cut);
+        cr_assert((fast == norm && slow == norm) || (t >= 7 && !isfinite(fast) && !isfinite(slow)),
+                  "%g", (double)peak[t]);
+        cr_assert(n_cut == n_want && n_plain == n_want && (n_cut > 0) == (t >= 4 && t <= 6),
+                  "%g: %zu", (double)peak[t], n_cut);
         cr_assert_arr_eq(sum, reference, sizeof sum, "%g", (double)peak[t]);
         cr_assert_arr_eq(plain, reference, sizeof plain, "%g", (double)peak[t]);
     }

@@ -1,8 +1,10 @@
-/* Damage of one bit anywhere in a file, the user block and its padding included: noticed before HDF5 sees a byte.
+/* Damage of one bit anywhere in a file, the user block and its padding included: noticed before
+ * HDF5 sees a byte.
  *
- * The four kinds as the program writes them. Every bit of the user block and of HDF5's superblock behind it is flipped in turn, then
- * as many bits drawn anywhere; each time the most lenient opening there is (unsealed files allowed, any kind) has to refuse.
- * BIT_FLIPS: how many in all (default 24,000; tests/campaign/bit_flips.sh takes 100,000). */
+ * The four kinds as the program writes them. Every bit of the user block and of HDF5's superblock
+ * behind it is flipped in turn, then as many bits drawn anywhere; each time the most lenient
+ * opening there is (unsealed files allowed, any kind) has to refuse. BIT_FLIPS: how many in all
+ * (default 24,000; tests/campaign/bit_flips.sh takes 100,000). */
 #include "core/log.h"
 #include "core/random.h"
 #include "io/files/file.h"
@@ -16,8 +18,10 @@
 #include <unistd.h>
 
 enum { USER_BLOCK = 512, SUPERBLOCK = 48, EVERY_BIT = 8 * (USER_BLOCK + SUPERBLOCK), N_KINDS = 4 };
-static const char *const kinds[N_KINDS] = {"cohort-dataset", "cohort-partition", "cohort-run", "cohort-checkpoint"};
-static const char *const names[N_KINDS] = {"data.h5", "part.h5", "run/run.h5", "run/ckpt-00000002.h5"};
+static const char *const kinds[N_KINDS] = {"cohort-dataset", "cohort-partition", "cohort-run",
+                                           "cohort-checkpoint"};
+static const char *const names[N_KINDS] = {"data.h5", "part.h5", "run/run.h5",
+                                           "run/ckpt-00000002.h5"};
 
 /* A small file of each kind in folder. */
 static void make_files(const char *folder)
@@ -27,10 +31,13 @@ static void make_files(const char *folder)
     cr_assert(program, "COHORT names the program");
     snprintf(command, sizeof command,
              "mkdir -p %s && cd %s && export COHORT_PROGRESS=off && "
-             "%s import synthetic devices=5 alpha=1 beta=1 size=12 test_fraction=0.2 -o data.h5 > log && "
+             "%s import synthetic devices=5 alpha=1 beta=1 size=12 test_fraction=0.2 -o data.h5 > "
+             "log && "
              "%s partition data.h5 method=natural -o part.h5 >> log && "
-             "printf 'rounds: 2\\ndata: {file: data.h5}\\npartition: {file: part.h5}\\nmodel: {name: softmax}\\n"
-             "devices: {per_round: 2}\\nlocal: {lr: 0.1}\\noutput: {dir: run}\\n' > e.yaml && %s run e.yaml >> log",
+             "printf 'rounds: 2\\ndata: {file: data.h5}\\npartition: {file: part.h5}\\nmodel: "
+             "{name: softmax}\\n"
+             "devices: {per_round: 2}\\nlocal: {lr: 0.1}\\noutput: {dir: run}\\n' > e.yaml && %s "
+             "run e.yaml >> log",
              folder, folder, program, program, program);
     cr_assert_eq(system(command), 0, "%s", command);
 }
@@ -76,7 +83,8 @@ static size_t flip_all(const char *path, const char *kind, size_t n_flips)
         const size_t bit = k < EVERY_BIT ? k : (size_t)co_draw_below(&draws, 8 * size);
         if (is_noticed(path, fd, bytes, bit)) continue;
         n_silent++;
-        fprintf(stderr, "%s: bit %zu of byte %zu flipped: %s\n", path, bit % 8, bit / 8, co_status_message());
+        fprintf(stderr, "%s: bit %zu of byte %zu flipped: %s\n", path, bit % 8, bit / 8,
+                co_status_message());
     }
     cr_expect_eq(open_as(path, kind), CO_OK, "the file is as before: %s", co_status_message());
     free(bytes);

@@ -336,8 +336,20 @@ static co_dataset with_targets(co_data_task task, void *targets)
     static uint8_t split[3] = {0, 1, 0};
     static float x[3] = {1, 2, 3};
     static double scale = 1.0, shift = 0.0;
-    return (co_dataset){.n = 3, .task = task, .x_type = CO_F32, .x_ndim = 1, .x_dim = {1}, .x_size = 1, .x = x, .n_scale = 1,
-                        .scale = &scale, .shift = &shift, .targets = targets, .n_classes = 2, .classes = names, .split = split};
+    return (co_dataset){.n = 3,
+                        .task = task,
+                        .x_type = CO_F32,
+                        .x_ndim = 1,
+                        .x_dim = {1},
+                        .x_size = 1,
+                        .x = x,
+                        .n_scale = 1,
+                        .scale = &scale,
+                        .shift = &shift,
+                        .targets = targets,
+                        .n_classes = 2,
+                        .classes = names,
+                        .split = split};
 }
 
 Test(dataset, numbers_and_labels_come_back_and_are_gathered_as_floats)
@@ -347,10 +359,12 @@ Test(dataset, numbers_and_labels_come_back_and_are_gathered_as_floats)
     uint8_t several[6] = {1, 0, 0, 0, 1, 1};
     const int64_t ids[2] = {2, 0};
     for (int k = 0; k < 2; k++) {
-        co_dataset read, d = k ? with_targets(CO_DATA_MULTILABEL, several) : with_targets(CO_DATA_REGRESSION, numbers);
+        co_dataset read, d = k ? with_targets(CO_DATA_MULTILABEL, several)
+                               : with_targets(CO_DATA_REGRESSION, numbers);
         must(co_dataset_write(&d, path, 1, NULL));
         must(co_dataset_read(path, &read));
-        cr_assert(read.task == d.task && read.n_classes == 2 && !read.y && co_dataset_has_targets(&read));
+        cr_assert(read.task == d.task && read.n_classes == 2 && !read.y &&
+                  co_dataset_has_targets(&read));
         cr_assert_arr_eq(read.targets, d.targets, k ? 6 : 24);
         cr_assert_str_eq(read.classes[1], "right");
         cr_assert_str_eq(read.digest, d.digest);
@@ -381,7 +395,8 @@ Test(dataset, targets_that_do_not_fit_their_task_are_named)
 }
 
 /* x and y by hand, y with its task; reading must fail with the words, or not when they are NULL. */
-static void by_hand_with(const char *task, hid_t type, int ndim, const hsize_t *dim, const void *y, const char *words)
+static void by_hand_with(const char *task, hid_t type, int ndim, const hsize_t *dim, const void *y,
+                         const char *words)
 {
     const char *path = scratch_file("hand_targets.h5");
     hid_t h5 = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
@@ -390,7 +405,8 @@ static void by_hand_with(const char *task, hid_t type, int ndim, const hsize_t *
     const hid_t text = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
     H5Tset_size(text, strlen(task));
     if (*task) {
-        const hid_t at = H5Acreate_by_name(h5, y ? "y" : ".", "task", text, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+        const hid_t at = H5Acreate_by_name(h5, y ? "y" : ".", "task", text, space, H5P_DEFAULT,
+                                           H5P_DEFAULT, H5P_DEFAULT);
         cr_assert(at >= 0 && H5Awrite(at, text, task) >= 0);
         H5Aclose(at);
     }
@@ -416,13 +432,18 @@ Test(dataset, targets_of_a_python_user_are_taken_in_any_type_that_fits)
     by_hand_with("regression", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){4}, reals, NULL);
     by_hand_with("regression", H5T_NATIVE_INT64, 1, (hsize_t[]){4}, two, NULL);
     by_hand_with("multilabel", H5T_NATIVE_INT64, 2, (hsize_t[]){4, 2}, bits, NULL);
-    by_hand_with("multilabel", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){4}, reals, "y, row 0: 0.5 does not fit");
+    by_hand_with("multilabel", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){4}, reals,
+                 "y, row 0: 0.5 does not fit");
     by_hand_with("multilabel", H5T_NATIVE_INT64, 1, (hsize_t[]){4}, two, "y, row 2, column 0 is 2");
-    by_hand_with("regression", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){4}, nan_row, "y, row 1, column 0 is nan");
-    by_hand_with("regression", H5T_NATIVE_DOUBLE, 2, (hsize_t[]){3, 2}, reals, "y has 2 dimensions and 3 rows");
+    by_hand_with("regression", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){4}, nan_row,
+                 "y, row 1, column 0 is nan");
+    by_hand_with("regression", H5T_NATIVE_DOUBLE, 2, (hsize_t[]){3, 2}, reals,
+                 "y has 2 dimensions and 3 rows");
     by_hand_with("regression", H5T_NATIVE_DOUBLE, 0, NULL, NULL, "holds no y");
-    by_hand_with("", H5T_NATIVE_DOUBLE, 2, (hsize_t[]){4, 2}, reals, "task=multilabel: the attribute `task` of the file");
-    by_hand_with("", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){4}, reals, "0.5 does not fit into int32; real values are learnt with task=regression");
+    by_hand_with("", H5T_NATIVE_DOUBLE, 2, (hsize_t[]){4, 2}, reals,
+                 "task=multilabel: the attribute `task` of the file");
+    by_hand_with("", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){4}, reals,
+                 "0.5 does not fit into int32; real values are learnt with task=regression");
 }
 
 /* ---- out of memory ---- */

@@ -104,9 +104,10 @@ Test(csv, says_where_a_table_is_broken)
                "closing quote");
     import_bad("csv", write_text("b.csv", "1,0\ninf,1\n"), "y=1", CO_EDATA, ":2: column 0",
                "not finite");
-    import_bad("csv", write_text("b.csv", "1,0\nnan,1\n"), "y=1 missing_words=[]", CO_EDATA, ":2: column 0",
-               "not finite");
-    import_bad("csv", write_text("b.csv", "1;0\n2;1\n"), "y=1", CO_EUSAGE, "one column", "separator=");
+    import_bad("csv", write_text("b.csv", "1,0\nnan,1\n"), "y=1 missing_words=[]", CO_EDATA,
+               ":2: column 0", "not finite");
+    import_bad("csv", write_text("b.csv", "1;0\n2;1\n"), "y=1", CO_EUSAGE, "one column",
+               "separator=");
     import_bad("csv", write_text("b.csv", "1,0\n1e39,1\n"), "y=1", CO_EDATA, ":2: column 0",
                "32-bit");
     import_bad("csv", write_text("b.csv", "\n \n"), "y=1", CO_EDATA, "no rows", "b.csv");
@@ -184,10 +185,12 @@ Test(csv, optdigits_is_a_table_of_numbers)
 Test(csv, several_columns_of_y_are_numbers)
 {
     static const float want[3][2] = {{-1.5f, 40}, {0, 1e-3f}, {7, 2}};
-    const char *path = write_text("r.csv", "who,a,motor,b,total\n1,5,-1.5,6,40\n2,7,0,8,1e-3\n1,9,7,1,2\n");
+    const char *path =
+        write_text("r.csv", "who,a,motor,b,total\n1,5,-1.5,6,40\n2,7,0,8,1e-3\n1,9,7,1,2\n");
     co_dataset d;
     import_good("csv", path, "header=true y=[motor,total] user=who task=regression", &d);
-    cr_assert(d.n == 3 && d.x_size == 2 && d.n_classes == 2 && !d.y && d.task == CO_DATA_REGRESSION);
+    cr_assert(d.n == 3 && d.x_size == 2 && d.n_classes == 2 && !d.y &&
+              d.task == CO_DATA_REGRESSION);
     cr_expect_arr_eq(d.targets, want, sizeof want);
     cr_expect(row(&d, 0)[1] == 6.0f && row(&d, 2)[0] == 9.0f && d.n_users == 2);
     cr_expect_str_eq(d.classes[1], "total");
@@ -203,12 +206,14 @@ Test(csv, several_columns_of_y_are_labels)
 {
     static const uint8_t want[2][2] = {{0, 1}, {1, 1}};
     co_dataset d;
-    import_good("csv", write_text("m.csv", "x,red,big\n1,0,1.0\n2,1,1\n"), "header=true y=[big,red] task=multilabel", &d);
+    import_good("csv", write_text("m.csv", "x,red,big\n1,0,1.0\n2,1,1\n"),
+                "header=true y=[big,red] task=multilabel", &d);
     cr_assert(d.n == 2 && d.n_classes == 2 && d.x_size == 1);
     cr_expect(((uint8_t *)d.targets)[0] == want[0][1] && ((uint8_t *)d.targets)[1] == want[0][0]);
     cr_expect_str_eq(d.classes[0], "big");
     co_dataset_fini(&d);
-    import_good("csv", write_text("m.csv", "good news,1,0\nbad news,0,1\n"), "text=0 y=[1,2] task=multilabel", &d);
+    import_good("csv", write_text("m.csv", "good news,1,0\nbad news,0,1\n"),
+                "text=0 y=[1,2] task=multilabel", &d);
     cr_assert(d.n == 2 && d.n_vocab > 0 && d.n_classes == 2);
     cr_expect(((uint8_t *)d.targets)[3] == 1);
     co_dataset_fini(&d);
@@ -217,13 +222,19 @@ Test(csv, several_columns_of_y_are_labels)
 Test(csv, says_which_cell_is_no_target)
 {
     const char *path = write_text("b.csv", "x,a,b\n1,0,1\n2,inf,0.5\n");
-    import_bad("csv", path, "header=true y=[a,b] task=regression", CO_EDATA, ":3: column 1 (a): 'inf'", "finite number");
-    import_bad("csv", path, "header=true y=[b,a] task=multilabel", CO_EDATA, ":3: column 2 (b): '0.5'", "neither 0 nor 1");
-    import_bad("csv", path, "header=true y=[a,b]", CO_EUSAGE, "y names 2 columns", "task=multilabel");
-    import_bad("csv", path, "header=true y=[a,a] task=regression", CO_EUSAGE, "y: column 1 is named twice", "");
-    import_bad("csv", path, "header=true y=[a,c] task=regression", CO_EUSAGE, "y=c", "columns 0 .. 2");
+    import_bad("csv", path, "header=true y=[a,b] task=regression", CO_EDATA,
+               ":3: column 1 (a): 'inf'", "finite number");
+    import_bad("csv", path, "header=true y=[b,a] task=multilabel", CO_EDATA,
+               ":3: column 2 (b): '0.5'", "neither 0 nor 1");
+    import_bad("csv", path, "header=true y=[a,b]", CO_EUSAGE, "y names 2 columns",
+               "task=multilabel");
+    import_bad("csv", path, "header=true y=[a,a] task=regression", CO_EUSAGE,
+               "y: column 1 is named twice", "");
+    import_bad("csv", path, "header=true y=[a,c] task=regression", CO_EUSAGE, "y=c",
+               "columns 0 .. 2");
     import_bad("csv", path, "header=true y=[] task=regression", CO_EUSAGE, "y", "");
-    import_bad("csv", write_text("b.csv", "1,1e39\n"), "y=1 task=regression", CO_EDATA, ":1: column 1: '1e39'", "32 bits");
+    import_bad("csv", write_text("b.csv", "1,1e39\n"), "y=1 task=regression", CO_EDATA,
+               ":1: column 1: '1e39'", "32 bits");
 }
 
 Test(csv, a_missing_target_costs_its_row_and_targets_are_not_scaled)
@@ -239,12 +250,14 @@ Test(csv, a_missing_target_costs_its_row_and_targets_are_not_scaled)
     import_good("csv", path, "y=[1,2] task=regression missing=drop", &d);
     cr_expect(d.n == 2 && ((float *)d.targets)[2] == 90.0f);
     co_dataset_fini(&d);
-    import_bad("csv", path, "y=[1,2] task=regression", CO_EDATA, ":2: column 1: '?' is missing", "missing=drop");
+    import_bad("csv", path, "y=[1,2] task=regression", CO_EDATA, ":2: column 1: '?' is missing",
+               "missing=drop");
     path = write_text("m.csv", "1,1,0\n4,,1\n2,0,1\n");
     import_good("csv", path, "y=[1,2] task=multilabel missing=zero", &d);
     cr_expect(d.n == 2 && ((uint8_t *)d.targets)[3] == 1);
     co_dataset_fini(&d);
-    import_bad("csv", write_text("r.csv", "1,2.5\n2,1\n"), "y=1", CO_EDATA, "label '2.5'", "task=regression");
+    import_bad("csv", write_text("r.csv", "1,2.5\n2,1\n"), "y=1", CO_EDATA, "label '2.5'",
+               "task=regression");
 }
 
 Test(csv, parkinsons_has_the_published_counts)
@@ -252,7 +265,8 @@ Test(csv, parkinsons_has_the_published_counts)
     co_dataset d;
     const char *path = shared_file("data/tabular/parkinsons/parkinsons_updrs.data");
     if (!path) return;
-    import_good("csv", path, "header=true y=[motor_UPDRS,total_UPDRS] user=subject# task=regression", &d);
+    import_good("csv", path,
+                "header=true y=[motor_UPDRS,total_UPDRS] user=subject# task=regression", &d);
     cr_assert(d.n == 5875 && d.n_users == 42 && d.x_size == 19 && d.n_classes == 2);
     cr_expect(((float *)d.targets)[0] == 28.199f && ((float *)d.targets)[1] == 34.398f);
     co_dataset_fini(&d);

@@ -19,7 +19,8 @@ Test(libsvm, indices_from_0_and_queries_as_users)
 {
     static const float want[3][3] = {{0.5f, 0, 0.25f}, {0, 1, 0}, {7, 0, 0}};
     co_dataset d;
-    import_good("libsvm", write_text("s", "1 qid:20 0:.5 2:.25\n0 qid:3 1:1\n1 0:7\n"), "first_index=0", &d);
+    import_good("libsvm", write_text("s", "1 qid:20 0:.5 2:.25\n0 qid:3 1:1\n1 0:7\n"),
+                "first_index=0", &d);
     cr_assert(d.n == 3 && d.x_size == 3 && d.n_users == 2);
     cr_expect_arr_eq(d.x, want, sizeof want);
     cr_expect(d.user[0] == 1 && d.user[1] == 0 && d.user[2] == -1);
@@ -34,7 +35,8 @@ Test(libsvm, says_where_a_row_is_broken)
                "task=regression");
     import_bad("libsvm", write_text("s", "a 1:1\n"), "", CO_EDATA, ":1: label 'a'", "integer");
     import_bad("libsvm", write_text("s", "1 0:1\n"), "", CO_EDATA, ":1: '0:1'", "first_index=0");
-    import_bad("libsvm", write_text("s", "1 -1:1\n"), "first_index=0", CO_EDATA, ":1: '-1:1'", "from 0");
+    import_bad("libsvm", write_text("s", "1 -1:1\n"), "first_index=0", CO_EDATA, ":1: '-1:1'",
+               "from 0");
     import_bad("libsvm", write_text("s", "1 3:1 2:1\n"), "", CO_EDATA, ":1: '2:1'", "(3)");
     import_bad("libsvm", write_text("s", "1 3:nan\n"), "", CO_EDATA, "'3:nan'", "finite");
     import_bad("libsvm", write_text("s", "1 3\n"), "", CO_EDATA, "'3' is no index:value", "");
@@ -118,14 +120,17 @@ Test(cifar100, gives_classes_superclasses_and_planes)
     write_bytes(scratch_file("test100"), test, sizeof test);
     snprintf(option, sizeof option, "test=%s", scratch_file("test100"));
     import_good("cifar100", path, option, &d);
-    cr_assert(d.n == 3 && d.n_classes == 100 && d.n_groups == 20 && d.x_dim[0] == 3 && d.x_dim[1] == 32);
-    cr_expect(d.y[0] == 0 && d.y[1] == 89 && d.y[2] == 98 && d.group[0] == 4 && d.group[1] == 19 && d.group[2] == 14);
+    cr_assert(d.n == 3 && d.n_classes == 100 && d.n_groups == 20 && d.x_dim[0] == 3 &&
+              d.x_dim[1] == 32);
+    cr_expect(d.y[0] == 0 && d.y[1] == 89 && d.y[2] == 98 && d.group[0] == 4 && d.group[1] == 19 &&
+              d.group[2] == 14);
     cr_expect(d.split[1] == 0 && d.split[2] == 1);
     cr_expect_str_eq(d.classes[89], "tractor");
     cr_expect_str_eq(d.group_name[19], "vehicles_2");
     cr_expect_str_eq(d.classes[98], "woman");
     cr_expect_str_eq(d.group_name[14], "people");
-    for (int j = 0; j < 3072; j++) cr_assert_eq(((const uint8_t *)d.x)[3072 + j], (unsigned char)(7 * j + 1));
+    for (int j = 0; j < 3072; j++)
+        cr_assert_eq(((const uint8_t *)d.x)[3072 + j], (unsigned char)(7 * j + 1));
     co_dataset_fini(&d);
 }
 
@@ -148,16 +153,21 @@ Test(libsvm, several_labels_a_row)
 {
     static const uint8_t want[4][3] = {{1, 0, 1}, {0, 0, 0}, {0, 1, 0}, {0, 0, 0}};
     co_dataset d;
-    import_good("libsvm", write_text("s", "1,7 1:1\n 2:.5\n3 1:2 # c\n1:1\n"), "task=multilabel", &d);
+    import_good("libsvm", write_text("s", "1,7 1:1\n 2:.5\n3 1:2 # c\n1:1\n"), "task=multilabel",
+                &d);
     cr_assert(d.n == 4 && d.x_size == 2 && d.n_classes == 3 && !d.y);
     cr_expect_arr_eq(d.targets, want, sizeof want);
     cr_expect(((float *)d.x)[3] == 0.5f && ((float *)d.x)[6] == 1.0f);
     cr_expect_str_eq(d.classes[2], "7");
     co_dataset_fini(&d);
-    import_bad("libsvm", write_text("s", "1,2 1:1\n1,b 1:1\n"), "task=multilabel", CO_EDATA, ":2: label 'b'", "1,3,7");
-    import_bad("libsvm", write_text("s", "1, 1:1\n"), "task=multilabel", CO_EDATA, ":1: label ''", "");
-    import_bad("libsvm", write_text("s", "1:1\n2:1\n"), "task=multilabel", CO_EDATA, "no row has a label", "");
-    import_bad("libsvm", write_text("s", "1,2 1:1\n"), "", CO_EDATA, ":1: label '1,2'", "task=multilabel");
+    import_bad("libsvm", write_text("s", "1,2 1:1\n1,b 1:1\n"), "task=multilabel", CO_EDATA,
+               ":2: label 'b'", "1,3,7");
+    import_bad("libsvm", write_text("s", "1, 1:1\n"), "task=multilabel", CO_EDATA, ":1: label ''",
+               "");
+    import_bad("libsvm", write_text("s", "1:1\n2:1\n"), "task=multilabel", CO_EDATA,
+               "no row has a label", "");
+    import_bad("libsvm", write_text("s", "1,2 1:1\n"), "", CO_EDATA, ":1: label '1,2'",
+               "task=multilabel");
 }
 
 Test(libsvm, labels_of_both_files_are_the_columns)
@@ -176,7 +186,8 @@ Test(libsvm, labels_stand_before_queries_and_indices_from_0)
 {
     static const uint8_t want[3][2] = {{1, 1}, {0, 0}, {0, 1}};
     co_dataset d;
-    import_good("libsvm", write_text("s", "1,3.0 qid:4 0:1\nqid:5 1:2\n3 0:4\n"), "task=multilabel first_index=0", &d);
+    import_good("libsvm", write_text("s", "1,3.0 qid:4 0:1\nqid:5 1:2\n3 0:4\n"),
+                "task=multilabel first_index=0", &d);
     cr_assert(d.n == 3 && d.x_size == 2 && d.n_classes == 2 && d.n_users == 2);
     cr_expect_arr_eq(d.targets, want, sizeof want);
     cr_expect(d.user[1] == 1 && d.user[2] == -1 && ((float *)d.x)[3] == 2.0f);
@@ -194,6 +205,8 @@ Test(libsvm, a_label_is_a_number)
     cr_assert(d.n == 2 && d.n_classes == 1 && d.task == CO_DATA_REGRESSION);
     cr_expect_arr_eq(d.targets, want, sizeof want);
     co_dataset_fini(&d);
-    import_bad("libsvm", write_text("s", "inf 1:1\n"), "task=regression", CO_EDATA, ":1: label 'inf'", "finite");
-    import_bad("libsvm", write_text("s", "1e39 1:1\n"), "task=regression", CO_EDATA, ":1: label '1e39'", "32-bit");
+    import_bad("libsvm", write_text("s", "inf 1:1\n"), "task=regression", CO_EDATA,
+               ":1: label 'inf'", "finite");
+    import_bad("libsvm", write_text("s", "1e39 1:1\n"), "task=regression", CO_EDATA,
+               ":1: label '1e39'", "32-bit");
 }

@@ -82,7 +82,8 @@ Test(npz, says_clearly_what_it_does_not_read)
                "newbyteorder");
     import_bad("npz", fixture("object"), "", CO_EDATA, "dtype '|O'", "float16 .. float64");
     import_bad("npz", fixture("words"), "", CO_EDATA, "y: dtype '<U1'", "");
-    import_bad("npz", fixture("half_label"), "", CO_EDATA, "y: row 0: label '3.5'", "task=regression");
+    import_bad("npz", fixture("half_label"), "", CO_EDATA, "y: row 0: label '3.5'",
+               "task=regression");
     import_bad("npz", fixture("no_y"), "", CO_EDATA, "no array y", "required");
     import_bad("npz", fixture("nan"), "", CO_EDATA, "x: row 3, element 2 is nan", "finite");
     import_bad("npz", write_text("no_zip", "just a text that is longer than an end record"), "",
@@ -194,7 +195,11 @@ Test(npz, y_of_several_columns_is_numbers_or_labels)
     cr_assert(d.n == 6 && d.n_classes == 3 && d.split[4] == 1);
     for (int i = 0; i < 6; i++)
         for (int j = 0; j < 3; j++)
-            cr_expect_eq(((uint8_t *)d.targets)[3 * i + j], j == 0 ? i % 2 : j == 1 ? i > 3 : 0, "%d %d", i, j);
+            cr_expect_eq(((uint8_t *)d.targets)[3 * i + j],
+                         j == 0   ? i % 2
+                         : j == 1 ? i > 3
+                                  : 0,
+                         "%d %d", i, j);
     co_dataset_fini(&d);
     import_good("npz", fixture("half_label"), "task=regression", &d); /* y [n]: one number */
     cr_expect(d.n_classes == 1 && ((float *)d.targets)[0] == 3.5f);
@@ -204,11 +209,14 @@ Test(npz, y_of_several_columns_is_numbers_or_labels)
 Test(npz, says_which_target_is_wrong)
 {
     import_bad("npz", fixture("numbers"), "", CO_EDATA, "y has 2 columns", "task=regression");
-    import_bad("npz", fixture("numbers"), "task=multilabel", CO_EDATA, "y: row 1, column 0 is 0.25", "0 and 1");
-    import_bad("npz", fixture("numbers_nan"), "task=regression", CO_EDATA, "y: row 4, column 1 is nan", "finite");
-    import_bad("npz", fixture("columns_differ"), "task=regression", CO_EDATA, "y_test has 2 dimensions, 2 rows and 3 columns",
-               "as many columns as y");
-    import_bad("npz", fixture("half_label"), "task=multilabel", CO_EDATA, "y: row 0, column 0 is 3.5", "0 and 1");
+    import_bad("npz", fixture("numbers"), "task=multilabel", CO_EDATA, "y: row 1, column 0 is 0.25",
+               "0 and 1");
+    import_bad("npz", fixture("numbers_nan"), "task=regression", CO_EDATA,
+               "y: row 4, column 1 is nan", "finite");
+    import_bad("npz", fixture("columns_differ"), "task=regression", CO_EDATA,
+               "y_test has 2 dimensions, 2 rows and 3 columns", "as many columns as y");
+    import_bad("npz", fixture("half_label"), "task=multilabel", CO_EDATA,
+               "y: row 0, column 0 is 3.5", "0 and 1");
 }
 
 Test(npy, texts_are_bytes_or_codes)
@@ -220,7 +228,8 @@ Test(npy, texts_are_bytes_or_codes)
     bytes[8] = (char)(sizeof header - 1);
     memcpy(bytes + 10, header, sizeof header - 1);
     memcpy(bytes + at, "abcd\0\0", 6);
-    cr_assert_eq(co_npy_parse_texts("a", &(co_raw){bytes, at + 6}, &a), CO_OK, "%s", co_status_message());
+    cr_assert_eq(co_npy_parse_texts("a", &(co_raw){bytes, at + 6}, &a), CO_OK, "%s",
+                 co_status_message());
     char *first = co_npy_text(&a, 0), *second = co_npy_text(&a, 1);
     cr_expect_str_eq(first, "abc");
     cr_expect_str_eq(second, "d");
@@ -228,13 +237,15 @@ Test(npy, texts_are_bytes_or_codes)
     co_free(second);
     memcpy(strstr(bytes + 10, "|S3"), "<U3", 3);
     memcpy(bytes + at, "\xe4\0\0\0\0\xf6\1\0,\0\0\0z\0\0\0\0\0\0\0\0\0\0\0", 24);
-    cr_assert_eq(co_npy_parse_texts("a", &(co_raw){bytes, at + 24}, &a), CO_OK, "%s", co_status_message());
+    cr_assert_eq(co_npy_parse_texts("a", &(co_raw){bytes, at + 24}, &a), CO_OK, "%s",
+                 co_status_message());
     first = co_npy_text(&a, 0), second = co_npy_text(&a, 1);
     cr_expect_str_eq(first, "\xc3\xa4\xf0\x9f\x98\x80,");
     cr_expect_str_eq(second, "z");
     co_free(first);
     co_free(second);
-    cr_expect_eq(co_npy_parse_texts("a", &(co_raw){bytes, at + 23}, &a), CO_EDATA, "one byte short");
+    cr_expect_eq(co_npy_parse_texts("a", &(co_raw){bytes, at + 23}, &a), CO_EDATA,
+                 "one byte short");
     cr_expect_eq(co_npy_parse("a", &(co_raw){bytes, at + 24}, &a), CO_EDATA, "no numbers");
     memcpy(strstr(bytes + 10, "<U3"), "<i3", 3);
     cr_expect_eq(co_npy_parse_texts("a", &(co_raw){bytes, at + 6}, &a), CO_EDATA, "no texts");

@@ -12,10 +12,11 @@ static char *text_of(const co_dataset *d, int64_t i)
     return out;
 }
 
-static const char play[] = "\tA PLAY\n\nANN\ta cook.\n\nACT I\n\nSCENE I\tA kitchen.\n\n\n"
-                           "\t[Enter ANN and\n\tBOB]\n\nANN\tSalt [Aside] here,\n\tand there.\n\n"
-                           "\t[Exit]\n\n\tCome back!\n\nTWIN\nOF YORK\tNo.\n\n\n\tA PLAY\n\n\nACT II\n\n"
-                           "ANN\tTwo.\n\nANN\tThree.\n\nANN\tFour.\n\nANN\tFive.\n";
+static const char play[] =
+    "\tA PLAY\n\nANN\ta cook.\n\nACT I\n\nSCENE I\tA kitchen.\n\n\n"
+    "\t[Enter ANN and\n\tBOB]\n\nANN\tSalt [Aside] here,\n\tand there.\n\n"
+    "\t[Exit]\n\n\tCome back!\n\nTWIN\nOF YORK\tNo.\n\n\n\tA PLAY\n\n\nACT II\n\n"
+    "ANN\tTwo.\n\nANN\tThree.\n\nANN\tFour.\n\nANN\tFive.\n";
 
 Test(shakespeare, speeches_have_roles_and_neither_directions_nor_headings)
 {
@@ -34,8 +35,9 @@ Test(shakespeare, speeches_have_roles_and_neither_directions_nor_headings)
 Test(shakespeare, names_with_a_colon_stand_above_their_speech)
 {
     co_dataset d;
-    import_good("shakespeare", write_text("tiny.txt", "First Citizen:\nHear me:\nspeak.\n\nAll:\nSpeak!\n"),
-                "", &d);
+    import_good("shakespeare",
+                write_text("tiny.txt", "First Citizen:\nHear me:\nspeak.\n\nAll:\nSpeak!\n"), "",
+                &d);
     cr_expect_eq(d.n, 2);
     cr_expect_str_eq(text_of(&d, 0), "Hear me:\nspeak.");
     cr_expect_str_eq(strchr(d.user_name[1], '/'), "/All");
@@ -47,7 +49,8 @@ Test(shakespeare, names_with_a_colon_stand_above_their_speech)
 Test(shakespeare, long_speeches_become_pieces_that_overlap_by_one_token)
 {
     co_dataset d;
-    import_good("shakespeare", write_text("tiny.txt", "A:\nabcdefgh\n\nB:\nxy\n"), "max_tokens=3", &d);
+    import_good("shakespeare", write_text("tiny.txt", "A:\nabcdefgh\n\nB:\nxy\n"), "max_tokens=3",
+                &d);
     cr_expect_eq(d.n, 4); /* abcd defg gh, xy */
     const int64_t offsets[] = {0, 4, 8, 10, 12};
     cr_expect_arr_eq(d.token_offsets, offsets, sizeof offsets);
@@ -66,7 +69,8 @@ Test(conll, tags_of_either_scheme_become_classes)
 {
     co_dataset d;
     char options[2048];
-    const char *path = write_text("tags.conll", "-DOCSTART- O\n\nNew B-LOC\nYork I-LOC\nis O\n\n\nAnn I-PER\n");
+    const char *path =
+        write_text("tags.conll", "-DOCSTART- O\n\nNew B-LOC\nYork I-LOC\nis O\n\n\nAnn I-PER\n");
     snprintf(options, sizeof options, "train=%s", path);
     import_good("conll", NULL, options, &d);
     const int32_t bio[] = {1, 2, 0, 4}, io[] = {1, 1, 0, 2};
@@ -118,8 +122,8 @@ Test(newsgroups, a_tree_and_its_tar_file_give_the_same_data)
     message("by-train/rec.autos/1", "From: Ann <ANN@a.org>\nSubject: cars\n\nBody\n\nmore\n");
     message("by-train/sci.space/2", "Subject: none\nFrom: ann@a.org\n\n");
     import_good("newsgroups", root, "", &a);
-    snprintf(command, sizeof command,
-             "tar czf '%s.tgz' -C '%s' --sort=name by-test by-train", root, root);
+    snprintf(command, sizeof command, "tar czf '%s.tgz' -C '%s' --sort=name by-test by-train", root,
+             root);
     cr_assert_eq(system(command), 0);
     snprintf(command, sizeof command, "%s.tgz", root);
     import_good("newsgroups", command, "", &b);
@@ -134,14 +138,19 @@ Test(newsgroups, a_tree_and_its_tar_file_give_the_same_data)
     cr_expect_eq(memcmp(a.y, b.y, (size_t)a.n * 4), 0);
     co_dataset_fini(&a);
     co_dataset_fini(&b);
-    import_bad("newsgroups", write_text("no.tar", "this is no tar file, though it is long enough to "
-               "hold a header: ...................................................................."
-               "....................................................................................."
-               "....................................................................................."
-               "....................................................................................."
-               "....................................................................................."
-               "....................................................................................."),
-               "", CO_EDATA, "no.tar", "no tar header");
+    import_bad(
+        "newsgroups",
+        write_text(
+            "no.tar",
+            "this is no tar file, though it is long enough to "
+            "hold a header: ...................................................................."
+            "....................................................................................."
+            "....................................................................................."
+            "....................................................................................."
+            "....................................................................................."
+            "...................................................................................."
+            "."),
+        "", CO_EDATA, "no.tar", "no tar header");
 }
 
 Test(published, counts_are_those_of_the_publishers)

@@ -99,7 +99,8 @@ Test(texts, an_own_vocabulary_gives_the_numbers)
     co_dataset_fini(&d);
     write_text("twice.txt", "a\na\n");
     snprintf(options, sizeof options, "y=0 text=1 vocab=%s", scratch_file("twice.txt"));
-    import_bad("csv", scratch_file("texts.csv"), options, CO_EDATA, "twice.txt", ":2: 'a' stands in it twice");
+    import_bad("csv", scratch_file("texts.csv"), options, CO_EDATA, "twice.txt",
+               ":2: 'a' stands in it twice");
     snprintf(options, sizeof options, "y=0 text=1 tokens=byte vocab=%s", vocab);
     import_bad("csv", scratch_file("texts.csv"), options, CO_EUSAGE, "tokens=byte", "leave it");
     import_bad("csv", scratch_file("texts.csv"), "y=0 text=1 tokens=wrod", CO_EUSAGE, "wrod",
@@ -137,10 +138,12 @@ Test(texts, words_of_up_to_255_bytes_are_whole_and_longer_ones_are_told)
     co_dataset d;
     memset(word, 'w', 300);
     word[300] = 0;
-    snprintf(text, sizeof text, "a,%.99sx %.99sy %.254sx %.254sy\nb,%.255sx %.255sy\n", word, word, word, word, word, word);
+    snprintf(text, sizeof text, "a,%.99sx %.99sy %.254sx %.254sy\nb,%.255sx %.255sy\n", word, word,
+             word, word, word, word);
     import_csv(text, "tokens=word", &d);
     cr_expect(d.n_vocab == 6 && d.n_tokens == 6, "%zu", d.n_vocab); /* the last two begin alike */
-    cr_expect(d.tokens[0] != d.tokens[1] && d.tokens[2] != d.tokens[3] && d.tokens[4] == d.tokens[5]);
+    cr_expect(d.tokens[0] != d.tokens[1] && d.tokens[2] != d.tokens[3] &&
+              d.tokens[4] == d.tokens[5]);
     co_dataset_fini(&d);
     snprintf(text, sizeof text, "a,%.99sx\n", word);
     snprintf(vocab, sizeof vocab, "%.99sx\n", word);

@@ -1,4 +1,5 @@
-/* tests/kinds/options.h - checked options of a member from one line of YAML, closed-form vectors. */
+/* tests/kinds/options.h - checked options of a member from one line of YAML, closed-form vectors.
+ */
 #pragma once
 #include "core/memory.h"
 #include "io/yaml.h"

@@ -1,5 +1,5 @@
-/* Every aggregator of the list under the same laws; new members join by themselves. Form `sum` is fed
- * the sum that the engine would make of the same rows. */
+/* Every aggregator of the list under the same laws; new members join by themselves. Form `sum` is
+ * fed the sum that the engine would make of the same rows. */
 #include "core/exact.h"
 #include "core/vector.h"
 #include "sim/experiment/experiment.h"
@@ -9,8 +9,8 @@
 
 enum { N = 70 };
 
-/* The round's update of either form, every device counting the same, out of a population so large that what the
- * round adds to a rule's memory is nothing. */
+/* The round's update of either form, every device counting the same, out of a population so large
+ * that what the round adds to a rule's memory is nothing. */
 static void aggregate(rule_bench *b, const float *const *row, size_t n_rows, double *update)
 {
     if (b->rule->combine) {
@@ -22,16 +22,20 @@ static void aggregate(rule_bench *b, const float *const *row, size_t n_rows, dou
     const double share = 1.0 / (double)n_rows;
     for (size_t i = 0; i < n_rows; i++) {
         double factor = 1.0, term = 1.0;
-        const co_device_report report = {.loss = 0.7, .norm = co_vector_norm(row[i], b->n),
-                                         .reach = 5.0, .lr = 0.1};
+        const co_device_report report = {
+            .loss = 0.7, .norm = co_vector_norm(row[i], b->n), .reach = 5.0, .lr = 0.1};
         if (b->rule->report) b->rule->report(&b->opt, &report, &factor, &term);
         co_exact_add(sum, row[i], b->n, share * factor);
         co_scalar_add(&total, share);
         co_scalar_add(&terms, share * term);
     }
-    const co_round_sum in = {.n = b->n, .sum = sum, .total = co_scalar_value(&total),
-                             .terms = co_scalar_value(&terms), .coverage = 0.0,
-                             .n_reported = (int64_t)n_rows, .slot = b->slot};
+    const co_round_sum in = {.n = b->n,
+                             .sum = sum,
+                             .total = co_scalar_value(&total),
+                             .terms = co_scalar_value(&terms),
+                             .coverage = 0.0,
+                             .n_reported = (int64_t)n_rows,
+                             .slot = b->slot};
     b->rule->finish(&b->opt, &in, update);
     co_free(sum);
 }
@@ -181,7 +185,8 @@ Test(aggregator, what_makes_no_sense_for_a_cohort_is_refused)
     }
 }
 
-/* Two devices, one of twice the work: each counts per unit of work, and the step is that of the mean work. */
+/* Two devices, one of twice the work: each counts per unit of work, and the step is that of the
+ * mean work. */
 Test(aggregator, fednova_counts_updates_by_the_unit_of_work)
 {
     rule_bench b;
@@ -196,7 +201,8 @@ Test(aggregator, fednova_counts_updates_by_the_unit_of_work)
         co_exact_add(sum, row[i], 2, 0.5 * factor);
         terms += 0.5 * term;
     }
-    b.rule->finish(&b.opt, &(co_round_sum){.n = 2, .sum = sum, .total = 1.0, .terms = terms}, update);
+    b.rule->finish(&b.opt, &(co_round_sum){.n = 2, .sum = sum, .total = 1.0, .terms = terms},
+                   update);
     cr_expect_float_eq(update[0], 6.0 * 0.5, 1e-12);
     cr_expect_float_eq(update[1], 6.0 * 0.25, 1e-12);
     close_rule(&b);
@@ -209,7 +215,8 @@ Test(aggregator, qfedavg_leans_by_the_power_of_the_loss_and_damps_large_updates)
     cr_expect_float_eq(b.rule->stress(&b.opt, 3.0), 9.0, 1e-12);
     cr_expect(isfinite(b.rule->stress(&b.opt, 0.0)));
     double factor, term;
-    b.rule->report(&b.opt, &(co_device_report){.loss = 4.0, .norm = 2.0, .lr = 0.5}, &factor, &term);
+    b.rule->report(&b.opt, &(co_device_report){.loss = 4.0, .norm = 2.0, .lr = 0.5}, &factor,
+                   &term);
     cr_expect_float_eq(factor, 1.0, 0.0);
     cr_expect_float_eq(term, 1.0 + 2.0 * 4.0 / (0.5 * 4.0), 1e-12);
     close_rule(&b);
@@ -225,8 +232,10 @@ Test(aggregator, feddyn_adds_the_drift_of_past_rounds)
         int64_t sum = 0;
         double update;
         co_exact_add(&sum, &u, 1, 0.5);
-        b.rule->finish(&b.opt, &(co_round_sum){.n = 1, .sum = &sum, .total = 0.5, .coverage = 0.5, .slot = b.slot},
-                       &update);
+        b.rule->finish(
+            &b.opt,
+            &(co_round_sum){.n = 1, .sum = &sum, .total = 0.5, .coverage = 0.5, .slot = b.slot},
+            &update);
         cr_expect_float_eq(update, 2.0 + 0.5 * round, 1e-6);
     }
     close_rule(&b);

@@ -21,7 +21,8 @@ static void expect_vector(const char *name, const char *yaml, double a, double b
     co_node *root;
     const co_config opt = test_options(yaml, "devices", &attack->params, 1, &root);
     attack->collude(&opt, &honest, 2, out);
-    for (int j = 0; j < 3; j++) cr_expect_float_eq((double)out[j], want[j], 1e-6, "%s %s", name, yaml);
+    for (int j = 0; j < 3; j++)
+        cr_expect_float_eq((double)out[j], want[j], 1e-6, "%s %s", name, yaml);
     co_node_destroy(root);
 }
 
@@ -33,7 +34,8 @@ Test(attack, three_rows_give_the_known_vectors)
     expect_vector("ipm", "{epsilon: 0.1}", -0.4, -0.5, -0.6);
 }
 
-/* 25 devices of which 5 lie: 0.253, as Karimireddy et al. use it. Half of the devices: nothing is needed. */
+/* 25 devices of which 5 lie: 0.253, as Karimireddy et al. use it. Half of the devices: nothing is
+ * needed. */
 Test(attack, alie_goes_as_far_as_the_numbers_allow)
 {
     static float x[20][1];
@@ -64,7 +66,8 @@ Test(attack, alone_an_attacker_depends_on_its_own_key_and_update)
         co_node *root;
         if (!member->tamper) continue;
         const co_config opt = test_options("{}", "devices", &member->params, 1, &root);
-        const co_stream own = co_stream_open(1, CO_DRAW_ATTACK, 4, 7, 0), other = co_stream_open(1, CO_DRAW_ATTACK, 4, 8, 0);
+        const co_stream own = co_stream_open(1, CO_DRAW_ATTACK, 4, 7, 0),
+                        other = co_stream_open(1, CO_DRAW_ATTACK, 4, 8, 0);
         for (int k = 0; k < 3; k++) {
             test_fill(600, N, 1.0f, u[k]);
             member->tamper(&opt, k == 2 ? &other : &own, u[k], N);
@@ -75,7 +78,8 @@ Test(attack, alone_an_attacker_depends_on_its_own_key_and_update)
         if (drawn) cr_expect_float_eq(co_vector_norm(u[0], N) / sqrt(N), 200.0, 10.0);
         test_fill(600, N, 1.0f, u[1]);
         if (!drawn)
-            cr_expect_float_eq(co_vector_dot(u[0], u[1], N) / (co_vector_norm(u[0], N) * co_vector_norm(u[1], N)),
+            cr_expect_float_eq(co_vector_dot(u[0], u[1], N) /
+                                   (co_vector_norm(u[0], N) * co_vector_norm(u[1], N)),
                                -1.0, 1e-6, "%s", member->name);
         co_node_destroy(root);
     }

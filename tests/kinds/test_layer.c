@@ -16,7 +16,8 @@ static void choose_word(const char *words, size_t k, char *word, size_t room)
     snprintf(word, room, "%.*s", (int)strcspn(words, "|"), words);
 }
 
-/* Options of a layer: what is required gets a small value that the draw decides, at every third draw what is not as well. */
+/* Options of a layer: what is required gets a small value that the draw decides, at every third
+ * draw what is not as well. */
 static void random_options(const co_layer *layer, uint64_t draw, char *yaml, size_t room)
 {
     size_t n = (size_t)snprintf(yaml, room, "{");
@@ -71,7 +72,8 @@ static void on_path(void (*law)(test_bench *))
             if (!fits(layer, yaml, in)) continue;
             bench_open(&b, layer->name, yaml, in, N);
             for (size_t s = 0; s < b.n_inputs; s++)
-                test_spread(70 + draw + 1000 * s, b.rows_one * b.n_in, b.x + s * b.rows_one * b.n_in);
+                test_spread(70 + draw + 1000 * s, b.rows_one * b.n_in,
+                            b.x + s * b.rows_one * b.n_in);
             law(&b);
             bench_close(&b);
             n_tried++;
@@ -126,7 +128,8 @@ static void pick(test_bench *b, const co_batch *all, size_t e, const float *x, c
     const size_t rows = all->offsets ? (size_t)(all->offsets[e + 1] - all->offsets[e]) : 1;
     const size_t rows_in = row_of(&b->in, all, e + 1) - in;
     for (size_t s = 0; s < b->n_inputs; s++)
-        memcpy(b->x + s * rows_in * b->n_in, x + (s * b->rows_one + in) * b->n_in, rows_in * b->n_in * sizeof *x);
+        memcpy(b->x + s * rows_in * b->n_in, x + (s * b->rows_one + in) * b->n_in,
+               rows_in * b->n_in * sizeof *x);
     memcpy(b->dy, dy + out * b->n_out, (row_of(&b->out, all, e + 1) - out) * b->n_out * sizeof *dy);
     b->batch.n = 1;
     b->batch.rows = rows;
@@ -163,13 +166,17 @@ static void check_singles(test_bench *b)
     if (all.tokens) all.tokens = tokens;
     for (size_t e = 0; e < N; e++) {
         const size_t in = row_of(&b->in, &all, e), out = row_of(&b->out, &all, e);
-        const size_t n_in = (row_of(&b->in, &all, e + 1) - in) * b->n_in, n_out = (row_of(&b->out, &all, e + 1) - out) * b->n_out;
+        const size_t n_in = (row_of(&b->in, &all, e + 1) - in) * b->n_in,
+                     n_out = (row_of(&b->out, &all, e + 1) - out) * b->n_out;
         pick(b, &all, e, x, dy);
         memset(b->grad, 0, b->n_params * sizeof *b->grad);
         bench_backward(b, NULL);
-        cr_assert_leq(relative_distance(b->y, y + out * b->n_out, n_out), 2e-6, "%s", b->layer->name);
+        cr_assert_leq(relative_distance(b->y, y + out * b->n_out, n_out), 2e-6, "%s",
+                      b->layer->name);
         for (size_t s = 0; b->layer->backward_input && s < b->n_inputs; s++)
-            cr_assert_leq(relative_distance(b->dx + s * n_in, dx + (s * rows_one + in) * b->n_in, n_in), 2e-6, "%s", b->layer->name);
+            cr_assert_leq(
+                relative_distance(b->dx + s * n_in, dx + (s * rows_one + in) * b->n_in, n_in), 2e-6,
+                "%s", b->layer->name);
         b->rows_one = rows_one;
         for (size_t i = 0; i < b->n_params; i++) sum[i] += scale[e] * b->grad[i];
     }
@@ -218,8 +225,8 @@ Test(layer, the_same_call_gives_the_same_bits)
     for_all(check_repeat);
 }
 
-/* A layer that steps in one pass gives the same bits as its two phases into a gradient of zeros (our own kernels: OpenBLAS rounds
- * its factor in elsewhere). */
+/* A layer that steps in one pass gives the same bits as its two phases into a gradient of zeros
+ * (our own kernels: OpenBLAS rounds its factor in elsewhere). */
 static void check_fused(test_bench *b)
 {
     if (!b->facts.at_once || !co_kernels_in_use() || b->in.lanes || b->out.lanes) return;
@@ -233,7 +240,8 @@ static void check_fused(test_bench *b)
     for (size_t i = 0; i < b->n_params; i++) b->params[i] -= 0.25f * b->grad[i];
     cr_assert(memcmp(stepped, b->params, b->n_params * sizeof *stepped) == 0, "%s", b->layer->name);
     if (b->layer->backward_input)
-        cr_assert(memcmp(dx, b->raw_dx, b->rows_in * b->n_in * sizeof *dx) == 0, "%s", b->layer->name);
+        cr_assert(memcmp(dx, b->raw_dx, b->rows_in * b->n_in * sizeof *dx) == 0, "%s",
+                  b->layer->name);
     free(stepped);
     free(dx);
 }
@@ -243,7 +251,8 @@ Test(layer, a_step_in_one_pass_has_the_bits_of_two)
     for_all(check_fused);
 }
 
-/* Forward, then dx and the gradient of a batch in two parts: one example and the others; into the bench's blocks. */
+/* Forward, then dx and the gradient of a batch in two parts: one example and the others; into the
+ * bench's blocks. */
 static void run_in_parts(test_bench *b)
 {
     const co_layer *layer = b->layer;
@@ -279,7 +288,8 @@ static void check_parts(test_bench *b)
     if (!b->facts.in_parts || b->in.sequence) return;
     bench_backward(b, NULL);
     const size_t n_in = b->n_inputs * N * co_shape_size(&b->in), n_out = N * co_shape_size(&b->out);
-    float *y = copy(b->raw_y, n_out), *dx = copy(b->raw_dx, n_in), *grad = copy(b->grad, b->n_params);
+    float *y = copy(b->raw_y, n_out), *dx = copy(b->raw_dx, n_in),
+          *grad = copy(b->grad, b->n_params);
     for (size_t i = 0; i < n_out; i++) b->raw_y[i] = 1e30f;
     for (size_t i = 0; i < n_in; i++) b->raw_dx[i] = 1e30f;
     memset(b->grad, 0, b->n_params * sizeof *b->grad);
@@ -297,15 +307,19 @@ Test(layer, a_batch_in_parts_has_the_bits_of_the_whole)
     for_all(check_parts);
 }
 
-/* Once more with what the facts allow: y in the place of x and dx in that of dy, rubbish where nothing is read. */
+/* Once more with what the facts allow: y in the place of x and dx in that of dy, rubbish where
+ * nothing is read. */
 static void check_facts(test_bench *b)
 {
-    const size_t n_in = b->rows_one * co_shape_size(&b->in), n_out = b->rows_out * co_shape_size(&b->out);
+    const size_t n_in = b->rows_one * co_shape_size(&b->in),
+                 n_out = b->rows_out * co_shape_size(&b->out);
     bench_backward(b, NULL);
-    float *y = copy(b->raw_y, n_out), *dx = copy(b->raw_dx, b->n_inputs * n_in), *grad = copy(b->grad, b->n_params);
+    float *y = copy(b->raw_y, n_out), *dx = copy(b->raw_dx, b->n_inputs * n_in),
+          *grad = copy(b->grad, b->n_params);
     if (b->facts.alias) {
         cr_assert(memcmp(y, b->raw_x, n_out * sizeof *y) == 0, "%s: y is not x", b->layer->name);
-        cr_assert(memcmp(dx, b->raw_dy, n_in * sizeof *dx) == 0, "%s: dx is not dy", b->layer->name);
+        cr_assert(memcmp(dx, b->raw_dy, n_in * sizeof *dx) == 0, "%s: dx is not dy",
+                  b->layer->name);
     }
     for (size_t i = 0; b->facts.rectifies && i < n_out; i++) {
         cr_assert_eq(y[i], b->raw_x[i] > 0.0f ? b->raw_x[i] : 0.0f, "%s", b->layer->name);
@@ -328,8 +342,10 @@ static void check_facts(test_bench *b)
     if (b->layer->backward_input) b->layer->backward_input(b->self, &call);
     if (b->layer->backward_params) b->layer->backward_params(b->self, &call);
     for (size_t s = 0; b->layer->backward_input && s < b->n_inputs; s++)
-        cr_assert(memcmp(dx + s * n_in, call.dx[s], n_in * sizeof *dx) == 0, "%s: dx %zu", b->layer->name, s);
-    cr_assert(memcmp(grad, b->grad, b->n_params * sizeof *grad) == 0, "%s: gradient", b->layer->name);
+        cr_assert(memcmp(dx + s * n_in, call.dx[s], n_in * sizeof *dx) == 0, "%s: dx %zu",
+                  b->layer->name, s);
+    cr_assert(memcmp(grad, b->grad, b->n_params * sizeof *grad) == 0, "%s: gradient",
+              b->layer->name);
     free(y);
     free(dx);
     free(grad);

@@ -121,7 +121,8 @@ Test(optimizer, the_first_step_goes_downhill)
         test_fill(7, N, 1.0f, grad);
         member->step(b.self, b.p, grad, b.slot, N, 0.01, 1);
         for (size_t j = 0; j < N; j++)
-            cr_expect(grad[j] == 0.0f || (b.p[j] < start[j]) == (grad[j] > 0.0f), "%s", member->name);
+            cr_expect(grad[j] == 0.0f || (b.p[j] < start[j]) == (grad[j] > 0.0f), "%s",
+                      member->name);
         close_bench(&b);
     }
 }

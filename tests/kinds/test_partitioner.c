@@ -73,16 +73,16 @@ static void append_lists(const co_dataset *data, co_stream *s, char *words, size
 }
 
 /* All options of a member; its files are written. */
-static void append_all(const co_partitioner *member, int64_t k, const co_dataset *data, co_stream *s,
-                       char *words, size_t size)
+static void append_all(const co_partitioner *member, int64_t k, const co_dataset *data,
+                       co_stream *s, char *words, size_t size)
 {
     append_options(member->params, s, words, size);
     if (strcmp(member->name, "matrix") == 0) append_matrix(k, data->n_classes, s, words, size);
     if (strcmp(member->name, "imported") == 0) append_lists(data, s, words, size);
 }
 
-static void draw_words(const co_partitioner *member, const co_dataset *data, co_stream *s, char *words,
-                       size_t size)
+static void draw_words(const co_partitioner *member, const co_dataset *data, co_stream *s,
+                       char *words, size_t size)
 {
     double devices = 0.0;
     snprintf(words, size, "method=%s seed=%llu", member->name,
@@ -116,8 +116,8 @@ static bool ascending(const int64_t *offsets, const int64_t *ids, int64_t k)
 static void check_cover(const co_partitioner *member, const co_dataset *data, const co_partition *p,
                         const char *words)
 {
-    const bool test_split = (member->needs & CO_PART_TEST_SPLIT) && !strstr(words, "test_fraction") &&
-                            !strstr(words, "test_devices");
+    const bool test_split = (member->needs & CO_PART_TEST_SPLIT) &&
+                            !strstr(words, "test_fraction") && !strstr(words, "test_devices");
     int *times = co_calloc((size_t)data->n, sizeof *times);
     cr_assert(p->train_offsets[0] == 0 && ascending(p->train_offsets, p->train, p->n_devices), "%s",
               words);

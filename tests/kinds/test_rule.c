@@ -27,8 +27,14 @@ static void open_bench(bench *b, const co_rule *member, const char *yaml)
 
 static void adjust(const bench *b, const float *local, size_t n, float *grad)
 {
-    const co_rule_view view = {.device = 3, .n_examples = 9, .n = n, .global = b->global,
-                               .local = local, .shared = b->shared, .state = b->slot, .lr = 0.1};
+    const co_rule_view view = {.device = 3,
+                               .n_examples = 9,
+                               .n = n,
+                               .global = b->global,
+                               .local = local,
+                               .shared = b->shared,
+                               .state = b->slot,
+                               .lr = 0.1};
     test_fill(502, N, 1.0f, grad);
     if (b->member->adjust) b->member->adjust(b->self, &view, grad);
 }
@@ -75,9 +81,16 @@ Test(rule, a_coordinate_does_not_see_its_neighbours)
 static void end(bench *b, float *change)
 {
     test_fill(503, N, 1.0f, b->anchor);
-    const co_rule_view view = {.device = 3, .n_examples = 9, .n = N, .global = b->global,
-                               .local = b->local, .shared = b->shared, .anchor = b->anchor,
-                               .state = b->slot, .lr = 0.1, .reach = 4.0};
+    const co_rule_view view = {.device = 3,
+                               .n_examples = 9,
+                               .n = N,
+                               .global = b->global,
+                               .local = b->local,
+                               .shared = b->shared,
+                               .anchor = b->anchor,
+                               .state = b->slot,
+                               .lr = 0.1,
+                               .reach = 4.0};
     if (b->member->end) b->member->end(b->self, &view, change);
 }
 
@@ -91,14 +104,17 @@ Test(rule, what_a_rule_keeps_stands_in_its_table)
         static const float zero[N];
         open_bench(&b, member, "{}");
         end(&b, change);
-        cr_expect_eq(member->slots != NULL, memcmp(b.state[0], zero, sizeof zero) != 0, "%s", member->name);
-        cr_expect_eq(member->shared != NULL, memcmp(change, zero, sizeof zero) != 0, "%s", member->name);
+        cr_expect_eq(member->slots != NULL, memcmp(b.state[0], zero, sizeof zero) != 0, "%s",
+                     member->name);
+        cr_expect_eq(member->shared != NULL, memcmp(change, zero, sizeof zero) != 0, "%s",
+                     member->name);
         cr_expect(!member->slots || member->end, "%s", member->name);
         close_bench(&b);
     }
 }
 
-/* Option 1 keeps the gradient itself, option 2 the mean gradient of the steps; c gains the difference. */
+/* Option 1 keeps the gradient itself, option 2 the mean gradient of the steps; c gains the
+ * difference. */
 Test(rule, scaffold_keeps_a_gradient_and_passes_on_the_change)
 {
     static const char *const yaml[] = {"{option: 1}", "{option: 2}"};
@@ -139,7 +155,8 @@ Test(rule, feddyn_learns_the_gradient_of_the_device)
     close_bench(&b);
 }
 
-/* The added term is the gradient of mu/2 |w - w_global|^2: mu 0 adds no bit, mu pulls by its share. */
+/* The added term is the gradient of mu/2 |w - w_global|^2: mu 0 adds no bit, mu pulls by its share.
+ */
 Test(rule, prox_pulls_by_mu_times_the_distance)
 {
     static const char *const yaml[] = {"{mu: 0}", "{mu: 0.5}"};

@@ -1,5 +1,6 @@
-/* Every selector keeps these laws: ascending devices of the population, a function of (seed, round) and of what the devices
- * hold alone, each device as often as `chance` says, as many as asked, and at its own sampling's spread. */
+/* Every selector keeps these laws: ascending devices of the population, a function of (seed, round)
+ * and of what the devices hold alone, each device as often as `chance` says, as many as asked, and
+ * at its own sampling's spread. */
 #include "core/memory.h"
 #include "sim/selectors/selector.h"
 #include "tests/kinds/options.h"
@@ -25,7 +26,8 @@ static void zipf(int64_t *size, int64_t n_devices, double n, double exponent)
     co_stream s = co_stream_open(9, CO_DRAW_TEST, 0, 0, 0);
     for (int64_t k = 0; k < n_devices; k++) rank[k] = k + 1;
     co_draw_shuffle(&s, rank, (size_t)n_devices);
-    for (int64_t k = 0; k < n_devices; k++) size[k] = (int64_t)ceil(n / pow((double)rank[k], exponent));
+    for (int64_t k = 0; k < n_devices; k++)
+        size[k] = (int64_t)ceil(n / pow((double)rank[k], exponent));
 }
 
 typedef struct {
@@ -36,11 +38,14 @@ typedef struct {
     size_t room;
 } sampler;
 
-static sampler open_sampler(const co_plugin *member, const char *yaml, int64_t n_devices, double per_round,
-                            const int64_t *sizes)
+static sampler open_sampler(const co_plugin *member, const char *yaml, int64_t n_devices,
+                            double per_round, const int64_t *sizes)
 {
     sampler s = {.selector = (const co_selector *)member};
-    s.in = (co_selector_input){.seed = 3, .n_devices = n_devices, .per_round = per_round, .examples = held,
+    s.in = (co_selector_input){.seed = 3,
+                               .n_devices = n_devices,
+                               .per_round = per_round,
+                               .examples = held,
                                .population = sizes};
     co_node *root;
     const co_config opt = test_options(yaml, "devices", &member->params, 1, &root);
@@ -78,18 +83,22 @@ Test(selector, gives_ascending_devices_as_a_function_of_seed_and_round)
 {
     EACH_MEMBER(m)
     {
-        sampler s = open_sampler(*m, "{}", 1000, 30.0, NULL), again = open_sampler(*m, "{}", 1000, 30.0, NULL);
+        sampler s = open_sampler(*m, "{}", 1000, 30.0, NULL),
+                again = open_sampler(*m, "{}", 1000, 30.0, NULL);
         size_t n_different = 0;
         for (int64_t round = 1; round <= 200; round++) {
             const size_t n = draw(&s, round);
             cr_expect(n <= s.room);
             for (size_t i = 0; i < n; i++)
-                cr_expect(s.devices[i] >= 0 && s.devices[i] < 1000 && (i == 0 || s.devices[i] > s.devices[i - 1]));
-            cr_expect(draw(&again, round) == n && memcmp(s.devices, again.devices, n * sizeof *s.devices) == 0);
+                cr_expect(s.devices[i] >= 0 && s.devices[i] < 1000 &&
+                          (i == 0 || s.devices[i] > s.devices[i - 1]));
+            cr_expect(draw(&again, round) == n &&
+                      memcmp(s.devices, again.devices, n * sizeof *s.devices) == 0);
             again.in.seed = 8;
             const size_t other = draw(&again, round);
             again.in.seed = s.in.seed;
-            n_different += other != n || memcmp(s.devices, again.devices, n * sizeof *s.devices) != 0;
+            n_different +=
+                other != n || memcmp(s.devices, again.devices, n * sizeof *s.devices) != 0;
         }
         cr_expect(n_different > 195, "%s: another seed, another cohort", (*m)->name);
         close_sampler(&s);
@@ -113,23 +122,27 @@ Test(selector, asks_equal_devices_equally_often_and_pairs_as_its_sampling_says)
         }
         const double q = 6.0 / N, mean = total / ROUNDS, spread = squares / ROUNDS - mean * mean;
         const bool is_fixed = !s.selector->any_real;
-        const double pair = is_fixed ? q * 5.0 / (N - 1) : q * q, variance = is_fixed ? 0.0 : N * q * (1.0 - q);
+        const double pair = is_fixed ? q * 5.0 / (N - 1) : q * q,
+                     variance = is_fixed ? 0.0 : N * q * (1.0 - q);
         for (int d = 0; d < N; d++) {
             cr_expect_float_eq(chance(&s, d), q, 1e-9, "%s: %g", (*m)->name, chance(&s, d));
-            cr_expect(fabs(count[d] - ROUNDS * q) < 5.0 * sqrt(ROUNDS * q * (1 - q)), "%s, device %d: %g", (*m)->name,
-                      d, count[d]);
+            cr_expect(fabs(count[d] - ROUNDS * q) < 5.0 * sqrt(ROUNDS * q * (1 - q)),
+                      "%s, device %d: %g", (*m)->name, d, count[d]);
         }
-        cr_expect(fabs(both - ROUNDS * pair) < 5.0 * sqrt(ROUNDS * pair), "%s: %g pairs", (*m)->name, both);
-        cr_expect(fabs(mean - 6.0) < 5.0 * sqrt(variance / ROUNDS) + 1e-12, "%s: mean %g", (*m)->name, mean);
-        cr_expect(fabs(spread - variance) < 0.05 * variance + 1e-9, "%s: variance %g", (*m)->name, spread);
+        cr_expect(fabs(both - ROUNDS * pair) < 5.0 * sqrt(ROUNDS * pair), "%s: %g pairs",
+                  (*m)->name, both);
+        cr_expect(fabs(mean - 6.0) < 5.0 * sqrt(variance / ROUNDS) + 1e-12, "%s: mean %g",
+                  (*m)->name, mean);
+        cr_expect(fabs(spread - variance) < 0.05 * variance + 1e-9, "%s: variance %g", (*m)->name,
+                  spread);
         close_sampler(&s);
     }
 }
 
-/* Over Zipf sizes: counts against chance by their normalised squares, those of chance 1 in every round, and the
- * Horvitz-Thompson estimate of the examples of all. */
-static void check_counts(const co_plugin *member, const char *yaml, double per_round, const int64_t *size, int64_t n_devices,
-                         int64_t n_rounds)
+/* Over Zipf sizes: counts against chance by their normalised squares, those of chance 1 in every
+ * round, and the Horvitz-Thompson estimate of the examples of all. */
+static void check_counts(const co_plugin *member, const char *yaml, double per_round,
+                         const int64_t *size, int64_t n_devices, int64_t n_rounds)
 {
     sampler s = open_sampler(member, yaml, n_devices, per_round, size);
     double all = 0.0, chances = 0.0, square = 0.0, freedom = 0.0, mean = 0.0, variance = 0.0;
@@ -148,20 +161,24 @@ static void check_counts(const co_plugin *member, const char *yaml, double per_r
         const double p = chance(&s, k), r = (double)n_rounds, o = (double)count[k];
         all += (double)size[k];
         chances += p;
-        if (p == 0.0 || p == 1.0) cr_expect(o == r * p, "%s, device %lld: %g of %g", member->name, (long long)k, o, r);
+        if (p == 0.0 || p == 1.0)
+            cr_expect(o == r * p, "%s, device %lld: %g of %g", member->name, (long long)k, o, r);
         if (p == 0.0 || p == 1.0) continue;
         square += (o - r * p) * (o - r * p) / (r * p * (1.0 - p));
         freedom += 1.0;
     }
     if (getenv("SELECTOR_ROUNDS"))
-        fprintf(stderr, "%-10s %s %lld rounds: sum of squares %.1f for %.0f; Horvitz-Thompson %.2f, all have %.0f\n",
+        fprintf(stderr,
+                "%-10s %s %lld rounds: sum of squares %.1f for %.0f; Horvitz-Thompson %.2f, all "
+                "have %.0f\n",
                 member->name, yaml, (long long)n_rounds, square, freedom, mean, all);
     cr_expect_float_eq(chances, per_round, 1e-6, "%s: chances sum to %.9f", member->name, chances);
-    cr_expect(fabs(square - freedom) <= 5.0 * sqrt(2.0 * freedom), "%s %s: %g for %g", member->name, yaml, square, freedom);
+    cr_expect(fabs(square - freedom) <= 5.0 * sqrt(2.0 * freedom), "%s %s: %g for %g", member->name,
+              yaml, square, freedom);
     if (!s.selector->leaves_out) {
         const double error = sqrt(fmax(0.0, variance - mean * mean) / (double)n_rounds);
-        cr_expect(fabs(mean - all) <= 4.0 * error + 1e-9 * all, "%s %s: %g +- %g, not %g", member->name, yaml, mean, error,
-                  all);
+        cr_expect(fabs(mean - all) <= 4.0 * error + 1e-9 * all, "%s %s: %g +- %g, not %g",
+                  member->name, yaml, mean, error, all);
     }
     close_sampler(&s);
 }
@@ -175,7 +192,8 @@ Test(selector, counts_follow_the_chances_and_weights_by_them_are_unbiased)
     check_counts(weighted, "{gamma: 0.5}", 20.0, size, 200, 20000);
     check_counts(weighted, "{gamma: 2}", 3.0, size, 200, 20000);
     check_counts(weighted, "{n_max: 30}", 20.0, size, 200, 20000);
-    check_counts(co_plugin_find(&co_kind_selector, "mixture"), "{uniform_share: 0.1, gamma: 1.5}", 20.0, size, 200, 20000);
+    check_counts(co_plugin_find(&co_kind_selector, "mixture"), "{uniform_share: 0.1, gamma: 1.5}",
+                 20.0, size, 200, 20000);
 }
 
 /* The number in an environment variable of the campaign, or the quick test's. */
@@ -210,9 +228,10 @@ Test(selector, time_of_a_selection, .timeout = 600)
         clock_gettime(CLOCK_MONOTONIC, &t[2]);
         double ms[2];
         for (int k = 0; k < 2; k++)
-            ms[k] = 1e3 * (double)(t[k + 1].tv_sec - t[k].tv_sec) + 1e-6 * (double)(t[k + 1].tv_nsec - t[k].tv_nsec);
-        fprintf(stderr, "%-10s %lld devices: %.3f ms a selection of 1000, %.0f ms to look at all\n", (*m)->name,
-                (long long)n, ms[1] / ROUNDS, ms[0]);
+            ms[k] = 1e3 * (double)(t[k + 1].tv_sec - t[k].tv_sec) +
+                    1e-6 * (double)(t[k + 1].tv_nsec - t[k].tv_nsec);
+        fprintf(stderr, "%-10s %lld devices: %.3f ms a selection of 1000, %.0f ms to look at all\n",
+                (*m)->name, (long long)n, ms[1] / ROUNDS, ms[0]);
         cr_expect(s.selector->looks_at_all || ms[1] / ROUNDS < 20.0, "%s", (*m)->name);
         close_sampler(&s);
     }
@@ -228,8 +247,10 @@ static void cap(const double *p, int n, int m, double *pi)
         int left = m;
         again = false;
         for (int k = 0; k < n; k++) {
-            if (is_capped[k]) left--;
-            else rest += p[k];
+            if (is_capped[k])
+                left--;
+            else
+                rest += p[k];
         }
         for (int k = 0; k < n; k++) {
             pi[k] = is_capped[k] ? 1.0 : left * p[k] / rest;
@@ -251,18 +272,23 @@ Test(selector, chances_are_those_of_repeated_capping)
                 char yaml[128];
                 const char *name = shares[u] > 0.0 ? "mixture" : "weighted";
                 int n = snprintf(yaml, sizeof yaml, "{gamma: %g", gammas[g]);
-                if (shares[u] > 0.0) n += snprintf(yaml + n, sizeof yaml - (size_t)n, ", uniform_share: %g", shares[u]);
+                if (shares[u] > 0.0)
+                    n += snprintf(yaml + n, sizeof yaml - (size_t)n, ", uniform_share: %g",
+                                  shares[u]);
                 if (n_max) n += snprintf(yaml + n, sizeof yaml - (size_t)n, ", n_max: %d", n_max);
                 snprintf(yaml + n, sizeof yaml - (size_t)n, "}");
                 double sum = 0.0;
                 for (int k = 0; k < 300; k++)
-                    sum += p[k] = pow(n_max && size[k] > n_max ? n_max : (double)size[k], gammas[g]);
-                for (int k = 0; k < 300; k++) p[k] = (1.0 - shares[u]) * p[k] / sum + shares[u] / 300;
-                cap(p, 300, 25, pi);
-                sampler s = open_sampler(co_plugin_find(&co_kind_selector, name), yaml, 300, 25.0, size);
+                    sum += p[k] =
+                        pow(n_max && size[k] > n_max ? n_max : (double)size[k], gammas[g]);
                 for (int k = 0; k < 300; k++)
-                    cr_expect(fabs(chance(&s, k) - pi[k]) < 1e-12, "%s %s, device %d: %g, not %g", name, yaml, k,
-                              chance(&s, k), pi[k]);
+                    p[k] = (1.0 - shares[u]) * p[k] / sum + shares[u] / 300;
+                cap(p, 300, 25, pi);
+                sampler s =
+                    open_sampler(co_plugin_find(&co_kind_selector, name), yaml, 300, 25.0, size);
+                for (int k = 0; k < 300; k++)
+                    cr_expect(fabs(chance(&s, k) - pi[k]) < 1e-12, "%s %s, device %d: %g, not %g",
+                              name, yaml, k, chance(&s, k), pi[k]);
                 close_sampler(&s);
             }
 }
@@ -313,7 +339,8 @@ Test(selector, top_m_takes_the_largest_and_draws_among_those_level_with_the_last
     }
     for (int k = 0; k < 10; k++) {
         const double want = size[k] > 5 ? 6000.0 : size[k] == 5 ? 3000.0 : 0.0;
-        cr_expect(fabs((double)count[k] - want) < (size[k] == 5 ? 200.0 : 0.5), "device %d: %lld", k, (long long)count[k]);
+        cr_expect(fabs((double)count[k] - want) < (size[k] == 5 ? 200.0 : 0.5), "device %d: %lld",
+                  k, (long long)count[k]);
     }
     close_sampler(&s);
 }
@@ -326,7 +353,8 @@ Test(selector, all_devices_when_all_are_asked)
         for (int k = 0; k < 17; k++) size[k] = 1 + k * k;
         sampler s = open_sampler(*m, "{}", 17, 17.0, size);
         cr_expect_eq(draw(&s, 1), 17, "%s", (*m)->name);
-        for (int64_t d = 0; d < 17; d++) cr_expect(s.devices[d] == d && chance(&s, d) == 1.0, "%s", (*m)->name);
+        for (int64_t d = 0; d < 17; d++)
+            cr_expect(s.devices[d] == d && chance(&s, d) == 1.0, "%s", (*m)->name);
         close_sampler(&s);
     }
 }
@@ -339,7 +367,8 @@ Test(selector, small_expected_numbers_leave_rounds_empty_and_large_populations_c
         sampler s = open_sampler(*m, "{}", INT64_C(1000000000000), 0.5, NULL);
         int n_empty = 0;
         for (int64_t round = 1; round <= 4000; round++) n_empty += draw(&s, round) == 0;
-        cr_expect(fabs(n_empty - 4000 * exp(-0.5)) < 5.0 * sqrt(4000 * 0.24), "%d empty rounds of 4000", n_empty);
+        cr_expect(fabs(n_empty - 4000 * exp(-0.5)) < 5.0 * sqrt(4000 * 0.24),
+                  "%d empty rounds of 4000", n_empty);
         close_sampler(&s);
     }
     cr_expect_eq(co_memory_blocks(), 0);
@@ -351,7 +380,10 @@ Test(selector, options_say_what_they_are_and_the_cost_is_told)
     {
         const co_selector *selector = (const co_selector *)*m;
         test_option_texts(*m, NULL);
-        cr_expect(!selector->create == !selector->destroy && !selector->looks_at_all == !selector->look);
-        cr_expect(strstr((*m)->summary, selector->looks_at_all ? "looks at every device" : "O(cohort)"), "%s", (*m)->name);
+        cr_expect(!selector->create == !selector->destroy &&
+                  !selector->looks_at_all == !selector->look);
+        cr_expect(
+            strstr((*m)->summary, selector->looks_at_all ? "looks at every device" : "O(cohort)"),
+            "%s", (*m)->name);
     }
 }

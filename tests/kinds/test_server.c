@@ -134,8 +134,7 @@ Test(server, sgd_at_rate_one_is_plain_averaging)
     memcpy(start, b.model, sizeof start);
     draw_update(3, update);
     walk(&b, 3, 3, 1.0, N);
-    for (size_t j = 0; j < N; j++)
-        cr_expect_eq(b.model[j], (float)((double)start[j] + update[j]));
+    for (size_t j = 0; j < N; j++) cr_expect_eq(b.model[j], (float)((double)start[j] + update[j]));
     close_bench(&b);
 }
 
@@ -174,7 +173,8 @@ Test(server, options_and_slots_have_names)
         test_option_texts((const co_plugin *)member, section->params);
         for (size_t k = 0; member->slots && member->slots[k]; k++) {
             cr_expect(*member->slots[k] && !strchr(member->slots[k], '/'));
-            for (size_t l = 0; l < k; l++) cr_expect(strcmp(member->slots[k], member->slots[l]) != 0);
+            for (size_t l = 0; l < k; l++)
+                cr_expect(strcmp(member->slots[k], member->slots[l]) != 0);
         }
     }
 }

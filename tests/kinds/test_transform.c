@@ -33,12 +33,13 @@ static void close_member(const co_stage *member, void *self)
 static void apply(const co_stage *member, void *self, float *update, float *const *kept)
 {
     const co_stage_key key = {.seed = 1, .step = 1, .device = 3, .cohort = 10};
-    co_contribution c = {.n = N, .update = update, .norm = co_vector_norm(update, N), .weight = 1.0, .share = 0.1};
+    co_contribution c = {
+        .n = N, .update = update, .norm = co_vector_norm(update, N), .weight = 1.0, .share = 0.1};
     member->forward(self, &key, &c, kept);
 }
 
 #define EACH_MEMBER(member)                                                                        \
-    for (const co_plugin *const *at_ = co_kind_stage.members; *at_; at_++)                     \
+    for (const co_plugin *const *at_ = co_kind_stage.members; *at_; at_++)                         \
         for (const co_stage *member = co_stage_find((*at_)->name); member; member = NULL)
 
 Test(transform, finite_stays_finite_and_nothing_stays_nothing)

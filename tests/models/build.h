@@ -42,11 +42,11 @@ static inline co_status test_model_for(const char *task, const char *yaml, const
         const co_plugin *preset = name ? co_plugin_find(&co_kind_model, name->text) : NULL;
         const co_node *loss = co_node_find(root, "loss");
         const co_plugin *chosen = loss ? co_plugin_find(&co_kind_loss, loss->text) : NULL;
-        const co_param *const tables[] = {co_model_params, preset ? preset->params : NULL, chosen ? chosen->params : NULL};
+        const co_param *const tables[] = {co_model_params, preset ? preset->params : NULL,
+                                          chosen ? chosen->params : NULL};
         const co_config opt = {.file = "test.yaml", .section = "model", .map = root};
         st = co_config_check(&opt, tables, 3);
-        if (st == CO_OK)
-            st = co_model_create(&opt, in, labels, co_task_find(task), model);
+        if (st == CO_OK) st = co_model_create(&opt, in, labels, co_task_find(task), model);
     }
     co_node_destroy(root);
     return st;
@@ -88,21 +88,23 @@ static inline co_shape test_flat(size_t n)
     return (co_shape){.ndim = 1, .dim = {n}};
 }
 
-/* One layer with everything around it for n examples. Sequences have 2, 0 and 3 rows in turn. A layer of several inputs gets them
- * all in one shape, one behind the other in x and dx. */
+/* One layer with everything around it for n examples. Sequences have 2, 0 and 3 rows in turn. A
+ * layer of several inputs gets them all in one shape, one behind the other in x and dx. */
 typedef struct {
     const co_layer *layer;
     void *self;
     co_facts facts;
     co_shape in, out;
-    size_t n, rows_in, rows_out, n_in, n_out, n_params, n_tensors; /* n_in, n_out: floats of a row; rows_in: of all inputs */
-    size_t n_inputs, rows_one;                                     /* rows_one: of one input */
+    size_t n, rows_in, rows_out, n_in, n_out, n_params,
+        n_tensors;             /* n_in, n_out: floats of a row; rows_in: of all inputs */
+    size_t n_inputs, rows_one; /* rows_one: of one input */
     int64_t offsets[8];
     int32_t tokens[16];
     co_tensor_shape shape[CO_MAX_TENSORS];
-    size_t at[CO_MAX_TENSORS];                                /* where each tensor begins in params and grad */
-    float *x, *y, *dy, *dx, *params, *grad, *cache, *scratch; /* images as planes, whatever the layer takes */
-    float *raw_x, *raw_y, *raw_dy, *raw_dx;                   /* as the layer sees them */
+    size_t at[CO_MAX_TENSORS]; /* where each tensor begins in params and grad */
+    float *x, *y, *dy, *dx, *params, *grad, *cache,
+        *scratch;                           /* images as planes, whatever the layer takes */
+    float *raw_x, *raw_y, *raw_dy, *raw_dx; /* as the layer sees them */
     co_batch batch;
     co_pass pass;
     uint64_t draw;
@@ -125,7 +127,8 @@ static inline void bench_batch(test_bench *b, const co_shape *in)
     b->batch.rows = (size_t)b->offsets[b->n];
     b->batch.offsets = b->offsets;
     cr_assert_leq(b->batch.rows, 16);
-    for (size_t r = 0; r < b->batch.rows; r++) b->tokens[r] = (int32_t)(test_bits(4, r) % (in->dim[0] + 1) % in->dim[0]);
+    for (size_t r = 0; r < b->batch.rows; r++)
+        b->tokens[r] = (int32_t)(test_bits(4, r) % (in->dim[0] + 1) % in->dim[0]);
     b->batch.tokens = in->tokens ? b->tokens : NULL;
 }
 
@@ -166,24 +169,21 @@ static inline void bench_open(test_bench *b, const char *name, const char *yaml,
     b->params = co_calloc(b->n_params, sizeof(float));
     b->grad = co_calloc(b->n_params, sizeof(float));
     b->cache = co_calloc(test_kept(b->layer->cache_size, b->self, n, b->batch.rows), sizeof(float));
-    b->scratch = co_calloc(test_kept(b->layer->scratch_size, b->self, n, b->batch.rows), sizeof(float));
+    b->scratch =
+        co_calloc(test_kept(b->layer->scratch_size, b->self, n, b->batch.rows), sizeof(float));
     test_fill(1, b->rows_in * b->n_in, 1.0f, b->x);
     test_fill(2, b->rows_out * b->n_out, 1.0f, b->dy);
     test_fill(3, b->n_params, 1.0f, b->params);
     b->batch.x = b->x;
-    b->pass = (co_pass){.batch = &b->batch,
-                        .train = true,
-                        .seed = 5,
-                        .round = 2,
-                        .device = 3,
-                        .step = 4};
+    b->pass =
+        (co_pass){.batch = &b->batch, .train = true, .seed = 5, .round = 2, .device = 3, .step = 4};
 }
 
 static inline void bench_free(test_bench *b)
 {
     if (b->layer->destroy) b->layer->destroy(b->self);
-    float *const blocks[] = {b->x, b->dx, b->y, b->dy, b->params, b->grad, b->cache, b->scratch,
-                             b->raw_x, b->raw_dx, b->raw_y, b->raw_dy};
+    float *const blocks[] = {b->x,     b->dx,      b->y,     b->dy,     b->params, b->grad,
+                             b->cache, b->scratch, b->raw_x, b->raw_dx, b->raw_y,  b->raw_dy};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) co_free(blocks[i]);
 }
 
@@ -212,11 +212,20 @@ static inline void test_from_raw(const co_shape *shape, size_t n, const float *r
 /* A call of the layer, on the bench's blocks. */
 static inline co_call bench_call(test_bench *b)
 {
-    co_call call = {.pass = &b->pass, .draw = b->draw, .params = b->params, .target = b->grad, .at = b->at, .y = b->raw_y,
-                    .dy = b->raw_dy, .factor = 1.0f, .cache = b->cache, .scratch = b->scratch};
+    co_call call = {.pass = &b->pass,
+                    .draw = b->draw,
+                    .params = b->params,
+                    .target = b->grad,
+                    .at = b->at,
+                    .y = b->raw_y,
+                    .dy = b->raw_dy,
+                    .factor = 1.0f,
+                    .cache = b->cache,
+                    .scratch = b->scratch};
     for (size_t s = 0; s < b->n_inputs; s++) {
         call.x[s] = b->raw_x + s * b->rows_one * co_shape_size(&b->in);
-        if (b->layer->backward_input) call.dx[s] = b->raw_dx + s * b->rows_one * co_shape_size(&b->in);
+        if (b->layer->backward_input)
+            call.dx[s] = b->raw_dx + s * b->rows_one * co_shape_size(&b->in);
     }
     return call;
 }
@@ -263,13 +272,15 @@ static inline double bench_moved(test_bench *b, float *value, float h, double *w
     return bench_dot(b);
 }
 
-/* Slope of bench_dot by *value from four points, up to 2 h away: the error is of the fourth order. */
+/* Slope of bench_dot by *value from four points, up to 2 h away: the error is of the fourth order.
+ */
 static inline double bench_slope(test_bench *b, float *value, float h)
 {
     double way[4], at[4], slope[2];
     const float steps[4] = {h, -h, 2.0f * h, -2.0f * h};
     for (int k = 0; k < 4; k++) at[k] = bench_moved(b, value, steps[k], &way[k]);
-    for (int k = 0; k < 2; k++) slope[k] = (at[2 * k] - at[2 * k + 1]) / (way[2 * k] - way[2 * k + 1]);
+    for (int k = 0; k < 2; k++)
+        slope[k] = (at[2 * k] - at[2 * k + 1]) / (way[2 * k] - way[2 * k + 1]);
     return (4.0 * slope[0] - slope[1]) / 3.0;
 }
 

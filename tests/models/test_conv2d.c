@@ -53,15 +53,16 @@ static void compare_padded(sizes s, const char *padding, size_t pad, bool bias)
     test_bench b;
     char yaml[128];
     const float scale[4] = {0.5f, 2.0f, -1.0f, 0.0f};
-    snprintf(yaml, sizeof yaml, "{channels: %zu, kernel: %zu, stride: %zu, padding: %s, bias: %s}", s.out, s.k, s.stride, padding,
-             bias ? "true" : "false");
+    snprintf(yaml, sizeof yaml, "{channels: %zu, kernel: %zu, stride: %zu, padding: %s, bias: %s}",
+             s.out, s.k, s.stride, padding, bias ? "true" : "false");
     bench_open(&b, "conv2d", yaml, test_image(s.c, s.h, s.w), s.n);
     s.pad = pad;
     cr_expect_eq(b.n_tensors, bias ? 2 : 1);
     s.oh = b.out.dim[1];
     s.ow = b.out.dim[2];
     float *y = calloc(b.n * b.n_out, sizeof *y), *dx = calloc(b.n * b.n_in, sizeof *dx);
-    float *dw = calloc(b.n_params + s.out, sizeof *dw), *params = calloc(b.n_params + s.out, sizeof *params);
+    float *dw = calloc(b.n_params + s.out, sizeof *dw),
+          *params = calloc(b.n_params + s.out, sizeof *params);
     bench_backward(&b, scale);
     memcpy(params, b.params, b.n_params * sizeof *params);
     plain(&s, b.x, params, b.dy, scale, y, dx, dw);
@@ -112,12 +113,18 @@ Test(conv2d, equals_plain_loops_with_strides)
 Test(conv2d, equals_plain_loops_with_pixels_of_padding_with_and_without_bias)
 {
     for (int bias = 0; bias < 2; bias++) {
-        compare_padded((sizes){.n = 3, .c = 2, .h = 9, .w = 7, .out = 5, .k = 3, .stride = 1}, "1", 1, bias);
-        compare_padded((sizes){.n = 3, .c = 2, .h = 8, .w = 7, .out = 5, .k = 3, .stride = 2}, "1", 1, bias);
-        compare_padded((sizes){.n = 2, .c = 2, .h = 4, .w = 5, .out = 3, .k = 5, .stride = 3}, "4", 4, bias);
-        compare_padded((sizes){.n = 2, .c = 2, .h = 9, .w = 9, .out = 3, .k = 3, .stride = 3}, "1", 1, bias);
-        compare_padded((sizes){.n = 2, .c = 3, .h = 7, .w = 8, .out = 2, .k = 7, .stride = 2}, "3", 3, bias);
-        compare_padded((sizes){.n = 2, .c = 2, .h = 1, .w = 1, .out = 3, .k = 3, .stride = 2}, "1", 1, bias);
+        compare_padded((sizes){.n = 3, .c = 2, .h = 9, .w = 7, .out = 5, .k = 3, .stride = 1}, "1",
+                       1, bias);
+        compare_padded((sizes){.n = 3, .c = 2, .h = 8, .w = 7, .out = 5, .k = 3, .stride = 2}, "1",
+                       1, bias);
+        compare_padded((sizes){.n = 2, .c = 2, .h = 4, .w = 5, .out = 3, .k = 5, .stride = 3}, "4",
+                       4, bias);
+        compare_padded((sizes){.n = 2, .c = 2, .h = 9, .w = 9, .out = 3, .k = 3, .stride = 3}, "1",
+                       1, bias);
+        compare_padded((sizes){.n = 2, .c = 3, .h = 7, .w = 8, .out = 2, .k = 7, .stride = 2}, "3",
+                       3, bias);
+        compare_padded((sizes){.n = 2, .c = 2, .h = 1, .w = 1, .out = 3, .k = 3, .stride = 2}, "1",
+                       1, bias);
     }
 }
 

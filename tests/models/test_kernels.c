@@ -1,5 +1,5 @@
-/* tests/models/test_kernels.c - fast kernels against their references, over random shapes, on every path that this processor
- * has; and the fused step against the step through a gradient. */
+/* tests/models/test_kernels.c - fast kernels against their references, over random shapes, on every
+ * path that this processor has; and the fused step against the step through a gradient. */
 #include "models/kernel_path.h"
 #include "models/kernels/kernels.h"
 #include "models/layers/panels.h"
@@ -37,19 +37,33 @@ static float *values(uint64_t stream, size_t n)
 
 static void check_product(const co_kernels *fast, uint64_t draw)
 {
-    const size_t rows = pick(0, draw, 40), cols = pick(1, draw, 70), depth = pick(2, draw, 30), n = pick(3, draw, 4);
+    const size_t rows = pick(0, draw, 40), cols = pick(1, draw, 70), depth = pick(2, draw, 30),
+                 n = pick(3, draw, 4);
     const bool turned = draw % 2; /* A stored by columns */
     const size_t a_at[4] = {0, 7, 3, 11}, b_at[4] = {5, 0, 2, 9};
-    float *a = values(1, rows * depth + 80), *b = values(2, depth * (cols + 3) + 16), *c = values(3, rows * (cols + 1)),
-          *d = values(3, rows * (cols + 1));
-    co_product p = {.rows = rows, .cols = cols, .depth = depth, .n_segments = n, .a = a, .b = b,
-                    .a_at = n > 1 ? a_at : NULL, .b_at = n > 1 ? b_at : NULL, .a_row = turned ? 1 : depth,
-                    .a_step = turned ? rows : 1, .b_step = cols + 3, .c_row = cols + 1, .c = c,
-                    .add = draw % 3 == 0, .start = draw % 3 == 1 ? a : NULL, .factor = -0.25f};
+    float *a = values(1, rows * depth + 80), *b = values(2, depth * (cols + 3) + 16),
+          *c = values(3, rows * (cols + 1)), *d = values(3, rows * (cols + 1));
+    co_product p = {.rows = rows,
+                    .cols = cols,
+                    .depth = depth,
+                    .n_segments = n,
+                    .a = a,
+                    .b = b,
+                    .a_at = n > 1 ? a_at : NULL,
+                    .b_at = n > 1 ? b_at : NULL,
+                    .a_row = turned ? 1 : depth,
+                    .a_step = turned ? rows : 1,
+                    .b_step = cols + 3,
+                    .c_row = cols + 1,
+                    .c = c,
+                    .add = draw % 3 == 0,
+                    .start = draw % 3 == 1 ? a : NULL,
+                    .factor = -0.25f};
     fast->product(&p);
     p.c = d;
     co_reference_product(&p);
-    cr_assert_lt(relative_distance(c, d, rows * (cols + 1)), 1e-6, "%s: %zu x %zu x %zu", fast->name, rows, cols, depth);
+    cr_assert_lt(relative_distance(c, d, rows * (cols + 1)), 1e-6, "%s: %zu x %zu x %zu",
+                 fast->name, rows, cols, depth);
     co_free(a), co_free(b), co_free(c), co_free(d);
 }
 
@@ -60,11 +74,14 @@ Test(kernels, products_equal_plain_loops_on_every_path)
 
 static void check_dense(const co_kernels *fast, uint64_t draw)
 {
-    const size_t m = pick(4, draw, 30), n_in = pick(5, draw, draw % 8 ? 90 : 2500), n_out = pick(6, draw, 60);
-    float *x = values(4, m * n_in), *w = values(5, n_out * n_in + n_out), *y = values(6, m * n_out), *z = values(7, m * n_out);
+    const size_t m = pick(4, draw, 30), n_in = pick(5, draw, draw % 8 ? 90 : 2500),
+                 n_out = pick(6, draw, 60);
+    float *x = values(4, m * n_in), *w = values(5, n_out * n_in + n_out), *y = values(6, m * n_out),
+          *z = values(7, m * n_out);
     fast->dense_forward(m, n_in, n_out, x, w, w + n_out * n_in, y);
     co_reference_dense(m, n_in, n_out, x, w, w + n_out * n_in, z);
-    cr_assert_lt(relative_distance(y, z, m * n_out), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, n_in, n_out);
+    cr_assert_lt(relative_distance(y, z, m * n_out), 1e-6, "%s: %zu x %zu x %zu", fast->name, m,
+                 n_in, n_out);
     co_free(x), co_free(w), co_free(y), co_free(z);
 }
 
@@ -73,32 +90,69 @@ Test(kernels, dense_layers_equal_plain_loops_on_every_path)
     on_all_paths(check_dense, DRAWS);
 }
 
-/* dX from the weights before the step, which is fused, or goes through a gradient: the same bits. */
+/* dX from the weights before the step, which is fused, or goes through a gradient: the same bits.
+ */
 static void check_dense_back(const co_kernels *fast, uint64_t draw)
 {
-    const size_t m = pick(4, draw, draw % 3 ? 30 : 140), n_in = pick(5, draw, draw % 8 ? 90 : 2500), n_out = pick(6, draw, 130);
+    const size_t m = pick(4, draw, draw % 3 ? 30 : 140), n_in = pick(5, draw, draw % 8 ? 90 : 2500),
+                 n_out = pick(6, draw, 130);
     const size_t n_w = n_out * n_in, n = n_w + n_out;
     const bool has_dx = draw % 4 != 1, has_target = draw % 4 != 2;
-    float *x = values(4, m * n_in), *w = values(5, n), *fused = values(5, n), *dy = values(6, m * n_out), *dx = values(7, m * n_in),
-          *want_dx = values(7, m * n_in), *grad = co_calloc(n, sizeof *grad), *want = values(5, n);
-    const co_product back = {.rows = m, .cols = n_in, .depth = n_out, .n_segments = 1, .a = dy, .b = w, .a_row = n_out, .a_step = 1,
-                             .b_step = n_in, .c_row = n_in, .c = want_dx};
-    const co_product gradient = {.rows = n_out, .cols = n_in, .depth = m, .n_segments = 1, .a = dy, .b = x, .a_row = 1,
-                                 .a_step = n_out, .b_step = n_in, .c_row = n_in, .c = want, .add = true, .factor = -0.3f};
+    float *x = values(4, m * n_in), *w = values(5, n), *fused = values(5, n),
+          *dy = values(6, m * n_out), *dx = values(7, m * n_in), *want_dx = values(7, m * n_in),
+          *grad = co_calloc(n, sizeof *grad), *want = values(5, n);
+    const co_product back = {.rows = m,
+                             .cols = n_in,
+                             .depth = n_out,
+                             .n_segments = 1,
+                             .a = dy,
+                             .b = w,
+                             .a_row = n_out,
+                             .a_step = 1,
+                             .b_step = n_in,
+                             .c_row = n_in,
+                             .c = want_dx};
+    const co_product gradient = {.rows = n_out,
+                                 .cols = n_in,
+                                 .depth = m,
+                                 .n_segments = 1,
+                                 .a = dy,
+                                 .b = x,
+                                 .a_row = 1,
+                                 .a_step = n_out,
+                                 .b_step = n_in,
+                                 .c_row = n_in,
+                                 .c = want,
+                                 .add = true,
+                                 .factor = -0.3f};
     const float one = 1.0f;
-    const co_product bias = {.rows = 1, .cols = n_out, .depth = m, .n_segments = 1, .a = &one, .b = dy, .b_step = n_out,
-                             .c_row = n_out, .c = want + n_w, .add = true, .factor = -0.3f};
-    fast->dense_backward(m, n_in, n_out, x, fused, dy, has_dx ? dx : NULL, -0.3f, has_target ? fused : NULL,
-                         fused + n_w);
+    const co_product bias = {.rows = 1,
+                             .cols = n_out,
+                             .depth = m,
+                             .n_segments = 1,
+                             .a = &one,
+                             .b = dy,
+                             .b_step = n_out,
+                             .c_row = n_out,
+                             .c = want + n_w,
+                             .add = true,
+                             .factor = -0.3f};
+    fast->dense_backward(m, n_in, n_out, x, fused, dy, has_dx ? dx : NULL, -0.3f,
+                         has_target ? fused : NULL, fused + n_w);
     if (has_dx) co_reference_product(&back);
     if (has_target) co_reference_product(&gradient), co_reference_product(&bias);
-    cr_assert_lt(relative_distance(dx, want_dx, m * n_in), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, n_in, n_out);
-    cr_assert_lt(relative_distance(fused, want, n), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, n_in, n_out);
-    fast->dense_backward(m, n_in, n_out, x, w, dy, has_dx ? want_dx : NULL, 1.0f, has_target ? grad : NULL, grad + n_w);
+    cr_assert_lt(relative_distance(dx, want_dx, m * n_in), 1e-6, "%s: %zu x %zu x %zu", fast->name,
+                 m, n_in, n_out);
+    cr_assert_lt(relative_distance(fused, want, n), 1e-6, "%s: %zu x %zu x %zu", fast->name, m,
+                 n_in, n_out);
+    fast->dense_backward(m, n_in, n_out, x, w, dy, has_dx ? want_dx : NULL, 1.0f,
+                         has_target ? grad : NULL, grad + n_w);
     for (size_t i = 0; i < n; i++) w[i] -= 0.3f * grad[i];
     if (has_dx) cr_assert_eq(memcmp(dx, want_dx, m * n_in * sizeof *dx), 0);
-    cr_assert_eq(memcmp(fused, w, n * sizeof *w), 0, "%s: %zu x %zu x %zu", fast->name, m, n_in, n_out);
-    co_free(x), co_free(w), co_free(fused), co_free(dy), co_free(dx), co_free(want_dx), co_free(grad), co_free(want);
+    cr_assert_eq(memcmp(fused, w, n * sizeof *w), 0, "%s: %zu x %zu x %zu", fast->name, m, n_in,
+                 n_out);
+    co_free(x), co_free(w), co_free(fused), co_free(dy), co_free(dx), co_free(want_dx),
+        co_free(grad), co_free(want);
 }
 
 Test(kernels, dense_layers_backward_equal_plain_loops_on_every_path)
@@ -106,17 +160,32 @@ Test(kernels, dense_layers_backward_equal_plain_loops_on_every_path)
     on_all_paths(check_dense_back, DRAWS);
 }
 
-/* x B, x W' and dy' x by panels; odd draws have more rows than one piece of a sum. The panels of x are made of its rows mixed up. */
+/* x B, x W' and dy' x by panels; odd draws have more rows than one piece of a sum. The panels of x
+ * are made of its rows mixed up. */
 static void check_panels(const co_kernels *fast, uint64_t draw)
 {
-    const size_t m = pick(11, draw, draw % 2 ? 400 : 20), depth = pick(12, draw, draw % 3 ? 70 : 600), cols = pick(13, draw, 80);
+    const size_t m = pick(11, draw, draw % 2 ? 400 : 20),
+                 depth = pick(12, draw, draw % 3 ? 70 : 600), cols = pick(13, draw, 80);
     float *x = values(10, m * depth), *mixed = values(10, m * depth), *b = values(11, depth * cols),
-          *panels = values(12, co_panels_size(depth, cols)), *w = values(13, depth * cols), *y = values(14, m * cols),
-          *z = values(14, m * cols), *all = values(14, m * cols), *x_panels = values(16, co_panels_size(m, depth)),
-          *y_panels = values(16, co_panels_size(m, cols)), *block = values(15, co_panels_gradient_scratch(cols));
+          *panels = values(12, co_panels_size(depth, cols)), *w = values(13, depth * cols),
+          *y = values(14, m * cols), *z = values(14, m * cols), *all = values(14, m * cols),
+          *x_panels = values(16, co_panels_size(m, depth)),
+          *y_panels = values(16, co_panels_size(m, cols)),
+          *block = values(15, co_panels_gradient_scratch(cols));
     int32_t *row = co_malloc(m, sizeof *row);
-    co_product p = {.rows = m, .cols = cols, .depth = depth, .n_segments = 1, .a = x, .b = b, .a_row = depth, .a_step = 1,
-                    .b_step = cols, .c_row = cols, .c = z, .add = draw % 4 == 3, .factor = 1.0f};
+    co_product p = {.rows = m,
+                    .cols = cols,
+                    .depth = depth,
+                    .n_segments = 1,
+                    .a = x,
+                    .b = b,
+                    .a_row = depth,
+                    .a_step = 1,
+                    .b_step = cols,
+                    .c_row = cols,
+                    .c = z,
+                    .add = draw % 4 == 3,
+                    .factor = 1.0f};
     for (size_t r = 0; r < m; r++) {
         row[r] = (int32_t)(m - 1 - r);
         memcpy(mixed + (m - 1 - r) * depth, x + r * depth, depth * sizeof *x);
@@ -126,7 +195,8 @@ static void check_panels(const co_kernels *fast, uint64_t draw)
     if (draw % 4 == 1) p.start = b; /* any floats will do */
     co_panels_product(fast, m, depth, cols, x, panels, p.start, p.add, y);
     co_reference_product(&p);
-    cr_assert_lt(relative_distance(y, z, m * cols), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, cols, depth);
+    cr_assert_lt(relative_distance(y, z, m * cols), 1e-6, "%s: %zu x %zu x %zu", fast->name, m,
+                 cols, depth);
     for (size_t k = 0; k < depth; k++)
         for (size_t c = 0; c < cols; c++) w[c * depth + k] = b[k * cols + c];
     co_panels_turn(fast, depth, cols, w, panels);
@@ -134,18 +204,33 @@ static void check_panels(const co_kernels *fast, uint64_t draw)
     co_panels_product_all(fast, m, depth, cols, x_panels, panels, p.start, all);
     p.add = false, p.c = y;
     co_reference_product(&p);
-    cr_assert_lt(relative_distance(all, y, m * cols), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, cols, depth);
+    cr_assert_lt(relative_distance(all, y, m * cols), 1e-6, "%s: %zu x %zu x %zu", fast->name, m,
+                 cols, depth);
     p.start = NULL;
     co_reference_product(&p);
-    cr_assert_lt(relative_distance(z, y, m * cols), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, cols, depth);
-    co_product q = {.rows = depth, .cols = cols, .depth = m, .n_segments = 1, .a = x, .b = y, .a_row = 1, .a_step = depth,
-                    .b_step = cols, .c_row = cols, .c = b, .add = true, .factor = -0.3f};
+    cr_assert_lt(relative_distance(z, y, m * cols), 1e-6, "%s: %zu x %zu x %zu", fast->name, m,
+                 cols, depth);
+    co_product q = {.rows = depth,
+                    .cols = cols,
+                    .depth = m,
+                    .n_segments = 1,
+                    .a = x,
+                    .b = y,
+                    .a_row = 1,
+                    .a_step = depth,
+                    .b_step = cols,
+                    .c_row = cols,
+                    .c = b,
+                    .add = true,
+                    .factor = -0.3f};
     memcpy(w, b, depth * cols * sizeof *w);
     co_panels_fill(m, cols, y, NULL, y_panels);
     co_panels_gradient(fast, m, depth, cols, x_panels, y_panels, -0.3f, w, block);
     co_reference_product(&q);
-    cr_assert_lt(relative_distance(w, b, depth * cols), 1e-6, "%s: %zu x %zu x %zu", fast->name, m, cols, depth);
-    co_free(x), co_free(mixed), co_free(b), co_free(panels), co_free(w), co_free(y), co_free(z), co_free(all);
+    cr_assert_lt(relative_distance(w, b, depth * cols), 1e-6, "%s: %zu x %zu x %zu", fast->name, m,
+                 cols, depth);
+    co_free(x), co_free(mixed), co_free(b), co_free(panels), co_free(w), co_free(y), co_free(z),
+        co_free(all);
     co_free(x_panels), co_free(y_panels), co_free(block), co_free(row);
 }
 
@@ -161,16 +246,19 @@ static void check_lstm(const co_kernels *fast, uint64_t draw)
     float *x[2], *before = values(2, h);
     for (int k = 0; k < 2; k++) { /* gates, then c, t, y, then dy, carry */
         x[k] = values(1, 9 * h);
-        for (size_t j = 0; j < 4 * h; j++) x[k][j] *= draw % 3 == 0 ? 100.0f : draw % 3 == 1 ? 4.0f : 1e-3f;
+        for (size_t j = 0; j < 4 * h; j++)
+            x[k][j] *= draw % 3 == 0 ? 100.0f : draw % 3 == 1 ? 4.0f : 1e-3f;
     }
     fast->lstm(h, x[0], before, x[0] + 4 * h, x[0] + 5 * h, x[0] + 6 * h);
     co_reference_lstm(h, x[1], before, x[1] + 4 * h, x[1] + 5 * h, x[1] + 6 * h);
     for (size_t part = 0; part < 9; part++)
-        cr_assert_lt(relative_distance(x[0] + part * h, x[1] + part * h, h), 2e-6, "%s: %zu of %zu units", fast->name, part, h);
+        cr_assert_lt(relative_distance(x[0] + part * h, x[1] + part * h, h), 2e-6,
+                     "%s: %zu of %zu units", fast->name, part, h);
     fast->lstm_back(h, x[0], before, x[0] + 5 * h, x[0] + 7 * h, x[0] + 8 * h);
     co_reference_lstm_back(h, x[1], before, x[1] + 5 * h, x[1] + 7 * h, x[1] + 8 * h);
     for (size_t j = 0; j < 9 * h; j++) /* 1 - u^2 cancels: no relative bound */
-        cr_assert(fabs((double)x[0][j] - (double)x[1][j]) < 2e-6, "%s: gradient %zu of %zu units", fast->name, j, h);
+        cr_assert(fabs((double)x[0][j] - (double)x[1][j]) < 2e-6, "%s: gradient %zu of %zu units",
+                  fast->name, j, h);
     for (size_t j = 0; j < h; j++) cr_assert_eq(x[0][7 * h + j], 0.0f);
     co_free(x[0]), co_free(x[1]), co_free(before);
 }
@@ -184,13 +272,18 @@ Test(kernels, cells_equal_plain_loops_on_every_path)
 static void check_convolution(const co_kernels *fast, uint64_t draw)
 {
     const bool same = draw % 2, lanes = draw >= 8;
-    const size_t kernel = draw >= 16 ? 3 + draw / 2 % 2 * 2 : 1 + draw % 5, stride = same || draw >= 16 ? 1 : 1 + draw / 2 % 2;
+    const size_t kernel = draw >= 16 ? 3 + draw / 2 % 2 * 2 : 1 + draw % 5,
+                 stride = same || draw >= 16 ? 1 : 1 + draw / 2 % 2;
     co_shape in = test_image(pick(7, draw, 20), 4 + pick(8, draw, 12), 4 + pick(9, draw, 12));
     const size_t n_out = pick(10, draw, 40);
     char yaml[128];
     test_bench a, b;
-    snprintf(yaml, sizeof yaml, "{channels: %zu, kernel: %zu, stride: %zu, padding: %s, bias: %s}", n_out, kernel, stride,
-             same ? "same" : draw % 4 == 2 && kernel > 1 ? "1" : "valid", draw % 5 ? "true" : "false");
+    snprintf(yaml, sizeof yaml, "{channels: %zu, kernel: %zu, stride: %zu, padding: %s, bias: %s}",
+             n_out, kernel, stride,
+             same                          ? "same"
+             : draw % 4 == 2 && kernel > 1 ? "1"
+                                           : "valid",
+             draw % 5 ? "true" : "false");
     const co_kernel_level level = fast->lanes == 16  ? CO_KERNELS_AVX512
                                   : fast->lanes == 8 ? CO_KERNELS_AVX2
                                                      : CO_KERNELS_PLAIN;
@@ -214,7 +307,8 @@ Test(kernels, convolutions_equal_products_of_windows_on_every_path)
     on_all_paths(check_convolution, 60);
 }
 
-/* Channels-last against planes, with many equal values; windows that overlap, touch or leave gaps. */
+/* Channels-last against planes, with many equal values; windows that overlap, touch or leave gaps.
+ */
 static void check_pooling(const co_kernels *fast, uint64_t draw)
 {
     const char *const layer = draw % 2 ? "max_pool" : "avg_pool";
@@ -228,8 +322,10 @@ static void check_pooling(const co_kernels *fast, uint64_t draw)
     for (size_t i = 0; i < a.n * a.n_in; i++) a.x[i] = b.x[i] = roundf(a.x[i] * 3.0f);
     bench_backward(&a, NULL);
     bench_backward(&b, NULL);
-    cr_assert_lt(relative_distance(b.y, a.y, a.n * a.n_out), 1e-6, "%s: %s %s", fast->name, layer, yaml);
-    cr_assert_lt(relative_distance(b.dx, a.dx, a.n * a.n_in), 1e-6, "%s: %s %s", fast->name, layer, yaml);
+    cr_assert_lt(relative_distance(b.y, a.y, a.n * a.n_out), 1e-6, "%s: %s %s", fast->name, layer,
+                 yaml);
+    cr_assert_lt(relative_distance(b.dx, a.dx, a.n * a.n_in), 1e-6, "%s: %s %s", fast->name, layer,
+                 yaml);
     bench_free(&a);
     bench_close(&b);
 }
@@ -253,7 +349,8 @@ static void check_batch_step(const char *yaml, const co_shape *in, const co_batc
     co_model_loss(model, w, p, &pass, NULL, grad, sums);
     for (size_t i = 0; i < n; i++) p[i] -= 0.1f * grad[i];
     co_model_step(model, w, q, &pass, 0.1f, grad, other);
-    cr_expect(memcmp(p, q, n * sizeof *p) == 0, "%s on %s: distance %g", yaml, co_kernel_path(), relative_distance(q, p, n));
+    cr_expect(memcmp(p, q, n * sizeof *p) == 0, "%s on %s: distance %g", yaml, co_kernel_path(),
+              relative_distance(q, p, n));
     cr_expect_eq(sums[1], other[1]);
     co_free(p), co_free(q), co_free(grad);
     co_workspace_destroy(w);
@@ -278,10 +375,12 @@ static void check_text_step(const char *yaml)
     const int64_t offsets[N + 1] = {0, 100, 400, 400, 401, ROWS};
     const int32_t y[N] = {0, 3, 1, 2, 3};
     for (size_t i = 0; i < ROWS; i++) tokens[i] = (int32_t)(test_bits(30, i) % WORDS);
-    check_batch_step(yaml, &in, &(co_batch){.n = N, .rows = ROWS, .tokens = tokens, .offsets = offsets, .y = y});
+    check_batch_step(
+        yaml, &in, &(co_batch){.n = N, .rows = ROWS, .tokens = tokens, .offsets = offsets, .y = y});
 }
 
-/* Weights of zeros: everything in front of the relu is 0, where no gradient passes, though it is the largest of its window. */
+/* Weights of zeros: everything in front of the relu is 0, where no gradient passes, though it is
+ * the largest of its window. */
 static void check_zeros(const co_kernels *fast, uint64_t draw)
 {
     enum { N = 2 };
@@ -289,11 +388,14 @@ static void check_zeros(const co_kernels *fast, uint64_t draw)
     co_model *model;
     co_workspace *w;
     (void)draw;
-    cr_assert_eq(test_model("{layers: [{conv2d: {channels: 3, kernel: 3}}, relu, {max_pool: 2}, flatten, {dense: classes}]}",
-                            &in, 4, &model), CO_OK, "%s", co_status_message());
+    cr_assert_eq(test_model("{layers: [{conv2d: {channels: 3, kernel: 3}}, relu, {max_pool: 2}, "
+                            "flatten, {dense: classes}]}",
+                            &in, 4, &model),
+                 CO_OK, "%s", co_status_message());
     cr_assert_eq(co_workspace_create(model, N, N, &w), CO_OK);
     const size_t n = co_model_size(model), n_conv = 3 * 9 + 3;
-    float *p = values(8, n), *grad = co_calloc(n, sizeof *grad), *x = values(9, N * co_shape_size(&in));
+    float *p = values(8, n), *grad = co_calloc(n, sizeof *grad),
+          *x = values(9, N * co_shape_size(&in));
     const int32_t y[N] = {0, 3};
     double sums[512] = {0};
     const co_batch batch = {.n = N, .rows = N, .x = x, .y = y};
@@ -314,21 +416,34 @@ Test(kernels, a_relu_that_pooling_takes_over_passes_nothing_at_zero)
 static void check_steps(const co_kernels *fast, uint64_t draw)
 {
     (void)fast, (void)draw;
-    check_step("{layers: [flatten, {dense: 33}, relu, {dense: 7}, tanh, {dense: classes}]}", test_image(1, 9, 7));
-    check_step("{layers: [flatten, {dense: 9}, relu, {dense: 5}, {dense: classes}], freeze: [3.weight]}", test_image(1, 4, 5));
-    check_step("{layers: [{conv2d: {channels: 5, kernel: 3}}, relu, {conv2d: {channels: 3, kernel: 3, padding: same}}, "
-               "{max_pool: 2}, flatten, {dense: classes}]}", test_image(2, 11, 9));
-    check_step("{layers: [flatten, {dense: 9}, relu, {dense: classes}], freeze: [1.weight, 1.bias]}", test_image(1, 4, 5));
+    check_step("{layers: [flatten, {dense: 33}, relu, {dense: 7}, tanh, {dense: classes}]}",
+               test_image(1, 9, 7));
+    check_step(
+        "{layers: [flatten, {dense: 9}, relu, {dense: 5}, {dense: classes}], freeze: [3.weight]}",
+        test_image(1, 4, 5));
+    check_step("{layers: [{conv2d: {channels: 5, kernel: 3}}, relu, {conv2d: {channels: 3, kernel: "
+               "3, padding: same}}, "
+               "{max_pool: 2}, flatten, {dense: classes}]}",
+               test_image(2, 11, 9));
+    check_step(
+        "{layers: [flatten, {dense: 9}, relu, {dense: classes}], freeze: [1.weight, 1.bias]}",
+        test_image(1, 4, 5));
     /* outputs so large that a batch goes through in parts of one */
-    check_step("{layers: [{conv2d: {channels: 40, kernel: 3}}, relu, {conv2d: {channels: 24, kernel: 3}}, {dropout: 0.4}, "
-               "{conv2d: {channels: 9, kernel: 5, stride: 3}}, relu, {max_pool: 2}, flatten, {dense: classes}]}",
+    check_step("{layers: [{conv2d: {channels: 40, kernel: 3}}, relu, {conv2d: {channels: 24, "
+               "kernel: 3}}, {dropout: 0.4}, "
+               "{conv2d: {channels: 9, kernel: 5, stride: 3}}, relu, {max_pool: 2}, flatten, "
+               "{dense: classes}]}",
                test_image(2, 60, 53));
-    check_step("{layers: [{conv2d: {channels: 40, kernel: 3}}, {conv2d: {channels: 24, kernel: 3}}, flatten, "
-               "{dense: classes}], freeze: [0.bias, 1.weight]}", test_image(2, 60, 53));
-    check_text_step("{layers: [{embedding: 6}, {lstm: {units: 37, layers: 2}}, {gru: {units: 18, bidirectional: true}}, "
+    check_step("{layers: [{conv2d: {channels: 40, kernel: 3}}, {conv2d: {channels: 24, kernel: "
+               "3}}, flatten, "
+               "{dense: classes}], freeze: [0.bias, 1.weight]}",
+               test_image(2, 60, 53));
+    check_text_step("{layers: [{embedding: 6}, {lstm: {units: 37, layers: 2}}, {gru: {units: 18, "
+                    "bidirectional: true}}, "
                     "{pool_time: mean}, {dense: classes}]}");
-    check_text_step("{layers: [{embedding: 6}, {lstm: 37}, {lstm: 20}, {pool_time: mean}, {dense: classes}], "
-                    "freeze: [1.weight_hh_l0]}");
+    check_text_step(
+        "{layers: [{embedding: 6}, {lstm: 37}, {lstm: 20}, {pool_time: mean}, {dense: classes}], "
+        "freeze: [1.weight_hh_l0]}");
 }
 
 Test(kernels, a_fused_step_has_the_bits_of_a_step_through_the_gradient)
@@ -341,7 +456,8 @@ Test(kernels, a_word_that_names_no_path_is_refused)
     co_kernel_level level;
     setenv("COHORT_KERNELS", "avx", 1);
     cr_expect_eq(co_kernel_best(&level), CO_EUSAGE);
-    cr_expect(strstr(co_status_message(), "COHORT_KERNELS=avx is not one of"), "%s", co_status_message());
+    cr_expect(strstr(co_status_message(), "COHORT_KERNELS=avx is not one of"), "%s",
+              co_status_message());
     setenv("COHORT_KERNELS", "plain", 1);
     cr_expect_eq(co_kernel_best(&level), CO_OK);
     cr_expect_eq(level, CO_KERNELS_PLAIN);

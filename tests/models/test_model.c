@@ -23,13 +23,16 @@ Test(model, presets_have_the_published_numbers_of_parameters)
     cr_expect_eq(count_of("{name: femnist_cnn}", mnist, 62), 6603710);
     cr_expect_eq(count_of("{name: cifar_cnn}", test_image(3, 32, 32), 10), 1626442);
     cr_expect_eq(count_of("{name: resnet_gn}", test_image(3, 32, 32), 10), 11173962);
-    cr_expect_eq(count_of("{name: resnet_gn, width: 16, stages: 3, blocks: 3}", test_image(3, 32, 32), 10), 272474);
+    cr_expect_eq(
+        count_of("{name: resnet_gn, width: 16, stages: 3, blocks: 3}", test_image(3, 32, 32), 10),
+        272474);
     cr_expect_eq(count_of("{name: mlp, hidden: [200, 200]}", mnist, 10), 199210);
     cr_expect_eq(count_of("{name: mlp, hidden: 7}", test_flat(5), 3), 5 * 7 + 7 + 7 * 3 + 3);
     cr_expect_eq(count_of("{name: softmax}", test_flat(60), 10), 610);
     const co_shape words = {.sequence = true, .tokens = true, .dim = {1000}};
     cr_expect_eq(count_of("{name: bow, embedding: 50}", words, 20), 1000 * 50 + 50 * 20 + 20);
-    cr_expect_eq(count_of("{name: lstm}", words, 20), 1000 * 100 + 4 * 128 * (100 + 128 + 2) + 128 * 20 + 20);
+    cr_expect_eq(count_of("{name: lstm}", words, 20),
+                 1000 * 100 + 4 * 128 * (100 + 128 + 2) + 128 * 20 + 20);
 }
 
 static void refuse_for(const char *task, const char *yaml, co_shape in, const char *words)
@@ -43,12 +46,17 @@ static void refuse_for(const char *task, const char *yaml, co_shape in, const ch
 Test(model, lists_that_do_not_fit_texts_or_their_task_are_refused_with_the_remedy)
 {
     const co_shape words = {.sequence = true, .tokens = true, .dim = {30}};
-    refuse_for("classification", "{layers: [{embedding: 4}, {dense: classes}]}", words, "pool_time");
-    refuse_for("lm", "{layers: [{embedding: 4}, {pool_time: mean}, {dense: classes}]}", words, "a row for every token");
-    refuse_for("tagging", "{layers: [{lstm: 4}, {dense: classes}]}", words, "put embedding before it");
+    refuse_for("classification", "{layers: [{embedding: 4}, {dense: classes}]}", words,
+               "pool_time");
+    refuse_for("lm", "{layers: [{embedding: 4}, {pool_time: mean}, {dense: classes}]}", words,
+               "a row for every token");
+    refuse_for("tagging", "{layers: [{lstm: 4}, {dense: classes}]}", words,
+               "put embedding before it");
     refuse_for("lm", "{layers: [{dense: classes}]}", words, "put embedding before it");
-    refuse_for("classification", "{layers: [{embedding: 4}, {dense: classes}]}", test_flat(6), "needs tokens");
-    refuse_for("classification", "{layers: [{gru: 4}, {dense: classes}]}", test_flat(6), "needs sequences");
+    refuse_for("classification", "{layers: [{embedding: 4}, {dense: classes}]}", test_flat(6),
+               "needs tokens");
+    refuse_for("classification", "{layers: [{gru: 4}, {dense: classes}]}", test_flat(6),
+               "needs sequences");
     refuse_for("classification", "{name: softmax}", words, "put embedding before it");
 }
 
@@ -217,7 +225,8 @@ static void check_scales(const char *yaml)
 Test(model, scales_weigh_the_examples_own_gradients)
 {
     check_scales("{name: mlp, hidden: [6, 5]}");
-    check_scales("{layers: [{residual: [{group_norm: 7}, {dense: 7}, tanh, {group_norm: 1}]}, {dense: 7, tie: {weight: 0.1.weight}}, "
+    check_scales("{layers: [{residual: [{group_norm: 7}, {dense: 7}, tanh, {group_norm: 1}]}, "
+                 "{dense: 7, tie: {weight: 0.1.weight}}, "
                  "{residual: {layers: [{dense: 4}], shortcut: [{dense: 4}]}}, {dense: classes}]}");
 }
 

@@ -78,30 +78,37 @@ static const char *task_of(const reference *r)
 {
     if (begins(r, "numbers")) return "regression";
     if (begins(r, "labels")) return "multilabel";
-    return r->ndim > 0 || !r->dim[2] ? "classification" : r->classes == r->dim[0] ? "lm" : "tagging";
+    return r->ndim > 0 || !r->dim[2] ? "classification"
+           : r->classes == r->dim[0] ? "lm"
+                                     : "tagging";
 }
 
-/* Floats, or texts of lengths and tokens by the formulas of models.py; the labels of examples or tokens. */
+/* Floats, or texts of lengths and tokens by the formulas of models.py; the labels of examples or
+ * tokens. */
 static void open_data(reference *r, const co_shape *in)
 {
     size_t n = r->batch, n_labels = n;
     r->data = (co_batch){.n = n, .rows = n};
     if (in->tokens) {
         r->offsets = co_calloc(n + 1, sizeof *r->offsets);
-        for (size_t i = 0; i < n; i++) r->offsets[i + 1] = r->offsets[i] + (int64_t)(test_bits(LENGTH, i) % (r->dim[1] + 1));
+        for (size_t i = 0; i < n; i++)
+            r->offsets[i + 1] = r->offsets[i] + (int64_t)(test_bits(LENGTH, i) % (r->dim[1] + 1));
         r->data.rows = (size_t)r->offsets[n];
         r->tokens = co_calloc(r->data.rows, sizeof *r->tokens);
-        for (size_t j = 0; j < r->data.rows; j++) r->tokens[j] = (int32_t)(test_bits(TOKEN, j) % r->dim[0]);
+        for (size_t j = 0; j < r->data.rows; j++)
+            r->tokens[j] = (int32_t)(test_bits(TOKEN, j) % r->dim[0]);
         if (r->dim[2]) n_labels = r->data.rows;
     } else {
         r->x = co_calloc(n * co_shape_size(in), sizeof(float));
-        for (size_t j = 0; j < n * co_shape_size(in); j++) r->x[j] = (float)test_bits(INPUT, j) * 0x1p-24f;
+        for (size_t j = 0; j < n * co_shape_size(in); j++)
+            r->x[j] = (float)test_bits(INPUT, j) * 0x1p-24f;
     }
     r->y = co_calloc(n_labels, sizeof(int32_t));
     for (size_t j = 0; j < n_labels; j++) r->y[j] = (int32_t)(test_bits(LABEL, j) % r->classes);
     r->values = co_calloc(n * r->classes, sizeof(float));
     for (size_t j = 0; j < n * r->classes; j++)
-        r->values[j] = begins(r, "numbers") ? (float)test_bits(LABEL, j) * 0x1p-23f - 1.0f : (float)(test_bits(LABEL, j) % 2);
+        r->values[j] = begins(r, "numbers") ? (float)test_bits(LABEL, j) * 0x1p-23f - 1.0f
+                                            : (float)(test_bits(LABEL, j) % 2);
     r->data.offsets = r->offsets;
     r->data.tokens = r->tokens;
     r->data.x = r->x;
@@ -114,7 +121,8 @@ static void open_model(reference *r, FILE *file)
     co_shape in = {.ndim = r->ndim, .dim = {r->dim[0], r->dim[1], r->dim[2]}};
     if (r->ndim == 0) in = (co_shape){.sequence = true, .tokens = true, .dim = {r->dim[0]}};
     cr_assert_eq(co_labels_init(&r->labels, NULL, r->classes), CO_OK);
-    cr_assert_eq(test_model_for(task_of(r), r->yaml, &in, &r->labels, &r->model), CO_OK, "%s", co_status_message());
+    cr_assert_eq(test_model_for(task_of(r), r->yaml, &in, &r->labels, &r->model), CO_OK, "%s",
+                 co_status_message());
     r->tensor = co_model_tensors(r->model, &n_tensors);
     cr_assert_eq(n_tensors, r->n_tensors, "%s", r->name);
     cr_assert_eq(co_model_size(r->model), r->n_params, "%s", r->name);
@@ -130,7 +138,8 @@ static void close_model(reference *r)
 {
     co_model_destroy(r->model);
     co_labels_fini(&r->labels);
-    void *const blocks[] = {r->params, r->grad, r->slot, r->x, r->y, r->tokens, r->offsets, r->values};
+    void *const blocks[] = {r->params, r->grad,   r->slot,    r->x,
+                            r->y,      r->tokens, r->offsets, r->values};
     for (size_t k = 0; k < sizeof blocks / sizeof *blocks; k++) co_free(blocks[k]);
     r->x = NULL;
     r->tokens = NULL;

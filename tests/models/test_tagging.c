@@ -1,5 +1,5 @@
-/* tests/models/test_tagging.c - entities as seqeval counts them, macro F1 as scikit-learn does (tests/reference/metrics.py), tokens
- * in and out of vocabulary. */
+/* tests/models/test_tagging.c - entities as seqeval counts them, macro F1 as scikit-learn does
+ * (tests/reference/metrics.py), tokens in and out of vocabulary. */
 #include "models/tasks/task.h"
 #include "tests/harness.h"
 #include "tests/models/build.h"
@@ -18,13 +18,15 @@ static void certain(const int32_t *guess, size_t rows, size_t n, float *out)
 static void draw(uint64_t c, size_t n, size_t n_labels, int32_t *label, int32_t *guess)
 {
     for (size_t j = 0; j < n; j++) {
-        const size_t first = test_bits(6000 + c, j) % (2 * n_labels), other = test_bits(6100 + c, j) % (3 * n_labels);
+        const size_t first = test_bits(6000 + c, j) % (2 * n_labels),
+                     other = test_bits(6100 + c, j) % (3 * n_labels);
         label[j] = first < n_labels ? (int32_t)first : 0;
         guess[j] = other < n_labels ? (int32_t)other : label[j];
     }
 }
 
-static void measure(const char *task, const co_labels *labels, const co_batch *batch, const int32_t *guess, double *sums)
+static void measure(const char *task, const co_labels *labels, const co_batch *batch,
+                    const int32_t *guess, double *sums)
 {
     const co_pass pass = {.batch = batch};
     float *out = malloc((batch->rows * labels->n + 1) * sizeof *out);
@@ -66,7 +68,8 @@ static size_t name_tags(const char *scheme, int types, char (*text)[16], const c
 
 static void check_tags(uint64_t c, const char *scheme, int types, const double *wanted)
 {
-    static const char *const metrics[] = {"entity_precision", "entity_recall", "entity_f1", "accuracy"};
+    static const char *const metrics[] = {"entity_precision", "entity_recall", "entity_f1",
+                                          "accuracy"};
     char text[16][16];
     const char *name[16];
     co_labels labels;
@@ -75,13 +78,14 @@ static void check_tags(uint64_t c, const char *scheme, int types, const double *
     double sums[8] = {0};
     const size_t n = name_tags(scheme, types, text, name);
     for (size_t i = 0; i < TEXTS; i++) offsets[i + 1] = offsets[i] + test_bits(6200 + c, i) % 12;
-    const co_batch batch = {.n = TEXTS, .rows = (size_t)offsets[TEXTS], .offsets = offsets, .y = label};
+    const co_batch batch = {
+        .n = TEXTS, .rows = (size_t)offsets[TEXTS], .offsets = offsets, .y = label};
     cr_assert_eq(co_labels_init(&labels, name, n), CO_OK);
     draw(c, batch.rows, n, label, guess);
     measure("tagging", &labels, &batch, guess, sums);
     for (size_t k = 0; k < 4; k++)
-        cr_expect_float_eq(metric("tagging", metrics[k], sums, n), wanted[k], 1e-9, "case %d, %s, %d types: %s",
-                           (int)c, scheme, types, metrics[k]);
+        cr_expect_float_eq(metric("tagging", metrics[k], sums, n), wanted[k], 1e-9,
+                           "case %d, %s, %d types: %s", (int)c, scheme, types, metrics[k]);
     co_labels_fini(&labels);
 }
 
@@ -94,7 +98,8 @@ Test(tagging, entities_are_counted_as_seqeval_counts_them)
     double w[4];
     size_t n = 0;
     while (fgets(line, sizeof line, file))
-        if (sscanf(line, "tags %u %7s %d %lf %lf %lf %lf", &c, scheme, &types, &w[0], &w[1], &w[2], &w[3]) == 7) {
+        if (sscanf(line, "tags %u %7s %d %lf %lf %lf %lf", &c, scheme, &types, &w[0], &w[1], &w[2],
+                   &w[3]) == 7) {
             check_tags(c, scheme, types, w);
             n++;
         }
@@ -113,13 +118,16 @@ Test(classification, macro_f1_is_that_of_scikit_learn)
     while (fgets(line, sizeof line, file)) {
         int32_t label[MOST], guess[MOST];
         double sums[64] = {0};
-        if (sscanf(line, "classes %u %u %u %lf %lf", &c, &classes, &rows, &f1, &accuracy) != 5) continue;
+        if (sscanf(line, "classes %u %u %u %lf %lf", &c, &classes, &rows, &f1, &accuracy) != 5)
+            continue;
         const co_labels labels = {.n = classes};
         const co_batch batch = {.n = rows, .rows = rows, .y = label};
         draw(c, rows, classes, label, guess);
         measure("classification", &labels, &batch, guess, sums);
-        cr_expect_float_eq(metric("classification", "macro_f1", sums, classes), f1, 1e-9, "case %u", c);
-        cr_expect_float_eq(metric("classification", "accuracy", sums, classes), accuracy, 1e-9, "case %u", c);
+        cr_expect_float_eq(metric("classification", "macro_f1", sums, classes), f1, 1e-9, "case %u",
+                           c);
+        cr_expect_float_eq(metric("classification", "accuracy", sums, classes), accuracy, 1e-9,
+                           "case %u", c);
         n++;
     }
     fclose(file);
@@ -136,9 +144,12 @@ Test(tagging, counts_do_not_depend_on_how_texts_are_cut_into_batches)
     co_labels labels;
     cr_assert_eq(co_labels_init(&labels, name, N), CO_OK);
     draw(77, ROWS, N, label, guess);
-    measure("tagging", &labels, &(co_batch){.n = 4, .rows = ROWS, .offsets = offsets, .y = label}, guess, whole);
-    measure("tagging", &labels, &(co_batch){.n = 2, .rows = 20, .offsets = offsets, .y = label}, guess, parts);
-    measure("tagging", &labels, &(co_batch){.n = 2, .rows = 40, .offsets = second, .y = label + 20}, guess + 20, parts);
+    measure("tagging", &labels, &(co_batch){.n = 4, .rows = ROWS, .offsets = offsets, .y = label},
+            guess, whole);
+    measure("tagging", &labels, &(co_batch){.n = 2, .rows = 20, .offsets = offsets, .y = label},
+            guess, parts);
+    measure("tagging", &labels, &(co_batch){.n = 2, .rows = 40, .offsets = second, .y = label + 20},
+            guess + 20, parts);
     for (size_t k = 2; k < 6; k++) cr_expect_eq(whole[k], parts[k]);
     cr_expect_gt(whole[3], 0.0);
     co_labels_fini(&labels);
@@ -152,13 +163,16 @@ Test(lm, tokens_out_of_vocabulary_are_left_out_of_the_known_ones)
     double sums[8] = {0};
     co_labels labels;
     cr_assert_eq(co_labels_init(&labels, name, 3), CO_OK);
-    measure("lm", &labels, &(co_batch){.n = 2, .rows = 5, .offsets = offsets, .y = label}, guess, sums);
+    measure("lm", &labels, &(co_batch){.n = 2, .rows = 5, .offsets = offsets, .y = label}, guess,
+            sums);
     /* a certain guess costs log(e + 2) - 1 when it is right and log(e + 2) when not */
     const double wrong = log(exp(1.0) + 2.0), right = wrong - 1.0;
     cr_expect_float_eq(metric("lm", "accuracy", sums, 3), 3.0 / 5.0, 1e-12);
     cr_expect_float_eq(metric("lm", "accuracy_known", sums, 3), 2.0 / 3.0, 1e-12);
-    cr_expect_float_eq(metric("lm", "perplexity", sums, 3), exp((3.0 * right + 2.0 * wrong) / 5.0), 1e-6);
-    cr_expect_float_eq(metric("lm", "perplexity_known", sums, 3), exp((2.0 * right + wrong) / 3.0), 1e-6);
+    cr_expect_float_eq(metric("lm", "perplexity", sums, 3), exp((3.0 * right + 2.0 * wrong) / 5.0),
+                       1e-6);
+    cr_expect_float_eq(metric("lm", "perplexity_known", sums, 3), exp((2.0 * right + wrong) / 3.0),
+                       1e-6);
     co_labels_fini(&labels);
 }
 
@@ -169,5 +183,6 @@ Test(lm, a_batch_without_tokens_adds_nothing_and_measures_nothing)
     double sums[8] = {0};
     measure("lm", &labels, &(co_batch){.n = 2, .offsets = offsets}, NULL, sums);
     for (size_t k = 0; k < 6; k++) cr_expect_eq(sums[k], 0.0);
-    for (const co_metric *m = co_task_find("lm")->metrics; m->name; m++) cr_expect(isnan(m->finish(sums, 3)), "%s", m->name);
+    for (const co_metric *m = co_task_find("lm")->metrics; m->name; m++)
+        cr_expect(isnan(m->finish(sums, 3)), "%s", m->name);
 }

@@ -1,5 +1,5 @@
-/* tests/mpi/algorithms.c - five rounds of every named algorithm against an independent NumPy program, whose numbers stand in
- * tests/reference/algorithms.txt, to 1e-5. */
+/* tests/mpi/algorithms.c - five rounds of every named algorithm against an independent NumPy
+ * program, whose numbers stand in tests/reference/algorithms.txt, to 1e-5. */
 #include "core/memory.h"
 #include "tests/harness.h"
 #include "tests/run_helpers.h"
@@ -29,11 +29,18 @@ static float value(uint64_t stream, uint64_t j)
     return (float)bits(stream, j) * 0x1p-23f - 1.0f;
 }
 
-/* same: all examples of a device are its first one, so that batches do not depend on the shuffle. */
+/* same: all examples of a device are its first one, so that batches do not depend on the shuffle.
+ */
 static void write_data(const char *path, bool same)
 {
-    co_dataset data = {.n = N, .x_type = CO_F32, .x_ndim = 1, .x_dim = {FEATURES}, .x_size = FEATURES,
-                       .n_classes = CLASSES, .n_scale = 1, .n_users = DEVICES};
+    co_dataset data = {.n = N,
+                       .x_type = CO_F32,
+                       .x_ndim = 1,
+                       .x_dim = {FEATURES},
+                       .x_size = FEATURES,
+                       .n_classes = CLASSES,
+                       .n_scale = 1,
+                       .n_users = DEVICES};
     float *x = co_malloc(N * FEATURES, sizeof *x);
     data.x = x;
     data.y = co_malloc(N, sizeof *data.y);
@@ -52,7 +59,8 @@ static void write_data(const char *path, bool same)
             data.user[i] = d;
             data.y[i] = (int32_t)((bits(301, (uint64_t)from) % 5 + (uint32_t)d) % CLASSES);
             for (int f = 0; f < FEATURES; f++)
-                x[i * FEATURES + f] = value(300, (uint64_t)(from * FEATURES + f)) + 0.25f * (float)(d % 3);
+                x[i * FEATURES + f] =
+                    value(300, (uint64_t)(from * FEATURES + f)) + 0.25f * (float)(d % 3);
         }
     }
     CHECK(co_dataset_write(&data, path, 1, "test: closed formula\n") == CO_OK);
@@ -87,11 +95,12 @@ static void play(const char *name, char *settings, const float *want)
     co_run run;
     for (char *c = settings; *c; c++)
         if (*c == ';') *c = '\n', c[1] = c[1] == ' ' ? '\n' : c[1];
-    char *text = co_format("name: reference\nrounds: 5\ndata: {file: %s}\neval: {every: 0}\n%s"
-                           "model: {layers: [{dense: 8}, tanh, {dense: classes}], init: %s}\n"
-                           "partition: {method: natural}\noutput: {dir: %s, checkpoint_every: 0}\n%s\n",
-                           strncmp(name, "same_", 5) == 0 ? same_path : data_path,
-                           strstr(settings, "devices:") ? "" : "devices: {per_round: 6}\n", init_path, out, settings);
+    char *text = co_format(
+        "name: reference\nrounds: 5\ndata: {file: %s}\neval: {every: 0}\n%s"
+        "model: {layers: [{dense: 8}, tanh, {dense: classes}], init: %s}\n"
+        "partition: {method: natural}\noutput: {dir: %s, checkpoint_every: 0}\n%s\n",
+        strncmp(name, "same_", 5) == 0 ? same_path : data_path,
+        strstr(settings, "devices:") ? "" : "devices: {per_round: 6}\n", init_path, out, settings);
     const co_status st = play_text(text, &comm, &experiment, &run);
     if (st != CO_OK) fprintf(stderr, "%s: %s\n", name, co_status_message());
     CHECK(st == CO_OK);

@@ -1,6 +1,7 @@
-/* tests/mpi/continual.c - what a device has deleted, or has not received yet, is never read: before each period every such example is
- * made NaN in the shared data, and no update may come out as NaN; how many examples each device trains on is compared with lists
- * made the plain way. A thousand rounds for each kind of memory. */
+/* tests/mpi/continual.c - what a device has deleted, or has not received yet, is never read: before
+ * each period every such example is made NaN in the shared data, and no update may come out as NaN;
+ * how many examples each device trains on is compared with lists made the plain way. A thousand
+ * rounds for each kind of memory. */
 #include "core/memory.h"
 #include "tests/harness.h"
 #include "tests/run_helpers.h"
@@ -23,14 +24,16 @@ typedef struct {
 } keeping;
 
 /* Marks in is_held[EXAMPLES] what the device holds in the period; returns how many. */
-static int64_t mark_held(const co_population *p, const keeping *k, int64_t device, int64_t period, bool *is_held)
+static int64_t mark_held(const co_population *p, const keeping *k, int64_t device, int64_t period,
+                         bool *is_held)
 {
     int64_t n_held = 0, n_kept = 0;
     for (int64_t when = period; when >= 0 && when > period - k->window; when--)
         for (int64_t id = EXAMPLES - 1; id >= 0; id--) { /* the latest first */
             bool is_own = false;
             if (p->period_of[id] != when) continue;
-            for (int64_t i = p->offsets[device]; i < p->offsets[device + 1]; i++) is_own |= p->examples[i] == id;
+            for (int64_t i = p->offsets[device]; i < p->offsets[device + 1]; i++)
+                is_own |= p->examples[i] == id;
             if (!is_own) continue;
             n_held++;
             if (n_kept == k->capacity) continue;
@@ -45,19 +48,24 @@ static void poison(co_run *run, const keeping *k, int64_t period, const float *x
 {
     bool is_held[EXAMPLES] = {false};
     float *shared = run->population.data.x;
-    for (int64_t d = 0; d < run->population.n_devices; d++) n_held[d] = mark_held(&run->population, k, d, period, is_held);
+    for (int64_t d = 0; d < run->population.n_devices; d++)
+        n_held[d] = mark_held(&run->population, k, d, period, is_held);
     MPI_Barrier(all.world);
-    for (int64_t i = 0; i < EXAMPLES * FEATURES && all.node_rank == 0; i++) shared[i] = is_held[i / FEATURES] ? x[i] : NAN;
+    for (int64_t i = 0; i < EXAMPLES * FEATURES && all.node_rank == 0; i++)
+        shared[i] = is_held[i / FEATURES] ? x[i] : NAN;
     co_shared_sync(&run->population.data.shared_x, &all);
 }
 
-/* Every row of the period has finite updates from as many examples as the device holds. On rank 0. */
+/* Every row of the period has finite updates from as many examples as the device holds. On rank 0.
+ */
 static void check_rows(const co_run *run, int64_t period, const int64_t *n_held)
 {
     const co_table *t = &run->record.devices;
     int64_t n_rows = 0;
     for (size_t i = 0; i < t->n_rows; i++) {
-        if ((co_table_get_i64(t, i, (size_t)co_table_find(t, "round")) - 1) / PERIOD_ROUNDS != period) continue;
+        if ((co_table_get_i64(t, i, (size_t)co_table_find(t, "round")) - 1) / PERIOD_ROUNDS !=
+            period)
+            continue;
         const int64_t device = co_table_get_i64(t, i, (size_t)co_table_find(t, "device"));
         const int64_t outcome = co_table_get_i64(t, i, (size_t)co_table_find(t, "status"));
         CHECK(co_table_get_i64(t, i, (size_t)co_table_find(t, "n_examples")) == n_held[device]);
@@ -79,12 +87,14 @@ static void try_memory(const keeping *k)
     co_experiment e;
     co_run run;
     float *x = co_malloc(EXAMPLES * FEATURES, sizeof *x);
-    char *text = co_format("name: continual\nrounds: %d\ndata: {file: %s}\n"
-                           "partition: {method: temporal, devices: 30, periods: %d, law: labels, drift: 0.7, sizes: zipf}\n"
-                           "model: {name: softmax}\nlocal: {batch: 16, lr: 0.01}\neval: {every: 0}\n"
-                           "devices: {select: mixture, per_round: 3, period_rounds: %d, %s}\n"
-                           "output: {dir: %s, checkpoint_every: 0}\n",
-                           PERIODS * PERIOD_ROUNDS, blobs, PERIODS, PERIOD_ROUNDS, k->memory, out);
+    char *text =
+        co_format("name: continual\nrounds: %d\ndata: {file: %s}\n"
+                  "partition: {method: temporal, devices: 30, periods: %d, law: labels, drift: "
+                  "0.7, sizes: zipf}\n"
+                  "model: {name: softmax}\nlocal: {batch: 16, lr: 0.01}\neval: {every: 0}\n"
+                  "devices: {select: mixture, per_round: 3, period_rounds: %d, %s}\n"
+                  "output: {dir: %s, checkpoint_every: 0}\n",
+                  PERIODS * PERIOD_ROUNDS, blobs, PERIODS, PERIOD_ROUNDS, k->memory, out);
     CHECK(co_experiment_parse(text, "test.yaml", &e) == CO_OK);
     const co_status st = co_run_create(&run, &e, out, &all);
     if (st != CO_OK) fprintf(stderr, "%s\n", co_status_message());
@@ -97,10 +107,12 @@ static void try_memory(const keeping *k)
             play(&run, &e, (period + 1) * PERIOD_ROUNDS);
             if (all.rank == 0) check_rows(&run, period, n_held);
         }
-        poison(&run, &(keeping){.window = 0}, 0, x, n_held); /* now nothing is left: the test would notice */
+        poison(&run, &(keeping){.window = 0}, 0, x,
+               n_held); /* now nothing is left: the test would notice */
         play(&run, &e, PERIODS * PERIOD_ROUNDS + 1);
         const co_table *t = &run.record.rounds;
-        if (all.rank == 0) CHECK(co_table_get_i64(t, t->n_rows - 1, (size_t)co_table_find(t, "n_nonfinite")) > 0);
+        if (all.rank == 0)
+            CHECK(co_table_get_i64(t, t->n_rows - 1, (size_t)co_table_find(t, "n_nonfinite")) > 0);
         co_run_destroy(&run);
     }
     co_experiment_fini(&e);

@@ -67,9 +67,17 @@ static co_status write_tags(const char *path)
     char *names[] = {"<unk>", "a", "b\n", "\xF0\x9F\x98\x80", "O"};
     for (int i = 0; i < N; i++) offsets[i + 1] = offsets[i] + i;
     for (int t = 0; t < T; t++) tokens[t] = t % 5, tags[t] = t % 3;
-    co_dataset d = {.n = N, .task = CO_DATA_TAGGING, .n_vocab = 5, .vocab = names, .n_tokens = T,
-                    .tokens = tokens, .token_offsets = offsets, .token_y = tags, .n_classes = 3,
-                    .classes = names, .split = split};
+    co_dataset d = {.n = N,
+                    .task = CO_DATA_TAGGING,
+                    .n_vocab = 5,
+                    .vocab = names,
+                    .n_tokens = T,
+                    .tokens = tokens,
+                    .token_offsets = offsets,
+                    .token_y = tags,
+                    .n_classes = 3,
+                    .classes = names,
+                    .split = split};
     return co_dataset_write(&d, path, 1, "");
 }
 
@@ -85,12 +93,32 @@ static co_status write_targets(const char *numbers_path, const char *labels_path
     char *names[] = {"a", "b", "c"};
     for (int i = 0; i < N * K; i++) numbers[i] = (float)i * 0.25f - 7.0f, labels[i] = i % 5 == 0;
     for (int i = 0; i < N; i++) x[i] = (float)i, tokens[i] = i % 3, offsets[i + 1] = i + 1;
-    co_dataset d = {.n = N, .task = CO_DATA_REGRESSION, .x = x, .x_type = CO_F32, .x_ndim = 1, .x_dim = {1}, .x_size = 1,
-                    .n_scale = 1, .scale = &scale, .shift = &shift, .targets = numbers, .n_classes = K, .classes = names,
+    co_dataset d = {.n = N,
+                    .task = CO_DATA_REGRESSION,
+                    .x = x,
+                    .x_type = CO_F32,
+                    .x_ndim = 1,
+                    .x_dim = {1},
+                    .x_size = 1,
+                    .n_scale = 1,
+                    .scale = &scale,
+                    .shift = &shift,
+                    .targets = numbers,
+                    .n_classes = K,
+                    .classes = names,
                     .split = split};
     CO_TRY(co_dataset_write(&d, numbers_path, 1, ""));
-    d = (co_dataset){.n = N, .task = CO_DATA_MULTILABEL, .n_vocab = 3, .vocab = names, .n_tokens = N, .tokens = tokens,
-                     .token_offsets = offsets, .targets = labels, .n_classes = K, .classes = names, .split = split};
+    d = (co_dataset){.n = N,
+                     .task = CO_DATA_MULTILABEL,
+                     .n_vocab = 3,
+                     .vocab = names,
+                     .n_tokens = N,
+                     .tokens = tokens,
+                     .token_offsets = offsets,
+                     .targets = labels,
+                     .n_classes = K,
+                     .classes = names,
+                     .split = split};
     return co_dataset_write(&d, labels_path, 1, "");
 }
 
@@ -109,7 +137,8 @@ static void compare(const co_dataset *a, const co_dataset *b)
     const size_t n = (size_t)a->n;
     CHECK(a->n == b->n && a->x_type == b->x_type && a->x_ndim == b->x_ndim &&
           a->x_size == b->x_size);
-    CHECK(same(a->x_dim, b->x_dim, sizeof a->x_dim) && same(a->x, b->x, n * a->x_size * co_dtype_size(a->x_type, 0)));
+    CHECK(same(a->x_dim, b->x_dim, sizeof a->x_dim) &&
+          same(a->x, b->x, n * a->x_size * co_dtype_size(a->x_type, 0)));
     CHECK(a->n_scale == b->n_scale && same(a->scale, b->scale, 8 * a->n_scale) &&
           same(a->shift, b->shift, 8 * a->n_scale));
     CHECK(same(a->y, b->y, 4 * n) && same(a->split, b->split, n));
@@ -192,7 +221,9 @@ static void two_nodes(const co_comm *one, co_comm *two)
 
 int main(int argc, char **argv)
 {
-    setenv("CO_FAULT", "data_memory:0:5", 1); /* the fifth reading of x, serial ones too, finds too little memory on rank 0's node */
+    setenv(
+        "CO_FAULT", "data_memory:0:5",
+        1); /* the fifth reading of x, serial ones too, finds too little memory on rank 0's node */
     const int rank = harness_start(&argc, &argv);
     co_comm comm;
     char images[1024], labels[1024], tags[1024], numbers[1024], several[1024];

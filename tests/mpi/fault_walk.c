@@ -1,10 +1,14 @@
-/* tests/mpi/fault_walk.c - every place where memory, a file or another rank can fail, made to fail one after the other.
+/* tests/mpi/fault_walk.c - every place where memory, a file or another rank can fail, made to fail
+ * one after the other.
  *
- * The commands run in this process, with no fault at first: that gives the number of passes through each site and the digests of an
- * undisturbed run. Then one pass of one rank is made to fail at a time. Each time all ranks must get the same status with the code of
- * that site and a message, or a fault that could be borne must change nothing; no block of memory may be left, no file half written
- * under its real name, no temporary; and a run that was disturbed must go on with --resume to the undisturbed run's digests. A rank that
- * hangs is ended by an alarm. Sites are taken evenly out of all: WALK_SITES of them (default 200, 40 under the sanitizers; 0: every one, from WALK_FIRST on). */
+ * The commands run in this process, with no fault at first: that gives the number of passes through
+ * each site and the digests of an undisturbed run. Then one pass of one rank is made to fail at a
+ * time. Each time all ranks must get the same status with the code of that site and a message, or a
+ * fault that could be borne must change nothing; no block of memory may be left, no file half
+ * written under its real name, no temporary; and a run that was disturbed must go on with --resume
+ * to the undisturbed run's digests. A rank that hangs is ended by an alarm. Sites are taken evenly
+ * out of all: WALK_SITES of them (default 200, 40 under the sanitizers; 0: every one, from
+ * WALK_FIRST on). */
 #include "core/comm.h"
 #include "core/memory.h"
 #include "io/files/file.h"
@@ -38,9 +42,24 @@ typedef struct {
 #define RUN_FROM "rm -rf out && cp -r base out"
 #define FULL_FOLDER "rm -rf gen && mkdir gen && cp base/run.h5 gen"
 static const step steps[] = {
-    {"import", &co_command_import, {"synthetic", "devices=5", "alpha=1", "beta=1", "size=12", "-o", "d.h5"}, "rm -f d.h5", true, false},
-    {"csv", &co_command_import, {"csv", "t.csv", "y=y", "header=true", "-o", "d.h5"}, "rm -f d.h5", true, false},
-    {"partition", &co_command_partition, {"data.h5", "method=dirichlet", "devices=6", "alpha=1", "-o", "p.h5"}, "rm -f p.h5", false, false},
+    {"import",
+     &co_command_import,
+     {"synthetic", "devices=5", "alpha=1", "beta=1", "size=12", "-o", "d.h5"},
+     "rm -f d.h5",
+     true,
+     false},
+    {"csv",
+     &co_command_import,
+     {"csv", "t.csv", "y=y", "header=true", "-o", "d.h5"},
+     "rm -f d.h5",
+     true,
+     false},
+    {"partition",
+     &co_command_partition,
+     {"data.h5", "method=dirichlet", "devices=6", "alpha=1", "-o", "p.h5"},
+     "rm -f p.h5",
+     false,
+     false},
     {"show data", &co_command_show, {"data.h5"}, "true", true, false},
     {"show partition", &co_command_show, {"part.h5", "--json"}, "true", true, false},
     {"show run", &co_command_show, {"base/run.h5"}, "true", true, false},
@@ -49,17 +68,33 @@ static const step steps[] = {
     {"run", &co_command_run, {"e.yaml"}, "rm -rf out", false, true},
     {"resume", &co_command_run, {"e.yaml", "--resume"}, RUN_FROM, false, true},
     {"overwrite", &co_command_run, {"g.yaml", "--overwrite"}, FULL_FOLDER, false, false},
-    {"scaffold", &co_command_run, {"g.yaml", "--overwrite", "algorithm=scaffold"}, FULL_FOLDER, false, false},
-    {"median", &co_command_run, {"g.yaml", "--overwrite", "aggregate.rule=median"}, FULL_FOLDER, false, false},
-    {"private", &co_command_run, {"g.yaml", "--overwrite", "devices.select=poisson",
-                                  "privacy={mechanism: gaussian, clip: 1, noise_multiplier: 1, delta: 1e-3}"}, FULL_FOLDER, false, false},
+    {"scaffold",
+     &co_command_run,
+     {"g.yaml", "--overwrite", "algorithm=scaffold"},
+     FULL_FOLDER,
+     false,
+     false},
+    {"median",
+     &co_command_run,
+     {"g.yaml", "--overwrite", "aggregate.rule=median"},
+     FULL_FOLDER,
+     false,
+     false},
+    {"private",
+     &co_command_run,
+     {"g.yaml", "--overwrite", "devices.select=poisson",
+      "privacy={mechanism: gaussian, clip: 1, noise_multiplier: 1, delta: 1e-3}"},
+     FULL_FOLDER,
+     false,
+     false},
 };
 enum { N_STEPS = sizeof steps / sizeof *steps };
 static const struct {
     const char *name;
     int exit_code; /* 0: any but 0 */
-} sites[] = {{"alloc", 70}, {"agree", 70}, {"shared", 70}, {"data_memory", 70}, {"train", 70},      {"file_open", 4},
-             {"file_read", 4}, {"file_write", 4}, {"file_full", 4}, {"file_sync", 4}, {"file_rename", 4}};
+} sites[] = {{"alloc", 70},    {"agree", 70},    {"shared", 70},    {"data_memory", 70},
+             {"train", 70},    {"file_open", 4}, {"file_read", 4},  {"file_write", 4},
+             {"file_full", 4}, {"file_sync", 4}, {"file_rename", 4}};
 enum { N_SITES = sizeof sites / sizeof *sites };
 
 static int rank, size, quiet, spoken; /* quiet: /dev/null; spoken: the real stderr */
@@ -118,7 +153,8 @@ static bool is_clean(const char *dir)
         snprintf(path, sizeof path, "%s/%s", dir, entry->d_name);
         co_file *file = NULL;
         if (strstr(entry->d_name, ".tmp")) clean = false;
-        if (end && strcmp(end, ".h5") == 0 && co_file_open(path, NULL, false, &file) != CO_OK) clean = false;
+        if (end && strcmp(end, ".h5") == 0 && co_file_open(path, NULL, false, &file) != CO_OK)
+            clean = false;
         co_file_close(file);
     }
     if (folder) closedir(folder);
@@ -136,7 +172,8 @@ static bool is_whole(void)
 static void complain(const step *s, const char *plan, const char *what, co_status st)
 {
     char text[1400];
-    snprintf(text, sizeof text, "%s, %s: %s (status %d: %s)", s->title, plan, what, (int)st, co_status_message());
+    snprintf(text, sizeof text, "%s, %s: %s (status %d: %s)", s->title, plan, what, (int)st,
+             co_status_message());
     check_failed(text, "fault walk", 0);
 }
 
@@ -145,8 +182,10 @@ static void go_on(const step *s, const char *plan)
 {
     const step resume = {"go on", &co_command_run, {"e.yaml", "--resume"}, "true", false, true};
     const co_status st = play(&resume);
-    if (st != CO_OK) complain(s, plan, "the resume fails", st);
-    else if (rank == 0 && !is_whole()) complain(s, plan, "the resume ends with other bits", st);
+    if (st != CO_OK)
+        complain(s, plan, "the resume fails", st);
+    else if (rank == 0 && !is_whole())
+        complain(s, plan, "the resume ends with other bits", st);
 }
 
 /* Collective. */
@@ -165,11 +204,14 @@ static void strike(const step *s, const char *site, int exit_code, const char *p
     if (left != blocks) complain(s, plan, "memory is left", st);
     if (codes[0] != -codes[1]) complain(s, plan, "the ranks differ in their status", st);
     if (rank == 0 && !struck && strcmp(site, "alloc") != 0) complain(s, plan, "did not strike", st);
-    if (rank == 0 && struck && st == CO_OK) fprintf(stderr, "borne: %s, %s: %s\n", s->title, plan, co_status_message());
+    if (rank == 0 && struck && st == CO_OK)
+        fprintf(stderr, "borne: %s, %s: %s\n", s->title, plan, co_status_message());
     n_borne += struck && st == CO_OK;
-    if (st != CO_OK && co_status_exit_code(st) != exit_code) complain(s, plan, "another exit code", st);
+    if (st != CO_OK && co_status_exit_code(st) != exit_code)
+        complain(s, plan, "another exit code", st);
     if (st != CO_OK && !*co_status_message()) complain(s, plan, "no message", st);
-    if (rank == 0 && (!is_clean(".") || !is_clean("out"))) complain(s, plan, "something half written is left", st);
+    if (rank == 0 && (!is_clean(".") || !is_clean("out")))
+        complain(s, plan, "something half written is left", st);
     if (s->is_run) go_on(s, plan);
     MPI_Barrier(MPI_COMM_WORLD);
 }
@@ -189,7 +231,8 @@ static void count_passes(const step *s, long passes[N_SITES])
 static void prepare(void)
 {
     char folder[1024];
-    if (access("/dev/shm", W_OK) == 0) /* thousands of files are brought to the disk: better to none */
+    if (access("/dev/shm", W_OK) ==
+        0) /* thousands of files are brought to the disk: better to none */
         snprintf(folder, sizeof folder, "/dev/shm/cohort-walk-%d", (int)getpid());
     else
         snprintf(folder, sizeof folder, "%s", scratch_file("walk"));
@@ -199,16 +242,25 @@ static void prepare(void)
     CHECK(chdir(folder) == 0);
     quiet = open("/dev/null", O_WRONLY | O_CLOEXEC);
     spoken = dup(STDERR_FILENO);
-    on_all("printf 'a,b,y\\n1,2,u\\n3,5,v\\n4,4,u\\n' > t.csv; "
-           "printf 'rounds: 3\\nalgorithm: fedadam\\ndata: {file: data.h5}\\npartition: {file: part.h5}\\nmodel: {name: softmax}\\n"
-           "devices: {per_round: 3}\\nlocal: {batch: 8, lr: 0.05}\\neval: {every: 2, devices: true}\\n"
-           "output: {dir: out, checkpoint_every: 1, keep: 2}\\n' > e.yaml; "
-           "printf 'rounds: 2\\ndata: {generator: synthetic, devices: 6, alpha: 1, beta: 1, size: 15}\\nmodel: {name: softmax}\\n"
-           "devices: {per_round: 3}\\nlocal: {lr: 0.05}\\neval: {every: 1}\\noutput: {dir: gen}\\n' > g.yaml");
+    on_all(
+        "printf 'a,b,y\\n1,2,u\\n3,5,v\\n4,4,u\\n' > t.csv; "
+        "printf 'rounds: 3\\nalgorithm: fedadam\\ndata: {file: data.h5}\\npartition: {file: "
+        "part.h5}\\nmodel: {name: softmax}\\n"
+        "devices: {per_round: 3}\\nlocal: {batch: 8, lr: 0.05}\\neval: {every: 2, devices: true}\\n"
+        "output: {dir: out, checkpoint_every: 1, keep: 2}\\n' > e.yaml; "
+        "printf 'rounds: 2\\ndata: {generator: synthetic, devices: 6, alpha: 1, beta: 1, size: "
+        "15}\\nmodel: {name: softmax}\\n"
+        "devices: {per_round: 3}\\nlocal: {lr: 0.05}\\neval: {every: 1}\\noutput: {dir: gen}\\n' > "
+        "g.yaml");
     if (rank == 0) CHECK(write_blobs("data.h5", 60, 6, 3, 1) == CO_OK);
     MPI_Barrier(MPI_COMM_WORLD);
-    const step part = {"part", &co_command_partition, {"data.h5", "method=dirichlet", "devices=5", "alpha=1", "test_fraction=0.2", "-o", "part.h5"},
-                       "true", false, false};
+    const step part = {"part",
+                       &co_command_partition,
+                       {"data.h5", "method=dirichlet", "devices=5", "alpha=1", "test_fraction=0.2",
+                        "-o", "part.h5"},
+                       "true",
+                       false,
+                       false};
     if (play(&part) != CO_OK) complain(&part, "no fault", "fails", CO_EINTERNAL);
     const step base = {"base", &co_command_run, {"e.yaml"}, "", false, true};
     MPI_Barrier(MPI_COMM_WORLD);
@@ -233,7 +285,8 @@ static void walk(const step *s, double share, long first, long *index, double *d
                 *due -= 1.0;
                 snprintf(plan, sizeof plan, "%s:%d:%ld", sites[k].name, r, nth);
                 strike(s, sites[k].name, sites[k].exit_code, plan);
-                if (share >= 1.0 && rank == 0 && *index % 100 == 0) fprintf(stderr, "walked %ld: %s, %s\n", *index, s->title, plan);
+                if (share >= 1.0 && rank == 0 && *index % 100 == 0)
+                    fprintf(stderr, "walked %ld: %s, %s\n", *index, s->title, plan);
             }
 }
 
@@ -266,10 +319,12 @@ int main(int argc, char **argv)
     long index = 0;
     double due = 0.0;
     for (int k = 0; k < N_STEPS; k++)
-        if (!steps[k].one_rank || size == 1) walk(&steps[k], share, start ? atol(start) : 1, &index, &due);
+        if (!steps[k].one_rank || size == 1)
+            walk(&steps[k], share, start ? atol(start) : 1, &index, &due);
     CHECK(n_struck > 0);
     if (rank == 0)
-        fprintf(stderr, "%d ranks: %ld sites, %ld struck, %ld borne without a loss\n", size, n_all, n_struck, n_borne);
+        fprintf(stderr, "%d ranks: %ld sites, %ld struck, %ld borne without a loss\n", size, n_all,
+                n_struck, n_borne);
     char folder[1024];
     if (rank == 0 && getcwd(folder, sizeof folder) && chdir("/") == 0) {
         char command[1100];

@@ -1,5 +1,6 @@
-/* tests/mpi/laws.c - what training must equal: centralised gradient descent, plain averaging, a device trained alone; and what
- * must be counted: updates that are not finite or beyond the bound of the exact sum. */
+/* tests/mpi/laws.c - what training must equal: centralised gradient descent, plain averaging, a
+ * device trained alone; and what must be counted: updates that are not finite or beyond the bound
+ * of the exact sum. */
 #include "core/memory.h"
 #include "core/vector.h"
 #include "tests/harness.h"
@@ -15,7 +16,8 @@ static co_comm comm;
 
 static char *with_files(const char *yaml)
 {
-    return co_format("%s\ndata: {file: %s}\noutput: {dir: %s, checkpoint_every: 0}\n", yaml, blobs, out);
+    return co_format("%s\ndata: {file: %s}\noutput: {dir: %s, checkpoint_every: 0}\n", yaml, blobs,
+                     out);
 }
 
 static bool open_text(const char *yaml, co_experiment *experiment, co_run *run)
@@ -68,9 +70,11 @@ static void one_device_with_all_data_is_gradient_descent(void)
 {
     co_experiment experiment;
     co_run run;
-    if (!open_text("name: gd\nrounds: 5\npartition: {method: iid, devices: 1}\n"
-                   "model: {layers: [{dense: 30}, tanh, {dense: classes}]}\ndevices: {per_round: 1}\n"
-                   "local: {batch: 0, lr: 0.5}\neval: {every: 0}", &experiment, &run))
+    if (!open_text(
+            "name: gd\nrounds: 5\npartition: {method: iid, devices: 1}\n"
+            "model: {layers: [{dense: 30}, tanh, {dense: classes}]}\ndevices: {per_round: 1}\n"
+            "local: {batch: 0, lr: 0.5}\neval: {every: 0}",
+            &experiment, &run))
         return;
     const size_t n = co_model_size(run.model);
     float *w = co_malloc(n, sizeof *w);
@@ -80,14 +84,17 @@ static void one_device_with_all_data_is_gradient_descent(void)
     close_run(&experiment, &run);
 }
 
-/* With all devices, one full-batch step each and weights by examples, the mean update is the gradient of the whole loss. */
+/* With all devices, one full-batch step each and weights by examples, the mean update is the
+ * gradient of the whole loss. */
 static void all_devices_in_one_step_are_gradient_descent(void)
 {
     co_experiment experiment;
     co_run run;
-    if (!open_text("name: gd\nrounds: 5\npartition: {method: dirichlet, devices: 25, alpha: 0.3}\n"
-                   "model: {layers: [{dense: 30}, tanh, {dense: classes}]}\ndevices: {per_round: 25}\n"
-                   "local: {batch: 0, lr: 0.5}\neval: {every: 0}", &experiment, &run))
+    if (!open_text(
+            "name: gd\nrounds: 5\npartition: {method: dirichlet, devices: 25, alpha: 0.3}\n"
+            "model: {layers: [{dense: 30}, tanh, {dense: classes}]}\ndevices: {per_round: 25}\n"
+            "local: {batch: 0, lr: 0.5}\neval: {every: 0}",
+            &experiment, &run))
         return;
     const size_t n = co_model_size(run.model);
     float *w = co_malloc(n, sizeof *w);
@@ -97,8 +104,9 @@ static void all_devices_in_one_step_are_gradient_descent(void)
     close_run(&experiment, &run);
 }
 
-#define COMMON                                                                                                         \
-    "name: same\nrounds: 4\npartition: {method: dirichlet, devices: 30, alpha: 0.3}\nmodel: {name: softmax}\n"        \
+#define COMMON                                                                                     \
+    "name: same\nrounds: 4\npartition: {method: dirichlet, devices: 30, alpha: 0.3}\nmodel: "      \
+    "{name: softmax}\n"                                                                            \
     "devices: {per_round: 9}\neval: {every: 2}\n"
 
 static void same_model(const char *one, const char *other)
@@ -118,9 +126,12 @@ static void same_model(const char *one, const char *other)
 static void special_cases_are_fedavg(void)
 {
     same_model(COMMON "local: {lr: 0.1}", COMMON "algorithm: fedprox\nlocal: {lr: 0.1, mu: 0}");
-    same_model(COMMON "local: {lr: 0.1}", COMMON "local: {lr: 0.1}\ntransforms: [{name: clip, norm: 1e9}]");
-    same_model(COMMON "local: {lr: 0.1}", COMMON "local: {lr: 0.1, epochs: 1, clip_grad: 1e9, max_examples: 100000}");
-    same_model(COMMON "local: {lr: 0.1}", COMMON "local: {lr: 0.1, schedule: {name: step, every: 100, factor: 0.5}}");
+    same_model(COMMON "local: {lr: 0.1}",
+               COMMON "local: {lr: 0.1}\ntransforms: [{name: clip, norm: 1e9}]");
+    same_model(COMMON "local: {lr: 0.1}",
+               COMMON "local: {lr: 0.1, epochs: 1, clip_grad: 1e9, max_examples: 100000}");
+    same_model(COMMON "local: {lr: 0.1}",
+               COMMON "local: {lr: 0.1, schedule: {name: step, every: 100, factor: 0.5}}");
 }
 
 static void close_models(const char *one, const char *other)
@@ -132,33 +143,40 @@ static void close_models(const char *one, const char *other)
         co_run run;
         if (!open_text(yaml[k], &experiment, &run)) break;
         const size_t n = co_model_size(run.model);
-        if (k == 0 && (first = co_malloc(n, sizeof *first))) memcpy(first, run.exchange.model, n * sizeof *first);
+        if (k == 0 && (first = co_malloc(n, sizeof *first)))
+            memcpy(first, run.exchange.model, n * sizeof *first);
         if (k == 1) CHECK(relative_distance(run.exchange.model, first, n) < 1e-6);
         close_run(&experiment, &run);
     }
     co_free(first);
 }
 
-#define ONE                                                                                                            \
-    "name: one\nrounds: 5\npartition: {method: iid, devices: 1}\nmodel: {name: softmax}\ndevices: {per_round: 1}\n"   \
+#define ONE                                                                                        \
+    "name: one\nrounds: 5\npartition: {method: iid, devices: 1}\nmodel: {name: "                   \
+    "softmax}\ndevices: {per_round: 1}\n"                                                          \
     "eval: {every: 0}\nlocal: {lr: 0.1, batch: 20"
 
 static void limits_of_the_algorithms_are_fedavg(void)
 {
-    close_models(COMMON "local: {lr: 0.1}", COMMON "local: {lr: 0.1}\nalgorithm: qfedavg\naggregate: {q: 0}");
-    close_models(COMMON "local: {lr: 0.1, steps: 3}", COMMON "local: {lr: 0.1, steps: 3}\nalgorithm: fednova");
-    close_models(COMMON "local: {lr: 0.1}", COMMON "local: {lr: 0.1}\ntransforms: [{name: momentum, beta: 0}]");
+    close_models(COMMON "local: {lr: 0.1}",
+                 COMMON "local: {lr: 0.1}\nalgorithm: qfedavg\naggregate: {q: 0}");
+    close_models(COMMON "local: {lr: 0.1, steps: 3}",
+                 COMMON "local: {lr: 0.1, steps: 3}\nalgorithm: fednova");
+    close_models(COMMON "local: {lr: 0.1}",
+                 COMMON "local: {lr: 0.1}\ntransforms: [{name: momentum, beta: 0}]");
     close_models(ONE "}", ONE ", option: 1}\nalgorithm: scaffold");
     close_models(ONE "}", ONE ", option: 2}\nalgorithm: scaffold");
     close_models(ONE ", momentum: 0.5}", ONE ", momentum: 0.5, option: 2}\nalgorithm: scaffold");
 }
 
-/* With a server that never steps, a device's momentum is made of its own updates alone, which a trainer of its own repeats. */
+/* With a server that never steps, a device's momentum is made of its own updates alone, which a
+ * trainer of its own repeats. */
 static void state_of_a_device_is_its_own(void)
 {
     co_experiment experiment;
     co_run run;
-    if (!open_text(COMMON "local: {lr: 0.1, batch: 4}\nserver: {lr: 0}\ntransforms: [{name: momentum, beta: 0.5}]",
+    if (!open_text(COMMON "local: {lr: 0.1, batch: 4}\nserver: {lr: 0}\ntransforms: [{name: "
+                          "momentum, beta: 0.5}]",
                    &experiment, &run))
         return;
     const size_t n = co_model_size(run.model);
@@ -177,7 +195,11 @@ static void state_of_a_device_is_its_own(void)
             CHECK(co_trainer_create(&experiment, run.model, 10, 1, &fresh) == CO_OK);
             with.state = state;
             CHECK(co_trainer_train(fresh, &run.population, &with, row, &trained, sums) == CO_OK);
-            co_contribution c = {.n = n, .update = trained.update, .norm = row->update_norm, .weight = row->weight, .share = row->share};
+            co_contribution c = {.n = n,
+                                 .update = trained.update,
+                                 .norm = row->update_norm,
+                                 .weight = row->weight,
+                                 .share = row->share};
             CHECK(co_chain_forward(&run.chain, with.round, row->device, &c, state));
             took_part[row->device] = true;
             co_trainer_destroy(fresh);
@@ -197,8 +219,10 @@ static double accuracy_of(const char *words)
 {
     co_experiment experiment;
     co_run run;
-    char *text = co_format("name: attack\nrounds: 12\npartition: {method: iid, devices: 15}\nmodel: {name: softmax}\n"
-                           "local: {lr: 0.05}\neval: {every: 12}\n%s", words);
+    char *text = co_format(
+        "name: attack\nrounds: 12\npartition: {method: iid, devices: 15}\nmodel: {name: softmax}\n"
+        "local: {lr: 0.05}\neval: {every: 12}\n%s",
+        words);
     double accuracy = NAN;
     if (open_text(text, &experiment, &run)) {
         accuracy = run.last_metric;
@@ -214,10 +238,13 @@ static void attacks_do_what_they_say(void)
     const double calm = accuracy_of("devices: {per_round: 15}");
     CHECK(calm > 0.75);
     CHECK(accuracy_of("devices: {per_round: 15, attack: sign_flip, attackers: 5}") < calm - 0.2);
-    CHECK(accuracy_of("devices: {per_round: 15, attack: sign_flip, attackers: 5}\naggregate: {rule: median}") > calm - 0.1);
+    CHECK(accuracy_of("devices: {per_round: 15, attack: sign_flip, attackers: 5}\naggregate: "
+                      "{rule: median}") > calm - 0.1);
     CHECK(accuracy_of("devices: {per_round: 15, attack: gaussian, attackers: 1}") < calm - 0.2);
-    CHECK(accuracy_of("devices: {per_round: 15, attack: gaussian, attackers: 1}\naggregate: {rule: krum, f: 1}") > calm - 0.1);
-    CHECK(accuracy_of("devices: {per_round: 15, attack: ipm, epsilon: 5, attackers: 5}") < calm - 0.2);
+    CHECK(accuracy_of("devices: {per_round: 15, attack: gaussian, attackers: 1}\naggregate: {rule: "
+                      "krum, f: 1}") > calm - 0.1);
+    CHECK(accuracy_of("devices: {per_round: 15, attack: ipm, epsilon: 5, attackers: 5}") <
+          calm - 0.2);
     CHECK(accuracy_of("devices: {per_round: 15, attack: alie, z: 30, attackers: 5}") < calm - 0.2);
     CHECK(accuracy_of("devices: {per_round: 15, attack: label_flip, attackers: 15}") < 0.2);
     CHECK(accuracy_of("devices: {per_round: 15, attack: bit_flip, attackers: 15}") < 0.2);
@@ -228,7 +255,9 @@ static void nothing_of_one_device_reaches_the_next(void)
 {
     co_experiment experiment;
     co_run run;
-    if (!open_text(COMMON "local: {lr: 0.1, momentum: 0.9, epochs: 3, batch: 4}", &experiment, &run)) return;
+    if (!open_text(COMMON "local: {lr: 0.1, momentum: 0.9, epochs: 3, batch: 4}", &experiment,
+                   &run))
+        return;
     const size_t n = co_model_size(run.model);
     float *alone = co_malloc(n, sizeof *alone);
     const co_training with = {.global = run.exchange.model, .round = 7, .lr = 0.1};
@@ -236,7 +265,8 @@ static void nothing_of_one_device_reaches_the_next(void)
     double sums[64];
     for (int64_t device = 0; device < 8; device++) {
         co_trainer *fresh = NULL;
-        co_plan_row row = {.device = device, .n_examples = co_population_examples(&run.population, device)};
+        co_plan_row row = {.device = device,
+                           .n_examples = co_population_examples(&run.population, device)};
         if (row.n_examples == 0) continue;
         row.n_steps = 3 * ((row.n_examples + 3) / 4);
         CHECK(co_trainer_create(&experiment, run.model, 10, 1, &fresh) == CO_OK);
@@ -258,9 +288,11 @@ static void frozen_tensors_do_not_move(void)
 {
     co_experiment experiment;
     co_run run;
-    if (!open_text("name: frozen\nrounds: 3\npartition: {method: iid, devices: 6}\ndevices: {per_round: 4}\n"
+    if (!open_text("name: frozen\nrounds: 3\npartition: {method: iid, devices: 6}\ndevices: "
+                   "{per_round: 4}\n"
                    "model: {layers: [{dense: 20}, relu, {dense: classes}], freeze: [0.weight]}\n"
-                   "local: {lr: 0.1, weight_decay: 0.1, momentum: 0.5}\nserver: {weight_decay: 0.1}\neval: {every: 0}",
+                   "local: {lr: 0.1, weight_decay: 0.1, momentum: 0.5}\nserver: {weight_decay: "
+                   "0.1}\neval: {every: 0}",
                    &experiment, &run))
         return;
     const size_t n = co_model_size(run.model);
@@ -269,26 +301,30 @@ static void frozen_tensors_do_not_move(void)
     float *w = co_malloc(n, sizeof *w);
     co_model_init(run.model, (uint64_t)experiment.seed, w);
     CHECK(memcmp(w, run.exchange.model, tensor[0].size * sizeof *w) == 0);
-    CHECK(memcmp(w + tensor[0].size, run.exchange.model + tensor[0].size, tensor[1].size * sizeof *w) != 0);
+    CHECK(memcmp(w + tensor[0].size, run.exchange.model + tensor[0].size,
+                 tensor[1].size * sizeof *w) != 0);
     co_free(w);
     close_run(&experiment, &run);
 }
 
-/* Examples of class 0 are scaled by `factor`, so that the devices of shards with class 0 alone go wrong. */
+/* Examples of class 0 are scaled by `factor`, so that the devices of shards with class 0 alone go
+ * wrong. */
 static void spoil(const char *path, float factor)
 {
     co_dataset data = {0};
     CHECK(co_dataset_read(path, &data) == CO_OK);
     for (int64_t i = 0; i < data.n; i++)
         if (data.y[i] == 0)
-            for (size_t f = 0; f < data.x_size; f++) ((float *)data.x)[(size_t)i * data.x_size + f] = factor;
+            for (size_t f = 0; f < data.x_size; f++)
+                ((float *)data.x)[(size_t)i * data.x_size + f] = factor;
     CHECK(co_dataset_write(&data, path, 1, "test: spoiled\n") == CO_OK);
     co_dataset_fini(&data);
 }
 
-#define SPOILED                                                                                                        \
-    "name: spoiled\nrounds: 2\npartition: {method: shards, devices: 8, shards_per_device: 1}\n"                       \
-    "model: {layers: [{dense: 8}, {dense: classes}]}\ndevices: {per_round: 8}\neval: {every: 0}\nlocal: {lr: 0.1}"
+#define SPOILED                                                                                    \
+    "name: spoiled\nrounds: 2\npartition: {method: shards, devices: 8, shards_per_device: 1}\n"    \
+    "model: {layers: [{dense: 8}, {dense: classes}]}\ndevices: {per_round: 8}\neval: {every: "     \
+    "0}\nlocal: {lr: 0.1}"
 
 static int64_t count_states(const co_run *run)
 {
@@ -307,9 +343,11 @@ static void bad_updates_are_counted(void)
     MPI_Barrier(comm.world);
     if (open_text(SPOILED, &experiment, &run)) {
         if (comm.rank == 0) {
-            CHECK(of_round(&run, 0, "n_nonfinite") >= 1.0 && of_round(&run, 0, "n_nonfinite") <= 3.0);
+            CHECK(of_round(&run, 0, "n_nonfinite") >= 1.0 &&
+                  of_round(&run, 0, "n_nonfinite") <= 3.0);
             CHECK(of_round(&run, 0, "n_reported") == 8.0 - of_round(&run, 0, "n_nonfinite"));
-            CHECK(isfinite(of_round(&run, 1, "train_loss")) && isfinite(of_round(&run, 1, "update_norm")));
+            CHECK(isfinite(of_round(&run, 1, "train_loss")) &&
+                  isfinite(of_round(&run, 1, "update_norm")));
         }
         close_run(&experiment, &run);
     }
@@ -321,13 +359,16 @@ static void bad_updates_are_counted(void)
     }
     if (comm.rank == 0) spoil(blobs, 1e15f);
     MPI_Barrier(comm.world);
-    if (open_text("name: attack\nrounds: 1\npartition: {method: shards, devices: 8, shards_per_device: 1}\n"
+    if (open_text("name: attack\nrounds: 1\npartition: {method: shards, devices: 8, "
+                  "shards_per_device: 1}\n"
                   "model: {name: softmax}\ndevices: {per_round: 8}\neval: {every: 0}\n"
                   "local: {lr: 0.1, steps: 1, batch: 0}",
                   &experiment, &run)) {
         if (comm.rank == 0) {
-            CHECK(of_round(&run, 0, "n_saturated") >= 1.0 && of_round(&run, 0, "n_nonfinite") == 0.0);
-            CHECK(of_round(&run, 0, "update_norm") > 1000.0); /* cut to the bound, it still wrecks a plain mean */
+            CHECK(of_round(&run, 0, "n_saturated") >= 1.0 &&
+                  of_round(&run, 0, "n_nonfinite") == 0.0);
+            CHECK(of_round(&run, 0, "update_norm") >
+                  1000.0); /* cut to the bound, it still wrecks a plain mean */
         }
         close_run(&experiment, &run);
     }

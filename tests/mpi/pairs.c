@@ -1,10 +1,10 @@
-/* tests/mpi/pairs.c - every pair of members that the tables allow plays three rounds, by rank 0 alone and by all ranks, with the
- * same bits; every pair they forbid is refused with a reason.
+/* tests/mpi/pairs.c - every pair of members that the tables allow plays three rounds, by rank 0
+ * alone and by all ranks, with the same bits; every pair they forbid is refused with a reason.
  *
- * The parts of an experiment: local rule, local optimiser, transform, aggregator, server optimiser, attack. A covering array by
- * greedy choice: an experiment after another takes, part by part, the member that covers most pairs not yet played. An
- * experiment that is refused leaves its pairs open; whether a pair can be played at all is then asked with
- * the plainest members beside it. */
+ * The parts of an experiment: local rule, local optimiser, transform, aggregator, server optimiser,
+ * attack. A covering array by greedy choice: an experiment after another takes, part by part, the
+ * member that covers most pairs not yet played. An experiment that is refused leaves its pairs
+ * open; whether a pair can be played at all is then asked with the plainest members beside it. */
 #include "trust/adversaries/attack.h"
 #include "core/memory.h"
 #include "io/files/file.h"
@@ -17,8 +17,9 @@
 
 enum { PARTS = 6, MOST = 16, TRANSFORM = 2 };
 
-static const co_kind *const kinds[PARTS] = {&co_kind_local_rule, &co_kind_optimizer,        &co_kind_stage,
-                                            &co_kind_aggregator, &co_kind_server_optimizer, &co_kind_attack};
+static const co_kind *const kinds[PARTS] = {
+    &co_kind_local_rule, &co_kind_optimizer,        &co_kind_stage,
+    &co_kind_aggregator, &co_kind_server_optimizer, &co_kind_attack};
 static const char *const plainest[PARTS] = {"sgd", "sgd", "none", "mean", "sgd", "none"};
 static const char *names[PARTS][MOST];
 static size_t n_names[PARTS], n_refused, n_played;
@@ -42,14 +43,17 @@ static void list_members(void)
 
 static char *text_of(const char *const choice[PARTS])
 {
-    const bool attacked = strcmp(choice[5], "none") != 0, transformed = strcmp(choice[TRANSFORM], "none") != 0;
-    return co_format("name: pair\nrounds: 3\ndata: {generator: synthetic, devices: 9, alpha: 1, beta: 1, size: 12}\n"
+    const bool attacked = strcmp(choice[5], "none") != 0,
+               transformed = strcmp(choice[TRANSFORM], "none") != 0;
+    return co_format("name: pair\nrounds: 3\ndata: {generator: synthetic, devices: 9, alpha: 1, "
+                     "beta: 1, size: 12}\n"
                      "model: {name: softmax}\ndevices: {per_round: 6, attack: %s%s}\n"
                      "local: {rule: %s, optimizer: %s, lr: 0.01, batch: 6}\ntransforms: [%s%s%s]\n"
                      "aggregate: {rule: %s}\nserver: {optimizer: %s, lr: 0.1}\neval: {every: 3}\n"
                      "output: {dir: %s, checkpoint_every: 0}\n",
-                     choice[5], attacked ? ", attackers: 0.3" : "", choice[0], choice[1], transformed ? "{name: " : "",
-                     transformed ? choice[TRANSFORM] : "", transformed ? "}" : "", choice[3], choice[4], out);
+                     choice[5], attacked ? ", attackers: 0.3" : "", choice[0], choice[1],
+                     transformed ? "{name: " : "", transformed ? choice[TRANSFORM] : "",
+                     transformed ? "}" : "", choice[3], choice[4], out);
 }
 
 static void digest_of(const char *name, char hex[33])
@@ -93,7 +97,8 @@ static bool same_bits(const char *const choice[PARTS])
     }
     CHECK(play(choice, &all, got) == CO_OK);
     if (memcmp(expected, got, sizeof got) != 0)
-        fprintf(stderr, "%s %s %s %s %s %s\n", choice[0], choice[1], choice[2], choice[3], choice[4], choice[5]);
+        fprintf(stderr, "%s %s %s %s %s %s\n", choice[0], choice[1], choice[2], choice[3],
+                choice[4], choice[5]);
     CHECK(memcmp(expected, got, sizeof got) == 0);
     n_played++;
     return true;

@@ -9,8 +9,14 @@ enum { N = 3000, CLASSES = 10, D = 4 };
 
 static void fill(co_dataset *data)
 {
-    *data = (co_dataset){.n = N, .n_classes = CLASSES, .x_type = CO_F32, .x_ndim = 1, .x_dim = {D},
-                         .x_size = D, .n_scale = 1, .n_users = 17};
+    *data = (co_dataset){.n = N,
+                         .n_classes = CLASSES,
+                         .x_type = CO_F32,
+                         .x_ndim = 1,
+                         .x_dim = {D},
+                         .x_size = D,
+                         .n_scale = 1,
+                         .n_users = 17};
     float *x = co_malloc(N * D, sizeof *x);
     data->x = x;
     data->scale = co_malloc(1, sizeof *data->scale);
@@ -62,8 +68,8 @@ static void try_words(const char *text, const co_dataset *data, int rank)
     snprintf(words, sizeof words, "%s", text);
     co_config opt = {.file = "test", .section = "partition", .map = word_map(words)};
     const co_partitioner *member = co_partitioner_find(co_node_find(opt.map, "method")->text);
-    CHECK(co_config_check(&opt, (const co_param *const[]){co_partition_params, member->params}, 2) ==
-          CO_OK);
+    CHECK(co_config_check(&opt, (const co_param *const[]){co_partition_params, member->params},
+                          2) == CO_OK);
     co_partition together, alone;
     const co_status st = co_partition_make_on(&opt, 1, data, MPI_COMM_WORLD, &together);
     if (st != CO_OK && rank == 0) fprintf(stderr, "%s: %s\n", text, co_status_message());
@@ -84,8 +90,8 @@ static void try_refusal(const co_dataset *data)
     char words[] = "method=dirichlet devices=200 alpha=0.01 min_size=10";
     co_config opt = {.file = "test", .section = "partition", .map = word_map(words)};
     const co_partitioner *member = co_partitioner_find("dirichlet");
-    CHECK(co_config_check(&opt, (const co_param *const[]){co_partition_params, member->params}, 2) ==
-          CO_OK);
+    CHECK(co_config_check(&opt, (const co_param *const[]){co_partition_params, member->params},
+                          2) == CO_OK);
     co_partition p;
     CHECK(co_partition_make_on(&opt, 1, data, MPI_COMM_WORLD, &p) == CO_EUSAGE);
     CHECK(strstr(co_status_message(), "min_size"));
@@ -95,14 +101,21 @@ static void try_refusal(const co_dataset *data)
 int main(int argc, char **argv)
 {
     static const char *const words[] = {
-        "method=iid devices=7", "method=iid devices=40 sizes=lognormal",
-        "method=iid devices=40 sizes=zipf", "method=dirichlet devices=50 alpha=0.2 test_fraction=0.3",
-        "method=dirichlet devices=50 alpha=0.3 balanced=true", "method=dirichlet devices=2 alpha=0.1",
+        "method=iid devices=7",
+        "method=iid devices=40 sizes=lognormal",
+        "method=iid devices=40 sizes=zipf",
+        "method=dirichlet devices=50 alpha=0.2 test_fraction=0.3",
+        "method=dirichlet devices=50 alpha=0.3 balanced=true",
+        "method=dirichlet devices=2 alpha=0.1",
         "method=dirichlet devices=20 alpha=5 min_size=90",
-        "method=dirichlet_device devices=30 alpha=0.3 test_devices=0.3", "method=shards devices=11",
-        "method=classes devices=3 classes_per_device=2", "method=quantity devices=9000 beta=0.5",
-        "method=cluster devices=12 alpha=0.5 clusters=4", "method=features devices=12",
-        "method=cluster devices=12 alpha=0.5 per=cluster", "method=natural users_per_device=3"};
+        "method=dirichlet_device devices=30 alpha=0.3 test_devices=0.3",
+        "method=shards devices=11",
+        "method=classes devices=3 classes_per_device=2",
+        "method=quantity devices=9000 beta=0.5",
+        "method=cluster devices=12 alpha=0.5 clusters=4",
+        "method=features devices=12",
+        "method=cluster devices=12 alpha=0.5 per=cluster",
+        "method=natural users_per_device=3"};
     const int rank = harness_start(&argc, &argv);
     co_dataset data;
     fill(&data);

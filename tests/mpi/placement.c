@@ -1,7 +1,9 @@
-/* tests/mpi/placement.c - a training run gives the same model, metrics and rows on any number of ranks, for any placement.
+/* tests/mpi/placement.c - a training run gives the same model, metrics and rows on any number of
+ * ranks, for any placement.
  *
- * Small experiments are played by rank 0 alone (MPI_COMM_SELF), then by all ranks, then by all ranks with the placement turned
- * around: the content digests of run file and last checkpoint must be equal. */
+ * Small experiments are played by rank 0 alone (MPI_COMM_SELF), then by all ranks, then by all
+ * ranks with the placement turned around: the content digests of run file and last checkpoint must
+ * be equal. */
 #include "core/memory.h"
 #include "io/files/file.h"
 #include "tests/harness.h"
@@ -17,92 +19,123 @@ static const char *const experiments[] = {
     "name: cnn\nrounds: 4\nalgorithm: fedadam\n"
     "data: {file: BLOBS}\npartition: {method: dirichlet, devices: 40, alpha: 0.2}\n"
     "model: {layers: [{dense: 33}, relu, {dropout: 0.3}, {dense: classes}]}\n"
-    "devices: {per_round: 11}\nlocal: {rule: prox, mu: 0.1, epochs: 2, batch: 7, lr: 0.05, momentum: 0.9}\n"
-    "transforms: [{name: clip, norm: 0.5}]\neval: {every: 2}\noutput: {dir: OUT, checkpoint_every: 2, keep: 5}\n",
+    "devices: {per_round: 11}\nlocal: {rule: prox, mu: 0.1, epochs: 2, batch: 7, lr: 0.05, "
+    "momentum: 0.9}\n"
+    "transforms: [{name: clip, norm: 0.5}]\neval: {every: 2}\noutput: {dir: OUT, checkpoint_every: "
+    "2, keep: 5}\n",
     /* fewer devices than ranks, a model of several blocks */
     "name: wide\nrounds: 3\ndata: {file: BLOBS}\npartition: {method: iid, devices: 5}\n"
     "model: {layers: [{dense: 700}, tanh, {dense: classes}]}\n"
     "devices: {per_round: 2}\nlocal: {steps: 3, batch: 8, lr: 0.1, max_examples: 20}\n"
-    "aggregate: {weight: uniform}\nserver: {optimizer: sgd, momentum: 0.9, lr: 0.7}\neval: {every: 1}\n"
+    "aggregate: {weight: uniform}\nserver: {optimizer: sgd, momentum: 0.9, lr: 0.7}\neval: {every: "
+    "1}\n"
     "output: {dir: OUT, checkpoint_every: 0}\n",
-    /* a rule that sees every update, distances over several blocks, buckets, a device without examples */
-    "name: krum\nrounds: 3\ndata: {file: BLOBS}\npartition: {method: dirichlet, devices: 60, alpha: 0.05}\n"
+    /* a rule that sees every update, distances over several blocks, buckets, a device without
+       examples */
+    "name: krum\nrounds: 3\ndata: {file: BLOBS}\npartition: {method: dirichlet, devices: 60, "
+    "alpha: 0.05}\n"
     "model: {layers: [{dense: 700}, tanh, {dense: classes}]}\n"
     "devices: {per_round: 17}\nlocal: {steps: 2, batch: 8, lr: 0.1}\n"
     "aggregate: {rule: multi_krum, f: 2, bucketing: 2}\neval: {every: 1}\noutput: {dir: OUT}\n",
     /* a state of the aggregator beside that of the server's optimiser */
-    "name: clip\nrounds: 4\nalgorithm: fedyogi\ndata: {file: BLOBS}\npartition: {method: iid, devices: 9}\n"
+    "name: clip\nrounds: 4\nalgorithm: fedyogi\ndata: {file: BLOBS}\npartition: {method: iid, "
+    "devices: 9}\n"
     "model: {layers: [{dense: 400}, relu, {dense: classes}]}\n"
     "devices: {per_round: 7}\nlocal: {optimizer: adam, lr: 0.01}\n"
-    "aggregate: {rule: centred_clip, tau: 0.5, iterations: 3}\neval: {every: 2}\noutput: {dir: OUT}\n",
-    "name: rfa\nrounds: 3\ndata: {file: BLOBS}\npartition: {method: dirichlet, devices: 30, alpha: 0.3}\n"
+    "aggregate: {rule: centred_clip, tau: 0.5, iterations: 3}\neval: {every: 2}\noutput: {dir: "
+    "OUT}\n",
+    "name: rfa\nrounds: 3\ndata: {file: BLOBS}\npartition: {method: dirichlet, devices: 30, alpha: "
+    "0.3}\n"
     "model: {layers: [{dense: 500}, relu, {dense: classes}]}\n"
     "devices: {per_round: 8}\nlocal: {optimizer: rmsprop, lr: 0.01}\n"
     "aggregate: {rule: geometric_median, bucketing: 3}\neval: {every: 0}\noutput: {dir: OUT}\n",
-    "name: trimmed\nrounds: 2\ndata: {file: BLOBS}\npartition: {method: iid, devices: 3}\nmodel: {name: softmax}\n"
-    "devices: {per_round: 3}\nlocal: {optimizer: adagrad, lr: 0.1}\naggregate: {rule: trimmed_mean, trim: 1}\n"
+    "name: trimmed\nrounds: 2\ndata: {file: BLOBS}\npartition: {method: iid, devices: 3}\nmodel: "
+    "{name: softmax}\n"
+    "devices: {per_round: 3}\nlocal: {optimizer: adagrad, lr: 0.1}\naggregate: {rule: "
+    "trimmed_mean, trim: 1}\n"
     "eval: {every: 0}\noutput: {dir: OUT}\n",
-    /* device state that travels, two of them, a vector that all devices receive; a device without examples */
+    /* device state that travels, two of them, a vector that all devices receive; a device without
+       examples */
     "name: scaffold\nrounds: 4\nalgorithm: scaffold\n"
     "data: {file: BLOBS}\npartition: {method: dirichlet, devices: 20, alpha: 0.1}\n"
     "model: {layers: [{dense: 500}, relu, {dense: classes}]}\n"
-    "devices: {per_round: 9}\nlocal: {batch: 8, lr: 0.05}\ntransforms: [{name: momentum, beta: 0.5}]\n"
+    "devices: {per_round: 9}\nlocal: {batch: 8, lr: 0.05}\ntransforms: [{name: momentum, beta: "
+    "0.5}]\n"
     "eval: {every: 2}\noutput: {dir: OUT}\n",
-    "name: feddyn\nrounds: 4\nalgorithm: feddyn\ndata: {file: BLOBS}\npartition: {method: iid, devices: 4}\n"
+    "name: feddyn\nrounds: 4\nalgorithm: feddyn\ndata: {file: BLOBS}\npartition: {method: iid, "
+    "devices: 4}\n"
     "model: {layers: [{dense: 400}, relu, {dense: classes}]}\n"
     "devices: {per_round: 2}\nlocal: {batch: 50, lr: 0.05}\neval: {every: 0}\noutput: {dir: OUT}\n",
     /* shares that come out of a pass before training */
     "name: qfedavg\nrounds: 3\nalgorithm: qfedavg\n"
     "data: {generator: synthetic, devices: 30, alpha: 1, beta: 1, size: 37}\n"
-    "model: {name: softmax}\ndevices: {per_round: 7}\nlocal: {batch: 0, lr: 0.01}\neval: {every: 3}\n"
+    "model: {name: softmax}\ndevices: {per_round: 7}\nlocal: {batch: 0, lr: 0.01}\neval: {every: "
+    "3}\n"
     "output: {dir: OUT}\n",
     "name: fednova\nrounds: 3\nalgorithm: fednova\ndata: {file: BLOBS}\n"
     "partition: {method: dirichlet, devices: 20, alpha: 0.3}\n"
-    "model: {name: softmax}\ndevices: {per_round: 7}\nlocal: {batch: 9, lr: 0.05, momentum: 0.9}\neval: {every: 3}\n"
+    "model: {name: softmax}\ndevices: {per_round: 7}\nlocal: {batch: 9, lr: 0.05, momentum: "
+    "0.9}\neval: {every: 3}\n"
     "output: {dir: OUT}\n",
-    /* attackers that know all others, against a mean and against a rule that sees every update; one that acts alone */
+    /* attackers that know all others, against a mean and against a rule that sees every update; one
+       that acts alone */
     "name: ipm\nrounds: 3\ndata: {file: BLOBS}\npartition: {method: iid, devices: 9}\n"
     "model: {layers: [{dense: 500}, relu, {dense: classes}]}\nserver: {momentum: 0.5}\n"
-    "devices: {per_round: 7, attack: ipm, attackers: 0.34, epsilon: 2}\neval: {every: 0}\noutput: {dir: OUT}\n",
-    "name: alie\nrounds: 3\ndata: {file: BLOBS}\npartition: {method: dirichlet, devices: 12, alpha: 0.2}\n"
+    "devices: {per_round: 7, attack: ipm, attackers: 0.34, epsilon: 2}\neval: {every: 0}\noutput: "
+    "{dir: OUT}\n",
+    "name: alie\nrounds: 3\ndata: {file: BLOBS}\npartition: {method: dirichlet, devices: 12, "
+    "alpha: 0.2}\n"
     "model: {layers: [{dense: 500}, relu, {dense: classes}]}\ntransforms: [{name: momentum}]\n"
     "devices: {per_round: 12, attack: alie, attacker_ids: [3, 11]}\naggregate: {rule: krum, f: 2}\n"
     "eval: {every: 0}\noutput: {dir: OUT}\n",
     "name: noise\nrounds: 3\ndata: {file: BLOBS}\npartition: {method: iid, devices: 9}\n"
     "model: {layers: [{dense: 500}, relu, {dense: classes}]}\n"
-    "devices: {per_round: 7, attack: gaussian, attackers: 2, std: 0.1}\neval: {every: 0}\noutput: {dir: OUT}\n",
+    "devices: {per_round: 7, attack: gaussian, attackers: 2, std: 0.1}\neval: {every: 0}\noutput: "
+    "{dir: OUT}\n",
     /* by their examples, with unbiased weights */
-    "name: weighted\nrounds: 4\ndata: {file: BLOBS}\npartition: {method: quantity, devices: 50, beta: 0.3}\n"
+    "name: weighted\nrounds: 4\ndata: {file: BLOBS}\npartition: {method: quantity, devices: 50, "
+    "beta: 0.3}\n"
     "model: {layers: [{dense: 20}, relu, {dense: classes}]}\n"
     "devices: {select: mixture, gamma: 0.7, per_round: 9}\nlocal: {batch: 8, lr: 0.1}\n"
     "aggregate: {unbiased: true}\neval: {every: 2}\noutput: {dir: OUT}\n",
     "name: largest\nrounds: 3\ndata: {generator: synthetic, devices: 40, alpha: 1, beta: 1}\n"
-    "model: {name: softmax}\ndevices: {select: top_m, n_max: 30, per_round: 5}\nlocal: {batch: 5, lr: 0.05}\n"
+    "model: {name: softmax}\ndevices: {select: top_m, n_max: 30, per_round: 5}\nlocal: {batch: 5, "
+    "lr: 0.05}\n"
     "eval: {every: 3}\noutput: {dir: OUT}\n",
-    /* examples that arrive and leave, those that get more of them asked more often, a vector that all devices receive */
+    /* examples that arrive and leave, those that get more of them asked more often, a vector that
+       all devices receive */
     "name: window\nrounds: 7\nalgorithm: scaffold\ndata: {file: BLOBS}\n"
-    "partition: {method: temporal, law: devices, devices: 30, periods: 4, sizes: zipf, test_fraction: 0.2}\n"
+    "partition: {method: temporal, law: devices, devices: 30, periods: 4, sizes: zipf, "
+    "test_fraction: 0.2}\n"
     "model: {name: softmax}\n"
-    "devices: {select: weighted, gamma: 0.5, per_round: 8, period_rounds: 2, memory: window, window: 1}\n"
+    "devices: {select: weighted, gamma: 0.5, per_round: 8, period_rounds: 2, memory: window, "
+    "window: 1}\n"
     "local: {batch: 8, lr: 0.05}\neval: {every: 2, devices: true}\noutput: {dir: OUT}\n",
     /* drawn on the fly */
-    "name: drawn\nrounds: 3\ndata: {generator: synthetic, devices: 30, alpha: 1, beta: 1, size: 37}\n"
-    "model: {name: softmax}\ndevices: {per_round: 7}\nlocal: {batch: 0, lr: 0.01, clip_grad: 1.0}\neval: {every: 3}\n"
+    "name: drawn\nrounds: 3\ndata: {generator: synthetic, devices: 30, alpha: 1, beta: 1, size: "
+    "37}\n"
+    "model: {name: softmax}\ndevices: {per_round: 7}\nlocal: {batch: 0, lr: 0.01, clip_grad: "
+    "1.0}\neval: {every: 3}\n"
     "output: {dir: OUT}\n",
     /* blocks, a tied tensor, draws inside copies */
     "name: blocks\nrounds: 3\ndata: {generator: synthetic, devices: 30, alpha: 1, beta: 1}\n"
-    "model: {layers: [{dense: 20}, {group_norm: 4}, {repeat: {times: 2, layers: [{residual: [relu, {dropout: 0.2}, {dense: 20}]}]}}, "
+    "model: {layers: [{dense: 20}, {group_norm: 4}, {repeat: {times: 2, layers: [{residual: [relu, "
+    "{dropout: 0.2}, {dense: 20}]}]}}, "
     "{dense: 20, tie: {weight: 2.0.0.2.weight}}, relu, {dense: classes}], freeze: [1.bias]}\n"
     "devices: {per_round: 7}\nlocal: {batch: 10, lr: 0.01}\neval: {every: 3}\noutput: {dir: OUT}\n",
     /* next token on natural users, weights by tokens, dropout and momentum on sequences */
     "name: speech\nrounds: 3\ndata: {file: BLOBS.texts}\n"
-    "model: {layers: [{embedding: 5}, {lstm: {units: 9, layers: 2}}, {dropout: 0.2}, {dense: classes}]}\n"
-    "devices: {per_round: 5}\nlocal: {epochs: 2, batch: 4, lr: 0.5, momentum: 0.5}\naggregate: {weight: tokens}\n"
+    "model: {layers: [{embedding: 5}, {lstm: {units: 9, layers: 2}}, {dropout: 0.2}, {dense: "
+    "classes}]}\n"
+    "devices: {per_round: 5}\nlocal: {epochs: 2, batch: 4, lr: 0.5, momentum: 0.5}\naggregate: "
+    "{weight: tokens}\n"
     "eval: {every: 1}\noutput: {dir: OUT, checkpoint_every: 0}\n",
     /* tags, both directions, on the devices' own test parts as well */
-    "name: tags\nrounds: 3\ndata: {file: BLOBS.tags}\npartition: {method: iid, devices: 11, test_fraction: 0.3}\n"
+    "name: tags\nrounds: 3\ndata: {file: BLOBS.tags}\npartition: {method: iid, devices: 11, "
+    "test_fraction: 0.3}\n"
     "model: {layers: [{embedding: 6}, {gru: {units: 7, bidirectional: true}}, {dense: classes}]}\n"
-    "devices: {per_round: 4}\nlocal: {steps: 5, batch: 6, lr: 0.5}\neval: {every: 1, devices: true}\n"
+    "devices: {per_round: 4}\nlocal: {steps: 5, batch: 6, lr: 0.5}\neval: {every: 1, devices: "
+    "true}\n"
     "output: {dir: OUT, checkpoint_every: 0}\n"};
 
 static char *fill(const char *yaml, const char *blobs, const char *out)
@@ -112,7 +145,8 @@ static char *fill(const char *yaml, const char *blobs, const char *out)
     for (int k = 0; k < 4; k += 2) {
         char *at = strstr(text, words[k]);
         if (!at) continue;
-        char *next = co_format("%.*s%s%s", (int)(at - text), text, words[k + 1], at + strlen(words[k]));
+        char *next =
+            co_format("%.*s%s%s", (int)(at - text), text, words[k + 1], at + strlen(words[k]));
         co_free(text);
         text = next;
     }
@@ -130,8 +164,10 @@ static void digest_of(const char *dir, const char *name, char hex[33])
     co_free(path);
 }
 
-/* Plays on the communicator and leaves the digests of run file and last checkpoint on its rank 0. */
-static void play(const char *yaml, const char *blobs, const char *out, const co_comm *comm, char hex[2][33])
+/* Plays on the communicator and leaves the digests of run file and last checkpoint on its rank 0.
+ */
+static void play(const char *yaml, const char *blobs, const char *out, const co_comm *comm,
+                 char hex[2][33])
 {
     co_experiment experiment;
     co_run run;
@@ -149,14 +185,18 @@ static void play(const char *yaml, const char *blobs, const char *out, const co_
     co_free(text);
 }
 
-/* The seconds of each save are in the row of its round, though the run file was published before the checkpoint was; those of the
- * last one are in no file. */
-static void seconds_of_a_save_stand_in_its_round(const char *blobs, const char *out, const co_comm *comm)
+/* The seconds of each save are in the row of its round, though the run file was published before
+ * the checkpoint was; those of the last one are in no file. */
+static void seconds_of_a_save_stand_in_its_round(const char *blobs, const char *out,
+                                                 const co_comm *comm)
 {
     co_experiment experiment;
     co_run run;
-    char *text = fill("name: saves\nrounds: 5\ndata: {file: BLOBS}\npartition: {method: iid, devices: 5}\nmodel: {name: softmax}\n"
-                      "devices: {per_round: 4}\neval: {every: 0}\noutput: {dir: OUT, checkpoint_every: 2}\n", blobs, out);
+    char *text =
+        fill("name: saves\nrounds: 5\ndata: {file: BLOBS}\npartition: {method: iid, devices: "
+             "5}\nmodel: {name: softmax}\n"
+             "devices: {per_round: 4}\neval: {every: 0}\noutput: {dir: OUT, checkpoint_every: 2}\n",
+             blobs, out);
     const bool is_good = play_text(text, comm, &experiment, &run) == CO_OK;
     CHECK(is_good);
     co_free(text);

@@ -1,5 +1,6 @@
-/* tests/mpi/private.c - what a private run releases, on any number of ranks: noise once and of the promised size, new in every
- * round; a device changes the sum before noise by no more than the clip; a public denominator; epsilon of what was sampled. */
+/* tests/mpi/private.c - what a private run releases, on any number of ranks: noise once and of the
+ * promised size, new in every round; a device changes the sum before noise by no more than the
+ * clip; a public denominator; epsilon of what was sampled. */
 #include "core/memory.h"
 #include "privacy/accountants/accountant.h"
 #include "tests/harness.h"
@@ -21,11 +22,18 @@ enum { WIDTH = 1000 };
 static char blobs[256], users[3][256], out[256];
 static co_comm comm;
 
-/* One device per user; the last has inputs `factor` times as large. absent: its examples are none to train on. */
+/* One device per user; the last has inputs `factor` times as large. absent: its examples are none
+ * to train on. */
 static void write_users(const char *path, int absent, double factor)
 {
-    co_dataset data = {.n = N, .x_type = CO_F32, .x_ndim = 1, .x_dim = {FEATURES}, .x_size = FEATURES,
-                       .n_classes = CLASSES, .n_scale = 1, .n_users = DEVICES};
+    co_dataset data = {.n = N,
+                       .x_type = CO_F32,
+                       .x_ndim = 1,
+                       .x_dim = {FEATURES},
+                       .x_size = FEATURES,
+                       .n_classes = CLASSES,
+                       .n_scale = 1,
+                       .n_users = DEVICES};
     co_stream s = co_stream_open(4, CO_DRAW_TEST, 1, 0, 0);
     float *x = co_malloc(N * FEATURES, sizeof *x);
     data.x = x;
@@ -44,8 +52,9 @@ static void write_users(const char *path, int absent, double factor)
         data.y[i] = i % CLASSES;
         data.split[i] = data.user[i] == absent ? 2 : 0;
         for (int f = 0; f < FEATURES; f++)
-            x[i * FEATURES + f] = (float)fmax(-3e38, fmin(3e38, (co_draw_normal(&s) + (f % CLASSES == data.y[i])) *
-                                                                    (data.user[i] == DEVICES - 1 ? factor : 1.0)));
+            x[i * FEATURES + f] =
+                (float)fmax(-3e38, fmin(3e38, (co_draw_normal(&s) + (f % CLASSES == data.y[i])) *
+                                                  (data.user[i] == DEVICES - 1 ? factor : 1.0)));
     }
     CHECK(co_dataset_write(&data, path, 1, "test: users\n") == CO_OK);
     co_dataset_fini(&data);
@@ -53,7 +62,8 @@ static void write_users(const char *path, int absent, double factor)
 
 static bool play(const char *data, const char *yaml, co_experiment *experiment, co_run *run)
 {
-    char *text = co_format("name: private\n%s\ndata: {file: %s}\noutput: {dir: %s, checkpoint_every: 0}\neval: {every: 0}\n",
+    char *text = co_format("name: private\n%s\ndata: {file: %s}\noutput: {dir: %s, "
+                           "checkpoint_every: 0}\neval: {every: 0}\n",
                            yaml, data, out);
     const co_status st = play_text(text, &comm, experiment, run);
     if (st != CO_OK) fprintf(stderr, "%s\n", co_status_message());
@@ -77,21 +87,24 @@ static double last_of(const co_run *run, const char *column)
     return x;
 }
 
-/* Without learning the sum is noise alone: over a million coordinates on every number of ranks its variance is (z C)^2 of a
- * gaussian, 2 (z C)^2 of laplace, within 1 %; over two rounds twice that. */
+/* Without learning the sum is noise alone: over a million coordinates on every number of ranks its
+ * variance is (z C)^2 of a gaussian, 2 (z C)^2 of laplace, within 1 %; over two rounds twice that.
+ */
 static void noise_is_added_once_and_new_in_every_round(void)
 {
-    static const char *const modes[] = {"mechanism: gaussian", "mechanism: discrete_gaussian", "mechanism: laplace",
+    static const char *const modes[] = {"mechanism: gaussian", "mechanism: discrete_gaussian",
+                                        "mechanism: laplace",
                                         "mechanism: discrete_gaussian, secure: true"};
     static const double factor[] = {1.0, 1.0, 2.0, 1.0};
     for (int k = 0; k < 4; k++)
         for (int rounds = 1; rounds <= 1 + (k == 0); rounds++) {
             co_experiment experiment;
             co_run run;
-            char *yaml = co_format("rounds: %d\npartition: {method: iid, devices: 8}\ndevices: {per_round: 2}\n"
-                                   "model: {layers: [{dense: %d}, relu, {dense: %d}, relu, {dense: classes}]}\n"
-                                   "local: {lr: 0}\nprivacy: {%s, clip: 0.3, noise_multiplier: 1.7, delta: 1e-6}",
-                                   rounds, WIDTH, WIDTH, modes[k]);
+            char *yaml = co_format(
+                "rounds: %d\npartition: {method: iid, devices: 8}\ndevices: {per_round: 2}\n"
+                "model: {layers: [{dense: %d}, relu, {dense: %d}, relu, {dense: classes}]}\n"
+                "local: {lr: 0}\nprivacy: {%s, clip: 0.3, noise_multiplier: 1.7, delta: 1e-6}",
+                rounds, WIDTH, WIDTH, modes[k]);
             const bool is_good = play(blobs, yaml, &experiment, &run);
             co_free(yaml);
             if (!is_good) return;
@@ -99,35 +112,44 @@ static void noise_is_added_once_and_new_in_every_round(void)
             float *first = co_malloc(run.exchange.n_params, sizeof *first);
             co_model_init(run.model, (uint64_t)experiment.seed, first);
             for (size_t j = 0; j < run.exchange.n_own; j++) {
-                const double by = (double)run.exchange.model[run.exchange.first + j] - (double)first[run.exchange.first + j];
+                const double by = (double)run.exchange.model[run.exchange.first + j] -
+                                  (double)first[run.exchange.first + j];
                 squares += run.update[j] * run.update[j];
                 moved += by * by;
             }
-            const double n = (double)run.exchange.n_params, wanted = factor[k] * 0.51 * 0.51, per_round = 2.0;
+            const double n = (double)run.exchange.n_params, wanted = factor[k] * 0.51 * 0.51,
+                         per_round = 2.0;
             CHECK(n > (double)WIDTH * WIDTH);
             CHECK(fabs(summed(squares) * per_round * per_round / n / wanted - 1.0) < TOLERANCE);
-            CHECK(fabs(summed(moved) * per_round * per_round / n / wanted / rounds - 1.0) < TOLERANCE);
+            CHECK(fabs(summed(moved) * per_round * per_round / n / wanted / rounds - 1.0) <
+                  TOLERANCE);
             CHECK(fabs(last_of(&run, "noise_std") - sqrt(wanted)) < 1e-6);
             co_free(first);
             close_run(&experiment, &run);
         }
 }
 
-#define ALL "rounds: 1\npartition: {method: natural}\ndevices: {per_round: %d}\nmodel: {name: softmax}\nlocal: {batch: 5, lr: %g}\n"
+#define ALL                                                                                        \
+    "rounds: 1\npartition: {method: natural}\ndevices: {per_round: %d}\nmodel: {name: "            \
+    "softmax}\nlocal: {batch: 5, lr: %g}\n"
 
 /* The released sum of steps, whole on every rank. */
-static size_t sum_of(const char *data, int n_devices, const char *mechanism, double lr, int64_t sum[MOST], double *bound)
+static size_t sum_of(const char *data, int n_devices, const char *mechanism, double lr,
+                     int64_t sum[MOST], double *bound)
 {
     co_experiment experiment;
     co_run run;
-    char *yaml = co_format(ALL "privacy: {mechanism: %s, clip: 0.02, noise_multiplier: 0.7, delta: 1e-6}", n_devices, lr, mechanism);
+    char *yaml =
+        co_format(ALL "privacy: {mechanism: %s, clip: 0.02, noise_multiplier: 0.7, delta: 1e-6}",
+                  n_devices, lr, mechanism);
     const bool is_good = play(data, yaml, &experiment, &run);
     co_free(yaml);
     if (!is_good) return 0;
     const size_t n = run.exchange.n_params;
     CHECK(n <= MOST);
     memset(sum, 0, MOST * sizeof *sum);
-    memcpy(sum + run.exchange.first, co_exchange_sum(&run.exchange), run.exchange.n_own * sizeof *sum);
+    memcpy(sum + run.exchange.first, co_exchange_sum(&run.exchange),
+           run.exchange.n_own * sizeof *sum);
     MPI_Allreduce(MPI_IN_PLACE, sum, MOST, MPI_INT64_T, MPI_SUM, comm.world);
     *bound = run.privacy.grid.bound;
     close_run(&experiment, &run);
@@ -144,7 +166,8 @@ static double distance(const int64_t *a, const int64_t *b, size_t n, bool is_l1)
     return is_l1 ? sum : sqrt(sum);
 }
 
-/* The noise of two runs of one seed is the same: what is left is the device, the one with huge inputs and an ordinary one. */
+/* The noise of two runs of one seed is the same: what is left is the device, the one with huge
+ * inputs and an ordinary one. */
 static void a_device_changes_the_sum_by_the_clip_at_most(void)
 {
     static const char *const mechanisms[] = {"gaussian", "discrete_gaussian", "laplace"};
@@ -154,22 +177,26 @@ static void a_device_changes_the_sum_by_the_clip_at_most(void)
         const size_t n = sum_of(users[0], DEVICES, mechanisms[k], 0.5, all, &bound);
         CHECK(sum_of(users[1], DEVICES - 1, mechanisms[k], 0.5, without, &bound) == n);
         CHECK(sum_of(users[0], DEVICES, mechanisms[k], 0.0, noise, &bound) == n);
-        const double change = distance(all, without, n, k == 2), whole = distance(all, noise, n, k == 2);
+        const double change = distance(all, without, n, k == 2),
+                     whole = distance(all, noise, n, k == 2);
         CHECK(change <= bound && change > 0.999 * bound);
-        CHECK(whole > 1.5 * bound && whole <= DEVICES * bound); /* each is clipped by itself, not their sum */
+        CHECK(whole > 1.5 * bound &&
+              whole <= DEVICES * bound); /* each is clipped by itself, not their sum */
         CHECK(distance(noise, (int64_t[MOST]){0}, n, k == 2) > 0.0);
     }
 }
 
-/* A cohort of another size than expected, an empty one among them: the update times the expected number is a whole
- * number of steps, and the model moves in every round. */
+/* A cohort of another size than expected, an empty one among them: the update times the expected
+ * number is a whole number of steps, and the model moves in every round. */
 static void the_denominator_is_public_and_an_empty_cohort_is_a_noisy_step(void)
 {
     co_experiment experiment;
     co_run run;
     int64_t asked[12] = {0};
-    const char *const form = "seed: 3\nrounds: %d\npartition: {method: natural}\ndevices: {select: poisson, per_round: 0.7}\n"
-                             "model: {name: softmax}\nprivacy: {clip: 0.02, noise_multiplier: 0.7, delta: 1e-6}";
+    const char *const form =
+        "seed: 3\nrounds: %d\npartition: {method: natural}\ndevices: {select: poisson, per_round: "
+        "0.7}\n"
+        "model: {name: softmax}\nprivacy: {clip: 0.02, noise_multiplier: 0.7, delta: 1e-6}";
     uint64_t before = 0;
     for (int rounds = 1; rounds <= 12; rounds++) {
         char *yaml = co_format(form, rounds);
@@ -177,12 +204,15 @@ static void the_denominator_is_public_and_an_empty_cohort_is_a_noisy_step(void)
         co_free(yaml);
         if (!is_good) return;
         const co_table *t = &run.record.rounds;
-        if (comm.rank == 0) asked[rounds - 1] = co_table_get_i64(t, (size_t)rounds - 1, (size_t)co_table_find(t, "n_selected"));
+        if (comm.rank == 0)
+            asked[rounds - 1] =
+                co_table_get_i64(t, (size_t)rounds - 1, (size_t)co_table_find(t, "n_selected"));
         CHECK(co_exchange_digest(&run.exchange) != before);
         before = co_exchange_digest(&run.exchange);
         for (size_t j = 0; j < run.exchange.n_own; j++) {
             const double steps = run.update[j] * 0.7 / run.privacy.grid.step;
-            CHECK(fabs(steps - rint(steps)) < 1e-6 && fabs(steps - (double)co_exchange_sum(&run.exchange)[j]) < 1e-6);
+            CHECK(fabs(steps - rint(steps)) < 1e-6 &&
+                  fabs(steps - (double)co_exchange_sum(&run.exchange)[j]) < 1e-6);
         }
         close_run(&experiment, &run);
     }
@@ -197,7 +227,8 @@ static void without_noise_the_ordinary_sum_is_used(void)
 {
     co_experiment experiment;
     co_run run;
-    char *yaml = co_format(ALL "privacy: {clip: 0.02, noise_multiplier: 0, delta: 1e-6}", DEVICES, 0.5);
+    char *yaml =
+        co_format(ALL "privacy: {clip: 0.02, noise_multiplier: 0, delta: 1e-6}", DEVICES, 0.5);
     const bool is_good = play(users[0], yaml, &experiment, &run);
     co_free(yaml);
     if (!is_good) return;
@@ -217,29 +248,40 @@ static void an_update_that_is_not_finite_counts_as_zero(void)
     CHECK(distance(spoiled, without, n, true) == 0.0);
 }
 
-/* epsilon of the run against the accountant asked by hand, for the sampling that took place: replacing one device doubles the
- * sensitivity; selection by public counts is a plain release to every device in every round. */
+/* epsilon of the run against the accountant asked by hand, for the sampling that took place:
+ * replacing one device doubles the sensitivity; selection by public counts is a plain release to
+ * every device in every round. */
 static void epsilon_is_of_the_sampling_that_took_place(void)
 {
-    static const char *const select[] = {"poisson", "uniform", "weighted, counts: public", "top_m, counts: public"};
-    static const co_sampling sampling[] = {CO_SAMPLING_POISSON, CO_SAMPLING_FIXED, CO_SAMPLING_NONE, CO_SAMPLING_NONE};
+    static const char *const select[] = {"poisson", "uniform", "weighted, counts: public",
+                                         "top_m, counts: public"};
+    static const co_sampling sampling[] = {CO_SAMPLING_POISSON, CO_SAMPLING_FIXED, CO_SAMPLING_NONE,
+                                           CO_SAMPLING_NONE};
     double least = 0.0;
     for (int k = 0; k < 4; k++) {
         co_experiment experiment;
         co_run run;
-        char *yaml = co_format("rounds: 9\npartition: {method: iid, devices: 40}\ndevices: {select: %s, per_round: 4}\n"
-                               "model: {name: softmax}\nlocal: {lr: 0}\n"
-                               "privacy: {clip: 1, noise_multiplier: 2, delta: 1e-5, accountant: rdp}", select[k]);
+        char *yaml =
+            co_format("rounds: 9\npartition: {method: iid, devices: 40}\ndevices: {select: %s, "
+                      "per_round: 4}\n"
+                      "model: {name: softmax}\nlocal: {lr: 0}\n"
+                      "privacy: {clip: 1, noise_multiplier: 2, delta: 1e-5, accountant: rdp}",
+                      select[k]);
         const bool is_good = play(users[0], yaml, &experiment, &run);
         co_free(yaml);
         if (!is_good) return;
-        co_event event = {.sampling = sampling[k], .rate = k < 2 ? 0.1 : 1.0, .noise_multiplier = k == 0 ? 2.0 : 1.0};
+        co_event event = {.sampling = sampling[k],
+                          .rate = k < 2 ? 0.1 : 1.0,
+                          .noise_multiplier = k == 0 ? 2.0 : 1.0};
         co_ledger ledger = {0};
         co_guarantee g = {0};
         CHECK(co_ledger_add(&ledger, &event, 9) == CO_OK);
-        CHECK(co_account_epsilon(co_accountant_find("rdp"), &ledger, &(co_accounting){0}, 1e-5, &g) == CO_OK);
-        CHECK(last_of(&run, "epsilon") == g.epsilon && last_of(&run, "sampling_rate") == event.rate);
-        CHECK(k == 3 ? g.epsilon == least : g.epsilon > least); /* each promises less than the one before */
+        CHECK(co_account_epsilon(co_accountant_find("rdp"), &ledger, &(co_accounting){0}, 1e-5,
+                                 &g) == CO_OK);
+        CHECK(last_of(&run, "epsilon") == g.epsilon &&
+              last_of(&run, "sampling_rate") == event.rate);
+        CHECK(k == 3 ? g.epsilon == least
+                     : g.epsilon > least); /* each promises less than the one before */
         least = g.epsilon;
         CHECK(run.privacy.state.ledger.n == 1 && run.privacy.state.ledger.rows[0].count == 9);
         co_ledger_fini(&ledger);
@@ -247,21 +289,25 @@ static void epsilon_is_of_the_sampling_that_took_place(void)
     }
 }
 
-/* The clip moves towards the quantile, by a noisy count that is charged: the sum gets more noise than the multiplier says. */
+/* The clip moves towards the quantile, by a noisy count that is charged: the sum gets more noise
+ * than the multiplier says. */
 static void the_adaptive_clip_follows_the_norms_and_is_charged(void)
 {
     co_experiment experiment;
     co_run run;
-    char *yaml = co_format("rounds: 60\npartition: {method: natural}\ndevices: {per_round: 6}\nmodel: {name: softmax}\n"
+    char *yaml = co_format("rounds: 60\npartition: {method: natural}\ndevices: {per_round: "
+                           "6}\nmodel: {name: softmax}\n"
                            "local: {batch: 5, lr: 1e-5}\nserver: {lr: 0}\n"
-                           "privacy: {clip: 1, noise_multiplier: 0.5, delta: 1e-6, clip_quantile: 0.5, clip_count_noise: 1}");
+                           "privacy: {clip: 1, noise_multiplier: 0.5, delta: 1e-6, clip_quantile: "
+                           "0.5, clip_count_noise: 1}");
     const bool is_good = play(users[0], yaml, &experiment, &run);
     co_free(yaml);
     if (!is_good) return;
     const double multiplier = 1.0 / sqrt(1.0 / 0.25 - 1.0 / 4.0);
     CHECK(fabs(run.privacy.vector_multiplier / multiplier - 1.0) < 1e-12);
     CHECK(fabs(last_of(&run, "noise_std") / last_of(&run, "clip") / multiplier - 1.0) < 1e-9);
-    CHECK(run.privacy.state.clip < 0.1); /* norms are some 1e-4: from 1 down, at most e^(-0.1) a round */
+    CHECK(run.privacy.state.clip <
+          0.1); /* norms are some 1e-4: from 1 down, at most e^(-0.1) a round */
     CHECK(run.privacy.state.clip > 1e-7);
     close_run(&experiment, &run);
 }

@@ -1,4 +1,5 @@
-/* tests/mpi/selection.c - unbiased weights: the plan's estimate over many rounds, and the model when everybody, or one device, is asked. */
+/* tests/mpi/selection.c - unbiased weights: the plan's estimate over many rounds, and the model
+ * when everybody, or one device, is asked. */
 #include "core/memory.h"
 #include "tests/harness.h"
 #include "tests/run_helpers.h"
@@ -18,7 +19,8 @@ static double trait(int64_t device, int64_t n)
     return (double)(device % 7) - 2.0 + 0.01 * (double)n;
 }
 
-/* sum_i a_i trait_i / total, on average over rounds, is the weighted mean over the population; sum_i a_i <= 1. Local. */
+/* sum_i a_i trait_i / total, on average over rounds, is the weighted mean over the population;
+ * sum_i a_i <= 1. Local. */
 static void estimate(const char *select, const char *weight)
 {
     enum { ROUNDS = 20000 };
@@ -26,9 +28,11 @@ static void estimate(const char *select, const char *weight)
     co_population population;
     co_plan plan;
     double want = 0.0, weights = 0.0, mean = 0.0, square = 0.0;
-    char *text = co_format("name: estimate\nrounds: 1\ndata: {generator: synthetic, devices: 60, alpha: 0, beta: 0}\n"
-                           "model: {name: softmax}\ndevices: {per_round: 6, select: %s}\n"
-                           "aggregate: {unbiased: true, %s}\n", select, weight);
+    char *text = co_format(
+        "name: estimate\nrounds: 1\ndata: {generator: synthetic, devices: 60, alpha: 0, beta: 0}\n"
+        "model: {name: softmax}\ndevices: {per_round: 6, select: %s}\n"
+        "aggregate: {unbiased: true, %s}\n",
+        select, weight);
     CHECK(co_experiment_parse(text, "test.yaml", &e) == CO_OK);
     CHECK(co_population_create(&e, false, &alone, &population) == CO_OK);
     CHECK(co_plan_init(&plan, &e, &population, 1) == CO_OK);
@@ -44,7 +48,8 @@ static void estimate(const char *select, const char *weight)
         co_plan_make(&plan, &e, &population, round, 1);
         for (size_t i = 0; i < plan.n; i++) {
             shares += plan.row[i].share;
-            sum += plan.row[i].share * trait(plan.row[i].device, plan.row[i].n_examples) / plan.fixed_total;
+            sum += plan.row[i].share * trait(plan.row[i].device, plan.row[i].n_examples) /
+                   plan.fixed_total;
         }
         CHECK(shares <= 1.0 + 1e-12);
         mean += sum / ROUNDS;
@@ -62,14 +67,17 @@ static void estimate(const char *select, const char *weight)
 
 enum { DEVICES = 12, N = 12 * 4 + 4 };
 
-/* The model after so many rounds, and the first device asked with its share of the population's examples. */
+/* The model after so many rounds, and the first device asked with its share of the population's
+ * examples. */
 static void play(int rounds, const char *keys, float *model, double *part)
 {
     co_experiment e;
     co_run run;
-    char *text = co_format("name: all\nrounds: %d\ndata: {file: %s}\npartition: {method: quantity, devices: %d, beta: 0.5}\n"
+    char *text = co_format("name: all\nrounds: %d\ndata: {file: %s}\npartition: {method: quantity, "
+                           "devices: %d, beta: 0.5}\n"
                            "model: {name: softmax}\nlocal: {batch: 8, lr: 0.1}\neval: {every: 0}\n"
-                           "output: {dir: %s, checkpoint_every: 0}\n%s\n", rounds, blobs, DEVICES, out, keys);
+                           "output: {dir: %s, checkpoint_every: 0}\n%s\n",
+                           rounds, blobs, DEVICES, out, keys);
     const co_status st = play_text(text, &all, &e, &run);
     if (st != CO_OK) fprintf(stderr, "%s\n", co_status_message());
     CHECK(st == CO_OK);
@@ -77,7 +85,8 @@ static void play(int rounds, const char *keys, float *model, double *part)
         double sum = 0.0;
         CHECK(co_model_size(run.model) == N);
         memcpy(model, run.exchange.model, N * sizeof *model);
-        for (int64_t k = 0; k < DEVICES; k++) sum += (double)co_population_examples(&run.population, k);
+        for (int64_t k = 0; k < DEVICES; k++)
+            sum += (double)co_population_examples(&run.population, k);
         *part = (double)run.plan.row[0].n_examples / sum;
         close_run(&e, &run);
     }
@@ -89,9 +98,11 @@ static void ask_all(void)
     float plain[N], unbiased[N], uniform[N];
     double part;
     play(3, "devices: {per_round: 12}", plain, &part);
-    play(3, "devices: {per_round: 12, select: weighted}\naggregate: {unbiased: true}", unbiased, &part);
+    play(3, "devices: {per_round: 12, select: weighted}\naggregate: {unbiased: true}", unbiased,
+         &part);
     CHECK(relative_distance(unbiased, plain, N) < 1e-6);
-    play(3, "devices: {per_round: 12, select: weighted}\naggregate: {weight: uniform}", uniform, &part);
+    play(3, "devices: {per_round: 12, select: weighted}\naggregate: {weight: uniform}", uniform,
+         &part);
     CHECK(relative_distance(uniform, plain, N) > 1e-3);
 }
 
@@ -103,7 +114,9 @@ static void ask_one(void)
     play(1, "devices: {per_round: 1}\nserver: {lr: 0}", start, &part);
     play(1, "devices: {per_round: 1}", plain, &part);
     play(1, "devices: {per_round: 1}\naggregate: {unbiased: true}", unbiased, &part);
-    for (int j = 0; j < N; j++) want[j] = (float)((double)start[j] + ((double)plain[j] - (double)start[j]) * DEVICES * part);
+    for (int j = 0; j < N; j++)
+        want[j] =
+            (float)((double)start[j] + ((double)plain[j] - (double)start[j]) * DEVICES * part);
     CHECK(relative_distance(unbiased, want, N) < 1e-6);
     CHECK(relative_distance(unbiased, plain, N) > 1e-3);
 }

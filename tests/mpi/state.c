@@ -1,5 +1,6 @@
-/* tests/mpi/state.c - what devices keep travels from home to trainer and back, for any placement; a round that is given up, and a
- * row that is not to be kept, change nothing; a checkpoint's rows come in order and go back to their homes. */
+/* tests/mpi/state.c - what devices keep travels from home to trainer and back, for any placement; a
+ * round that is given up, and a row that is not to be kept, change nothing; a checkpoint's rows
+ * come in order and go back to their homes. */
 #include "core/memory.h"
 #include "sim/devices/state.h"
 #include "tests/harness.h"
@@ -22,7 +23,8 @@ static void make_plan(co_plan *plan, int64_t round)
     plan->round = round;
     for (size_t k = 0; k < ROWS; k++) {
         const int64_t device = ((int64_t)k * 3 + round * 5) % DEVICES;
-        plan->row[k] = (co_plan_row){.device = device, .rank = (int)((device * 7 + round) % comm.size),
+        plan->row[k] = (co_plan_row){.device = device,
+                                     .rank = (int)((device * 7 + round) % comm.size),
                                      .outcome = k == 4 ? CO_EMPTY : CO_REPORTED};
         plan->order[k] = (k * 5 + (size_t)round) % ROWS;
     }

@@ -55,8 +55,8 @@ Test(dirichlet_device, mixes_have_the_moments_and_distances_of_the_law)
     check_mixes(100.0, 0.210);
 }
 
-/* With many devices the tilt is small and what devices hold is their mix: E sum of squared label shares
- * among m = 500 examples is the law's within the rounding of the cut. */
+/* With many devices the tilt is small and what devices hold is their mix: E sum of squared label
+ * shares among m = 500 examples is the law's within the rounding of the cut. */
 Test(dirichlet_device, devices_hold_their_mixes)
 {
     enum { DEVICES = 2000, FIRST = 200 };
@@ -119,7 +119,8 @@ Test(dirichlet_device, the_place_of_a_device_does_not_matter)
     double sum = 0.0, square = 0.0, all = 0.0;
     for (int seed = 0; seed < SEEDS; seed++) {
         char words[80];
-        snprintf(words, sizeof words, "method=dirichlet_device devices=100 alpha=0.5 seed=%d", seed);
+        snprintf(words, sizeof words, "method=dirichlet_device devices=100 alpha=0.5 seed=%d",
+                 seed);
         co_partition p = must_make(words, &data);
         int64_t *counts = count_table(&p, &data);
         const double last = mean_largest(counts, CLASSES, 90),
@@ -142,7 +143,8 @@ Test(dirichlet_device, every_margin_is_kept)
     co_stream s = co_stream_open(4, CO_DRAW_TEST, 0, 0, 0);
     for (int turn = 0; turn < 60; turn++) {
         char words[120];
-        const int64_t n = 1 + (int64_t)co_draw_below(&s, 3000), k = 1 + (int64_t)co_draw_below(&s, 200);
+        const int64_t n = 1 + (int64_t)co_draw_below(&s, 3000),
+                      k = 1 + (int64_t)co_draw_below(&s, 200);
         co_dataset data = mixed_data(n, 1 + co_draw_below(&s, 20), 3, (uint64_t)turn);
         int64_t n_train = 0;
         for (int64_t i = 0; i < n; i++) n_train += data.split[i] == 0;
@@ -151,8 +153,8 @@ Test(dirichlet_device, every_margin_is_kept)
         co_partition p = must_make(words, &data);
         cr_expect(p.n_unassigned == 0, "%s", words);
         for (int64_t d = 0; d < k; d++)
-            cr_expect(train_size(&p, d) == n_train / k || train_size(&p, d) == n_train / k + 1, "%s",
-                      words);
+            cr_expect(train_size(&p, d) == n_train / k || train_size(&p, d) == n_train / k + 1,
+                      "%s", words);
         co_partition_fini(&p);
         co_dataset_fini(&data);
     }

@@ -60,10 +60,12 @@ static double root_mean_square_variation(const char *law, int draws, co_dataset 
 Test(iid, lognormal_and_dirichlet_sizes_vary_as_their_laws_say)
 {
     co_dataset data = plain_data(200000, 2);
-    const double dirichlet = root_mean_square_variation("iid devices=100 sizes=dirichlet beta=2", 60, &data);
+    const double dirichlet =
+        root_mean_square_variation("iid devices=100 sizes=dirichlet beta=2", 60, &data);
     cr_expect_float_eq(dirichlet, sqrt(99.0 / 201.0), 0.03, "%g", dirichlet);
     /* weights exp(sigma z): variation of the weights sqrt(exp(sigma^2) - 1) = 0.2911 */
-    const double normal = root_mean_square_variation("iid devices=1000 sizes=lognormal sigma=0.285", 10, &data);
+    const double normal =
+        root_mean_square_variation("iid devices=1000 sizes=lognormal sigma=0.285", 10, &data);
     cr_expect_float_eq(normal, sqrt(exp(0.285 * 0.285) - 1.0), 0.01, "%g", normal);
     co_dataset_fini(&data);
 }
@@ -89,7 +91,8 @@ Test(iid, given_sizes_are_kept_and_the_surplus_is_unassigned)
     const co_param *tables[] = {co_partition_params, co_partitioner_find("iid")->params};
     co_node *list = co_node_create(CO_NODE_LIST, "given", NULL);
     for (int i = 0; i < 3; i++)
-        co_node_append(list, co_node_create(CO_NODE_SCALAR, NULL, ((const char *[]){"5", "0", "11"})[i]));
+        co_node_append(list,
+                       co_node_create(CO_NODE_SCALAR, NULL, ((const char *[]){"5", "0", "11"})[i]));
     co_node_append(opt.map, list);
     cr_assert(co_config_check(&opt, tables, 2) == CO_OK, "%s", co_status_message());
     cr_assert(co_partition_make(&opt, 1, &data, &p) == CO_OK, "%s", co_status_message());

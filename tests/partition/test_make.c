@@ -213,7 +213,8 @@ Test(make, test_devices_have_nothing_to_train_on)
     co_partition p = must_make("method=iid devices=20 test_devices=0.3 test_fraction=0.1", &data);
     int n_whole = 0;
     for (int64_t d = 0; d < 20; d++) {
-        const int64_t n_test = p.test_offsets[d + 1] - p.test_offsets[d], n_train = train_size(&p, d);
+        const int64_t n_test = p.test_offsets[d + 1] - p.test_offsets[d],
+                      n_train = train_size(&p, d);
         n_whole += n_test == 50 && n_train == 0;
         cr_expect((n_test == 50 && n_train == 0) || (n_test == 5 && n_train == 45));
     }

@@ -35,7 +35,9 @@ Test(matrix, counts_shares_and_mixes_are_kept)
 {
     expect_counts("# a comment\n5, 0, 7\n10, 20, 0\n", "count", (int64_t[]){5, 0, 7, 10, 20, 0},
                   18);
-    expect_counts("\xef\xbb\xbf" "5,0,7\r\n10,20,0\r\n", "count", (int64_t[]){5, 0, 7, 10, 20, 0}, 18);
+    expect_counts("\xef\xbb\xbf"
+                  "5,0,7\r\n10,20,0\r\n",
+                  "count", (int64_t[]){5, 0, 7, 10, 20, 0}, 18);
     expect_counts("1,0,3\n3,0,1\n", "class", (int64_t[]){5, 0, 15, 15, 0, 5}, 20);
     expect_counts("2,1,0\n0,1,2\n", "device", (int64_t[]){20, 10, 0, 0, 10, 20}, 0);
 }
@@ -59,7 +61,8 @@ Test(matrix, devices_that_ask_for_one_class_get_no_other)
 }
 
 /* value[k][c] as a table; unit device. */
-static co_partition make_mixes(const double *value, int64_t k, size_t n_classes, const co_dataset *data)
+static co_partition make_mixes(const double *value, int64_t k, size_t n_classes,
+                               const co_dataset *data)
 {
     static char text[1 << 16], words[1300];
     size_t used = 0;
@@ -70,7 +73,8 @@ static co_partition make_mixes(const double *value, int64_t k, size_t n_classes,
     return must_make(words, data);
 }
 
-/* Random tables against their definition, w_kc = (n / K) row_kc / sum row_k, cut to w n_c / sum_k w. */
+/* Random tables against their definition, w_kc = (n / K) row_kc / sum row_k, cut to w n_c / sum_k
+ * w. */
 Test(matrix, what_can_be_given_is_given_up_to_rounding)
 {
     enum { K = 7, C = 10, N = 7000 };
@@ -78,8 +82,7 @@ Test(matrix, what_can_be_given_is_given_up_to_rounding)
     for (uint64_t seed = 0; seed < 40; seed++) {
         co_stream s = co_stream_open(seed, CO_DRAW_TEST, 3, 0, 0);
         double value[K * C], asked[C] = {0};
-        for (int i = 0; i < K * C; i++)
-            value[i] = co_draw_below(&s, 3) ? co_draw_uniform(&s) : 0.0;
+        for (int i = 0; i < K * C; i++) value[i] = co_draw_below(&s, 3) ? co_draw_uniform(&s) : 0.0;
         for (int k = 0; k < K; k++) {
             double sum = 0.0;
             for (int c = 0; c < C; c++) sum += value[k * C + c];
@@ -89,8 +92,8 @@ Test(matrix, what_can_be_given_is_given_up_to_rounding)
         int64_t *counts = count_table(&p, &data);
         for (int i = 0; i < K * C; i++) {
             const double x = value[i] * fmin(1.0, 700.0 / asked[i % C]);
-            cr_expect(fabs((double)counts[i] - x) < 1.0, "seed %d, entry %d: %lld, not %.3f", (int)seed, i,
-                      (long long)counts[i], x);
+            cr_expect(fabs((double)counts[i] - x) < 1.0, "seed %d, entry %d: %lld, not %.3f",
+                      (int)seed, i, (long long)counts[i], x);
         }
         co_free(counts);
         co_partition_fini(&p);
@@ -98,7 +101,8 @@ Test(matrix, what_can_be_given_is_given_up_to_rounding)
     co_dataset_fini(&data);
 }
 
-/* A table whose margins are those of the data, found by alternate scaling, and zeros in it: all is given. */
+/* A table whose margins are those of the data, found by alternate scaling, and zeros in it: all is
+ * given. */
 Test(matrix, a_table_that_fits_leaves_nothing_over)
 {
     enum { K = 20, C = 10, N = 7000 };
@@ -122,8 +126,9 @@ Test(matrix, a_table_that_fits_leaves_nothing_over)
         int64_t *counts = count_table(&p, &data);
         cr_expect(p.n_unassigned <= 1, "seed %d: %lld left", (int)seed, (long long)p.n_unassigned);
         for (int i = 0; i < K * C; i++)
-            cr_expect(fabs((double)counts[i] - value[i]) < 1.001, "seed %d, entry %d: %lld, not %.3f",
-                      (int)seed, i, (long long)counts[i], value[i]);
+            cr_expect(fabs((double)counts[i] - value[i]) < 1.001,
+                      "seed %d, entry %d: %lld, not %.3f", (int)seed, i, (long long)counts[i],
+                      value[i]);
         co_free(counts);
         co_partition_fini(&p);
     }

@@ -119,7 +119,8 @@ Test(natural, users_are_grouped_evenly_and_stay_whole)
             n_users[d] += device_of[user] < 0;
             device_of[user] = d;
         }
-    for (int d = 0; d < 4; d++) cr_expect(n_users[d] == 2 || n_users[d] == 3, "%d users", n_users[d]);
+    for (int d = 0; d < 4; d++)
+        cr_expect(n_users[d] == 2 || n_users[d] == 3, "%d users", n_users[d]);
     cr_expect(p.n_unassigned == 0 && !p.device_name);
     co_partition_fini(&p);
     co_dataset_fini(&data);

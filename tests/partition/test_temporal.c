@@ -1,4 +1,5 @@
-/* Periods by each law: alike, class by class, no sooner than the device appears, as the column says; and kept by the file. */
+/* Periods by each law: alike, class by class, no sooner than the device appears, as the column
+ * says; and kept by the file. */
 #include "tests/harness.h"
 #include "tests/partition/support.h"
 #include <math.h>
@@ -17,7 +18,8 @@ Test(temporal, uniform_periods_are_alike_whatever_the_split)
     co_partition p = must_make("method=temporal devices=50 periods=8", &data);
     double count[2][8] = {{0}}, n[2] = {0};
     cr_assert(p.n_periods == 8 && p.n_dated == data.n);
-    for (int64_t i = 0; i < data.n; i++) count[data.split[i] > 0][p.period[i]]++, n[data.split[i] > 0]++;
+    for (int64_t i = 0; i < data.n; i++)
+        count[data.split[i] > 0][p.period[i]]++, n[data.split[i] > 0]++;
     for (int s = 0; s < 2; s++) {
         double square = 0.0;
         for (int k = 0; k < 8; k++) square += pow(count[s][k] - n[s] / 8, 2.0) / (n[s] / 8);
@@ -36,17 +38,20 @@ Test(temporal, with_full_drift_the_classes_come_one_after_another)
     for (int64_t i = 0; i < data.n; i++) {
         int *at = &place[data.y[i]];
         if (*at < 0) *at = p.period[i] / 2;
-        cr_expect(p.period[i] / 2 == *at, "class %d arrives in period %d, too", data.y[i], p.period[i]);
+        cr_expect(p.period[i] / 2 == *at, "class %d arrives in period %d, too", data.y[i],
+                  p.period[i]);
         of_period[p.period[i]]++;
     }
     for (int a = 0; a < 5; a++)
         for (int b = 0; b < a; b++) cr_expect(place[a] != place[b]);
-    for (int k = 0; k < 10; k++) cr_expect(abs(of_period[k] - 300) < 70, "period %d: %d", k, of_period[k]);
+    for (int k = 0; k < 10; k++)
+        cr_expect(abs(of_period[k] - 300) < 70, "period %d: %d", k, of_period[k]);
     co_partition_fini(&p);
     p = must_make("method=temporal devices=20 law=labels periods=10 drift=0.5", &data);
     int n_moved = 0;
     for (int64_t i = 0; i < data.n; i++) n_moved += p.period[i] / 2 != place[data.y[i]];
-    cr_expect(abs(n_moved - 1200) < 150, "%d of 3000 arrive elsewhere", n_moved); /* half of them, 4 times in 5 */
+    cr_expect(abs(n_moved - 1200) < 150, "%d of 3000 arrive elsewhere",
+              n_moved); /* half of them, 4 times in 5 */
     co_partition_fini(&p);
     co_dataset_fini(&data);
 }
@@ -54,7 +59,8 @@ Test(temporal, with_full_drift_the_classes_come_one_after_another)
 Test(temporal, new_devices_have_nothing_before_they_appear)
 {
     co_dataset data = plain_data(4000, 4);
-    co_partition p = must_make("method=temporal devices=10 law=devices periods=10 test_fraction=0.2", &data);
+    co_partition p =
+        must_make("method=temporal devices=10 law=devices periods=10 test_fraction=0.2", &data);
     int first[10], seen[10] = {0};
     for (int k = 0; k < 10; k++) first[k] = 10;
     for (int64_t k = 0; k < 10; k++)
@@ -63,9 +69,11 @@ Test(temporal, new_devices_have_nothing_before_they_appear)
             if (period < first[k]) first[k] = period;
         }
     for (int k = 0; k < 10; k++) seen[first[k]]++;
-    for (int k = 0; k < 10; k++) cr_expect_eq(seen[k], 1, "%d devices appear in period %d", seen[k], k);
+    for (int k = 0; k < 10; k++)
+        cr_expect_eq(seen[k], 1, "%d devices appear in period %d", seen[k], k);
     for (int64_t k = 0; k < 10; k++)
-        for (int64_t i = p.test_offsets[k]; i < p.test_offsets[k + 1]; i++) cr_expect(p.period[p.test[i]] >= first[k]);
+        for (int64_t i = p.test_offsets[k]; i < p.test_offsets[k + 1]; i++)
+            cr_expect(p.period[p.test[i]] >= first[k]);
     co_partition_fini(&p);
     co_dataset_fini(&data);
 }
@@ -90,7 +98,8 @@ Test(temporal, the_column_group_says_the_period)
 Test(temporal, sizes_follow_zipf_and_the_file_keeps_the_periods)
 {
     co_dataset data = plain_data(1000, 4), other = plain_data(999, 4);
-    co_partition p = must_make("method=temporal devices=4 sizes=zipf exponent=1 periods=3", &data), read;
+    co_partition p = must_make("method=temporal devices=4 sizes=zipf exponent=1 periods=3", &data),
+                 read;
     int64_t size[4];
     for (int k = 0; k < 4; k++) size[k] = train_size(&p, k);
     for (int rank = 1; rank <= 4; rank++) {
@@ -100,7 +109,8 @@ Test(temporal, sizes_follow_zipf_and_the_file_keeps_the_periods)
     }
     cr_expect(owner_of(&p, 999) >= 0);
     const char *path = scratch_file("temporal.h5");
-    cr_assert_eq(co_partition_write(&p, &data, path, 1, "test: 1\n"), CO_OK, "%s", co_status_message());
+    cr_assert_eq(co_partition_write(&p, &data, path, 1, "test: 1\n"), CO_OK, "%s",
+                 co_status_message());
     cr_assert_eq(co_partition_read(path, NULL, &read), CO_OK, "%s", co_status_message());
     cr_expect(read.n_periods == 3 && read.n_dated == 1000);
     cr_expect(memcmp(read.period, p.period, 1000 * sizeof *p.period) == 0);

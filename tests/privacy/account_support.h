@@ -31,7 +31,8 @@ static inline co_ledger ledger_of(co_event event, int64_t count)
     return ledger;
 }
 
-static inline co_guarantee ask(const char *accountant, co_accounting how, const co_ledger *ledger, double delta)
+static inline co_guarantee ask(const char *accountant, co_accounting how, const co_ledger *ledger,
+                               double delta)
 {
     co_guarantee g;
     const co_accountant *by = co_accountant_find(accountant);
@@ -40,7 +41,8 @@ static inline co_guarantee ask(const char *accountant, co_accounting how, const 
     return g;
 }
 
-static inline co_guarantee ask_event(const char *accountant, co_accounting how, co_event event, int64_t count, double delta)
+static inline co_guarantee ask_event(const char *accountant, co_accounting how, co_event event,
+                                     int64_t count, double delta)
 {
     co_ledger ledger = ledger_of(event, count);
     const co_guarantee g = ask(accountant, how, &ledger, delta);
@@ -63,22 +65,25 @@ static inline double delta_at(const char *accountant, co_event event, int64_t co
     co_guarantee g;
     co_ledger ledger = ledger_of(event, count);
     const co_accounting how = {0};
-    cr_assert_eq(co_account_delta(co_accountant_find(accountant), &ledger, &how, epsilon, &g), CO_OK, "%s",
-                 co_status_message());
+    cr_assert_eq(co_account_delta(co_accountant_find(accountant), &ledger, &how, epsilon, &g),
+                 CO_OK, "%s", co_status_message());
     co_ledger_fini(&ledger);
     return g.delta;
 }
 
-static inline double noise_for(const char *accountant, co_event event, int64_t count, double epsilon, double delta)
+static inline double noise_for(const char *accountant, co_event event, int64_t count,
+                               double epsilon, double delta)
 {
     co_guarantee g;
     double factor;
     event.noise_multiplier = 1.0;
     co_ledger ledger = ledger_of(event, count);
     const co_accounting how = {0};
-    cr_assert_eq(co_account_noise(co_accountant_find(accountant), &ledger, &how, epsilon, delta, &factor, &g), CO_OK,
-                 "%s", co_status_message());
-    cr_expect(g.epsilon <= epsilon, "%s: epsilon %.17g at the answer, above %g", accountant, g.epsilon, epsilon);
+    cr_assert_eq(co_account_noise(co_accountant_find(accountant), &ledger, &how, epsilon, delta,
+                                  &factor, &g),
+                 CO_OK, "%s", co_status_message());
+    cr_expect(g.epsilon <= epsilon, "%s: epsilon %.17g at the answer, above %g", accountant,
+              g.epsilon, epsilon);
     co_ledger_fini(&ledger);
     return factor;
 }

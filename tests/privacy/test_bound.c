@@ -1,4 +1,5 @@
-/* The bound on contributions: never above clip / step, in integers, whatever the update; and the grid it lives on. */
+/* The bound on contributions: never above clip / step, in integers, whatever the update; and the
+ * grid it lives on. */
 #include "core/memory.h"
 #include "core/random.h"
 #include "core/vector.h"
@@ -16,18 +17,20 @@ static double norm_of(const co_mechanism *m, const float *u, size_t n)
     return m->norm == CO_NORM_L1 ? co_norm_l1(u, n) : co_vector_norm(u, n);
 }
 
-/* |q| <= bound by plain 128-bit sums, independent of the library's. clip / step is a whole number or its square is compared from
- * below: floor. */
+/* |q| <= bound by plain 128-bit sums, independent of the library's. clip / step is a whole number
+ * or its square is compared from below: floor. */
 static bool holds(const co_mechanism *m, const co_grid *g, const int64_t *q, size_t n)
 {
     __int128 sum = 0;
-    for (size_t j = 0; j < n; j++) sum += m->norm == CO_NORM_L1 ? (q[j] < 0 ? -q[j] : q[j]) : (__int128)q[j] * q[j];
+    for (size_t j = 0; j < n; j++)
+        sum += m->norm == CO_NORM_L1 ? (q[j] < 0 ? -q[j] : q[j]) : (__int128)q[j] * q[j];
     const long double most = (long double)g->clip / (long double)g->step;
     return (long double)sum <= (m->norm == CO_NORM_L1 ? most : most * most);
 }
 
 /* The integers of one contribution, in two slices; the scale they were made with. */
-static double bounded(const co_mechanism *m, const co_grid *g, const float *u, size_t n, double norm, double weight, int64_t *q)
+static double bounded(const co_mechanism *m, const co_grid *g, const float *u, size_t n,
+                      double norm, double weight, int64_t *q)
 {
     const co_sum_slice slice[] = {{q, 0, n / 3}, {q + n / 3, n / 3, n - n / 3}};
     memset(q, 0, n * sizeof *q);
@@ -57,18 +60,21 @@ static void search(const co_mechanism *m, double clip, double multiplier, float 
     co_grid g;
     cr_assert_eq(co_grid_make(m, clip, multiplier, 1e6, &g), CO_OK, "%s", co_status_message());
     for (int k = -3; k <= 3; k++) {
-        const double norm = norm_of(m, u, n) * (1.0 + k * DBL_EPSILON); /* an estimate that is off by some units */
+        const double norm =
+            norm_of(m, u, n) * (1.0 + k * DBL_EPSILON); /* an estimate that is off by some units */
         bounded(m, &g, u, n, norm, 1.0, q);
         cr_expect(holds(m, &g, q, n), "%s: above the bound at clip %g", m->name, clip);
         for (size_t j = 0; j < n; j++)
-            cr_expect(q[j] == 0 || (q[j] > 0) == (u[j] > 0.0f), "rounded away from zero or a sign changed");
+            cr_expect(q[j] == 0 || (q[j] > 0) == (u[j] > 0.0f),
+                      "rounded away from zero or a sign changed");
     }
 }
 
 Test(bound, no_contribution_is_above_the_clip_however_it_is_made)
 {
     static float u[N];
-    static const double clips[] = {1e-3, 1.0, 0.7310585786300049, 1234.5}, multipliers[] = {1e-4, 0.5, 1.0, 37.0};
+    static const double clips[] = {1e-3, 1.0, 0.7310585786300049, 1234.5},
+                        multipliers[] = {1e-4, 0.5, 1.0, 37.0};
     static const char *const names[] = {"gaussian", "discrete_gaussian", "laplace"};
     for (int k = 0; k < 3; k++)
         for (int kind = 0; kind < 8; kind++)
@@ -81,7 +87,8 @@ Test(bound, no_contribution_is_above_the_clip_however_it_is_made)
     cr_expect_eq(co_memory_blocks(), 0);
 }
 
-/* A vector that is exactly at the clip, in whole steps, is kept as it is; half a step more per coordinate is cut. */
+/* A vector that is exactly at the clip, in whole steps, is kept as it is; half a step more per
+ * coordinate is cut. */
 Test(bound, a_vector_at_the_clip_is_not_shortened)
 {
     const co_mechanism *m = co_mechanism_find("gaussian");
@@ -94,14 +101,18 @@ Test(bound, a_vector_at_the_clip_is_not_shortened)
     cr_expect_eq((double)q[2] * g.step, -4.0);
     const float longer[3] = {6.0f, 0.0f, -8.0f};
     bounded(m, &g, longer, 3, 10.0, 0.5, q);
-    cr_expect(fabs((double)q[0] * g.step - 1.5) < 1e-5 && fabs((double)q[2] * g.step + 2.0) < 1e-5, "weight one half");
+    cr_expect(fabs((double)q[0] * g.step - 1.5) < 1e-5 && fabs((double)q[2] * g.step + 2.0) < 1e-5,
+              "weight one half");
 }
 
-/* Bounds of 2^29 to 2^50: integers of 32 bits everywhere, or in the block that allows it, or in none. */
+/* Bounds of 2^29 to 2^50: integers of 32 bits everywhere, or in the block that allows it, or in
+ * none. */
 Test(bound, steps_are_rounded_toward_zero)
 {
-    const float steps[11] = {0.7f, -0.7f, 1.5f, -1.999f, 2.0f, -2.0f, 1e8f, -8388607.5f, 0x1p31f, -0x1.8p33f, 0x1.fffffep49f};
-    const int64_t want[11] = {0, 0, 1, -1, 2, -2, 100000000, -8388607, 2147483648, -12884901888, 1125899839733760};
+    const float steps[11] = {0.7f, -0.7f,       1.5f,    -1.999f,    2.0f,          -2.0f,
+                             1e8f, -8388607.5f, 0x1p31f, -0x1.8p33f, 0x1.fffffep49f};
+    const int64_t want[11] = {
+        0, 0, 1, -1, 2, -2, 100000000, -8388607, 2147483648, -12884901888, 1125899839733760};
     const co_mechanism *m = co_mechanism_find("gaussian");
     for (int bits = 29; bits <= 50; bits += 3) {
         static float u[2 * CO_BLOCK];
@@ -110,13 +121,18 @@ Test(bound, steps_are_rounded_toward_zero)
         cr_assert_eq(co_grid_make(m, 1.0, ldexp(1.0, 20 - bits), 2.0, &g), CO_OK);
         const size_t n = bits < 32 ? 8 : bits < 35 ? 9 : bits < 50 ? 10 : 11;
         memset(u, 0, sizeof u);
-        for (size_t j = 0; j < n; j++) u[j % 2 ? CO_BLOCK + j : j] = (float)((double)steps[j] * g.step);
-        cr_assert_eq(bounded(m, &g, u, 2 * CO_BLOCK, co_vector_norm(u, 2 * CO_BLOCK), 1.0, q), 1.0 / g.step, "%d bits", bits);
-        for (size_t j = 0; j < n; j++) cr_expect_eq(q[j % 2 ? CO_BLOCK + j : j], want[j], "%d bits: %.9g", bits, (double)steps[j]);
+        for (size_t j = 0; j < n; j++)
+            u[j % 2 ? CO_BLOCK + j : j] = (float)((double)steps[j] * g.step);
+        cr_assert_eq(bounded(m, &g, u, 2 * CO_BLOCK, co_vector_norm(u, 2 * CO_BLOCK), 1.0, q),
+                     1.0 / g.step, "%d bits", bits);
+        for (size_t j = 0; j < n; j++)
+            cr_expect_eq(q[j % 2 ? CO_BLOCK + j : j], want[j], "%d bits: %.9g", bits,
+                         (double)steps[j]);
     }
 }
 
-/* A sum that is there already gains the contribution alone, also when it was made more than once. */
+/* A sum that is there already gains the contribution alone, also when it was made more than once.
+ */
 Test(bound, contributions_that_were_too_long_leave_nothing_behind)
 {
     static int64_t sum[N];
@@ -140,8 +156,9 @@ Test(bound, contributions_that_were_too_long_leave_nothing_behind)
         }
 }
 
-/* Whole numbers of steps with a norm of exactly the bound pass; one step more anywhere, and the scale shrinks. Also where doubles no
- * longer hold the squares (2^29), and where integers are long. */
+/* Whole numbers of steps with a norm of exactly the bound pass; one step more anywhere, and the
+ * scale shrinks. Also where doubles no longer hold the squares (2^29), and where integers are long.
+ */
 Test(bound, the_check_sees_one_step_too_much)
 {
     const char *const names[] = {"gaussian", "laplace"};
@@ -151,11 +168,16 @@ Test(bound, the_check_sees_one_step_too_much)
             const co_mechanism *m = co_mechanism_find(names[k]);
             co_grid g;
             cr_assert_eq(co_grid_make(m, 1.0, ldexp(1.0, 20 - bits), 10.0, &g), CO_OK);
-            const double side = k == 1 ? 0.75 * g.bound : g.bound, rest = k == 1 ? -0.25 * g.bound : 0.0;
+            const double side = k == 1 ? 0.75 * g.bound : g.bound,
+                         rest = k == 1 ? -0.25 * g.bound : 0.0;
             const float full[2] = {(float)(side * g.step), (float)(rest * g.step)};
-            const float over[2] = {(float)(side * g.step), (float)((rest - (k == 1 ? ldexp(1.0, bits - 20) : 1.0)) * g.step)};
-            cr_expect_eq(bounded(m, &g, full, 2, 1.0, 1.0, q), 1.0 / g.step, "%s, %d bits", names[k], bits);
-            cr_expect_lt(bounded(m, &g, over, 2, 1.0, 1.0, q), 1.0 / g.step, "%s, %d bits: a step above the bound", names[k], bits);
+            const float over[2] = {
+                (float)(side * g.step),
+                (float)((rest - (k == 1 ? ldexp(1.0, bits - 20) : 1.0)) * g.step)};
+            cr_expect_eq(bounded(m, &g, full, 2, 1.0, 1.0, q), 1.0 / g.step, "%s, %d bits",
+                         names[k], bits);
+            cr_expect_lt(bounded(m, &g, over, 2, 1.0, 1.0, q), 1.0 / g.step,
+                         "%s, %d bits: a step above the bound", names[k], bits);
         }
 }
 
@@ -169,8 +191,8 @@ Test(bound, a_norm_that_lies_ends_the_job, .exit_code = 70)
     bounded(m, &g, huge, 1, 1.0, 1.0, q);
 }
 
-/* An estimate of the norm that is too small by far more than rounding: the exact check alone keeps the bound, and stops at the first
- * scale that it allows. */
+/* An estimate of the norm that is too small by far more than rounding: the exact check alone keeps
+ * the bound, and stops at the first scale that it allows. */
 Test(bound, the_check_shrinks_until_the_norm_holds_and_no_further)
 {
     static int64_t q[40];
@@ -182,7 +204,8 @@ Test(bound, the_check_shrinks_until_the_norm_holds_and_no_further)
     for (size_t n = 1; n <= 40; n++)
         for (uint64_t seed = 0; seed < 20; seed++) {
             fill(u, n, 0, 100 * n + seed);
-            const double norm = co_vector_norm(u, n) * (1.0 - 0x1p-16), asked = g.clip / norm / g.step;
+            const double norm = co_vector_norm(u, n) * (1.0 - 0x1p-16),
+                         asked = g.clip / norm / g.step;
             const double scale = bounded(m, &g, u, n, norm, 1.0, q);
             cr_expect(holds(m, &g, q, n), "%zu coordinates: above the bound", n);
             if (scale >= asked * (1.0 - 1e-9) || norm <= g.clip) continue;

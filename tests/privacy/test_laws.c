@@ -1,4 +1,5 @@
-/* How the accountants stand to each other, and what the ledger refuses. What each keeps by itself: tests/kinds/test_accountant.c. */
+/* How the accountants stand to each other, and what the ledger refuses. What each keeps by itself:
+ * tests/kinds/test_accountant.c. */
 #include "tests/harness.h"
 #include "tests/privacy/account_support.h"
 
@@ -10,9 +11,11 @@ Test(laws, pld_is_not_above_rdp_and_improved_not_above_classic)
             for (int64_t rounds = 1; rounds <= 1000; rounds *= 10) {
                 const co_event e = poisson(rates[i], noises[j]);
                 const double tight = pld(e, rounds, 1e-6), improved = rdp(e, rounds, 1e-6);
-                const double classic = ask_event("rdp", (co_accounting){.classic = true}, e, rounds, 1e-6).epsilon;
-                cr_expect(tight <= improved * (1.0 + 1e-9) && improved <= classic, "q %g z %g T %lld: %g %g %g",
-                          rates[i], noises[j], (long long)rounds, tight, improved, classic);
+                const double classic =
+                    ask_event("rdp", (co_accounting){.classic = true}, e, rounds, 1e-6).epsilon;
+                cr_expect(tight <= improved * (1.0 + 1e-9) && improved <= classic,
+                          "q %g z %g T %lld: %g %g %g", rates[i], noises[j], (long long)rounds,
+                          tight, improved, classic);
             }
 }
 
@@ -26,24 +29,35 @@ Test(laws, certified_pairs_enclose_a_narrow_range)
             const co_guarantee g = ask_event("pld", both, e, 300, 1e-6);
             const double coarse = ask_event("pld", quick, e, 300, 1e-6).epsilon;
             cr_expect(g.epsilon_lower <= g.epsilon && g.epsilon <= coarse * (1.0 + 1e-12));
-            cr_expect(g.epsilon - g.epsilon_lower < 2e-3 * g.epsilon, "[%g, %g]", g.epsilon_lower, g.epsilon);
+            cr_expect(g.epsilon - g.epsilon_lower < 2e-3 * g.epsilon, "[%g, %g]", g.epsilon_lower,
+                      g.epsilon);
             cr_expect(coarse < 1.01 * g.epsilon, "%g against %g", coarse, g.epsilon);
         }
 }
 
 Test(laws, grid_encloses_the_exact_gaussian)
 {
-    const co_event vector = {.noise = CO_NOISE_DISCRETE_GAUSSIAN, .noise_multiplier = 1.3, .lattice_std = 1 << 20};
-    const co_event almost_all = poisson(1.0 - 1e-12, 1.3); /* sampled at almost 1: goes through the grid */
+    const co_event vector = {
+        .noise = CO_NOISE_DISCRETE_GAUSSIAN, .noise_multiplier = 1.3, .lattice_std = 1 << 20};
+    const co_event almost_all =
+        poisson(1.0 - 1e-12, 1.3); /* sampled at almost 1: goes through the grid */
     static const double deltas[] = {1e-2, 1e-6, 1e-12, 1e-40};
     for (int i = 0; i < 4; i++) {
         const double exact = co_gaussian_epsilon(sqrt(7.0) / 1.3, deltas[i]);
-        const co_guarantee g = ask_event("pld", (co_accounting){.lower = true}, almost_all, 7, deltas[i]);
-        const co_guarantee v = ask_event("pld", (co_accounting){.lower = true}, vector, 7, deltas[i]);
-        cr_expect(g.epsilon_lower <= exact + 1e-9 && exact <= g.epsilon + 1e-9, "delta %g: %.12g not in [%.12g, %.12g]",
-                  deltas[i], exact, g.epsilon_lower, g.epsilon);
-        cr_expect(g.epsilon - exact < 1e-4 * exact && exact - g.epsilon_lower < 1e-3 * exact, "delta %g: [%.12g, %.12g] around %.12g", deltas[i], g.epsilon_lower, g.epsilon, exact);
-        cr_expect(v.epsilon_lower <= exact + 1e-9 && exact <= v.epsilon + 1e-9 && v.epsilon - exact < 1e-3 * exact, "vector, delta %g: %.12g not in [%.12g, %.12g]", deltas[i], exact, v.epsilon_lower, v.epsilon);
+        const co_guarantee g =
+            ask_event("pld", (co_accounting){.lower = true}, almost_all, 7, deltas[i]);
+        const co_guarantee v =
+            ask_event("pld", (co_accounting){.lower = true}, vector, 7, deltas[i]);
+        cr_expect(g.epsilon_lower <= exact + 1e-9 && exact <= g.epsilon + 1e-9,
+                  "delta %g: %.12g not in [%.12g, %.12g]", deltas[i], exact, g.epsilon_lower,
+                  g.epsilon);
+        cr_expect(g.epsilon - exact < 1e-4 * exact && exact - g.epsilon_lower < 1e-3 * exact,
+                  "delta %g: [%.12g, %.12g] around %.12g", deltas[i], g.epsilon_lower, g.epsilon,
+                  exact);
+        cr_expect(v.epsilon_lower <= exact + 1e-9 && exact <= v.epsilon + 1e-9 &&
+                      v.epsilon - exact < 1e-3 * exact,
+                  "vector, delta %g: %.12g not in [%.12g, %.12g]", deltas[i], exact,
+                  v.epsilon_lower, v.epsilon);
     }
 }
 
@@ -57,8 +71,10 @@ Test(laws, fixed_size_costs_more_than_poisson_and_at_full_rate_neither_helps)
 {
     cr_expect(rdp(fixed(0.01, 2.0), 1000, 1e-5) > 2.0 * rdp(poisson(0.01, 2.0), 1000, 1e-5));
     cr_expect(pld(fixed(0.01, 2.0), 1000, 1e-5) > pld(poisson(0.01, 2.0), 1000, 1e-5));
-    cr_expect_float_eq(pld(fixed(1.0, 2.0), 10, 1e-5), pld(plain(CO_NOISE_GAUSSIAN, 2.0), 10, 1e-5), 1e-9);
-    cr_expect_float_eq(rdp(poisson(1.0, 2.0), 10, 1e-5), rdp(plain(CO_NOISE_GAUSSIAN, 2.0), 10, 1e-5), 1e-9);
+    cr_expect_float_eq(pld(fixed(1.0, 2.0), 10, 1e-5), pld(plain(CO_NOISE_GAUSSIAN, 2.0), 10, 1e-5),
+                       1e-9);
+    cr_expect_float_eq(rdp(poisson(1.0, 2.0), 10, 1e-5),
+                       rdp(plain(CO_NOISE_GAUSSIAN, 2.0), 10, 1e-5), 1e-9);
 }
 
 Test(laws, relations_do_not_mix_and_bad_events_are_named)
@@ -78,7 +94,8 @@ Test(laws, relations_do_not_mix_and_bad_events_are_named)
 Test(laws, coarse_lattices_are_refused_for_vectors)
 {
     co_guarantee g;
-    const co_event e = {.noise = CO_NOISE_DISCRETE_GAUSSIAN, .noise_multiplier = 1.0, .lattice_std = 3.0};
+    const co_event e = {
+        .noise = CO_NOISE_DISCRETE_GAUSSIAN, .noise_multiplier = 1.0, .lattice_std = 3.0};
     const co_accounting how = {0};
     co_ledger ledger = ledger_of(e, 5);
     cr_expect_eq(co_account_epsilon(co_accountant_find("pld"), &ledger, &how, 1e-5, &g), CO_EUSAGE);

@@ -12,13 +12,15 @@ static double moment_of(co_event e, double order)
     return moment;
 }
 
-/* log sum_k C(a, k) (1-q)^(a-k) q^k e^(k(k-1)/(2 z^2)), Mironov, Talwar and Zhang 2019, Section 3.3, in long double. */
+/* log sum_k C(a, k) (1-q)^(a-k) q^k e^(k(k-1)/(2 z^2)), Mironov, Talwar and Zhang 2019,
+ * Section 3.3, in long double. */
 static double binomial_sum(double q, double z, int a)
 {
     long double most = -INFINITY, sum = 0.0L, term[4096];
     for (int k = 0; k <= a; k++) {
-        term[k] = lgammal(a + 1.0L) - lgammal(k + 1.0L) - lgammal(a - k + 1.0L) + (a - k) * log1pl(-(long double)q) +
-                  k * logl(q) + (long double)k * (k - 1) / (2.0L * z * z);
+        term[k] = lgammal(a + 1.0L) - lgammal(k + 1.0L) - lgammal(a - k + 1.0L) +
+                  (a - k) * log1pl(-(long double)q) + k * logl(q) +
+                  (long double)k * (k - 1) / (2.0L * z * z);
         if (term[k] > most) most = term[k];
     }
     for (int k = 0; k <= a; k++) sum += expl(term[k] - most);
@@ -34,8 +36,9 @@ Test(rdp, integer_orders_equal_the_binomial_sum)
             for (int k = 0; k < 5; k++) {
                 const double want = binomial_sum(rates[i], noises[j], orders[k]);
                 const double got = moment_of(poisson(rates[i], noises[j]), orders[k]);
-                cr_expect(fabs(got - want) <= 1e-9 * want + 1e-15, "q %g z %g order %d: %.15g, not %.15g", rates[i],
-                          noises[j], orders[k], got, want);
+                cr_expect(fabs(got - want) <= 1e-9 * want + 1e-15,
+                          "q %g z %g order %d: %.15g, not %.15g", rates[i], noises[j], orders[k],
+                          got, want);
             }
 }
 
@@ -43,7 +46,8 @@ Test(rdp, moments_are_convex_in_the_order)
 {
     for (double order = 1.1; order < 60.0; order *= 1.1) {
         const co_event e = poisson(0.02, 0.9);
-        const double a = moment_of(e, order), b = moment_of(e, 1.05 * order), c = moment_of(e, 1.1 * order);
+        const double a = moment_of(e, order), b = moment_of(e, 1.05 * order),
+                     c = moment_of(e, 1.1 * order);
         cr_expect(2.0 * b <= (a + c) * (1.0 + 1e-9), "order %g", order);
     }
 }
@@ -60,11 +64,13 @@ Test(rdp, discrete_noise_equals_continuous_noise_at_integer_orders)
     }
 }
 
-/* Midpoint rule over x in [-1, 2] blocks of the laplace law, far more points than the members use. */
+/* Midpoint rule over x in [-1, 2] blocks of the laplace law, far more points than the members use.
+ */
 Test(rdp, sampled_laplace_equals_a_fine_midpoint_sum)
 {
     const double b = 0.8, q = 0.03, order = 4.3;
-    double sum = 0.5 * pow(1.0 + q * expm1(-1.0 / b), order) + 0.5 * exp(-1.0 / b) * pow(1.0 + q * expm1(1.0 / b), order);
+    double sum = 0.5 * pow(1.0 + q * expm1(-1.0 / b), order) +
+                 0.5 * exp(-1.0 / b) * pow(1.0 + q * expm1(1.0 / b), order);
     const int n = 200000;
     for (int i = 0; i < n; i++) {
         const double x = (i + 0.5) / n;
@@ -84,7 +90,8 @@ Test(rdp, tiny_rates_keep_their_digits)
 
 Test(rdp, answers_come_within_5_ms)
 {
-    const co_event events[] = {poisson(0.01, 1.0), fixed(0.01, 2.0), plain(CO_NOISE_LAPLACE, 3.0), poisson(1e-4, 0.4)};
+    const co_event events[] = {poisson(0.01, 1.0), fixed(0.01, 2.0), plain(CO_NOISE_LAPLACE, 3.0),
+                               poisson(1e-4, 0.4)};
     for (int i = 0; i < 4; i++) {
         double least = INFINITY;
         for (int k = 0; k < 3; k++) {

@@ -1,11 +1,25 @@
-/* Published values: a handful that stand here, and every row of scope core of dp_reference.csv where that file is. */
+/* Published values: a handful that stand here, and every row of scope core of dp_reference.csv
+ * where that file is. */
 #include "tests/harness.h"
 #include "privacy/accountants/rdp_event.h"
 #include "tests/privacy/account_support.h"
 #include <stdlib.h>
 
 enum { N_COLUMNS = 14, LINE = 4096 };
-enum { MECHANISM, RATE, SIGMA, ROUNDS, DELTA, EPSILON, ACCOUNTANT, QUANTITY, CHECKS, TOLERANCE, SLACK, SCOPE };
+enum {
+    MECHANISM,
+    RATE,
+    SIGMA,
+    ROUNDS,
+    DELTA,
+    EPSILON,
+    ACCOUNTANT,
+    QUANTITY,
+    CHECKS,
+    TOLERANCE,
+    SLACK,
+    SCOPE
+};
 
 /* Cuts a line of comma-separated fields, quoted or not, in place. */
 static int split(char *line, char *field[N_COLUMNS])
@@ -64,10 +78,12 @@ static double split_noise(const char *mechanism)
     return co_adaptive_clip_noise(z, count_std);
 }
 
-/* sqrt(2 ln(1.25 / delta)) / claimed epsilon: the row prints 9 digits of it, fewer than its tolerance needs. */
+/* sqrt(2 ln(1.25 / delta)) / claimed epsilon: the row prints 9 digits of it, fewer than its
+ * tolerance needs. */
 static double classic_sigma(char *const *f)
 {
-    const double sigma = sqrt(2.0 * log(1.25 / atof(f[DELTA]))) / atof(strstr(f[MECHANISM], "eps=") + 4);
+    const double sigma =
+        sqrt(2.0 * log(1.25 / atof(f[DELTA]))) / atof(strstr(f[MECHANISM], "eps=") + 4);
     cr_expect_float_eq(sigma, atof(f[SIGMA]), 1e-9);
     return sigma;
 }
@@ -79,8 +95,10 @@ static double epsilon_answer(char *const *f)
     const co_event e = event_of(f);
     if (starts(f[MECHANISM], "gaussian_classic_formula"))
         return co_gaussian_epsilon(1.0 / classic_sigma(f), delta);
-    if (starts(f[ACCOUNTANT], "GDP")) return co_gaussian_epsilon(co_gdp_mu(rate, z, (double)rounds), delta);
-    if (starts(f[ACCOUNTANT], "zCDP") || starts(f[MECHANISM], "zcdp")) return co_zcdp_epsilon(0.5 / (z * z), delta);
+    if (starts(f[ACCOUNTANT], "GDP"))
+        return co_gaussian_epsilon(co_gdp_mu(rate, z, (double)rounds), delta);
+    if (starts(f[ACCOUNTANT], "zCDP") || starts(f[MECHANISM], "zcdp"))
+        return co_zcdp_epsilon(0.5 / (z * z), delta);
     if (starts(f[ACCOUNTANT], "RDP-classic"))
         return ask_event("rdp", (co_accounting){.classic = true}, e, rounds, delta).epsilon;
     return starts(f[ACCOUNTANT], "RDP") ? rdp(e, rounds, delta) : pld(e, rounds, delta);
@@ -88,11 +106,13 @@ static double epsilon_answer(char *const *f)
 
 static double sigma_answer(char *const *f)
 {
-    const double epsilon = atof(f[EPSILON]), delta = atof(f[DELTA]), scale = sensitivity(f[MECHANISM]);
+    const double epsilon = atof(f[EPSILON]), delta = atof(f[DELTA]),
+                 scale = sensitivity(f[MECHANISM]);
     if (starts(f[MECHANISM], "adaptive_clip_split")) return split_noise(f[MECHANISM]);
     if (starts(f[MECHANISM], "gaussian_analytic")) return scale * co_gaussian_sigma(epsilon, delta);
     if (starts(f[MECHANISM], "zcdp")) return sqrt(0.5 / co_zcdp_rho(epsilon, delta));
-    return scale * noise_for(starts(f[ACCOUNTANT], "RDP") ? "rdp" : "pld", event_of(f), atoll(f[ROUNDS]), epsilon, delta);
+    return scale * noise_for(starts(f[ACCOUNTANT], "RDP") ? "rdp" : "pld", event_of(f),
+                             atoll(f[ROUNDS]), epsilon, delta);
 }
 
 static double delta_answer(char *const *f)
@@ -114,7 +134,8 @@ static bool holds(char *const *f, double answer, double value)
 static void check_row(char *const *f)
 {
     double answer, value;
-    if (starts(f[ACCOUNTANT], "GDP-calibration")) { /* the approximation's epsilon at that sigma is in (7.99, 8] */
+    if (starts(f[ACCOUNTANT],
+               "GDP-calibration")) { /* the approximation's epsilon at that sigma is in (7.99, 8] */
         const double at = epsilon_answer(f);
         cr_expect(at > 7.99 && at <= 8.0, "GDP epsilon %.9g at %s", at, f[SIGMA]);
         return;
@@ -127,41 +148,50 @@ static void check_row(char *const *f)
         answer = delta_answer(f), value = atof(f[DELTA]);
     else
         answer = epsilon_answer(f), value = atof(f[EPSILON]);
-    cr_expect(holds(f, answer, value), "%s q %s sigma %s T %s delta %s, %s: %s %.12g, published %.12g (%s %s %s)",
-              f[MECHANISM], f[RATE], f[SIGMA], f[ROUNDS], f[DELTA], f[ACCOUNTANT], f[QUANTITY], answer, value,
-              f[CHECKS], f[TOLERANCE], f[SLACK]);
+    cr_expect(holds(f, answer, value),
+              "%s q %s sigma %s T %s delta %s, %s: %s %.12g, published %.12g (%s %s %s)",
+              f[MECHANISM], f[RATE], f[SIGMA], f[ROUNDS], f[DELTA], f[ACCOUNTANT], f[QUANTITY],
+              answer, value, f[CHECKS], f[TOLERANCE], f[SLACK]);
 }
 
-/* Poisson-sampled Gaussian noise: dp_accounting's tests (pld), Opacus' and TensorFlow Privacy's (rdp). */
+/* Poisson-sampled Gaussian noise: dp_accounting's tests (pld), Opacus' and TensorFlow Privacy's
+ * (rdp). */
 Test(reference, published_epsilons_hold)
 {
     static const struct {
         double rate, z;
         int64_t rounds;
         double delta, epsilon, tolerance;
-    } tight[] = {{0.001, 0.8, 100, 1e-6, 0.260337, 2e-5},  {0.05, 1.5, 1000, 1e-6, 6.199692, 2e-5},
-                 {0.2, 0.8, 100, 1e-6, 24.32262, 1e-4},    {0.05, 1.5, 50000, 1e-6, 73.178496, 1e-4},
+    } tight[] = {{0.001, 0.8, 100, 1e-6, 0.260337, 2e-5},
+                 {0.05, 1.5, 1000, 1e-6, 6.199692, 2e-5},
+                 {0.2, 0.8, 100, 1e-6, 24.32262, 1e-4},
+                 {0.05, 1.5, 50000, 1e-6, 73.178496, 1e-4},
                  {0.01, 0.35, 120, 1e-5, 18.6977407, 1e-4}};
     for (size_t i = 0; i < sizeof tight / sizeof *tight; i++) {
         const double got = pld(poisson(tight[i].rate, tight[i].z), tight[i].rounds, tight[i].delta);
-        cr_expect_float_eq(got, tight[i].epsilon, tight[i].tolerance, "row %zu: %.9g, published %.9g", i, got,
-                           tight[i].epsilon);
+        cr_expect_float_eq(got, tight[i].epsilon, tight[i].tolerance,
+                           "row %zu: %.9g, published %.9g", i, got, tight[i].epsilon);
     }
     const double opacus = rdp(poisson(0.04, 1.5), 2250, 1e-5);
     cr_expect(opacus <= 7.32911117143 + 1e-6 && opacus > 0.99 * 7.32911117143, "%.12g", opacus);
-    const double older = ask_event("rdp", (co_accounting){.classic = true}, poisson(0.0025, 1.3), 6000, 1e-5).epsilon;
+    const double older =
+        ask_event("rdp", (co_accounting){.classic = true}, poisson(0.0025, 1.3), 6000, 1e-5)
+            .epsilon;
     cr_expect_float_eq(older, 0.941870567, 1e-8, "%.12g", older);
     cr_expect_float_eq(noise_for("pld", poisson(0.001, 1.0), 25, 1.0, 1e-5), 0.53492750433, 1e-6);
 }
 
 Test(reference, gaussian_zcdp_and_laplace_equal_their_published_values)
 {
-    cr_expect_float_eq(co_gaussian_sigma(1.0, 1e-6), 4.224678889, 1e-8); /* Balle and Wang, as dp_accounting has it */
+    cr_expect_float_eq(co_gaussian_sigma(1.0, 1e-6), 4.224678889,
+                       1e-8); /* Balle and Wang, as dp_accounting has it */
     cr_expect_float_eq(co_gaussian_sigma(0.01, 1e-9), 458.508497477, 1e-6);
     cr_expect_float_eq(pld(plain(CO_NOISE_GAUSSIAN, 0.7), 2, 1e-5), 10.1224946, 1e-6);
-    cr_expect_float_eq(sqrt(0.5 / co_zcdp_rho(1.0, 1e-6)), 4.530877117036444, 1e-9); /* Canonne, Kamath and Steinke */
+    cr_expect_float_eq(sqrt(0.5 / co_zcdp_rho(1.0, 1e-6)), 4.530877117036444,
+                       1e-9); /* Canonne, Kamath and Steinke */
     cr_expect_float_eq(noise_for("pld", plain(CO_NOISE_LAPLACE, 1.0), 20, 1.0, 1e-4), 13.6, 0.1);
-    cr_expect_float_eq(delta_at("pld", plain(CO_NOISE_DISCRETE_GAUSSIAN, 1.0), 1, 1.0), 0.14135, 1e-5);
+    cr_expect_float_eq(delta_at("pld", plain(CO_NOISE_DISCRETE_GAUSSIAN, 1.0), 1, 1.0), 0.14135,
+                       1e-5);
     cr_expect_float_eq(co_gaussian_delta(1.0, 1.0), 0.12694, 1e-5);
     cr_expect(isnan(co_adaptive_clip_noise(3.0, 1.0)), "the count alone costs more than the whole");
 }

@@ -1,4 +1,5 @@
-/* Exact samplers against the exact probability mass (G-test), and noise as a function of its key. */
+/* Exact samplers against the exact probability mass (G-test), and noise as a function of its key.
+ */
 #include "core/memory.h"
 #include "privacy/mechanisms/discrete.h"
 #include "privacy/mechanisms/mechanism.h"
@@ -13,7 +14,8 @@ enum { CELLS = 64 };
 /* P[X <= x] for a law on the integers. */
 typedef double (*cdf)(double x, double scale);
 
-/* Up to 1000 by the sum itself; above, the continuous law over [.., x + 1/2], equal to 1 / (24 s^2). */
+/* Up to 1000 by the sum itself; above, the continuous law over [.., x + 1/2], equal to 1 / (24
+ * s^2). */
 static double discrete_gaussian_law(double x, double s)
 {
     if (s > 1000.0) return 0.5 * erfc(-(x + 0.5) / (s * sqrt(2.0)));
@@ -64,7 +66,8 @@ static int cell_of(const double *border, int n, double x)
     return at;
 }
 
-/* G = 2 sum O log(O / E) is chi-squared with n - 1 degrees of freedom; five sigmas of it, Wilson and Hilferty. */
+/* G = 2 sum O log(O / E) is chi-squared with n - 1 degrees of freedom; five sigmas of it, Wilson
+ * and Hilferty. */
 static void check_draws(const int64_t *x, size_t n_draws, cdf p, double scale, const char *what)
 {
     double border[CELLS], mass[CELLS], g = 0.0, count[CELLS] = {0};
@@ -72,8 +75,10 @@ static void check_draws(const int64_t *x, size_t n_draws, cdf p, double scale, c
     for (size_t i = 0; i < n_draws; i++) count[cell_of(border, n, (double)x[i])]++;
     for (int k = 0; k < n; k++)
         if (count[k] > 0.0) g += 2.0 * count[k] * log(count[k] / (mass[k] * (double)n_draws));
-    const double freedom = n - 1, z = (cbrt(g / freedom) - 1.0 + 2.0 / (9.0 * freedom)) / sqrt(2.0 / (9.0 * freedom));
-    cr_expect(n > 1 && z < 5.0, "%s of scale %g: G %g with %g degrees of freedom, %g sigmas", what, scale, g, freedom, z);
+    const double freedom = n - 1, z = (cbrt(g / freedom) - 1.0 + 2.0 / (9.0 * freedom)) /
+                                      sqrt(2.0 / (9.0 * freedom));
+    cr_expect(n > 1 && z < 5.0, "%s of scale %g: G %g with %g degrees of freedom, %g sigmas", what,
+              scale, g, freedom, z);
 }
 
 static size_t draws_wanted(void)
@@ -155,21 +160,24 @@ Test(samplers, bernoulli_has_its_probability_for_small_and_wide_numbers)
     const unsigned __int128 wide = (unsigned __int128)1 << 90;
     const struct {
         unsigned __int128 a, b;
-    } ratio[] = {{1, 3}, {2, 3}, {1, 2}, {wide / 7, wide}, {wide - wide / 5, wide}, {1, UINT64_C(1) << 57}};
+    } ratio[] = {
+        {1, 3}, {2, 3}, {1, 2}, {wide / 7, wide}, {wide - wide / 5, wide}, {1, UINT64_C(1) << 57}};
     for (size_t k = 0; k < sizeof ratio / sizeof *ratio; k++) {
         const double p = (double)ratio[k].a / (double)ratio[k].b, n = 100000;
         double hits = 0.0, kept = 0.0;
         co_noise_words words;
         co_noise_words_open(&words, &release, k);
         for (int i = 0; i < n; i++) hits += co_noise_bernoulli(&words, ratio[k].a, ratio[k].b);
-        for (int i = 0; i < n; i++) kept += co_noise_bernoulli_exp(&words, 3 * ratio[k].a, ratio[k].b);
+        for (int i = 0; i < n; i++)
+            kept += co_noise_bernoulli_exp(&words, 3 * ratio[k].a, ratio[k].b);
         const double e = exp(-3.0 * p);
         cr_expect(fabs(hits - n * p) <= 5.0 * sqrt(n * p * (1.0 - p)), "%g of %g", hits, n * p);
         cr_expect(fabs(kept - n * e) <= 5.0 * sqrt(n * e * (1.0 - e)), "%g of %g", kept, n * e);
     }
 }
 
-/* The same coordinates in other slices: the same noise; another round, purpose or seed: all of it new. */
+/* The same coordinates in other slices: the same noise; another round, purpose or seed: all of it
+ * new. */
 Test(samplers, noise_is_a_function_of_round_and_coordinate_alone)
 {
     enum { N = 5000 };
@@ -185,20 +193,23 @@ Test(samplers, noise_is_a_function_of_round_and_coordinate_alone)
             m->add(&round, 1500000.0, 0, N, whole);
             m->add(&round, 1500000.0, 0, 1777, parts);
             m->add(&round, 1500000.0, 1777, N - 1777, parts + 1777);
-            cr_expect(memcmp(whole, parts, sizeof whole) == 0, "%s: noise depends on the slices", names[k]);
+            cr_expect(memcmp(whole, parts, sizeof whole) == 0, "%s: noise depends on the slices",
+                      names[k]);
             source.seed = 10;
             memset(source.key, 1, sizeof source.key);
-            const co_noise_release others[] = {co_noise_release_of(&source, CO_NOISE_FOR_SUM, 4),
-                                               co_noise_release_of(&(co_noise_source){.seed = 9, .is_secret = secret},
-                                                                   CO_NOISE_FOR_SUM, 5),
-                                               co_noise_release_of(&(co_noise_source){.seed = 9, .is_secret = secret},
-                                                                   CO_NOISE_FOR_COUNT, 4)};
+            const co_noise_release others[] = {
+                co_noise_release_of(&source, CO_NOISE_FOR_SUM, 4),
+                co_noise_release_of(&(co_noise_source){.seed = 9, .is_secret = secret},
+                                    CO_NOISE_FOR_SUM, 5),
+                co_noise_release_of(&(co_noise_source){.seed = 9, .is_secret = secret},
+                                    CO_NOISE_FOR_COUNT, 4)};
             for (int o = 0; o < 3; o++) {
                 int n_same = 0;
                 memset(other, 0, sizeof other);
                 m->add(&others[o], 1500000.0, 0, N, other);
                 for (int j = 0; j < N; j++) n_same += other[j] == whole[j];
-                cr_expect(n_same < 5, "%s, release %d: %d of %d draws are the same", names[k], o, n_same, N);
+                cr_expect(n_same < 5, "%s, release %d: %d of %d draws are the same", names[k], o,
+                          n_same, N);
             }
         }
 }

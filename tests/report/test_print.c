@@ -1,4 +1,5 @@
-/* Bounds that are printed stay bounds: rounded up for an upper one, down for a lower one, by less than a unit of the last digit. */
+/* Bounds that are printed stay bounds: rounded up for an upper one, down for a lower one, by less
+ * than a unit of the last digit. */
 #include "core/random.h"
 #include "report/print.h"
 #include "tests/harness.h"
@@ -13,9 +14,12 @@ Test(print, rounded_bounds_stay_bounds)
     for (int i = 0; i < 20000; i++) {
         const double x = exp(20.0 * co_draw_normal(&s));
         for (int digits = 1; digits <= 7; digits++) {
-            const double up = co_round_digits(x, digits, true), down = co_round_digits(x, digits, false);
-            cr_expect(down <= x && x <= up, "%.17g to %d digits: %.17g and %.17g", x, digits, down, up);
-            cr_expect(up - down <= 1.000001 * pow(10.0, floor(log10(x)) - digits + 1), "%.17g, %d digits", x, digits);
+            const double up = co_round_digits(x, digits, true),
+                         down = co_round_digits(x, digits, false);
+            cr_expect(down <= x && x <= up, "%.17g to %d digits: %.17g and %.17g", x, digits, down,
+                      up);
+            cr_expect(up - down <= 1.000001 * pow(10.0, floor(log10(x)) - digits + 1),
+                      "%.17g, %d digits", x, digits);
         }
     }
 }
@@ -39,7 +43,8 @@ Test(print, long_lines_go_on_below_their_last_column)
     const char *line = got;
     for (int k = 0; *line && *line != 's'; k++, line = strchr(line, '\n') + 1) {
         const size_t n = strcspn(line, "\n");
-        cr_expect(n <= CO_LINE_WIDTH && n > CO_LINE_WIDTH - 6 - 40 * (line[n + 1] == 's'), "line %d has %zu columns", k, n);
+        cr_expect(n <= CO_LINE_WIDTH && n > CO_LINE_WIDTH - 6 - 40 * (line[n + 1] == 's'),
+                  "line %d has %zu columns", k, n);
         cr_expect(k == 0 || strspn(line, " ") == 20, "line %d begins at %zu", k, strspn(line, " "));
         for (size_t i = 0; i + 4 <= n; i++) n_words += strncmp(line + i, "word", 4) == 0;
     }

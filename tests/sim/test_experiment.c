@@ -5,8 +5,9 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#define WITHOUT_LOCAL                                                                                                             \
-    "name: first\nrounds: 3\ndata: {generator: synthetic, devices: 10, alpha: 1, beta: 1}\nmodel: {name: softmax}\n"              \
+#define WITHOUT_LOCAL                                                                              \
+    "name: first\nrounds: 3\ndata: {generator: synthetic, devices: 10, alpha: 1, beta: "           \
+    "1}\nmodel: {name: softmax}\n"                                                                 \
     "devices: {per_round: 2}\n"
 static const char *const yaml = WITHOUT_LOCAL "local: {lr: 0.1}\n";
 
@@ -42,7 +43,8 @@ Test(experiment, a_run_goes_on_under_a_program_that_has_one_more_key_with_a_defa
     const char *with = WITHOUT_LOCAL "local: {lr: 0.1, momentum: 0.5, nesterov: true}\n";
     cr_expect_eq(go_on(with, older), CO_EUSAGE);
     cr_expect_eq(go_on(WITHOUT_LOCAL "local: {lr: 0.1, nesterov: false}\n", older), CO_EUSAGE);
-    cr_expect_not_null(strstr(co_status_message(), "local.nesterov was absent"), "%s", co_status_message());
+    cr_expect_not_null(strstr(co_status_message(), "local.nesterov was absent"), "%s",
+                       co_status_message());
     co_free(older);
     cr_expect_eq(co_memory_blocks(), 0);
 }
@@ -55,8 +57,9 @@ Test(experiment, a_run_does_not_go_on_with_another_value_or_under_a_program_that
     cr_assert_not_null(rate);
     rate[6] = '2';
     cr_expect_eq(go_on(yaml, stored), CO_EUSAGE);
-    cr_expect_not_null(strstr(co_status_message(), "local.lr was 0.2 when the run started and is 0.1 now"), "%s",
-                       co_status_message());
+    cr_expect_not_null(
+        strstr(co_status_message(), "local.lr was 0.2 when the run started and is 0.1 now"), "%s",
+        co_status_message());
     rate[6] = '1';
     memcpy(rate, "lx", 2); /* a key of the past */
     cr_expect_eq(go_on(yaml, stored), CO_EUSAGE);

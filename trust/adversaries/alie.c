@@ -1,8 +1,9 @@
-/* trust/adversaries/alie.c - a little is enough: all attackers send mean - z s, coordinate by coordinate.
- * mean and s: of the honest updates, s the sample deviation (divided by n - 1; 0 for one update). Papers that attack gradients,
- * which point against updates, have -z. z defaults to the largest for which enough honest devices lie further out for the attackers
- * to look like a majority: the normal quantile of (n - f - k) / (n - f), k = floor(n / 2 + 1) - f, of n updates f from attackers.
- * Source: Baruch, Baruch, Goldberg, NeurIPS 2019, arXiv:1902.06083, Algorithm 3. */
+/* trust/adversaries/alie.c - a little is enough: all attackers send mean - z s, coordinate by
+ * coordinate. mean and s: of the honest updates, s the sample deviation (divided by n - 1; 0 for
+ * one update). Papers that attack gradients, which point against updates, have -z. z defaults to
+ * the largest for which enough honest devices lie further out for the attackers to look like a
+ * majority: the normal quantile of (n - f - k) / (n - f), k = floor(n / 2 + 1) - f, of n updates f
+ * from attackers. Source: Baruch, Baruch, Goldberg, NeurIPS 2019, arXiv:1902.06083, Algorithm 3. */
 #include "trust/adversaries/attack.h"
 #include <math.h>
 
@@ -44,10 +45,10 @@ static void collude(const co_config *opt, const co_updates *honest, size_t n_att
     }
 }
 
-static const co_param params[] = {
-    {"z", CO_REAL, .lo = -1e6, .hi = 1e6, .flags = CO_OPTIONAL,
-     .doc = "deviations of updates below their mean; below 0: of gradients (default: what the numbers of devices allow)"},
-    {0}};
+static const co_param params[] = {{"z", CO_REAL, .lo = -1e6, .hi = 1e6, .flags = CO_OPTIONAL,
+                                   .doc = "deviations of updates below their mean; below 0: of "
+                                          "gradients (default: what the numbers of devices allow)"},
+                                  {0}};
 
 const co_attack co_attack_alie = {.name = "alie",
                                   .summary = "a little is enough: honest mean - z deviations",

@@ -1,6 +1,7 @@
-/* trust/adversaries/ipm.c - inner product manipulation: all attackers send -epsilon times the honest mean.
- * Against a mean, f of n attackers turn the step around when epsilon f > n - f; a small epsilon hides among updates that differ.
- * Source: Xie, Koyejo, Gupta, UAI 2019, arXiv:1903.03936, equation 2. */
+/* trust/adversaries/ipm.c - inner product manipulation: all attackers send -epsilon times the
+ * honest mean. Against a mean, f of n attackers turn the step around when epsilon f > n - f; a
+ * small epsilon hides among updates that differ. Source: Xie, Koyejo, Gupta, UAI 2019,
+ * arXiv:1903.03936, equation 2. */
 #include "trust/adversaries/attack.h"
 
 static void collude(const co_config *opt, const co_updates *honest, size_t n_attackers, float *out)
@@ -15,10 +16,12 @@ static void collude(const co_config *opt, const co_updates *honest, size_t n_att
 }
 
 static const co_param params[] = {
-    {"epsilon", CO_REAL, .def = 0.1, .lo = 0.0, .hi = 1e30, .doc = "factor of the turned mean"}, {0}};
+    {"epsilon", CO_REAL, .def = 0.1, .lo = 0.0, .hi = 1e30, .doc = "factor of the turned mean"},
+    {0}};
 
 const co_attack co_attack_ipm = {.name = "ipm",
-                                 .summary = "inner product manipulation: -epsilon times the honest mean",
+                                 .summary =
+                                     "inner product manipulation: -epsilon times the honest mean",
                                  .source = "Xie et al. 2019, arXiv:1903.03936, equation 2",
                                  .params = params,
                                  .collude = collude};

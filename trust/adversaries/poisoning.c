@@ -1,5 +1,5 @@
-/* trust/adversaries/poisoning.c - tampering alone, or colluding: all attackers of a step send what they make of the honest updates;
- * without any of those, what they have. */
+/* trust/adversaries/poisoning.c - tampering alone, or colluding: all attackers of a step send what
+ * they make of the honest updates; without any of those, what they have. */
 #include "trust/adversaries/poisoning.h"
 #include <math.h>
 #include <string.h>
@@ -9,7 +9,8 @@ static void forward(void *self, const co_stage_key *key, co_contribution *c, flo
     const co_poisoning *p = self;
     (void)state;
     if (!c->attacker) return;
-    const co_stream stream = co_stream_open(key->seed, CO_DRAW_ATTACK, (uint64_t)key->step, (uint64_t)key->device, 0);
+    const co_stream stream =
+        co_stream_open(key->seed, CO_DRAW_ATTACK, (uint64_t)key->step, (uint64_t)key->device, 0);
     p->attack->tamper(p->options, &stream, c->update, c->n);
     c->norm = NAN;
 }
@@ -33,7 +34,13 @@ static void rows(void *self, const co_stage_rows *all)
 
 const co_stage *co_poisoning_stage(const co_attack *attack)
 {
-    static const co_stage tampers = {.name = "poisoning", .summary = "attackers change their updates", .forward = forward, .enforced = true},
-                          colludes = {.name = "poisoning", .summary = "attackers send one vector", .rows = rows, .enforced = true};
+    static const co_stage tampers = {.name = "poisoning",
+                                     .summary = "attackers change their updates",
+                                     .forward = forward,
+                                     .enforced = true},
+                          colludes = {.name = "poisoning",
+                                      .summary = "attackers send one vector",
+                                      .rows = rows,
+                                      .enforced = true};
     return attack->collude ? &colludes : attack->tamper ? &tampers : NULL;
 }

@@ -10,7 +10,8 @@ static void tamper(const co_config *opt, const co_stream *stream, float *update,
 }
 
 static const co_param params[] = {
-    {"scale", CO_REAL, .def = 4.0, .lo = 0.0, .hi = 1e30, .doc = "factor of the turned update"}, {0}};
+    {"scale", CO_REAL, .def = 4.0, .lo = 0.0, .hi = 1e30, .doc = "factor of the turned update"},
+    {0}};
 
 const co_attack co_attack_sign_flip = {.name = "sign_flip",
                                        .summary = "sends -scale times its update",
