@@ -18,8 +18,9 @@
 #include <math.h>
 
 #define REFRESH 32
-#define ON_POINT 1e-9 /* surplus / deficit of a cell whose mass is an atom on the point below it   \
-                       */
+#define ON_POINT                                                                                   \
+    1e-9 /* surplus / deficit of a cell whose mass is an atom on the point below it                \
+          */
 
 /* Cells seen in one direction, as borrowed or mirrored arrays. */
 typedef struct {

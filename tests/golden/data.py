@@ -65,6 +65,11 @@ def write_texts():
         for i in range(120):
             words = [draw.choice(["good" if i % 2 else "bad", "film", "na\u00efve", "don't", "it", "is"]) for _ in range(1 + draw.below(14))]
             f.write(" ".join(words) + "," + ("pos" if i % 2 else "neg") + "\n")
+    with open("words.csv") as f, open("marked.csv", "w") as marked:  # the same messages: does each of two words stand in them?
+        marked.write("text,good,bad\n")
+        for line in list(f)[1:]:
+            message = line.rsplit(",", 1)[0]
+            marked.write(f"{message},{int('good' in message)},{int('bad' in message)}\n")
     with open("play.txt", "w") as f:
         for _ in range(90):
             who = draw.choice("ABCDEFG")
@@ -86,6 +91,7 @@ IMPORTS = {
     "pictures.h5": "npz pictures.npz",
     "digits.h5": "npz digits.npz",
     "colours.h5": "npz colours.npz",
+    "marked.h5": "csv marked.csv header=true text=text y=[good,bad] task=multilabel tokens=word test_fraction=0.2",
     "words.h5": "csv words.csv header=true text=text y=label tokens=word test_fraction=0.2",
     "play.h5": "shakespeare play.txt tokens=char max_tokens=30",
     "bytes.h5": "shakespeare play.txt tokens=byte max_tokens=20",

@@ -14,7 +14,7 @@ import golden
 EXPERIMENTS = os.path.join(golden.HERE, "..", "..", "jobs", "experiments")
 # Stand-ins for published data: what an experiment's model fits, by the name of its file.
 DATA = {"fashion_mnist.h5": "digits.h5", "fashion_mnist_v.h5": "digits.h5", "mnist_writers.h5": "digits.h5", "shakespeare.h5": "play.h5", "newsgroups.h5": "words.h5",
-        "wnut17.h5": "tags.h5"}
+        "wnut17.h5": "tags.h5", "parkinsons.h5": "numbers.h5", "newsgroups_labels.h5": "marked.h5"}
 PRIVATE = ["devices.select=poisson", "privacy={clip: 1, noise_multiplier: 1, delta: 1e-3}"]
 
 
@@ -42,7 +42,7 @@ def experiments():
     for path in sorted(glob.glob(f"{EXPERIMENTS}/*.yaml")):
         text = open(path).read()
         stand_ins = [f"data.file={mine}" for theirs, mine in DATA.items() if f"file: {theirs}" in text]
-        dealt = ["partition={method: iid, devices: 5}"] if stand_ins else []
+        dealt = ["partition={method: iid, devices: 5, test_fraction: 0.2}"] if stand_ins else []
         yield os.path.basename(path), [path, *stand_ins, *dealt, "devices.per_round=3"]
 
 
