@@ -173,7 +173,7 @@ for file in matlab soft external packed; do
 done
 bad 3 'user is a link that leads nowhere: gone.h5:/user' import h5 by_dangling.h5 -o x.h5
 bad 3 'by_killed.h5: another program writes it, or was killed.*h5clear -s' import h5 by_killed.h5 -o x.h5
-lzf="${COHORT_SHARED:-/work/shared}/faults/h5_lzf/lzf2.h5"
+lzf="${COHORT_SHARED:-$SOURCE/../shared}/faults/h5_lzf/lzf2.h5"
 if [ -r "$lzf" ]; then bad 3 'x is packed with the filter lzf' import h5 "$lzf" -o x.h5; else echo "skipped: no $lzf"; fi
 for mode in w r+; do
     cp by_soft.h5 held.h5
