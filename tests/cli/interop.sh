@@ -233,7 +233,7 @@ bad 3 'has no model/.*the model wants model/ with .*weight.*; the file holds den
 leftovers() { find . -name '.big.h5.tmp-*' | wc -l; }
 for signal in TERM HUP KILL; do # the shell lets its background ignore SIGINT
     for _ in $(seq 20); do # until the signal meets the writing
-        "$COHORT" import h5 by_large.h5 -o big.h5 --overwrite >out 2>err &
+        env --default-signal=HUP "$COHORT" import h5 by_large.h5 -o big.h5 --overwrite >out 2>err &
         import=$!
         for _ in $(seq 500); do [ "$(leftovers)" -gt 0 ] && break; sleep 0.01; done
         kill -$signal $import
