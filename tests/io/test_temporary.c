@@ -21,7 +21,8 @@ static int start_and_die(const char *path)
     co_file *file;
     co_aside aside;
     const int64_t one = 1;
-    signal(deadly, SIG_DFL); /* under nohup SIGHUP is ignored, and then it does not end the program */
+    signal(deadly,
+           SIG_DFL); /* under nohup SIGHUP is ignored, and then it does not end the program */
     if (co_file_create(path, "cohort-run", &file) != CO_OK ||
         co_file_write_i64(file, "y", &one, 1) != CO_OK)
         return 97;
