@@ -36,7 +36,7 @@ if command -v ompi_info > /dev/null; then # Open MPI itself reads the list as it
     expect "more ranks than cores: $said" "$many" "$(grep -c '^here' <<< "$said")"
     refused=$(cd / && fresh OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 timeout -k 5 60 mpirun -n $many true 2>&1 | tr -d '\0')
     expect "without env.sh they are refused" "1" "$(grep -c 'not enough slots' <<< "$refused")"
-    expect "complaints of two ranks" "" "$(cd / && fresh bash -euc ". $SOURCE/jobs/env.sh
+    expect "complaints of two ranks" "" "$(cd / && fresh ASAN_OPTIONS="${ASAN_OPTIONS-}" LSAN_OPTIONS="${LSAN_OPTIONS-}" bash -euc ". $SOURCE/jobs/env.sh
         timeout -k 5 60 mpirun --bind-to none -n 2 '$COHORT' run '$SOURCE/jobs/experiments/quickstart.yaml' --dry-run" 2>&1 > /dev/null)"
 fi
 [ $faults -eq 0 ] && echo "all settings as they should be"
