@@ -31,8 +31,8 @@ static void print_accounting(FILE *out, const co_table *t, const co_node *config
     const char *conversion = word(config, "privacy", "conversion", "improved");
     const co_selector *selector = co_selector_find(word(config, "devices", "select", "uniform"));
     static const char *const sampled[CO_N_SAMPLINGS] = {
-        "by public counts, noise / (2 x clip) accounted for; no amplification: each device charged "
-        "for every round",
+        ("by public counts, noise / (2 x clip) accounted for; no amplification: each device "
+         "charged for every round"),
         "poisson", "fixed size without replacement, noise / (2 x clip) accounted for"};
     const co_sampling sampling = selector ? selector->sampling : CO_SAMPLING_FIXED;
     const bool is_simulated = cell(t, "simulated") != 0.0;
