@@ -6,7 +6,7 @@
  * on its message. */
 #include "core/log.h"
 #include "core/memory.h"
-#include "sim/run.h"
+#include "sim/step.h"
 #include "sim/watch.h"
 #include <math.h>
 #include <stdio.h>
@@ -19,120 +19,6 @@ enum { DIVERGED_LIMIT = 3 };
 static co_rank_record *own_record(co_run *r)
 {
     return &r->exchange.record[r->comm->rank];
-}
-
-/* What a device that was trained gives, through the stages and onto the wire. Local. */
-static void send(co_run *r, size_t k, co_trained *trained, float *const *state)
-{
-    co_plan_row *row = &r->plan.row[k];
-    const co_aggregator *rule = r->experiment->aggregator;
-    if (row->outcome == CO_REPORTED && !trained->is_added) {
-        co_contribution c = {.n = r->exchange.n_params,
-                             .update = trained->update,
-                             .norm = row->update_norm,
-                             .weight = row->weight,
-                             .share = row->share,
-                             .attacker = row->attacker};
-        const bool finite = co_chain_forward(&r->chain, r->plan.round, row->device, &c,
-                                             state ? state + r->n_rule_states : NULL);
-        trained->report.norm = row->update_norm = finite ? c.norm : NAN;
-        trained->report.loss = row->loss_before;
-        if (finite) {
-            trained->term = 1.0;
-            double factor = 1.0;
-            if (rule->report)
-                rule->report(&r->experiment->aggregate, &trained->report, &factor, &trained->term);
-            c.share *= factor;
-            row->saturated = r->wire->add(r->wire_self, &r->plan, k, &c) > 0;
-            for (size_t i = 0; i < r->chain.n_counts; i++)
-                co_exchange_count(&r->exchange, r->first_count + i, r->chain.counts[i]);
-        } else {
-            row->outcome = CO_NONFINITE;
-        }
-    }
-}
-
-/* Counts and exact scalars of a device. Local. */
-static void count(co_run *r, size_t k, const co_trained *trained)
-{
-    co_exchange *x = &r->exchange;
-    const co_plan_row *row = &r->plan.row[k];
-    if (row->outcome == CO_REPORTED) {
-        if (trained->change)
-            co_exchange_add(&r->shared, trained->change, row->weight / r->population_weight);
-        co_exchange_scalar(x, CO_SUM_TOTAL, row->share);
-        co_exchange_scalar(x, CO_SUM_TERMS, row->share * trained->term);
-        const size_t n_reals = r->task->n_reals(r->population.labels.n);
-        for (size_t i = 0; i < n_reals; i++) co_exchange_scalar(x, CO_SUM_TASK + i, r->sums[i]);
-        for (size_t i = n_reals; i < r->n_sums; i++)
-            co_exchange_count(x, CO_N_COUNTS + i - n_reals, (int64_t)r->sums[i]);
-        co_exchange_count(x, CO_COUNT_REPORTED, 1);
-        co_exchange_count(x, CO_COUNT_SATURATED, row->saturated);
-    } else {
-        co_exchange_count(x, CO_COUNT_NONFINITE, 1);
-    }
-    co_exchange_count(x, CO_COUNT_EXAMPLES, row->n_examples);
-    co_exchange_row(x, k, row);
-}
-
-/* Trains this rank's devices of the plan, one to completion before the next. Local. */
-static co_status train_own(co_run *r, double lr)
-{
-    co_sum_slice slice[r->comm->size];
-    const bool plain = r->wire->slices && !r->experiment->aggregator->report;
-    co_training with = {.global = r->exchange.model,
-                        .shared = r->shared.model,
-                        .round = r->plan.round,
-                        .lr = lr,
-                        .n_slices = (size_t)r->comm->size};
-    if (plain) r->wire->slices(r->wire_self, slice);
-    for (size_t i = 0; i < r->plan.n; i++) {
-        const size_t k = r->plan.order[i];
-        co_plan_row *row = &r->plan.row[k];
-        co_trained trained;
-        if (row->rank != r->comm->rank || row->outcome == CO_EMPTY) continue;
-        memset(r->sums, 0, r->n_sums * sizeof *r->sums);
-        while (co_fault("hang")) sleep(3600); /* the watchdog's test */
-        with.slice = plain && !co_chain_touches(&r->chain, row->attacker) ? slice : NULL;
-        with.state = co_state_open(&r->state, &r->plan, k);
-        CO_TRY(co_trainer_train(r->trainer, &r->population, &with, row, &trained, r->sums));
-        send(r, k, &trained, with.state);
-        co_state_close(&r->state, &r->plan, k, row->outcome == CO_REPORTED);
-        count(r, k, &trained);
-    }
-    return CO_OK;
-}
-
-/* Losses of the received model on this rank's devices, and from them their stress. A model that is
- * not finite there has stress 0: the device's update will not be finite either. Local. */
-static co_status measure_own(co_run *r, co_scalar *sum)
-{
-    const co_experiment *e = r->experiment;
-    for (size_t k = 0; k < r->plan.n; k++) {
-        co_plan_row *row = &r->plan.row[k];
-        if (row->rank != r->comm->rank || row->outcome == CO_EMPTY) continue;
-        CO_TRY(co_trainer_measure(r->trainer, &r->population, r->exchange.model, r->plan.round, row,
-                                  &row->loss_before));
-        const double stress = e->aggregator->stress(&e->aggregate, row->loss_before);
-        row->share = isfinite(stress) ? row->share * stress : 0.0;
-        co_scalar_add(sum, row->share);
-    }
-    return CO_OK;
-}
-
-/* The shares a_i where they depend on the devices' losses: w_i stress_i over the sum of all.
- * Collective(comm); returns this rank's own status, which the round's reduction carries to the
- * others. */
-static co_status share_by_stress(co_run *r)
-{
-    co_scalar sum = {0};
-    const co_status st = measure_own(r, &sum);
-    MPI_Allreduce(MPI_IN_PLACE, sum.digit, CO_SCALAR_DIGITS, MPI_INT64_T, MPI_SUM, r->comm->world);
-    const double total = co_scalar_value(&sum);
-    for (size_t k = 0; k < r->plan.n; k++)
-        if (r->plan.row[k].rank == r->comm->rank)
-            r->plan.row[k].share *= total > 0.0 ? 1.0 / total : 0.0;
-    return st;
 }
 
 static void measure(co_run *r, double train_s)
@@ -156,7 +42,6 @@ static void add_round(co_run *r, double lr_local, double lr_server)
 {
     const co_exchange *x = &r->exchange;
     const int64_t reported = co_exchange_counted(x, CO_COUNT_REPORTED);
-    const int64_t vectors = r->shared.comm ? 2 : 1;
     const size_t n_reals = r->task->n_reals(r->population.labels.n);
     for (size_t k = 0; k < n_reals; k++) r->sums[k] = co_exchange_summed(x, CO_SUM_TASK + k);
     for (size_t k = n_reals; k < r->n_sums; k++)
@@ -164,6 +49,12 @@ static void add_round(co_run *r, double lr_local, double lr_server)
     for (size_t k = 0; r->task->metrics[k].finish; k++)
         r->metrics[k] =
             reported ? r->task->metrics[k].finish(r->sums, r->population.labels.n) : NAN;
+    co_exchange_take_rows(x, &r->plan);
+    int64_t down = 0, up = 0;
+    for (size_t k = 0; k < r->plan.n; k++) {
+        down += r->plan.row[k].bytes_down;
+        if (r->plan.row[k].outcome == CO_REPORTED) up += r->plan.row[k].bytes_up;
+    }
     const co_round_row row = {.n_reported = reported,
                               .n_nonfinite = co_exchange_counted(x, CO_COUNT_NONFINITE),
                               .n_saturated = co_exchange_counted(x, CO_COUNT_SATURATED),
@@ -172,10 +63,9 @@ static void add_round(co_run *r, double lr_local, double lr_server)
                               .update_norm = co_exchange_update_norm(x),
                               .lr_local = lr_local,
                               .lr_server = lr_server,
-                              .bytes_down = (int64_t)r->plan.n * 4 * r->n_shared * vectors,
-                              .bytes_up = reported * 4 * r->n_shared * vectors,
+                              .bytes_down = down,
+                              .bytes_up = up,
                               .model_digest = co_exchange_digest(x)};
-    co_exchange_take_rows(x, &r->plan);
     co_record_round(&r->record, &r->plan, &row, r->metrics);
 }
 
@@ -222,19 +112,18 @@ static co_status play_round(co_run *r)
     const double lr_local = co_schedule_rate(&e->local_rate, round),
                  lr_server = co_schedule_rate(&e->server_rate, round);
     double wait_s;
-    if (co_population_move(&r->population, round)) co_run_look(r);
+    if (co_population_move(&r->population, round)) co_plan_look(&r->plan, e, &r->population);
     co_plan_make(&r->plan, e, &r->population, round, r->comm->size);
+    co_step_declare(r);
     co_status_set_round(round);
     CO_ASSERT(
         !co_fault("assert")); /* the test of what a broken invariant does to the other ranks */
     co_exchange_clear(&r->exchange);
-    if (r->shared.comm) co_exchange_clear(&r->shared);
+    co_bank_clear(&r->bank);
     if (r->wire->begin) r->wire->begin(r->wire_self, &r->plan);
     co_state_begin(&r->state, &r->plan);
     const double start = co_now_s();
-    co_status st = e->aggregator->stress ? share_by_stress(r) : CO_OK;
-    if (r->late != CO_OK) st = r->late;
-    if (st == CO_OK) st = train_own(r, lr_local);
+    co_status st = co_step_work(r, lr_local);
     if (st == CO_OK && co_fault("train")) st = CO_FAIL(CO_EINTERNAL, "injected fault in training");
     if (st == CO_OK && r->comm->rank == 0) st = co_record_reserve(&r->record, r->plan.capacity);
     if (st != CO_OK)

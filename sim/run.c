@@ -7,24 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-void co_run_look(co_run *r)
+/* What the rule has all devices receive. Collective(comm). */
+static co_status create_bank(co_run *r)
 {
-    const co_experiment *e = r->experiment;
-    co_plan_look(&r->plan, e, &r->population);
-    r->population_weight = 0.0;
-    if (e->rule->shared || e->aggregator->slots)
-        for (int64_t k = 0; k < r->population.n_devices; k++)
-            r->population_weight += co_plan_weight(e, &r->population, k);
-}
-
-/* The vector that the rule has all devices receive, and the weights it goes by. Collective(comm).
- */
-static co_status create_shared(co_run *r)
-{
-    const co_experiment *e = r->experiment;
-    co_run_look(r);
-    return e->rule->shared ? co_exchange_init(&r->shared, co_model_size(r->model), 0, 0, 0, r->comm)
-                           : CO_OK;
+    const char *name = r->experiment->rule->shared;
+    co_plan_look(&r->plan, r->experiment, &r->population);
+    return name ? co_bank_open(&r->bank, name, co_model_size(r->model), r->comm) : CO_OK;
 }
 
 /* The stages, in their order: transforms, attackers, the central bound. Local. */
@@ -133,14 +121,6 @@ static co_status decide_central(co_run *r)
     return check_stop_metric(r);
 }
 
-static void count_shared(co_run *r)
-{
-    size_t n_tensors;
-    const co_tensor *tensor = co_model_tensors(r->model, &n_tensors);
-    for (size_t k = 0; k < n_tensors; k++)
-        if (tensor[k].role == CO_SHARED) r->n_shared += (int64_t)tensor[k].size;
-}
-
 /* Refuses a run in which no device ever holds an example. O(devices), in most cases O(1). */
 static co_status check_examples(co_run *r)
 {
@@ -178,10 +158,9 @@ static co_status create_local(co_run *r, const char *dir)
     CO_TRY(co_aggregate_check(e->aggregator, &e->aggregate, (size_t)fmax(1.0, r->plan.per_round)));
     CO_TRY(co_model_create(&e->model, &r->population.shape, &r->population.labels, r->task,
                            &r->model));
-    count_shared(r);
     r->n_sums = r->task->n_sums(r->population.labels.n);
-    CO_TRY(co_trainer_create(e, r->model, co_population_largest(&r->population, 1000),
-                             r->population.most_rows, &r->trainer));
+    CO_TRY(co_workplace_init(&r->place, e, r->model, &r->population));
+    CO_TRY(co_works_create(&r->works, &r->place));
     if (r->central || r->on_devices) CO_TRY(co_evaluator_init(&r->evaluator, r->model));
     if (r->on_devices)
         CO_TRY(co_device_evaluator_init(&r->device_evaluator, &r->evaluator, &r->population,
@@ -227,7 +206,7 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
     if (st == CO_OK) st = co_private_init(&r->privacy, e, &r->plan, r->population.n_devices, comm);
     if (st == CO_OK) st = co_agree(create_chain(r), comm);
     if (st == CO_OK) st = create_exchange(r);
-    if (st == CO_OK) st = create_shared(r);
+    if (st == CO_OK) st = create_bank(r);
     if (st == CO_OK) st = co_agree(co_run_combine_create(r), comm);
     if (st == CO_OK) st = create_wire(r);
     if (st == CO_OK) st = create_state(r);
@@ -242,11 +221,12 @@ void co_run_destroy(co_run *r)
     co_record_fini(&r->record);
     co_device_evaluator_fini(&r->device_evaluator);
     co_evaluator_fini(&r->evaluator);
-    co_trainer_destroy(r->trainer);
+    co_works_destroy(&r->works);
+    co_workplace_fini(&r->place);
     if (r->wire && r->wire->destroy) r->wire->destroy(r->wire_self);
     co_chain_destroy(&r->chain);
     co_state_fini(&r->state);
-    co_exchange_fini(&r->shared);
+    co_bank_fini(&r->bank);
     co_exchange_fini(&r->exchange);
     co_private_fini(&r->privacy);
     co_plan_fini(&r->plan);
@@ -329,7 +309,7 @@ co_status co_run_resume(co_run *r, const char *path)
         r->round = r->start_round = words[0];
         r->diverged_rounds = words[1];
         co_run_scatter_slots(r);
-        if (r->shared.comm) co_exchange_gather(&r->shared);
+        co_bank_gather(&r->bank);
         st = co_shared_broadcast(&r->exchange.board, r->comm);
     }
     co_run_free_slots(r);
@@ -363,17 +343,13 @@ static void warn_of_double_counting(const co_experiment *e)
 void co_run_describe(co_run *r)
 {
     const co_experiment *e = r->experiment;
-    const size_t all_rows =
-        r->population.has_data
-            ? (size_t)(r->population.mean_rows * (double)r->population.data.n + 0.5)
-            : 0;
-    const size_t own = co_trainer_bytes(r->trainer, all_rows) + co_exchange_bytes(&r->exchange) +
-                       wire_bytes(r) + (r->shared.comm ? co_exchange_bytes(&r->shared) : 0) +
+    const size_t own = co_workplace_bytes(&r->place) + co_works_bytes(&r->works) +
+                       co_exchange_bytes(&r->exchange) + wire_bytes(r) + co_bank_bytes(&r->bank) +
                        r->n_slots * r->exchange.n_own * sizeof(float) +
                        r->exchange.n_own * sizeof(double);
     const size_t node = r->exchange.board.bytes + r->population.csr.bytes +
                         r->population.tests.bytes + r->population.data.shared_x.bytes +
-                        r->shared.board.bytes;
+                        co_bank_node_bytes(&r->bank);
     if (r->comm->rank != 0) return;
     warn_of_double_counting(e);
     char rank_text[32], node_text[32], down[32], up[32];
@@ -384,9 +360,12 @@ void co_run_describe(co_run *r)
         examples += (double)co_population_examples(&r->population, k) / (double)n;
     co_format_bytes((double)own, rank_text, sizeof rank_text);
     co_format_bytes((double)node, node_text, sizeof node_text);
-    const double vectors = r->shared.comm ? 2.0 : 1.0;
-    co_format_bytes(per_round * 4.0 * (double)r->n_shared * vectors, down, sizeof down);
-    co_format_bytes(per_round * 4.0 * (double)r->n_shared * vectors, up, sizeof up);
+    int64_t each_down = 0, each_up = 0;
+    const size_t train = co_works_find(&r->works, "train");
+    r->works.work[train]->traffic(r->works.self[train], &each_down, &each_up);
+    each_up = co_chain_bytes(&r->chain, false, each_up);
+    co_format_bytes(per_round * (double)each_down, down, sizeof down);
+    co_format_bytes(per_round * (double)each_up, up, sizeof up);
     char tokens[48] = "";
     if (r->population.shape.tokens)
         snprintf(tokens, sizeof tokens, ", %.1f tokens an example", r->population.mean_rows);
@@ -394,7 +373,7 @@ void co_run_describe(co_run *r)
            (long long)r->population.n_devices, per_round, e->selector->any_real ? " expected" : "",
            examples, tokens);
     printf("model        %zu parameters (%lld travel), %.3g multiply-adds an example\n",
-           co_model_size(r->model), (long long)r->n_shared,
+           co_model_size(r->model), (long long)co_model_travels(r->model),
            co_model_flops(r->model, r->population.mean_rows));
     printf("a round      about %.0f examples, %s down, %s up\n", per_round * examples, down, up);
     printf("memory       %s a rank, %s a node beside it; %d rank%s on %d node%s\n", rank_text,

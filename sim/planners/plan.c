@@ -190,6 +190,10 @@ void co_plan_look(co_plan *plan, const co_experiment *e, const co_population *po
     const co_selector *selector = e->selector;
     double total = 0.0, largest = 0.0;
     if (selector->look) selector->look(plan->chosen_by, &plan->input);
+    plan->population_weight = 0.0;
+    if (e->rule->shared || e->aggregator->slots)
+        for (int64_t k = 0; k < population->n_devices; k++)
+            plan->population_weight += co_plan_weight(e, population, k);
     if (!co_config_bool(&e->aggregate, "unbiased")) return;
     for (int64_t k = 0; k < population->n_devices; k++) {
         const double w = co_plan_weight(e, population, k);

@@ -8,13 +8,17 @@
 #include "core/comm.h"
 #include "sim/devices/population.h"
 
+/* Vectors that contributions add to: the model, and behind it those of the bank (sim/bank.h). */
+enum { CO_INTO_MODEL, CO_INTO_RULE };
 /* Values of the run file's devices/status. */
 enum { CO_REPORTED, CO_DROPPED, CO_EMPTY, CO_NONFINITE, CO_N_OUTCOMES };
 extern const char *const co_outcome_names[CO_N_OUTCOMES];
 
 typedef struct {
-    int64_t device, n_examples; /* examples trained on this round */
-    int64_t n_steps;            /* local steps */
+    int64_t device, n_examples;   /* examples trained on this round */
+    int64_t n_steps;              /* local steps */
+    size_t work, into;            /* what it is asked (sim/work/work.h); the vector it adds to */
+    int64_t bytes_down, bytes_up; /* of vectors, as work and stages say */
     double weight,
         share;   /* w_i; a_i = w_i / W with W of the plan, or what aggregate.unbiased makes of it */
     double cost; /* examples to go through, plus one for the device */
@@ -32,9 +36,10 @@ typedef struct {
     int64_t round;
     double per_round; /* devices asked: how many, or how many are expected */
     size_t n, capacity;
-    co_plan_row *row;   /* [n], ascending device */
-    double weight;      /* of all rows */
-    int64_t *attackers; /* [n_attackers] ids, ascending */
+    co_plan_row *row;         /* [n], ascending device */
+    double weight;            /* of all rows */
+    double population_weight; /* of all devices, where the algorithm needs it; else 0 */
+    int64_t *attackers;       /* [n_attackers] ids, ascending */
     size_t n_attackers;
     int64_t *devices, *scratch;
     size_t *order;
