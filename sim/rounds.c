@@ -112,8 +112,8 @@ static co_status play_round(co_run *r)
     const double lr_local = co_schedule_rate(&e->local_rate, round),
                  lr_server = co_schedule_rate(&e->server_rate, round);
     double wait_s;
-    if (co_population_move(&r->population, round)) co_plan_look(&r->plan, e, &r->population);
-    co_plan_make(&r->plan, e, &r->population, round, r->comm->size);
+    if (co_population_move(&r->population, round)) co_plan_look(&r->plan);
+    co_planner_make(e->planner, r->planner, &(co_clock){.step = round}, &r->plan);
     co_step_declare(r);
     co_status_set_round(round);
     CO_ASSERT(
@@ -144,6 +144,7 @@ static co_status play_round(co_run *r)
         r->stopping = true; /* nothing of this round has touched the model */
         return CO_OK;
     }
+    co_versions_step(&r->versions);
     co_run_combine(r, &gathered, lr_server);
     measure(r, trained - start);
     own_record(r)->wait_s = wait_s;
@@ -228,6 +229,7 @@ static co_snapshot snapshot_of(co_run *r)
                      .n_slots = r->n_slots,
                      .slot_name = r->slot_name,
                      .slot = r->whole_slot,
+                     .versions = &r->versions,
                      .privacy = r->privacy.is_on ? &r->privacy.state : NULL,
                      .state = &r->state,
                      .state_name = r->state_name};

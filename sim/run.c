@@ -11,7 +11,7 @@
 static co_status create_bank(co_run *r)
 {
     const char *name = r->experiment->rule->shared;
-    co_plan_look(&r->plan, r->experiment, &r->population);
+    co_plan_look(&r->plan);
     return name ? co_bank_open(&r->bank, name, co_model_size(r->model), r->comm) : CO_OK;
 }
 
@@ -154,7 +154,8 @@ static co_status create_local(co_run *r, const char *dir)
     CO_TRY(check_examples(r));
     CO_TRY(decide_central(r));
     CO_TRY(decide_devices(r));
-    CO_TRY(co_plan_init(&r->plan, e, &r->population, r->comm->size));
+    CO_TRY(co_plan_init(&r->plan, e, &r->population, r->comm->size, co_work_index("train")));
+    if (e->planner->create) CO_TRY(e->planner->create(&e->devices, &r->plan, &r->planner));
     CO_TRY(co_aggregate_check(e->aggregator, &e->aggregate, (size_t)fmax(1.0, r->plan.per_round)));
     CO_TRY(co_model_create(&e->model, &r->population.shape, &r->population.labels, r->task,
                            &r->model));
@@ -206,6 +207,7 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
     if (st == CO_OK) st = co_private_init(&r->privacy, e, &r->plan, r->population.n_devices, comm);
     if (st == CO_OK) st = co_agree(create_chain(r), comm);
     if (st == CO_OK) st = create_exchange(r);
+    if (st == CO_OK) st = co_versions_init(&r->versions, e->planner->n_versions, &r->exchange);
     if (st == CO_OK) st = create_bank(r);
     if (st == CO_OK) st = co_agree(co_run_combine_create(r), comm);
     if (st == CO_OK) st = create_wire(r);
@@ -227,8 +229,11 @@ void co_run_destroy(co_run *r)
     co_chain_destroy(&r->chain);
     co_state_fini(&r->state);
     co_bank_fini(&r->bank);
+    co_versions_fini(&r->versions);
     co_exchange_fini(&r->exchange);
     co_private_fini(&r->privacy);
+    if (r->experiment && r->experiment->planner->destroy)
+        r->experiment->planner->destroy(r->planner);
     co_plan_fini(&r->plan);
     co_model_destroy(r->model);
     co_population_fini(&r->population);
@@ -290,6 +295,7 @@ co_status co_run_resume(co_run *r, const char *path)
                      .n_slots = r->n_slots,
                      .slot = r->whole_slot,
                      .slot_name = r->slot_name,
+                     .versions = &r->versions,
                      .privacy = r->privacy.is_on ? &privacy : NULL,
                      .state = &r->state,
                      .state_name = r->state_name};
@@ -309,8 +315,9 @@ co_status co_run_resume(co_run *r, const char *path)
         r->round = r->start_round = words[0];
         r->diverged_rounds = words[1];
         co_run_scatter_slots(r);
+        st = co_versions_resume(&r->versions, r->round);
         co_bank_gather(&r->bank);
-        st = co_shared_broadcast(&r->exchange.board, r->comm);
+        if (st == CO_OK) st = co_shared_broadcast(&r->exchange.board, r->comm);
     }
     co_run_free_slots(r);
     return st;
@@ -349,7 +356,7 @@ void co_run_describe(co_run *r)
                        r->exchange.n_own * sizeof(double);
     const size_t node = r->exchange.board.bytes + r->population.csr.bytes +
                         r->population.tests.bytes + r->population.data.shared_x.bytes +
-                        co_bank_node_bytes(&r->bank);
+                        co_bank_node_bytes(&r->bank) + co_versions_node_bytes(&r->versions);
     if (r->comm->rank != 0) return;
     warn_of_double_counting(e);
     char rank_text[32], node_text[32], down[32], up[32];
@@ -361,7 +368,7 @@ void co_run_describe(co_run *r)
     co_format_bytes((double)own, rank_text, sizeof rank_text);
     co_format_bytes((double)node, node_text, sizeof node_text);
     int64_t each_down = 0, each_up = 0;
-    const size_t train = co_works_find(&r->works, "train");
+    const size_t train = co_work_index("train");
     r->works.work[train]->traffic(r->works.self[train], &each_down, &each_up);
     each_up = co_chain_bytes(&r->chain, false, each_up);
     co_format_bytes(per_round * (double)each_down, down, sizeof down);

@@ -11,6 +11,8 @@
 #include "sim/observers/record.h"
 #include "sim/devices/state.h"
 #include "sim/bank.h"
+#include "sim/planners/planner.h"
+#include "sim/versions.h"
 #include "sim/work/work.h"
 
 /* Exact scalars of a step; the task's real sums follow. */
@@ -24,10 +26,12 @@ typedef struct {
     const co_task *task;
     co_population population;
     co_model *model;
+    void *planner; /* what the experiment's planner keeps */
     co_plan plan;
     co_workplace place;
     co_works works;
     co_exchange exchange;
+    co_versions versions; /* of the model, the newest in the exchange */
     const co_wire *wire;
     void *wire_self;
     co_chain chain;         /* the stages of an update */

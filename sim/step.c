@@ -30,7 +30,6 @@ static co_request request_of(const co_run *r, double lr)
 {
     return (co_request){.step = r->plan.round,
                         .lr = lr,
-                        .version = r->exchange.model,
                         .beside = co_bank_read(&r->bank, CO_INTO_RULE),
                         .n_slices = (size_t)r->comm->size};
 }
@@ -93,6 +92,7 @@ static co_status ask(co_run *r, size_t k, co_request *with)
     co_plan_row *row = &r->plan.row[k];
     co_given given;
     while (co_fault("hang")) sleep(3600); /* the watchdog's test */
+    with->version = co_versions_read(&r->versions, row->version);
     with->state = co_state_open(&r->state, &r->plan, k);
     CO_TRY(r->works.work[row->work]->perform(r->works.self[row->work], with, row, &given));
     if (row->outcome == CO_REPORTED && !given.piece[0].is_added) send(r, k, &given, with->state);
@@ -121,12 +121,13 @@ static co_status ask_own(co_run *r, double lr)
 static co_status measure_own(co_run *r, double lr, co_scalar *sum)
 {
     const co_experiment *e = r->experiment;
-    const size_t measure = co_works_find(&r->works, "measure");
-    const co_request with = request_of(r, lr);
+    const size_t measure = co_work_index("measure");
+    co_request with = request_of(r, lr);
     for (size_t k = 0; k < r->plan.n; k++) {
         co_plan_row *row = &r->plan.row[k];
         co_given given;
         if (!is_own(r, row)) continue;
+        with.version = co_versions_read(&r->versions, row->version);
         CO_TRY(r->works.work[measure]->perform(r->works.self[measure], &with, row, &given));
         const double stress = e->aggregator->stress(&e->aggregate, row->loss_before);
         row->share = isfinite(stress) ? row->share * stress : 0.0;

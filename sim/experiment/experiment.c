@@ -10,6 +10,7 @@
 #include "partition/partitioner.h"
 #include "partition/peers.h"
 #include "privacy/mechanisms/mechanism.h"
+#include "sim/planners/planner.h"
 #include "sim/stages/private.h"
 #include <math.h>
 #include <stdio.h>
@@ -49,6 +50,7 @@ static const co_param generator_params[] = {
      .doc = "share of each device's examples that is kept for testing"},
     {0}};
 static const co_param devices_params[] = {
+    {"mode", CO_STRING, .words = "synchronous", .doc = "planner (cohort list planner)"},
     {"select", CO_STRING, .words = "uniform", .doc = "selector (cohort list selector)"},
     {"per_round", CO_REAL, .lo = 0, .hi = 2147483647, .flags = CO_REQUIRED | CO_LO_OPEN,
      .doc = "devices asked in a round; select: poisson: their expected number"},
@@ -403,12 +405,15 @@ static co_status check_memory(const co_config *devices)
 
 static co_status check_devices(co_experiment *e)
 {
-    const co_plugin *selector, *attack;
+    const co_plugin *planner, *selector, *attack;
+    CO_TRY(find_member(&e->devices, "mode", "synchronous", &co_kind_planner, &planner));
     CO_TRY(find_member(&e->devices, "select", "uniform", &co_kind_selector, &selector));
     CO_TRY(find_member(&e->devices, "attack", "none", &co_kind_attack, &attack));
+    e->planner = (const co_planner *)planner;
     e->selector = (const co_selector *)selector;
     e->attack = (const co_attack *)attack;
-    CO_TRY(check(&e->devices, selector, attack));
+    const co_param *tables[] = {devices_params, planner->params, selector->params, attack->params};
+    CO_TRY(co_config_check(&e->devices, tables, 4));
     CO_TRY(check_attackers(e));
     const double per_round = co_config_real(&e->devices, "per_round");
     if (!e->selector->any_real && per_round != floor(per_round))

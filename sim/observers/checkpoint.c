@@ -173,6 +173,19 @@ static co_status write_model(co_file *file, const co_snapshot *s, const co_model
     return CO_OK;
 }
 
+/* versions/<k>: the model k steps before. */
+static co_status write_versions(co_file *file, const co_snapshot *s, size_t n)
+{
+    const co_extent extent = {.type = CO_F32, .ndim = 1, .dim = {n}};
+    for (size_t back = 1; s->versions && back < s->versions->n; back++) {
+        const float *version = co_versions_place(s->versions, back);
+        char name[128];
+        snprintf(name, sizeof name, "versions/%zu", back);
+        if (version) CO_TRY(co_file_write(file, name, &extent, version));
+    }
+    return CO_OK;
+}
+
 /* devices/id [k] and devices/<slot> [k, size] of those that have taken part. */
 static co_status write_states(co_file *file, const co_snapshot *s, size_t n)
 {
@@ -249,6 +262,7 @@ static co_status write_all(co_file *file, const co_snapshot *s, const co_model *
     CO_TRY(co_file_set_text(file, "blas_core", co_blas_core()));
     if (s->privacy) CO_TRY(write_privacy(file, s->privacy));
     CO_TRY(write_model(file, s, model));
+    CO_TRY(write_versions(file, s, co_model_size(model)));
     return write_states(file, s, co_model_size(model));
 }
 
@@ -283,6 +297,7 @@ co_status co_checkpoint_write_best(const char *dir, const co_snapshot *s, const 
 {
     co_snapshot bare = *s;
     bare.n_slots = 0;
+    bare.versions = NULL;
     bare.state = NULL;
     bare.privacy = NULL;
     return publish_take(co_format("%s/best.h5", dir), &bare, model, seed, config, source);
@@ -547,19 +562,38 @@ static co_status read_privacy(const co_file *file, co_private_state *p)
     return read_ledger(file, &p->ledger);
 }
 
+/* A vector of the model's size. */
+static co_status read_vector(const co_file *file, const char *name, size_t n, float *vector)
+{
+    co_extent extent;
+    CO_TRY(co_file_extent(file, name, &extent));
+    if (co_extent_count(&extent) != n)
+        return CO_FAIL(CO_EDATA, "%s: %s has %zu values, the model %zu", co_file_path(file), name,
+                       co_extent_count(&extent), n);
+    return co_file_read(file, name, CO_F32, 0, vector);
+}
+
+static co_status read_versions(const co_file *file, co_snapshot *s, size_t n)
+{
+    if (!s->versions) return CO_OK;
+    s->versions->newest = s->round;
+    for (size_t back = 1; back < s->versions->n; back++) {
+        float *version = co_versions_place(s->versions, back);
+        char name[128];
+        snprintf(name, sizeof name, "versions/%zu", back);
+        if (version) CO_TRY(read_vector(file, name, n, version));
+    }
+    return CO_OK;
+}
+
 static co_status read_all(const co_file *file, co_snapshot *s, const co_model *model)
 {
     CO_TRY(read_tensors(file, model, s->model));
     CO_TRY(check_digest(file, s, co_model_size(model)));
     for (size_t k = 0; k < s->n_slots; k++) {
         char name[128];
-        co_extent extent;
         snprintf(name, sizeof name, "server/%s", s->slot_name[k]);
-        CO_TRY(co_file_extent(file, name, &extent));
-        if (co_extent_count(&extent) != co_model_size(model))
-            return CO_FAIL(CO_EDATA, "%s: %s has %zu values, the model %zu", co_file_path(file),
-                           name, co_extent_count(&extent), co_model_size(model));
-        CO_TRY(co_file_read(file, name, CO_F32, 0, s->slot[k]));
+        CO_TRY(read_vector(file, name, co_model_size(model), s->slot[k]));
     }
     const char *const names[] = {"config_digest", "data_digest", "partition_digest"};
     char *const digests[] = {s->config_digest, s->data_digest, s->partition_digest};
@@ -574,6 +608,7 @@ static co_status read_all(const co_file *file, co_snapshot *s, const co_model *m
     CO_TRY(compare_arithmetic(file));
     if (s->privacy) CO_TRY(read_privacy(file, s->privacy));
     CO_TRY(co_file_get_int(file, "round", &s->round));
+    CO_TRY(read_versions(file, s, co_model_size(model)));
     return read_states(file, s, co_model_size(model));
 }
 

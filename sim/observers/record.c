@@ -340,7 +340,7 @@ static void add_devices(co_record *r, const co_plan *plan)
         co_table_set_f64(&r->devices, D_WEIGHT, row->weight);
         co_table_set_f64(&r->devices, D_LOSS, row->loss);
         co_table_set_f64(&r->devices, D_NORM, row->update_norm);
-        co_table_set_i64(&r->devices, D_STALENESS, 0);
+        co_table_set_i64(&r->devices, D_STALENESS, plan->round - 1 - row->version);
         co_table_set_i64(&r->devices, D_STATUS, row->outcome);
     }
 }

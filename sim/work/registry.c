@@ -46,10 +46,10 @@ size_t co_works_bytes(const co_works *w)
     return sum;
 }
 
-size_t co_works_find(const co_works *w, const char *name)
+size_t co_work_index(const char *name)
 {
     size_t k = 0;
-    while (k < w->n && strcmp(w->work[k]->name, name) != 0) k++;
-    CO_ASSERT(k < w->n);
+    while (members[k] && strcmp(members[k]->name, name) != 0) k++;
+    CO_ASSERT(members[k]);
     return k;
 }

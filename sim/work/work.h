@@ -68,5 +68,5 @@ typedef struct {
 co_status co_works_create(co_works *works, co_workplace *place); /* Local */
 void co_works_destroy(co_works *works);
 size_t co_works_bytes(const co_works *works);
-/* A member's position, as plan rows carry it. */
-size_t co_works_find(const co_works *works, const char *name);
+/* A member's position in the list, as plan rows carry it. */
+size_t co_work_index(const char *name);

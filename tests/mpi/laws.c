@@ -185,7 +185,7 @@ static void state_of_a_device_is_its_own(void)
     const co_work *train = co_work_find("train");
     co_request with = {.version = run.exchange.model, .lr = 0.1};
     for (with.step = 1; with.step <= 4; with.step++) {
-        co_plan_make(&run.plan, &experiment, &run.population, with.step, comm.size);
+        co_planner_make(experiment.planner, run.planner, &(co_clock){.step = with.step}, &run.plan);
         for (size_t k = 0; k < run.plan.n; k++) {
             co_plan_row *row = &run.plan.row[k];
             float *const state[1] = {own + (size_t)row->device * n};
@@ -265,7 +265,7 @@ static void nothing_of_one_device_reaches_the_next(void)
     float *alone = co_malloc(n, sizeof *alone);
     const co_request with = {.version = run.exchange.model, .step = 7, .lr = 0.1};
     const co_work *train = co_work_find("train");
-    void *used = run.works.self[co_works_find(&run.works, "train")];
+    void *used = run.works.self[co_work_index("train")];
     co_given given;
     for (int64_t device = 0; device < 8; device++) {
         co_workplace fresh;
