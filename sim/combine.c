@@ -133,11 +133,7 @@ co_status co_run_combine_create(co_run *r)
     r->slot = co_calloc(r->n_slots, sizeof *r->slot);
     r->whole_slot = co_calloc(r->n_slots, sizeof *r->whole_slot);
     r->update = co_malloc(r->exchange.n_own, sizeof *r->update);
-    r->sums = co_malloc(r->n_sums, sizeof *r->sums);
-    r->metrics = co_malloc(64, sizeof *r->metrics);
-    r->pending = co_calloc((size_t)r->comm->size, sizeof *r->pending);
-    if (!r->slot_name || !r->slots || !r->slot || !r->whole_slot || !r->update || !r->sums ||
-        !r->metrics || !r->pending)
+    if (!r->slot_name || !r->slots || !r->slot || !r->whole_slot || !r->update)
         return CO_FAIL(CO_ENOMEM, "no memory for the server's state");
     for (size_t k = 0; k < n_sliced; k++) {
         r->slot[k] = r->slots + k * r->exchange.n_own;

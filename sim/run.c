@@ -24,7 +24,6 @@ static co_status create_chain(co_run *r)
     r->poisoning = (co_poisoning){e->attack, &e->devices};
     if (poisoning) co_chain_add(&r->chain, poisoning, &r->poisoning);
     if (r->privacy.is_on) co_chain_add(&r->chain, &co_stage_private, &r->privacy);
-    r->first_count = CO_N_COUNTS + r->n_sums - r->task->n_reals(r->population.labels.n);
     return co_chain_ready(&r->chain, r->plan.capacity);
 }
 
@@ -64,63 +63,6 @@ static co_status create_state(co_run *r)
                          r->population.n_devices, r->experiment->rounds, wire_bytes(r), r->comm);
 }
 
-static co_status check_stop_metric(const co_run *r)
-{
-    const co_config *stop = &r->experiment->stop;
-    const char *name = co_config_string(stop, "metric");
-    if (strcmp(name, "none") == 0) return CO_OK;
-    const char *known[34] = {"loss"};
-    size_t n = 1;
-    for (const co_metric *m = r->task->metrics; m->name && n < 33; m++) known[n++] = m->name;
-    for (size_t k = 0; k < n; k++)
-        if (strcmp(known[k], name) == 0) {
-            if (r->central && r->population.has_split[1]) return CO_OK;
-            return co_config_fail(
-                stop, co_config_node(stop, "metric"),
-                "is measured on split 1 (test), which this run does not evaluate");
-        }
-    const char *near = co_nearest(name, known);
-    return co_config_fail(stop, co_config_node(stop, "metric"),
-                          "'%s' is no column of eval; known: loss, %s%s%s", name, known[1],
-                          near ? "; did you mean " : "", near ? near : "");
-}
-
-/* Whether the devices' own test parts are evaluated; asked for without any is refused. */
-static co_status decide_devices(co_run *r)
-{
-    const co_config *eval = &r->experiment->eval;
-    if (!r->experiment->eval_keys.devices) return CO_OK;
-    if (!co_population_has_tests(&r->population))
-        return co_config_fail(
-            eval, co_config_node(eval, "devices"),
-            "the devices have no test parts; make the partition with test_fraction: 0.2");
-    r->on_devices = r->experiment->eval_keys.every > 0;
-    return CO_OK;
-}
-
-/* Whether central evaluation takes place; an explicit true without examples for it is refused. */
-static co_status decide_central(co_run *r)
-{
-    const co_config *eval = &r->experiment->eval;
-    const co_eval_keys *keys = &r->experiment->eval_keys;
-    const bool any = r->population.has_split[1] || r->population.has_split[2];
-    const bool on = keys->every > 0;
-    if (keys->central && !any)
-        return co_config_fail(eval, co_config_node(eval, "central"),
-                              "the data have neither a test nor a validation split; import them "
-                              "with test_fraction=0.1");
-    if (!keys->central_asked && !any && on)
-        co_warn("no evaluation: the data have no test split (import with test_fraction=0.1, or set "
-                "eval.every: 0)");
-    r->central = any && on && (!keys->central_asked || keys->central);
-    const co_config *output = &r->experiment->output;
-    if (!r->central && r->experiment->output_keys.best)
-        return co_config_fail(
-            output, co_config_node(output, "best"),
-            "needs evaluations on the test or the validation split, which this run does not have");
-    return check_stop_metric(r);
-}
-
 /* Refuses a run in which no device ever holds an example. O(devices), in most cases O(1). */
 static co_status check_examples(co_run *r)
 {
@@ -148,28 +90,32 @@ static co_status check_examples(co_run *r)
                                 (long long)p->n_devices);
 }
 
+/* Rank 0. */
+static co_status create_record(co_run *r, const char *dir)
+{
+    co_columns *eval = co_calloc(1, sizeof *eval);
+    if (!eval) return CO_FAIL(CO_ENOMEM, "columns of eval");
+    co_observers_columns(r, eval);
+    const co_status st = co_record_init(&r->record, r->experiment, &r->population, r->model, eval,
+                                        dir, r->comm->size);
+    co_free(eval);
+    return st;
+}
+
 static co_status create_local(co_run *r, const char *dir)
 {
     const co_experiment *e = r->experiment;
     CO_TRY(check_examples(r));
-    CO_TRY(decide_central(r));
-    CO_TRY(decide_devices(r));
     CO_TRY(co_plan_init(&r->plan, e, &r->population, r->comm->size, co_work_index("train")));
     if (e->planner->create) CO_TRY(e->planner->create(&e->devices, &r->plan, &r->planner));
     CO_TRY(co_aggregate_check(e->aggregator, &e->aggregate, (size_t)fmax(1.0, r->plan.per_round)));
     CO_TRY(co_model_create(&e->model, &r->population.shape, &r->population.labels, r->task,
                            &r->model));
-    r->n_sums = r->task->n_sums(r->population.labels.n);
     CO_TRY(co_workplace_init(&r->place, e, r->model, &r->population));
     CO_TRY(co_works_create(&r->works, &r->place));
-    if (r->central || r->on_devices) CO_TRY(co_evaluator_init(&r->evaluator, r->model));
-    if (r->on_devices)
-        CO_TRY(co_device_evaluator_init(&r->device_evaluator, &r->evaluator, &r->population,
-                                        e->eval_keys.sample, (uint64_t)e->seed, r->comm));
+    CO_TRY(co_observers_create(r));
     CO_TRY(co_experiment_digest(e, r->config_digest));
-    if (r->comm->rank == 0)
-        CO_TRY(co_record_init(&r->record, e, &r->population, r->model, dir, r->comm->size));
-    return CO_OK;
+    return r->comm->rank == 0 ? create_record(r, dir) : CO_OK;
 }
 
 /* The first model, once per node: drawn from the seed, or read from model.init. */
@@ -190,15 +136,17 @@ static co_status start_model(co_run *r)
 /* Collective(comm). */
 static co_status create_exchange(co_run *r)
 {
-    const size_t n_reals = r->task->n_reals(r->population.labels.n);
+    co_needs needs = {CO_N_COUNTS, CO_N_SCALARS};
+    co_observers_needs(r, &needs);
+    r->first_count = needs.n_counts;
     return co_exchange_init(&r->exchange, co_model_size(r->model),
-                            r->n_sums - n_reals + r->chain.n_counts, CO_SUM_TASK + n_reals,
+                            needs.n_counts - CO_N_COUNTS + r->chain.n_counts, needs.n_scalars,
                             r->plan.capacity, r->comm);
 }
 
 co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_comm *comm)
 {
-    *r = (co_run){.comm = comm, .experiment = e, .dir = dir, .last_loss = NAN, .last_metric = NAN};
+    *r = (co_run){.comm = comm, .experiment = e, .dir = dir};
     const bool want_tests =
         e->eval_keys.every > 0 && (!e->eval_keys.central_asked || e->eval_keys.central);
     co_status st = co_population_create(e, want_tests, comm, &r->population);
@@ -220,8 +168,8 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
 void co_run_destroy(co_run *r)
 {
     co_run_combine_destroy(r);
+    co_observers_destroy(r);
     co_record_fini(&r->record);
-    co_device_evaluator_fini(&r->device_evaluator);
     co_evaluator_fini(&r->evaluator);
     co_works_destroy(&r->works);
     co_workplace_fini(&r->place);
@@ -237,9 +185,6 @@ void co_run_destroy(co_run *r)
     co_plan_fini(&r->plan);
     co_model_destroy(r->model);
     co_population_fini(&r->population);
-    co_free(r->sums);
-    co_free(r->metrics);
-    co_free(r->pending);
     *r = (co_run){0};
 }
 
@@ -272,22 +217,6 @@ static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
     return st;
 }
 
-/* Rounds at the end of the record in which no device gave a finite update. */
-static int64_t count_diverged(const co_record *record)
-{
-    const co_table *t = &record->rounds;
-    const size_t selected = (size_t)co_table_find(t, "n_selected"),
-                 empty = (size_t)co_table_find(t, "n_empty"),
-                 nonfinite = (size_t)co_table_find(t, "n_nonfinite");
-    int64_t n = 0;
-    for (size_t i = t->n_rows; i-- > 0; n++) {
-        const int64_t bad = co_table_get_i64(t, i, nonfinite);
-        if (bad == 0 || bad != co_table_get_i64(t, i, selected) - co_table_get_i64(t, i, empty))
-            break;
-    }
-    return n;
-}
-
 co_status co_run_resume(co_run *r, const char *path)
 {
     co_private_state privacy = {0};
@@ -310,15 +239,14 @@ co_status co_run_resume(co_run *r, const char *path)
     st = co_agree(st, r->comm);
     if (st == CO_OK) st = co_private_share(&r->privacy, r->comm);
     if (st == CO_OK) {
-        int64_t words[2] = {s.round, r->comm->rank == 0 ? count_diverged(&r->record) : 0};
-        MPI_Bcast(words, 2, MPI_INT64_T, 0, r->comm->world);
-        r->round = r->start_round = words[0];
-        r->diverged_rounds = words[1];
+        r->round = s.round;
+        MPI_Bcast(&r->round, 1, MPI_INT64_T, 0, r->comm->world);
         co_run_scatter_slots(r);
         st = co_versions_resume(&r->versions, r->round);
         co_bank_gather(&r->bank);
         if (st == CO_OK) st = co_shared_broadcast(&r->exchange.board, r->comm);
     }
+    if (st == CO_OK) st = co_observers_load(r);
     co_run_free_slots(r);
     return st;
 }
@@ -387,12 +315,13 @@ void co_run_describe(co_run *r)
            node_text, r->comm->size, r->comm->size == 1 ? "" : "s", r->comm->n_nodes,
            r->comm->n_nodes == 1 ? "" : "s");
     describe_state(r);
+    const bool central = co_evaluates_central(e, &r->population), devices = co_evaluates_devices(e);
     if (co_private_print(&r->privacy, e->rounds) != CO_OK) co_warn("%s", co_status_message());
     printf("rounds       %lld, evaluated every %lld (%s), output in %s\n", (long long)e->rounds,
            (long long)e->eval_keys.every,
-           r->central && r->on_devices ? "central and on devices"
-           : r->central                ? "central"
-           : r->on_devices             ? "on devices"
-                                       : "no evaluation",
+           central && devices ? "central and on devices"
+           : central          ? "central"
+           : devices          ? "on devices"
+                              : "no evaluation",
            r->dir);
 }

@@ -3,13 +3,14 @@
  * Where the aggregator weighs devices by the loss of the received model, all are measured first:
  * a_i = w_i stress_i over the sum of all, one reduction of an exact scalar. */
 #include "sim/step.h"
-#include "core/memory.h"
+#include "core/log.h"
 #include "sim/watch.h"
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
 
-void co_step_declare(co_run *r)
+/* What each device is sent and sends, in bytes. */
+static void declare(co_run *r)
 {
     for (size_t k = 0; k < r->plan.n; k++) {
         co_plan_row *row = &r->plan.row[k];
@@ -19,6 +20,17 @@ void co_step_declare(co_run *r)
             work->traffic(r->works.self[row->work], &row->bytes_down, &row->bytes_up);
         row->bytes_up = co_chain_bytes(&r->chain, row->attacker, row->bytes_up);
     }
+}
+
+void co_step_open(co_run *r)
+{
+    CO_ASSERT(!co_fault("assert")); /* the test of what a broken invariant does to other ranks */
+    declare(r);
+    co_exchange_clear(&r->exchange);
+    co_bank_clear(&r->bank);
+    if (r->wire->begin) r->wire->begin(r->wire_self, &r->plan);
+    co_state_begin(&r->state, &r->plan);
+    r->times.start = co_now_s();
 }
 
 static bool is_own(const co_run *r, const co_plan_row *row)
@@ -73,10 +85,7 @@ static void count(co_run *r, size_t k, const co_given *given)
                         row->weight / r->plan.population_weight);
         co_exchange_scalar(x, CO_SUM_TOTAL, row->share);
         co_exchange_scalar(x, CO_SUM_TERMS, row->share * given->term);
-        const size_t n_reals = r->task->n_reals(r->population.labels.n);
-        for (size_t i = 0; i < n_reals; i++) co_exchange_scalar(x, CO_SUM_TASK + i, given->sums[i]);
-        for (size_t i = n_reals; i < r->n_sums; i++)
-            co_exchange_count(x, CO_N_COUNTS + i - n_reals, (int64_t)given->sums[i]);
+        co_observers_see(r, row, given);
         co_exchange_count(x, CO_COUNT_REPORTED, 1);
         co_exchange_count(x, CO_COUNT_SATURATED, row->saturated);
     } else {
@@ -153,5 +162,58 @@ co_status co_step_work(co_run *r, double lr)
 {
     co_status st = r->experiment->aggregator->stress ? share_by_stress(r, lr) : CO_OK;
     if (r->late != CO_OK) st = r->late;
-    return st == CO_OK ? ask_own(r, lr) : st;
+    if (st == CO_OK) st = ask_own(r, lr);
+    if (st == CO_OK && co_fault("train")) st = CO_FAIL(CO_EINTERNAL, "injected fault in training");
+    if (st == CO_OK && r->comm->rank == 0) st = co_record_reserve(&r->record, r->plan.capacity);
+    r->times.worked = co_now_s();
+    return st;
+}
+
+co_gathered co_step_meet(co_run *r, co_status st)
+{
+    co_exchange *x = &r->exchange;
+    if (st != CO_OK)
+        co_exchange_count(x, st == CO_ESTOPPED ? CO_COUNT_ABANDONED : CO_COUNT_FAILED, 1);
+    co_watch_progress(CO_WATCH_WAITING, r->plan.round);
+    co_exchange_reduce(x, &r->times.wait);
+    const co_gathered gathered = r->wire->finish(r->wire_self, &r->plan, &r->chain);
+    co_state_finish(&r->state, &r->plan);
+    co_watch_progress(CO_WATCH_WORKING, r->plan.round);
+    const int64_t lost =
+        co_exchange_counted(x, CO_COUNT_FAILED) + co_exchange_counted(x, CO_COUNT_ABANDONED);
+    co_state_commit(&r->state, &r->plan, lost == 0);
+    return gathered;
+}
+
+/* What this rank had to do, for all to see. */
+static void note_load(co_run *r)
+{
+    co_rank_record *own = &r->exchange.record[r->comm->rank];
+    own->n_devices = own->n_examples = 0;
+    own->cost = 0.0;
+    for (size_t i = 0; i < r->plan.n; i++) {
+        const co_plan_row *row = &r->plan.row[i];
+        if (row->rank != r->comm->rank || row->n_examples == 0) continue;
+        own->n_devices++;
+        own->n_examples += row->n_examples;
+        own->cost += row->cost;
+    }
+    own->train_s = r->times.worked - r->times.start;
+    own->wait_s = r->times.wait;
+    own->stop_wanted = co_stop_wanted();
+}
+
+void co_step_share(co_run *r)
+{
+    co_exchange *x = &r->exchange;
+    note_load(r);
+    co_watch_progress(CO_WATCH_WAITING, r->plan.round); /* until this rank has examples of its own
+                                                            again, or writes files */
+    co_exchange_gather(x);
+    r->round = r->plan.round;
+    const co_status st = co_chain_end(&r->chain, r->round, co_exchange_counts(x, r->first_count),
+                                      co_exchange_counted(x, CO_COUNT_REPORTED));
+    if (r->late == CO_OK) r->late = st;
+    for (int k = 0; k < r->comm->size; k++) r->stop_wanted |= x->record[k].stop_wanted != 0;
+    co_watch_round(co_now_s() - r->times.start);
 }

@@ -228,7 +228,9 @@ static double accuracy_of(const char *words)
         words);
     double accuracy = NAN;
     if (open_text(text, &experiment, &run)) {
-        accuracy = run.last_metric;
+        double loss;
+        if (comm.rank == 0) co_record_newest(&run.record, &loss, &accuracy);
+        MPI_Bcast(&accuracy, 1, MPI_DOUBLE, 0, comm.world);
         close_run(&experiment, &run);
     }
     co_free(text);

@@ -1,4 +1,4 @@
-/* sim/observers/checkpoint.h - what a run needs to go on to the same bits: model, server state,
+/* sim/observers/snapshot.h - what a run needs to go on to the same bits: model, server state,
  * round, digests.
  *
  * ckpt-%08d.h5 in output.dir; written by rank 0 through the one mechanism of io/files/file.h, so
