@@ -67,6 +67,7 @@ co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_populatio
                       .population = population,
                       .size = size,
                       .train = train,
+                      .unbiased = co_config_bool(&e->aggregate, "unbiased"),
                       .reversed = placement && strcmp(placement, "reversed") == 0};
     if (per_round > (double)population->n_devices)
         return co_config_fail(&e->devices, co_config_node(&e->devices, "per_round"),
@@ -161,7 +162,7 @@ void co_plan_look(co_plan *plan)
     if (e->rule->shared || e->aggregator->slots)
         for (int64_t k = 0; k < population->n_devices; k++)
             plan->population_weight += co_plan_weight(e, population, k);
-    if (!co_config_bool(&e->aggregate, "unbiased")) return;
+    if (!plan->unbiased) return;
     for (int64_t k = 0; k < population->n_devices; k++) {
         const double w = co_plan_weight(e, population, k);
         if (w == 0.0) continue;

@@ -52,6 +52,7 @@ typedef struct {
     const co_selector *selector;
     co_selector_input input;
     void *chosen_by; /* what the selector keeps */
+    bool unbiased;   /* aggregate.unbiased */
     double
         bound; /* aggregate.unbiased: W, a bound of the sum of w_i / pi_i over any plan; else 0 */
     double fixed_total; /* and what stands for the sum of a_i over the devices that reported: sum of
