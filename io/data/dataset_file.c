@@ -8,77 +8,95 @@
 #include "io/data/dataset_private.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "io/content.h"
+#include <inttypes.h>
 #include <math.h>
 #include <sys/statvfs.h>
 #include <stdio.h>
 #include <string.h>
 
+#define FORMAT "cohort-dataset"
 #define MAX_IMPLIED_CLASSES                                                                        \
     (1 << 20) /* without `classes`; a stray label must not make 2^31 names */
 
 /* ---- writing ---- */
 
-static co_status write_column(co_file *file, const char *name, co_dtype type,
-                              const co_dataset *data, const void *column)
+static co_status add_list(co_content *content, const char *name, co_dtype type, size_t n,
+                          const void *list)
 {
-    if (!column) return CO_OK;
-    return co_file_write(file, name,
-                         &(co_extent){.type = type, .ndim = 1, .dim = {(size_t)data->n}}, column);
+    return list && n ? co_content_add(content, name, &(co_extent){type, 0, 1, {n}}, list) : CO_OK;
 }
 
-static co_status write_names(co_file *file, const char *name, char *const *names, size_t n)
+static co_status add_names(co_content *content, const char *name, char *const *names, size_t n)
 {
-    return names ? co_file_write_strings(file, name, (const char *const *)names, n) : CO_OK;
+    return names ? co_content_add_strings(content, name, names, n) : CO_OK;
 }
 
-/* Rows of x from the file where they stand, in blocks. */
-static co_status copy_x(co_file *file, const co_dataset *data)
+static co_status check_block(const void *self, const char *name, size_t first, size_t n,
+                             const void *rows)
 {
-    const size_t row = data->x_size * co_dtype_size(data->x_type, 0), n = (size_t)data->n;
-    const char *path = co_file_path(data->x_file);
-    size_t step;
-    CO_TRY(co_file_block_rows(data->x_file, "x", row, &step));
-    char *block = co_malloc(step < n ? step : n, row);
-    if (!block) return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu examples", path, step);
-    co_status st = CO_OK;
-    for (size_t at = 0; st == CO_OK && at < n; at += step) {
-        const size_t rows = n - at < step ? n - at : step;
-        st = co_file_read_rows(data->x_file, "x", data->x_type, at, rows, block);
-        if (st == CO_OK) st = co_dataset_check_rows(data, path, at, rows, block);
-        if (st == CO_OK) st = co_file_write_rows(file, "x", at, rows, block);
-    }
-    co_free(block);
-    return st;
+    const co_dataset *data = self;
+    (void)name;
+    return co_dataset_check_rows(data, co_file_path(data->x_file), first, n, rows);
 }
 
-static co_status write_x(co_file *file, const co_dataset *data)
+static co_status add_x(co_content *content, const co_dataset *data)
 {
+    co_content_part part = {
+        .name = "x",
+        .extent = {.type = data->x_type, .ndim = data->x_ndim + 1, .dim = {(size_t)data->n}},
+        .data = data->x,
+        .source = data->x_file,
+        .check = data->x ? NULL : check_block,
+        .self = data,
+        .reals = {{"scale", data->scale, data->n_scale}, {"shift", data->shift, data->n_scale}},
+        .n_reals = 2};
     if (!data->x && !data->x_file) return CO_OK;
-    co_extent extent = {.type = data->x_type, .ndim = data->x_ndim + 1, .dim = {(size_t)data->n}};
-    for (size_t i = 0; i < data->x_ndim; i++) extent.dim[i + 1] = data->x_dim[i];
-    if (data->x)
-        CO_TRY(co_file_write(file, "x", &extent, data->x));
-    else
-        CO_TRY(co_file_create_rows(file, "x", &extent));
-    CO_TRY(co_file_set_reals(file, "x@scale", data->scale, data->n_scale));
-    CO_TRY(co_file_set_reals(file, "x@shift", data->shift, data->n_scale));
-    return data->x ? CO_OK : copy_x(file, data);
+    for (size_t i = 0; i < data->x_ndim; i++) part.extent.dim[i + 1] = data->x_dim[i];
+    return co_content_add_part(content, &part);
 }
 
-static co_status write_all(co_file *file, const co_dataset *data, uint64_t seed, const char *config)
+static co_status add_text(co_content *content, const co_dataset *data)
 {
+    const size_t n = (size_t)data->n + 1;
+    if (data->n_vocab == 0) return CO_OK;
+    CO_TRY(add_list(content, "tokens", CO_I32, data->n_tokens, data->tokens));
+    CO_TRY(add_list(content, "token_offsets", CO_I64, n, data->token_offsets));
+    CO_TRY(add_list(content, "token_y", CO_I32, data->n_tokens, data->token_y));
+    CO_TRY(add_names(content, "vocab", data->vocab, data->n_vocab));
+    if (!data->text || data->text_offsets[data->n] == 0) return CO_OK;
+    CO_TRY(add_list(content, "text", CO_U8, (size_t)data->text_offsets[data->n], data->text));
+    return add_list(content, "text_offsets", CO_I64, n, data->text_offsets);
+}
+
+static co_status add_all(co_content *content, const co_dataset *data)
+{
+    const size_t n = (size_t)data->n;
+    CO_TRY(add_x(content, data));
+    CO_TRY(add_text(content, data));
+    CO_TRY(add_list(content, "y", CO_I32, n, data->y));
+    CO_TRY(co_dataset_targets_add(content, data));
+    CO_TRY(add_names(content, "classes", data->classes, data->n_classes));
+    CO_TRY(add_list(content, "split", CO_U8, n, data->split));
+    CO_TRY(add_list(content, "user", CO_I32, n, data->user));
+    CO_TRY(add_names(content, "user_name", data->user_name, data->n_users));
+    CO_TRY(add_list(content, "group", CO_I32, n, data->group));
+    return add_names(content, "group_name", data->group_name, data->n_groups);
+}
+
+static co_status write_all(co_file *file, co_dataset *data, uint64_t seed, const char *config)
+{
+    char text[24];
+    co_content content = {0};
     CO_TRY(co_file_set_head(file, seed, config, data->source));
     CO_TRY(co_file_set_text(file, "task", co_data_task_names[data->task]));
-    CO_TRY(write_x(file, data));
-    CO_TRY(co_dataset_text_write(file, data));
-    CO_TRY(write_column(file, "y", CO_I32, data, data->y));
-    CO_TRY(co_dataset_targets_write(file, data));
-    CO_TRY(write_names(file, "classes", data->classes, data->n_classes));
-    CO_TRY(write_column(file, "split", CO_U8, data, data->split));
-    CO_TRY(write_column(file, "user", CO_I32, data, data->user));
-    CO_TRY(write_names(file, "user_name", data->user_name, data->n_users));
-    CO_TRY(write_column(file, "group", CO_I32, data, data->group));
-    return write_names(file, "group_name", data->group_name, data->n_groups);
+    snprintf(text, sizeof text, "%" PRIu64, seed);
+    co_status st = add_all(&content, data);
+    if (st == CO_OK)
+        st = co_content_write(&content, file, FORMAT, &(co_content_attribute){"seed", text}, 1,
+                              data->digest);
+    co_content_fini(&content);
+    return st;
 }
 
 /* A data set that is copied in blocks may be larger than what the disk has left: better said before
@@ -108,9 +126,8 @@ co_status co_dataset_write(co_dataset *data, const char *path, uint64_t seed, co
     co_file *file;
     CO_TRY(check_disk(data, path));
     CO_TRY(co_dataset_check(data, path));
-    CO_TRY(co_file_create(path, "cohort-dataset", &file));
-    co_status st = write_all(file, data, seed, config);
-    if (st == CO_OK) st = co_file_digest(file, data->digest);
+    CO_TRY(co_file_create(path, FORMAT, &file));
+    const co_status st = write_all(file, data, seed, config);
     if (st == CO_OK) return co_file_publish(file, 0644);
     co_file_close(file);
     return st;

@@ -1,5 +1,6 @@
 /* io/data/dataset_private.h - shared by io/dataset*.c. */
 #pragma once
+#include "io/content.h"
 #include "io/data/dataset.h"
 
 /* Everything but x from an open file, checked, with the digest. data is zeroed first; half filled
@@ -21,7 +22,6 @@ co_status co_dataset_check_memory(const co_dataset *data, const char *path);
 /* The text parts (io/data/dataset_text.c). All Local. */
 co_status co_dataset_text_check(const co_dataset *data,
                                 const char *path); /* what of it is in memory */
-co_status co_dataset_text_write(co_file *file, const co_dataset *data);
 co_status co_dataset_text_columns(const co_file *file, co_dataset *data); /* n, n_tokens, vocab */
 co_status co_dataset_text_read(const co_file *file,
                                co_dataset *data); /* tokens and text, into new blocks */
@@ -34,7 +34,7 @@ co_status co_dataset_text_fill(const co_file *file, co_dataset *data);
 /* The targets (io/data/dataset_targets.c). All Local. */
 co_status co_dataset_targets_check(const co_dataset *data,
                                    const char *path); /* what of them is in memory */
-co_status co_dataset_targets_write(co_file *file, const co_dataset *data);
+co_status co_dataset_targets_add(co_content *content, const co_dataset *data);
 co_status co_dataset_targets_columns(const co_file *file,
                                      co_dataset *data);                   /* n_classes, classes */
 co_status co_dataset_targets_read(const co_file *file, co_dataset *data); /* into a new block */

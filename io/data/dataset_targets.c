@@ -56,11 +56,11 @@ co_status co_dataset_targets_check(const co_dataset *data, const char *path)
 
 /* ---- file ---- */
 
-co_status co_dataset_targets_write(co_file *file, const co_dataset *data)
+co_status co_dataset_targets_add(co_content *content, const co_dataset *data)
 {
     const co_extent extent = {
         .type = type_of(data), .ndim = 2, .dim = {(size_t)data->n, data->n_classes}};
-    return data->targets ? co_file_write(file, "y", &extent, data->targets) : CO_OK;
+    return data->targets ? co_content_add(content, "y", &extent, data->targets) : CO_OK;
 }
 
 static co_status default_names(const co_file *file, co_dataset *data)

@@ -64,26 +64,6 @@ co_status co_dataset_text_check(const co_dataset *data, const char *path)
 
 /* ---- file ---- */
 
-static co_status write_list(co_file *file, const char *name, co_dtype type, const void *values,
-                            size_t n)
-{
-    if (!values || n == 0) return CO_OK;
-    return co_file_write(file, name, &(co_extent){.type = type, .ndim = 1, .dim = {n}}, values);
-}
-
-co_status co_dataset_text_write(co_file *file, const co_dataset *data)
-{
-    const size_t n = (size_t)data->n + 1;
-    if (data->n_vocab == 0) return CO_OK;
-    CO_TRY(write_list(file, "tokens", CO_I32, data->tokens, data->n_tokens));
-    CO_TRY(write_list(file, "token_offsets", CO_I64, data->token_offsets, n));
-    CO_TRY(write_list(file, "token_y", CO_I32, data->token_y, data->n_tokens));
-    CO_TRY(co_file_write_strings(file, "vocab", (const char *const *)data->vocab, data->n_vocab));
-    if (!data->text || data->text_offsets[data->n] == 0) return CO_OK;
-    CO_TRY(write_list(file, "text", CO_U8, data->text, (size_t)data->text_offsets[data->n]));
-    return write_list(file, "text_offsets", CO_I64, data->text_offsets, n);
-}
-
 /* Elements of a list that has to be there. */
 static co_status list_size(const co_file *file, const char *name, size_t *n)
 {
