@@ -69,9 +69,9 @@ co_status co_dataset_read(const char *path, co_dataset *data);
 co_status co_dataset_open(const char *path, co_dataset *data);
 /* Everything but text, x (or tokens) and targets once per node in shared memory; the file is
  * verified once and read by rank 0 of each node. CO_ENOMEM with the figure when the node's memory
- * is too small. Collective(comm). data->shared_x must be ended with co_shared_fini before
- * co_dataset_fini. */
-co_status co_dataset_load(const char *path, co_dataset *data, const co_comm *comm);
+ * is too small. with_x false: the columns of each rank alone. Collective(comm). data->shared_x must
+ * be ended with co_shared_fini before co_dataset_fini. */
+co_status co_dataset_load(const char *path, bool with_x, co_dataset *data, const co_comm *comm);
 
 /* out[n_ids][x_size] floats of the given examples: (float)x * (float)scale + (float)shift, each
  * step rounded to float, so the same bits everywhere. Local. Vectorised; the hot path of reading a

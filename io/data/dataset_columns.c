@@ -15,8 +15,7 @@
      .type = stored,                                                                               \
      .per = rows_per,                                                                              \
      .place = where,                                                                               \
-     .values = allowed,                                                                            \
-     .doc = text},
+     .values = allowed},
 const co_column co_columns[CO_N_COLUMNS] = {CO_DATASET_COLUMNS(CO_LINE)};
 #undef CO_LINE
 

@@ -174,17 +174,17 @@ static co_status load_x(const char *path, co_file **file, co_dataset *data, cons
     return co_agree(st, comm);
 }
 
-co_status co_dataset_load(const char *path, co_dataset *data, const co_comm *comm)
+co_status co_dataset_load(const char *path, bool with_x, co_dataset *data, const co_comm *comm)
 {
     co_file *file = NULL;
     shape all;
     *data = (co_dataset){0};
     co_status st = CO_OK;
     if (comm->rank == 0) st = co_file_open(path, "cohort-dataset", true, &file);
-    if (st == CO_OK && comm->rank == 0) st = co_dataset_columns(file, true, data);
+    if (st == CO_OK && comm->rank == 0) st = co_dataset_columns(file, with_x, data);
     st = co_agree(st, comm);
     if (st == CO_OK) st = share_columns(data, file ? co_file_seal(file) : "", &all, comm);
-    if (st == CO_OK) st = load_x(path, &file, data, all.seal, comm);
+    if (st == CO_OK && with_x) st = load_x(path, &file, data, all.seal, comm);
     co_file_close(file);
     if (st == CO_OK) return CO_OK;
     if (data->x_is_shared) co_shared_fini(&data->shared_x);

@@ -11,7 +11,6 @@ typedef struct {
     co_column_per per;
     co_column_place place;
     co_column_values values;
-    const char *doc;
 } co_column;
 #define CO_COUNT_COLUMN(...) +1
 enum { CO_N_COLUMNS = 0 CO_DATASET_COLUMNS(CO_COUNT_COLUMN) };
