@@ -24,6 +24,8 @@ typedef struct {
     bool with_privacy;      /* the table privacy */
     const char
         *privacy_bound; /* the accountant whose bound its last epsilon is; NULL: no row yet */
+    const co_statement *statement;  /* NULL: no row yet */
+    co_release release;             /* of the last row */
     bool with_devices, with_scores; /* the table devices; columns over devices in eval */
     int64_t load_span;    /* rounds summed in a row of load: 1 while ranks x rounds <= 1e6 */
     int64_t span_round;   /* last round in span; 0: empty */
@@ -53,7 +55,7 @@ co_status co_record_reserve(co_record *record, size_t cohort); /* room for one m
 void co_record_round(co_record *record, const co_plan *plan, const co_round_row *row,
                      const double *train_metrics);
 /* After a resume: epsilon in the rows of table privacy as the run with its present number of rounds
- * tells it. */
+ * tells it, and the statement of the last row. */
 co_status co_record_retell(co_record *record, co_private *privacy);
 void co_record_private(co_record *record, const co_private_row *row); /* of a reserved round */
 /* rank[ranks]; seconds_per_cost turns the plan's cost into predicted seconds. */
