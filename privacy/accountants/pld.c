@@ -25,7 +25,7 @@
 #define N_ATOM_CELLS 256
 #define FARTHEST 1e-290
 #define MOST_SHIFT 1.5e-5 /* of epsilon, by the grid */
-#define FEWEST_STEPS 64.0 /* below epsilon: what follows speaks of a grid that is nearly fine */
+#define FEWEST_STEPS 32.0 /* below epsilon: what follows speaks of a grid that is nearly fine */
 
 /* All unsampled gaussian rows as one; the rest as it is. */
 typedef struct {

@@ -38,7 +38,7 @@
 #define SMALL 1e-14
 #define LATEST 8
 #define MOST_FREQUENCIES 65536
-#define FAR 0.5 /* of the moments' bound: the rule's place was a poor guess */
+#define FAR 0.1 /* of the moments' bound: the rule's place was a poor guess */
 #define MOST_NEARER 4
 #define LEAST_BUDGET 6e6 /* where the rule's place is hard to find */
 #define ROTATIONS CO_ROTATIONS
@@ -156,32 +156,27 @@ static double window_for(const curve *c, double t, double epsilon, double log_de
     return 0.0;
 }
 
-/* The tilt whose rule is shortest; where none is short enough, the one whose release moves epsilon
- * least at that length. shift: what the release may move epsilon, relative to it. */
+/* The tilt whose rule is shortest. shift: what the release may move epsilon, relative to it. */
 static layout choose(const curve *c, double epsilon, double log_delta, double shift, double most)
 {
-    layout shortest = {.n = 0}, nearest = {.n = 0};
-    double cost = INFINITY, moved = INFINITY, at;
+    layout best = {.n = 0};
+    double cost = INFINITY, at;
     const double log_zero = log_tail(c, 0.0, 0.0, 0.0, &at);
     for (int i = 0; i < N_TILTS; i += 2) {
         const double t = c->tilt[i], raised = c->moment[i] - t * epsilon - log_delta - log1p(t);
         if (raised + log(c->n_events * EVENT_ERROR + SUM_ERROR) > -6.0) continue;
         const double window = window_for(c, t, epsilon, log_delta, log_zero);
-        if (window == 0.0) continue;
-        const layout here = {
-            .tilt = t, .window = window, .h = fmin(sqrt(2.0 * shift * epsilon / t), 0.05 * window)};
-        if (window / here.h < cost) cost = window / here.h, shortest = here;
-        if (t * window * window < moved) moved = t * window * window, nearest = here;
+        const double h = fmin(sqrt(2.0 * shift * epsilon / t), 0.05 * window);
+        if (window == 0.0 || window / h >= cost) continue;
+        cost = window / h;
+        best = (layout){.tilt = t, .window = window, .h = h};
     }
-    if (cost == INFINITY) return shortest;
+    if (cost == INFINITY) return best;
     const double wanted = ceil(LAST_EXPONENT * cost / (2.0 * PI)) + 1.0;
-    if (wanted <= most) {
-        shortest.n = (size_t)wanted;
-        return shortest;
-    }
-    nearest.n = (size_t)most, nearest.is_cut = true;
-    nearest.h = fmax(nearest.h, LAST_EXPONENT * nearest.window / (2.0 * PI * (most - 1.0)));
-    return nearest;
+    best.n = (size_t)fmin(wanted, most);
+    best.is_cut = wanted > most;
+    if (best.is_cut) best.h *= wanted / most;
+    return best;
 }
 
 /* The integrand at w_0 .. w_(n-1), without e^(-s eps), relative to e^size. */
