@@ -25,7 +25,7 @@
 #define N_ATOM_CELLS 256
 #define FARTHEST 1e-290
 #define MOST_SHIFT 1.5e-5 /* of epsilon, by the grid */
-#define FEWEST_STEPS 32.0 /* below epsilon: what follows speaks of a grid that is nearly fine */
+#define MOST_ROUNDED 1e-3 /* of epsilon, by the grid's rounding */
 
 /* All unsampled gaussian rows as one; the rest as it is. */
 typedef struct {
@@ -106,7 +106,6 @@ static double lowest_loss(const plan *p, double tilt)
 typedef struct {
     co_direction direction;
     bool above, below, quick; /* which bounds */
-    bool is_lattice;          /* all losses are points of the grid */
     double step, cut, low;
 } layout;
 
@@ -218,8 +217,7 @@ static co_status fit_grid(const plan *p, const co_saddle *at, layout *how, int64
     if (*size == 0) return CO_OK;
     how->low = lowest_loss(p, at->tilt);
     how->step = (at->top - at->bottom) / ((double)*size - 4.0 - 2.0 * margin);
-    how->is_lattice = distance > how->step;
-    if (how->is_lattice) how->step = distance / floor(distance / how->step);
+    if (distance > how->step) how->step = distance / floor(distance / how->step);
     *bottom = (int64_t)floor(at->bottom / how->step - margin);
     CO_TRY(most_cells(p, how, &cells));
     if (!(cells <= 4.0 * (double)*size) || !(how->step > 0.0)) *size = 0;
@@ -237,15 +235,14 @@ static co_status compose(const plan *p, const co_saddle *at, const layout *how, 
     return CO_OK;
 }
 
-/* Whether the grid's added variance moves the answer by little: told by how fast delta falls there.
- */
+/* Whether the grid's added variance and rounding move the answer by little: told by how fast delta
+ * falls there. */
 static bool is_resolved(const saddle_rows *s, const co_composition *c, const co_loss_question *ask,
                         const layout *how, bool lower, double bound)
 {
     bool inside;
     const double most = MOST_SHIFT * (how->quick ? 16.0 : 1.0);
     if (bound == 0.0) return true;
-    if (!ask->for_delta && !how->is_lattice && bound < FEWEST_STEPS * how->step) return false;
     if (ask->for_delta) {
         const double fall = log(co_composition_delta(c, 0.99 * ask->epsilon, lower) / bound) /
                             (0.01 * ask->epsilon);
@@ -254,7 +251,9 @@ static bool is_resolved(const saddle_rows *s, const co_composition *c, const co_
     }
     const double fall =
         log(1.1) / (bound - co_composition_epsilon(c, 1.1 * ask->delta, lower, &inside));
-    return isfinite(fall) && grid_shift(s, fall, how->step) <= most * bound;
+    const double rounded = co_composition_rounding(c, bound) / ask->delta / fall;
+    return isfinite(fall) && grid_shift(s, fall, how->step) <= most * bound &&
+           rounded <= MOST_ROUNDED * (how->quick ? 16.0 : 1.0) * bound;
 }
 
 /* What the composition says; false: its window does not hold the answer, or the grid is too coarse

@@ -12,8 +12,9 @@
  * integer: no term is negative, so that it is never below delta(eps). Below: the added loss
  * N(h^2/2, h^2) is above b with probability p, hence delta(eps) >= delta_h(eps + b) - p, and what
  * the other k can be is taken off: for k < 0 at most 1, for k > 0 Chernoff's bound. Added on the
- * safe side in both: what lies above the last frequency, and rounding: 2^-47 an event (phasors are
- * rotated 32 times, then set afresh) and 1e-12 of the sum of sizes. A rule that is cut short
+ * safe side in both: what lies above the last frequency, and rounding: for each event 2^-46 of how
+ * far its characteristic function is from its value at t (phasors are rotated 32 times, then set
+ * afresh) and 2^-44 of the answer, and 1e-12 of the sum of sizes. A rule that is cut short
  * (gaussian noise alone, whose characteristic function has no way back up) has fallen below 1e-14
  * of its start and stayed there over three octaves. Where the sum says less than the moments do
  * (Renyi: K at one real t), the moments answer.
@@ -29,7 +30,8 @@
 #include <string.h>
 
 #define PI 3.14159265358979323846
-#define EVENT_ERROR 0x1p-47
+#define EVENT_ERROR 0x1p-46
+#define MASS_ERROR 0x1p-44
 #define SUM_ERROR 1e-12
 #define N_TILTS 121
 #define LOG_TILTS 9.0     /* tilts from e^-9 to e^9 times the best for the moments */
@@ -156,6 +158,23 @@ static double window_for(const curve *c, double t, double epsilon, double log_de
     return 0.0;
 }
 
+/* What rounding does to the integrand at a tilt, about: where it matters w is near 1 / epsilon. */
+static double rounding(const curve *c, int tilt, double epsilon)
+{
+    const double t = c->tilt[tilt];
+    double error = 0.0;
+    for (size_t r = 0; r < c->n; r++) {
+        const co_loss_atoms *x = &c->rows[r].atoms;
+        const double moment = co_saddle_moment(&(co_saddle_row){*x, 1.0}, 1, t);
+        double apart = 0.0;
+        for (size_t i = 0; i < x->n; i++)
+            apart += exp(x->log_mass[i] + t * x->loss[i] - moment) *
+                     fmin(2.0, fabs(x->loss[i]) / epsilon);
+        error += c->rows[r].count * EVENT_ERROR * apart;
+    }
+    return error;
+}
+
 /* The tilt whose rule is shortest. shift: what the release may move epsilon, relative to it. */
 static layout choose(const curve *c, double epsilon, double log_delta, double shift, double most)
 {
@@ -164,7 +183,10 @@ static layout choose(const curve *c, double epsilon, double log_delta, double sh
     const double log_zero = log_tail(c, 0.0, 0.0, 0.0, &at);
     for (int i = 0; i < N_TILTS; i += 2) {
         const double t = c->tilt[i], raised = c->moment[i] - t * epsilon - log_delta - log1p(t);
-        if (raised + log(c->n_events * EVENT_ERROR + SUM_ERROR) > -6.0) continue;
+        if (raised + log(SUM_ERROR) > -6.0 ||
+            (raised + log(2.0 * c->n_events * EVENT_ERROR) > -6.0 &&
+             raised + log(rounding(c, i, epsilon) + SUM_ERROR) > -6.0))
+            continue;
         const double window = window_for(c, t, epsilon, log_delta, log_zero);
         const double h = fmin(sqrt(2.0 * shift * epsilon / t), 0.05 * window);
         if (window == 0.0 || window / h >= cost) continue;
@@ -182,24 +204,34 @@ static layout choose(const curve *c, double epsilon, double log_delta, double sh
 /* The integrand at w_0 .. w_(n-1), without e^(-s eps), relative to e^size. */
 typedef struct {
     layout at;
-    double log_size, absolute, beyond; /* sum of sizes; bound on what is left out */
+    double log_size, absolute, rounded, beyond; /* sum of sizes, of their errors; bound on what is
+                                                   left out */
     size_t n;
     bool is_short; /* the last half of the frequencies says nothing: smooth laws of many events */
     double (*value)[2];
 } integrand;
 
+/* log |mass + x| and its angle, for x small or not. */
+static double log_size_of(double mass, const double x[2], double *angle)
+{
+    const double re = x[0] / mass, im = x[1] / mass, square = re * (2.0 + re) + im * im;
+    *angle = atan2(im, 1.0 + re);
+    return log(mass) + (square > -1.0 ? 0.5 * log1p(square) : -345.0);
+}
+
 /* ROTATIONS values from `first` on; the largest size among them. */
 static double fill(const curve *c, integrand *f, co_phasors *const *phasors, size_t first)
 {
-    double sum[ROTATIONS][2], log_value[ROTATIONS], phase[ROTATIONS], most = 0.0;
+    double sum[ROTATIONS][2], log_value[ROTATIONS], phase[ROTATIONS], most = 0.0, error = 0.0;
     const double t = f->at.tilt, step = 2.0 * PI / f->at.window, h = f->at.h;
     for (int j = 0; j < ROTATIONS; j++) log_value[j] = phase[j] = 0.0;
     for (size_t r = 0; r < c->n; r++) {
-        co_phasors_sum(phasors[r], first, sum);
+        double angle;
+        error += c->rows[r].count * EVENT_ERROR * co_phasors_sum(phasors[r], first, sum);
         for (int j = 0; j < ROTATIONS; j++) {
-            log_value[j] += c->rows[r].count * 0.5 *
-                            log(sum[j][0] * sum[j][0] + sum[j][1] * sum[j][1] + 1e-300);
-            phase[j] += fmod(c->rows[r].count * atan2(sum[j][1], sum[j][0]), 2.0 * PI);
+            log_value[j] +=
+                c->rows[r].count * log_size_of(co_phasors_mass(phasors[r]), sum[j], &angle);
+            phase[j] += fmod(c->rows[r].count * angle, 2.0 * PI);
         }
     }
     for (int j = 0; j < ROTATIONS; j++) {
@@ -213,6 +245,7 @@ static double fill(const curve *c, integrand *f, co_phasors *const *phasors, siz
         f->value[first + (size_t)j][1] = (im * a - re * b) / square;
         const double absolute = size / sqrt(square);
         f->absolute += (first + (size_t)j == 0 ? 0.5 : 1.0) * absolute;
+        f->rounded += absolute * error;
         most = fmax(most, absolute);
     }
     return most;
@@ -278,7 +311,8 @@ static double rule(const curve *c, const integrand *f, double epsilon, double *e
         im = im * cos_step - re * sin_step;
         re = turned;
     }
-    *error = factor * ((c->n_events * EVENT_ERROR + SUM_ERROR) * f->absolute + f->beyond / step);
+    *error = factor * (f->rounded + SUM_ERROR * f->absolute + f->beyond / step) +
+             fabs(factor * sum) * c->n_events * MASS_ERROR;
     return factor * sum;
 }
 

@@ -4,9 +4,9 @@
     python accountants.py random N SEED              N more settings, on stdout (tests/campaign/accountants_random.sh)
 
 Each pair of outputs that bounds the guarantee has a loss on Gauss-Legendre nodes of its density (discrete noise: on all integers). One event:
-the curve's closed form, by mpmath. More: delta(eps) = 1/(2 pi i) int e^(K(s) - s eps) / (s (s + 1)) ds at a fixed real part, by the midpoint rule where the
-integrand dies out by itself, else by the trapezoidal rule with a Gaussian release of mu = epsilon / 600 or less put in so that it ends, which
-raises epsilon by less than 3e-4.
+the curve's closed form, by mpmath. More: delta(eps) = 1/(2 pi i) int e^(K(s) - s eps) / (s (s + 1)) ds at a fixed real part: by the
+midpoint rule where the integrand dies out by itself, else by the trapezoidal rule with a Gaussian release of mu = epsilon / 600 or less put
+in so that it ends, which raises epsilon by less than 3e-4.
 Every answer is computed twice, at two real parts; where they differ by more than 5e-4 the setting is left out.
 Line: noise sampling noise_multiplier rate rounds delta epsilon. Needs numpy, scipy and mpmath."""
 import math
@@ -189,7 +189,7 @@ def central(loss, log_mass, n, delta, part, is_discrete):
     w = (np.arange(600) + 0.5) * 12 / sd / 600
     s, values = t + 1j * w, np.array([log_phi(x) for x in w])
     height = lambda e: moment - t * e + math.log(max(1e-300, (np.exp(values + 1j * w * (n * mean - e)) / (s * (s + 1))).real.sum() * 12 / sd / 600 / math.pi))
-    if height(0.0) <= math.log(delta) and bound < 12 * sd: return 0.0
+    if n * mean < 6 * sd and height(0.0) <= math.log(delta): return 0.0
     lo, hi = max(0.0, n * mean - 12 * sd, bound - 12 * sd), bound
     for _ in range(50):
         middle = (lo + hi) / 2
