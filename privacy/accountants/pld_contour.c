@@ -20,8 +20,9 @@
  * (Renyi: K at one real t), the moments answer.
  *
  * Shift of epsilon: t h^2 / 2 by the release, about t D / 2 by the atoms, D the variance that they
- * add. A first pass with 512 cells finds the place, a second one spends the rest. Time: atoms x
- * frequencies x 1 ns; a single event is a plain sum. */
+ * add. A first pass with 512 cells finds the place, a last one spends the rest; where the first
+ * lands far below the moments' bound, for which it was placed, a few short ones lie between. Time:
+ * atoms x frequencies x 1 ns; a single event is a plain sum. */
 #include "privacy/accountants/pld_contour.h"
 #include "core/memory.h"
 #include "privacy/accountants/conversion.h"
