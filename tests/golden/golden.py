@@ -17,6 +17,7 @@ import collections
 import concurrent.futures
 import ctypes
 import hashlib
+import json
 import os
 import platform
 import re
@@ -107,16 +108,18 @@ def text(value):
 
 
 def read_run(folder):
-    """The Result of a run, and its resolved experiment."""
+    """The Result of a run, and the members that it used."""
     with h5py.File(f"{folder}/run.h5") as h:
         digests = [text(h.attrs.get(k, "-")) for k in ("data_digest", "partition_digest")]
         inputs = hashlib.blake2b(" ".join(digests).encode(), digest_size=8).hexdigest()
         model = tuple(f"{d:016x}" for d in h["rounds/model_digest"][:])
-        return Result(inputs, table_hash(h, "eval"), table_hash(h, "privacy", 9), model), text(h.attrs["config"])
+        used = members_used(text(h.attrs["config"]))
+        used["statement"] = {said["statement"] for said in json.loads(text(h.attrs.get("privacy_statement", "[]")))}
+        return Result(inputs, table_hash(h, "eval"), table_hash(h, "privacy", 9), model), used
 
 
 def run(case, path, ranks, undisturbed=False):
-    """Runs a case in a folder of its own; Result and resolved experiment."""
+    """Runs a case in a folder of its own; Result and members."""
     folder = f"out/{case.name}-{path}-{ranks}"
     words = ["run", f"base/{case.base}.yaml", f"name={case.name}", f"output.dir={folder}"] + case.words
     if case.resume and not undisturbed:
@@ -257,8 +260,8 @@ def compare(cases, exceptions, names, quick, used):
             if isinstance(outcome, str):
                 complaints.append(f"{case.name}, {path}: {outcome}")
                 continue
-            result, config = outcome
-            for kind, members in members_used(config).items():
+            result, found = outcome
+            for kind, members in found.items():
                 used[kind] |= members
             golden = goldens[path].get(case.name)
             apart = difference(golden, result) if golden else "has no golden"
