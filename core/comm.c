@@ -9,7 +9,9 @@
 
 co_status co_comm_init(co_comm *comm)
 {
-    return co_comm_init_on(comm, MPI_COMM_WORLD);
+    CO_TRY(co_comm_init_on(comm, MPI_COMM_WORLD));
+    co_status_set_rank(comm->rank);
+    return CO_OK;
 }
 
 co_status co_comm_init_on(co_comm *comm, MPI_Comm base)
@@ -56,7 +58,6 @@ co_status co_comm_init_on(co_comm *comm, MPI_Comm base)
     comm->n_nodes = pair[1];
     MPI_Allgather(&comm->node_index, 1, MPI_INT, comm->node_of_rank, 1, MPI_INT, comm->world);
     co_free(order);
-    co_status_set_rank(comm->rank);
     return CO_OK;
 }
 
@@ -76,15 +77,15 @@ co_status co_agree(co_status status, const co_comm *comm)
     MPI_Allreduce(&lowest, &first, 1, MPI_INT, MPI_MIN, comm->world);
     if (first == comm->size) return CO_OK;
     char text[1024];
-    int code = (int)status, n_failed = status != CO_OK;
+    int failed[2] = {(int)status, co_status_rank()}, n_failed = status != CO_OK;
     MPI_Allreduce(MPI_IN_PLACE, &n_failed, 1, MPI_INT, MPI_SUM, comm->world);
     snprintf(text, sizeof text, "%s", co_status_message());
-    MPI_Bcast(&code, 1, MPI_INT, first, comm->world);
+    MPI_Bcast(failed, 2, MPI_INT, first, comm->world);
     MPI_Bcast(text, sizeof text, MPI_CHAR, first, comm->world);
     if (n_failed < comm->size && strncmp(text, "rank ", 5) != 0)
-        return CO_FAIL((co_status)code, "rank %d: %s", first, text);
+        return CO_FAIL((co_status)failed[0], "rank %d: %s", failed[1], text);
     co_status_set_message(text);
-    return (co_status)code;
+    return (co_status)failed[0];
 }
 
 void co_wait_all(size_t n, MPI_Request *requests)

@@ -14,7 +14,8 @@ typedef struct {
 } co_comm;
 
 /* Collective(MPI_COMM_WORLD). Needs MPI_Init. Orders the ranks so that those of a node are
- * neighbours. CO_ENOMEM on all ranks or none, then there is nothing to give back. */
+ * neighbours; messages name them by that order (co_status_rank) from here on, also the messages of
+ * a part of the job. CO_ENOMEM on all ranks or none, then there is nothing to give back. */
 co_status co_comm_init(co_comm *comm);
 /* The same over the processes of another communicator. Collective(base). */
 co_status co_comm_init_on(co_comm *comm, MPI_Comm base);
