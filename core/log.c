@@ -11,13 +11,11 @@
 static co_progress
     *open_line; /* a progress line on the terminal that a message must not run into */
 
-static const char *subject; /* of warnings, or NULL */
-static int own_voice = -1;  /* a co_voice; -1: by the rank */
+static int own_voice = -1; /* a co_voice; -1: by the rank */
 
-void co_log_set_voice(co_voice voice, const char *about)
+void co_log_set_voice(co_voice voice)
 {
     own_voice = voice;
-    subject = about;
 }
 
 static co_voice voice(void)
@@ -66,6 +64,7 @@ void co_warn(const char *format, ...)
         if (seen[i] == hash) return;
     if (n_seen < sizeof seen / sizeof *seen) seen[n_seen++] = hash;
     clear_line();
+    const char *subject = voice() == CO_VOICE_WARNINGS ? co_status_run() : NULL;
     fprintf(stderr, "warning: %s%s%s\n", subject ? subject : "", subject ? ": " : "", text);
     fflush(stderr);
 }

@@ -8,9 +8,12 @@
 #include <stdint.h>
 
 /* What this process says from now on. At first rank 0 says all, the others nothing. */
-typedef enum { CO_VOICE_NONE, CO_VOICE_WARNINGS, CO_VOICE_ALL } co_voice;
-/* about: stands before each warning, for example a run's name; borrowed; NULL: nothing. */
-void co_log_set_voice(co_voice voice, const char *about);
+typedef enum {
+    CO_VOICE_NONE,
+    CO_VOICE_WARNINGS, /* each names the run (co_status_set_run) */
+    CO_VOICE_ALL
+} co_voice;
+void co_log_set_voice(co_voice voice);
 bool co_log_speaks(void); /* this process says all */
 
 /* Only where the voice is CO_VOICE_ALL. */

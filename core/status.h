@@ -71,3 +71,7 @@ void co_status_set_rank(int rank);
 int co_status_rank(void);
 /* Tells the message of a failed CO_ASSERT which round this is; -1 (as at first): none. */
 void co_status_set_round(int64_t round);
+/* Where several runs share a job: which one this rank plays, for its messages; borrowed; NULL (as
+ * at first): none to tell. */
+void co_status_set_run(const char *run);
+const char *co_status_run(void);

@@ -42,7 +42,7 @@ static size_t put_number(char *text, uint64_t n)
 
 static size_t put_text(char *text, const char *what)
 {
-    const size_t n = strlen(what);
+    const size_t n = strnlen(what, 200);
     memcpy(text, what, n);
     return n;
 }
@@ -57,15 +57,19 @@ static void on_alarm(int signal_number)
         alarm(3 + (unsigned)co_status_rank());
         return;
     }
-    char text[256];
+    char text[512];
+    const char *run = co_status_run();
     size_t n = put_text(text, "cohort: rank ");
     n += put_number(text + n, (uint64_t)co_status_rank());
     n += put_text(text + n, ": no progress for ");
     n += put_number(text + n, patience_s);
     n += put_text(text + n, " s in round ");
     n += put_number(text + n, (uint64_t)current_round);
+    n += put_text(text + n, run ? " of " : "");
+    n += put_text(text + n, run ? run : "");
     n += put_text(text + n, waiting ? " (waiting for other ranks)" : " (working)");
-    n += put_text(text + n, "; --resume continues from the last checkpoint\n");
+    n += put_text(text + n, run ? "; the same call" : "; --resume");
+    n += put_text(text + n, " continues from the last checkpoint\n");
     if (write(STDERR_FILENO, text, n) < 0) _exit(70);
     _exit(70);
 }

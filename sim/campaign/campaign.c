@@ -29,8 +29,8 @@ typedef struct {
     int64_t n_runs;
     int n_groups;
     const co_comm *all, *group;
-    co_comm part;                   /* the group, where there are several */
-    const co_campaign_run *playing; /* by this group; NULL: none */
+    co_comm part; /* the group, where there are several */
+    bool playing;
     /* rank 0 */
     int64_t next, n_done;
     int n_busy; /* other groups that may ask again */
@@ -90,14 +90,11 @@ static int first_rank(const job *c, int group)
 }
 
 /* With several groups no run shows its progress, and warnings name the run. */
-static void set_voice(const job *c, const co_campaign_run *run)
+static void set_voice(const job *c, bool in_run)
 {
-    const bool quiet = run && c->n_groups > 1;
-    const co_voice full = c->all->rank == 0 ? CO_VOICE_ALL : CO_VOICE_NONE;
-    co_log_set_voice(!quiet                ? full
-                     : c->group->rank == 0 ? CO_VOICE_WARNINGS
-                                           : CO_VOICE_NONE,
-                     quiet ? run->dir : NULL);
+    const co_voice all = c->all->rank == 0 ? CO_VOICE_ALL : CO_VOICE_NONE,
+                   one = c->group->rank == 0 ? CO_VOICE_WARNINGS : CO_VOICE_NONE;
+    co_log_set_voice(in_run && c->n_groups > 1 ? one : all);
 }
 
 /* ---- rank 0 ---- */
@@ -127,7 +124,7 @@ static void settle(job *c, const report *r)
     run->status = r->status;
     if (r->status == CO_OK || has_diverged) {
         c->n_done++;
-        set_voice(c, NULL);
+        set_voice(c, false);
         if (has_diverged) co_log("%s diverged", run->name);
         show_progress(c, run->name);
         set_voice(c, c->playing);
@@ -213,14 +210,16 @@ static co_status play(job *c, int64_t k)
     co_experiment e = {0};
     if (c->n_groups == 1)
         co_log("%s (%lld of %lld)", run->name, (long long)k + 1, (long long)c->n_runs);
-    c->playing = run;
-    set_voice(c, run);
+    c->playing = true;
+    co_status_set_run(run->dir);
+    set_voice(c, true);
     co_status st = co_agree(load(run, &e), c->group);
     if (st == CO_OK) st = co_play(&e, (co_play_mode){.resume = true}, c->group);
     co_experiment_fini(&e);
-    c->playing = NULL;
-    set_voice(c, NULL);
-    return co_fail_in(st, "%s", run->dir);
+    c->playing = false;
+    co_status_set_run(NULL);
+    set_voice(c, false);
+    return st == CO_OK ? CO_OK : co_fail_in(st, "%s", run->dir);
 }
 
 /* All runs that this group gets. Collective(group). */
