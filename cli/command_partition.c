@@ -80,6 +80,7 @@ static co_status find_member(const co_words *words, const co_partitioner **membe
 static co_status read_data(const co_words *words, const co_partitioner *member, co_dataset *data)
 {
     const char *path = words->positional[0];
+    CO_ASSERT(member); /* the options have been read, and method is required */
     return member->needs & CO_PART_NEEDS_FEATURES ? co_dataset_read(path, data)
                                                   : co_dataset_read_columns(path, data);
 }

@@ -29,7 +29,7 @@ co_status co_comm_init_on(co_comm *comm, MPI_Comm base)
     comm->node_of_rank = co_malloc((size_t)size, sizeof *comm->node_of_rank);
     int good = order && comm->node_of_rank; /* there is no co_comm yet to agree by */
     MPI_Allreduce(MPI_IN_PLACE, &good, 1, MPI_INT, MPI_LAND, base);
-    if (!good) {
+    if (!good || !order) {
         co_free(order);
         co_free(comm->node_of_rank);
         *comm = (co_comm){.world = MPI_COMM_NULL, .node = MPI_COMM_NULL, .leaders = MPI_COMM_NULL};
@@ -70,7 +70,7 @@ void co_comm_fini(co_comm *comm)
     comm->node_of_rank = NULL;
 }
 
-co_status co_agree(co_status status, const co_comm *comm)
+co_status co_agree_on(co_status status, const co_comm *comm)
 {
     if (co_fault("agree")) status = CO_FAIL(CO_EINTERNAL, "injected fault at an agreement point");
     int lowest = status == CO_OK ? comm->size : comm->rank, first;

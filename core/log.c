@@ -152,7 +152,7 @@ void co_format_seconds(double seconds, char *text, size_t size)
     else if (seconds < 6000.0)
         snprintf(text, size, "%d min %02d s", (int)seconds / 60, (int)seconds % 60);
     else
-        snprintf(text, size, "%.0f h %02d min", (double)((int64_t)seconds / 3600),
+        snprintf(text, size, "%lld h %02d min", (long long)seconds / 3600,
                  (int)((int64_t)seconds / 60 % 60));
 }
 
