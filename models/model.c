@@ -180,6 +180,13 @@ const co_span *co_model_spans(const co_model *model, co_role role, size_t *n_spa
     return model->span[role];
 }
 
+size_t co_model_travels(const co_model *model)
+{
+    size_t sum = 0;
+    for (size_t k = 0; k < model->n_spans[CO_SHARED]; k++) sum += model->span[CO_SHARED][k].size;
+    return sum;
+}
+
 size_t co_model_size(const co_model *model)
 {
     return model->size;

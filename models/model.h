@@ -53,6 +53,7 @@ const co_tensor *co_model_tensors(const co_model *model, size_t *n_tensors);
 /* The coordinates with that role: ascending, as few spans as possible. Those of all roles make up
  * the vector. */
 const co_span *co_model_spans(const co_model *model, co_role role, size_t *n_spans);
+size_t co_model_travels(const co_model *model); /* floats of the vector that are shared */
 /* Before workspaces of the model are created. CO_EUSAGE: no tensor has that name. */
 co_status co_model_set_role(co_model *model, const char *tensor, co_role role);
 char *co_model_describe(const co_model *model); /* new block: JSON list of {name, shape, role}, as
