@@ -95,7 +95,8 @@ double co_schedule_rate(const co_schedule *s, int64_t round)
     const int64_t past = round - 1;
     const double pi = 3.14159265358979323846;
     double rate = s->lr;
-    if (s->kind == STEP) rate *= pow(s->factor, (double)(past / s->every));
+    const int64_t n_steps = s->kind == STEP ? past / s->every : 0;
+    if (s->kind == STEP) rate *= pow(s->factor, (double)n_steps);
     if (s->kind == EXPONENTIAL) rate *= pow(s->factor, (double)past);
     if (s->kind == COSINE) {
         const double part = past < s->horizon ? (double)past / (double)s->horizon : 1.0;
