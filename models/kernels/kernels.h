@@ -41,6 +41,8 @@ typedef struct {
     size_t tile;                       /* 4 or 2 */
     size_t c_in, c_out, height, width; /* of the output; channels are padded */
     size_t tile_rows, tile_columns, x_width;
+    size_t
+        tiles; /* whose transforms stand together, in u and m: of a group of rows, or of images */
 } co_winograd;
 
 typedef struct {
