@@ -23,9 +23,11 @@ enum { DEPTH = 64, COLUMNS = 32, ODD = 16, WIDE = 8192, GROUP = 524288, PIECE = 
 
 typedef struct {
     bool winograd;
-    size_t taps, points;      /* of a window; products of a block: 36, or taps */
-    size_t tiles, most;       /* rows that an image has; images of a group, at most */
-    size_t u_row, u_at, m_at; /* floats between rows of U, between points of U and of M */
+    size_t taps, points;     /* of a window; products of a block: 36, or taps */
+    size_t tiles, most;      /* rows that an image has; images of a group, at most */
+    size_t n;                /* rows of the group */
+    size_t u_row, b_row;     /* floats between rows of U and of a block; */
+    size_t u_at, b_at, m_at; /* between points, of M too */
     co_winograd g;
     float *u, *m, *turned, *block, *copy, *panel, *image, *sum, *start;
 } plan;
@@ -46,10 +48,20 @@ static float *take(float *base, size_t *used, size_t n)
 /* For a group of n images. */
 static void set_group(const co_conv_direct *v, size_t n, plan *p)
 {
-    p->g.tiles = n * p->tiles;
-    p->u_row = p->winograd ? v->c_in : p->taps * v->c_in;
-    p->u_at = p->winograd ? p->g.tiles * v->c_in : v->c_in;
-    p->m_at = p->winograd ? p->g.tiles * v->c_out : 0;
+    p->n = n * p->tiles;
+    if (!p->winograd) {
+        p->u_at = v->c_in;
+        p->u_row = p->taps * v->c_in;
+        p->b_at = COLUMNS;
+        p->b_row = p->taps * COLUMNS;
+        p->m_at = 0;
+        return;
+    }
+    p->u_at = p->g.u_at = co_conv_winograd_apart(p->n * v->c_in);
+    p->b_at = p->g.v_at = co_conv_winograd_apart(DEPTH * COLUMNS);
+    p->m_at = p->g.m_at = co_conv_winograd_apart(p->n * v->c_out);
+    p->u_row = v->c_in;
+    p->b_row = COLUMNS;
 }
 
 /* Returns the floats of scratch. */
@@ -68,13 +80,14 @@ static size_t lay_out(const co_conv_direct *v, size_t rows, float *base, plan *p
                  most = smaller(GROUP / floats > 0 ? GROUP / floats : 1, rows > 0 ? rows : 1),
                  n_groups = (rows + most - 1) / most;
     p->most = n_groups > 0 ? (rows + n_groups - 1) / n_groups : 1;
-    const size_t n = most * p->tiles, panels = p->winograd ? p->points : 1;
-    p->u = take(base, &used, p->points * n * v->c_in);
-    p->m = take(base, &used, p->winograd ? p->points * n * v->c_out : 0);
+    const size_t panels = p->winograd ? p->points : 1;
+    set_group(v, most, p);
+    p->u = take(base, &used, p->winograd ? p->points * p->u_at : p->n * p->u_row);
+    p->m = take(base, &used, p->points * p->m_at);
     p->turned = take(base, &used, p->taps * DEPTH * COLUMNS);
-    p->block = take(base, &used, p->points * DEPTH * COLUMNS);
+    p->block = take(base, &used, p->winograd ? p->points * p->b_at : 0);
     p->copy = take(base, &used, COLUMNS * (p->taps * DEPTH + ODD));
-    p->panel = take(base, &used, panels * n * COLUMNS);
+    p->panel = take(base, &used, panels * p->n * COLUMNS);
     p->image = take(base, &used, p->winograd ? co_conv_winograd_pixels(&p->g) * v->c_in : 0);
     p->sum = take(base, &used, v->n_out * w->channels * p->taps);
     p->start = take(base, &used, v->c_out);
@@ -105,64 +118,46 @@ static part part_of(const co_conv_direct *v, size_t c, size_t n_c, size_t o, siz
                   o < v->n_out ? smaller(n_o, v->n_out - o) : 0};
 }
 
-/* turned[taps][depth][32] with depth over c and columns over o. */
+/* turned[c][taps][32 o]. */
 static void turn(const co_conv_direct *v, const plan *p, const float *weight, part a, size_t depth)
 {
-    const co_kernels *fast = v->w->fast;
-    const size_t taps = p->taps, row = taps * DEPTH + ODD, from = v->w->channels * taps;
-    const float *corner = weight + a.o * from + a.c * taps;
+    const size_t row = p->taps * DEPTH + ODD, from = v->w->channels * p->taps;
+    const float *corner = weight + a.o * from + a.c * p->taps;
     if (a.n_c < depth || a.n_o < COLUMNS)
-        memset(p->turned, 0, taps * depth * COLUMNS * sizeof *p->turned);
-    for (size_t o = 0; o < a.n_o; o++)
-        memcpy(p->copy + o * row, corner + o * from, a.n_c * taps * sizeof *corner);
-    if (taps == 1) {
-        fast->transpose(a.n_o, a.n_c, p->copy, row, p->turned, COLUMNS);
-        return;
-    }
-    for (size_t c = 0; c < a.n_c; c++)
-        fast->transpose(a.n_o, taps, p->copy + c * taps, row, p->turned + c * COLUMNS,
-                        depth * COLUMNS);
+        memset(p->turned, 0, depth * p->taps * COLUMNS * sizeof *p->turned);
+    for (size_t o = 0; o < a.n_o; o++) /* first side by side: rows far apart share sets */
+        memcpy(p->copy + o * row, corner + o * from, a.n_c * p->taps * sizeof *corner);
+    v->w->fast->transpose(a.n_o, a.n_c * p->taps, p->copy, row, p->turned, COLUMNS);
 }
 
-/* turned[taps][depth][32] with depth over o and columns over c. */
+/* turned[o][taps][32 c]. */
 static void exchange(const co_conv_direct *v, const plan *p, const float *weight, part a,
                      size_t depth)
 {
     const size_t taps = p->taps, from = v->w->channels * taps;
     const float *corner = weight + a.o * from + a.c * taps;
     if (a.n_o < depth || a.n_c < COLUMNS)
-        memset(p->turned, 0, taps * depth * COLUMNS * sizeof *p->turned);
+        memset(p->turned, 0, depth * taps * COLUMNS * sizeof *p->turned);
     for (size_t o = 0; o < a.n_o; o++)
-        v->w->fast->transpose(a.n_c, taps, corner + o * from, taps, p->turned + o * COLUMNS,
-                              depth * COLUMNS);
+        v->w->fast->transpose(a.n_c, taps, corner + o * from, taps, p->turned + o * taps * COLUMNS,
+                              COLUMNS);
 }
 
-/* target += factor times turned[taps][depth][32], depth over c. */
-static void add_turned(const co_conv_direct *v, const plan *p, part a, size_t depth, float factor,
-                       float *target)
+/* target += factor times turned[c][taps][32 o]. */
+static void add_turned(const co_conv_direct *v, const plan *p, part a, float factor, float *target)
 {
-    const co_kernels *fast = v->w->fast;
-    const size_t taps = p->taps, row = taps * DEPTH + ODD, to = v->w->channels * taps;
-    float *corner = target + a.o * to + a.c * taps;
-    if (taps == 1) fast->transpose(a.n_c, a.n_o, p->turned, COLUMNS, p->copy, row);
-    for (size_t c = 0; taps > 1 && c < a.n_c; c++)
-        fast->transpose(taps, a.n_o, p->turned + c * COLUMNS, depth * COLUMNS, p->copy + c * taps,
-                        row);
+    const size_t row = p->taps * DEPTH + ODD, to = v->w->channels * p->taps;
+    float *corner = target + a.o * to + a.c * p->taps;
+    v->w->fast->transpose(a.n_c * p->taps, a.n_o, p->turned, COLUMNS, p->copy, row);
     for (size_t o = 0; o < a.n_o; o++)
-        co_vector_add_scaled(corner + o * to, p->copy + o * row, a.n_c * taps, factor);
+        co_vector_add_scaled(corner + o * to, p->copy + o * row, a.n_c * p->taps, factor);
 }
 
-static co_winograd block_of(const plan *p, size_t depth)
-{
-    return (co_winograd){.tile = p->g.tile, .c_in = depth, .c_out = COLUMNS};
-}
-
-/* The block that the products read, [points][depth][32]. */
+/* The block that the products read: turned, or V[36][depth][32]. */
 static const float *transformed(const co_conv_direct *v, const plan *p, size_t depth)
 {
     if (!p->winograd) return p->turned;
-    const co_winograd g = block_of(p, depth);
-    v->w->fast->winograd_weights(&g, p->turned, p->block);
+    v->w->fast->winograd_weights(&p->g, depth, COLUMNS, p->turned, p->block);
     return p->block;
 }
 
@@ -176,13 +171,13 @@ static void multiply(const co_conv_direct *v, const plan *p, const float *weight
     for (size_t o = 0; o < v->c_out; o += COLUMNS)
         for (size_t c = 0; c < v->c_in; c += DEPTH) {
             const size_t depth = smaller(DEPTH, v->c_in - c), cols = smaller(COLUMNS, v->c_out - o);
-            co_product q = {.rows = p->g.tiles,
+            co_product q = {.rows = p->n,
                             .cols = cols,
                             .depth = depth,
                             .n_segments = p->winograd ? 1 : p->taps,
                             .a_row = p->u_row,
                             .a_step = 1,
-                            .b_step = COLUMNS,
+                            .b_step = p->b_row,
                             .c_row = v->c_out,
                             .add = c > 0,
                             .factor = 1.0f,
@@ -191,13 +186,13 @@ static void multiply(const co_conv_direct *v, const plan *p, const float *weight
             const float *block = transformed(v, p, depth);
             for (size_t t = 0; !p->winograd && t < p->taps; t++) {
                 a_at[t] = t * p->u_at;
-                b_at[t] = t * depth * COLUMNS;
+                b_at[t] = t * p->b_at;
                 q.a_at = a_at;
                 q.b_at = b_at;
             }
             for (size_t t = 0; t < (p->winograd ? p->points : 1); t++) {
                 q.a = p->u + t * p->u_at + c;
-                q.b = block + t * depth * COLUMNS;
+                q.b = block + t * p->b_at;
                 q.c = m + t * p->m_at + o;
                 v->w->fast->product(&q);
             }
@@ -214,15 +209,15 @@ static void multiply_back(const co_conv_direct *v, const plan *p, const float *w
             exchange(v, p, weight, part_of(v, c, cols, o, depth), depth);
             const float *block = transformed(v, p, depth);
             for (size_t t = 0; t < p->points; t++)
-                v->w->fast->product(&(co_product){.rows = p->g.tiles,
+                v->w->fast->product(&(co_product){.rows = p->n,
                                                   .cols = cols,
                                                   .depth = depth,
                                                   .n_segments = 1,
                                                   .a = m + t * p->m_at + o,
                                                   .a_row = v->c_out,
                                                   .a_step = 1,
-                                                  .b = block + t * depth * COLUMNS,
-                                                  .b_step = COLUMNS,
+                                                  .b = block + t * p->b_at,
+                                                  .b_step = p->b_row,
                                                   .c = p->u + t * p->u_at + c,
                                                   .c_row = p->u_row,
                                                   .add = o > 0,
@@ -234,21 +229,21 @@ static void multiply_back(const co_conv_direct *v, const plan *p, const float *w
 static void copy_panel(const co_conv_direct *v, const plan *p, const float *m, const float *scale,
                        size_t cols, float *panel)
 {
-    for (size_t r = 0; r < p->g.tiles; r++, m += v->c_out, panel += COLUMNS) {
+    for (size_t r = 0; r < p->n; r++, m += v->c_out, panel += COLUMNS) {
         const float by = scale ? scale[r / p->tiles] : 1.0f;
         memcpy(panel, m, cols * sizeof *m);
         for (size_t i = 0; scale && i < cols; i++) panel[i] *= by;
     }
 }
 
-/* out[depth][32] = U' panel at a point; rows in pieces, so that they stay in the first cache. */
+/* out = U' panel at a point of a block; rows in pieces, so that they stay in the first cache. */
 static void gradient_at(const co_conv_direct *v, const plan *p, const float *u, const float *panel,
                         size_t depth, float *out)
 {
-    for (size_t r = 0; r < p->g.tiles; r += PIECE)
+    for (size_t r = 0; r < p->n; r += PIECE)
         v->w->fast->product(&(co_product){.rows = depth,
                                           .cols = COLUMNS,
-                                          .depth = smaller(PIECE, p->g.tiles - r),
+                                          .depth = smaller(PIECE, p->n - r),
                                           .n_segments = 1,
                                           .a = u + r * p->u_row,
                                           .a_row = 1,
@@ -256,7 +251,7 @@ static void gradient_at(const co_conv_direct *v, const plan *p, const float *u, 
                                           .b = panel + r * COLUMNS,
                                           .b_step = COLUMNS,
                                           .c = out,
-                                          .c_row = COLUMNS,
+                                          .c_row = p->b_row,
                                           .add = r > 0,
                                           .factor = 1.0f});
 }
@@ -268,19 +263,19 @@ static void add_gradient(const co_conv_direct *v, const plan *p, const float *m,
     const size_t n_panels = p->winograd ? p->points : 1;
     for (size_t o = 0; o < v->c_out; o += COLUMNS) {
         const size_t cols = smaller(COLUMNS, v->c_out - o);
-        if (cols < COLUMNS) memset(p->panel, 0, n_panels * p->g.tiles * COLUMNS * sizeof *p->panel);
+        if (cols < COLUMNS) memset(p->panel, 0, n_panels * p->n * COLUMNS * sizeof *p->panel);
         for (size_t t = 0; t < n_panels; t++)
-            copy_panel(v, p, m + t * p->m_at + o, scale, cols, p->panel + t * p->g.tiles * COLUMNS);
+            copy_panel(v, p, m + t * p->m_at + o, scale, cols, p->panel + t * p->n * COLUMNS);
         for (size_t c = 0; c < v->c_in; c += DEPTH) {
             const size_t depth = smaller(DEPTH, v->c_in - c);
             float *out = p->winograd ? p->block : p->turned;
             for (size_t t = 0; t < p->points; t++)
                 gradient_at(v, p, p->u + t * p->u_at + c,
-                            p->panel + (p->winograd ? t * p->g.tiles * COLUMNS : 0), depth,
-                            out + t * depth * COLUMNS);
-            const co_winograd g = block_of(p, depth);
-            if (p->winograd) v->w->fast->winograd_weights_back(&g, p->block, p->turned);
-            add_turned(v, p, part_of(v, c, depth, o, cols), depth, factor, target);
+                            p->panel + (p->winograd ? t * p->n * COLUMNS : 0), depth,
+                            out + t * p->b_at);
+            if (p->winograd)
+                v->w->fast->winograd_weights_back(&p->g, depth, COLUMNS, p->block, p->turned);
+            add_turned(v, p, part_of(v, c, depth, o, cols), factor, target);
         }
     }
 }
