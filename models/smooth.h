@@ -53,15 +53,21 @@ CO_INLINE float co_hyperbolic(float x)
 
 /* tanh x rounded from double: within 0.501 units in the last place for every float; odd, NaN of
  * NaN. tanh a = n / (2 - n) with n = 1 - exp(-2 a), a = |x|, which does not cancel: exp(-2 a) = 2^k
- * (1 + tail), -2 a = k log 2 + r, and 1 - 2^k is exact. From a = 20 on it stays 1. */
+ * (1 + tail), -2 a = k log 2 + r, and 1 - 2^k is exact. From a = 20 on, where it is 1, a stays: by
+ * its bits, since a branch would keep loops from being vectorised. */
 CO_INLINE float co_tanh(float x)
 {
     const double magic = 6755399441055744.0; /* 1.5 2^52: as in co_exp_negative */
-    const double a = __builtin_fabs((double)x), z = a > 20.0 ? -40.0 : -2.0 * a;
-    const double shifted = z * 1.4426950408889634 + magic, k = shifted - magic;
-    const double r = (z - k * 0.693147180369123816490) - k * 1.90821492927058770002e-10;
-    double series = 1.0 / 362880.0, power;
+    const double size = __builtin_fabs((double)x), most = 20.0;
+    const uint64_t is_large = 0u - (uint64_t)(size > most);
+    double series = 1.0 / 362880.0, a, power;
     uint64_t bits, base;
+    memcpy(&bits, &size, sizeof bits);
+    memcpy(&base, &most, sizeof base);
+    bits = (bits & ~is_large) | (base & is_large);
+    memcpy(&a, &bits, sizeof a);
+    const double z = -2.0 * a, shifted = z * 1.4426950408889634 + magic, k = shifted - magic;
+    const double r = (z - k * 0.693147180369123816490) - k * 1.90821492927058770002e-10;
     series = series * r + 1.0 / 40320.0;
     series = series * r + 1.0 / 5040.0;
     series = series * r + 1.0 / 720.0;
