@@ -2,7 +2,7 @@
  *
  * From 512 to 512 channels of 4 x 4 pixels an image has 16 rows for the products and the weights
  * 2.4 million floats, 9.4 million after Winograd's transform: image by image they would be read
- * from memory each time. Here a block of 64 x 32 channels is turned, and transformed, into the
+ * from memory each time. Here a block of 128 x 32 channels is turned, and transformed, into the
  * second cache, used there by a whole group of images, and forgotten; no other copy of the weights
  * is ever made. Two forms of one scheme, with U[rows][..] from x and M[rows][..] for y:
  *   windows of 3 and 5 pixels, stride 1: rows are the tiles of conv_winograd.c, in 36 products;
@@ -19,7 +19,7 @@
 /* Depth and columns of a block; floats between the rows of a turned copy are no power of 2; pairs
  * of channels from which on a layer is wide: 1 MiB after the transform; floats of U and M of a
  * group; rows in one sum of a gradient; taps of the largest window. */
-enum { DEPTH = 64, COLUMNS = 32, ODD = 16, WIDE = 8192, GROUP = 524288, PIECE = 192, TAPS = 25 };
+enum { DEPTH = 128, COLUMNS = 32, ODD = 16, WIDE = 8192, GROUP = 524288, PIECE = 192, TAPS = 25 };
 
 typedef struct {
     bool winograd;
@@ -324,6 +324,8 @@ static void rows_to_image(const co_conv_direct *v, const float *u, float *dx)
 static void take_images(const co_conv_direct *v, const plan *p, size_t n, const float *x)
 {
     const size_t floats = co_shape_size(&v->w->in);
+    if (p->winograd)
+        memset(p->image, 0, co_conv_winograd_pixels(&p->g) * v->c_in * sizeof *p->image);
     for (size_t e = 0; e < n; e++, x += floats)
         if (p->winograd)
             v->w->fast->winograd_input(&p->g, 0, p->g.tile_rows,

@@ -109,7 +109,6 @@ const float *co_conv_winograd_pad(const co_conv_direct *v, const co_winograd *g,
 {
     const co_window *w = v->w;
     if (is_bare(v, g)) return x;
-    memset(image, 0, co_conv_winograd_pixels(g) * v->c_in * sizeof *x);
     for (size_t h = 0; h < w->height; h++)
         memcpy(image + ((h + w->pad) * g->x_width + w->pad) * v->c_in, x + h * w->width * v->c_in,
                w->width * v->c_in * sizeof *x);
@@ -135,6 +134,7 @@ void co_conv_winograd_forward(const co_conv_direct *v, co_conv_part part, co_con
         co_conv_start(v, weights.bias, p.bias);
         co_conv_turn_weights(v, weights.weight, p.turned);
         fast->winograd_weights(&p.g, 1, v->c_in * v->c_out, p.turned, p.v);
+        memset(p.image, 0, p.x_pixels * v->c_in * sizeof *p.image);
     }
     for (size_t e = 0; e < part.rows;
          e++, x += co_shape_size(&v->w->in), y += co_shape_size(&v->w->out)) {
@@ -203,6 +203,7 @@ static void start_backward(const co_conv_direct *v, const plan *p, const float *
 {
     memset(p->dv, 0, POINTS * p->g.v_at * sizeof *p->dv);
     memset(p->bias, 0, v->c_out * sizeof *p->bias);
+    memset(p->image, 0, p->x_pixels * v->c_in * sizeof *p->image);
     if (!needs_dx) return;
     co_conv_exchange_weights(v, weight, p->turned);
     v->w->fast->winograd_weights(&p->g, 1, v->c_in * v->c_out, p->turned, p->v);

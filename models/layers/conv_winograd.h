@@ -14,7 +14,8 @@ size_t co_conv_winograd_apart(size_t floats);
  * them. */
 co_winograd co_conv_winograd_tiles(const co_conv_direct *v);
 size_t co_conv_winograd_pixels(const co_winograd *g);
-/* x so, in image unless there is nothing to add; and back, without the rim. */
+/* x so, in image unless there is nothing to add; what is not x there has to be zero. And back,
+ * without the rim. */
 const float *co_conv_winograd_pad(const co_conv_direct *v, const co_winograd *g, const float *x,
                                   float *image);
 void co_conv_winograd_unpad(const co_conv_direct *v, const co_winograd *g, const float *padded,
