@@ -7,8 +7,8 @@
  * Algorithm 2. They draw devices by p_i and add with equal weights; here w_i is `weight`. F_i is at
  * least 1e-10. */
 #include "aggregators/aggregator.h"
+#include "core/elementary.h"
 #include "core/exact.h"
-#include <math.h>
 
 static double bounded(double loss)
 {
@@ -17,7 +17,7 @@ static double bounded(double loss)
 
 static double stress(const co_config *opt, double loss)
 {
-    return pow(bounded(loss), co_config_real(opt, "q"));
+    return co_plain_power(bounded(loss), co_config_real(opt, "q"));
 }
 
 static void report(const co_config *opt, const co_device_report *device, double *factor,
