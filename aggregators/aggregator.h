@@ -10,10 +10,13 @@
 #pragma once
 #include "core/comm.h"
 #include "core/config.h"
+#include "models/model.h"
 
 /* What reached the server, for the coordinates this rank owns. Borrowed during finish. */
 typedef struct {
-    size_t first, n; /* coordinates [first, first + n) of the vector */
+    size_t n;            /* coordinates, of what is trained (models/model.h) */
+    const co_part *part; /* [n_parts] where they stand in the model's vector */
+    size_t n_parts;
     int64_t *sum;    /* [n] sum of rint(a_i u_ij 2^44), core/exact.h; of another step where a stage
                         says so */
     double step;     /* what 1 in sum stands for; 0: 2^-44 */

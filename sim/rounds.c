@@ -27,7 +27,7 @@ static void send(co_run *r, size_t k, co_trained *trained, float *const *state)
     co_plan_row *row = &r->plan.row[k];
     const co_aggregator *rule = r->experiment->aggregator;
     if (row->outcome == CO_REPORTED && !trained->is_added) {
-        co_contribution c = {.n = r->exchange.n_params,
+        co_contribution c = {.n = r->exchange.n,
                              .update = trained->update,
                              .norm = row->update_norm,
                              .weight = row->weight,

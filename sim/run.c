@@ -23,7 +23,8 @@ static co_status create_shared(co_run *r)
 {
     const co_experiment *e = r->experiment;
     co_run_look(r);
-    return e->rule->shared ? co_exchange_init(&r->shared, co_model_size(r->model), 0, 0, 0, r->comm)
+    return e->rule->shared ? co_exchange_init(&r->shared, co_model_layout(r->model),
+                                              CO_BOARD_TRAINED, 0, 0, 0, r->comm)
                            : CO_OK;
 }
 
@@ -37,7 +38,7 @@ static co_status create_chain(co_run *r)
     if (poisoning) co_chain_add(&r->chain, poisoning, &r->poisoning);
     if (r->privacy.is_on) co_chain_add(&r->chain, &co_stage_private, &r->privacy);
     r->first_count = CO_N_COUNTS + r->n_sums - r->task->n_reals(r->population.labels.n);
-    return co_chain_ready(&r->chain, r->plan.capacity);
+    return co_chain_ready(&r->chain, co_model_layout(r->model), r->plan.capacity);
 }
 
 /* Whole updates for an aggregator or a stage that sees them all, else sums. Collective(comm). */
@@ -70,9 +71,11 @@ static co_status create_state(co_run *r)
         CO_ASSERT(r->n_rule_states < CO_MAX_STATES);
         r->state_name[r->n_rule_states] = own[r->n_rule_states];
     }
+    if (co_model_layout(r->model)->n_spans[CO_PERSONAL] > 0)
+        r->state_name[r->n_rule_states++] = "personal";
     const size_t n = r->n_rule_states + co_chain_slots(&r->chain, r->state_name + r->n_rule_states,
                                                        CO_MAX_STATES - r->n_rule_states);
-    return co_state_init(&r->state, n, co_model_size(r->model), r->plan.capacity,
+    return co_state_init(&r->state, n, co_model_layout(r->model)->n, r->plan.capacity,
                          r->population.n_devices, r->experiment->rounds, wire_bytes(r), r->comm);
 }
 
@@ -204,6 +207,7 @@ static co_status start_model(co_run *r)
     }
     st = co_agree(st, r->comm);
     co_shared_sync(&r->exchange.board, r->comm);
+    co_exchange_hash(&r->exchange);
     return st;
 }
 
@@ -211,7 +215,7 @@ static co_status start_model(co_run *r)
 static co_status create_exchange(co_run *r)
 {
     const size_t n_reals = r->task->n_reals(r->population.labels.n);
-    return co_exchange_init(&r->exchange, co_model_size(r->model),
+    return co_exchange_init(&r->exchange, co_model_layout(r->model), CO_BOARD_WHOLE,
                             r->n_sums - n_reals + r->chain.n_counts, CO_SUM_TASK + n_reals,
                             r->plan.capacity, r->comm);
 }
@@ -331,6 +335,7 @@ co_status co_run_resume(co_run *r, const char *path)
         co_run_scatter_slots(r);
         if (r->shared.comm) co_exchange_gather(&r->shared);
         st = co_shared_broadcast(&r->exchange.board, r->comm);
+        if (st == CO_OK) co_exchange_hash(&r->exchange);
     }
     co_run_free_slots(r);
     return st;

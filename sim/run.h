@@ -14,7 +14,7 @@
 
 /* Exact scalars of a step; the task's real sums follow. */
 enum { CO_SUM_TOTAL, CO_SUM_TERMS, CO_SUM_TASK };
-enum { CO_MAX_STATES = CO_MAX_STAGES + 2 }; /* vectors that devices keep */
+enum { CO_MAX_STATES = CO_MAX_STAGES + 3 }; /* vectors that devices keep */
 
 typedef struct {
     const co_comm *comm;
@@ -31,7 +31,7 @@ typedef struct {
     co_chain chain;         /* the stages of an update */
     co_private privacy;     /* the last of them, where it is on */
     co_poisoning poisoning; /* what attackers do, if any */
-    co_state state;         /* what devices keep: the rule's vectors, then the stages' */
+    co_state state; /* what devices keep: the rule's vectors, what is personal, the stages' */
     size_t n_rule_states;
     const char *state_name[CO_MAX_STATES];
     size_t first_count; /* of the stages, in the exchange */
@@ -46,7 +46,7 @@ typedef struct {
     const char **slot_name; /* [n_slots] */
     float *slots, **slot;   /* [n_slots][n_own] */
     double *update, *sums, *metrics;
-    float **whole_slot; /* rank 0: [n_slots][n_params], while a checkpoint is written or read */
+    float **whole_slot; /* rank 0: [n_slots][whole], while a checkpoint is written or read */
     int64_t round, start_round, n_shared; /* rounds done; n_shared: parameters that travel */
     int64_t diverged_rounds;              /* in a row in which every device was non-finite */
     bool central, on_devices;             /* which evaluations take place */

@@ -32,8 +32,9 @@ co_status co_chain_create(co_chain *chain, const co_experiment *e)
     return CO_OK;
 }
 
-co_status co_chain_ready(co_chain *chain, size_t cohort)
+co_status co_chain_ready(co_chain *chain, const co_layout *layout, size_t cohort)
 {
+    chain->layout = layout;
     chain->cohort = cohort;
     chain->counts = co_calloc(chain->n_counts + 1, sizeof *chain->counts);
     return chain->counts ? CO_OK : CO_FAIL(CO_ENOMEM, "stages of an update");
@@ -84,6 +85,17 @@ size_t co_chain_slots(const co_chain *chain, const char **name, size_t room)
     return chain->n_slots;
 }
 
+/* After a stage has changed an update: what does not travel counts as zero, whatever it did. */
+static void measure(const co_chain *chain, co_contribution *c)
+{
+    const co_layout *l = chain->layout;
+    for (int role = 0; l && role < 3; role++)
+        for (const co_part *s = l->span[role];
+             role != CO_SHARED && s < l->span[role] + l->n_spans[role]; s++)
+            memset(c->update + s->at, 0, s->size * sizeof *c->update);
+    c->norm = co_vector_norm(c->update, c->n);
+}
+
 bool co_chain_forward(co_chain *chain, int64_t step, int64_t device, co_contribution *c,
                       float *const *state)
 {
@@ -94,7 +106,7 @@ bool co_chain_forward(co_chain *chain, int64_t step, int64_t device, co_contribu
         if (!binds(link->stage, c->attacker)) continue;
         c->counts = chain->counts + link->first_count;
         link->stage->forward(link->self, &key, c, state ? state + link->first_slot : NULL);
-        if (isnan(c->norm)) c->norm = co_vector_norm(c->update, c->n);
+        if (isnan(c->norm)) measure(chain, c);
         if (!isfinite(c->norm)) return false;
     }
     return true;

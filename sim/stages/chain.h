@@ -16,7 +16,8 @@ typedef struct {
 
 typedef struct {
     uint64_t seed;
-    size_t cohort; /* most devices of a step */
+    size_t cohort;           /* most devices of a step */
+    const co_layout *layout; /* of the updates; NULL: everything travels */
     size_t n, n_slots, n_counts;
     co_link link[CO_MAX_STAGES];
     int64_t *counts; /* [n_counts] of one device */
@@ -27,7 +28,7 @@ typedef struct {
 co_status co_chain_create(co_chain *chain, const co_experiment *experiment);
 /* self goes over to the chain where the stage has a destroy. */
 void co_chain_add(co_chain *chain, const co_stage *stage, void *self);
-co_status co_chain_ready(co_chain *chain, size_t cohort);
+co_status co_chain_ready(co_chain *chain, const co_layout *layout, size_t cohort);
 void co_chain_destroy(co_chain *chain);
 
 /* Whether any stage has something to do on such a device. */

@@ -267,7 +267,8 @@ static void backward(void *self, const co_stage_key *key, co_round_sum *sum)
         return;
     }
     const co_noise_release release = co_noise_release_of(&p->source, CO_NOISE_FOR_SUM, key->step);
-    p->mechanism->add(&release, p->grid.scale, sum->first, sum->n, sum->sum);
+    for (const co_part *at = sum->part; at < sum->part + sum->n_parts; at++)
+        p->mechanism->add(&release, p->grid.scale, at->offset, at->size, sum->sum + at->at);
     sum->step = p->grid.step;
     sum->total = p->per_round;
 }

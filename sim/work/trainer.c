@@ -19,12 +19,16 @@ struct co_trainer {
     co_workspace *workspace;
     void *rule, *optimizer;
     bool fused; /* nothing needs the gradient: the step is part of the backward pass */
-    size_t n, n_slots, batch, most_rows, n_index;
+    const co_layout *layout;
+    size_t n, n_slots, batch, most_rows, n_index; /* n: floats of what is trained */
     uint64_t seed;
     float *local, *grad, *slots;
+    float *global;       /* [n] of the model, where some blocks of it are not trained; else NULL */
+    const float *frozen; /* the whole model of the device at hand, where `global` is; else NULL */
     float *change, *anchor; /* [n] or empty, as the rule needs */
     bool needs_anchor, needs_reach;
-    double *sums; /* of a pass that only measures */
+    size_t n_rule_states; /* behind them stands what is personal */
+    double *sums;         /* of a pass that only measures */
     size_t n_sums;
     float *slot[4];
     int64_t *index, *subset, *scratch; /* order of the examples; the subset of max_examples */
@@ -58,6 +62,7 @@ static co_status create_members(co_trainer *t)
         return co_config_fail(&e->devices, co_config_node(&e->devices, "attack"),
                               "%s needs classes; the task is %s", e->attack->name,
                               co_model_task(t->model)->name);
+    while (e->rule->slots && e->rule->slots[t->n_rule_states]) t->n_rule_states++;
     t->needs_reach = linear || e->aggregator->needs_reach;
     return CO_OK;
 }
@@ -94,6 +99,12 @@ static co_status reserve(co_trainer *t, size_t capacity)
     return CO_OK;
 }
 
+/* Parameters and gradients are shorter than the model. */
+static bool has_parts(const co_trainer *t)
+{
+    return t->n < t->layout->whole;
+}
+
 co_status co_trainer_create(const co_experiment *e, const co_model *model, int64_t capacity,
                             size_t most_rows, co_trainer **trainer)
 {
@@ -101,19 +112,22 @@ co_status co_trainer_create(const co_experiment *e, const co_model *model, int64
     if (!t) return CO_FAIL(CO_ENOMEM, "trainer");
     *t = (co_trainer){.experiment = e,
                       .model = model,
-                      .n = co_model_size(model),
+                      .layout = co_model_layout(model),
+                      .n = co_model_layout(model)->n,
                       .seed = (uint64_t)e->seed,
                       .most_rows = most_rows};
     co_status st = create_members(t);
     if (st == CO_OK) {
         t->local = co_malloc(t->n, sizeof *t->local);
-        t->grad = co_malloc(t->n, sizeof *t->grad);
+        t->grad = co_calloc(t->layout->n_grad, sizeof *t->grad);
+        t->global = co_malloc(has_parts(t) ? t->n : 0, sizeof *t->global);
         t->slots = co_malloc(t->n_slots * t->n, sizeof *t->slots);
         t->change = co_malloc(e->rule->shared ? t->n : 0, sizeof *t->change);
         t->anchor = co_malloc(t->needs_anchor ? t->n : 0, sizeof *t->anchor);
         t->n_sums = co_model_task(model)->n_sums(co_model_n_classes(model));
         t->sums = co_malloc(t->n_sums, sizeof *t->sums);
-        if (!t->local || !t->grad || !t->slots || !t->change || !t->anchor || !t->sums)
+        if (!t->local || !t->grad || !t->global || !t->slots || !t->change || !t->anchor ||
+            !t->sums)
             st = CO_FAIL(CO_ENOMEM, "no memory to train a model of %zu parameters", t->n);
         for (size_t k = 0; st == CO_OK && k < t->n_slots; k++) t->slot[k] = t->slots + k * t->n;
     }
@@ -135,6 +149,7 @@ void co_trainer_destroy(co_trainer *t)
     co_workspace_destroy(t->workspace);
     co_free(t->local);
     co_free(t->grad);
+    co_free(t->global);
     co_free(t->slots);
     co_free(t->change);
     co_free(t->anchor);
@@ -149,8 +164,9 @@ void co_trainer_destroy(co_trainer *t)
 size_t co_trainer_bytes(const co_trainer *t, size_t all_rows)
 {
     const size_t longest = t->batch * t->most_rows, rows = longest < all_rows ? longest : all_rows;
-    const size_t vectors = 2 + t->n_slots + (t->experiment->rule->shared != NULL) + t->needs_anchor;
-    return vectors * t->n * sizeof(float) +
+    const size_t vectors =
+        1 + has_parts(t) + t->n_slots + (t->experiment->rule->shared != NULL) + t->needs_anchor;
+    return (vectors * t->n + t->layout->n_grad) * sizeof(float) +
            t->batch * (co_shape_size(co_model_input(t->model)) + 1) * sizeof(float) +
            t->n_index * sizeof(int64_t) +
            co_workspace_bytes(t->model, t->batch, rows > t->batch ? rows : t->batch);
@@ -223,6 +239,35 @@ static co_status read_batch(co_trainer *t, co_population *population, const co_p
     return co_workspace_reserve(t->workspace, m, t->examples.batch.rows);
 }
 
+/* Frozen tensors stay as they came, whatever weight decay did. */
+static void keep_frozen(co_trainer *t, const float *global)
+{
+    const co_part *span = t->layout->span[CO_FROZEN];
+    for (size_t s = 0; s < t->layout->n_spans[CO_FROZEN]; s++)
+        memcpy(t->local + span[s].at, global + span[s].at, span[s].size * sizeof *t->local);
+}
+
+/* What is personal goes on from where the device left it: from - global, in the slot behind the
+ * rule's. */
+static void take_personal(co_trainer *t, const co_training *with)
+{
+    const co_part *span = t->layout->span[CO_PERSONAL];
+    for (size_t s = 0; s < t->layout->n_spans[CO_PERSONAL]; s++)
+        co_vector_add_scaled(t->local + span[s].at, with->state[t->n_rule_states] + span[s].at,
+                             span[s].size, 1.0f);
+}
+
+static void leave_personal(co_trainer *t, const co_training *with)
+{
+    const co_part *span = t->layout->span[CO_PERSONAL];
+    for (size_t s = 0; s < t->layout->n_spans[CO_PERSONAL]; s++) {
+        const size_t at = span[s].at;
+        co_vector_difference(with->state[t->n_rule_states] + at, t->local + at, with->global + at,
+                             span[s].size);
+        memcpy(t->local + at, with->global + at, span[s].size * sizeof *t->local);
+    }
+}
+
 /* One step on t->examples. */
 static void step(co_trainer *t, const co_plan_row *row, const co_training *with, int64_t number,
                  double *sums)
@@ -233,7 +278,8 @@ static void step(co_trainer *t, const co_plan_row *row, const co_training *with,
                           .seed = t->seed,
                           .round = (uint64_t)with->round,
                           .device = (uint64_t)row->device,
-                          .step = (uint64_t)number};
+                          .step = (uint64_t)number,
+                          .frozen = t->frozen};
     if (t->fused) {
         co_model_step(t->model, t->workspace, t->local, &pass, (float)with->lr, t->grad, sums);
         return;
@@ -246,17 +292,7 @@ static void step(co_trainer *t, const co_plan_row *row, const co_training *with,
     }
     clip_gradient(t);
     e->optimizer->step(t->optimizer, t->local, t->grad, t->slot, t->n, with->lr, number + 1);
-}
-
-/* Frozen tensors must come back as they went, whatever rule or weight decay did. */
-static void restore_frozen(co_trainer *t, const float *global)
-{
-    size_t n_tensors;
-    const co_tensor *tensor = co_model_tensors(t->model, &n_tensors);
-    for (size_t k = 0; k < n_tensors; k++)
-        if (tensor[k].role == CO_FROZEN)
-            memcpy(t->local + tensor[k].offset, global + tensor[k].offset,
-                   tensor[k].size * sizeof *t->local);
+    keep_frozen(t, with->global);
 }
 
 static void finish(co_trainer *t, const co_training *with, co_plan_row *row, co_trained *trained,
@@ -264,13 +300,13 @@ static void finish(co_trainer *t, const co_training *with, co_plan_row *row, co_
 {
     const co_experiment *e = t->experiment;
     const double way = t->needs_reach ? reach(t, row->n_steps, with->lr) : NAN;
-    restore_frozen(t, with->global);
     if (e->rule->end) {
         co_rule_view view = view_of(t, row, with);
         view.anchor = t->needs_anchor ? t->anchor : NULL;
         view.reach = way;
         e->rule->end(t->rule, &view, e->rule->shared ? t->change : NULL);
     }
+    leave_personal(t, with);
     /* The sum is formed along with the update where the engine has nothing else to do with it. */
     const bool adds = with->slice && !e->rule->shared && isfinite(sums[1]);
     size_t n_cut = 0;
@@ -307,7 +343,8 @@ static co_status survey(co_trainer *t, co_population *population, const float *g
         const co_pass pass = {.batch = &t->examples.batch,
                               .seed = t->seed,
                               .round = (uint64_t)round,
-                              .device = (uint64_t)row->device};
+                              .device = (uint64_t)row->device,
+                              .frozen = t->frozen};
         const double before = t->sums[0];
         co_watch_progress(CO_WATCH_WORKING, round);
         if (co_stop_overdue())
@@ -327,20 +364,34 @@ co_status co_trainer_measure(co_trainer *t, co_population *population, const flo
 {
     CO_TRY(reserve(t, (size_t)co_population_examples(population, row->device)));
     CO_TRY(co_population_open(population, row->device));
+    t->frozen = NULL;
     CO_TRY(survey(t, population, global, round, row, false));
     *loss = co_task_mean_loss(t->sums);
     return CO_OK;
 }
 
-co_status co_trainer_train(co_trainer *t, co_population *population, const co_training *with,
+/* What the device receives, of what is trained. */
+static co_training receive(co_trainer *t, const co_training *with)
+{
+    co_training own = *with;
+    t->frozen = has_parts(t) ? with->global : NULL;
+    if (!t->frozen) return own;
+    co_layout_pack(t->layout, with->global, t->global);
+    own.global = t->global;
+    return own;
+}
+
+co_status co_trainer_train(co_trainer *t, co_population *population, const co_training *sent,
                            co_plan_row *row, co_trained *trained, double *sums)
 {
+    const co_training own = receive(t, sent), *with = &own;
     const float *global = with->global;
     const int64_t round = with->round;
     const int64_t n_held = co_population_examples(population, row->device), n = row->n_examples;
     CO_TRY(reserve(t, (size_t)n_held));
     CO_TRY(co_population_open(population, row->device));
     memcpy(t->local, global, t->n * sizeof *t->local);
+    take_personal(t, with);
     memset(t->slots, 0, t->n_slots * t->n * sizeof *t->slots);
     if (t->needs_anchor) CO_TRY(survey(t, population, global, round, row, true));
     int64_t batch = t->experiment->local_keys.batch;

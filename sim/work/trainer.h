@@ -20,11 +20,12 @@ void co_trainer_destroy(co_trainer *trainer);
 /* Memory when the longest of all the examples, all_rows together, meet in one batch. */
 size_t co_trainer_bytes(const co_trainer *trainer, size_t all_rows);
 
-/* What a device receives. */
+/* What a device receives. n, whole: of the model's co_layout. */
 typedef struct {
-    const float *global; /* [size] the model */
-    const float *shared; /* [size] the local rule's vector; NULL without */
-    float *const *state; /* [slots][size] what the rule keeps on the device */
+    const float *global; /* [whole] the model; frozen tensors are read there */
+    const float *shared; /* [n] the local rule's vector; NULL without */
+    float *const *state; /* [slots][n] what the rule keeps on the device; then, where tensors are
+                            personal, how far they are from global */
     int64_t round;
     double lr;
     const co_sum_slice *slice; /* [n_slices] sums to which the update is added, times the row's
@@ -34,8 +35,8 @@ typedef struct {
 
 /* What comes back: the trainer's own memory, good until the next call. */
 typedef struct {
-    float *update;       /* [size] local - global, for the stages to change; not where is_added */
-    const float *change; /* [size] for the rule's shared vector; NULL without */
+    float *update;       /* [n] local - global, for the stages to change; not where is_added */
+    const float *change; /* [n] for the rule's shared vector; NULL without */
     bool is_added;       /* to the sums */
     double
         term; /* what the device's share counts for in the sum of terms (co_aggregator.report); 1 */

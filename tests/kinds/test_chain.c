@@ -107,7 +107,7 @@ static void make(co_chain *chain, probe p[3])
     co_chain_add(chain, &offered, &p[0]);
     co_chain_add(chain, &server_only, &p[1]);
     co_chain_add(chain, &enforced, &p[2]);
-    cr_assert_eq(co_chain_ready(chain, 20), CO_OK);
+    cr_assert_eq(co_chain_ready(chain, NULL, 20), CO_OK);
     forget_calls();
 }
 
@@ -157,7 +157,7 @@ Test(chain, attackers_go_through_what_is_enforced_alone)
     end(&chain);
     chain = (co_chain){0};
     co_chain_add(&chain, &offered, &p[0]);
-    cr_assert_eq(co_chain_ready(&chain, 1), CO_OK);
+    cr_assert_eq(co_chain_ready(&chain, NULL, 1), CO_OK);
     cr_expect(!co_chain_touches(&chain, true) && co_chain_touches(&chain, false));
     end(&chain);
 }
@@ -246,7 +246,7 @@ Test(chain, every_transform_takes_its_place)
         co_chain_add(&chain, &offered, &a);
         co_chain_add(&chain, member, self[0]);
         co_chain_add(&chain, &enforced, &c);
-        cr_assert_eq(co_chain_ready(&chain, 20), CO_OK);
+        cr_assert_eq(co_chain_ready(&chain, NULL, 20), CO_OK);
         const size_t n_slots = co_chain_slots(&chain, name, 8);
         memset(memory, 0, sizeof memory);
         memset(own, 0, sizeof own);

@@ -144,14 +144,14 @@ static void play(const co_wire *wire, const co_wire_setup *setup, void *self, si
     seen_rows seen = {.changes = changes};
     co_chain chain = {0};
     double wait_s;
-    float *sent = co_malloc(x->n_params, sizeof *sent);
+    float *sent = co_malloc(x->n, sizeof *sent);
     make_round(&r, n_devices, round, turn);
-    draw_updates(x->n_params, round);
+    draw_updates(x->n, round);
     if (wire->whole) co_chain_add(&chain, &rows_stage, &seen);
-    CHECK(co_chain_ready(&chain, MOST) == CO_OK);
+    CHECK(co_chain_ready(&chain, NULL, MOST) == CO_OK);
     co_exchange_clear(x);
     if (wire->begin) wire->begin(self, &r.plan);
-    const size_t n_cut = add_own(wire, self, &r, x->n_params, sent);
+    const size_t n_cut = add_own(wire, self, &r, x->n, sent);
     co_exchange_reduce(x, &wait_s);
     const co_gathered g = wire->finish(self, &r.plan, &chain);
     size_t n_reported = 0, n_attackers = 0;
@@ -181,7 +181,15 @@ static void check_wire(const co_wire *wire, size_t n_params, bool adds_up)
     static const size_t n_devices[] = {MOST, 5, 1, 3, MOST};
     co_exchange x;
     void *self = NULL;
-    CHECK(co_exchange_init(&x, n_params, 0, 0, MOST, &comm) == CO_OK);
+    co_part all = {0, 0, n_params};
+    const co_layout layout = {.whole = n_params,
+                              .n = n_params,
+                              .n_parts = 1,
+                              .part = &all,
+                              .span = {[CO_SHARED] = &all},
+                              .n_spans = {[CO_SHARED] = 1},
+                              .n_shared = n_params};
+    CHECK(co_exchange_init(&x, &layout, CO_BOARD_WHOLE, 0, 0, MOST, &comm) == CO_OK);
     const co_wire_setup setup = {
         .exchange = &x, .capacity = MOST, .n_scratch = 100, .adds_up = adds_up};
     CHECK(wire->create(&setup, &self) == CO_OK);
