@@ -26,6 +26,28 @@ static double fraction(size_t a, size_t b)
     return fmod((double)(a + 1) * 0.6180339887498949 + (double)(b + 1) * 0.7548776662466927, 1.0);
 }
 
+/* What an exchange is about: everything travels, or what stands in spans, the first from 0 on. */
+static co_part whole, span[2][3];
+static co_layout layout;
+
+static void make_layout(size_t n, bool gaps)
+{
+    whole = (co_part){0, 0, n};
+    layout = (co_layout){.whole = n, .n = n, .n_parts = 1, .part = &whole};
+    if (gaps) { /* the middle block has nothing that travels; spans begin and end inside blocks */
+        const size_t cut[] = {0, 300, CO_BLOCK - 5, CO_BLOCK, 2 * CO_BLOCK, n - 60, n};
+        for (size_t k = 0; k < 6; k++)
+            span[k % 2][k / 2] = (co_part){cut[k], cut[k], cut[k + 1] - cut[k]};
+    } else {
+        span[0][0] = whole;
+    }
+    layout.span[CO_SHARED] = span[0];
+    layout.n_spans[CO_SHARED] = gaps ? 3 : 1;
+    layout.span[CO_FROZEN] = span[1];
+    layout.n_spans[CO_FROZEN] = gaps ? 3 : 0;
+    for (size_t k = 0; k < layout.n_spans[CO_SHARED]; k++) layout.n_shared += span[0][k].size;
+}
+
 /* Updates of closed form, known to all ranks; the first coordinate of device 2 is above the bound
  * of a sum. */
 static void draw_updates(size_t n, size_t round)
@@ -34,6 +56,9 @@ static void draw_updates(size_t n, size_t round)
         for (size_t j = 0; j < n; j++)
             update_of[k][j] = (float)(fraction(13 * k + round, j) - 0.5) * (float)(1u << k);
     update_of[2][0] = 3e5f;
+    for (size_t k = 0; k < MOST; k++)
+        for (size_t s = 0; s < layout.n_spans[CO_FROZEN]; s++)
+            memset(update_of[k] + span[1][s].at, 0, span[1][s].size * sizeof(float));
 }
 
 /* Devices 0 .. n - 1, `turn` ranks further on; which of them report depends on the round. */
@@ -176,19 +201,12 @@ static void play(const co_wire *wire, const co_wire_setup *setup, void *self, si
 
 /* Rounds of one wire, one after the other: full, partial, one device, none that reports, placed
  * anywhere. */
-static void check_wire(const co_wire *wire, size_t n_params, bool adds_up)
+static void check_wire(const co_wire *wire, size_t n_params, bool gaps, bool adds_up)
 {
     static const size_t n_devices[] = {MOST, 5, 1, 3, MOST};
     co_exchange x;
     void *self = NULL;
-    co_part all = {0, 0, n_params};
-    const co_layout layout = {.whole = n_params,
-                              .n = n_params,
-                              .n_parts = 1,
-                              .part = &all,
-                              .span = {[CO_SHARED] = &all},
-                              .n_spans = {[CO_SHARED] = 1},
-                              .n_shared = n_params};
+    make_layout(n_params, gaps);
     CHECK(co_exchange_init(&x, &layout, CO_BOARD_WHOLE, 0, 0, MOST, &comm) == CO_OK);
     const co_wire_setup setup = {
         .exchange = &x, .capacity = MOST, .n_scratch = 100, .adds_up = adds_up};
@@ -224,7 +242,9 @@ int main(int argc, char **argv)
         CHECK(wire->whole == (wire->bytes != NULL));
         for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
             for (int adds_up = 0; adds_up <= wire->whole; adds_up++)
-                check_wire(wire, sizes[k], adds_up);
+                check_wire(wire, sizes[k], false, adds_up);
+        for (int adds_up = 0; adds_up <= wire->whole; adds_up++)
+            check_wire(wire, N_MOST, true, adds_up);
     }
     co_comm_fini(&comm);
     CHECK(co_memory_blocks() == 0);
