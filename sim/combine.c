@@ -52,7 +52,7 @@ static void aggregate(co_run *r, const co_round_sum *sum, const co_gathered *gat
 {
     const co_experiment *e = r->experiment;
     if (e->aggregator->finish) {
-        e->aggregator->finish(&e->aggregate, sum, r->update);
+        e->aggregator->finish(r->aggregation.self, sum, r->update);
         return;
     }
     const co_updates in = {.n_rows = gathered->n_rows,
@@ -62,8 +62,7 @@ static void aggregate(co_run *r, const co_round_sum *sum, const co_gathered *gat
                            .comm = r->comm,
                            .slot = sum->slot,
                            .scratch = gathered->scratch};
-    co_aggregate_all(e->aggregator, &e->aggregate, &in, (uint64_t)e->seed, r->plan.round,
-                     r->update);
+    co_aggregate_all(&r->aggregation, &in, (uint64_t)e->seed, r->plan.round, r->update);
 }
 
 /* The aggregate and the server's step on this rank's slice, and the records of its blocks.

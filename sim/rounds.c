@@ -41,7 +41,7 @@ static void send(co_run *r, size_t k, co_trained *trained, float *const *state)
             trained->term = 1.0;
             double factor = 1.0;
             if (rule->report)
-                rule->report(&r->experiment->aggregate, &trained->report, &factor, &trained->term);
+                rule->report(r->aggregation.self, &trained->report, &factor, &trained->term);
             c.share *= factor;
             row->saturated = r->wire->add(r->wire_self, &r->plan, k, &c) > 0;
             for (size_t i = 0; i < r->chain.n_counts; i++)
@@ -113,7 +113,7 @@ static co_status measure_own(co_run *r, co_scalar *sum)
         if (row->rank != r->comm->rank || row->outcome == CO_EMPTY) continue;
         CO_TRY(co_trainer_measure(r->trainer, &r->population, r->exchange.model, r->plan.round, row,
                                   &row->loss_before));
-        const double stress = e->aggregator->stress(&e->aggregate, row->loss_before);
+        const double stress = e->aggregator->stress(r->aggregation.self, row->loss_before);
         row->share = isfinite(stress) ? row->share * stress : 0.0;
         co_scalar_add(sum, row->share);
     }

@@ -32,10 +32,11 @@ static co_status create_shared(co_run *r)
 static co_status create_chain(co_run *r)
 {
     const co_experiment *e = r->experiment;
-    const co_stage *poisoning = co_poisoning_stage(e->attack);
+    const co_stage *poisoning;
+    void *attack = NULL;
     CO_TRY(co_chain_create(&r->chain, e));
-    r->poisoning = (co_poisoning){e->attack, &e->devices};
-    if (poisoning) co_chain_add(&r->chain, poisoning, &r->poisoning);
+    CO_TRY(co_poisoning_create(e->attack, &e->devices, &poisoning, &attack));
+    if (poisoning) co_chain_add(&r->chain, poisoning, attack);
     if (r->privacy.is_on) co_chain_add(&r->chain, &co_stage_private, &r->privacy);
     r->first_count = CO_N_COUNTS + r->n_sums - r->task->n_reals(r->population.labels.n);
     return co_chain_ready(&r->chain, co_model_layout(r->model), r->plan.capacity);
@@ -46,14 +47,11 @@ static co_status create_wire(co_run *r)
 {
     const co_experiment *e = r->experiment;
     const bool whole = e->aggregator->combine || co_chain_needs_rows(&r->chain);
-    const co_wire_setup setup = {.exchange = &r->exchange,
-                                 .capacity = r->plan.capacity,
-                                 .adds_up = e->aggregator->finish != NULL,
-                                 .n_scratch =
-                                     e->aggregator->combine
-                                         ? co_aggregate_scratch(e->aggregator, &e->aggregate,
-                                                                r->plan.capacity, r->exchange.n_own)
-                                         : 0};
+    const co_wire_setup setup = {
+        .exchange = &r->exchange,
+        .capacity = r->plan.capacity,
+        .adds_up = e->aggregator->finish != NULL,
+        .n_scratch = co_aggregation_scratch(&r->aggregation, r->plan.capacity, r->exchange.n_own)};
     r->wire = co_wire_find(whole ? "rows" : "sum");
     return r->wire->create(&setup, &r->wire_self);
 }
@@ -179,6 +177,7 @@ static co_status create_local(co_run *r, const char *dir)
     CO_TRY(decide_devices(r));
     CO_TRY(co_plan_init(&r->plan, e, &r->population, r->comm->size));
     CO_TRY(co_aggregate_check(e->aggregator, &e->aggregate, (size_t)fmax(1.0, r->plan.per_round)));
+    CO_TRY(co_aggregation_create(e->aggregator, &e->aggregate, &r->aggregation));
     CO_TRY(co_model_create(&e->model, &r->population.shape, &r->population.labels, r->task,
                            &r->model));
     count_shared(r);
@@ -249,6 +248,7 @@ void co_run_destroy(co_run *r)
     co_trainer_destroy(r->trainer);
     if (r->wire && r->wire->destroy) r->wire->destroy(r->wire_self);
     co_chain_destroy(&r->chain);
+    co_aggregation_destroy(&r->aggregation);
     co_state_fini(&r->state);
     co_exchange_fini(&r->shared);
     co_exchange_fini(&r->exchange);

@@ -28,9 +28,9 @@ typedef struct {
     co_exchange exchange;
     const co_wire *wire;
     void *wire_self;
-    co_chain chain;         /* the stages of an update */
-    co_private privacy;     /* the last of them, where it is on */
-    co_poisoning poisoning; /* what attackers do, if any */
+    co_chain chain;     /* the stages of an update */
+    co_private privacy; /* the last of them, where it is on */
+    co_aggregation aggregation;
     co_state state; /* what devices keep: the rule's vectors, what is personal, the stages' */
     size_t n_rule_states;
     const char *state_name[CO_MAX_STATES];

@@ -20,7 +20,9 @@ typedef struct {
 
 /* What a device sends. Borrowed during forward. */
 typedef struct {
-    size_t n;      /* coordinates */
+    size_t n;            /* coordinates, of what is trained of the model */
+    const co_part *part; /* [n_parts] where they stand in the model's vector */
+    size_t n_parts;
     float *update; /* [n] finite */
     double norm;   /* L2 of update; a stage that changes the update sets it to NaN: it is measured
                       before the next reads it */

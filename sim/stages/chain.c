@@ -100,6 +100,9 @@ bool co_chain_forward(co_chain *chain, int64_t step, int64_t device, co_contribu
                       float *const *state)
 {
     const co_stage_key key = {chain->seed, step, device, chain->cohort};
+    const co_part all = {0, 0, c->n};
+    c->part = chain->layout ? chain->layout->part : &all;
+    c->n_parts = chain->layout ? chain->layout->n_parts : 1;
     memset(chain->counts, 0, (chain->n_counts + 1) * sizeof *chain->counts);
     for (size_t k = 0; k < chain->n; k++) {
         const co_link *link = &chain->link[k];
