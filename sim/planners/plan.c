@@ -190,7 +190,7 @@ void co_plan_look(co_plan *plan, const co_experiment *e, const co_population *po
     const co_selector *selector = e->selector;
     double total = 0.0, largest = 0.0;
     if (selector->look) selector->look(plan->chosen_by, &plan->input);
-    if (!co_config_bool(&e->aggregate, "unbiased")) return;
+    if (!e->weighting.unbiased) return;
     for (int64_t k = 0; k < population->n_devices; k++) {
         const double w = co_plan_weight(e, population, k);
         if (w == 0.0) continue;
