@@ -82,12 +82,11 @@ const co_aggregator *co_aggregator_find(const char *name);
 /* Keys of section `aggregate` that belong to no member: rule, weight, unbiased, weight_cap,
  * bucketing. */
 extern const co_param co_aggregate_params[];
-/* What a device counts for: the keys weight, weight_cap and unbiased. */
+/* What a device counts for: the keys weight and weight_cap. */
 typedef enum { CO_WEIGHT_EXAMPLES, CO_WEIGHT_TOKENS, CO_WEIGHT_UNIFORM } co_weight_by;
 typedef struct {
     co_weight_by by;
     double cap; /* INFINITY: none */
-    bool unbiased;
 } co_weighting;
 co_weighting co_weighting_from(const co_config *opt);
 /* w_i of a device that trains on so many examples and tokens. 0 for a device without examples.

@@ -42,7 +42,6 @@ co_weighting co_weighting_from(const co_config *opt)
     return (co_weighting){.by = strcmp(by, "uniform") == 0  ? CO_WEIGHT_UNIFORM
                                 : strcmp(by, "tokens") == 0 ? CO_WEIGHT_TOKENS
                                                             : CO_WEIGHT_EXAMPLES,
-                          .unbiased = co_config_bool(opt, "unbiased"),
                           .cap = co_config_has(opt, "weight_cap")
                                      ? co_config_real(opt, "weight_cap")
                                      : (double)INFINITY};

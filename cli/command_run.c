@@ -185,6 +185,7 @@ static void warn_of_losses(const co_table *rounds)
 static void report(const co_run *run, double seconds)
 {
     char text[32];
+    double loss, metric;
     co_format_seconds(seconds, text, sizeof text);
     const co_table *rounds = &run->record.rounds;
     if (run->comm->rank != 0 || rounds->n_rows == 0) return;
@@ -192,9 +193,9 @@ static void report(const co_run *run, double seconds)
     printf(
         "%lld rounds, train loss %.4f", (long long)run->round,
         co_table_get_f64(rounds, rounds->n_rows - 1, (size_t)co_table_find(rounds, "train_loss")));
-    if (!isnan(run->last_metric))
-        printf(", test loss %.4f, test %s %.4f", run->last_loss, run->task->metrics[0].name,
-               run->last_metric);
+    co_record_newest(&run->record, &loss, &metric);
+    if (!isnan(metric))
+        printf(", test loss %.4f, test %s %.4f", loss, run->task->metrics[0].name, metric);
     printf("; %s on %d rank%s\nfiles in %s: cohort show %s/run.h5, cohort plot %s/run.h5\n", text,
            run->comm->size, run->comm->size == 1 ? "" : "s", run->dir, run->dir, run->dir);
 }

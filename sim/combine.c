@@ -77,8 +77,9 @@ static void step_slice(co_run *r, const co_gathered *gathered, double lr)
                        .sum = co_exchange_sum(x),
                        .total = total > 0.0 && r->plan.bound > 0.0 ? r->plan.fixed_total : total,
                        .terms = co_exchange_summed(x, CO_SUM_TERMS),
-                       .coverage =
-                           r->population_weight > 0.0 ? r->plan.weight / r->population_weight : 1.0,
+                       .coverage = r->plan.population_weight > 0.0
+                                       ? r->plan.weight / r->plan.population_weight
+                                       : 1.0,
                        .n_reported = co_exchange_counted(x, CO_COUNT_REPORTED),
                        .slot = r->slot + r->n_server_slots};
     if (co_chain_releases(&r->chain) || (in.n_reported > 0 && in.total > 0.0)) {
@@ -99,22 +100,10 @@ static void step_slice(co_run *r, const co_gathered *gathered, double lr)
         }
 }
 
-/* The rule's shared vector gains the sum of the devices' changes. Collective(comm). */
-static void step_shared(co_run *r)
-{
-    co_exchange *x = &r->shared;
-    double wait_s;
-    if (!x->comm) return;
-    co_exchange_reduce(x, &wait_s);
-    co_exchange_values(x, r->update);
-    for (size_t j = 0; j < x->n_own; j++) x->model[x->first + j] += (float)r->update[j];
-    co_exchange_gather(x);
-}
-
 void co_run_combine(co_run *r, const co_gathered *gathered, double lr)
 {
     step_slice(r, gathered, lr);
-    step_shared(r);
+    co_bank_step(&r->bank, r->update);
 }
 
 co_status co_run_combine_create(co_run *r)
@@ -128,17 +117,13 @@ co_status co_run_combine_create(co_run *r)
     r->n_slots = r->n_server_slots;
     while (rules[r->n_slots - r->n_server_slots]) r->n_slots++;
     const size_t n_sliced = r->n_slots;
-    if (e->rule->shared) r->n_slots++;
+    r->n_slots += r->bank.n;
     r->slot_name = co_calloc(r->n_slots, sizeof *r->slot_name);
     r->slots = co_calloc(n_sliced * r->exchange.n_own, sizeof *r->slots);
     r->slot = co_calloc(r->n_slots, sizeof *r->slot);
     r->whole_slot = co_calloc(r->n_slots, sizeof *r->whole_slot);
     r->update = co_malloc(r->exchange.n_own, sizeof *r->update);
-    r->sums = co_malloc(r->n_sums, sizeof *r->sums);
-    r->metrics = co_malloc(64, sizeof *r->metrics);
-    r->pending = co_calloc((size_t)r->comm->size, sizeof *r->pending);
-    if (!r->slot_name || !r->slots || !r->slot || !r->whole_slot || !r->update || !r->sums ||
-        !r->metrics || !r->pending)
+    if (!r->slot_name || !r->slots || !r->slot || !r->whole_slot || !r->update)
         return CO_FAIL(CO_ENOMEM, "no memory for the server's state");
     for (size_t k = 0; k < n_sliced; k++) {
         r->slot[k] = r->slots + k * r->exchange.n_own;
@@ -146,9 +131,9 @@ co_status co_run_combine_create(co_run *r)
         if (server->init && k < r->n_server_slots)
             server->init(r->server, k, r->slot[k], r->exchange.n_own);
     }
-    if (e->rule->shared) {
-        r->slot[n_sliced] = r->shared.model + r->shared.first;
-        r->slot_name[n_sliced] = e->rule->shared;
+    for (size_t k = 0; k < r->bank.n; k++) {
+        r->slot[n_sliced + k] = co_bank_own(&r->bank, k);
+        r->slot_name[n_sliced + k] = r->bank.name[k];
     }
     return CO_OK;
 }

@@ -63,6 +63,9 @@ typedef struct {
     /* After the step, with the exact counts, the same on all ranks. NULL: none. Local. */
     co_status (*end)(void *self, const co_stage_key *key, const int64_t *counts,
                      int64_t n_reported);
+    /* Bytes on the wire of a contribution of so many that goes through: a function of sizes alone,
+     * never of values. NULL: as many. Local. */
+    int64_t (*bytes)(const void *self, int64_t bytes);
     const char *const *slots; /* names of the vectors kept per device; ends with NULL. NULL: none */
     size_t n_counts;
     bool enforced; /* the server sees to it: attackers go through it as well */

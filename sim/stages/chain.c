@@ -115,6 +115,16 @@ bool co_chain_forward(co_chain *chain, int64_t step, int64_t device, co_contribu
     return true;
 }
 
+int64_t co_chain_bytes(const co_chain *chain, bool attacker, int64_t bytes)
+{
+    for (size_t k = 0; k < chain->n; k++) {
+        const co_stage *stage = chain->link[k].stage;
+        if (stage->bytes && binds(stage, attacker))
+            bytes = stage->bytes(chain->link[k].self, bytes);
+    }
+    return bytes;
+}
+
 void co_chain_rows(const co_chain *chain, const co_stage_rows *rows)
 {
     for (size_t k = 0; k < chain->n; k++)

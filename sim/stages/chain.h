@@ -41,6 +41,8 @@ size_t co_chain_slots(const co_chain *chain, const char **name, size_t room);
  * what it counted. False when the update is not finite behind one of them. Local. */
 bool co_chain_forward(co_chain *chain, int64_t step, int64_t device, co_contribution *contribution,
                       float *const *state);
+/* Bytes of a contribution behind all stages that bind the device. */
+int64_t co_chain_bytes(const co_chain *chain, bool attacker, int64_t bytes);
 void co_chain_rows(const co_chain *chain, const co_stage_rows *rows);
 /* The last stage first. */
 void co_chain_backward(const co_chain *chain, int64_t step, co_round_sum *sum);

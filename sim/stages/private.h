@@ -53,10 +53,6 @@ typedef struct {
     co_private_row row;        /* rank 0: of the last round */
 } co_private;
 
-/* Keys of an experiment that contradict each other or would void the guarantee: CO_EUSAGE. Sets
- * aggregate.weight to uniform where it was left open. Local. */
-co_status co_private_check(co_experiment *experiment);
-
 /* Not on for mechanism none. Finds the noise for a target epsilon. Collective(comm). */
 co_status co_private_init(co_private *p, const co_experiment *experiment, const co_plan *plan,
                           int64_t population, const co_comm *comm);

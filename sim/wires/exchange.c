@@ -74,16 +74,23 @@ static co_status lay_out(co_exchange *x)
     return CO_OK;
 }
 
+/* What of a part lies in a rank's slice; `at` counts from its begin. */
+static co_part cut_to_slice(const co_exchange *x, int rank, const co_part *p)
+{
+    const size_t first = x->slice_first[rank], end_own = first + x->slice_n[rank],
+                 begin = p->at > first ? p->at : first, end_part = p->at + p->size,
+                 end = end_part < end_own ? end_part : end_own;
+    if (begin >= end) return (co_part){0};
+    return (co_part){p->offset + (begin - p->at), begin - first, end - begin};
+}
+
 /* What of the parts lies in this rank's slice; returns how many pieces that are. */
-static size_t cut_to_slice(const co_exchange *x, const co_part *part, size_t n_parts, co_part *own)
+static size_t take_own(const co_exchange *x, const co_part *part, size_t n_parts, co_part *own)
 {
     size_t n = 0;
     for (const co_part *p = part; p < part + n_parts; p++) {
-        const size_t begin = p->at > x->first ? p->at : x->first, end_own = x->first + x->n_own,
-                     end_part = p->at + p->size, end = end_part < end_own ? end_part : end_own;
-        if (begin < end)
-            own[n++] = (co_part){
-                .offset = p->offset + (begin - p->at), .at = begin - x->first, .size = end - begin};
+        own[n] = cut_to_slice(x, x->comm->rank, p);
+        n += own[n].size > 0;
     }
     return n;
 }
@@ -114,8 +121,8 @@ static co_status allocate(co_exchange *x)
     x->wire_n = co_malloc(size, sizeof *x->wire_n);
     x->gather_counts = co_malloc(n_nodes, sizeof *x->gather_counts);
     x->gather_at = co_malloc(n_nodes, sizeof *x->gather_at);
-    x->own = co_malloc(x->layout->n_parts, sizeof *x->own);
-    x->own_span = co_malloc(x->layout->n_spans[CO_SHARED], sizeof *x->own_span);
+    x->own = co_malloc(x->layout->n_parts + 1, sizeof *x->own);
+    x->own_span = co_malloc(x->layout->n_spans[CO_SHARED] + 1, sizeof *x->own_span);
     x->hashes = co_malloc(x->n_all_blocks, 16);
     return x->counts && x->at && x->slice_first && x->slice_n && x->wire_first && x->wire_n &&
                    x->gather_counts && x->gather_at && x->own && x->own_span && x->hashes
@@ -146,9 +153,9 @@ co_status co_exchange_init(co_exchange *x, const co_layout *layout, co_board boa
     co_status st = allocate(x);
     if (st == CO_OK) st = lay_out(x);
     if (st == CO_OK) {
-        x->n_own_parts = cut_to_slice(x, layout->part, layout->n_parts, x->own);
+        x->n_own_parts = take_own(x, layout->part, layout->n_parts, x->own);
         x->n_own_spans =
-            cut_to_slice(x, layout->span[CO_SHARED], layout->n_spans[CO_SHARED], x->own_span);
+            take_own(x, layout->span[CO_SHARED], layout->n_spans[CO_SHARED], x->own_span);
         x->received = co_malloc(received_words(x), sizeof *x->received);
         if (!x->received)
             st = CO_FAIL(CO_ENOMEM, "no memory for the exact sum of %zu parameters", x->n);
@@ -459,6 +466,14 @@ static void gather_model(co_exchange *x)
     copy_shared(x, packed, false);
     gather_span(x, packed, x->wire_first, x->layout->n_shared, sizeof(float));
     copy_shared(x, packed, true);
+}
+
+void co_exchange_copy(const co_exchange *x, int rank, float *to)
+{
+    for (const co_part *p = x->layout->part; p < x->layout->part + x->layout->n_parts; p++) {
+        const co_part own = cut_to_slice(x, rank, p);
+        memcpy(to + own.offset, x->model + own.offset, own.size * sizeof *to);
+    }
 }
 
 void co_exchange_gather(co_exchange *x)

@@ -107,6 +107,9 @@ const int64_t *co_exchange_counts(const co_exchange *x, size_t first); /* from t
  * between them. squeeze returns how many there are. bytes: of a value. Local. */
 size_t co_exchange_squeeze(const co_exchange *x, int rank, void *values, size_t bytes);
 void co_exchange_spread(const co_exchange *x, int rank, void *values, size_t bytes);
+/* What is trained in a rank's slice, from the board to the same places of another whole vector.
+ * Local. */
+void co_exchange_copy(const co_exchange *x, int rank, float *to);
 /* Adds a whole update's part on this rank's slice to the received sum. [n_own]. Local. */
 void co_exchange_add_own(co_exchange *x, const float *update, double share);
 void co_exchange_values(const co_exchange *x, double *values); /* [n_own] the sum as numbers */

@@ -183,10 +183,11 @@ def members_used(config):
         value[section] = value.get(section, "") + f"{key} {rest}\n"
         value[f"{section}.{key}"] = rest.strip("'\"")
     used = {kind: {value.get(key)} for kind, key in (
-        ("selector", "devices.select"), ("attack", "devices.attack"), ("local_rule", "local.rule"), ("optimizer", "local.optimizer"),
+        ("planner", "devices.mode"), ("selector", "devices.select"), ("attack", "devices.attack"), ("local_rule", "local.rule"), ("optimizer", "local.optimizer"),
         ("mechanism", "privacy.mechanism"), ("accountant", "privacy.accountant"), ("aggregator", "aggregate.rule"),
         ("server_optimizer", "server.optimizer"), ("algorithm", "algorithm.algorithm"), ("model", "model.name"),
         ("partitioner", "partition.method"))}
+    used["work"] = {"train", "measure"} if value["aggregate.rule"] == "qfedavg" else {"train"}  # whose rule weighs by losses
     used["layer"] = used["block"] = set(re.findall(r"\w+", value["model"])) if "model.layers" in value else set()
     used["transform"] = set(re.findall(r"name: (\w+)", value.get("transforms", "")))
     used["task"] = {"classification"}

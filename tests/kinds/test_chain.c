@@ -226,6 +226,28 @@ Test(chain, rows_slots_and_counts_reach_their_own_stage)
     cr_expect_str_eq(calls.who, "ac", "each is destroyed once");
 }
 
+static int64_t halve(const void *self, int64_t bytes)
+{
+    return ((const probe *)self)->who == 'a' ? bytes / 2 : bytes + 3;
+}
+
+/* In the order of the stages; attackers pay for what binds them alone. */
+Test(chain, bytes_are_what_the_stages_say)
+{
+    const co_stage half = {.name = "half", .forward = plus_one, .bytes = halve};
+    const co_stage more = {.name = "more", .forward = plus_one, .bytes = halve, .enforced = true};
+    co_chain chain = {0};
+    probe p[3] = {{.who = 'a'}, {.who = 'b'}, {.who = 'c'}};
+    cr_expect_eq(co_chain_bytes(&chain, false, 100), 100);
+    co_chain_add(&chain, &half, &p[0]);
+    co_chain_add(&chain, &more, &p[1]);
+    co_chain_add(&chain, &enforced, &p[2]);
+    cr_assert_eq(co_chain_ready(&chain, NULL, 1), CO_OK);
+    cr_expect_eq(co_chain_bytes(&chain, false, 100), 53);
+    cr_expect_eq(co_chain_bytes(&chain, true, 100), 103);
+    end(&chain);
+}
+
 /* Each transform between the two probes: it sees what the first left, the second what it leaves,
  * and its state is its own. */
 Test(chain, every_transform_takes_its_place)
