@@ -19,6 +19,8 @@ typedef struct {
     size_t n_parts;
     int64_t *sum;    /* [n] sum of rint(a_i u_ij 2^44), core/exact.h; of another step where a stage
                         says so */
+    int bits;        /* above 0: sum is modulo 2^bits, in [0, 2^bits), step and total are nothing
+                        yet: the stage that made integers sets them, and this to 0 */
     double step;     /* what 1 in sum stands for; 0: 2^-44 */
     double total;    /* sum of a_i over the devices that reported, or what is fixed for it; > 0 */
     double terms;    /* sum of a_i term_i over them (report); total without report */

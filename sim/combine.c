@@ -75,6 +75,7 @@ static void step_slice(co_run *r, const co_gathered *gathered, double lr)
                        .part = x->own,
                        .n_parts = x->n_own_parts,
                        .sum = co_exchange_sum(x),
+                       .bits = r->chain.ring.bits,
                        .total = total > 0.0 && r->plan.bound > 0.0 ? r->plan.fixed_total : total,
                        .terms = co_exchange_summed(x, CO_SUM_TERMS),
                        .coverage = r->plan.population_weight > 0.0
@@ -84,6 +85,7 @@ static void step_slice(co_run *r, const co_gathered *gathered, double lr)
                        .slot = r->slot + r->n_server_slots};
     if (co_chain_releases(&r->chain) || (in.n_reported > 0 && in.total > 0.0)) {
         co_chain_backward(&r->chain, r->plan.round, &in);
+        CO_ASSERT(in.bits == 0); /* the stage that made residues has made a sum of them */
         aggregate(r, &in, gathered);
         clear_unshared(r);
         step_spans(r, lr);

@@ -15,6 +15,17 @@ static co_status create_bank(co_run *r)
     return name ? co_bank_open(&r->bank, name, co_model_layout(r->model), r->comm) : CO_OK;
 }
 
+/* Integers modulo 2^b only mean something as a sum whose weights their stage knows. Local. */
+static co_status check_ring(const co_run *r)
+{
+    const co_experiment *e = r->experiment;
+    if (r->chain.ring.bits == 0 || e->aggregator->fixed_total) return CO_OK;
+    return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "rule"),
+                          "%s does not go with a transform that makes integers modulo 2^%d: their "
+                          "sum is all there is; use mean",
+                          e->aggregator->name, r->chain.ring.bits);
+}
+
 /* The stages, in their order: transforms, attackers, the central bound. Local. */
 static co_status create_chain(co_run *r)
 {
@@ -25,20 +36,23 @@ static co_status create_chain(co_run *r)
     CO_TRY(co_poisoning_create(e->attack, &e->devices, &poisoning, &attack));
     if (poisoning) co_chain_add(&r->chain, poisoning, attack);
     if (r->privacy.is_on) co_chain_add(&r->chain, &co_stage_private, &r->privacy);
-    return co_chain_ready(&r->chain, co_model_layout(r->model), r->plan.capacity);
+    CO_TRY(co_chain_ready(&r->chain, co_model_layout(r->model), r->plan.capacity));
+    return check_ring(r);
 }
 
-/* Whole updates for an aggregator or a stage that sees them all, else sums. Collective(comm). */
+/* Whole updates for an aggregator or a stage that sees them all, residues where stages make such,
+ * else sums. Collective(comm). */
 static co_status create_wire(co_run *r)
 {
     const co_experiment *e = r->experiment;
     const bool whole = e->aggregator->combine || co_chain_needs_rows(&r->chain);
     const co_wire_setup setup = {
         .exchange = &r->exchange,
+        .bits = r->chain.ring.bits,
         .capacity = r->plan.capacity,
         .adds_up = e->aggregator->finish != NULL,
         .n_scratch = co_aggregation_scratch(&r->aggregation, r->plan.capacity, r->exchange.n_own)};
-    r->wire = co_wire_find(whole ? "rows" : "sum");
+    r->wire = co_wire_find(r->chain.ring.bits ? "ring" : whole ? "rows" : "sum");
     return r->wire->create(&setup, &r->wire_self);
 }
 

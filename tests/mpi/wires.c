@@ -9,10 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST = 12, N_MOST = 3 * CO_BLOCK + 77 };
+enum { MOST = 12, N_MOST = 3 * CO_BLOCK + 77, BITS = 16 };
 
 static co_comm comm;
 static float update_of[MOST][N_MOST];
+static uint64_t residue[N_MOST];
 
 /* A round: which device trains where, and what becomes of it. */
 typedef struct {
@@ -102,6 +103,12 @@ static void look_at_rows(void *self, const co_stage_rows *rows)
 
 static const co_stage rows_stage = {.name = "rows", .summary = "test", .rows = look_at_rows};
 
+/* What stands for a number in a ring; sums of it wrap many times. */
+static uint64_t residue_of(size_t k, size_t j)
+{
+    return (uint64_t)llrint((double)update_of[k][j] * 1e4) & 0xffff;
+}
+
 static size_t add_own(const co_wire *wire, void *self, const round_plan *r, size_t n_params,
                       float *sent)
 {
@@ -111,15 +118,17 @@ static size_t add_own(const co_wire *wire, void *self, const round_plan *r, size
         const co_plan_row *row = &r->row[k];
         if (row->rank != comm.rank || row->outcome != CO_REPORTED) continue;
         memcpy(sent, update_of[k], n_params * sizeof *sent);
+        for (size_t j = 0; j < n_params; j++) residue[j] = residue_of(k, j);
         const co_contribution c = {.n = n_params,
                                    .update = sent,
                                    .norm = co_vector_norm(sent, n_params),
                                    .weight = row->weight,
                                    .share = row->share,
-                                   .attacker = row->attacker};
+                                   .attacker = row->attacker,
+                                   .residue = residue};
         n_cut += wire->add(self, &r->plan, k, &c);
         for (size_t j = 0; j < n_params; j++)
-            sent[j] = NAN; /* a wire keeps nothing of the caller's */
+            sent[j] = NAN, residue[j] = 1; /* a wire keeps nothing of the caller's */
     }
     return n_cut;
 }
@@ -161,6 +170,20 @@ static void check_sum(const co_exchange *x, const round_plan *r, float factor)
     CHECK(n_wrong == 0);
 }
 
+/* The sum of the residues, modulo 2^b. */
+static void check_residues(const co_exchange *x, const round_plan *r)
+{
+    const int64_t *sum = co_exchange_sum((co_exchange *)x);
+    size_t n_wrong = 0;
+    for (size_t j = 0; j < x->n_own; j++) {
+        uint64_t want = 0;
+        for (size_t k = 0; k < r->plan.n; k++)
+            if (r->row[k].outcome == CO_REPORTED) want += residue_of(k, x->first + j);
+        n_wrong += sum[j] != (int64_t)(want & 0xffff);
+    }
+    CHECK(n_wrong == 0);
+}
+
 static void play(const co_wire *wire, const co_wire_setup *setup, void *self, size_t n_devices,
                  size_t round, int turn, bool changes)
 {
@@ -192,7 +215,10 @@ static void play(const co_wire *wire, const co_wire_setup *setup, void *self, si
     } else {
         CHECK(g.n_rows == 0);
     }
-    if (!wire->whole || setup->adds_up) check_sum(x, &r, changes ? 2.0f : 1.0f);
+    if (wire->residues)
+        check_residues(x, &r);
+    else if (!wire->whole || setup->adds_up)
+        check_sum(x, &r, changes ? 2.0f : 1.0f);
     co_chain_destroy(&chain);
     co_free(sent);
     MPI_Barrier(comm.world); /* in a run the all-gather of the model: nobody clears what another
@@ -209,7 +235,7 @@ static void check_wire(const co_wire *wire, size_t n_params, bool gaps, bool add
     make_layout(n_params, gaps);
     CHECK(co_exchange_init(&x, &layout, CO_BOARD_WHOLE, 0, 0, MOST, &comm) == CO_OK);
     const co_wire_setup setup = {
-        .exchange = &x, .capacity = MOST, .n_scratch = 100, .adds_up = adds_up};
+        .exchange = &x, .capacity = MOST, .n_scratch = 100, .bits = BITS, .adds_up = adds_up};
     CHECK(wire->create(&setup, &self) == CO_OK);
     if (wire->bytes) CHECK(wire->bytes(self) >= MOST * x.n_own * sizeof(float) + setup.n_scratch);
     for (size_t round = 0; round < sizeof n_devices / sizeof *n_devices; round++)
