@@ -80,7 +80,7 @@ make_root() {
     [ "$(id -u)" -eq 0 ] && command -v debootstrap > /dev/null || fails "Debian $1 needs root and debootstrap"
     mkdir -p "$roots"
     mirror=${MIRROR:-$(. /etc/os-release; [ "$ID" != debian ] || sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/*.sources | head -n 1)}
-    echo "making a bare Debian $1 .."
+    echo "making a bare Debian $1 .." >&2
     debootstrap --variant=minbase --include=ca-certificates "$1" "$root" $mirror > "$1.log" 2>&1 || fails "debootstrap: $(tail -n 1 "$1.log")"
     for f in /etc/apt/apt.conf.d/99* /etc/resolv.conf /etc/hosts; do [ ! -f "$f" ] || cp -L "$f" "$root$f"; done
     cp -r /etc/ssl/certs/. "$root/etc/ssl/certs/"
