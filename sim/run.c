@@ -128,6 +128,7 @@ static co_status create_local(co_run *r, const char *dir)
                            &r->model));
     CO_TRY(co_workplace_init(&r->place, e, r->model, &r->population));
     CO_TRY(co_works_create(&r->works, &r->place));
+    r->measure = co_work_index("measure");
     CO_TRY(co_observers_create(r));
     CO_TRY(co_experiment_digest(e, r->config_digest));
     return r->comm->rank == 0 ? create_record(r, dir) : CO_OK;

@@ -41,6 +41,7 @@ struct co_run {
     /* work */
     co_workplace place;
     co_works works;
+    size_t measure; /* position of the work that weighs devices by their losses */
     co_state state; /* what devices keep: the rule's vectors, what is personal, the stages' */
     size_t n_rule_states;
     const char *state_name[CO_MAX_STATES];

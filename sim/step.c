@@ -130,14 +130,13 @@ static co_status ask_own(co_run *r, double lr)
 static co_status measure_own(co_run *r, double lr, co_scalar *sum)
 {
     const co_experiment *e = r->experiment;
-    const size_t measure = co_work_index("measure");
     co_request with = request_of(r, lr);
     for (size_t k = 0; k < r->plan.n; k++) {
         co_plan_row *row = &r->plan.row[k];
         co_given given;
         if (!is_own(r, row)) continue;
         with.version = co_versions_read(&r->versions, row->version);
-        CO_TRY(r->works.work[measure]->perform(r->works.self[measure], &with, row, &given));
+        CO_TRY(r->works.work[r->measure]->perform(r->works.self[r->measure], &with, row, &given));
         const double stress = e->aggregator->stress(r->aggregation.self, row->loss_before);
         row->share = isfinite(stress) ? row->share * stress : 0.0;
         co_scalar_add(sum, row->share);
