@@ -45,7 +45,7 @@ typedef struct {
     double noise_share;                    /* per_round / noise_cohort; 1 without simulation */
     double vector_multiplier; /* of the sum; above state.multiplier when a noisy count takes its
                                  part */
-    double count_std;         /* of the noise on the count; adaptive clip */
+    double count_std, quantile, clip_rate; /* adaptive clip: of the noise on the count; .. */
     co_private_state state;
     co_noise_source source;
     co_grid grid, count_grid; /* of the round */
