@@ -167,6 +167,10 @@ static void read_options(co_private *p, const co_experiment *e)
     p->how.quick = true;
     p->delta = co_config_real(&e->privacy, "delta");
     p->is_adaptive = co_config_has(&e->privacy, "clip_quantile");
+    if (p->is_adaptive) {
+        p->quantile = co_config_real(&e->privacy, "clip_quantile");
+        p->clip_rate = co_config_real(&e->privacy, "clip_rate");
+    }
     p->rate = p->per_round / p->population;
     p->noise_share = 1.0;
     if (co_config_has(&e->privacy, "noise_cohort")) {
@@ -281,7 +285,8 @@ static void backward(void *self, const co_stage_key *key, co_round_sum *sum)
         return;
     }
     const co_noise_release release = co_noise_release_of(&p->source, CO_NOISE_FOR_SUM, key->step);
-    p->mechanism->add(&release, p->grid.scale, sum->first, sum->n, sum->sum);
+    for (const co_part *at = sum->part; at < sum->part + sum->n_parts; at++)
+        p->mechanism->add(&release, p->grid.scale, at->offset, at->size, sum->sum + at->at);
     sum->step = p->grid.step;
     sum->total = p->per_round;
 }
@@ -338,8 +343,7 @@ static co_status end(void *self, const co_stage_key *key, const int64_t *counts,
     if (p->is_adaptive)
         p->state.clip = co_adapted_clip(p->state.clip,
                                         noisy_fraction(p, key->step, counts[UNCLIPPED], n_reported),
-                                        co_config_real(&p->experiment->privacy, "clip_quantile"),
-                                        co_config_real(&p->experiment->privacy, "clip_rate"));
+                                        p->quantile, p->clip_rate);
     if (p->is_first_rank) CO_TRY(describe(p, key->step, n_reported));
     return start(p);
 }

@@ -45,7 +45,7 @@ typedef struct {
     double noise_share;                    /* per_round / noise_cohort; 1 without simulation */
     double vector_multiplier; /* of the sum; above state.multiplier when a noisy count takes its
                                  part */
-    double count_std;         /* of the noise on the count; adaptive clip */
+    double count_std, quantile, clip_rate; /* adaptive clip: of the noise on the count; .. */
     co_private_state state;
     co_noise_source source;
     co_grid grid, count_grid; /* of the round */
@@ -56,10 +56,6 @@ typedef struct {
     const char *bound;         /* whose bound it is */
     co_private_row row;        /* rank 0: of the last round */
 } co_private;
-
-/* Keys of an experiment that contradict each other or would void the guarantee: CO_EUSAGE. Sets
- * aggregate.weight to uniform where it was left open. Local. */
-co_status co_private_check(co_experiment *experiment);
 
 /* Not on for mechanism none. Finds the noise for a target epsilon. Collective(comm). */
 co_status co_private_init(co_private *p, const co_experiment *experiment, const co_plan *plan,
