@@ -477,7 +477,7 @@ co_status co_contour_answer(const co_ledger *ledger, const co_loss_question *ask
     effort last = {quick ? 512 : 1024, 1e-6, budget, 2e-4 * left_out};
     if (is_far && at.is_cut) /* frequencies matter more than cells */
         last.n_cells = 256, last.budget = fmax(budget, LEAST_BUDGET);
-    if (at.is_short)
+    else if (at.is_short)
         last = (effort){(size_t)fmin(8192.0, budget / 3.0 / (double)at.n_used), 1e-7, INFINITY,
                         1e-6 * left_out};
     st = pass(ledger, ask, direction, form, &last, false, &at);

@@ -244,7 +244,9 @@ NAMED = [("gaussian", "poisson", 0.2003, 2.943e-08, 1, 0.00039), ("gaussian", "f
          ("laplace", "fixed", 0.1004, 5.721e-06, 792, 0.00396), ("gaussian", "poisson", 0.419, 1.174e-09, 1392, 1.64e-10),
          ("gaussian", "poisson", 0.4609, 1.961e-09, 203, 1.17e-10), ("gaussian", "poisson", 1.17, 3.101e-08, 5090, 6.25e-12),
          ("gaussian", "poisson", 0.08184, 4.022e-05, 875352800, 0.00372), ("gaussian", "poisson", 0.05149, 8.971e-05, 2409683, 3.68e-05),
-         ("gaussian", "poisson", 0.06853, 0.969, 4207871, 6.37e-05)]
+         ("gaussian", "poisson", 0.06853, 0.969, 4207871, 6.37e-05), ("gaussian", "poisson", 0.3834, 3.155e-08, 59203, 4.51e-09),
+         ("gaussian", "poisson", 0.627, 1.204e-09, 58877, 1.61e-12), ("gaussian", "fixed", 0.7022, 5.677e-09, 273424, 2.93e-12),
+         ("laplace", "poisson", 2.367, 0.2367, 12735, 6.4e-11)]
 
 
 def main():
