@@ -123,7 +123,7 @@ static co_status check_krum(const co_config *opt, size_t n_rows)
             opt, co_config_node(opt, "f"),
             "%lld liars need at least 2 f + 3 = %lld updates a round, there are %lld; raise "
             "devices.per_round, lower f, or set few_devices: true",
-            (long long)f, (long long)(2 * f + 3), (long long)n);
+            (long long)f, 2 * (long long)f + 3, (long long)n);
     if (option(opt, "neighbours", 1) > n - 1 && n > 1)
         return co_config_fail(opt, co_config_node(opt, "neighbours"),
                               "an update has %lld neighbours, not %lld", (long long)(n - 1),

@@ -7,9 +7,9 @@
  * Algorithm 2. They draw devices by p_i and add with equal weights; here w_i is `weight`. F_i is at
  * least 1e-10. */
 #include "aggregators/aggregator.h"
+#include "core/elementary.h"
 #include "core/exact.h"
 #include "core/memory.h"
-#include <math.h>
 
 static co_status create(const co_config *opt, void **self)
 {
@@ -27,7 +27,7 @@ static double bounded(double loss)
 
 static double stress(const void *self, double loss)
 {
-    return pow(bounded(loss), *(const double *)self);
+    return co_plain_power(bounded(loss), *(const double *)self);
 }
 
 static void report(const void *self, const co_device_report *device, double *factor, double *term)

@@ -107,7 +107,7 @@ static co_status check_examples(co_run *r)
 /* Rank 0. */
 static co_status create_record(co_run *r, const char *dir)
 {
-    co_columns *eval = co_calloc(1, sizeof *eval);
+    co_eval_columns *eval = co_calloc(1, sizeof *eval);
     if (!eval) return CO_FAIL(CO_ENOMEM, "columns of eval");
     co_observers_columns(r, eval);
     const co_status st = co_record_init(&r->record, r->experiment, &r->population, r->model, eval,
