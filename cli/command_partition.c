@@ -82,6 +82,7 @@ static co_status read_data(const co_words *words, const co_partitioner *member, 
                            const co_comm *comm)
 {
     const char *path = words->positional[0];
+    CO_ASSERT(member); /* the options have been read, and method is required */
     const bool with_x = member->needs & CO_PART_NEEDS_FEATURES;
     if (comm) return co_dataset_load(path, with_x, data, comm);
     return with_x ? co_dataset_read(path, data) : co_dataset_read_columns(path, data);

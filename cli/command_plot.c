@@ -5,7 +5,7 @@
  * process becomes the script, whose exit code is then ours. */
 #include "core/memory.h"
 #include "cli/console.h"
-#include "cli/play.h"
+#include "cli/plot.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>

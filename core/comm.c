@@ -9,7 +9,9 @@
 
 co_status co_comm_init(co_comm *comm)
 {
-    return co_comm_init_on(comm, MPI_COMM_WORLD);
+    CO_TRY(co_comm_init_on(comm, MPI_COMM_WORLD));
+    co_status_set_rank(comm->rank);
+    return CO_OK;
 }
 
 co_status co_comm_init_on(co_comm *comm, MPI_Comm base)
@@ -27,7 +29,7 @@ co_status co_comm_init_on(co_comm *comm, MPI_Comm base)
     comm->node_of_rank = co_malloc((size_t)size, sizeof *comm->node_of_rank);
     int good = order && comm->node_of_rank; /* there is no co_comm yet to agree by */
     MPI_Allreduce(MPI_IN_PLACE, &good, 1, MPI_INT, MPI_LAND, base);
-    if (!good) {
+    if (!good || !order) {
         co_free(order);
         co_free(comm->node_of_rank);
         *comm = (co_comm){.world = MPI_COMM_NULL, .node = MPI_COMM_NULL, .leaders = MPI_COMM_NULL};
@@ -56,7 +58,6 @@ co_status co_comm_init_on(co_comm *comm, MPI_Comm base)
     comm->n_nodes = pair[1];
     MPI_Allgather(&comm->node_index, 1, MPI_INT, comm->node_of_rank, 1, MPI_INT, comm->world);
     co_free(order);
-    co_status_set_rank(comm->rank);
     return CO_OK;
 }
 
@@ -69,22 +70,22 @@ void co_comm_fini(co_comm *comm)
     comm->node_of_rank = NULL;
 }
 
-co_status co_agree(co_status status, const co_comm *comm)
+co_status co_agree_on(co_status status, const co_comm *comm)
 {
     if (co_fault("agree")) status = CO_FAIL(CO_EINTERNAL, "injected fault at an agreement point");
     int lowest = status == CO_OK ? comm->size : comm->rank, first;
     MPI_Allreduce(&lowest, &first, 1, MPI_INT, MPI_MIN, comm->world);
     if (first == comm->size) return CO_OK;
     char text[1024];
-    int code = (int)status, n_failed = status != CO_OK;
+    int failed[2] = {(int)status, co_status_rank()}, n_failed = status != CO_OK;
     MPI_Allreduce(MPI_IN_PLACE, &n_failed, 1, MPI_INT, MPI_SUM, comm->world);
     snprintf(text, sizeof text, "%s", co_status_message());
-    MPI_Bcast(&code, 1, MPI_INT, first, comm->world);
+    MPI_Bcast(failed, 2, MPI_INT, first, comm->world);
     MPI_Bcast(text, sizeof text, MPI_CHAR, first, comm->world);
     if (n_failed < comm->size && strncmp(text, "rank ", 5) != 0)
-        return CO_FAIL((co_status)code, "rank %d: %s", first, text);
+        return CO_FAIL((co_status)failed[0], "rank %d: %s", failed[1], text);
     co_status_set_message(text);
-    return (co_status)code;
+    return (co_status)failed[0];
 }
 
 void co_wait_all(size_t n, MPI_Request *requests)

@@ -14,7 +14,8 @@ typedef struct {
 } co_comm;
 
 /* Collective(MPI_COMM_WORLD). Needs MPI_Init. Orders the ranks so that those of a node are
- * neighbours. CO_ENOMEM on all ranks or none, then there is nothing to give back. */
+ * neighbours; messages name them by that order (co_status_rank) from here on, also the messages of
+ * a part of the job. CO_ENOMEM on all ranks or none, then there is nothing to give back. */
 co_status co_comm_init(co_comm *comm);
 /* The same over the processes of another communicator. Collective(base). */
 co_status co_comm_init_on(co_comm *comm, MPI_Comm base);
@@ -23,7 +24,15 @@ void co_comm_fini(co_comm *comm); /* Collective(comm) */
 /* CO_OK when every rank says CO_OK; else the status and message of the lowest failing rank, on
  * every rank (named before the message unless all ranks failed). Collective(comm). One small
  * reduction in the good case. Fault site "agree". */
-co_status co_agree(co_status status, const co_comm *comm);
+static inline co_status co_agree(co_status status, const co_comm *comm);
+
+co_status co_agree_on(co_status status, const co_comm *comm); /* co_agree without what follows */
+static inline co_status co_agree(co_status status, const co_comm *comm)
+{
+    const co_status all = co_agree_on(status, comm);
+    CO_ASSERT(status == CO_OK || all != CO_OK); /* analysers of one file know it from here */
+    return all;
+}
 
 /* Waits for all of n requests, MPI_REQUEST_NULL among them. Not MPI_Waitall: MPICH 4.0 declares its
  * statuses as an array that gcc then misses. Local. */

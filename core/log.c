@@ -11,6 +11,24 @@
 static co_progress
     *open_line; /* a progress line on the terminal that a message must not run into */
 
+static int own_voice = -1; /* a co_voice; -1: by the rank */
+
+void co_log_set_voice(co_voice voice)
+{
+    own_voice = voice;
+}
+
+static co_voice voice(void)
+{
+    if (own_voice >= 0) return (co_voice)own_voice;
+    return co_status_rank() == 0 ? CO_VOICE_ALL : CO_VOICE_NONE;
+}
+
+bool co_log_speaks(void)
+{
+    return voice() == CO_VOICE_ALL;
+}
+
 static void clear_line(void)
 {
     if (open_line && open_line->mode == 1 && open_line->shown)
@@ -20,7 +38,7 @@ static void clear_line(void)
 
 void co_log(const char *format, ...)
 {
-    if (co_status_rank() != 0) return;
+    if (!co_log_speaks()) return;
     clear_line();
     va_list args;
     va_start(args, format);
@@ -34,7 +52,7 @@ void co_warn(const char *format, ...)
 {
     static uint64_t seen[64];
     static size_t n_seen;
-    if (co_status_rank() != 0) return;
+    if (voice() == CO_VOICE_NONE) return;
     char text[1024];
     va_list args;
     va_start(args, format);
@@ -45,7 +63,10 @@ void co_warn(const char *format, ...)
     for (size_t i = 0; i < n_seen; i++)
         if (seen[i] == hash) return;
     if (n_seen < sizeof seen / sizeof *seen) seen[n_seen++] = hash;
-    co_log("warning: %s", text);
+    clear_line();
+    const char *subject = voice() == CO_VOICE_WARNINGS ? co_status_run() : NULL;
+    fprintf(stderr, "warning: %s%s%s\n", subject ? subject : "", subject ? ": " : "", text);
+    fflush(stderr);
 }
 
 double co_now_s(void)
@@ -73,7 +94,7 @@ void co_progress_start(co_progress *progress, int64_t first)
     const char *asked = getenv("COHORT_PROGRESS");
     *progress = (co_progress){.start_s = co_now_s(), .pause_s = 0.0, .first = first};
     progress->last_s = progress->start_s - 1.0;
-    if (co_status_rank() != 0 || (asked && strcmp(asked, "off") == 0)) return;
+    if (!co_log_speaks() || (asked && strcmp(asked, "off") == 0)) return;
     const bool line = asked && strcmp(asked, "line") == 0,
                plain = asked && strcmp(asked, "plain") == 0;
     progress->mode = line ? 1 : plain ? 2 : on_terminal() ? 1 : 2;
@@ -119,7 +140,7 @@ void co_progress_end(co_progress *progress)
     fflush(stderr);
     progress->shown = 0;
     progress->mode = 0;
-    open_line = NULL;
+    if (open_line == progress) open_line = NULL;
 }
 
 void co_format_seconds(double seconds, char *text, size_t size)
@@ -131,7 +152,7 @@ void co_format_seconds(double seconds, char *text, size_t size)
     else if (seconds < 6000.0)
         snprintf(text, size, "%d min %02d s", (int)seconds / 60, (int)seconds % 60);
     else
-        snprintf(text, size, "%.0f h %02d min", (double)((int64_t)seconds / 3600),
+        snprintf(text, size, "%lld h %02d min", (long long)seconds / 3600,
                  (int)((int64_t)seconds / 60 % 60));
 }
 

@@ -1,13 +1,24 @@
 /* core/log.h - what the user sees while a command works. Rank 0 alone speaks, on stderr; results go
- * to stdout by printf. Local. */
+ * to stdout by printf. Where several runs go on at once, the first rank of each warns as well.
+ * Local.
+ */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Only rank 0 prints. */
+/* What this process says from now on. At first rank 0 says all, the others nothing. */
+typedef enum {
+    CO_VOICE_NONE,
+    CO_VOICE_WARNINGS, /* each names the run (co_status_set_run) */
+    CO_VOICE_ALL
+} co_voice;
+void co_log_set_voice(co_voice voice);
+bool co_log_speaks(void); /* this process says all */
+
+/* Only where the voice is CO_VOICE_ALL. */
 void co_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* "warning: " before it; each distinct text is printed once. */
+/* "warning: " before it; each distinct text is printed once by a process. */
 void co_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A progress display. On a terminal one line that is rewritten, else plain lines with growing

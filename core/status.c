@@ -10,6 +10,7 @@
 static char message[1024];
 static int own_rank;
 static int64_t own_round = -1;
+static const char *own_run;
 
 co_status co_fail(co_status code, const char *format, ...)
 {
@@ -69,12 +70,16 @@ const char *co_status_text(co_status status)
 _Noreturn void co_assert_failed(const char *condition, const char *file, int line)
 {
     int started = 0, ended = 0;
-    char round[48] = "";
-    if (own_round >= 0) snprintf(round, sizeof round, " in round %lld", (long long)own_round);
+    char round[512] = "";
+    if (own_round >= 0)
+        snprintf(round, sizeof round, " in round %lld%s%s", (long long)own_round,
+                 own_run ? " of " : "", own_run ? own_run : "");
     fprintf(stderr,
             "cohort: internal error on rank %d%s: %s does not hold (%s:%d); please report it%s\n",
             own_rank, round, condition, file, line,
-            own_round >= 0 ? "; --resume goes on from the newest checkpoint" : "");
+            own_round < 0 ? ""
+            : own_run     ? "; the same call goes on from the newest checkpoint"
+                          : "; --resume goes on from the newest checkpoint");
     fflush(NULL);
     MPI_Initialized(&started);
     MPI_Finalized(&ended);
@@ -90,6 +95,16 @@ void co_status_set_rank(int rank)
 void co_status_set_round(int64_t round)
 {
     own_round = round;
+}
+
+void co_status_set_run(const char *run)
+{
+    own_run = run;
+}
+
+const char *co_status_run(void)
+{
+    return own_run;
 }
 
 int co_status_rank(void)

@@ -35,7 +35,13 @@ void co_status_set_message(const char *message);
 int co_status_exit_code(co_status status);
 const char *co_status_text(co_status status);
 
-#define CO_FAIL(code, ...) co_fail(code, __VA_ARGS__)
+/* The code itself, in a way that compilers and analysers of one file see: it is not CO_OK. */
+static inline co_status co_status_same(co_status code, co_status said)
+{
+    (void)said;
+    return code;
+}
+#define CO_FAIL(code, ...) co_status_same(code, co_fail(code, __VA_ARGS__))
 #define CO_TRY(call)                                                                               \
     do {                                                                                           \
         const co_status co_try_status_ = (call);                                                   \
@@ -71,3 +77,7 @@ void co_status_set_rank(int rank);
 int co_status_rank(void);
 /* Tells the message of a failed CO_ASSERT which round this is; -1 (as at first): none. */
 void co_status_set_round(int64_t round);
+/* Where several runs share a job: which one this rank plays, for its messages; borrowed; NULL (as
+ * at first): none to tell. */
+void co_status_set_run(const char *run);
+const char *co_status_run(void);

@@ -7,53 +7,52 @@
 #include <stdio.h>
 #include <string.h>
 
-void co_run_look(co_run *r)
+/* What the rule has all devices receive. Collective(comm). */
+static co_status create_bank(co_run *r)
 {
-    const co_experiment *e = r->experiment;
-    co_plan_look(&r->plan, e, &r->population);
-    r->population_weight = 0.0;
-    if (e->rule->shared || e->aggregator->slots)
-        for (int64_t k = 0; k < r->population.n_devices; k++)
-            r->population_weight += co_plan_weight(e, &r->population, k);
+    const char *name = r->experiment->rule->shared;
+    co_plan_look(&r->plan);
+    return name ? co_bank_open(&r->bank, name, co_model_layout(r->model), r->comm) : CO_OK;
 }
 
-/* The vector that the rule has all devices receive, and the weights it goes by. Collective(comm).
- */
-static co_status create_shared(co_run *r)
+/* Integers modulo 2^b only mean something as a sum whose weights their stage knows. Local. */
+static co_status check_ring(const co_run *r)
 {
     const co_experiment *e = r->experiment;
-    co_run_look(r);
-    return e->rule->shared ? co_exchange_init(&r->shared, co_model_size(r->model), 0, 0, 0, r->comm)
-                           : CO_OK;
+    if (r->chain.ring.bits == 0 || e->aggregator->fixed_total) return CO_OK;
+    return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "rule"),
+                          "%s does not go with a transform that makes integers modulo 2^%d: their "
+                          "sum is all there is; use mean",
+                          e->aggregator->name, r->chain.ring.bits);
 }
 
 /* The stages, in their order: transforms, attackers, the central bound. Local. */
 static co_status create_chain(co_run *r)
 {
     const co_experiment *e = r->experiment;
-    const co_stage *poisoning = co_poisoning_stage(e->attack);
+    const co_stage *poisoning;
+    void *attack = NULL;
     CO_TRY(co_chain_create(&r->chain, e));
-    r->poisoning = (co_poisoning){e->attack, &e->devices};
-    if (poisoning) co_chain_add(&r->chain, poisoning, &r->poisoning);
+    CO_TRY(co_poisoning_create(e->attack, &e->devices, &poisoning, &attack));
+    if (poisoning) co_chain_add(&r->chain, poisoning, attack);
     if (r->privacy.is_on) co_chain_add(&r->chain, &co_stage_private, &r->privacy);
-    r->first_count = CO_N_COUNTS + r->n_sums - r->task->n_reals(r->population.labels.n);
-    return co_chain_ready(&r->chain, r->plan.capacity);
+    CO_TRY(co_chain_ready(&r->chain, co_model_layout(r->model), r->plan.capacity));
+    return check_ring(r);
 }
 
-/* Whole updates for an aggregator or a stage that sees them all, else sums. Collective(comm). */
+/* Whole updates for an aggregator or a stage that sees them all, residues where stages make such,
+ * else sums. Collective(comm). */
 static co_status create_wire(co_run *r)
 {
     const co_experiment *e = r->experiment;
     const bool whole = e->aggregator->combine || co_chain_needs_rows(&r->chain);
-    const co_wire_setup setup = {.exchange = &r->exchange,
-                                 .capacity = r->plan.capacity,
-                                 .adds_up = e->aggregator->finish != NULL,
-                                 .n_scratch =
-                                     e->aggregator->combine
-                                         ? co_aggregate_scratch(e->aggregator, &e->aggregate,
-                                                                r->plan.capacity, r->exchange.n_own)
-                                         : 0};
-    r->wire = co_wire_find(whole ? "rows" : "sum");
+    const co_wire_setup setup = {
+        .exchange = &r->exchange,
+        .bits = r->chain.ring.bits,
+        .capacity = r->plan.capacity,
+        .adds_up = e->aggregator->finish != NULL,
+        .n_scratch = co_aggregation_scratch(&r->aggregation, r->plan.capacity, r->exchange.n_own)};
+    r->wire = co_wire_find(r->chain.ring.bits ? "ring" : whole ? "rows" : "sum");
     return r->wire->create(&setup, &r->wire_self);
 }
 
@@ -70,75 +69,12 @@ static co_status create_state(co_run *r)
         CO_ASSERT(r->n_rule_states < CO_MAX_STATES);
         r->state_name[r->n_rule_states] = own[r->n_rule_states];
     }
+    if (co_model_layout(r->model)->n_spans[CO_PERSONAL] > 0)
+        r->state_name[r->n_rule_states++] = "personal";
     const size_t n = r->n_rule_states + co_chain_slots(&r->chain, r->state_name + r->n_rule_states,
                                                        CO_MAX_STATES - r->n_rule_states);
-    return co_state_init(&r->state, n, co_model_size(r->model), r->plan.capacity,
+    return co_state_init(&r->state, n, co_model_layout(r->model)->n, r->plan.capacity,
                          r->population.n_devices, r->experiment->rounds, wire_bytes(r), r->comm);
-}
-
-static co_status check_stop_metric(const co_run *r)
-{
-    const co_config *stop = &r->experiment->stop;
-    const char *name = co_config_string(stop, "metric");
-    if (strcmp(name, "none") == 0) return CO_OK;
-    const char *known[34] = {"loss"};
-    size_t n = 1;
-    for (const co_metric *m = r->task->metrics; m->name && n < 33; m++) known[n++] = m->name;
-    for (size_t k = 0; k < n; k++)
-        if (strcmp(known[k], name) == 0) {
-            if (r->central && r->population.has_split[1]) return CO_OK;
-            return co_config_fail(
-                stop, co_config_node(stop, "metric"),
-                "is measured on split 1 (test), which this run does not evaluate");
-        }
-    const char *near = co_nearest(name, known);
-    return co_config_fail(stop, co_config_node(stop, "metric"),
-                          "'%s' is no column of eval; known: loss, %s%s%s", name, known[1],
-                          near ? "; did you mean " : "", near ? near : "");
-}
-
-/* Whether the devices' own test parts are evaluated; asked for without any is refused. */
-static co_status decide_devices(co_run *r)
-{
-    const co_config *eval = &r->experiment->eval;
-    if (!r->experiment->eval_keys.devices) return CO_OK;
-    if (!co_population_has_tests(&r->population))
-        return co_config_fail(
-            eval, co_config_node(eval, "devices"),
-            "the devices have no test parts; make the partition with test_fraction: 0.2");
-    r->on_devices = r->experiment->eval_keys.every > 0;
-    return CO_OK;
-}
-
-/* Whether central evaluation takes place; an explicit true without examples for it is refused. */
-static co_status decide_central(co_run *r)
-{
-    const co_config *eval = &r->experiment->eval;
-    const co_eval_keys *keys = &r->experiment->eval_keys;
-    const bool any = r->population.has_split[1] || r->population.has_split[2];
-    const bool on = keys->every > 0;
-    if (keys->central && !any)
-        return co_config_fail(eval, co_config_node(eval, "central"),
-                              "the data have neither a test nor a validation split; import them "
-                              "with test_fraction=0.1");
-    if (!keys->central_asked && !any && on)
-        co_warn("no evaluation: the data have no test split (import with test_fraction=0.1, or set "
-                "eval.every: 0)");
-    r->central = any && on && (!keys->central_asked || keys->central);
-    const co_config *output = &r->experiment->output;
-    if (!r->central && r->experiment->output_keys.best)
-        return co_config_fail(
-            output, co_config_node(output, "best"),
-            "needs evaluations on the test or the validation split, which this run does not have");
-    return check_stop_metric(r);
-}
-
-static void count_shared(co_run *r)
-{
-    size_t n_tensors;
-    const co_tensor *tensor = co_model_tensors(r->model, &n_tensors);
-    for (size_t k = 0; k < n_tensors; k++)
-        if (tensor[k].role == CO_SHARED) r->n_shared += (int64_t)tensor[k].size;
 }
 
 /* Refuses a run in which no device ever holds an example. O(devices), in most cases O(1). */
@@ -168,28 +104,34 @@ static co_status check_examples(co_run *r)
                                 (long long)p->n_devices);
 }
 
+/* Rank 0. */
+static co_status create_record(co_run *r, const char *dir)
+{
+    co_eval_columns *eval = co_calloc(1, sizeof *eval);
+    if (!eval) return CO_FAIL(CO_ENOMEM, "columns of eval");
+    co_observers_columns(r, eval);
+    const co_status st = co_record_init(&r->record, r->experiment, &r->population, r->model, eval,
+                                        dir, r->comm->size);
+    co_free(eval);
+    return st;
+}
+
 static co_status create_local(co_run *r, const char *dir)
 {
     const co_experiment *e = r->experiment;
     CO_TRY(check_examples(r));
-    CO_TRY(decide_central(r));
-    CO_TRY(decide_devices(r));
-    CO_TRY(co_plan_init(&r->plan, e, &r->population, r->comm->size));
+    CO_TRY(co_plan_init(&r->plan, e, &r->population, r->comm->size, co_work_index("train")));
+    if (e->planner->create) CO_TRY(e->planner->create(&e->devices, &r->plan, &r->planner));
     CO_TRY(co_aggregate_check(e->aggregator, &e->aggregate, (size_t)fmax(1.0, r->plan.per_round)));
+    CO_TRY(co_aggregation_create(e->aggregator, &e->aggregate, &r->aggregation));
     CO_TRY(co_model_create(&e->model, &r->population.shape, &r->population.labels, r->task,
                            &r->model));
-    count_shared(r);
-    r->n_sums = r->task->n_sums(r->population.labels.n);
-    CO_TRY(co_trainer_create(e, r->model, co_population_largest(&r->population, 1000),
-                             r->population.most_rows, &r->trainer));
-    if (r->central || r->on_devices) CO_TRY(co_evaluator_init(&r->evaluator, r->model));
-    if (r->on_devices)
-        CO_TRY(co_device_evaluator_init(&r->device_evaluator, &r->evaluator, &r->population,
-                                        e->eval_keys.sample, (uint64_t)e->seed, r->comm));
+    CO_TRY(co_workplace_init(&r->place, e, r->model, &r->population));
+    CO_TRY(co_works_create(&r->works, &r->place));
+    r->measure = co_work_index("measure");
+    CO_TRY(co_observers_create(r));
     CO_TRY(co_experiment_digest(e, r->config_digest));
-    if (r->comm->rank == 0)
-        CO_TRY(co_record_init(&r->record, e, &r->population, r->model, dir, r->comm->size));
-    return CO_OK;
+    return r->comm->rank == 0 ? create_record(r, dir) : CO_OK;
 }
 
 /* The first model, once per node: drawn from the seed, or read from model.init. */
@@ -204,21 +146,24 @@ static co_status start_model(co_run *r)
     }
     st = co_agree(st, r->comm);
     co_shared_sync(&r->exchange.board, r->comm);
+    co_exchange_hash(&r->exchange);
     return st;
 }
 
 /* Collective(comm). */
 static co_status create_exchange(co_run *r)
 {
-    const size_t n_reals = r->task->n_reals(r->population.labels.n);
-    return co_exchange_init(&r->exchange, co_model_size(r->model),
-                            r->n_sums - n_reals + r->chain.n_counts, CO_SUM_TASK + n_reals,
+    co_needs needs = {CO_N_COUNTS, CO_N_SCALARS};
+    co_observers_needs(r, &needs);
+    r->first_count = needs.n_counts;
+    return co_exchange_init(&r->exchange, co_model_layout(r->model), CO_BOARD_WHOLE,
+                            needs.n_counts - CO_N_COUNTS + r->chain.n_counts, needs.n_scalars,
                             r->plan.capacity, r->comm);
 }
 
 co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_comm *comm)
 {
-    *r = (co_run){.comm = comm, .experiment = e, .dir = dir, .last_loss = NAN, .last_metric = NAN};
+    *r = (co_run){.comm = comm, .experiment = e, .dir = dir};
     const bool want_tests =
         e->eval_keys.every > 0 && (!e->eval_keys.central_asked || e->eval_keys.central);
     co_status st = co_population_create(e, want_tests, comm, &r->population);
@@ -227,7 +172,8 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
     if (st == CO_OK) st = co_private_init(&r->privacy, e, &r->plan, r->population.n_devices, comm);
     if (st == CO_OK) st = co_agree(create_chain(r), comm);
     if (st == CO_OK) st = create_exchange(r);
-    if (st == CO_OK) st = create_shared(r);
+    if (st == CO_OK) st = co_versions_init(&r->versions, e->planner->n_versions, &r->exchange);
+    if (st == CO_OK) st = create_bank(r);
     if (st == CO_OK) st = co_agree(co_run_combine_create(r), comm);
     if (st == CO_OK) st = create_wire(r);
     if (st == CO_OK) st = create_state(r);
@@ -239,22 +185,24 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
 void co_run_destroy(co_run *r)
 {
     co_run_combine_destroy(r);
+    co_observers_destroy(r);
     co_record_fini(&r->record);
-    co_device_evaluator_fini(&r->device_evaluator);
     co_evaluator_fini(&r->evaluator);
-    co_trainer_destroy(r->trainer);
+    co_works_destroy(&r->works);
+    co_workplace_fini(&r->place);
     if (r->wire && r->wire->destroy) r->wire->destroy(r->wire_self);
     co_chain_destroy(&r->chain);
+    co_aggregation_destroy(&r->aggregation);
     co_state_fini(&r->state);
-    co_exchange_fini(&r->shared);
+    co_bank_fini(&r->bank);
+    co_versions_fini(&r->versions);
     co_exchange_fini(&r->exchange);
     co_private_fini(&r->privacy);
+    if (r->experiment && r->experiment->planner->destroy)
+        r->experiment->planner->destroy(r->planner);
     co_plan_fini(&r->plan);
     co_model_destroy(r->model);
     co_population_fini(&r->population);
-    co_free(r->sums);
-    co_free(r->metrics);
-    co_free(r->pending);
     *r = (co_run){0};
 }
 
@@ -287,22 +235,6 @@ static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
     return st;
 }
 
-/* Rounds at the end of the record in which no device gave a finite update. */
-static int64_t count_diverged(const co_record *record)
-{
-    const co_table *t = &record->rounds;
-    const size_t selected = (size_t)co_table_find(t, "n_selected"),
-                 empty = (size_t)co_table_find(t, "n_empty"),
-                 nonfinite = (size_t)co_table_find(t, "n_nonfinite");
-    int64_t n = 0;
-    for (size_t i = t->n_rows; i-- > 0; n++) {
-        const int64_t bad = co_table_get_i64(t, i, nonfinite);
-        if (bad == 0 || bad != co_table_get_i64(t, i, selected) - co_table_get_i64(t, i, empty))
-            break;
-    }
-    return n;
-}
-
 co_status co_run_resume(co_run *r, const char *path)
 {
     co_private_state privacy = {0};
@@ -310,6 +242,7 @@ co_status co_run_resume(co_run *r, const char *path)
                      .n_slots = r->n_slots,
                      .slot = r->whole_slot,
                      .slot_name = r->slot_name,
+                     .versions = &r->versions,
                      .privacy = r->privacy.is_on ? &privacy : NULL,
                      .state = &r->state,
                      .state_name = r->state_name};
@@ -324,14 +257,15 @@ co_status co_run_resume(co_run *r, const char *path)
     st = co_agree(st, r->comm);
     if (st == CO_OK) st = co_private_share(&r->privacy, r->comm);
     if (st == CO_OK) {
-        int64_t words[2] = {s.round, r->comm->rank == 0 ? count_diverged(&r->record) : 0};
-        MPI_Bcast(words, 2, MPI_INT64_T, 0, r->comm->world);
-        r->round = r->start_round = words[0];
-        r->diverged_rounds = words[1];
+        r->round = s.round;
+        MPI_Bcast(&r->round, 1, MPI_INT64_T, 0, r->comm->world);
         co_run_scatter_slots(r);
-        if (r->shared.comm) co_exchange_gather(&r->shared);
-        st = co_shared_broadcast(&r->exchange.board, r->comm);
+        st = co_versions_resume(&r->versions, r->round);
+        co_bank_gather(&r->bank);
+        if (st == CO_OK) st = co_shared_broadcast(&r->exchange.board, r->comm);
+        if (st == CO_OK) co_exchange_hash(&r->exchange);
     }
+    if (st == CO_OK) st = co_observers_load(r);
     co_run_free_slots(r);
     return st;
 }
@@ -363,17 +297,13 @@ static void warn_of_double_counting(const co_experiment *e)
 void co_run_describe(co_run *r)
 {
     const co_experiment *e = r->experiment;
-    const size_t all_rows =
-        r->population.has_data
-            ? (size_t)(r->population.mean_rows * (double)r->population.data.n + 0.5)
-            : 0;
-    const size_t own = co_trainer_bytes(r->trainer, all_rows) + co_exchange_bytes(&r->exchange) +
-                       wire_bytes(r) + (r->shared.comm ? co_exchange_bytes(&r->shared) : 0) +
+    const size_t own = co_workplace_bytes(&r->place) + co_works_bytes(&r->works) +
+                       co_exchange_bytes(&r->exchange) + wire_bytes(r) + co_bank_bytes(&r->bank) +
                        r->n_slots * r->exchange.n_own * sizeof(float) +
                        r->exchange.n_own * sizeof(double);
     const size_t node = r->exchange.board.bytes + r->population.csr.bytes +
                         r->population.tests.bytes + r->population.data.shared_x.bytes +
-                        r->shared.board.bytes;
+                        co_bank_node_bytes(&r->bank) + co_versions_node_bytes(&r->versions);
     if (r->comm->rank != 0) return;
     warn_of_double_counting(e);
     char rank_text[32], node_text[32], down[32], up[32];
@@ -384,9 +314,12 @@ void co_run_describe(co_run *r)
         examples += (double)co_population_examples(&r->population, k) / (double)n;
     co_format_bytes((double)own, rank_text, sizeof rank_text);
     co_format_bytes((double)node, node_text, sizeof node_text);
-    const double vectors = r->shared.comm ? 2.0 : 1.0;
-    co_format_bytes(per_round * 4.0 * (double)r->n_shared * vectors, down, sizeof down);
-    co_format_bytes(per_round * 4.0 * (double)r->n_shared * vectors, up, sizeof up);
+    int64_t each_down = 0, each_up = 0;
+    const size_t train = co_work_index("train");
+    r->works.work[train]->traffic(r->works.self[train], &each_down, &each_up);
+    each_up = co_chain_bytes(&r->chain, false, each_up);
+    co_format_bytes(per_round * (double)each_down, down, sizeof down);
+    co_format_bytes(per_round * (double)each_up, up, sizeof up);
     char tokens[48] = "";
     if (r->population.shape.tokens)
         snprintf(tokens, sizeof tokens, ", %.1f tokens an example", r->population.mean_rows);
@@ -394,19 +327,20 @@ void co_run_describe(co_run *r)
            (long long)r->population.n_devices, per_round, e->selector->any_real ? " expected" : "",
            examples, tokens);
     printf("model        %zu parameters (%lld travel), %.3g multiply-adds an example\n",
-           co_model_size(r->model), (long long)r->n_shared,
+           co_model_size(r->model), (long long)co_model_layout(r->model)->n_shared,
            co_model_flops(r->model, r->population.mean_rows));
     printf("a round      about %.0f examples, %s down, %s up\n", per_round * examples, down, up);
     printf("memory       %s a rank, %s a node beside it; %d rank%s on %d node%s\n", rank_text,
            node_text, r->comm->size, r->comm->size == 1 ? "" : "s", r->comm->n_nodes,
            r->comm->n_nodes == 1 ? "" : "s");
     describe_state(r);
+    const bool central = co_evaluates_central(e, &r->population), devices = co_evaluates_devices(e);
     if (co_private_print(&r->privacy, e->rounds) != CO_OK) co_warn("%s", co_status_message());
     printf("rounds       %lld, evaluated every %lld (%s), output in %s\n", (long long)e->rounds,
            (long long)e->eval_keys.every,
-           r->central && r->on_devices ? "central and on devices"
-           : r->central                ? "central"
-           : r->on_devices             ? "on devices"
-                                       : "no evaluation",
+           central && devices ? "central and on devices"
+           : central          ? "central"
+           : devices          ? "on devices"
+                              : "no evaluation",
            r->dir);
 }

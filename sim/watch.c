@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 enum { RING = 32, FIRST_ROUND_S = 3600 };
+static const double LISTEN_S = 0.005; /* pause between two questions to the listener */
 
 static volatile sig_atomic_t asked, waiting, second_alarm;
 static double asked_s, deadline_s, armed_s;
@@ -17,7 +18,10 @@ static size_t n_rounds;
 static unsigned patience_s, stop_patience_s;
 static volatile int64_t current_round;
 static struct sigaction old_usr1, old_term, old_alarm;
-static bool active;
+static int depth; /* of starts without their end */
+static bool (*listener)(void *);
+static void *listener_self;
+static double listened_s;
 
 static void on_request(int signal_number)
 {
@@ -38,7 +42,7 @@ static size_t put_number(char *text, uint64_t n)
 
 static size_t put_text(char *text, const char *what)
 {
-    const size_t n = strlen(what);
+    const size_t n = strnlen(what, 200);
     memcpy(text, what, n);
     return n;
 }
@@ -53,15 +57,19 @@ static void on_alarm(int signal_number)
         alarm(3 + (unsigned)co_status_rank());
         return;
     }
-    char text[256];
+    char text[512];
+    const char *run = co_status_run();
     size_t n = put_text(text, "cohort: rank ");
     n += put_number(text + n, (uint64_t)co_status_rank());
     n += put_text(text + n, ": no progress for ");
     n += put_number(text + n, patience_s);
     n += put_text(text + n, " s in round ");
     n += put_number(text + n, (uint64_t)current_round);
+    n += put_text(text + n, run ? " of " : "");
+    n += put_text(text + n, run ? run : "");
     n += put_text(text + n, waiting ? " (waiting for other ranks)" : " (working)");
-    n += put_text(text + n, "; --resume continues from the last checkpoint\n");
+    n += put_text(text + n, run ? "; the same call" : "; --resume");
+    n += put_text(text + n, " continues from the last checkpoint\n");
     if (write(STDERR_FILENO, text, n) < 0) _exit(70);
     _exit(70);
 }
@@ -73,32 +81,53 @@ static unsigned seconds_from(const char *variable, unsigned standard)
     return seconds > 0 ? (unsigned)seconds : standard;
 }
 
-void co_watch_start(double walltime_s)
+static void install(void)
 {
     struct sigaction act = {.sa_handler = on_request, .sa_flags = SA_RESTART};
     struct sigaction bell = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
-    asked = waiting = second_alarm = 0;
-    asked_s = armed_s = 0.0;
-    n_rounds = 0;
-    patience_s = seconds_from("COHORT_WATCHDOG_S", FIRST_ROUND_S);
-    stop_patience_s = seconds_from("COHORT_STOP_S", CO_STOP_PATIENCE_S);
-    deadline_s = walltime_s > 0.0 ? co_now_s() + walltime_s : 0.0;
+    asked = 0;
+    asked_s = 0.0;
     sigemptyset(&act.sa_mask);
     sigemptyset(&bell.sa_mask);
     sigaction(SIGUSR1, &act, &old_usr1);
     sigaction(SIGTERM, &act, &old_term);
     sigaction(SIGALRM, &bell, &old_alarm);
-    active = true;
+}
+
+void co_watch_start(double walltime_s)
+{
+    if (depth++ == 0) install();
+    waiting = second_alarm = 0;
+    armed_s = 0.0;
+    n_rounds = 0;
+    patience_s = seconds_from("COHORT_WATCHDOG_S", FIRST_ROUND_S);
+    stop_patience_s = seconds_from("COHORT_STOP_S", CO_STOP_PATIENCE_S);
+    deadline_s = walltime_s > 0.0 ? co_now_s() + walltime_s : 0.0;
 }
 
 void co_watch_end(void)
 {
-    if (!active) return;
+    if (depth == 0) return;
     alarm(0);
+    deadline_s = 0.0;
+    if (--depth > 0) return;
     sigaction(SIGUSR1, &old_usr1, NULL);
     sigaction(SIGTERM, &old_term, NULL);
     sigaction(SIGALRM, &old_alarm, NULL);
-    active = false;
+}
+
+void co_watch_listen(bool (*wants_stop)(void *), void *self)
+{
+    listener = wants_stop;
+    listener_self = self;
+}
+
+static void ask_listener(void)
+{
+    const double now = co_now_s();
+    if (!listener || now - listened_s < LISTEN_S) return;
+    listened_s = now;
+    if (listener(listener_self)) asked = 1;
 }
 
 bool co_stop_wanted(void)
@@ -115,7 +144,8 @@ bool co_stop_overdue(void)
 
 void co_watch_progress(co_watch_phase phase, int64_t round)
 {
-    if (!active) return;
+    if (depth == 0) return;
+    ask_listener();
     const bool was_waiting = waiting;
     waiting = phase == CO_WATCH_WAITING;
     if (round >= 0) current_round = round;

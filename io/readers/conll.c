@@ -239,7 +239,7 @@ static co_status read_all(const co_config *opt, sentences *s, co_dataset *data)
 {
     static const char *const keys[] = {"train", "dev", "test"};
     static const uint8_t splits[] = {0, 2, 1};
-    const char *paths[3];
+    const char *paths[3] = {NULL}; /* train is required */
     size_t end[3], n_paths = 0;
     for (int k = 0; k < 3; k++) {
         if (co_config_has(opt, keys[k])) {

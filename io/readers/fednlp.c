@@ -51,19 +51,20 @@ static co_status take_test_list(source *s, co_json_in *in)
 
 static co_status take_task(source *s, co_json_in *in)
 {
-    static const char *const names[CO_N_DATA_TASKS] = {"text_classification", "lm", "seq_tagging"};
+    static const char *const names[] = {"text_classification", "lm", "seq_tagging"};
+    enum { N_NAMES = sizeof names / sizeof *names };
     char *task;
     CO_TRY(co_json_in_text(in, &task));
     int k = 0;
-    while (k < CO_N_DATA_TASKS && strcmp(task, names[k]) != 0) k++;
+    while (k < N_NAMES && strcmp(task, names[k]) != 0) k++;
     s->data->task = (co_data_task)k;
     s->has_task = true;
     const co_status st =
-        k < CO_N_DATA_TASKS ? CO_OK
-                            : CO_FAIL(CO_EDATA,
-                                      "%s: task_type '%.40s'; text_classification, seq_tagging and "
-                                      "lm are read",
-                                      s->path, task);
+        k < N_NAMES ? CO_OK
+                    : CO_FAIL(CO_EDATA,
+                              "%s: task_type '%.40s'; text_classification, seq_tagging and "
+                              "lm are read",
+                              s->path, task);
     co_free(task);
     return st;
 }

@@ -22,6 +22,7 @@ const co_tokeniser *co_tokeniser_find(const char *name)
 
 size_t co_token_clean(const char *text, size_t n, bool lowercase, char *name, co_token_flaws *flaws)
 {
+    static const char unknown[] = {'\xEF', '\xBF', '\xBD'}; /* U+FFFD */
     size_t used = 0, at = 0;
     uint32_t code;
     while (at < n && used < CO_TOKEN_BYTES) {
@@ -31,11 +32,11 @@ size_t co_token_clean(const char *text, size_t n, bool lowercase, char *name, co
             memcpy(name + used, text + at, bytes);
             if (lowercase && text[at] >= 'A' && text[at] <= 'Z') name[used] = (char)(text[at] + 32);
         } else {
-            if (used + 3 > CO_TOKEN_BYTES) break;
-            memcpy(name + used, "\xEF\xBF\xBD", 3);
+            if (used + sizeof unknown > CO_TOKEN_BYTES) break;
+            memcpy(name + used, unknown, sizeof unknown);
             flaws->n_bad++;
         }
-        used += bytes ? bytes : 3;
+        used += bytes ? bytes : sizeof unknown;
         at += bytes ? bytes : 1;
     }
     flaws->n_cut += at < n;

@@ -56,65 +56,80 @@ static void sort_lists(co_partition *part)
                 by_arrival, part->period);
 }
 
+/* What the ranks of a node must know of a partition before they can see it. */
+typedef struct {
+    int64_t n_devices, n_examples, n_tests; /* n_tests -1: no test parts */
+    int64_t n_periods;
+} extent;
+
+/* Node rank 0: reads or makes it. */
+static co_status open_partition(const co_experiment *e, co_population *p, co_partition *part,
+                                extent *x)
+{
+    CO_TRY(make_partition(e, &p->data, part));
+    /* made for this run alone: the digest of the file which `cohort partition` would write */
+    if (!part->digest[0]) CO_TRY(co_partition_digest(part, &p->data, (uint64_t)e->seed));
+    *x = (extent){.n_devices = part->n_devices,
+                  .n_examples = part->train_offsets[part->n_devices],
+                  .n_tests = part->test_offsets ? part->test_offsets[part->n_devices] : -1,
+                  .n_periods = part->n_periods};
+    sort_lists(part);
+    memcpy(p->partition_digest, part->digest, sizeof part->digest);
+    return CO_OK;
+}
+
+/* Where in the shared window the lists of that extent stand, one behind the other. Returns the
+ * bytes of all. */
+static size_t lay_out(const extent *x, int64_t n_data, int64_t *words, co_population *p)
+{
+    const int64_t n_train = x->n_devices + 1 + x->n_examples;
+    const int64_t n_tests = x->n_tests < 0 ? 0 : x->n_devices + 1 + x->n_tests;
+    p->n_devices = x->n_devices;
+    p->n_periods = x->n_periods;
+    if (words) {
+        p->offsets = words;
+        p->examples = words + x->n_devices + 1;
+        p->own_test_offsets = n_tests ? words + n_train : NULL;
+        p->own_tests = n_tests ? words + n_train + x->n_devices + 1 : NULL;
+        p->period_of = x->n_periods ? (const int32_t *)(words + n_train + n_tests) : NULL;
+    }
+    return (size_t)(n_train + n_tests) * sizeof *words +
+           (size_t)(x->n_periods ? n_data : 0) * sizeof(int32_t);
+}
+
+static void copy_partition(const co_partition *part, const extent *x, int64_t n_data,
+                           int64_t *words)
+{
+    const size_t n_offsets = (size_t)x->n_devices + 1;
+    memcpy(words, part->train_offsets, n_offsets * sizeof *words);
+    words += n_offsets;
+    memcpy(words, part->train, (size_t)x->n_examples * sizeof *words);
+    words += x->n_examples;
+    if (x->n_tests >= 0) {
+        memcpy(words, part->test_offsets, n_offsets * sizeof *words);
+        words += n_offsets;
+        memcpy(words, part->test, (size_t)x->n_tests * sizeof *words);
+        words += x->n_tests;
+    }
+    if (x->n_periods) memcpy(words, part->period, (size_t)n_data * sizeof *part->period);
+}
+
 /* Node rank 0 reads or makes the partition; the other ranks see its arrays in a shared window. */
 static co_status share_partition(const co_experiment *e, co_population *p, const co_comm *comm)
 {
     co_partition part = {0};
-    co_status st = CO_OK;
-    int64_t head[4] = {0, 0, -1,
-                       0}; /* devices, examples, test examples (-1: no test parts), periods */
-    if (comm->node_rank == 0) {
-        st = make_partition(e, &p->data, &part);
-        /* made for this run alone: the digest of the file which `cohort partition` would write */
-        if (st == CO_OK && !part.digest[0])
-            st = co_partition_digest(&part, &p->data, (uint64_t)e->seed);
-        if (st == CO_OK) {
-            head[0] = part.n_devices;
-            head[1] = part.train_offsets[part.n_devices];
-            if (part.test_offsets) head[2] = part.test_offsets[part.n_devices];
-            head[3] = part.n_periods;
-            sort_lists(&part);
-            memcpy(p->partition_digest, part.digest, sizeof part.digest);
-        }
-    }
+    extent x = {0};
+    co_status st = comm->node_rank == 0 ? open_partition(e, p, &part, &x) : CO_OK;
     st = co_agree(st, comm);
     if (st == CO_OK) {
-        MPI_Bcast(head, 4, MPI_INT64_T, 0, comm->node);
+        MPI_Bcast(&x, sizeof x / sizeof(int64_t), MPI_INT64_T, 0, comm->node);
         MPI_Bcast(p->partition_digest, sizeof p->partition_digest, MPI_CHAR, 0, comm->node);
-        p->n_devices = head[0];
-        const size_t tests = head[2] < 0 ? 0 : (size_t)head[0] + 1 + (size_t)head[2];
-        const size_t dated = head[3] ? (size_t)p->data.n : 0;
-        st = co_shared_create(&p->csr,
-                              ((size_t)head[0] + 1 + (size_t)head[1] + tests) * sizeof(int64_t) +
-                                  dated * sizeof(int32_t),
-                              comm);
+        st = co_shared_create(&p->csr, lay_out(&x, p->data.n, NULL, p), comm);
     }
     if (st == CO_OK) {
-        int64_t *words = p->csr.data;
-        if (comm->node_rank == 0) {
-            memcpy(words, part.train_offsets, ((size_t)head[0] + 1) * sizeof *words);
-            memcpy(words + head[0] + 1, part.train, (size_t)head[1] * sizeof *words);
-            if (head[2] >= 0) {
-                int64_t *tests = words + head[0] + 1 + head[1];
-                memcpy(tests, part.test_offsets, ((size_t)head[0] + 1) * sizeof *words);
-                memcpy(tests + head[0] + 1, part.test, (size_t)head[2] * sizeof *words);
-            }
-            const int64_t n_words =
-                head[0] + 1 + head[1] + (head[2] < 0 ? 0 : head[0] + 1 + head[2]);
-            if (head[3])
-                memcpy(words + n_words, part.period, (size_t)p->data.n * sizeof *part.period);
-        }
+        if (comm->node_rank == 0) copy_partition(&part, &x, p->data.n, p->csr.data);
         co_shared_sync(&p->csr, comm);
-        p->offsets = words;
-        p->examples = words + head[0] + 1;
-        if (head[2] >= 0) {
-            p->own_test_offsets = p->examples + head[1];
-            p->own_tests = p->own_test_offsets + head[0] + 1;
-        }
-        p->n_periods = head[3];
-        if (head[3])
-            p->period_of =
-                (const int32_t *)(head[2] >= 0 ? p->own_tests + head[2] : p->examples + head[1]);
+        lay_out(&x, p->data.n, p->csr.data, p);
     }
     co_partition_fini(&part);
     return st;

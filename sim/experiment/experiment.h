@@ -15,6 +15,8 @@
 #include "models/schedule.h"
 #include "sim/selectors/selector.h"
 
+typedef struct co_planner co_planner; /* sim/planners/planner.h */
+
 enum { CO_MAX_TRANSFORMS = 16 };
 
 /* Sections that are read while devices train, parsed once. */
@@ -45,6 +47,7 @@ typedef struct {
     co_node *root; /* the resolved tree */
     co_config top, data, partition, model, devices, local, aggregate, server, privacy, eval, stop,
         output;
+    const co_planner *planner;
     const co_selector *selector;
     const co_attack *attack;
     const co_rule *rule;

@@ -1,587 +1,192 @@
-/* sim/observers/checkpoint.c - writing, finding, reading checkpoints; what a run may remove. */
-#include "sim/observers/checkpoint.h"
+/* sim/observers/checkpoint.c - the files of a run: run file and checkpoint at their times and at
+ * the end, the model of the best evaluation. The run file first: a resume cuts later rows. */
 #include "core/log.h"
 #include "core/memory.h"
-#include "core/text.h"
-#include "core/vector.h"
-#include "io/files/digest.h"
-#include "io/files/file.h"
-#include "models/kernel_path.h"
-#include "io/files/inputs.h"
-#include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
+#include "sim/run.h"
+#include "sim/watch.h"
+#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static bool is_checkpoint(const char *name)
+/* Nothing is kept: a byte stands for taking part. */
+static co_status create(co_run *run, void **self)
 {
-    if (strncmp(name, "ckpt-", 5) != 0) return false;
-    for (int k = 5; k < 13; k++)
-        if (!isdigit((unsigned char)name[k])) return false;
-    return strcmp(name + 13, ".h5") == 0;
+    const co_config *output = &run->experiment->output;
+    if (run->experiment->output_keys.best &&
+        !co_evaluates_central(run->experiment, &run->population))
+        return co_config_fail(
+            output, co_config_node(output, "best"),
+            "needs evaluations on the test or the validation split, which this run does not have");
+    *self = co_calloc(1, 1);
+    return *self ? CO_OK : CO_FAIL(CO_ENOMEM, "checkpoints");
 }
 
-bool co_is_run_file(const char *name)
+static co_snapshot snapshot_of(co_run *r)
 {
-    return is_checkpoint(name) || strcmp(name, "best.h5") == 0 || strcmp(name, "run.h5") == 0 ||
-           strcmp(name, "experiment.yaml") == 0;
+    co_snapshot s = {.round = r->round,
+                     .model_digest = co_exchange_digest(&r->exchange),
+                     .model = r->exchange.model,
+                     .versions = &r->versions,
+                     .n_slots = r->n_slots,
+                     .slot_name = r->slot_name,
+                     .slot = r->whole_slot,
+                     .privacy = r->privacy.is_on ? &r->privacy.state : NULL,
+                     .state = &r->state,
+                     .state_name = r->state_name};
+    memcpy(s.config_digest, r->config_digest, sizeof s.config_digest);
+    memcpy(s.data_digest, r->population.data_digest, sizeof s.data_digest);
+    memcpy(s.partition_digest, r->population.partition_digest, sizeof s.partition_digest);
+    return s;
 }
 
-/* What a killed writer leaves: the hidden temporary of io/files/file.h, or the text written aside.
+static co_status write_files(co_run *r, const char *state)
+{
+    const co_experiment *e = r->experiment;
+    const co_snapshot s = snapshot_of(r);
+    CO_TRY(co_record_publish(&r->record, state));
+    return co_checkpoint_write(r->dir, &s, r->model, (uint64_t)e->seed, r->record.config,
+                               r->record.source, e->output_keys.keep);
+}
+
+static co_rank_record *own_record(co_run *r)
+{
+    return &r->exchange.record[r->comm->rank];
+}
+
+/* The load of the last round, whose times are known by now. Collective(comm). */
+static void complete_load(co_run *r)
+{
+    co_exchange_gather(&r->exchange);
+    if (r->comm->rank == 0) co_record_complete(&r->record, r->round, r->exchange.record);
+    MPI_Barrier(r->comm->node); /* nobody changes a record before rank 0 has read it */
+    own_record(r)->reduce_s = own_record(r)->eval_s = own_record(r)->write_s = 0.0;
+}
+
+/* Collective(comm). */
+static co_status save(co_run *r, const char *state)
+{
+    complete_load(r);
+    const double start = co_now_s();
+    CO_TRY(co_run_gather_slots(r));
+    CO_TRY(co_state_list(&r->state));
+    co_status st = r->late; /* a row that could not be kept must not be missing in silence */
+    if (st == CO_OK && r->comm->rank == 0) {
+        co_watch_progress(CO_WATCH_WORKING, -1);
+        st = write_files(r, state);
+        co_watch_progress(CO_WATCH_WAITING, -1);
+    }
+    co_state_end(&r->state);
+    co_run_free_slots(r);
+    own_record(r)->write_s += co_now_s() - start;
+    return co_agree(st, r->comm);
+}
+
+static bool wants_best(const co_run *r)
+{
+    return r->comm->rank == 0 && r->experiment->output_keys.best;
+}
+
+/* Whether the evaluation of this round is the best so far, on the validation split where there is
+ * one. Decided from the table, as the stop rule: nothing to keep over a resume. Only evaluations at
+ * multiples of eval.every count: a longer run has them too. */
+static bool is_best(const co_run *r)
+{
+    const co_table *t = &r->record.eval;
+    const int64_t every = r->experiment->eval_keys.every, of = r->population.has_split[2] ? 2 : 1;
+    const char *wanted = r->experiment->stop_keys.metric;
+    const int column = co_table_find(t, wanted ? wanted : r->task->metrics[0].name);
+    const int split = co_table_find(t, "split"), scope = co_table_find(t, "scope"),
+              round = co_table_find(t, "round");
+    const bool higher = t->columns[column].better == CO_BETTER_HIGHER;
+    double best = NAN;
+    int64_t at = -1;
+    for (size_t i = 0; i < t->n_rows; i++) {
+        const double value = co_table_get_f64(t, i, (size_t)column);
+        if (co_table_get_i64(t, i, (size_t)split) != of ||
+            co_table_get_i64(t, i, (size_t)scope) != CO_SCOPE_ALL)
+            continue;
+        if (co_table_get_i64(t, i, (size_t)round) % every != 0 || isnan(value)) continue;
+        if (!isnan(best) && (higher ? value <= best : value >= best)) continue;
+        best = value;
+        at = co_table_get_i64(t, i, (size_t)round);
+    }
+    return at == r->round;
+}
+
+/* Local. An error is kept for the next point where ranks agree. */
+static void keep_best(co_run *r)
+{
+    const double start = co_now_s();
+    if (!wants_best(r) || r->late != CO_OK || r->round % r->experiment->eval_keys.every != 0 ||
+        !is_best(r))
+        return;
+    const co_snapshot s = snapshot_of(r);
+    co_watch_progress(CO_WATCH_WORKING, -1);
+    r->late = co_checkpoint_write_best(r->dir, &s, r->model, (uint64_t)r->experiment->seed,
+                                       r->record.config, r->record.source);
+    co_watch_progress(CO_WATCH_WAITING, -1);
+    own_record(r)->write_s += co_now_s() - start;
+}
+
+/* A start that asks for best.h5 for the first time has no model of the rounds before it. */
+static void look_for_best(const co_run *r)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/best.h5", r->dir);
+    if (wants_best(r) && access(path, F_OK) != 0)
+        co_warn("output.best: %s is not there; it comes with the next evaluation that is better "
+                "than all so far",
+                path);
+}
+
+static co_status begin(void *self, co_run *run)
+{
+    (void)self;
+    if (run->round > 0) {
+        if (run->ending == CO_GOES_ON) look_for_best(run);
+        return CO_OK;
+    }
+    keep_best(run);
+    return run->privacy.state.is_secure ? save(run, "running") /* the key, before its first use */
+                                        : CO_OK;
+}
+
+static co_status step(void *self, co_run *run)
+{
+    const int64_t every = run->experiment->output_keys.checkpoint_every;
+    (void)self;
+    keep_best(run);
+    if (run->ending != CO_GOES_ON) return CO_OK;
+    if (every > 0 && run->round % every == 0) return save(run, "running");
+    if (run->comm->rank == 0 && run->late == CO_OK && co_record_is_due(&run->record)) {
+        const double start = co_now_s();
+        co_watch_progress(CO_WATCH_WORKING, -1);
+        run->late = co_record_publish(&run->record, "running");
+        co_watch_progress(CO_WATCH_WAITING, -1);
+        own_record(run)->write_s += co_now_s() - start;
+    }
+    return CO_OK;
+}
+
+/* Before the first round is done there is nothing to keep; of a model that has diverged, the rows.
  */
-static bool is_temporary(const char *name)
+static co_status end(void *self, co_run *run)
 {
-    if (strcmp(name, "experiment.yaml.tmp") == 0) return true;
-    return (strncmp(name, ".run.h5.tmp-", 12) == 0 || strncmp(name, ".best.h5.tmp-", 13) == 0 ||
-            strncmp(name, ".ckpt-", 6) == 0) &&
-           strstr(name, ".tmp-");
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return -strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Names in dir that `wanted` accepts, by falling name; a missing folder holds none.
- * co_strings_free. */
-static co_status list_folder(const char *dir, bool (*wanted)(const char *), char ***names,
-                             size_t *n)
-{
-    *names = NULL;
-    *n = 0;
-    size_t capacity = 0;
-    DIR *folder = opendir(dir);
-    if (!folder && errno == ENOENT) return CO_OK;
-    if (!folder)
-        return CO_FAIL(CO_EFILE, "%s: %s; set output.dir to a folder you may read and write", dir,
-                       strerror(errno));
-    co_status st = CO_OK;
-    for (struct dirent *entry; st == CO_OK && (entry = readdir(folder));) {
-        if (!wanted(entry->d_name)) continue;
-        st = (co_status)co_reserve((void **)names, &capacity, *n + 1, sizeof **names);
-        if (st == CO_OK && !((*names)[*n] = co_strdup(entry->d_name)))
-            st = CO_FAIL(CO_ENOMEM, "list of %s", dir);
-        if (st == CO_OK) ++*n;
-    }
-    closedir(folder);
-    if (st != CO_OK) {
-        co_strings_free(*names, *n);
-        *names = NULL;
-        *n = 0;
-        return st;
-    }
-    if (*n) qsort(*names, *n, sizeof **names, by_name);
+    (void)self;
+    if (run->ending == CO_DONE) return save(run, "done");
+    if (run->ending == CO_STOPPED && run->round > 0) return save(run, "stopped");
+    if (run->ending == CO_DIVERGED && run->comm->rank == 0 &&
+        co_record_publish(&run->record, "stopped") != CO_OK)
+        co_warn("%s", co_status_message());
     return CO_OK;
 }
 
-co_status co_output_exists(const char *dir, bool *exists)
-{
-    char **names;
-    size_t n;
-    CO_TRY(list_folder(dir, co_is_run_file, &names, &n));
-    *exists = false;
-    for (size_t i = 0; i < n; i++) *exists |= strcmp(names[i], "experiment.yaml") != 0;
-    co_strings_free(names, n);
-    return CO_OK;
-}
-
-co_status co_output_spares(const char *dir, const char *const *inputs, size_t n_inputs)
-{
-    char **names;
-    size_t n;
-    CO_TRY(list_folder(dir, co_is_run_file, &names, &n));
-    co_status st = CO_OK;
-    for (size_t i = 0; st == CO_OK && i < n; i++) {
-        char *path = co_format("%s/%s", dir, names[i]);
-        st = path ? co_output_differs(path, inputs, n_inputs)
-                  : CO_FAIL(CO_ENOMEM, "path of %s", names[i]);
-        co_free(path);
-    }
-    co_strings_free(names, n);
-    return st;
-}
-
-static co_status remove_file(const char *dir, const char *name)
-{
-    char *path = co_format("%s/%s", dir, name);
-    if (!path) return CO_FAIL(CO_ENOMEM, "path of %s", name);
-    const int rc = unlink(path);
-    const co_status st = rc == 0 || errno == ENOENT ? CO_OK
-                                                    : CO_FAIL(CO_EFILE, "%s: cannot be removed: %s",
-                                                              path, strerror(errno));
-    co_free(path);
-    return st;
-}
-
-static co_status remove_listed(const char *dir, bool (*wanted)(const char *))
-{
-    char **names;
-    size_t n;
-    CO_TRY(list_folder(dir, wanted, &names, &n));
-    co_status st = CO_OK;
-    for (size_t i = 0; i < n && st == CO_OK; i++) st = remove_file(dir, names[i]);
-    co_strings_free(names, n);
-    return st;
-}
-
-co_status co_output_remove(const char *dir)
-{
-    return remove_listed(dir, co_is_run_file);
-}
-
-co_status co_output_sweep(const char *dir)
-{
-    return remove_listed(dir, is_temporary);
-}
-
-/* Removes all but the newest `keep` by name (names carry the round), never the one just written. */
-static co_status prune(const char *dir, int64_t keep, int64_t newest)
-{
-    char **names;
-    size_t n;
-    CO_TRY(list_folder(dir, is_checkpoint, &names, &n));
-    co_status st = CO_OK;
-    int64_t kept = 0;
-    for (size_t i = 0; i < n && st == CO_OK; i++) {
-        const int64_t round = strtoll(names[i] + 5, NULL, 10);
-        if (round > newest || kept++ >= keep) st = remove_file(dir, names[i]);
-    }
-    co_strings_free(names, n);
-    return st;
-}
-
-static co_status write_model(co_file *file, const co_snapshot *s, const co_model *model)
-{
-    size_t n_tensors;
-    const co_tensor *tensor = co_model_tensors(model, &n_tensors);
-    for (size_t k = 0; k < n_tensors; k++) {
-        char name[128];
-        co_extent extent = {.type = CO_F32, .ndim = tensor[k].ndim};
-        memcpy(extent.dim, tensor[k].dim, sizeof tensor[k].dim);
-        snprintf(name, sizeof name, "model/%s", tensor[k].name);
-        CO_TRY(co_file_write(file, name, &extent, s->model + tensor[k].offset));
-    }
-    for (size_t k = 0; k < s->n_slots; k++) {
-        char name[128];
-        const co_extent extent = {.type = CO_F32, .ndim = 1, .dim = {co_model_size(model)}};
-        snprintf(name, sizeof name, "server/%s", s->slot_name[k]);
-        CO_TRY(co_file_write(file, name, &extent, s->slot[k]));
-    }
-    return CO_OK;
-}
-
-/* devices/id [k] and devices/<slot> [k, size] of those that have taken part. */
-static co_status write_states(co_file *file, const co_snapshot *s, size_t n)
-{
-    co_state *state = s->state;
-    if (!state || !state->comm) return CO_OK; /* no rule or transform keeps any */
-    CO_TRY(co_file_write_i64(file, "devices/id", state->ids, state->n_ids));
-    for (size_t k = 0; k < state->n_slots; k++) {
-        char name[128];
-        snprintf(name, sizeof name, "devices/%s", s->state_name[k]);
-        CO_TRY(co_file_create_rows(
-            file, name, &(co_extent){.type = CO_F32, .ndim = 2, .dim = {state->n_ids, n}}));
-    }
-    for (size_t i = 0; i < state->n_ids; i++) {
-        const float *block = co_state_row(state, i);
-        for (size_t k = 0; k < state->n_slots; k++) {
-            char name[128];
-            snprintf(name, sizeof name, "devices/%s", s->state_name[k]);
-            CO_TRY(co_file_write_rows(file, name, i, 1, block + k * n));
-        }
-    }
-    return CO_OK;
-}
-
-enum { N_LEDGER_COLUMNS = 6 };
-static const char *const ledger_names[N_LEDGER_COLUMNS] = {
-    "privacy/noise", "privacy/sampling",    "privacy/noise_multiplier",
-    "privacy/rate",  "privacy/lattice_std", "privacy/count"};
-
-static void ledger_row_values(const co_ledger_row *row, double value[N_LEDGER_COLUMNS])
-{
-    const co_event *e = &row->event;
-    const double values[] = {(double)e->noise, (double)e->sampling, e->noise_multiplier,
-                             e->rate,          e->lattice_std,      (double)row->count};
-    memcpy(value, values, sizeof values);
-}
-
-/* The ledger as columns, one value a release of its own kind; all numbers are exact in a double. */
-static co_status write_privacy(co_file *file, const co_private_state *p)
-{
-    const co_extent bytes = {.type = CO_U8, .ndim = 1, .dim = {CO_NOISE_KEY_BYTES}};
-    const size_t n = p->ledger.n;
-    double *columns = co_malloc(n * N_LEDGER_COLUMNS, sizeof *columns), value[N_LEDGER_COLUMNS];
-    if (!columns) return CO_FAIL(CO_ENOMEM, "privacy ledger of %zu rows", n);
-    for (size_t i = 0; i < n; i++) {
-        ledger_row_values(&p->ledger.rows[i], value);
-        for (size_t c = 0; c < N_LEDGER_COLUMNS; c++) columns[c * n + i] = value[c];
-    }
-    co_status st = CO_OK;
-    for (size_t c = 0; c < N_LEDGER_COLUMNS && st == CO_OK; c++)
-        st = co_file_write_f64(file, ledger_names[c], columns + c * n, n);
-    co_free(columns);
-    CO_TRY(st);
-    CO_TRY(co_file_write_f64(file, "privacy/clip", &p->clip, 1));
-    CO_TRY(co_file_write_f64(file, "privacy/multiplier", &p->multiplier, 1));
-    return p->is_secure ? co_file_write(file, "privacy/key", &bytes, p->key) : CO_OK;
-}
-
-static co_status write_all(co_file *file, const co_snapshot *s, const co_model *model,
-                           uint64_t seed, const char *config, const char *source)
-{
-    CO_TRY(co_file_set_head(file, seed, config, source));
-    char *tensors = co_model_describe(model);
-    if (!tensors) return CO_FAIL(CO_ENOMEM, "checkpoint");
-    const co_status st = co_file_set_text(file, "tensors", tensors);
-    co_free(tensors);
-    CO_TRY(st);
-    CO_TRY(co_file_set_int(file, "round", s->round));
-    CO_TRY(co_file_set_u64(file, "model_digest", s->model_digest));
-    CO_TRY(co_file_set_text(file, "config_digest", s->config_digest));
-    CO_TRY(co_file_set_text(file, "data_digest", s->data_digest));
-    if (s->partition_digest[0])
-        CO_TRY(co_file_set_text(file, "partition_digest", s->partition_digest));
-    CO_TRY(co_file_set_text(file, "kernel_path", co_kernel_path()));
-    CO_TRY(co_file_set_text(file, "blas_core", co_blas_core()));
-    if (s->privacy) CO_TRY(write_privacy(file, s->privacy));
-    CO_TRY(write_model(file, s, model));
-    return write_states(file, s, co_model_size(model));
-}
-
-/* Writes and publishes; frees path. */
-static co_status publish_take(char *path, const co_snapshot *s, const co_model *model,
-                              uint64_t seed, const char *config, const char *source)
-{
-    if (!path) return CO_FAIL(CO_ENOMEM, "checkpoint");
-    co_file *file = NULL;
-    co_status st = co_file_create(path, "cohort-checkpoint", &file);
-    if (st == CO_OK) {
-        st = write_all(file, s, model, seed, config, source);
-        if (st == CO_OK)
-            st = co_file_publish(file, s->privacy && s->privacy->is_secure ? 0600 : 0644);
-        else
-            co_file_close(file);
-    }
-    co_free(path);
-    return st;
-}
-
-co_status co_checkpoint_write(const char *dir, const co_snapshot *s, const co_model *model,
-                              uint64_t seed, const char *config, const char *source, int64_t keep)
-{
-    CO_TRY(publish_take(co_format("%s/ckpt-%08lld.h5", dir, (long long)s->round), s, model, seed,
-                        config, source));
-    return prune(dir, keep, s->round);
-}
-
-co_status co_checkpoint_write_best(const char *dir, const co_snapshot *s, const co_model *model,
-                                   uint64_t seed, const char *config, const char *source)
-{
-    co_snapshot bare = *s;
-    bare.n_slots = 0;
-    bare.state = NULL;
-    bare.privacy = NULL;
-    return publish_take(co_format("%s/best.h5", dir), &bare, model, seed, config, source);
-}
-
-co_status co_checkpoint_find(const char *dir, char **path, int64_t *round, size_t *n_damaged)
-{
-    char **names;
-    size_t n;
-    *path = NULL;
-    *round = 0;
-    *n_damaged = 0;
-    CO_TRY(list_folder(dir, is_checkpoint, &names, &n));
-    co_status st = CO_OK;
-    for (size_t i = 0; i < n && st == CO_OK; i++) {
-        char *candidate = co_format("%s/%s", dir, names[i]);
-        co_file *file = NULL;
-        int64_t found = 0;
-        st = candidate ? co_file_open(candidate, "cohort-checkpoint", false, &file)
-                       : CO_FAIL(CO_ENOMEM, "checkpoint");
-        if (st == CO_OK) st = co_file_get_int(file, "round", &found);
-        co_file_close(file);
-        if (st == CO_OK && (!*path || found > *round)) {
-            co_free(*path);
-            *path = candidate;
-            candidate = NULL;
-            *round = found;
-        } else if (st == CO_EDATA) {
-            co_warn("skipped a damaged checkpoint: %s", co_status_message());
-            ++*n_damaged;
-            st = CO_OK;
-        }
-        co_free(candidate);
-    }
-    co_strings_free(names, n);
-    return st;
-}
-
-co_status co_checkpoint_config(const char *path, char **config)
-{
-    co_file *file = NULL;
-    CO_TRY(co_file_open(path, "cohort-checkpoint", false, &file));
-    const co_status st = co_file_get_text(file, "config", config);
-    co_file_close(file);
-    return st;
-}
-
-/* The first names of a list, and how many more there are. */
-static void add_names(co_text *text, const char *const *names, size_t n)
-{
-    enum { SHOWN = 8 };
-    for (size_t k = 0; k < n && k < SHOWN; k++) {
-        if (k) co_text_add(text, ", ");
-        co_text_add(text, names[k] + (*names[k] == '/'));
-    }
-    char more[48];
-    snprintf(more, sizeof more, " and %zu more", n - SHOWN);
-    if (n > SHOWN) co_text_add(text, more);
-    if (n == 0) co_text_add(text, "nothing");
-}
-
-/* What the model wants, and what the file has instead. */
-static co_status other_names(const co_file *file, const co_model *model, const char *missing)
-{
-    size_t n_tensors, n_found;
-    char **found;
-    co_text text = {0};
-    const co_tensor *tensor = co_model_tensors(model, &n_tensors);
-    CO_TRY(co_file_list(file, &found, &n_found));
-    const char **wanted = co_malloc(n_tensors, sizeof *wanted);
-    for (size_t k = 0; wanted && k < n_tensors; k++) wanted[k] = tensor[k].name;
-    co_text_add(&text, "the model wants model/ with ");
-    if (wanted) add_names(&text, wanted, n_tensors);
-    co_text_add(&text, "; the file holds ");
-    add_names(&text, (const char *const *)found, n_found);
-    const co_status st = CO_FAIL(
-        CO_EDATA, "%s: has no %s: it belongs to another model, or names its weights otherwise: %s",
-        co_file_path(file), missing, text.failed ? "" : text.data);
-    co_text_fini(&text);
-    co_free(wanted);
-    co_strings_free(found, n_found);
-    return st;
-}
-
-static co_status read_tensor(const co_file *file, const co_tensor *tensor, float *params)
-{
-    char name[128];
-    co_extent extent;
-    snprintf(name, sizeof name, "model/%s", tensor->name);
-    CO_TRY(co_file_extent(file, name, &extent));
-    bool same = extent.ndim == tensor->ndim;
-    for (size_t k = 0; same && k < extent.ndim; k++) same = extent.dim[k] == tensor->dim[k];
-    if (!same)
-        return CO_FAIL(CO_EDATA, "%s: %s has another shape (%zu values, the model wants %zu)",
-                       co_file_path(file), name, co_extent_count(&extent), tensor->size);
-    CO_TRY(co_file_read(file, name, CO_F32, 0, params + tensor->offset));
-    for (size_t i = 0; i < tensor->size; i++)
-        if (!__builtin_isfinite(params[tensor->offset + i]))
-            return CO_FAIL(CO_EDATA, "%s: %s[%zu] is not finite", co_file_path(file), name, i);
-    return CO_OK;
-}
-
-static co_status read_tensors(const co_file *file, const co_model *model, float *params)
-{
-    size_t n_tensors;
-    const co_tensor *tensor = co_model_tensors(model, &n_tensors);
-    for (size_t k = 0; k < n_tensors; k++) {
-        char name[128];
-        snprintf(name, sizeof name, "model/%s", tensor[k].name);
-        if (!co_file_has(file, name)) return other_names(file, model, name);
-        CO_TRY(read_tensor(file, &tensor[k], params));
-    }
-    return CO_OK;
-}
-
-co_status co_checkpoint_read_model(const char *path, const co_model *model, float *params)
-{
-    co_file *file = NULL;
-    CO_TRY(co_file_open(path, "cohort-checkpoint", true, &file));
-    const co_status st = read_tensors(file, model, params);
-    co_file_close(file);
-    return st;
-}
-
-static co_status check_digest(const co_file *file, co_snapshot *s, size_t n)
-{
-    const size_t n_blocks = co_n_blocks(n);
-    unsigned char *hashes = co_malloc(n_blocks, 16);
-    if (!hashes) return CO_FAIL(CO_ENOMEM, "digest of the model");
-    co_model_block_hashes(s->model, n, hashes);
-    const uint64_t found = co_model_digest(hashes, n_blocks);
-    co_free(hashes);
-    CO_TRY(co_file_get_u64(file, "model_digest", &s->model_digest));
-    if (found == s->model_digest) return CO_OK;
-    return CO_FAIL(CO_EDATA, "%s: the model does not match its digest", co_file_path(file));
-}
-
-/* Bits are compared on one kernel path and BLAS core alone: going on with others is allowed, and
- * said. */
-static co_status compare_arithmetic(const co_file *file)
-{
-    const char *const names[] = {"kernel_path", "blas_core"}, *const own[] = {co_kernel_path(),
-                                                                              co_blas_core()};
-    for (size_t k = 0; k < 2; k++) {
-        char *text = NULL;
-        CO_TRY(co_file_get_text(file, names[k], &text));
-        if (strcmp(text, own[k]) != 0)
-            co_warn("the run so far was computed with %s %s, now with %s: its bits are not those "
-                    "of an undisturbed run",
-                    names[k], text, own[k]);
-        co_free(text);
-    }
-    return CO_OK;
-}
-
-static co_status check_states(const co_file *file, const co_snapshot *s, const int64_t *id,
-                              size_t n_ids, size_t n)
-{
-    for (size_t k = 0; k < s->state->n_slots; k++) {
-        char name[128];
-        co_extent extent;
-        snprintf(name, sizeof name, "devices/%s", s->state_name[k]);
-        CO_TRY(co_file_extent(file, name, &extent));
-        if (extent.ndim != 2 || extent.dim[0] != n_ids || extent.dim[1] != n)
-            return CO_FAIL(CO_EDATA, "%s: %s is not of shape [%zu, %zu]", co_file_path(file), name,
-                           n_ids, n);
-    }
-    for (size_t i = 0; i < n_ids; i++)
-        if (id[i] < 0 || id[i] >= s->state->n_devices || (i > 0 && id[i] <= id[i - 1]))
-            return CO_FAIL(CO_EDATA, "%s: devices/id[%zu] = %lld: ids must ascend below %lld",
-                           co_file_path(file), i, (long long)id[i], (long long)s->state->n_devices);
-    return CO_OK;
-}
-
-static co_status read_states(const co_file *file, const co_snapshot *s, size_t n)
-{
-    co_state *state = s->state;
-    if (!state || !state->comm) return CO_OK; /* no rule or transform keeps any */
-    int64_t *id = NULL;
-    size_t n_ids;
-    CO_TRY(co_file_read_new(file, "devices/id", CO_I64, (void **)&id, &n_ids));
-    float *block = co_malloc(state->block, sizeof *block);
-    co_status st =
-        block ? check_states(file, s, id, n_ids, n) : CO_FAIL(CO_ENOMEM, "state of a device");
-    for (size_t i = 0; st == CO_OK && i < n_ids; i++) {
-        for (size_t k = 0; st == CO_OK && k < state->n_slots; k++) {
-            char name[128];
-            snprintf(name, sizeof name, "devices/%s", s->state_name[k]);
-            st = co_file_read_rows(file, name, CO_F32, i, 1, block + k * n);
-        }
-        if (st == CO_OK) co_state_put(state, id[i], block);
-    }
-    co_free(block);
-    co_free(id);
-    return st;
-}
-
-static co_status add_release(const co_file *file, const double value[N_LEDGER_COLUMNS],
-                             co_ledger *ledger)
-{
-    const co_event event = {.noise = (co_noise)value[0],
-                            .sampling = (co_sampling)value[1],
-                            .noise_multiplier = value[2],
-                            .rate = value[3],
-                            .lattice_std = value[4]};
-    const bool known =
-        value[0] >= 0 && value[0] < CO_N_NOISES && value[1] >= 0 && value[1] < CO_N_SAMPLINGS;
-    if (!known || !(value[5] >= 0 && value[5] < 0x1p53))
-        return CO_FAIL(CO_EDATA,
-                       "%s: a release of the privacy ledger has noise %g, sampling %g, count %g",
-                       co_file_path(file), value[0], value[1], value[5]);
-    CO_TRY(co_ledger_add(ledger, &event, 1)); /* a count of 0 keeps its row */
-    ledger->rows[ledger->n - 1].count = (int64_t)value[5];
-    return CO_OK;
-}
-
-static co_status read_ledger(const co_file *file, co_ledger *ledger)
-{
-    double *column[N_LEDGER_COLUMNS] = {NULL}, value[N_LEDGER_COLUMNS];
-    size_t n[N_LEDGER_COLUMNS] = {0};
-    co_status st = CO_OK;
-    for (size_t c = 0; c < N_LEDGER_COLUMNS && st == CO_OK; c++) {
-        st = co_file_read_new(file, ledger_names[c], CO_F64, (void **)&column[c], &n[c]);
-        if (st == CO_OK && n[c] != n[0])
-            st = CO_FAIL(CO_EDATA, "%s: %s has %zu rows, %s %zu", co_file_path(file),
-                         ledger_names[c], n[c], ledger_names[0], n[0]);
-    }
-    for (size_t i = 0; st == CO_OK && i < n[0]; i++) {
-        for (size_t c = 0; c < N_LEDGER_COLUMNS; c++) value[c] = column[c][i];
-        st = add_release(file, value, ledger);
-    }
-    for (size_t c = 0; c < N_LEDGER_COLUMNS; c++) co_free(column[c]);
-    return st;
-}
-
-static co_status read_scalar(const co_file *file, const char *name, double *value)
-{
-    co_extent extent;
-    CO_TRY(co_file_extent(file, name, &extent));
-    if (co_extent_count(&extent) != 1)
-        return CO_FAIL(CO_EDATA, "%s: %s has %zu values, not 1", co_file_path(file), name,
-                       co_extent_count(&extent));
-    return co_file_read(file, name, CO_F64, 0, value);
-}
-
-static co_status read_privacy(const co_file *file, co_private_state *p)
-{
-    co_extent extent;
-    if (!co_file_has(file, "privacy/clip"))
-        return CO_FAIL(CO_EDATA, "%s: has no privacy/clip: it is not of a private run",
-                       co_file_path(file));
-    CO_TRY(read_scalar(file, "privacy/clip", &p->clip));
-    CO_TRY(read_scalar(file, "privacy/multiplier", &p->multiplier));
-    p->is_secure = co_file_has(file, "privacy/key");
-    if (p->is_secure) {
-        CO_TRY(co_file_extent(file, "privacy/key", &extent));
-        if (co_extent_count(&extent) != CO_NOISE_KEY_BYTES)
-            return CO_FAIL(CO_EDATA, "%s: privacy/key has %zu bytes, not %d", co_file_path(file),
-                           co_extent_count(&extent), CO_NOISE_KEY_BYTES);
-        CO_TRY(co_file_read(file, "privacy/key", CO_U8, 0, p->key));
-    }
-    return read_ledger(file, &p->ledger);
-}
-
-static co_status read_all(const co_file *file, co_snapshot *s, const co_model *model)
-{
-    CO_TRY(read_tensors(file, model, s->model));
-    CO_TRY(check_digest(file, s, co_model_size(model)));
-    for (size_t k = 0; k < s->n_slots; k++) {
-        char name[128];
-        co_extent extent;
-        snprintf(name, sizeof name, "server/%s", s->slot_name[k]);
-        CO_TRY(co_file_extent(file, name, &extent));
-        if (co_extent_count(&extent) != co_model_size(model))
-            return CO_FAIL(CO_EDATA, "%s: %s has %zu values, the model %zu", co_file_path(file),
-                           name, co_extent_count(&extent), co_model_size(model));
-        CO_TRY(co_file_read(file, name, CO_F32, 0, s->slot[k]));
-    }
-    const char *const names[] = {"config_digest", "data_digest", "partition_digest"};
-    char *const digests[] = {s->config_digest, s->data_digest, s->partition_digest};
-    for (size_t k = 0; k < 3; k++) {
-        char *text = NULL;
-        digests[k][0] = 0;
-        if (k == 2 && !co_file_has_attr(file, names[k])) break;
-        CO_TRY(co_file_get_text(file, names[k], &text));
-        snprintf(digests[k], 33, "%s", text);
-        co_free(text);
-    }
-    CO_TRY(compare_arithmetic(file));
-    if (s->privacy) CO_TRY(read_privacy(file, s->privacy));
-    CO_TRY(co_file_get_int(file, "round", &s->round));
-    return read_states(file, s, co_model_size(model));
-}
-
-co_status co_checkpoint_read(const char *path, co_snapshot *s, const co_model *model)
-{
-    co_file *file = NULL;
-    CO_TRY(co_file_open(path, "cohort-checkpoint", false, &file));
-    const co_status st = read_all(file, s, model);
-    co_file_close(file);
-    return st;
-}
+const co_observer co_observer_checkpoint = {.name = "checkpoint",
+                                            .summary =
+                                                "run file and checkpoints on disk, the best model",
+                                            .create = create,
+                                            .destroy = co_free,
+                                            .begin = begin,
+                                            .step = step,
+                                            .end = end};

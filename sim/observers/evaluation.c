@@ -7,8 +7,32 @@
 #include <math.h>
 #include <string.h>
 
-co_status co_evaluator_init(co_evaluator *v, const co_model *model)
+bool co_evaluates_central(const co_experiment *e, const co_population *population)
 {
+    const bool any = population->has_split[1] || population->has_split[2];
+    return any && e->eval_keys.every > 0 && (!e->eval_keys.central_asked || e->eval_keys.central);
+}
+
+bool co_evaluates_devices(const co_experiment *e)
+{
+    return e->eval_keys.devices && e->eval_keys.every > 0;
+}
+
+bool co_evaluation_is_due(const co_experiment *e, int64_t round)
+{
+    const int64_t every = e->eval_keys.every;
+    return every > 0 && (round % every == 0 || round >= e->rounds);
+}
+
+const char *co_eval_covered(const co_experiment *e, bool of_devices)
+{
+    if (strcmp(co_config_string(&e->privacy, "mechanism"), "none") == 0) return NULL;
+    return of_devices ? "no" : "scope 0, if its examples belong to no device";
+}
+
+co_status co_evaluator_ready(co_evaluator *v, const co_model *model)
+{
+    if (v->model) return CO_OK;
     *v = (co_evaluator){.model = model,
                         .n_sums = co_model_task(model)->n_sums(co_model_n_classes(model))};
     co_ranking_init(&v->ranking, co_model_task(model), co_model_n_classes(model));

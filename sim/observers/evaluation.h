@@ -21,7 +21,8 @@ typedef struct {
                         finite from bit 32 */
 } co_evaluator;
 
-co_status co_evaluator_init(co_evaluator *evaluator, const co_model *model); /* Local */
+/* Made by the first who needs it, zero before. Local. */
+co_status co_evaluator_ready(co_evaluator *evaluator, const co_model *model);
 void co_evaluator_fini(co_evaluator *evaluator);
 /* Adds loss and metric sums of evaluator->examples to evaluator->sums, and what ranks to
  * evaluator->ranking. CO_ENOMEM. Local. */
@@ -34,3 +35,11 @@ typedef struct {
 /* Loss and metrics[..] of the task over them. Collective(comm). */
 co_status co_evaluate_span(co_evaluator *evaluator, co_population *population, co_eval_span span,
                            const float *params, const co_comm *comm, double *loss, double *metrics);
+
+/* Whether, and after which rounds, a run evaluates; Same on all ranks. */
+bool co_evaluates_central(const co_experiment *experiment, const co_population *population);
+bool co_evaluates_devices(const co_experiment *experiment);
+bool co_evaluation_is_due(const co_experiment *experiment, int64_t round);
+/* What the statement of a private run says of columns of eval (report/show_privacy.c): what is
+ * computed from the model alone is covered. NULL without privacy. */
+const char *co_eval_covered(const co_experiment *experiment, bool of_devices);

@@ -3,9 +3,11 @@
 #include "sim/observers/record.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "io/json.h"
 #include "models/kernel_path.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Columns of rounds before and after the training metrics. */
@@ -29,14 +31,13 @@ enum { T_NORM, T_LR_LOCAL, T_LR_SERVER, T_DOWN, T_UP, T_SIM, T_WALL, T_DIGEST, N
 static const co_column tail[] = {
     {"update_norm", CO_F64}, {"lr_local", CO_F64}, {"lr_server", CO_F64}, {"bytes_down", CO_I64},
     {"bytes_up", CO_I64},    {"sim_s", CO_F64},    {"wall_s", CO_F64},    {"model_digest", CO_U64}};
-enum { E_ROUND, E_SPLIT, E_SCOPE, E_N, E_LOSS, E_METRICS };
+enum { E_ROUND, E_SPLIT, E_SCOPE, E_N, N_EVAL };
 static const co_column eval_head[] = {
     {"round", CO_I64},
     {"split", CO_U8, .words = "train,test,validation"},
     {"scope", CO_U8,
      .words = "central,over devices,arriving in the period,arrived before the period"},
-    {"n", CO_I64},
-    {"loss", CO_F64, .better = CO_BETTER_LOWER}};
+    {"n", CO_I64}};
 enum { D_ROUND, D_DEVICE, D_EXAMPLES, D_WEIGHT, D_LOSS, D_NORM, D_STALENESS, D_STATUS, N_DEVICES };
 static const co_column devices_columns[] = {
     {"round", CO_I64}, {"device", CO_I64},      {"n_examples", CO_I64}, {"weight", CO_F64},
@@ -78,38 +79,24 @@ static const co_column privacy_columns[] = {
 
 enum { LARGE_TABLE = 1000000 };
 
-/* What the statement of a private run says of eval (report/show_privacy.c): what is computed from
- * the model alone is covered. */
-static const char *covers(const co_record *r, int score)
+void co_eval_columns_add(co_eval_columns *columns, const co_column *column)
 {
-    if (!r->with_privacy) return NULL;
-    return score == CO_SCORE_MEAN ? "scope 0, if its examples belong to no device" : "no";
+    for (size_t k = 0; k < columns->n; k++)
+        if (strcmp(columns->name[k], column->name) == 0) return;
+    CO_ASSERT(columns->n < CO_MAX_COLUMNS && strlen(column->name) < sizeof columns->name[0]);
+    const size_t k = columns->n++;
+    strcpy(columns->name[k], column->name);
+    columns->column[k] = *column;
+    columns->column[k].name = columns->name[k];
 }
 
-enum { MOST_EVAL = E_METRICS + CO_MAX_METRICS * CO_N_SCORES };
-
-/* Columns of eval: the head, the metrics, then for evaluation on devices what is told of each
- * metric over them. */
-static co_status init_eval(const co_record *r, co_table *table)
+/* Columns of eval: the head, then what the observers add. */
+static co_status init_eval(const co_eval_columns *add, co_table *table)
 {
-    co_column columns[MOST_EVAL];
-    char names[MOST_EVAL][80];
-    size_t n = E_METRICS;
+    co_column columns[N_EVAL + CO_MAX_COLUMNS];
     memcpy(columns, eval_head, sizeof eval_head);
-    columns[E_LOSS].unit = r->task->loss_unit;
-    columns[E_LOSS].covered = covers(r, CO_SCORE_MEAN);
-    for (int s = 0; s < (r->with_scores ? CO_N_SCORES : 1); s++)
-        for (size_t k = 0; k < r->n_metrics; k++, n++) {
-            const co_metric *metric = &r->task->metrics[k];
-            snprintf(names[n], sizeof names[n], "%s%s", metric->name, co_score_suffix[s]);
-            columns[n] = (co_column){.name = names[n],
-                                     .type = CO_F64,
-                                     .unit = metric->unit,
-                                     .covered = covers(r, s),
-                                     .better = metric->higher_is_better ? CO_BETTER_HIGHER
-                                                                        : CO_BETTER_LOWER};
-        }
-    return co_table_init(table, "eval", columns, n);
+    memcpy(columns + N_EVAL, add->column, add->n * sizeof *columns);
+    return co_table_init(table, "eval", columns, N_EVAL + add->n);
 }
 
 /* The table devices; the words of status are the record's. */
@@ -126,7 +113,7 @@ static co_status init_devices(co_record *r)
     return co_table_init(&r->devices, "devices", columns, N_DEVICES);
 }
 
-static co_status init_tables(co_record *r)
+static co_status init_tables(co_record *r, const co_eval_columns *eval)
 {
     co_column columns[sizeof head / sizeof *head + CO_MAX_METRICS + N_TAIL];
     char names[CO_MAX_METRICS][64];
@@ -138,21 +125,22 @@ static co_status init_tables(co_record *r)
     }
     memcpy(columns + R_METRICS + r->n_trained, tail, sizeof tail);
     CO_TRY(co_table_init(&r->rounds, "rounds", columns, R_METRICS + r->n_trained + N_TAIL));
-    CO_TRY(init_eval(r, &r->eval));
+    CO_TRY(init_eval(eval, &r->eval));
     CO_TRY(co_table_init(&r->load, "load", load_columns, N_LOAD));
     if (r->with_privacy) CO_TRY(co_table_init(&r->privacy, "privacy", privacy_columns, N_PRIVACY));
     return r->with_devices ? init_devices(r) : CO_OK;
 }
 
 co_status co_record_init(co_record *r, const co_experiment *e, const co_population *population,
-                         const co_model *model, const char *dir, int ranks)
+                         const co_model *model, const co_eval_columns *eval, const char *dir,
+                         int ranks)
 {
     const double rows = co_config_real(&e->devices, "per_round") * (double)e->rounds;
     *r = (co_record){.task = co_model_task(model),
                      .seed = (uint64_t)e->seed,
                      .ranks = ranks,
                      .with_devices = rows <= LARGE_TABLE,
-                     .with_scores = co_config_bool(&e->eval, "devices"),
+                     .with_scores = e->eval_keys.devices,
                      .started_s = co_now_s(),
                      .segment_first_round = 1,
                      .load_span = ((int64_t)ranks * e->rounds + LARGE_TABLE - 1) / LARGE_TABLE};
@@ -170,9 +158,11 @@ co_status co_record_init(co_record *r, const co_experiment *e, const co_populati
     r->path = co_format("%s/run.h5", dir);
     r->segments = co_strdup("");
     r->span = co_calloc((size_t)ranks, sizeof *r->span);
-    co_status st = r->path && r->segments && r->span ? CO_OK : CO_FAIL(CO_ENOMEM, "run record");
+    r->pending = co_calloc((size_t)ranks, sizeof *r->pending);
+    co_status st =
+        r->path && r->segments && r->span && r->pending ? CO_OK : CO_FAIL(CO_ENOMEM, "run record");
     if (st == CO_OK) st = co_experiment_text(e, &r->config);
-    if (st == CO_OK) st = init_tables(r);
+    if (st == CO_OK) st = init_tables(r, eval);
     if (st != CO_OK) co_record_fini(r);
     return st;
 }
@@ -188,6 +178,7 @@ void co_record_fini(co_record *r)
     co_free(r->config);
     co_free(r->segments);
     co_free(r->span);
+    co_free(r->pending);
     *r = (co_record){0};
 }
 
@@ -210,8 +201,8 @@ static void drop_foreign_eval(co_record *r, int64_t every, int64_t rounds)
     co_table_truncate(&r->eval, n);
 }
 
-/* A new row of eval with its head; the columns over devices are NaN until set. */
-static co_status add_eval(co_record *r, int64_t round, int split, int scope, int64_t n, double loss)
+/* A new row of eval with its head; all else is NaN until set. */
+static co_status add_eval(co_record *r, int64_t round, int64_t split, int64_t scope, int64_t n)
 {
     co_table *t = &r->eval;
     CO_TRY(co_table_add_row(t));
@@ -219,34 +210,32 @@ static co_status add_eval(co_record *r, int64_t round, int split, int scope, int
     co_table_set_i64(t, E_SPLIT, split);
     co_table_set_i64(t, E_SCOPE, scope);
     co_table_set_i64(t, E_N, n);
-    co_table_set_f64(t, E_LOSS, loss);
-    for (size_t k = E_METRICS; k < t->n_columns; k++) co_table_set_f64(t, k, NAN);
+    for (size_t k = N_EVAL; k < t->n_columns; k++) co_table_set_f64(t, k, NAN);
     return CO_OK;
 }
 
 /* Row i of an earlier start's eval, whose columns stand at at[..] in this one's. */
 static co_status take_eval(co_record *r, const co_table *old, size_t i, const size_t *at)
 {
-    CO_TRY(add_eval(r, co_table_get_i64(old, i, E_ROUND), (int)co_table_get_i64(old, i, E_SPLIT),
-                    (int)co_table_get_i64(old, i, E_SCOPE), co_table_get_i64(old, i, E_N),
-                    co_table_get_f64(old, i, E_LOSS)));
-    for (size_t c = E_METRICS; c < old->n_columns; c++)
+    CO_TRY(add_eval(r, co_table_get_i64(old, i, E_ROUND), co_table_get_i64(old, i, E_SPLIT),
+                    co_table_get_i64(old, i, E_SCOPE), co_table_get_i64(old, i, E_N)));
+    for (size_t c = N_EVAL; c < old->n_columns; c++)
         co_table_set_f64(&r->eval, at[c], co_table_get_f64(old, i, c));
     return CO_OK;
 }
 
-/* Rows of earlier starts. Columns over devices that they do not have, since they did not evaluate
- * on devices or came from an earlier version with fewer quantiles, stay NaN. */
+/* Rows of earlier starts. Columns that they do not have, since they did not evaluate on devices or
+ * came from an earlier version with fewer quantiles or observers, stay NaN. */
 static co_status read_eval(co_record *r, co_file *file)
 {
-    co_column columns[MOST_EVAL];
-    size_t at[MOST_EVAL], n = 0;
+    co_column columns[N_EVAL + CO_MAX_COLUMNS];
+    size_t at[N_EVAL + CO_MAX_COLUMNS], n = 0;
     co_table old;
     if (!co_file_has(file, "eval/round")) return CO_OK;
     for (size_t c = 0; c < r->eval.n_columns; c++) {
         char name[96];
         snprintf(name, sizeof name, "eval/%s", r->eval.names[c]);
-        if (c >= E_METRICS + r->n_metrics && !co_file_has(file, name)) continue;
+        if (c >= N_EVAL && !co_file_has(file, name)) continue;
         columns[n] = r->eval.columns[c];
         at[n++] = c;
     }
@@ -340,7 +329,7 @@ static void add_devices(co_record *r, const co_plan *plan)
         co_table_set_f64(&r->devices, D_WEIGHT, row->weight);
         co_table_set_f64(&r->devices, D_LOSS, row->loss);
         co_table_set_f64(&r->devices, D_NORM, row->update_norm);
-        co_table_set_i64(&r->devices, D_STALENESS, 0);
+        co_table_set_i64(&r->devices, D_STALENESS, plan->round - 1 - row->version);
         co_table_set_i64(&r->devices, D_STATUS, row->outcome);
     }
 }
@@ -375,9 +364,15 @@ void co_record_round(co_record *r, const co_plan *plan, const co_round_row *row,
 
 co_status co_record_retell(co_record *r, co_private *p)
 {
-    double *epsilon = r->with_privacy ? r->privacy.data[P_EPSILON] : NULL;
-    for (size_t i = 0; epsilon && i < r->privacy.n_rows; i++)
-        CO_TRY(co_private_tell(p, co_table_get_i64(&r->privacy, i, P_ROUND), &epsilon[i]));
+    const co_table *t = &r->privacy;
+    if (!r->with_privacy || t->n_rows == 0) return CO_OK;
+    double *epsilon = t->data[P_EPSILON];
+    for (size_t i = 0; i < t->n_rows; i++)
+        CO_TRY(co_private_tell(p, co_table_get_i64(t, i, P_ROUND), &epsilon[i]));
+    r->statement = p->statement;
+    r->release = co_private_release(p); /* of the next round, but for what the row says */
+    r->release.clip = co_table_get_f64(t, t->n_rows - 1, P_CLIP);
+    r->release.noise_std = co_table_get_f64(t, t->n_rows - 1, P_STD);
     return CO_OK;
 }
 
@@ -393,8 +388,10 @@ void co_record_private(co_record *r, const co_private_row *row)
     co_table_set_f64(t, P_STD, row->noise_std);
     co_table_set_f64(t, P_EPSILON, row->epsilon);
     co_table_set_f64(t, P_DELTA, row->delta);
-    co_table_set_i64(t, P_SIMULATED, row->is_simulated);
+    co_table_set_i64(t, P_SIMULATED, row->release.noise_cohort > 0.0);
     r->privacy_bound = row->bound;
+    r->statement = row->statement;
+    r->release = row->release;
 }
 
 /* Adds the rows of the rounds summed so far. */
@@ -417,47 +414,98 @@ static void flush_load(co_record *r)
     r->span_round = 0;
 }
 
-void co_record_load(co_record *r, int64_t round, const co_rank_record *rank,
-                    double seconds_per_cost)
+/* Seconds that the plan's cost stands for, as rank 0 has found it. */
+static double rate_of(const co_record *r)
+{
+    return r->spent_cost > 0.0 ? r->spent_s / r->spent_cost : 0.0;
+}
+
+/* The pending round, of which now all times are known, into the span. */
+static void add_load(co_record *r, int64_t round)
 {
     for (int k = 0; k < r->ranks; k++) {
         co_rank_record *sum = &r->span[k];
-        sum->n_devices += rank[k].n_devices;
-        sum->n_examples += rank[k].n_examples;
-        sum->cost += rank[k].cost * seconds_per_cost; /* predicted seconds from here on */
-        sum->train_s += rank[k].train_s;
-        sum->wait_s += rank[k].wait_s;
-        sum->reduce_s += rank[k].reduce_s;
-        sum->eval_s += rank[k].eval_s;
-        sum->write_s += rank[k].write_s;
+        const co_rank_record *rank = &r->pending[k];
+        sum->n_devices += rank->n_devices;
+        sum->n_examples += rank->n_examples;
+        sum->cost += rank->cost * rate_of(r); /* predicted seconds from here on */
+        sum->train_s += rank->train_s;
+        sum->wait_s += rank->wait_s;
+        sum->reduce_s += rank->reduce_s;
+        sum->eval_s += rank->eval_s;
+        sum->write_s += rank->write_s;
     }
     r->span_round = round;
     if (round % r->load_span == 0) flush_load(r);
 }
 
-void co_record_wrote(co_record *r, const co_rank_record *rank)
+/* Adds the seconds of a save to the newest rows of load, which were published before it. The last
+ * save of a run is in no file. */
+static void add_write(co_record *r, const co_rank_record *rank)
 {
     const size_t n = (size_t)r->ranks, n_rows = r->load.n_rows;
     double *write_s = r->load.data[L_WRITE];
     for (size_t k = 0; k < n && n_rows >= n; k++) write_s[n_rows - n + k] += rank[k].write_s;
 }
 
-co_status co_record_eval(co_record *r, int64_t round, int split, co_scope scope, int64_t n,
-                         double loss, const double *metrics)
+void co_record_load(co_record *r, int64_t round, const co_rank_record *rank)
 {
-    CO_TRY(add_eval(r, round, split, scope, n, loss));
-    for (size_t k = 0; k < r->n_metrics; k++) co_table_set_f64(&r->eval, E_METRICS + k, metrics[k]);
-    return CO_OK;
+    r->spent_s += rank[0].train_s;
+    r->spent_cost += rank[0].cost;
+    for (int k = 0; k < r->ranks; k++) {
+        r->pending[k].reduce_s = rank[k].reduce_s;
+        r->pending[k].eval_s = rank[k].eval_s;
+        r->pending[k].write_s = rank[k].write_s;
+    }
+    if (r->has_pending)
+        add_load(r, round - 1);
+    else
+        add_write(r, rank);
+    memcpy(r->pending, rank, (size_t)r->ranks * sizeof *rank);
+    r->has_pending = true;
 }
 
-co_status co_record_eval_devices(co_record *r, int64_t round, int64_t n_devices,
-                                 double (*scores)[CO_N_SCORES])
+void co_record_complete(co_record *r, int64_t round, const co_rank_record *rank)
 {
-    CO_TRY(add_eval(r, round, 1, CO_SCOPE_DEVICES, n_devices, scores[0][CO_SCORE_MEAN]));
-    for (size_t s = 0; s < CO_N_SCORES; s++)
-        for (size_t k = 0; k < r->n_metrics; k++)
-            co_table_set_f64(&r->eval, E_METRICS + s * r->n_metrics + k, scores[1 + k][s]);
-    return CO_OK;
+    if (!r->has_pending) return;
+    memcpy(r->pending, rank, (size_t)r->ranks * sizeof *rank);
+    add_load(r, round);
+    r->has_pending = false;
+}
+
+co_status co_record_eval(co_record *r, int64_t round, int split, co_scope scope, int64_t n,
+                         size_t *row)
+{
+    const co_table *t = &r->eval;
+    for (size_t i = t->n_rows; i-- > 0 && co_table_get_i64(t, i, E_ROUND) == round;) {
+        *row = i;
+        if (co_table_get_i64(t, i, E_SPLIT) == split &&
+            co_table_get_i64(t, i, E_SCOPE) == (int64_t)scope)
+            return CO_OK;
+    }
+    *row = t->n_rows;
+    return add_eval(r, round, split, scope, n);
+}
+
+void co_record_set(co_record *r, size_t row, int column, double value)
+{
+    CO_ASSERT(column >= N_EVAL && row < r->eval.n_rows);
+    ((double *)r->eval.data[column])[row] = value;
+}
+
+void co_record_newest(const co_record *r, double *loss, double *metric)
+{
+    const co_table *t = &r->eval;
+    int64_t best = 3;
+    *loss = *metric = NAN;
+    for (size_t i = t->n_rows; i-- > 0;) {
+        const int64_t split = co_table_get_i64(t, i, E_SPLIT);
+        if (co_table_get_i64(t, i, E_ROUND) != co_table_get_i64(t, t->n_rows - 1, E_ROUND)) break;
+        if (co_table_get_i64(t, i, E_SCOPE) != CO_SCOPE_ALL || split >= best) continue;
+        best = split;
+        *loss = co_table_get_f64(t, i, (size_t)co_table_find(t, "loss"));
+        *metric = co_table_get_f64(t, i, (size_t)co_table_find(t, r->task->metrics[0].name));
+    }
 }
 
 bool co_record_is_due(const co_record *r)
@@ -477,6 +525,51 @@ static char *all_segments(const co_record *r)
                      (long long)r->segment_first_round, (long long)last);
 }
 
+/* Endings of the columns that tell of a metric over the devices, in the order they are read. */
+static co_status write_scores(co_file *file)
+{
+    char words[128] = "";
+    for (int s = CO_SCORE_MEAN + 1; s < CO_N_SCORES; s++)
+        snprintf(words + strlen(words), sizeof words - strlen(words), "%s%s", *words ? "," : "",
+                 co_score_suffix[s]);
+    return co_file_set_text(file, "eval@score_endings", words);
+}
+
+/* [{"statement": "central", "unit": "device", ..}]: a map of texts for each guarantee of the run.
+ */
+static char *statement_json(const co_statement *statement, const co_release *release)
+{
+    char *text = NULL;
+    size_t n = 0;
+    co_statement_text words = {0};
+    FILE *out = open_memstream(&text, &n);
+    if (!out) return NULL;
+    co_json json = {.out = out};
+    statement->say(release, &words);
+    co_json_open(&json, NULL, '[');
+    co_json_open(&json, NULL, '{');
+    co_json_text(&json, "statement", statement->name);
+    for (size_t i = 0; i < words.n; i++)
+        co_json_text(&json, words.line[i].label, words.line[i].text);
+    co_json_close(&json, '}');
+    co_json_close(&json, ']');
+    if (fclose(out) == 0) return text;
+    free(text);
+    return NULL;
+}
+
+static co_status write_privacy(const co_record *r, co_file *file)
+{
+    CO_TRY(co_table_write(&r->privacy, file));
+    if (r->privacy_bound) CO_TRY(co_file_set_text(file, "privacy_bound", r->privacy_bound));
+    if (!r->statement) return CO_OK;
+    char *text = statement_json(r->statement, &r->release);
+    if (!text) return CO_FAIL(CO_ENOMEM, "out of memory for the privacy statement");
+    const co_status st = co_file_set_text(file, "privacy_statement", text);
+    free(text);
+    return st;
+}
+
 static co_status write_all(const co_record *r, co_file *file, const char *state)
 {
     char *segments = all_segments(r);
@@ -494,9 +587,9 @@ static co_status write_all(const co_record *r, co_file *file, const char *state)
     CO_TRY(co_table_write(&r->rounds, file));
     CO_TRY(co_table_write(&r->eval, file));
     CO_TRY(co_file_set_text(file, "eval@metric", r->task->metrics[0].name));
+    if (r->with_scores) CO_TRY(write_scores(file));
     CO_TRY(co_table_write(&r->load, file));
-    if (r->with_privacy) CO_TRY(co_table_write(&r->privacy, file));
-    if (r->privacy_bound) CO_TRY(co_file_set_text(file, "privacy_bound", r->privacy_bound));
+    if (r->with_privacy) CO_TRY(write_privacy(r, file));
     return r->with_devices ? co_table_write(&r->devices, file) : CO_OK;
 }
 
@@ -513,10 +606,4 @@ co_status co_record_publish(co_record *r, const char *state)
     CO_TRY(co_file_publish(file, 0644));
     r->published_s = co_now_s();
     return CO_OK;
-}
-
-int co_record_eval_column(const co_record *r, const char *name)
-{
-    const int column = co_table_find(&r->eval, name);
-    return column >= E_LOSS ? column : -1;
 }

@@ -24,11 +24,16 @@ typedef struct {
     bool with_privacy;      /* the table privacy */
     const char
         *privacy_bound; /* the accountant whose bound its last epsilon is; NULL: no row yet */
+    const co_statement *statement;  /* NULL: no row yet */
+    co_release release;             /* of the last row */
     bool with_devices, with_scores; /* the table devices; columns over devices in eval */
-    int64_t load_span;    /* rounds summed in a row of load: 1 while ranks x rounds <= 1e6 */
-    int64_t span_round;   /* last round in span; 0: empty */
-    co_rank_record *span; /* [ranks] */
-    char *segments;       /* JSON list of the starts so far */
+    int64_t load_span;       /* rounds summed in a row of load: 1 while ranks x rounds <= 1e6 */
+    int64_t span_round;      /* last round in span; 0: empty */
+    co_rank_record *span;    /* [ranks] */
+    co_rank_record *pending; /* [ranks] of the last round, waiting for the times after it */
+    bool has_pending;
+    double spent_s, spent_cost; /* of rank 0, to predict seconds */
+    char *segments;             /* JSON list of the starts so far */
     int64_t segment_first_round;
     int ranks;
     double wall_before_s, started_s, published_s; /* seconds of earlier starts; clock of this one */
@@ -42,9 +47,19 @@ typedef struct {
     uint64_t model_digest;
 } co_round_row;
 
+/* Columns that observers add to eval. Zero-initialised is empty. */
+enum { CO_MAX_COLUMNS = 512 };
+typedef struct {
+    size_t n;
+    co_column column[CO_MAX_COLUMNS];
+    char name[CO_MAX_COLUMNS][80];
+} co_eval_columns;
+/* The name is copied; a column whose name is there already is that one. Type CO_F64. */
+void co_eval_columns_add(co_eval_columns *columns, const co_column *column);
+
 co_status co_record_init(co_record *record, const co_experiment *experiment,
-                         const co_population *population, const co_model *model, const char *dir,
-                         int ranks);
+                         const co_population *population, const co_model *model,
+                         const co_eval_columns *eval, const char *dir, int ranks);
 void co_record_fini(co_record *record);
 /* Takes over the rows of an earlier start up to `round`, from the run file; rows of eval that a run
  * of `rounds` rounds would not have are dropped. */
@@ -53,15 +68,14 @@ co_status co_record_reserve(co_record *record, size_t cohort); /* room for one m
 void co_record_round(co_record *record, const co_plan *plan, const co_round_row *row,
                      const double *train_metrics);
 /* After a resume: epsilon in the rows of table privacy as the run with its present number of rounds
- * tells it. */
+ * tells it, and the statement of the last row. */
 co_status co_record_retell(co_record *record, co_private *privacy);
 void co_record_private(co_record *record, const co_private_row *row); /* of a reserved round */
-/* rank[ranks]; seconds_per_cost turns the plan's cost into predicted seconds. */
-void co_record_load(co_record *record, int64_t round, const co_rank_record *rank,
-                    double seconds_per_cost);
-/* Adds the seconds of a save to the newest rows of load, which were published before it. The last
- * save of a run is in no file. */
-void co_record_wrote(co_record *record, const co_rank_record *rank);
+/* rank[ranks]: of that round, whose last times (reduce, eval, write) are those of the round before.
+ */
+void co_record_load(co_record *record, int64_t round, const co_rank_record *rank);
+/* Before a publication that nothing may be missing of: the newest round, with all its times. */
+void co_record_complete(co_record *record, int64_t round, const co_rank_record *rank);
 /* What a row of eval is over: a whole split, the devices' own test parts, the examples of a split
  * that arrive in the current period, and those of the periods before it. */
 typedef enum {
@@ -71,15 +85,16 @@ typedef enum {
     CO_SCOPE_PAST,
     CO_N_SCOPES
 } co_scope;
+/* The row of that round, split and scope, a new one if need be; in a new one all columns of
+ * observers are NaN. n: examples or devices that it is over. */
 co_status co_record_eval(co_record *record, int64_t round, int split, co_scope scope, int64_t n,
-                         double loss, const double *metrics);
-/* A row of scope 1: n is the number of devices, loss and metrics are unweighted means over them. */
-co_status co_record_eval_devices(co_record *record, int64_t round, int64_t n_devices,
-                                 double (*scores)[CO_N_SCORES]);
+                         size_t *row);
+/* column: position in eval, of an observer's column. */
+void co_record_set(co_record *record, size_t row, int column, double value);
+/* Loss and first metric of the newest central evaluation, on the test split where there is one;
+ * NaN when there is none. */
+void co_record_newest(const co_record *record, double *loss, double *metric);
 /* True when the file on disk is old enough: 10 s, or 1 % of the run's time. */
 bool co_record_is_due(const co_record *record);
 /* state: running, done, stopped. */
 co_status co_record_publish(co_record *record, const char *state);
-/* Column of eval for a name (loss or a metric) and its last value on a split; NAN when there is
- * none. */
-int co_record_eval_column(const co_record *record, const char *name);

@@ -1,11 +1,5 @@
-/* sim/planners/plan.c - select, weigh, place.
- *
- * Unbiased weights (Horvitz and Thompson 1952, JASA 47): the round's update is sum_i (w_i / pi_i)
- * u_i / sum_k w_k, the last sum over all devices, so that its expectation over the selection is the
- * mean over the population. In integers: a_i = w_i / (pi_i m A) with m the room of a plan and A the
- * largest w_k / pi_k, hence sum a_i <= 1. Placement is the LPT rule: devices by falling cost, each
- * to the rank with least to do; its longest rank is at most 4/3 of the best (Graham 1969, SIAM J.
- * Appl. Math. 17, theorem 2). */
+/* sim/planners/plan.c - rows of a plan: what a device of a step has to do, and what it counts for.
+ */
 #include "sim/planners/plan.h"
 #include "core/memory.h"
 #include <math.h>
@@ -65,11 +59,16 @@ static int64_t count_held(const void *population, int64_t device)
 }
 
 co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_population *population,
-                       int size)
+                       int size, size_t train)
 {
     const double per_round = co_config_real(&e->devices, "per_round");
     const char *placement = getenv("CO_PLACEMENT");
-    *plan = (co_plan){.reversed = placement && strcmp(placement, "reversed") == 0};
+    *plan = (co_plan){.experiment = e,
+                      .population = population,
+                      .size = size,
+                      .train = train,
+                      .unbiased = co_config_bool(&e->aggregate, "unbiased"),
+                      .reversed = placement && strcmp(placement, "reversed") == 0};
     if (per_round > (double)population->n_devices)
         return co_config_fail(&e->devices, co_config_node(&e->devices, "per_round"),
                               "%g is more than the population of %lld devices", per_round,
@@ -134,38 +133,6 @@ static double work(const co_experiment *e, const co_plan_row *row, int64_t n_hel
     return whole * (double)n_rows / (double)n_held + 1.0; /* a device costs something by itself */
 }
 
-/* The rank with less to do; ties go to the lower rank. */
-static bool before(const double *load, int a, int b)
-{
-    return load[a] < load[b] || (load[a] == load[b] && a < b);
-}
-
-static void place(co_plan *plan, int size)
-{
-    for (int r = 0; r < size; r++) plan->load[r] = 0.0;
-    for (size_t i = 0; i < plan->n; i++) {
-        co_plan_row *row = &plan->row[plan->order[i]];
-        int best = 0;
-        for (int r = 1; r < size; r++)
-            if (before(plan->load, r, best)) best = r;
-        row->rank = plan->reversed ? size - 1 - best : best;
-        plan->load[best] += row->cost;
-    }
-    for (int r = 0; plan->reversed && r < size / 2; r++) {
-        const double t = plan->load[r];
-        plan->load[r] = plan->load[size - 1 - r];
-        plan->load[size - 1 - r] = t;
-    }
-}
-
-static int by_cost(const void *a, const void *b, void *rows)
-{
-    const size_t i = *(const size_t *)a, j = *(const size_t *)b;
-    const co_plan_row *row = rows;
-    if (row[i].cost != row[j].cost) return row[i].cost > row[j].cost ? -1 : 1;
-    return i < j ? -1 : i > j;
-}
-
 /* Examples that a device trains on in a round. */
 static int64_t count_examples(const co_experiment *e, const co_population *population,
                               int64_t device)
@@ -185,64 +152,62 @@ double co_plan_weight(const co_experiment *e, const co_population *population, i
     return co_weighting_of(e->weighting, n, n_held > 0 ? n_rows * (double)n / (double)n_held : 0.0);
 }
 
-void co_plan_look(co_plan *plan, const co_experiment *e, const co_population *population)
+void co_plan_look(co_plan *plan)
 {
-    const co_selector *selector = e->selector;
+    const co_experiment *e = plan->experiment;
+    const co_population *population = plan->population;
     double total = 0.0, largest = 0.0;
-    if (selector->look) selector->look(plan->chosen_by, &plan->input);
-    if (!co_config_bool(&e->aggregate, "unbiased")) return;
+    if (plan->selector->look) plan->selector->look(plan->chosen_by, &plan->input);
+    plan->population_weight = 0.0;
+    if (e->rule->shared || e->aggregator->slots)
+        for (int64_t k = 0; k < population->n_devices; k++)
+            plan->population_weight += co_plan_weight(e, population, k);
+    if (!plan->unbiased) return;
     for (int64_t k = 0; k < population->n_devices; k++) {
         const double w = co_plan_weight(e, population, k);
         if (w == 0.0) continue;
         total += w;
-        largest = fmax(largest, w / selector->chance(plan->chosen_by, &plan->input, k));
+        largest = fmax(largest, w / plan->selector->chance(plan->chosen_by, &plan->input, k));
     }
     plan->bound = (double)plan->capacity * largest;
     plan->fixed_total = plan->bound > 0.0 ? total / plan->bound : 0.0;
 }
 
-/* a_i of all rows. */
-static void share(co_plan *plan)
+size_t co_plan_select(co_plan *plan, int64_t step)
 {
-    for (size_t i = 0; i < plan->n; i++) {
-        co_plan_row *row = &plan->row[i];
-        if (plan->bound > 0.0)
-            row->share = row->weight / plan->bound /
-                         plan->selector->chance(plan->chosen_by, &plan->input, row->device);
-        else
-            row->share = plan->weight > 0.0 ? row->weight / plan->weight : 0.0;
-    }
+    return plan->selector->select(plan->chosen_by, &plan->input, step, plan->devices,
+                                  plan->scratch);
 }
 
-void co_plan_make(co_plan *plan, const co_experiment *e, const co_population *population,
-                  int64_t round, int size)
+static bool attacks(const co_plan *plan, int64_t device)
 {
-    plan->round = round;
-    plan->n =
-        e->selector->select(plan->chosen_by, &plan->input, round, plan->devices, plan->scratch);
-    plan->weight = 0.0;
-    for (size_t i = 0; i < plan->n; i++) {
-        co_plan_row *row = &plan->row[i];
-        const int64_t n_held = co_population_examples(population, plan->devices[i]);
-        const int64_t n_rows = co_population_rows(population, plan->devices[i]);
-        const int64_t n = count_examples(e, population, plan->devices[i]);
-        *row =
-            (co_plan_row){.device = plan->devices[i],
-                          .n_examples = n,
-                          .n_steps = count_steps(e, n),
-                          .weight = co_plan_weight(e, population, plan->devices[i]),
-                          .outcome = n > 0 ? CO_REPORTED : CO_EMPTY,
-                          .loss = NAN,
-                          .update_norm = NAN,
-                          .loss_before = NAN,
-                          .attacker = plan->n_attackers > 0 &&
-                                      bsearch(&plan->devices[i], plan->attackers, plan->n_attackers,
-                                              sizeof *plan->attackers, by_id)};
-        row->cost = n > 0 ? work(e, row, n_held, n_rows) : 0.0;
-        plan->weight += row->weight;
-        plan->order[i] = i;
-    }
-    share(plan);
-    qsort_r(plan->order, plan->n, sizeof *plan->order, by_cost, plan->row);
-    place(plan, size);
+    return plan->n_attackers > 0 &&
+           bsearch(&device, plan->attackers, plan->n_attackers, sizeof *plan->attackers, by_id);
+}
+
+co_plan_row *co_plan_ask(co_plan *plan, int64_t time, int64_t device)
+{
+    const co_experiment *e = plan->experiment;
+    const int64_t n = count_examples(e, plan->population, device);
+    CO_ASSERT(plan->n < plan->capacity && (plan->n == 0 || plan->row[plan->n - 1].device < device));
+    co_plan_row *row = &plan->row[plan->n++];
+    *row = (co_plan_row){.device = device,
+                         .n_examples = n,
+                         .n_steps = count_steps(e, n),
+                         .version = plan->round - 1,
+                         .work = plan->train,
+                         .into = CO_INTO_MODEL,
+                         .start = time,
+                         .end = time, /* devices have no speed: no virtual time passes */
+                         .weight = co_plan_weight(e, plan->population, device),
+                         .outcome = n > 0 ? CO_REPORTED : CO_EMPTY,
+                         .loss = NAN,
+                         .update_norm = NAN,
+                         .loss_before = NAN,
+                         .attacker = attacks(plan, device)};
+    row->cost = n > 0 ? work(e, row, co_population_examples(plan->population, device),
+                             co_population_rows(plan->population, device))
+                      : 0.0;
+    plan->weight += row->weight;
+    return row;
 }

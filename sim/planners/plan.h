@@ -1,5 +1,5 @@
-/* sim/planners/plan.h - a round's plan: which devices, with which weight, on which rank; and what
- * became of them.
+/* sim/planners/plan.h - a round's plan: which devices, from which version of the model, with which
+ * weight, on which rank; and what became of them.
  *
  * The plan is a pure function of (seed, round) and of what the devices hold: every rank computes
  * the same one, without a message. Placement: longest first, by examples to be processed; any
@@ -8,6 +8,8 @@
 #include "core/comm.h"
 #include "sim/devices/population.h"
 
+/* Vectors that contributions add to: the model, and behind it those of the bank (sim/bank.h). */
+enum { CO_INTO_MODEL, CO_INTO_RULE };
 /* Values of the run file's devices/status. */
 enum { CO_REPORTED, CO_DROPPED, CO_EMPTY, CO_NONFINITE, CO_N_OUTCOMES };
 extern const char *const co_outcome_names[CO_N_OUTCOMES];
@@ -15,6 +17,10 @@ extern const char *const co_outcome_names[CO_N_OUTCOMES];
 typedef struct {
     int64_t device, n_examples; /* examples trained on this round */
     int64_t n_steps;            /* local steps */
+    int64_t version;            /* of the model that it starts from */
+    size_t work, into;  /* what it is asked (position in sim/work/list.h); the vector it adds to */
+    int64_t start, end; /* virtual time in nanoseconds */
+    int64_t bytes_down, bytes_up; /* of vectors, as work and stages say */
     double weight,
         share;   /* w_i; a_i = w_i / W with W of the plan, or what aggregate.unbiased makes of it */
     double cost; /* examples to go through, plus one for the device */
@@ -29,18 +35,24 @@ typedef struct {
 } co_plan_row;
 
 typedef struct {
+    const co_experiment *experiment;
+    const co_population *population;
+    int size;     /* ranks */
+    size_t train; /* the work that rows are asked */
     int64_t round;
     double per_round; /* devices asked: how many, or how many are expected */
     size_t n, capacity;
-    co_plan_row *row;   /* [n], ascending device */
-    double weight;      /* of all rows */
-    int64_t *attackers; /* [n_attackers] ids, ascending */
+    co_plan_row *row;         /* [n], ascending device */
+    double weight;            /* of all rows */
+    double population_weight; /* of all devices, where the algorithm needs it; else 0 */
+    int64_t *attackers;       /* [n_attackers] ids, ascending */
     size_t n_attackers;
     int64_t *devices, *scratch;
     size_t *order;
     const co_selector *selector;
     co_selector_input input;
     void *chosen_by; /* what the selector keeps */
+    bool unbiased;   /* aggregate.unbiased */
     double
         bound; /* aggregate.unbiased: W, a bound of the sum of w_i / pi_i over any plan; else 0 */
     double fixed_total; /* and what stands for the sum of a_i over the devices that reported: sum of
@@ -50,15 +62,22 @@ typedef struct {
                       on it */
 } co_plan;
 
+/* Experiment and population are borrowed. train: position of the work train. */
 co_status co_plan_init(co_plan *plan, const co_experiment *experiment,
-                       const co_population *population, int size);
+                       const co_population *population, int size, size_t train);
 void co_plan_fini(co_plan *plan);
 /* w_i of a device, by what it holds now. Local. */
 double co_plan_weight(const co_experiment *experiment, const co_population *population,
                       int64_t device);
 /* Looks at what the devices hold: before the first plan, and again after it has changed. O(devices)
  * where the selector looks at all or weights are unbiased, else O(1). Local. */
-void co_plan_look(co_plan *plan, const co_experiment *experiment, const co_population *population);
-/* Local; Same on all ranks: everything. O(cohort log cohort + cohort ranks). */
-void co_plan_make(co_plan *plan, const co_experiment *experiment, const co_population *population,
-                  int64_t round, int size);
+void co_plan_look(co_plan *plan);
+
+/* For planners. Local; Same on all ranks: everything. */
+/* Whom the selector names in a step: how many, into plan->devices, ascending. */
+size_t co_plan_select(co_plan *plan, int64_t step);
+/* A row more: local training from the newest model, by what the device holds now, at that time.
+ * Good until the next call. */
+co_plan_row *co_plan_ask(co_plan *plan, int64_t time, int64_t device);
+/* Ranks of the rows, and the order in which they train. O(cohort log cohort + cohort ranks). */
+void co_plan_place(co_plan *plan);

@@ -16,10 +16,13 @@ typedef struct {
 
 typedef struct {
     uint64_t seed;
-    size_t cohort; /* most devices of a step */
+    size_t cohort;           /* most devices of a step */
+    const co_layout *layout; /* of the updates; NULL: everything travels */
     size_t n, n_slots, n_counts;
     co_link link[CO_MAX_STAGES];
-    int64_t *counts; /* [n_counts] of one device */
+    int64_t *counts;   /* [n_counts] of one device */
+    co_ring ring;      /* of the integers that reach the wire; bits 0: floats do */
+    uint64_t *residue; /* [layout->n] of one device, with a ring */
 } co_chain;
 
 /* Makes the experiment's transforms; co_chain_add puts what else there is behind them, then
@@ -27,7 +30,9 @@ typedef struct {
 co_status co_chain_create(co_chain *chain, const co_experiment *experiment);
 /* self goes over to the chain where the stage has a destroy. */
 void co_chain_add(co_chain *chain, const co_stage *stage, void *self);
-co_status co_chain_ready(co_chain *chain, size_t cohort);
+/* CO_EUSAGE: a stage does not take what the one before it gives, or the sum of a step's integers
+ * could pass its modulus. Local. */
+co_status co_chain_ready(co_chain *chain, const co_layout *layout, size_t cohort);
 void co_chain_destroy(co_chain *chain);
 
 /* Whether any stage has something to do on such a device. */
@@ -40,6 +45,8 @@ size_t co_chain_slots(const co_chain *chain, const char **name, size_t room);
  * what it counted. False when the update is not finite behind one of them. Local. */
 bool co_chain_forward(co_chain *chain, int64_t step, int64_t device, co_contribution *contribution,
                       float *const *state);
+/* Bytes of a contribution behind all stages that bind the device. */
+int64_t co_chain_bytes(const co_chain *chain, bool attacker, int64_t bytes);
 void co_chain_rows(const co_chain *chain, const co_stage_rows *rows);
 /* The last stage first. */
 void co_chain_backward(const co_chain *chain, int64_t step, co_round_sum *sum);

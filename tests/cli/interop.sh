@@ -44,6 +44,9 @@ with h5py.File("news.h5") as a, h5py.File("fednlp_data.h5") as b:
     for i in range(30):
         assert text[at[i]:at[i + 1]] == b[f"X/{i}"][()] and classes[a["y"][i]].encode() == b[f"Y/{i}"][()], i
 P
+"$python" -c 'import h5py
+with h5py.File("span.h5", "w") as file: file["attributes"] = "{\"task_type\": \"span_extraction\"}"'
+bad 3 "task_type 'span_extraction'; text_classification, seq_tagging and lm are read" import fednlp span.h5 -o none.h5
 good export fednlp news.h5 -o back.h5
 good import fednlp back.h5 -o again.h5
 [ "$("$COHORT" show again.h5 --digest)" = "$("$COHORT" show news.h5 --digest)" ] || fail 'a round trip of FedNLP data'

@@ -8,7 +8,7 @@
 #include "core/log.h"
 #include "core/random.h"
 #include "io/files/file.h"
-#include "sim/observers/checkpoint.h"
+#include "sim/observers/snapshot.h"
 #include "tests/harness.h"
 #include "tests/models/build.h"
 #include <dirent.h>

@@ -78,7 +78,6 @@ static void check_rows(const co_run *run, int64_t period, const int64_t *n_held)
 static void play(co_run *run, co_experiment *e, int64_t rounds)
 {
     e->rounds = rounds;
-    run->finished = false;
     CHECK(co_run_rounds(run) == CO_OK);
 }
 

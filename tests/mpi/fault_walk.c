@@ -12,7 +12,7 @@
 #include "core/comm.h"
 #include "core/memory.h"
 #include "io/files/file.h"
-#include "sim/observers/checkpoint.h"
+#include "sim/observers/snapshot.h"
 #include "cli/commands.h"
 #include "tests/harness.h"
 #include "tests/run_helpers.h"

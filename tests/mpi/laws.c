@@ -36,12 +36,14 @@ static double of_round(const co_run *run, size_t row, const char *column)
     return co_table_get_f64(t, row, (size_t)co_table_find(t, column));
 }
 
-/* Five steps on the mean loss of all training examples, in the data set's order. */
-static void descend(const co_run *run, double lr, float *w)
+/* Five steps on the mean loss of all training examples, in the data set's order; weights that are
+ * not frozen decay. */
+static void descend(const co_run *run, double lr, double decay, float *w)
 {
     const co_population *p = &run->population;
     const size_t n = co_model_size(run->model), m = (size_t)p->data.n;
-    size_t n_train = 0;
+    size_t n_train = 0, n_spans;
+    const co_span *span = co_model_spans(run->model, CO_SHARED, &n_spans);
     float *x = co_malloc(m * p->x_size, sizeof *x), *grad = co_malloc(n, sizeof *grad);
     int32_t *y = co_malloc(m, sizeof *y);
     co_workspace *workspace = NULL;
@@ -58,7 +60,9 @@ static void descend(const co_run *run, double lr, float *w)
         double sums[64] = {0};
         memset(grad, 0, n * sizeof *grad);
         co_model_loss(run->model, workspace, w, &pass, NULL, grad, sums);
-        for (size_t j = 0; j < n; j++) w[j] -= (float)lr * grad[j];
+        for (size_t k = 0; k < n_spans; k++)
+            for (size_t j = span[k].offset; j < span[k].offset + span[k].size; j++)
+                w[j] -= (float)lr * (grad[j] + (float)decay * w[j]);
     }
     co_workspace_destroy(workspace);
     co_free(x);
@@ -78,7 +82,7 @@ static void one_device_with_all_data_is_gradient_descent(void)
         return;
     const size_t n = co_model_size(run.model);
     float *w = co_malloc(n, sizeof *w);
-    descend(&run, 0.5, w);
+    descend(&run, 0.5, 0.0, w);
     CHECK(relative_distance(run.exchange.model, w, n) < 1e-6);
     co_free(w);
     close_run(&experiment, &run);
@@ -98,7 +102,7 @@ static void all_devices_in_one_step_are_gradient_descent(void)
         return;
     const size_t n = co_model_size(run.model);
     float *w = co_malloc(n, sizeof *w);
-    descend(&run, 0.5, w);
+    descend(&run, 0.5, 0.0, w);
     CHECK(relative_distance(run.exchange.model, w, n) < 1e-6);
     co_free(w);
     close_run(&experiment, &run);
@@ -182,27 +186,30 @@ static void state_of_a_device_is_its_own(void)
     const size_t n = co_model_size(run.model);
     float *own = co_calloc(30 * n, sizeof *own);
     bool took_part[30] = {false};
-    co_training with = {.global = run.exchange.model, .lr = 0.1};
-    for (with.round = 1; with.round <= 4; with.round++) {
-        co_plan_make(&run.plan, &experiment, &run.population, with.round, comm.size);
+    const co_work *train = co_work_find("train");
+    co_request with = {.version = run.exchange.model, .lr = 0.1};
+    for (with.step = 1; with.step <= 4; with.step++) {
+        co_planner_make(experiment.planner, run.planner, &(co_clock){.step = with.step}, &run.plan);
         for (size_t k = 0; k < run.plan.n; k++) {
             co_plan_row *row = &run.plan.row[k];
             float *const state[1] = {own + (size_t)row->device * n};
-            co_trainer *fresh = NULL;
-            co_trained trained;
-            double sums[64] = {0};
+            co_workplace fresh;
+            void *self;
+            co_given given;
             if (row->outcome == CO_EMPTY) continue;
-            CHECK(co_trainer_create(&experiment, run.model, 10, 1, &fresh) == CO_OK);
+            CHECK(co_workplace_init(&fresh, &experiment, run.model, &run.population) == CO_OK);
+            CHECK(train->create(&fresh, &self) == CO_OK);
             with.state = state;
-            CHECK(co_trainer_train(fresh, &run.population, &with, row, &trained, sums) == CO_OK);
+            CHECK(train->perform(self, &with, row, &given) == CO_OK);
             co_contribution c = {.n = n,
-                                 .update = trained.update,
+                                 .update = given.piece[0].value,
                                  .norm = row->update_norm,
                                  .weight = row->weight,
                                  .share = row->share};
-            CHECK(co_chain_forward(&run.chain, with.round, row->device, &c, state));
+            CHECK(co_chain_forward(&run.chain, with.step, row->device, &c, state));
             took_part[row->device] = true;
-            co_trainer_destroy(fresh);
+            train->destroy(self);
+            co_workplace_fini(&fresh);
         }
     }
     for (int64_t device = comm.rank; device < 30; device += comm.size) {
@@ -225,7 +232,9 @@ static double accuracy_of(const char *words)
         words);
     double accuracy = NAN;
     if (open_text(text, &experiment, &run)) {
-        accuracy = run.last_metric;
+        double loss;
+        if (comm.rank == 0) co_record_newest(&run.record, &loss, &accuracy);
+        MPI_Bcast(&accuracy, 1, MPI_DOUBLE, 0, comm.world);
         close_run(&experiment, &run);
     }
     co_free(text);
@@ -250,7 +259,7 @@ static void attacks_do_what_they_say(void)
     CHECK(accuracy_of("devices: {per_round: 15, attack: bit_flip, attackers: 15}") < 0.2);
 }
 
-/* A trainer that has trained other devices gives the update that a new one gives. */
+/* A work that has trained other devices gives the update that a new one gives. */
 static void nothing_of_one_device_reaches_the_next(void)
 {
     co_experiment experiment;
@@ -260,24 +269,26 @@ static void nothing_of_one_device_reaches_the_next(void)
         return;
     const size_t n = co_model_size(run.model);
     float *alone = co_malloc(n, sizeof *alone);
-    const co_training with = {.global = run.exchange.model, .round = 7, .lr = 0.1};
-    co_trained trained;
-    double sums[64];
+    const co_request with = {.version = run.exchange.model, .step = 7, .lr = 0.1};
+    const co_work *train = co_work_find("train");
+    void *used = run.works.self[co_work_index("train")];
+    co_given given;
     for (int64_t device = 0; device < 8; device++) {
-        co_trainer *fresh = NULL;
+        co_workplace fresh;
+        void *self;
         co_plan_row row = {.device = device,
                            .n_examples = co_population_examples(&run.population, device)};
         if (row.n_examples == 0) continue;
         row.n_steps = 3 * ((row.n_examples + 3) / 4);
-        CHECK(co_trainer_create(&experiment, run.model, 10, 1, &fresh) == CO_OK);
-        memset(sums, 0, sizeof sums);
-        CHECK(co_trainer_train(fresh, &run.population, &with, &row, &trained, sums) == CO_OK);
-        memcpy(alone, trained.update, n * sizeof *alone);
-        memset(sums, 0, sizeof sums);
-        CHECK(co_trainer_train(run.trainer, &run.population, &with, &row, &trained, sums) == CO_OK);
-        CHECK(memcmp(alone, trained.update, n * sizeof *alone) == 0);
-        CHECK(co_vector_norm(trained.update, n) > 0.0);
-        co_trainer_destroy(fresh);
+        CHECK(co_workplace_init(&fresh, &experiment, run.model, &run.population) == CO_OK);
+        CHECK(train->create(&fresh, &self) == CO_OK);
+        CHECK(train->perform(self, &with, &row, &given) == CO_OK);
+        memcpy(alone, given.piece[0].value, n * sizeof *alone);
+        train->destroy(self);
+        co_workplace_fini(&fresh);
+        CHECK(train->perform(used, &with, &row, &given) == CO_OK);
+        CHECK(memcmp(alone, given.piece[0].value, n * sizeof *alone) == 0);
+        CHECK(co_vector_norm(given.piece[0].value, n) > 0.0);
     }
     co_free(alone);
     close_run(&experiment, &run);
@@ -304,6 +315,82 @@ static void frozen_tensors_do_not_move(void)
     CHECK(memcmp(w + tensor[0].size, run.exchange.model + tensor[0].size,
                  tensor[1].size * sizeof *w) != 0);
     co_free(w);
+    close_run(&experiment, &run);
+}
+
+/* While a device trains, too: what it computes with does not decay. */
+static void frozen_tensors_do_not_decay(void)
+{
+    co_experiment experiment;
+    co_run run;
+    if (!open_text("name: frozen\nrounds: 1\npartition: {method: iid, devices: 1}\ndevices: "
+                   "{per_round: 1}\nmodel: {layers: [{dense: 2100}, tanh, {dense: classes}], "
+                   "freeze: [0.weight, 2.bias]}\nlocal: {lr: 0.1, batch: 0, epochs: 5, "
+                   "weight_decay: 2}\neval: {every: 0}",
+                   &experiment, &run))
+        return;
+    const size_t n = co_model_size(run.model);
+    float *w = co_malloc(n, sizeof *w);
+    CHECK(co_model_layout(run.model)->n < n);
+    descend(&run, 0.1, 2.0, w);
+    CHECK(relative_distance(run.exchange.model, w, n) < 1e-6);
+    co_free(w);
+    close_run(&experiment, &run);
+}
+
+static co_status train_alone(co_run *run, const co_request *with, co_plan_row *row, float *update)
+{
+    const co_work *train = co_work_find("train");
+    co_workplace fresh;
+    void *self = NULL;
+    co_given given;
+    co_status st = co_workplace_init(&fresh, run->experiment, run->model, &run->population);
+    if (st == CO_OK) st = train->create(&fresh, &self);
+    if (st == CO_OK) st = train->perform(self, with, row, &given);
+    if (st == CO_OK)
+        memcpy(update, given.piece[0].value, co_model_size(run->model) * sizeof *update);
+    train->destroy(self);
+    co_workplace_fini(&fresh);
+    return st;
+}
+
+/* A device goes on from its own values of a personal tensor, and sends nothing of them. */
+static void personal_tensors_stay_with_the_device(void)
+{
+    co_experiment experiment;
+    co_run run;
+    if (!open_text(COMMON "local: {lr: 0.1, momentum: 0.5, batch: 4}", &experiment, &run)) return;
+    const size_t n = co_model_size(run.model);
+    size_t n_tensors;
+    const co_tensor own = co_model_tensors(run.model, &n_tensors)[1];
+    float *block = co_calloc(5 * n, sizeof *block), *kept = block, *update = block + n,
+          *again = update + n, *whole = again + n, *model = whole + n, *const state[1] = {kept};
+    memcpy(model, run.exchange.model, n * sizeof *model);
+    co_request with = {.version = model, .state = state, .step = 3, .lr = 0.1};
+    co_plan_row row = {.device = 0};
+    while (co_population_examples(&run.population, row.device) < 8) row.device++;
+    row.n_examples = co_population_examples(&run.population, row.device);
+    row.n_steps = 2;
+    CHECK(co_model_set_role(run.model, own.name, CO_PERSONAL) == CO_OK);
+    CHECK(train_alone(&run, &with, &row, update) == CO_OK);
+    size_t n_sent = 0, n_kept = 0;
+    for (size_t j = own.offset; j < own.offset + own.size; j++) {
+        n_sent += update[j] != 0.0f;
+        n_kept += kept[j] != 0.0f;
+        model[j] += kept[j]; /* for the comparison below */
+    }
+    CHECK(n_sent == 0 && n_kept > 0 && kept[0] == 0.0f && co_vector_norm(update, n) > 0.0);
+    with.version = run.exchange.model;
+    with.step = 4;
+    CHECK(train_alone(&run, &with, &row, again) == CO_OK);
+    CHECK(co_model_set_role(run.model, own.name, CO_SHARED) == CO_OK);
+    with.version = model;
+    CHECK(train_alone(&run, &with, &row, whole) == CO_OK);
+    size_t n_wrong = 0;
+    for (size_t j = 0; j < n; j++)
+        n_wrong += again[j] != (j < own.offset || j >= own.offset + own.size ? whole[j] : 0.0f);
+    CHECK(n_wrong == 0);
+    co_free(block);
     close_run(&experiment, &run);
 }
 
@@ -354,7 +441,7 @@ static void bad_updates_are_counted(void)
     if (open_text(SPOILED "\nalgorithm: scaffold", &experiment, &run)) {
         const int64_t n_kept = count_states(&run); /* what a diverged device learned is not kept */
         if (comm.rank == 0) CHECK((double)n_kept == of_round(&run, 0, "n_reported") && n_kept < 8);
-        CHECK(co_vector_finite(run.shared.model, co_model_size(run.model)));
+        CHECK(co_vector_finite(co_bank_read(&run.bank, CO_INTO_RULE), co_model_size(run.model)));
         close_run(&experiment, &run);
     }
     if (comm.rank == 0) spoil(blobs, 1e15f);
@@ -394,6 +481,8 @@ int main(int argc, char **argv)
     attacks_do_what_they_say();
     nothing_of_one_device_reaches_the_next();
     frozen_tensors_do_not_move();
+    frozen_tensors_do_not_decay();
+    personal_tensors_stay_with_the_device();
     bad_updates_are_counted();
     MPI_Barrier(comm.world);
     if (comm.rank == 0) {

@@ -160,7 +160,6 @@ int main(int argc, char **argv)
     setenv("COHORT_PROGRESS", "off", 1);
     CHECK(co_comm_init(&all) == CO_OK);
     CHECK(co_comm_init_on(&alone, MPI_COMM_SELF) == CO_OK);
-    co_status_set_rank(rank);
     if (rank == 0) snprintf(out, sizeof out, "%s", scratch_file("pairs"));
     MPI_Bcast(out, sizeof out, MPI_CHAR, 0, MPI_COMM_WORLD);
     list_members();

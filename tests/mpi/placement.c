@@ -235,7 +235,6 @@ int main(int argc, char **argv)
     setenv("COHORT_PROGRESS", "off", 1);
     CHECK(co_comm_init(&all) == CO_OK);
     CHECK(co_comm_init_on(&alone, MPI_COMM_SELF) == CO_OK);
-    co_status_set_rank(rank);
     if (rank == 0) {
         snprintf(blobs, sizeof blobs, "%s", scratch_file("placement.h5"));
         snprintf(out, sizeof out, "%s", scratch_file("placement"));

@@ -35,8 +35,8 @@ static void estimate(const char *select, const char *weight)
         select, weight);
     CHECK(co_experiment_parse(text, "test.yaml", &e) == CO_OK);
     CHECK(co_population_create(&e, false, &alone, &population) == CO_OK);
-    CHECK(co_plan_init(&plan, &e, &population, 1) == CO_OK);
-    co_plan_look(&plan, &e, &population);
+    CHECK(co_plan_init(&plan, &e, &population, 1, 0) == CO_OK);
+    co_plan_look(&plan);
     for (int64_t k = 0; k < population.n_devices; k++) {
         const int64_t n = co_population_examples(&population, k);
         const double w = co_weighting_of(e.weighting, n, (double)n);
@@ -45,7 +45,7 @@ static void estimate(const char *select, const char *weight)
     }
     for (int64_t round = 1; round <= ROUNDS; round++) {
         double sum = 0.0, shares = 0.0;
-        co_plan_make(&plan, &e, &population, round, 1);
+        co_planner_make(e.planner, NULL, &(co_clock){.step = round}, &plan);
         for (size_t i = 0; i < plan.n; i++) {
             shares += plan.row[i].share;
             sum += plan.row[i].share * trait(plan.row[i].device, plan.row[i].n_examples) /

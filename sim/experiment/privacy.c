@@ -1,7 +1,12 @@
-/* sim/experiment/private_check.c - experiments whose privacy would not be what it says are refused
- * before anything starts. */
+/* sim/experiment/privacy.c - section privacy; experiments whose privacy would not be what it says
+ * are refused before anything starts. */
+#include "sim/experiment/sections.h"
 #include "sim/stages/private.h"
 #include <string.h>
+
+const co_param co_privacy_params[] = {
+    {"mechanism", CO_STRING, .words = "none", .doc = "bound and noise (cohort list mechanism)"},
+    {0}};
 
 static bool is_written(const co_config *section, const char *key)
 {
@@ -134,7 +139,7 @@ static co_status check_parts(co_experiment *e)
     return CO_OK;
 }
 
-co_status co_private_check(co_experiment *e)
+static co_status check_guarantee(co_experiment *e)
 {
     const co_mechanism *mechanism = co_mechanism_find(co_config_string(&e->privacy, "mechanism"));
     if (mechanism->norm == CO_NORM_NONE) return CO_OK;
@@ -142,4 +147,24 @@ co_status co_private_check(co_experiment *e)
     CO_TRY(check_simulation(e));
     CO_TRY(check_mechanism(e, mechanism));
     return check_parts(e);
+}
+
+/* A section with keys but without a mechanism means noise: gaussian, or discrete_gaussian with
+ * secure: true. */
+static co_status default_mechanism(const co_config *privacy)
+{
+    const co_node *secure = co_node_find(privacy->map, "secure");
+    bool is_secure = false;
+    if (!privacy->map->first || co_node_find(privacy->map, "mechanism")) return CO_OK;
+    if (secure) co_node_bool(secure, &is_secure);
+    return co_node_set(privacy->map, "mechanism", is_secure ? "discrete_gaussian" : "gaussian");
+}
+
+co_status co_check_privacy(co_experiment *e)
+{
+    const co_plugin *mechanism;
+    CO_TRY(default_mechanism(&e->privacy));
+    CO_TRY(co_section_member(&e->privacy, "mechanism", "none", &co_kind_mechanism, &mechanism));
+    CO_TRY(co_section_check(&e->privacy, mechanism, NULL, NULL));
+    return check_guarantee(e);
 }

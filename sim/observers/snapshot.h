@@ -1,4 +1,4 @@
-/* sim/observers/checkpoint.h - what a run needs to go on to the same bits: model, server state,
+/* sim/observers/snapshot.h - what a run needs to go on to the same bits: model, server state,
  * round, digests.
  *
  * ckpt-%08d.h5 in output.dir; written by rank 0 through the one mechanism of io/files/file.h, so
@@ -9,12 +9,14 @@
 #include "sim/experiment/experiment.h"
 #include "sim/stages/private.h"
 #include "sim/devices/state.h"
+#include "sim/versions.h"
 
 /* What is stored. Vectors are whole (on rank 0), borrowed. */
 typedef struct {
     int64_t round;
     uint64_t model_digest;
-    float *model; /* [size] */
+    float *model;          /* [size] */
+    co_versions *versions; /* those before it, where the planner needs them; NULL: none */
     size_t n_slots;
     const char *const *slot_name;
     float *const *slot; /* [n_slots][size] */

@@ -1,0 +1,73 @@
+/* sim/experiment/control.c - what is measured, when the run ends, where it is written: sections
+ * eval, stop, output. */
+#include "core/memory.h"
+#include "sim/experiment/sections.h"
+#include <string.h>
+
+const co_param co_eval_params[] = {
+    {"every", CO_INT, .def = 10, .lo = 0, .hi = 1e9,
+     .doc = "rounds between two evaluations; 0: never"},
+    {"central", CO_BOOL, .flags = CO_OPTIONAL,
+     .doc = "on the data set's test split (default: when there is one)"},
+    {"devices", CO_BOOL, .def = 0,
+     .doc = "on each device's own test part: means, quantiles, the worst tenth"},
+    {"sample", CO_INT, .lo = 1, .hi = 2147483647, .flags = CO_OPTIONAL,
+     .doc = "devices to evaluate on, the same ones each time (default: all)"},
+    {0}};
+const co_param co_stop_params[] = {
+    {"metric", CO_STRING, .words = "none",
+     .doc = "column of eval (central, test split) that ends the run; none"},
+    {"target", CO_REAL, .lo = -1e300, .hi = 1e300, .flags = CO_OPTIONAL,
+     .doc = "stop when the metric has reached it"},
+    {"patience", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL,
+     .doc = "stop after that many evaluations without a better value"},
+    {"walltime", CO_REAL, .lo = 0.0, .hi = 1e9, .flags = CO_OPTIONAL | CO_LO_OPEN,
+     .doc = "seconds after which the run writes a checkpoint and leaves with exit code 75"},
+    {0}};
+const co_param co_output_params[] = {
+    {"dir", CO_STRING, .flags = CO_OPTIONAL,
+     .doc = "folder of the run's files (default runs/<name>)"},
+    {"checkpoint_every", CO_INT, .def = 20, .lo = 0, .hi = 1e9,
+     .doc = "rounds between checkpoints; 0: only the last"},
+    {"keep", CO_INT, .def = 2, .lo = 1, .hi = 1e6, .doc = "checkpoints kept"},
+    {"best", CO_BOOL, .flags = CO_OPTIONAL,
+     .doc = "also keep best.h5, the model of the best evaluation so far (at multiples of "
+            "eval.every): by stop.metric, else the task's "
+            "first; on the validation split, else test"},
+    {"devices", CO_BOOL, .flags = CO_OPTIONAL,
+     .doc = "a row per device and round (default: up to 1e6 rows)"},
+    {0}};
+
+static co_status check_stop(co_experiment *e)
+{
+    CO_TRY(co_section_check(&e->stop, NULL, NULL, NULL));
+    const bool none = strcmp(co_config_string(&e->stop, "metric"), "none") == 0;
+    const bool goal = co_config_has(&e->stop, "target") || co_config_has(&e->stop, "patience");
+    if (none && goal)
+        return co_config_fail(&e->stop, e->stop.map,
+                              "target and patience need metric (accuracy, loss ..)");
+    if (!none && !goal)
+        return co_config_fail(&e->stop, e->stop.map, "metric needs target or patience");
+    if (!none && co_config_int(&e->eval, "every") == 0)
+        return co_config_fail(&e->stop, e->stop.map,
+                              "metric needs evaluations: set eval.every above 0");
+    return CO_OK;
+}
+
+static co_status check_output(co_experiment *e)
+{
+    CO_TRY(co_section_check(&e->output, NULL, NULL, NULL));
+    if (co_config_has(&e->output, "dir")) return CO_OK;
+    char *dir = co_format("runs/%s", co_config_string(&e->top, "name"));
+    if (!dir) return CO_FAIL(CO_ENOMEM, "output.dir");
+    const co_status st = co_node_set(e->output.map, "dir", dir);
+    co_free(dir);
+    return st;
+}
+
+co_status co_check_control(co_experiment *e)
+{
+    CO_TRY(co_section_check(&e->eval, NULL, NULL, NULL));
+    CO_TRY(check_stop(e));
+    return check_output(e);
+}

@@ -1,0 +1,85 @@
+/* sim/experiment/devices.c - whom a round asks, and who attacks: section devices. */
+#include "sim/experiment/sections.h"
+#include "sim/planners/planner.h"
+#include <math.h>
+#include <string.h>
+
+const co_param co_devices_params[] = {
+    {"mode", CO_STRING, .words = "synchronous", .doc = "planner (cohort list planner)"},
+    {"select", CO_STRING, .words = "uniform", .doc = "selector (cohort list selector)"},
+    {"per_round", CO_REAL, .lo = 0, .hi = 2147483647, .flags = CO_REQUIRED | CO_LO_OPEN,
+     .doc = "devices asked in a round; select: poisson: their expected number"},
+    {"counts", CO_CHOICE, .words = "private|public",
+     .doc = "may everybody know how many examples each device has? with a mechanism, selectors "
+            "that look at that need public"},
+    {"period_rounds", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL,
+     .doc = "rounds of a period, where examples arrive in periods (partition method temporal)"},
+    {"memory", CO_CHOICE, .words = "all|window|fifo",
+     .doc = "of what has arrived a device keeps: all, the latest periods, the latest examples"},
+    {"window", CO_INT, .lo = 1, .hi = 1e6, .flags = CO_OPTIONAL,
+     .doc = "memory: window: periods kept, the current one included"},
+    {"capacity", CO_INT, .lo = 1, .hi = 1e12, .flags = CO_OPTIONAL,
+     .doc = "memory: fifo: examples kept"},
+    {"attack", CO_STRING, .words = "none", .doc = "what attackers send (cohort list attack)"},
+    {"attackers", CO_REAL, .lo = 0.0, .hi = 2147483647, .flags = CO_OPTIONAL | CO_LO_OPEN,
+     .doc = "how many devices attack, drawn by the seed; below 1: a share of all"},
+    {"attacker_ids", CO_INTS, .lo = 0, .hi = 9e15, .flags = CO_OPTIONAL,
+     .doc = "which devices attack, instead"},
+    {0}};
+
+static co_status check_attackers(const co_experiment *e)
+{
+    const bool some = co_config_has(&e->devices, "attackers"),
+               named = co_config_has(&e->devices, "attacker_ids");
+    const bool none = strcmp(e->attack->name, "none") == 0;
+    const double n = some ? co_config_real(&e->devices, "attackers") : 0.0;
+    if (some && named)
+        return co_config_fail(&e->devices, co_config_node(&e->devices, "attacker_ids"),
+                              "give attackers or attacker_ids, not both");
+    if (none && (some || named))
+        return co_config_fail(&e->devices,
+                              co_config_node(&e->devices, some ? "attackers" : "attacker_ids"),
+                              "stands without attack (cohort list attack)");
+    if (!none && !some && !named)
+        return co_config_fail(
+            &e->devices, co_config_node(&e->devices, "attack"),
+            "needs attackers: a number of devices, or a share below 1; or attacker_ids: [..]");
+    if (n > 1.0 && n != floor(n))
+        return co_config_fail(&e->devices, co_config_node(&e->devices, "attackers"),
+                              "%g is no whole number of devices, nor a share below 1", n);
+    return CO_OK;
+}
+
+static co_status check_memory(const co_config *devices)
+{
+    static const char *const key[] = {"window", "capacity"}, *const word[] = {"window", "fifo"};
+    for (int k = 0; k < 2; k++) {
+        const bool asked = strcmp(co_config_string(devices, "memory"), word[k]) == 0;
+        if (asked != co_config_has(devices, key[k]))
+            return co_config_fail(devices, co_config_node(devices, asked ? "memory" : key[k]),
+                                  asked ? "%s needs the key `%s`"
+                                        : "goes with memory: %s; leave `%s` out",
+                                  word[k], key[k]);
+    }
+    return CO_OK;
+}
+
+co_status co_check_devices(co_experiment *e)
+{
+    const co_plugin *planner, *selector, *attack;
+    CO_TRY(co_section_member(&e->devices, "mode", "synchronous", &co_kind_planner, &planner));
+    CO_TRY(co_section_member(&e->devices, "select", "uniform", &co_kind_selector, &selector));
+    CO_TRY(co_section_member(&e->devices, "attack", "none", &co_kind_attack, &attack));
+    e->planner = (const co_planner *)planner;
+    e->selector = (const co_selector *)selector;
+    e->attack = (const co_attack *)attack;
+    CO_TRY(co_section_check(&e->devices, planner, selector, attack));
+    CO_TRY(check_attackers(e));
+    const double per_round = co_config_real(&e->devices, "per_round");
+    if (!e->selector->any_real && per_round != floor(per_round))
+        return co_config_fail(&e->devices, co_config_node(&e->devices, "per_round"),
+                              "%g: select: %s asks a whole number of devices; select: poisson "
+                              "takes any expected number",
+                              per_round, selector->name);
+    return check_memory(&e->devices);
+}

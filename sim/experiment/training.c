@@ -1,0 +1,131 @@
+/* sim/experiment/training.c - what devices do and what becomes of it: sections local, transforms,
+ * aggregate, server. */
+#include "sim/experiment/sections.h"
+#include <string.h>
+
+const co_param co_local_params[] = {
+    {"rule", CO_STRING, .words = "sgd", .doc = "local rule (cohort list local_rule)"},
+    {"optimizer", CO_STRING, .words = "sgd", .doc = "local optimiser (cohort list optimizer)"},
+    {"epochs", CO_INT, .lo = 1, .hi = 1e6, .flags = CO_OPTIONAL,
+     .doc = "passes over the device's examples (default 1)"},
+    {"steps", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL, .doc = "batches instead of epochs"},
+    {"batch", CO_INT, .def = 10, .lo = 0, .hi = 1e6,
+     .doc = "examples of a step; 0: all that the device has"},
+    {"lr", CO_REAL, .def = 0.1, .lo = 0.0, .hi = 1e6, .doc = "learning rate"},
+    {"max_examples", CO_INT, .lo = 1, .hi = 1e12, .flags = CO_OPTIONAL,
+     .doc = "a keyed subset of that size each round"},
+    {"clip_grad", CO_REAL, .lo = 0.0, .hi = 1e30, .flags = CO_OPTIONAL | CO_LO_OPEN,
+     .doc = "largest L2 norm of a batch's gradient"},
+    {"schedule", CO_TREE, .flags = CO_OPTIONAL,
+     .doc = "learning rate over rounds: {name, every, factor, floor, horizon, warmup}"},
+    {0}};
+const co_param co_server_params[] = {
+    {"optimizer", CO_STRING, .words = "sgd",
+     .doc = "server optimiser (cohort list server_optimizer)"},
+    {"lr", CO_REAL, .def = 1.0, .lo = 0.0, .hi = 1e6, .doc = "learning rate"},
+    {"schedule", CO_TREE, .flags = CO_OPTIONAL, .doc = "as local.schedule"},
+    {0}};
+const co_param co_transforms_params[] = {
+    {"name", CO_STRING, .flags = CO_REQUIRED,
+     .doc = "transform (cohort list transform); its options beside it"},
+    {0}};
+
+static co_status check_local(co_experiment *e)
+{
+    const co_plugin *rule, *optimizer;
+    CO_TRY(co_section_member(&e->local, "rule", "sgd", &co_kind_local_rule, &rule));
+    CO_TRY(co_section_member(&e->local, "optimizer", "sgd", &co_kind_optimizer, &optimizer));
+    e->rule = (const co_rule *)rule;
+    e->optimizer = (const co_optimizer *)optimizer;
+    CO_TRY(co_section_check(&e->local, rule, optimizer, NULL));
+    if (co_config_has(&e->local, "epochs") && co_config_has(&e->local, "steps"))
+        return co_config_fail(&e->local, co_config_node(&e->local, "steps"),
+                              "give epochs or steps, not both");
+    if (!co_config_has(&e->local, "epochs") && !co_config_has(&e->local, "steps"))
+        CO_TRY(co_node_set(e->local.map, "epochs", "1"));
+    return CO_OK;
+}
+
+static co_status check_transforms(co_experiment *e)
+{
+    const co_node *list = co_node_find(e->root, "transforms");
+    if (!list) return CO_OK;
+    if (list->kind != CO_NODE_LIST)
+        return co_config_fail(&e->top, list, "must be a list of {name: .., options}");
+    for (co_node *item = list->first; item; item = item->next) {
+        if (item->kind != CO_NODE_MAP || e->n_transforms == CO_MAX_TRANSFORMS)
+            return co_config_fail(&e->top, item,
+                                  "transforms: at most %d items of the form {name: .., options}",
+                                  CO_MAX_TRANSFORMS);
+        co_config options = {e->file, "transforms", item};
+        const co_plugin *member;
+        CO_TRY(co_section_member(&options, "name", "", &co_kind_stage, &member));
+        CO_TRY(co_section_check(&options, member, NULL, NULL));
+        for (size_t k = 0; k < e->n_transforms; k++)
+            if (e->transform[k]->slots && (const co_plugin *)e->transform[k] == member)
+                return co_config_fail(&options, item,
+                                      "%s keeps state on the devices and can stand here only once",
+                                      member->name);
+        e->transform[e->n_transforms] = (const co_stage *)member;
+        e->transform_options[e->n_transforms++] = options;
+    }
+    return CO_OK;
+}
+
+static co_status check_server(co_experiment *e)
+{
+    const co_plugin *rule, *optimizer;
+    CO_TRY(co_section_member(&e->aggregate, "rule", "mean", &co_kind_aggregator, &rule));
+    CO_TRY(co_section_check(&e->aggregate, rule, NULL, NULL));
+    CO_TRY(
+        co_section_member(&e->server, "optimizer", "sgd", &co_kind_server_optimizer, &optimizer));
+    CO_TRY(co_section_check(&e->server, optimizer, NULL, NULL));
+    e->aggregator = (const co_aggregator *)rule;
+    e->server_optimizer = (const co_server *)optimizer;
+    return CO_OK;
+}
+
+/* An algorithm of two halves needs both: one alone trains something that nobody has described. */
+static co_status check_halves(const co_experiment *e)
+{
+    const char *wanted = e->rule->partner, *found = e->aggregator->name;
+    if (wanted && strcmp(wanted, found) != 0)
+        return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "rule"),
+                              "local.rule: %s is half of an algorithm; set aggregate.rule: %s "
+                              "(found %s), or another local.rule",
+                              e->rule->name, wanted, found);
+    wanted = e->aggregator->partner;
+    if (wanted && strcmp(wanted, e->rule->name) != 0)
+        return co_config_fail(&e->local, co_config_node(&e->local, "rule"),
+                              "aggregate.rule: %s is half of an algorithm; set local.rule: %s "
+                              "(found %s), or another aggregate.rule",
+                              e->aggregator->name, wanted, e->rule->name);
+    return CO_OK;
+}
+
+co_status co_check_training(co_experiment *e)
+{
+    CO_TRY(check_local(e));
+    CO_TRY(check_transforms(e));
+    CO_TRY(check_server(e));
+    return check_halves(e);
+}
+
+co_status co_check_unbiased(const co_experiment *e)
+{
+    const co_node *node = co_config_node(&e->aggregate, "unbiased");
+    if (!co_config_bool(&e->aggregate, "unbiased")) return CO_OK;
+    if (!e->aggregator->fixed_total)
+        return co_config_fail(&e->aggregate, node, "needs rule: mean; %s has a total of its own",
+                              e->aggregator->name);
+    if (e->selector->leaves_out)
+        return co_config_fail(
+            &e->aggregate, node,
+            "devices.select: %s never asks some devices, whose share no weight can make up for",
+            e->selector->name);
+    if (strcmp(co_config_string(&e->privacy, "mechanism"), "none") != 0)
+        return co_config_fail(
+            &e->aggregate, node,
+            "a mechanism bounds what one device counts for: leave one of them out");
+    return CO_OK;
+}

@@ -1,0 +1,105 @@
+/* sim/observers/central.c - loss and metrics of the new version on the whole test and validation
+ * split, as rows of eval; with periods on what arrived in the current one and before it, too. */
+#include "core/log.h"
+#include "core/memory.h"
+#include "sim/run.h"
+
+typedef struct {
+    int column[CO_MAX_METRICS + 1]; /* in eval: loss, metrics */
+} central;
+
+static void columns(const co_run *run, co_eval_columns *add)
+{
+    const char *covered = co_eval_covered(run->experiment, false);
+    co_eval_columns_add(add, &(co_column){.name = "loss",
+                                          .type = CO_F64,
+                                          .unit = run->task->loss_unit,
+                                          .covered = covered,
+                                          .better = CO_BETTER_LOWER});
+    for (const co_metric *m = run->task->metrics; m->name; m++)
+        co_eval_columns_add(
+            add, &(co_column){.name = m->name,
+                              .type = CO_F64,
+                              .unit = m->unit,
+                              .covered = covered,
+                              .better = m->higher_is_better ? CO_BETTER_HIGHER : CO_BETTER_LOWER});
+}
+
+/* An explicit true without examples for it is refused. */
+static co_status create(co_run *run, void **self)
+{
+    const co_config *eval = &run->experiment->eval;
+    const co_eval_keys *keys = &run->experiment->eval_keys;
+    const bool any = run->population.has_split[1] || run->population.has_split[2];
+    if (keys->central && !any)
+        return co_config_fail(eval, co_config_node(eval, "central"),
+                              "the data have neither a test nor a validation split; import them "
+                              "with test_fraction=0.1");
+    if (!keys->central_asked && !any && keys->every > 0)
+        co_warn("no evaluation: the data have no test split (import with test_fraction=0.1, or set "
+                "eval.every: 0)");
+    if (!co_evaluates_central(run->experiment, &run->population)) return CO_OK;
+    CO_TRY(co_evaluator_ready(&run->evaluator, run->model));
+    *self = co_calloc(1, sizeof(central));
+    return *self ? CO_OK : CO_FAIL(CO_ENOMEM, "evaluation");
+}
+
+/* One row of eval. Collective(comm). */
+static co_status evaluate(const central *c, co_run *r, co_scope scope, co_eval_span span)
+{
+    double loss, metrics[CO_MAX_METRICS];
+    if (span.n == 0) return CO_OK;
+    CO_TRY(co_evaluate_span(&r->evaluator, &r->population, span, r->exchange.model, r->comm, &loss,
+                            metrics));
+    if (r->comm->rank != 0) return CO_OK;
+    size_t row;
+    const co_status st = co_record_eval(&r->record, r->round, span.split, scope, span.n, &row);
+    if (r->late == CO_OK) r->late = st;
+    if (st != CO_OK) return CO_OK;
+    co_record_set(&r->record, row, c->column[0], loss);
+    for (size_t k = 0; r->task->metrics[k].name; k++)
+        co_record_set(&r->record, row, c->column[1 + k], metrics[k]);
+    return CO_OK;
+}
+
+/* Splits 1 and 2. Collective(comm). */
+static co_status evaluate_all(const central *c, co_run *r)
+{
+    const double start = co_now_s();
+    co_population *p = &r->population;
+    for (int split = 1; split <= 2; split++) {
+        int64_t first, n;
+        if (!p->has_split[split]) continue;
+        CO_TRY(evaluate(c, r, CO_SCOPE_ALL, (co_eval_span){split, 0, p->n_split[split]}));
+        if (!p->n_periods) continue;
+        co_population_recent(p, split, &first, &n);
+        CO_TRY(evaluate(c, r, CO_SCOPE_RECENT, (co_eval_span){split, first, n}));
+        CO_TRY(evaluate(c, r, CO_SCOPE_PAST, (co_eval_span){split, 0, first}));
+    }
+    r->exchange.record[r->comm->rank].eval_s += co_now_s() - start;
+    return CO_OK;
+}
+
+static co_status begin(void *self, co_run *run)
+{
+    central *c = self;
+    if (run->comm->rank == 0) {
+        c->column[0] = co_table_find(&run->record.eval, "loss");
+        for (size_t k = 0; run->task->metrics[k].name; k++)
+            c->column[1 + k] = co_table_find(&run->record.eval, run->task->metrics[k].name);
+    }
+    return run->round == 0 ? evaluate_all(c, run) : CO_OK;
+}
+
+static co_status step(void *self, co_run *run)
+{
+    return co_evaluation_is_due(run->experiment, run->round) ? evaluate_all(self, run) : CO_OK;
+}
+
+const co_observer co_observer_central = {.name = "central",
+                                         .summary = "evaluates on the test and validation split",
+                                         .create = create,
+                                         .destroy = co_free,
+                                         .columns = columns,
+                                         .begin = begin,
+                                         .step = step};

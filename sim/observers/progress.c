@@ -1,0 +1,51 @@
+/* sim/observers/progress.c - the line on the terminal: round, training loss, newest metric. */
+#include "core/log.h"
+#include "core/memory.h"
+#include "sim/run.h"
+#include <math.h>
+#include <stdio.h>
+
+static co_status create(co_run *run, void **self)
+{
+    if (run->comm->rank != 0) return CO_OK;
+    *self = co_calloc(1, sizeof(co_progress));
+    return *self ? CO_OK : CO_FAIL(CO_ENOMEM, "progress");
+}
+
+static co_status begin(void *self, co_run *run)
+{
+    co_progress_start(self, run->round);
+    return CO_OK;
+}
+
+static co_status step(void *self, co_run *run)
+{
+    const co_table *t = &run->record.rounds;
+    const int column = co_table_find(t, "train_loss");
+    const int64_t rounds = run->experiment->rounds;
+    char text[160], metric[64] = "";
+    double loss, value;
+    co_record_newest(&run->record, &loss, &value);
+    if (!isnan(value))
+        snprintf(metric, sizeof metric, ", test %s %.4f", run->task->metrics[0].name, value);
+    snprintf(text, sizeof text, "round %lld/%lld, train loss %.4f%s", (long long)run->round,
+             (long long)rounds,
+             t->n_rows ? co_table_get_f64(t, t->n_rows - 1, (size_t)column) : NAN, metric);
+    co_progress_step(self, run->ending == CO_DONE ? rounds : run->round, rounds, text);
+    return CO_OK;
+}
+
+static co_status end(void *self, co_run *run)
+{
+    (void)run;
+    co_progress_end(self);
+    return CO_OK;
+}
+
+const co_observer co_observer_progress = {.name = "progress",
+                                          .summary = "the line on the terminal",
+                                          .create = create,
+                                          .destroy = co_free,
+                                          .begin = begin,
+                                          .step = step,
+                                          .end = end};

@@ -1,0 +1,2 @@
+/* sim/planners/list.h - the members of the kind planner. */
+X(synchronous)

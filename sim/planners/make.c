@@ -1,0 +1,30 @@
+/* sim/planners/make.c - a step's plan: the planner's rows, their shares, their ranks.
+ *
+ * Unbiased weights (Horvitz and Thompson 1952, JASA 47): the round's update is sum_i (w_i / pi_i)
+ * u_i / sum_k w_k, the last sum over all devices, so that its expectation over the selection is the
+ * mean over the population. In integers: a_i = w_i / (pi_i m A) with m the room of a plan and A the
+ * largest w_k / pi_k, hence sum a_i <= 1. */
+#include "sim/planners/planner.h"
+
+/* a_i of all rows. */
+static void share(co_plan *plan)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        co_plan_row *row = &plan->row[i];
+        if (plan->bound > 0.0)
+            row->share = row->weight / plan->bound /
+                         plan->selector->chance(plan->chosen_by, &plan->input, row->device);
+        else
+            row->share = plan->weight > 0.0 ? row->weight / plan->weight : 0.0;
+    }
+}
+
+void co_planner_make(const co_planner *planner, void *self, const co_clock *now, co_plan *plan)
+{
+    plan->round = now->step;
+    plan->n = 0;
+    plan->weight = 0.0;
+    planner->next(self, now, plan);
+    share(plan);
+    co_plan_place(plan);
+}

@@ -1,0 +1,3 @@
+/* sim/work/list.h - the members of the kind work. */
+X(train)
+X(measure)

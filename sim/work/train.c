@@ -1,0 +1,288 @@
+/* sim/work/train.c - local training: from the received model by steps of the local optimiser under
+ * the local rule to an update = local - received.
+ *
+ * Every device starts with zeroed optimiser state. Each epoch reshuffles (keyed by step, device,
+ * epoch); the short last batch is kept; the loss is the batch's mean; `steps` draws on over
+ * reshuffled epochs. Source: McMahan et al., AISTATS 2017, arXiv:1602.05629, Algorithm 1,
+ * ClientUpdate. */
+#include "core/memory.h"
+#include "core/vector.h"
+#include "sim/work/work.h"
+#include <math.h>
+#include <string.h>
+
+typedef struct {
+    const co_experiment *experiment;
+    co_workplace *place;
+    void *rule, *optimizer;
+    bool fused; /* nothing needs the gradient: the step is part of the backward pass */
+    bool needs_anchor, needs_reach;
+    size_t n, n_slots;
+    const co_layout *layout;
+    size_t n_rule_states; /* behind them stands what is personal */
+    const float *global;  /* [n] the model that the device at hand received */
+    float *local, *grad, *slots, *slot[4];
+    float *change, *anchor;  /* [n] or empty, as the rule needs */
+    double *sums, *surveyed; /* of the batches before their steps; of the anchor's pass */
+} trainer;
+
+static co_status create_members(trainer *t)
+{
+    const co_experiment *e = t->experiment;
+    if (e->rule->create) CO_TRY(e->rule->create(&e->local, &t->rule));
+    if (e->optimizer->create) CO_TRY(e->optimizer->create(&e->local, &t->optimizer));
+    t->n_slots = e->optimizer->n_slots;
+    if (e->optimizer->needs_slots && !e->optimizer->needs_slots(t->optimizer)) t->n_slots = 0;
+    t->fused = !e->rule->adjust && e->local_keys.clip_grad == 0.0 && e->optimizer->is_plain &&
+               e->optimizer->is_plain(t->optimizer);
+    CO_ASSERT(t->n_slots <= sizeof t->slot / sizeof *t->slot);
+    t->needs_anchor = e->rule->needs_anchor && e->rule->needs_anchor(t->rule);
+    const bool linear = e->rule->needs_linear && e->rule->needs_linear(t->rule);
+    if ((linear || e->aggregator->needs_reach) && !e->optimizer->linear)
+        return co_config_fail(&e->local, co_config_node(&e->local, "optimizer"),
+                              "%s %s weighs the devices' gradients by the steps made, which only "
+                              "works with sgd, not %s",
+                              linear ? "local.rule" : "aggregate.rule",
+                              linear ? e->rule->name : e->aggregator->name, e->optimizer->name);
+    if (e->aggregator->needs_reach && !e->rule->linear)
+        return co_config_fail(
+            &e->local, co_config_node(&e->local, "rule"),
+            "aggregate.rule %s needs updates that are sums of gradients: sgd or prox, not %s",
+            e->aggregator->name, e->rule->name);
+    if (e->attack->flips_labels &&
+        strcmp(co_model_task(t->place->model)->name, "classification") != 0)
+        return co_config_fail(&e->devices, co_config_node(&e->devices, "attack"),
+                              "%s needs classes; the task is %s", e->attack->name,
+                              co_model_task(t->place->model)->name);
+    while (e->rule->slots && e->rule->slots[t->n_rule_states]) t->n_rule_states++;
+    t->needs_reach = linear || e->aggregator->needs_reach;
+    return CO_OK;
+}
+
+static void destroy(void *self)
+{
+    trainer *t = self;
+    if (!t) return;
+    const co_experiment *e = t->experiment;
+    if (e->rule->destroy) e->rule->destroy(t->rule);
+    if (e->optimizer->destroy) e->optimizer->destroy(t->optimizer);
+    co_free(t->local);
+    co_free(t->grad);
+    co_free(t->slots);
+    co_free(t->change);
+    co_free(t->anchor);
+    co_free(t->sums);
+    co_free(t->surveyed);
+    co_free(t);
+}
+
+static co_status allocate(trainer *t)
+{
+    t->local = co_malloc(t->n, sizeof *t->local);
+    t->grad = co_calloc(t->layout->n_grad, sizeof *t->grad);
+    t->slots = co_malloc(t->n_slots * t->n, sizeof *t->slots);
+    t->change = co_malloc(t->experiment->rule->shared ? t->n : 0, sizeof *t->change);
+    t->anchor = co_malloc(t->needs_anchor ? t->n : 0, sizeof *t->anchor);
+    t->sums = co_malloc(t->place->n_sums, sizeof *t->sums);
+    t->surveyed = co_malloc(t->place->n_sums, sizeof *t->surveyed);
+    if (!t->local || !t->grad || !t->slots || !t->change || !t->anchor || !t->sums || !t->surveyed)
+        return CO_FAIL(CO_ENOMEM, "no memory to train a model of %zu parameters", t->n);
+    for (size_t k = 0; k < t->n_slots; k++) t->slot[k] = t->slots + k * t->n;
+    return CO_OK;
+}
+
+static co_status create(co_workplace *place, void **self)
+{
+    trainer *t = co_calloc(1, sizeof *t);
+    if (!t) return CO_FAIL(CO_ENOMEM, "trainer");
+    *t = (trainer){
+        .experiment = place->experiment, .place = place, .n = place->n, .layout = place->layout};
+    co_status st = create_members(t);
+    if (st == CO_OK) st = allocate(t);
+    if (st != CO_OK) {
+        destroy(t);
+        t = NULL;
+    }
+    *self = t;
+    return st;
+}
+
+static size_t bytes(const void *self)
+{
+    const trainer *t = self;
+    const size_t vectors = 1 + t->n_slots + (t->experiment->rule->shared != NULL) + t->needs_anchor;
+    return (vectors * t->n + t->layout->n_grad) * sizeof(float);
+}
+
+static void traffic(const void *self, int64_t *down, int64_t *up)
+{
+    const trainer *t = self;
+    *down = *up = 4 * (int64_t)t->layout->n_shared * (t->experiment->rule->shared ? 2 : 1);
+}
+
+static void clip_gradient(const trainer *t)
+{
+    const double bound = t->experiment->local_keys.clip_grad;
+    if (bound == 0.0) return;
+    const double norm = co_vector_norm(t->grad, t->n);
+    if (norm > bound) co_vector_scale(t->grad, t->n, (float)(bound / norm));
+}
+
+static co_rule_view view_of(const trainer *t, const co_plan_row *row, const co_request *with)
+{
+    return (co_rule_view){.device = row->device,
+                          .n_examples = row->n_examples,
+                          .n = t->n,
+                          .global = t->global,
+                          .local = t->local,
+                          .shared = with->beside,
+                          .state = with->state,
+                          .lr = with->lr,
+                          .reach = NAN};
+}
+
+/* Where a constant gradient of 1 leads one coordinate, over -lr: as optimiser and rule are linear,
+ * that is the sum of the coefficients with which the gradients enter. */
+static double reach(const trainer *t, int64_t n_steps, double lr)
+{
+    const co_experiment *e = t->experiment;
+    float local = 0.0f, kept[4] = {0}, *slot[4] = {kept, kept + 1, kept + 2, kept + 3};
+    const float global = 0.0f;
+    if (!(lr > 0.0)) return (double)n_steps;
+    for (int64_t k = 1; k <= n_steps; k++) {
+        float grad = 1.0f;
+        const co_rule_view view = {
+            .n = 1, .global = &global, .local = &local, .lr = lr, .reach = NAN};
+        if (e->rule->adjust && e->rule->linear) e->rule->adjust(t->rule, &view, &grad);
+        e->optimizer->step(t->optimizer, &local, &grad, slot, 1, lr, k);
+    }
+    return -(double)local / lr;
+}
+
+/* Frozen tensors stay as they came, whatever weight decay did. */
+static void keep_frozen(trainer *t)
+{
+    const co_part *span = t->layout->span[CO_FROZEN];
+    for (size_t s = 0; s < t->layout->n_spans[CO_FROZEN]; s++)
+        memcpy(t->local + span[s].at, t->global + span[s].at, span[s].size * sizeof *t->local);
+}
+
+/* One step on the batch that was read. */
+static void step(trainer *t, const co_plan_row *row, const co_request *with, int64_t number)
+{
+    const co_experiment *e = t->experiment;
+    co_workplace *place = t->place;
+    const co_pass pass = {.batch = &place->examples.batch,
+                          .train = true,
+                          .seed = place->seed,
+                          .round = (uint64_t)with->step,
+                          .device = (uint64_t)row->device,
+                          .step = (uint64_t)number,
+                          .frozen = place->frozen};
+    if (t->fused) {
+        co_model_step(place->model, place->workspace, t->local, &pass, (float)with->lr, t->grad,
+                      t->sums);
+        return;
+    }
+    memset(t->grad, 0, t->n * sizeof *t->grad);
+    co_model_loss(place->model, place->workspace, t->local, &pass, NULL, t->grad, t->sums);
+    if (e->rule->adjust) {
+        const co_rule_view view = view_of(t, row, with);
+        e->rule->adjust(t->rule, &view, t->grad);
+    }
+    clip_gradient(t);
+    e->optimizer->step(t->optimizer, t->local, t->grad, t->slot, t->n, with->lr, number + 1);
+    keep_frozen(t);
+}
+
+/* What is personal goes on from where the device left it: from - received, in the slot behind the
+ * rule's. */
+static void take_personal(trainer *t, const co_request *with)
+{
+    const co_part *span = t->layout->span[CO_PERSONAL];
+    for (size_t s = 0; s < t->layout->n_spans[CO_PERSONAL]; s++)
+        co_vector_add_scaled(t->local + span[s].at, with->state[t->n_rule_states] + span[s].at,
+                             span[s].size, 1.0f);
+}
+
+static void leave_personal(trainer *t, const co_request *with)
+{
+    const co_part *span = t->layout->span[CO_PERSONAL];
+    for (size_t s = 0; s < t->layout->n_spans[CO_PERSONAL]; s++) {
+        const size_t at = span[s].at;
+        co_vector_difference(with->state[t->n_rule_states] + at, t->local + at, t->global + at,
+                             span[s].size);
+        memcpy(t->local + at, t->global + at, span[s].size * sizeof *t->local);
+    }
+}
+
+/* local becomes the update; the rule's last word. */
+static void finish(trainer *t, const co_request *with, co_plan_row *row, co_given *given)
+{
+    const co_rule *rule = t->experiment->rule;
+    const double way = t->needs_reach ? reach(t, row->n_steps, with->lr) : NAN;
+    if (rule->end) {
+        co_rule_view view = view_of(t, row, with);
+        view.anchor = t->needs_anchor ? t->anchor : NULL;
+        view.reach = way;
+        rule->end(t->rule, &view, rule->shared ? t->change : NULL);
+    }
+    leave_personal(t, with);
+    /* The sum is formed along with the update where the engine has nothing else to do with it. */
+    const bool adds = with->slice && !rule->shared && isfinite(t->sums[1]);
+    size_t n_cut = 0;
+    const double norm = adds ? co_exact_add_difference(with->slice, with->n_slices, t->local,
+                                                       t->global, row->share, &n_cut)
+                             : co_vector_difference(t->local, t->local, t->global, t->n);
+    bool finite = isfinite(norm) && isfinite(t->sums[1]);
+    if (finite && rule->shared) finite = co_vector_finite(t->change, t->n);
+    row->outcome = finite ? CO_REPORTED : CO_NONFINITE;
+    row->loss = co_task_mean_loss(t->sums);
+    row->update_norm = finite ? norm : NAN;
+    row->saturated = n_cut > 0;
+    *given =
+        (co_given){.n_pieces = rule->shared ? 2 : 1,
+                   .piece = {{.into = row->into, .n = t->n, .value = t->local, .is_added = adds},
+                             {.into = CO_INTO_RULE, .n = t->n, .value = t->change}},
+                   .sums = t->sums,
+                   .term = 1.0,
+                   .report = {.loss = NAN, .norm = row->update_norm, .reach = way, .lr = with->lr}};
+}
+
+static co_status perform(void *self, const co_request *with, co_plan_row *row, co_given *given)
+{
+    trainer *t = self;
+    const co_survey_gradient anchor = {t->anchor, t->grad};
+    const int64_t n = row->n_examples;
+    int64_t batch = t->experiment->local_keys.batch;
+    CO_TRY(co_workplace_open(t->place, row));
+    t->global = co_workplace_receive(t->place, with->version, with->frozen);
+    memcpy(t->local, t->global, t->n * sizeof *t->local);
+    take_personal(t, with);
+    memset(t->slots, 0, t->n_slots * t->n * sizeof *t->slots);
+    memset(t->sums, 0, t->place->n_sums * sizeof *t->sums);
+    if (t->needs_anchor)
+        CO_TRY(co_workplace_survey(t->place, t->global, row, with->step, t->surveyed, &anchor));
+    if (batch == 0 || batch > n) batch = n;
+    int64_t at = n, epoch = -1;
+    for (int64_t number = 0; number < row->n_steps; number++, at += batch) {
+        if (at >= n) {
+            co_workplace_shuffle(t->place, row, with->step, ++epoch);
+            at = 0;
+        }
+        const size_t m = (size_t)(n - at < batch ? n - at : batch);
+        CO_TRY(co_workplace_read(t->place, row, with->step, at, m));
+        step(t, row, with, number);
+    }
+    finish(t, with, row, given);
+    return CO_OK;
+}
+
+const co_work co_work_train = {.name = "train",
+                               .summary = "local training: an update of the received model",
+                               .source = "McMahan et al., AISTATS 2017, arXiv:1602.05629",
+                               .create = create,
+                               .destroy = destroy,
+                               .bytes = bytes,
+                               .traffic = traffic,
+                               .perform = perform};
