@@ -1,8 +1,7 @@
 /* io/data/dataset_file.c - a data set as a file, ours or as a Python user writes one.
  *
- * Ours: x (attributes scale, shift) or the text parts (dataset_text.c), y (or targets,
- * dataset_targets.c), classes, split, user, user_name, group, group_name; root attribute task. By
- * hand any integer y and split will do, float64 and integer x become float32 (one warning), scale
+ * Ours: the columns of columns.h (x with attributes scale and shift); root attribute task. By hand
+ * any integer y and split will do, float64 and integer x become float32 (one warning), scale
  * and shift may be datasets, and what is missing has a default: all examples train, classes "0",
  * "1" .., scale 1/255 for uint8 and 1 for floats. */
 #include "io/data/dataset_private.h"

@@ -60,5 +60,5 @@ co_status co_dataset_text_columns(const co_file *file, co_dataset *data);  /* n,
 /* The targets (io/data/dataset_targets.c). */
 co_dtype co_dataset_targets_type(const co_dataset *data);
 co_status co_dataset_targets_check(const co_dataset *data, const char *path); /* that they fit */
-/* n_classes; *k the same, for after names were read. */
+/* n_classes, before names are read */
 co_status co_dataset_targets_columns(const co_file *file, co_dataset *data);

@@ -1,13 +1,10 @@
 /* io/data/dataset_targets.c - labels that are more than a class: numbers (regression), or any of
  * several labels (multilabel).
  *
- * y [n, k] of an example: f32 numbers, or u8 0 and 1; `classes` names the k columns. They stand
- * behind x, or the tokens, in one block, which is shared memory when loaded for a run. Cost: one
- * pass to check, one copy to gather. */
+ * y [n, k] of an example: f32 numbers, or u8 0 and 1; `classes` names the k columns. Cost: one copy
+ * to gather. */
 #include "core/log.h"
-#include "core/memory.h"
 #include "io/data/dataset_private.h"
-#include <math.h>
 #include <string.h>
 
 bool co_dataset_has_targets(const co_dataset *data)

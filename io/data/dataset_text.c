@@ -1,11 +1,9 @@
 /* io/data/dataset_text.c - the text parts of a data set: tokens with offsets (CSR), vocabulary,
  * tags and the raw bytes.
  *
- * An example is a list of tokens of any length, also empty. A run needs tokens, offsets and tags:
- * they stand in one block, which is shared memory when loaded for a run; the raw bytes stay in the
- * file. lm: of an example of L tokens the first L - 1 are read and the last L - 1 predicted. Cost:
+ * An example is a list of tokens of any length, also empty; the raw bytes stay in the file in a
+ * run. lm: of an example of L tokens the first L - 1 are read and the last L - 1 predicted. Cost:
  * one pass to check, one copy to gather. */
-#include "core/memory.h"
 #include "io/data/dataset_private.h"
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* io/readers/h5.c - a data set that somebody made by hand with h5py: read, checked, and sealed when
- * it is written again. x, of any layout that HDF5 reads, is copied in blocks of 32 MiB, or of a row
- * of its chunks up to 256 MiB. */
+ * it is written again. x, tokens and raw text, of any layout that HDF5 reads, are copied in blocks
+ * of 512 KiB, or of a row of their chunks up to 256 MiB. */
 #include "io/readers/columns.h"
 #include "io/readers/reader.h"
 
@@ -29,8 +29,8 @@ static const char format[] =
     "  tokens       [t] i32 instead of x, with token_offsets [n + 1] i64 and vocab [v] str; "
     "token_y [t] i32 for tagging\n"
     "  text         [bytes] u8, the raw text, with text_offsets [n + 1] i64\n"
-    "Contiguous, chunked or packed with gzip; x is copied in blocks and may be larger than the "
-    "memory. Links are followed.\n";
+    "Contiguous, chunked or packed with gzip; x, tokens and text are copied in blocks and may be "
+    "larger than the memory. Links are followed.\n";
 
 const co_reader co_reader_h5 = {.name = "h5",
                                 .summary =
