@@ -10,12 +10,17 @@
 #pragma once
 #include "core/comm.h"
 #include "core/config.h"
+#include "models/model.h"
 
 /* What reached the server, for the coordinates this rank owns. Borrowed during finish. */
 typedef struct {
-    size_t first, n; /* coordinates [first, first + n) of the vector */
+    size_t n;            /* coordinates, of what is trained (models/model.h) */
+    const co_part *part; /* [n_parts] where they stand in the model's vector */
+    size_t n_parts;
     int64_t *sum;    /* [n] sum of rint(a_i u_ij 2^44), core/exact.h; of another step where a stage
                         says so */
+    int bits;        /* above 0: sum is modulo 2^bits, in [0, 2^bits), step and total are nothing
+                        yet: the stage that made integers sets them, and this to 0 */
     double step;     /* what 1 in sum stands for; 0: 2^-44 */
     double total;    /* sum of a_i over the devices that reported, or what is fixed for it; > 0 */
     double terms;    /* sum of a_i term_i over them (report); total without report */
@@ -47,22 +52,23 @@ typedef struct {
 
 typedef struct {
     CO_PLUGIN_FIELDS;
+    co_status (*create)(const co_config *opt, void **self); /* Local. NULL: no options */
+    void (*destroy)(void *self);                            /* NULL allowed */
     /* Form sum. update[n]. Local. NULL: form all */
-    void (*finish)(const co_config *opt, const co_round_sum *in, double *update);
+    void (*finish)(const void *self, const co_round_sum *in, double *update);
     /* Form sum. Multiplies a device's weight, from the loss of the received model on its examples,
      * which is measured on all devices of the round before they train. >= 0. Local. NULL: 1 */
-    double (*stress)(const co_config *opt, double loss);
+    double (*stress)(const void *self, double loss);
     /* Form sum. *factor in [0, 1] multiplies the update in the sum, *term >= 0 its share in
      * `terms`. Local. NULL: both 1 */
-    void (*report)(const co_config *opt, const co_device_report *device, double *factor,
-                   double *term);
+    void (*report)(const void *self, const co_device_report *device, double *factor, double *term);
     const char *partner; /* local.rule that is the devices' half, without which this one is no
                             algorithm; NULL: any */
     bool needs_reach;    /* report reads `reach`: only with linear local rules and optimisers */
     /* Form all. update[n]. Collective(in->comm). NULL: form sum */
-    void (*combine)(const co_config *opt, const co_updates *in, double *update);
+    void (*combine)(const void *self, const co_updates *in, double *update);
     /* Bytes of in->scratch for up to n_rows devices and n coordinates. NULL: none. Local. */
-    size_t (*scratch)(const co_config *opt, size_t n_rows, size_t n);
+    size_t (*scratch)(const void *self, size_t n_rows, size_t n);
     /* Refuses options that make no sense for a cohort of n_rows (with bucketing: buckets). NULL:
      * takes any. Local. */
     co_status (*check)(const co_config *opt, size_t n_rows);
@@ -89,14 +95,22 @@ co_weighting co_weighting_from(const co_config *opt);
  * Local. */
 double co_weighting_of(co_weighting weighting, int64_t n_examples, double n_tokens);
 
-/* Form all, with `bucketing` before the rule when it is above 1. */
 /* Refuses what the rule cannot do for a cohort of n_rows devices, and bucketing for form sum.
  * Local. */
 co_status co_aggregate_check(const co_aggregator *rule, const co_config *opt, size_t n_rows);
-/* Bytes that co_aggregate_all needs. Local. */
-size_t co_aggregate_scratch(const co_aggregator *rule, const co_config *opt, size_t n_rows,
-                            size_t n);
-/* in->scratch has co_aggregate_scratch bytes. Buckets are drawn by (seed, round).
- * Collective(in->comm). */
-void co_aggregate_all(const co_aggregator *rule, const co_config *opt, const co_updates *in,
-                      uint64_t seed, int64_t round, double *update);
+
+/* A rule with its options, of section `aggregate`. */
+typedef struct {
+    const co_aggregator *rule;
+    void *self;
+    size_t bucket; /* devices mixed into one before a rule of form all; 1: none */
+} co_aggregation;
+co_status co_aggregation_create(const co_aggregator *rule, const co_config *opt,
+                                co_aggregation *aggregation); /* Local */
+void co_aggregation_destroy(co_aggregation *aggregation);     /* zeroed allowed */
+/* Bytes that co_aggregate_all needs; 0 for form sum. Local. */
+size_t co_aggregation_scratch(const co_aggregation *aggregation, size_t n_rows, size_t n);
+/* Form all, with `bucketing` before the rule when it is above 1. in->scratch has
+ * co_aggregation_scratch bytes. Buckets are drawn by (seed, round). Collective(in->comm). */
+void co_aggregate_all(const co_aggregation *aggregation, const co_updates *in, uint64_t seed,
+                      int64_t round, double *update);

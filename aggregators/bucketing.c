@@ -7,11 +7,6 @@
 #include "core/random.h"
 #include <string.h>
 
-static size_t bucket_size(const co_config *opt)
-{
-    return (size_t)co_config_int(opt, "bucketing");
-}
-
 static size_t count_buckets(size_t n_rows, size_t s)
 {
     return (n_rows + s - 1) / s;
@@ -22,14 +17,14 @@ static size_t whole_lines(size_t bytes)
     return (bytes + 63) / 64 * 64;
 }
 
-static size_t rule_scratch(const co_aggregator *rule, const co_config *opt, size_t m, size_t n)
+static size_t rule_scratch(const co_aggregation *a, size_t m, size_t n)
 {
-    return rule->scratch ? whole_lines(rule->scratch(opt, m, n)) : 0;
+    return a->rule->scratch ? whole_lines(a->rule->scratch(a->self, m, n)) : 0;
 }
 
 co_status co_aggregate_check(const co_aggregator *rule, const co_config *opt, size_t n_rows)
 {
-    const size_t s = bucket_size(opt);
+    const size_t s = (size_t)co_config_int(opt, "bucketing");
     if (s > 1 && !rule->combine)
         return co_config_fail(
             opt, co_config_node(opt, "bucketing"),
@@ -39,12 +34,23 @@ co_status co_aggregate_check(const co_aggregator *rule, const co_config *opt, si
     return rule->check ? rule->check(opt, count_buckets(n_rows, s)) : CO_OK;
 }
 
-size_t co_aggregate_scratch(const co_aggregator *rule, const co_config *opt, size_t n_rows,
-                            size_t n)
+co_status co_aggregation_create(const co_aggregator *rule, const co_config *opt, co_aggregation *a)
 {
-    const size_t s = bucket_size(opt), m = count_buckets(n_rows, s);
-    if (s <= 1) return rule_scratch(rule, opt, n_rows, n);
-    return rule_scratch(rule, opt, m, n) + whole_lines(n_rows * sizeof(int64_t)) +
+    *a = (co_aggregation){.rule = rule, .bucket = (size_t)co_config_int(opt, "bucketing")};
+    return rule->create ? rule->create(opt, &a->self) : CO_OK;
+}
+
+void co_aggregation_destroy(co_aggregation *a)
+{
+    if (a->rule && a->rule->destroy) a->rule->destroy(a->self);
+    *a = (co_aggregation){0};
+}
+
+size_t co_aggregation_scratch(const co_aggregation *a, size_t n_rows, size_t n)
+{
+    const size_t s = a->bucket, m = count_buckets(n_rows, s);
+    if (s <= 1) return rule_scratch(a, n_rows, n);
+    return rule_scratch(a, m, n) + whole_lines(n_rows * sizeof(int64_t)) +
            whole_lines(n_rows * (sizeof(double) + sizeof(float *))) +
            whole_lines(m * (sizeof(double) + sizeof(float *))) + whole_lines(n * sizeof(double)) +
            m * whole_lines(n * sizeof(float));
@@ -74,16 +80,17 @@ static double fill_bucket(const co_updates *members, double *share, bool weighte
     return total;
 }
 
-void co_aggregate_all(const co_aggregator *rule, const co_config *opt, const co_updates *in,
-                      uint64_t seed, int64_t round, double *update)
+void co_aggregate_all(const co_aggregation *a, const co_updates *in, uint64_t seed, int64_t round,
+                      double *update)
 {
-    const size_t s = bucket_size(opt), m = in->n_rows, n_buckets = count_buckets(m, s);
+    const co_aggregator *rule = a->rule;
+    const size_t s = a->bucket, m = in->n_rows, n_buckets = count_buckets(m, s);
     if (s <= 1) {
-        rule->combine(opt, in, update);
+        rule->combine(a->self, in, update);
         return;
     }
     arena from = {in->scratch};
-    void *own = take(&from, rule_scratch(rule, opt, n_buckets, in->n));
+    void *own = take(&from, rule_scratch(a, n_buckets, in->n));
     int64_t *order = take(&from, m * sizeof *order);
     const float **row = take(&from, m * (sizeof(double) + sizeof *row));
     double *weight = (double *)(row + m);
@@ -113,5 +120,5 @@ void co_aggregate_all(const co_aggregator *rule, const co_config *opt, const co_
                                 .comm = in->comm,
                                 .slot = in->slot,
                                 .scratch = own};
-    rule->combine(opt, &buckets, update);
+    rule->combine(a->self, &buckets, update);
 }

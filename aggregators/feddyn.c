@@ -7,9 +7,9 @@
 #include "aggregators/aggregator.h"
 #include "core/exact.h"
 
-static void finish(const co_config *opt, const co_round_sum *in, double *update)
+static void finish(const void *self, const co_round_sum *in, double *update)
 {
-    (void)opt;
+    (void)self;
     float *drift = in->slot[0];
     co_exact_mean(in->sum, in->n, in->total, update);
     for (size_t j = 0; j < in->n; j++) {

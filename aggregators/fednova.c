@@ -7,18 +7,17 @@
 #include "aggregators/aggregator.h"
 #include "core/exact.h"
 
-static void report(const co_config *opt, const co_device_report *device, double *factor,
-                   double *term)
+static void report(const void *self, const co_device_report *device, double *factor, double *term)
 {
-    (void)opt;
+    (void)self;
     const double t = device->reach > 1.0 ? device->reach : 1.0;
     *factor = 1.0 / t;
     *term = t;
 }
 
-static void finish(const co_config *opt, const co_round_sum *in, double *update)
+static void finish(const void *self, const co_round_sum *in, double *update)
 {
-    (void)opt;
+    (void)self;
     co_exact_mean(in->sum, in->n, in->total / (in->terms / in->total), update);
 }
 

@@ -4,10 +4,26 @@
  * one exact sum of n scalars over the ranks. Source: Pillutla, Kakade, Harchaoui 2019,
  * arXiv:1912.13445, Algorithm 2 (RFA). */
 #include "aggregators/updates.h"
+#include "core/memory.h"
 
-static size_t scratch(const co_config *opt, size_t m, size_t n)
+typedef struct {
+    int64_t n_iterations;
+    double nu;
+} weiszfeld;
+
+static co_status create(const co_config *opt, void **self)
 {
-    (void)opt;
+    weiszfeld *z = co_malloc(1, sizeof *z);
+    if (!z) return CO_FAIL(CO_ENOMEM, "geometric median");
+    *z = (weiszfeld){.n_iterations = co_config_int(opt, "iterations"),
+                     .nu = co_config_real(opt, "nu")};
+    *self = z;
+    return CO_OK;
+}
+
+static size_t scratch(const void *self, size_t m, size_t n)
+{
+    (void)self;
     (void)n;
     return m * (sizeof(co_scalar) + 2 * sizeof(double));
 }
@@ -21,17 +37,17 @@ static void normalise(double *a, size_t m)
     for (size_t i = 0; i < m; i++) a[i] /= total;
 }
 
-static void combine(const co_config *opt, const co_updates *in, double *update)
+static void combine(const void *self, const co_updates *in, double *update)
 {
     const size_t m = in->n_rows;
-    const int64_t n_iterations = co_config_int(opt, "iterations");
-    const double nu = co_config_real(opt, "nu");
+    const weiszfeld *z = self;
+    const double nu = z->nu;
     co_scalar *sums = in->scratch;
     double *a = (double *)(sums + m), *distance = a + m;
     for (size_t i = 0; i < m; i++) a[i] = in->weight[i];
     normalise(a, m);
     co_rows_sum(in, a, NULL, update);
-    for (int64_t k = 0; k < n_iterations; k++) {
+    for (int64_t k = 0; k < z->n_iterations; k++) {
         co_rows_distances(in, update, sums, distance);
         for (size_t i = 0; i < m; i++) a[i] = in->weight[i] / (distance[i] > nu ? distance[i] : nu);
         normalise(a, m);
@@ -50,6 +66,8 @@ const co_aggregator co_aggregator_geometric_median = {
     .summary = "RFA: least sum of distances to the updates, smoothed Weiszfeld",
     .source = "Pillutla et al. 2019, arXiv:1912.13445, Algorithm 2",
     .params = params,
+    .create = create,
+    .destroy = co_free,
     .combine = combine,
     .scratch = scratch,
     .weighted = true};

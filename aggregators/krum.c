@@ -7,17 +7,23 @@
  * the slice, n^2 doubles, one exact sum of n^2 / 2 scalars over the ranks. Source: Blanchard et
  * al., NeurIPS 2017, sections 3 and 4. */
 #include "aggregators/updates.h"
+#include "core/memory.h"
 #include <stdlib.h>
 #include <string.h>
+
+/* -1: as the formula says. */
+typedef struct {
+    int64_t f, neighbours, m;
+} krum;
 
 typedef struct {
     co_scalar *sums;                   /* [CO_PAIRS] */
     double *square, *near, *score, *a; /* [n][n], [n] .. */
 } workplace;
 
-static size_t scratch(const co_config *opt, size_t m, size_t n)
+static size_t scratch(const void *self, size_t m, size_t n)
 {
-    (void)opt;
+    (void)self;
     (void)n;
     return CO_PAIRS * sizeof(co_scalar) + (m + 3) * m * sizeof(double);
 }
@@ -64,11 +70,28 @@ static void score_rows(const co_updates *in, int64_t n_near, const workplace *w)
     }
 }
 
-static void take_lowest(const co_config *opt, const co_updates *in, int64_t n_taken, double *update)
+static co_status create_krum(const co_config *opt, void **self)
 {
-    const int64_t m = (int64_t)in->n_rows, f = co_config_int(opt, "f");
+    krum *k = co_malloc(1, sizeof *k);
+    if (!k) return CO_FAIL(CO_ENOMEM, "krum");
+    *k = (krum){.f = co_config_int(opt, "f"), .neighbours = option(opt, "neighbours", -1), .m = -1};
+    *self = k;
+    return CO_OK;
+}
+
+static co_status create_multi(const co_config *opt, void **self)
+{
+    CO_TRY(create_krum(opt, self));
+    ((krum *)*self)->m = option(opt, "m", -1);
+    return CO_OK;
+}
+
+static void take_lowest(const krum *k, const co_updates *in, int64_t n_taken, double *update)
+{
+    const int64_t m = (int64_t)in->n_rows,
+                  n_near = k->neighbours < 0 ? m - k->f - 2 : k->neighbours;
     const workplace w = lay_out(in);
-    score_rows(in, within(option(opt, "neighbours", m - f - 2), 1, m - 1), &w);
+    score_rows(in, within(n_near, 1, m - 1), &w);
     memset(w.a, 0, in->n_rows * sizeof *w.a);
     for (int64_t t = 0; t < n_taken; t++) {
         size_t best = in->n_rows;
@@ -80,15 +103,16 @@ static void take_lowest(const co_config *opt, const co_updates *in, int64_t n_ta
     for (size_t j = 0; j < in->n; j++) update[j] /= (double)n_taken;
 }
 
-static void combine_krum(const co_config *opt, const co_updates *in, double *update)
+static void combine_krum(const void *self, const co_updates *in, double *update)
 {
-    take_lowest(opt, in, 1, update);
+    take_lowest(self, in, 1, update);
 }
 
-static void combine_multi(const co_config *opt, const co_updates *in, double *update)
+static void combine_multi(const void *self, const co_updates *in, double *update)
 {
+    const krum *k = self;
     const int64_t n = (int64_t)in->n_rows;
-    take_lowest(opt, in, within(option(opt, "m", n - co_config_int(opt, "f")), 1, n), update);
+    take_lowest(k, in, within(k->m < 0 ? n - k->f : k->m, 1, n), update);
 }
 
 static co_status check_krum(const co_config *opt, size_t n_rows)
@@ -137,6 +161,8 @@ const co_aggregator co_aggregator_krum = {.name = "krum",
                                           .summary = "the one update closest to its neighbours",
                                           .source = "Blanchard et al., NeurIPS 2017",
                                           .params = params_krum,
+                                          .create = create_krum,
+                                          .destroy = co_free,
                                           .combine = combine_krum,
                                           .scratch = scratch,
                                           .check = check_krum};
@@ -145,6 +171,8 @@ const co_aggregator co_aggregator_multi_krum = {
     .summary = "mean of the m updates closest to their neighbours",
     .source = "Blanchard et al., NeurIPS 2017",
     .params = params_multi,
+    .create = create_multi,
+    .destroy = co_free,
     .combine = combine_multi,
     .scratch = scratch,
     .check = check_multi};

@@ -8,9 +8,9 @@
 #include <math.h>
 #include <string.h>
 
-static void finish(const co_config *opt, const co_round_sum *in, double *update)
+static void finish(const void *self, const co_round_sum *in, double *update)
 {
-    (void)opt;
+    (void)self;
     if (in->step > 0.0)
         for (size_t j = 0; j < in->n; j++) update[j] = (double)in->sum[j] * in->step / in->total;
     else

@@ -11,15 +11,15 @@ static void middle(const void *context, const float *values, size_t m, size_t n,
     for (size_t j = 0; j < n; j++) out[j] = 0.5 * ((double)low[j] + (double)high[j]) + 0.0;
 }
 
-static void combine(const co_config *opt, const co_updates *in, double *update)
+static void combine(const void *self, const co_updates *in, double *update)
 {
-    (void)opt;
+    (void)self;
     co_rows_sorted(in, in->scratch, middle, NULL, update);
 }
 
-static size_t scratch(const co_config *opt, size_t n_rows, size_t n)
+static size_t scratch(const void *self, size_t n_rows, size_t n)
 {
-    (void)opt;
+    (void)self;
     (void)n;
     return n_rows * CO_TILE * sizeof(float);
 }

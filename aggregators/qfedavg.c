@@ -7,32 +7,41 @@
  * Algorithm 2. They draw devices by p_i and add with equal weights; here w_i is `weight`. F_i is at
  * least 1e-10. */
 #include "aggregators/aggregator.h"
+#include "core/elementary.h"
 #include "core/exact.h"
-#include <math.h>
+#include "core/memory.h"
+
+static co_status create(const co_config *opt, void **self)
+{
+    double *q = co_malloc(1, sizeof *q);
+    if (!q) return CO_FAIL(CO_ENOMEM, "qfedavg");
+    *q = co_config_real(opt, "q");
+    *self = q;
+    return CO_OK;
+}
 
 static double bounded(double loss)
 {
     return loss > 1e-10 ? loss : 1e-10;
 }
 
-static double stress(const co_config *opt, double loss)
+static double stress(const void *self, double loss)
 {
-    return pow(bounded(loss), co_config_real(opt, "q"));
+    return co_plain_power(bounded(loss), *(const double *)self);
 }
 
-static void report(const co_config *opt, const co_device_report *device, double *factor,
-                   double *term)
+static void report(const void *self, const co_device_report *device, double *factor, double *term)
 {
-    const double q = co_config_real(opt, "q");
+    const double q = *(const double *)self;
     *factor = 1.0;
     *term = device->lr > 0.0
                 ? 1.0 + q * device->norm * device->norm / (device->lr * bounded(device->loss))
                 : 1.0;
 }
 
-static void finish(const co_config *opt, const co_round_sum *in, double *update)
+static void finish(const void *self, const co_round_sum *in, double *update)
 {
-    (void)opt;
+    (void)self;
     co_exact_mean(in->sum, in->n, in->terms, update);
 }
 
@@ -45,6 +54,8 @@ const co_aggregator co_aggregator_qfedavg = {
     .summary = "weights devices by the q-th power of their loss",
     .source = "Li et al. 2020, arXiv:1905.10497, Algorithm 2",
     .params = params,
+    .create = create,
+    .destroy = co_free,
     .finish = finish,
     .stress = stress,
     .report = report};

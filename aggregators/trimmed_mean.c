@@ -4,12 +4,28 @@
  * equal weights. Cost a coordinate: O(log^2 m) vector steps of m, no messages. Source: Yin et al.,
  * ICML 2018, arXiv:1803.01498, Definition 2. We round beta m down. */
 #include "aggregators/updates.h"
+#include "core/memory.h"
 #include <string.h>
 
-static size_t count_dropped(const co_config *opt, size_t m)
+typedef struct {
+    double beta;
+    int64_t trim; /* -1: beta says */
+} trimmed;
+
+static co_status create(const co_config *opt, void **self)
 {
-    size_t k = (size_t)(co_config_real(opt, "beta") * (double)m + 1e-9); /* 0.29 * 100 is 28.99.. */
-    if (co_config_has(opt, "trim")) k = (size_t)co_config_int(opt, "trim");
+    trimmed *t = co_malloc(1, sizeof *t);
+    if (!t) return CO_FAIL(CO_ENOMEM, "trimmed mean");
+    *t = (trimmed){.beta = co_config_real(opt, "beta"),
+                   .trim = co_config_has(opt, "trim") ? co_config_int(opt, "trim") : -1};
+    *self = t;
+    return CO_OK;
+}
+
+static size_t count_dropped(const trimmed *t, size_t m)
+{
+    size_t k = (size_t)(t->beta * (double)m + 1e-9); /* 0.29 * 100 is 28.99.. */
+    if (t->trim >= 0) k = (size_t)t->trim;
     return 2 * k >= m ? (m - 1) / 2 : k;
 }
 
@@ -23,15 +39,15 @@ static void inner_mean(const void *context, const float *values, size_t m, size_
     for (size_t j = 0; j < n; j++) out[j] /= (double)(m - 2 * k);
 }
 
-static void combine(const co_config *opt, const co_updates *in, double *update)
+static void combine(const void *self, const co_updates *in, double *update)
 {
-    const size_t k = count_dropped(opt, in->n_rows);
+    const size_t k = count_dropped(self, in->n_rows);
     co_rows_sorted(in, in->scratch, inner_mean, &k, update);
 }
 
-static size_t scratch(const co_config *opt, size_t n_rows, size_t n)
+static size_t scratch(const void *self, size_t n_rows, size_t n)
 {
-    (void)opt;
+    (void)self;
     (void)n;
     return n_rows * CO_TILE * sizeof(float);
 }
@@ -57,6 +73,8 @@ const co_aggregator co_aggregator_trimmed_mean = {.name = "trimmed_mean",
                                                       "coordinate-wise mean without the extremes",
                                                   .source = "Yin et al. 2018, arXiv:1803.01498",
                                                   .params = params,
+                                                  .create = create,
+                                                  .destroy = co_free,
                                                   .combine = combine,
                                                   .scratch = scratch,
                                                   .check = check};

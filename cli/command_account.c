@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "privacy/accountants/accountant.h"
 #include "privacy/accountants/gaussian.h"
+#include "privacy/statements/statement.h"
 #include "cli/console.h"
 #include "io/json.h"
 #include "report/print.h"
@@ -218,8 +219,8 @@ static void print_text(const result *r)
         print_number("noise", r->noise_multiplier, " = standard deviation / sensitivity");
     co_print_field(stdout, "mechanism", "%s, %lld rounds", r->mechanism, (long long)r->rounds);
     print_sampling(r);
-    co_print_field(stdout, "unit", "one %s", CO_PRIVACY_UNIT);
-    co_print_field(stdout, "neighbours", "%s %s", r->relation, CO_PRIVACY_UNIT);
+    co_print_field(stdout, "unit", "one %s", co_unit_text(CO_UNIT_DEVICE));
+    co_print_field(stdout, "neighbours", "%s %s", r->relation, co_unit_text(CO_UNIT_DEVICE));
     co_print_field(stdout, "accountant", "%s%s", r->accountant,
                    r->g.bound && strcmp(r->g.bound, r->accountant) != 0
                        ? " (the bound of rdp, smaller here)"
@@ -244,7 +245,7 @@ static void print_json(const result *r)
     co_json_text(&json, "accountant", r->accountant);
     co_json_text(&json, "bound", r->g.bound ? r->g.bound : r->accountant);
     co_json_text(&json, "relation", r->relation);
-    co_json_text(&json, "unit", CO_PRIVACY_UNIT);
+    co_json_text(&json, "unit", co_unit_text(CO_UNIT_DEVICE));
     co_json_text(&json, "sampling", r->sampling);
     co_json_text(&json, "conversion", r->conversion);
     co_json_real(&json, "order", r->g.order);

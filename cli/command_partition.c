@@ -77,12 +77,15 @@ static co_status find_member(const co_words *words, const co_partitioner **membe
     return *member ? CO_OK : CO_EUSAGE;
 }
 
-static co_status read_data(const co_words *words, const co_partitioner *member, co_dataset *data)
+/* The file is read once for all ranks. Collective(comm), NULL: alone. */
+static co_status read_data(const co_words *words, const co_partitioner *member, co_dataset *data,
+                           const co_comm *comm)
 {
     const char *path = words->positional[0];
     CO_ASSERT(member); /* the options have been read, and method is required */
-    return member->needs & CO_PART_NEEDS_FEATURES ? co_dataset_read(path, data)
-                                                  : co_dataset_read_columns(path, data);
+    const bool with_x = member->needs & CO_PART_NEEDS_FEATURES;
+    if (comm) return co_dataset_load(path, with_x, data, comm);
+    return with_x ? co_dataset_read(path, data) : co_dataset_read_columns(path, data);
 }
 
 static co_status write(const co_words *words, const co_config *opt, const co_dataset *data,
@@ -137,7 +140,7 @@ static void tell(const co_config *opt, const co_dataset *data, const char *step)
         co_log("%s: %" PRId64 " examples, %" PRId64 " devices", step, data->n, devices);
 }
 
-/* Every rank reads the data and takes part; rank 0 writes. Collective(comm), NULL: alone. */
+/* Every rank has the data and takes part; rank 0 writes. Collective(comm), NULL: alone. */
 static co_status make_and_write(const co_words *words, const co_partitioner *member,
                                 const co_config *opt, const co_comm *comm)
 {
@@ -147,7 +150,7 @@ static co_status make_and_write(const co_words *words, const co_partitioner *mem
     co_dataset data = {0};
     co_partition made = {0};
     co_status st = agree(first ? co_output_check("partition", words) : CO_OK, comm);
-    if (st == CO_OK) st = agree(read_data(words, member, &data), comm);
+    if (st == CO_OK) st = read_data(words, member, &data, comm);
     end_s[READ] = co_now_s() - start_s;
     if (st == CO_OK) tell(opt, &data, "dealing");
     if (st == CO_OK)
@@ -164,6 +167,7 @@ static co_status make_and_write(const co_words *words, const co_partitioner *mem
     end_s[WRITTEN] = co_now_s() - start_s;
     if (st == CO_OK && first) report(words, &made, end_s);
     co_partition_fini(&made);
+    if (data.x_is_shared) co_shared_fini(&data.shared_x);
     co_dataset_fini(&data);
     return st;
 }

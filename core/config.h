@@ -30,6 +30,10 @@ co_node *co_node_create(co_node_kind kind, const char *key,
 void co_node_destroy(co_node *node);                        /* with its children; NULL allowed */
 void co_node_append(co_node *parent, co_node *child_take);  /* O(children) */
 co_node *co_node_find(const co_node *map, const char *key); /* NULL when absent */
+/* Keys and plug-ins that were looked up by name so far in this process: while devices train none is,
+ * which a test sees. */
+size_t co_lookups(void);
+void co_count_lookup(void); /* one more */
 void co_node_remove(co_node *map, const char *key); /* destroys the child; nothing when absent */
 /* Sets a scalar child, replacing one of that key in its place. An empty text counts as quoted: a
  * string. */

@@ -50,6 +50,19 @@ static inline double co_plain_exp(double x)
     return sum * scale;
 }
 
+/* x^y for x > 0 and y >= 0: the whole part of y by squaring, so that x^1 is x, times exp(rest log
+ * x). The error grows with y: about y units in the last place. */
+static inline double co_plain_power(double x, double y)
+{
+    const double whole = floor(y), rest = y - whole;
+    double power = 1.0, square = x;
+    for (double n = whole; n >= 1.0; n = floor(0.5 * n), square *= square)
+        if (fmod(n, 2.0) == 1.0) power *= square;
+    if (rest == 0.0) return power;
+    const double e = rest * co_plain_log(x);
+    return e <= 0.0 ? power * co_plain_exp(e) : power / co_plain_exp(-e);
+}
+
 /* cos(2 pi turn) for turn in [0, 1). The nearest quarter is taken off exactly, |phi| <= pi / 4 is
  * left. */
 static inline double co_plain_cos_turn(double turn)

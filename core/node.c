@@ -53,8 +53,21 @@ static co_node **find_link(co_node *map, const char *key)
     return link;
 }
 
+static size_t n_lookups;
+
+void co_count_lookup(void)
+{
+    n_lookups++;
+}
+
+size_t co_lookups(void)
+{
+    return n_lookups;
+}
+
 co_node *co_node_find(const co_node *map, const char *key)
 {
+    co_count_lookup();
     co_node *child = map->first;
     while (child && !(child->key && strcmp(child->key, key) == 0)) child = child->next;
     return child;

@@ -89,6 +89,7 @@ void co_suggest(const char *word, const char *const *words, char *text, size_t s
 
 const co_plugin *co_plugin_find(const co_kind *kind, const char *name)
 {
+    co_count_lookup();
     const char *names[256];
     char suggestion[512];
     size_t n = 0;

@@ -66,6 +66,12 @@ double co_draw_normal(co_stream *s)
     return sqrt(-2.0 * co_plain_log(u)) * co_plain_cos_turn(co_draw_uniform(s));
 }
 
+void co_skip_normal(co_stream *s, uint64_t n)
+{
+    CO_ASSERT(s->next % 4 == 0); /* no block is begun */
+    s->next += 4 * n;
+}
+
 /* log of Gamma(shape, 1), shape >= 1. */
 static double gamma_log(co_stream *s, double shape)
 {

@@ -48,6 +48,8 @@ uint64_t co_draw_below(co_stream *s,
                        uint64_t n); /* [0, n), unbiased (Lemire 2019, with rejection); n > 0 */
 double
 co_draw_normal(co_stream *s); /* standard normal, double precision (Box-Muller, one of the pair) */
+void co_skip_normal(co_stream *s, uint64_t n); /* goes on behind so many of those; O(1). The stream
+                                                  has drawn nothing else */
 double
 co_draw_gamma_log(co_stream *s,
                   double shape); /* log of a Gamma(shape, 1) draw; shape > 0, any size down to

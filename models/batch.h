@@ -55,4 +55,7 @@ typedef struct {
     bool more;    /* parts follow */
     bool train;   /* false: evaluation, dropout is the identity */
     uint64_t seed, round, device, step;
+    /* The whole vector, whose frozen tensors are read in place: then parameters and gradients hold
+     * only what is trained (co_layout). NULL: they are whole vectors. */
+    const float *frozen;
 } co_pass;

@@ -81,6 +81,7 @@ static co_status find_spans(co_model *m)
             *last = (co_span){tensor->offset, tensor->size}, n[tensor->role]++;
     }
     memcpy(m->n_spans, n, sizeof n);
+    co_lay_out(m);
     return co_lower(m);
 }
 
@@ -88,9 +89,12 @@ static co_status open_spans(co_model *m)
 {
     for (size_t role = 0; role < 3; role++) {
         m->span[role] = co_malloc(m->n_tensors, sizeof *m->span[role]);
-        if (!m->span[role]) return CO_FAIL(CO_ENOMEM, "spans of %zu tensors", m->n_tensors);
+        m->layout.span[role] = co_malloc(2 * m->n_tensors + 1, sizeof *m->layout.span[role]);
+        if (!m->span[role] || !m->layout.span[role])
+            return CO_FAIL(CO_ENOMEM, "spans of %zu tensors", m->n_tensors);
     }
-    return CO_OK;
+    m->layout.part = co_malloc(m->n_tensors, sizeof *m->layout.part);
+    return m->layout.part ? CO_OK : CO_FAIL(CO_ENOMEM, "spans of %zu tensors", m->n_tensors);
 }
 
 static co_status freeze_one(const co_model *m, const co_config *opt, const co_node *name)
@@ -157,9 +161,14 @@ void co_model_destroy(co_model *model)
         co_vertex *v = &model->node[l];
         if (v->layer && v->layer->destroy) v->layer->destroy(v->self);
         co_free(v->tensor);
+        co_free(v->is_frozen);
         co_free(v->name);
     }
-    for (size_t role = 0; role < 3; role++) co_free(model->span[role]);
+    for (size_t role = 0; role < 3; role++) {
+        co_free(model->span[role]);
+        co_free(model->layout.span[role]);
+    }
+    co_free(model->layout.part);
     co_criterion_fini(&model->criterion);
     co_free(model->node);
     co_free(model->tensor);
@@ -180,11 +189,9 @@ const co_span *co_model_spans(const co_model *model, co_role role, size_t *n_spa
     return model->span[role];
 }
 
-size_t co_model_travels(const co_model *model)
+const co_layout *co_model_layout(const co_model *model)
 {
-    size_t sum = 0;
-    for (size_t k = 0; k < model->n_spans[CO_SHARED]; k++) sum += model->span[CO_SHARED][k].size;
-    return sum;
+    return &model->layout;
 }
 
 size_t co_model_size(const co_model *model)

@@ -24,6 +24,26 @@ typedef struct {
     size_t offset, size; /* floats, in the vector */
 } co_span;
 
+/* What is trained: the vector without those of its blocks (CO_BLOCK coordinates) in which
+ * everything is frozen. The grid stays, so that norms and sums over blocks keep their bits. With
+ * nothing frozen it is the vector itself. */
+typedef struct {
+    size_t offset, at, size; /* floats [offset, offset + size) of the vector, from `at` on */
+} co_part;
+typedef struct {
+    size_t whole, n; /* floats of the vector, and of what is trained */
+    size_t n_parts;
+    co_part *part;               /* ascending, as few as possible */
+    co_part *span[3];            /* by role and ascending */
+    size_t n_spans[3], n_shared; /* n_shared: floats that travel */
+    size_t n_grad; /* floats of a gradient: n, and room for those of frozen tensors that layers
+                      cannot leave out */
+} co_layout;
+size_t co_layout_place(const co_layout *layout, size_t offset); /* of a coordinate that it has */
+/* trained may be whole: then in place. Local. */
+void co_layout_pack(const co_layout *layout, const float *whole, float *trained);
+void co_layout_unpack(const co_layout *layout, const float *trained, float *whole); /* Local */
+
 extern const co_kind
     co_kind_block; /* what stands in a list of layers beside layers: models/graph/block.h */
 
@@ -53,7 +73,7 @@ const co_tensor *co_model_tensors(const co_model *model, size_t *n_tensors);
 /* The coordinates with that role: ascending, as few spans as possible. Those of all roles make up
  * the vector. */
 const co_span *co_model_spans(const co_model *model, co_role role, size_t *n_spans);
-size_t co_model_travels(const co_model *model); /* floats of the vector that are shared */
+const co_layout *co_model_layout(const co_model *model);
 /* Before workspaces of the model are created. CO_EUSAGE: no tensor has that name. */
 co_status co_model_set_role(co_model *model, const char *tensor, co_role role);
 char *co_model_describe(const co_model *model); /* new block: JSON list of {name, shape, role}, as
@@ -81,7 +101,8 @@ const float *co_model_outputs(const co_model *model,
                               const co_workspace *workspace); /* of the last pass */
 /* Loss and metric sums of the batch as the task defines them: sums[task->n_sums] += . With grad:
  * the gradient of the batch's mean loss is added to grad[size] (zeroed by the caller); frozen
- * tensors get none. scale[n]: a factor per example, or NULL. */
+ * tensors get none. scale[n]: a factor per example, or NULL. With pass->frozen params and grad are
+ * of what is trained, grad with room for layout->n_grad floats. */
 void co_model_loss(const co_model *model, co_workspace *workspace, const float *params,
                    const co_pass *pass, const float *scale, float *grad, double *sums);
 /* As co_model_loss, and the step of plain SGD at once: params -= lr gradient, each layer as soon as

@@ -5,8 +5,8 @@
  * r/warmup). Cost: constant; no state, so that a restart at any round gives the same rates. Source:
  * Loshchilov & Hutter, ICLR 2017, equation 5 (cosine, without restarts). */
 #include "models/schedule.h"
+#include "core/elementary.h"
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -93,14 +93,13 @@ co_status co_schedule_create(const co_config *section, co_node *node, double lr,
 double co_schedule_rate(const co_schedule *s, int64_t round)
 {
     const int64_t past = round - 1;
-    const double pi = 3.14159265358979323846;
     double rate = s->lr;
     const int64_t n_steps = s->kind == STEP ? past / s->every : 0;
-    if (s->kind == STEP) rate *= pow(s->factor, (double)n_steps);
-    if (s->kind == EXPONENTIAL) rate *= pow(s->factor, (double)past);
+    if (s->kind == STEP) rate *= co_plain_power(s->factor, (double)n_steps);
+    if (s->kind == EXPONENTIAL) rate *= co_plain_power(s->factor, (double)past);
     if (s->kind == COSINE) {
         const double part = past < s->horizon ? (double)past / (double)s->horizon : 1.0;
-        rate = s->floor + (s->lr - s->floor) * (1.0 + cos(pi * part)) / 2.0;
+        rate = s->floor + (s->lr - s->floor) * (1.0 + co_plain_cos_turn(0.5 * part)) / 2.0;
     }
     return round < s->warmup ? rate * (double)round / (double)s->warmup : rate;
 }

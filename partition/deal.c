@@ -6,16 +6,18 @@
  * depend on the keys alone. A rank looks at every example's word but keeps the buckets that its own
  * devices touch, so that no example travels: the result is the same on any number of ranks. The
  * lists are then sorted by id, about BLOCK examples at a time (radix sort of device and id in one
- * word).
+ * word). The threads of a rank take equal parts of its buckets and devices.
  *
- * Time: O(n) for the words on each rank, O(n / ranks) for the rest. Memory of a rank beside the
- * data's columns, with its share m of the n examples: 4 m (order), 8 m (lists), 4 a device and
- * group (counts), 8 a device. */
+ * Time: O(n) for the words on each rank, O(n / ranks) for the rest, by its threads. Memory of a
+ * rank beside the data's columns, with its share m of the n examples: 4 m (order), 8 m (lists), 4 a
+ * device and group (counts), 8 a device. */
 #include "partition/deal.h"
 #include "core/memory.h"
+#include "core/thread.h"
 #include <string.h>
 
 enum { CHUNK = 4096, BUCKET = 65536, BLOCK = 16384, DIGIT = 11, WORDS = 8192 };
+#define LARGE_DEVICE ((int64_t)1 << 20) /* lists of such are sorted one at a time */
 
 typedef struct {
     const co_partition_input *in;
@@ -29,6 +31,7 @@ typedef struct {
     int64_t *base;   /* [n_groups] place in `order` of the group's place 0; may be negative */
     int64_t *cursor; /* [n_buckets] next place in `order`; -1: the bucket of others */
     uint32_t *order; /* the own buckets, group by group */
+    int n_threads;
 } dealer;
 
 void co_dealt_fini(co_dealt *dealt)
@@ -189,21 +192,42 @@ static void shuffle(word_source *s, uint32_t *item, uint32_t n)
     }
 }
 
+/* A thread's part of the buckets. */
+typedef struct {
+    const dealer *d;
+    size_t first, last;
+    word_source words;
+} shuffler;
+
+static void *shuffle_part(void *self)
+{
+    shuffler *part = self;
+    const dealer *d = part->d;
+    word_source *s = &part->words;
+    size_t c = 0;
+    for (size_t b = part->first; b < part->last; b++) {
+        while (b >= d->bucket0[c + 1]) c++;
+        if (d->cursor[b] < 0) continue;
+        const int64_t n = d->start[b + 1] - d->start[b]; /* cursor stands behind the bucket now */
+        s->stream = co_partition_stream(d->in, CO_PART_STAGE_SHUFFLE, c, b - d->bucket0[c]);
+        s->next = 0;
+        s->at = WORDS;
+        shuffle(s, d->order + (d->cursor[b] - n), (uint32_t)n);
+    }
+    return NULL;
+}
+
 static co_status shuffle_buckets(dealer *d)
 {
-    word_source *s = co_malloc(1, sizeof *s);
-    if (!s) return CO_FAIL(CO_ENOMEM, "random words");
-    for (size_t c = 0; c < d->n_groups; c++)
-        for (size_t b = d->bucket0[c]; b < d->bucket0[c + 1]; b++) {
-            if (d->cursor[b] < 0) continue;
-            const int64_t n =
-                d->start[b + 1] - d->start[b]; /* cursor stands behind the bucket now */
-            s->stream = co_partition_stream(d->in, CO_PART_STAGE_SHUFFLE, c, b - d->bucket0[c]);
-            s->next = 0;
-            s->at = WORDS;
-            shuffle(s, d->order + (d->cursor[b] - n), (uint32_t)n);
-        }
-    co_free(s);
+    shuffler *part = co_malloc((size_t)d->n_threads, sizeof *part);
+    if (!part) return CO_FAIL(CO_ENOMEM, "random words");
+    for (int t = 0; t < d->n_threads; t++) {
+        part[t].d = d;
+        part[t].first = (size_t)co_partition_span((int64_t)d->n_buckets, t, d->n_threads);
+        part[t].last = (size_t)co_partition_span((int64_t)d->n_buckets, t + 1, d->n_threads);
+    }
+    co_threads_run(d->n_threads, shuffle_part, part, sizeof *part);
+    co_free(part);
     return CO_OK;
 }
 
@@ -238,26 +262,15 @@ static uint64_t *radix_sort(uint64_t *key, uint64_t *spare, size_t n, int bits)
     return key;
 }
 
-/* The lists of own devices [k, end) behind each other, and of the rest when end is one behind the
- * last. */
+/* A thread's part of the own devices, their lists behind each other, several at a time. */
 typedef struct {
-    dealer *d;
+    const dealer *d;
+    const co_dealt *dealt;
+    int64_t first, last;
     int64_t *place; /* [n_groups] next place in `order` */
     uint64_t *key, *spare;
-    size_t capacity;
     int id_bits;
 } assembler;
-
-static co_status make_room(assembler *a, size_t n)
-{
-    if (n <= a->capacity) return CO_OK;
-    co_free(a->key);
-    co_free(a->spare);
-    a->key = co_malloc(n, sizeof *a->key);
-    a->spare = co_malloc(n, sizeof *a->spare);
-    a->capacity = a->key && a->spare ? n : 0;
-    return a->capacity ? CO_OK : CO_FAIL(CO_ENOMEM, "sorting %zu examples", n);
-}
 
 static size_t take(assembler *a, size_t group, int64_t n, uint64_t device, size_t at)
 {
@@ -274,76 +287,111 @@ static void put(assembler *a, size_t n, uint64_t n_devices, int64_t *out)
     for (size_t i = 0; i < n; i++) out[i] = (int64_t)(sorted[i] & mask);
 }
 
-static co_status list_devices(assembler *a, co_dealt *dealt)
+static void *list_devices(void *self)
 {
-    const co_partition_input *in = a->d->in;
+    assembler *a = self;
     const size_t g = a->d->n_groups;
-    const int64_t n_devices = in->last - in->first;
+    const int64_t *offsets = a->dealt->offsets;
     const int32_t *count = a->d->plan->count;
-    for (int64_t k = 0, end; k < n_devices; k = end) {
-        for (end = k + 1; end < n_devices && dealt->offsets[end + 1] - dealt->offsets[k] <= BLOCK &&
-                          end - k < BLOCK;)
+    for (int64_t k = a->first, end; k < a->last; k = end) {
+        for (end = k + 1;
+             end < a->last && offsets[end + 1] - offsets[k] <= BLOCK && end - k < BLOCK;)
             end++;
         size_t at = 0;
-        CO_TRY(make_room(a, (size_t)(dealt->offsets[end] - dealt->offsets[k])));
         for (int64_t j = k; j < end; j++)
             for (size_t c = 0; c < g; c++)
                 if (count[(size_t)j * g + c])
                     at = take(a, c, count[(size_t)j * g + c], (uint64_t)(j - k), at);
-        put(a, at, (uint64_t)(end - k), dealt->ids + dealt->offsets[k]);
+        put(a, at, (uint64_t)(end - k), a->dealt->ids + offsets[k]);
     }
-    return CO_OK;
+    return NULL;
 }
 
-static co_status list_rest(assembler *a, co_dealt *dealt)
+static void assembler_fini(assembler *a)
 {
-    const co_partition_input *in = a->d->in;
-    if (in->rank != in->size - 1) return CO_OK;
-    for (size_t c = 0; c < a->d->n_groups; c++)
-        dealt->n_rest += a->d->to[c] + a->d->base[c] - a->place[c];
-    dealt->rest = co_malloc((size_t)dealt->n_rest, sizeof *dealt->rest);
-    if (!dealt->rest) return CO_FAIL(CO_ENOMEM, "%lld unassigned", (long long)dealt->n_rest);
-    CO_TRY(make_room(a, (size_t)dealt->n_rest));
-    size_t at = 0;
-    for (size_t c = 0; c < a->d->n_groups; c++)
-        at = take(a, c, a->d->to[c] + a->d->base[c] - a->place[c], 0, at);
-    put(a, at, 1, dealt->rest);
+    co_free(a->place);
+    co_free(a->key);
+    co_free(a->spare);
+}
+
+/* For devices [first, last), and n examples at a time. */
+static co_status assembler_init(assembler *a, const dealer *d, const co_dealt *dealt, int64_t first,
+                                int64_t last, int64_t n)
+{
+    *a = (assembler){.d = d, .dealt = dealt, .first = first, .last = last};
+    a->id_bits = bits_of((uint64_t)d->in->data->n);
+    a->place = co_malloc(d->n_groups, sizeof *a->place);
+    a->key = co_malloc((size_t)n, sizeof *a->key);
+    a->spare = co_malloc((size_t)n, sizeof *a->spare);
+    if (!a->place || !a->key || !a->spare)
+        return CO_FAIL(CO_ENOMEM, "sorting %lld examples", (long long)n);
+    for (size_t c = 0; c < d->n_groups; c++) a->place[c] = d->base[c] + d->from[c];
+    for (int64_t k = 0; k < first; k++)
+        for (size_t c = 0; c < d->n_groups; c++)
+            a->place[c] += d->plan->count[(size_t)k * d->n_groups + c];
     return CO_OK;
 }
 
-static co_status assemble(dealer *d, co_dealt *dealt)
+static co_status list_all(const dealer *d, co_dealt *dealt)
 {
     const int64_t n_devices = d->in->last - d->in->first;
-    assembler a = {.d = d, .id_bits = bits_of((uint64_t)d->in->data->n)};
-    co_status st = CO_OK;
+    int64_t most = BLOCK;
+    for (int64_t k = 0; k < n_devices; k++)
+        if (dealt->offsets[k + 1] - dealt->offsets[k] > most)
+            most = dealt->offsets[k + 1] - dealt->offsets[k];
+    const int n_parts = most > LARGE_DEVICE ? 1 : d->n_threads;
+    assembler *part = co_calloc((size_t)n_parts, sizeof *part);
+    co_status st = part ? CO_OK : CO_FAIL(CO_ENOMEM, "lists of %lld devices", (long long)n_devices);
+    for (int t = 0; st == CO_OK && t < n_parts; t++)
+        st = assembler_init(&part[t], d, dealt, co_partition_span(n_devices, t, n_parts),
+                            co_partition_span(n_devices, t + 1, n_parts), most);
+    if (st == CO_OK) co_threads_run(n_parts, list_devices, part, sizeof *part);
+    for (int t = 0; part && t < n_parts; t++) assembler_fini(&part[t]);
+    co_free(part);
+    return st;
+}
+
+/* What no device got, on the last rank. */
+static co_status list_rest(const dealer *d, co_dealt *dealt)
+{
+    assembler a;
+    const int64_t n = d->in->last - d->in->first;
+    if (d->in->rank != d->in->size - 1) return CO_OK;
+    for (size_t c = 0; c < d->n_groups; c++) dealt->n_rest += d->to[c] - d->from[c];
+    dealt->n_rest -= dealt->offsets[n];
+    dealt->rest = co_malloc((size_t)dealt->n_rest, sizeof *dealt->rest);
+    if (!dealt->rest) return CO_FAIL(CO_ENOMEM, "%lld unassigned", (long long)dealt->n_rest);
+    const co_status st = assembler_init(&a, d, dealt, n, n, dealt->n_rest);
+    size_t at = 0;
+    for (size_t c = 0; st == CO_OK && c < d->n_groups; c++)
+        at = take(&a, c, d->to[c] + d->base[c] - a.place[c], 0, at);
+    if (st == CO_OK) put(&a, at, 1, dealt->rest);
+    assembler_fini(&a);
+    return st;
+}
+
+static co_status assemble(const dealer *d, co_dealt *dealt)
+{
+    const int64_t n_devices = d->in->last - d->in->first;
     dealt->offsets = co_calloc((size_t)n_devices + 1, sizeof *dealt->offsets);
-    a.place = co_malloc(d->n_groups, sizeof *a.place);
-    if (!dealt->offsets || !a.place) {
-        st = CO_FAIL(CO_ENOMEM, "offsets of %lld devices", (long long)n_devices);
-        goto out;
-    }
+    if (!dealt->offsets) return CO_FAIL(CO_ENOMEM, "offsets of %lld devices", (long long)n_devices);
     for (int64_t k = 0; k < n_devices; k++) {
         int64_t size = 0;
         for (size_t c = 0; c < d->n_groups; c++)
             size += d->plan->count[(size_t)k * d->n_groups + c];
         dealt->offsets[k + 1] = dealt->offsets[k] + size;
     }
-    for (size_t c = 0; c < d->n_groups; c++) a.place[c] = d->base[c] + d->from[c];
     dealt->ids = co_malloc((size_t)dealt->offsets[n_devices], sizeof *dealt->ids);
     if (!dealt->ids)
-        st = CO_FAIL(CO_ENOMEM, "lists of %lld examples", (long long)dealt->offsets[n_devices]);
-    if (st == CO_OK) st = list_devices(&a, dealt);
-    if (st == CO_OK) st = list_rest(&a, dealt);
-out:
-    co_free(a.place);
-    co_free(a.key);
-    co_free(a.spare);
-    return st;
+        return CO_FAIL(CO_ENOMEM, "lists of %lld examples", (long long)dealt->offsets[n_devices]);
+    CO_TRY(list_all(d, dealt));
+    return list_rest(d, dealt);
 }
 
 co_status co_deal(const co_partition_input *in, const co_partition_plan *plan, co_dealt *dealt)
 {
     dealer d = {.in = in, .plan = plan, .n_groups = plan->n_groups};
+    d.n_threads = co_threads_for(in->size, in->data->n);
     d.group = plan->group ? plan->group : plan->n_groups > 1 ? in->data->y : NULL;
     *dealt = (co_dealt){0};
     co_status st = co_partition_agree(in, dealer_init(&d));

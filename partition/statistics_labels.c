@@ -17,8 +17,8 @@
  *
  * The functions are those of core/elementary.h: the statistics enter the file's digest.
  *
- * Cost: O(N + K) time, three logarithms for each label seen on a device, by up to MAX_THREADS
- * threads that take equal parts of the devices; 36 K + 32 C bytes, the label counts of at most
+ * Cost: O(N + K) time, three logarithms for each label seen on a device, by the threads
+ * of the rank, that take equal parts of the devices; 36 K + 32 C bytes, the label counts of at most
  * 20,000 devices and those that the file keeps.
  *
  * Source: Lin, IEEE Trans. Inf. Theory 37 (1991), section IV, with weights 1/2; the root is a
@@ -26,19 +26,14 @@
  * section 3. */
 #include "core/elementary.h"
 #include "core/memory.h"
+#include "core/thread.h"
 #include "partition/statistics.h"
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define MAX_PAIRS 10000
-enum {
-    MAX_THREADS = 4,
-    FEW = 1 << 20 /* examples for which one thread will do */,
-    AHEAD = 64 /* asked of memory ahead */
-};
+enum { AHEAD = 64 }; /* asked of memory ahead */
 
 static int by_int32(const void *a, const void *b)
 {
@@ -217,20 +212,14 @@ static void *compare_stretch(void *self)
 /* One pass over the devices; a device's numbers do not depend on who forms them. */
 static void compare_all(labels *l)
 {
-    stretch part[MAX_THREADS];
-    pthread_t thread[MAX_THREADS];
-    bool started[MAX_THREADS] = {false};
+    stretch part[CO_MAX_THREADS];
     for (int t = 0; t < l->n_threads; t++) {
         part[t] = (stretch){*l, co_partition_span(l->n_non_empty, t, l->n_threads),
                             co_partition_span(l->n_non_empty, t + 1, l->n_threads)};
         part[t].l.count += (size_t)t * l->n_classes;
         part[t].l.seen += (size_t)t * (l->n_classes + 1);
-        if (t > 0) started[t] = pthread_create(&thread[t], NULL, compare_stretch, &part[t]) == 0;
     }
-    for (int t = 0; t < l->n_threads; t++)
-        if (!started[t]) compare_stretch(&part[t]);
-    for (int t = 1; t < l->n_threads; t++)
-        if (started[t]) pthread_join(thread[t], NULL);
+    co_threads_run(l->n_threads, compare_stretch, part, sizeof *part);
 }
 
 /* The profiles that pairs need, and the mean of *effective. */
@@ -340,10 +329,7 @@ static co_status labels_init(labels *l)
     co_partition *p = l->p;
     for (int64_t d = 0; d < p->n_devices; d++) l->n_non_empty += size_of(p, d) > 0;
     l->total = co_calloc(l->n_classes, sizeof *l->total);
-    const long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
-    l->n_threads = p->train_offsets[p->n_devices] < FEW || n_cores < 1 ? 1
-                   : n_cores < MAX_THREADS                             ? (int)n_cores
-                                                                       : MAX_THREADS;
+    l->n_threads = co_threads_for(1, p->train_offsets[p->n_devices]);
     l->count = co_calloc((size_t)l->n_threads * l->n_classes, sizeof *l->count);
     l->seen = co_malloc((size_t)l->n_threads * (l->n_classes + 1), sizeof *l->seen);
     l->effective = co_malloc((size_t)l->n_non_empty, sizeof *l->effective);

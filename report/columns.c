@@ -67,6 +67,21 @@ co_status co_column_words(const co_file *file, const char *column, char *words, 
     return CO_OK;
 }
 
+static const char old_endings[] = "_weighted,_p10,_p20,_p30,_p40,_p50,_p60,_p70,_p80,_p90,_worst10";
+
+co_status co_column_endings(const co_file *file, char *words, size_t size)
+{
+    CO_TRY(read_text(file, "eval@score_endings", words, size));
+    if (!*words) snprintf(words, size, "%s", old_endings);
+    return CO_OK;
+}
+
+void co_column_word(const char *words, int64_t k, char *text, size_t size)
+{
+    for (; *words && k > 0; k--) words += strcspn(words, ",") + (words[strcspn(words, ",")] == ',');
+    snprintf(text, size, "%.*s", (int)strcspn(words, ","), words);
+}
+
 double co_column_cell(const co_table *table, size_t row, const char *name)
 {
     const int column = co_table_find(table, name);

@@ -5,12 +5,11 @@
 #include "core/memory.h"
 #include "report/columns.h"
 #include "report/show.h"
-#include "sim/observers/record.h"
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-enum { SHOWN = 13, MAX_COLUMNS = 512 };
+enum { SHOWN = 13, MAX_COLUMNS = 512, ENDING = 32 };
 
 static void print_value(FILE *out, int width, double value)
 {
@@ -45,15 +44,17 @@ typedef struct {
     const co_table *rounds, *eval;
     const size_t *row; /* [n] */
     size_t n;
+    const char *endings; /* of columns over devices */
 } view;
 
 /* Where a column's name goes on behind its metric's: "_p10"; "" of a mean over all examples or
  * devices. */
-static const char *ending(const char *name)
+static const char *ending(const view *v, const char *name)
 {
-    for (int s = CO_SCORE_MEAN + 1; s < CO_N_SCORES; s++) {
-        const size_t n = strlen(name), m = strlen(co_score_suffix[s]);
-        if (n > m && strcmp(name + n - m, co_score_suffix[s]) == 0) return name + n - m;
+    char end[ENDING];
+    for (int64_t k = 0; co_column_word(v->endings, k, end, sizeof end), *end; k++) {
+        const size_t n = strlen(name), m = strlen(end);
+        if (n > m && strcmp(name + n - m, end) == 0) return name + n - m;
     }
     return "";
 }
@@ -73,7 +74,7 @@ static size_t next_column(const view *v, const char *metric, size_t c)
 {
     for (; c < v->eval->n_columns; c++) {
         const co_column *column = &v->eval->columns[c];
-        const char *end = ending(column->name);
+        const char *end = ending(v, column->name);
         if (column->type != CO_F64 || strcmp(column->name, "loss") == 0 || !holds(v, c)) continue;
         const size_t n = (size_t)(end - column->name);
         if (metric ? *end && strlen(metric) == n && strncmp(metric, column->name, n) == 0 : !*end)
@@ -82,8 +83,8 @@ static size_t next_column(const view *v, const char *metric, size_t c)
     return c;
 }
 
-/* Columns in the order that they are read: of means the loss first, of a spread as
- * evaluation_devices.h has it. Returns how many. */
+/* Columns in the order that they are read: of means the loss first, of a spread as the file says.
+ * Returns how many. */
 static size_t choose_columns(const view *v, const char *metric, size_t column[MAX_COLUMNS])
 {
     size_t n = 0;
@@ -91,9 +92,10 @@ static size_t choose_columns(const view *v, const char *metric, size_t column[MA
     if (!metric && loss >= 0 && holds(v, (size_t)loss)) column[n++] = (size_t)loss;
     for (size_t c = 0; !metric && (c = next_column(v, NULL, c)) < v->eval->n_columns; c++)
         column[n++] = c;
-    for (int s = CO_SCORE_MEAN + 1; metric && s < CO_N_SCORES; s++)
+    char end[ENDING];
+    for (int64_t k = 0; metric && (co_column_word(v->endings, k, end, sizeof end), *end); k++)
         for (size_t c = 0; (c = next_column(v, metric, c)) < v->eval->n_columns; c++)
-            if (strcmp(ending(v->eval->columns[c].name), co_score_suffix[s]) == 0) column[n++] = c;
+            if (strcmp(ending(v, v->eval->columns[c].name), end) == 0) column[n++] = c;
     return n;
 }
 
@@ -119,7 +121,7 @@ static void print_rows(FILE *out, const view *v, const char *metric, const size_
     for (size_t c = 0; c < n_columns; c++) {
         const char *name = v->eval->columns[column[c]].name;
         width[c] = !metric && (int)strlen(name) > least ? (int)strlen(name) : least;
-        fprintf(out, " %*s", width[c], metric ? ending(name) + 1 : name);
+        fprintf(out, " %*s", width[c], metric ? ending(v, name) + 1 : name);
     }
     fputc('\n', out);
     for (size_t i = 0; i < v->n; i++) {
@@ -179,14 +181,6 @@ static void print_view(FILE *out, const view *v, const char *split, const char *
     }
 }
 
-/* Word number k of a list separated by commas. */
-static void word_of(const char *words, int64_t k, char *text, size_t size)
-{
-    for (; *words && k > 0; k--) words += strcspn(words, ",") + (words[strcspn(words, ",")] == ',');
-    snprintf(text, size, "%.*s", (int)strcspn(words, ","), words);
-    if (!*text) snprintf(text, size, "unknown");
-}
-
 /* Without an evaluation: the training loss alone. */
 static void print_training(FILE *out, const co_table *rounds)
 {
@@ -200,25 +194,45 @@ static void print_training(FILE *out, const co_table *rounds)
     }
 }
 
+/* The largest value of a column of eval that holds bytes. */
+static int64_t largest(const co_table *eval, const char *column)
+{
+    int64_t most = 0;
+    for (size_t r = 0; r < eval->n_rows; r++) {
+        const int64_t value = co_column_count(eval, r, column);
+        if (value > most && value <= UINT8_MAX) most = value;
+    }
+    return most;
+}
+
+/* Name of a value of split or scope. */
+static void name_value(const char *words, int64_t value, char *text, size_t size)
+{
+    co_column_word(words, value, text, size);
+    if (!*text) snprintf(text, size, "unknown");
+}
+
 co_status co_show_curves(const co_file *file, FILE *out, const co_table *rounds,
                          const co_table *eval)
 {
-    char splits[256], scopes[256];
+    char splits[256], scopes[256], endings[256];
     CO_TRY(co_column_words(file, "split", splits, sizeof splits));
     CO_TRY(co_column_words(file, "scope", scopes, sizeof scopes));
+    CO_TRY(co_column_endings(file, endings, sizeof endings));
     size_t *row = co_malloc(eval->n_rows, sizeof *row);
     if (!row) return CO_FAIL(CO_ENOMEM, "out of memory for %zu rows of eval", eval->n_rows);
     if (eval->n_rows == 0) print_training(out, rounds);
-    for (int64_t scope = 0; scope < CO_N_SCOPES && eval->n_rows; scope++)
-        for (int64_t split = 0; split < 3; split++) {
+    const int64_t last_scope = largest(eval, "scope"), last_split = largest(eval, "split");
+    for (int64_t scope = 0; scope <= last_scope && eval->n_rows; scope++)
+        for (int64_t split = 0; split <= last_split; split++) {
             char names[2][64];
-            view v = {rounds, eval, row, 0};
+            view v = {rounds, eval, row, 0, endings};
             for (size_t r = 0; r < eval->n_rows; r++)
                 if (co_column_count(eval, r, "split") == split &&
                     co_column_count(eval, r, "scope") == scope)
                     row[v.n++] = r;
-            word_of(splits, split, names[0], sizeof names[0]);
-            word_of(scopes, scope, names[1], sizeof names[1]);
+            name_value(splits, split, names[0], sizeof names[0]);
+            name_value(scopes, scope, names[1], sizeof names[1]);
             if (v.n) print_view(out, &v, names[0], names[1]);
         }
     co_free(row);

@@ -1,108 +1,103 @@
 /* report/show_privacy.c - the report of a private run: what is promised, to whom, about which
  * values, and what has to be true for it.
  *
- * Numbers are the run file's; an epsilon is printed rounded up. The sampling, and with it the
- * neighbouring relation, is that of the experiment's selector, the one that the accountant was fed
- * with. */
-#include "privacy/mechanisms/mechanism.h"
-#include "sim/selectors/selector.h"
+ * Numbers are those of table privacy; an epsilon is printed rounded up. Words are those of the
+ * attribute privacy_statement, which the run wrote as it happened: a list of maps of texts, one for
+ * each guarantee, printed in their order. Files of earlier versions have the numbers alone. */
+#include "core/memory.h"
+#include "io/json_in.h"
+#include "report/columns.h"
 #include "report/show.h"
 #include <string.h>
 
-static double cell(const co_table *table, const char *name)
+/* A text of several lines has its label before each. */
+static void print_lines(FILE *out, const char *label, const char *text)
 {
-    const int column = co_table_find(table, name);
-    return column < 0 ? 0.0 : co_table_get_f64(table, table->n_rows - 1, (size_t)column);
+    for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n')
+        co_print_field(out, label, "%.*s", (int)strcspn(line, "\n"), line);
 }
 
-/* The text of section.key, or `standard`. */
-static const char *word(const co_node *config, const char *section, const char *key,
-                        const char *standard)
+/* Where the statements go: lines of text, or JSON when out is NULL. */
+typedef struct {
+    FILE *out;
+    co_json *json;
+} sink;
+
+static co_status take_entry(const sink *to, co_json_in *in)
 {
-    const co_node *map = config ? co_node_find(config, section) : NULL;
-    const co_node *node = map && map->kind == CO_NODE_MAP ? co_node_find(map, key) : NULL;
-    return node && node->kind == CO_NODE_SCALAR && node->text ? node->text : standard;
+    char *label = NULL, *text = NULL;
+    co_status st = co_json_in_key(in, &label);
+    if (st == CO_OK) st = co_json_in_text(in, &text);
+    if (st == CO_OK && to->out) print_lines(to->out, label, text);
+    if (st == CO_OK && !to->out) co_json_text(to->json, label, text);
+    co_free(label);
+    co_free(text);
+    return st;
 }
 
-static void print_accounting(FILE *out, const co_table *t, const co_node *config)
+static co_status take_statement(const sink *to, co_json_in *in)
 {
-    const char *accountant = word(config, "privacy", "accountant", "pld");
-    const bool is_rdp = strcmp(accountant, "rdp") == 0;
-    const char *conversion = word(config, "privacy", "conversion", "improved");
-    const co_selector *selector = co_selector_find(word(config, "devices", "select", "uniform"));
-    static const char *const sampled[CO_N_SAMPLINGS] = {
-        ("by public counts, noise / (2 x clip) accounted for; no amplification: each device "
-         "charged for every round"),
-        "poisson", "fixed size without replacement, noise / (2 x clip) accounted for"};
-    const co_sampling sampling = selector ? selector->sampling : CO_SAMPLING_FIXED;
-    const bool is_simulated = cell(t, "simulated") != 0.0;
-    co_print_field(out, "neighbours", "one %s: %s%s", CO_PRIVACY_UNIT,
-                   co_relation_text(sampling == CO_SAMPLING_POISSON ? CO_RELATION_ADD_REMOVE
-                                                                    : CO_RELATION_REPLACE),
-                   sampling == CO_SAMPLING_NONE ? ", by one with as many examples" : "");
-    co_print_field(out, "sampling", "%s, rate %g%s", sampled[sampling], cell(t, "sampling_rate"),
+    bool begins = true, more = true;
+    CO_TRY(co_json_in_take(in, '{'));
+    if (!to->out) co_json_open(to->json, NULL, '{');
+    while (true) {
+        CO_TRY(co_json_in_more(in, '}', &begins, &more));
+        if (!more) break;
+        CO_TRY(take_entry(to, in));
+    }
+    if (!to->out) co_json_close(to->json, '}');
+    return CO_OK;
+}
+
+static co_status take_statements(const sink *to, const co_file *file)
+{
+    char *text = NULL;
+    bool begins = true, more = true;
+    CO_TRY(co_file_get_text(file, "privacy_statement", &text));
+    co_json_in in = {.path = co_file_path(file), .text = text, .at = text};
+    co_status st = co_json_in_take(&in, '[');
+    while (st == CO_OK) {
+        st = co_json_in_more(&in, ']', &begins, &more);
+        if (st != CO_OK || !more) break;
+        st = take_statement(to, &in);
+    }
+    if (st == CO_OK) st = co_json_in_end(&in);
+    co_free(text);
+    return st;
+}
+
+co_status co_show_statements_json(const co_file *file, co_json *json)
+{
+    const sink to = {.json = json};
+    if (!co_file_has_attr(file, "privacy_statement")) return CO_OK;
+    co_json_open(json, "statements", '[');
+    CO_TRY(take_statements(&to, file));
+    co_json_close(json, ']');
+    return CO_OK;
+}
+
+/* What the columns say of the last release. */
+static void print_numbers(FILE *out, const co_table *t)
+{
+    const size_t row = t->n_rows - 1;
+    const bool is_simulated = co_column_count(t, row, "simulated") != 0;
+    co_print_field(out, "statement", "none in this file, which an earlier version wrote");
+    co_print_field(out, "sampling", "rate %g%s", co_column_cell(t, row, "sampling_rate"),
                    is_simulated ? " (simulated)" : "");
-    co_print_field(out, "accountant", "%s%s%s", accountant,
-                   is_rdp ? ", conversion " : ", no conversion: a certified upper bound",
-                   is_rdp ? conversion : "");
-    if (is_rdp)
-        co_print_field(out, "orders", "%s",
-                       strcmp(conversion, "classic") == 0 ? "72 from 1.25 to 512"
-                                                          : "all real orders above 1");
+    co_print_field(out, "mechanism", "clip %g, noise of standard deviation %g on the sum",
+                   co_column_cell(t, row, "clip"), co_column_cell(t, row, "noise_std"));
 }
 
-static void print_mechanism(FILE *out, const co_table *t, const co_node *config)
+co_status co_show_privacy(const co_file *file, FILE *out, const co_table *t)
 {
-    const char *name = word(config, "privacy", "mechanism", "unknown");
-    const bool is_l1 = strcmp(name, "laplace") == 0,
-               is_secure = strcmp(word(config, "privacy", "secure", "false"), "true") == 0;
-    co_print_field(out, "mechanism",
-                   "%s, clip %g (%s), noise of standard deviation %g on the sum, once a round",
-                   name, cell(t, "clip"), is_l1 ? "L1" : "L2", cell(t, "noise_std"));
-    co_print_field(out, "mode", "%s",
-                   is_secure ? "secure: noise from a secret key of the system's generator, which "
-                               "is in the checkpoints alone: "
-                               "destroy them after the run"
-                             : "simulation: the noise is reproducible, not private");
-    if (cell(t, "simulated") != 0.0)
-        co_print_field(
-            out, "simulated",
-            "the noise of %s devices a round out of %s: epsilon is of such a run, not of this data",
-            word(config, "privacy", "noise_cohort", "?"),
-            word(config, "privacy", "noise_population", "?"));
-}
-
-static void print_released(FILE *out, const co_node *config)
-{
-    const bool is_adaptive = strcmp(word(config, "privacy", "clip_quantile", ""), "") != 0;
-    co_print_field(
-        out, "covered",
-        "the model of every round, its digests, update_norm%s; all that is computed from them",
-        is_adaptive ? ", clip (its noisy count is charged)" : "");
-    co_print_field(
-        out, "not covered",
-        "train_loss and train metrics, n_selected, n_reported, n_empty, n_nonfinite, n_examples, "
-        "bytes, n_contributions, tables devices and load: exact values of real devices");
-    co_print_field(
-        out, "not covered",
-        "table eval, where its examples belong to devices of the population; a stop rule on it");
-    const co_selector *selector = co_selector_find(word(config, "devices", "select", "uniform"));
-    co_print_field(
-        out, "assumes",
-        "%s, only the covered values are published, other runs on these devices add to epsilon",
-        selector && selector->sampling == CO_SAMPLING_NONE
-            ? "how many examples a device has is no secret at any time (counts: public)"
-            : "who takes part stays secret (the sample is drawn from the seed: keep the seed too)");
-}
-
-void co_show_privacy(FILE *out, const co_table *t, const co_node *config)
-{
-    if (t->n_rows == 0) return;
+    if (t->n_rows == 0) return CO_OK;
+    const size_t row = t->n_rows - 1;
+    const sink to = {.out = out};
     fputc('\n', out);
     co_print_field(out, "privacy", "epsilon <= %.5g at delta %g after %.0f rounds",
-                   co_round_digits(cell(t, "epsilon"), 5, true), cell(t, "delta"),
-                   cell(t, "round"));
-    print_accounting(out, t, config);
-    print_mechanism(out, t, config);
-    print_released(out, config);
+                   co_round_digits(co_column_cell(t, row, "epsilon"), 5, true),
+                   co_column_cell(t, row, "delta"), co_column_cell(t, row, "round"));
+    if (co_file_has_attr(file, "privacy_statement")) return take_statements(&to, file);
+    print_numbers(out, t);
+    return CO_OK;
 }

@@ -8,7 +8,6 @@
 #include "io/files/table.h"
 #include "io/json_in.h"
 #include "io/yaml.h"
-#include "sim/observers/record.h"
 #include "report/columns.h"
 #include "report/show.h"
 #include <inttypes.h>
@@ -250,8 +249,8 @@ static co_status text(const co_file *file, FILE *out)
     if (st == CO_OK) {
         print_totals(out, &rounds);
         st = print_load(out, &load);
-        co_show_privacy(out, &privacy, config);
     }
+    if (st == CO_OK) st = co_show_privacy(file, out, &privacy);
     co_node_destroy(config);
     co_table_fini(&rounds);
     co_table_fini(&eval);
@@ -299,6 +298,7 @@ static co_status json_last(const co_file *file, co_json *json)
         co_json_open(json, "last", '{');
         if (rounds.n_rows) row_json(json, "rounds", &rounds, rounds.n_rows - 1);
         if (privacy.n_rows) row_json(json, "privacy", &privacy, privacy.n_rows - 1);
+        if (privacy.n_rows) st = co_show_statements_json(file, json);
         if (eval.n_rows) {
             const int64_t round = co_column_count(&eval, eval.n_rows - 1, "round");
             row_json(json, "eval", &eval, last_row(&eval));

@@ -2,10 +2,10 @@
  * vector. */
 #include "sim/bank.h"
 
-co_status co_bank_open(co_bank *b, const char *name, size_t n, const co_comm *comm)
+co_status co_bank_open(co_bank *b, const char *name, const co_layout *layout, const co_comm *comm)
 {
     CO_ASSERT(b->n < CO_MAX_BANK);
-    CO_TRY(co_exchange_init(&b->vector[b->n], n, 0, 0, 0, comm));
+    CO_TRY(co_exchange_init(&b->vector[b->n], layout, CO_BOARD_TRAINED, 0, 0, 0, comm));
     b->name[b->n++] = name;
     return CO_OK;
 }

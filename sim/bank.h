@@ -1,5 +1,5 @@
-/* sim/bank.h - vectors of the model's size beside it, one copy a node: devices receive them with
- * the model, and contributions add to them.
+/* sim/bank.h - vectors of what is trained of the model beside it, one copy a node: devices receive
+ * them with the model, and contributions add to them.
  *
  * Vector k + 1 of a plan's `into` is vector k here (CO_INTO_MODEL is the model itself, which the
  * aggregator and the server's optimiser step). A vector of the bank gains the exact sum of what
@@ -17,7 +17,8 @@ typedef struct {
 } co_bank;
 
 /* One vector more, zero at first. name is borrowed. Collective(comm). */
-co_status co_bank_open(co_bank *bank, const char *name, size_t n, const co_comm *comm);
+co_status co_bank_open(co_bank *bank, const char *name, const co_layout *layout,
+                       const co_comm *comm);
 void co_bank_fini(co_bank *bank);               /* Collective(node) */
 size_t co_bank_bytes(const co_bank *bank);      /* a rank */
 size_t co_bank_node_bytes(const co_bank *bank); /* a node beside it */

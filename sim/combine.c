@@ -21,25 +21,17 @@ CO_CLONES static double square_sum(const double *x, size_t n)
     return sum;
 }
 
-/* The server's step on what training may change of this rank's slice: frozen tensors stay as they
- * are. Local. */
-static void step_tensors(co_run *r, double lr)
+/* The server's step on what travels of this rank's slice. Local. */
+static void step_spans(co_run *r, double lr)
 {
     enum { MAX_SLOTS = 4 };
     const co_exchange *x = &r->exchange;
-    size_t n_tensors;
-    const co_tensor *tensor = co_model_tensors(r->model, &n_tensors);
     CO_ASSERT(r->n_server_slots <= MAX_SLOTS);
-    for (size_t k = 0; k < n_tensors; k++) {
-        const size_t end_own = x->first + x->n_own, end_tensor = tensor[k].offset + tensor[k].size;
-        const size_t begin = tensor[k].offset > x->first ? tensor[k].offset : x->first;
-        const size_t end = end_tensor < end_own ? end_tensor : end_own;
+    for (const co_part *s = x->own_span; s < x->own_span + x->n_own_spans; s++) {
         float *slot[MAX_SLOTS];
-        if (tensor[k].role == CO_FROZEN || begin >= end) continue;
-        for (size_t s = 0; s < r->n_server_slots; s++) slot[s] = r->slot[s] + (begin - x->first);
-        r->experiment->server_optimizer->step(r->server, x->model + begin,
-                                              r->update + (begin - x->first), slot, end - begin, lr,
-                                              r->plan.round);
+        for (size_t k = 0; k < r->n_server_slots; k++) slot[k] = r->slot[k] + s->at;
+        r->experiment->server_optimizer->step(r->server, x->model + s->offset, r->update + s->at,
+                                              slot, s->size, lr, r->plan.round);
     }
 }
 
@@ -47,14 +39,11 @@ static void step_tensors(co_run *r, double lr)
 static void clear_unshared(co_run *r)
 {
     const co_exchange *x = &r->exchange;
-    size_t n_tensors;
-    const co_tensor *tensor = co_model_tensors(r->model, &n_tensors);
-    for (size_t k = 0; k < n_tensors; k++) {
-        const size_t begin = tensor[k].offset > x->first ? tensor[k].offset : x->first;
-        const size_t end_own = x->first + x->n_own, end_tensor = tensor[k].offset + tensor[k].size;
-        const size_t end = end_tensor < end_own ? end_tensor : end_own;
-        if (tensor[k].role != CO_SHARED && begin < end)
-            memset(r->update + (begin - x->first), 0, (end - begin) * sizeof *r->update);
+    size_t end = 0;
+    for (size_t k = 0; k <= x->n_own_spans; k++) {
+        const size_t begin = k < x->n_own_spans ? x->own_span[k].at : x->n_own;
+        memset(r->update + end, 0, (begin - end) * sizeof *r->update);
+        if (k < x->n_own_spans) end = begin + x->own_span[k].size;
     }
 }
 
@@ -63,7 +52,7 @@ static void aggregate(co_run *r, const co_round_sum *sum, const co_gathered *gat
 {
     const co_experiment *e = r->experiment;
     if (e->aggregator->finish) {
-        e->aggregator->finish(&e->aggregate, sum, r->update);
+        e->aggregator->finish(r->aggregation.self, sum, r->update);
         return;
     }
     const co_updates in = {.n_rows = gathered->n_rows,
@@ -73,8 +62,7 @@ static void aggregate(co_run *r, const co_round_sum *sum, const co_gathered *gat
                            .comm = r->comm,
                            .slot = sum->slot,
                            .scratch = gathered->scratch};
-    co_aggregate_all(e->aggregator, &e->aggregate, &in, (uint64_t)e->seed, r->plan.round,
-                     r->update);
+    co_aggregate_all(&r->aggregation, &in, (uint64_t)e->seed, r->plan.round, r->update);
 }
 
 /* The aggregate and the server's step on this rank's slice, and the records of its blocks.
@@ -82,11 +70,12 @@ static void aggregate(co_run *r, const co_round_sum *sum, const co_gathered *gat
 static void step_slice(co_run *r, const co_gathered *gathered, double lr)
 {
     co_exchange *x = &r->exchange;
-    const float *model = x->model + x->first;
     const double total = co_exchange_summed(x, CO_SUM_TOTAL);
-    co_round_sum in = {.first = x->first,
-                       .n = x->n_own,
+    co_round_sum in = {.n = x->n_own,
+                       .part = x->own,
+                       .n_parts = x->n_own_parts,
                        .sum = co_exchange_sum(x),
+                       .bits = r->chain.ring.bits,
                        .total = total > 0.0 && r->plan.bound > 0.0 ? r->plan.fixed_total : total,
                        .terms = co_exchange_summed(x, CO_SUM_TERMS),
                        .coverage = r->plan.population_weight > 0.0
@@ -96,18 +85,21 @@ static void step_slice(co_run *r, const co_gathered *gathered, double lr)
                        .slot = r->slot + r->n_server_slots};
     if (co_chain_releases(&r->chain) || (in.n_reported > 0 && in.total > 0.0)) {
         co_chain_backward(&r->chain, r->plan.round, &in);
+        CO_ASSERT(in.bits == 0); /* the stage that made residues has made a sum of them */
         aggregate(r, &in, gathered);
         clear_unshared(r);
-        step_tensors(r, lr);
+        step_spans(r, lr);
     } else {
         memset(r->update, 0, x->n_own * sizeof *r->update); /* nobody reported: the model stays */
     }
-    for (size_t b = 0; b < x->n_own_blocks; b++) {
-        const size_t at = b * CO_BLOCK, n = x->n_own - at < CO_BLOCK ? x->n_own - at : CO_BLOCK;
-        co_block_record *record = &x->block[x->first_block + b];
-        record->square_sum = square_sum(r->update + at, n);
-        co_hash16(model + at, n * sizeof *model, record->hash);
-    }
+    for (const co_part *p = x->own; p < x->own + x->n_own_parts; p++)
+        for (size_t done = 0; done < p->size; done += CO_BLOCK) {
+            const size_t at = p->at + done,
+                         n = p->size - done < CO_BLOCK ? p->size - done : CO_BLOCK;
+            co_block_record *record = &x->block[x->first_block + at / CO_BLOCK];
+            record->square_sum = square_sum(r->update + at, n);
+            co_hash16(x->model + p->offset + done, n * sizeof *x->model, record->hash);
+        }
 }
 
 void co_run_combine(co_run *r, const co_gathered *gathered, double lr)
@@ -175,14 +167,35 @@ static void spans(const co_run *r, int *counts, int *at)
     }
 }
 
+/* Makes a whole vector of what is trained of it: the rest is as it was at first. */
+static void widen(const co_run *r, size_t k)
+{
+    const co_server *server = r->experiment->server_optimizer;
+    const co_layout *l = r->exchange.layout;
+    float *slot = r->whole_slot[k];
+    size_t end = l->whole;
+    for (size_t p = l->n_parts + 1; p-- > 0;) { /* the last one first: nothing is in its way */
+        const size_t begin = p > 0 ? l->part[p - 1].offset + l->part[p - 1].size : 0;
+        if (p > 0)
+            memmove(slot + l->part[p - 1].offset, slot + l->part[p - 1].at,
+                    l->part[p - 1].size * sizeof *slot);
+        memset(slot + begin, 0, (end - begin) * sizeof *slot);
+        if (server->init && k < r->n_server_slots)
+            server->init(r->server, k, slot + begin, end - begin);
+        if (p > 0) end = l->part[p - 1].offset;
+    }
+}
+
 co_status co_run_gather_slots(co_run *r)
 {
     int counts[r->comm->size], at[r->comm->size];
     CO_TRY(co_agree(co_run_open_slots(r), r->comm));
     spans(r, counts, at);
-    for (size_t k = 0; k < r->n_slots; k++)
+    for (size_t k = 0; k < r->n_slots; k++) {
         MPI_Gatherv(r->slot[k], (int)r->exchange.n_own, MPI_FLOAT, r->whole_slot[k], counts, at,
                     MPI_FLOAT, 0, r->comm->world);
+        if (r->comm->rank == 0) widen(r, k);
+    }
     return CO_OK;
 }
 
@@ -190,6 +203,8 @@ void co_run_scatter_slots(co_run *r)
 {
     int counts[r->comm->size], at[r->comm->size];
     spans(r, counts, at);
+    for (size_t k = 0; r->comm->rank == 0 && k < r->n_slots; k++)
+        co_layout_pack(r->exchange.layout, r->whole_slot[k], r->whole_slot[k]);
     for (size_t k = 0; k < r->n_slots; k++)
         MPI_Scatterv(r->whole_slot[k], counts, at, MPI_FLOAT, r->slot[k], (int)r->exchange.n_own,
                      MPI_FLOAT, 0, r->comm->world);

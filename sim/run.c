@@ -12,35 +12,47 @@ static co_status create_bank(co_run *r)
 {
     const char *name = r->experiment->rule->shared;
     co_plan_look(&r->plan);
-    return name ? co_bank_open(&r->bank, name, co_model_size(r->model), r->comm) : CO_OK;
+    return name ? co_bank_open(&r->bank, name, co_model_layout(r->model), r->comm) : CO_OK;
+}
+
+/* Integers modulo 2^b only mean something as a sum whose weights their stage knows. Local. */
+static co_status check_ring(const co_run *r)
+{
+    const co_experiment *e = r->experiment;
+    if (r->chain.ring.bits == 0 || e->aggregator->fixed_total) return CO_OK;
+    return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "rule"),
+                          "%s does not go with a transform that makes integers modulo 2^%d: their "
+                          "sum is all there is; use mean",
+                          e->aggregator->name, r->chain.ring.bits);
 }
 
 /* The stages, in their order: transforms, attackers, the central bound. Local. */
 static co_status create_chain(co_run *r)
 {
     const co_experiment *e = r->experiment;
-    const co_stage *poisoning = co_poisoning_stage(e->attack);
+    const co_stage *poisoning;
+    void *attack = NULL;
     CO_TRY(co_chain_create(&r->chain, e));
-    r->poisoning = (co_poisoning){e->attack, &e->devices};
-    if (poisoning) co_chain_add(&r->chain, poisoning, &r->poisoning);
+    CO_TRY(co_poisoning_create(e->attack, &e->devices, &poisoning, &attack));
+    if (poisoning) co_chain_add(&r->chain, poisoning, attack);
     if (r->privacy.is_on) co_chain_add(&r->chain, &co_stage_private, &r->privacy);
-    return co_chain_ready(&r->chain, r->plan.capacity);
+    CO_TRY(co_chain_ready(&r->chain, co_model_layout(r->model), r->plan.capacity));
+    return check_ring(r);
 }
 
-/* Whole updates for an aggregator or a stage that sees them all, else sums. Collective(comm). */
+/* Whole updates for an aggregator or a stage that sees them all, residues where stages make such,
+ * else sums. Collective(comm). */
 static co_status create_wire(co_run *r)
 {
     const co_experiment *e = r->experiment;
     const bool whole = e->aggregator->combine || co_chain_needs_rows(&r->chain);
-    const co_wire_setup setup = {.exchange = &r->exchange,
-                                 .capacity = r->plan.capacity,
-                                 .adds_up = e->aggregator->finish != NULL,
-                                 .n_scratch =
-                                     e->aggregator->combine
-                                         ? co_aggregate_scratch(e->aggregator, &e->aggregate,
-                                                                r->plan.capacity, r->exchange.n_own)
-                                         : 0};
-    r->wire = co_wire_find(whole ? "rows" : "sum");
+    const co_wire_setup setup = {
+        .exchange = &r->exchange,
+        .bits = r->chain.ring.bits,
+        .capacity = r->plan.capacity,
+        .adds_up = e->aggregator->finish != NULL,
+        .n_scratch = co_aggregation_scratch(&r->aggregation, r->plan.capacity, r->exchange.n_own)};
+    r->wire = co_wire_find(r->chain.ring.bits ? "ring" : whole ? "rows" : "sum");
     return r->wire->create(&setup, &r->wire_self);
 }
 
@@ -57,9 +69,11 @@ static co_status create_state(co_run *r)
         CO_ASSERT(r->n_rule_states < CO_MAX_STATES);
         r->state_name[r->n_rule_states] = own[r->n_rule_states];
     }
+    if (co_model_layout(r->model)->n_spans[CO_PERSONAL] > 0)
+        r->state_name[r->n_rule_states++] = "personal";
     const size_t n = r->n_rule_states + co_chain_slots(&r->chain, r->state_name + r->n_rule_states,
                                                        CO_MAX_STATES - r->n_rule_states);
-    return co_state_init(&r->state, n, co_model_size(r->model), r->plan.capacity,
+    return co_state_init(&r->state, n, co_model_layout(r->model)->n, r->plan.capacity,
                          r->population.n_devices, r->experiment->rounds, wire_bytes(r), r->comm);
 }
 
@@ -93,7 +107,7 @@ static co_status check_examples(co_run *r)
 /* Rank 0. */
 static co_status create_record(co_run *r, const char *dir)
 {
-    co_columns *eval = co_calloc(1, sizeof *eval);
+    co_eval_columns *eval = co_calloc(1, sizeof *eval);
     if (!eval) return CO_FAIL(CO_ENOMEM, "columns of eval");
     co_observers_columns(r, eval);
     const co_status st = co_record_init(&r->record, r->experiment, &r->population, r->model, eval,
@@ -109,6 +123,7 @@ static co_status create_local(co_run *r, const char *dir)
     CO_TRY(co_plan_init(&r->plan, e, &r->population, r->comm->size, co_work_index("train")));
     if (e->planner->create) CO_TRY(e->planner->create(&e->devices, &r->plan, &r->planner));
     CO_TRY(co_aggregate_check(e->aggregator, &e->aggregate, (size_t)fmax(1.0, r->plan.per_round)));
+    CO_TRY(co_aggregation_create(e->aggregator, &e->aggregate, &r->aggregation));
     CO_TRY(co_model_create(&e->model, &r->population.shape, &r->population.labels, r->task,
                            &r->model));
     CO_TRY(co_workplace_init(&r->place, e, r->model, &r->population));
@@ -131,6 +146,7 @@ static co_status start_model(co_run *r)
     }
     st = co_agree(st, r->comm);
     co_shared_sync(&r->exchange.board, r->comm);
+    co_exchange_hash(&r->exchange);
     return st;
 }
 
@@ -140,7 +156,7 @@ static co_status create_exchange(co_run *r)
     co_needs needs = {CO_N_COUNTS, CO_N_SCALARS};
     co_observers_needs(r, &needs);
     r->first_count = needs.n_counts;
-    return co_exchange_init(&r->exchange, co_model_size(r->model),
+    return co_exchange_init(&r->exchange, co_model_layout(r->model), CO_BOARD_WHOLE,
                             needs.n_counts - CO_N_COUNTS + r->chain.n_counts, needs.n_scalars,
                             r->plan.capacity, r->comm);
 }
@@ -176,6 +192,7 @@ void co_run_destroy(co_run *r)
     co_workplace_fini(&r->place);
     if (r->wire && r->wire->destroy) r->wire->destroy(r->wire_self);
     co_chain_destroy(&r->chain);
+    co_aggregation_destroy(&r->aggregation);
     co_state_fini(&r->state);
     co_bank_fini(&r->bank);
     co_versions_fini(&r->versions);
@@ -246,6 +263,7 @@ co_status co_run_resume(co_run *r, const char *path)
         st = co_versions_resume(&r->versions, r->round);
         co_bank_gather(&r->bank);
         if (st == CO_OK) st = co_shared_broadcast(&r->exchange.board, r->comm);
+        if (st == CO_OK) co_exchange_hash(&r->exchange);
     }
     if (st == CO_OK) st = co_observers_load(r);
     co_run_free_slots(r);
@@ -309,7 +327,7 @@ void co_run_describe(co_run *r)
            (long long)r->population.n_devices, per_round, e->selector->any_real ? " expected" : "",
            examples, tokens);
     printf("model        %zu parameters (%lld travel), %.3g multiply-adds an example\n",
-           co_model_size(r->model), (long long)co_model_travels(r->model),
+           co_model_size(r->model), (long long)co_model_layout(r->model)->n_shared,
            co_model_flops(r->model, r->population.mean_rows));
     printf("a round      about %.0f examples, %s down, %s up\n", per_round * examples, down, up);
     printf("memory       %s a rank, %s a node beside it; %d rank%s on %d node%s\n", rank_text,

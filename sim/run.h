@@ -18,7 +18,7 @@
 
 /* Exact scalars of a step; those of observers follow. */
 enum { CO_SUM_TOTAL, CO_SUM_TERMS, CO_N_SCALARS };
-enum { CO_MAX_STATES = CO_MAX_STAGES + 2 }; /* vectors that devices keep */
+enum { CO_MAX_STATES = CO_MAX_STAGES + 3 }; /* vectors that devices keep */
 
 struct co_run {
     const co_comm *comm;
@@ -42,14 +42,13 @@ struct co_run {
     co_workplace place;
     co_works works;
     size_t measure; /* position of the work that weighs devices by their losses */
-    co_state state; /* what devices keep: the rule's vectors, then the stages' */
+    co_state state; /* what devices keep: the rule's vectors, what is personal, the stages' */
     size_t n_rule_states;
     const char *state_name[CO_MAX_STATES];
     /* stages */
     co_chain chain;
-    co_private privacy;     /* the last of them, where it is on */
-    co_poisoning poisoning; /* what attackers do, if any */
-    size_t first_count;     /* of the stages, in the exchange */
+    co_private privacy; /* the last of them, where it is on */
+    size_t first_count; /* of the stages, in the exchange */
     /* wire */
     co_exchange exchange;
     const co_wire *wire;
@@ -57,12 +56,13 @@ struct co_run {
     co_versions versions; /* of the model, the newest in the exchange */
     co_bank bank;         /* vectors that devices receive beside the model */
     /* combine: slots are the server optimiser's, the aggregator's, the bank's */
+    co_aggregation aggregation;
     void *server; /* the server optimiser's own */
     size_t n_slots, n_server_slots;
     const char **slot_name; /* [n_slots] */
     float *slots, **slot;   /* [n_slots][n_own] */
     double *update;         /* [n_own] */
-    float **whole_slot;     /* rank 0: [n_slots][n_params], while a checkpoint is written or read */
+    float **whole_slot;     /* rank 0: [n_slots][whole], while a checkpoint is written or read */
     /* observe */
     co_observers observers;
     co_evaluator evaluator; /* what evaluating observers share */

@@ -43,6 +43,7 @@ static co_request request_of(const co_run *r, double lr)
     return (co_request){.step = r->plan.round,
                         .lr = lr,
                         .beside = co_bank_read(&r->bank, CO_INTO_RULE),
+                        .frozen = r->exchange.model,
                         .n_slices = (size_t)r->comm->size};
 }
 
@@ -66,8 +67,7 @@ static void send(co_run *r, size_t k, co_given *given, float *const *state)
         return;
     }
     double factor = 1.0;
-    if (rule->report)
-        rule->report(&r->experiment->aggregate, &given->report, &factor, &given->term);
+    if (rule->report) rule->report(r->aggregation.self, &given->report, &factor, &given->term);
     c.share *= factor;
     row->saturated = r->wire->add(r->wire_self, &r->plan, k, &c) > 0;
     for (size_t i = 0; i < r->chain.n_counts; i++)
@@ -137,7 +137,7 @@ static co_status measure_own(co_run *r, double lr, co_scalar *sum)
         if (!is_own(r, row)) continue;
         with.version = co_versions_read(&r->versions, row->version);
         CO_TRY(r->works.work[r->measure]->perform(r->works.self[r->measure], &with, row, &given));
-        const double stress = e->aggregator->stress(&e->aggregate, row->loss_before);
+        const double stress = e->aggregator->stress(r->aggregation.self, row->loss_before);
         row->share = isfinite(stress) ? row->share * stress : 0.0;
         co_scalar_add(sum, row->share);
     }

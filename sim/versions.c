@@ -45,8 +45,7 @@ void co_versions_step(co_versions *v)
         for (int r = 0; r < comm->size; r++) {
             const bool here = comm->node_of_rank[r] == comm->node_of_rank[comm->rank];
             if (here ? r != comm->rank : comm->node_rank != 0) continue;
-            memcpy(to + x->slice_first[r], x->model + x->slice_first[r],
-                   x->slice_n[r] * sizeof *to);
+            co_exchange_copy(x, r, to);
         }
         co_shared_sync(&v->old[v->newest % (int64_t)(v->n - 1)], comm);
     }

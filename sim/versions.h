@@ -19,7 +19,8 @@ typedef struct {
 co_status co_versions_init(co_versions *versions, size_t n, const co_exchange *exchange);
 void co_versions_fini(co_versions *versions); /* Collective(node) */
 size_t co_versions_node_bytes(const co_versions *versions);
-/* [n_params]. version in (newest - n, newest] and not negative. Local. */
+/* [n_params]; of an older one only what is trained. version in (newest - n, newest] and not
+ * negative. Local. */
 const float *co_versions_read(const co_versions *versions, int64_t version);
 /* Before the newest is stepped and after everybody has read it: keeps it, the oldest goes.
  * Collective(node). */

@@ -5,8 +5,11 @@
  * the device) and may have one on the server (rows: all updates of a step at once; backward: the
  * sum, on each owner's slice; end: the step's exact counts). What an experiment lists under
  * `transforms` comes first, then what attackers do, then the central bound of section `privacy`.
- * Transforms carry no privacy guarantee. Adding a transform: a file aggregators/stages/<name>.c
- * with the table co_stage_<name>, and a line in list.h; clip.c is the simplest. */
+ * Transforms carry no privacy guarantee. Every stage states what it takes and gives, floats or
+ * integers modulo 2^b; that each takes what the one before gives, and that the sum of a step's
+ * integers fits, is checked before the first step. Adding a transform: a file
+ * aggregators/stages/<name>.c with the table co_stage_<name>, and a line in list.h; clip.c is the
+ * simplest. */
 #pragma once
 #include "aggregators/aggregator.h"
 #include "privacy/mechanisms/bound.h"
@@ -18,10 +21,28 @@ typedef struct {
     size_t cohort;        /* most devices of a step */
 } co_stage_key;
 
+/* What a contribution consists of. */
+typedef enum {
+    CO_FLOATS,  /* update */
+    CO_INTEGERS /* residue: they meet modulo 2^b, on the wire `ring` */
+} co_domain;
+
+/* Integers as a stage makes them. */
+typedef struct {
+    int bits;     /* b, at most CO_MAX_RING_BITS */
+    double bound; /* no integer of a contribution is larger in magnitude */
+    bool wraps;   /* it is meant that sums pass 2^b; else cohort x bound must stay below 2^(b-1) */
+} co_ring;
+enum { CO_MAX_RING_BITS = 44 };
+
 /* What a device sends. Borrowed during forward. */
 typedef struct {
-    size_t n;      /* coordinates */
-    float *update; /* [n] finite */
+    size_t n;            /* coordinates, of what is trained of the model */
+    const co_part *part; /* [n_parts] where they stand in the model's vector */
+    size_t n_parts;
+    float *update;     /* [n] finite */
+    uint64_t *residue; /* [n] in [0, 2^b), from the first stage on that gives integers; update then
+                          is nothing any more. NULL where no stage does */
     double norm;   /* L2 of update; a stage that changes the update sets it to NaN: it is measured
                       before the next reads it */
     double weight; /* w_i */
@@ -49,6 +70,9 @@ typedef struct {
     CO_PLUGIN_FIELDS;
     co_status (*create)(const co_config *opt, void **self); /* Local. NULL: no options */
     void (*destroy)(void *self);
+    co_domain takes, gives; /* a stage that gives integers binds attackers as well */
+    /* Where floats become integers: what they are with that many devices in a step. Local. */
+    co_ring (*ring)(const void *self, size_t cohort);
     /* state[slots][n]: the device's own, zero before it first takes part; kept only when the update
      * reaches the sum. NULL: nothing on the device. Local. */
     void (*forward)(void *self, const co_stage_key *key, co_contribution *contribution,
@@ -56,7 +80,8 @@ typedef struct {
     void (*rows)(
         void *self,
         const co_stage_rows *rows); /* NULL: none. Costs memory of cohort x model / ranks. Local */
-    /* Changes the sum on this rank's slice before the aggregator sees it. NULL: none. Local. */
+    /* Changes the sum on this rank's slice before the aggregator sees it; in the last stage of
+     * integers from residues to a sum with its step and total. NULL: none. Local. */
     void (*backward)(void *self, const co_stage_key *key, co_round_sum *sum);
     /* After the step, with the exact counts, the same on all ranks. NULL: none. Local. */
     co_status (*end)(void *self, const co_stage_key *key, const int64_t *counts,

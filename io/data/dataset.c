@@ -13,27 +13,17 @@
 
 void co_dataset_fini(co_dataset *data)
 {
-    if (!data->x_is_shared) {
-        co_free(data->x);
-        co_free(data->tokens);
-        co_free(data->token_offsets);
-        co_free(data->token_y);
-        co_free(data->targets);
+    for (int k = 0; k < CO_N_COLUMNS; k++) {
+        const co_column *column = &co_columns[k];
+        if (column->type == CO_STR)
+            co_strings_free(co_column_get(data, column), co_column_rows(data, column));
+        else if (column->place != CO_ON_NODE || !data->x_is_shared)
+            co_free(co_column_get(data, column));
     }
-    co_free(data->text);
-    co_free(data->text_offsets);
-    co_strings_free(data->vocab, data->n_vocab);
     co_free(data->scale);
     co_free(data->shift);
-    co_free(data->y);
-    co_free(data->split);
-    co_free(data->user);
-    co_free(data->group);
     co_free(data->source);
     co_file_close(data->x_file);
-    co_strings_free(data->classes, data->n_classes);
-    co_strings_free(data->user_name, data->n_users);
-    co_strings_free(data->group_name, data->n_groups);
     *data = (co_dataset){0};
 }
 
@@ -72,76 +62,23 @@ static co_status check_scale(const co_dataset *data, const char *path)
     return CO_OK;
 }
 
-CO_CLONES static bool all_finite(const float *v, size_t n)
-{
-    int bad = 0;
-    for (size_t i = 0; i < n; i++) bad |= !(fabsf(v[i]) <= FLT_MAX);
-    return bad == 0;
-}
-
-co_status co_dataset_check_rows(const co_dataset *data, const char *path, size_t first, size_t n,
-                                const void *rows)
-{
-    if (data->x_type != CO_F32) return CO_OK;
-    for (size_t i = 0; i < n; i++) {
-        const float *row = (const float *)rows + i * data->x_size;
-        if (all_finite(row, data->x_size)) continue;
-        size_t j = 0;
-        while (isfinite(row[j])) j++;
-        return CO_FAIL(CO_EDATA,
-                       "%s: x, row %zu, value %zu is %g; remove or replace what is not finite",
-                       path, first + i, j, (double)row[j]);
-    }
-    return CO_OK;
-}
-
-static co_status check_x(const co_dataset *data, const char *path)
-{
-    CO_TRY(check_x_shape(data, path));
-    CO_TRY(check_scale(data, path));
-    return data->x ? co_dataset_check_rows(data, path, 0, (size_t)data->n, data->x) : CO_OK;
-}
-
-static co_status check_y(const co_dataset *data, const char *path)
-{
-    for (int64_t i = 0; i < data->n; i++)
-        if (data->y[i] < 0 || (size_t)data->y[i] >= data->n_classes)
-            return CO_FAIL(
-                CO_EDATA, "%s: y, row %lld is %d; there are %zu classes, so 0 to %lld is allowed",
-                path, (long long)i, data->y[i], data->n_classes, (long long)data->n_classes - 1);
-    return CO_OK;
-}
-
-/* Users or groups. */
-static co_status check_members(const co_dataset *data, const char *path, const char *what,
-                               const int32_t *member, size_t n_members)
-{
-    for (int64_t i = 0; member && i < data->n; i++)
-        if (member[i] < -1 || (member[i] >= 0 && (size_t)member[i] >= n_members))
-            return CO_FAIL(CO_EDATA, "%s: %s, row %lld is %d; 0 to %lld is allowed, or -1 for none",
-                           path, what, (long long)i, member[i], (long long)n_members - 1);
-    return CO_OK;
-}
-
 co_status co_dataset_check(const co_dataset *data, const char *path)
 {
     if (!path) path = "data set";
     if (data->n < 1) return CO_FAIL(CO_EDATA, "%s: holds no example", path);
     if (data->x_size == 0 && data->n_vocab == 0 && !data->y && !co_dataset_has_targets(data))
         return CO_FAIL(CO_EDATA, "%s: holds neither x, tokens nor y", path);
-    if (data->x_size) CO_TRY(check_x(data, path));
+    if (data->x_size) CO_TRY(check_x_shape(data, path));
+    if (data->x_size) CO_TRY(check_scale(data, path));
     CO_TRY(co_dataset_text_check(data, path));
     CO_TRY(co_dataset_targets_check(data, path));
-    if (data->y) CO_TRY(check_y(data, path));
     if (!data->split) return CO_FAIL(CO_EDATA, "%s: holds no split", path);
-    for (int64_t i = 0; i < data->n; i++)
-        if (data->split[i] > 2)
-            return CO_FAIL(
-                CO_EDATA,
-                "%s: split, row %lld is %u; 0 (train), 1 (test) and 2 (validation) are allowed",
-                path, (long long)i, data->split[i]);
-    CO_TRY(check_members(data, path, "user", data->user, data->n_users));
-    return check_members(data, path, "group", data->group, data->n_groups);
+    for (int k = 0; k < CO_N_COLUMNS; k++) {
+        const void *values = co_column_get(data, &co_columns[k]);
+        const size_t rows = co_column_rows(data, &co_columns[k]);
+        if (values && rows) CO_TRY(co_column_check(data, &co_columns[k], path, 0, rows, values));
+    }
+    return CO_OK;
 }
 
 /* ---- gather ---- */
@@ -162,7 +99,7 @@ CO_CLONES static void scale_f32(const float *restrict x, size_t n, float scale, 
  * processor foresees. */
 static void ask_for(const co_dataset *data, int64_t id)
 {
-    enum { LINE = 64, MOST = 4096 };
+    enum { LINE = 64, MOST = 1024 };
     const size_t bytes = data->x_size * (data->x_type == CO_U8 ? 1 : sizeof(float));
     const char *x = (const char *)data->x + (size_t)id * bytes;
     for (size_t at = 0; at < bytes && at < MOST; at += LINE) __builtin_prefetch(x + at);

@@ -2,6 +2,7 @@
  * users. */
 #pragma once
 #include "core/comm.h"
+#include "io/data/columns.h"
 #include "io/files/file.h"
 #include <stdint.h>
 
@@ -18,44 +19,32 @@ typedef enum {
 extern const char
     *const co_data_task_names[CO_N_DATA_TASKS]; /* as files and the kind task name them */
 
-/* One description for images, float rows and texts. Pointers are NULL where the data set lacks the
- * part. */
+/* One description for images, float rows and texts. The columns, one pointer each, are those of
+ * io/data/columns.h, NULL where the data set lacks the part: x [n][x_size], y [n], targets
+ * [n][n_classes], split [n], user [n], tokens [n_tokens], token_offsets [n + 1], classes
+ * [n_classes]
+ * .. */
 typedef struct {
     int64_t n;       /* examples; an example's id is its row */
     co_dtype x_type; /* CO_U8 or CO_F32 */
     size_t x_ndim;   /* without the first dimension; images are 3: C, H, W */
     size_t x_dim[4];
     size_t x_size;         /* elements of one example */
-    void *x;               /* [n][x_size] */
     size_t n_scale;        /* 1, or channels */
     double *scale, *shift; /* [n_scale]: value = x * scale + shift */
-    int32_t *y;            /* [n] class */
-    void *targets; /* [n][n_classes] y of regression: float; of multilabel: uint8_t, 0 or 1; NULL
-                      for other tasks */
     co_data_task task;
     size_t n_vocab; /* 0: no text; else tokens stand instead of x */
-    char **vocab;   /* [n_vocab]; a vocabulary that can meet unknown words has "<unk>" first */
     size_t n_tokens;
-    int32_t *tokens;        /* [n_tokens] < n_vocab */
-    int64_t *token_offsets; /* [n + 1] tokens of example i: [i] to [i + 1]; may be none */
-    int32_t *token_y;       /* [n_tokens] class, for tagging */
-    uint8_t *text;          /* raw bytes; never loaded for a run */
-    int64_t *text_offsets;  /* [n + 1] */
-    size_t n_classes;       /* or labels, or numbers an example */
-    char **classes;         /* [n_classes] names */
-    uint8_t *split;         /* [n] 0 train, 1 test, 2 validation; never NULL */
-    int32_t *user;          /* [n], or NULL; < n_users; -1: none */
-    size_t n_users;
-    char **user_name; /* [n_users], or NULL */
-    int32_t *group;   /* as user */
-    size_t n_groups;
-    char **group_name;
-    char digest[33]; /* content digest of the file; "" before it is written */
-    co_file *x_file; /* x stays in this file, open, until co_dataset_write copies it in blocks; or
-                        NULL */
-    char *source;    /* where it came from, for the file's attribute; or NULL */
-    co_shared shared_x; /* where x, or tokens with their offsets and classes, and behind them
-                           targets lie when loaded for a run */
+    size_t n_classes; /* or labels, or numbers an example */
+    size_t n_users, n_groups;
+#define CO_FIELD(field, name, element, ...) element *field;
+    CO_DATASET_COLUMNS(CO_FIELD)
+#undef CO_FIELD
+    char digest[33];    /* content digest of the file; "" before it is written */
+    co_file *x_file;    /* x, tokens, their classes and raw text stay in this file, open, until
+                           co_dataset_write copies them in blocks; or NULL */
+    char *source;       /* where it came from, for the file's attribute; or NULL */
+    co_shared shared_x; /* where the columns of a node lie when loaded for a run */
     bool x_is_shared;   /* they are parts of shared_x and not freed by themselves */
 } co_dataset;
 
@@ -75,14 +64,14 @@ bool co_dataset_has_targets(const co_dataset *data);
 co_status co_dataset_read_columns(const char *path, co_dataset *data);
 /* Everything, x in memory of this process. Local. */
 co_status co_dataset_read(const char *path, co_dataset *data);
-/* As co_dataset_read, but x, of any size, stays in the file: for a data set that is written again.
- * No digest. Local. */
+/* As co_dataset_read, but x, tokens and raw text, of any size, stay in the file: for a data set
+ * that is written again. No digest. Local. */
 co_status co_dataset_open(const char *path, co_dataset *data);
 /* Everything but text, x (or tokens) and targets once per node in shared memory; the file is
  * verified once and read by rank 0 of each node. CO_ENOMEM with the figure when the node's memory
- * is too small. Collective(comm). data->shared_x must be ended with co_shared_fini before
- * co_dataset_fini. */
-co_status co_dataset_load(const char *path, co_dataset *data, const co_comm *comm);
+ * is too small. with_x false: the columns of each rank alone. Collective(comm). data->shared_x must
+ * be ended with co_shared_fini before co_dataset_fini. */
+co_status co_dataset_load(const char *path, bool with_x, co_dataset *data, const co_comm *comm);
 
 /* out[n_ids][x_size] floats of the given examples: (float)x * (float)scale + (float)shift, each
  * step rounded to float, so the same bits everywhere. Local. Vectorised; the hot path of reading a

@@ -8,77 +8,32 @@
 #include "io/data/dataset_private.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "io/content.h"
+#include <inttypes.h>
 #include <math.h>
 #include <sys/statvfs.h>
 #include <stdio.h>
 #include <string.h>
 
+#define FORMAT "cohort-dataset"
 #define MAX_IMPLIED_CLASSES                                                                        \
     (1 << 20) /* without `classes`; a stray label must not make 2^31 names */
 
 /* ---- writing ---- */
 
-static co_status write_column(co_file *file, const char *name, co_dtype type,
-                              const co_dataset *data, const void *column)
+static co_status write_all(co_file *file, co_dataset *data, uint64_t seed, const char *config)
 {
-    if (!column) return CO_OK;
-    return co_file_write(file, name,
-                         &(co_extent){.type = type, .ndim = 1, .dim = {(size_t)data->n}}, column);
-}
-
-static co_status write_names(co_file *file, const char *name, char *const *names, size_t n)
-{
-    return names ? co_file_write_strings(file, name, (const char *const *)names, n) : CO_OK;
-}
-
-/* Rows of x from the file where they stand, in blocks. */
-static co_status copy_x(co_file *file, const co_dataset *data)
-{
-    const size_t row = data->x_size * co_dtype_size(data->x_type, 0), n = (size_t)data->n;
-    const char *path = co_file_path(data->x_file);
-    size_t step;
-    CO_TRY(co_file_block_rows(data->x_file, "x", row, &step));
-    char *block = co_malloc(step < n ? step : n, row);
-    if (!block) return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu examples", path, step);
-    co_status st = CO_OK;
-    for (size_t at = 0; st == CO_OK && at < n; at += step) {
-        const size_t rows = n - at < step ? n - at : step;
-        st = co_file_read_rows(data->x_file, "x", data->x_type, at, rows, block);
-        if (st == CO_OK) st = co_dataset_check_rows(data, path, at, rows, block);
-        if (st == CO_OK) st = co_file_write_rows(file, "x", at, rows, block);
-    }
-    co_free(block);
-    return st;
-}
-
-static co_status write_x(co_file *file, const co_dataset *data)
-{
-    if (!data->x && !data->x_file) return CO_OK;
-    co_extent extent = {.type = data->x_type, .ndim = data->x_ndim + 1, .dim = {(size_t)data->n}};
-    for (size_t i = 0; i < data->x_ndim; i++) extent.dim[i + 1] = data->x_dim[i];
-    if (data->x)
-        CO_TRY(co_file_write(file, "x", &extent, data->x));
-    else
-        CO_TRY(co_file_create_rows(file, "x", &extent));
-    CO_TRY(co_file_set_reals(file, "x@scale", data->scale, data->n_scale));
-    CO_TRY(co_file_set_reals(file, "x@shift", data->shift, data->n_scale));
-    return data->x ? CO_OK : copy_x(file, data);
-}
-
-static co_status write_all(co_file *file, const co_dataset *data, uint64_t seed, const char *config)
-{
+    char text[24];
+    co_content content = {0};
     CO_TRY(co_file_set_head(file, seed, config, data->source));
     CO_TRY(co_file_set_text(file, "task", co_data_task_names[data->task]));
-    CO_TRY(write_x(file, data));
-    CO_TRY(co_dataset_text_write(file, data));
-    CO_TRY(write_column(file, "y", CO_I32, data, data->y));
-    CO_TRY(co_dataset_targets_write(file, data));
-    CO_TRY(write_names(file, "classes", data->classes, data->n_classes));
-    CO_TRY(write_column(file, "split", CO_U8, data, data->split));
-    CO_TRY(write_column(file, "user", CO_I32, data, data->user));
-    CO_TRY(write_names(file, "user_name", data->user_name, data->n_users));
-    CO_TRY(write_column(file, "group", CO_I32, data, data->group));
-    return write_names(file, "group_name", data->group_name, data->n_groups);
+    snprintf(text, sizeof text, "%" PRIu64, seed);
+    co_status st = co_columns_add(&content, data);
+    if (st == CO_OK)
+        st = co_content_write(&content, file, FORMAT, &(co_content_attribute){"seed", text}, 1,
+                              data->digest);
+    co_content_fini(&content);
+    return st;
 }
 
 /* A data set that is copied in blocks may be larger than what the disk has left: better said before
@@ -92,8 +47,10 @@ static co_status check_disk(const co_dataset *data, const char *path)
     if (slash) slash[slash == folder] = 0;
     const bool known = statvfs(slash ? folder : ".", &disk) == 0;
     co_free(folder);
-    const double bytes =
-        (double)data->n * (double)data->x_size * (double)co_dtype_size(data->x_type, 0);
+    double bytes = 0.0;
+    for (int k = 0; k < CO_N_COLUMNS; k++)
+        if (co_column_is_large(&co_columns[k]))
+            bytes += (double)co_column_bytes(data, &co_columns[k]);
     const double room = known ? (double)disk.f_bavail * (double)disk.f_frsize : (double)INFINITY;
     if (!data->x_file || bytes <= room) return CO_OK;
     co_format_bytes(bytes, needed, sizeof needed);
@@ -108,9 +65,8 @@ co_status co_dataset_write(co_dataset *data, const char *path, uint64_t seed, co
     co_file *file;
     CO_TRY(check_disk(data, path));
     CO_TRY(co_dataset_check(data, path));
-    CO_TRY(co_file_create(path, "cohort-dataset", &file));
-    co_status st = write_all(file, data, seed, config);
-    if (st == CO_OK) st = co_file_digest(file, data->digest);
+    CO_TRY(co_file_create(path, FORMAT, &file));
+    const co_status st = write_all(file, data, seed, config);
     if (st == CO_OK) return co_file_publish(file, 0644);
     co_file_close(file);
     return st;
@@ -213,20 +169,16 @@ static co_status read_scale(const co_file *file, co_dataset *data)
     return CO_OK;
 }
 
-/* A column of n elements in a new block; NULL when absent. */
-static co_status read_column(const co_file *file, const char *name, co_dtype type, int64_t n,
-                             void **column)
+/* Names "0", "1" .. for n classes. */
+static co_status number_classes(const co_file *file, co_dataset *data, size_t n)
 {
-    size_t count;
-    co_extent extent;
-    if (!co_file_has(file, name)) return CO_OK;
-    CO_TRY(co_file_extent(file, name, &extent));
-    if (extent.ndim != 1 || extent.dim[0] != (size_t)n)
-        return CO_FAIL(
-            CO_EDATA,
-            "%s: %s has %zu dimensions and %zu rows; one dimension of %lld rows is wanted",
-            co_file_path(file), name, extent.ndim, extent.ndim ? extent.dim[0] : 0, (long long)n);
-    return co_file_read_new(file, name, type, column, &count);
+    data->n_classes = 0;
+    data->classes = co_calloc(n, sizeof *data->classes);
+    if (!data->classes) return no_memory(file);
+    data->n_classes = n;
+    for (size_t c = 0; c < n; c++)
+        if (!(data->classes[c] = co_format("%zu", c))) return no_memory(file);
+    return CO_OK;
 }
 
 static co_status default_classes(const co_file *file, co_dataset *data)
@@ -240,34 +192,16 @@ static co_status default_classes(const co_file *file, co_dataset *data)
                 co_file_path(file), (long long)i, data->y[i], MAX_IMPLIED_CLASSES);
         if (data->y[i] > largest) largest = data->y[i];
     }
-    data->classes = co_calloc((size_t)largest + 1, sizeof *data->classes);
-    if (!data->classes) return no_memory(file);
-    data->n_classes = (size_t)largest + 1;
-    for (size_t c = 0; c < data->n_classes; c++)
-        if (!(data->classes[c] = co_format("%zu", c))) return no_memory(file);
-    return CO_OK;
+    return number_classes(file, data, (size_t)largest + 1);
 }
 
-/* user and user_name, or group and group_name. */
-static co_status read_members(const co_file *file, const char *name, const char *names, int64_t n,
-                              int32_t **member, char ***member_name, size_t *n_members)
+/* Users or groups without names: as many as the numbers tell. */
+static void count_members(const int32_t *member, int64_t n, char *const *names, size_t *n_members)
 {
-    CO_TRY(read_column(file, name, CO_I32, n, (void **)member));
-    if (!*member) return CO_OK;
-    if (co_file_has(file, names)) return co_file_read_strings(file, names, member_name, n_members);
     int32_t largest = -1;
-    for (int64_t i = 0; i < n; i++)
-        if ((*member)[i] > largest) largest = (*member)[i];
-    *n_members = (size_t)(largest + 1LL);
-    return CO_OK;
-}
-
-static co_status read_split(const co_file *file, co_dataset *data)
-{
-    CO_TRY(read_column(file, "split", CO_U8, data->n, (void **)&data->split));
-    if (data->split) return CO_OK;
-    data->split = co_calloc((size_t)data->n, 1); /* the one place that decides: all train */
-    return data->split ? CO_OK : no_memory(file);
+    for (int64_t i = 0; member && !names && i < n; i++)
+        if (member[i] > largest) largest = member[i];
+    if (member && !names) *n_members = (size_t)(largest + 1LL);
 }
 
 /* What to do about numbers, or several columns, where a class is wanted; as labels.h says it. */
@@ -282,17 +216,62 @@ static co_status advise_task(void)
                    why);
 }
 
-static co_status read_labels(const co_file *file, co_dataset *data)
+/* Whether the names belong to something that is there. */
+static bool wants_names(const co_dataset *data, const co_column *column)
 {
-    if (co_dataset_has_targets(data)) return co_dataset_targets_columns(file, data);
-    const co_status st = read_column(file, "y", CO_I32, data->n, (void **)&data->y);
-    if (st == CO_EDATA) return advise_task();
-    CO_TRY(st);
-    if (!data->y && data->task != CO_DATA_TAGGING) return CO_OK;
-    if (co_file_has(file, "classes"))
-        return co_file_read_strings(file, "classes", &data->classes, &data->n_classes);
-    return data->y ? default_classes(file, data)
-                   : bad(file, "holds tags but no `classes`; name them there (O, B-PER ..)");
+    switch (column->per) {
+    case CO_PER_CLASS:
+        return data->y || data->task == CO_DATA_TAGGING || co_dataset_has_targets(data);
+    case CO_PER_WORD: return data->n_tokens > 0;
+    case CO_PER_USER: return data->user;
+    default: return data->group;
+    }
+}
+
+static co_status read_names(const co_file *file, co_dataset *data, const co_column *column)
+{
+    char **names;
+    size_t n;
+    if (!co_file_has(file, column->name) || !wants_names(data, column)) return CO_OK;
+    CO_TRY(co_file_read_strings(file, column->name, &names, &n));
+    co_column_set(data, column, names);
+    *co_column_n_names(data, column) = n;
+    return CO_OK;
+}
+
+/* The columns that each rank has, in the order of the table; those whose rows others tell after
+ * them. */
+static co_status read_small(const co_file *file, co_dataset *data)
+{
+    for (int k = 0; k < CO_N_COLUMNS; k++) {
+        const co_column *column = &co_columns[k];
+        if (column->place != CO_ON_RANK || column->type == CO_STR) continue;
+        const co_status st = co_column_read(file, data, column);
+        if (st == CO_EDATA && column->per == CO_PER_LABEL) return advise_task();
+        CO_TRY(st);
+    }
+    for (int k = 0; k < CO_N_COLUMNS; k++)
+        if (co_columns[k].type == CO_STR) CO_TRY(read_names(file, data, &co_columns[k]));
+    return CO_OK;
+}
+
+/* What stands for columns that are not there. n_targets: columns of targets, which the names of
+ * classes have to fit; 0 for other tasks. */
+static co_status set_defaults(const co_file *file, co_dataset *data, size_t n_targets)
+{
+    if (n_targets && !data->classes) CO_TRY(number_classes(file, data, n_targets));
+    if (n_targets && data->n_classes != n_targets)
+        return CO_FAIL(CO_EDATA, "%s: classes has %zu names, y %zu columns", co_file_path(file),
+                       data->n_classes, n_targets);
+    if (data->y && !data->classes) CO_TRY(default_classes(file, data));
+    if (data->task == CO_DATA_TAGGING && !data->classes)
+        return bad(file, "holds tags but no `classes`; name them there (O, B-PER ..)");
+    if (data->n_tokens && data->n_vocab == 0) return bad(file, "its vocab is empty");
+    if (!data->split) data->split = co_calloc((size_t)data->n, 1); /* the one place: all train */
+    if (!data->split) return no_memory(file);
+    count_members(data->user, data->n, data->user_name, &data->n_users);
+    count_members(data->group, data->n, data->group_name, &data->n_groups);
+    return CO_OK;
 }
 
 /* n from x, or from y where it stands alone. */
@@ -306,29 +285,6 @@ static co_status read_shape(const co_file *file, co_dataset *data)
     CO_TRY(co_file_extent(file, "y", &extent));
     data->n = extent.ndim ? (int64_t)extent.dim[0] : 0;
     return CO_OK;
-}
-
-/* Bytes of x or of the tokens, to where targets can begin. */
-static size_t features_bytes(const co_dataset *data)
-{
-    const size_t bytes = data->n_vocab
-                             ? co_dataset_text_bytes(data)
-                             : (size_t)data->n * data->x_size * co_dtype_size(data->x_type, 0);
-    return co_dataset_has_targets(data) ? (bytes + 63) / 64 * 64 : bytes;
-}
-
-size_t co_dataset_x_bytes(const co_dataset *data)
-{
-    return features_bytes(data) + co_dataset_target_bytes(data);
-}
-
-void co_dataset_place(co_dataset *data, void *block)
-{
-    if (data->n_vocab)
-        co_dataset_text_place(data, block);
-    else
-        data->x = block;
-    if (co_dataset_has_targets(data)) data->targets = (char *)block + features_bytes(data);
 }
 
 /* Bytes that programs can still take on this node; 0 when the system does not say. */
@@ -366,12 +322,10 @@ static co_status read_columns(const co_file *file, co_dataset *data)
     CO_TRY(read_shape(file, data));
     if (data->n < 1) return bad(file, "holds no example");
     if (data->x_size) CO_TRY(read_scale(file, data));
-    CO_TRY(read_labels(file, data));
-    CO_TRY(read_split(file, data));
-    CO_TRY(read_members(file, "user", "user_name", data->n, &data->user, &data->user_name,
-                        &data->n_users));
-    CO_TRY(read_members(file, "group", "group_name", data->n, &data->group, &data->group_name,
-                        &data->n_groups));
+    if (co_dataset_has_targets(data)) CO_TRY(co_dataset_targets_columns(file, data));
+    const size_t n_targets = data->n_classes;
+    CO_TRY(read_small(file, data));
+    CO_TRY(set_defaults(file, data, n_targets));
     if (co_file_has_attr(file, "source")) CO_TRY(co_file_get_text(file, "source", &data->source));
     return co_dataset_check(data, co_file_path(file));
 }
@@ -383,31 +337,45 @@ co_status co_dataset_columns(const co_file *file, bool with_x, co_dataset *data)
     return co_file_digest(file, data->digest);
 }
 
+/* The columns of the node and, with_raw, the raw text. open: large ones stay in the file, and their
+ * shape is checked. */
+static co_status read_large(const co_file *file, co_dataset *data, bool open)
+{
+    for (int bounds = 1; bounds >= 0; bounds--) /* they tell how many rows others have */
+        for (int k = 0; k < CO_N_COLUMNS; k++) {
+            const co_column *column = &co_columns[k];
+            const bool raw = column->place == CO_IN_FILE;
+            if (column->place == CO_ON_RANK || (raw && !co_file_has(file, "text"))) continue;
+            if (bounds != (column->per == CO_PER_RAW_BOUND)) continue;
+            if (!open || !co_column_is_large(column) || co_column_rows(data, column) == 0)
+                CO_TRY(co_column_read(file, data, column));
+            else if (co_file_has(file, column->name))
+                CO_TRY(co_column_check_shape(file, data, column));
+            else
+                return CO_FAIL(CO_EDATA, "%s: holds tokens, but no %s", co_file_path(file),
+                               column->name);
+        }
+    return co_dataset_check(data, co_file_path(file));
+}
+
+/* with_x false: of the node's columns the targets alone. */
 static co_status read_all(const co_file *file, co_dataset *data, bool with_x)
 {
     CO_TRY(co_dataset_columns(file, with_x, data));
-    CO_TRY(co_dataset_targets_read(file, data));
-    CO_TRY(co_dataset_targets_check(data, co_file_path(file)));
-    if (with_x && data->n_vocab) return co_dataset_text_read(file, data);
-    if (!with_x || data->x_size == 0) return CO_OK;
-    data->x = co_malloc((size_t)data->n * data->x_size, co_dtype_size(data->x_type, 0));
-    if (!data->x)
-        return CO_FAIL(CO_ENOMEM, "%s: out of memory for %lld examples of %zu values",
-                       co_file_path(file), (long long)data->n, data->x_size);
-    CO_TRY(co_file_read(file, "x", data->x_type, 0, data->x));
-    return co_dataset_check(data, co_file_path(file));
+    if (with_x) return read_large(file, data, false);
+    for (int k = 0; k < CO_N_COLUMNS; k++)
+        if (co_columns[k].per == CO_PER_TARGETS) CO_TRY(co_column_read(file, data, &co_columns[k]));
+    return co_dataset_has_targets(data) ? co_dataset_check(data, co_file_path(file)) : CO_OK;
 }
 
 co_status co_dataset_open(const char *path, co_dataset *data)
 {
     co_file *file;
     *data = (co_dataset){0};
-    CO_TRY(co_file_open_unsealed(path, "cohort-dataset", &file));
+    CO_TRY(co_file_open_unsealed(path, FORMAT, &file));
     co_status st = read_columns(file, data);
-    if (st == CO_OK) st = co_dataset_targets_read(file, data);
-    if (st == CO_OK) st = co_dataset_targets_check(data, path);
-    if (st == CO_OK && data->n_vocab) st = co_dataset_text_read(file, data);
-    if (st == CO_OK && data->x_size)
+    if (st == CO_OK) st = read_large(file, data, true);
+    if (st == CO_OK && (data->x_size || data->n_vocab))
         data->x_file = file;
     else
         co_file_close(file);

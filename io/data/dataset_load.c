@@ -2,7 +2,7 @@
  * once per node.
  *
  * Rank 0 verifies the file, reads the columns and sends them around; the first rank of each node
- * reads x, in blocks of rows, straight into the node's shared window, from a file with the same
+ * reads x straight into the node's shared window, from a file with the same
  * seal. Messages: two broadcasts of the shape and one a column; x crosses the network only as file
  * reads. Each step is agreed on before anyone goes on. */
 #include "io/data/dataset_private.h"
@@ -10,29 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { N_LISTS = 4 }; /* of names */
-
 /* ---- sending the columns ---- */
 
 /* What the others need to know before they can make room. Plain bytes: sent as such. */
 typedef struct {
-    co_dataset data; /* pointers mean only: there or not */
-    size_t n_text[N_LISTS + 1];
+    co_dataset data;                 /* pointers mean only: there or not */
+    size_t n_text[CO_N_COLUMNS + 1]; /* bytes of names, and of the source */
     char seal[65];
 } shape;
-
-static char ***names_of(co_dataset *data, int which)
-{
-    char ***const lists[N_LISTS] = {&data->classes, &data->user_name, &data->group_name,
-                                    &data->vocab};
-    return lists[which];
-}
-
-static size_t n_names_of(const co_dataset *data, int which)
-{
-    const size_t n[N_LISTS] = {data->n_classes, data->n_users, data->n_groups, data->n_vocab};
-    return n[which];
-}
 
 /* Bytes of the strings with their NULs. */
 static size_t text_bytes(char *const *names, size_t n)
@@ -45,36 +30,47 @@ static size_t text_bytes(char *const *names, size_t n)
 static void describe(const co_dataset *data, const char *seal, shape *out)
 {
     out->data = *data;
-    for (int k = 0; k < N_LISTS; k++)
-        out->n_text[k] = text_bytes(*names_of(&out->data, k), n_names_of(data, k));
-    out->n_text[N_LISTS] = data->source ? strlen(data->source) + 1 : 0;
+    for (int k = 0; k < CO_N_COLUMNS; k++)
+        if (co_columns[k].type == CO_STR)
+            out->n_text[k] = text_bytes(co_column_get(data, &co_columns[k]),
+                                        co_column_rows(data, &co_columns[k]));
+    out->n_text[CO_N_COLUMNS] = data->source ? strlen(data->source) + 1 : 0;
     snprintf(out->seal, sizeof out->seal, "%s", seal);
 }
 
-/* Room for what `from` says is there; the pointers of another rank are replaced. */
+/* A block for what `from` says is there; the pointers of another rank are replaced. */
+static bool renew(void **block, size_t n, size_t size)
+{
+    if (*block) *block = co_calloc(n, size);
+    return *block;
+}
+
 static co_status make_room(const shape *from, co_dataset *data)
 {
-    const co_dataset *there = &from->data;
-    const size_t n = (size_t)there->n;
-    *data = *there;
-    data->x = NULL;
-    data->scale = there->scale ? co_malloc(there->n_scale, sizeof *data->scale) : NULL;
-    data->shift = there->shift ? co_malloc(there->n_scale, sizeof *data->shift) : NULL;
-    data->split = co_malloc(n, 1);
-    data->y = there->y ? co_malloc(n, sizeof *data->y) : NULL;
-    data->user = there->user ? co_malloc(n, sizeof *data->user) : NULL;
-    data->group = there->group ? co_malloc(n, sizeof *data->group) : NULL;
-    data->source = there->source ? co_malloc(from->n_text[N_LISTS], 1) : NULL;
-    bool good = !!data->scale == !!there->scale && !!data->shift == !!there->shift && data->split &&
-                !!data->y == !!there->y && !!data->user == !!there->user &&
-                !!data->group == !!there->group && !!data->source == !!there->source;
-    for (int k = 0; k < N_LISTS; k++) {
-        char ***names = names_of(data, k);
-        if (!*names) continue;
-        *names = co_calloc(n_names_of(data, k), sizeof **names);
-        good = good && *names;
+    void *scale = from->data.scale, *shift = from->data.shift, *source = from->data.source;
+    bool good = true;
+    *data = from->data;
+    if (scale) good = renew(&scale, data->n_scale, sizeof *data->scale);
+    if (shift) good = renew(&shift, data->n_scale, sizeof *data->shift) && good;
+    if (source) good = renew(&source, from->n_text[CO_N_COLUMNS], 1) && good;
+    data->scale = scale;
+    data->shift = shift;
+    data->source = source;
+    data->x_file = NULL;
+    for (int k = 0; k < CO_N_COLUMNS; k++) {
+        const co_column *column = &co_columns[k];
+        void *values = co_column_get(data, column);
+        if (column->place != CO_ON_RANK) values = NULL;
+        if (values)
+            good =
+                renew(&values, co_column_rows(data, column),
+                      column->type == CO_STR ? sizeof(char *) : co_dtype_size(column->type, 0)) &&
+                good;
+        co_column_set(data, column, values);
     }
-    return good ? CO_OK : CO_FAIL(CO_ENOMEM, "out of memory for the columns of %zu examples", n);
+    return good ? CO_OK
+                : CO_FAIL(CO_ENOMEM, "out of memory for the columns of %lld examples",
+                          (long long)data->n);
 }
 
 /* MPI counts are int. */
@@ -108,17 +104,18 @@ static co_status broadcast_names(char **names, size_t n, size_t bytes, const co_
 
 static co_status broadcast_columns(const shape *from, co_dataset *data, const co_comm *comm)
 {
-    const size_t n = (size_t)data->n;
     broadcast(data->scale, data->n_scale * sizeof *data->scale, comm);
     broadcast(data->shift, data->n_scale * sizeof *data->shift, comm);
-    broadcast(data->split, n, comm);
-    broadcast(data->y, n * sizeof *data->y, comm);
-    broadcast(data->user, n * sizeof *data->user, comm);
-    broadcast(data->group, n * sizeof *data->group, comm);
-    broadcast(data->source, from->n_text[N_LISTS], comm);
-    for (int k = 0; k < N_LISTS; k++)
-        if (*names_of(data, k))
-            CO_TRY(broadcast_names(*names_of(data, k), n_names_of(data, k), from->n_text[k], comm));
+    broadcast(data->source, from->n_text[CO_N_COLUMNS], comm);
+    for (int k = 0; k < CO_N_COLUMNS; k++) {
+        const co_column *column = &co_columns[k];
+        void *values = co_column_get(data, column);
+        if (!values || column->place != CO_ON_RANK) continue;
+        if (column->type == CO_STR)
+            CO_TRY(broadcast_names(values, co_column_rows(data, column), from->n_text[k], comm));
+        else
+            broadcast(values, co_column_bytes(data, column), comm);
+    }
     return CO_OK;
 }
 
@@ -149,24 +146,11 @@ static co_status same_shape(const co_file *file, const co_dataset *data, const c
         co_file_path(file));
 }
 
-static co_status read_x(const co_file *file, co_dataset *data, const char *seal)
-{
-    const size_t row = data->x_size * co_dtype_size(data->x_type, 0), n = (size_t)data->n;
-    size_t step;
-    CO_TRY(same_shape(file, data, seal));
-    CO_TRY(co_file_block_rows(file, "x", row, &step));
-    for (size_t at = 0; at < n; at += step)
-        CO_TRY(co_file_read_rows(file, "x", data->x_type, at, n - at < step ? n - at : step,
-                                 (char *)data->x + at * row));
-    CO_TRY(co_dataset_targets_fill(file, data));
-    return co_dataset_check(data, co_file_path(file));
-}
-
-static co_status read_tokens(const co_file *file, co_dataset *data, const char *seal)
+static co_status read_node(const co_file *file, co_dataset *data, const char *seal)
 {
     CO_TRY(same_shape(file, data, seal));
-    CO_TRY(co_dataset_text_fill(file, data));
-    CO_TRY(co_dataset_targets_fill(file, data));
+    for (int k = 0; k < CO_N_COLUMNS; k++)
+        if (co_columns[k].place == CO_ON_NODE) CO_TRY(co_column_read(file, data, &co_columns[k]));
     return co_dataset_check(data, co_file_path(file));
 }
 
@@ -185,23 +169,22 @@ static co_status load_x(const char *path, co_file **file, co_dataset *data, cons
     CO_TRY(co_shared_create(&data->shared_x, bytes, comm));
     co_dataset_place(data, data->shared_x.data);
     data->x_is_shared = true;
-    if (comm->node_rank == 0)
-        st = data->n_vocab ? read_tokens(*file, data, seal) : read_x(*file, data, seal);
+    if (comm->node_rank == 0) st = read_node(*file, data, seal);
     co_shared_sync(&data->shared_x, comm);
     return co_agree(st, comm);
 }
 
-co_status co_dataset_load(const char *path, co_dataset *data, const co_comm *comm)
+co_status co_dataset_load(const char *path, bool with_x, co_dataset *data, const co_comm *comm)
 {
     co_file *file = NULL;
     shape all;
     *data = (co_dataset){0};
     co_status st = CO_OK;
     if (comm->rank == 0) st = co_file_open(path, "cohort-dataset", true, &file);
-    if (st == CO_OK && comm->rank == 0) st = co_dataset_columns(file, true, data);
+    if (st == CO_OK && comm->rank == 0) st = co_dataset_columns(file, with_x, data);
     st = co_agree(st, comm);
     if (st == CO_OK) st = share_columns(data, file ? co_file_seal(file) : "", &all, comm);
-    if (st == CO_OK) st = load_x(path, &file, data, all.seal, comm);
+    if (st == CO_OK && with_x) st = load_x(path, &file, data, all.seal, comm);
     co_file_close(file);
     if (st == CO_OK) return CO_OK;
     if (data->x_is_shared) co_shared_fini(&data->shared_x);

@@ -1,42 +1,64 @@
-/* io/data/dataset_private.h - shared by io/dataset*.c. */
+/* io/data/dataset_private.h - shared by io/data/dataset*.c. All calls are Local. */
 #pragma once
+#include "io/content.h"
 #include "io/data/dataset.h"
+
+/* A line of io/data/columns.h. */
+typedef struct {
+    const char *name;
+    size_t at; /* of its pointer in co_dataset */
+    co_dtype type;
+    co_column_per per;
+    co_column_place place;
+    co_column_values values;
+} co_column;
+#define CO_COUNT_COLUMN(...) +1
+enum { CO_N_COLUMNS = 0 CO_DATASET_COLUMNS(CO_COUNT_COLUMN) };
+#undef CO_COUNT_COLUMN
+extern const co_column co_columns[CO_N_COLUMNS];
+
+void *co_column_get(const co_dataset *data, const co_column *column);
+void co_column_set(co_dataset *data, const co_column *column, void *values);
+/* Where the number of names is, for a column of them. */
+size_t *co_column_n_names(co_dataset *data, const co_column *column);
+/* Rows that it has to have; 0: this data set has no such column. Whether an optional one is there
+ * its pointer tells. */
+size_t co_column_rows(const co_dataset *data, const co_column *column);
+/* Type, shape, bytes as stored; not for names. */
+co_extent co_column_extent(const co_dataset *data, const co_column *column);
+size_t co_column_bytes(const co_dataset *data, const co_column *column);
+/* Whether it may be too large for memory and stays in data->x_file when there is one. */
+bool co_column_is_large(const co_column *column);
+/* CO_EDATA when it does not have its shape in the file; not for names. */
+co_status co_column_check_shape(const co_file *file, const co_dataset *data,
+                                const co_column *column);
+/* Into the block that is there, or a new one. An absent one that a data set may lack stays NULL,
+ * another is CO_EDATA. Not for names. */
+co_status co_column_read(const co_file *file, co_dataset *data, const co_column *column);
+/* CO_EDATA naming row and value when one of rows [first, first + n) is not allowed. */
+co_status co_column_check(const co_dataset *data, const co_column *column, const char *path,
+                          size_t first, size_t n, const void *rows);
+/* The columns that are there, or stay in data->x_file, as parts of a file. */
+co_status co_columns_add(co_content *content, const co_dataset *data);
 
 /* Everything but x from an open file, checked, with the digest. data is zeroed first; half filled
  * on failure: the caller ends it. with_x: x is to be read next, so its size is checked first: the
- * digest goes over every byte of the file. Local. */
+ * digest goes over every byte of the file. */
 co_status co_dataset_columns(const co_file *file, bool with_x, co_dataset *data);
-/* CO_EDATA at the first value of x's rows [first, first + n), given in memory, that is not finite.
- * Local. */
-co_status co_dataset_check_rows(const co_dataset *data, const char *path, size_t first, size_t n,
-                                const void *rows);
-/* Bytes of x, or of the tokens, and of the targets behind them. Local. */
+/* Bytes of the columns that a node has once, each aligned to 64. */
 size_t co_dataset_x_bytes(const co_dataset *data);
-/* The pointers of these into a block of so many bytes. Local. */
+/* The pointers of these into a block of so many bytes. */
 void co_dataset_place(co_dataset *data, void *block);
 /* CO_ENOMEM, with both figures, when they do not fit into what this node has free. Fault site:
- * data_memory. Local. */
+ * data_memory. */
 co_status co_dataset_check_memory(const co_dataset *data, const char *path);
 
-/* The text parts (io/data/dataset_text.c). All Local. */
-co_status co_dataset_text_check(const co_dataset *data,
-                                const char *path); /* what of it is in memory */
-co_status co_dataset_text_write(co_file *file, const co_dataset *data);
-co_status co_dataset_text_columns(const co_file *file, co_dataset *data); /* n, n_tokens, vocab */
-co_status co_dataset_text_read(const co_file *file,
-                               co_dataset *data); /* tokens and text, into new blocks */
-/* Bytes of offsets, tokens and token_y in one block, and the pointers into it. */
-size_t co_dataset_text_bytes(const co_dataset *data);
-void co_dataset_text_place(co_dataset *data, void *block);
-/* Reads into the block that was placed. */
-co_status co_dataset_text_fill(const co_file *file, co_dataset *data);
+/* The text parts (io/data/dataset_text.c). */
+co_status co_dataset_text_check(const co_dataset *data, const char *path); /* that they fit */
+co_status co_dataset_text_columns(const co_file *file, co_dataset *data);  /* n, n_tokens */
 
-/* The targets (io/data/dataset_targets.c). All Local. */
-co_status co_dataset_targets_check(const co_dataset *data,
-                                   const char *path); /* what of them is in memory */
-co_status co_dataset_targets_write(co_file *file, const co_dataset *data);
-co_status co_dataset_targets_columns(const co_file *file,
-                                     co_dataset *data);                   /* n_classes, classes */
-co_status co_dataset_targets_read(const co_file *file, co_dataset *data); /* into a new block */
-co_status co_dataset_targets_fill(const co_file *file, co_dataset *data); /* into data->targets */
-size_t co_dataset_target_bytes(const co_dataset *data);                   /* 0 for other tasks */
+/* The targets (io/data/dataset_targets.c). */
+co_dtype co_dataset_targets_type(const co_dataset *data);
+co_status co_dataset_targets_check(const co_dataset *data, const char *path); /* that they fit */
+/* n_classes; *k the same, for after names were read. */
+co_status co_dataset_targets_columns(const co_file *file, co_dataset *data);

@@ -15,16 +15,9 @@ bool co_dataset_has_targets(const co_dataset *data)
     return data->task == CO_DATA_REGRESSION || data->task == CO_DATA_MULTILABEL;
 }
 
-static co_dtype type_of(const co_dataset *data)
+co_dtype co_dataset_targets_type(const co_dataset *data)
 {
     return data->task == CO_DATA_REGRESSION ? CO_F32 : CO_U8;
-}
-
-size_t co_dataset_target_bytes(const co_dataset *data)
-{
-    return co_dataset_has_targets(data)
-               ? (size_t)data->n * data->n_classes * co_dtype_size(type_of(data), 0)
-               : 0;
 }
 
 co_status co_dataset_targets_check(const co_dataset *data, const char *path)
@@ -40,43 +33,14 @@ co_status co_dataset_targets_check(const co_dataset *data, const char *path)
                        co_data_task_names[data->task]);
     if (__builtin_mul_overflow((size_t)data->n * 4, k, &all))
         return CO_FAIL(CO_EDATA, "%s: y has %zu columns: too many", path, k);
-    for (size_t i = 0; data->targets && i < (size_t)data->n * k; i++) {
-        if (data->task == CO_DATA_REGRESSION && !isfinite(((const float *)data->targets)[i]))
-            return CO_FAIL(CO_EDATA,
-                           "%s: y, row %zu, column %zu is %g; remove or replace what is not finite",
-                           path, i / k, i % k, (double)((const float *)data->targets)[i]);
-        if (data->task == CO_DATA_MULTILABEL && ((const uint8_t *)data->targets)[i] > 1)
-            return CO_FAIL(CO_EDATA,
-                           "%s: y, row %zu, column %zu is %u; multilabel takes 0 (without the "
-                           "label) and 1 (with it)",
-                           path, i / k, i % k, ((const uint8_t *)data->targets)[i]);
-    }
     return CO_OK;
 }
 
 /* ---- file ---- */
 
-co_status co_dataset_targets_write(co_file *file, const co_dataset *data)
-{
-    const co_extent extent = {
-        .type = type_of(data), .ndim = 2, .dim = {(size_t)data->n, data->n_classes}};
-    return data->targets ? co_file_write(file, "y", &extent, data->targets) : CO_OK;
-}
-
-static co_status default_names(const co_file *file, co_dataset *data)
-{
-    data->classes = co_calloc(data->n_classes, sizeof *data->classes);
-    for (size_t c = 0; data->classes && c < data->n_classes; c++)
-        if (!(data->classes[c] = co_format("%zu", c)))
-            return CO_FAIL(CO_ENOMEM, "%s: out of memory for names", co_file_path(file));
-    return data->classes ? CO_OK
-                         : CO_FAIL(CO_ENOMEM, "%s: out of memory for names", co_file_path(file));
-}
-
 co_status co_dataset_targets_columns(const co_file *file, co_dataset *data)
 {
     co_extent extent;
-    size_t n_names = 0;
     if (!co_file_has(file, "y"))
         return CO_FAIL(CO_EDATA, "%s: its task is %s, but it holds no y", co_file_path(file),
                        co_data_task_names[data->task]);
@@ -90,30 +54,7 @@ co_status co_dataset_targets_columns(const co_file *file, co_dataset *data)
     if (data->task == CO_DATA_REGRESSION && extent.type == CO_F64)
         co_warn("%s: y is stored as float64 or float16 and converted to float32",
                 co_file_path(file));
-    if (!co_file_has(file, "classes")) return default_names(file, data);
-    const size_t k = data->n_classes;
-    data->n_classes = 0;
-    const co_status st = co_file_read_strings(file, "classes", &data->classes, &n_names);
-    data->n_classes = n_names;
-    if (st != CO_OK || n_names == k) return st;
-    return CO_FAIL(CO_EDATA, "%s: classes has %zu names, y %zu columns", co_file_path(file),
-                   n_names, k);
-}
-
-co_status co_dataset_targets_fill(const co_file *file, co_dataset *data)
-{
-    return data->targets ? co_file_read(file, "y", type_of(data), 0, data->targets) : CO_OK;
-}
-
-co_status co_dataset_targets_read(const co_file *file, co_dataset *data)
-{
-    const size_t bytes = co_dataset_target_bytes(data);
-    if (bytes == 0) return CO_OK;
-    data->targets = co_malloc(bytes, 1);
-    if (!data->targets)
-        return CO_FAIL(CO_ENOMEM, "%s: out of memory for %zu labels of %lld examples",
-                       co_file_path(file), data->n_classes, (long long)data->n);
-    return co_dataset_targets_fill(file, data);
+    return CO_OK;
 }
 
 /* ---- for a run ---- */

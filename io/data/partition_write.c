@@ -1,16 +1,14 @@
 /* io/data/partition_write.c - a partition becomes a file, or its digest alone.
  *
- * The content stands in memory, so that its digest needs no file: a thread forms it beside the
- * writing and sealing, which hash and copy the same bytes once more. label_counts counts the train
- * examples of each device and class. Cost: the larger of BLAKE2b over the lists (1 GB/s) and a
- * publication (file.c).
+ * The content stands in memory, so that its digest needs no file. label_counts counts the train
+ * examples of each device and class. Cost: writing with the digest beside it (file_content.c), then
+ * a publication (file.c).
  */
 #include "core/memory.h"
 #include "io/content.h"
 #include "io/data/partition_file.h"
 #include "io/json.h"
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,15 +21,13 @@ typedef struct {
     co_content content;
     co_content_attribute attribute[2];
     int32_t *counts;
-    char *names, seed[24];
-    char *digest; /* [33] where it goes */
+    char seed[24];
 } image;
 
 static void image_fini(image *m)
 {
     co_content_fini(&m->content);
     co_free(m->counts);
-    co_free(m->names);
 }
 
 static co_status add_i64(image *m, const char *name, const int64_t *data, int64_t n)
@@ -49,22 +45,6 @@ static co_status add_lists(image *m, const co_partition *p)
         CO_TRY(add_i64(m, "test/examples", p->test, p->test_offsets[n]));
     }
     return add_i64(m, "unassigned", p->unassigned, p->n_unassigned);
-}
-
-/* The names as one block, each as wide as the longest. */
-static co_status add_names(image *m, const co_partition *p)
-{
-    const size_t n = (size_t)p->n_devices;
-    size_t width = 1;
-    if (!p->device_name) return CO_OK;
-    for (size_t k = 0; k < n; k++)
-        if (strlen(p->device_name[k]) > width) width = strlen(p->device_name[k]);
-    m->names = co_calloc(n, width);
-    if (!m->names) return CO_FAIL(CO_ENOMEM, "names of %zu devices, %zu bytes each", n, width);
-    for (size_t k = 0; k < n; k++)
-        memcpy(m->names + k * width, p->device_name[k], strlen(p->device_name[k]));
-    return co_content_add(&m->content, "device_name", &(co_extent){CO_STR, width, 1, {n}},
-                          m->names);
 }
 
 /* Those of the statistics, or counted here. */
@@ -106,19 +86,14 @@ static co_status image_init(image *m, const co_partition *p, const co_dataset *d
     m->attribute[0] = (co_content_attribute){"seed", m->seed};
     m->attribute[1] = (co_content_attribute){"data_digest", p->data_digest};
     CO_TRY(add_lists(m, p));
-    CO_TRY(add_names(m, p));
+    if (p->device_name)
+        CO_TRY(co_content_add_strings(&m->content, "device_name", p->device_name,
+                                      (size_t)p->n_devices));
     if (p->device_noise)
         CO_TRY(co_content_add(&m->content, "device_noise", &noise, p->device_noise));
     if (p->period) CO_TRY(co_content_add(&m->content, "period", &dated, p->period));
     CO_TRY(add_counts(m, p, data));
     return add_statistics(m, p);
-}
-
-static void *form_digest(void *self)
-{
-    image *m = self;
-    co_content_digest(&m->content, FORMAT, m->attribute, 2, m->digest);
-    return NULL;
 }
 
 static co_status write_attributes(co_file *file, const co_partition *p, const co_dataset *data,
@@ -154,13 +129,13 @@ static co_status write_class_names(co_file *file, const co_dataset *data)
     return st;
 }
 
-static co_status write_file(const image *m, const co_partition *p, const co_dataset *data,
+static co_status write_file(const image *m, co_partition *p, const co_dataset *data,
                             const char *path, uint64_t seed, const char *config)
 {
     co_file *file;
     CO_TRY(co_file_create(path, FORMAT, &file));
     co_status st = write_attributes(file, p, data, seed, config);
-    if (st == CO_OK) st = co_content_write(&m->content, file);
+    if (st == CO_OK) st = co_content_write(&m->content, file, FORMAT, m->attribute, 2, p->digest);
     if (st == CO_OK && co_file_has(file, "label_counts")) st = write_class_names(file, data);
     if (st == CO_OK) st = co_file_write_group(file, "stats");
     if (st == CO_OK) return co_file_publish(file, 0644);
@@ -172,16 +147,13 @@ static co_status write_file(const image *m, const co_partition *p, const co_data
 static co_status make_image(co_partition *p, const co_dataset *data, const char *path,
                             uint64_t seed, const char *config)
 {
-    image m = {.digest = p->digest};
-    pthread_t thread;
+    image m = {.counts = NULL};
     memcpy(p->data_digest, data->digest, sizeof p->data_digest);
     co_status st = image_init(&m, p, data, seed);
-    if (st == CO_OK) {
-        const bool beside = path && pthread_create(&thread, NULL, form_digest, &m) == 0;
-        if (!beside) form_digest(&m);
-        if (path) st = write_file(&m, p, data, path, seed, config);
-        if (beside) pthread_join(thread, NULL);
-    }
+    if (st == CO_OK && path)
+        st = write_file(&m, p, data, path, seed, config);
+    else if (st == CO_OK)
+        st = co_content_write(&m.content, NULL, FORMAT, m.attribute, 2, p->digest);
     image_fini(&m);
     return st;
 }

@@ -2,8 +2,8 @@
  * renamed.
  *
  * Order of a publication: H5Fclose, seal (file_seal.c) while the bytes are on their way to the
- * disk, fsync, drop from the page cache and read back, rename, fsync of the folder. What is read
- * back is compared by a sum that was formed together with the seal. A kill at any moment leaves the
+ * disk and what has arrived is read back from it (read_back.c), fsync, the rest read back, rename,
+ * fsync of the folder. A kill at any moment leaves the
  * old file under the real name, or the new one; at worst a hidden ".NAME.tmp-PID" stays beside it
  * until the next writer of that name (io/files/temporary.h). Files are the same bytes for the same
  * content: fixed format bounds (1.10), no object times, no fill values. HDF5's own error stack is
@@ -143,40 +143,32 @@ co_status co_file_create(const char *path, const char *format, co_file **file)
     return CO_OK;
 }
 
-/* Seals the closed temporary and brings it to the disk. */
-static co_status seal_temporary(co_file *file, unsigned mode)
+static co_status sync_temporary(const co_file *file, int fd, unsigned mode)
 {
-    const int fd = open(file->temporary.path, O_RDWR | O_CLOEXEC);
-    if (fd < 0) return co_file_errno(file->path, "seal the file", errno);
     const mode_t mask = umask(0);
     umask(mask);
-    co_status st =
-        file->format ? co_seal_write(fd, file->path, file->format, file->seal, &file->sum) : CO_OK;
-    if (st == CO_OK && fchmod(fd, (mode_t)mode & ~mask) != 0)
-        st = co_file_errno(file->path, "set permissions", errno);
-    if (st == CO_OK) {
-        const bool fault = co_fault("file_sync");
-        if (fault || fsync(fd) != 0)
-            st = co_file_errno(file->path, "bring the file to the disk", fault ? EIO : errno);
-    }
-    if (st == CO_OK)
-        posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED); /* so that the check reads the disk */
-    if (close(fd) != 0 && st == CO_OK) st = co_file_errno(file->path, "close", errno);
-    return st;
+    if (fchmod(fd, (mode_t)mode & ~mask) != 0)
+        return co_file_errno(file->path, "set permissions", errno);
+    const bool fault = co_fault("file_sync");
+    if (fault || fsync(fd) != 0)
+        return co_file_errno(file->path, "bring the file to the disk", fault ? EIO : errno);
+    return CO_OK;
 }
 
-static co_status check_temporary(const co_file *file)
+/* Seals the closed temporary, brings it to the disk and looks whether it stands there. */
+static co_status seal_temporary(co_file *file, unsigned mode)
 {
-    uint64_t sum = 0;
-    if (!file->format) return CO_OK;
-    const int fd = open(file->temporary.path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return co_file_errno(file->path, "read back", errno);
-    const co_status st = co_seal_sum(fd, file->path, &sum);
-    close(fd);
-    if (st != CO_OK && st != CO_EDATA) return st;
-    if (st == CO_OK && sum == file->sum) return CO_OK;
-    return CO_FAIL(CO_EFILE, "%s: what was written cannot be read back; check the disk",
-                   file->path);
+    char block[CO_SEAL_BLOCK];
+    co_read_back *check = NULL;
+    const int fd = open(file->temporary.path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) return co_file_errno(file->path, "seal the file", errno);
+    co_status st = CO_OK;
+    if (file->format)
+        st = co_seal_write(fd, file->temporary.path, file->path, file->format, block, &check);
+    if (st == CO_OK) st = sync_temporary(file, fd, mode);
+    if (close(fd) != 0 && st == CO_OK) st = co_file_errno(file->path, "close", errno);
+    const co_status checked = co_read_back_finish(check, st == CO_OK ? block : NULL);
+    return st == CO_OK ? checked : st;
 }
 
 static co_status sync_folder(const char *path)
@@ -202,7 +194,6 @@ static co_status publish(co_file *file, unsigned mode)
     file->h5 = H5I_INVALID_HID;
     if (closed < 0) return co_file_errno(file->path, "finish writing", errno);
     CO_TRY(seal_temporary(file, mode));
-    CO_TRY(check_temporary(file));
     const bool fault = co_fault("file_rename");
     if (fault || co_temporary_rename(&file->temporary, file->path) != 0)
         return co_file_errno(file->path, "give the file its name", fault ? EACCES : errno);

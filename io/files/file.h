@@ -94,7 +94,7 @@ co_status co_file_read(const co_file *file, const char *name, co_dtype type, siz
 /* Rows [first, first + n) along the first dimension. */
 co_status co_file_read_rows(const co_file *file, const char *name, co_dtype type, size_t first,
                             size_t n, void *data);
-/* How many rows of row_bytes in memory to read at a time: about 32 MiB, and whole chunks of a
+/* How many rows of row_bytes in memory to read at a time: about 512 KiB, and whole chunks of a
  * chunked file. */
 co_status co_file_block_rows(const co_file *file, const char *name, size_t row_bytes, size_t *rows);
 /* Allocates: *data is a co_malloc block of extent's count, in the type asked for; *n = elements. */

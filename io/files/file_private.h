@@ -3,9 +3,10 @@
 #pragma once
 #define H5_USE_110_API /* newer libraries keep the signatures of 1.10 under this name */
 #include "io/files/file.h"
+#include "io/files/hasher.h"
+#include "io/files/read_back.h"
 #include "io/files/temporary.h"
 #include <hdf5.h>
-#include <sodium.h>
 
 #define CO_SEAL_BLOCK 512
 #define CO_FILE_VERSION 1
@@ -25,18 +26,15 @@ struct co_file {
     co_temporary temporary; /* of a writer */
     const char *format;
     char seal[65]; /* "" when made by hand or not yet published */
-    uint64_t sum;  /* of a writer once it is sealed */
 };
 
 /* One of the four formats as a static string; NULL for another word of n bytes. */
 const char *co_format_find(const char *word, size_t n);
-/* Hashes what stands behind the first 512 bytes of fd, which is on its way to the disk meanwhile,
- * and writes the block. hex: the seal; sum: 64 bits over the whole file as it should stand there
- * now. */
-co_status co_seal_write(int fd, const char *path, const char *format, char hex[65], uint64_t *sum);
-/* The 64 bits of what fd gives. They tell a copy that differs by chance from the original, as
- * BLAKE2b does, at ten times its pace. */
-co_status co_seal_sum(int fd, const char *path, uint64_t *sum);
+/* Hashes what stands behind the first 512 bytes of fd, the closed file at `temporary`, and writes
+ * the block. *check: of what should stand on the disk, to be finished with the block once the file
+ * is synced, also after a failure; path outlives it. */
+co_status co_seal_write(int fd, const char *temporary, const char *path, const char *format,
+                        char block[CO_SEAL_BLOCK], co_read_back **check);
 /* CO_EDATA naming what is wrong with the file, what it is and where a file of `format` (NULL: any)
  * comes from. */
 co_status co_seal_verify(int fd, const char *path, const char *format, co_seal *seal);
@@ -86,7 +84,5 @@ co_status co_stored_read(const co_file *file, const char *name, const co_stored 
 co_status co_file_read_text(const co_file *file, const char *name, size_t width, char *data);
 
 /* What the content digest is fed, for a dataset before its bytes and for an attribute. */
-typedef crypto_generichash_blake2b_state co_hash_state;
-void co_digest_head(co_hash_state *hash, const char *path, const char *type,
-                    const co_extent *extent);
-void co_digest_attribute(co_hash_state *hash, const char *name, const char *value);
+void co_digest_head(co_hasher *hash, const char *path, const char *type, const co_extent *extent);
+void co_digest_attribute(co_hasher *hash, const char *name, const char *value);

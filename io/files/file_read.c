@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define BLOCK_BYTES ((size_t)1 << 20)
-#define ROWS_BYTES ((size_t)32 << 20)
+#define ROWS_BYTES ((size_t)512 << 10) /* stay in the cache until they are used */
 #define MAX_CHUNK_BYTES ((size_t)256 << 20)
 
 static const char *type_name(co_dtype type)

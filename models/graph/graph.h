@@ -31,8 +31,11 @@ typedef struct {
     bool at_once; /* a step takes both phases in one */
     bool tapped;  /* its values and gradient must be there */
     co_lowered low;
-    size_t floats;       /* of a row of out */
-    size_t *tensor, *at; /* [n_tensors] their numbers, and where they begin; one block */
+    size_t floats; /* of a row of out */
+    /* [n_tensors] their numbers, where they begin in the whole vector, where in that of what is
+     * trained (frozen ones: as in the whole), and where their gradients do there; one block */
+    size_t *tensor, *at, *place, *grad_place;
+    bool *is_frozen; /* [n_tensors] */
     size_t n_tensors;
     co_shape out;
     co_facts facts;
@@ -51,6 +54,7 @@ struct co_model {
     size_t n_tied;    /* tensors that several nodes share */
     co_span *span[3]; /* by role */
     size_t n_spans[3];
+    co_layout layout;
     const co_task *task;
     co_criterion criterion;  /* the loss that it is trained with */
     const co_labels *labels; /* borrowed */
@@ -79,6 +83,9 @@ co_status co_build_layer(const co_place *place, const co_layer *layer, co_node *
 /* After the nodes, roles or taps have changed. CO_EUSAGE: COHORT_LOWERING is neither on nor off.
  * Local. */
 co_status co_lower(co_model *model);
+
+/* After roles have changed: what is trained, and where it stands. Local. */
+void co_lay_out(co_model *model);
 
 typedef struct {
     float *y, *dy, *cache; /* in the arena; y is NULL where the node passes on */

@@ -35,8 +35,11 @@ static void open_call(const co_workspace *w, const co_pass *pass, const float *p
     call->pass = pass;
     call->draw = co_graph_draw(pass->step, l);
     call->params = params;
+    call->frozen = pass->frozen ? pass->frozen : params;
     call->target = NULL;
-    call->at = v->at;
+    call->at = pass->frozen ? v->place : v->at;
+    call->target_at = pass->frozen ? v->grad_place : v->at;
+    call->is_frozen = v->is_frozen;
     call->y = slot->y + part_start(v, pass);
     call->dy = NULL;
     call->scale = NULL;
@@ -179,8 +182,7 @@ static void backward_params(const co_model *m, const co_vertex *v, co_call *call
     v->layer->backward_params(v->self, call);
     for (size_t t = 0; v->frozen && t < v->n_tensors; t++) {
         const co_tensor *tensor = &m->tensor[v->tensor[t]];
-        if (tensor->role == CO_FROZEN)
-            memset(grad + tensor->offset, 0, tensor->size * sizeof *grad);
+        if (v->is_frozen[t]) memset(co_call_target(call, t), 0, tensor->size * sizeof *grad);
     }
 }
 
@@ -253,13 +255,13 @@ static void step_node(const co_model *m, const co_workspace *w, float *params, c
     if (!v->trained) return;
     for (size_t t = 0; pass->first == 0 && t < v->n_tensors; t++) {
         const co_tensor *tensor = &m->tensor[v->tensor[t]];
-        if (tensor->n_uses == 1) memset(grad + tensor->offset, 0, tensor->size * sizeof *grad);
+        if (tensor->n_uses == 1) memset(grad + call.target_at[t], 0, tensor->size * sizeof *grad);
     }
     backward_params(m, v, &call, NULL, grad);
     for (size_t t = 0; !pass->more && t < v->n_tensors; t++) {
         const co_tensor *tensor = &m->tensor[v->tensor[t]];
-        if (tensor->n_uses == 1)
-            co_vector_add_scaled(params + tensor->offset, grad + tensor->offset, tensor->size, -lr);
+        if (tensor->n_uses == 1 && !v->is_frozen[t])
+            co_vector_add_scaled(params + call.at[t], grad + call.target_at[t], tensor->size, -lr);
     }
 }
 
@@ -284,19 +286,29 @@ static void step_parts(const co_model *m, const co_workspace *w, float *params, 
 
 /* Before the step: zeros for the gradients of tensors that several nodes share; after it: their
  * step. */
-static void zero_tied(const co_model *m, float *grad)
+static bool is_stepped(const co_tensor *tensor)
 {
-    for (size_t t = 0; t < m->n_tensors; t++)
-        if (m->tensor[t].n_uses > 1)
-            memset(grad + m->tensor[t].offset, 0, m->tensor[t].size * sizeof *grad);
+    return tensor->n_uses > 1 && tensor->role != CO_FROZEN;
 }
 
-static void step_tied(const co_model *m, float *params, const float *grad, float lr)
+static size_t place_of(const co_model *m, const co_pass *pass, const co_tensor *tensor)
 {
-    for (size_t t = 0; t < m->n_tensors; t++)
-        if (m->tensor[t].n_uses > 1 && m->tensor[t].role != CO_FROZEN)
-            co_vector_add_scaled(params + m->tensor[t].offset, grad + m->tensor[t].offset,
-                                 m->tensor[t].size, -lr);
+    return pass->frozen ? co_layout_place(&m->layout, tensor->offset) : tensor->offset;
+}
+
+static void zero_tied(const co_model *m, const co_pass *pass, float *grad)
+{
+    for (const co_tensor *t = m->tensor; t < m->tensor + m->n_tensors; t++)
+        if (is_stepped(t)) memset(grad + place_of(m, pass, t), 0, t->size * sizeof *grad);
+}
+
+static void step_tied(const co_model *m, const co_pass *pass, float *params, const float *grad,
+                      float lr)
+{
+    for (const co_tensor *t = m->tensor; t < m->tensor + m->n_tensors; t++)
+        if (is_stepped(t))
+            co_vector_add_scaled(params + place_of(m, pass, t), grad + place_of(m, pass, t),
+                                 t->size, -lr);
 }
 
 void co_model_step(const co_model *model, co_workspace *workspace, float *params,
@@ -305,9 +317,9 @@ void co_model_step(const co_model *model, co_workspace *workspace, float *params
     const co_model *m = model;
     const size_t begin = m->n_parts > 1 ? m->n_parts : 1;
     const float *out = co_model_forward(m, workspace, params, pass);
-    if (m->n_tied > 0) zero_tied(m, grad);
+    if (m->n_tied > 0) zero_tied(m, pass, grad);
     take_loss(m, pass, out, workspace->slot[m->n_nodes - 1].dy, sums);
     step_nodes(m, workspace, params, pass, begin, m->n_nodes, lr, grad);
     if (begin > 1 && m->node[begin - 1].wanted) step_parts(m, workspace, params, pass, lr, grad);
-    if (m->n_tied > 0) step_tied(m, params, grad, lr);
+    if (m->n_tied > 0) step_tied(m, pass, params, grad, lr);
 }

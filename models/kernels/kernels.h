@@ -41,6 +41,7 @@ typedef struct {
     size_t tile;                       /* 4 or 2 */
     size_t c_in, c_out, height, width; /* of the output; channels are padded */
     size_t tile_rows, tile_columns, x_width;
+    size_t u_at, m_at, v_at; /* floats from a point to the next, of 36, of U, M and V */
 } co_winograd;
 
 typedef struct {
@@ -78,8 +79,10 @@ typedef struct {
                             const float *bias, float *y);
     void (*winograd_output_back)(const co_winograd *g, size_t first, size_t end, const float *dy,
                                  float *m);
-    void (*winograd_weights)(const co_winograd *g, const float *w, float *v);
-    void (*winograd_weights_back)(const co_winograd *g, const float *v, float *w);
+    void (*winograd_weights)(const co_winograd *g, size_t blocks, size_t row, const float *w,
+                             float *v);
+    void (*winograd_weights_back)(const co_winograd *g, size_t blocks, size_t row, const float *v,
+                                  float *w);
     /* e[j] = exp(o[j] - max o), for one row (e may be NULL); returns their sum, *max the largest.
      * Reference: sum_of_exponentials in losses/cross_entropy.c. */
     double (*exponentials)(size_t n, const float *o, float *e, float *max);

@@ -115,48 +115,53 @@ void co_channels_dot(const co_shape *shape, const float *x, const float *mean, c
     }
 }
 
-/* step: 1 where the numbers stand side by side as the floats do, 0 where one number is for all n
- * floats. */
-CO_CLONES static void channels_scale(size_t n, size_t step, const float *restrict x,
+CO_CLONES static void channels_scale(size_t pixels, size_t n, const float *restrict x,
                                      const float *restrict mean, const float *restrict factor,
                                      const float *restrict start, float *restrict y)
 {
-    if (step)
+    for (size_t p = 0; p < pixels; p++, x += n, y += n)
         for (size_t c = 0; c < n; c++) y[c] = (x[c] - mean[c]) * factor[c] + start[c];
-    else
-        for (size_t c = 0; c < n; c++) y[c] = (x[c] - mean[0]) * factor[0] + start[0];
+}
+
+CO_CLONES static void plane_scale(size_t pixels, const float *restrict x, float mean, float factor,
+                                  float start, float *restrict y)
+{
+    for (size_t p = 0; p < pixels; p++) y[p] = (x[p] - mean) * factor + start;
 }
 
 void co_channels_scale(const co_shape *shape, const float *x, const float *mean,
                        const float *factor, const float *start, float *y)
 {
     const size_t pixels = pixels_of(shape), n = co_shape_channels(shape);
-    for (size_t p = 0; is_last(shape) && p < pixels; p++)
-        channels_scale(n, 1, x + p * n, mean, factor, start, y + p * n);
+    if (is_last(shape)) channels_scale(pixels, n, x, mean, factor, start, y);
     for (size_t c = 0; !is_last(shape) && c < n; c++)
-        channels_scale(pixels, 0, x + c * pixels, mean + c, factor + c, start + c, y + c * pixels);
+        plane_scale(pixels, x + c * pixels, mean[c], factor[c], start[c], y + c * pixels);
 }
 
-CO_CLONES static void channels_back(size_t n, size_t step, const float *restrict x,
+CO_CLONES static void channels_back(size_t pixels, size_t n, const float *restrict x,
                                     const float *restrict mean, const float *restrict dy,
                                     const float *restrict a, const float *restrict b,
                                     const float *restrict d, float *restrict dx)
 {
-    if (step)
+    for (size_t p = 0; p < pixels; p++, x += n, dy += n, dx += n)
         for (size_t c = 0; c < n; c++) dx[c] = dy[c] * a[c] - (x[c] - mean[c]) * b[c] - d[c];
-    else
-        for (size_t c = 0; c < n; c++) dx[c] = dy[c] * a[0] - (x[c] - mean[0]) * b[0] - d[0];
+}
+
+CO_CLONES static void plane_back(size_t pixels, const float *restrict x, float mean,
+                                 const float *restrict dy, float a, float b, float d,
+                                 float *restrict dx)
+{
+    for (size_t p = 0; p < pixels; p++) dx[p] = dy[p] * a - (x[p] - mean) * b - d;
 }
 
 void co_channels_back(const co_shape *shape, const float *x, const float *mean, const float *dy,
                       const float *a, const float *b, const float *d, float *dx)
 {
     const size_t pixels = pixels_of(shape), n = co_shape_channels(shape);
-    for (size_t p = 0; is_last(shape) && p < pixels; p++)
-        channels_back(n, 1, x + p * n, mean, dy + p * n, a, b, d, dx + p * n);
+    if (is_last(shape)) channels_back(pixels, n, x, mean, dy, a, b, d, dx);
     for (size_t c = 0; !is_last(shape) && c < n; c++)
-        channels_back(pixels, 0, x + c * pixels, mean + c, dy + c * pixels, a + c, b + c, d + c,
-                      dx + c * pixels);
+        plane_back(pixels, x + c * pixels, mean[c], dy + c * pixels, a[c], b[c], d[c],
+                   dx + c * pixels);
 }
 
 void co_channels_fill(const co_shape *shape, const float *value, float *y)

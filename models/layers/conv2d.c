@@ -1,7 +1,8 @@
 /* models/layers/conv2d.c - y[o] = b[o] + sum over c of W[o][c] * x[c] (cross-correlation, PyTorch's
  * Conv2d).
  *
- * On the fast paths: conv_direct.c and, for 3x3 and 5x5, conv_winograd.c. Here, as their reference:
+ * On the fast paths: conv_direct.c, for 3x3 and 5x5 conv_winograd.c, and between many channels
+ * conv_wide.c. Here, as their reference:
  * per example the windows of x are laid out as a matrix C [c k k][pixels] (im2col) in scratch: Y =
  * W C, dC = W' dY summed back into dx, dW += scale dY C'. C is made again for the weight gradient
  * rather than kept: it is k k times the input. Cost: per example out x c k k x pixels multiply-adds
@@ -9,6 +10,7 @@
  * IWFHR 2006 (convolution as a matrix product). */
 #include "models/layers/layer.h"
 #include "core/memory.h"
+#include "models/layers/conv_wide.h"
 #include "models/layers/conv_winograd.h"
 #include "models/layers/init.h"
 #include <cblas.h>
@@ -18,7 +20,7 @@ typedef struct {
     co_window w;
     size_t n_out, taps, pixels, n_in_floats; /* output channels, c k k, output pixels, c h w */
     co_conv_direct direct;                   /* unless w.fast is NULL */
-    bool winograd, bias;
+    bool wide, winograd, bias;
 } conv2d;
 
 static co_status check_sizes(const co_config *opt, const conv2d *v)
@@ -76,7 +78,8 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     if (!kept) return CO_FAIL(CO_ENOMEM, "layer conv2d");
     *kept = v;
     kept->direct.w = &kept->w;
-    kept->winograd = v.w.fast && co_conv_winograd_fits(&kept->direct);
+    kept->wide = v.w.fast && co_conv_wide_fits(&kept->direct);
+    kept->winograd = v.w.fast && !kept->wide && co_conv_winograd_fits(&kept->direct);
     *out = v.w.out;
     *self = kept;
     return CO_OK;
@@ -101,14 +104,14 @@ static size_t cache_size(const void *self, size_t n, size_t rows)
 {
     const conv2d *v = self;
     (void)n, (void)rows;
-    if (!v->w.fast) return 0;
+    if (!v->w.fast || v->wide) return 0;
     return v->winograd ? co_conv_winograd_memory(&v->direct) : co_conv_direct_memory(&v->direct);
 }
 
 static size_t scratch_size(const void *self, size_t n, size_t rows)
 {
     const conv2d *v = self;
-    (void)n, (void)rows;
+    if (v->wide) return co_conv_wide_memory(&v->direct, v->w.in.sequence ? rows : n);
     return v->w.fast ? 0 : v->taps * v->pixels;
 }
 
@@ -135,7 +138,10 @@ static void fast_backward(const conv2d *v, co_conv_part part, const co_call *cal
                           const float *dy, const float *scale, float *dx, co_conv_target target)
 {
     const float *weight = co_call_tensor(call, 0);
-    if (v->winograd)
+    if (v->wide)
+        co_conv_wide_backward(&v->direct, part.rows, weight, x, dy, scale, dx, target,
+                              call->scratch);
+    else if (v->winograd)
         co_conv_winograd_backward(&v->direct, part, weight, x, dy, scale, dx, target, call->cache);
     else
         co_conv_direct_backward(&v->direct, part, weight, x, dy, scale, dx, target, call->cache);
@@ -219,6 +225,10 @@ static void forward(const void *self, const co_call *call)
     const int m = (int)v->n_out, n = (int)v->pixels, k = (int)v->taps;
     const float *x = call->x[0];
     float *y = call->y;
+    if (v->wide) {
+        co_conv_wide_forward(&v->direct, rows, w, x, y, call->scratch);
+        return;
+    }
     if (v->winograd) {
         co_conv_winograd_forward(&v->direct, part_of(v, call->pass), w, x, y, call->cache);
         return;
@@ -319,8 +329,8 @@ static void backward(const void *self, const co_call *call)
 
 static co_facts facts(const void *self)
 {
-    return (co_facts){
-        .spares_output = true, .in_parts = true, .at_once = ((const conv2d *)self)->w.fast != NULL};
+    const conv2d *v = self;
+    return (co_facts){.spares_output = true, .in_parts = !v->wide, .at_once = v->w.fast != NULL};
 }
 
 static double flops(const void *self)

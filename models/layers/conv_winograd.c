@@ -12,13 +12,13 @@
 
 /* A side of what a tile sees; its points, and the one at (1, 1): A's row of ones; floats of U and M
  * in a group. */
-enum { INPUTS = 6, POINTS = 36, ONES = 7, GROUP = 262144 };
+enum { INPUTS = 6, POINTS = CO_WINOGRAD_POINTS, ONES = 7, GROUP = 262144 };
 
 /* Where everything lies. v, dv and bias stay over the parts of a batch. */
 typedef struct {
     co_winograd g;
-    size_t group, n_weights;   /* tile rows of a group, c_in c_out */
-    size_t x_height, x_pixels; /* of x with padding and filling */
+    size_t group; /* tile rows */
+    size_t x_pixels;
     float *turned, *v, *dv, *u, *m, *image, *image_back, *bias;
 } plan;
 
@@ -30,11 +30,14 @@ static float *take(float *base, size_t *used, size_t n)
     return base ? base + start : NULL;
 }
 
-/* Returns the floats of memory. */
-static size_t lay_out(const co_conv_direct *v, float *base, plan *p)
+size_t co_conv_winograd_apart(size_t floats)
+{
+    return ((floats + 15) / 16 | 1) * 16;
+}
+
+co_winograd co_conv_winograd_tiles(const co_conv_direct *v)
 {
     const co_window *w = v->w;
-    size_t used = 0;
     co_winograd g = {.c_in = v->c_in,
                      .c_out = v->c_out,
                      .height = w->out_height,
@@ -43,19 +46,39 @@ static size_t lay_out(const co_conv_direct *v, float *base, plan *p)
     g.tile_rows = (w->out_height + g.tile - 1) / g.tile;
     g.tile_columns = (w->out_width + g.tile - 1) / g.tile;
     g.x_width = g.tile * g.tile_columns + INPUTS - g.tile;
-    *p = (plan){.g = g, .n_weights = g.c_in * g.c_out};
-    p->x_height = g.tile * g.tile_rows + INPUTS - g.tile;
-    p->x_pixels = p->x_height * g.x_width;
+    return g;
+}
+
+static size_t x_height(const co_winograd *g)
+{
+    return g->tile * g->tile_rows + INPUTS - g->tile;
+}
+
+size_t co_conv_winograd_pixels(const co_winograd *g)
+{
+    return x_height(g) * g->x_width;
+}
+
+/* Returns the floats of memory. */
+static size_t lay_out(const co_conv_direct *v, float *base, plan *p)
+{
+    const co_window *w = v->w;
+    size_t used = 0;
+    const co_winograd g = co_conv_winograd_tiles(v);
+    *p = (plan){.g = g, .x_pixels = co_conv_winograd_pixels(&g)};
     const size_t row = POINTS * g.tile_columns * (g.c_in + g.c_out),
                  most = GROUP / row > 0 ? GROUP / row : 1;
     const size_t n_groups = (g.tile_rows + most - 1) / most;
     p->group = (g.tile_rows + n_groups - 1) / n_groups;
     const size_t tiles = p->group * g.tile_columns;
-    p->turned = take(base, &used, w->kernel * w->kernel * p->n_weights);
-    p->v = take(base, &used, POINTS * p->n_weights);
-    p->dv = take(base, &used, POINTS * p->n_weights);
-    p->u = take(base, &used, POINTS * tiles * g.c_in);
-    p->m = take(base, &used, POINTS * tiles * g.c_out);
+    p->g.u_at = co_conv_winograd_apart(tiles * g.c_in);
+    p->g.m_at = co_conv_winograd_apart(tiles * g.c_out);
+    p->g.v_at = co_conv_winograd_apart(g.c_in * g.c_out);
+    p->turned = take(base, &used, w->kernel * w->kernel * g.c_in * g.c_out);
+    p->v = take(base, &used, POINTS * p->g.v_at);
+    p->dv = take(base, &used, POINTS * p->g.v_at);
+    p->u = take(base, &used, POINTS * p->g.u_at);
+    p->m = take(base, &used, POINTS * p->g.m_at);
     p->image = take(base, &used, p->x_pixels * g.c_in);
     p->image_back = take(base, &used, p->x_pixels * g.c_in);
     p->bias = take(base, &used, g.c_out);
@@ -76,28 +99,28 @@ size_t co_conv_winograd_memory(const co_conv_direct *v)
 }
 
 /* True when x needs neither padding nor filling. */
-static bool is_bare(const co_conv_direct *v, const plan *p)
+static bool is_bare(const co_conv_direct *v, const co_winograd *g)
 {
-    return v->w->pad == 0 && v->w->width == p->g.x_width && v->w->height == p->x_height;
+    return v->w->pad == 0 && v->w->width == g->x_width && v->w->height == x_height(g);
 }
 
-static const float *pad_image(const co_conv_direct *v, const plan *p, const float *x)
+const float *co_conv_winograd_pad(const co_conv_direct *v, const co_winograd *g, const float *x,
+                                  float *image)
 {
     const co_window *w = v->w;
-    if (is_bare(v, p)) return x;
-    memset(p->image, 0, p->x_pixels * v->c_in * sizeof *x);
+    if (is_bare(v, g)) return x;
     for (size_t h = 0; h < w->height; h++)
-        memcpy(p->image + ((h + w->pad) * p->g.x_width + w->pad) * v->c_in,
-               x + h * w->width * v->c_in, w->width * v->c_in * sizeof *x);
-    return p->image;
+        memcpy(image + ((h + w->pad) * g->x_width + w->pad) * v->c_in, x + h * w->width * v->c_in,
+               w->width * v->c_in * sizeof *x);
+    return image;
 }
 
-static void unpad_image(const co_conv_direct *v, const plan *p, const float *padded, float *dx)
+void co_conv_winograd_unpad(const co_conv_direct *v, const co_winograd *g, const float *padded,
+                            float *dx)
 {
     const co_window *w = v->w;
     for (size_t h = 0; h < w->height; h++)
-        memcpy(dx + h * w->width * v->c_in,
-               padded + ((h + w->pad) * p->g.x_width + w->pad) * v->c_in,
+        memcpy(dx + h * w->width * v->c_in, padded + ((h + w->pad) * g->x_width + w->pad) * v->c_in,
                w->width * v->c_in * sizeof *dx);
 }
 
@@ -110,11 +133,12 @@ void co_conv_winograd_forward(const co_conv_direct *v, co_conv_part part, co_con
     if (part.begins) {
         co_conv_start(v, weights.bias, p.bias);
         co_conv_turn_weights(v, weights.weight, p.turned);
-        fast->winograd_weights(&p.g, p.turned, p.v);
+        fast->winograd_weights(&p.g, 1, v->c_in * v->c_out, p.turned, p.v);
+        memset(p.image, 0, p.x_pixels * v->c_in * sizeof *p.image);
     }
     for (size_t e = 0; e < part.rows;
          e++, x += co_shape_size(&v->w->in), y += co_shape_size(&v->w->out)) {
-        const float *image = pad_image(v, &p, x);
+        const float *image = co_conv_winograd_pad(v, &p.g, x, p.image);
         for (size_t first = 0; first < p.g.tile_rows; first += p.group) {
             const size_t end = first + p.group < p.g.tile_rows ? first + p.group : p.g.tile_rows;
             const size_t tiles = (end - first) * p.g.tile_columns;
@@ -124,12 +148,12 @@ void co_conv_winograd_forward(const co_conv_direct *v, co_conv_part part, co_con
                                             .cols = v->c_out,
                                             .depth = v->c_in,
                                             .n_segments = 1,
-                                            .a = p.u + t * tiles * v->c_in,
+                                            .a = p.u + t * p.g.u_at,
                                             .a_row = v->c_in,
                                             .a_step = 1,
-                                            .b = p.v + t * p.n_weights,
+                                            .b = p.v + t * p.g.v_at,
                                             .b_step = v->c_out,
-                                            .c = p.m + t * tiles * v->c_out,
+                                            .c = p.m + t * p.g.m_at,
                                             .c_row = v->c_out});
             fast->winograd_output(&p.g, first, end, p.m, p.bias, y);
         }
@@ -143,8 +167,8 @@ static void group_back(const co_conv_direct *v, const plan *p, size_t tiles, boo
 {
     const size_t c_in = v->c_in, c_out = v->c_out;
     for (size_t t = 0; t < POINTS; t++) {
-        float *u = p->u + t * tiles * c_in;
-        const float *m = p->m + t * tiles * c_out;
+        float *u = p->u + t * p->g.u_at;
+        const float *m = p->m + t * p->g.m_at;
         if (needs_dw)
             v->w->fast->product(&(co_product){.rows = c_in,
                                               .cols = c_out,
@@ -155,7 +179,7 @@ static void group_back(const co_conv_direct *v, const plan *p, size_t tiles, boo
                                               .a_step = c_in,
                                               .b = m,
                                               .b_step = c_out,
-                                              .c = p->dv + t * p->n_weights,
+                                              .c = p->dv + t * p->g.v_at,
                                               .c_row = c_out,
                                               .add = true,
                                               .factor = factor});
@@ -167,7 +191,7 @@ static void group_back(const co_conv_direct *v, const plan *p, size_t tiles, boo
                                               .a = m,
                                               .a_row = c_out,
                                               .a_step = 1,
-                                              .b = p->v + t * p->n_weights,
+                                              .b = p->v + t * p->g.v_at,
                                               .b_step = c_in,
                                               .c = u,
                                               .c_row = c_in});
@@ -177,11 +201,12 @@ static void group_back(const co_conv_direct *v, const plan *p, size_t tiles, boo
 static void start_backward(const co_conv_direct *v, const plan *p, const float *weight,
                            bool needs_dx)
 {
-    memset(p->dv, 0, POINTS * p->n_weights * sizeof *p->dv);
+    memset(p->dv, 0, POINTS * p->g.v_at * sizeof *p->dv);
     memset(p->bias, 0, v->c_out * sizeof *p->bias);
+    memset(p->image, 0, p->x_pixels * v->c_in * sizeof *p->image);
     if (!needs_dx) return;
     co_conv_exchange_weights(v, weight, p->turned);
-    v->w->fast->winograd_weights(&p->g, p->turned, p->v);
+    v->w->fast->winograd_weights(&p->g, 1, v->c_in * v->c_out, p->turned, p->v);
 }
 
 void co_conv_winograd_backward(const co_conv_direct *v, co_conv_part part, const float *weight,
@@ -193,8 +218,8 @@ void co_conv_winograd_backward(const co_conv_direct *v, co_conv_part part, const
     lay_out(v, memory, &p);
     if (part.begins) start_backward(v, &p, weight, dx != NULL);
     for (size_t e = 0; e < part.rows; e++, x += in, dy += out) {
-        const float *image = target.weight ? pad_image(v, &p, x) : NULL;
-        float *back = dx && is_bare(v, &p) ? dx + e * in : p.image_back;
+        const float *image = target.weight ? co_conv_winograd_pad(v, &p.g, x, p.image) : NULL;
+        float *back = dx && is_bare(v, &p.g) ? dx + e * in : p.image_back;
         if (dx) memset(back, 0, p.x_pixels * v->c_in * sizeof *back);
         for (size_t first = 0; first < p.g.tile_rows; first += p.group) {
             const size_t end = first + p.group < p.g.tile_rows ? first + p.group : p.g.tile_rows;
@@ -203,14 +228,14 @@ void co_conv_winograd_backward(const co_conv_direct *v, co_conv_part part, const
             v->w->fast->winograd_output_back(&p.g, first, end, dy, p.m);
             if (target.weight) v->w->fast->winograd_input(&p.g, first, end, image, p.u);
             if (target.weight)
-                co_conv_add_pixels(v, tiles, p.m + ONES * tiles * v->c_out, by,
+                co_conv_add_pixels(v, tiles, p.m + ONES * p.g.m_at, by,
                                    p.bias); /* a tile's sum of dy */
             group_back(v, &p, tiles, dx, target.weight, by);
             if (dx) v->w->fast->winograd_input_back(&p.g, first, end, p.u, back);
         }
-        if (dx && back == p.image_back) unpad_image(v, &p, back, dx + e * in);
+        if (dx && back == p.image_back) co_conv_winograd_unpad(v, &p.g, back, dx + e * in);
     }
     if (!target.weight || !part.ends) return;
-    v->w->fast->winograd_weights_back(&p.g, p.dv, p.turned);
+    v->w->fast->winograd_weights_back(&p.g, 1, v->c_in * v->c_out, p.dv, p.turned);
     co_conv_finish(v, p.turned, p.bias, target, p.v);
 }

@@ -49,10 +49,11 @@ typedef struct {
 /* What an entry works on. Each says below what it uses; the rest is NULL or left as it was. */
 typedef struct {
     const co_pass *pass;
-    uint64_t draw;       /* number of step and node in one, the last key of what the layer draws */
-    const float *params; /* the model's vector; */
-    float *target;       /* a vector of gradients as long, or params itself; */
-    const size_t *at;    /* where each of the layer's tensors begins in both */
+    uint64_t draw; /* number of step and node in one, the last key of what the layer draws */
+    const float *params, *frozen;  /* the model's vector; the one that holds the frozen tensors */
+    float *target;                 /* a vector of gradients, or params itself */
+    const size_t *at, *target_at;  /* where each of the layer's tensors begins; in the target */
+    const bool *is_frozen;         /* which of them are */
     const float *x[CO_MAX_INPUTS]; /* [rows][in]; NULL for tokens (see pass->batch) */
     float *y;                      /* [rows_out][out]; backward reads it */
     const float *dy;
@@ -66,11 +67,11 @@ typedef struct {
 /* Tensor number t of the layer, and its place in the target. */
 static inline const float *co_call_tensor(const co_call *c, size_t t)
 {
-    return c->params + c->at[t];
+    return (c->is_frozen[t] ? c->frozen : c->params) + c->at[t];
 }
 static inline float *co_call_target(const co_call *c, size_t t)
 {
-    return c->target + c->at[t];
+    return c->target + c->target_at[t];
 }
 
 typedef struct {

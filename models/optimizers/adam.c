@@ -6,6 +6,7 @@
  * and two slots. Source: Kingma, Ba, ICLR 2015, arXiv:1412.6980, Algorithm 1; Loshchilov, Hutter,
  * ICLR 2019, arXiv:1711.05101, Algorithm 2. PyTorch's form of the latter: the decay is times lr. */
 #include "core/clones.h"
+#include "core/elementary.h"
 #include "core/memory.h"
 #include "models/optimizers/optimizer.h"
 #include <math.h>
@@ -35,8 +36,8 @@ static factors factors_of(const adam *s, double lr, int64_t t)
                      .rest1 = (float)(1.0 - s->beta1),
                      .beta2 = (float)s->beta2,
                      .rest2 = (float)(1.0 - s->beta2),
-                     .rate = (float)(lr / (1.0 - pow(s->beta1, (double)t))),
-                     .root = (float)sqrt(1.0 - pow(s->beta2, (double)t)),
+                     .rate = (float)(lr / (1.0 - co_plain_power(s->beta1, (double)t))),
+                     .root = (float)sqrt(1.0 - co_plain_power(s->beta2, (double)t)),
                      .eps = (float)s->eps,
                      .keep = 1.0f};
 }

@@ -59,7 +59,6 @@ co_relation co_ledger_relation(const co_ledger *ledger);
 const char *co_noise_text(co_noise noise);          /* "gaussian", .. */
 const char *co_sampling_text(co_sampling sampling); /* "none", "poisson", "fixed" */
 const char *co_relation_text(co_relation relation); /* "add or remove one", "replace one" */
-#define CO_PRIVACY_UNIT "device"
 
 /* How to account. Zero-initialised: improved conversion, upper bound only, fine grid. */
 typedef struct {

@@ -25,6 +25,7 @@
 #define N_ATOM_CELLS 256
 #define FARTHEST 1e-290
 #define MOST_SHIFT 1.5e-5 /* of epsilon, by the grid */
+#define MOST_ROUNDED 1e-3 /* of epsilon, by the grid's rounding */
 
 /* All unsampled gaussian rows as one; the rest as it is. */
 typedef struct {
@@ -234,8 +235,8 @@ static co_status compose(const plan *p, const co_saddle *at, const layout *how, 
     return CO_OK;
 }
 
-/* Whether the grid's added variance moves the answer by little: told by how fast delta falls there.
- */
+/* Whether the grid's added variance and rounding move the answer by little: told by how fast delta
+ * falls there. */
 static bool is_resolved(const saddle_rows *s, const co_composition *c, const co_loss_question *ask,
                         const layout *how, bool lower, double bound)
 {
@@ -250,7 +251,9 @@ static bool is_resolved(const saddle_rows *s, const co_composition *c, const co_
     }
     const double fall =
         log(1.1) / (bound - co_composition_epsilon(c, 1.1 * ask->delta, lower, &inside));
-    return isfinite(fall) && grid_shift(s, fall, how->step) <= most * bound;
+    const double rounded = co_composition_rounding(c, bound) / ask->delta / fall;
+    return isfinite(fall) && grid_shift(s, fall, how->step) <= most * bound &&
+           rounded <= MOST_ROUNDED * (how->quick ? 16.0 : 1.0) * bound;
 }
 
 /* What the composition says; false: its window does not hold the answer, or the grid is too coarse

@@ -291,3 +291,11 @@ double co_composition_epsilon(const co_composition *c, double delta, bool lower,
     *in_window = at.k <= 0;
     return lower ? 0.0 : fmax(0.0, (double)at.k * c->step);
 }
+
+/* The sum over the points l above epsilon of error e^(K(t) - t l) (1 - e^(epsilon - l)), as an
+ * integral. */
+double co_composition_rounding(const co_composition *c, double epsilon)
+{
+    const double t = fmax(c->tilt, 1e-300);
+    return c->output_error * exp(c->log_moment - c->tilt * epsilon) / (c->step * t * (1.0 + t));
+}

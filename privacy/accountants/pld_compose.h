@@ -20,3 +20,5 @@ double co_composition_delta(const co_composition *c, double epsilon, bool lower)
 /* lower false: an epsilon with delta(epsilon) <= delta; *in_window false: a lower tilt may give a
  * smaller one. lower true: an epsilon with delta(epsilon) >= delta, 0 when none is known. */
 double co_composition_epsilon(const co_composition *c, double delta, bool lower, bool *in_window);
+/* About how much of delta at epsilon is there for rounding. */
+double co_composition_rounding(const co_composition *c, double epsilon);

@@ -12,15 +12,17 @@
  * integer: no term is negative, so that it is never below delta(eps). Below: the added loss
  * N(h^2/2, h^2) is above b with probability p, hence delta(eps) >= delta_h(eps + b) - p, and what
  * the other k can be is taken off: for k < 0 at most 1, for k > 0 Chernoff's bound. Added on the
- * safe side in both: what lies above the last frequency, and rounding: 2^-47 an event (phasors are
- * rotated 32 times, then set afresh) and 1e-12 of the sum of sizes. A rule that is cut short
+ * safe side in both: what lies above the last frequency, and rounding: for each event 2^-46 of how
+ * far its characteristic function is from its value at t (phasors are rotated 32 times, then set
+ * afresh) and 2^-44 of the answer, and 1e-12 of the sum of sizes. A rule that is cut short
  * (gaussian noise alone, whose characteristic function has no way back up) has fallen below 1e-14
  * of its start and stayed there over three octaves. Where the sum says less than the moments do
  * (Renyi: K at one real t), the moments answer.
  *
  * Shift of epsilon: t h^2 / 2 by the release, about t D / 2 by the atoms, D the variance that they
- * add. A first pass with 512 cells finds the place, a second one spends the rest. Time: atoms x
- * frequencies x 1 ns; a single event is a plain sum. */
+ * add. A first pass with 512 cells finds the place, a last one spends the rest; where the first
+ * lands far below the moments' bound, for which it was placed, a few short ones lie between. Time:
+ * atoms x frequencies x 1 ns; a single event is a plain sum. */
 #include "privacy/accountants/pld_contour.h"
 #include "core/memory.h"
 #include "privacy/accountants/conversion.h"
@@ -29,7 +31,8 @@
 #include <string.h>
 
 #define PI 3.14159265358979323846
-#define EVENT_ERROR 0x1p-47
+#define EVENT_ERROR 0x1p-46
+#define MASS_ERROR 0x1p-44
 #define SUM_ERROR 1e-12
 #define N_TILTS 121
 #define LOG_TILTS 9.0     /* tilts from e^-9 to e^9 times the best for the moments */
@@ -38,6 +41,9 @@
 #define SMALL 1e-14
 #define LATEST 8
 #define MOST_FREQUENCIES 65536
+#define FAR 0.1 /* of the moments' bound: the rule's place was a poor guess */
+#define MOST_NEARER 4
+#define LEAST_BUDGET 6e6 /* where the rule's place is hard to find */
 #define ROTATIONS CO_ROTATIONS
 
 /* The ledger as atoms, and its moments around where they matter. */
@@ -135,6 +141,7 @@ static double log_tail(const curve *c, double x, double h, double beyond, double
 typedef struct {
     double tilt, window, h;
     size_t n;
+    bool is_cut; /* to `most` frequencies */
 } layout;
 
 /* The window for a tilt: neither what is above nor below it matters. 0: none is long enough. */
@@ -152,6 +159,23 @@ static double window_for(const curve *c, double t, double epsilon, double log_de
     return 0.0;
 }
 
+/* What rounding does to the integrand at a tilt, about: where it matters w is near 1 / epsilon. */
+static double rounding(const curve *c, int tilt, double epsilon)
+{
+    const double t = c->tilt[tilt];
+    double error = 0.0;
+    for (size_t r = 0; r < c->n; r++) {
+        const co_loss_atoms *x = &c->rows[r].atoms;
+        const double moment = co_saddle_moment(&(co_saddle_row){*x, 1.0}, 1, t);
+        double apart = 0.0;
+        for (size_t i = 0; i < x->n; i++)
+            apart += exp(x->log_mass[i] + t * x->loss[i] - moment) *
+                     fmin(2.0, fabs(x->loss[i]) / epsilon);
+        error += c->rows[r].count * EVENT_ERROR * apart;
+    }
+    return error;
+}
+
 /* The tilt whose rule is shortest. shift: what the release may move epsilon, relative to it. */
 static layout choose(const curve *c, double epsilon, double log_delta, double shift, double most)
 {
@@ -160,7 +184,10 @@ static layout choose(const curve *c, double epsilon, double log_delta, double sh
     const double log_zero = log_tail(c, 0.0, 0.0, 0.0, &at);
     for (int i = 0; i < N_TILTS; i += 2) {
         const double t = c->tilt[i], raised = c->moment[i] - t * epsilon - log_delta - log1p(t);
-        if (raised + log(c->n_events * EVENT_ERROR + SUM_ERROR) > -6.0) continue;
+        if (raised + log(SUM_ERROR) > -6.0 ||
+            (raised + log(2.0 * c->n_events * EVENT_ERROR) > -6.0 &&
+             raised + log(rounding(c, i, epsilon) + SUM_ERROR) > -6.0))
+            continue;
         const double window = window_for(c, t, epsilon, log_delta, log_zero);
         const double h = fmin(sqrt(2.0 * shift * epsilon / t), 0.05 * window);
         if (window == 0.0 || window / h >= cost) continue;
@@ -170,31 +197,42 @@ static layout choose(const curve *c, double epsilon, double log_delta, double sh
     if (cost == INFINITY) return best;
     const double wanted = ceil(LAST_EXPONENT * cost / (2.0 * PI)) + 1.0;
     best.n = (size_t)fmin(wanted, most);
-    if (wanted > most) best.h *= wanted / most;
+    best.is_cut = wanted > most;
+    if (best.is_cut) best.h *= wanted / most;
     return best;
 }
 
 /* The integrand at w_0 .. w_(n-1), without e^(-s eps), relative to e^size. */
 typedef struct {
     layout at;
-    double log_size, absolute, beyond; /* sum of sizes; bound on what is left out */
+    double log_size, absolute, rounded, beyond; /* sum of sizes, of their errors; bound on what is
+                                                   left out */
     size_t n;
     bool is_short; /* the last half of the frequencies says nothing: smooth laws of many events */
     double (*value)[2];
 } integrand;
 
-/* ROTATIONS values from `first` on; the largest size among them. */
-static double fill(const curve *c, integrand *f, const double *log_moment, size_t first)
+/* log |mass + x| and its angle, for x small or not. */
+static double log_size_of(double mass, const double x[2], double *angle)
 {
-    double sum[ROTATIONS][2], log_value[ROTATIONS], phase[ROTATIONS], most = 0.0;
+    const double re = x[0] / mass, im = x[1] / mass, square = re * (2.0 + re) + im * im;
+    *angle = atan2(im, 1.0 + re);
+    return log(mass) + (square > -1.0 ? 0.5 * log1p(square) : -345.0);
+}
+
+/* ROTATIONS values from `first` on; the largest size among them. */
+static double fill(const curve *c, integrand *f, co_phasors *const *phasors, size_t first)
+{
+    double sum[ROTATIONS][2], log_value[ROTATIONS], phase[ROTATIONS], most = 0.0, error = 0.0;
     const double t = f->at.tilt, step = 2.0 * PI / f->at.window, h = f->at.h;
     for (int j = 0; j < ROTATIONS; j++) log_value[j] = phase[j] = 0.0;
     for (size_t r = 0; r < c->n; r++) {
-        co_loss_characteristic(&c->rows[r].atoms, t, log_moment[r], step, first, sum);
+        double angle;
+        error += c->rows[r].count * EVENT_ERROR * co_phasors_sum(phasors[r], first, sum);
         for (int j = 0; j < ROTATIONS; j++) {
-            log_value[j] += c->rows[r].count * 0.5 *
-                            log(sum[j][0] * sum[j][0] + sum[j][1] * sum[j][1] + 1e-300);
-            phase[j] += fmod(c->rows[r].count * atan2(sum[j][1], sum[j][0]), 2.0 * PI);
+            log_value[j] +=
+                c->rows[r].count * log_size_of(co_phasors_mass(phasors[r]), sum[j], &angle);
+            phase[j] += fmod(c->rows[r].count * angle, 2.0 * PI);
         }
     }
     for (int j = 0; j < ROTATIONS; j++) {
@@ -208,39 +246,55 @@ static double fill(const curve *c, integrand *f, const double *log_moment, size_
         f->value[first + (size_t)j][1] = (im * a - re * b) / square;
         const double absolute = size / sqrt(square);
         f->absolute += (first + (size_t)j == 0 ? 0.5 : 1.0) * absolute;
+        f->rounded += absolute * error;
         most = fmax(most, absolute);
     }
     return most;
 }
 
-static co_status integrate(const curve *c, layout at, integrand *f)
+/* The phasors of all rows, and the integrand's size. */
+static co_status prepare(const curve *c, integrand *f, co_phasors **phasors)
 {
-    const size_t room = (at.n + ROTATIONS - 1) / ROTATIONS * ROTATIONS;
-    const double step = 2.0 * PI / at.window, t = at.tilt, h = at.h;
-    *f = (integrand){.at = at, .value = co_malloc(room, sizeof *f->value)};
-    double *log_moment = co_malloc(c->n, sizeof *log_moment);
-    if (!f->value || !log_moment) {
-        co_free(log_moment);
-        return CO_FAIL(CO_ENOMEM, "out of memory for a privacy curve at %zu frequencies", room);
-    }
+    const double t = f->at.tilt, h = f->at.h;
     f->log_size = 0.5 * h * h * t * (t + 1.0);
     for (size_t r = 0; r < c->n; r++) {
-        log_moment[r] = co_saddle_moment(&(co_saddle_row){c->rows[r].atoms, 1.0}, 1, t);
-        f->log_size += c->rows[r].count * log_moment[r];
+        const co_loss_atoms *atoms = &c->rows[r].atoms;
+        const double log_moment = co_saddle_moment(&(co_saddle_row){*atoms, 1.0}, 1, t);
+        f->log_size += c->rows[r].count * log_moment;
+        CO_TRY(co_phasors_create(atoms, t, log_moment, 2.0 * PI / f->at.window, &phasors[r]));
     }
-    const double whole = 1.0 / (t * (t + 1.0));
+    return CO_OK;
+}
+
+/* Of at.n frequencies, or of so many that the rest is small. */
+static void fill_all(const curve *c, integrand *f, co_phasors *const *phasors, size_t room)
+{
+    const double whole = 1.0 / (f->at.tilt * (f->at.tilt + 1.0)), h = f->at.h;
     size_t n_small = 0; /* first frequency of the present run of small ones */
     for (f->n = 0; f->n < room; f->n += ROTATIONS) {
-        if (fill(c, f, log_moment, f->n) > SMALL * whole) n_small = f->n + ROTATIONS;
+        if (fill(c, f, phasors, f->n) > SMALL * whole) n_small = f->n + ROTATIONS;
         if (c->is_smooth && n_small > 0 && f->n > LATEST * n_small) break;
     }
     const bool is_whole = f->n >= room;
     if (!is_whole) f->n += ROTATIONS;
     f->is_short = c->is_smooth && 2 * n_small <= f->n;
-    const double w = (double)f->n * step;
+    const double w = (double)f->n * 2.0 * PI / f->at.window;
     f->beyond = is_whole ? exp(-0.5 * h * h * w * w) / (h * h * w * w * w) : SMALL * whole * w;
-    co_free(log_moment);
-    return CO_OK;
+}
+
+static co_status integrate(const curve *c, layout at, integrand *f)
+{
+    const size_t room = (at.n + ROTATIONS - 1) / ROTATIONS * ROTATIONS;
+    *f = (integrand){.at = at, .value = co_malloc(room, sizeof *f->value)};
+    co_phasors **phasors = co_calloc(c->n, sizeof *phasors);
+    co_status st =
+        f->value && phasors
+            ? prepare(c, f, phasors)
+            : CO_FAIL(CO_ENOMEM, "out of memory for a privacy curve at %zu frequencies", room);
+    if (st == CO_OK) fill_all(c, f, phasors, room);
+    for (size_t r = 0; phasors && r < c->n; r++) co_phasors_destroy(phasors[r]);
+    co_free(phasors);
+    return st;
 }
 
 /* The rule at epsilon, and its error. */
@@ -258,7 +312,8 @@ static double rule(const curve *c, const integrand *f, double epsilon, double *e
         im = im * cos_step - re * sin_step;
         re = turned;
     }
-    *error = factor * ((c->n_events * EVENT_ERROR + SUM_ERROR) * f->absolute + f->beyond / step);
+    *error = factor * (f->rounded + SUM_ERROR * f->absolute + f->beyond / step) +
+             fabs(factor * sum) * c->n_events * MASS_ERROR;
     return factor * sum;
 }
 
@@ -344,38 +399,58 @@ static double answer_single(const curve *c, const co_loss_question *ask, bool lo
     return lower ? lo * (1.0 - SUM_ERROR) : hi * (1.0 + SUM_ERROR);
 }
 
-/* One pass; *found is the answer so far, and *n_used the frequencies that were worth it. */
-static co_status pass(const co_ledger *ledger, const co_loss_question *ask, co_direction direction,
-                      co_loss_form form, size_t n_cells, double shift, double budget, double cut,
-                      bool first, double *found, size_t *n_used, bool *is_short)
+/* What a pass may spend, and what came of it. */
+typedef struct {
+    size_t n_cells;
+    double shift, budget, cut; /* of epsilon, by the release; atoms x frequencies; of mass */
+} effort;
+
+typedef struct {
+    double found;  /* the answer so far */
+    double bound;  /* the moments' */
+    size_t n_used; /* frequencies that were worth it; 0: no rule */
+    bool is_short; /* fewer than wanted say all, also with a smaller h */
+    bool is_cut;   /* more frequencies were wanted than the budget has */
+} progress;
+
+/* Around the answer so far, or in the first pass around that of the moments. */
+static co_status improve(const curve *c, const co_loss_question *ask, co_loss_form form,
+                         const effort *how, bool first, progress *at)
 {
-    curve c;
     integrand f = {0};
     const bool lower = form == CO_MERGED;
-    co_status st = init_curve(&c, ledger, direction, form, n_cells, cut);
-    *n_used = 0;
+    double epsilon = c->epsilon, log_delta = c->log_delta;
+    at->bound = ask->for_delta ? fmin(1.0, exp(log_delta) + c->infinite) : epsilon;
+    if (!first && !ask->for_delta && (at->found > 0.0 || !lower))
+        epsilon = fmin(epsilon, fmax(at->found, 1e-3 * epsilon));
+    if (!first && ask->for_delta) log_delta = fmin(log_delta, log(fmax(1e-300, at->found)));
+    if (first) at->found = lower ? 0.0 : at->bound;
+    if (!lower) at->found = fmin(at->found, at->bound);
+    at->n_used = 0, at->is_cut = false;
+    if (c->n_events == 1.0) {
+        at->found = answer_single(c, ask, lower);
+        return CO_OK;
+    }
+    if (!lower && at->found <= ask->enough) return CO_OK;
+    const layout place = choose(c, epsilon, log_delta, how->shift,
+                                fmin(MOST_FREQUENCIES, how->budget / (double)c->n_atoms));
+    if (place.n == 0) return CO_OK;
+    const co_status st = integrate(c, place, &f);
+    if (st == CO_OK) at->found = answer_from(c, &f, ask, form, at->found);
+    at->n_used = f.n, at->is_short = f.is_short, at->is_cut = place.is_cut;
+    co_free(f.value);
+    return st;
+}
+
+static co_status pass(const co_ledger *ledger, const co_loss_question *ask, co_direction direction,
+                      co_loss_form form, const effort *how, bool first, progress *at)
+{
+    curve c;
+    co_status st = init_curve(&c, ledger, direction, form, how->n_cells, how->cut);
     if (st == CO_OK) {
         place(&c, ask);
-        const double bound = ask->for_delta ? fmin(1.0, exp(c.log_delta) + c.infinite) : c.epsilon;
-        double epsilon = c.epsilon, log_delta = c.log_delta;
-        if (!first && !ask->for_delta)
-            epsilon =
-                *found > 0.0 || !lower ? fmin(epsilon, fmax(*found, 1e-3 * epsilon)) : epsilon;
-        if (!first && ask->for_delta) log_delta = fmin(log_delta, log(fmax(1e-300, *found)));
-        if (first) *found = lower ? 0.0 : bound;
-        if (!lower) *found = fmin(*found, bound);
-        if (c.n_events == 1.0) {
-            *found = answer_single(&c, ask, lower);
-        } else if (lower || *found > ask->enough) {
-            const layout at = choose(&c, epsilon, log_delta, shift,
-                                     fmin(MOST_FREQUENCIES, budget / (double)c.n_atoms));
-            if (at.n) st = integrate(&c, at, &f);
-            if (st == CO_OK && at.n) *found = answer_from(&c, &f, ask, form, *found);
-            *n_used = f.n;
-            *is_short = f.is_short;
-        }
+        st = improve(&c, ask, form, how, first, at);
     }
-    co_free(f.value);
     fini_curve(&c);
     return st;
 }
@@ -383,19 +458,29 @@ static co_status pass(const co_ledger *ledger, const co_loss_question *ask, co_d
 co_status co_contour_answer(const co_ledger *ledger, const co_loss_question *ask,
                             co_direction direction, co_loss_form form, bool quick, double *answer)
 {
-    size_t n_used;
-    bool is_short = false; /* and so it stays with a smaller h */
+    progress at = {0};
     const double budget = quick ? 2.5e6 : form == CO_SPREAD ? 9e6 : 5e6;
     const bool is_single = ledger->n == 1 && ledger->rows[0].count == 1;
     const double delta = ask->for_delta ? 1e-24 : ask->delta; /* what is left out is a part of it */
-    CO_TRY(pass(ledger, ask, direction, form, is_single ? 4096 : 512, 2e-4, 1e6, 1e-6 * delta, true,
-                answer, &n_used, &is_short));
-    if (n_used == 0 || (form == CO_SPREAD && *answer <= ask->enough)) return CO_OK;
-    const double cells = is_short ? fmin(8192.0, budget / 3.0 / (double)n_used)
-                         : quick  ? 512.0
-                                  : 1024.0;
-    const double part =
-        (is_short ? 1e-6 : 2e-4) * (ask->for_delta ? fmax(*answer, 1e-24) : ask->delta);
-    return pass(ledger, ask, direction, form, (size_t)cells, is_short ? 1e-7 : 1e-6,
-                is_short ? INFINITY : budget, part, false, answer, &n_used, &is_short);
+    const effort first = {is_single ? 4096 : 512, 2e-4, 1e6, 1e-6 * delta};
+    co_status st = pass(ledger, ask, direction, form, &first, true, &at);
+    const bool is_far = form == CO_SPREAD && at.found < FAR * at.bound;
+    for (int i = 0; i < MOST_NEARER && st == CO_OK && is_far && at.n_used && !at.is_short; i++) {
+        const double before = at.found;
+        const effort nearer = {256, 2e-5, 1e6, 2e-4 * (ask->for_delta ? before : delta)};
+        st = pass(ledger, ask, direction, form, &nearer, false, &at);
+        if (at.found > 0.7 * before) break;
+    }
+    *answer = at.found;
+    if (st != CO_OK || at.n_used == 0 || (form == CO_SPREAD && *answer <= ask->enough)) return st;
+    const double left_out = ask->for_delta ? fmax(*answer, 1e-24) : ask->delta;
+    effort last = {quick ? 512 : 1024, 1e-6, budget, 2e-4 * left_out};
+    if (is_far && at.is_cut) /* frequencies matter more than cells */
+        last.n_cells = 256, last.budget = fmax(budget, LEAST_BUDGET);
+    if (at.is_short)
+        last = (effort){(size_t)fmin(8192.0, budget / 3.0 / (double)at.n_used), 1e-7, INFINITY,
+                        1e-6 * left_out};
+    st = pass(ledger, ask, direction, form, &last, false, &at);
+    *answer = at.found;
+    return st;
 }

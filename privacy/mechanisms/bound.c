@@ -10,6 +10,7 @@
  * equation 2 and Algorithm 1. */
 #include "privacy/mechanisms/bound.h"
 #include "core/clones.h"
+#include "core/elementary.h"
 #include "core/vector.h"
 #include <math.h>
 #include <string.h>
@@ -199,5 +200,7 @@ double co_add_bounded(const co_mechanism *mechanism, const co_grid *grid, const 
 
 double co_adapted_clip(double clip, double fraction, double quantile, double rate)
 {
-    return fmin(1e30, fmax(1e-30, clip * exp(-rate * (fraction - quantile))));
+    const double e = rate * (quantile - fraction);
+    const double moved = e <= 0.0 ? clip * co_plain_exp(e) : clip / co_plain_exp(-e);
+    return fmin(1e30, fmax(1e-30, moved));
 }

@@ -266,7 +266,7 @@ static co_status find_centers(co_population *p)
 static co_status load_data(const co_experiment *e, co_population *p, const co_comm *comm)
 {
     co_dataset *d = &p->data;
-    CO_TRY(co_dataset_load(co_config_string(&e->data, "file"), d, comm));
+    CO_TRY(co_dataset_load(co_config_string(&e->data, "file"), true, d, comm));
     p->has_data = true;
     CO_TRY(check_usable(e, d));
     memcpy(p->data_digest, d->digest, sizeof p->data_digest);

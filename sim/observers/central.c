@@ -8,16 +8,16 @@ typedef struct {
     int column[CO_MAX_METRICS + 1]; /* in eval: loss, metrics */
 } central;
 
-static void columns(const co_run *run, co_columns *add)
+static void columns(const co_run *run, co_eval_columns *add)
 {
     const char *covered = co_eval_covered(run->experiment, false);
-    co_columns_add(add, &(co_column){.name = "loss",
-                                     .type = CO_F64,
-                                     .unit = run->task->loss_unit,
-                                     .covered = covered,
-                                     .better = CO_BETTER_LOWER});
+    co_eval_columns_add(add, &(co_column){.name = "loss",
+                                          .type = CO_F64,
+                                          .unit = run->task->loss_unit,
+                                          .covered = covered,
+                                          .better = CO_BETTER_LOWER});
     for (const co_metric *m = run->task->metrics; m->name; m++)
-        co_columns_add(
+        co_eval_columns_add(
             add, &(co_column){.name = m->name,
                               .type = CO_F64,
                               .unit = m->unit,

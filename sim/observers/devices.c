@@ -15,19 +15,19 @@ static void name_of(const co_metric *metric, int score, char *name, size_t size)
     snprintf(name, size, "%s%s", metric->name, co_score_suffix[score]);
 }
 
-static void columns(const co_run *run, co_columns *add)
+static void columns(const co_run *run, co_eval_columns *add)
 {
     if (!run->experiment->eval_keys.devices) return;
     for (int s = CO_SCORE_MEAN + 1; s < CO_N_SCORES; s++)
         for (const co_metric *m = run->task->metrics; m->name; m++) {
             char name[80];
             name_of(m, s, name, sizeof name);
-            co_columns_add(add, &(co_column){.name = name,
-                                             .type = CO_F64,
-                                             .unit = m->unit,
-                                             .covered = co_eval_covered(run->experiment, true),
-                                             .better = m->higher_is_better ? CO_BETTER_HIGHER
-                                                                           : CO_BETTER_LOWER});
+            co_eval_columns_add(add, &(co_column){.name = name,
+                                                  .type = CO_F64,
+                                                  .unit = m->unit,
+                                                  .covered = co_eval_covered(run->experiment, true),
+                                                  .better = m->higher_is_better ? CO_BETTER_HIGHER
+                                                                                : CO_BETTER_LOWER});
         }
 }
 

@@ -28,7 +28,7 @@ typedef struct {
     void (*destroy)(void *self);
     /* Columns of eval, besides round, split, scope and n. Called before create, and whether or not
      * the member takes part: a table is the same whenever the experiment is. NULL: none. Local. */
-    void (*columns)(const co_run *run, co_columns *columns);
+    void (*columns)(const co_run *run, co_eval_columns *columns);
     void (*needs)(void *self, const co_run *run, co_needs *needs); /* NULL: none. Local */
     /* After rank 0 has read a checkpoint and the rows of the run file before it. NULL: nothing.
      * Collective(comm). */
@@ -56,7 +56,7 @@ typedef struct {
 
 /* Each as the member's function of that name says; the first error ends the walk, but that of
  * `end`, which all hear. step also ends it when the run has diverged. */
-void co_observers_columns(const co_run *run, co_columns *columns);
+void co_observers_columns(const co_run *run, co_eval_columns *columns);
 co_status co_observers_create(co_run *run);
 void co_observers_destroy(co_run *run);
 void co_observers_needs(co_run *run, co_needs *needs);

@@ -3,9 +3,11 @@
 #include "sim/observers/record.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "io/json.h"
 #include "models/kernel_path.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Columns of rounds before and after the training metrics. */
@@ -77,7 +79,7 @@ static const co_column privacy_columns[] = {
 
 enum { LARGE_TABLE = 1000000 };
 
-void co_columns_add(co_columns *columns, const co_column *column)
+void co_eval_columns_add(co_eval_columns *columns, const co_column *column)
 {
     for (size_t k = 0; k < columns->n; k++)
         if (strcmp(columns->name[k], column->name) == 0) return;
@@ -89,7 +91,7 @@ void co_columns_add(co_columns *columns, const co_column *column)
 }
 
 /* Columns of eval: the head, then what the observers add. */
-static co_status init_eval(const co_columns *add, co_table *table)
+static co_status init_eval(const co_eval_columns *add, co_table *table)
 {
     co_column columns[N_EVAL + CO_MAX_COLUMNS];
     memcpy(columns, eval_head, sizeof eval_head);
@@ -111,7 +113,7 @@ static co_status init_devices(co_record *r)
     return co_table_init(&r->devices, "devices", columns, N_DEVICES);
 }
 
-static co_status init_tables(co_record *r, const co_columns *eval)
+static co_status init_tables(co_record *r, const co_eval_columns *eval)
 {
     co_column columns[sizeof head / sizeof *head + CO_MAX_METRICS + N_TAIL];
     char names[CO_MAX_METRICS][64];
@@ -130,13 +132,15 @@ static co_status init_tables(co_record *r, const co_columns *eval)
 }
 
 co_status co_record_init(co_record *r, const co_experiment *e, const co_population *population,
-                         const co_model *model, const co_columns *eval, const char *dir, int ranks)
+                         const co_model *model, const co_eval_columns *eval, const char *dir,
+                         int ranks)
 {
     const double rows = co_config_real(&e->devices, "per_round") * (double)e->rounds;
     *r = (co_record){.task = co_model_task(model),
                      .seed = (uint64_t)e->seed,
                      .ranks = ranks,
                      .with_devices = rows <= LARGE_TABLE,
+                     .with_scores = e->eval_keys.devices,
                      .started_s = co_now_s(),
                      .segment_first_round = 1,
                      .load_span = ((int64_t)ranks * e->rounds + LARGE_TABLE - 1) / LARGE_TABLE};
@@ -360,9 +364,15 @@ void co_record_round(co_record *r, const co_plan *plan, const co_round_row *row,
 
 co_status co_record_retell(co_record *r, co_private *p)
 {
-    double *epsilon = r->with_privacy ? r->privacy.data[P_EPSILON] : NULL;
-    for (size_t i = 0; epsilon && i < r->privacy.n_rows; i++)
-        CO_TRY(co_private_tell(p, co_table_get_i64(&r->privacy, i, P_ROUND), &epsilon[i]));
+    const co_table *t = &r->privacy;
+    if (!r->with_privacy || t->n_rows == 0) return CO_OK;
+    double *epsilon = t->data[P_EPSILON];
+    for (size_t i = 0; i < t->n_rows; i++)
+        CO_TRY(co_private_tell(p, co_table_get_i64(t, i, P_ROUND), &epsilon[i]));
+    r->statement = p->statement;
+    r->release = co_private_release(p); /* of the next round, but for what the row says */
+    r->release.clip = co_table_get_f64(t, t->n_rows - 1, P_CLIP);
+    r->release.noise_std = co_table_get_f64(t, t->n_rows - 1, P_STD);
     return CO_OK;
 }
 
@@ -378,8 +388,10 @@ void co_record_private(co_record *r, const co_private_row *row)
     co_table_set_f64(t, P_STD, row->noise_std);
     co_table_set_f64(t, P_EPSILON, row->epsilon);
     co_table_set_f64(t, P_DELTA, row->delta);
-    co_table_set_i64(t, P_SIMULATED, row->is_simulated);
+    co_table_set_i64(t, P_SIMULATED, row->release.noise_cohort > 0.0);
     r->privacy_bound = row->bound;
+    r->statement = row->statement;
+    r->release = row->release;
 }
 
 /* Adds the rows of the rounds summed so far. */
@@ -513,6 +525,51 @@ static char *all_segments(const co_record *r)
                      (long long)r->segment_first_round, (long long)last);
 }
 
+/* Endings of the columns that tell of a metric over the devices, in the order they are read. */
+static co_status write_scores(co_file *file)
+{
+    char words[128] = "";
+    for (int s = CO_SCORE_MEAN + 1; s < CO_N_SCORES; s++)
+        snprintf(words + strlen(words), sizeof words - strlen(words), "%s%s", *words ? "," : "",
+                 co_score_suffix[s]);
+    return co_file_set_text(file, "eval@score_endings", words);
+}
+
+/* [{"statement": "central", "unit": "device", ..}]: a map of texts for each guarantee of the run.
+ */
+static char *statement_json(const co_statement *statement, const co_release *release)
+{
+    char *text = NULL;
+    size_t n = 0;
+    co_statement_text words = {0};
+    FILE *out = open_memstream(&text, &n);
+    if (!out) return NULL;
+    co_json json = {.out = out};
+    statement->say(release, &words);
+    co_json_open(&json, NULL, '[');
+    co_json_open(&json, NULL, '{');
+    co_json_text(&json, "statement", statement->name);
+    for (size_t i = 0; i < words.n; i++)
+        co_json_text(&json, words.line[i].label, words.line[i].text);
+    co_json_close(&json, '}');
+    co_json_close(&json, ']');
+    if (fclose(out) == 0) return text;
+    free(text);
+    return NULL;
+}
+
+static co_status write_privacy(const co_record *r, co_file *file)
+{
+    CO_TRY(co_table_write(&r->privacy, file));
+    if (r->privacy_bound) CO_TRY(co_file_set_text(file, "privacy_bound", r->privacy_bound));
+    if (!r->statement) return CO_OK;
+    char *text = statement_json(r->statement, &r->release);
+    if (!text) return CO_FAIL(CO_ENOMEM, "out of memory for the privacy statement");
+    const co_status st = co_file_set_text(file, "privacy_statement", text);
+    free(text);
+    return st;
+}
+
 static co_status write_all(const co_record *r, co_file *file, const char *state)
 {
     char *segments = all_segments(r);
@@ -530,9 +587,9 @@ static co_status write_all(const co_record *r, co_file *file, const char *state)
     CO_TRY(co_table_write(&r->rounds, file));
     CO_TRY(co_table_write(&r->eval, file));
     CO_TRY(co_file_set_text(file, "eval@metric", r->task->metrics[0].name));
+    if (r->with_scores) CO_TRY(write_scores(file));
     CO_TRY(co_table_write(&r->load, file));
-    if (r->with_privacy) CO_TRY(co_table_write(&r->privacy, file));
-    if (r->privacy_bound) CO_TRY(co_file_set_text(file, "privacy_bound", r->privacy_bound));
+    if (r->with_privacy) CO_TRY(write_privacy(r, file));
     return r->with_devices ? co_table_write(&r->devices, file) : CO_OK;
 }
 

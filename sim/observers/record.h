@@ -23,8 +23,10 @@ typedef struct {
     char status_words[128]; /* of the outcomes in devices */
     bool with_privacy;      /* the table privacy */
     const char
-        *privacy_bound;      /* the accountant whose bound its last epsilon is; NULL: no row yet */
-    bool with_devices;       /* the table devices */
+        *privacy_bound; /* the accountant whose bound its last epsilon is; NULL: no row yet */
+    const co_statement *statement;  /* NULL: no row yet */
+    co_release release;             /* of the last row */
+    bool with_devices, with_scores; /* the table devices; columns over devices in eval */
     int64_t load_span;       /* rounds summed in a row of load: 1 while ranks x rounds <= 1e6 */
     int64_t span_round;      /* last round in span; 0: empty */
     co_rank_record *span;    /* [ranks] */
@@ -51,13 +53,13 @@ typedef struct {
     size_t n;
     co_column column[CO_MAX_COLUMNS];
     char name[CO_MAX_COLUMNS][80];
-} co_columns;
+} co_eval_columns;
 /* The name is copied; a column whose name is there already is that one. Type CO_F64. */
-void co_columns_add(co_columns *columns, const co_column *column);
+void co_eval_columns_add(co_eval_columns *columns, const co_column *column);
 
 co_status co_record_init(co_record *record, const co_experiment *experiment,
                          const co_population *population, const co_model *model,
-                         const co_columns *eval, const char *dir, int ranks);
+                         const co_eval_columns *eval, const char *dir, int ranks);
 void co_record_fini(co_record *record);
 /* Takes over the rows of an earlier start up to `round`, from the run file; rows of eval that a run
  * of `rounds` rounds would not have are dropped. */
@@ -66,7 +68,7 @@ co_status co_record_reserve(co_record *record, size_t cohort); /* room for one m
 void co_record_round(co_record *record, const co_plan *plan, const co_round_row *row,
                      const double *train_metrics);
 /* After a resume: epsilon in the rows of table privacy as the run with its present number of rounds
- * tells it. */
+ * tells it, and the statement of the last row. */
 co_status co_record_retell(co_record *record, co_private *privacy);
 void co_record_private(co_record *record, const co_private_row *row); /* of a reserved round */
 /* rank[ranks]: of that round, whose last times (reduce, eval, write) are those of the round before.

@@ -25,7 +25,7 @@ const co_observer *co_observer_find(const char *name)
     for (size_t k = 0; members[k]; k++)                                                            \
         for (const co_observer *member = (const co_observer *)members[k]; member; member = NULL)
 
-void co_observers_columns(const co_run *run, co_columns *columns)
+void co_observers_columns(const co_run *run, co_eval_columns *columns)
 {
     EACH_MEMBER(k, member) if (member->columns) member->columns(run, columns);
 }

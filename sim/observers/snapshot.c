@@ -186,10 +186,25 @@ static co_status write_versions(co_file *file, const co_snapshot *s, size_t n)
     return CO_OK;
 }
 
+/* The rows of device i, zeros where nothing is trained; whole: room for a row. */
+static co_status write_state(co_file *file, const co_snapshot *s, const co_layout *layout, size_t i,
+                             float *whole)
+{
+    const float *block = co_state_row(s->state, i);
+    for (size_t k = 0; k < s->state->n_slots; k++) {
+        char name[128];
+        snprintf(name, sizeof name, "devices/%s", s->state_name[k]);
+        co_layout_unpack(layout, block + k * layout->n, whole);
+        CO_TRY(co_file_write_rows(file, name, i, 1, whole));
+    }
+    return CO_OK;
+}
+
 /* devices/id [k] and devices/<slot> [k, size] of those that have taken part. */
-static co_status write_states(co_file *file, const co_snapshot *s, size_t n)
+static co_status write_states(co_file *file, const co_snapshot *s, const co_layout *layout)
 {
     co_state *state = s->state;
+    const size_t n = layout->whole;
     if (!state || !state->comm) return CO_OK; /* no rule or transform keeps any */
     CO_TRY(co_file_write_i64(file, "devices/id", state->ids, state->n_ids));
     for (size_t k = 0; k < state->n_slots; k++) {
@@ -198,15 +213,12 @@ static co_status write_states(co_file *file, const co_snapshot *s, size_t n)
         CO_TRY(co_file_create_rows(
             file, name, &(co_extent){.type = CO_F32, .ndim = 2, .dim = {state->n_ids, n}}));
     }
-    for (size_t i = 0; i < state->n_ids; i++) {
-        const float *block = co_state_row(state, i);
-        for (size_t k = 0; k < state->n_slots; k++) {
-            char name[128];
-            snprintf(name, sizeof name, "devices/%s", s->state_name[k]);
-            CO_TRY(co_file_write_rows(file, name, i, 1, block + k * n));
-        }
-    }
-    return CO_OK;
+    float *whole = co_calloc(n, sizeof *whole);
+    co_status st = whole ? CO_OK : CO_FAIL(CO_ENOMEM, "state of a device");
+    for (size_t i = 0; st == CO_OK && i < state->n_ids; i++)
+        st = write_state(file, s, layout, i, whole);
+    co_free(whole);
+    return st;
 }
 
 enum { N_LEDGER_COLUMNS = 6 };
@@ -263,7 +275,7 @@ static co_status write_all(co_file *file, const co_snapshot *s, const co_model *
     if (s->privacy) CO_TRY(write_privacy(file, s->privacy));
     CO_TRY(write_model(file, s, model));
     CO_TRY(write_versions(file, s, co_model_size(model)));
-    return write_states(file, s, co_model_size(model));
+    return write_states(file, s, co_model_layout(model));
 }
 
 /* Writes and publishes; frees path. */
@@ -472,22 +484,30 @@ static co_status check_states(const co_file *file, const co_snapshot *s, const i
     return CO_OK;
 }
 
-static co_status read_states(const co_file *file, const co_snapshot *s, size_t n)
+static co_status read_state(const co_file *file, const co_snapshot *s, const co_layout *layout,
+                            size_t i, float *block, float *whole)
+{
+    for (size_t k = 0; k < s->state->n_slots; k++) {
+        char name[128];
+        snprintf(name, sizeof name, "devices/%s", s->state_name[k]);
+        CO_TRY(co_file_read_rows(file, name, CO_F32, i, 1, whole));
+        co_layout_pack(layout, whole, block + k * layout->n);
+    }
+    return CO_OK;
+}
+
+static co_status read_states(const co_file *file, const co_snapshot *s, const co_layout *layout)
 {
     co_state *state = s->state;
     if (!state || !state->comm) return CO_OK; /* no rule or transform keeps any */
     int64_t *id = NULL;
     size_t n_ids;
     CO_TRY(co_file_read_new(file, "devices/id", CO_I64, (void **)&id, &n_ids));
-    float *block = co_malloc(state->block, sizeof *block);
-    co_status st =
-        block ? check_states(file, s, id, n_ids, n) : CO_FAIL(CO_ENOMEM, "state of a device");
+    float *block = co_malloc(state->block + layout->whole, sizeof *block);
+    co_status st = block ? check_states(file, s, id, n_ids, layout->whole)
+                         : CO_FAIL(CO_ENOMEM, "state of a device");
     for (size_t i = 0; st == CO_OK && i < n_ids; i++) {
-        for (size_t k = 0; st == CO_OK && k < state->n_slots; k++) {
-            char name[128];
-            snprintf(name, sizeof name, "devices/%s", s->state_name[k]);
-            st = co_file_read_rows(file, name, CO_F32, i, 1, block + k * n);
-        }
+        st = read_state(file, s, layout, i, block, block + state->block);
         if (st == CO_OK) co_state_put(state, id[i], block);
     }
     co_free(block);
@@ -609,7 +629,7 @@ static co_status read_all(const co_file *file, co_snapshot *s, const co_model *m
     if (s->privacy) CO_TRY(read_privacy(file, s->privacy));
     CO_TRY(co_file_get_int(file, "round", &s->round));
     CO_TRY(read_versions(file, s, co_model_size(model)));
-    return read_states(file, s, co_model_size(model));
+    return read_states(file, s, co_model_layout(model));
 }
 
 co_status co_checkpoint_read(const char *path, co_snapshot *s, const co_model *model)

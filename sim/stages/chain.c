@@ -32,11 +32,47 @@ co_status co_chain_create(co_chain *chain, const co_experiment *e)
     return CO_OK;
 }
 
-co_status co_chain_ready(co_chain *chain, size_t cohort)
+/* The sum of a step's integers keeps its value modulo 2^bits, where it is not meant to wrap. */
+static co_status check_ring(const co_link *link, const co_ring *ring, size_t cohort)
 {
+    CO_ASSERT(ring->bits > 0 && ring->bits <= CO_MAX_RING_BITS);
+    if (ring->wraps || (double)cohort * ring->bound < ldexp(1.0, ring->bits - 1)) return CO_OK;
+    return CO_FAIL(CO_EUSAGE,
+                   "transforms: the integers of %s, up to %g from each of %zu devices, can pass "
+                   "the 2^%d that their sum has room for; ask fewer devices a round",
+                   link->stage->name, ring->bound, cohort, ring->bits - 1);
+}
+
+static co_status check_order(co_chain *chain)
+{
+    const co_link *maker = NULL; /* of the integers */
+    for (const co_link *link = chain->link; link < chain->link + chain->n; link++) {
+        const co_stage *stage = link->stage;
+        if (maker && (stage->takes != CO_INTEGERS || stage->rows))
+            return CO_FAIL(CO_EUSAGE,
+                           "transforms: %s works on numbers, and %s in front of it makes integers "
+                           "modulo 2^%d of them; leave one of the two out, or put %s last",
+                           stage->name, maker->stage->name, chain->ring.bits, maker->stage->name);
+        if (!maker && stage->takes == CO_INTEGERS)
+            return CO_FAIL(CO_EUSAGE,
+                           "transforms: %s works on integers, and nothing in front of it makes any",
+                           stage->name);
+        if (maker || stage->gives != CO_INTEGERS) continue;
+        maker = link;
+        chain->ring = stage->ring(link->self, chain->cohort);
+        CO_TRY(check_ring(link, &chain->ring, chain->cohort));
+    }
+    return CO_OK;
+}
+
+co_status co_chain_ready(co_chain *chain, const co_layout *layout, size_t cohort)
+{
+    chain->layout = layout;
     chain->cohort = cohort;
+    CO_TRY(check_order(chain));
     chain->counts = co_calloc(chain->n_counts + 1, sizeof *chain->counts);
-    return chain->counts ? CO_OK : CO_FAIL(CO_ENOMEM, "stages of an update");
+    chain->residue = co_malloc(chain->ring.bits && layout ? layout->n : 0, sizeof *chain->residue);
+    return chain->counts && chain->residue ? CO_OK : CO_FAIL(CO_ENOMEM, "stages of an update");
 }
 
 void co_chain_destroy(co_chain *chain)
@@ -44,12 +80,13 @@ void co_chain_destroy(co_chain *chain)
     for (size_t k = 0; k < chain->n; k++)
         if (chain->link[k].stage->destroy) chain->link[k].stage->destroy(chain->link[k].self);
     co_free(chain->counts);
+    co_free(chain->residue);
     *chain = (co_chain){0};
 }
 
 static bool binds(const co_stage *stage, bool attacker)
 {
-    return stage->forward && (!attacker || stage->enforced);
+    return stage->forward && (!attacker || stage->enforced || stage->gives == CO_INTEGERS);
 }
 
 bool co_chain_touches(const co_chain *chain, bool attacker)
@@ -84,17 +121,34 @@ size_t co_chain_slots(const co_chain *chain, const char **name, size_t room)
     return chain->n_slots;
 }
 
+/* What does not travel counts as zero, whatever a stage did to it. */
+static void clear_unshared(const co_layout *l, void *values, size_t bytes)
+{
+    for (int role = 0; l && role < 3; role++)
+        for (size_t k = 0; role != CO_SHARED && k < l->n_spans[role]; k++)
+            memset((char *)values + l->span[role][k].at * bytes, 0, l->span[role][k].size * bytes);
+}
+
 bool co_chain_forward(co_chain *chain, int64_t step, int64_t device, co_contribution *c,
                       float *const *state)
 {
     const co_stage_key key = {chain->seed, step, device, chain->cohort};
+    const co_part all = {0, 0, c->n};
+    c->part = chain->layout ? chain->layout->part : &all;
+    c->n_parts = chain->layout ? chain->layout->n_parts : 1;
+    c->residue = chain->ring.bits ? chain->residue : NULL;
     memset(chain->counts, 0, (chain->n_counts + 1) * sizeof *chain->counts);
     for (size_t k = 0; k < chain->n; k++) {
         const co_link *link = &chain->link[k];
         if (!binds(link->stage, c->attacker)) continue;
         c->counts = chain->counts + link->first_count;
         link->stage->forward(link->self, &key, c, state ? state + link->first_slot : NULL);
-        if (isnan(c->norm)) c->norm = co_vector_norm(c->update, c->n);
+        if (link->stage->gives == CO_INTEGERS) {
+            clear_unshared(chain->layout, c->residue, sizeof *c->residue);
+        } else if (isnan(c->norm)) {
+            clear_unshared(chain->layout, c->update, sizeof *c->update);
+            c->norm = co_vector_norm(c->update, c->n);
+        }
         if (!isfinite(c->norm)) return false;
     }
     return true;

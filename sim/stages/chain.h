@@ -16,10 +16,13 @@ typedef struct {
 
 typedef struct {
     uint64_t seed;
-    size_t cohort; /* most devices of a step */
+    size_t cohort;           /* most devices of a step */
+    const co_layout *layout; /* of the updates; NULL: everything travels */
     size_t n, n_slots, n_counts;
     co_link link[CO_MAX_STAGES];
-    int64_t *counts; /* [n_counts] of one device */
+    int64_t *counts;   /* [n_counts] of one device */
+    co_ring ring;      /* of the integers that reach the wire; bits 0: floats do */
+    uint64_t *residue; /* [layout->n] of one device, with a ring */
 } co_chain;
 
 /* Makes the experiment's transforms; co_chain_add puts what else there is behind them, then
@@ -27,7 +30,9 @@ typedef struct {
 co_status co_chain_create(co_chain *chain, const co_experiment *experiment);
 /* self goes over to the chain where the stage has a destroy. */
 void co_chain_add(co_chain *chain, const co_stage *stage, void *self);
-co_status co_chain_ready(co_chain *chain, size_t cohort);
+/* CO_EUSAGE: a stage does not take what the one before it gives, or the sum of a step's integers
+ * could pass its modulus. Local. */
+co_status co_chain_ready(co_chain *chain, const co_layout *layout, size_t cohort);
 void co_chain_destroy(co_chain *chain);
 
 /* Whether any stage has something to do on such a device. */

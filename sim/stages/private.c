@@ -29,22 +29,31 @@
 
 enum { UNCLIPPED, N_COUNTS }; /* what the stage counts: contributions that are not above the clip */
 
-/* A device may be replaced, not added or removed: the size of the sample is fixed, or public counts
- * choose it. */
-static bool replaces(const co_private *p)
-{
-    return p->experiment->selector->sampling != CO_SAMPLING_POISSON;
-}
-
-/* What one round is to an accountant. Replacing one device changes the sum by twice the clip. */
-static co_event event_of(const co_private *p)
+co_release co_private_release(const co_private *p)
 {
     const bool is_integer = p->mechanism->noise == CO_NOISE_DISCRETE_GAUSSIAN;
-    return (co_event){.noise = p->mechanism->noise,
-                      .sampling = p->experiment->selector->sampling,
-                      .noise_multiplier = p->state.multiplier / (replaces(p) ? 2.0 : 1.0),
-                      .rate = p->rate,
-                      .lattice_std = is_integer ? LATTICE : 0.0};
+    return (co_release){.unit = CO_UNIT_DEVICE,
+                        .mechanism = p->mechanism,
+                        .multiplier = p->state.multiplier,
+                        .lattice_std = is_integer ? LATTICE : 0.0,
+                        .sampling = p->experiment->selector->sampling,
+                        .rate = p->rate,
+                        .clip = p->grid.clip,
+                        .noise_std = p->grid.scale * p->grid.step * p->mechanism->spread,
+                        .is_adaptive = p->is_adaptive,
+                        .is_secure = p->state.is_secure,
+                        .noise_cohort = p->noise_cohort,
+                        .noise_population = p->noise_population,
+                        .n_releases = p->state.ledger.n ? p->state.ledger.rows[0].count : 0,
+                        .accountant = p->accountant,
+                        .classic = p->how.classic};
+}
+
+/* What one round is to an accountant. */
+static co_event event_of(const co_private *p)
+{
+    const co_release release = co_private_release(p);
+    return p->statement->event(&release);
 }
 
 /* Rounds as a row's epsilon is told of them: 5 significant bits, rounded up, but not beyond the
@@ -80,7 +89,8 @@ static co_status find_noise(co_private *p, int64_t rounds)
     co_ledger ledger = {0};
     co_guarantee g;
     double factor;
-    p->state.multiplier = replaces(p) ? 2.0 : 1.0;
+    p->state.multiplier = 1.0;
+    p->state.multiplier = 1.0 / event_of(p).noise_multiplier; /* that of an event of 1 */
     const co_event one = event_of(p);
     co_status st = co_ledger_add(&ledger, &one, rounds);
     if (st == CO_OK)
@@ -118,11 +128,12 @@ static co_status plan_epsilon(co_private *p)
 static co_status check_delta(const co_private *p)
 {
     const co_config *privacy = &p->experiment->privacy;
-    const double n = p->is_simulated ? co_config_real(privacy, "noise_population") : p->population;
+    const bool is_simulated = p->noise_cohort > 0.0;
+    const double n = is_simulated ? p->noise_population : p->population;
     if (p->delta * n <= 1.0 + 1e-9) return CO_OK; /* 1 / n as people write it */
     return co_config_fail(privacy, co_config_node(privacy, "delta"),
                           "%g is above 1 / %s = %g: set it below", p->delta,
-                          p->is_simulated ? "noise_population" : "population", 1.0 / n);
+                          is_simulated ? "noise_population" : "population", 1.0 / n);
 }
 
 /* The part of the noise that the sum gets when a noisy count takes the rest. */
@@ -156,13 +167,17 @@ static void read_options(co_private *p, const co_experiment *e)
     p->how.quick = true;
     p->delta = co_config_real(&e->privacy, "delta");
     p->is_adaptive = co_config_has(&e->privacy, "clip_quantile");
-    p->is_simulated = co_config_has(&e->privacy, "noise_cohort");
+    if (p->is_adaptive) {
+        p->quantile = co_config_real(&e->privacy, "clip_quantile");
+        p->clip_rate = co_config_real(&e->privacy, "clip_rate");
+    }
     p->rate = p->per_round / p->population;
     p->noise_share = 1.0;
-    if (p->is_simulated) {
-        const double cohort = co_config_real(&e->privacy, "noise_cohort");
-        p->rate = cohort / co_config_real(&e->privacy, "noise_population");
-        p->noise_share = p->per_round / cohort;
+    if (co_config_has(&e->privacy, "noise_cohort")) {
+        p->noise_cohort = co_config_real(&e->privacy, "noise_cohort");
+        p->noise_population = co_config_real(&e->privacy, "noise_population");
+        p->rate = p->noise_cohort / p->noise_population;
+        p->noise_share = p->per_round / p->noise_cohort;
     }
     if (e->selector->sampling == CO_SAMPLING_NONE)
         p->rate = 1.0; /* charged as if asked in every round */
@@ -216,6 +231,9 @@ co_status co_private_init(co_private *p, const co_experiment *e, const co_plan *
     if (p->mechanism->norm == CO_NORM_NONE) return CO_OK;
     read_options(p, e);
     p->is_on = true;
+    const co_release release = co_private_release(p);
+    p->statement = co_statement_for(&release);
+    CO_ASSERT(p->statement); /* one for every sampling */
     co_status st = CO_OK;
     if (comm->rank == 0) st = check_delta(p);
     if (st == CO_OK && comm->rank == 0 && co_config_has(&e->privacy, "epsilon"))
@@ -267,7 +285,8 @@ static void backward(void *self, const co_stage_key *key, co_round_sum *sum)
         return;
     }
     const co_noise_release release = co_noise_release_of(&p->source, CO_NOISE_FOR_SUM, key->step);
-    p->mechanism->add(&release, p->grid.scale, sum->first, sum->n, sum->sum);
+    for (const co_part *at = sum->part; at < sum->part + sum->n_parts; at++)
+        p->mechanism->add(&release, p->grid.scale, at->offset, at->size, sum->sum + at->at);
     sum->step = p->grid.step;
     sum->total = p->per_round;
 }
@@ -301,15 +320,17 @@ static co_status describe(co_private *p, int64_t round, int64_t n_contributions)
 {
     CO_ASSERT(p->state.ledger.n == 1);
     CO_TRY(account(p, p->state.ledger.rows[0].count));
+    const co_release release = co_private_release(p);
     p->row = (co_private_row){.round = round,
                               .n_contributions = n_contributions,
                               .sampling_rate = p->rate,
                               .clip = p->grid.clip,
-                              .noise_std = p->grid.scale * p->grid.step * p->mechanism->spread,
+                              .noise_std = release.noise_std,
                               .epsilon = p->epsilon,
                               .delta = p->delta,
-                              .is_simulated = p->is_simulated,
-                              .bound = p->bound};
+                              .bound = p->bound,
+                              .statement = p->statement,
+                              .release = release};
     return CO_OK;
 }
 
@@ -322,8 +343,7 @@ static co_status end(void *self, const co_stage_key *key, const int64_t *counts,
     if (p->is_adaptive)
         p->state.clip = co_adapted_clip(p->state.clip,
                                         noisy_fraction(p, key->step, counts[UNCLIPPED], n_reported),
-                                        co_config_real(&p->experiment->privacy, "clip_quantile"),
-                                        co_config_real(&p->experiment->privacy, "clip_rate"));
+                                        p->quantile, p->clip_rate);
     if (p->is_first_rank) CO_TRY(describe(p, key->step, n_reported));
     return start(p);
 }
@@ -369,12 +389,13 @@ co_status co_private_tell(co_private *p, int64_t rounds, double *epsilon)
 co_status co_private_print(co_private *p, int64_t rounds)
 {
     if (!p->is_on) return CO_OK;
+    const co_release release = co_private_release(p);
     printf("privacy      %s, clip %g, noise %.6g x clip%s; epsilon %.4g at delta %g after %lld "
            "rounds (%s %s, %s)\n",
            p->mechanism->name, p->grid.clip, p->vector_multiplier * p->noise_share,
-           p->is_simulated ? " (simulated cohort)" : "", p->planned, p->delta, (long long)rounds,
-           co_relation_text(replaces(p) ? CO_RELATION_REPLACE : CO_RELATION_ADD_REMOVE),
-           CO_PRIVACY_UNIT, p->accountant->name);
+           p->noise_cohort > 0.0 ? " (simulated cohort)" : "", p->planned, p->delta,
+           (long long)rounds, co_relation_text(p->statement->neighbours(&release)),
+           co_unit_text(release.unit), p->accountant->name);
     if (p->grid.scale > 0.0)
         printf("             grid step %g; largest possible sum 2^%.1f of 2^62\n", p->grid.step,
                log2(p->population * p->grid.bound + 64.0 * p->grid.scale));

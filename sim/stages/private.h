@@ -10,6 +10,7 @@
  * sampling). */
 #pragma once
 #include "privacy/mechanisms/bound.h"
+#include "privacy/statements/statement.h"
 #include "aggregators/stages/stage.h"
 #include "sim/planners/plan.h"
 
@@ -26,22 +27,25 @@ typedef struct {
 typedef struct {
     int64_t round, n_contributions;
     double sampling_rate, clip, noise_std, epsilon, delta;
-    bool is_simulated;
     const char *bound; /* the accountant whose bound epsilon is */
+    const co_statement *statement;
+    co_release release; /* this one, for the statement */
 } co_private_row;
 
 typedef struct {
     const co_experiment *experiment;
     const co_mechanism *mechanism;
     const co_accountant *accountant;
+    const co_statement *statement;
     co_accounting how;
-    bool is_on, is_adaptive, is_simulated, is_first_rank;
+    bool is_on, is_adaptive, is_first_rank;
     double delta, rate; /* rate: of the sampling as accounted for */
     double population, per_round;
-    double noise_share;       /* per_round / noise_cohort; 1 without simulation */
+    double noise_cohort, noise_population; /* of a simulated cohort; 0: none is simulated */
+    double noise_share;                    /* per_round / noise_cohort; 1 without simulation */
     double vector_multiplier; /* of the sum; above state.multiplier when a noisy count takes its
                                  part */
-    double count_std;         /* of the noise on the count; adaptive clip */
+    double count_std, quantile, clip_rate; /* adaptive clip: of the noise on the count; .. */
     co_private_state state;
     co_noise_source source;
     co_grid grid, count_grid; /* of the round */
@@ -67,6 +71,8 @@ co_status co_private_resume(co_private *p, co_private_state *state_take, int64_t
 /* What rank 0 holds of the state to all others, and the next round's grid. Collective(comm). */
 co_status co_private_share(co_private *p, const co_comm *comm);
 void co_private_state_fini(co_private_state *state);
+/* What is released: in the round at hand, and so far. Local. */
+co_release co_private_release(const co_private *p);
 /* What the row of a round says of epsilon: the same whether the run was asked for as it is or grew
  * on a resume. Rank 0. */
 co_status co_private_tell(co_private *p, int64_t rounds, double *epsilon);

@@ -1,16 +1,20 @@
 /* sim/wires/exchange.h - what ranks say to each other in a round: one reduce-scatter of integers,
  * one all-gather of the new model.
  *
- * Every rank is the server for its slice: whole blocks of 4,096 coordinates, ranks of a node own
- * neighbouring blocks. What a rank sends is laid out by destination: the exact sum over the
- * destination's slice, then a tail that every destination gets the same copy of: status, counts,
- * exact scalars. The tail of rank 0 also carries a row per device of the plan (one rank alone fills
- * a row, so that integer sums pass doubles through bit by bit). The model lies once per node in a
- * shared window; beside it lie a hash and a sum of squares per block, and a record per rank, so
- * that they ride in the all-gather. */
+ * All vectors here are of what is trained of the model (models/model.h, co_layout). Every rank is
+ * the server for its slice: whole blocks of 4,096 coordinates, dealt so that what travels balances;
+ * ranks of a node own neighbouring blocks. What a rank sends is laid out by destination: the exact
+ * sum over the destination's slice, then a tail that every destination gets the same copy of:
+ * status, counts, exact scalars. The tail of rank 0 also carries a row per device of the plan (one
+ * rank alone fills a row, so that integer sums pass doubles through bit by bit). On the wire
+ * between nodes stand the shared coordinates alone: what lies between them is zero. The model lies
+ * once per node in a shared window; beside it lie a hash and a sum of squares per block, and a
+ * record per rank, so that they ride in the all-gather. Blocks in which nothing is trained have no
+ * owner and are hashed once (co_exchange_hash). */
 #pragma once
 #include "core/comm.h"
 #include "core/exact.h"
+#include "models/model.h"
 #include "sim/planners/plan.h"
 
 /* Counts in the tail. */
@@ -24,6 +28,12 @@ enum {
     CO_N_COUNTS
 };
 enum { CO_ROW_WORDS = 3 }; /* outcome and saturation, loss, update norm */
+
+/* What the vector on the board is. */
+typedef enum {
+    CO_BOARD_WHOLE,  /* the whole model */
+    CO_BOARD_TRAINED /* only what is trained of it */
+} co_board;
 
 /* Per block, written by its owner. */
 typedef struct {
@@ -41,26 +51,39 @@ typedef struct {
 
 typedef struct {
     const co_comm *comm;
-    size_t n_params, n_blocks, n_counts, n_scalars, n_rows;
+    const co_layout *layout; /* borrowed */
+    size_t n_params;         /* floats on the board */
+    size_t n, n_blocks;      /* of what is trained */
+    size_t n_all_blocks;     /* of the board */
+    size_t n_counts, n_scalars, n_rows;
     size_t first, n_own; /* this rank's slice: coordinates [first, first + n_own) */
-    size_t first_block, n_own_blocks;
+    size_t first_block;
+    co_part *own;      /* [n_own_parts] this rank's slice; `at` counts from its begin */
+    co_part *own_span; /* [n_own_spans] what of it travels, the same way */
+    size_t n_own_parts, n_own_spans;
+    co_board kind;
     int64_t *send, *received;
     co_segments segments; /* what the ranks send, when all are on one node that has room for it */
     size_t n_send;
-    int *counts;                    /* [size] int64 words for each destination */
+    int *counts;                    /* [size] int64 words on the wire for each destination */
     size_t *at;                     /* [size] where a destination's part begins */
     size_t *slice_first, *slice_n;  /* [size] */
+    size_t *wire_first, *wire_n;    /* [size] the same, counting shared coordinates alone */
     int *gather_counts, *gather_at; /* [nodes] bytes of a node's part of the board */
     co_shared board;
     float *model;           /* [n_params], once per node */
-    co_block_record *block; /* [n_blocks] */
+    co_block_record *block; /* [n_all_blocks] those that are trained first */
+    unsigned char *hashes;  /* [n_all_blocks][16] room for a digest */
     co_rank_record *record; /* [size] */
 } co_exchange;
 
 /* Collective(comm). n_counts: whole numbers in the tail behind the first CO_N_COUNTS; n_scalars:
  * exact scalars; n_rows: most devices of a plan. */
-co_status co_exchange_init(co_exchange *x, size_t n_params, size_t n_counts, size_t n_scalars,
-                           size_t n_rows, const co_comm *comm);
+co_status co_exchange_init(co_exchange *x, const co_layout *layout, co_board board, size_t n_counts,
+                           size_t n_scalars, size_t n_rows, const co_comm *comm);
+/* Hashes the blocks of the board's vector in which nothing is trained. After that has changed.
+ * Collective(node). */
+void co_exchange_hash(co_exchange *x);
 void co_exchange_fini(co_exchange *x);          /* Collective(node) */
 size_t co_exchange_bytes(const co_exchange *x); /* per rank, without the board */
 
@@ -80,6 +103,13 @@ void co_exchange_reduce(co_exchange *x, double *wait_s);
 int64_t co_exchange_counted(const co_exchange *x, size_t which);
 double co_exchange_summed(const co_exchange *x, size_t which);
 const int64_t *co_exchange_counts(const co_exchange *x, size_t first); /* from that count on */
+/* The shared coordinates of a rank's slice, values[slice_n], to its begin, and back, with zeros
+ * between them. squeeze returns how many there are. bytes: of a value. Local. */
+size_t co_exchange_squeeze(const co_exchange *x, int rank, void *values, size_t bytes);
+void co_exchange_spread(const co_exchange *x, int rank, void *values, size_t bytes);
+/* What is trained in a rank's slice, from the board to the same places of another whole vector.
+ * Local. */
+void co_exchange_copy(const co_exchange *x, int rank, float *to);
 /* Adds a whole update's part on this rank's slice to the received sum. [n_own]. Local. */
 void co_exchange_add_own(co_exchange *x, const float *update, double share);
 void co_exchange_values(const co_exchange *x, double *values); /* [n_own] the sum as numbers */

@@ -18,7 +18,7 @@ typedef struct {
     size_t capacity, n_scratch;
     bool adds_up;
     float *rows;             /* [capacity][n_own] */
-    float *leaving[2];       /* [n_params] each, with more than one rank */
+    float *leaving[2];       /* [n] each, with more than one rank */
     MPI_Request *sent[2];    /* [ranks] */
     MPI_Request *expected;   /* [capacity] */
     size_t next;             /* place in the plan's order behind the last own row that left */
@@ -46,7 +46,7 @@ static co_status allocate(rows_wire *c, bool buffers)
     bool good = c->rows && c->expected && c->counts && c->attacker && c->honest && c->row &&
                 c->weight && c->scratch;
     for (int k = 0; k < 2; k++) {
-        c->leaving[k] = co_malloc(buffers ? x->n_params : 0, sizeof *c->leaving[k]);
+        c->leaving[k] = co_malloc(buffers ? x->n : 0, sizeof *c->leaving[k]);
         c->sent[k] = co_malloc(size, sizeof *c->sent[k]);
         good = good && c->leaving[k] && c->sent[k];
         for (size_t r = 0; c->sent[k] && r < size; r++) c->sent[k][r] = MPI_REQUEST_NULL;
@@ -58,7 +58,7 @@ static co_status allocate(rows_wire *c, bool buffers)
 static size_t bytes(const void *self)
 {
     const rows_wire *c = self;
-    const size_t buffers = c->exchange->comm->size > 1 ? 2 * c->exchange->n_params : 0;
+    const size_t buffers = c->exchange->comm->size > 1 ? 2 * c->exchange->n : 0;
     return (c->capacity * c->exchange->n_own + buffers) * sizeof(float) + c->n_scratch;
 }
 
@@ -114,8 +114,8 @@ static void begin(void *self, const co_plan *plan)
         const co_plan_row *row = &plan->row[k];
         c->expected[k] = MPI_REQUEST_NULL;
         if (row->outcome == CO_EMPTY || row->rank == x->comm->rank || x->n_own == 0) continue;
-        MPI_Irecv(c->rows + k * x->n_own, (int)x->n_own, MPI_FLOAT, row->rank, 0, c->messages,
-                  &c->expected[k]);
+        MPI_Irecv(c->rows + k * x->n_own, (int)x->wire_n[x->comm->rank], MPI_FLOAT, row->rank, 0,
+                  c->messages, &c->expected[k]);
     }
 }
 
@@ -129,13 +129,15 @@ static void leave(rows_wire *c, const float *update)
     c->turn = 1 - c->turn;
     co_wait_all((size_t)comm->size, sent);
     if (update)
-        memcpy(buffer, update, c->exchange->n_params * sizeof *buffer);
+        memcpy(buffer, update, c->exchange->n * sizeof *buffer);
     else
-        memset(buffer, 0, c->exchange->n_params * sizeof *buffer);
-    for (int r = 0; r < comm->size; r++)
-        if (r != comm->rank && c->exchange->slice_n[r])
-            MPI_Isend(buffer + c->exchange->slice_first[r], (int)c->exchange->slice_n[r], MPI_FLOAT,
-                      r, 0, c->messages, &sent[r]);
+        memset(buffer, 0, c->exchange->n * sizeof *buffer);
+    for (int r = 0; r < comm->size; r++) {
+        float *part = buffer + c->exchange->slice_first[r];
+        if (r == comm->rank || c->exchange->slice_n[r] == 0) continue;
+        const size_t n = co_exchange_squeeze(c->exchange, r, part, sizeof *part);
+        MPI_Isend(part, (int)n, MPI_FLOAT, r, 0, c->messages, &sent[r]);
+    }
 }
 
 /* Own rows up to that place in the plan's order did not report. Something leaves for each: receives
@@ -173,6 +175,8 @@ static size_t gather(rows_wire *c, const co_plan *plan)
     for (size_t k = 0; k < plan->n; k++) {
         if (c->counts[k] < 0.0) continue;
         c->row[n] = c->rows + k * x->n_own;
+        if (plan->row[k].rank != x->comm->rank)
+            co_exchange_spread(x, x->comm->rank, c->row[n], sizeof **c->row);
         c->attacker[n] = plan->row[k].attacker;
         c->weight[n++] = c->counts[k];
     }

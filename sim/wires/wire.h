@@ -2,9 +2,10 @@
  *
  * Every wire uses the exchange (sim/wires/exchange.h) for counts, exact scalars and the status, and
  * alone decides how updates are added: `sum` adds integers as devices come, `rows` brings every
- * update whole to the owners of its coordinates. A step: begin; add for each own device that
- * reports; the exchange's reduction; finish. What is summed then stands in the exchange. Adding
- * one: a file sim/wires/<name>.c with the table co_wire_<name>, and a line in list.h. */
+ * update whole to the owners of its coordinates, `ring` adds residues modulo 2^b that stages made.
+ * A step: begin; add for each own device that reports; the exchange's reduction; finish. What is
+ * summed then stands in the exchange. Adding one: a file sim/wires/<name>.c with the table
+ * co_wire_<name>, and a line in list.h. */
 #pragma once
 #include "sim/stages/chain.h"
 #include "sim/wires/exchange.h"
@@ -21,12 +22,14 @@ typedef struct {
     co_exchange *exchange;
     size_t capacity;  /* most devices of a step */
     size_t n_scratch; /* bytes beside the rows, for the aggregator */
+    int bits;         /* b, with residues */
     bool adds_up;     /* what came whole is summed in the end: the aggregator takes sums */
 } co_wire_setup;
 
 typedef struct {
     CO_PLUGIN_FIELDS;
-    bool whole; /* brings every update whole */
+    bool whole;    /* brings every update whole */
+    bool residues; /* adds the contributions' residues, not their updates */
     /* CO_EUSAGE with the figure when a node's memory is too small. Collective(comm). */
     co_status (*create)(const co_wire_setup *setup, void **self);
     void (*destroy)(void *self);                    /* Collective(comm). NULL allowed */

@@ -33,7 +33,8 @@ static co_status perform(void *self, const co_request *request, co_plan_row *row
 {
     measure *m = self;
     CO_TRY(co_workplace_open(m->place, row));
-    CO_TRY(co_workplace_survey(m->place, request->version, row, request->step, m->sums, NULL));
+    const float *params = co_workplace_receive(m->place, request->version, request->frozen);
+    CO_TRY(co_workplace_survey(m->place, params, row, request->step, m->sums, NULL));
     row->loss_before = co_task_mean_loss(m->sums);
     *given = (co_given){
         .sums = m->sums,

@@ -18,7 +18,9 @@ typedef struct {
     bool fused; /* nothing needs the gradient: the step is part of the backward pass */
     bool needs_anchor, needs_reach;
     size_t n, n_slots;
-    int64_t n_shared; /* parameters that travel */
+    const co_layout *layout;
+    size_t n_rule_states; /* behind them stands what is personal */
+    const float *global;  /* [n] the model that the device at hand received */
     float *local, *grad, *slots, *slot[4];
     float *change, *anchor;  /* [n] or empty, as the rule needs */
     double *sums, *surveyed; /* of the batches before their steps; of the anchor's pass */
@@ -52,6 +54,7 @@ static co_status create_members(trainer *t)
         return co_config_fail(&e->devices, co_config_node(&e->devices, "attack"),
                               "%s needs classes; the task is %s", e->attack->name,
                               co_model_task(t->place->model)->name);
+    while (e->rule->slots && e->rule->slots[t->n_rule_states]) t->n_rule_states++;
     t->needs_reach = linear || e->aggregator->needs_reach;
     return CO_OK;
 }
@@ -76,7 +79,7 @@ static void destroy(void *self)
 static co_status allocate(trainer *t)
 {
     t->local = co_malloc(t->n, sizeof *t->local);
-    t->grad = co_malloc(t->n, sizeof *t->grad);
+    t->grad = co_calloc(t->layout->n_grad, sizeof *t->grad);
     t->slots = co_malloc(t->n_slots * t->n, sizeof *t->slots);
     t->change = co_malloc(t->experiment->rule->shared ? t->n : 0, sizeof *t->change);
     t->anchor = co_malloc(t->needs_anchor ? t->n : 0, sizeof *t->anchor);
@@ -92,10 +95,8 @@ static co_status create(co_workplace *place, void **self)
 {
     trainer *t = co_calloc(1, sizeof *t);
     if (!t) return CO_FAIL(CO_ENOMEM, "trainer");
-    *t = (trainer){.experiment = place->experiment,
-                   .place = place,
-                   .n = place->n,
-                   .n_shared = (int64_t)co_model_travels(place->model)};
+    *t = (trainer){
+        .experiment = place->experiment, .place = place, .n = place->n, .layout = place->layout};
     co_status st = create_members(t);
     if (st == CO_OK) st = allocate(t);
     if (st != CO_OK) {
@@ -109,14 +110,14 @@ static co_status create(co_workplace *place, void **self)
 static size_t bytes(const void *self)
 {
     const trainer *t = self;
-    return (2 + t->n_slots + (t->experiment->rule->shared != NULL) + t->needs_anchor) * t->n *
-           sizeof(float);
+    const size_t vectors = 1 + t->n_slots + (t->experiment->rule->shared != NULL) + t->needs_anchor;
+    return (vectors * t->n + t->layout->n_grad) * sizeof(float);
 }
 
 static void traffic(const void *self, int64_t *down, int64_t *up)
 {
     const trainer *t = self;
-    *down = *up = 4 * t->n_shared * (t->experiment->rule->shared ? 2 : 1);
+    *down = *up = 4 * (int64_t)t->layout->n_shared * (t->experiment->rule->shared ? 2 : 1);
 }
 
 static void clip_gradient(const trainer *t)
@@ -132,7 +133,7 @@ static co_rule_view view_of(const trainer *t, const co_plan_row *row, const co_r
     return (co_rule_view){.device = row->device,
                           .n_examples = row->n_examples,
                           .n = t->n,
-                          .global = with->version,
+                          .global = t->global,
                           .local = t->local,
                           .shared = with->beside,
                           .state = with->state,
@@ -158,6 +159,14 @@ static double reach(const trainer *t, int64_t n_steps, double lr)
     return -(double)local / lr;
 }
 
+/* Frozen tensors stay as they came, whatever weight decay did. */
+static void keep_frozen(trainer *t)
+{
+    const co_part *span = t->layout->span[CO_FROZEN];
+    for (size_t s = 0; s < t->layout->n_spans[CO_FROZEN]; s++)
+        memcpy(t->local + span[s].at, t->global + span[s].at, span[s].size * sizeof *t->local);
+}
+
 /* One step on the batch that was read. */
 static void step(trainer *t, const co_plan_row *row, const co_request *with, int64_t number)
 {
@@ -168,7 +177,8 @@ static void step(trainer *t, const co_plan_row *row, const co_request *with, int
                           .seed = place->seed,
                           .round = (uint64_t)with->step,
                           .device = (uint64_t)row->device,
-                          .step = (uint64_t)number};
+                          .step = (uint64_t)number,
+                          .frozen = place->frozen};
     if (t->fused) {
         co_model_step(place->model, place->workspace, t->local, &pass, (float)with->lr, t->grad,
                       t->sums);
@@ -182,17 +192,28 @@ static void step(trainer *t, const co_plan_row *row, const co_request *with, int
     }
     clip_gradient(t);
     e->optimizer->step(t->optimizer, t->local, t->grad, t->slot, t->n, with->lr, number + 1);
+    keep_frozen(t);
 }
 
-/* Frozen tensors must come back as they went, whatever rule or weight decay did. */
-static void restore_frozen(trainer *t, const float *global)
+/* What is personal goes on from where the device left it: from - received, in the slot behind the
+ * rule's. */
+static void take_personal(trainer *t, const co_request *with)
 {
-    size_t n_tensors;
-    const co_tensor *tensor = co_model_tensors(t->place->model, &n_tensors);
-    for (size_t k = 0; k < n_tensors; k++)
-        if (tensor[k].role == CO_FROZEN)
-            memcpy(t->local + tensor[k].offset, global + tensor[k].offset,
-                   tensor[k].size * sizeof *t->local);
+    const co_part *span = t->layout->span[CO_PERSONAL];
+    for (size_t s = 0; s < t->layout->n_spans[CO_PERSONAL]; s++)
+        co_vector_add_scaled(t->local + span[s].at, with->state[t->n_rule_states] + span[s].at,
+                             span[s].size, 1.0f);
+}
+
+static void leave_personal(trainer *t, const co_request *with)
+{
+    const co_part *span = t->layout->span[CO_PERSONAL];
+    for (size_t s = 0; s < t->layout->n_spans[CO_PERSONAL]; s++) {
+        const size_t at = span[s].at;
+        co_vector_difference(with->state[t->n_rule_states] + at, t->local + at, t->global + at,
+                             span[s].size);
+        memcpy(t->local + at, t->global + at, span[s].size * sizeof *t->local);
+    }
 }
 
 /* local becomes the update; the rule's last word. */
@@ -200,19 +221,19 @@ static void finish(trainer *t, const co_request *with, co_plan_row *row, co_give
 {
     const co_rule *rule = t->experiment->rule;
     const double way = t->needs_reach ? reach(t, row->n_steps, with->lr) : NAN;
-    restore_frozen(t, with->version);
     if (rule->end) {
         co_rule_view view = view_of(t, row, with);
         view.anchor = t->needs_anchor ? t->anchor : NULL;
         view.reach = way;
         rule->end(t->rule, &view, rule->shared ? t->change : NULL);
     }
+    leave_personal(t, with);
     /* The sum is formed along with the update where the engine has nothing else to do with it. */
     const bool adds = with->slice && !rule->shared && isfinite(t->sums[1]);
     size_t n_cut = 0;
     const double norm = adds ? co_exact_add_difference(with->slice, with->n_slices, t->local,
-                                                       with->version, row->share, &n_cut)
-                             : co_vector_difference(t->local, t->local, with->version, t->n);
+                                                       t->global, row->share, &n_cut)
+                             : co_vector_difference(t->local, t->local, t->global, t->n);
     bool finite = isfinite(norm) && isfinite(t->sums[1]);
     if (finite && rule->shared) finite = co_vector_finite(t->change, t->n);
     row->outcome = finite ? CO_REPORTED : CO_NONFINITE;
@@ -235,11 +256,13 @@ static co_status perform(void *self, const co_request *with, co_plan_row *row, c
     const int64_t n = row->n_examples;
     int64_t batch = t->experiment->local_keys.batch;
     CO_TRY(co_workplace_open(t->place, row));
-    memcpy(t->local, with->version, t->n * sizeof *t->local);
+    t->global = co_workplace_receive(t->place, with->version, with->frozen);
+    memcpy(t->local, t->global, t->n * sizeof *t->local);
+    take_personal(t, with);
     memset(t->slots, 0, t->n_slots * t->n * sizeof *t->slots);
     memset(t->sums, 0, t->place->n_sums * sizeof *t->sums);
     if (t->needs_anchor)
-        CO_TRY(co_workplace_survey(t->place, with->version, row, with->step, t->surveyed, &anchor));
+        CO_TRY(co_workplace_survey(t->place, t->global, row, with->step, t->surveyed, &anchor));
     if (batch == 0 || batch > n) batch = n;
     int64_t at = n, epoch = -1;
     for (int64_t number = 0; number < row->n_steps; number++, at += batch) {

@@ -10,13 +10,15 @@
 #include "core/exact.h"
 #include "sim/work/workplace.h"
 
-/* What a device receives. Borrowed. */
+/* What a device receives. n, whole: of the model's co_layout. Borrowed. */
 typedef struct {
     int64_t step;
     double lr;
-    const float *version; /* [n] the model that it starts from */
+    const float *version; /* [whole] the model that it starts from, what is trained of it; */
+    const float *frozen;  /* [whole] a model that holds the rest */
     const float *beside;  /* [n] the vector of the bank that its local rule reads; NULL without */
-    float *const *state;  /* [slots][n] what its local rule keeps on the device */
+    float *const *state;  /* [slots][n] what its local rule keeps on the device; then, where tensors
+                             are personal, how far they are from the version */
     const co_sum_slice *slice; /* [n_slices] sums to which the update is added, times the row's
                                   share, while it is formed; NULL: the caller does that */
     size_t n_slices;

@@ -54,9 +54,13 @@ co_status co_workplace_init(co_workplace *w, const co_experiment *e, const co_mo
                         .model = model,
                         .population = population,
                         .seed = (uint64_t)e->seed,
-                        .n = co_model_size(model),
+                        .layout = co_model_layout(model),
+                        .n = co_model_layout(model)->n,
                         .n_sums = co_model_task(model)->n_sums(co_model_n_classes(model))};
-    const co_status st = reserve(w, largest > 0 ? (size_t)largest : 1);
+    co_status st = CO_OK;
+    if (w->n < w->layout->whole && !(w->received = co_malloc(w->n, sizeof *w->received)))
+        st = CO_FAIL(CO_ENOMEM, "no memory to train a model of %zu parameters", w->n);
+    if (st == CO_OK) st = reserve(w, largest > 0 ? (size_t)largest : 1);
     if (st != CO_OK) co_workplace_fini(w);
     return st;
 }
@@ -65,6 +69,7 @@ void co_workplace_fini(co_workplace *w)
 {
     co_workspace_destroy(w->workspace);
     co_examples_fini(&w->examples);
+    co_free(w->received);
     co_free(w->index);
     co_free(w->subset);
     co_free(w->room);
@@ -77,7 +82,7 @@ size_t co_workplace_bytes(const co_workplace *w)
     const size_t all_rows = p->has_data ? (size_t)(p->mean_rows * (double)p->data.n + 0.5) : 0;
     const size_t longest = w->batch * p->most_rows, rows = longest < all_rows ? longest : all_rows;
     return w->batch * (co_shape_size(co_model_input(w->model)) + 1) * sizeof(float) +
-           w->n_index * sizeof(int64_t) +
+           w->n_index * sizeof(int64_t) + (w->received ? w->n * sizeof *w->received : 0) +
            co_workspace_bytes(w->model, w->batch, rows > w->batch ? rows : w->batch);
 }
 
@@ -85,6 +90,14 @@ co_status co_workplace_open(co_workplace *w, const co_plan_row *row)
 {
     CO_TRY(reserve(w, (size_t)co_population_examples(w->population, row->device)));
     return co_population_open(w->population, row->device);
+}
+
+const float *co_workplace_receive(co_workplace *w, const float *version, const float *frozen)
+{
+    w->frozen = w->received ? frozen : NULL;
+    if (!w->received) return version;
+    co_layout_pack(w->layout, version, w->received);
+    return w->received;
 }
 
 void co_workplace_shuffle(co_workplace *w, const co_plan_row *row, int64_t step, int64_t epoch)
@@ -129,7 +142,8 @@ co_status co_workplace_survey(co_workplace *w, const float *params, const co_pla
         const co_pass pass = {.batch = &w->examples.batch,
                               .seed = w->seed,
                               .round = (uint64_t)step,
-                              .device = (uint64_t)row->device};
+                              .device = (uint64_t)row->device,
+                              .frozen = w->frozen};
         const double before = sums[0];
         CO_TRY(co_workplace_read(w, row, step, at, (size_t)(n - at < batch ? n - at : batch)));
         if (into) memset(into->room, 0, w->n * sizeof *into->room);

@@ -16,7 +16,12 @@ typedef struct {
     co_workspace *workspace;
     co_examples examples; /* of the batch that was read last */
     uint64_t seed;
-    size_t n, n_sums;       /* coordinates; sums of the task */
+    const co_layout *layout;
+    size_t n, n_sums; /* coordinates, of what is trained; sums of the task */
+    /* [n] of the model at hand, and where its frozen tensors are, if some blocks of it are not
+     * trained; else NULL */
+    float *received;
+    const float *frozen;
     size_t batch, n_index;  /* the most examples of a batch, of a device */
     int64_t *index;         /* [n_index] the order in which batches are read */
     int64_t *subset, *room; /* of local.max_examples; room to draw it */
@@ -30,6 +35,9 @@ size_t co_workplace_bytes(const co_workplace *place);
 
 /* Makes ready for the row's device. CO_ENOMEM. */
 co_status co_workplace_open(co_workplace *place, const co_plan_row *row);
+/* What is trained of a version [whole], and from then on frozen tensors are read in `frozen`:
+ * [n], good until the next call. */
+const float *co_workplace_receive(co_workplace *place, const float *version, const float *frozen);
 /* index: the order in which an epoch goes through the device's examples, keyed by (step, device,
  * epoch); of a keyed subset where the row counts fewer than the device holds. */
 void co_workplace_shuffle(co_workplace *place, const co_plan_row *row, int64_t step, int64_t epoch);
@@ -37,11 +45,11 @@ void co_workplace_shuffle(co_workplace *place, const co_plan_row *row, int64_t s
  * CO_ESTOPPED when the step is given up half way (sim/watch.h). */
 co_status co_workplace_read(co_workplace *place, const co_plan_row *row, int64_t step, int64_t at,
                             size_t n);
-/* Where a survey leaves the gradient; room: for that of a batch. [n] each. */
+/* Where a survey leaves the gradient [n]; room: for that of a batch [layout->n_grad]. */
 typedef struct {
     float *gradient, *room;
 } co_survey_gradient;
 /* A pass over all examples of the opened device, as in evaluation: sums[n_sums] of the task, and
- * with `into` the gradient of the mean loss. As co_workplace_read. */
+ * with `into` the gradient of the mean loss. params as received. As co_workplace_read. */
 co_status co_workplace_survey(co_workplace *place, const float *params, const co_plan_row *row,
                               int64_t step, double *sums, const co_survey_gradient *into);

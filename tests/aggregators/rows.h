@@ -11,6 +11,7 @@ enum { MOST_ROWS = 40 };
  * coordinates. */
 typedef struct {
     const co_aggregator *rule;
+    co_aggregation aggregation;
     co_node *root;
     co_config opt;
     size_t n;
@@ -24,13 +25,15 @@ static inline void open_rule(rule_bench *b, const char *name, const char *yaml, 
     cr_assert(b->rule, "%s", co_status_message());
     const co_param *const tables[] = {co_aggregate_params, b->rule->params};
     b->opt = test_options(yaml, "aggregate", tables, 2, &b->root);
-    b->scratch = co_malloc(co_aggregate_scratch(b->rule, &b->opt, MOST_ROWS, n), 1);
+    cr_assert_eq(co_aggregation_create(b->rule, &b->opt, &b->aggregation), CO_OK);
+    b->scratch = co_malloc(co_aggregation_scratch(&b->aggregation, MOST_ROWS, n), 1);
     b->slots = co_calloc(4 * n, sizeof *b->slots);
     for (size_t k = 0; k < 4; k++) b->slot[k] = b->slots + k * n;
 }
 
 static inline void close_rule(rule_bench *b)
 {
+    co_aggregation_destroy(&b->aggregation);
     co_free(b->scratch);
     co_free(b->slots);
     co_node_destroy(b->root);
@@ -49,7 +52,7 @@ static inline void combine_rule(rule_bench *b, const float *const *row, const do
                            .slot = b->slot,
                            .scratch = b->scratch};
     cr_assert_leq(n_rows, MOST_ROWS);
-    co_aggregate_all(b->rule, &b->opt, &in, 1, 1, update);
+    co_aggregate_all(&b->aggregation, &in, 1, 1, update);
 }
 
 /* Normal numbers around a point of their own, at a scale drawn over six powers of ten. */

@@ -134,7 +134,7 @@ done
 "$COHORT" run e.yaml rounds=2 privacy.noise_cohort=1000 privacy.noise_population=1e6 privacy.delta=1e-7 output.dir=n > /dev/null 2>&1 || fail "simulated cohort"
 "$COHORT" show n/run.h5 > report
 grep -q 'simulation: the noise is reproducible, not private' report || fail "a simulation is not called one"
-grep -q 'noise of 1000 devices a round out of 1e6' report || fail "the simulated cohort is not named"
+grep -q 'noise of 1000 devices a round out of 1000000' report || fail "the simulated cohort is not named"
 $python - <<'P' || fail "noise and rate of a simulated cohort"
 import h5py, sys
 p = h5py.File("n/run.h5")["privacy"]

@@ -62,8 +62,18 @@ on 2 e.yaml output.dir=half rounds=6 --resume
 
 # ---- a run file as an earlier version wrote it: no attributes of columns, three deciles; shown, compared, gone on with
 cp -r half old
+cat > seal.py <<'P'
+import hashlib
+def seal(path):
+    data = open(path, "rb").read()
+    head = data[:512].rstrip(b"\0").split(b" ")
+    line = b" ".join([head[0], head[1], str(len(data) - 512).encode(), b""])
+    line += hashlib.blake2b(line + data[512:], digest_size=32).hexdigest().encode() + b"\n"
+    open(path, "wb").write(line.ljust(512, b"\0") + data[512:])
+P
 cat > older.py <<'P'
-import hashlib, sys, h5py
+import sys, h5py
+from seal import seal
 path = sys.argv[1]
 with h5py.File(path, "a") as h:
     for name in list(h["eval"]):
@@ -72,12 +82,8 @@ with h5py.File(path, "a") as h:
         else:
             for a in list(h["eval"][name].attrs):
                 del h["eval"][name].attrs[a]
-    del h["eval"].attrs["metric"]
-data = open(path, "rb").read()
-head = data[:512].rstrip(b"\0").split(b" ")
-line = b" ".join([head[0], head[1], str(len(data) - 512).encode(), b""])
-line += hashlib.blake2b(line + data[512:], digest_size=32).hexdigest().encode() + b"\n"
-open(path, "wb").write(line.ljust(512, b"\0") + data[512:])
+    del h["eval"].attrs["metric"], h["eval"].attrs["score_endings"]
+seal(path)
 P
 $python older.py old/run.h5 || fail "older.py"
 "$COHORT" show half/run.h5 | sed '1d; /digest/d; s/time .*//; / p20 /,$d' > a
@@ -99,7 +105,7 @@ assert attr("scope", "scope_names").split(",")[:2] == ["central", "over devices"
 for name, better, unit in (("loss", "lower", "nats"), ("accuracy", "higher", "share"), ("accuracy_p70", "higher", "share")):
     assert (attr(name, "better"), attr(name, "unit"), attr(name, "covered")) == (better, unit, None), name
 assert new["loss"].attrs["higher_is_better"] == 0 and new["accuracy"].attrs["higher_is_better"] == 1
-assert new.attrs["metric"] == b"accuracy"
+assert new.attrs["metric"] == b"accuracy" and new.attrs["score_endings"].decode().split(",")[0::10] == ["_weighted", "_worst10"]
 e, run = h5py.File("done12/best.h5"), h5py.File("done12/run.h5")
 rows = (run["eval/split"][:] == 2) & (run["eval/scope"][:] == 0)
 best = run["eval/round"][:][rows][run["eval/accuracy"][:][rows].argmax()]
@@ -115,6 +121,31 @@ import h5py
 h = h5py.File("private/run.h5")["eval"]
 assert h["accuracy_p50"].attrs["covered"] == b"no" and h["accuracy"].attrs["covered"].startswith(b"scope 0")
 P
+# the statement: written by the run, the same after a stop and a resume, printed from the file alone
+run private/experiment.yaml output.dir=parts rounds=1
+run private/experiment.yaml output.dir=parts rounds=2 --resume
+cp -r parts again && run private/experiment.yaml output.dir=again rounds=2 --resume # nothing left to do
+$python - <<'P' || fail "statement"
+import json, h5py
+from seal import seal
+text = {d: h5py.File(f"{d}/run.h5").attrs["privacy_statement"] for d in ("private", "parts", "again")}
+assert text["private"] == text["parts"] == text["again"], text
+(said,) = json.loads(text["private"])
+assert said["unit"] == "device" and said["composition"].startswith("2 releases") and "simulated" not in said, said
+said["neighbours"], said["of tomorrow"] = "one example: add or remove one", "first line\nsecond line"
+with h5py.File("parts/run.h5", "a") as h:
+    h.attrs["privacy_statement"] = json.dumps([said])
+    del h.attrs["config"]
+seal("parts/run.h5")
+with h5py.File("again/run.h5", "a") as h:
+    del h.attrs["privacy_statement"]
+seal("again/run.h5")
+P
+"$COHORT" show parts/run.h5 > text || fail "show without a config"
+grep -q 'neighbours *one example: add or remove one' text && [ "$(grep -c 'of tomorrow  *[a-z]* line$' text)" = 2 ] || fail "not the file's words: $(cat text)"
+"$COHORT" show parts/run.h5 --json | $python -c 'import json, sys; assert json.load(sys.stdin)["last"]["statements"][0]["of tomorrow"]' || fail "statement as JSON"
+"$COHORT" show again/run.h5 > text || fail "show of a private run without a statement"
+grep -qE 'epsilon <= [0-9.]+ at delta' text && grep -q 'none in this file' text && grep -q 'clip 1, noise of' text || fail "no numbers: $(cat text)"
 run private/experiment.yaml output.dir=private2
 [ "$("$COHORT" show private/ckpt-00000002.h5 --digest)" = "$("$COHORT" show private2/ckpt-00000002.h5 --digest)" ] || fail "the resolved experiment is another"
 for rule in 'accountant: pld, conversion: classic' 'clip_rate: 0.5'; do

@@ -561,6 +561,14 @@ Test(elementary, log_exp_and_cos_agree_with_libm)
     cr_assert(worst_log < 2.0, "log: %g units", worst_log);
     cr_assert(worst_exp < 2.0, "exp: %g units", worst_exp);
     cr_assert(worst_cos < 4e-16, "cos: %g", worst_cos);
+    double worst_power = 0.0;
+    for (int i = 1; i <= 2000; i++) {
+        const double x = 0.02 * i, y = 0.01 * (i % 977);
+        worst_power = fmax(worst_power, ulps(co_plain_power(x, y), powl(x, y)) / (2.0 + y));
+    }
+    cr_expect_lt(worst_power, 3.0, "%g", worst_power);
+    cr_assert(co_plain_power(0.3, 1.0) == 0.3 && co_plain_power(0.0, 5.0) == 0.0 &&
+              co_plain_power(7.0, 0.0) == 1.0 && co_plain_power(0.5, 70.0) == 0x1p-70);
     cr_assert(co_plain_log(1.0) == 0.0 && co_plain_exp(0.0) == 1.0 &&
               co_plain_exp(-DBL_MAX) == 0.0);
     cr_assert(co_plain_exp(-745.0) > 0.0 && co_plain_cos_turn(0.0) == 1.0 &&

@@ -24,7 +24,7 @@ static void aggregate(rule_bench *b, const float *const *row, size_t n_rows, dou
         double factor = 1.0, term = 1.0;
         const co_device_report report = {
             .loss = 0.7, .norm = co_vector_norm(row[i], b->n), .reach = 5.0, .lr = 0.1};
-        if (b->rule->report) b->rule->report(&b->opt, &report, &factor, &term);
+        if (b->rule->report) b->rule->report(b->aggregation.self, &report, &factor, &term);
         co_exact_add(sum, row[i], b->n, share * factor);
         co_scalar_add(&total, share);
         co_scalar_add(&terms, share * term);
@@ -36,7 +36,7 @@ static void aggregate(rule_bench *b, const float *const *row, size_t n_rows, dou
                              .coverage = 0.0,
                              .n_reported = (int64_t)n_rows,
                              .slot = b->slot};
-    b->rule->finish(&b->opt, &in, update);
+    b->rule->finish(b->aggregation.self, &in, update);
     co_free(sum);
 }
 
@@ -197,12 +197,12 @@ Test(aggregator, fednova_counts_updates_by_the_unit_of_work)
     for (int i = 0; i < 2; i++) {
         double factor, term;
         const co_device_report report = {.reach = i ? 8.0 : 4.0, .lr = 0.1};
-        b.rule->report(&b.opt, &report, &factor, &term);
+        b.rule->report(b.aggregation.self, &report, &factor, &term);
         co_exact_add(sum, row[i], 2, 0.5 * factor);
         terms += 0.5 * term;
     }
-    b.rule->finish(&b.opt, &(co_round_sum){.n = 2, .sum = sum, .total = 1.0, .terms = terms},
-                   update);
+    b.rule->finish(b.aggregation.self,
+                   &(co_round_sum){.n = 2, .sum = sum, .total = 1.0, .terms = terms}, update);
     cr_expect_float_eq(update[0], 6.0 * 0.5, 1e-12);
     cr_expect_float_eq(update[1], 6.0 * 0.25, 1e-12);
     close_rule(&b);
@@ -212,11 +212,11 @@ Test(aggregator, qfedavg_leans_by_the_power_of_the_loss_and_damps_large_updates)
 {
     rule_bench b;
     open_rule(&b, "qfedavg", "{q: 2}", 1);
-    cr_expect_float_eq(b.rule->stress(&b.opt, 3.0), 9.0, 1e-12);
-    cr_expect(isfinite(b.rule->stress(&b.opt, 0.0)));
+    cr_expect_float_eq(b.rule->stress(b.aggregation.self, 3.0), 9.0, 1e-12);
+    cr_expect(isfinite(b.rule->stress(b.aggregation.self, 0.0)));
     double factor, term;
-    b.rule->report(&b.opt, &(co_device_report){.loss = 4.0, .norm = 2.0, .lr = 0.5}, &factor,
-                   &term);
+    b.rule->report(b.aggregation.self, &(co_device_report){.loss = 4.0, .norm = 2.0, .lr = 0.5},
+                   &factor, &term);
     cr_expect_float_eq(factor, 1.0, 0.0);
     cr_expect_float_eq(term, 1.0 + 2.0 * 4.0 / (0.5 * 4.0), 1e-12);
     close_rule(&b);
@@ -233,7 +233,7 @@ Test(aggregator, feddyn_adds_the_drift_of_past_rounds)
         double update;
         co_exact_add(&sum, &u, 1, 0.5);
         b.rule->finish(
-            &b.opt,
+            b.aggregation.self,
             &(co_round_sum){.n = 1, .sum = &sum, .total = 0.5, .coverage = 0.5, .slot = b.slot},
             &update);
         cr_expect_float_eq(update, 2.0 + 0.5 * round, 1e-6);

@@ -10,6 +10,22 @@
     for (const co_plugin *const *at_ = co_kind_attack.members; *at_; at_++)                        \
         for (const co_attack *member = co_attack_find((*at_)->name); member; member = NULL)
 
+/* The attack's self, for close_attack. */
+static void *open_attack(const co_attack *attack, const char *yaml)
+{
+    co_node *root;
+    void *self = NULL;
+    const co_config opt = test_options(yaml, "devices", &attack->params, 1, &root);
+    if (attack->create) cr_assert_eq(attack->create(&opt, &self), CO_OK);
+    co_node_destroy(root);
+    return self;
+}
+
+static void close_attack(const co_attack *attack, void *self)
+{
+    if (attack->destroy) attack->destroy(self);
+}
+
 static void expect_vector(const char *name, const char *yaml, double a, double b, double c)
 {
     static const float x[3][3] = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}};
@@ -18,12 +34,11 @@ static void expect_vector(const char *name, const char *yaml, double a, double b
     const co_attack *attack = co_attack_find(name);
     const double want[3] = {a, b, c};
     float out[3];
-    co_node *root;
-    const co_config opt = test_options(yaml, "devices", &attack->params, 1, &root);
-    attack->collude(&opt, &honest, 2, out);
+    void *self = open_attack(attack, yaml);
+    attack->collude(self, &honest, 2, out);
     for (int j = 0; j < 3; j++)
         cr_expect_float_eq((double)out[j], want[j], 1e-6, "%s %s", name, yaml);
-    co_node_destroy(root);
+    close_attack(attack, self);
 }
 
 Test(attack, three_rows_give_the_known_vectors)
@@ -42,19 +57,18 @@ Test(attack, alie_goes_as_far_as_the_numbers_allow)
     const float *row[20];
     const co_attack *alie = co_attack_find("alie");
     float out;
-    co_node *root;
-    const co_config opt = test_options("{}", "devices", &alie->params, 1, &root);
+    void *self = open_attack(alie, "{}");
     double square = 0.0;
     for (int i = 0; i < 20; i++) {
         x[i][0] = (float)i - 9.5f;
         row[i] = x[i];
         square += (double)x[i][0] * (double)x[i][0];
     }
-    alie->collude(&opt, &(co_updates){.n_rows = 20, .n = 1, .row = row}, 5, &out);
+    alie->collude(self, &(co_updates){.n_rows = 20, .n = 1, .row = row}, 5, &out);
     cr_expect_float_eq(-(double)out / sqrt(square / 19.0), 0.2533471, 1e-5);
-    alie->collude(&opt, &(co_updates){.n_rows = 1, .n = 1, .row = row}, 1, &out);
+    alie->collude(self, &(co_updates){.n_rows = 1, .n = 1, .row = row}, 1, &out);
     cr_expect_float_eq((double)out, (double)x[0][0], 1e-6);
-    co_node_destroy(root);
+    close_attack(alie, self);
 }
 
 Test(attack, alone_an_attacker_depends_on_its_own_key_and_update)
@@ -63,14 +77,15 @@ Test(attack, alone_an_attacker_depends_on_its_own_key_and_update)
     EACH_MEMBER(member)
     {
         static float u[3][N];
-        co_node *root;
         if (!member->tamper) continue;
-        const co_config opt = test_options("{}", "devices", &member->params, 1, &root);
+        void *self = open_attack(member, "{}");
         const co_stream own = co_stream_open(1, CO_DRAW_ATTACK, 4, 7, 0),
                         other = co_stream_open(1, CO_DRAW_ATTACK, 4, 8, 0);
         for (int k = 0; k < 3; k++) {
             test_fill(600, N, 1.0f, u[k]);
-            member->tamper(&opt, k == 2 ? &other : &own, u[k], N);
+            const size_t cut = k == 1 ? 1234 : 0; /* whatever the cut into pieces */
+            member->tamper(self, k == 2 ? &other : &own, 0, u[k], cut);
+            member->tamper(self, k == 2 ? &other : &own, cut, u[k] + cut, N - cut);
         }
         cr_expect_arr_eq(u[0], u[1], sizeof u[0], "%s", member->name);
         const bool drawn = strcmp(member->name, "gaussian") == 0;
@@ -81,7 +96,7 @@ Test(attack, alone_an_attacker_depends_on_its_own_key_and_update)
             cr_expect_float_eq(co_vector_dot(u[0], u[1], N) /
                                    (co_vector_norm(u[0], N) * co_vector_norm(u[1], N)),
                                -1.0, 1e-6, "%s", member->name);
-        co_node_destroy(root);
+        close_attack(member, self);
     }
 }
 

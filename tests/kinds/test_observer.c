@@ -27,7 +27,7 @@ static bool is_known(const char *word, const char *const *known)
 Test(observer, columns_say_what_they_are)
 {
     static const char *const units[] = {"1", "s", "B", "share", "nats", "bits", "", NULL};
-    static co_columns columns;
+    static co_eval_columns columns;
     for (int is_private = 0; is_private < 2; is_private++)
         for (const co_plugin *const *at = co_kind_task.members; *at; at++) {
             co_experiment e;
@@ -36,7 +36,7 @@ Test(observer, columns_say_what_they_are)
             const co_run run = {.experiment = &e, .task = co_task_find((*at)->name)};
             EACH_MEMBER(member)
             {
-                columns = (co_columns){0};
+                columns = (co_eval_columns){0};
                 if (member->columns) member->columns(&run, &columns);
                 for (size_t k = 0; k < columns.n; k++) {
                     const co_column *c = &columns.column[k];
@@ -55,12 +55,12 @@ Test(observer, columns_say_what_they_are)
 
 Test(observer, a_column_of_two_members_is_one)
 {
-    static co_columns columns;
+    static co_eval_columns columns;
     char name[] = "loss";
-    co_columns_add(&columns, &(co_column){.name = name, .type = CO_F64, .unit = "nats"});
-    co_columns_add(&columns, &(co_column){.name = "other", .type = CO_F64});
+    co_eval_columns_add(&columns, &(co_column){.name = name, .type = CO_F64, .unit = "nats"});
+    co_eval_columns_add(&columns, &(co_column){.name = "other", .type = CO_F64});
     name[0] = 'm';
-    co_columns_add(&columns, &(co_column){.name = "loss", .type = CO_F64, .unit = "1"});
+    co_eval_columns_add(&columns, &(co_column){.name = "loss", .type = CO_F64, .unit = "1"});
     cr_assert_eq(columns.n, 2);
     cr_expect_str_eq(columns.column[0].name, "loss", "the name is copied");
     cr_expect_str_eq(columns.column[0].unit, "nats");

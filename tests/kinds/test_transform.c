@@ -4,6 +4,7 @@
 #include "core/vector.h"
 #include "tests/harness.h"
 #include "tests/kinds/options.h"
+#include <math.h>
 
 enum { N = 5000, SLOTS = 2 };
 static float memory[SLOTS][N], *const state[SLOTS] = {memory[0], memory[1]};
@@ -33,8 +34,16 @@ static void close_member(const co_stage *member, void *self)
 static void apply(const co_stage *member, void *self, float *update, float *const *kept)
 {
     const co_stage_key key = {.seed = 1, .step = 1, .device = 3, .cohort = 10};
-    co_contribution c = {
-        .n = N, .update = update, .norm = co_vector_norm(update, N), .weight = 1.0, .share = 0.1};
+    static uint64_t residue[N];
+    const co_part all = {0, 0, N};
+    co_contribution c = {.n = N,
+                         .part = &all,
+                         .n_parts = 1,
+                         .update = update,
+                         .residue = residue,
+                         .norm = co_vector_norm(update, N),
+                         .weight = 1.0,
+                         .share = 0.1};
     member->forward(self, &key, &c, kept);
 }
 
@@ -119,4 +128,21 @@ Test(transform, momentum_sums_what_the_device_said)
         cr_expect_float_eq(u[N - 1], want[round], 1e-7);
     }
     close_member(momentum, self);
+}
+
+/* What makes integers says what they are; what takes them gives them on. */
+Test(transform, domains_are_stated_in_full)
+{
+    EACH_MEMBER(member)
+    {
+        if (member->takes == CO_INTEGERS) cr_expect_eq(member->gives, CO_INTEGERS);
+        if (member->takes == CO_INTEGERS || member->gives == CO_FLOATS) continue;
+        cr_assert(member->ring && member->forward && member->backward, "%s", member->name);
+        void *self = open_member(member, "{}");
+        const co_ring ring = member->ring(self, 10);
+        cr_expect(ring.bits > 0 && ring.bits <= CO_MAX_RING_BITS, "%s", member->name);
+        cr_expect(ring.wraps || (ring.bound > 0.0 && ring.bound < ldexp(1.0, ring.bits)), "%s",
+                  member->name);
+        close_member(member, self);
+    }
 }

@@ -212,11 +212,14 @@ static inline void test_from_raw(const co_shape *shape, size_t n, const float *r
 /* A call of the layer, on the bench's blocks. */
 static inline co_call bench_call(test_bench *b)
 {
+    static const bool none[CO_MAX_TENSORS];
     co_call call = {.pass = &b->pass,
                     .draw = b->draw,
                     .params = b->params,
                     .target = b->grad,
                     .at = b->at,
+                    .target_at = b->at,
+                    .is_frozen = none,
                     .y = b->raw_y,
                     .dy = b->raw_dy,
                     .factor = 1.0f,

@@ -1,5 +1,6 @@
 /* tests/models/test_activations.c - relu, tanh, flatten and dropout. */
 #include "core/random.h"
+#include "models/smooth.h"
 #include "tests/harness.h"
 #include "tests/models/build.h"
 #include <math.h>
@@ -27,6 +28,47 @@ Test(tanh_layer, follows_the_function_and_its_derivative)
         cr_expect_float_eq((double)b.y[i], t, 1e-6);
         cr_expect_float_eq((double)b.dx[i], (double)b.dy[i] * (1.0 - t * t), 1e-6);
     }
+    bench_close(&b);
+}
+
+/* Distance in units in the last place of the float that is nearest to t. */
+static double ulps(float y, double t)
+{
+    const float nearest = (float)t;
+    return fabs((double)y - t) / ((double)nextafterf(fabsf(nearest), 2.0f) - fabs((double)nearest));
+}
+
+/* As the compiler makes it for any processor, beside what the layer uses here. */
+__attribute__((noinline)) static float tanh_of_one(float x)
+{
+    return co_tanh(x);
+}
+
+/* All exponents and both signs, 1,019 significands each, drawn. */
+Test(tanh_layer, is_off_by_hardly_more_than_half_a_unit_in_the_last_place_at_any_exponent)
+{
+    enum { EACH = 1019 };
+    double worst = 0.0;
+    test_bench b;
+    bench_open(&b, "tanh", "", test_flat(2 * EACH), 1);
+    for (uint32_t exponent = 0; exponent < 256; exponent++) {
+        for (uint32_t i = 0; i < 2 * EACH; i++) {
+            const uint32_t significand = exponent == 255 ? 0 : test_bits(600 + exponent, i) >> 1,
+                           bits = (i % 2) << 31 | exponent << 23 | significand;
+            memcpy(&b.x[i], &bits, sizeof bits);
+        }
+        bench_forward(&b);
+        for (size_t i = 0; i < 2 * EACH; i++) {
+            const float one = tanh_of_one(b.x[i]);
+            worst = fmax(worst, ulps(b.y[i], tanh((double)b.x[i])));
+            cr_assert(memcmp(&one, &b.y[i], sizeof one) == 0, "tanh(%a) is %a and %a",
+                      (double)b.x[i], (double)one, (double)b.y[i]);
+        }
+    }
+    cr_expect_lt(worst, 0.501, "%g", worst);
+    b.x[0] = NAN, b.x[1] = -0.0f;
+    bench_forward(&b);
+    cr_expect(isnan(b.y[0]) && b.y[1] == 0.0f && signbit(b.y[1]));
     bench_close(&b);
 }
 

@@ -153,6 +153,12 @@ static void check_tied(void)
                 "{channels: 2, kernel: 3, padding: same}, "
                 "tie: {weight: 0.weight}}, flatten, {dense: classes}]}",
                 test_image(2, 4, 4));
+    check_model("{layers: [{conv2d: {channels: 2, kernel: 3, padding: same, bias: false}}, "
+                "{group_norm: 1}, tanh, {residual: [{conv2d: {channels: 2, kernel: 3, padding: "
+                "same, bias: false}}, {group_norm: 1}, tanh, {conv2d: {channels: 2, kernel: 3, "
+                "padding: same, bias: false}, tie: {weight: 3.0.weight}}, {group_norm: 1, tie: "
+                "{bias: 3.1.bias}}]}, tanh, global_avg_pool, {dense: classes}]}",
+                test_image(2, 5, 5));
     check_model(
         "{layers: [{embedding: 5}, {lstm: 5}, {lstm: 5, tie: {weight_hh_l0: 1.weight_ih_l0}}, "
         "{dense: 9, tie: {weight: 0.weight}}, tanh, {pool_time: mean}, {dense: classes}]}",

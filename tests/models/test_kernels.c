@@ -307,6 +307,55 @@ Test(kernels, convolutions_equal_products_of_windows_on_every_path)
     on_all_paths(check_convolution, 60);
 }
 
+/* Between many channels: one group of images and several, padding channels, windows with and
+ * without Winograd's form; and the fused step. */
+static void check_wide_convolution(const co_kernels *fast, uint64_t draw)
+{
+    enum { N = 5 };
+    const size_t kernel = 1 + draw % 3 * 2, stride = 1 + draw / 3 % 2, side = draw % 4 ? 7 : 17;
+    co_shape in = test_image(60 + pick(11, draw, 80), kernel + pick(12, draw, side), side);
+    const size_t n_out = 8192 / in.dim[0] + pick(13, draw, 40);
+    const co_kernel_level level = fast->lanes == 16  ? CO_KERNELS_AVX512
+                                  : fast->lanes == 8 ? CO_KERNELS_AVX2
+                                                     : CO_KERNELS_PLAIN;
+    const float scale[N] = {0.5f, -2.0f, 1.0f, 0.0f, 3.0f};
+    char yaml[128];
+    test_bench a, b;
+    snprintf(yaml, sizeof yaml, "{channels: %zu, kernel: %zu, stride: %zu, padding: %zu, bias: %s}",
+             n_out, kernel, stride, kernel > 1 ? (size_t)draw % kernel : 0,
+             draw % 2 ? "true" : "false");
+    co_kernel_use(CO_KERNELS_REFERENCE);
+    bench_open(&a, "conv2d", yaml, in, N);
+    bench_backward(&a, scale);
+    co_kernel_use(level);
+    in.lanes = fast->lanes;
+    bench_open(&b, "conv2d", yaml, in, N);
+    cr_assert_not(b.facts.in_parts); /* it is wide */
+    bench_backward(&b, scale);
+    cr_assert_lt(relative_distance(b.y, a.y, a.n * a.n_out), 5e-6, "%s: %s", fast->name, yaml);
+    cr_assert_lt(relative_distance(b.dx, a.dx, a.n * a.n_in), 5e-6, "%s: %s", fast->name, yaml);
+    cr_assert_lt(relative_distance(b.grad, a.grad, a.n_params), 5e-6, "%s: %s", fast->name, yaml);
+
+    memset(b.grad, 0, b.n_params * sizeof *b.grad);
+    bench_backward(&b, NULL);
+    for (size_t i = 0; i < b.n_params; i++) a.params[i] = b.params[i] - 0.3f * b.grad[i];
+    co_call call = bench_call(&b);
+    call.target = b.params;
+    call.factor = -0.3f;
+    b.layer->backward(b.self, &call);
+    test_from_raw(&in, b.n, b.raw_dx, a.dx);
+    cr_assert(memcmp(a.dx, b.dx, b.n * b.n_in * sizeof *a.dx) == 0, "%s: %s", fast->name, yaml);
+    cr_assert(memcmp(a.params, b.params, b.n_params * sizeof *a.params) == 0, "%s: %s", fast->name,
+              yaml);
+    bench_free(&a);
+    bench_close(&b);
+}
+
+Test(kernels, convolutions_between_many_channels_equal_products_of_windows_on_every_path)
+{
+    on_all_paths(check_wide_convolution, 24);
+}
+
 /* Channels-last against planes, with many equal values; windows that overlap, touch or leave gaps.
  */
 static void check_pooling(const co_kernels *fast, uint64_t draw)

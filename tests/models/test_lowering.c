@@ -36,6 +36,12 @@ static const struct {
      "{channels: 16, kernel: 3, padding: same}}, "
      "{group_norm: 2}, relu]}, {max_pool: 4}, {group_norm: 2}, global_avg_pool, {dense: classes}]}",
      {.ndim = 3, .dim = {2, 60, 53}}},
+    {"{layers: [{conv2d: {channels: 96, kernel: 3}}, relu, {conv2d: {channels: 96, kernel: 3}}, "
+     "{residual: [{conv2d: {channels: 96, "
+     "kernel: 3, padding: same, bias: false}}, {group_norm: 4}, relu, {conv2d: {channels: 96, "
+     "kernel: 3, padding: same, bias: false}, tie: {weight: 3.0.weight}}]}, relu, {conv2d: "
+     "{channels: 90, kernel: 3, stride: 2}}, global_avg_pool, {dense: classes}]}",
+     {.ndim = 3, .dim = {2, 14, 13}}},
     {"{layers: [{embedding: 8}, {dropout: 0.2}, {lstm: 9}, {residual: [{dense: 9}, relu, {dense: "
      "9}]}, {pool_time: mean}, {dense: classes}]}",
      {.sequence = true, .tokens = true, .dim = {20}}},

@@ -41,35 +41,44 @@ static void check_taps(void)
     static const struct {
         const char *yaml;
         co_shape in;
+        size_t n_past; /* tokens, and nodes that something goes past */
     } smooth[] = {
         {"{layers: [{conv2d: {channels: 3, kernel: 3}}, tanh, {residual: [{conv2d: {channels: 3, "
          "kernel: 3, padding: same}}, tanh]}, "
          "{group_norm: 3}, {avg_pool: 2}, flatten, {residual: [flatten, tanh]}, {dense: 6}, tanh, "
          "{dense: classes}]}",
-         {.ndim = 3, .dim = {2, 8, 8}}},
+         {.ndim = 3, .dim = {2, 8, 8}},
+         4},
+        {"{layers: [{conv2d: {channels: 4, kernel: 3, bias: false}}, {group_norm: 2}, tanh, "
+         "{residual: {layers: [{conv2d: {channels: 6, kernel: 3, stride: 2, padding: 1, bias: "
+         "false}}, {group_norm: 2}, tanh, {conv2d: {channels: 6, kernel: 3, padding: same, bias: "
+         "false}}, {group_norm: 3}], shortcut: [{conv2d: {channels: 6, kernel: 1, stride: 2, bias: "
+         "false}}, {group_norm: 2}]}}, tanh, global_avg_pool, {dense: classes}]}",
+         {.ndim = 3, .dim = {2, 9, 8}},
+         7},
         {"{layers: [{embedding: 6}, {lstm: 5}, {repeat: {times: 2, layers: [{dense: 5}, tanh]}}, "
          "{dropout: 0.2}, {pool_time: mean}, "
          "{dense: classes}]}",
-         {.sequence = true, .tokens = true, .dim = {9}}},
+         {.sequence = true, .tokens = true, .dim = {9}},
+         1},
     };
     for (size_t k = 0; k < sizeof smooth / sizeof *smooth; k++) {
         setup plain = open_model(smooth[k].yaml, smooth[k].in),
               s = open_model(smooth[k].yaml, smooth[k].in);
         size_t n_begun = 0, node;
-        for (size_t l = k == 0 ? 0 : 1; l < s.model->n_nodes; l++) {
+        for (size_t l = smooth[k].in.tokens; l < s.model->n_nodes; l++) {
             cr_assert_eq(co_model_tap(s.model, s.model->node[l].name, &node), CO_OK);
             cr_expect_eq(node, l);
         }
         const double loss = loss_of(&plain, plain.grad);
         cr_expect_eq(loss_of(&s, s.grad), loss, "taps change the loss");
         cr_expect(memcmp(s.grad, plain.grad, s.size * sizeof(float)) == 0, "taps change gradients");
-        for (size_t l = k == 0 ? 0 : 1; l < s.model->n_nodes; l++) {
+        for (size_t l = smooth[k].in.tokens; l < s.model->n_nodes; l++) {
             if (!co_model_begins_at(s.model, l)) continue;
             check_beginning(&s, l, loss, plain.grad);
             n_begun++;
         }
-        /* not at tokens, nor at the four nodes that something goes past */
-        cr_expect_eq(n_begun, s.model->n_nodes - (k == 0 ? 4 : 1));
+        cr_expect_eq(n_begun, s.model->n_nodes - smooth[k].n_past);
         close_model(&plain);
         close_model(&s);
     }

@@ -154,7 +154,7 @@ static void compare(const co_dataset *a, const co_dataset *b)
 static void load_and_compare(const char *path, const co_comm *comm)
 {
     co_dataset loaded, serial = {0};
-    const co_status st = co_dataset_load(path, &loaded, comm);
+    const co_status st = co_dataset_load(path, true, &loaded, comm);
     CHECK(st == CO_OK);
     if (st != CO_OK) {
         fprintf(stderr, "%s\n", co_status_message());
@@ -184,11 +184,23 @@ static void load_and_compare(const char *path, const co_comm *comm)
     co_dataset_fini(&serial);
 }
 
+/* Without what a node has once. */
+static void load_columns(const char *path, const co_comm *comm)
+{
+    co_dataset loaded, serial = {0};
+    CHECK(co_dataset_load(path, false, &loaded, comm) == CO_OK);
+    CHECK(co_dataset_read_columns(path, &serial) == CO_OK);
+    CHECK(!loaded.x && !loaded.tokens && !loaded.x_is_shared);
+    compare(&serial, &loaded);
+    co_dataset_fini(&loaded);
+    co_dataset_fini(&serial);
+}
+
 /* Every rank gets this code and a message with the words. */
 static void must_fail(const char *path, co_status want, const char *words, const co_comm *comm)
 {
     co_dataset data;
-    const co_status st = co_dataset_load(path, &data, comm);
+    const co_status st = co_dataset_load(path, true, &data, comm);
     CHECK(st == want);
     CHECK(strstr(co_status_message(), words) && strstr(co_status_message(), path));
     if (st == CO_OK) co_shared_fini(&data.shared_x);
@@ -239,6 +251,8 @@ int main(int argc, char **argv)
     MPI_Barrier(MPI_COMM_WORLD);
     load_and_compare(images, &comm);
     load_and_compare(labels, &comm);
+    load_columns(images, &comm);
+    load_columns(tags, &comm);
     co_comm nodes;
     two_nodes(&comm, &nodes);
     load_and_compare(images, &nodes);

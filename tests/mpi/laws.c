@@ -36,12 +36,14 @@ static double of_round(const co_run *run, size_t row, const char *column)
     return co_table_get_f64(t, row, (size_t)co_table_find(t, column));
 }
 
-/* Five steps on the mean loss of all training examples, in the data set's order. */
-static void descend(const co_run *run, double lr, float *w)
+/* Five steps on the mean loss of all training examples, in the data set's order; weights that are
+ * not frozen decay. */
+static void descend(const co_run *run, double lr, double decay, float *w)
 {
     const co_population *p = &run->population;
     const size_t n = co_model_size(run->model), m = (size_t)p->data.n;
-    size_t n_train = 0;
+    size_t n_train = 0, n_spans;
+    const co_span *span = co_model_spans(run->model, CO_SHARED, &n_spans);
     float *x = co_malloc(m * p->x_size, sizeof *x), *grad = co_malloc(n, sizeof *grad);
     int32_t *y = co_malloc(m, sizeof *y);
     co_workspace *workspace = NULL;
@@ -58,7 +60,9 @@ static void descend(const co_run *run, double lr, float *w)
         double sums[64] = {0};
         memset(grad, 0, n * sizeof *grad);
         co_model_loss(run->model, workspace, w, &pass, NULL, grad, sums);
-        for (size_t j = 0; j < n; j++) w[j] -= (float)lr * grad[j];
+        for (size_t k = 0; k < n_spans; k++)
+            for (size_t j = span[k].offset; j < span[k].offset + span[k].size; j++)
+                w[j] -= (float)lr * (grad[j] + (float)decay * w[j]);
     }
     co_workspace_destroy(workspace);
     co_free(x);
@@ -78,7 +82,7 @@ static void one_device_with_all_data_is_gradient_descent(void)
         return;
     const size_t n = co_model_size(run.model);
     float *w = co_malloc(n, sizeof *w);
-    descend(&run, 0.5, w);
+    descend(&run, 0.5, 0.0, w);
     CHECK(relative_distance(run.exchange.model, w, n) < 1e-6);
     co_free(w);
     close_run(&experiment, &run);
@@ -98,7 +102,7 @@ static void all_devices_in_one_step_are_gradient_descent(void)
         return;
     const size_t n = co_model_size(run.model);
     float *w = co_malloc(n, sizeof *w);
-    descend(&run, 0.5, w);
+    descend(&run, 0.5, 0.0, w);
     CHECK(relative_distance(run.exchange.model, w, n) < 1e-6);
     co_free(w);
     close_run(&experiment, &run);
@@ -314,6 +318,82 @@ static void frozen_tensors_do_not_move(void)
     close_run(&experiment, &run);
 }
 
+/* While a device trains, too: what it computes with does not decay. */
+static void frozen_tensors_do_not_decay(void)
+{
+    co_experiment experiment;
+    co_run run;
+    if (!open_text("name: frozen\nrounds: 1\npartition: {method: iid, devices: 1}\ndevices: "
+                   "{per_round: 1}\nmodel: {layers: [{dense: 2100}, tanh, {dense: classes}], "
+                   "freeze: [0.weight, 2.bias]}\nlocal: {lr: 0.1, batch: 0, epochs: 5, "
+                   "weight_decay: 2}\neval: {every: 0}",
+                   &experiment, &run))
+        return;
+    const size_t n = co_model_size(run.model);
+    float *w = co_malloc(n, sizeof *w);
+    CHECK(co_model_layout(run.model)->n < n);
+    descend(&run, 0.1, 2.0, w);
+    CHECK(relative_distance(run.exchange.model, w, n) < 1e-6);
+    co_free(w);
+    close_run(&experiment, &run);
+}
+
+static co_status train_alone(co_run *run, const co_request *with, co_plan_row *row, float *update)
+{
+    const co_work *train = co_work_find("train");
+    co_workplace fresh;
+    void *self = NULL;
+    co_given given;
+    co_status st = co_workplace_init(&fresh, run->experiment, run->model, &run->population);
+    if (st == CO_OK) st = train->create(&fresh, &self);
+    if (st == CO_OK) st = train->perform(self, with, row, &given);
+    if (st == CO_OK)
+        memcpy(update, given.piece[0].value, co_model_size(run->model) * sizeof *update);
+    train->destroy(self);
+    co_workplace_fini(&fresh);
+    return st;
+}
+
+/* A device goes on from its own values of a personal tensor, and sends nothing of them. */
+static void personal_tensors_stay_with_the_device(void)
+{
+    co_experiment experiment;
+    co_run run;
+    if (!open_text(COMMON "local: {lr: 0.1, momentum: 0.5, batch: 4}", &experiment, &run)) return;
+    const size_t n = co_model_size(run.model);
+    size_t n_tensors;
+    const co_tensor own = co_model_tensors(run.model, &n_tensors)[1];
+    float *block = co_calloc(5 * n, sizeof *block), *kept = block, *update = block + n,
+          *again = update + n, *whole = again + n, *model = whole + n, *const state[1] = {kept};
+    memcpy(model, run.exchange.model, n * sizeof *model);
+    co_request with = {.version = model, .state = state, .step = 3, .lr = 0.1};
+    co_plan_row row = {.device = 0};
+    while (co_population_examples(&run.population, row.device) < 8) row.device++;
+    row.n_examples = co_population_examples(&run.population, row.device);
+    row.n_steps = 2;
+    CHECK(co_model_set_role(run.model, own.name, CO_PERSONAL) == CO_OK);
+    CHECK(train_alone(&run, &with, &row, update) == CO_OK);
+    size_t n_sent = 0, n_kept = 0;
+    for (size_t j = own.offset; j < own.offset + own.size; j++) {
+        n_sent += update[j] != 0.0f;
+        n_kept += kept[j] != 0.0f;
+        model[j] += kept[j]; /* for the comparison below */
+    }
+    CHECK(n_sent == 0 && n_kept > 0 && kept[0] == 0.0f && co_vector_norm(update, n) > 0.0);
+    with.version = run.exchange.model;
+    with.step = 4;
+    CHECK(train_alone(&run, &with, &row, again) == CO_OK);
+    CHECK(co_model_set_role(run.model, own.name, CO_SHARED) == CO_OK);
+    with.version = model;
+    CHECK(train_alone(&run, &with, &row, whole) == CO_OK);
+    size_t n_wrong = 0;
+    for (size_t j = 0; j < n; j++)
+        n_wrong += again[j] != (j < own.offset || j >= own.offset + own.size ? whole[j] : 0.0f);
+    CHECK(n_wrong == 0);
+    co_free(block);
+    close_run(&experiment, &run);
+}
+
 /* Examples of class 0 are scaled by `factor`, so that the devices of shards with class 0 alone go
  * wrong. */
 static void spoil(const char *path, float factor)
@@ -401,6 +481,8 @@ int main(int argc, char **argv)
     attacks_do_what_they_say();
     nothing_of_one_device_reaches_the_next();
     frozen_tensors_do_not_move();
+    frozen_tensors_do_not_decay();
+    personal_tensors_stay_with_the_device();
     bad_updates_are_counted();
     MPI_Barrier(comm.world);
     if (comm.rank == 0) {

@@ -9,10 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST = 12, N_MOST = 3 * CO_BLOCK + 77 };
+enum { MOST = 12, N_MOST = 3 * CO_BLOCK + 77, BITS = 16 };
 
 static co_comm comm;
 static float update_of[MOST][N_MOST];
+static uint64_t residue[N_MOST];
 
 /* A round: which device trains where, and what becomes of it. */
 typedef struct {
@@ -26,6 +27,28 @@ static double fraction(size_t a, size_t b)
     return fmod((double)(a + 1) * 0.6180339887498949 + (double)(b + 1) * 0.7548776662466927, 1.0);
 }
 
+/* What an exchange is about: everything travels, or what stands in spans, the first from 0 on. */
+static co_part whole, span[2][3];
+static co_layout layout;
+
+static void make_layout(size_t n, bool gaps)
+{
+    whole = (co_part){0, 0, n};
+    layout = (co_layout){.whole = n, .n = n, .n_parts = 1, .part = &whole};
+    if (gaps) { /* the middle block has nothing that travels; spans begin and end inside blocks */
+        const size_t cut[] = {0, 300, CO_BLOCK - 5, CO_BLOCK, 2 * CO_BLOCK, n - 60, n};
+        for (size_t k = 0; k < 6; k++)
+            span[k % 2][k / 2] = (co_part){cut[k], cut[k], cut[k + 1] - cut[k]};
+    } else {
+        span[0][0] = whole;
+    }
+    layout.span[CO_SHARED] = span[0];
+    layout.n_spans[CO_SHARED] = gaps ? 3 : 1;
+    layout.span[CO_FROZEN] = span[1];
+    layout.n_spans[CO_FROZEN] = gaps ? 3 : 0;
+    for (size_t k = 0; k < layout.n_spans[CO_SHARED]; k++) layout.n_shared += span[0][k].size;
+}
+
 /* Updates of closed form, known to all ranks; the first coordinate of device 2 is above the bound
  * of a sum. */
 static void draw_updates(size_t n, size_t round)
@@ -34,6 +57,9 @@ static void draw_updates(size_t n, size_t round)
         for (size_t j = 0; j < n; j++)
             update_of[k][j] = (float)(fraction(13 * k + round, j) - 0.5) * (float)(1u << k);
     update_of[2][0] = 3e5f;
+    for (size_t k = 0; k < MOST; k++)
+        for (size_t s = 0; s < layout.n_spans[CO_FROZEN]; s++)
+            memset(update_of[k] + span[1][s].at, 0, span[1][s].size * sizeof(float));
 }
 
 /* Devices 0 .. n - 1, `turn` ranks further on; which of them report depends on the round. */
@@ -77,6 +103,12 @@ static void look_at_rows(void *self, const co_stage_rows *rows)
 
 static const co_stage rows_stage = {.name = "rows", .summary = "test", .rows = look_at_rows};
 
+/* What stands for a number in a ring; sums of it wrap many times. */
+static uint64_t residue_of(size_t k, size_t j)
+{
+    return (uint64_t)llrint((double)update_of[k][j] * 1e4) & 0xffff;
+}
+
 static size_t add_own(const co_wire *wire, void *self, const round_plan *r, size_t n_params,
                       float *sent)
 {
@@ -86,15 +118,17 @@ static size_t add_own(const co_wire *wire, void *self, const round_plan *r, size
         const co_plan_row *row = &r->row[k];
         if (row->rank != comm.rank || row->outcome != CO_REPORTED) continue;
         memcpy(sent, update_of[k], n_params * sizeof *sent);
+        for (size_t j = 0; j < n_params; j++) residue[j] = residue_of(k, j);
         const co_contribution c = {.n = n_params,
                                    .update = sent,
                                    .norm = co_vector_norm(sent, n_params),
                                    .weight = row->weight,
                                    .share = row->share,
-                                   .attacker = row->attacker};
+                                   .attacker = row->attacker,
+                                   .residue = residue};
         n_cut += wire->add(self, &r->plan, k, &c);
         for (size_t j = 0; j < n_params; j++)
-            sent[j] = NAN; /* a wire keeps nothing of the caller's */
+            sent[j] = NAN, residue[j] = 1; /* a wire keeps nothing of the caller's */
     }
     return n_cut;
 }
@@ -136,6 +170,20 @@ static void check_sum(const co_exchange *x, const round_plan *r, float factor)
     CHECK(n_wrong == 0);
 }
 
+/* The sum of the residues, modulo 2^b. */
+static void check_residues(const co_exchange *x, const round_plan *r)
+{
+    const int64_t *sum = co_exchange_sum((co_exchange *)x);
+    size_t n_wrong = 0;
+    for (size_t j = 0; j < x->n_own; j++) {
+        uint64_t want = 0;
+        for (size_t k = 0; k < r->plan.n; k++)
+            if (r->row[k].outcome == CO_REPORTED) want += residue_of(k, x->first + j);
+        n_wrong += sum[j] != (int64_t)(want & 0xffff);
+    }
+    CHECK(n_wrong == 0);
+}
+
 static void play(const co_wire *wire, const co_wire_setup *setup, void *self, size_t n_devices,
                  size_t round, int turn, bool changes)
 {
@@ -144,14 +192,14 @@ static void play(const co_wire *wire, const co_wire_setup *setup, void *self, si
     seen_rows seen = {.changes = changes};
     co_chain chain = {0};
     double wait_s;
-    float *sent = co_malloc(x->n_params, sizeof *sent);
+    float *sent = co_malloc(x->n, sizeof *sent);
     make_round(&r, n_devices, round, turn);
-    draw_updates(x->n_params, round);
+    draw_updates(x->n, round);
     if (wire->whole) co_chain_add(&chain, &rows_stage, &seen);
-    CHECK(co_chain_ready(&chain, MOST) == CO_OK);
+    CHECK(co_chain_ready(&chain, NULL, MOST) == CO_OK);
     co_exchange_clear(x);
     if (wire->begin) wire->begin(self, &r.plan);
-    const size_t n_cut = add_own(wire, self, &r, x->n_params, sent);
+    const size_t n_cut = add_own(wire, self, &r, x->n, sent);
     co_exchange_reduce(x, &wait_s);
     const co_gathered g = wire->finish(self, &r.plan, &chain);
     size_t n_reported = 0, n_attackers = 0;
@@ -167,7 +215,10 @@ static void play(const co_wire *wire, const co_wire_setup *setup, void *self, si
     } else {
         CHECK(g.n_rows == 0);
     }
-    if (!wire->whole || setup->adds_up) check_sum(x, &r, changes ? 2.0f : 1.0f);
+    if (wire->residues)
+        check_residues(x, &r);
+    else if (!wire->whole || setup->adds_up)
+        check_sum(x, &r, changes ? 2.0f : 1.0f);
     co_chain_destroy(&chain);
     co_free(sent);
     MPI_Barrier(comm.world); /* in a run the all-gather of the model: nobody clears what another
@@ -176,14 +227,15 @@ static void play(const co_wire *wire, const co_wire_setup *setup, void *self, si
 
 /* Rounds of one wire, one after the other: full, partial, one device, none that reports, placed
  * anywhere. */
-static void check_wire(const co_wire *wire, size_t n_params, bool adds_up)
+static void check_wire(const co_wire *wire, size_t n_params, bool gaps, bool adds_up)
 {
     static const size_t n_devices[] = {MOST, 5, 1, 3, MOST};
     co_exchange x;
     void *self = NULL;
-    CHECK(co_exchange_init(&x, n_params, 0, 0, MOST, &comm) == CO_OK);
+    make_layout(n_params, gaps);
+    CHECK(co_exchange_init(&x, &layout, CO_BOARD_WHOLE, 0, 0, MOST, &comm) == CO_OK);
     const co_wire_setup setup = {
-        .exchange = &x, .capacity = MOST, .n_scratch = 100, .adds_up = adds_up};
+        .exchange = &x, .capacity = MOST, .n_scratch = 100, .bits = BITS, .adds_up = adds_up};
     CHECK(wire->create(&setup, &self) == CO_OK);
     if (wire->bytes) CHECK(wire->bytes(self) >= MOST * x.n_own * sizeof(float) + setup.n_scratch);
     for (size_t round = 0; round < sizeof n_devices / sizeof *n_devices; round++)
@@ -216,7 +268,9 @@ int main(int argc, char **argv)
         CHECK(wire->whole == (wire->bytes != NULL));
         for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
             for (int adds_up = 0; adds_up <= wire->whole; adds_up++)
-                check_wire(wire, sizes[k], adds_up);
+                check_wire(wire, sizes[k], false, adds_up);
+        for (int adds_up = 0; adds_up <= wire->whole; adds_up++)
+            check_wire(wire, N_MOST, true, adds_up);
     }
     co_comm_fini(&comm);
     CHECK(co_memory_blocks() == 0);

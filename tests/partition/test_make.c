@@ -1,7 +1,9 @@
 /* What all partitioners share: test parts, min_size, refusals, failures of memory. */
 #include "tests/harness.h"
 #include "tests/partition/support.h"
+#include "core/thread.h"
 #include <math.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,6 +29,37 @@ Test(make, test_parts_are_the_fraction_of_each_device_rounded_down)
         co_partition_fini(&p);
     }
     co_partition_fini(&whole);
+    co_dataset_fini(&data);
+}
+
+/* So many examples that threads share them out where there are cores for it. */
+Test(make, lists_and_statistics_do_not_depend_on_threads, .timeout = 120)
+{
+    static const char *const words[] = {
+        "method=dirichlet devices=3000 alpha=0.3",
+        "method=quantity devices=40 law=power beta=3", /* one device has most of them */
+        "method=dirichlet devices=30 alpha=0.1 test_fraction=0.2"};
+    co_dataset data = mixed_data((1 << 21) + 5, 10, 7, 1);
+    cpu_set_t all, one;
+    CPU_ZERO(&one);
+    cr_assert(sched_getaffinity(0, sizeof all, &all) == 0);
+    for (int c = 0; c < CPU_SETSIZE && CPU_COUNT(&one) == 0; c++)
+        if (CPU_ISSET(c, &all)) CPU_SET(c, &one);
+    for (size_t w = 0; w < sizeof words / sizeof *words; w++) {
+        co_partition many = must_make(words[w], &data);
+        cr_assert(sched_setaffinity(0, sizeof one, &one) == 0);
+        cr_assert_eq(co_threads_for(1, data.n), 1);
+        co_partition single = must_make(words[w], &data);
+        cr_assert(sched_setaffinity(0, sizeof all, &all) == 0);
+        const size_t k = (size_t)single.n_devices;
+        cr_assert_eq(many.n_unassigned, single.n_unassigned);
+        cr_assert_arr_eq(many.train_offsets, single.train_offsets, (k + 1) * sizeof(int64_t));
+        cr_assert_eq(
+            memcmp(many.train, single.train, (size_t)single.train_offsets[k] * sizeof(int64_t)), 0);
+        cr_assert_arr_eq(many.stat, single.stat, single.n_stats * sizeof(double));
+        co_partition_fini(&many);
+        co_partition_fini(&single);
+    }
     co_dataset_fini(&data);
 }
 

@@ -7,10 +7,10 @@ typedef struct {
     int column;
 } wobble;
 
-static void columns(const co_run *run, co_columns *add)
+static void columns(const co_run *run, co_eval_columns *add)
 {
     (void)run;
-    co_columns_add(
+    co_eval_columns_add(
         add,
         &(co_column){.name = "wobble", .type = CO_F64, .unit = "1", .better = CO_BETTER_LOWER});
 }

@@ -5,6 +5,7 @@
  * majority: the normal quantile of (n - f - k) / (n - f), k = floor(n / 2 + 1) - f, of n updates f
  * from attackers. Source: Baruch, Baruch, Goldberg, NeurIPS 2019, arXiv:1902.06083, Algorithm 3. */
 #include "trust/adversaries/attack.h"
+#include "core/memory.h"
 #include <math.h>
 
 /* z with P(N(0, 1) < z) = p, by bisection; 0 where p is no probability between 0 and 1. */
@@ -29,10 +30,20 @@ static double default_z(size_t n_honest, size_t n_attackers)
     return normal_quantile((honest - needed) / honest);
 }
 
-static void collude(const co_config *opt, const co_updates *honest, size_t n_attackers, float *out)
+static co_status create(const co_config *opt, void **self)
+{
+    double *z = co_malloc(1, sizeof *z);
+    if (!z) return CO_FAIL(CO_ENOMEM, "a little is enough");
+    *z = co_config_has(opt, "z") ? co_config_real(opt, "z") : NAN; /* NaN: the default */
+    *self = z;
+    return CO_OK;
+}
+
+static void collude(const void *self, const co_updates *honest, size_t n_attackers, float *out)
 {
     const size_t m = honest->n_rows;
-    const double z = co_config_has(opt, "z") ? co_config_real(opt, "z") : default_z(m, n_attackers);
+    const double asked = *(const double *)self,
+                 z = isnan(asked) ? default_z(m, n_attackers) : asked;
     for (size_t j = 0; j < honest->n; j++) {
         double sum = 0.0, squares = 0.0;
         for (size_t i = 0; i < m; i++) sum += (double)honest->row[i][j];
@@ -54,4 +65,6 @@ const co_attack co_attack_alie = {.name = "alie",
                                   .summary = "a little is enough: honest mean - z deviations",
                                   .source = "Baruch et al. 2019, arXiv:1902.06083, Algorithm 3",
                                   .params = params,
+                                  .create = create,
+                                  .destroy = co_free,
                                   .collude = collude};

@@ -12,14 +12,17 @@
 
 typedef struct {
     CO_PLUGIN_FIELDS;
-    bool flips_labels; /* class y becomes classes - 1 - y */
-    /* Changes update[n] of one attacker; draws from the stream, which is the device's own. Local.
-     * NULL: as trained */
-    void (*tamper)(const co_config *opt, const co_stream *stream, float *update, size_t n);
+    co_status (*create)(const co_config *opt, void **self); /* Local. NULL: no options */
+    void (*destroy)(void *self);                            /* NULL allowed */
+    bool flips_labels;                                      /* class y becomes classes - 1 - y */
+    /* Changes coordinates first .. first + n - 1 of one attacker's update; draws by coordinate from
+     * the stream, which is the device's own. Local. NULL: as trained */
+    void (*tamper)(const void *self, const co_stream *stream, size_t first, float *update,
+                   size_t n);
     /* out[n]: what every attacker sends, coordinate by coordinate from the honest rows. Costs
      * memory of cohort x model / ranks, as an aggregator that sees every update. Local. NULL:
      * attackers act alone */
-    void (*collude)(const co_config *opt, const co_updates *honest, size_t n_attackers, float *out);
+    void (*collude)(const void *self, const co_updates *honest, size_t n_attackers, float *out);
 } co_attack;
 
 extern const co_kind co_kind_attack;

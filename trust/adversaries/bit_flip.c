@@ -3,9 +3,10 @@
 #include "trust/adversaries/attack.h"
 #include "core/vector.h"
 
-static void tamper(const co_config *opt, const co_stream *stream, float *update, size_t n)
+static void tamper(const void *self, const co_stream *stream, size_t first, float *update, size_t n)
 {
-    (void)opt;
+    (void)self;
+    (void)first;
     (void)stream;
     co_vector_scale(update, n, -1.0f);
 }

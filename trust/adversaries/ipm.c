@@ -3,10 +3,20 @@
  * small epsilon hides among updates that differ. Source: Xie, Koyejo, Gupta, UAI 2019,
  * arXiv:1903.03936, equation 2. */
 #include "trust/adversaries/attack.h"
+#include "core/memory.h"
 
-static void collude(const co_config *opt, const co_updates *honest, size_t n_attackers, float *out)
+static co_status create(const co_config *opt, void **self)
 {
-    const double factor = -co_config_real(opt, "epsilon") / (double)honest->n_rows;
+    double *epsilon = co_malloc(1, sizeof *epsilon);
+    if (!epsilon) return CO_FAIL(CO_ENOMEM, "inner product manipulation");
+    *epsilon = co_config_real(opt, "epsilon");
+    *self = epsilon;
+    return CO_OK;
+}
+
+static void collude(const void *self, const co_updates *honest, size_t n_attackers, float *out)
+{
+    const double factor = -*(const double *)self / (double)honest->n_rows;
     (void)n_attackers;
     for (size_t j = 0; j < honest->n; j++) {
         double sum = 0.0;
@@ -24,4 +34,6 @@ const co_attack co_attack_ipm = {.name = "ipm",
                                      "inner product manipulation: -epsilon times the honest mean",
                                  .source = "Xie et al. 2019, arXiv:1903.03936, equation 2",
                                  .params = params,
+                                 .create = create,
+                                 .destroy = co_free,
                                  .collude = collude};

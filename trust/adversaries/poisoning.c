@@ -1,23 +1,37 @@
 /* trust/adversaries/poisoning.c - tampering alone, or colluding: all attackers of a step send what
  * they make of the honest updates; without any of those, what they have. */
 #include "trust/adversaries/poisoning.h"
+#include "core/memory.h"
 #include <math.h>
 #include <string.h>
 
+typedef struct {
+    const co_attack *attack;
+    void *self;
+} poisoning;
+
+static void destroy(void *self)
+{
+    poisoning *p = self;
+    if (p && p->attack->destroy) p->attack->destroy(p->self);
+    co_free(p);
+}
+
 static void forward(void *self, const co_stage_key *key, co_contribution *c, float *const *state)
 {
-    const co_poisoning *p = self;
+    const poisoning *p = self;
     (void)state;
     if (!c->attacker) return;
     const co_stream stream =
         co_stream_open(key->seed, CO_DRAW_ATTACK, (uint64_t)key->step, (uint64_t)key->device, 0);
-    p->attack->tamper(p->options, &stream, c->update, c->n);
+    for (const co_part *at = c->part; at < c->part + c->n_parts; at++)
+        p->attack->tamper(p->self, &stream, at->offset, c->update + at->at, at->size);
     c->norm = NAN;
 }
 
 static void rows(void *self, const co_stage_rows *all)
 {
-    const co_poisoning *p = self;
+    const poisoning *p = self;
     float *first = NULL;
     size_t n_honest = 0;
     for (size_t i = 0; i < all->n_rows; i++)
@@ -28,19 +42,30 @@ static void rows(void *self, const co_stage_rows *all)
         if (first)
             memcpy(all->row[i], first, all->n * sizeof *first);
         else
-            p->attack->collude(p->options, &honest, all->n_rows - n_honest, first = all->row[i]);
+            p->attack->collude(p->self, &honest, all->n_rows - n_honest, first = all->row[i]);
     }
 }
 
-const co_stage *co_poisoning_stage(const co_attack *attack)
+co_status co_poisoning_create(const co_attack *attack, const co_config *opt, const co_stage **stage,
+                              void **self)
 {
     static const co_stage tampers = {.name = "poisoning",
                                      .summary = "attackers change their updates",
+                                     .destroy = destroy,
                                      .forward = forward,
                                      .enforced = true},
                           colludes = {.name = "poisoning",
                                       .summary = "attackers send one vector",
+                                      .destroy = destroy,
                                       .rows = rows,
                                       .enforced = true};
-    return attack->collude ? &colludes : attack->tamper ? &tampers : NULL;
+    *stage = attack->collude ? &colludes : attack->tamper ? &tampers : NULL;
+    if (!*stage) return CO_OK;
+    poisoning *p = co_calloc(1, sizeof *p);
+    if (!p) return CO_FAIL(CO_ENOMEM, "attackers");
+    p->attack = attack;
+    const co_status st = attack->create ? attack->create(opt, &p->self) : CO_OK;
+    if (st != CO_OK) co_free(p);
+    *self = st == CO_OK ? p : NULL;
+    return st;
 }

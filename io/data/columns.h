@@ -1,0 +1,76 @@
+/* io/data/columns.h - the columns of a data set, in the order in which they stand in its file: one
+ * table that writing, reading, checking, sending to other ranks, placing in shared memory and
+ * freeing walk. A new column is one line here and the reader that fills it. */
+#pragma once
+#include <stdint.h>
+
+/* What a column has one row of; how many there are: co_column_rows. */
+typedef enum {
+    CO_PER_X,       /* example; a row has the shape of x and its type */
+    CO_PER_TARGETS, /* example of a task with targets; a row has n_classes values */
+    CO_PER_LABEL,   /* example of another task */
+    CO_PER_EXAMPLE,
+    CO_PER_TOKEN,
+    CO_PER_TAG,        /* token, where the task is tagging */
+    CO_PER_TEXT_BOUND, /* example, and the end of the last one; only with tokens */
+    CO_PER_RAW_BOUND,  /* the same; only with raw text */
+    CO_PER_RAW_BYTE,
+    CO_PER_CLASS, /* these four are lists of names */
+    CO_PER_WORD,
+    CO_PER_USER,
+    CO_PER_GROUP
+} co_column_per;
+
+/* Where it is in a run. */
+typedef enum {
+    CO_ON_RANK, /* a copy on every rank: few bytes an example */
+    CO_ON_NODE, /* once in the node's shared memory; has to be there */
+    CO_IN_FILE  /* nowhere: it stays in the file */
+} co_column_place;
+
+/* What its values may be. */
+typedef enum {
+    CO_VALUES_ANY,
+    CO_VALUES_FINITE,
+    CO_VALUES_TARGETS, /* finite numbers, or 0 and 1, as the task has it */
+    CO_VALUES_SPLIT,   /* 0, 1 or 2 */
+    CO_VALUES_CLASS,   /* below n_classes .. */
+    CO_VALUES_WORD,
+    CO_VALUES_USER, /* .. or -1 for none */
+    CO_VALUES_GROUP,
+    CO_VALUES_TOKEN_BOUNDS, /* ascending from 0 to n_tokens */
+    CO_VALUES_RAW_BOUNDS    /* .. to the bytes of the raw text */
+} co_column_values;
+
+/* field of co_dataset, dataset in the file, type in memory, stored type (x and targets: asked of
+ * the data set), one row per, place in a run, values, what it is. A column that a data set may lack
+ * is NULL then; split never is. */
+#define CO_DATASET_COLUMNS(X)                                                                      \
+    X(x, "x", void, CO_F32, CO_PER_X, CO_ON_NODE, CO_VALUES_FINITE,                                \
+      "features: value = x * scale + shift")                                                       \
+    X(tokens, "tokens", int32_t, CO_I32, CO_PER_TOKEN, CO_ON_NODE, CO_VALUES_WORD,                 \
+      "instead of x: words of the vocabulary")                                                     \
+    X(token_offsets, "token_offsets", int64_t, CO_I64, CO_PER_TEXT_BOUND, CO_ON_NODE,              \
+      CO_VALUES_TOKEN_BOUNDS, "tokens of example i: [i] to [i + 1]; may be none")                  \
+    X(token_y, "token_y", int32_t, CO_I32, CO_PER_TAG, CO_ON_NODE, CO_VALUES_CLASS,                \
+      "class of each token, for tagging")                                                          \
+    X(vocab, "vocab", char *, CO_STR, CO_PER_WORD, CO_ON_RANK, CO_VALUES_ANY,                      \
+      "words; one that can meet unknown words has <unk> first")                                    \
+    X(text, "text", uint8_t, CO_U8, CO_PER_RAW_BYTE, CO_IN_FILE, CO_VALUES_ANY, "raw bytes")       \
+    X(text_offsets, "text_offsets", int64_t, CO_I64, CO_PER_RAW_BOUND, CO_IN_FILE,                 \
+      CO_VALUES_RAW_BOUNDS, "raw bytes of example i: [i] to [i + 1]")                              \
+    X(y, "y", int32_t, CO_I32, CO_PER_LABEL, CO_ON_RANK, CO_VALUES_CLASS, "class")                 \
+    X(targets, "y", void, CO_F32, CO_PER_TARGETS, CO_ON_NODE, CO_VALUES_TARGETS,                   \
+      "regression: float, multilabel: uint8_t, 0 or 1")                                            \
+    X(classes, "classes", char *, CO_STR, CO_PER_CLASS, CO_ON_RANK, CO_VALUES_ANY,                 \
+      "names of the classes, labels or numbers")                                                   \
+    X(split, "split", uint8_t, CO_U8, CO_PER_EXAMPLE, CO_ON_RANK, CO_VALUES_SPLIT,                 \
+      "0 train, 1 test, 2 validation")                                                             \
+    X(user, "user", int32_t, CO_I32, CO_PER_EXAMPLE, CO_ON_RANK, CO_VALUES_USER,                   \
+      "whose example it is; -1: nobody's")                                                         \
+    X(user_name, "user_name", char *, CO_STR, CO_PER_USER, CO_ON_RANK, CO_VALUES_ANY,              \
+      "names of the users")                                                                        \
+    X(group, "group", int32_t, CO_I32, CO_PER_EXAMPLE, CO_ON_RANK, CO_VALUES_GROUP,                \
+      "of which group; -1: of none")                                                               \
+    X(group_name, "group_name", char *, CO_STR, CO_PER_GROUP, CO_ON_RANK, CO_VALUES_ANY,           \
+      "names of the groups")

@@ -1,0 +1,3 @@
+/* privacy/statements/list.h - the members of the kind statement. */
+X(central)
+X(public_counts)

@@ -1,0 +1,67 @@
+/* privacy/statements/statement.h - kind statement: what is guaranteed to whom, and what has to be
+ * true for it.
+ *
+ * A stage that releases something says how (co_release); the statement of its kind says what such a
+ * release is to an accountant, and writes the guarantee in words: whom it protects, what neighbours
+ * are, mechanism, sampling, composition, accountant, whether it is simulated, what is covered and
+ * what not. The ledger and the words come from one place, so that they cannot differ. The run file
+ * keeps the words (attribute privacy_statement), and whoever prints them needs nothing else.
+ *
+ * Adding one: a file privacy/statements/<name>.c with the table co_statement_<name>, and a line in
+ * list.h. All calls are Local and pure functions of their arguments. */
+#pragma once
+#include "privacy/accountants/accountant.h"
+#include "privacy/mechanisms/mechanism.h"
+
+typedef enum { CO_UNIT_DEVICE, CO_UNIT_EXAMPLE, CO_UNIT_MESSAGE, CO_N_UNITS } co_unit;
+const char *co_unit_text(co_unit unit); /* "device", "example", "message" */
+
+/* What a run releases in a step, as its stage does it, and what that has come to. */
+typedef struct {
+    co_unit unit;
+    const co_mechanism *mechanism;         /* with noise */
+    double multiplier;                     /* scale of the noise / bound of a contribution */
+    double lattice_std;                    /* as in co_event */
+    co_sampling sampling;                  /* what the sampler is known to accountants as */
+    double rate;                           /* as accounted for */
+    double clip, noise_std;                /* of the newest release, in units of the model */
+    bool is_adaptive;                      /* a noisy count that moves the clip is released too */
+    bool is_secure;                        /* noise from a secret key */
+    double noise_cohort, noise_population; /* of a simulated cohort; 0: what is told is what ran */
+    int64_t n_releases;
+    const co_accountant *accountant;
+    bool classic; /* rdp's conversion */
+} co_release;
+
+/* Words in the order they are read: every label once, texts of several lines ended by \n between
+ * them. */
+enum { CO_MOST_SAID = 16, CO_LONGEST_SAID = 512 };
+typedef struct {
+    size_t n;
+    struct {
+        const char *label; /* static */
+        char text[CO_LONGEST_SAID];
+    } line[CO_MOST_SAID];
+} co_statement_text;
+
+typedef struct {
+    CO_PLUGIN_FIELDS;
+    co_unit unit;
+    /* Whether it is the statement of such releases; of all members, exactly one or none. */
+    bool (*fits)(const co_release *release);
+    co_relation (*neighbours)(const co_release *release); /* never ANY */
+    /* One release as the ledger takes it: the noise multiplier is that under the relation. */
+    co_event (*event)(const co_release *release);
+    /* Appends with co_say: unit, neighbours, sampling, composition, accountant, mechanism, mode,
+     * covered, not covered, assumes; simulated where it is; more where it helps. */
+    void (*say)(const co_release *release, co_statement_text *words);
+} co_statement;
+
+extern const co_kind co_kind_statement;
+/* The member that fits; NULL: nothing is known to hold for such releases. */
+const co_statement *co_statement_for(const co_release *release);
+/* One more line. A text that does not fit is a bug. */
+void co_say(co_statement_text *words, const char *label, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The text of a label; NULL when it was not said. */
+const char *co_said(const co_statement_text *words, const char *label);

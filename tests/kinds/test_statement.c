@@ -1,0 +1,142 @@
+/* Every statement of the list under the same laws; new members join by themselves. A member speaks
+ * of those releases alone that it fits; together they leave no sampling without one. */
+#include "privacy/statements/statement.h"
+#include "tests/harness.h"
+#include "tests/kinds/options.h"
+
+#define EACH_MEMBER(m)                                                                             \
+    for (const co_plugin *const *at_ = co_kind_statement.members; *at_; at_++)                     \
+        for (const co_statement *m = (const co_statement *)*at_; m; m = NULL)
+#define EACH_RELEASE(r)                                                                            \
+    for (int k_ = 0; k_ < N_RELEASES; k_++)                                                        \
+        for (const co_release *r = release_number(k_); r; r = NULL)
+
+enum { N_MECHANISMS = 3, N_RELEASES = CO_N_UNITS * CO_N_SAMPLINGS * N_MECHANISMS * 16 };
+
+/* Every unit, sampling, mechanism, accountant, and what else may be. */
+static const co_release *release_number(int k)
+{
+    static const char *const mechanisms[] = {"gaussian", "laplace", "discrete_gaussian"};
+    static co_release r;
+    r = (co_release){.clip = 0.5,
+                     .noise_std = 0.45,
+                     .multiplier = 0.9,
+                     .rate = 0.125,
+                     .n_releases = 7,
+                     .is_adaptive = k & 1,
+                     .is_secure = k & 2,
+                     .classic = k & 4,
+                     .accountant = co_accountant_find(k & 4 ? "rdp" : "pld"),
+                     .noise_cohort = k & 8 ? 1000 : 0,
+                     .noise_population = k & 8 ? 4e6 : 0};
+    k /= 16;
+    r.mechanism = co_mechanism_find(mechanisms[k % N_MECHANISMS]);
+    k /= N_MECHANISMS;
+    r.sampling = (co_sampling)(k % CO_N_SAMPLINGS);
+    r.unit = (co_unit)(k / CO_N_SAMPLINGS);
+    if (r.sampling == CO_SAMPLING_NONE) r.rate = 1.0;
+    return &r;
+}
+
+static bool speaks_of(const co_statement *member, const co_release *r)
+{
+    return member->unit == r->unit && member->fits(r);
+}
+
+Test(statement, has_what_cohort_list_shows)
+{
+    EACH_MEMBER(m) test_option_texts((const co_plugin *)m, NULL);
+}
+
+Test(statement, one_member_speaks_of_a_release_and_every_sampling_of_devices_has_one)
+{
+    EACH_RELEASE(r)
+    {
+        int n = 0;
+        const co_statement *found = co_statement_for(r);
+        EACH_MEMBER(m) if (speaks_of(m, r)) n++;
+        cr_expect(n <= 1, "%d statements of one release: unit %s, sampling %s", n,
+                  co_unit_text(r->unit), co_sampling_text(r->sampling));
+        cr_expect((found != NULL) == (n == 1) && (!found || speaks_of(found, r)));
+        cr_expect(found || r->unit != CO_UNIT_DEVICE, "devices, sampling %s: no statement",
+                  co_sampling_text(r->sampling));
+    }
+}
+
+/* The ledger takes the event, under the relation of the words; noise counts in units of what one
+ * neighbour changes: of the bound when one is added or removed, of twice the bound when one is
+ * replaced; a sample is not told as larger or smaller than it is. */
+Test(statement, the_event_is_what_was_sampled_and_added)
+{
+    EACH_MEMBER(m) EACH_RELEASE(r)
+    {
+        if (!speaks_of(m, r)) continue;
+        co_ledger ledger = {0};
+        const co_event e = m->event(r);
+        const co_relation said = m->neighbours(r);
+        cr_assert_eq(co_ledger_add(&ledger, &e, 1), CO_OK, "%s", co_status_message());
+        const co_relation counted = co_ledger_relation(&ledger);
+        cr_expect(said != CO_RELATION_ANY && (counted == CO_RELATION_ANY || counted == said),
+                  "%s, sampling %s: said %s, counted %s", m->name, co_sampling_text(r->sampling),
+                  co_relation_text(said), co_relation_text(counted));
+        cr_expect(e.noise == r->mechanism->noise && e.sampling == r->sampling && e.rate == r->rate,
+                  "%s: another event than the release", m->name);
+        cr_expect_eq(e.noise_multiplier * (said == CO_RELATION_REPLACE ? 2.0 : 1.0), r->multiplier,
+                     "%s, %s: noise multiplier %g of %g", m->name, co_relation_text(said),
+                     e.noise_multiplier, r->multiplier);
+        co_ledger_fini(&ledger);
+    }
+    cr_expect_eq(co_memory_blocks(), 0);
+}
+
+static void expect_said(const co_statement *m, const co_statement_text *words, const char *label,
+                        const char *text)
+{
+    const char *said = co_said(words, label);
+    cr_expect(said && *said, "%s says nothing of %s", m->name, label);
+    cr_expect(!said || strstr(said, text), "%s, %s: no '%s' in '%s'", m->name, label, text, said);
+}
+
+Test(statement, says_who_is_protected_from_what_and_how)
+{
+    EACH_MEMBER(m) EACH_RELEASE(r)
+    {
+        if (!speaks_of(m, r)) continue;
+        co_statement_text words = {0};
+        char text[64];
+        m->say(r, &words);
+        expect_said(m, &words, "unit", co_unit_text(m->unit));
+        expect_said(m, &words, "neighbours", co_relation_text(m->neighbours(r)));
+        expect_said(m, &words, "neighbours", co_unit_text(m->unit));
+        snprintf(text, sizeof text, "rate %g", r->rate);
+        expect_said(m, &words, "sampling", text);
+        snprintf(text, sizeof text, "%lld release", (long long)r->n_releases);
+        expect_said(m, &words, "composition", text);
+        expect_said(m, &words, "accountant", r->accountant->name);
+        expect_said(m, &words, "mechanism", r->mechanism->name);
+        expect_said(m, &words, "mechanism", r->mechanism->norm == CO_NORM_L1 ? "L1" : "L2");
+        expect_said(m, &words, "mode", r->is_secure ? "secret key" : "not private");
+        expect_said(m, &words, "covered", "model");
+        expect_said(m, &words, "covered", r->is_adaptive ? "clip" : "model");
+        expect_said(m, &words, "not covered", "train_loss");
+        expect_said(m, &words, "assumes", "only the covered values are published");
+    }
+}
+
+/* An epsilon of a run that did not happen is never told as that of one that did. */
+Test(statement, a_simulated_cohort_is_called_one_and_no_other_is)
+{
+    EACH_MEMBER(m) EACH_RELEASE(r)
+    {
+        if (!speaks_of(m, r)) continue;
+        co_statement_text words = {0};
+        m->say(r, &words);
+        const char *sampling = co_said(&words, "sampling"), *said = co_said(&words, "simulated");
+        const bool simulated = r->noise_cohort > 0.0;
+        cr_expect((strstr(sampling, "simulated") != NULL) == simulated, "%s: '%s'", m->name,
+                  sampling);
+        cr_expect((said != NULL) == simulated, "%s, simulated %d", m->name, simulated);
+        cr_expect(!said || (strstr(said, "1000 devices") && strstr(said, "4000000")), "%s: %s",
+                  m->name, said);
+    }
+}

@@ -1,0 +1,172 @@
+/* tests/mpi/ring.c - integers modulo 2^16 from the devices to the model (tests/probes/residues.c):
+ * the same bits, on any number of ranks, as every device's update by itself, rounded and added up
+ * plainly; and chains and rules that cannot be are refused before the first step. */
+#include "core/memory.h"
+#include "tests/harness.h"
+#include "tests/run_helpers.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+extern const co_stage co_stage_residues;
+
+static char blobs[256], out[256];
+static co_comm comm;
+
+/* An experiment with stages that no list names. */
+static co_status open_with(const char *words, const co_stage *const *stages, size_t n,
+                           co_experiment *experiment, co_run *run)
+{
+    char *text =
+        co_format("name: ring\nrounds: 3\npartition: {method: dirichlet, devices: 90, "
+                  "alpha: 0.5}\nlocal: {lr: 0.1, batch: 8}\neval: {every: 0}\ndata: {file: "
+                  "%s}\noutput: {dir: %s, checkpoint_every: 0}\n%s",
+                  blobs, out, words);
+    co_status st = co_experiment_parse(text, "test.yaml", experiment);
+    co_free(text);
+    if (st != CO_OK) return st;
+    if (comm.rank == 0) co_output_remove(out);
+    MPI_Barrier(comm.world);
+    for (size_t k = 0; k < n; k++) experiment->transform[experiment->n_transforms++] = stages[k];
+    st = co_run_create(run, experiment, out, &comm);
+    if (st != CO_OK) co_experiment_fini(experiment);
+    return st;
+}
+
+/* sum[j] += the integers of one device's update. Frozen coordinates give none. */
+static bool add_device(co_run *run, co_plan_row *row, const float *model, int64_t *sum)
+{
+    const co_work *train = co_work_find("train");
+    const co_request with = {.version = model, .frozen = model, .step = run->plan.round, .lr = 0.1};
+    co_workplace fresh;
+    void *self = NULL;
+    co_given given;
+    const size_t n = co_model_layout(run->model)->n;
+    CHECK(co_workplace_init(&fresh, run->experiment, run->model, &run->population) == CO_OK);
+    CHECK(train->create(&fresh, &self) == CO_OK);
+    CHECK(train->perform(self, &with, row, &given) == CO_OK);
+    const bool reports = row->outcome == CO_REPORTED;
+    for (size_t j = 0; reports && j < n; j++) {
+        double steps = rint((double)given.piece[0].value[j] * 1024.0);
+        steps = steps > 500.0 ? 500.0 : steps < -500.0 ? -500.0 : steps;
+        sum[j] += (int64_t)steps;
+    }
+    train->destroy(self);
+    co_workplace_fini(&fresh);
+    return reports;
+}
+
+/* Three rounds of the run and of plain integers beside it. */
+static void equals_plain_integers(const char *words)
+{
+    const co_stage *const stages[] = {&co_stage_residues};
+    co_experiment experiment;
+    co_run run;
+    CHECK(open_with(words, stages, 1, &experiment, &run) == CO_OK);
+    CHECK(strcmp(run.wire->name, "ring") == 0);
+    const co_layout *l = co_model_layout(run.model);
+    const size_t whole = l->whole;
+    float *model = co_malloc(whole, sizeof *model), *now = co_malloc(l->n, sizeof *now);
+    int64_t *sum = co_malloc(l->n, sizeof *sum), largest = 0;
+    co_model_init(run.model, (uint64_t)experiment.seed, model);
+    for (int64_t round = 1; round <= 3; round++) {
+        int64_t n_reported = 0;
+        memset(sum, 0, l->n * sizeof *sum);
+        co_planner_make(experiment.planner, run.planner, &(co_clock){.step = round}, &run.plan);
+        for (size_t k = 0; k < run.plan.n; k++)
+            if (run.plan.row[k].outcome != CO_EMPTY)
+                n_reported += add_device(&run, &run.plan.row[k], model, sum);
+        co_layout_pack(l, model, now);
+        for (size_t s = 0; s < l->n_spans[CO_SHARED]; s++)
+            for (size_t j = l->span[CO_SHARED][s].at, i = 0; i < l->span[CO_SHARED][s].size;
+                 i++, j++) {
+                now[j] = (float)((double)now[j] + (double)sum[j] * 0x1p-10 / (double)n_reported);
+                largest = llabs(sum[j]) > largest ? llabs(sum[j]) : largest;
+            }
+        co_layout_unpack(l, now, model);
+    }
+    CHECK(largest > 20);
+    CHECK(co_run_rounds(&run) == CO_OK);
+    CHECK(memcmp(run.exchange.model, model, whole * sizeof *model) == 0);
+    co_free(model);
+    co_free(now);
+    co_free(sum);
+    close_run(&experiment, &run);
+}
+
+static void refused(const char *words, const co_stage *const *stages, size_t n, const char *word)
+{
+    co_experiment experiment;
+    co_run run;
+    const co_status st = open_with(words, stages, n, &experiment, &run);
+    CHECK(st == CO_EUSAGE && strstr(co_status_message(), word));
+    if (!strstr(co_status_message(), word)) fprintf(stderr, "%s: %s\n", word, co_status_message());
+    if (st == CO_OK) close_run(&experiment, &run);
+}
+
+static void pass(void *self, const co_stage_key *key, co_contribution *c, float *const *state)
+{
+    (void)self, (void)key, (void)c, (void)state;
+}
+
+static void impossible_chains_are_refused(void)
+{
+    static const co_stage floats = {.name = "floats", .summary = "test", .forward = pass},
+                          integers = {.name = "integers",
+                                      .summary = "test",
+                                      .takes = CO_INTEGERS,
+                                      .gives = CO_INTEGERS,
+                                      .forward = pass};
+    const co_stage *const ring = &co_stage_residues;
+    const char *const plain = "model: {name: softmax}\ndevices: {per_round: 7}";
+    refused(plain, (const co_stage *const[]){ring, &floats}, 2, "floats works on numbers");
+    refused(plain, (const co_stage *const[]){&integers, ring}, 2, "nothing in front of it");
+    refused(plain, (const co_stage *const[]){ring, ring}, 2, "residues works on numbers");
+    refused("model: {name: softmax}\ndevices: {per_round: 7, attack: sign_flip, attackers: 2}",
+            &ring, 1, "poisoning works on numbers");
+    refused("model: {name: softmax}\ndevices: {per_round: 7}\nprivacy: {mechanism: gaussian, clip: "
+            "1, noise_multiplier: 1, delta: 1e-5}",
+            &ring, 1, "central privacy works on numbers");
+    refused("model: {name: softmax}\ndevices: {per_round: 7}\naggregate: {rule: median}", &ring, 1,
+            "median does not go with");
+    refused("model: {name: softmax}\ndevices: {per_round: "
+            "70}",
+            &ring, 1, "ask fewer devices");
+    co_experiment experiment;
+    co_run run;
+    CHECK(open_with(plain, (const co_stage *const[]){&floats, ring, &integers}, 3, &experiment,
+                    &run) == CO_OK);
+    close_run(&experiment, &run);
+}
+
+int main(int argc, char **argv)
+{
+    harness_start(&argc, &argv);
+    setenv("COHORT_PROGRESS", "off", 1);
+    CHECK(co_comm_init(&comm) == CO_OK);
+    if (comm.rank == 0) {
+        snprintf(blobs, sizeof blobs, "%s", scratch_file("ring.h5"));
+        snprintf(out, sizeof out, "%s", scratch_file("ring"));
+        mkdir(out, 0755);
+        CHECK(write_blobs(blobs, 600, 10, 4, 5) == CO_OK);
+    }
+    MPI_Bcast(blobs, sizeof blobs, MPI_CHAR, 0, comm.world);
+    MPI_Bcast(out, sizeof out, MPI_CHAR, 0, comm.world);
+    equals_plain_integers("model: {layers: [{dense: 700}, tanh, {dense: classes}]}\ndevices: "
+                          "{per_round: 9}");
+    equals_plain_integers("model: {layers: [{dense: 1500}, tanh, {dense: classes}], freeze: "
+                          "[0.weight]}\ndevices: {per_round: 6, attack: label_flip, attackers: 8}");
+    impossible_chains_are_refused();
+    MPI_Barrier(comm.world);
+    if (comm.rank == 0) {
+        co_output_remove(out);
+        rmdir(out);
+        unlink(blobs);
+    }
+    co_comm_fini(&comm);
+    CHECK(co_memory_blocks() == 0);
+    return harness_end();
+}
