@@ -59,7 +59,7 @@ typedef struct {
     /* Form sum. Multiplies a device's weight, from the loss of the received model on its examples,
      * which is measured on all devices of the round before they train. >= 0. Local. NULL: 1 */
     double (*stress)(const void *self, double loss);
-    /* Form sum. *factor in [0, 1] multiplies the update in the sum, *term >= 0 its share in
+    /* Form sum. *factor in [0, 1] multiplies the update in the sum, *term >= 0 its part in
      * `terms`. Local. NULL: both 1 */
     void (*report)(const void *self, const co_device_report *device, double *factor, double *term);
     const char *partner; /* local.rule that is the devices' half, without which this one is no

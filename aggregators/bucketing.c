@@ -68,14 +68,14 @@ static void *take(arena *from, size_t bytes)
 }
 
 /* Mean of the members into mean[n]; their weight together. */
-static double fill_bucket(const co_updates *members, double *share, bool weighted, double *sum,
-                          float *mean)
+static double fill_bucket(const co_updates *members, double *coefficient, bool weighted,
+                          double *sum, float *mean)
 {
     double total = 0.0;
     for (size_t i = 0; i < members->n_rows; i++) total += members->weight[i];
     for (size_t i = 0; i < members->n_rows; i++)
-        share[i] = weighted ? members->weight[i] / total : 1.0 / (double)members->n_rows;
-    co_rows_sum(members, share, NULL, sum);
+        coefficient[i] = weighted ? members->weight[i] / total : 1.0 / (double)members->n_rows;
+    co_rows_sum(members, coefficient, NULL, sum);
     for (size_t j = 0; j < members->n; j++) mean[j] = (float)sum[j];
     return total;
 }
@@ -104,13 +104,13 @@ void co_aggregate_all(const co_aggregation *a, const co_updates *in, uint64_t se
         weight[i] = in->weight[order[i]];
     }
     for (size_t b = 0; b < n_buckets; b++) {
-        double share[64];
+        double coefficient[64];
         float *to = take(&from, in->n * sizeof *to);
         const co_updates members = {.n_rows = m - b * s < s ? m - b * s : s,
                                     .n = in->n,
                                     .row = row + b * s,
                                     .weight = weight + b * s};
-        total[b] = fill_bucket(&members, share, rule->weighted, sum, to);
+        total[b] = fill_bucket(&members, coefficient, rule->weighted, sum, to);
         mean[b] = to;
     }
     const co_updates buckets = {.n_rows = n_buckets,

@@ -167,7 +167,7 @@ static co_status make_and_write(const co_words *words, const co_partitioner *mem
     end_s[WRITTEN] = co_now_s() - start_s;
     if (st == CO_OK && first) report(words, &made, end_s);
     co_partition_fini(&made);
-    if (data.x_is_shared) co_shared_fini(&data.shared_x);
+    if (data.in_segment) co_segment_fini(&data.memory);
     co_dataset_fini(&data);
     return st;
 }
@@ -229,5 +229,5 @@ const co_command co_command_partition = {
     .name = "partition",
     .usage = "partition DATA -o FILE method=NAME [devices=N] [key=value ..] [--overwrite]",
     .summary = "deals the training examples of a data set to devices",
-    .shares_ranks = true,
+    .uses_ranks = true,
     .run = run};

@@ -13,7 +13,7 @@ typedef struct {
     const char *usage;   /* "import FORMAT SOURCE.. -o FILE [key=value ..]" */
     const char *summary; /* one line */
     bool needs_mpi;      /* main calls MPI_Init before and MPI_Finalize after */
-    bool shares_ranks; /* the same, but only when a launcher started several ranks; without either,
+    bool uses_ranks; /* the same, but only when a launcher started several ranks; without either,
                           rank 0 works alone */
     co_status (*run)(int n_words, char **words);
 } co_command;

@@ -104,7 +104,7 @@ int main(int argc, char **argv)
     const co_command *command = argc < 2 ? NULL : find_command(argv[1]);
     const bool launched = co_launched_on_ranks(),
                on_ranks = launched || (command && command->needs_mpi);
-    const bool alone = launched && !(command && (command->needs_mpi || command->shares_ranks));
+    const bool alone = launched && !(command && (command->needs_mpi || command->uses_ranks));
     if (command == &co_command_run || command == &co_command_compare) co_blas_start(argv);
     signal(SIGXFSZ, SIG_IGN); /* then a limit on the size of files is an error like a full disk */
     if (on_ranks) {

@@ -1,4 +1,4 @@
-/* core/comm.c - ranks ordered by node, one agreement, shared windows. */
+/* core/comm.c - ranks ordered by node, one agreement, segments of memory. */
 #include "core/comm.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -107,9 +107,9 @@ static bool has_room(size_t bytes, const co_comm *comm)
            (double)bytes <= (double)disk.f_bavail * (double)disk.f_frsize;
 }
 
-co_status co_shared_create(co_shared *shared, size_t bytes, const co_comm *comm)
+co_status co_segment_create(co_segment *segment, size_t bytes, const co_comm *comm)
 {
-    *shared = (co_shared){.bytes = bytes, .window = MPI_WIN_NULL};
+    *segment = (co_segment){.bytes = bytes, .window = MPI_WIN_NULL};
     void *own = NULL;
     MPI_Aint size = 0;
     int unit = 1;
@@ -118,11 +118,11 @@ co_status co_shared_create(co_shared *shared, size_t bytes, const co_comm *comm)
     MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_RETURN);
     int any = co_fault("shared") || (comm->node_rank == 0 && !has_room(bytes, comm));
     MPI_Allreduce(MPI_IN_PLACE, &any, 1, MPI_INT, MPI_MAX, comm->node);
-    if (any || MPI_Win_allocate_shared(want, 1, MPI_INFO_NULL, comm->node, &own, &shared->window) !=
-                   MPI_SUCCESS) {
+    if (any || MPI_Win_allocate_shared(want, 1, MPI_INFO_NULL, comm->node, &own,
+                                       &segment->window) != MPI_SUCCESS) {
         char text[32];
         co_format_bytes((double)bytes, text, sizeof text);
-        shared->window = MPI_WIN_NULL;
+        segment->window = MPI_WIN_NULL;
         st = CO_FAIL(
             CO_ENOMEM,
             "no shared memory block of %s on this node; make /dev/shm larger or use more nodes",
@@ -130,23 +130,23 @@ co_status co_shared_create(co_shared *shared, size_t bytes, const co_comm *comm)
     }
     MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_ARE_FATAL);
     st = co_agree(st, comm);
-    if (st != CO_OK && shared->window != MPI_WIN_NULL)
-        MPI_Win_free(&shared->window); /* another node failed */
+    if (st != CO_OK && segment->window != MPI_WIN_NULL)
+        MPI_Win_free(&segment->window); /* another node failed */
     CO_TRY(st);
-    MPI_Win_shared_query(shared->window, 0, &size, &unit, &shared->data);
-    MPI_Win_lock_all(MPI_MODE_NOCHECK, shared->window);
-    if (comm->node_rank == 0) memset(shared->data, 0, bytes);
-    co_shared_sync(shared, comm);
+    MPI_Win_shared_query(segment->window, 0, &size, &unit, &segment->data);
+    MPI_Win_lock_all(MPI_MODE_NOCHECK, segment->window);
+    if (comm->node_rank == 0) memset(segment->data, 0, bytes);
+    co_segment_sync(segment, comm);
     return CO_OK;
 }
 
-void co_shared_fini(co_shared *shared)
+void co_segment_fini(co_segment *segment)
 {
-    if (shared->data && shared->window != MPI_WIN_NULL) {
-        MPI_Win_unlock_all(shared->window);
-        MPI_Win_free(&shared->window);
+    if (segment->data && segment->window != MPI_WIN_NULL) {
+        MPI_Win_unlock_all(segment->window);
+        MPI_Win_free(&segment->window);
     }
-    *shared = (co_shared){.window = MPI_WIN_NULL};
+    *segment = (co_segment){.window = MPI_WIN_NULL};
 }
 
 bool co_segments_create(co_segments *segments, size_t bytes, const co_comm *comm)
@@ -197,22 +197,22 @@ void co_segments_sync(const co_segments *segments, const co_comm *comm)
     MPI_Win_sync(segments->window);
 }
 
-void co_shared_sync(const co_shared *shared, const co_comm *comm)
+void co_segment_sync(const co_segment *segment, const co_comm *comm)
 {
-    MPI_Win_sync(shared->window);
+    MPI_Win_sync(segment->window);
     MPI_Barrier(comm->node);
-    MPI_Win_sync(shared->window);
+    MPI_Win_sync(segment->window);
 }
 
-co_status co_shared_broadcast(const co_shared *shared, const co_comm *comm)
+co_status co_segment_broadcast(const co_segment *segment, const co_comm *comm)
 {
     const size_t chunk = (size_t)1 << 30; /* counts are int */
-    co_shared_sync(shared, comm);
+    co_segment_sync(segment, comm);
     if (comm->leaders != MPI_COMM_NULL && comm->n_nodes > 1)
-        for (size_t at = 0; at < shared->bytes; at += chunk) {
-            const size_t n = shared->bytes - at < chunk ? shared->bytes - at : chunk;
-            MPI_Bcast((char *)shared->data + at, (int)n, MPI_BYTE, 0, comm->leaders);
+        for (size_t at = 0; at < segment->bytes; at += chunk) {
+            const size_t n = segment->bytes - at < chunk ? segment->bytes - at : chunk;
+            MPI_Bcast((char *)segment->data + at, (int)n, MPI_BYTE, 0, comm->leaders);
         }
-    co_shared_sync(shared, comm);
+    co_segment_sync(segment, comm);
     return CO_OK;
 }

@@ -1,5 +1,5 @@
-/* core/comm.h - the ranks of a job, the ranks of a node, agreement on errors, memory shared by a
- * node. */
+/* core/comm.h - the ranks of a job, the ranks of a node, agreement on errors, memory that a node
+ * has once. */
 #pragma once
 #include "core/status.h"
 #include <mpi.h>
@@ -43,14 +43,14 @@ typedef struct {
     void *data; /* zeroed at first; the same bytes for all ranks of the node */
     size_t bytes;
     MPI_Win window;
-} co_shared;
+} co_segment;
 /* Collective(comm). Every rank passes the same bytes. CO_ENOMEM when the node cannot hold it. */
-co_status co_shared_create(co_shared *shared, size_t bytes, const co_comm *comm);
-void co_shared_fini(co_shared *shared); /* Collective(node) */
+co_status co_segment_create(co_segment *segment, size_t bytes, const co_comm *comm);
+void co_segment_fini(co_segment *segment); /* Collective(node) */
 /* Makes what ranks of the node wrote visible to each other. Collective(node). */
-void co_shared_sync(const co_shared *shared, const co_comm *comm);
+void co_segment_sync(const co_segment *segment, const co_comm *comm);
 /* Copies the bytes that the first node holds to every other node. Collective(comm). */
-co_status co_shared_broadcast(const co_shared *shared, const co_comm *comm);
+co_status co_segment_broadcast(const co_segment *segment, const co_comm *comm);
 
 /* Memory of every rank of a node that the others of the node can read. */
 typedef struct {

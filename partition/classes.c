@@ -9,7 +9,7 @@
 #include "core/memory.h"
 #include "partition/partitioner.h"
 
-enum { STAGE_TURN, STAGE_MORE };
+enum { DRAW_TURN, DRAW_MORE };
 
 /* Visits the classes of every device in the order of the turns: with counts NULL the holders of
  * each class are counted, else the devices of this rank get their parts. */
@@ -42,7 +42,7 @@ static void visit(chooser *c, bool deal)
         const int64_t device = c->turn[t], own = t % c->n_present;
         take(c, device, own, deal);
         if (c->k == 1) continue;
-        co_stream stream = co_partition_stream(c->in, STAGE_MORE, (uint64_t)device, 0);
+        co_stream stream = co_partition_stream(c->in, DRAW_MORE, (uint64_t)device, 0);
         co_draw_subset(&stream, c->n_present - 1, (size_t)c->k - 1, c->chosen, c->scratch);
         for (int64_t j = 0; j < c->k - 1; j++)
             take(c, device, c->chosen[j] < own ? c->chosen[j] : c->chosen[j] + 1, deal);
@@ -68,7 +68,7 @@ static co_status chooser_init(const co_config *opt, chooser *c)
                               "%lld classes a device, but only %lld have training examples",
                               (long long)c->k, (long long)c->n_present);
     for (size_t i = 0; i < k; i++) c->turn[i] = (int64_t)i;
-    co_stream stream = co_partition_stream(c->in, STAGE_TURN, 0, 0);
+    co_stream stream = co_partition_stream(c->in, DRAW_TURN, 0, 0);
     co_draw_shuffle(&stream, c->turn, k);
     return co_partition_plan_counts(c->in, c->plan);
 }

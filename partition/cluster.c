@@ -12,7 +12,7 @@
 #include "partition/pools.h"
 #include <string.h>
 
-enum { STAGE_MIX, STAGE_TAKE };
+enum { DRAW_MIX, DRAW_TAKE };
 
 typedef struct {
     double alpha, *shape; /* [n_groups] scratch */
@@ -22,7 +22,7 @@ typedef struct {
 static void draw(const void *self, const co_partition_input *in, int64_t device, double *q)
 {
     const drawer *d = self;
-    co_mix_draw(in, STAGE_MIX, d->alpha, d->plan->group_size, d->plan->n_groups, device, d->shape,
+    co_mix_draw(in, DRAW_MIX, d->alpha, d->plan->group_size, d->plan->n_groups, device, d->shape,
                 q);
 }
 
@@ -30,7 +30,7 @@ static co_status take_by_device(double alpha, const co_partition_input *in, co_p
 {
     drawer d = {alpha, co_malloc(plan->n_groups, sizeof *d.shape), plan};
     co_status st = co_partition_agree(in, d.shape ? CO_OK : CO_FAIL(CO_ENOMEM, "shape of a mix"));
-    if (st == CO_OK) st = co_pool_plan(in, STAGE_TAKE, draw, &d, plan);
+    if (st == CO_OK) st = co_pool_plan(in, DRAW_TAKE, draw, &d, plan);
     co_free(d.shape);
     return st;
 }

@@ -9,7 +9,7 @@
  * word). The threads of a rank take equal parts of its buckets and devices.
  *
  * Time: O(n) for the words on each rank, O(n / ranks) for the rest, by its threads. Memory of a
- * rank beside the data's columns, with its share m of the n examples: 4 m (order), 8 m (lists), 4 a
+ * rank beside the data's columns, with its part m of the n examples: 4 m (order), 8 m (lists), 4 a
  * device and group (counts), 8 a device. */
 #include "partition/deal.h"
 #include "core/memory.h"

@@ -13,10 +13,10 @@
  * bounded. */
 #include "core/memory.h"
 #include "partition/pools.h"
-#include "partition/shares.h"
+#include "partition/proportions.h"
 #include <math.h>
 
-enum { STAGE_SHARES };
+enum { DRAW_PROPORTIONS };
 
 /* Devices that hold n / K examples or more are closed. */
 static void close_full(const co_partition_input *in, const int64_t *size, double *weight)
@@ -42,10 +42,10 @@ co_status co_dirichlet_plan(double alpha, bool balanced, const co_partition_inpu
     st = co_partition_agree(in, st);
     for (size_t c = 0; st == CO_OK && c < plan->n_groups; c++) {
         if (plan->group_size[c] == 0) continue;
-        co_share_draw(in, STAGE_SHARES, c, alpha, in->first, (int64_t)m, weight);
+        co_proportions_draw(in, DRAW_PROPORTIONS, c, alpha, in->first, (int64_t)m, weight);
         if (balanced) close_full(in, size, weight);
-        co_share_cut(in, STAGE_SHARES, c, weight, plan->group_size[c], plan->count + c,
-                     plan->n_groups);
+        co_proportions_cut(in, DRAW_PROPORTIONS, c, weight, plan->group_size[c], plan->count + c,
+                           plan->n_groups);
         if (balanced) add_class(in, plan->count + c, plan->n_groups, size);
     }
     co_free(weight);
@@ -53,8 +53,8 @@ co_status co_dirichlet_plan(double alpha, bool balanced, const co_partition_inpu
     return st;
 }
 
-static co_status plan_shares(const co_config *opt, const co_partition_input *in,
-                             co_partition_plan *plan)
+static co_status plan_proportions(const co_config *opt, const co_partition_input *in,
+                                  co_partition_plan *plan)
 {
     return co_dirichlet_plan(co_config_real(opt, "alpha"), co_config_bool(opt, "balanced"), in,
                              plan);
@@ -77,4 +77,4 @@ const co_partitioner co_partitioner_dirichlet = {
     .source = "Yurochkin et al. 2019, arXiv:1905.12022",
     .params = params,
     .needs = CO_PART_NEEDS_LABELS | CO_PART_REDRAW,
-    .plan = plan_shares};
+    .plan = plan_proportions};

@@ -25,7 +25,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { STAGE_MIX, STAGE_ROUND, MAX_STEPS = 300 };
+enum { DRAW_MIX, DRAW_ROUND, MAX_STEPS = 300 };
 #define LEAST 1e-30f /* a mix's smallest part of a class that has examples: all can be tilted */
 
 typedef struct {
@@ -117,7 +117,7 @@ static void draw_mixes(fit *f, double alpha)
     for (int64_t k = in->first; k < in->last; k++) {
         float *q = f->q + (size_t)k * g;
         if (size_of(in, k) > 0)
-            co_mix_draw(in, STAGE_MIX, alpha, f->plan->group_size, g, k, f->last, f->row);
+            co_mix_draw(in, DRAW_MIX, alpha, f->plan->group_size, g, k, f->last, f->row);
         for (size_t c = 0; c < g; c++)
             q[c] = f->plan->group_size[c] > 0 ? fmaxf((float)f->row[c], LEAST) : 0.0f;
     }
@@ -163,7 +163,7 @@ static co_status round_fit(const fit *f, co_partition_plan *plan)
     const size_t g = plan->n_groups, cells = (size_t)in->n_devices * g;
     int32_t *all = in->size == 1 ? plan->count : co_malloc(cells, sizeof *all);
     if (!all) return CO_FAIL(CO_ENOMEM, "counts of %zu devices and classes", cells);
-    const co_status st = co_round_table(in, STAGE_ROUND, wanted, f, g, plan->group_size, all);
+    const co_status st = co_round_table(in, DRAW_ROUND, wanted, f, g, plan->group_size, all);
     if (all == plan->count) return st;
     memcpy(plan->count, all + (size_t)in->first * g,
            (size_t)(in->last - in->first) * g * sizeof *all);

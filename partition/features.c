@@ -9,7 +9,7 @@
 #include "core/random.h"
 #include "partition/sizes.h"
 
-enum { STAGE_SIZES };
+enum { DRAW_SIZES };
 
 void co_partition_add_noise(const double *device_noise, uint64_t seed, int64_t device,
                             const int64_t *ids, size_t n, size_t x_size, float *x, float *scratch)
@@ -34,7 +34,7 @@ static co_status plan_noise(const co_config *opt, const co_partition_input *in,
                         : CO_FAIL(CO_ENOMEM, "noise of %lld devices", (long long)in->n_devices)));
     for (int64_t k = 0; k < in->n_devices; k++)
         plan->noise[k] = most * ((double)(k + 1) / (double)in->n_devices);
-    return co_sizes(in, STAGE_SIZES, CO_SIZES_EQUAL, 0.0, in->n_examples, plan->count, 1);
+    return co_sizes(in, DRAW_SIZES, CO_SIZES_EQUAL, 0.0, in->n_examples, plan->count, 1);
 }
 
 static const co_param params[] = {

@@ -9,7 +9,7 @@
 #include "partition/sizes.h"
 #include <string.h>
 
-enum { STAGE_SIZES, LAW_GIVEN = 4 };
+enum { DRAW_SIZES, LAW_GIVEN = 4 };
 
 static co_status take_given(const co_config *opt, const co_partition_input *in,
                             co_partition_plan *plan)
@@ -50,7 +50,7 @@ static co_status plan_sizes(const co_config *opt, const co_partition_input *in,
     while (strcmp(word[law], sizes) != 0) law++;
     CO_TRY(co_partition_agree(in, co_partition_plan_counts(in, plan)));
     if (law == LAW_GIVEN) return take_given(opt, in, plan);
-    return co_sizes(in, STAGE_SIZES, (co_size_law)law,
+    return co_sizes(in, DRAW_SIZES, (co_size_law)law,
                     key[law] ? co_config_real(opt, key[law]) : 0.0, in->n_examples, plan->count, 1);
 }
 

@@ -14,7 +14,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { STAGE_SAMPLE = 2, STAGE_SEEDS, SAMPLE = 4096, CHUNK = 64 };
+enum { DRAW_SAMPLE = 2, DRAW_SEEDS, SAMPLE = 4096, CHUNK = 64 };
 
 typedef struct {
     const co_partition_input *in;
@@ -67,7 +67,7 @@ static co_status draw_sample(const clustering *c, int64_t *ids, int64_t m)
 {
     int64_t *scratch = co_malloc(co_draw_subset_scratch((size_t)m), sizeof *scratch);
     if (!scratch) return CO_FAIL(CO_ENOMEM, "sample of %lld examples", (long long)m);
-    co_stream stream = co_partition_stream(c->in, STAGE_SAMPLE, 0, 0);
+    co_stream stream = co_partition_stream(c->in, DRAW_SAMPLE, 0, 0);
     co_draw_subset(&stream, c->in->n_examples, (size_t)m, ids, scratch);
     co_free(scratch);
     for (int64_t id = 0, place = 0, j = 0; j < m; id++) {
@@ -80,7 +80,7 @@ static co_status draw_sample(const clustering *c, int64_t *ids, int64_t m)
 /* k-means++ over the sample xs[m][d]; distance[m] scratch. */
 static void seed(clustering *c, const float *xs, int64_t m, double *distance)
 {
-    co_stream stream = co_partition_stream(c->in, STAGE_SEEDS, 0, 0);
+    co_stream stream = co_partition_stream(c->in, DRAW_SEEDS, 0, 0);
     int64_t chosen = (int64_t)co_draw_below(&stream, (uint64_t)m);
     for (size_t j = 0; j < c->k; j++) {
         double total = 0.0, sum = 0.0;
@@ -172,7 +172,7 @@ static void iterate(clustering *c, int iterations)
 }
 
 /* Every rank gets the clusters of all rows. */
-static void share_rows(clustering *c)
+static void broadcast_clusters(clustering *c)
 {
     const int64_t n = c->in->data->n;
     for (int r = 0; c->in->size > 1 && r < c->in->size; r++) {
@@ -200,7 +200,7 @@ co_status co_kmeans(const co_partition_input *in, size_t k, int iterations, int3
     if (st == CO_OK && in->n_examples > 0) {
         find_unit(&c);
         iterate(&c, iterations);
-        share_rows(&c);
+        broadcast_clusters(&c);
     }
     co_free(c.centre);
     co_free(c.square);

@@ -6,7 +6,7 @@
  * is judged on the split-0 examples of a device, train and test part together. A member whose sizes
  * are random is asked again with another attempt number in its keys, up to 100 times, before the
  * refusal. Cost beside the member's own: O(n / ranks + K) time; rank 0 ends with 8 bytes an example
- * and 8 (16 with test parts) a device, and held its share twice. */
+ * and 8 (16 with test parts) a device, and held its part twice. */
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/room.h"

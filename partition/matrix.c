@@ -15,12 +15,12 @@
 #include "core/memory.h"
 #include "io/readers/raw.h"
 #include "partition/rounding.h"
-#include "partition/shares.h"
+#include "partition/proportions.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { STAGE_CUT, STAGE_ROUND, MAX_REPORTED = 50 };
+enum { DRAW_CUT, DRAW_ROUND, MAX_REPORTED = 50 };
 
 typedef struct {
     double *value; /* [n_rows][n_columns] */
@@ -111,8 +111,7 @@ static double log_of(double x)
     return x > 0.0 ? co_plain_log(x) : -INFINITY;
 }
 
-static co_status share_columns(const co_partition_input *in, const table *t,
-                               co_partition_plan *plan)
+static co_status cut_columns(const co_partition_input *in, const table *t, co_partition_plan *plan)
 {
     const size_t m = (size_t)(in->last - in->first), g = plan->n_groups;
     double *weight = co_malloc(m, sizeof *weight);
@@ -120,7 +119,7 @@ static co_status share_columns(const co_partition_input *in, const table *t,
     for (size_t c = 0; c < g; c++) {
         for (size_t i = 0; i < m; i++)
             weight[i] = log_of(t->value[((size_t)in->first + i) * g + c]);
-        co_share_cut(in, STAGE_CUT, c, weight, plan->group_size[c], plan->count + c, g);
+        co_proportions_cut(in, DRAW_CUT, c, weight, plan->group_size[c], plan->count + c, g);
     }
     co_free(weight);
     return CO_OK;
@@ -214,7 +213,7 @@ static co_status mix_rows(const co_partition_input *in, const table *t, co_parti
         m.part && m.cap && w && all ? CO_OK : CO_FAIL(CO_ENOMEM, "counts of %zu rows of %zu", k, g);
     if (st == CO_OK) {
         find_parts(&m, plan->group_size, w);
-        st = co_round_table(in, STAGE_ROUND, wanted, &m, g + 1, m.cap, all);
+        st = co_round_table(in, DRAW_ROUND, wanted, &m, g + 1, m.cap, all);
     }
     if (st == CO_OK) {
         for (int64_t i = in->first; i < in->last; i++)
@@ -251,7 +250,7 @@ static co_status plan_matrix(const co_config *opt, const co_partition_input *in,
     if (st == CO_OK && strcmp(unit, "device") == 0)
         st = mix_rows(in, &t, plan);
     else if (st == CO_OK)
-        st = strcmp(unit, "class") == 0 ? share_columns(in, &t, plan)
+        st = strcmp(unit, "class") == 0 ? cut_columns(in, &t, plan)
                                         : count_entries(opt, in, &t, plan);
     co_free(t.value);
     return st;

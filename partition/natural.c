@@ -11,7 +11,7 @@
 #include "core/memory.h"
 #include "partition/partitioner.h"
 
-enum { STAGE_GROUPS, STAGE_MOST };
+enum { DRAW_GROUPS, DRAW_MOST };
 
 typedef struct {
     const co_config *opt;
@@ -43,7 +43,7 @@ static co_status number_devices(owners *o)
         o->device_of[u] = -1;
         if (o->size[u] > 0 && o->size[u] >= least) order[n++] = (int64_t)u;
     }
-    co_stream stream = co_partition_stream(o->in, STAGE_GROUPS, 0, 0);
+    co_stream stream = co_partition_stream(o->in, DRAW_GROUPS, 0, 0);
     if (each > 1) co_draw_shuffle(&stream, order, (size_t)n);
     const int64_t k = o->p->n_devices = (n + each - 1) / each;
     for (int64_t d = 0, i = 0; d < k; d++)
@@ -85,7 +85,7 @@ static co_status thin_out(owners *o, int64_t most)
     const bool room = chosen && scratch;
     for (int64_t d = 0; room && d < p->n_devices; d++) {
         const int64_t n = p->train_offsets[d + 1] - first, keep = n < most ? n : most;
-        co_stream stream = co_partition_stream(o->in, STAGE_MOST, (uint64_t)d, 0);
+        co_stream stream = co_partition_stream(o->in, DRAW_MOST, (uint64_t)d, 0);
         if (n > most) co_draw_subset(&stream, n, (size_t)most, chosen, scratch);
         for (int64_t i = 0; i < keep; i++)
             p->train[to + i] = p->train[first + (n > most ? chosen[i] : i)];

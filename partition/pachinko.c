@@ -14,7 +14,7 @@
 #include "partition/partitioner.h"
 #include <string.h>
 
-enum { STAGE_MIX, STAGE_TAKE };
+enum { DRAW_MIX, DRAW_TAKE };
 
 typedef struct {
     size_t n_classes, n_coarse;
@@ -121,14 +121,14 @@ static bool weigh(machine *m)
 static void draw_mixes(const co_partition_input *in, double alpha, double fine_alpha,
                        int64_t device, machine *m)
 {
-    co_stream stream = co_partition_stream(in, STAGE_MIX, (uint64_t)device, 0);
+    co_stream stream = co_partition_stream(in, DRAW_MIX, (uint64_t)device, 0);
     for (size_t i = 0; i < m->n_coarse; i++) m->shape[i] = alpha;
     co_draw_dirichlet(&stream, m->shape, m->n_coarse, m->root);
     for (size_t i = 0; i < m->n_classes; i++) m->shape[i] = fine_alpha;
     for (size_t s = 0; s < m->n_coarse; s++) {
         size_t n = 0;
         for (size_t c = 0; c < m->n_classes; c++) n += m->coarse[c] == (int32_t)s;
-        co_stream own = co_partition_stream(in, STAGE_MIX, (uint64_t)device, s + 1);
+        co_stream own = co_partition_stream(in, DRAW_MIX, (uint64_t)device, s + 1);
         if (n > 0) co_draw_dirichlet(&own, m->shape, n, m->part);
         for (size_t c = m->n_classes; c-- > 0;)
             if (m->coarse[c] == (int32_t)s) m->leaf[c] = m->part[--n];
@@ -153,7 +153,7 @@ static size_t find_class(const machine *m, double u)
 static void take(const co_partition_input *in, int64_t device, int64_t size, machine *m,
                  int32_t *count)
 {
-    co_stream stream = co_partition_stream(in, STAGE_TAKE, (uint64_t)device, 0);
+    co_stream stream = co_partition_stream(in, DRAW_TAKE, (uint64_t)device, 0);
     bool stale = true;
     for (int64_t i = 0; i < size; i++) {
         if (stale && !weigh(m)) return;

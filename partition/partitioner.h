@@ -91,11 +91,11 @@ void co_partition_add_noise(const double *device_noise, uint64_t seed, int64_t d
 
 /* For members. */
 
-/* The stream `stage` of this attempt; stage < 256. */
-static inline co_stream co_partition_stream(const co_partition_input *in, uint64_t stage,
+/* The stream `draw_id` of this attempt; draw_id < 256. */
+static inline co_stream co_partition_stream(const co_partition_input *in, uint64_t draw_id,
                                             uint64_t device, uint64_t step)
 {
-    return co_stream_open(in->seed, CO_DRAW_PARTITION, in->attempt << 8 | stage, device, step);
+    return co_stream_open(in->seed, CO_DRAW_PARTITION, in->attempt << 8 | draw_id, device, step);
 }
 enum { CO_PART_STAGE_NOISE = 252, CO_PART_STAGE_BUCKET, CO_PART_STAGE_SHUFFLE, CO_PART_STAGE_TEST };
 

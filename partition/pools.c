@@ -7,11 +7,11 @@
 
 enum { ROWS = 4096 };
 
-void co_mix_draw(const co_partition_input *in, uint64_t stage, double alpha,
+void co_mix_draw(const co_partition_input *in, uint64_t draw_id, double alpha,
                  const int64_t *group_size, size_t n_groups, int64_t device, double *shape,
                  double *q)
 {
-    co_stream stream = co_partition_stream(in, stage, (uint64_t)device, 0);
+    co_stream stream = co_partition_stream(in, draw_id, (uint64_t)device, 0);
     size_t n = 0;
     for (size_t c = 0; c < n_groups; c++)
         if (group_size[c] > 0)
@@ -70,8 +70,8 @@ static void draw_mixes(const co_partition_input *in, co_mix *mix, const void *se
     }
 }
 
-co_status co_pool_plan(const co_partition_input *in, uint64_t stage, co_mix *mix, const void *self,
-                       co_partition_plan *plan)
+co_status co_pool_plan(const co_partition_input *in, uint64_t draw_id, co_mix *mix,
+                       const void *self, co_partition_plan *plan)
 {
     const size_t g = plan->n_groups;
     double *mixes = co_malloc(ROWS * (g + 1), sizeof *mixes),
@@ -86,7 +86,7 @@ co_status co_pool_plan(const co_partition_input *in, uint64_t stage, co_mix *mix
         const int64_t n = in->n_devices - at < ROWS ? in->n_devices - at : ROWS;
         draw_mixes(in, mix, self, at, n, g, mixes);
         for (int64_t k = at; k < at + n; k++) {
-            co_stream stream = co_partition_stream(in, stage, (uint64_t)k, 0);
+            co_stream stream = co_partition_stream(in, draw_id, (uint64_t)k, 0);
             const bool own = k >= in->first && k < in->last;
             const int64_t size = co_partition_span(in->n_examples, k + 1, in->n_devices) -
                                  co_partition_span(in->n_examples, k, in->n_devices);

@@ -6,7 +6,7 @@
 /* q[n_groups] ~ Dirichlet(alpha prior_1, .., alpha prior_C), prior the groups' parts of all
  * examples (0 where there are none): the mix that dirichlet_device draws for a device. shape:
  * [n_groups] scratch. Local. */
-void co_mix_draw(const co_partition_input *in, uint64_t stage, double alpha,
+void co_mix_draw(const co_partition_input *in, uint64_t draw_id, double alpha,
                  const int64_t *group_size, size_t n_groups, int64_t device, double *shape,
                  double *q);
 
@@ -22,9 +22,9 @@ void co_pool_take(co_stream *stream, const double *q, size_t n_groups, int64_t s
 typedef void co_mix(const void *self, const co_partition_input *in, int64_t device, double *q);
 /* Devices of equal size (spans of n) by ascending id take from the groups by their mixes. The mixes
  * are drawn by all ranks in turn, the taking is done by each. Fills plan->count. Uses the stream
- * `stage`. Collective(in->ranks). */
-co_status co_pool_plan(const co_partition_input *in, uint64_t stage, co_mix *mix, const void *self,
-                       co_partition_plan *plan);
+ * `draw_id`. Collective(in->ranks). */
+co_status co_pool_plan(const co_partition_input *in, uint64_t draw_id, co_mix *mix,
+                       const void *self, co_partition_plan *plan);
 
 /* dirichlet over the groups of the plan: also for cluster. Stage 0. Collective(in->ranks). */
 co_status co_dirichlet_plan(double alpha, bool balanced, const co_partition_input *in,

@@ -8,14 +8,14 @@
 #include "partition/sizes.h"
 #include <string.h>
 
-enum { STAGE_SIZES };
+enum { DRAW_SIZES };
 
 static co_status plan_sizes(const co_config *opt, const co_partition_input *in,
                             co_partition_plan *plan)
 {
     const bool power = strcmp(co_config_string(opt, "law"), "power") == 0;
     CO_TRY(co_partition_agree(in, co_partition_plan_counts(in, plan)));
-    return co_sizes(in, STAGE_SIZES, power ? CO_SIZES_ZIPF : CO_SIZES_DIRICHLET,
+    return co_sizes(in, DRAW_SIZES, power ? CO_SIZES_ZIPF : CO_SIZES_DIRICHLET,
                     co_config_real(opt, power ? "exponent" : "beta"), in->n_examples, plan->count,
                     1);
 }

@@ -18,7 +18,7 @@
 
 typedef struct {
     const co_partition_input *in;
-    uint64_t stage;
+    uint64_t draw_id;
     co_wanted *wanted;
     const void *self;
     size_t n;        /* columns */
@@ -40,7 +40,7 @@ static int32_t *row_of(const rounder *r, int64_t device)
 
 static void round_row(rounder *r, int64_t device)
 {
-    co_stream stream = co_partition_stream(r->in, r->stage, (uint64_t)device, 0);
+    co_stream stream = co_partition_stream(r->in, r->draw_id, (uint64_t)device, 0);
     int32_t *row = row_of(r, device);
     const double u = co_draw_uniform(&stream);
     double sum = 0.0, all = 0.0;
@@ -166,16 +166,20 @@ static co_status rounder_init(rounder *r, const int64_t *cap)
         return CO_FAIL(CO_ENOMEM, "rounding a table of %zu devices and %zu columns", k, r->n);
     for (size_t c = 0; c < r->n; c++) r->over[c] = -cap[c];
     for (size_t i = 0; i < k; i++) r->order[i] = (int64_t)i;
-    co_stream stream = co_partition_stream(r->in, r->stage + 1, 0, 0);
+    co_stream stream = co_partition_stream(r->in, r->draw_id + 1, 0, 0);
     co_draw_shuffle(&stream, r->order, k);
     return CO_OK;
 }
 
-co_status co_round_table(const co_partition_input *in, uint64_t stage, co_wanted *wanted,
+co_status co_round_table(const co_partition_input *in, uint64_t draw_id, co_wanted *wanted,
                          const void *self, size_t n_columns, const int64_t *cap, int32_t *count)
 {
-    rounder r = {
-        .in = in, .stage = stage, .wanted = wanted, .self = self, .n = n_columns, .count = count};
+    rounder r = {.in = in,
+                 .draw_id = draw_id,
+                 .wanted = wanted,
+                 .self = self,
+                 .n = n_columns,
+                 .count = count};
     const co_status st = rounder_init(&r, cap);
     if (st == CO_OK) {
         for (int64_t k = 0; k < in->n_devices; k++) round_row(&r, k);

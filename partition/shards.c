@@ -12,7 +12,7 @@
 #include "core/memory.h"
 #include "partition/partitioner.h"
 
-enum { STAGE_PLACES, STAGE_DEAL };
+enum { DRAW_PLACES, DRAW_DEAL };
 
 /* place[m]: distinct numbers of [0, n_places) in keyed random order; m <= n_places. */
 static co_status draw_places(const co_partition_input *in, int64_t n_places, int64_t m,
@@ -23,11 +23,11 @@ static co_status draw_places(const co_partition_input *in, int64_t n_places, int
     } else {
         int64_t *scratch = co_malloc(co_draw_subset_scratch((size_t)m), sizeof *scratch);
         if (!scratch) return CO_FAIL(CO_ENOMEM, "places of %lld shards", (long long)m);
-        co_stream choice = co_partition_stream(in, STAGE_PLACES, 0, 0);
+        co_stream choice = co_partition_stream(in, DRAW_PLACES, 0, 0);
         co_draw_subset(&choice, n_places, (size_t)m, place, scratch);
         co_free(scratch);
     }
-    co_stream stream = co_partition_stream(in, STAGE_DEAL, 0, 0);
+    co_stream stream = co_partition_stream(in, DRAW_DEAL, 0, 0);
     co_draw_shuffle(&stream, place, (size_t)m);
     return CO_OK;
 }

@@ -6,7 +6,8 @@ typedef enum { CO_SIZES_EQUAL, CO_SIZES_LOGNORMAL, CO_SIZES_ZIPF, CO_SIZES_DIRIC
 /* Adds to count[i * stride], i over the devices of this rank, its part of n examples. parameter:
  * sigma of the log-normal, exponent of Zipf, concentration of the Dirichlet law. EQUAL: spans that
  * differ by at most 1, the empty ones spread evenly. ZIPF: weight (j + 1)^-exponent, the ranks j a
- * keyed permutation of the devices. Uses the streams `stage` and stage + 1. Collective(in->ranks).
+ * keyed permutation of the devices. Uses the streams `draw_id` and draw_id + 1.
+ * Collective(in->ranks).
  */
-co_status co_sizes(const co_partition_input *in, uint64_t stage, co_size_law law, double parameter,
-                   int64_t n, int32_t *count, size_t stride);
+co_status co_sizes(const co_partition_input *in, uint64_t draw_id, co_size_law law,
+                   double parameter, int64_t n, int32_t *count, size_t stride);

@@ -15,14 +15,14 @@
 #include "partition/sizes.h"
 #include <string.h>
 
-enum { STAGE_SIZES, STAGE_ORDER = 8, STAGE_PERIOD };
+enum { DRAW_SIZES, DRAW_ORDER = 8, DRAW_PERIOD };
 
 static co_status plan_sizes(const co_config *opt, const co_partition_input *in,
                             co_partition_plan *plan)
 {
     const bool zipf = strcmp(co_config_string(opt, "sizes"), "zipf") == 0;
     CO_TRY(co_partition_agree(in, co_partition_plan_counts(in, plan)));
-    return co_sizes(in, STAGE_SIZES, zipf ? CO_SIZES_ZIPF : CO_SIZES_EQUAL,
+    return co_sizes(in, DRAW_SIZES, zipf ? CO_SIZES_ZIPF : CO_SIZES_EQUAL,
                     co_config_real(opt, "exponent"), in->n_examples, plan->count, 1);
 }
 
@@ -40,14 +40,14 @@ static co_status draw_ranks(arrivals *a, int64_t n)
     a->rank = co_malloc((size_t)n, sizeof *a->rank);
     if (!a->rank) return CO_FAIL(CO_ENOMEM, "order of %lld arrivals", (long long)n);
     for (int64_t i = 0; i < n; i++) a->rank[i] = i;
-    co_stream s = co_partition_stream(a->in, STAGE_ORDER, 0, 0);
+    co_stream s = co_partition_stream(a->in, DRAW_ORDER, 0, 0);
     co_draw_shuffle(&s, a->rank, (size_t)n);
     return CO_OK;
 }
 
 static co_stream stream_of(const arrivals *a, int64_t id)
 {
-    return co_partition_stream(a->in, STAGE_PERIOD, (uint64_t)id, 0);
+    return co_partition_stream(a->in, DRAW_PERIOD, (uint64_t)id, 0);
 }
 
 static int64_t any_from(const arrivals *a, int64_t id, int64_t first)

@@ -268,38 +268,38 @@ static size_t summarise(const co_comparison *c, const char *baseline, co_summary
     return n;
 }
 
-static co_status write_labels(co_file *file, const char *name, const void *first, size_t step,
+static co_status write_labels(co_file *file, const char *name, const void *first, size_t stride,
                               size_t n)
 {
     const char **labels = co_malloc(n, sizeof *labels);
     if (!labels) return CO_FAIL(CO_ENOMEM, "%s", name);
     for (size_t i = 0; i < n; i++)
-        memcpy(&labels[i], (const char *)first + i * step, sizeof *labels);
+        memcpy(&labels[i], (const char *)first + i * stride, sizeof *labels);
     const co_status st = co_file_write_strings(file, name, labels, n);
     co_free(labels);
     return st;
 }
 
-/* A column of doubles that stand `step` bytes apart. */
-static co_status write_reals(co_file *file, const char *name, const double *first, size_t step,
+/* A column of doubles that stand `stride` bytes apart. */
+static co_status write_reals(co_file *file, const char *name, const double *first, size_t stride,
                              size_t n)
 {
     double *values = co_malloc(n, sizeof *values);
     if (!values) return CO_FAIL(CO_ENOMEM, "%s", name);
     for (size_t i = 0; i < n; i++)
-        memcpy(&values[i], (const char *)first + i * step, sizeof *values);
+        memcpy(&values[i], (const char *)first + i * stride, sizeof *values);
     const co_status st = co_file_write_f64(file, name, values, n);
     co_free(values);
     return st;
 }
 
-static co_status write_counts(co_file *file, const char *name, const void *first, size_t step,
+static co_status write_counts(co_file *file, const char *name, const void *first, size_t stride,
                               size_t n)
 {
     int64_t *values = co_malloc(n, sizeof *values);
     if (!values) return CO_FAIL(CO_ENOMEM, "%s", name);
     for (size_t i = 0; i < n; i++)
-        memcpy(&values[i], (const char *)first + i * step, sizeof *values);
+        memcpy(&values[i], (const char *)first + i * stride, sizeof *values);
     const co_status st = co_file_write_i64(file, name, values, n);
     co_free(values);
     return st;
@@ -308,17 +308,17 @@ static co_status write_counts(co_file *file, const char *name, const void *first
 static co_status write_runs(co_file *file, const co_comparison *c)
 {
     const co_outcome *r = c->run;
-    const size_t n = c->n_runs, step = sizeof *r;
-    CO_TRY(write_labels(file, "runs/label", &r->label, step, n));
-    CO_TRY(write_labels(file, "runs/path", &r->path, step, n));
-    CO_TRY(write_counts(file, "runs/seed", &r->seed, step, n));
-    CO_TRY(write_counts(file, "runs/rounds", &r->rounds, step, n));
-    CO_TRY(write_reals(file, "runs/score", &r->score, step, n));
-    CO_TRY(write_reals(file, "runs/loss", &r->loss, step, n));
-    CO_TRY(write_reals(file, "runs/target_round", &r->target_round, step, n));
-    CO_TRY(write_reals(file, "runs/target_bytes", &r->target_bytes, step, n));
-    CO_TRY(write_reals(file, "runs/bytes", &r->bytes, step, n));
-    return write_reals(file, "runs/wall_s", &r->wall_s, step, n);
+    const size_t n = c->n_runs, stride = sizeof *r;
+    CO_TRY(write_labels(file, "runs/label", &r->label, stride, n));
+    CO_TRY(write_labels(file, "runs/path", &r->path, stride, n));
+    CO_TRY(write_counts(file, "runs/seed", &r->seed, stride, n));
+    CO_TRY(write_counts(file, "runs/rounds", &r->rounds, stride, n));
+    CO_TRY(write_reals(file, "runs/score", &r->score, stride, n));
+    CO_TRY(write_reals(file, "runs/loss", &r->loss, stride, n));
+    CO_TRY(write_reals(file, "runs/target_round", &r->target_round, stride, n));
+    CO_TRY(write_reals(file, "runs/target_bytes", &r->target_bytes, stride, n));
+    CO_TRY(write_reals(file, "runs/bytes", &r->bytes, stride, n));
+    return write_reals(file, "runs/wall_s", &r->wall_s, stride, n);
 }
 
 static co_status write_file(co_file *file, const co_comparison *c, const co_summary_row *row,

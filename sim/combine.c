@@ -36,7 +36,7 @@ static void step_spans(co_run *r, double lr)
 }
 
 /* What does not travel is not changed either, whatever noise a stage added to it. */
-static void clear_unshared(co_run *r)
+static void clear_unsent(co_run *r)
 {
     const co_exchange *x = &r->exchange;
     size_t end = 0;
@@ -87,7 +87,7 @@ static void step_slice(co_run *r, const co_gathered *gathered, double lr)
         co_chain_backward(&r->chain, r->plan.round, &in);
         CO_ASSERT(in.bits == 0); /* the stage that made residues has made a sum of them */
         aggregate(r, &in, gathered);
-        clear_unshared(r);
+        clear_unsent(r);
         step_spans(r, lr);
     } else {
         memset(r->update, 0, x->n_own * sizeof *r->update); /* nobody reported: the model stays */

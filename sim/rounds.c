@@ -32,7 +32,7 @@ static co_status play(co_run *r)
     }
     co_versions_step(&r->versions);
     co_run_combine(r, &met, co_schedule_rate(&e->server_rate, r->plan.round));
-    co_step_share(r);
+    co_step_gather(r);
     return co_observers_step(r);
 }
 

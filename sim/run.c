@@ -10,7 +10,7 @@
 /* What the rule has all devices receive. Collective(comm). */
 static co_status create_bank(co_run *r)
 {
-    const char *name = r->experiment->rule->shared;
+    const char *name = r->experiment->rule->common;
     co_plan_look(&r->plan);
     return name ? co_bank_open(&r->bank, name, co_model_layout(r->model), r->comm) : CO_OK;
 }
@@ -145,7 +145,7 @@ static co_status start_model(co_run *r)
                                           r->exchange.model);
     }
     st = co_agree(st, r->comm);
-    co_shared_sync(&r->exchange.board, r->comm);
+    co_segment_sync(&r->exchange.board, r->comm);
     co_exchange_hash(&r->exchange);
     return st;
 }
@@ -255,14 +255,14 @@ co_status co_run_resume(co_run *r, const char *path)
         co_state_take(&r->state);
     }
     st = co_agree(st, r->comm);
-    if (st == CO_OK) st = co_private_share(&r->privacy, r->comm);
+    if (st == CO_OK) st = co_private_broadcast(&r->privacy, r->comm);
     if (st == CO_OK) {
         r->round = s.round;
         MPI_Bcast(&r->round, 1, MPI_INT64_T, 0, r->comm->world);
         co_run_scatter_slots(r);
         st = co_versions_resume(&r->versions, r->round);
         co_bank_gather(&r->bank);
-        if (st == CO_OK) st = co_shared_broadcast(&r->exchange.board, r->comm);
+        if (st == CO_OK) st = co_segment_broadcast(&r->exchange.board, r->comm);
         if (st == CO_OK) co_exchange_hash(&r->exchange);
     }
     if (st == CO_OK) st = co_observers_load(r);
@@ -302,7 +302,7 @@ void co_run_describe(co_run *r)
                        r->n_slots * r->exchange.n_own * sizeof(float) +
                        r->exchange.n_own * sizeof(double);
     const size_t node = r->exchange.board.bytes + r->population.csr.bytes +
-                        r->population.tests.bytes + r->population.data.shared_x.bytes +
+                        r->population.tests.bytes + r->population.data.memory.bytes +
                         co_bank_node_bytes(&r->bank) + co_versions_node_bytes(&r->versions);
     if (r->comm->rank != 0) return;
     warn_of_double_counting(e);

@@ -1,6 +1,6 @@
 /* sim/run.h - an experiment as it runs: everything a rank holds, and the loop over rounds.
  *
- * There is no server rank: every rank trains its share of the devices and is the server for its
+ * There is no server rank: every rank trains devices of its own and is the server for its
  * slice of the model. */
 #pragma once
 #include "sim/observers/snapshot.h"

@@ -56,7 +56,7 @@ static void send(co_run *r, size_t k, co_given *given, float *const *state)
                          .update = given->piece[0].value,
                          .norm = row->update_norm,
                          .weight = row->weight,
-                         .share = row->share,
+                         .coefficient = row->coefficient,
                          .attacker = row->attacker};
     const bool finite = co_chain_forward(&r->chain, r->plan.round, row->device, &c,
                                          state ? state + r->n_rule_states : NULL);
@@ -68,7 +68,7 @@ static void send(co_run *r, size_t k, co_given *given, float *const *state)
     }
     double factor = 1.0;
     if (rule->report) rule->report(r->aggregation.self, &given->report, &factor, &given->term);
-    c.share *= factor;
+    c.coefficient *= factor;
     row->saturated = r->wire->add(r->wire_self, &r->plan, k, &c) > 0;
     for (size_t i = 0; i < r->chain.n_counts; i++)
         co_exchange_count(&r->exchange, r->first_count + i, r->chain.counts[i]);
@@ -83,8 +83,8 @@ static void count(co_run *r, size_t k, const co_given *given)
         for (size_t i = 1; i < given->n_pieces; i++)
             co_bank_add(&r->bank, given->piece[i].into, given->piece[i].value,
                         row->weight / r->plan.population_weight);
-        co_exchange_scalar(x, CO_SUM_TOTAL, row->share);
-        co_exchange_scalar(x, CO_SUM_TERMS, row->share * given->term);
+        co_exchange_scalar(x, CO_SUM_TOTAL, row->coefficient);
+        co_exchange_scalar(x, CO_SUM_TERMS, row->coefficient * given->term);
         co_observers_see(r, row, given);
         co_exchange_count(x, CO_COUNT_REPORTED, 1);
         co_exchange_count(x, CO_COUNT_SATURATED, row->saturated);
@@ -138,14 +138,14 @@ static co_status measure_own(co_run *r, double lr, co_scalar *sum)
         with.version = co_versions_read(&r->versions, row->version);
         CO_TRY(r->works.work[r->measure]->perform(r->works.self[r->measure], &with, row, &given));
         const double stress = e->aggregator->stress(r->aggregation.self, row->loss_before);
-        row->share = isfinite(stress) ? row->share * stress : 0.0;
-        co_scalar_add(sum, row->share);
+        row->coefficient = isfinite(stress) ? row->coefficient * stress : 0.0;
+        co_scalar_add(sum, row->coefficient);
     }
     return CO_OK;
 }
 
 /* Collective(comm). */
-static co_status share_by_stress(co_run *r, double lr)
+static co_status weigh_by_stress(co_run *r, double lr)
 {
     co_scalar sum = {0};
     const co_status st = measure_own(r, lr, &sum);
@@ -153,13 +153,13 @@ static co_status share_by_stress(co_run *r, double lr)
     const double total = co_scalar_value(&sum);
     for (size_t k = 0; k < r->plan.n; k++)
         if (r->plan.row[k].rank == r->comm->rank)
-            r->plan.row[k].share *= total > 0.0 ? 1.0 / total : 0.0;
+            r->plan.row[k].coefficient *= total > 0.0 ? 1.0 / total : 0.0;
     return st;
 }
 
 co_status co_step_work(co_run *r, double lr)
 {
-    co_status st = r->experiment->aggregator->stress ? share_by_stress(r, lr) : CO_OK;
+    co_status st = r->experiment->aggregator->stress ? weigh_by_stress(r, lr) : CO_OK;
     if (r->late != CO_OK) st = r->late;
     if (st == CO_OK) st = ask_own(r, lr);
     if (st == CO_OK && co_fault("train")) st = CO_FAIL(CO_EINTERNAL, "injected fault in training");
@@ -202,7 +202,7 @@ static void note_load(co_run *r)
     own->stop_wanted = co_stop_wanted();
 }
 
-void co_step_share(co_run *r)
+void co_step_gather(co_run *r)
 {
     co_exchange *x = &r->exchange;
     note_load(r);

@@ -12,4 +12,4 @@ co_status co_step_work(co_run *run, double lr);
  * state is kept when there are none. Collective(comm). */
 co_gathered co_step_meet(co_run *run, co_status status);
 /* The new version and the ranks' load to all nodes; the stages' last word. Collective(comm). */
-void co_step_share(co_run *run);
+void co_step_gather(co_run *run);

@@ -8,14 +8,14 @@ co_status co_versions_init(co_versions *v, size_t n, const co_exchange *x)
     CO_ASSERT(n >= 1 && n <= CO_MAX_VERSIONS);
     *v = (co_versions){.exchange = x, .n = 1};
     for (; st == CO_OK && v->n < n; v->n += st == CO_OK)
-        st = co_shared_create(&v->old[v->n - 1], x->n_params * sizeof(float), x->comm);
+        st = co_segment_create(&v->old[v->n - 1], x->n_params * sizeof(float), x->comm);
     if (st != CO_OK) co_versions_fini(v);
     return st;
 }
 
 void co_versions_fini(co_versions *v)
 {
-    for (size_t k = 0; k + 1 < v->n; k++) co_shared_fini(&v->old[k]);
+    for (size_t k = 0; k + 1 < v->n; k++) co_segment_fini(&v->old[k]);
     *v = (co_versions){0};
 }
 
@@ -24,7 +24,7 @@ size_t co_versions_node_bytes(const co_versions *v)
     return v->n > 1 ? (v->n - 1) * v->old[0].bytes : 0;
 }
 
-static const co_shared *place_of(const co_versions *v, int64_t version)
+static const co_segment *place_of(const co_versions *v, int64_t version)
 {
     return &v->old[version % (int64_t)(v->n - 1)];
 }
@@ -47,7 +47,7 @@ void co_versions_step(co_versions *v)
             if (here ? r != comm->rank : comm->node_rank != 0) continue;
             co_exchange_copy(x, r, to);
         }
-        co_shared_sync(&v->old[v->newest % (int64_t)(v->n - 1)], comm);
+        co_segment_sync(&v->old[v->newest % (int64_t)(v->n - 1)], comm);
     }
     v->newest++;
 }
@@ -63,6 +63,6 @@ co_status co_versions_resume(co_versions *v, int64_t newest)
     co_status st = CO_OK;
     v->newest = newest;
     for (size_t k = 0; st == CO_OK && k + 1 < v->n; k++)
-        st = co_shared_broadcast(&v->old[k], v->exchange->comm);
+        st = co_segment_broadcast(&v->old[k], v->exchange->comm);
     return st;
 }

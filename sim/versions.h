@@ -12,7 +12,7 @@ typedef struct {
     const co_exchange *exchange;
     size_t n; /* the newest included */
     int64_t newest;
-    co_shared old[CO_MAX_VERSIONS - 1]; /* version k at k mod (n - 1) */
+    co_segment old[CO_MAX_VERSIONS - 1]; /* version k at k mod (n - 1) */
 } co_versions;
 
 /* Collective(comm). CO_ENOMEM. */

@@ -3,7 +3,7 @@
  * A rule is hooks, not a loop of its own: the trainer calls them around its steps. NULL hooks do
  * nothing; sgd has none. A rule may keep vectors of the model's size per device (slots), and have
  * one vector that every device receives beside the model and that every device's change is added to
- * (shared). Adding one: a file aggregators/rules/<name>.c with the table co_rule_<name>, and a line
+ * (common). Adding one: a file aggregators/rules/<name>.c with the table co_rule_<name>, and a line
  * in list.h. */
 #pragma once
 #include "core/config.h"
@@ -14,7 +14,7 @@ typedef struct {
     size_t n;            /* parameters */
     const float *global; /* [n] the model the device received */
     const float *local;  /* [n] the model it has now */
-    const float *shared; /* [n] the rule's vector as the device received it; NULL without */
+    const float *common; /* [n] the rule's vector as the device received it; NULL without */
     const float *anchor; /* [n] end: gradient of the loss over all its examples at global; NULL
                             unless needed */
     float *const *state; /* [slots][n] the device's own; zero before it first takes part. Written by
@@ -31,12 +31,12 @@ typedef struct {
     /* After each backward pass, before clipping and the optimiser: changes grad[n]. NULL: plain
      * gradient. Local. */
     void (*adjust)(const void *self, const co_rule_view *view, float *grad);
-    /* After the last step: the device's new state, and change[n], which is added to the shared
-     * vector with the device's weight over that of the whole population (change NULL: no shared
+    /* After the last step: the device's new state, and change[n], which is added to the common
+     * vector with the device's weight over that of the whole population (change NULL: no common
      * vector). Dropped when the update is not finite. NULL: nothing. Local. */
     void (*end)(const void *self, const co_rule_view *view, float *change);
     const char *const *slots; /* names of the vectors kept per device; ends with NULL. NULL: none */
-    const char *shared; /* name of the vector all devices receive, zero at first. NULL: none */
+    const char *common; /* name of the vector all devices receive, zero at first. NULL: none */
     bool (*needs_anchor)(const void *self); /* NULL: never */
     bool (*needs_linear)(
         const void *self); /* `reach` is used: only with a linear optimiser. NULL: never */

@@ -24,14 +24,14 @@ static co_status create(const co_config *opt, void **self)
 
 static void adjust(const void *self, const co_rule_view *view, float *grad)
 {
-    const float *restrict c = view->shared, *restrict own = view->state[0];
+    const float *restrict c = view->common, *restrict own = view->state[0];
     (void)self;
     for (size_t j = 0; j < view->n; j++) grad[j] += c[j] - own[j];
 }
 
 static void end(const void *self, const co_rule_view *view, float *change)
 {
-    const float *restrict c = view->shared;
+    const float *restrict c = view->common;
     float *restrict own = view->state[0];
     const double way = view->reach * view->lr;
     const float scale = way > 0.0 ? (float)(1.0 / way) : 0.0f;
@@ -72,6 +72,6 @@ const co_rule co_rule_scaffold = {.name = "scaffold",
                                   .adjust = adjust,
                                   .end = end,
                                   .slots = slots,
-                                  .shared = "control",
+                                  .common = "control",
                                   .needs_anchor = needs_anchor,
                                   .needs_linear = needs_linear};

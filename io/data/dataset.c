@@ -17,7 +17,7 @@ void co_dataset_fini(co_dataset *data)
         const co_column *column = &co_columns[k];
         if (column->type == CO_STR)
             co_strings_free(co_column_get(data, column), co_column_rows(data, column));
-        else if (column->place != CO_ON_NODE || !data->x_is_shared)
+        else if (column->place != CO_ON_NODE || !data->in_segment)
             co_free(co_column_get(data, column));
     }
     co_free(data->scale);

@@ -40,15 +40,15 @@ typedef struct {
 #define CO_FIELD(field, name, element, ...) element *field;
     CO_DATASET_COLUMNS(CO_FIELD)
 #undef CO_FIELD
-    char digest[33];    /* content digest of the file; "" before it is written */
-    co_file *x_file;    /* x, tokens, their classes and raw text stay in this file, open, until
-                           co_dataset_write copies them in blocks; or NULL */
-    char *source;       /* where it came from, for the file's attribute; or NULL */
-    co_shared shared_x; /* where the columns of a node lie when loaded for a run */
-    bool x_is_shared;   /* they are parts of shared_x and not freed by themselves */
+    char digest[33];   /* content digest of the file; "" before it is written */
+    co_file *x_file;   /* x, tokens, their classes and raw text stay in this file, open, until
+                          co_dataset_write copies them in blocks; or NULL */
+    char *source;      /* where it came from, for the file's attribute; or NULL */
+    co_segment memory; /* where the columns of a node lie when loaded for a run */
+    bool in_segment;   /* they are parts of memory and not freed by themselves */
 } co_dataset;
 
-void co_dataset_fini(co_dataset *data); /* frees all but a shared x; zeroes. Local. */
+void co_dataset_fini(co_dataset *data); /* frees all but what lies in a segment; zeroes. Local. */
 
 /* Lengths, ranges of labels, users, splits; floats finite: CO_EDATA names row and value. Local. */
 co_status co_dataset_check(const co_dataset *data, const char *path);
@@ -67,10 +67,10 @@ co_status co_dataset_read(const char *path, co_dataset *data);
 /* As co_dataset_read, but x, tokens and raw text, of any size, stay in the file: for a data set
  * that is written again. No digest. Local. */
 co_status co_dataset_open(const char *path, co_dataset *data);
-/* Everything but text, x (or tokens) and targets once per node in shared memory; the file is
+/* Everything but text, x (or tokens) and targets once per node in a segment; the file is
  * verified once and read by rank 0 of each node. CO_ENOMEM with the figure when the node's memory
- * is too small. with_x false: the columns of each rank alone. Collective(comm). data->shared_x must
- * be ended with co_shared_fini before co_dataset_fini. */
+ * is too small. with_x false: the columns of each rank alone. Collective(comm). data->memory must
+ * be ended with co_segment_fini before co_dataset_fini. */
 co_status co_dataset_load(const char *path, bool with_x, co_dataset *data, const co_comm *comm);
 
 /* out[n_ids][x_size] floats of the given examples: (float)x * (float)scale + (float)shift, each

@@ -2,7 +2,7 @@
  * once per node.
  *
  * Rank 0 verifies the file, reads the columns and sends them around; the first rank of each node
- * reads x straight into the node's shared window, from a file with the same
+ * reads x straight into the node's segment, from a file with the same
  * seal. Messages: two broadcasts of the shape and one a column; x crosses the network only as file
  * reads. Each step is agreed on before anyone goes on. */
 #include "io/data/dataset_private.h"
@@ -120,7 +120,7 @@ static co_status broadcast_columns(const shape *from, co_dataset *data, const co
 }
 
 /* data is filled on rank 0 only at first. */
-static co_status share_columns(co_dataset *data, const char *seal, shape *all, const co_comm *comm)
+static co_status broadcast_data(co_dataset *data, const char *seal, shape *all, const co_comm *comm)
 {
     memset(all, 0, sizeof *all);
     if (comm->rank == 0) describe(data, seal, all);
@@ -166,11 +166,11 @@ static co_status load_x(const char *path, co_file **file, co_dataset *data, cons
     if (st == CO_OK && comm->node_rank == 0 && !*file)
         st = co_file_open(path, "cohort-dataset", true, file);
     CO_TRY(co_agree(st, comm));
-    CO_TRY(co_shared_create(&data->shared_x, bytes, comm));
-    co_dataset_place(data, data->shared_x.data);
-    data->x_is_shared = true;
+    CO_TRY(co_segment_create(&data->memory, bytes, comm));
+    co_dataset_place(data, data->memory.data);
+    data->in_segment = true;
     if (comm->node_rank == 0) st = read_node(*file, data, seal);
-    co_shared_sync(&data->shared_x, comm);
+    co_segment_sync(&data->memory, comm);
     return co_agree(st, comm);
 }
 
@@ -183,11 +183,11 @@ co_status co_dataset_load(const char *path, bool with_x, co_dataset *data, const
     if (comm->rank == 0) st = co_file_open(path, "cohort-dataset", true, &file);
     if (st == CO_OK && comm->rank == 0) st = co_dataset_columns(file, with_x, data);
     st = co_agree(st, comm);
-    if (st == CO_OK) st = share_columns(data, file ? co_file_seal(file) : "", &all, comm);
+    if (st == CO_OK) st = broadcast_data(data, file ? co_file_seal(file) : "", &all, comm);
     if (st == CO_OK && with_x) st = load_x(path, &file, data, all.seal, comm);
     co_file_close(file);
     if (st == CO_OK) return CO_OK;
-    if (data->x_is_shared) co_shared_fini(&data->shared_x);
+    if (data->in_segment) co_segment_fini(&data->memory);
     co_dataset_fini(data);
     return st;
 }

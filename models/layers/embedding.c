@@ -87,7 +87,7 @@ static void backward_params(const void *self, const co_call *call)
 }
 
 /* Slots of the hash table: a power of two, at least twice the rows. */
-static size_t n_slots(size_t rows)
+static size_t n_cells(size_t rows)
 {
     size_t n = 16;
     while (n < 2 * rows) n *= 2;
@@ -98,14 +98,14 @@ static size_t n_slots(size_t rows)
 static size_t scratch_size(const void *self, size_t n, size_t rows)
 {
     (void)n;
-    return rows * (((const embedding *)self)->units + 1) + n_slots(rows);
+    return rows * (((const embedding *)self)->units + 1) + n_cells(rows);
 }
 
 /* The place in the table of the token, or the free one where it belongs. */
-static size_t find_slot(const int32_t *slot, size_t n, const int32_t *sum_token, int32_t token)
+static size_t find_cell(const int32_t *cell, size_t n, const int32_t *sum_token, int32_t token)
 {
     size_t s = ((uint32_t)token * 2654435761u) & (n - 1);
-    while (slot[s] && sum_token[slot[s] - 1] != token) s = (s + 1) & (n - 1);
+    while (cell[s] && sum_token[cell[s] - 1] != token) s = (s + 1) & (n - 1);
     return s;
 }
 
@@ -113,19 +113,19 @@ static void backward(const void *self, const co_call *call)
 {
     const embedding *e = self;
     const co_batch *batch = call->pass->batch;
-    const size_t rows = batch->rows, n = n_slots(rows);
+    const size_t rows = batch->rows, n = n_cells(rows);
     const float *dy = call->dy;
     float *sum = call->scratch, *target = co_call_target(call, 0);
-    int32_t *sum_token = (int32_t *)(sum + rows * e->units), *slot = sum_token + rows, n_sums = 0;
-    memset(slot, 0, n * sizeof *slot);
+    int32_t *sum_token = (int32_t *)(sum + rows * e->units), *cell = sum_token + rows, n_sums = 0;
+    memset(cell, 0, n * sizeof *cell);
     for (size_t r = 0; r < rows; r++) {
-        const size_t s = find_slot(slot, n, sum_token, batch->tokens[r]);
-        if (!slot[s]) {
+        const size_t s = find_cell(cell, n, sum_token, batch->tokens[r]);
+        if (!cell[s]) {
             sum_token[n_sums] = batch->tokens[r];
             memset(sum + (size_t)n_sums * e->units, 0, e->units * sizeof *sum);
-            slot[s] = ++n_sums;
+            cell[s] = ++n_sums;
         }
-        add_scaled(e->units, 1.0f, dy + r * e->units, sum + (size_t)(slot[s] - 1) * e->units);
+        add_scaled(e->units, 1.0f, dy + r * e->units, sum + (size_t)(cell[s] - 1) * e->units);
     }
     for (int32_t k = 0; k < n_sums; k++)
         add_scaled(e->units, call->factor, sum + (size_t)k * e->units,

@@ -50,4 +50,4 @@ static void of_values(const void *self, size_t rows, size_t n, const float *o, c
 const co_loss co_loss_binary = {.name = "binary",
                                 .summary = "binary cross-entropy of every output, which are logits",
                                 .of_values = of_values,
-                                .shares = true};
+                                .probabilities = true};

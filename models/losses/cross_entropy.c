@@ -99,4 +99,4 @@ const co_loss co_loss_cross_entropy = {
     .source = "Bridle, NeurIPS 1989",
     .of_classes = of_classes,
     .of_values = of_values,
-    .shares = true};
+    .probabilities = true};

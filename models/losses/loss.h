@@ -29,11 +29,11 @@ typedef struct {
     /* Targets y[rows] are classes; one outside [0, n) is a bug. NULL: takes values alone. */
     void (*of_classes)(const void *self, size_t rows, size_t n, const float *o, const int32_t *y,
                        size_t n_rows, float *d, co_row_loss *result);
-    /* Targets t[rows][n] are values. shares: they are probabilities, t in [0, 1]. NULL: takes
+    /* Targets t[rows][n] are values. probabilities: t in [0, 1]. NULL: takes
      * classes alone. */
     void (*of_values)(const void *self, size_t rows, size_t n, const float *o, const float *t,
                       size_t n_rows, float *d, double *loss);
-    bool shares;
+    bool probabilities;
 } co_loss;
 
 extern const co_kind co_kind_loss;

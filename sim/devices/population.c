@@ -78,7 +78,7 @@ static co_status open_partition(const co_experiment *e, co_population *p, co_par
     return CO_OK;
 }
 
-/* Where in the shared window the lists of that extent stand, one behind the other. Returns the
+/* Where in the segment the lists of that extent stand, one behind the other. Returns the
  * bytes of all. */
 static size_t lay_out(const extent *x, int64_t n_data, int64_t *words, co_population *p)
 {
@@ -114,8 +114,8 @@ static void copy_partition(const co_partition *part, const extent *x, int64_t n_
     if (x->n_periods) memcpy(words, part->period, (size_t)n_data * sizeof *part->period);
 }
 
-/* Node rank 0 reads or makes the partition; the other ranks see its arrays in a shared window. */
-static co_status share_partition(const co_experiment *e, co_population *p, const co_comm *comm)
+/* Node rank 0 reads or makes the partition; the other ranks see its arrays in a segment. */
+static co_status place_partition(const co_experiment *e, co_population *p, const co_comm *comm)
 {
     co_partition part = {0};
     extent x = {0};
@@ -124,11 +124,11 @@ static co_status share_partition(const co_experiment *e, co_population *p, const
     if (st == CO_OK) {
         MPI_Bcast(&x, sizeof x / sizeof(int64_t), MPI_INT64_T, 0, comm->node);
         MPI_Bcast(p->partition_digest, sizeof p->partition_digest, MPI_CHAR, 0, comm->node);
-        st = co_shared_create(&p->csr, lay_out(&x, p->data.n, NULL, p), comm);
+        st = co_segment_create(&p->csr, lay_out(&x, p->data.n, NULL, p), comm);
     }
     if (st == CO_OK) {
         if (comm->node_rank == 0) copy_partition(&part, &x, p->data.n, p->csr.data);
-        co_shared_sync(&p->csr, comm);
+        co_segment_sync(&p->csr, comm);
         lay_out(&x, p->data.n, p->csr.data, p);
     }
     co_partition_fini(&part);
@@ -278,7 +278,7 @@ static co_status load_data(const co_experiment *e, co_population *p, const co_co
     if (st == CO_OK && d->task == CO_DATA_REGRESSION) st = find_centers(p);
     if (st == CO_OK) st = list_splits(p);
     CO_TRY(co_agree(st, comm));
-    CO_TRY(share_partition(e, p, comm));
+    CO_TRY(place_partition(e, p, comm));
     return read_memory(e, p);
 }
 
@@ -287,14 +287,14 @@ static int64_t n_tests(const co_population *p, int64_t n)
     return (int64_t)(p->test_fraction * (double)n + 1e-9);
 }
 
-static co_status share_tests(co_population *p, const co_comm *comm)
+static co_status place_tests(co_population *p, const co_comm *comm)
 {
-    CO_TRY(co_shared_create(&p->tests, ((size_t)p->n_devices + 1) * sizeof(int64_t), comm));
+    CO_TRY(co_segment_create(&p->tests, ((size_t)p->n_devices + 1) * sizeof(int64_t), comm));
     int64_t *offsets = p->tests.data;
     if (comm->node_rank == 0)
         for (int64_t k = 0; k < p->n_devices; k++)
             offsets[k + 1] = offsets[k] + n_tests(p, co_synthetic_size(&p->generator, k));
-    co_shared_sync(&p->tests, comm);
+    co_segment_sync(&p->tests, comm);
     p->test_offsets = offsets;
     p->has_split[1] = offsets[p->n_devices] > 0;
     p->n_split[1] = offsets[p->n_devices];
@@ -333,7 +333,7 @@ static co_status open_generator(const co_experiment *e, bool central, co_populat
         p->scratch ? digest_generator(e, p->data_digest) : CO_FAIL(CO_ENOMEM, "generator scratch");
     if (st == CO_OK) st = co_labels_init(&p->labels, NULL, (size_t)p->generator.classes);
     CO_TRY(co_agree(st, comm));
-    return central && p->test_fraction > 0.0 ? share_tests(p, comm) : CO_OK;
+    return central && p->test_fraction > 0.0 ? place_tests(p, comm) : CO_OK;
 }
 
 co_status co_population_create(const co_experiment *e, bool central, const co_comm *comm,
@@ -348,9 +348,9 @@ co_status co_population_create(const co_experiment *e, bool central, const co_co
 
 void co_population_fini(co_population *p)
 {
-    if (p->csr.data) co_shared_fini(&p->csr);
-    if (p->tests.data) co_shared_fini(&p->tests);
-    if (p->data.shared_x.data) co_shared_fini(&p->data.shared_x);
+    if (p->csr.data) co_segment_fini(&p->csr);
+    if (p->tests.data) co_segment_fini(&p->tests);
+    if (p->data.memory.data) co_segment_fini(&p->data.memory);
     co_dataset_fini(&p->data);
     co_labels_fini(&p->labels);
     for (int s = 0; s < 3; s++) co_free(p->split_ids[s]);

@@ -6,7 +6,7 @@
  * order of arrival (period, then id), so that what it holds is one piece of it and a function of
  * the period alone.
  *
- * One copy of data and partition per node (shared windows). A device's examples are numbered from
+ * One copy of data and partition per node (segments). A device's examples are numbered from
  * 0; what it trains on comes first. Creating is Collective; reading is Local and allocates nothing.
  */
 #pragma once
@@ -42,7 +42,7 @@ typedef struct {
     /* from a data set */
     co_dataset data;
     bool has_data;
-    co_shared csr;                   /* offsets and ids of the partition */
+    co_segment csr;                  /* offsets and ids of the partition */
     const int64_t *offsets;          /* [n_devices + 1] */
     const int64_t *examples;         /* [offsets[n_devices]] */
     const int64_t *own_test_offsets; /* [n_devices + 1] test parts of the devices, or NULL when the
@@ -58,7 +58,7 @@ typedef struct {
     /* from a generator */
     co_synthetic generator;
     double test_fraction;
-    co_shared tests;             /* first test example of each device in the whole list */
+    co_segment tests;            /* first test example of each device in the whole list */
     const int64_t *test_offsets; /* [n_devices + 1], or NULL when not needed */
     double *scratch;
     float *drawn_x; /* examples of the device that was opened last */

@@ -120,11 +120,11 @@ static co_status check_parts(co_experiment *e)
             &e->devices, co_config_node(&e->devices, "attack"),
             "%s reads every update before it is noised; a mechanism lets only the sum be seen",
             e->attack->name);
-    if (e->rule->shared)
+    if (e->rule->common)
         return co_config_fail(
             &e->local, co_config_node(&e->local, "rule"),
             "%s: devices also send changes of '%s', which no clip bounds; use another rule",
-            e->rule->name, e->rule->shared);
+            e->rule->name, e->rule->common);
     if (!is_written(&e->aggregate, "weight")) {
         CO_TRY(co_node_set(e->aggregate.map, "weight", "uniform"));
         co_node_find(e->aggregate.map, "weight")->is_default = true;

@@ -1,4 +1,4 @@
-/* sim/observers/evaluation.h - the global model on the examples of a split, shared over the ranks.
+/* sim/observers/evaluation.h - the global model on the examples of a split, dealt to the ranks.
  *
  * Blocks are cut by position in the split, 256 examples at a time, never by n / ranks; long texts
  * of a block go through the model in parts, cut by their lengths. Each block's sums are double

@@ -3,7 +3,7 @@
  *
  * Every device with test examples counts once; quantiles are exact (nearest rank). The devices are
  * cut into spans by rank, their scores meet on rank 0 in the order of the devices: the same bits on
- * any number of ranks. Memory: a double per device and score on rank 0, and its share on the
+ * any number of ranks. Memory: a double per device and score on rank 0, and its part on the
  * others. */
 #pragma once
 #include "sim/observers/evaluation.h"

@@ -1,4 +1,4 @@
-/* sim/planners/make.c - a step's plan: the planner's rows, their shares, their ranks.
+/* sim/planners/make.c - a step's plan: the planner's rows, their coefficients, their ranks.
  *
  * Unbiased weights (Horvitz and Thompson 1952, JASA 47): the round's update is sum_i (w_i / pi_i)
  * u_i / sum_k w_k, the last sum over all devices, so that its expectation over the selection is the
@@ -7,15 +7,15 @@
 #include "sim/planners/planner.h"
 
 /* a_i of all rows. */
-static void share(co_plan *plan)
+static void set_coefficients(co_plan *plan)
 {
     for (size_t i = 0; i < plan->n; i++) {
         co_plan_row *row = &plan->row[i];
         if (plan->bound > 0.0)
-            row->share = row->weight / plan->bound /
-                         plan->selector->chance(plan->chosen_by, &plan->input, row->device);
+            row->coefficient = row->weight / plan->bound /
+                               plan->selector->chance(plan->chosen_by, &plan->input, row->device);
         else
-            row->share = plan->weight > 0.0 ? row->weight / plan->weight : 0.0;
+            row->coefficient = plan->weight > 0.0 ? row->weight / plan->weight : 0.0;
     }
 }
 
@@ -25,6 +25,6 @@ void co_planner_make(const co_planner *planner, void *self, const co_clock *now,
     plan->n = 0;
     plan->weight = 0.0;
     planner->next(self, now, plan);
-    share(plan);
+    set_coefficients(plan);
     co_plan_place(plan);
 }

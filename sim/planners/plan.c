@@ -159,7 +159,7 @@ void co_plan_look(co_plan *plan)
     double total = 0.0, largest = 0.0;
     if (plan->selector->look) plan->selector->look(plan->chosen_by, &plan->input);
     plan->population_weight = 0.0;
-    if (e->rule->shared || e->aggregator->slots)
+    if (e->rule->common || e->aggregator->slots)
         for (int64_t k = 0; k < population->n_devices; k++)
             plan->population_weight += co_plan_weight(e, population, k);
     if (!plan->unbiased) return;

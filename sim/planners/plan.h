@@ -21,10 +21,10 @@ typedef struct {
     size_t work, into;  /* what it is asked (position in sim/work/list.h); the vector it adds to */
     int64_t start, end; /* virtual time in nanoseconds */
     int64_t bytes_down, bytes_up; /* of vectors, as work and stages say */
-    double weight,
-        share;   /* w_i; a_i = w_i / W with W of the plan, or what aggregate.unbiased makes of it */
-    double cost; /* examples to go through, plus one for the device */
-    int rank;    /* where it trains */
+    double weight, coefficient; /* w_i; a_i = w_i / W with W of the plan, or what aggregate.unbiased
+                                   makes of it */
+    double cost;                /* examples to go through, plus one for the device */
+    int rank;                   /* where it trains */
     bool attacker;
     /* filled in by training, then known to rank 0 */
     int outcome;

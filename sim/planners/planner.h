@@ -28,7 +28,7 @@ struct co_planner {
     void (*next)(void *self, const co_clock *now, co_plan *plan);
 };
 
-/* A step's plan: the planner's rows, their shares, their ranks. Local; Same on all ranks:
+/* A step's plan: the planner's rows, their coefficients, their ranks. Local; Same on all ranks:
  * everything. */
 void co_planner_make(const co_planner *planner, void *self, const co_clock *now, co_plan *plan);
 

@@ -122,7 +122,7 @@ size_t co_chain_slots(const co_chain *chain, const char **name, size_t room)
 }
 
 /* What does not travel counts as zero, whatever a stage did to it. */
-static void clear_unshared(const co_layout *l, void *values, size_t bytes)
+static void clear_unsent(const co_layout *l, void *values, size_t bytes)
 {
     for (int role = 0; l && role < 3; role++)
         for (size_t k = 0; role != CO_SHARED && k < l->n_spans[role]; k++)
@@ -144,9 +144,9 @@ bool co_chain_forward(co_chain *chain, int64_t step, int64_t device, co_contribu
         c->counts = chain->counts + link->first_count;
         link->stage->forward(link->self, &key, c, state ? state + link->first_slot : NULL);
         if (link->stage->gives == CO_INTEGERS) {
-            clear_unshared(chain->layout, c->residue, sizeof *c->residue);
+            clear_unsent(chain->layout, c->residue, sizeof *c->residue);
         } else if (isnan(c->norm)) {
-            clear_unshared(chain->layout, c->update, sizeof *c->update);
+            clear_unsent(chain->layout, c->update, sizeof *c->update);
             c->norm = co_vector_norm(c->update, c->n);
         }
         if (!isfinite(c->norm)) return false;

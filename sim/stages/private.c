@@ -142,7 +142,7 @@ static co_status split_noise(co_private *p)
     const co_config *privacy = &p->experiment->privacy;
     p->vector_multiplier = p->state.multiplier;
     if (!p->is_adaptive) return CO_OK;
-    p->count_std = p->per_round / p->noise_share / 20.0;
+    p->count_std = p->per_round / p->noise_factor / 20.0;
     if (co_config_has(privacy, "clip_count_noise"))
         p->count_std = co_config_real(privacy, "clip_count_noise");
     p->vector_multiplier = co_adaptive_clip_noise(p->state.multiplier, p->count_std);
@@ -152,11 +152,11 @@ static co_status split_noise(co_private *p)
                               "raise clip_count_noise "
                               "above %g",
                               p->count_std, p->state.multiplier, p->state.multiplier / 2.0);
-    if (p->count_std * p->noise_share >= MOST_COUNT_NOISE)
+    if (p->count_std * p->noise_factor >= MOST_COUNT_NOISE)
         return co_config_fail(privacy, co_config_node(privacy, "clip_quantile"),
                               "noise of %g on the count is too much; set clip_count_noise below %g",
                               p->count_std, MOST_COUNT_NOISE);
-    return co_grid_make(p->mechanism, 1.0, 2.0 * p->count_std * p->noise_share, p->population,
+    return co_grid_make(p->mechanism, 1.0, 2.0 * p->count_std * p->noise_factor, p->population,
                         &p->count_grid);
 }
 
@@ -172,12 +172,12 @@ static void read_options(co_private *p, const co_experiment *e)
         p->clip_rate = co_config_real(&e->privacy, "clip_rate");
     }
     p->rate = p->per_round / p->population;
-    p->noise_share = 1.0;
+    p->noise_factor = 1.0;
     if (co_config_has(&e->privacy, "noise_cohort")) {
         p->noise_cohort = co_config_real(&e->privacy, "noise_cohort");
         p->noise_population = co_config_real(&e->privacy, "noise_population");
         p->rate = p->noise_cohort / p->noise_population;
-        p->noise_share = p->per_round / p->noise_cohort;
+        p->noise_factor = p->per_round / p->noise_cohort;
     }
     if (e->selector->sampling == CO_SAMPLING_NONE)
         p->rate = 1.0; /* charged as if asked in every round */
@@ -199,11 +199,11 @@ static co_status open_ledger(co_private *p, int64_t n)
 /* The grid of a round; with a round's result known everywhere it is the same on all ranks. */
 static co_status start(co_private *p)
 {
-    return co_grid_make(p->mechanism, p->state.clip, p->vector_multiplier * p->noise_share,
+    return co_grid_make(p->mechanism, p->state.clip, p->vector_multiplier * p->noise_factor,
                         p->population, &p->grid);
 }
 
-co_status co_private_share(co_private *p, const co_comm *comm)
+co_status co_private_broadcast(co_private *p, const co_comm *comm)
 {
     if (!p->is_on) return CO_OK;
     double words[3] = {p->state.multiplier, p->state.clip,
@@ -243,7 +243,7 @@ co_status co_private_init(co_private *p, const co_experiment *e, const co_plan *
     p->source.seed = (uint64_t)e->seed;
     if (p->state.is_secure) co_noise_source_draw(&p->source);
     memcpy(p->state.key, p->source.key, sizeof p->state.key);
-    return co_private_share(p, comm);
+    return co_private_broadcast(p, comm);
 }
 
 void co_private_state_fini(co_private_state *state)
@@ -268,7 +268,7 @@ static void forward(void *self, const co_stage_key *key, co_contribution *c, flo
     (void)state;
     if (norm <= p->grid.clip) c->counts[UNCLIPPED]++;
     if (p->grid.scale == 0.0) {
-        c->share = weight * co_clip_factor(p->grid.clip, norm) / (double)key->cohort;
+        c->coefficient = weight * co_clip_factor(p->grid.clip, norm) / (double)key->cohort;
         return;
     }
     c->mechanism = p->mechanism;
@@ -392,7 +392,7 @@ co_status co_private_print(co_private *p, int64_t rounds)
     const co_release release = co_private_release(p);
     printf("privacy      %s, clip %g, noise %.6g x clip%s; epsilon %.4g at delta %g after %lld "
            "rounds (%s %s, %s)\n",
-           p->mechanism->name, p->grid.clip, p->vector_multiplier * p->noise_share,
+           p->mechanism->name, p->grid.clip, p->vector_multiplier * p->noise_factor,
            p->noise_cohort > 0.0 ? " (simulated cohort)" : "", p->planned, p->delta,
            (long long)rounds, co_relation_text(p->statement->neighbours(&release)),
            co_unit_text(release.unit), p->accountant->name);

@@ -42,7 +42,7 @@ typedef struct {
     double delta, rate; /* rate: of the sampling as accounted for */
     double population, per_round;
     double noise_cohort, noise_population; /* of a simulated cohort; 0: none is simulated */
-    double noise_share;                    /* per_round / noise_cohort; 1 without simulation */
+    double noise_factor;                   /* per_round / noise_cohort; 1 without simulation */
     double vector_multiplier; /* of the sum; above state.multiplier when a noisy count takes its
                                  part */
     double count_std, quantile, clip_rate; /* adaptive clip: of the noise on the count; .. */
@@ -65,11 +65,11 @@ void co_private_fini(co_private *p);
  * sum, keeps the ledger and the row. */
 extern const co_stage co_stage_private;
 /* Takes over a checkpoint's state, whose ledger must hold `round` releases: CO_EDATA else. Rank 0;
- * co_private_share follows. */
+ * co_private_broadcast follows. */
 co_status co_private_resume(co_private *p, co_private_state *state_take, int64_t round,
                             const char *path);
 /* What rank 0 holds of the state to all others, and the next round's grid. Collective(comm). */
-co_status co_private_share(co_private *p, const co_comm *comm);
+co_status co_private_broadcast(co_private *p, const co_comm *comm);
 void co_private_state_fini(co_private_state *state);
 /* What is released: in the round at hand, and so far. Local. */
 co_release co_private_release(const co_private *p);

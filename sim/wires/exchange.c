@@ -20,7 +20,7 @@ static size_t tail_words(const co_exchange *x, int rank)
 
 /* How many shared coordinates there are before the coordinate `end`. *span: from where to look, and
  * where it was found. */
-static size_t count_shared(const co_layout *l, size_t end, size_t *span, size_t *before)
+static size_t count_travelling(const co_layout *l, size_t end, size_t *span, size_t *before)
 {
     const co_part *s = l->span[CO_SHARED];
     for (; *span < l->n_spans[CO_SHARED] && s[*span].at + s[*span].size <= end; ++*span)
@@ -37,7 +37,7 @@ static void deal_blocks(co_exchange *x)
     for (size_t r = 0; r < size; r++) x->slice_n[r] = 0;
     for (size_t b = 0; b < x->n_blocks; b++) {
         const size_t begin = b * CO_BLOCK, end = begin + CO_BLOCK < x->n ? begin + CO_BLOCK : x->n;
-        const size_t now = count_shared(x->layout, end, &span, &before);
+        const size_t now = count_travelling(x->layout, end, &span, &before);
         const double middle = 0.5 * (double)(last + now);
         size_t r = all > 0 ? (size_t)(middle * (double)size / (double)all) : 0;
         if (r >= size) r = size - 1;
@@ -55,7 +55,7 @@ static co_status lay_out(co_exchange *x)
         x->slice_first[r] = first;
         first += x->slice_n[r];
         x->wire_first[r] = counted;
-        counted = count_shared(x->layout, first, &span, &before);
+        counted = count_travelling(x->layout, first, &span, &before);
         x->wire_n[r] = counted - x->wire_first[r];
         const size_t words = x->slice_n[r] + tail_words(x, r);
         if (words > INT_MAX)
@@ -164,8 +164,8 @@ co_status co_exchange_init(co_exchange *x, const co_layout *layout, co_board boa
     const size_t model_bytes = (x->n_params * sizeof(float) + 63) / 64 * 64;
     const size_t block_bytes = (x->n_all_blocks * sizeof(co_block_record) + 63) / 64 * 64;
     if (st == CO_OK)
-        st = co_shared_create(&x->board, model_bytes + block_bytes + size * sizeof(co_rank_record),
-                              comm);
+        st = co_segment_create(&x->board, model_bytes + block_bytes + size * sizeof(co_rank_record),
+                               comm);
     if (st == CO_OK) st = create_send(x);
     if (st != CO_OK) {
         co_exchange_fini(x);
@@ -179,7 +179,7 @@ co_status co_exchange_init(co_exchange *x, const co_layout *layout, co_board boa
 
 void co_exchange_fini(co_exchange *x)
 {
-    if (x->board.data) co_shared_fini(&x->board);
+    if (x->board.data) co_segment_fini(&x->board);
     if (x->segments.of)
         co_segments_fini(&x->segments);
     else
@@ -209,13 +209,13 @@ void co_exchange_clear(co_exchange *x)
     memset(x->send, 0, x->n_send * sizeof *x->send);
 }
 
-size_t co_exchange_add(co_exchange *x, const float *update, double share)
+size_t co_exchange_add(co_exchange *x, const float *update, double coefficient)
 {
     size_t cut = 0;
     for (int r = 0; r < x->comm->size; r++)
         if (x->slice_n[r])
-            cut +=
-                co_exact_add(x->send + x->at[r], update + x->slice_first[r], x->slice_n[r], share);
+            cut += co_exact_add(x->send + x->at[r], update + x->slice_first[r], x->slice_n[r],
+                                coefficient);
     return cut;
 }
 
@@ -392,9 +392,9 @@ const int64_t *co_exchange_counts(const co_exchange *x, size_t first)
     return x->received + x->n_own + first;
 }
 
-void co_exchange_add_own(co_exchange *x, const float *update, double share)
+void co_exchange_add_own(co_exchange *x, const float *update, double coefficient)
 {
-    co_exact_add(x->received, update, x->n_own, share);
+    co_exact_add(x->received, update, x->n_own, coefficient);
 }
 
 void co_exchange_values(const co_exchange *x, double *values)
@@ -479,7 +479,7 @@ void co_exchange_copy(const co_exchange *x, int rank, float *to)
 void co_exchange_gather(co_exchange *x)
 {
     const co_comm *comm = x->comm;
-    co_shared_sync(&x->board, comm);
+    co_segment_sync(&x->board, comm);
     if (comm->n_nodes == 1) return;
     if (comm->leaders != MPI_COMM_NULL) {
         size_t block_first[comm->size], rank_first[comm->size];
@@ -491,7 +491,7 @@ void co_exchange_gather(co_exchange *x)
         gather_span(x, x->block, block_first, x->n_blocks, sizeof(co_block_record));
         gather_span(x, x->record, rank_first, (size_t)comm->size, sizeof(co_rank_record));
     }
-    co_shared_sync(&x->board, comm);
+    co_segment_sync(&x->board, comm);
 }
 
 double co_exchange_update_norm(const co_exchange *x)
@@ -526,7 +526,7 @@ void co_exchange_hash(co_exchange *x)
         if (k >= first)
             co_hash16(x->model + at, left * sizeof *x->model, x->block[x->n_blocks + k].hash);
     }
-    co_shared_sync(&x->board, comm);
+    co_segment_sync(&x->board, comm);
 }
 
 uint64_t co_exchange_digest(const co_exchange *x)

@@ -8,7 +8,7 @@
  * status, counts, exact scalars. The tail of rank 0 also carries a row per device of the plan (one
  * rank alone fills a row, so that integer sums pass doubles through bit by bit). On the wire
  * between nodes stand the shared coordinates alone: what lies between them is zero. The model lies
- * once per node in a shared window; beside it lie a hash and a sum of squares per block, and a
+ * once per node in a segment; beside it lie a hash and a sum of squares per block, and a
  * record per rank, so that they ride in the all-gather. Blocks in which nothing is trained have no
  * owner and are hashed once (co_exchange_hash). */
 #pragma once
@@ -70,7 +70,7 @@ typedef struct {
     size_t *slice_first, *slice_n;  /* [size] */
     size_t *wire_first, *wire_n;    /* [size] the same, counting shared coordinates alone */
     int *gather_counts, *gather_at; /* [nodes] bytes of a node's part of the board */
-    co_shared board;
+    co_segment board;
     float *model;           /* [n_params], once per node */
     co_block_record *block; /* [n_all_blocks] those that are trained first */
     unsigned char *hashes;  /* [n_all_blocks][16] room for a digest */
@@ -89,7 +89,7 @@ size_t co_exchange_bytes(const co_exchange *x); /* per rank, without the board *
 
 void co_exchange_clear(co_exchange *x); /* Local: zeroes what this rank sends */
 /* Adds a_i u_i of one device. Returns how many coordinates were cut to the bound. Local. */
-size_t co_exchange_add(co_exchange *x, const float *update, double share);
+size_t co_exchange_add(co_exchange *x, const float *update, double coefficient);
 /* The slices of what this rank sends, [ranks]. Local. */
 void co_exchange_slices(const co_exchange *x, co_sum_slice *slice);
 void co_exchange_count(co_exchange *x, size_t which,
@@ -111,7 +111,7 @@ void co_exchange_spread(const co_exchange *x, int rank, void *values, size_t byt
  * Local. */
 void co_exchange_copy(const co_exchange *x, int rank, float *to);
 /* Adds a whole update's part on this rank's slice to the received sum. [n_own]. Local. */
-void co_exchange_add_own(co_exchange *x, const float *update, double share);
+void co_exchange_add_own(co_exchange *x, const float *update, double coefficient);
 void co_exchange_values(const co_exchange *x, double *values); /* [n_own] the sum as numbers */
 int64_t *co_exchange_sum(co_exchange *x); /* [n_own] the same as integers, for stages to change */
 void co_exchange_take_rows(const co_exchange *x,

@@ -19,7 +19,7 @@ static size_t add(void *self, const co_plan *plan, size_t row, const co_contribu
     co_exchange *x = self;
     (void)plan;
     (void)row;
-    if (!c->grid) return co_exchange_add(x, c->update, c->share);
+    if (!c->grid) return co_exchange_add(x, c->update, c->coefficient);
     co_sum_slice slice[x->comm->size];
     co_exchange_slices(x, slice);
     co_add_bounded(c->mechanism, c->grid, c->update, c->bounded_norm, c->bounded_weight, slice,

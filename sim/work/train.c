@@ -81,7 +81,7 @@ static co_status allocate(trainer *t)
     t->local = co_malloc(t->n, sizeof *t->local);
     t->grad = co_calloc(t->layout->n_grad, sizeof *t->grad);
     t->slots = co_malloc(t->n_slots * t->n, sizeof *t->slots);
-    t->change = co_malloc(t->experiment->rule->shared ? t->n : 0, sizeof *t->change);
+    t->change = co_malloc(t->experiment->rule->common ? t->n : 0, sizeof *t->change);
     t->anchor = co_malloc(t->needs_anchor ? t->n : 0, sizeof *t->anchor);
     t->sums = co_malloc(t->place->n_sums, sizeof *t->sums);
     t->surveyed = co_malloc(t->place->n_sums, sizeof *t->surveyed);
@@ -110,14 +110,14 @@ static co_status create(co_workplace *place, void **self)
 static size_t bytes(const void *self)
 {
     const trainer *t = self;
-    const size_t vectors = 1 + t->n_slots + (t->experiment->rule->shared != NULL) + t->needs_anchor;
+    const size_t vectors = 1 + t->n_slots + (t->experiment->rule->common != NULL) + t->needs_anchor;
     return (vectors * t->n + t->layout->n_grad) * sizeof(float);
 }
 
 static void traffic(const void *self, int64_t *down, int64_t *up)
 {
     const trainer *t = self;
-    *down = *up = 4 * (int64_t)t->layout->n_shared * (t->experiment->rule->shared ? 2 : 1);
+    *down = *up = 4 * (int64_t)t->layout->n_shared * (t->experiment->rule->common ? 2 : 1);
 }
 
 static void clip_gradient(const trainer *t)
@@ -135,7 +135,7 @@ static co_rule_view view_of(const trainer *t, const co_plan_row *row, const co_r
                           .n = t->n,
                           .global = t->global,
                           .local = t->local,
-                          .shared = with->beside,
+                          .common = with->beside,
                           .state = with->state,
                           .lr = with->lr,
                           .reach = NAN};
@@ -225,23 +225,23 @@ static void finish(trainer *t, const co_request *with, co_plan_row *row, co_give
         co_rule_view view = view_of(t, row, with);
         view.anchor = t->needs_anchor ? t->anchor : NULL;
         view.reach = way;
-        rule->end(t->rule, &view, rule->shared ? t->change : NULL);
+        rule->end(t->rule, &view, rule->common ? t->change : NULL);
     }
     leave_personal(t, with);
     /* The sum is formed along with the update where the engine has nothing else to do with it. */
-    const bool adds = with->slice && !rule->shared && isfinite(t->sums[1]);
+    const bool adds = with->slice && !rule->common && isfinite(t->sums[1]);
     size_t n_cut = 0;
     const double norm = adds ? co_exact_add_difference(with->slice, with->n_slices, t->local,
-                                                       t->global, row->share, &n_cut)
+                                                       t->global, row->coefficient, &n_cut)
                              : co_vector_difference(t->local, t->local, t->global, t->n);
     bool finite = isfinite(norm) && isfinite(t->sums[1]);
-    if (finite && rule->shared) finite = co_vector_finite(t->change, t->n);
+    if (finite && rule->common) finite = co_vector_finite(t->change, t->n);
     row->outcome = finite ? CO_REPORTED : CO_NONFINITE;
     row->loss = co_task_mean_loss(t->sums);
     row->update_norm = finite ? norm : NAN;
     row->saturated = n_cut > 0;
     *given =
-        (co_given){.n_pieces = rule->shared ? 2 : 1,
+        (co_given){.n_pieces = rule->common ? 2 : 1,
                    .piece = {{.into = row->into, .n = t->n, .value = t->local, .is_added = adds},
                              {.into = CO_INTO_RULE, .n = t->n, .value = t->change}},
                    .sums = t->sums,

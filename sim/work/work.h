@@ -20,7 +20,7 @@ typedef struct {
     float *const *state;  /* [slots][n] what its local rule keeps on the device; then, where tensors
                              are personal, how far they are from the version */
     const co_sum_slice *slice; /* [n_slices] sums to which the update is added, times the row's
-                                  share, while it is formed; NULL: the caller does that */
+                                  coefficient, while it is formed; NULL: the caller does that */
     size_t n_slices;
 } co_request;
 
@@ -39,7 +39,7 @@ typedef struct {
     co_piece piece[CO_MAX_PIECES];
     const double *sums; /* [n_sums of the task] loss and metrics; exact sums over the devices that
                            report */
-    double term; /* what the row's share counts for in the sum of terms (co_aggregator.report) */
+    double term;        /* what the row counts for in the sum of terms (co_aggregator.report) */
     co_device_report report; /* all but the loss, which a measuring pass gives */
 } co_given;
 

@@ -19,15 +19,15 @@ static void aggregate(rule_bench *b, const float *const *row, size_t n_rows, dou
     }
     int64_t *sum = co_calloc(b->n, sizeof *sum);
     co_scalar total = {0}, terms = {0};
-    const double share = 1.0 / (double)n_rows;
+    const double coefficient = 1.0 / (double)n_rows;
     for (size_t i = 0; i < n_rows; i++) {
         double factor = 1.0, term = 1.0;
         const co_device_report report = {
             .loss = 0.7, .norm = co_vector_norm(row[i], b->n), .reach = 5.0, .lr = 0.1};
         if (b->rule->report) b->rule->report(b->aggregation.self, &report, &factor, &term);
-        co_exact_add(sum, row[i], b->n, share * factor);
-        co_scalar_add(&total, share);
-        co_scalar_add(&terms, share * term);
+        co_exact_add(sum, row[i], b->n, coefficient * factor);
+        co_scalar_add(&total, coefficient);
+        co_scalar_add(&terms, coefficient * term);
     }
     const co_round_sum in = {.n = b->n,
                              .sum = sum,

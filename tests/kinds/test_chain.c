@@ -94,7 +94,7 @@ static bool forward(co_chain *chain, int64_t device, bool attacker, float *updat
                            .update = update,
                            .norm = co_vector_norm(update, N),
                            .weight = 1.0,
-                           .share = 0.5,
+                           .coefficient = 0.5,
                            .attacker = attacker};
     return co_chain_forward(chain, 7, device, c, state);
 }
@@ -311,7 +311,7 @@ Test(chain, every_transform_takes_its_place)
                                          .update = alone,
                                          .norm = co_vector_norm(alone, N),
                                          .weight = 1.0,
-                                         .share = 0.5,
+                                         .coefficient = 0.5,
                                          .counts = counts};
             member->forward(self[1], &key, &by_itself, own_state);
         }

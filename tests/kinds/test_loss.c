@@ -26,7 +26,7 @@ static void open_bench(bench *b, const co_loss *loss, bool classes, size_t n)
     co_node_destroy(root);
     test_fill(900, ROWS * n, 3.0f, b->o);
     for (size_t j = 0; j < ROWS * n; j++)
-        b->t[j] = loss->shares ? (float)(test_bits(901, j) % 5) * 0.25f : test_value(901, j);
+        b->t[j] = loss->probabilities ? (float)(test_bits(901, j) % 5) * 0.25f : test_value(901, j);
     for (size_t r = 0; r < ROWS; r++) b->y[r] = (int32_t)(test_bits(902, r) % n);
 }
 

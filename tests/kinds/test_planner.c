@@ -58,7 +58,7 @@ Test(planner, rows_are_devices_that_can_do_what_they_are_asked)
         cr_expect(member->n_versions >= 1, "%s", member->name);
         for (int64_t step = 1; step <= STEPS; step++) {
             const co_plan *plan = step_of(&b, step);
-            double shares = 0.0;
+            double sum_a = 0.0;
             cr_assert(plan->round == step && plan->n <= plan->capacity, "%s", member->name);
             for (size_t k = 0; k < plan->n; k++) {
                 const co_plan_row *row = &plan->row[k];
@@ -75,10 +75,9 @@ Test(planner, rows_are_devices_that_can_do_what_they_are_asked)
                 cr_expect(row->outcome == (n > 0 ? CO_REPORTED : CO_EMPTY));
                 cr_expect(row->start >= 0 && row->end >= row->start);
                 cr_expect(row->work == co_work_index("train") && row->into == CO_INTO_MODEL);
-                shares += row->share;
+                sum_a += row->coefficient;
             }
-            cr_expect(plan->n == 0 || fabs(shares - 1.0) < 1e-12, "%s: %.17g", member->name,
-                      shares);
+            cr_expect(plan->n == 0 || fabs(sum_a - 1.0) < 1e-12, "%s: %.17g", member->name, sum_a);
         }
         close_bench(&b);
     }
@@ -104,7 +103,7 @@ Test(planner, a_plan_is_a_function_of_seed_and_step)
                     row.rank = 0;
                     const co_plan_row *want = &x->row[k];
                     cr_expect(row.device == want->device && row.version == want->version &&
-                                  row.share == want->share && row.cost == want->cost &&
+                                  row.coefficient == want->coefficient && row.cost == want->cost &&
                                   row.start == want->start && row.end == want->end &&
                                   row.attacker == want->attacker,
                               "%s: step %lld", member->name, (long long)step);

@@ -10,7 +10,7 @@ enum { N = 41 };
 typedef struct {
     const co_rule *member;
     void *self;
-    float global[N], local[N], shared[N], anchor[N], state[2][N], *slot[2];
+    float global[N], local[N], common[N], anchor[N], state[2][N], *slot[2];
 } bench;
 
 static void open_bench(bench *b, const co_rule *member, const char *yaml)
@@ -32,7 +32,7 @@ static void adjust(const bench *b, const float *local, size_t n, float *grad)
                                .n = n,
                                .global = b->global,
                                .local = local,
-                               .shared = b->shared,
+                               .common = b->common,
                                .state = b->slot,
                                .lr = 0.1};
     test_fill(502, N, 1.0f, grad);
@@ -86,7 +86,7 @@ static void end(bench *b, float *change)
                                .n = N,
                                .global = b->global,
                                .local = b->local,
-                               .shared = b->shared,
+                               .common = b->common,
                                .anchor = b->anchor,
                                .state = b->slot,
                                .lr = 0.1,
@@ -94,7 +94,7 @@ static void end(bench *b, float *change)
     if (b->member->end) b->member->end(b->self, &view, change);
 }
 
-/* A rule that changes shared vector or state says so in its table, and the other way round. */
+/* A rule that changes common vector or state says so in its table, and the other way round. */
 Test(rule, what_a_rule_keeps_stands_in_its_table)
 {
     EACH_MEMBER(member)
@@ -106,7 +106,7 @@ Test(rule, what_a_rule_keeps_stands_in_its_table)
         end(&b, change);
         cr_expect_eq(member->slots != NULL, memcmp(b.state[0], zero, sizeof zero) != 0, "%s",
                      member->name);
-        cr_expect_eq(member->shared != NULL, memcmp(change, zero, sizeof zero) != 0, "%s",
+        cr_expect_eq(member->common != NULL, memcmp(change, zero, sizeof zero) != 0, "%s",
                      member->name);
         cr_expect(!member->slots || member->end, "%s", member->name);
         close_bench(&b);
@@ -122,7 +122,7 @@ Test(rule, scaffold_keeps_a_gradient_and_passes_on_the_change)
         bench b;
         float change[N], old[N], grad[N], plain[N];
         open_bench(&b, co_rule_find("scaffold"), yaml[k]);
-        test_fill(504, N, 1.0f, b.shared);
+        test_fill(504, N, 1.0f, b.common);
         test_fill(505, N, 1.0f, b.state[0]);
         memcpy(old, b.state[0], sizeof old);
         adjust(&b, b.local, N, grad);
@@ -130,8 +130,8 @@ Test(rule, scaffold_keeps_a_gradient_and_passes_on_the_change)
         end(&b, change);
         for (size_t j = 0; j < N; j++) {
             const float mean = (b.global[j] - b.local[j]) / (4.0f * 0.1f);
-            const float want = k == 0 ? b.anchor[j] : old[j] - b.shared[j] + mean;
-            cr_expect_float_eq(grad[j], plain[j] + b.shared[j] - old[j], 1e-6);
+            const float want = k == 0 ? b.anchor[j] : old[j] - b.common[j] + mean;
+            cr_expect_float_eq(grad[j], plain[j] + b.common[j] - old[j], 1e-6);
             cr_expect_float_eq(b.state[0][j], want, 1e-5);
             cr_expect_float_eq(change[j], want - old[j], 1e-5);
         }

@@ -43,7 +43,7 @@ static void apply(const co_stage *member, void *self, float *update, float *cons
                          .residue = residue,
                          .norm = co_vector_norm(update, N),
                          .weight = 1.0,
-                         .share = 0.1};
+                         .coefficient = 0.1};
     member->forward(self, &key, &c, kept);
 }
 

@@ -51,7 +51,7 @@ static co_plan_row row_of(const bench *b, int64_t device)
                          .n_examples = n,
                          .n_steps = (n + 9) / 10,
                          .weight = 1.0,
-                         .share = 0.25,
+                         .coefficient = 0.25,
                          .outcome = CO_REPORTED,
                          .loss = NAN,
                          .update_norm = NAN,
@@ -172,7 +172,7 @@ Test(work, sums_on_the_way_are_those_of_the_update)
         open_bench(&b, member, PLAIN);
         const size_t n = co_model_size(b.model);
         ask(&b, 4, NULL, &row, &given);
-        if (given.n_pieces) co_exact_add(want, given.piece[0].value, n, row.share);
+        if (given.n_pieces) co_exact_add(want, given.piece[0].value, n, row.coefficient);
         const double norm = row.update_norm;
         ask(&b, 4, &(co_sum_slice){.sum = sum, .n = n}, &row, &given);
         if (!given.n_pieces || !given.piece[0].is_added) memcpy(sum, want, sizeof sum);

@@ -86,19 +86,19 @@ static void check_parts(void)
     const int own = all.rank >= (all.size + 1) / 2, first = own ? (all.size + 1) / 2 : 0;
     MPI_Comm base;
     co_comm part;
-    co_shared block;
+    co_segment block;
     char expected[64];
     MPI_Comm_split(all.world, own, all.rank, &base);
     CHECK(co_comm_init_on(&part, base) == CO_OK);
     MPI_Comm_free(&base);
     CHECK(co_status_rank() == all.rank && part.rank == all.rank - first);
-    CHECK(co_shared_create(&block, 4096, &part) == CO_OK);
+    CHECK(co_segment_create(&block, 4096, &part) == CO_OK);
     int *value = block.data;
     if (part.node_rank == 0) *value = 100 + own;
-    co_shared_sync(&block, &part);
+    co_segment_sync(&block, &part);
     MPI_Barrier(all.world);
     CHECK(*value == 100 + own);
-    co_shared_fini(&block);
+    co_segment_fini(&block);
 
     const bool fails = own && part.rank == part.size - 1;
     const co_status st = co_agree(fails ? CO_FAIL(CO_EDATA, "bad") : CO_OK, &part);

@@ -53,7 +53,7 @@ static void poison(co_run *run, const keeping *k, int64_t period, const float *x
     MPI_Barrier(all.world);
     for (int64_t i = 0; i < EXAMPLES * FEATURES && all.node_rank == 0; i++)
         shared[i] = is_held[i / FEATURES] ? x[i] : NAN;
-    co_shared_sync(&run->population.data.shared_x, &all);
+    co_segment_sync(&run->population.data.memory, &all);
 }
 
 /* Every row of the period has finite updates from as many examples as the device holds. On rank 0.

@@ -179,7 +179,7 @@ static void load_and_compare(const char *path, const co_comm *comm)
         CHECK(same(serial.token_y, loaded.token_y, bytes));
         CHECK(same(serial.token_offsets, loaded.token_offsets, n_offsets * 8));
     }
-    co_shared_fini(&loaded.shared_x);
+    co_segment_fini(&loaded.memory);
     co_dataset_fini(&loaded);
     co_dataset_fini(&serial);
 }
@@ -190,7 +190,7 @@ static void load_columns(const char *path, const co_comm *comm)
     co_dataset loaded, serial = {0};
     CHECK(co_dataset_load(path, false, &loaded, comm) == CO_OK);
     CHECK(co_dataset_read_columns(path, &serial) == CO_OK);
-    CHECK(!loaded.x && !loaded.tokens && !loaded.x_is_shared);
+    CHECK(!loaded.x && !loaded.tokens && !loaded.in_segment);
     compare(&serial, &loaded);
     co_dataset_fini(&loaded);
     co_dataset_fini(&serial);
@@ -203,7 +203,7 @@ static void must_fail(const char *path, co_status want, const char *words, const
     const co_status st = co_dataset_load(path, true, &data, comm);
     CHECK(st == want);
     CHECK(strstr(co_status_message(), words) && strstr(co_status_message(), path));
-    if (st == CO_OK) co_shared_fini(&data.shared_x);
+    if (st == CO_OK) co_segment_fini(&data.memory);
     co_dataset_fini(&data);
 }
 

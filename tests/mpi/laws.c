@@ -205,7 +205,7 @@ static void state_of_a_device_is_its_own(void)
                                  .update = given.piece[0].value,
                                  .norm = row->update_norm,
                                  .weight = row->weight,
-                                 .share = row->share};
+                                 .coefficient = row->coefficient};
             CHECK(co_chain_forward(&run.chain, with.step, row->device, &c, state));
             took_part[row->device] = true;
             train->destroy(self);

@@ -66,7 +66,7 @@ static const char *const experiments[] = {
     "devices: 4}\n"
     "model: {layers: [{dense: 400}, relu, {dense: classes}]}\n"
     "devices: {per_round: 2}\nlocal: {batch: 50, lr: 0.05}\neval: {every: 0}\noutput: {dir: OUT}\n",
-    /* shares that come out of a pass before training */
+    /* coefficients that come out of a pass before training */
     "name: qfedavg\nrounds: 3\nalgorithm: qfedavg\n"
     "data: {generator: synthetic, devices: 30, alpha: 1, beta: 1, size: 37}\n"
     "model: {name: softmax}\ndevices: {per_round: 7}\nlocal: {batch: 0, lr: 0.01}\neval: {every: "

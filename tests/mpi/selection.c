@@ -44,14 +44,14 @@ static void estimate(const char *select, const char *weight)
         weights += w;
     }
     for (int64_t round = 1; round <= ROUNDS; round++) {
-        double sum = 0.0, shares = 0.0;
+        double sum = 0.0, sum_a = 0.0;
         co_planner_make(e.planner, NULL, &(co_clock){.step = round}, &plan);
         for (size_t i = 0; i < plan.n; i++) {
-            shares += plan.row[i].share;
-            sum += plan.row[i].share * trait(plan.row[i].device, plan.row[i].n_examples) /
+            sum_a += plan.row[i].coefficient;
+            sum += plan.row[i].coefficient * trait(plan.row[i].device, plan.row[i].n_examples) /
                    plan.fixed_total;
         }
-        CHECK(shares <= 1.0 + 1e-12);
+        CHECK(sum_a <= 1.0 + 1e-12);
         mean += sum / ROUNDS;
         square += sum * sum / ROUNDS;
     }

@@ -81,7 +81,7 @@ static void make_round(round_plan *r, size_t n, size_t round, int turn)
         r->order[k] = n - 1 - k;
         all += r->row[k].weight;
     }
-    for (size_t k = 0; k < n; k++) r->row[k].share = r->row[k].weight / all;
+    for (size_t k = 0; k < n; k++) r->row[k].coefficient = r->row[k].weight / all;
 }
 
 /* What the stage below saw. */
@@ -123,7 +123,7 @@ static size_t add_own(const co_wire *wire, void *self, const round_plan *r, size
                                    .update = sent,
                                    .norm = co_vector_norm(sent, n_params),
                                    .weight = row->weight,
-                                   .share = row->share,
+                                   .coefficient = row->coefficient,
                                    .attacker = row->attacker,
                                    .residue = residue};
         n_cut += wire->add(self, &r->plan, k, &c);
@@ -142,7 +142,7 @@ static void check_rows(const co_gathered *g, const round_plan *r, const co_excha
         if (r->row[k].outcome != CO_REPORTED) continue;
         CHECK(n < g->n_rows);
         if (n >= g->n_rows) return;
-        CHECK(g->weight[n] == (adds_up ? r->row[k].share : r->row[k].weight));
+        CHECK(g->weight[n] == (adds_up ? r->row[k].coefficient : r->row[k].weight));
         size_t n_wrong = 0;
         for (size_t j = 0; j < x->n_own; j++)
             n_wrong += g->row[n][j] != update_of[k][x->first + j] * factor;
@@ -163,7 +163,7 @@ static void check_sum(const co_exchange *x, const round_plan *r, float factor)
             if (r->row[k].outcome != CO_REPORTED) continue;
             const double u =
                 fmin((double)(update_of[k][x->first + j] * factor), (double)CO_EXACT_BOUND);
-            want += (int64_t)rint(ldexp(r->row[k].share, CO_EXACT_BITS) * u);
+            want += (int64_t)rint(ldexp(r->row[k].coefficient, CO_EXACT_BITS) * u);
         }
         n_wrong += sum[j] != want;
     }

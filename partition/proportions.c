@@ -1,4 +1,4 @@
-/* partition/shares.c - Dirichlet draws in bulk, and cuts of n examples by weights.
+/* partition/proportions.c - Dirichlet draws in bulk, and cuts of n examples by weights.
  *
  * Gamma(a, 1), a >= 1: d = a - 1/3, c = 1/sqrt(9 d), x normal, v = (1 + c x)^3, accepted when log u
  * < x^2/2 + d (1 - v + log v); the result is d v. a < 1: a draw of a + 1 times U^(1/a), in logs, so
@@ -6,7 +6,7 @@
  * refused (2-5 %), the device goes on with a stream of its own, so that a draw depends on its name
  * alone. Cost: about 25 ns a draw. Source: Marsaglia & Tsang, ACM TOMS 26(3), 2000, sections 2
  * and 8. */
-#include "partition/shares.h"
+#include "partition/proportions.h"
 #include "core/elementary.h"
 #include <math.h>
 #include <string.h>
@@ -28,14 +28,14 @@ static double try_gamma(double d, double c, double x, double u)
     return co_plain_log(u) < 0.5 * square + d * (1.0 - v + log_v) ? log_v : NAN;
 }
 
-void co_share_draw(const co_partition_input *in, uint64_t stage, uint64_t group, double alpha,
-                   int64_t first, int64_t n, double *log_weight)
+void co_proportions_draw(const co_partition_input *in, uint64_t draw_id, uint64_t group,
+                         double alpha, int64_t first, int64_t n, double *log_weight)
 {
     const bool boost = alpha < 1.0;
     const double d = (boost ? alpha + 1.0 : alpha) - 1.0 / 3.0, c = 1.0 / sqrt(9.0 * d),
                  log_d = co_plain_log(d), power = 1.0 / alpha;
-    const co_stream normals = co_partition_stream(in, stage, NORMAL, group),
-                    words = co_partition_stream(in, stage, WORD, group);
+    const co_stream normals = co_partition_stream(in, draw_id, NORMAL, group),
+                    words = co_partition_stream(in, draw_id, WORD, group);
     float x[CHUNK];
     uint32_t word[2 * CHUNK];
     for (int64_t at = 0; at < n; at += CHUNK) {
@@ -47,7 +47,7 @@ void co_share_draw(const co_partition_input *in, uint64_t stage, uint64_t group,
             const double log_v = try_gamma(d, c, (double)x[i], uniform(word[2 * i]));
             if (isnan(log_v)) {
                 co_stream own =
-                    co_partition_stream(in, stage, AGAIN + (uint64_t)(first + at) + i, group);
+                    co_partition_stream(in, draw_id, AGAIN + (uint64_t)(first + at) + i, group);
                 *out = co_draw_gamma_log(&own, alpha);
             } else {
                 *out = log_d + log_v;
@@ -77,8 +77,8 @@ static inline int64_t place(int64_t before, int64_t total, double rate, double o
     return before == total || at > n ? n : at;
 }
 
-void co_share_cut(const co_partition_input *in, uint64_t stage, uint64_t group, double *log_weight,
-                  int64_t n, int32_t *count, size_t stride)
+void co_proportions_cut(const co_partition_input *in, uint64_t draw_id, uint64_t group,
+                        double *log_weight, int64_t n, int32_t *count, size_t stride)
 {
     const int64_t m = in->last - in->first;
     double largest = -INFINITY, unit = 0x1p62;
@@ -93,7 +93,7 @@ void co_share_cut(const co_partition_input *in, uint64_t stage, uint64_t group, 
         MPI_Allreduce(MPI_IN_PLACE, &total, 1, MPI_INT64_T, MPI_SUM, in->ranks);
     }
     if (in->rank == 0) before = 0;
-    co_stream stream = co_partition_stream(in, stage, 0, group);
+    co_stream stream = co_partition_stream(in, draw_id, 0, group);
     stream.next = UINT64_C(1) << 62; /* far behind the words of the draws */
     const double offset = co_draw_uniform(&stream), rate = (double)n / (double)total;
     int64_t cut = place(before, total, rate, offset, n);
