@@ -140,7 +140,7 @@ static co_status pass_block(const co_content_part *part, co_file *file, size_t f
 static co_status pass_memory(const co_content_part *part, co_file *file, co_hasher *hash)
 {
     const size_t rows = part->extent.dim[0], row = row_of(part),
-                 step = row >= BLOCK_BYTES ? 1 : BLOCK_BYTES / row;
+                 step = row >= BLOCK_BYTES ? 1 : BLOCK_BYTES / (row ? row : 1);
     for (size_t at = 0; at < rows; at += step)
         CO_TRY(pass_block(part, file, at, rows - at < step ? rows - at : step,
                           (const char *)part->data + at * row, hash));
