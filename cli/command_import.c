@@ -23,9 +23,10 @@ static void print_help(const co_reader *reader)
         co_print_wrapped(stdout, "\nOptions:\n");
     }
     co_print_params(stdout, co_reader_common_params);
-    co_print_wrapped(
-        stdout, "\n  --overwrite  replace FILE when the import has succeeded\n\n"
-                "Example: cohort import synthetic devices=30 alpha=1 beta=1 -o synthetic.h5\n");
+    co_print_wrapped(stdout, "\n  --overwrite  replace FILE when the import has succeeded\n");
+    if (!reader)
+        co_print_wrapped(stdout, "\nExample: cohort import synthetic devices=30 alpha=1 beta=1 -o "
+                                 "synthetic.h5\n");
 }
 
 /* The config attribute: the format and the options with their defaults. New block. */

@@ -50,7 +50,7 @@ struct co_run {
     co_private privacy; /* the last of them, where it is on */
     size_t first_count; /* of the stages, in the exchange */
     /* wire */
-    co_exchange exchange;
+    co_exchange exchange; /* exchange.model: the newest version, whole on every rank */
     const co_wire *wire;
     void *wire_self;
     co_versions versions; /* of the model, the newest in the exchange */

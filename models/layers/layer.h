@@ -10,7 +10,7 @@
  * they allow a model to save, they state as facts.
  *
  * Adding one: a file models/layers/<name>.c with the table co_layer_<name>, and a line in list.h.
- * relu.c is the simplest. */
+ * relu.c is the simplest; its `fast` kernels are for speed alone: a plain loop will do. */
 #pragma once
 #include "core/config.h"
 #include "models/batch.h"

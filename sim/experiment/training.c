@@ -53,6 +53,9 @@ static co_status check_transforms(co_experiment *e)
     if (list->kind != CO_NODE_LIST)
         return co_config_fail(&e->top, list, "must be a list of {name: .., options}");
     for (co_node *item = list->first; item; item = item->next) {
+        if (item->kind == CO_NODE_SCALAR)
+            return co_config_fail(&e->top, item, "transforms: an item is a map: {name: %s}",
+                                  item->text);
         if (item->kind != CO_NODE_MAP || e->n_transforms == CO_MAX_TRANSFORMS)
             return co_config_fail(&e->top, item,
                                   "transforms: at most %d items of the form {name: .., options}",

@@ -5,7 +5,9 @@
  * table eval of the run file, with unit and better direction: show, compare and plot need no more.
  * It may end the run, and it may ask for exact sums over the devices of a step. Adding one: a file
  * sim/observers/<name>.c with the table co_observer_<name>, and a line in list.h; divergence.c is
- * the simplest. */
+ * the simplest, central.c has columns of eval, and tests/probes/wobble.c is the shortest that has
+ * one. A column that every run gets changes every golden hash of eval: an `except column NAME` line
+ * in tests/golden/cases.txt leaves it out. */
 #pragma once
 #include "sim/observers/record.h"
 #include "sim/work/work.h"
@@ -27,18 +29,20 @@ typedef struct {
     co_status (*create)(co_run *run, void **self);
     void (*destroy)(void *self);
     /* Columns of eval, besides round, split, scope and n. Called before create, and whether or not
-     * the member takes part: a table is the same whenever the experiment is. NULL: none. Local. */
+     * the member takes part: a table is the same whenever the experiment is, so experiment and task
+     * decide, not the population or the model. NULL: none. Local. */
     void (*columns)(const co_run *run, co_eval_columns *columns);
     void (*needs)(void *self, const co_run *run, co_needs *needs); /* NULL: none. Local */
     /* After rank 0 has read a checkpoint and the rows of the run file before it. NULL: nothing.
      * Collective(comm). */
     co_status (*load)(void *self, co_run *run);
-    /* Before the first step of this start. NULL: nothing. Collective(comm). */
+    /* Before the first step of this start: with run->round 0 the time for what is told of the first
+     * model; behind a resume its row is there. NULL: nothing. Collective(comm). */
     co_status (*begin)(void *self, co_run *run);
     /* A device that reported, on the rank that asked it. NULL: nothing. Local. */
     void (*see)(void *self, co_run *run, const co_plan_row *row, const co_given *given);
-    /* After a step: run->round is the new version. May set run->ending, and run->late to an error
-     * of rank 0, which then reaches all. NULL: nothing. Collective(comm). */
+    /* After a step: run->round is the new version. May set run->ending, and run->late, where it is
+     * CO_OK, to an error of rank 0, which then reaches all. NULL: nothing. Collective(comm). */
     co_status (*step)(void *self, co_run *run);
     /* Once, when the loop is left, by run->ending. NULL: nothing. Collective(comm); Local when it
      * is CO_FAILED. */

@@ -86,7 +86,8 @@ typedef enum {
     CO_N_SCOPES
 } co_scope;
 /* The row of that round, split and scope, a new one if need be; in a new one all columns of
- * observers are NaN. n: examples or devices that it is over. */
+ * observers are NaN. n: examples or devices that it is over (of a split
+ * population.n_split[split]); it counts where the row is new. Rank 0. */
 co_status co_record_eval(co_record *record, int64_t round, int split, co_scope scope, int64_t n,
                          size_t *row);
 /* column: position in eval, of an observer's column. */

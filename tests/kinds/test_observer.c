@@ -33,7 +33,9 @@ Test(observer, columns_say_what_they_are)
             co_experiment e;
             cr_assert_eq(co_experiment_parse(is_private ? private : plain, "test.yaml", &e), CO_OK,
                          "%s", co_status_message());
-            const co_run run = {.experiment = &e, .task = co_task_find((*at)->name)};
+            const co_run run = {.experiment = &e,
+                                .task = co_task_find((*at)->name),
+                                .population.has_split = {true, true, true}};
             EACH_MEMBER(member)
             {
                 columns = (co_eval_columns){0};

@@ -45,6 +45,10 @@ static void apply(const co_stage *member, void *self, float *update, float *cons
                          .weight = 1.0,
                          .coefficient = 0.1};
     member->forward(self, &key, &c, kept);
+    if (member->gives == CO_FLOATS)
+        cr_expect(isnan(c.norm) || c.norm == co_vector_norm(update, N), "%s: another norm",
+                  member->name);
+    if (member->bytes) cr_expect(member->bytes(self, 4 * N) >= 0, "%s: bytes", member->name);
 }
 
 #define EACH_MEMBER(member)                                                                        \
