@@ -72,6 +72,10 @@ static co_status open_axis(const char *word, size_t prefix, co_axis *a)
         if (v->kind != CO_NODE_SCALAR || !v->text || !*v->text || strpbrk(v->text, "/,="))
             return CO_FAIL(CO_EUSAGE,
                            "%s: each value must be one word or number, to stand in a label", word);
+    for (const co_node *v = a->values->first; v; v = v->next)
+        for (const co_node *w = a->values->first; w != v; w = w->next)
+            if (strcmp(v->text, w->text) == 0)
+                return CO_FAIL(CO_EUSAGE, "%s: %s stands in it twice", word, v->text);
     return CO_OK;
 }
 

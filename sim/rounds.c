@@ -25,7 +25,8 @@ static co_status play(co_run *r)
     co_step_open(r);
     const co_status st = co_step_work(r, co_schedule_rate(&e->local_rate, r->plan.round));
     const co_gathered met = co_step_meet(r, st);
-    if (co_exchange_counted(&r->exchange, CO_COUNT_FAILED) > 0) return co_agree(st, r->comm);
+    if (co_exchange_counted(&r->exchange, CO_COUNT_FAILED) > 0)
+        return co_agree(st == CO_ESTOPPED ? CO_OK : st, r->comm); /* the error is what to tell */
     if (co_exchange_counted(&r->exchange, CO_COUNT_ABANDONED) > 0) {
         r->ending = CO_STOPPED; /* nothing of this step has touched the model */
         return CO_OK;

@@ -245,6 +245,7 @@ co_status co_run_resume(co_run *r, const char *path)
                      .versions = &r->versions,
                      .privacy = r->privacy.is_on ? &privacy : NULL,
                      .state = &r->state,
+                     .rounds = r->experiment->rounds,
                      .state_name = r->state_name};
     co_status st = CO_OK;
     if (r->comm->rank == 0) {

@@ -35,7 +35,7 @@ void co_step_open(co_run *r)
 
 static bool is_own(const co_run *r, const co_plan_row *row)
 {
-    return row->rank == r->comm->rank && row->outcome != CO_EMPTY;
+    return row->rank == r->comm->rank && co_row_works(row);
 }
 
 static co_request request_of(const co_run *r, double lr)
@@ -47,13 +47,21 @@ static co_request request_of(const co_run *r, double lr)
                         .n_slices = (size_t)r->comm->size};
 }
 
+/* What is meant for the model, in what a device gives; NULL: nothing. */
+static const co_piece *model_piece(const co_given *given)
+{
+    for (size_t i = 0; i < given->n_pieces; i++)
+        if (given->piece[i].into == CO_INTO_MODEL) return &given->piece[i];
+    return NULL;
+}
+
 /* The update of the model through the stages and onto the wire. Local. */
-static void send(co_run *r, size_t k, co_given *given, float *const *state)
+static void send(co_run *r, size_t k, const co_piece *piece, co_given *given, float *const *state)
 {
     co_plan_row *row = &r->plan.row[k];
     const co_aggregator *rule = r->experiment->aggregator;
-    co_contribution c = {.n = given->piece[0].n,
-                         .update = given->piece[0].value,
+    co_contribution c = {.n = piece->n,
+                         .update = piece->value,
                          .norm = row->update_norm,
                          .weight = row->weight,
                          .coefficient = row->coefficient,
@@ -80,11 +88,14 @@ static void count(co_run *r, size_t k, const co_given *given)
     co_exchange *x = &r->exchange;
     const co_plan_row *row = &r->plan.row[k];
     if (row->outcome == CO_REPORTED) {
-        for (size_t i = 1; i < given->n_pieces; i++)
-            co_bank_add(&r->bank, given->piece[i].into, given->piece[i].value,
-                        row->weight / r->plan.population_weight);
-        co_exchange_scalar(x, CO_SUM_TOTAL, row->coefficient);
-        co_exchange_scalar(x, CO_SUM_TERMS, row->coefficient * given->term);
+        for (size_t i = 0; i < given->n_pieces; i++)
+            if (given->piece[i].into != CO_INTO_MODEL)
+                co_bank_add(&r->bank, given->piece[i].into, given->piece[i].value,
+                            row->weight / r->plan.population_weight);
+        if (model_piece(given)) {
+            co_exchange_scalar(x, CO_SUM_TOTAL, row->coefficient);
+            co_exchange_scalar(x, CO_SUM_TERMS, row->coefficient * given->term);
+        }
         co_observers_see(r, row, given);
         co_exchange_count(x, CO_COUNT_REPORTED, 1);
         co_exchange_count(x, CO_COUNT_SATURATED, row->saturated);
@@ -104,7 +115,9 @@ static co_status ask(co_run *r, size_t k, co_request *with)
     with->version = co_versions_read(&r->versions, row->version);
     with->state = co_state_open(&r->state, &r->plan, k);
     CO_TRY(r->works.work[row->work]->perform(r->works.self[row->work], with, row, &given));
-    if (row->outcome == CO_REPORTED && !given.piece[0].is_added) send(r, k, &given, with->state);
+    const co_piece *piece = model_piece(&given);
+    if (row->outcome == CO_REPORTED && piece && !piece->is_added)
+        send(r, k, piece, &given, with->state);
     co_state_close(&r->state, &r->plan, k, row->outcome == CO_REPORTED);
     count(r, k, &given);
     return CO_OK;
@@ -119,7 +132,8 @@ static co_status ask_own(co_run *r, double lr)
     for (size_t i = 0; i < r->plan.n; i++) {
         const co_plan_row *row = &r->plan.row[r->plan.order[i]];
         if (!is_own(r, row)) continue;
-        with.slice = plain && !co_chain_touches(&r->chain, row->attacker) ? slice : NULL;
+        const bool adds = row->into == CO_INTO_MODEL && !co_chain_touches(&r->chain, row->attacker);
+        with.slice = plain && adds ? slice : NULL;
         CO_TRY(ask(r, r->plan.order[i], &with));
     }
     return CO_OK;

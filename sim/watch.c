@@ -12,6 +12,7 @@ enum { RING = 32, FIRST_ROUND_S = 3600 };
 static const double LISTEN_S = 0.005; /* pause between two questions to the listener */
 
 static volatile sig_atomic_t asked, waiting, second_alarm;
+static bool expired; /* the run at hand has had its time */
 static double asked_s, deadline_s, armed_s;
 static double ring[RING];
 static size_t n_rounds;
@@ -98,6 +99,8 @@ void co_watch_start(double walltime_s)
 {
     if (depth++ == 0) install();
     waiting = second_alarm = 0;
+    expired = false;
+    if (!asked) asked_s = 0.0;
     armed_s = 0.0;
     n_rounds = 0;
     patience_s = seconds_from("COHORT_WATCHDOG_S", FIRST_ROUND_S);
@@ -110,6 +113,7 @@ void co_watch_end(void)
     if (depth == 0) return;
     alarm(0);
     deadline_s = 0.0;
+    expired = false;
     if (--depth > 0) return;
     sigaction(SIGUSR1, &old_usr1, NULL);
     sigaction(SIGTERM, &old_term, NULL);
@@ -132,9 +136,9 @@ static void ask_listener(void)
 
 bool co_stop_wanted(void)
 {
-    if (!asked && deadline_s > 0.0 && co_now_s() >= deadline_s) asked = 1;
-    if (asked && asked_s == 0.0) asked_s = co_now_s();
-    return asked;
+    if (deadline_s > 0.0 && co_now_s() >= deadline_s) expired = true;
+    if ((asked || expired) && asked_s == 0.0) asked_s = co_now_s();
+    return asked || expired;
 }
 
 bool co_stop_overdue(void)

@@ -74,7 +74,7 @@ co_status co_state_init(co_state *s, size_t n_slots, size_t n, size_t capacity, 
                     .n_devices = n_devices,
                     .n = n,
                     .n_slots = n_slots,
-                    .block = n_slots * n,
+                    .block = n > 0 ? n_slots * n : 1, /* an empty message says something else */
                     .capacity = capacity,
                     .inbox_request = MPI_REQUEST_NULL,
                     .left = {MPI_REQUEST_NULL, MPI_REQUEST_NULL}};
@@ -114,8 +114,7 @@ static void fetch_next(co_state *s, const co_plan *plan)
     for (; s->next < plan->n; s->next++) {
         const co_plan_row *row = &plan->row[plan->order[s->next]];
         const int home = home_of(s, row->device);
-        if (row->rank != s->comm->rank || row->outcome == CO_EMPTY || home == s->comm->rank)
-            continue;
+        if (row->rank != s->comm->rank || !co_row_works(row) || home == s->comm->rank) continue;
         MPI_Irecv(s->inbox, (int)s->block, MPI_FLOAT, home, TAG_FETCH, s->messages,
                   &s->inbox_request);
         return;
@@ -131,7 +130,7 @@ void co_state_begin(co_state *s, const co_plan *plan)
         const co_plan_row *row = &plan->row[k];
         s->out[k] = s->back[k] = MPI_REQUEST_NULL;
         s->fresh[k] = NULL;
-        if (row->outcome == CO_EMPTY || home_of(s, row->device) != s->comm->rank) continue;
+        if (!co_row_works(row) || home_of(s, row->device) != s->comm->rank) continue;
         CO_ASSERT(s->n_spare > 0);
         s->fresh[k] = s->spare[--s->n_spare];
         if (row->rank == s->comm->rank) continue;
@@ -197,7 +196,7 @@ void co_state_finish(co_state *s, const co_plan *plan)
     for (size_t i = 0; i < plan->n; i++) {
         const size_t k = plan->order[i];
         const co_plan_row *row = &plan->row[k];
-        if (row->rank != s->comm->rank || row->outcome == CO_EMPTY || s->closed[k]) continue;
+        if (row->rank != s->comm->rank || !co_row_works(row) || s->closed[k]) continue;
         if (!s->opened[k]) co_state_open(s, plan, k);
         co_state_close(s, plan, k, false);
     }

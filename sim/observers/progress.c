@@ -42,10 +42,17 @@ static co_status end(void *self, co_run *run)
     return CO_OK;
 }
 
+/* Also of a run that was over before it began. */
+static void destroy(void *self)
+{
+    if (self) co_progress_end(self);
+    co_free(self);
+}
+
 const co_observer co_observer_progress = {.name = "progress",
                                           .summary = "the line on the terminal",
                                           .create = create,
-                                          .destroy = co_free,
+                                          .destroy = destroy,
                                           .begin = begin,
                                           .step = step,
                                           .end = end};

@@ -500,6 +500,7 @@ static co_status read_states(const co_file *file, const co_snapshot *s, const co
 {
     co_state *state = s->state;
     if (!state || !state->comm) return CO_OK; /* no rule or transform keeps any */
+    if (s->round > s->rounds) return CO_OK;   /* and no room was made for that many rounds */
     int64_t *id = NULL;
     size_t n_ids;
     CO_TRY(co_file_read_new(file, "devices/id", CO_I64, (void **)&id, &n_ids));

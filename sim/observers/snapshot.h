@@ -21,6 +21,7 @@ typedef struct {
     const char *const *slot_name;
     float *const *slot; /* [n_slots][size] */
     co_state *state;    /* what devices keep, written row by row, put row by row */
+    int64_t rounds;     /* of the experiment: behind the last one no state is read */
     const char *const *state_name;
     co_private_state *privacy; /* NULL: none; read: what was there, to be taken over */
     char config_digest[33], data_digest[33], partition_digest[33];

@@ -23,8 +23,9 @@ void co_planner_make(const co_planner *planner, void *self, const co_clock *now,
 {
     plan->round = now->step;
     plan->n = 0;
-    plan->weight = 0.0;
     planner->next(self, now, plan);
+    plan->weight = 0.0;
+    for (size_t i = 0; i < plan->n; i++) plan->weight += plan->row[i].weight;
     set_coefficients(plan);
     co_plan_place(plan);
 }

@@ -208,6 +208,5 @@ co_plan_row *co_plan_ask(co_plan *plan, int64_t time, int64_t device)
     row->cost = n > 0 ? work(e, row, co_population_examples(plan->population, device),
                              co_population_rows(plan->population, device))
                       : 0.0;
-    plan->weight += row->weight;
     return row;
 }

@@ -34,6 +34,13 @@ typedef struct {
                            trains */
 } co_plan_row;
 
+/* Whether the device works in this step: it has examples, and the planner does not say that it
+ * drops out. */
+static inline bool co_row_works(const co_plan_row *row)
+{
+    return row->outcome != CO_EMPTY && row->outcome != CO_DROPPED;
+}
+
 typedef struct {
     const co_experiment *experiment;
     const co_population *population;

@@ -24,7 +24,8 @@ struct co_planner {
     co_status (*create)(const co_config *opt, const co_plan *plan, void **self);
     void (*destroy)(void *self); /* NULL allowed */
     /* Asks devices (co_plan_ask), by ascending id and each at most once; may change what their rows
-     * say. Local; Same on all ranks: everything. */
+     * say (weights downwards alone: a device's part of the whole stays below 1). Local; Same on all
+     * ranks: everything. */
     void (*next)(void *self, const co_clock *now, co_plan *plan);
 };
 

@@ -412,7 +412,7 @@ void co_exchange_take_rows(const co_exchange *x, co_plan *plan)
     const int64_t *word = x->received + x->n_own + x->n_counts + x->n_scalars * CO_SCALAR_DIGITS;
     for (size_t i = 0; i < plan->n; i++, word += CO_ROW_WORDS) {
         co_plan_row *row = &plan->row[i];
-        if (row->outcome == CO_EMPTY) continue;
+        if (!co_row_works(row)) continue;
         row->outcome = (int)(word[0] % CO_N_OUTCOMES);
         row->saturated = word[0] >= CO_N_OUTCOMES;
         memcpy(&row->loss, word + 1, sizeof(double));

@@ -113,7 +113,7 @@ static void begin(void *self, const co_plan *plan)
         const size_t k = plan->order[i];
         const co_plan_row *row = &plan->row[k];
         c->expected[k] = MPI_REQUEST_NULL;
-        if (row->outcome == CO_EMPTY || row->rank == x->comm->rank || x->n_own == 0) continue;
+        if (!co_row_works(row) || row->rank == x->comm->rank || x->n_own == 0) continue;
         MPI_Irecv(c->rows + k * x->n_own, (int)x->wire_n[x->comm->rank], MPI_FLOAT, row->rank, 0,
                   c->messages, &c->expected[k]);
     }
@@ -146,7 +146,7 @@ static void pass_over(rows_wire *c, const co_plan *plan, size_t row)
 {
     for (; c->next < plan->n && plan->order[c->next] != row; c->next++) {
         const co_plan_row *passed = &plan->row[plan->order[c->next]];
-        if (passed->rank == c->exchange->comm->rank && passed->outcome != CO_EMPTY) leave(c, NULL);
+        if (passed->rank == c->exchange->comm->rank && co_row_works(passed)) leave(c, NULL);
     }
 }
 

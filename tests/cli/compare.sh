@@ -149,5 +149,13 @@ refused 'local.mu: unknown key' e.yaml grid.algorithm=[fedavg,fedavgm] local.mu=
 grep -q 'algorithm=fedavg: has no local.mu, which is left out there' text || fail "nothing said of the key left out: $(cat text)"
 grep -q 'mu: 0.1' part/algorithm=fedprox/seed-1/experiment.yaml && ! grep -q mu part/algorithm=fedavg/seed-1/experiment.yaml || fail "mu in the wrong run"
 
+refused 'local.lr=\[0.1,0.1\]: 0.1 stands in it twice' e.yaml grid.local.lr=[0.1,0.1] output.dir=none
+# the time that one run has ends that run alone; what a rule ended is over at the next call too
+"$COHORT" compare e.yaml seeds=3 rounds=1 stop.walltime=1e-6 output.dir=brief > text 2>&1 || fail "a walltime that is over with the run: $(cat text)"
+for turn in first second; do
+    COHORT_PROGRESS=plain COHORT_CHECK_MEMORY=1 "$COHORT" compare e.yaml seeds=2 stop.metric=loss stop.target=100 output.dir=early > text 2>&1 ||
+        fail "ended by the rule, $turn call: $(cat text)"
+done
+
 [ $failures -eq 0 ] && echo "compare: all good"
 exit $((failures > 0))

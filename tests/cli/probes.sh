@@ -33,6 +33,22 @@ Y
 on 3 run e.yaml output.dir=three rounds=4 > /dev/null || fail "run on 3 ranks"
 on 2 run e.yaml output.dir=three --resume > /dev/null 2>&1 || fail "resume on 2 ranks"
 
+# A planner's word holds: who drops out neither trains nor reports, and weights are what the rows say.
+for n in 1 3; do
+    on $n run e.yaml output.dir=drop$n devices.mode=drops_out algorithm=scaffold > /dev/null || fail "drops_out on $n ranks"
+done
+[ "$("$PROBES" show drop1/run.h5 --digest)" = "$("$PROBES" show drop3/run.h5 --digest)" ] || fail "drop-outs depend on the ranks"
+if $python -c 'import h5py' 2> /dev/null; then
+    $python - <<'P' || fail "the rows of drop-outs"
+import h5py
+h = h5py.File("drop1/run.h5")
+r, d = h["rounds"], h["devices"]
+assert set(r["n_dropped"][:]) == {1} and set(r["n_reported"][:]) == {4}, (r["n_dropped"][:], r["n_reported"][:])
+first = [i for i in range(30) if i % 5 == 0]
+assert all(d["status"][i] == 1 for i in first) and sum(d["status"][:] == 1) == 6, d["status"][:]
+P
+fi
+
 # What people read.
 "$PROBES" show one/run.h5 > text || fail show
 grep -Eq 'accuracy +macro_f1 +wobble$' text || fail "show has no column: $(cat text)"

@@ -223,6 +223,16 @@ grep -q 'a rank' text && [ ! -e out ] || fail "dry run: $(cat text)"
 on 2 run e.yaml model='{layers: [{dense: 20}, tanh, {dense: 15}, relu, {dense: classes}]}' > text 2>&1 || fail "own layers: $(cat text)"
 "$COHORT" show out/ckpt-00000012.h5 | grep -q '2.weight' || fail "tensor names of own layers"
 
+# fewer rounds than a checkpoint with device states holds; states of no coordinate; an error that meets a request to stop
+on 2 run e.yaml output.dir=scaf algorithm=scaffold > text 2>&1 && on 2 run e.yaml output.dir=scaf algorithm=scaffold rounds=2 --resume > text 2>&1 &&
+    grep -q 'finished already' text || fail "resume of fewer rounds: $(cat text)"
+frozen='model={name: mlp, hidden: [9], freeze: [1.weight, 1.bias, 3.weight, 3.bias]}'
+for n in 1 3; do on $n run e.yaml output.dir=ice$n algorithm=scaffold rounds=3 "$frozen" > text 2>&1 || fail "all frozen: $(cat text)"; done
+[ "$(digest ice1/ckpt-00000003.h5)" = "$(digest ice3/ckpt-00000003.h5)" ] || fail "states of no coordinate depend on the ranks"
+CO_FAULT=train:1:1 COHORT_STOP_S=1 on 2 run e.yaml output.dir=both devices.per_round=1 local.epochs=1000000 stop.walltime=0.3 > text 2>&1
+rc=$?
+[ $rc -eq 70 ] && grep -q '^cohort: .*injected fault' text || fail "an error beside a stop: exit code $rc: $(cat text)"
+
 # no block of memory is left, and the files pass the check from outside
 COHORT_CHECK_MEMORY=1 on 2 run e.yaml --overwrite > text 2>&1 || fail "memory: $(cat text)"
 COHORT_CHECK_MEMORY=1 on 1 run e.yaml --overwrite local.lr=-1 > text 2>&1; [ $? -eq 2 ] || fail "memory after an error: $(cat text)"

@@ -394,6 +394,44 @@ static void personal_tensors_stay_with_the_device(void)
     close_run(&experiment, &run);
 }
 
+/* What a rule adds to its common vector has no part in a personal tensor either. */
+static void personal_tensors_stay_out_of_the_bank(void)
+{
+    co_experiment experiment;
+    co_run run;
+    if (!open_text(COMMON "algorithm: scaffold\nlocal: {lr: 0.1, batch: 4}", &experiment, &run))
+        return;
+    const co_work *train = co_work_find("train");
+    const size_t n = co_model_size(run.model);
+    size_t n_tensors, n_inside = 0, n_outside = 0;
+    const co_tensor own = co_model_tensors(run.model, &n_tensors)[1];
+    float *block = co_calloc(3 * n, sizeof *block),
+          *const state[2] = {block, block + n}; /* the rule's, then what is personal */
+    const co_request with = {.version = run.exchange.model,
+                             .beside = block + 2 * n,
+                             .state = state,
+                             .step = 3,
+                             .lr = 0.1};
+    co_plan_row row = {.device = 0, .n_steps = 2};
+    while (co_population_examples(&run.population, row.device) < 8) row.device++;
+    row.n_examples = co_population_examples(&run.population, row.device);
+    co_workplace fresh;
+    void *self = NULL;
+    co_given given;
+    CHECK(co_model_set_role(run.model, own.name, CO_PERSONAL) == CO_OK);
+    CHECK(co_workplace_init(&fresh, &experiment, run.model, &run.population) == CO_OK);
+    CHECK(train->create(&fresh, &self) == CO_OK);
+    CHECK(train->perform(self, &with, &row, &given) == CO_OK && given.n_pieces == 2);
+    for (size_t j = 0; j < n; j++)
+        *(j - own.offset < own.size ? &n_inside : &n_outside) += given.piece[1].value[j] != 0.0f;
+    CHECK(n_inside == 0 && n_outside > 0);
+    train->destroy(self);
+    co_workplace_fini(&fresh);
+    co_free(block);
+    CHECK(co_model_set_role(run.model, own.name, CO_SHARED) == CO_OK);
+    close_run(&experiment, &run);
+}
+
 /* Examples of class 0 are scaled by `factor`, so that the devices of shards with class 0 alone go
  * wrong. */
 static void spoil(const char *path, float factor)
@@ -483,6 +521,7 @@ int main(int argc, char **argv)
     frozen_tensors_do_not_move();
     frozen_tensors_do_not_decay();
     personal_tensors_stay_with_the_device();
+    personal_tensors_stay_out_of_the_bank();
     bad_updates_are_counted();
     MPI_Barrier(comm.world);
     if (comm.rank == 0) {
