@@ -19,6 +19,7 @@ void co_dataset_fini(co_dataset *data)
             co_strings_free(co_column_get(data, column), co_column_rows(data, column));
         else if (column->place != CO_ON_NODE || !data->in_segment)
             co_free(co_column_get(data, column));
+        co_column_set(data, column, NULL); /* rows of others are told from what is there */
     }
     co_free(data->scale);
     co_free(data->shift);
