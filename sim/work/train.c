@@ -213,7 +213,8 @@ static void leave_personal(trainer *t, const co_request *with)
         co_vector_difference(with->state[t->n_rule_states] + at, t->local + at, t->global + at,
                              span[s].size);
         memcpy(t->local + at, t->global + at, span[s].size * sizeof *t->local);
-        if (t->change) memset(t->change + at, 0, span[s].size * sizeof *t->change);
+        if (t->experiment->rule->common)
+            memset(t->change + at, 0, span[s].size * sizeof *t->change);
     }
 }
 
