@@ -18,6 +18,7 @@
 #include "core/memory.h"
 #include "privacy/accountants/rdp_fixed.h"
 #include <math.h>
+#include <string.h>
 
 #define MOST_CLOSED 1e12   /* excess, closed forms */
 #define MOST_TERMS 32768.0 /* of the trapezoidal rule */
@@ -141,6 +142,35 @@ static bool needs_table(const co_event *e)
            (e->sampling == CO_SAMPLING_POISSON && e->noise == CO_NOISE_DISCRETE_GAUSSIAN);
 }
 
+static co_status fill_table(co_rdp_event *e)
+{
+    const double z = e->event.noise_multiplier;
+    if (e->event.sampling == CO_SAMPLING_FIXED) return co_rdp_fixed(&e->event, e->table, N_TABLE);
+    for (size_t a = 2; a < N_TABLE; a++)
+        e->table[a] = z < LEAST_RULE ? binomial_gaussian(z, e->event.rate, (int)a)
+                                     : poisson_gaussian(z, e->event.rate, (double)a);
+    return CO_OK;
+}
+
+/* A run asks round after round about the same event: the newest table is kept. */
+static co_status take_table(co_rdp_event *e)
+{
+    static co_event newest;
+    static double table[N_TABLE];
+    static bool is_filled;
+    const co_event *of = &e->event;
+    if (!is_filled || of->noise != newest.noise || of->sampling != newest.sampling ||
+        of->noise_multiplier != newest.noise_multiplier || of->rate != newest.rate ||
+        of->lattice_std != newest.lattice_std) {
+        CO_TRY(fill_table(e));
+        memcpy(table, e->table, sizeof table);
+        newest = *of;
+        is_filled = true;
+    }
+    memcpy(e->table, table, sizeof table);
+    return CO_OK;
+}
+
 co_status co_rdp_event_init(co_rdp_event *e, const co_event *event)
 {
     const double z = event->noise_multiplier;
@@ -155,11 +185,7 @@ co_status co_rdp_event_init(co_rdp_event *e, const co_event *event)
     e->most = N_TABLE - 2;
     e->table = co_calloc(N_TABLE, sizeof *e->table);
     if (!e->table) return CO_FAIL(CO_ENOMEM, "out of memory for %d Renyi orders", N_TABLE);
-    if (event->sampling == CO_SAMPLING_FIXED) return co_rdp_fixed(event, e->table, N_TABLE);
-    for (size_t a = 2; a < N_TABLE; a++)
-        e->table[a] = z < LEAST_RULE ? binomial_gaussian(z, event->rate, (int)a)
-                                     : poisson_gaussian(z, event->rate, (double)a);
-    return CO_OK;
+    return take_table(e);
 }
 
 void co_rdp_event_fini(co_rdp_event *e)
