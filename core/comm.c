@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
+#include <time.h>
 
 co_status co_comm_init(co_comm *comm)
 {
@@ -70,11 +71,21 @@ void co_comm_fini(co_comm *comm)
     comm->node_of_rank = NULL;
 }
 
+void co_wait_gently(MPI_Request *request)
+{
+    enum { AT_ONCE = 2000, PAUSE_NS = 500000 };
+    int done = 0;
+    for (int looks = 0; MPI_Test(request, &done, MPI_STATUS_IGNORE), !done; looks++)
+        if (looks >= AT_ONCE) nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+}
+
 co_status co_agree_on(co_status status, const co_comm *comm)
 {
     if (co_fault("agree")) status = CO_FAIL(CO_EINTERNAL, "injected fault at an agreement point");
     int lowest = status == CO_OK ? comm->size : comm->rank, first;
-    MPI_Allreduce(&lowest, &first, 1, MPI_INT, MPI_MIN, comm->world);
+    MPI_Request known; /* what the others wait for may be a file */
+    MPI_Iallreduce(&lowest, &first, 1, MPI_INT, MPI_MIN, comm->world, &known);
+    co_wait_gently(&known);
     if (first == comm->size) return CO_OK;
     char text[1024];
     int failed[2] = {(int)status, co_status_rank()}, n_failed = status != CO_OK;

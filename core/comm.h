@@ -37,6 +37,9 @@ static inline co_status co_agree(co_status status, const co_comm *comm)
 /* Waits for all of n requests, MPI_REQUEST_NULL among them. Not MPI_Waitall: MPICH 4.0 declares its
  * statuses as an array that gcc then misses. Local. */
 void co_wait_all(size_t n, MPI_Request *requests);
+/* MPI_Wait for what may take long: after some looks the rank sleeps half a millisecond between two,
+ * and leaves its core to those that work. */
+void co_wait_gently(MPI_Request *request);
 
 /* A block of memory that exists once per node. */
 typedef struct {

@@ -78,12 +78,6 @@ static void sleep_a_moment(void)
     nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * 1000000L}, NULL);
 }
 
-static void wait_gently(MPI_Request *request)
-{
-    int done = 0;
-    while (MPI_Test(request, &done, MPI_STATUS_IGNORE), !done) sleep_a_moment();
-}
-
 static int first_rank(const job *c, int group)
 {
     return (int)co_span_first(c->all->size, group, c->n_groups);
@@ -178,7 +172,7 @@ static int64_t ask(job *c, report *r)
     }
     MPI_Irecv(&run, 1, MPI_INT64_T, 0, NEXT, c->all->world, &answer);
     MPI_Send(r, sizeof *r, MPI_BYTE, 0, REPORT, c->all->world);
-    wait_gently(&answer);
+    co_wait_gently(&answer);
     return run;
 }
 
@@ -231,7 +225,7 @@ static void play_all(job *c)
         MPI_Request known;
         if (c->group->rank == 0) run = ask(c, &r);
         MPI_Ibcast(&run, 1, MPI_INT64_T, 0, c->group->world, &known);
-        wait_gently(&known);
+        co_wait_gently(&known);
         if (run < 0) return;
         r.run = run;
         r.status = play(c, run);
@@ -244,7 +238,7 @@ static co_status conclude(job *c)
 {
     MPI_Request end;
     MPI_Ibarrier(c->all->world, &end); /* ranks that have no run left wait here for the others */
-    wait_gently(&end);
+    co_wait_gently(&end);
     for (int64_t k = 0; k < c->n_runs; k++)
         MPI_Bcast(&c->runs[k].status, sizeof c->runs[k].status, MPI_BYTE, 0, c->all->world);
     MPI_Bcast(&c->n_done, 1, MPI_INT64_T, 0, c->all->world);
@@ -300,7 +294,7 @@ co_status co_campaign_play(co_campaign *campaign, int n_groups, const co_comm *c
         serve(&c);
     }
     if (deals) stop_all(&c);
-    if (is_first && !deals) wait_gently(&c.stop);
+    if (is_first && !deals) co_wait_gently(&c.stop);
     const co_status st = conclude(&c);
     if (c.n_groups > 1) co_progress_end(&c.progress);
     co_watch_end();
