@@ -105,3 +105,19 @@ Test(rdp, answers_come_within_5_ms)
 #endif
     }
 }
+
+/* A table is kept between two questions about one event; another event gets its own. */
+Test(rdp, events_in_turn_keep_their_own_moments)
+{
+    co_event other[4] = {fixed(0.2, 1.0), fixed(0.1, 2.0), poisson(0.1, 1.0), fixed(0.1, 1.0)};
+    const co_event event = fixed(0.1, 1.0);
+    other[2].noise = CO_NOISE_DISCRETE_GAUSSIAN;
+    other[3].noise = CO_NOISE_LAPLACE;
+    const double first = moment_of(event, 8.0);
+    for (int i = 0; i < 4; i++) {
+        const double between = moment_of(other[i], 8.0);
+        cr_expect(fabs(between - first) > 1e-3 * first, "event %d is told as the first one", i);
+        cr_expect_eq(moment_of(event, 8.0), first, "behind event %d", i);
+        cr_expect_eq(moment_of(other[i], 8.0), between, "event %d", i);
+    }
+}
