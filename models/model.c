@@ -4,6 +4,7 @@
  * Cost: linear in layers and tensors; only co_model_init touches the parameters. */
 #include "models/model.h"
 #include "core/memory.h"
+#include "core/random.h"
 #include "models/graph/graph.h"
 #include <stdio.h>
 #include <string.h>
@@ -17,23 +18,42 @@ const co_param co_model_params[] = {
     {"freeze", CO_STRINGS, .words = "", .doc = "tensors that never change, by name (1.weight)"},
     {0}};
 
-/* The list of layers: of the preset, or as written. */
-static co_status find_list(const co_config *opt, co_node **list)
+/* Whether `layers` is an option of the preset's own: how many of them it has. */
+static bool counts_layers(const co_model_preset *preset)
 {
-    const bool named = co_config_has(opt, "name"), listed = co_config_has(opt, "layers");
-    if (named == listed)
+    for (const co_param *p = preset ? preset->params : NULL; p && p->key; p++)
+        if (strcmp(p->key, "layers") == 0) return true;
+    return false;
+}
+
+/* NULL where there is no `name`. */
+static co_status find_preset(const co_config *opt, const co_model_preset **preset)
+{
+    *preset = NULL;
+    if (!co_config_has(opt, "name")) return CO_OK;
+    *preset = co_preset_find(co_config_string(opt, "name"));
+    return *preset ? CO_OK : co_fail_in(CO_EUSAGE, "%s: %s.name", opt->file, opt->section);
+}
+
+/* The list of layers: of the preset, or as written. */
+static co_status find_list(const co_config *opt, const co_model_preset *preset, const co_task *task,
+                           co_node **list)
+{
+    const bool listed = co_config_has(opt, "layers") && !counts_layers(preset);
+    if ((preset != NULL) == listed)
         return co_config_fail(opt, co_config_node(opt, "name"),
                               "give either `name` or `layers`, %s",
-                              named ? "not both" : "one of them is needed");
-    if (named) {
-        const co_model_preset *preset =
-            (const co_model_preset *)co_plugin_find(&co_kind_model, co_config_string(opt, "name"));
-        if (!preset) return co_fail_in(CO_EUSAGE, "%s: %s.name", opt->file, opt->section);
-        *list = preset->layers(opt);
-    } else {
-        *list = co_node_copy(co_config_node(opt, "layers"));
-    }
+                              preset ? "not both" : "one of them is needed");
+    if (preset) return preset->layers(opt, task, list);
+    *list = co_node_copy(co_config_node(opt, "layers"));
     return *list ? CO_OK : CO_FAIL(CO_ENOMEM, "list of layers");
+}
+
+/* What the preset says of initial values. */
+static void spread(co_model *m, const co_config *opt, const co_model_preset *preset)
+{
+    for (size_t t = 0; preset && preset->spread && t < m->n_tensors; t++)
+        m->tensor[t].spread = preset->spread(opt, m->tensor[t].name);
 }
 
 static co_status check_outputs(const co_model *m, const co_config *opt, const co_node *list)
@@ -136,6 +156,7 @@ static co_status build(co_model *m, const co_config *opt, const co_shape *in, co
 co_status co_model_create(const co_config *opt, const co_shape *in, const co_labels *labels,
                           const co_task *task, co_model **model)
 {
+    const co_model_preset *preset;
     co_node *list = NULL;
     co_status st = CO_OK;
     co_model *m = co_calloc(1, sizeof *m);
@@ -145,8 +166,10 @@ co_status co_model_create(const co_config *opt, const co_shape *in, const co_lab
     m->labels = labels;
     CO_TRY_OUT(co_criterion_init(&m->criterion, opt, task->name, task->losses));
     m->fast = co_kernels_in_use();
-    CO_TRY_OUT(find_list(opt, &list));
+    CO_TRY_OUT(find_preset(opt, &preset));
+    CO_TRY_OUT(find_list(opt, preset, task, &list));
     CO_TRY_OUT(build(m, opt, in, list));
+    spread(m, opt, preset);
     *model = m;
 out:
     co_node_destroy(list);
@@ -220,13 +243,34 @@ size_t co_model_n_classes(const co_model *model)
     return model->labels->n;
 }
 
+/* Tensor t of a layer, which is number k of the model. */
+static void init_tensor(const co_vertex *v, const co_tensor *tensor, uint64_t seed, size_t t,
+                        uint64_t k, float *out)
+{
+    co_tensor_shape shape[CO_MAX_TENSORS];
+    v->layer->tensors(v->self, shape);
+    const bool weight = strcmp(shape[t].name, "weight") == 0 && tensor->ndim == 2;
+    if (tensor->spread > 0.0 && weight) {
+        const co_stream stream = co_stream_open(seed, CO_DRAW_MODEL_INIT, 0, 0, k);
+        co_fill_normal(&stream, 0, tensor->size, out);
+        for (size_t i = 0; i < tensor->size; i++) out[i] *= (float)tensor->spread;
+    } else if (tensor->spread > 0.0 && strcmp(shape[t].name, "bias") == 0) {
+        memset(out, 0, tensor->size * sizeof *out);
+    } else {
+        v->layer->init(v->self, seed, t, k, out);
+    }
+}
+
 void co_model_init(const co_model *model, uint64_t seed, float *params)
 {
     size_t next = 0; /* a tensor belongs to the first node that names it */
     for (size_t l = 1; l < model->n_nodes; l++) {
         const co_vertex *v = &model->node[l];
         for (size_t t = 0; t < v->n_tensors; t++)
-            if (v->tensor[t] == next) v->layer->init(v->self, seed, t, next++, params + v->at[t]);
+            if (v->tensor[t] == next) {
+                init_tensor(v, &model->tensor[next], seed, t, next, params + v->at[t]);
+                next++;
+            }
     }
 }
 

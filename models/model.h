@@ -8,6 +8,7 @@
 #include "core/config.h"
 #include "models/batch.h"
 #include "models/layers/layer.h"
+#include "models/presets/preset.h"
 #include "models/tasks/task.h"
 
 typedef struct co_model co_model;
@@ -17,6 +18,7 @@ typedef struct {
     size_t ndim, dim[4];
     size_t offset, size; /* floats, in the vector */
     size_t n_uses;       /* layers that it belongs to: above 1 where it is tied */
+    double spread; /* standard deviation of normal initial values; 0: those of its layer */
     co_role role;
 } co_tensor;
 
@@ -50,15 +52,6 @@ extern const co_kind
 /* Keys of section `model`: name, layers, init, loss, freeze. The options of a preset and of a loss
  * stand beside them. */
 extern const co_param co_model_params[];
-
-/* kind model: named presets. A preset is a list of layers made from its options. */
-typedef struct {
-    CO_PLUGIN_FIELDS;
-    /* A new list node (co_node_destroy) as the experiment file's `layers` would be; NULL: out of
-     * memory. */
-    co_node *(*layers)(const co_config *opt);
-} co_model_preset;
-extern const co_kind co_kind_model;
 
 /* From the checked section `model` (name, or layers; both or none: CO_EUSAGE). in: the shape of the
  * data's rows; labels of the data set, borrowed as long as the model lives. The last layer must

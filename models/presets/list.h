@@ -1,0 +1,12 @@
+/* models/presets/list.h - the members of the kind model. */
+X(softmax)
+X(2nn)
+X(mlp)
+X(mnist_cnn)
+X(femnist_cnn)
+X(cifar_cnn)
+X(resnet_gn)
+X(char_lstm)
+X(bow)
+X(lstm)
+X(bilstm)
