@@ -147,6 +147,7 @@ static co_status build(co_model *m, const co_config *opt, const co_shape *in, co
     snprintf(place.section, sizeof place.section, "%.40s.layers", opt->section);
     CO_TRY(co_build_input(m, in));
     CO_TRY(co_build_list(&place, list, "", 0, &last));
+    CO_TRY(co_order_tensors(m, opt, list));
     CO_TRY(check_outputs(m, opt, list));
     CO_TRY(open_spans(m));
     CO_TRY(freeze(m, opt));
@@ -186,6 +187,7 @@ void co_model_destroy(co_model *model)
         co_free(v->tensor);
         co_free(v->is_frozen);
         co_free(v->name);
+        co_free(v->after);
     }
     for (size_t role = 0; role < 3; role++) {
         co_free(model->span[role]);
@@ -263,14 +265,12 @@ static void init_tensor(const co_vertex *v, const co_tensor *tensor, uint64_t se
 
 void co_model_init(const co_model *model, uint64_t seed, float *params)
 {
-    size_t next = 0; /* a tensor belongs to the first node that names it */
     for (size_t l = 1; l < model->n_nodes; l++) {
         const co_vertex *v = &model->node[l];
         for (size_t t = 0; t < v->n_tensors; t++)
-            if (v->tensor[t] == next) {
-                init_tensor(v, &model->tensor[next], seed, t, next, params + v->at[t]);
-                next++;
-            }
+            if (v->owns[t])
+                init_tensor(v, &model->tensor[v->tensor[t]], seed, t, v->tensor[t],
+                            params + v->at[t]);
     }
 }
 
@@ -298,7 +298,7 @@ static size_t describe_tensor(const co_tensor *t, char *text, size_t room)
 
 char *co_model_describe(const co_model *model)
 {
-    enum { LINE = 256 }; /* name 80, four dimensions of at most 20 digits, the words around them */
+    enum { LINE = CO_NAME + 192 }; /* four dimensions of at most 20 digits, the words around them */
     const size_t room = 3 + model->n_tensors * (LINE + 2);
     char *text = co_malloc(room, 1);
     size_t n = 0;

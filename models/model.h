@@ -2,7 +2,8 @@
  *
  * The vector holds the tensors in PyTorch's order, shape and names (torch.nn.Sequential of the same
  * list: "1.weight", every item counts; inside blocks "1.0.weight"), without padding; a tensor that
- * two layers share stands once, under its first name. Norms, noise, digests, checkpoints and
+ * two layers share stands once, under its first name. Items with keys `name` and `after` have
+ * another name and place: those of the model they stand for. Norms, noise, digests, checkpoints and
  * aggregation index it. All calls are Local; the structure is the same on all ranks. */
 #pragma once
 #include "core/config.h"
@@ -13,8 +14,9 @@
 
 typedef struct co_model co_model;
 
+enum { CO_NAME = 128 }; /* longest name of a tensor */
 typedef struct {
-    char name[80];
+    char name[CO_NAME + 1];
     size_t ndim, dim[4];
     size_t offset, size; /* floats, in the vector */
     size_t n_uses;       /* layers that it belongs to: above 1 where it is tied */

@@ -35,12 +35,14 @@ typedef struct {
     /* [n_tensors] their numbers, where they begin in the whole vector, where in that of what is
      * trained (frozen ones: as in the whole), and where their gradients do there; one block */
     size_t *tensor, *at, *place, *grad_place;
-    bool *is_frozen; /* [n_tensors] */
+    bool *is_frozen,
+        *owns; /* [n_tensors] which are frozen; which no node before it has; one block */
     size_t n_tensors;
     co_shape out;
     co_facts facts;
     size_t n_uses; /* inputs that it is */
     char *name;    /* its item's: "3", "3.0.1"; blocks give theirs to the node that ends them */
+    char *after;   /* name of the item whose tensors stand before its own; NULL: those before it */
 } co_vertex;
 
 struct co_model {
@@ -65,8 +67,9 @@ struct co_model {
 typedef struct {
     co_model *model;
     const char *file;
-    char name[64];     /* "3.0" */
-    char section[160]; /* "model.layers[3].residual[0]" for messages */
+    char name[CO_NAME + 1]; /* "3.0" */
+    char section[160];      /* "model.layers[3].residual[0]" for messages */
+    const char *after;      /* as of a vertex; what stands inside a block has the block's */
 } co_place;
 
 /* Node 0. */
@@ -76,10 +79,17 @@ co_status co_build_input(co_model *model, const co_shape *in);
  * Local. */
 co_status co_build_list(const co_place *place, const co_node *list, const char *name, size_t in,
                         size_t *out);
+/* CO_EUSAGE unless the node is a text that tensors can be called by: parts with dots between. */
+co_status co_build_check_name(const co_place *place, const co_node *node);
 /* One node, named as `place`. options: unchecked, NULL for a layer that has none. tie: NULL, or a
  * map {tensor: tensor of the model}. */
 co_status co_build_layer(const co_place *place, const co_layer *layer, co_node *options,
                          const co_node *tie, const size_t *in, size_t *out);
+/* Puts the tensors into their order, after the nodes. CO_EUSAGE: `after` names no item, or goes
+ * round in a circle, or two tensors have one name. opt and list: for the message. Local. */
+co_status co_order_tensors(co_model *model, const co_config *opt, const co_node *list);
+/* Node v is the item of that name, or stands inside it. */
+bool co_graph_belongs(const co_vertex *v, const char *name);
 /* After the nodes, roles or taps have changed. CO_EUSAGE: COHORT_LOWERING is neither on nor off.
  * Local. */
 co_status co_lower(co_model *model);

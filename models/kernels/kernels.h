@@ -48,14 +48,18 @@ typedef struct {
     const char *name;
     size_t lanes;
     void (*product)(const co_product *p);
-    /* Y[m][n_out] = X W' + bias: W[n_out][n_in], X[m][n_in]. Reference: co_reference_dense. */
+    /* Y[m][n_out] = X W' + bias: W[n_out][n_in], X[m][n_in]; bias NULL: none. Reference:
+     * co_reference_dense. */
     void (*dense_forward)(size_t m, size_t n_in, size_t n_out, const float *x, const float *w,
                           const float *bias, float *y);
     /* dX = dY W unless dx is NULL; then, unless target is NULL, target += factor dY' X and bias +=
-     * factor column sums. target is w itself (fused update) or a gradient of its shape. Each block
-     * of W is used for both while it is in the cache. */
+     * factor column sums, unless it is NULL. target is w itself (fused update) or a gradient of its
+     * shape. Each block of W is used for both while it is in the cache. x is read for target alone,
+     * w for dx alone. */
     void (*dense_backward)(size_t m, size_t n_in, size_t n_out, const float *x, const float *w,
                            const float *dy, float *dx, float factor, float *target, float *bias);
+    /* sums[n] += factor times the column sums of dy[m][n]. */
+    void (*column_sums)(size_t m, size_t n, const float *dy, float factor, float *sums);
     /* y may be x, dx may be dy. */
     void (*relu)(size_t n, const float *x, float *y);
     void (*relu_back)(size_t n, const float *y, const float *dy, float *dx);
