@@ -49,8 +49,8 @@ void co_layout_unpack(const co_layout *layout, const float *trained, float *whol
 extern const co_kind
     co_kind_block; /* what stands in a list of layers beside layers: models/graph/block.h */
 
-/* Keys of section `model`: name, layers, init, loss, freeze. The options of a preset and of a loss
- * stand beside them. */
+/* Keys of section `model`: name, layers, init, loss, freeze, lora. The options of a preset and of a
+ * loss stand beside them. */
 extern const co_param co_model_params[];
 
 /* kind model: named presets. A preset is a list of layers made from its options. */
@@ -65,7 +65,7 @@ extern const co_kind co_kind_model;
 /* From the checked section `model` (name, or layers; both or none: CO_EUSAGE). in: the shape of the
  * data's rows; labels of the data set, borrowed as long as the model lives. The last layer must
  * give task->outputs(labels->n) values, for each row of a sequence where the task wants that.
- * `freeze` names tensors (unknown: CO_EUSAGE). */
+ * `freeze` and `lora` name tensors and layers (unknown: CO_EUSAGE). */
 co_status co_model_create(const co_config *opt, const co_shape *in, const co_labels *labels,
                           const co_task *task, co_model **model);
 void co_model_destroy(co_model *model); /* NULL allowed */
