@@ -216,6 +216,16 @@ void co_model_init(const co_model *model, uint64_t seed, float *params)
     }
 }
 
+size_t co_model_longest(const co_model *model)
+{
+    size_t most = 0;
+    for (const co_vertex *v = model->node + 1; v < model->node + model->n_nodes; v++) {
+        const size_t own = v->layer->longest ? v->layer->longest(v->self) : 0;
+        if (own > 0 && (most == 0 || own < most)) most = own;
+    }
+    return most;
+}
+
 double co_model_flops(const co_model *model, double n_rows)
 {
     double sum = 0.0;

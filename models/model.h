@@ -78,6 +78,9 @@ const co_span *co_model_spans(const co_model *model, co_role role, size_t *n_spa
 const co_layout *co_model_layout(const co_model *model);
 /* Before workspaces of the model are created. CO_EUSAGE: no tensor has that name. */
 co_status co_model_set_role(co_model *model, const char *tensor, co_role role);
+/* Most rows that a sequence of its batches may have; 0: any number. Longer ones must not come to a
+ * pass. */
+size_t co_model_longest(const co_model *model);
 char *co_model_describe(const co_model *model); /* new block: JSON list of {name, shape, role}, as
                                                    checkpoints carry it */
 void co_model_init(const co_model *model, uint64_t seed, float *params);

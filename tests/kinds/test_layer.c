@@ -18,16 +18,18 @@ static void choose_word(const char *words, size_t k, char *word, size_t room)
 }
 
 /* Options of a layer: what is required gets a small value that the draw decides, at every third
- * draw what is not as well. */
+ * draw half of what is not as well. */
 static void random_options(const co_layer *layer, uint64_t draw, char *yaml, size_t room)
 {
     size_t n = (size_t)snprintf(yaml, room, "{");
     for (const co_param *p = layer->params; p && p->key; p++) {
         const uint32_t bits = test_bits(50 + draw, (uint64_t)(p - layer->params));
         char word[64];
-        const bool extra = draw % 3 == 2 && (p->type == CO_INT || p->type == CO_BOOL);
-        if (!(p->flags & CO_REQUIRED) && !extra) continue;
-        snprintf(word, sizeof word, "%u", 1 + bits % 3);
+        const bool required = p->flags & CO_REQUIRED,
+                   extra = draw % 3 == 2 && bits % 128 >= 64 &&
+                           (p->type == CO_INT || p->type == CO_BOOL || p->type == CO_CHOICE);
+        if (!required && !extra) continue;
+        snprintf(word, sizeof word, "%u", 1 + bits % (required ? 3 : 6));
         if (p->type == CO_REAL) snprintf(word, sizeof word, "%g", (p->lo + p->hi) / 2.0);
         if (p->type == CO_BOOL) snprintf(word, sizeof word, p->def != 0.0 ? "false" : "true");
         if (p->type == CO_CHOICE) choose_word(p->words, bits, word, sizeof word);
