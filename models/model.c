@@ -15,7 +15,12 @@ const co_param co_model_params[] = {
     {"init", CO_STRING, .flags = CO_OPTIONAL, .doc = "checkpoint file with the initial values"},
     {"loss", CO_STRING, .flags = CO_OPTIONAL,
      .doc = "cohort list loss; default: the task's first (cohort list task)"},
-    {"freeze", CO_STRINGS, .words = "", .doc = "tensors that never change, by name (1.weight)"},
+    {"freeze", CO_STRINGS, .words = "",
+     .doc = "tensors that never change: names or patterns (1.weight, encoder.layer.[0-3].*)"},
+    {"lora", CO_TREE, .flags = CO_OPTIONAL,
+     .doc =
+         "{rank, alpha, targets, dropout, aggregate: mean | freeze_a, trained}: trains changes of "
+         "low rank beside the dense layers that targets names, and what trained names"},
     {0}};
 
 /* Whether `layers` is an option of the preset's own: how many of them it has. */
@@ -117,40 +122,19 @@ static co_status open_spans(co_model *m)
     return m->layout.part ? CO_OK : CO_FAIL(CO_ENOMEM, "spans of %zu tensors", m->n_tensors);
 }
 
-static co_status freeze_one(const co_model *m, const co_config *opt, const co_node *name)
-{
-    co_tensor *tensor = name->kind == CO_NODE_SCALAR ? find_tensor(m, name->text) : NULL;
-    if (tensor) {
-        tensor->role = CO_FROZEN;
-        return CO_OK;
-    }
-    return co_config_fail(opt, name, "freeze: no tensor is called %s; the model has %s .. %s",
-                          name->kind == CO_NODE_SCALAR ? name->text : "so",
-                          m->n_tensors ? m->tensor[0].name : "none",
-                          m->n_tensors ? m->tensor[m->n_tensors - 1].name : "none");
-}
-
-static co_status freeze(const co_model *m, const co_config *opt)
-{
-    const co_node *names = co_config_node(opt, "freeze");
-    if (!names) return CO_OK;
-    if (names->kind == CO_NODE_SCALAR) return names->text[0] ? freeze_one(m, opt, names) : CO_OK;
-    for (const co_node *name = names->first; name; name = name->next)
-        CO_TRY(freeze_one(m, opt, name));
-    return CO_OK;
-}
-
 static co_status build(co_model *m, const co_config *opt, const co_shape *in, const co_node *list)
 {
     co_place place = {.model = m, .file = opt->file};
     size_t last;
     snprintf(place.section, sizeof place.section, "%.40s.layers", opt->section);
+    CO_TRY(co_lora_open(m, opt));
     CO_TRY(co_build_input(m, in));
     CO_TRY(co_build_list(&place, list, "", 0, &last));
     CO_TRY(co_order_tensors(m, opt, list));
     CO_TRY(check_outputs(m, opt, list));
     CO_TRY(open_spans(m));
-    CO_TRY(freeze(m, opt));
+    CO_TRY(co_set_roles(m, opt));
+    co_lora_close(m);
     return find_spans(m);
 }
 
@@ -195,6 +179,7 @@ void co_model_destroy(co_model *model)
     }
     co_free(model->layout.part);
     co_criterion_fini(&model->criterion);
+    co_lora_close(model);
     co_free(model->node);
     co_free(model->tensor);
     co_free(model);
@@ -272,6 +257,16 @@ void co_model_init(const co_model *model, uint64_t seed, float *params)
                 init_tensor(v, &model->tensor[v->tensor[t]], seed, t, v->tensor[t],
                             params + v->at[t]);
     }
+}
+
+size_t co_model_longest(const co_model *model)
+{
+    size_t most = 0;
+    for (const co_vertex *v = model->node + 1; v < model->node + model->n_nodes; v++) {
+        const size_t own = v->layer->longest ? v->layer->longest(v->self) : 0;
+        if (own > 0 && (most == 0 || own < most)) most = own;
+    }
+    return most;
 }
 
 double co_model_flops(const co_model *model, double n_rows)

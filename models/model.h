@@ -51,14 +51,14 @@ void co_layout_unpack(const co_layout *layout, const float *trained, float *whol
 extern const co_kind
     co_kind_block; /* what stands in a list of layers beside layers: models/graph/block.h */
 
-/* Keys of section `model`: name, layers, init, loss, freeze. The options of a preset and of a loss
- * stand beside them. */
+/* Keys of section `model`: name, layers, init, loss, freeze, lora. The options of a preset and of a
+ * loss stand beside them. */
 extern const co_param co_model_params[];
 
 /* From the checked section `model` (name, or layers; both or none: CO_EUSAGE). in: the shape of the
  * data's rows; labels of the data set, borrowed as long as the model lives. The last layer must
  * give task->outputs(labels->n) values, for each row of a sequence where the task wants that.
- * `freeze` names tensors (unknown: CO_EUSAGE). */
+ * `freeze` and `lora` name tensors and layers (unknown: CO_EUSAGE). */
 co_status co_model_create(const co_config *opt, const co_shape *in, const co_labels *labels,
                           const co_task *task, co_model **model);
 void co_model_destroy(co_model *model); /* NULL allowed */
@@ -71,6 +71,9 @@ const co_span *co_model_spans(const co_model *model, co_role role, size_t *n_spa
 const co_layout *co_model_layout(const co_model *model);
 /* Before workspaces of the model are created. CO_EUSAGE: no tensor has that name. */
 co_status co_model_set_role(co_model *model, const char *tensor, co_role role);
+/* Most rows that a sequence of its batches may have; 0: any number. Longer ones must not come to a
+ * pass. */
+size_t co_model_longest(const co_model *model);
 char *co_model_describe(const co_model *model); /* new block: JSON list of {name, shape, role}, as
                                                    checkpoints carry it */
 void co_model_init(const co_model *model, uint64_t seed, float *params);

@@ -218,7 +218,8 @@ co_status co_build_layer(const co_place *place, const co_layer *layer, co_node *
     v->floats = co_shape_size(&v->out);
     if (layer->facts) v->facts = layer->facts(v->self);
     *out = m->n_nodes - 1;
-    return add_tensors(&at, m, v, tie);
+    CO_TRY(add_tensors(&at, m, v, tie));
+    return co_lora_follow(place, in[0], out);
 }
 
 static co_status fail_unknown(const co_config *at, const co_node *item, const char *name)

@@ -45,6 +45,10 @@ typedef struct {
     char *after;   /* name of the item whose tensors stand before its own; NULL: those before it */
 } co_vertex;
 
+/* What model.lora asks for, while the nodes are made. */
+typedef struct co_lora co_lora;
+extern const co_param co_lora_params[];
+
 struct co_model {
     co_vertex *node;
     size_t n_nodes, node_capacity;
@@ -61,6 +65,7 @@ struct co_model {
     co_criterion criterion;  /* the loss that it is trained with */
     const co_labels *labels; /* borrowed */
     const co_kernels *fast;  /* NULL: reference */
+    co_lora *lora;           /* NULL: none, or all is built */
 };
 
 /* Where an item stands while a list is read. */
@@ -85,6 +90,14 @@ co_status co_build_check_name(const co_place *place, const co_node *node);
  * map {tensor: tensor of the model}. */
 co_status co_build_layer(const co_place *place, const co_layer *layer, co_node *options,
                          const co_node *tie, const size_t *in, size_t *out);
+/* Section model.lora, if there is one. CO_EUSAGE: not one that can be. Local. */
+co_status co_lora_open(co_model *model, const co_config *opt);
+void co_lora_close(co_model *model); /* nothing without one */
+/* The layer that follows node *out, made from node `in` at that place, where that is a target;
+ * *out: the new node. Local. */
+co_status co_lora_follow(const co_place *place, size_t in, size_t *out);
+/* Roles, as lora and freeze say. CO_EUSAGE: a pattern matches nothing. Local. */
+co_status co_set_roles(co_model *model, const co_config *opt);
 /* Puts the tensors into their order, after the nodes. CO_EUSAGE: `after` names no item, or goes
  * round in a circle, or two tensors have one name. opt and list: for the message. Local. */
 co_status co_order_tensors(co_model *model, const co_config *opt, const co_node *list);
