@@ -27,6 +27,24 @@ typedef struct {
     float factor;
 } co_product;
 
+/* C[rows][cols] = sum over k < depth of A(r, k) B(k, c), large: A(r, k) = a[r a_row + k a_step],
+ * B(k, c) = b[k b_row + c b_column], C(r, c) = c[r c_row + c]; one of the strides of each of A and
+ * B is
+ * 1. Then as co_product: C = start + sum, or C += factor sum. sums, which may be NULL, += factor
+ * times the sums over k of A's rows, where a_row is 1. scratch: co_kernels.packed_scratch floats.
+ * Reference: co_reference_product. */
+typedef struct {
+    size_t rows, cols, depth;
+    const float *a, *b;
+    size_t a_row, a_step, b_row, b_column, c_row;
+    float *c;
+    const float *start;
+    bool add;
+    float factor;
+    float *sums;
+    float *scratch;
+} co_packed;
+
 /* Pooling of one image that stands channels-last; channels are padded. relu: of max(x, 0), for max
  * pooling alone. */
 typedef struct {
@@ -48,6 +66,8 @@ typedef struct {
     const char *name;
     size_t lanes;
     void (*product)(const co_product *p);
+    size_t packed_scratch;
+    void (*packed)(const co_packed *p);
     /* Y[m][n_out] = X W' + bias: W[n_out][n_in], X[m][n_in]; bias NULL: none. Reference:
      * co_reference_dense. */
     void (*dense_forward)(size_t m, size_t n_in, size_t n_out, const float *x, const float *w,

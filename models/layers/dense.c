@@ -2,8 +2,10 @@
  * stands as [in][out] (Conv1D of GPT-2).
  *
  * Over a batch X [rows][in]: Y = X W' + b, dX = dY W, dW += dY' X, db += column sums of dY; with a
- * scale per example the rows of dY are multiplied by it first. Cost: rows x out x in multiply-adds
- * each (kernels/dense.inc; on the reference path one OpenBLAS sgemm); scratch for the scaled dY. */
+ * scale per example the rows of dY are multiplied by it first. Nothing is formed of a frozen half.
+ * Cost: rows x out x in multiply-adds each (kernels/dense.inc, kernels/packed.inc for MANY rows and
+ * more of a packed one; on the reference path one OpenBLAS sgemm); scratch for the scaled dY, and
+ * for what is packed at most 5 MiB. */
 #include "models/layers/layer.h"
 #include "core/memory.h"
 #include "models/kernels/kernels.h"
@@ -11,12 +13,13 @@
 #include <cblas.h>
 #include <string.h>
 
-enum { MOST_UNITS = 1 << 24 };
+/* Rows from which on it is worth laying the weight out anew. */
+enum { MOST_UNITS = 1 << 24, MANY = 64 };
 
 typedef struct {
     co_shape in;
     size_t n_in, n_out;
-    bool has_bias, transposed;
+    bool has_bias, transposed, packed;
     const co_kernels *fast; /* NULL: reference */
 } dense;
 
@@ -68,7 +71,8 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
                  .n_out = units,
                  .has_bias = co_config_bool(opt, "bias"),
                  .transposed = co_config_bool(opt, "transposed"),
-                 .fast = co_config_bool(opt, "packed") ? NULL : co_kernels_in_use()};
+                 .packed = co_config_bool(opt, "packed"),
+                 .fast = co_kernels_in_use()};
     *out = (co_shape){.sequence = in->sequence, .ndim = 1, .dim = {units}};
     *self = d;
     return CO_OK;
@@ -90,20 +94,46 @@ static void init(const void *self, uint64_t seed, size_t t, uint64_t number, flo
     co_init_fan_in(seed, number, d->n_in, t == 0 ? d->n_out * d->n_in : d->n_out, tensor);
 }
 
+/* The scaled dY first. */
+static size_t scaled_size(const dense *d, size_t rows)
+{
+    return (rows * d->n_out + 15) / 16 * 16;
+}
+
 static size_t scratch_size(const void *self, size_t n, size_t rows)
 {
     const dense *d = self;
-    return (d->in.sequence ? rows : n) * d->n_out;
+    return scaled_size(d, d->in.sequence ? rows : n) +
+           (d->packed && d->fast ? d->fast->packed_scratch : 0);
 }
 
-/* ---- the three products ---- */
+/* ---- the three products; scratch is for the packed ones ---- */
+
+static bool is_packed(const dense *d, size_t rows)
+{
+    return d->fast && d->packed && rows >= MANY;
+}
 
 /* y = x W' + b; bias may be NULL. */
 static void form_outputs(const dense *d, size_t rows, const float *x, const float *weight,
-                         const float *bias, float *y)
+                         const float *bias, float *y, float *scratch)
 {
     const int m = (int)rows, n = (int)d->n_out, k = (int)d->n_in;
-    if (d->fast && d->transposed)
+    if (is_packed(d, rows))
+        d->fast->packed(&(co_packed){.rows = rows,
+                                     .cols = d->n_out,
+                                     .depth = d->n_in,
+                                     .a = x,
+                                     .a_row = d->n_in,
+                                     .a_step = 1,
+                                     .b = weight,
+                                     .b_row = d->transposed ? d->n_out : 1,
+                                     .b_column = d->transposed ? 1 : d->n_in,
+                                     .c = y,
+                                     .c_row = d->n_out,
+                                     .start = bias,
+                                     .scratch = scratch});
+    else if (d->fast && d->transposed)
         d->fast->product(&(co_product){.rows = rows,
                                        .cols = d->n_out,
                                        .depth = d->n_in,
@@ -127,10 +157,24 @@ static void form_outputs(const dense *d, size_t rows, const float *x, const floa
 }
 
 /* dx = dy W */
-static void form_dx(const dense *d, size_t rows, const float *weight, const float *dy, float *dx)
+static void form_dx(const dense *d, size_t rows, const float *weight, const float *dy, float *dx,
+                    float *scratch)
 {
     const int m = (int)rows, n = (int)d->n_in, k = (int)d->n_out;
-    if (d->fast && d->transposed)
+    if (is_packed(d, rows))
+        d->fast->packed(&(co_packed){.rows = rows,
+                                     .cols = d->n_in,
+                                     .depth = d->n_out,
+                                     .a = dy,
+                                     .a_row = d->n_out,
+                                     .a_step = 1,
+                                     .b = weight,
+                                     .b_row = d->transposed ? 1 : d->n_in,
+                                     .b_column = d->transposed ? d->n_out : 1,
+                                     .c = dx,
+                                     .c_row = d->n_in,
+                                     .scratch = scratch});
+    else if (d->fast && d->transposed)
         d->fast->dense_forward(rows, d->n_out, d->n_in, dy, weight, NULL, dx);
     else if (d->fast)
         d->fast->dense_backward(rows, d->n_in, d->n_out, NULL, weight, dy, dx, 0.0f, NULL, NULL);
@@ -139,18 +183,44 @@ static void form_dx(const dense *d, size_t rows, const float *weight, const floa
                     1.0f, dy, k, weight, d->transposed ? k : n, 0.0f, dx, n);
 }
 
+/* weight[out][in] += factor dy' x, and bias += factor column sums of dy, unless NULL: in the pass
+ * that lays dy out. */
+static void add_packed(const dense *d, size_t rows, const float *x, const float *dy, float factor,
+                       float *weight, float *bias, float *scratch)
+{
+    const size_t out = d->transposed ? d->n_in : d->n_out, in = d->transposed ? d->n_out : d->n_in;
+    d->fast->packed(&(co_packed){.rows = out,
+                                 .cols = in,
+                                 .depth = rows,
+                                 .a = d->transposed ? x : dy,
+                                 .a_row = 1,
+                                 .a_step = out,
+                                 .b = d->transposed ? dy : x,
+                                 .b_row = in,
+                                 .b_column = 1,
+                                 .c = weight,
+                                 .c_row = in,
+                                 .add = true,
+                                 .factor = factor,
+                                 .sums = d->transposed ? NULL : bias,
+                                 .scratch = scratch});
+}
+
 /* weight += factor dy' x, and bias += factor column sums of dy; each may be NULL. */
 static void add_gradients(const dense *d, size_t rows, const float *x, const float *dy,
-                          float factor, float *weight, float *bias)
+                          float factor, float *weight, float *bias, float *scratch)
 {
     const int out = (int)d->n_out, in = (int)d->n_in, k = (int)rows;
-    if (bias && d->fast)
+    const bool packed = is_packed(d, rows);
+    if (bias && d->fast && (!packed || !weight || d->transposed))
         d->fast->column_sums(rows, d->n_out, dy, factor, bias);
-    else if (bias)
+    else if (bias && !d->fast)
         for (size_t r = 0; r < rows; r++)
             for (size_t o = 0; o < d->n_out; o++) bias[o] += factor * dy[r * d->n_out + o];
     if (!weight) return;
-    if (d->fast && d->transposed)
+    if (packed)
+        add_packed(d, rows, x, dy, factor, weight, bias, scratch);
+    else if (d->fast && d->transposed)
         d->fast->dense_backward(rows, d->n_out, d->n_in, dy, weight, x, NULL, factor, weight, NULL);
     else if (d->fast)
         d->fast->dense_backward(rows, d->n_in, d->n_out, x, weight, dy, NULL, factor, weight, NULL);
@@ -170,14 +240,14 @@ static void forward(const void *self, const co_call *call)
     const size_t rows = co_shape_rows(&d->in, call->pass->batch);
     if (rows == 0) return; /* texts without tokens */
     form_outputs(d, rows, call->x[0], co_call_tensor(call, 0),
-                 d->has_bias ? co_call_tensor(call, 1) : NULL, call->y);
+                 d->has_bias ? co_call_tensor(call, 1) : NULL, call->y, call->scratch);
 }
 
 static void backward_input(const void *self, const co_call *call)
 {
     const dense *d = self;
     form_dx(d, co_shape_rows(&d->in, call->pass->batch), co_call_tensor(call, 0), call->dy,
-            call->dx[0]);
+            call->dx[0], call->scratch);
 }
 
 /* scaled[row] = scale[example of the row] dy[row] */
@@ -201,13 +271,16 @@ static float *target_of(const dense *d, const co_call *call, size_t t)
 static void backward_params(const void *self, const co_call *call)
 {
     const dense *d = self;
+    const size_t rows = co_shape_rows(&d->in, call->pass->batch);
     const float *dy = call->dy;
+    float *scratch = call->scratch;
     if (call->scale) {
-        scale_rows(d, call->pass->batch, dy, call->scale, call->scratch);
-        dy = call->scratch;
+        scale_rows(d, call->pass->batch, dy, call->scale, scratch);
+        dy = scratch;
+        scratch += scaled_size(d, rows);
     }
-    add_gradients(d, co_shape_rows(&d->in, call->pass->batch), call->x[0], dy, 1.0f,
-                  target_of(d, call, 0), target_of(d, call, 1));
+    add_gradients(d, rows, call->x[0], dy, 1.0f, target_of(d, call, 0), target_of(d, call, 1),
+                  scratch);
 }
 
 static void backward(const void *self, const co_call *call)
@@ -215,13 +288,13 @@ static void backward(const void *self, const co_call *call)
     const dense *d = self;
     const size_t rows = co_shape_rows(&d->in, call->pass->batch);
     float *weight = target_of(d, call, 0), *bias = target_of(d, call, 1);
-    if (d->fast && !d->transposed) { /* each block of W serves both */
+    if (d->fast && !d->transposed && !is_packed(d, rows)) { /* each block of W serves both */
         d->fast->dense_backward(rows, d->n_in, d->n_out, call->x[0], co_call_tensor(call, 0),
                                 call->dy, call->dx[0], call->factor, weight, bias);
         return;
     }
     if (call->dx[0]) backward_input(self, call);
-    add_gradients(d, rows, call->x[0], call->dy, call->factor, weight, bias);
+    add_gradients(d, rows, call->x[0], call->dy, call->factor, weight, bias, call->scratch);
 }
 
 static co_facts facts(const void *self)

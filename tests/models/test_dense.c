@@ -94,11 +94,68 @@ static void check_shapes(void)
     compare(10, 784, 10);
     compare(7, 33, 65);
     compare(16, 1, 9);
+    compare(70, 9, 70);
+    compare(65, 65, 17);
+    compare(130, 33, 47);
+    for (size_t k = 0; k < 12; k++)
+        compare(1 + test_bits(20, k) % 70, 1 + test_bits(21, k) % 70, 1 + test_bits(22, k) % 70);
 }
 
 Test(dense, equals_plain_loops)
 {
     on_all_paths(check_shapes);
+}
+
+/* Sums, columns and rows of more than one block, with tails. */
+static void check_large(void)
+{
+    compare(901, 5, 40);
+    compare(67, 801, 35);
+    compare(70, 39, 803);
+}
+
+Test(dense, equals_plain_loops_where_matrices_are_cut_into_blocks)
+{
+    on_all_paths(check_large);
+}
+
+/* With a frozen half the other one's gradient has its bits, and nothing is formed of the frozen
+ * one. */
+static void check_frozen_as(const char *yaml, size_t n)
+{
+    test_bench b;
+    bench_open(&b, "dense", yaml, test_flat(37), n);
+    float *want = calloc(b.n_params, sizeof *want);
+    bench_backward(&b, NULL);
+    memcpy(want, b.grad, b.n_params * sizeof *want);
+    for (size_t t = 0; t < 2; t++) {
+        const bool is_frozen[2] = {t == 0, t == 1};
+        const size_t begin = b.at[t], end = t == 0 ? b.at[1] : b.n_params;
+        co_call call = bench_call(&b);
+        call.is_frozen = is_frozen;
+        call.frozen = b.params;
+        for (size_t i = 0; i < b.n_params; i++) b.grad[i] = i >= begin && i < end ? 7.0f : 0.0f;
+        b.layer->backward_params(b.self, &call);
+        for (size_t i = 0; i < b.n_params; i++)
+            cr_assert_eq(b.grad[i], i >= begin && i < end ? 7.0f : want[i], "%s: %s, %zu rows: %zu",
+                         co_kernel_path(), yaml, n, i);
+    }
+    free(want);
+    bench_close(&b);
+}
+
+static void check_frozen(void)
+{
+    for (size_t n = 5; n < 1000; n *= 20) {
+        check_frozen_as("{units: 50}", n);
+        check_frozen_as("{units: 50, packed: true}", n);
+        check_frozen_as("{units: 50, packed: true, transposed: true}", n);
+    }
+}
+
+Test(dense, forms_nothing_of_a_frozen_half)
+{
+    on_all_paths(check_frozen);
 }
 
 Test(dense, classes_stands_for_the_number_of_classes)
