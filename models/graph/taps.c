@@ -7,18 +7,11 @@
 #include "models/layers/layout.h"
 #include <string.h>
 
-/* Node l is the item of that name, or stands inside it. */
-static bool belongs_to(const co_vertex *v, const char *name)
-{
-    const size_t n = strlen(name);
-    return n > 0 && strncmp(v->name, name, n) == 0 && (v->name[n] == '\0' || v->name[n] == '.');
-}
-
 co_status co_model_tap(co_model *model, const char *name, size_t *node)
 {
     *node = model->n_nodes;
     for (size_t l = 0; l < model->n_nodes; l++)
-        if (belongs_to(&model->node[l], name)) *node = l;
+        if (co_graph_belongs(&model->node[l], name)) *node = l;
     if (*node == model->n_nodes)
         return CO_FAIL(CO_EUSAGE, "no layer is called %s; the model has %s, %s .. %s", name,
                        model->node[0].name, model->node[1].name,
