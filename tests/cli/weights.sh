@@ -14,7 +14,7 @@ bad() { # bad CODE PATTERN words..: one message that says it
     "$COHORT" "$@" > out 2> err
     [ $? = "$code" ] || fail "$*: not exit code $code"
     grep -qE "$pattern" err || fail "$*: does not say '$pattern'"
-    [ "$(grep -vc '^warning: .*made by hand' err)" = 1 ] || fail "$*: not one line"
+    [ "$(grep -c '^cohort: ' err)" = 1 ] || fail "$*: not one line"
 }
 good() { "$COHORT" "$@" > out 2> err || fail "$*"; }
 
