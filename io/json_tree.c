@@ -1,4 +1,5 @@
-/* io/json_tree.c - JSON text to nodes. Cost: O(n log n) for maps of n keys. Source: RFC 8259. */
+/* io/json_tree.c - JSON text to nodes and back. Cost: O(n log n) for maps of n keys. Source: RFC
+ * 8259. */
 #include "io/json_tree.h"
 #include "core/memory.h"
 #include "core/text.h"
@@ -128,4 +129,19 @@ co_status co_json_tree(const char *path, co_node **root)
         *root = NULL;
     }
     return st;
+}
+
+void co_json_put(co_json *json, const co_node *node)
+{
+    const bool map = node->kind == CO_NODE_MAP;
+    if (node->kind == CO_NODE_SCALAR) {
+        if (node->quoted)
+            co_json_text(json, node->key, node->text);
+        else
+            co_json_bare(json, node->key, *node->text ? node->text : "null");
+        return;
+    }
+    co_json_open(json, node->key, map ? '{' : '[');
+    for (const co_node *c = node->first; c; c = c->next) co_json_put(json, c);
+    co_json_close(json, map ? '}' : ']');
 }

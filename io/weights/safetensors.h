@@ -5,6 +5,7 @@
  * the tensors' bytes, row by row, which the offsets count from the header's end. */
 #pragma once
 #include "core/status.h"
+#include <stdio.h>
 
 enum { CO_STORED_DIMS = 8 };
 
@@ -45,3 +46,9 @@ co_status co_safetensors_read(const co_safetensors *file, const co_stored *tenso
 /* n floats of 16 bits each: IEEE half precision (F16), or the upper half of a float32 (BF16). */
 void co_floats_of_half(const uint16_t *half, size_t n, float *out);
 void co_floats_of_bfloat(const uint16_t *bfloat, size_t n, float *out);
+
+/* Writes length and header of a file of these tensors in this order, all as F32, with the metadata
+ * {"format": "pt"}; sets their dtype, size, begin and end from name and shape. Their values come
+ * next, in that order. By name ascending: the bytes that other programs write. out: a file at its
+ * start; its errors stay in it. */
+void co_safetensors_write_head(FILE *out, co_stored *tensor, size_t n);
