@@ -215,6 +215,11 @@ const co_task *co_model_task(const co_model *model)
     return model->task;
 }
 
+void co_model_measure(const co_model *model, const co_pass *pass, const float *out, double *sums)
+{
+    model->task->measure(pass, model->labels, &model->criterion, out, NULL, sums);
+}
+
 size_t co_model_n_classes(const co_model *model)
 {
     return model->labels->n;
