@@ -65,7 +65,7 @@ co_status co_alone_check(const char *command)
  */
 static co_status check_inputs(const char *command, const co_words *words)
 {
-    const size_t first = strcmp(command, "partition") == 0 ? 0 : 1;
+    const size_t first = strcmp(command, "partition") == 0 || strcmp(command, "predict") == 0 ? 0 : 1;
     if (words->n_positional > first)
         CO_TRY(co_output_differs(words->output, words->positional + first,
                                  words->n_positional - first));
@@ -84,7 +84,9 @@ co_status co_output_check(const char *command, const co_words *words)
     if (!path)
         return CO_FAIL(CO_EUSAGE,
                        "%s: where shall the result go? Add -o FILE, for example -o %s.h5", command,
-                       strcmp(command, "import") == 0 ? "data" : "part");
+                       strcmp(command, "import") == 0    ? "data"
+                       : strcmp(command, "predict") == 0 ? "predictions"
+                                                         : "part");
     CO_TRY(check_folder(path));
     if (stat(path, &info) != 0)
         return errno == ENOENT ? CO_OK : CO_FAIL(CO_EFILE, "%s: %s", path, strerror(errno));

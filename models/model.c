@@ -13,6 +13,9 @@ const co_param co_model_params[] = {
     {"name", CO_STRING, .flags = CO_OPTIONAL, .doc = "a preset; or give layers"},
     {"layers", CO_TREE, .flags = CO_OPTIONAL, .doc = "list of layers and blocks, first to last"},
     {"init", CO_STRING, .flags = CO_OPTIONAL, .doc = "checkpoint file with the initial values"},
+    {"from", CO_STRING, .flags = CO_OPTIONAL,
+     .doc = "folder of a pretrained model (config.json, model.safetensors): sizes and initial "
+            "values"},
     {"loss", CO_STRING, .flags = CO_OPTIONAL,
      .doc = "cohort list loss; default: the task's first (cohort list task)"},
     {"freeze", CO_STRINGS, .words = "",
@@ -223,6 +226,11 @@ const co_shape *co_model_input(const co_model *model)
 const co_task *co_model_task(const co_model *model)
 {
     return model->task;
+}
+
+void co_model_measure(const co_model *model, const co_pass *pass, const float *out, double *sums)
+{
+    model->task->measure(pass, model->labels, &model->criterion, out, NULL, sums);
 }
 
 size_t co_model_n_classes(const co_model *model)

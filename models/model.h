@@ -103,6 +103,9 @@ const float *co_model_outputs(const co_model *model,
  * of what is trained, grad with room for layout->n_grad floats. */
 void co_model_loss(const co_model *model, co_workspace *workspace, const float *params,
                    const co_pass *pass, const float *scale, float *grad, double *sums);
+/* What co_model_loss adds to sums, of outputs that are there: out[rows][outputs] for pass->batch. A
+ * single row of a sequence may be taken as a batch. */
+void co_model_measure(const co_model *model, const co_pass *pass, const float *out, double *sums);
 /* As co_model_loss, and the step of plain SGD at once: params -= lr gradient, each layer as soon as
  * its dx is known. The same bits as through a gradient of zeros. grad[size] is scratch for layers
  * that cannot do both in one; frozen tensors stay. */
@@ -113,6 +116,10 @@ void co_model_step(const co_model *model, co_workspace *workspace, float *params
  * "3.1"), whose last node is meant, or "input", the batch. Before workspaces of the model are
  * created. CO_EUSAGE: no such item, or tokens. Images are planes here. */
 co_status co_model_tap(co_model *model, const char *name, size_t *node);
+/* Taps the node whose values feed the last layer that has tensors (the representation of a
+ * classifier). CO_EUSAGE: there is none, or it is fed by tokens. */
+co_status co_model_tap_hidden(co_model *model, size_t *node);
+const char *co_model_tap_name(const co_model *model, size_t node); /* of its item; borrowed */
 co_shape co_model_tap_shape(const co_model *model, size_t node); /* of a row of its values */
 /* Everything behind the node depends on nothing in front of it but by way of its values. */
 bool co_model_begins_at(const co_model *model, size_t node);

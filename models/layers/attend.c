@@ -22,7 +22,6 @@
  * arXiv:2104.09864, equation 34; grouped heads: Ainslie et al. 2023, arXiv:2305.13245. */
 #include "core/memory.h"
 #include "core/random.h"
-#include "core/vector.h"
 #include "models/kernels/kernels.h"
 #include "models/layers/layer.h"
 #include "models/smooth.h"
@@ -37,9 +36,41 @@ typedef struct {
     bool causal;
     float scale, dropout;
     double *rate; /* [size / 2][2] cosine and sine of the angle from row to row; NULL: no rotary */
-    void (*product)(const co_product *p);
-    const co_kernels *fast;
+    const co_kernels *use, *fast; /* fast NULL: reference, which uses the plain loops below */
 } attend;
+
+/* ---- plain loops, and the kernels in their place (models/kernels/attend.inc) ---- */
+
+static float plain_dot(size_t n, const float *x, const float *y)
+{
+    float sum = 0.0f;
+    for (size_t k = 0; k < n; k++) sum += x[k] * y[k];
+    return sum;
+}
+
+static float plain_softmax(size_t n, float *s, float *max)
+{
+    float sum = 0.0f;
+    *max = s[0];
+    for (size_t j = 1; j < n; j++) *max = s[j] > *max ? s[j] : *max;
+    for (size_t j = 0; j < n; j++) sum += s[j] = co_exp_negative(s[j] - *max);
+    return sum;
+}
+
+static void plain_softmax_back(size_t n, float log_sum, float dot, const float *mask, float *s,
+                               float *ds)
+{
+    for (size_t j = 0; j < n; j++) {
+        const float p = co_exp_negative(s[j] - log_sum), by = mask ? mask[j] : 1.0f;
+        s[j] = p * by;
+        ds[j] = p * (ds[j] * by - dot);
+    }
+}
+
+static const co_kernels plain = {.product = co_reference_product,
+                                 .dot = plain_dot,
+                                 .softmax = plain_softmax,
+                                 .softmax_back = plain_softmax_back};
 
 static void destroy(void *self)
 {
@@ -101,7 +132,7 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
                   .scale = (float)(1.0 / sqrt((double)(in[0].dim[0] / heads))),
                   .dropout = (float)co_config_real(opt, "dropout"),
                   .fast = co_kernels_in_use()};
-    a->product = a->fast ? a->fast->product : co_reference_product;
+    a->use = a->fast ? a->fast : &plain;
     if (theta > 0.0) {
         a->rate = co_malloc(a->size, sizeof *a->rate);
         if (!a->rate) {
@@ -221,52 +252,6 @@ static void transpose(const attend *a, size_t rows, const float *from, size_t fr
         for (size_t k = 0; k < a->size; k++) to[k * to_row + r] = from[r * from_row + k];
 }
 
-/* s[n] = exp(s - max s), m[n] times it; returns the sum of the exponentials. */
-CO_INLINE float largest_of(size_t n, const float *s)
-{
-    float lane[CO_LANES];
-    size_t k = 0;
-    for (size_t l = 0; l < CO_LANES; l++) lane[l] = -INFINITY;
-    for (; k + CO_LANES <= n; k += CO_LANES)
-        for (size_t l = 0; l < CO_LANES; l++) lane[l] = s[k + l] > lane[l] ? s[k + l] : lane[l];
-    for (size_t l = 0; k + l < n; l++) lane[l] = s[k + l] > lane[l] ? s[k + l] : lane[l];
-    for (size_t l = 1; l < CO_LANES; l++) lane[0] = lane[l] > lane[0] ? lane[l] : lane[0];
-    return lane[0];
-}
-
-CO_CLONES static float softmax_row(size_t n, float *restrict s, float *max)
-{
-    float lane[CO_LANES] = {0};
-    const float most = largest_of(n, s);
-    size_t k = 0;
-    for (size_t j = 0; j < n; j++) s[j] = co_exp_negative(s[j] - most);
-    for (; k + CO_LANES <= n; k += CO_LANES)
-        for (size_t l = 0; l < CO_LANES; l++) lane[l] += s[k + l];
-    for (size_t l = 0; k + l < n; l++) lane[l] += s[k + l];
-    for (size_t l = 1; l < CO_LANES; l++) lane[0] += lane[l];
-    *max = most;
-    return lane[0];
-}
-
-/* s[n], in: scores, out: probabilities times mask; ds, in: dP, out: dS. mask NULL: all 1. */
-CO_CLONES static void softmax_row_back(size_t n, float log_sum, float dot,
-                                       const float *restrict mask, float *restrict s,
-                                       float *restrict ds)
-{
-    if (mask)
-        for (size_t j = 0; j < n; j++) {
-            const float p = co_exp_negative(s[j] - log_sum);
-            s[j] = p * mask[j];
-            ds[j] = p * (ds[j] * mask[j] - dot);
-        }
-    else
-        for (size_t j = 0; j < n; j++) {
-            const float p = co_exp_negative(s[j] - log_sum);
-            s[j] = p;
-            ds[j] = p * (ds[j] - dot);
-        }
-}
-
 CO_CLONES static void mask_row(size_t n, float p, float *restrict mask)
 {
     const float factor = 1.0f / (1.0f - p);
@@ -317,17 +302,17 @@ static void score(const attend *a, const room *w, const block *b, const co_call 
 {
     turn(a, w, b->first, b->rows, 1.0f, a->scale, call->x[0] + q_at(a, b), a->heads * a->size, w->q,
          a->size);
-    a->product(&(co_product){.rows = b->rows,
-                             .cols = b->keys,
-                             .depth = a->size,
-                             .n_segments = 1,
-                             .a = w->q,
-                             .a_row = a->size,
-                             .a_step = 1,
-                             .b = w->keys_across,
-                             .b_step = w->row,
-                             .c = w->scores,
-                             .c_row = w->row});
+    a->use->product(&(co_product){.rows = b->rows,
+                                  .cols = b->keys,
+                                  .depth = a->size,
+                                  .n_segments = 1,
+                                  .a = w->q,
+                                  .a_row = a->size,
+                                  .a_step = 1,
+                                  .b = w->keys_across,
+                                  .b_step = w->row,
+                                  .c = w->scores,
+                                  .c_row = w->row});
 }
 
 static void forward_block(const attend *a, room *w, const block *b, const co_call *call)
@@ -337,33 +322,26 @@ static void forward_block(const attend *a, room *w, const block *b, const co_cal
     for (size_t r = 0; r < b->rows; r++) {
         const size_t n = seen_by(a, b, r), row = b->begin + b->first + r;
         float *s = w->scores + r * w->row, max;
-        const float sum = softmax_row(n, s, &max);
+        const float sum = a->use->softmax(n, s, &max);
         const float *mask = draw_mask(a, call, row, b->head, n, w->mask);
         if (mask) multiply_row(n, mask, s);
         memset(s + n, 0, (b->keys - n) * sizeof *s);
         call->cache[row * a->heads + b->head] = max + (float)log((double)sum);
         w->rate[r] = 1.0f / sum;
     }
-    a->product(&(co_product){.rows = b->rows,
-                             .cols = a->size,
-                             .depth = b->keys,
-                             .n_segments = 1,
-                             .a = w->scores,
-                             .a_row = w->row,
-                             .a_step = 1,
-                             .b = call->x[2] + kv_at(a, b),
-                             .b_step = a->kv_heads * a->size,
-                             .c = y,
-                             .c_row = a->heads * a->size});
+    a->use->product(&(co_product){.rows = b->rows,
+                                  .cols = a->size,
+                                  .depth = b->keys,
+                                  .n_segments = 1,
+                                  .a = w->scores,
+                                  .a_row = w->row,
+                                  .a_step = 1,
+                                  .b = call->x[2] + kv_at(a, b),
+                                  .b_step = a->kv_heads * a->size,
+                                  .c = y,
+                                  .c_row = a->heads * a->size});
     for (size_t r = 0; r < b->rows; r++, y += a->heads * a->size)
         for (size_t k = 0; k < a->size; k++) y[k] *= w->rate[r];
-}
-
-static float dot(size_t n, const float *x, const float *y)
-{
-    float sum = 0.0f;
-    for (size_t k = 0; k < n; k++) sum += x[k] * y[k];
-    return sum;
 }
 
 /* Probabilities (times mask) into scores, dS into slopes. */
@@ -371,23 +349,24 @@ static void slope(const attend *a, const room *w, const block *b, const co_call 
 {
     const float *y = call->y + q_at(a, b), *dy = call->dy + q_at(a, b);
     score(a, w, b, call);
-    a->product(&(co_product){.rows = b->rows,
-                             .cols = b->keys,
-                             .depth = a->size,
-                             .n_segments = 1,
-                             .a = dy,
-                             .a_row = a->heads * a->size,
-                             .a_step = 1,
-                             .b = w->values_across,
-                             .b_step = w->row,
-                             .c = w->slopes,
-                             .c_row = w->row});
+    a->use->product(&(co_product){.rows = b->rows,
+                                  .cols = b->keys,
+                                  .depth = a->size,
+                                  .n_segments = 1,
+                                  .a = dy,
+                                  .a_row = a->heads * a->size,
+                                  .a_step = 1,
+                                  .b = w->values_across,
+                                  .b_step = w->row,
+                                  .c = w->slopes,
+                                  .c_row = w->row});
     for (size_t r = 0; r < b->rows; r++) {
         const size_t n = seen_by(a, b, r), row = b->begin + b->first + r, at = r * w->row,
                      in_y = r * a->heads * a->size;
         const float *mask = draw_mask(a, call, row, b->head, n, w->mask);
-        softmax_row_back(n, call->cache[row * a->heads + b->head],
-                         dot(a->size, y + in_y, dy + in_y), mask, w->scores + at, w->slopes + at);
+        a->use->softmax_back(n, call->cache[row * a->heads + b->head],
+                             a->use->dot(a->size, y + in_y, dy + in_y), mask, w->scores + at,
+                             w->slopes + at);
         memset(w->scores + at + n, 0, (b->keys - n) * sizeof *w->scores);
         memset(w->slopes + at + n, 0, (b->keys - n) * sizeof *w->slopes);
     }
@@ -397,19 +376,19 @@ static void slope(const attend *a, const room *w, const block *b, const co_call 
 static void add_to_keys(const attend *a, const room *w, const block *b, const float *from,
                         const float *with, size_t with_row, float *to)
 {
-    a->product(&(co_product){.rows = b->keys,
-                             .cols = a->size,
-                             .depth = b->rows,
-                             .n_segments = 1,
-                             .a = from,
-                             .a_row = 1,
-                             .a_step = w->row,
-                             .b = with,
-                             .b_step = with_row,
-                             .c = to,
-                             .c_row = a->kv_heads * a->size,
-                             .add = true,
-                             .factor = 1.0f});
+    a->use->product(&(co_product){.rows = b->keys,
+                                  .cols = a->size,
+                                  .depth = b->rows,
+                                  .n_segments = 1,
+                                  .a = from,
+                                  .a_row = 1,
+                                  .a_step = w->row,
+                                  .b = with,
+                                  .b_step = with_row,
+                                  .c = to,
+                                  .c_row = a->kv_heads * a->size,
+                                  .add = true,
+                                  .factor = 1.0f});
 }
 
 static void backward_block(const attend *a, const room *w, const block *b, const co_call *call)
@@ -420,17 +399,17 @@ static void backward_block(const attend *a, const room *w, const block *b, const
         add_to_keys(a, w, b, w->scores, call->dy + q_at(a, b), q_row, call->dx[2] + kv);
     if (call->dx[1]) add_to_keys(a, w, b, w->slopes, w->q, a->size, call->dx[1] + kv);
     if (!call->dx[0]) return;
-    a->product(&(co_product){.rows = b->rows,
-                             .cols = a->size,
-                             .depth = b->keys,
-                             .n_segments = 1,
-                             .a = w->slopes,
-                             .a_row = w->row,
-                             .a_step = 1,
-                             .b = a->rate ? w->keys : call->x[1] + kv,
-                             .b_step = a->rate ? a->size : kv_row,
-                             .c = w->dq,
-                             .c_row = a->size});
+    a->use->product(&(co_product){.rows = b->rows,
+                                  .cols = a->size,
+                                  .depth = b->keys,
+                                  .n_segments = 1,
+                                  .a = w->slopes,
+                                  .a_row = w->row,
+                                  .a_step = 1,
+                                  .b = a->rate ? w->keys : call->x[1] + kv,
+                                  .b_step = a->rate ? a->size : kv_row,
+                                  .c = w->dq,
+                                  .c_row = a->size});
     turn(a, w, b->first, b->rows, -1.0f, a->scale, w->dq, a->size, call->dx[0] + q_at(a, b), q_row);
 }
 

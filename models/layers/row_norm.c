@@ -116,25 +116,17 @@ void co_row_norm_forward(const void *self, const co_call *call)
                      call->cache + 2 * call->pass->first, call->y);
 }
 
-/* Sums of w dy and of w dy z. */
-CO_INLINE void row_dots(size_t n, const float *x, const float *dy, const float *weight, float mean,
-                        float rate, float *sum, float *dot)
+/* Sum of w dy (with x NULL) or of w dy (x - mean). */
+CO_INLINE float row_dot(size_t n, const float *x, const float *dy, const float *weight, float mean)
 {
-    float lane[CO_LANES] = {0}, with_z[CO_LANES] = {0};
+    float lane[CO_LANES] = {0};
     size_t k = 0;
     for (; k + CO_LANES <= n; k += CO_LANES)
-        for (size_t l = 0; l < CO_LANES; l++) {
-            const float g = weight[k + l] * dy[k + l];
-            lane[l] += g;
-            with_z[l] += g * ((x[k + l] - mean) * rate);
-        }
-    for (size_t l = 0; k + l < n; l++) {
-        const float g = weight[k + l] * dy[k + l];
-        lane[l] += g;
-        with_z[l] += g * ((x[k + l] - mean) * rate);
-    }
-    *sum = sum_lanes(lane);
-    *dot = sum_lanes(with_z);
+        for (size_t l = 0; l < CO_LANES; l++)
+            lane[l] += weight[k + l] * dy[k + l] * (x ? x[k + l] - mean : 1.0f);
+    for (size_t l = 0; k + l < n; l++)
+        lane[l] += weight[k + l] * dy[k + l] * (x ? x[k + l] - mean : 1.0f);
+    return sum_lanes(lane);
 }
 
 CO_CLONES static void row_norm_back(size_t rows, size_t n, bool centred, const float *restrict x,
@@ -143,10 +135,8 @@ CO_CLONES static void row_norm_back(size_t rows, size_t n, bool centred, const f
 {
     for (size_t r = 0; r < rows; r++, x += n, dy += n, dx += n, kept += 2) {
         const float mean = kept[0], rate = kept[1];
-        float sum, dot;
-        row_dots(n, x, dy, weight, mean, rate, &sum, &dot);
-        sum = centred ? sum / (float)n : 0.0f;
-        dot = dot / (float)n * rate;
+        const float sum = centred ? row_dot(n, NULL, dy, weight, 0.0f) / (float)n : 0.0f,
+                    dot = row_dot(n, x, dy, weight, mean) / (float)n * (rate * rate);
         for (size_t k = 0; k < n; k++)
             dx[k] = rate * ((weight[k] * dy[k] - sum) - (x[k] - mean) * dot);
     }
