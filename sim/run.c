@@ -134,17 +134,20 @@ static co_status create_local(co_run *r, const char *dir)
     return r->comm->rank == 0 ? create_record(r, dir) : CO_OK;
 }
 
-/* The first model, once per node: drawn from the seed, or read from model.init. */
+co_status co_run_first_model(const co_experiment *e, const co_model *model, float *params)
+{
+    co_model_init(model, (uint64_t)e->seed, params);
+    return co_config_has(&e->model, "init")
+               ? co_checkpoint_read_model(co_config_string(&e->model, "init"), model, params)
+               : CO_OK;
+}
+
+/* Once per node. */
 static co_status start_model(co_run *r)
 {
-    co_status st = CO_OK;
-    if (r->comm->node_rank == 0) {
-        co_model_init(r->model, (uint64_t)r->experiment->seed, r->exchange.model);
-        if (co_config_has(&r->experiment->model, "init"))
-            st = co_checkpoint_read_model(co_config_string(&r->experiment->model, "init"), r->model,
-                                          r->exchange.model);
-    }
-    st = co_agree(st, r->comm);
+    const bool first = r->comm->node_rank == 0;
+    const co_status st = co_agree(
+        first ? co_run_first_model(r->experiment, r->model, r->exchange.model) : CO_OK, r->comm);
     co_segment_sync(&r->exchange.board, r->comm);
     co_exchange_hash(&r->exchange);
     return st;

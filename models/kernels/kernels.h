@@ -27,6 +27,24 @@ typedef struct {
     float factor;
 } co_product;
 
+/* C[rows][cols] = sum over k < depth of A(r, k) B(k, c), large: A(r, k) = a[r a_row + k a_step],
+ * B(k, c) = b[k b_row + c b_column], C(r, c) = c[r c_row + c]; one of the strides of each of A and
+ * B is
+ * 1. Then as co_product: C = start + sum, or C += factor sum. sums, which may be NULL, += factor
+ * times the sums over k of A's rows, where a_row is 1. scratch: co_kernels.packed_scratch floats.
+ * Reference: co_reference_product. */
+typedef struct {
+    size_t rows, cols, depth;
+    const float *a, *b;
+    size_t a_row, a_step, b_row, b_column, c_row;
+    float *c;
+    const float *start;
+    bool add;
+    float factor;
+    float *sums;
+    float *scratch;
+} co_packed;
+
 /* Pooling of one image that stands channels-last; channels are padded. relu: of max(x, 0), for max
  * pooling alone. */
 typedef struct {
@@ -48,14 +66,20 @@ typedef struct {
     const char *name;
     size_t lanes;
     void (*product)(const co_product *p);
-    /* Y[m][n_out] = X W' + bias: W[n_out][n_in], X[m][n_in]. Reference: co_reference_dense. */
+    size_t packed_scratch;
+    void (*packed)(const co_packed *p);
+    /* Y[m][n_out] = X W' + bias: W[n_out][n_in], X[m][n_in]; bias NULL: none. Reference:
+     * co_reference_dense. */
     void (*dense_forward)(size_t m, size_t n_in, size_t n_out, const float *x, const float *w,
                           const float *bias, float *y);
     /* dX = dY W unless dx is NULL; then, unless target is NULL, target += factor dY' X and bias +=
-     * factor column sums. target is w itself (fused update) or a gradient of its shape. Each block
-     * of W is used for both while it is in the cache. */
+     * factor column sums, unless it is NULL. target is w itself (fused update) or a gradient of its
+     * shape. Each block of W is used for both while it is in the cache. x is read for target alone,
+     * w for dx alone. */
     void (*dense_backward)(size_t m, size_t n_in, size_t n_out, const float *x, const float *w,
                            const float *dy, float *dx, float factor, float *target, float *bias);
+    /* sums[n] += factor times the column sums of dy[m][n]. */
+    void (*column_sums)(size_t m, size_t n, const float *dy, float factor, float *sums);
     /* y may be x, dx may be dy. */
     void (*relu)(size_t n, const float *x, float *y);
     void (*relu_back)(size_t n, const float *y, const float *dy, float *dx);
@@ -94,6 +118,16 @@ typedef struct {
      * state, out: by the last one. Reference: co_reference_lstm_back. */
     void (*lstm_back)(size_t h, float *gates, const float *before, const float *t, float *dy,
                       float *carry);
+    /* sum of x y. Reference of the three: layers/attend.c. */
+    float (*dot)(size_t n, const float *x, const float *y);
+    /* A row of scores s[n] becomes exp(s - max s); returns their sum, *max the largest. s has room
+     * for whole vectors, what stands behind n is lost. n > 0. */
+    float (*softmax)(size_t n, float *s, float *max);
+    /* s, in: scores, out: the probabilities p = exp(s - log_sum) times mask; ds, in: the gradient by
+     * what the values are summed with, out: by the scores, p (ds mask - dot). mask NULL: all 1. All
+     * have room for whole vectors, what stands behind n is lost. */
+    void (*softmax_back)(size_t n, float log_sum, float dot, const float *mask, float *s,
+                         float *ds);
 } co_kernels;
 
 /* The table of the path in use; NULL on the path "reference". */

@@ -1,8 +1,11 @@
-/* models/layers/dense.c - y = W x + b, W [out][in], b [out] (PyTorch's Linear).
+/* models/layers/dense.c - y = W x + b, W [out][in], b [out] (PyTorch's Linear); transposed: W
+ * stands as [in][out] (Conv1D of GPT-2).
  *
  * Over a batch X [rows][in]: Y = X W' + b, dX = dY W, dW += dY' X, db += column sums of dY; with a
- * scale per example the rows of dY are multiplied by it first. Cost: rows x out x in multiply-adds
- * each (kernels/dense.inc; on the reference path one OpenBLAS sgemm); scratch for the scaled dY. */
+ * scale per example the rows of dY are multiplied by it first. Nothing is formed of a frozen half.
+ * Cost: rows x out x in multiply-adds each (kernels/dense.inc, kernels/packed.inc for MANY rows and
+ * more of a packed one; on the reference path one OpenBLAS sgemm); scratch for the scaled dY, and
+ * for what is packed at most 5 MiB. */
 #include "models/layers/layer.h"
 #include "core/memory.h"
 #include "models/kernels/kernels.h"
@@ -10,11 +13,13 @@
 #include <cblas.h>
 #include <string.h>
 
-enum { MOST_UNITS = 1 << 24 };
+/* Rows from which on it is worth laying the weight out anew. */
+enum { MOST_UNITS = 1 << 24, MANY = 64 };
 
 typedef struct {
     co_shape in;
     size_t n_in, n_out;
+    bool has_bias, transposed, packed;
     const co_kernels *fast; /* NULL: reference */
 } dense;
 
@@ -61,7 +66,13 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
                               in->dim[0]);
     dense *d = co_malloc(1, sizeof *d);
     if (!d) return CO_FAIL(CO_ENOMEM, "layer dense");
-    *d = (dense){.in = *in, .n_in = in->dim[0], .n_out = units, .fast = co_kernels_in_use()};
+    *d = (dense){.in = *in,
+                 .n_in = in->dim[0],
+                 .n_out = units,
+                 .has_bias = co_config_bool(opt, "bias"),
+                 .transposed = co_config_bool(opt, "transposed"),
+                 .packed = co_config_bool(opt, "packed"),
+                 .fast = co_kernels_in_use()};
     *out = (co_shape){.sequence = in->sequence, .ndim = 1, .dim = {units}};
     *self = d;
     return CO_OK;
@@ -70,9 +81,11 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
 static size_t tensors(const void *self, co_tensor_shape *shape)
 {
     const dense *d = self;
-    shape[0] = (co_tensor_shape){"weight", 2, {d->n_out, d->n_in}};
+    const size_t rows = d->transposed ? d->n_in : d->n_out,
+                 cols = d->transposed ? d->n_out : d->n_in;
+    shape[0] = (co_tensor_shape){"weight", 2, {rows, cols}};
     shape[1] = (co_tensor_shape){"bias", 1, {d->n_out}};
-    return 2;
+    return d->has_bias ? 2 : 1;
 }
 
 static void init(const void *self, uint64_t seed, size_t t, uint64_t number, float *tensor)
@@ -81,42 +94,160 @@ static void init(const void *self, uint64_t seed, size_t t, uint64_t number, flo
     co_init_fan_in(seed, number, d->n_in, t == 0 ? d->n_out * d->n_in : d->n_out, tensor);
 }
 
+/* The scaled dY first. */
+static size_t scaled_size(const dense *d, size_t rows)
+{
+    return (rows * d->n_out + 15) / 16 * 16;
+}
+
 static size_t scratch_size(const void *self, size_t n, size_t rows)
 {
     const dense *d = self;
-    return (d->in.sequence ? rows : n) * d->n_out;
+    return scaled_size(d, d->in.sequence ? rows : n) +
+           (d->packed && d->fast ? d->fast->packed_scratch : 0);
 }
+
+/* ---- the three products; scratch is for the packed ones ---- */
+
+static bool is_packed(const dense *d, size_t rows)
+{
+    return d->fast && d->packed && rows >= MANY;
+}
+
+/* y = x W' + b; bias may be NULL. */
+static void form_outputs(const dense *d, size_t rows, const float *x, const float *weight,
+                         const float *bias, float *y, float *scratch)
+{
+    const int m = (int)rows, n = (int)d->n_out, k = (int)d->n_in;
+    if (is_packed(d, rows))
+        d->fast->packed(&(co_packed){.rows = rows,
+                                     .cols = d->n_out,
+                                     .depth = d->n_in,
+                                     .a = x,
+                                     .a_row = d->n_in,
+                                     .a_step = 1,
+                                     .b = weight,
+                                     .b_row = d->transposed ? d->n_out : 1,
+                                     .b_column = d->transposed ? 1 : d->n_in,
+                                     .c = y,
+                                     .c_row = d->n_out,
+                                     .start = bias,
+                                     .scratch = scratch});
+    else if (d->fast && d->transposed)
+        d->fast->product(&(co_product){.rows = rows,
+                                       .cols = d->n_out,
+                                       .depth = d->n_in,
+                                       .n_segments = 1,
+                                       .a = x,
+                                       .b = weight,
+                                       .a_row = d->n_in,
+                                       .a_step = 1,
+                                       .b_step = d->n_out,
+                                       .c_row = d->n_out,
+                                       .c = y,
+                                       .start = bias});
+    else if (d->fast)
+        d->fast->dense_forward(rows, d->n_in, d->n_out, x, weight, bias, y);
+    else {
+        for (size_t r = 0; bias && r < rows; r++)
+            memcpy(y + r * d->n_out, bias, d->n_out * sizeof *y);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, d->transposed ? CblasNoTrans : CblasTrans, m, n, k,
+                    1.0f, x, k, weight, d->transposed ? n : k, bias ? 1.0f : 0.0f, y, n);
+    }
+}
+
+/* dx = dy W */
+static void form_dx(const dense *d, size_t rows, const float *weight, const float *dy, float *dx,
+                    float *scratch)
+{
+    const int m = (int)rows, n = (int)d->n_in, k = (int)d->n_out;
+    if (is_packed(d, rows))
+        d->fast->packed(&(co_packed){.rows = rows,
+                                     .cols = d->n_in,
+                                     .depth = d->n_out,
+                                     .a = dy,
+                                     .a_row = d->n_out,
+                                     .a_step = 1,
+                                     .b = weight,
+                                     .b_row = d->transposed ? 1 : d->n_in,
+                                     .b_column = d->transposed ? d->n_out : 1,
+                                     .c = dx,
+                                     .c_row = d->n_in,
+                                     .scratch = scratch});
+    else if (d->fast && d->transposed)
+        d->fast->dense_forward(rows, d->n_out, d->n_in, dy, weight, NULL, dx);
+    else if (d->fast)
+        d->fast->dense_backward(rows, d->n_in, d->n_out, NULL, weight, dy, dx, 0.0f, NULL, NULL);
+    else
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, d->transposed ? CblasTrans : CblasNoTrans, m, n, k,
+                    1.0f, dy, k, weight, d->transposed ? k : n, 0.0f, dx, n);
+}
+
+/* weight[out][in] += factor dy' x, and bias += factor column sums of dy, unless NULL: in the pass
+ * that lays dy out. */
+static void add_packed(const dense *d, size_t rows, const float *x, const float *dy, float factor,
+                       float *weight, float *bias, float *scratch)
+{
+    const size_t out = d->transposed ? d->n_in : d->n_out, in = d->transposed ? d->n_out : d->n_in;
+    d->fast->packed(&(co_packed){.rows = out,
+                                 .cols = in,
+                                 .depth = rows,
+                                 .a = d->transposed ? x : dy,
+                                 .a_row = 1,
+                                 .a_step = out,
+                                 .b = d->transposed ? dy : x,
+                                 .b_row = in,
+                                 .b_column = 1,
+                                 .c = weight,
+                                 .c_row = in,
+                                 .add = true,
+                                 .factor = factor,
+                                 .sums = d->transposed ? NULL : bias,
+                                 .scratch = scratch});
+}
+
+/* weight += factor dy' x, and bias += factor column sums of dy; each may be NULL. */
+static void add_gradients(const dense *d, size_t rows, const float *x, const float *dy,
+                          float factor, float *weight, float *bias, float *scratch)
+{
+    const int out = (int)d->n_out, in = (int)d->n_in, k = (int)rows;
+    const bool packed = is_packed(d, rows);
+    if (bias && d->fast && (!packed || !weight || d->transposed))
+        d->fast->column_sums(rows, d->n_out, dy, factor, bias);
+    else if (bias && !d->fast)
+        for (size_t r = 0; r < rows; r++)
+            for (size_t o = 0; o < d->n_out; o++) bias[o] += factor * dy[r * d->n_out + o];
+    if (!weight) return;
+    if (packed)
+        add_packed(d, rows, x, dy, factor, weight, bias, scratch);
+    else if (d->fast && d->transposed)
+        d->fast->dense_backward(rows, d->n_out, d->n_in, dy, weight, x, NULL, factor, weight, NULL);
+    else if (d->fast)
+        d->fast->dense_backward(rows, d->n_in, d->n_out, x, weight, dy, NULL, factor, weight, NULL);
+    else if (d->transposed)
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, in, out, k, factor, x, in, dy, out,
+                    1.0f, weight, out);
+    else
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, out, in, k, factor, dy, out, x, in,
+                    1.0f, weight, in);
+}
+
+/* ---- entries ---- */
 
 static void forward(const void *self, const co_call *call)
 {
     const dense *d = self;
     const size_t rows = co_shape_rows(&d->in, call->pass->batch);
-    const float *x = call->x[0], *weight = co_call_tensor(call, 0), *bias = co_call_tensor(call, 1);
-    float *y = call->y;
-    const int m = (int)rows, n = (int)d->n_out, k = (int)d->n_in;
     if (rows == 0) return; /* texts without tokens */
-    if (d->fast) {
-        d->fast->dense_forward(rows, d->n_in, d->n_out, x, weight, bias, y);
-        return;
-    }
-    for (size_t r = 0; r < rows; r++) memcpy(y + r * d->n_out, bias, d->n_out * sizeof *y);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, 1.0f, x, k, weight, k, 1.0f, y,
-                n);
+    form_outputs(d, rows, call->x[0], co_call_tensor(call, 0),
+                 d->has_bias ? co_call_tensor(call, 1) : NULL, call->y, call->scratch);
 }
 
 static void backward_input(const void *self, const co_call *call)
 {
     const dense *d = self;
-    const int m = (int)co_shape_rows(&d->in, call->pass->batch), n = (int)d->n_in,
-              k = (int)d->n_out;
-    const float *weight = co_call_tensor(call, 0);
-    if (d->fast) {
-        d->fast->dense_backward((size_t)m, d->n_in, d->n_out, call->x[0], weight, call->dy,
-                                call->dx[0], 0.0f, NULL, NULL);
-        return;
-    }
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0f, call->dy, k, weight, n,
-                0.0f, call->dx[0], n);
+    form_dx(d, co_shape_rows(&d->in, call->pass->batch), co_call_tensor(call, 0), call->dy,
+            call->dx[0], call->scratch);
 }
 
 /* scaled[row] = scale[example of the row] dy[row] */
@@ -131,45 +262,39 @@ static void scale_rows(const dense *d, const co_batch *batch, const float *restr
     }
 }
 
+/* Where the gradient of tensor t goes; NULL: nowhere. */
+static float *target_of(const dense *d, const co_call *call, size_t t)
+{
+    return (t == 0 || d->has_bias) && !call->is_frozen[t] ? co_call_target(call, t) : NULL;
+}
+
 static void backward_params(const void *self, const co_call *call)
 {
     const dense *d = self;
     const size_t rows = co_shape_rows(&d->in, call->pass->batch);
-    const int m = (int)d->n_out, n = (int)d->n_in, k = (int)rows;
-    const float *x = call->x[0], *dy = call->dy;
-    float *restrict weight = co_call_target(call, 0), *restrict bias = co_call_target(call, 1);
+    const float *dy = call->dy;
+    float *scratch = call->scratch;
     if (call->scale) {
-        scale_rows(d, call->pass->batch, dy, call->scale, call->scratch);
-        dy = call->scratch;
+        scale_rows(d, call->pass->batch, dy, call->scale, scratch);
+        dy = scratch;
+        scratch += scaled_size(d, rows);
     }
-    if (d->fast) {
-        d->fast->dense_backward(rows, d->n_in, d->n_out, x, co_call_tensor(call, 0), dy, NULL, 1.0f,
-                                weight, bias);
-        return;
-    }
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, 1.0f, dy, m, x, n, 1.0f, weight,
-                n);
-    for (size_t r = 0; r < rows; r++)
-        for (size_t o = 0; o < d->n_out; o++) bias[o] += dy[r * d->n_out + o];
+    add_gradients(d, rows, call->x[0], dy, 1.0f, target_of(d, call, 0), target_of(d, call, 1),
+                  scratch);
 }
 
 static void backward(const void *self, const co_call *call)
 {
     const dense *d = self;
     const size_t rows = co_shape_rows(&d->in, call->pass->batch);
-    const float *x = call->x[0], *dy = call->dy;
-    float *weight = co_call_target(call, 0), *restrict bias = co_call_target(call, 1);
-    if (d->fast) {
-        d->fast->dense_backward(rows, d->n_in, d->n_out, x, co_call_tensor(call, 0), dy,
-                                call->dx[0], call->factor, weight, bias);
+    float *weight = target_of(d, call, 0), *bias = target_of(d, call, 1);
+    if (d->fast && !d->transposed && !is_packed(d, rows)) { /* each block of W serves both */
+        d->fast->dense_backward(rows, d->n_in, d->n_out, call->x[0], co_call_tensor(call, 0),
+                                call->dy, call->dx[0], call->factor, weight, bias);
         return;
     }
-    const int m = (int)d->n_out, n = (int)d->n_in, k = (int)rows;
     if (call->dx[0]) backward_input(self, call);
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, call->factor, dy, m, x, n, 1.0f,
-                weight, n);
-    for (size_t r = 0; r < rows; r++)
-        for (size_t o = 0; o < d->n_out; o++) bias[o] += call->factor * dy[r * d->n_out + o];
+    add_gradients(d, rows, call->x[0], call->dy, call->factor, weight, bias, call->scratch);
 }
 
 static co_facts facts(const void *self)
@@ -186,6 +311,10 @@ static double flops(const void *self)
 
 static const co_param params[] = {
     {"units", CO_TREE, .flags = CO_REQUIRED, .doc = "outputs: a whole number, or the word classes"},
+    {"bias", CO_BOOL, .def = 1, .doc = "adds a number of its own to every output"},
+    {"transposed", CO_BOOL, .doc = "the weight stands as [inputs][units] (Conv1D of GPT-2)"},
+    {"packed", CO_BOOL,
+     .doc = "for many rows at once: the weight is laid out anew for each product"},
     {0}};
 const co_layer co_layer_dense = {.name = "dense",
                                  .summary = "every output sees every input: W x + b",

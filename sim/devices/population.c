@@ -221,12 +221,12 @@ static co_status list_splits(co_population *p)
     return CO_OK;
 }
 
-static co_status check_usable(const co_experiment *e, const co_dataset *data)
+static co_status check_usable(const char *path, bool labelled, const co_dataset *data)
 {
-    const char *path = co_config_string(&e->data, "file"), *task = co_data_task_names[data->task];
+    const char *task = co_data_task_names[data->task];
     if (!data->x_size && !data->n_vocab)
         return CO_FAIL(CO_EDATA, "%s: has neither x nor tokens: nothing to train on", path);
-    if (data->task == CO_DATA_CLASSIFICATION && (!data->y || data->n_classes == 0))
+    if (data->task == CO_DATA_CLASSIFICATION && ((labelled && !data->y) || data->n_classes == 0))
         return CO_FAIL(CO_EDATA, "%s: has no y: the task classification needs labels", path);
     if (data->task != CO_DATA_CLASSIFICATION && !co_dataset_has_targets(data) && !data->tokens)
         return CO_FAIL(CO_EDATA, "%s: has no tokens: the task %s needs texts", path, task);
@@ -263,12 +263,14 @@ static co_status find_centers(co_population *p)
     return CO_OK;
 }
 
-static co_status load_data(const co_experiment *e, co_population *p, const co_comm *comm)
+/* Data, shape and labels. Collective(comm). */
+static co_status load_examples(const char *path, bool labelled, co_population *p,
+                               const co_comm *comm)
 {
     co_dataset *d = &p->data;
-    CO_TRY(co_dataset_load(co_config_string(&e->data, "file"), true, d, comm));
+    CO_TRY(co_dataset_load(path, true, d, comm));
     p->has_data = true;
-    CO_TRY(check_usable(e, d));
+    CO_TRY(check_usable(path, labelled, d));
     memcpy(p->data_digest, d->digest, sizeof p->data_digest);
     p->task = co_data_task_names[d->task];
     find_shape(p);
@@ -277,7 +279,12 @@ static co_status load_data(const co_experiment *e, co_population *p, const co_co
                                   lm ? d->n_vocab : d->n_classes);
     if (st == CO_OK && d->task == CO_DATA_REGRESSION) st = find_centers(p);
     if (st == CO_OK) st = list_splits(p);
-    CO_TRY(co_agree(st, comm));
+    return co_agree(st, comm);
+}
+
+static co_status load_data(const co_experiment *e, co_population *p, const co_comm *comm)
+{
+    CO_TRY(load_examples(co_config_string(&e->data, "file"), true, p, comm));
     CO_TRY(place_partition(e, p, comm));
     return read_memory(e, p);
 }
@@ -342,6 +349,15 @@ co_status co_population_create(const co_experiment *e, bool central, const co_co
     *p = (co_population){.drawn_device = -1};
     const co_status st =
         e->has_generator ? open_generator(e, central, p, comm) : load_data(e, p, comm);
+    if (st != CO_OK) co_population_fini(p);
+    return st;
+}
+
+co_status co_population_load(const char *path, bool labelled, const co_comm *comm,
+                             co_population *p)
+{
+    *p = (co_population){.drawn_device = -1};
+    const co_status st = load_examples(path, labelled, p, comm);
     if (st != CO_OK) co_population_fini(p);
     return st;
 }
@@ -501,13 +517,18 @@ static co_status read_ids(const co_population *p, const int64_t *own, const int6
     return CO_OK;
 }
 
-/* How many of ids[n] have CO_EVAL_ROWS rows together; the first one always. */
-static size_t fitting(const co_population *p, const int64_t *ids, size_t n)
+size_t co_population_fitting(const co_population *p, const int64_t *ids, size_t n)
 {
     size_t rows = 0, i = 0;
     while (i < n && (i == 0 || rows + rows_of(p, ids[i]) <= CO_EVAL_ROWS))
         rows += rows_of(p, ids[i++]);
     return i;
+}
+
+co_status co_population_read_ids(const co_population *p, const int64_t *ids, size_t n,
+                                 co_examples *e)
+{
+    return read_ids(p, ids, NULL, co_population_fitting(p, ids, n), e);
 }
 
 co_status co_population_read(co_population *p, int64_t device, const int64_t *index, size_t n,
@@ -557,7 +578,7 @@ co_status co_population_read_tests(co_population *p, int64_t device, int64_t fir
 {
     if (p->has_data) {
         const int64_t *ids = p->own_tests + p->own_test_offsets[device] + first;
-        return read_ids(p, ids, NULL, fitting(p, ids, n), e);
+        return co_population_read_ids(p, ids, n, e);
     }
     const int64_t place = co_population_examples(p, device) + first;
     CO_TRY(reserve(p, e, n, n));
@@ -571,7 +592,7 @@ co_status co_population_read_split(co_population *p, int split, int64_t first, s
 {
     if (p->has_data) {
         const int64_t *ids = p->split_ids[split] + first;
-        return read_ids(p, ids, NULL, fitting(p, ids, n), e);
+        return co_population_read_ids(p, ids, n, e);
     }
     CO_TRY(reserve(p, e, n, n));
     for (size_t done = 0; done < n;) {

@@ -70,6 +70,10 @@ typedef struct {
  * examples will be asked for (costs 8 bytes a device). Collective(comm). */
 co_status co_population_create(const co_experiment *experiment, bool central, const co_comm *comm,
                                co_population *population);
+/* The examples of a data set alone, without devices, to be read by their ids. labelled: false admits
+ * classes without labels. Collective(comm). */
+co_status co_population_load(const char *path, bool labelled, const co_comm *comm,
+                             co_population *population);
 void co_population_fini(co_population *population); /* Collective(node) */
 
 /* Goes to the period of a round (0: the first). True when it is another one. Local; the same on all
@@ -98,7 +102,13 @@ co_status co_population_read(co_population *population, int64_t device, const in
 
 enum {
     CO_EVAL_ROWS = 2048
-}; /* the next two read no more rows than that at once, but one example at least */
+}; /* the next three read no more rows than that at once, but one example at least */
+/* Examples ids[n] of the data set, or the first of them: examples->batch.n says how many.
+ * CO_ENOMEM. */
+co_status co_population_read_ids(const co_population *population, const int64_t *ids, size_t n,
+                                 co_examples *examples);
+/* How many that would be. */
+size_t co_population_fitting(const co_population *population, const int64_t *ids, size_t n);
 /* Examples [first, first + n) of split 1 or 2, in the order of the whole population (with periods:
  * of arrival), or the first of them: examples->batch.n says how many. CO_ENOMEM. */
 co_status co_population_read_split(co_population *population, int split, int64_t first, size_t n,

@@ -2,6 +2,7 @@
  */
 #include "io/data/synthetic.h"
 #include "models/model.h"
+#include "models/presets/folder.h"
 #include "partition/partitioner.h"
 #include "partition/peers.h"
 #include "sim/experiment/sections.h"
@@ -62,6 +63,8 @@ static co_status check_partition(co_experiment *e)
 static co_status check_model(co_experiment *e)
 {
     const co_plugin *preset = NULL, *loss = NULL;
+    const co_model_preset *kept;
+    if (co_node_find(e->model.map, "from")) CO_TRY(co_folder_options(&e->model, &kept));
     if (co_node_find(e->model.map, "name"))
         CO_TRY(co_section_member(&e->model, "name", "softmax", &co_kind_model, &preset));
     if (co_node_find(e->model.map, "loss"))

@@ -158,14 +158,14 @@ static co_status write_model(co_file *file, const co_snapshot *s, const co_model
     size_t n_tensors;
     const co_tensor *tensor = co_model_tensors(model, &n_tensors);
     for (size_t k = 0; k < n_tensors; k++) {
-        char name[128];
+        char name[CO_NAME + 16];
         co_extent extent = {.type = CO_F32, .ndim = tensor[k].ndim};
         memcpy(extent.dim, tensor[k].dim, sizeof tensor[k].dim);
         snprintf(name, sizeof name, "model/%s", tensor[k].name);
         CO_TRY(co_file_write(file, name, &extent, s->model + tensor[k].offset));
     }
     for (size_t k = 0; k < s->n_slots; k++) {
-        char name[128];
+        char name[CO_NAME + 16];
         const co_extent extent = {.type = CO_F32, .ndim = 1, .dim = {co_model_size(model)}};
         snprintf(name, sizeof name, "server/%s", s->slot_name[k]);
         CO_TRY(co_file_write(file, name, &extent, s->slot[k]));
@@ -179,7 +179,7 @@ static co_status write_versions(co_file *file, const co_snapshot *s, size_t n)
     const co_extent extent = {.type = CO_F32, .ndim = 1, .dim = {n}};
     for (size_t back = 1; s->versions && back < s->versions->n; back++) {
         const float *version = co_versions_place(s->versions, back);
-        char name[128];
+        char name[CO_NAME + 16];
         snprintf(name, sizeof name, "versions/%zu", back);
         if (version) CO_TRY(co_file_write(file, name, &extent, version));
     }
@@ -192,7 +192,7 @@ static co_status write_state(co_file *file, const co_snapshot *s, const co_layou
 {
     const float *block = co_state_row(s->state, i);
     for (size_t k = 0; k < s->state->n_slots; k++) {
-        char name[128];
+        char name[CO_NAME + 16];
         snprintf(name, sizeof name, "devices/%s", s->state_name[k]);
         co_layout_unpack(layout, block + k * layout->n, whole);
         CO_TRY(co_file_write_rows(file, name, i, 1, whole));
@@ -208,7 +208,7 @@ static co_status write_states(co_file *file, const co_snapshot *s, const co_layo
     if (!state || !state->comm) return CO_OK; /* no rule or transform keeps any */
     CO_TRY(co_file_write_i64(file, "devices/id", state->ids, state->n_ids));
     for (size_t k = 0; k < state->n_slots; k++) {
-        char name[128];
+        char name[CO_NAME + 16];
         snprintf(name, sizeof name, "devices/%s", s->state_name[k]);
         CO_TRY(co_file_create_rows(
             file, name, &(co_extent){.type = CO_F32, .ndim = 2, .dim = {state->n_ids, n}}));
@@ -396,7 +396,7 @@ static co_status other_names(const co_file *file, const co_model *model, const c
 
 static co_status read_tensor(const co_file *file, const co_tensor *tensor, float *params)
 {
-    char name[128];
+    char name[CO_NAME + 16];
     co_extent extent;
     snprintf(name, sizeof name, "model/%s", tensor->name);
     CO_TRY(co_file_extent(file, name, &extent));
@@ -417,7 +417,7 @@ static co_status read_tensors(const co_file *file, const co_model *model, float 
     size_t n_tensors;
     const co_tensor *tensor = co_model_tensors(model, &n_tensors);
     for (size_t k = 0; k < n_tensors; k++) {
-        char name[128];
+        char name[CO_NAME + 16];
         snprintf(name, sizeof name, "model/%s", tensor[k].name);
         if (!co_file_has(file, name)) return other_names(file, model, name);
         CO_TRY(read_tensor(file, &tensor[k], params));
@@ -469,7 +469,7 @@ static co_status check_states(const co_file *file, const co_snapshot *s, const i
                               size_t n_ids, size_t n)
 {
     for (size_t k = 0; k < s->state->n_slots; k++) {
-        char name[128];
+        char name[CO_NAME + 16];
         co_extent extent;
         snprintf(name, sizeof name, "devices/%s", s->state_name[k]);
         CO_TRY(co_file_extent(file, name, &extent));
@@ -488,7 +488,7 @@ static co_status read_state(const co_file *file, const co_snapshot *s, const co_
                             size_t i, float *block, float *whole)
 {
     for (size_t k = 0; k < s->state->n_slots; k++) {
-        char name[128];
+        char name[CO_NAME + 16];
         snprintf(name, sizeof name, "devices/%s", s->state_name[k]);
         CO_TRY(co_file_read_rows(file, name, CO_F32, i, 1, whole));
         co_layout_pack(layout, whole, block + k * layout->n);
@@ -600,7 +600,7 @@ static co_status read_versions(const co_file *file, co_snapshot *s, size_t n)
     s->versions->newest = s->round;
     for (size_t back = 1; back < s->versions->n; back++) {
         float *version = co_versions_place(s->versions, back);
-        char name[128];
+        char name[CO_NAME + 16];
         snprintf(name, sizeof name, "versions/%zu", back);
         if (version) CO_TRY(read_vector(file, name, n, version));
     }
@@ -612,7 +612,7 @@ static co_status read_all(const co_file *file, co_snapshot *s, const co_model *m
     CO_TRY(read_tensors(file, model, s->model));
     CO_TRY(check_digest(file, s, co_model_size(model)));
     for (size_t k = 0; k < s->n_slots; k++) {
-        char name[128];
+        char name[CO_NAME + 16];
         snprintf(name, sizeof name, "server/%s", s->slot_name[k]);
         CO_TRY(read_vector(file, name, co_model_size(model), s->slot[k]));
     }

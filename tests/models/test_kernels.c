@@ -72,6 +72,64 @@ Test(kernels, products_equal_plain_loops_on_every_path)
     on_all_paths(check_product, DRAWS);
 }
 
+/* Every way in which A and B may lie; odd draws have more than one block each way. */
+static void check_packed(const co_kernels *fast, uint64_t draw)
+{
+    const size_t rows = pick(20, draw, 70), cols = pick(21, draw, draw % 8 == 1 ? 1200 : 70),
+                 depth = pick(22, draw, draw % 8 == 3 ? 1300 : 70);
+    const bool a_turned = draw / 2 % 2, b_turned = draw / 4 % 2, add = draw % 3 == 0;
+    float *a = values(1, rows * depth), *b = values(2, depth * cols),
+          *straight = values(2, depth * cols), *c = values(3, rows * (cols + 1)),
+          *d = values(3, rows * (cols + 1)), *sums = values(4, rows), *want = values(4, rows),
+          *scratch = values(5, fast->packed_scratch);
+    for (size_t k = 0; b_turned && k < depth; k++)
+        for (size_t j = 0; j < cols; j++) straight[k * cols + j] = b[j * depth + k];
+    co_packed p = {.rows = rows,
+                   .cols = cols,
+                   .depth = depth,
+                   .a = a,
+                   .a_row = a_turned ? 1 : depth,
+                   .a_step = a_turned ? rows : 1,
+                   .b = b,
+                   .b_row = b_turned ? 1 : cols,
+                   .b_column = b_turned ? depth : 1,
+                   .c = c,
+                   .c_row = cols + 1,
+                   .start = draw % 3 == 1 ? b : NULL,
+                   .add = add,
+                   .factor = -0.25f,
+                   .sums = a_turned ? sums : NULL,
+                   .scratch = scratch};
+    const co_product q = {.rows = rows,
+                          .cols = cols,
+                          .depth = depth,
+                          .n_segments = 1,
+                          .a = a,
+                          .b = straight,
+                          .a_row = p.a_row,
+                          .a_step = p.a_step,
+                          .b_step = cols,
+                          .c = d,
+                          .c_row = cols + 1,
+                          .start = p.start,
+                          .add = add,
+                          .factor = -0.25f};
+    fast->packed(&p);
+    co_reference_product(&q);
+    cr_assert_lt(relative_distance(c, d, rows * (cols + 1)), 1e-6, "%s: %zu x %zu x %zu, %d",
+                 fast->name, rows, cols, depth, (int)draw);
+    if (a_turned) fast->column_sums(depth, rows, a, -0.25f, want);
+    cr_assert_eq(memcmp(sums, want, rows * sizeof *sums), 0, "%s: sums of %zu x %zu", fast->name,
+                 rows, depth);
+    co_free(a), co_free(b), co_free(straight), co_free(c), co_free(d);
+    co_free(sums), co_free(want), co_free(scratch);
+}
+
+Test(kernels, packed_products_equal_plain_loops_on_every_path)
+{
+    on_all_paths(check_packed, DRAWS);
+}
+
 static void check_dense(const co_kernels *fast, uint64_t draw)
 {
     const size_t m = pick(4, draw, 30), n_in = pick(5, draw, draw % 8 ? 90 : 2500),
@@ -462,6 +520,23 @@ Test(kernels, a_relu_that_pooling_takes_over_passes_nothing_at_zero)
     on_all_paths(check_zeros, 1);
 }
 
+/* As many rows as it takes for packed products, over more than one block. */
+static void check_packed_step(const char *options)
+{
+    enum { N = 830, IN = 45 };
+    static int32_t y[N];
+    char yaml[256];
+    const co_shape in = test_flat(IN);
+    float *x = values(9, N * IN);
+    for (size_t i = 0; i < N; i++) y[i] = (int32_t)(i % 4);
+    snprintf(yaml, sizeof yaml,
+             "{layers: [{dense: {units: 550, packed: true%s}}, tanh, {dense: {units: 37, packed: "
+             "true%s}}, {dense: classes}]}",
+             options, options);
+    check_batch_step(yaml, &in, &(co_batch){.n = N, .rows = N, .x = x, .y = y});
+    co_free(x);
+}
+
 static void check_steps(const co_kernels *fast, uint64_t draw)
 {
     (void)fast, (void)draw;
@@ -487,6 +562,12 @@ static void check_steps(const co_kernels *fast, uint64_t draw)
                "3}}, flatten, "
                "{dense: classes}], freeze: [0.bias, 1.weight]}",
                test_image(2, 60, 53));
+    check_packed_step("");
+    check_packed_step(", bias: false");
+    check_packed_step(", transposed: true");
+    check_step("{layers: [flatten, {dense: {units: 33, packed: true, transposed: true}}, relu, "
+               "{dense: {units: classes, transposed: true, bias: false}}]}",
+               test_image(1, 9, 7));
     check_text_step("{layers: [{embedding: 6}, {lstm: {units: 37, layers: 2}}, {gru: {units: 18, "
                     "bidirectional: true}}, "
                     "{pool_time: mean}, {dense: classes}]}");
