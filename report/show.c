@@ -9,10 +9,11 @@ static const co_view *const views[] = {&co_view_dataset, &co_view_partition, &co
 
 /* Every root attribute that INTERFACE.md knows. */
 static const char *const attributes[] = {
-    "format",       "version",          "tool",        "seed",      "config",      "source",
-    "task",         "method",           "n_devices",   "overlap",   "state",       "segments",
-    "round",        "tensors",          "kernel_path", "blas_core", "data_digest", "config_digest",
-    "model_digest", "partition_digest", "metric",      "baseline",  "target"};
+    "format",    "version",     "tool",          "seed",         "config",
+    "source",    "task",        "method",        "n_devices",    "overlap",
+    "state",     "segments",    "round",         "tensors",      "kernel_path",
+    "blas_core", "data_digest", "config_digest", "model_digest", "partition_digest",
+    "metric",    "baseline",    "target",        "base",         "base_digest"};
 
 static const co_view *find_view(const char *format)
 {

@@ -134,11 +134,23 @@ static co_status create_local(co_run *r, const char *dir)
     return r->comm->rank == 0 ? create_record(r, dir) : CO_OK;
 }
 
+/* Where the first model comes from; frozen tensors stay what they were there. */
+static co_status name_base(co_run *r)
+{
+    const co_experiment *e = r->experiment;
+    const co_node *init = co_node_find(e->model.map, "init"),
+                  *from = co_node_find(e->model.map, "from");
+    r->base = init   ? co_format("model.init %s", init->text)
+              : from ? co_format("model.from %s", from->text)
+                     : co_format("seed %llu", (unsigned long long)e->seed);
+    return r->base ? CO_OK : CO_FAIL(CO_ENOMEM, "model");
+}
+
 /* The first model, once per node: drawn from the seed, or read from model.init. */
 static co_status start_model(co_run *r)
 {
-    co_status st = CO_OK;
-    if (r->comm->node_rank == 0) {
+    co_status st = name_base(r);
+    if (st == CO_OK && r->comm->node_rank == 0) {
         co_model_init(r->model, (uint64_t)r->experiment->seed, r->exchange.model);
         if (co_config_has(&r->experiment->model, "init"))
             st = co_checkpoint_read_model(co_config_string(&r->experiment->model, "init"), r->model,
@@ -202,6 +214,7 @@ void co_run_destroy(co_run *r)
         r->experiment->planner->destroy(r->planner);
     co_plan_fini(&r->plan);
     co_model_destroy(r->model);
+    co_free(r->base);
     co_population_fini(&r->population);
     *r = (co_run){0};
 }
