@@ -174,12 +174,25 @@ co_status co_run_first_model(const co_experiment *e, const co_model *model, floa
                : CO_OK;
 }
 
-/* Once per node. */
+/* Where the first model comes from; frozen tensors stay what they were there. */
+static co_status name_base(co_run *r)
+{
+    const co_experiment *e = r->experiment;
+    const co_node *init = co_node_find(e->model.map, "init"),
+                  *from = co_node_find(e->model.map, "from");
+    r->base = init   ? co_format("model.init %s", init->text)
+              : from ? co_format("model.from %s", from->text)
+                     : co_format("seed %llu", (unsigned long long)e->seed);
+    return r->base ? CO_OK : CO_FAIL(CO_ENOMEM, "model");
+}
+
+/* The first model, once per node: drawn from the seed, or read from model.init or model.from. */
 static co_status start_model(co_run *r)
 {
-    const bool first = r->comm->node_rank == 0;
-    const co_status st = co_agree(
-        first ? co_run_first_model(r->experiment, r->model, r->exchange.model) : CO_OK, r->comm);
+    co_status st = name_base(r);
+    if (st == CO_OK && r->comm->node_rank == 0)
+        st = co_run_first_model(r->experiment, r->model, r->exchange.model);
+    st = co_agree(st, r->comm);
     co_segment_sync(&r->exchange.board, r->comm);
     co_exchange_hash(&r->exchange);
     return st;
@@ -237,6 +250,7 @@ void co_run_destroy(co_run *r)
         r->experiment->planner->destroy(r->planner);
     co_plan_fini(&r->plan);
     co_model_destroy(r->model);
+    co_free(r->base);
     co_population_fini(&r->population);
     *r = (co_run){0};
 }

@@ -30,6 +30,9 @@ const co_param co_output_params[] = {
     {"checkpoint_every", CO_INT, .def = 20, .lo = 0, .hi = 1e9,
      .doc = "rounds between checkpoints; 0: only the last"},
     {"keep", CO_INT, .def = 2, .lo = 1, .hi = 1e6, .doc = "checkpoints kept"},
+    {"frozen", CO_CHOICE, .words = "keep|refer", .flags = CO_OPTIONAL,
+     .doc = "frozen tensors in checkpoints: kept (default), or left out and found again where they "
+            "came from (model.init, model.from, seed)"},
     {"best", CO_BOOL, .flags = CO_OPTIONAL,
      .doc = "also keep best.h5, the model of the best evaluation so far (at multiples of "
             "eval.every): by stop.metric, else the task's "

@@ -113,7 +113,9 @@ static void parse_keys(co_experiment *e)
         .dir = co_config_string(&e->output, "dir"),
         .checkpoint_every = co_config_int(&e->output, "checkpoint_every"),
         .keep = co_config_int(&e->output, "keep"),
-        .best = co_config_has(&e->output, "best") && co_config_bool(&e->output, "best")};
+        .best = co_config_has(&e->output, "best") && co_config_bool(&e->output, "best"),
+        .refers = co_config_has(&e->output, "frozen") &&
+                  strcmp(co_config_string(&e->output, "frozen"), "refer") == 0};
 }
 
 static co_status check_rates(co_experiment *e)

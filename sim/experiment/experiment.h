@@ -39,7 +39,8 @@ typedef struct {
 typedef struct {
     const char *dir;
     int64_t checkpoint_every, keep;
-    bool best; /* keep the model of the best evaluation */
+    bool best;   /* keep the model of the best evaluation */
+    bool refers; /* frozen tensors are left out of checkpoints */
 } co_output_keys;
 
 typedef struct {
