@@ -104,6 +104,19 @@ static co_status check_examples(co_run *r)
                                 (long long)p->n_devices);
 }
 
+/* Positions are there for so many rows. */
+static co_status check_lengths(const co_run *r)
+{
+    const size_t most = co_model_longest(r->model), have = r->population.most_rows;
+    if (most == 0 || have <= most) return CO_OK;
+    return co_config_fail(
+        &r->experiment->model, NULL,
+        "the model has positions for %zu tokens, but the longest text of the data "
+        "has %zu; give positions more (most), or import the texts with "
+        "max_tokens=%zu",
+        most, have, most);
+}
+
 /* Rank 0. */
 static co_status create_record(co_run *r, const char *dir)
 {
@@ -126,6 +139,7 @@ static co_status create_local(co_run *r, const char *dir)
     CO_TRY(co_aggregation_create(e->aggregator, &e->aggregate, &r->aggregation));
     CO_TRY(co_model_create(&e->model, &r->population.shape, &r->population.labels, r->task,
                            &r->model));
+    CO_TRY(check_lengths(r));
     CO_TRY(co_workplace_init(&r->place, e, r->model, &r->population));
     CO_TRY(co_works_create(&r->works, &r->place));
     r->measure = co_work_index("measure");
