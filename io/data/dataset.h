@@ -88,6 +88,8 @@ void co_dataset_center_targets(const co_dataset *data, double *center);
 /* Tokens that training sees of an example: all of it, or for lm all but its last (which is only
  * predicted). Local. */
 size_t co_dataset_rows(const co_dataset *data, int64_t id);
+/* Those of them that have a label: for tagging, where it is not -1; else all. Local. */
+size_t co_dataset_scored(const co_dataset *data, int64_t id);
 /* A batch of texts one after another: offsets[n_ids + 1], tokens and y [rows]. y: lm: the next
  * token; tagging: the token's class; classification: the example's class, [n_ids]; not touched for
  * targets. Local. */

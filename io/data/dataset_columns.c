@@ -293,6 +293,7 @@ co_status co_column_check(const co_dataset *data, const co_column *column, const
                                                 : check_numbers(path, first, n, k, rows);
     case CO_VALUES_SPLIT: return check_split(path, first, n, rows);
     case CO_VALUES_CLASS: return check_below(path, name, first, n, 0, k, "classes", rows);
+    case CO_VALUES_TAG: return check_below(path, name, first, n, -1, k, "classes", rows);
     case CO_VALUES_WORD: return check_below(path, name, first, n, 0, data->n_vocab, "words", rows);
     case CO_VALUES_USER: return check_below(path, name, first, n, -1, data->n_users, "users", rows);
     case CO_VALUES_GROUP:

@@ -57,6 +57,16 @@ size_t co_dataset_rows(const co_dataset *data, int64_t id)
     return data->task == CO_DATA_LM && n > 0 ? n - 1 : n;
 }
 
+size_t co_dataset_scored(const co_dataset *data, int64_t id)
+{
+    const size_t rows = co_dataset_rows(data, id);
+    if (data->task != CO_DATA_TAGGING) return rows;
+    const int32_t *y = data->token_y + data->token_offsets[id];
+    size_t n = 0;
+    for (size_t r = 0; r < rows; r++) n += y[r] >= 0;
+    return n;
+}
+
 void co_dataset_gather_tokens(const co_dataset *data, const int64_t *ids, size_t n_ids,
                               int64_t *offsets, int32_t *tokens, int32_t *y)
 {

@@ -8,17 +8,20 @@
  */
 #define CO_TEXT_PARAMS(tokeniser, most)                                                            \
     {"tokens", CO_STRING, .words = tokeniser,                                                      \
-     .doc = "tokeniser: char, byte, word, blank (cohort list tokeniser)"},                         \
+     .doc = "tokeniser: char, byte, word, blank, wordpiece (cohort list tokeniser)"},              \
         {"min_count", CO_INT,     .def = 1.0,                                                      \
          .lo = 1.0,   .hi = 1e15, .doc = "the vocabulary has what stands so often in split 0"},    \
         {"vocab", CO_STRING, .flags = CO_OPTIONAL,                                                 \
-         .doc = "file with the vocabulary, a token a line"},                                       \
+         .doc = "file with the vocabulary, a token a line; wordpiece: the model's vocab.txt"},     \
         {"max_tokens",       CO_INT,                                                               \
          .def = most,        .lo = 0.0,                                                            \
          .hi = 2147483647.0, .doc = "longer texts are cut (lm: into pieces); 0: never"},           \
+        {"lowercase", CO_BOOL, .flags = CO_OPTIONAL,                                               \
+         .doc = "capitals become small; default true for word"},                                   \
     {                                                                                              \
-        "lowercase", CO_BOOL, .flags = CO_OPTIONAL,                                                \
-                              .doc = "capitals become small; default true for word"                \
+        "lower", CO_BOOL, .flags = CO_OPTIONAL,                                                    \
+                          .doc = "wordpiece: small letters without accents (uncased models); "     \
+                                 "default true"                                                    \
     }
 
 /* Texts under construction. */
