@@ -275,9 +275,7 @@ static void tell(const co_texts_work *w)
     if (w->flaws.n_bad)
         co_log("%zu bytes are no UTF-8: %s", w->flaws.n_bad,
                w->member->cut ? "passed over" : "taken as U+FFFD");
-    if (w->n_void)
-        co_log("%" PRId64 " words hold no character that is read: %s stands for each", w->n_void,
-               w->member->unknown);
+    if (w->n_void) co_log("%" PRId64 " words hold no character that is read: left out", w->n_void);
     if (w->n_words) snprintf(words, sizeof words, " (%" PRId64 " words)", w->n_words);
     if (w->flaws.n_cut)
         co_log("%zu tokens are longer than %d bytes: their first %d stand for them", w->flaws.n_cut,

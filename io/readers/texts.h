@@ -38,7 +38,9 @@ void co_texts_fini(co_texts *texts);
 co_status co_texts_give(co_texts *texts, const char *where, co_dataset *data);
 
 /* Tokens, offsets and vocabulary from data->text, by the options above; the vocabulary counts split
- * 0. data->token_y (tagging) holds a class for each token of tokeniser blank and is cut along. lm:
- * a text of more than max_tokens + 1 tokens becomes pieces that overlap by one token. Tells the
- * share out of vocabulary and what was cut. Nothing when data has no text or has tokens. */
+ * 0. data->token_y (tagging) holds a class for each token of tokeniser blank and is cut along; with
+ * wordpiece a word's first piece has it, the others and the marks -1, and a word without a piece
+ * becomes blanks. lm: a text of more than max_tokens + 1 tokens becomes pieces that overlap by one
+ * token. Tells the share out of vocabulary and what was cut. Nothing when data has no text or has
+ * tokens. */
 co_status co_texts_tokenise(const co_config *opt, co_dataset *data);

@@ -16,7 +16,7 @@ typedef struct {
     int32_t unknown, last; /* token of what is out of vocabulary; the one that a text ends with,
                               also when it is cut, or -1 */
     int64_t n_tokens[3], n_unknown[3]; /* of each split */
-    int64_t n_cut, n_dropped, n_words; /* texts, tokens, and tokens with a tag among them */
+    int64_t n_cut, n_dropped, n_words; /* texts, tokens,and tokens with a tag among them */
     int64_t n_void;                    /* words that are nothing but dropped characters */
     co_token_flaws flaws;
 } co_texts_work;

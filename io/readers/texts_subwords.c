@@ -3,8 +3,8 @@
  *
  * Tagging: the text is cut into the words that have the tags, each of them into pieces. The first
  * piece has the tag; the others and the marks have none (-1). A word without a piece (all of its
- * characters are dropped) is one unknown token, so that every tag stays.
- * Cost: O(bytes); 12 bytes a token, 16 with tags. */
+ * characters are dropped) is left out with its tag, and blanks stand for it in the raw text, so
+ * that words and tags go on side by side. Cost: O(bytes); 12 bytes a token, 16 with tags. */
 #include "core/memory.h"
 #include "io/readers/texts_private.h"
 #include <string.h>
@@ -32,8 +32,10 @@ static co_status cut_words(co_texts_work *w, int64_t i, int64_t *word, co_subwor
     for (size_t at = 0; (bytes = co_tokeniser_blank.next(text, n, &at)) > 0; at += bytes) {
         const size_t from = (size_t)w->data->text_offsets[i] + at, before = s->n;
         CO_TRY(w->member->cut(&w->vocabulary, w->lowercase, text + at, bytes, from, s, &w->flaws));
-        w->n_void += s->n == before;
-        if (s->n == before) CO_TRY(co_subwords_add(s, s->unknown, from));
+        if (s->n == before) {
+            memset(w->data->text + from, ' ', bytes);
+            w->n_void++;
+        }
         CO_TRY(add_tags(t, s->n, w->data->token_y[(*word)++]));
     }
     return CO_OK;
