@@ -56,7 +56,7 @@ typedef enum {
     X(token_y, "token_y", int32_t, CO_I32, CO_PER_TAG, CO_ON_NODE, CO_VALUES_TAG,                  \
       "class of each token, for tagging; -1: it has none and is not scored")                       \
     X(vocab, "vocab", char *, CO_STR, CO_PER_WORD, CO_ON_RANK, CO_VALUES_ANY,                      \
-      "words; <unk> (the first) or [UNK] stands for unknown ones")                                 \
+      "words; <unk> (the first) or [UNK] stands for unknown ones. Absent: vocab_size [1] i64")     \
     X(text, "text", uint8_t, CO_U8, CO_PER_RAW_BYTE, CO_IN_FILE, CO_VALUES_ANY, "raw bytes")       \
     X(text_offsets, "text_offsets", int64_t, CO_I64, CO_PER_RAW_BOUND, CO_IN_FILE,                 \
       CO_VALUES_RAW_BOUNDS, "raw bytes of example i: [i] to [i + 1]")                              \

@@ -33,7 +33,7 @@ typedef struct {
     size_t n_scale;        /* 1, or channels */
     double *scale, *shift; /* [n_scale]: value = x * scale + shift */
     co_data_task task;
-    size_t n_vocab; /* 0: no text; else tokens stand instead of x */
+    size_t n_vocab; /* 0: no text; else tokens stand instead of x; vocab may be NULL */
     size_t n_tokens;
     size_t n_classes; /* or labels, or numbers an example */
     size_t n_users, n_groups;

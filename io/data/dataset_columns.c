@@ -185,7 +185,7 @@ co_status co_columns_add(co_content *content, const co_dataset *data)
             CO_TRY(co_content_add_strings(content, column->name, co_column_get(data, column),
                                           co_column_rows(data, column)));
     }
-    return CO_OK;
+    return co_dataset_vocab_add(content, data);
 }
 
 /* ---- check ---- */
