@@ -117,11 +117,11 @@ Test(wordpiece, a_vocabulary_keeps_its_numbers_and_names)
 
 Test(wordpiece, a_vocabulary_with_faults_is_refused_in_one_message)
 {
-    const char *texts = write_text("texts.csv", "0,a\n1,b\n");
-    char all[2048], text[400];
+    char all[2048], text[400], texts[1100];
+    snprintf(texts, sizeof texts, "%s", write_text("texts.csv", "0,a\n1,b\n"));
     snprintf(all, sizeof all, "y=0 text=1 tokens=wordpiece vocab=%s", scratch_file("bad.txt"));
     write_text("bad.txt", "[UNK]\na\n\na\n[CLS]\nb\xFF\n");
-    import_bad("csv", texts, all, CO_EDATA, "bad.txt: is no vocabulary",
+    import_bad("csv", texts, all, CO_EDATA, "is no vocabulary of a model",
                "line 3 is empty; line 4 repeats line 2 ('a'); line 6 is not UTF-8; [SEP] is "
                "missing; give");
     write_text("bad.txt", "a\na\na\na\na\n");
