@@ -17,6 +17,11 @@ static int32_t type_of(const co_labels *l, const char *const *names, size_t labe
     return (int32_t)first;
 }
 
+static bool is_unknown(const char *name)
+{
+    return strcmp(name, "<unk>") == 0 || strcmp(name, "[UNK]") == 0;
+}
+
 co_status co_labels_init(co_labels *l, const char *const *names, size_t n)
 {
     *l = (co_labels){
@@ -28,7 +33,7 @@ co_status co_labels_init(co_labels *l, const char *const *names, size_t n)
     for (size_t k = 0; k < n; k++) {
         l->mark[k] = names ? mark_of(names[k]) : 'O';
         l->type[k] = l->mark[k] == 'O' ? -1 : type_of(l, names, k);
-        if (names && l->unknown < 0 && strcmp(names[k], "<unk>") == 0) l->unknown = (int32_t)k;
+        if (names && l->unknown < 0 && is_unknown(names[k])) l->unknown = (int32_t)k;
     }
     return CO_OK;
 }

@@ -8,7 +8,7 @@
  * inside one. */
 typedef struct {
     size_t n;        /* classes, labels or numbers of an example; or tokens of the vocabulary */
-    int32_t unknown; /* the label "<unk>", that of words out of vocabulary; -1: none */
+    int32_t unknown; /* the label "<unk>" or "[UNK]", of words out of vocabulary; -1: none */
     char *mark;      /* [n] 'B', 'I' or 'O' */
     int32_t *type;   /* [n] the first label that has its type's name; -1 for 'O' */
     double

@@ -478,14 +478,25 @@ static size_t rows_of(const co_population *p, int64_t id)
     return p->shape.tokens ? co_dataset_rows(&p->data, id) : 1;
 }
 
-int64_t co_population_rows(const co_population *p, int64_t device)
+/* Over the device's training examples. */
+static int64_t sum_over(const co_population *p, int64_t device,
+                        size_t (*of)(const co_dataset *data, int64_t id))
 {
     if (!p->shape.tokens) return co_population_examples(p, device);
     int64_t sum = 0, first, n;
     find_held(p, device, &first, &n);
-    for (int64_t i = first; i < first + n; i++)
-        sum += (int64_t)co_dataset_rows(&p->data, p->examples[i]);
+    for (int64_t i = first; i < first + n; i++) sum += (int64_t)of(&p->data, p->examples[i]);
     return sum;
+}
+
+int64_t co_population_rows(const co_population *p, int64_t device)
+{
+    return sum_over(p, device, co_dataset_rows);
+}
+
+int64_t co_population_scored(const co_population *p, int64_t device)
+{
+    return sum_over(p, device, co_dataset_scored);
 }
 
 /* Ids of this many examples are looked up at a time. */

@@ -96,6 +96,8 @@ co_status co_population_open(co_population *population, int64_t device);
 /* Rows of all the device's training examples: the tokens of texts (for lm those that are
  * predicted); without text its examples. */
 int64_t co_population_rows(const co_population *population, int64_t device);
+/* Those of them that have a label, over which losses are means. */
+int64_t co_population_scored(const co_population *population, int64_t device);
 /* Examples index[n] of the opened device. CO_ENOMEM. */
 co_status co_population_read(co_population *population, int64_t device, const int64_t *index,
                              size_t n, co_examples *examples);

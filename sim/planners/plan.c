@@ -137,8 +137,8 @@ static double work(const co_experiment *e, const co_plan_row *row, int64_t n_hel
 static int64_t count_examples(const co_experiment *e, const co_population *population,
                               int64_t device)
 {
-    if (co_population_rows(population, device) == 0)
-        return 0; /* texts without a token are nothing to train on */
+    if (co_population_scored(population, device) == 0)
+        return 0; /* texts without a token that has a label are nothing to train on */
     const int64_t n = co_population_examples(population, device);
     const int64_t most = e->local_keys.max_examples;
     return most == 0 || n < most ? n : most;
@@ -148,7 +148,7 @@ double co_plan_weight(const co_experiment *e, const co_population *population, i
 {
     const int64_t n = count_examples(e, population, device),
                   n_held = co_population_examples(population, device);
-    const double n_rows = (double)co_population_rows(population, device);
+    const double n_rows = (double)co_population_scored(population, device);
     return co_weighting_of(e->weighting, n, n_held > 0 ? n_rows * (double)n / (double)n_held : 0.0);
 }
 

@@ -150,6 +150,6 @@ co_status co_workplace_survey(co_workplace *w, const float *params, const co_pla
         co_model_loss(w->model, w->workspace, params, &pass, NULL, into ? into->room : NULL, sums);
         if (into) co_vector_add_scaled(into->gradient, into->room, w->n, (float)(sums[0] - before));
     }
-    if (into) co_vector_scale(into->gradient, w->n, (float)(1.0 / sums[0]));
+    if (into && sums[0] > 0.0) co_vector_scale(into->gradient, w->n, (float)(1.0 / sums[0]));
     return CO_OK;
 }
