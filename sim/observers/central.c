@@ -29,23 +29,19 @@ static void columns(const co_run *run, co_eval_columns *add)
 }
 
 /* eval.max_examples: a keyed subset of each larger split. */
-static co_status choose_samples(central *c, const co_run *run)
+static co_status choose_sample(central *c, const co_run *run, int split)
 {
     const co_experiment *e = run->experiment;
-    const int64_t most = c->n_places = e->eval_keys.max_examples;
+    const int64_t most = e->eval_keys.max_examples, n = run->population.n_split[split];
+    if (most == 0 || n <= most) return CO_OK;
     int64_t *scratch = co_malloc(co_draw_subset_scratch((size_t)most), sizeof *scratch);
-    co_status st = scratch ? CO_OK : CO_FAIL(CO_ENOMEM, "sample of %lld", (long long)most);
-    for (int split = 1; split <= 2 && st == CO_OK; split++) {
-        const int64_t n = run->population.n_split[split];
-        if (most == 0 || n <= most) continue;
-        c->place[split] = co_malloc((size_t)most, sizeof *c->place[split]);
-        if (!c->place[split]) st = CO_FAIL(CO_ENOMEM, "sample of %lld", (long long)most);
-        co_stream s =
-            co_stream_open((uint64_t)e->seed, CO_DRAW_EVAL_EXAMPLES, (uint64_t)split, 0, 0);
-        if (st == CO_OK) co_draw_subset(&s, n, (size_t)most, c->place[split], scratch);
-    }
+    c->n_places = most;
+    c->place[split] = co_malloc((size_t)most, sizeof *c->place[split]);
+    const bool good = scratch && c->place[split];
+    co_stream s = co_stream_open((uint64_t)e->seed, CO_DRAW_EVAL_EXAMPLES, (uint64_t)split, 0, 0);
+    if (good) co_draw_subset(&s, n, (size_t)most, c->place[split], scratch);
     co_free(scratch);
-    return st;
+    return good ? CO_OK : CO_FAIL(CO_ENOMEM, "sample of %lld examples", (long long)most);
 }
 
 /* An explicit true without examples for it is refused. */
@@ -64,7 +60,9 @@ static co_status create(co_run *run, void **self)
     if (!co_evaluates_central(run->experiment, &run->population)) return CO_OK;
     CO_TRY(co_evaluator_ready(&run->evaluator, run->model));
     *self = co_calloc(1, sizeof(central));
-    return *self ? choose_samples(*self, run) : CO_FAIL(CO_ENOMEM, "evaluation");
+    if (!*self) return CO_FAIL(CO_ENOMEM, "evaluation");
+    CO_TRY(choose_sample(*self, run, 1));
+    return choose_sample(*self, run, 2);
 }
 
 static void destroy(void *self)
