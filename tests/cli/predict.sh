@@ -86,6 +86,14 @@ fi
 "$COHORT" show play.hidden.h5 | grep -q 'hidden of [0-9]* examples, [0-9]* tokens of 7' || fail "show: $("$COHORT" show play.hidden.h5)"
 "$COHORT" show table.loss.h5 --json | "$python" -c 'import json,sys; j=json.load(sys.stdin); assert j["format"]=="cohort-predictions" and j["stats"]["width"]==1 and j["attributes"]["output"]=="loss"' || fail "show --json"
 
+# More batches than ranks.
+good import synthetic devices=40 alpha=1 beta=1 size=40 test_fraction=0.5 -o many.h5
+sed 's/table.h5/many.h5/' table.yaml > many.yaml
+for n in 1 2 3 4; do
+    on $n predict many.yaml many.h5 -o many.$n.h5 > log 2>&1 || fail "many examples on $n ranks: $(cat log)"
+    [ "$(digest many.$n.h5)" = "$(digest many.1.h5)" ] || fail "many examples: other bits on $n ranks"
+done
+
 # A tap; a model that was just made; and the same one by model.init.
 good predict table.ckpt.h5 table.h5 -o tap.h5 output=hidden tap=1
 [ "$("$COHORT" show tap.h5 --json | "$python" -c 'import json,sys; print(json.load(sys.stdin)["attributes"]["tap"])')" = 1 ] || fail "tap"
