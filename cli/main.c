@@ -17,10 +17,9 @@
 #include <string.h>
 
 static const co_command *const commands[] = {
-    &co_command_import, &co_command_partition, &co_command_export,
-    &co_command_run,    &co_command_predict,   &co_command_compare,
-    &co_command_show,   &co_command_plot,      &co_command_list,
-    &co_command_account};
+    &co_command_import,  &co_command_partition, &co_command_export, &co_command_run,
+    &co_command_predict, &co_command_compare,   &co_command_show,   &co_command_plot,
+    &co_command_list,    &co_command_account};
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_help(void)
@@ -100,6 +99,15 @@ static int check_memory(int exit_code)
     return co_status_exit_code(CO_EINTERNAL);
 }
 
+/* A library below MPI (UCX) takes SIGHUP for its own debugging as soon as it is loaded: then a
+ * program that has lost its terminal would go on. */
+static void take_back_hangup(void)
+{
+    struct sigaction old;
+    if (sigaction(SIGHUP, NULL, &old) != 0) return;
+    if (old.sa_flags & SA_SIGINFO || old.sa_handler != SIG_IGN) signal(SIGHUP, SIG_DFL);
+}
+
 int main(int argc, char **argv)
 {
     const co_command *command = argc < 2 ? NULL : find_command(argv[1]);
@@ -107,7 +115,9 @@ int main(int argc, char **argv)
                on_ranks = launched || (command && command->needs_mpi);
     const bool alone = launched && !(command && (command->needs_mpi || command->uses_ranks));
     if (command == &co_command_run || command == &co_command_compare ||
-        command == &co_command_predict) co_blas_start(argv);
+        command == &co_command_predict)
+        co_blas_start(argv);
+    take_back_hangup();
     signal(SIGXFSZ, SIG_IGN); /* then a limit on the size of files is an error like a full disk */
     if (on_ranks) {
         int rank;
