@@ -365,8 +365,7 @@ co_status co_predict(const co_predict_request *want, const co_comm *comm, co_pre
     predictor p = {.want = want, .comm = comm, .name = want->output};
     co_status st = load_experiment(&p);
     if (st == CO_OK) st = co_agree(first ? check_output(&p) : CO_OK, comm);
-    if (st == CO_OK)
-        st = co_population_load(want->data, strcmp(want->output, "loss") == 0, comm, &p.population);
+    if (st == CO_OK) st = co_population_load(want->data, comm, &p.population);
     if (st == CO_OK) st = co_agree(create_model(&p), comm);
     if (st == CO_OK) st = load_params(&p);
     if (st == CO_OK) st = co_agree(choose(&p), comm);

@@ -126,7 +126,7 @@ void co_dataset_gather_tokens(const co_dataset *data, const int64_t *ids, size_t
             memcpy(y + at, data->tokens + from + 1, n * sizeof *y);
         else if (data->task == CO_DATA_TAGGING)
             memcpy(y + at, data->token_y + from, n * sizeof *y);
-        else if (data->task == CO_DATA_CLASSIFICATION && data->y)
+        else if (data->task == CO_DATA_CLASSIFICATION)
             y[i] = data->y[ids[i]];
         at += n;
         offsets[i + 1] = (int64_t)at;

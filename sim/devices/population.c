@@ -221,12 +221,12 @@ static co_status list_splits(co_population *p)
     return CO_OK;
 }
 
-static co_status check_usable(const char *path, bool labelled, const co_dataset *data)
+static co_status check_usable(const char *path, const co_dataset *data)
 {
     const char *task = co_data_task_names[data->task];
     if (!data->x_size && !data->n_vocab)
         return CO_FAIL(CO_EDATA, "%s: has neither x nor tokens: nothing to train on", path);
-    if (data->task == CO_DATA_CLASSIFICATION && ((labelled && !data->y) || data->n_classes == 0))
+    if (data->task == CO_DATA_CLASSIFICATION && (!data->y || data->n_classes == 0))
         return CO_FAIL(CO_EDATA, "%s: has no y: the task classification needs labels", path);
     if (data->task != CO_DATA_CLASSIFICATION && !co_dataset_has_targets(data) && !data->tokens)
         return CO_FAIL(CO_EDATA, "%s: has no tokens: the task %s needs texts", path, task);
@@ -264,13 +264,12 @@ static co_status find_centers(co_population *p)
 }
 
 /* Data, shape and labels. Collective(comm). */
-static co_status load_examples(const char *path, bool labelled, co_population *p,
-                               const co_comm *comm)
+static co_status load_examples(const char *path, co_population *p, const co_comm *comm)
 {
     co_dataset *d = &p->data;
     CO_TRY(co_dataset_load(path, true, d, comm));
     p->has_data = true;
-    CO_TRY(check_usable(path, labelled, d));
+    CO_TRY(check_usable(path, d));
     memcpy(p->data_digest, d->digest, sizeof p->data_digest);
     p->task = co_data_task_names[d->task];
     find_shape(p);
@@ -284,7 +283,7 @@ static co_status load_examples(const char *path, bool labelled, co_population *p
 
 static co_status load_data(const co_experiment *e, co_population *p, const co_comm *comm)
 {
-    CO_TRY(load_examples(co_config_string(&e->data, "file"), true, p, comm));
+    CO_TRY(load_examples(co_config_string(&e->data, "file"), p, comm));
     CO_TRY(place_partition(e, p, comm));
     return read_memory(e, p);
 }
@@ -353,11 +352,10 @@ co_status co_population_create(const co_experiment *e, bool central, const co_co
     return st;
 }
 
-co_status co_population_load(const char *path, bool labelled, const co_comm *comm,
-                             co_population *p)
+co_status co_population_load(const char *path, const co_comm *comm, co_population *p)
 {
     *p = (co_population){.drawn_device = -1};
-    const co_status st = load_examples(path, labelled, p, comm);
+    const co_status st = load_examples(path, p, comm);
     if (st != CO_OK) co_population_fini(p);
     return st;
 }
@@ -598,24 +596,43 @@ co_status co_population_read_tests(co_population *p, int64_t device, int64_t fir
     return CO_OK;
 }
 
+/* Up to n test examples from place `at` of the whole list on, those of one device, to place `to` of
+ * e; *m: how many. */
+static co_status copy_drawn(co_population *p, int64_t at, size_t n, co_examples *e, size_t to,
+                            size_t *m)
+{
+    const int64_t device = find_test_device(p, at);
+    CO_TRY(draw_device(p, device));
+    const int64_t place = co_population_examples(p, device) + at - p->test_offsets[device];
+    const size_t here = (size_t)(p->test_offsets[device + 1] - at);
+    *m = n < here ? n : here;
+    memcpy(e->x + to * p->x_size, p->drawn_x + (size_t)place * p->x_size,
+           *m * p->x_size * sizeof *e->x);
+    memcpy(e->y + to, p->drawn_y + place, *m * sizeof *e->y);
+    return CO_OK;
+}
+
 co_status co_population_read_split(co_population *p, int split, int64_t first, size_t n,
                                    co_examples *e)
 {
+    if (p->has_data) return co_population_read_ids(p, p->split_ids[split] + first, n, e);
+    CO_TRY(reserve(p, e, n, n));
+    for (size_t done = 0, m = 0; done < n; done += m)
+        CO_TRY(copy_drawn(p, first + (int64_t)done, n - done, e, done, &m));
+    return CO_OK;
+}
+
+co_status co_population_read_places(co_population *p, int split, const int64_t *place, size_t n,
+                                    co_examples *e)
+{
+    int64_t ids[CHUNK];
+    size_t m;
+    CO_ASSERT(n <= CHUNK);
     if (p->has_data) {
-        const int64_t *ids = p->split_ids[split] + first;
+        for (size_t i = 0; i < n; i++) ids[i] = p->split_ids[split][place[i]];
         return co_population_read_ids(p, ids, n, e);
     }
     CO_TRY(reserve(p, e, n, n));
-    for (size_t done = 0; done < n;) {
-        const int64_t at = first + (int64_t)done, device = find_test_device(p, at);
-        CO_TRY(draw_device(p, device));
-        const int64_t place = co_population_examples(p, device) + at - p->test_offsets[device];
-        const size_t here = (size_t)(p->test_offsets[device + 1] - at),
-                     m = n - done < here ? n - done : here;
-        memcpy(e->x + done * p->x_size, p->drawn_x + (size_t)place * p->x_size,
-               m * p->x_size * sizeof *e->x);
-        memcpy(e->y + done, p->drawn_y + place, m * sizeof *e->y);
-        done += m;
-    }
+    for (size_t i = 0; i < n; i++) CO_TRY(copy_drawn(p, place[i], 1, e, i, &m));
     return CO_OK;
 }

@@ -70,10 +70,9 @@ typedef struct {
  * examples will be asked for (costs 8 bytes a device). Collective(comm). */
 co_status co_population_create(const co_experiment *experiment, bool central, const co_comm *comm,
                                co_population *population);
-/* The examples of a data set alone, without devices, to be read by their ids. labelled: false admits
- * classes without labels. Collective(comm). */
-co_status co_population_load(const char *path, bool labelled, const co_comm *comm,
-                             co_population *population);
+/* The examples of a data set alone, without devices, to be read by their ids. Collective(comm).
+ */
+co_status co_population_load(const char *path, const co_comm *comm, co_population *population);
 void co_population_fini(co_population *population); /* Collective(node) */
 
 /* Goes to the period of a round (0: the first). True when it is another one. Local; the same on all
@@ -104,7 +103,7 @@ co_status co_population_read(co_population *population, int64_t device, const in
 
 enum {
     CO_EVAL_ROWS = 2048
-}; /* the next three read no more rows than that at once, but one example at least */
+}; /* the next reads take no more rows than that at once, but one example at least */
 /* Examples ids[n] of the data set, or the first of them: examples->batch.n says how many.
  * CO_ENOMEM. */
 co_status co_population_read_ids(const co_population *population, const int64_t *ids, size_t n,
@@ -115,6 +114,9 @@ size_t co_population_fitting(const co_population *population, const int64_t *ids
  * of arrival), or the first of them: examples->batch.n says how many. CO_ENOMEM. */
 co_status co_population_read_split(co_population *population, int split, int64_t first, size_t n,
                                    co_examples *examples);
+/* The same of the examples at place[n] of that order; n <= 256. */
+co_status co_population_read_places(co_population *population, int split, const int64_t *place,
+                                    size_t n, co_examples *examples);
 /* Examples [first, first + n) of the opened device's test part, or the first of them. CO_ENOMEM. */
 co_status co_population_read_tests(co_population *population, int64_t device, int64_t first,
                                    size_t n, co_examples *examples);

@@ -100,6 +100,7 @@ static void parse_keys(co_experiment *e)
     e->weighting = co_weighting_from(&e->aggregate);
     e->eval_keys = (co_eval_keys){.every = co_config_int(&e->eval, "every"),
                                   .sample = count_or_none(&e->eval, "sample"),
+                                  .max_examples = count_or_none(&e->eval, "max_examples"),
                                   .devices = co_config_bool(&e->eval, "devices"),
                                   .central_asked = co_config_has(&e->eval, "central"),
                                   .central = co_config_has(&e->eval, "central") &&

@@ -28,6 +28,7 @@ typedef struct {
 } co_local_keys;
 typedef struct {
     int64_t every, sample; /* 0: never; all devices */
+    int64_t max_examples;  /* of a split, centrally; 0: all */
     bool devices, central, central_asked;
 } co_eval_keys;
 typedef struct {
