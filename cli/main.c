@@ -99,6 +99,15 @@ static int check_memory(int exit_code)
     return co_status_exit_code(CO_EINTERNAL);
 }
 
+/* A library below MPI (UCX) takes SIGHUP for its own debugging as soon as it is loaded: then a
+ * program that has lost its terminal would go on. */
+static void take_back_hangup(void)
+{
+    struct sigaction old;
+    if (sigaction(SIGHUP, NULL, &old) != 0) return;
+    if (old.sa_flags & SA_SIGINFO || old.sa_handler != SIG_IGN) signal(SIGHUP, SIG_DFL);
+}
+
 int main(int argc, char **argv)
 {
     const co_command *command = argc < 2 ? NULL : find_command(argv[1]);
@@ -106,6 +115,7 @@ int main(int argc, char **argv)
                on_ranks = launched || (command && command->needs_mpi);
     const bool alone = launched && !(command && (command->needs_mpi || command->uses_ranks));
     if (command == &co_command_run || command == &co_command_compare) co_blas_start(argv);
+    take_back_hangup();
     signal(SIGXFSZ, SIG_IGN); /* then a limit on the size of files is an error like a full disk */
     if (on_ranks) {
         int rank;

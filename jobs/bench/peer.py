@@ -3,10 +3,12 @@
     peer.py steps torch|torch-channels-last|jax|jax-unrolled MODEL
     peer.py rounds pfl|fedjax|jax|flower MODEL
     peer.py private pfl|jax MODEL
+    peer.py texts sdpa|eager CASE LENGTHS
 
 Each measurement prints seconds: of one local SGD step a sample, or of one round (1,000 users x 50 examples, 50 users a
 round, of resnet_gn 100 x 20 and 10; batch 10, one epoch, learning rate 0.01); private: each update clipped to norm 1,
-Gaussian noise of deviation 1 on their sum. At the end of stdin it prints its peak memory in MiB. Models are those of
+Gaussian noise of deviation 1 on their sum; texts: of one step on texts of the lengths in a file (or a forward pass), padded to
+the longest of a batch, a text. At the end of stdin it prints its peak memory in MiB. Models are those of
 `cohort list model`. bench starts it pinned to a core, one thread.
 """
 import atexit
@@ -119,6 +121,75 @@ def torch_steps(model, channels_last):
             torch._foreach_add_(params, grads, alpha=-LR)
     step()
     return torch.__version__, lambda: timed(step) / batch
+
+
+def transformer(case, attention):
+    """A model of transformers with random weights; LoRA by peft."""
+    import torch
+    import transformers
+    torch.manual_seed(0)
+    if case.startswith("smollm2"):
+        config = transformers.LlamaConfig(vocab_size=49152, hidden_size=576, intermediate_size=1536, num_hidden_layers=30,
+                                          num_attention_heads=9, num_key_value_heads=3, tie_word_embeddings=True,
+                                          attn_implementation=attention)
+        net, targets = transformers.LlamaForCausalLM(config), ["q_proj", "v_proj"]
+    else:
+        tags = case.endswith("tagging")
+        config = transformers.BertConfig(vocab_size=30522, hidden_size=384, intermediate_size=1536, num_hidden_layers=6,
+                                         num_attention_heads=12, num_labels=13 if tags else 20, attn_implementation=attention)
+        net = (transformers.BertForTokenClassification if tags else transformers.BertForSequenceClassification)(config)
+        targets = ["query", "value"]
+    if case.endswith("lora"):
+        import peft
+        task = peft.TaskType.CAUSAL_LM if case.startswith("smollm2") else peft.TaskType.SEQ_CLS
+        net = peft.get_peft_model(net, peft.LoraConfig(r=8, lora_alpha=16, lora_dropout=0.0, target_modules=targets, task_type=task))
+    return net
+
+
+def text_batches(case, path):
+    """[(ids, mask, labels)]: ids padded with 0 to the longest of the batch; the labels there are -100."""
+    import torch
+    with open(path) as f:
+        lengths = [int(word) for word in f.read().split()]
+    smollm2, size = case.startswith("smollm2"), 4 if case.startswith("smollm2") else 16
+    draw, batches = np.random.default_rng(1), []
+    for i in range(0, len(lengths) - size + 1, size):
+        mask = np.arange(max(lengths[i:i + size])) < np.array(lengths[i:i + size])[:, None]
+        ids = np.where(mask, draw.integers(5, 49152 if smollm2 else 30522, mask.shape), 0)
+        labels = draw.integers(0, 20, size)
+        if smollm2 or case.endswith("tagging"):
+            labels = np.where(mask, ids if smollm2 else draw.integers(0, 13, mask.shape), -100)
+        batches.append([torch.from_numpy(a) for a in (ids, mask.astype(np.int64), labels)])
+    return batches, len(batches) * size
+
+
+def torch_texts(case, attention, path):
+    import torch
+    import transformers
+    torch.set_num_threads(1)
+    net, (batches, n) = transformer(case, attention), text_batches(case, path)
+    trained = [p for p in net.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=5e-5, fused=True)
+
+    def forward():
+        with torch.no_grad():
+            for ids, mask, _ in batches:
+                net(input_ids=ids, attention_mask=mask)
+
+    def steps():
+        for ids, mask, labels in batches:
+            optimizer.zero_grad(set_to_none=True)
+            net(input_ids=ids, attention_mask=mask, labels=labels).loss.backward()
+            optimizer.step()
+    work = forward if case.endswith("forward") else steps
+    net.train(work is steps)
+    work()
+
+    def measure():
+        start = time.perf_counter()
+        work()
+        return (time.perf_counter() - start) / n
+    return f"{torch.__version__} with transformers {transformers.__version__}", measure
 
 
 # ---- JAX ---------------------------------------------------------------------------------------------------------
@@ -434,7 +505,10 @@ def main():
         USERS, HELD, COHORT, STEPS = 100, 20, 10, 2
         if "torch" not in sys.argv[2] and sys.argv[2] != "pfl":
             sys.exit(f"resnet_gn is not written for {sys.argv[2]} here")
-    version, measure = KINDS[sys.argv[1], sys.argv[2]](sys.argv[3])
+    if sys.argv[1] == "texts":
+        version, measure = torch_texts(sys.argv[3], sys.argv[2], sys.argv[4])
+    else:
+        version, measure = KINDS[sys.argv[1], sys.argv[2]](sys.argv[3])
     print("ready", version, file=answers, flush=True)
     for _ in sys.stdin:
         print(measure(), file=answers, flush=True)

@@ -26,7 +26,7 @@ complaints = []
 def cohort(*words, ranks=1):
     """Standard output of the program; None, and a complaint, when it fails."""
     env = dict(os.environ, COHORT_KERNELS="plain")
-    launch = ["mpirun", "--quiet", "--bind-to", "none", "-n", str(ranks)] if ranks > 1 else []
+    launch = ["mpirun", "--bind-to", "none", "-n", str(ranks)] if ranks > 1 else []
     done = subprocess.run(launch + [COHORT] + list(words), env=env, capture_output=True, text=True, timeout=300)
     if done.returncode == 0:
         return done.stdout
