@@ -78,6 +78,9 @@ static inline int64_t co_local_step_size(const co_local_keys *local, int64_t n)
                : local->batch * local->accumulate;
 }
 
+/* local.no_decay of transformers where none is written; ends with NULL. Each may name no tensor. */
+extern const char *const co_no_decay_patterns[];
+
 /* Sections of an experiment, for help and documentation: name and table, ends with a NULL name. */
 typedef struct {
     const char *name;

@@ -38,12 +38,13 @@ const co_param co_transforms_params[] = {
      .doc = "transform (cohort list transform); its options beside it"},
     {0}};
 
+const char *const co_no_decay_patterns[] = {"*bias", "*[nN]orm.weight", "*ln_?.weight", NULL};
+
 /* Transformers are fine-tuned without decay of norms and biases; other models keep to what they
  * did. */
 static co_status fill_no_decay(co_experiment *e)
 {
-    static const char *const transformers[] = {"bert", "distilbert", "gpt2", "llama"},
-                             *const patterns[] = {"*bias", "*[nN]orm.weight", "*ln_?.weight"};
+    static const char *const transformers[] = {"bert", "distilbert", "gpt2", "llama"};
     const co_node *name = co_node_find(e->model.map, "name");
     bool is_one = co_node_find(e->model.map, "from") != NULL;
     for (size_t k = 0; name && name->kind == CO_NODE_SCALAR && k < 4; k++)
@@ -53,8 +54,8 @@ static co_status fill_no_decay(co_experiment *e)
     if (!list) return CO_FAIL(CO_ENOMEM, "local.no_decay");
     list->is_default = true;
     co_node_append(e->local.map, list);
-    for (size_t k = 0; k < sizeof patterns / sizeof *patterns; k++) {
-        co_node *pattern = co_node_create(CO_NODE_SCALAR, NULL, patterns[k]);
+    for (const char *const *p = co_no_decay_patterns; *p; p++) {
+        co_node *pattern = co_node_create(CO_NODE_SCALAR, NULL, *p);
         if (!pattern) return CO_FAIL(CO_ENOMEM, "local.no_decay");
         co_node_append(list, pattern);
     }

@@ -4,17 +4,26 @@
 #include "sim/work/decay.h"
 #include "core/memory.h"
 #include <fnmatch.h>
+#include <string.h>
 
 static bool names(const co_node *pattern, const co_tensor *tensor)
 {
     return pattern->kind == CO_NODE_SCALAR && fnmatch(pattern->text, tensor->name, 0) == 0;
 }
 
+/* A resolved experiment holds them as if they had been written. */
+static bool is_standard(const co_node *pattern)
+{
+    const char *const *p = co_no_decay_patterns;
+    while (*p && (pattern->kind != CO_NODE_SCALAR || strcmp(pattern->text, *p) != 0)) p++;
+    return *p != NULL;
+}
+
 static co_status check(const co_experiment *e, const co_node *list, const co_tensor *tensor,
                        size_t n_tensors)
 {
-    for (const co_node *p = list->first; p && !list->is_default; p = p->next) {
-        size_t n = 0;
+    for (const co_node *p = list->first; p; p = p->next) {
+        size_t n = is_standard(p);
         for (size_t t = 0; t < n_tensors; t++) n += names(p, &tensor[t]);
         if (n == 0)
             return co_config_fail(&e->local, p,
