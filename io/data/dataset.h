@@ -14,7 +14,8 @@ typedef enum {
     CO_DATA_TAGGING,
     CO_DATA_REGRESSION,
     CO_DATA_MULTILABEL,
-    CO_N_DATA_TASKS
+    CO_N_DATA_TASKS,
+    CO_DATA_MASKED = CO_N_DATA_TASKS /* of a run, never of a file: the tokens are the labels */
 } co_data_task;
 extern const char
     *const co_data_task_names[CO_N_DATA_TASKS]; /* as files and the kind task name them */
@@ -91,7 +92,7 @@ size_t co_dataset_rows(const co_dataset *data, int64_t id);
 /* Those of them that have a label: for tagging, where it is not -1; else all. Local. */
 size_t co_dataset_scored(const co_dataset *data, int64_t id);
 /* A batch of texts one after another: offsets[n_ids + 1], tokens and y [rows]. y: lm: the next
- * token; tagging: the token's class; classification: the example's class, [n_ids]; not touched for
- * targets. Local. */
+ * token; masked: the token; tagging: its class; classification: the example's class, [n_ids]; not
+ * touched for targets. Local. */
 void co_dataset_gather_tokens(const co_dataset *data, const int64_t *ids, size_t n_ids,
                               int64_t *offsets, int32_t *tokens, int32_t *y);

@@ -124,6 +124,8 @@ void co_dataset_gather_tokens(const co_dataset *data, const int64_t *ids, size_t
         memcpy(tokens + at, data->tokens + from, n * sizeof *tokens);
         if (data->task == CO_DATA_LM && n)
             memcpy(y + at, data->tokens + from + 1, n * sizeof *y);
+        else if (data->task == CO_DATA_MASKED)
+            memcpy(y + at, tokens + at, n * sizeof *y);
         else if (data->task == CO_DATA_TAGGING)
             memcpy(y + at, data->token_y + from, n * sizeof *y);
         else if (data->task == CO_DATA_CLASSIFICATION)

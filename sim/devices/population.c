@@ -263,28 +263,66 @@ static co_status find_centers(co_population *p)
     return CO_OK;
 }
 
-/* Data, shape and labels. Collective(comm). */
-static co_status load_examples(const char *path, co_population *p, const co_comm *comm)
+/* data.task in place of the data set's own. */
+static co_status choose_task(const co_experiment *e, const char *path, co_population *p)
+{
+    p->task = co_data_task_names[p->data.task];
+    if (!co_config_has(&e->data, "task")) return CO_OK;
+    p->task = co_config_string(&e->data, "task");
+    if (!p->data.tokens)
+        return co_config_fail(&e->data, co_config_node(&e->data, "task"),
+                              "%s needs texts; %s holds no tokens", p->task, path);
+    const co_task *task = co_task_find(p->task);
+    p->preparing = task->prepare ? task : NULL;
+    p->data.task = task->prepare ? CO_DATA_MASKED : CO_DATA_LM;
+    return CO_OK;
+}
+
+static co_status name_labels(const co_experiment *e, const char *path, co_population *p)
+{
+    const co_dataset *d = &p->data;
+    const bool words = d->task == CO_DATA_LM || d->task == CO_DATA_MASKED;
+    CO_TRY(co_labels_init(&p->labels, (const char *const *)(words ? d->vocab : d->classes),
+                          words ? d->n_vocab : d->n_classes));
+    if (d->task == CO_DATA_REGRESSION) return find_centers(p);
+    if (d->task != CO_DATA_MASKED) return CO_OK;
+    p->labels.mask_share = co_config_real(&e->data, "mask_share");
+    if (p->labels.mask >= 0) return CO_OK;
+    return co_config_fail(&e->data, co_config_node(&e->data, "task"),
+                          "mlm hides tokens behind [MASK], <mask> or <unk>, and the vocabulary of "
+                          "%s has none of them; import it with a vocabulary that does",
+                          co_config_string(&e->data, "file"));
+}
+
+/* Labels as the experiment's task has them. Collective(comm). */
+static co_status label_examples(const co_experiment *e, const char *path, co_population *p,
+                                const co_comm *comm)
+{
+    CO_TRY(choose_task(e, path, p));
+    find_shape(p);
+    return co_agree(name_labels(e, path, p), comm);
+}
+
+/* Collective(comm). */
+static co_status load_examples(const co_experiment *e, const char *path, co_population *p,
+                               const co_comm *comm)
 {
     co_dataset *d = &p->data;
     CO_TRY(co_dataset_load(path, true, d, comm));
     p->has_data = true;
     CO_TRY(check_usable(path, d));
     memcpy(p->data_digest, d->digest, sizeof p->data_digest);
-    p->task = co_data_task_names[d->task];
-    find_shape(p);
-    const bool lm = d->task == CO_DATA_LM;
-    co_status st = co_labels_init(&p->labels, (const char *const *)(lm ? d->vocab : d->classes),
-                                  lm ? d->n_vocab : d->n_classes);
-    if (st == CO_OK && d->task == CO_DATA_REGRESSION) st = find_centers(p);
-    if (st == CO_OK) st = list_splits(p);
-    return co_agree(st, comm);
+    p->seed = (uint64_t)e->seed;
+    return co_agree(list_splits(p), comm);
 }
 
 static co_status load_data(const co_experiment *e, co_population *p, const co_comm *comm)
 {
-    CO_TRY(load_examples(co_config_string(&e->data, "file"), p, comm));
+    const char *path = co_config_string(&e->data, "file");
+    CO_TRY(load_examples(e, path, p, comm));
     CO_TRY(place_partition(e, p, comm));
+    CO_TRY(label_examples(e, path, p, comm)); /* the partition goes by the labels that the data
+                                                 set has */
     return read_memory(e, p);
 }
 
@@ -352,10 +390,12 @@ co_status co_population_create(const co_experiment *e, bool central, const co_co
     return st;
 }
 
-co_status co_population_load(const char *path, const co_comm *comm, co_population *p)
+co_status co_population_load(const co_experiment *e, const char *path, const co_comm *comm,
+                             co_population *p)
 {
     *p = (co_population){.drawn_device = -1};
-    const co_status st = load_examples(path, p, comm);
+    co_status st = load_examples(e, path, p, comm);
+    if (st == CO_OK) st = label_examples(e, path, p, comm);
     if (st != CO_OK) co_population_fini(p);
     return st;
 }
@@ -500,6 +540,18 @@ int64_t co_population_scored(const co_population *p, int64_t device)
 /* Ids of this many examples are looked up at a time. */
 enum { CHUNK = 256 };
 
+/* Texts ids[n] as the task wants them, each by draws of its own. */
+static void prepare(const co_population *p, const int64_t *ids, size_t n, const int64_t *offsets,
+                    co_examples *e)
+{
+    for (size_t i = 0; p->preparing && i < n; i++) {
+        co_stream draws =
+            co_stream_open(p->seed, CO_DRAW_MASK, e->round, e->device, (uint64_t)ids[i]);
+        p->preparing->prepare(&p->labels, &draws, (size_t)(offsets[i + 1] - offsets[i]),
+                              e->tokens + offsets[i], e->y + offsets[i]);
+    }
+}
+
 /* Examples ids(0) .. ids(n - 1) of a list, or of own[index[..]] when index is given. */
 static co_status read_ids(const co_population *p, const int64_t *own, const int64_t *index,
                           size_t n, co_examples *e)
@@ -515,6 +567,7 @@ static co_status read_ids(const co_population *p, const int64_t *own, const int6
             int32_t *y = e->y ? e->y + (p->data.task == CO_DATA_CLASSIFICATION ? at : row) : NULL;
             co_dataset_gather_tokens(&p->data, ids, m, e->offsets + at, e->tokens + row, y);
             for (size_t i = 0; i <= m; i++) e->offsets[at + i] += (int64_t)row;
+            prepare(p, ids, m, e->offsets + at, e);
             row = (size_t)e->offsets[at + m];
         } else {
             co_dataset_gather(&p->data, ids, m, e->x + at * p->x_size);

@@ -14,13 +14,14 @@
 #include "io/data/dataset.h"
 #include "io/data/synthetic.h"
 #include "models/batch.h"
-#include "models/tasks/labels.h"
+#include "models/tasks/task.h"
 #include "sim/experiment/experiment.h"
 
 /* Examples read for a model. Zero-initialised is empty; its room grows with what is read. */
 typedef struct {
     co_batch batch; /* what was read last; y: the class of each example, or for lm and tagging of
                        each row; or its targets */
+    uint64_t round, device; /* of the draws of what a task hides; 0, 0: those of all evaluations */
     size_t n_room, rows_room;
     float *x;
     int64_t *offsets;
@@ -32,8 +33,10 @@ void co_examples_fini(co_examples *examples);
 typedef struct {
     int64_t n_devices;
     size_t x_size;
-    const char *task; /* in the kind task */
-    co_labels labels; /* of the classes; for lm of the vocabulary */
+    const char *task;         /* in the kind task */
+    const co_task *preparing; /* the task, if it prepares texts; else NULL */
+    uint64_t seed;            /* of its draws */
+    co_labels labels;         /* of the classes; for lm and mlm of the vocabulary */
     co_shape shape;
     size_t most_rows;                           /* rows of the longest example: 1 but for texts */
     double mean_rows;                           /* of all examples */
@@ -70,9 +73,10 @@ typedef struct {
  * examples will be asked for (costs 8 bytes a device). Collective(comm). */
 co_status co_population_create(const co_experiment *experiment, bool central, const co_comm *comm,
                                co_population *population);
-/* The examples of a data set alone, without devices, to be read by their ids. Collective(comm).
- */
-co_status co_population_load(const char *path, const co_comm *comm, co_population *population);
+/* The examples of a data set alone, with the task of the experiment and without devices, to be read
+ * by their ids. Collective(comm). */
+co_status co_population_load(const co_experiment *experiment, const char *path, const co_comm *comm,
+                             co_population *population);
 void co_population_fini(co_population *population); /* Collective(node) */
 
 /* Goes to the period of a round (0: the first). True when it is another one. Local; the same on all

@@ -117,8 +117,8 @@ static int64_t count_steps(const co_experiment *e, int64_t n)
     if (n == 0) return 0;
     const co_local_keys *local = &e->local_keys;
     if (local->steps) return local->steps;
-    const int64_t batch = local->batch == 0 || local->batch > n ? n : local->batch;
-    return local->epochs * ((n + batch - 1) / batch);
+    const int64_t size = co_local_step_size(local, n);
+    return local->epochs * ((n + size - 1) / size);
 }
 
 /* Rows (examples, or tokens of texts) that local training goes through: what it costs. n_rows: of
@@ -126,9 +126,8 @@ static int64_t count_steps(const co_experiment *e, int64_t n)
 static double work(const co_experiment *e, const co_plan_row *row, int64_t n_held, int64_t n_rows)
 {
     const co_local_keys *local = &e->local_keys;
-    const int64_t batch =
-        local->batch == 0 || local->batch > row->n_examples ? row->n_examples : local->batch;
-    const double whole = local->steps ? (double)row->n_steps * (double)batch
+    const int64_t size = co_local_step_size(local, row->n_examples);
+    const double whole = local->steps ? (double)row->n_steps * (double)size
                                       : (double)row->n_examples * (double)local->epochs;
     return whole * (double)n_rows / (double)n_held + 1.0; /* a device costs something by itself */
 }
