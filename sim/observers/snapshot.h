@@ -44,7 +44,8 @@ co_status co_checkpoint_config(const char *path, char **config);
 /* Reads model and slots into the snapshot's vectors; tensors must fit the model by name and shape,
  * the digest of the model must hold. Local. */
 co_status co_checkpoint_read(const char *path, co_snapshot *snapshot, const co_model *model);
-/* Model alone, for model.init: a checkpoint, or a file made by hand with model/<tensor> datasets.
+/* Model alone, for model.init: a checkpoint, a file made by hand with model/<tensor> datasets, or
+ * weights as other programs keep them (io/weights/folder.h), whose further tensors are passed over.
  * Local. */
 co_status co_checkpoint_read_model(const char *path, const co_model *model, float *params);
 /* True when the name is one that a run writes: run.h5, ckpt-NNNNNNNN.h5, best.h5, experiment.yaml.
