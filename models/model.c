@@ -70,6 +70,7 @@ static co_status check_outputs(const co_model *m, const co_config *opt, const co
     char text[CO_SHAPE_TEXT];
     const co_shape *last = &m->node[m->n_nodes - 1].out;
     const size_t wanted = m->task->outputs(m->labels->n);
+    if (!m->has_head) return CO_OK;
     co_shape_text(last, text);
     if (!last->tokens && last->sequence && !m->task->per_row)
         return co_config_fail(opt, list,
@@ -157,6 +158,8 @@ co_status co_model_create(const co_config *opt, const co_shape *in, const co_lab
     m->fast = co_kernels_in_use();
     CO_TRY_OUT(find_preset(opt, &preset));
     CO_TRY_OUT(find_list(opt, preset, task, &list));
+    const co_node *head = preset ? co_node_find(opt->map, "head") : NULL;
+    m->has_head = !head || strcmp(head->text, "none") != 0;
     CO_TRY_OUT(build(m, opt, in, list));
     spread(m, opt, preset);
     *model = m;
@@ -217,6 +220,11 @@ const co_tensor *co_model_tensors(const co_model *model, size_t *n_tensors)
 {
     *n_tensors = model->n_tensors;
     return model->tensor;
+}
+
+bool co_model_has_head(const co_model *model)
+{
+    return model->has_head;
 }
 
 const co_shape *co_model_input(const co_model *model)

@@ -112,6 +112,9 @@ static co_status create_model(predictor *p)
     if (st != CO_OK)
         return st == CO_ENOMEM ? st
                                : co_fail_in(st, "%s does not go with this model", p->want->data);
+    if (!wants(p, "hidden") && !co_model_has_head(p->model))
+        return CO_FAIL(CO_EUSAGE,
+                       "the model has no head and gives hidden states alone; ask for output=hidden");
     p->per_row = task->per_row;
     p->width = wants(p, "loss") ? 1 : task->outputs(n_classes);
     if (wants(p, "hidden")) CO_TRY(tap(p));

@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/vector.h"
+#include "models/presets/folder.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -104,6 +105,19 @@ static co_status check_examples(co_run *r)
                                 (long long)p->n_devices);
 }
 
+/* Positions are learnt, or were trained, up to some length. */
+static co_status check_texts(const co_run *r)
+{
+    const co_config *model = &r->experiment->model;
+    const co_node *most = co_node_find(model->map, "most_positions");
+    int64_t n;
+    if (!most || !co_node_int(most, &n) || (int64_t)r->population.most_rows <= n) return CO_OK;
+    return co_config_fail(model, most,
+                          "the longest text has %zu tokens, the model positions for %lld; import "
+                          "the data with max_tokens=%lld",
+                          r->population.most_rows, (long long)n, (long long)n);
+}
+
 /* Rank 0. */
 static co_status create_record(co_run *r, const char *dir)
 {
@@ -126,6 +140,11 @@ static co_status create_local(co_run *r, const char *dir)
     CO_TRY(co_aggregation_create(e->aggregator, &e->aggregate, &r->aggregation));
     CO_TRY(co_model_create(&e->model, &r->population.shape, &r->population.labels, r->task,
                            &r->model));
+    if (!co_model_has_head(r->model))
+        return co_config_fail(&e->model, co_config_node(&e->model, "head"),
+                              "none gives hidden states, which nothing can be trained on; leave "
+                              "head out, or ask cohort predict for output=hidden");
+    CO_TRY(check_texts(r));
     CO_TRY(co_workplace_init(&r->place, e, r->model, &r->population));
     CO_TRY(co_works_create(&r->works, &r->place));
     r->measure = co_work_index("measure");
@@ -134,9 +153,22 @@ static co_status create_local(co_run *r, const char *dir)
     return r->comm->rank == 0 ? create_record(r, dir) : CO_OK;
 }
 
+/* model.from: the folder's weights, and a line about what was left out. */
+static co_status read_folder(const co_config *opt, const co_model *model, float *params)
+{
+    const co_model_preset *preset = co_preset_find(co_config_string(opt, "name"));
+    co_text said = {0};
+    const co_status st =
+        co_folder_read(co_config_string(opt, "from"), preset->folder, model, params, &said);
+    if (st == CO_OK && said.n > 0) co_log("%s", said.data);
+    co_text_fini(&said);
+    return st;
+}
+
 co_status co_run_first_model(const co_experiment *e, const co_model *model, float *params)
 {
     co_model_init(model, (uint64_t)e->seed, params);
+    if (co_config_has(&e->model, "from")) return read_folder(&e->model, model, params);
     return co_config_has(&e->model, "init")
                ? co_checkpoint_read_model(co_config_string(&e->model, "init"), model, params)
                : CO_OK;

@@ -62,6 +62,7 @@ struct co_model {
     size_t n_spans[3];
     co_layout layout;
     const co_task *task;
+    bool has_head;           /* gives what the task wants */
     co_criterion criterion;  /* the loss that it is trained with */
     const co_labels *labels; /* borrowed */
     const co_kernels *fast;  /* NULL: reference */
