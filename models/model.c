@@ -84,10 +84,11 @@ static co_status check_outputs(const co_model *m, const co_config *opt, const co
             m->task->name, "what turns sequences into one row");
     if (!last->tokens && last->ndim == 1 && last->dim[0] == wanted) return CO_OK;
     return co_config_fail(
-        opt, list,
-        "the last layer gives %s, the task %s with these data needs [%zu]; end the list with "
-        "{dense: classes}",
-        text, m->task->name, wanted);
+        opt, list, "the last layer gives %s, the task %s with these data needs [%zu]; %s", text,
+        m->task->name, wanted,
+        co_config_node(opt, "vocabulary")
+            ? "the model's vocabulary (vocabulary) has to be the data's (import h5: vocab_size)"
+            : "end the list with {dense: classes}");
 }
 
 /* The tensor of that name; NULL when there is none. */

@@ -30,9 +30,11 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     if (!in->tokens)
         return co_config_fail(opt, NULL, "needs tokens, its input is %s; leave it out", text);
     if (tokens < in->dim[0])
-        return co_config_fail(opt, co_config_node(opt, "tokens"),
-                              "%zu rows are too few for the %zu tokens of the data's vocabulary",
-                              tokens, in->dim[0]);
+        return co_config_fail(
+            opt, co_config_node(opt, "tokens"),
+            "%zu rows are too few for the %zu tokens of the data's vocabulary; import "
+            "the texts with the vocabulary of the model, or give more rows",
+            tokens, in->dim[0]);
     if (!co_size_multiply(&weights, units))
         return co_config_fail(opt, co_config_node(opt, "units"),
                               "%zu x %zu weights are more than 2^31 - 1; use fewer units", tokens,

@@ -94,7 +94,10 @@ Test(presets, what_does_not_go_together_is_refused)
         {"classification", "{name: bert, head: tagging}", "the data's task is classification"},
         {"lm", "{name: bert}", "no head for the task lm"},
         {"lm", "{name: llama, layers: 1, hidden: 8, heads: 4, kv_heads: 3}", "do not divide"},
-        {"classification", "{name: bert, layers: 1, hidden: 8, heads: 2, vocabulary: 10}", "10"},
+        {"classification", "{name: bert, layers: 1, hidden: 8, heads: 2, vocabulary: 10}",
+         "10 rows are too few for the 11 tokens of the data's vocabulary; import"},
+        {"mlm", "{name: bert, layers: 1, hidden: 8, heads: 2, vocabulary: 12}",
+         "(vocabulary) has to be the data's"},
         {"classification", "{name: mlp, hidden: 3, layers: [flatten]}", "not both"}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         co_labels labels = of(11);
