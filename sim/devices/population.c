@@ -291,7 +291,7 @@ static co_status name_labels(const co_experiment *e, const char *path, co_popula
     return co_config_fail(&e->data, co_config_node(&e->data, "task"),
                           "mlm hides tokens behind [MASK], <mask> or <unk>, and the vocabulary of "
                           "%s has none of them; import it with a vocabulary that does",
-                          co_config_string(&e->data, "file"));
+                          path);
 }
 
 /* Labels as the experiment's task has them. Collective(comm). */
