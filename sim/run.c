@@ -172,7 +172,7 @@ static co_status read_folder(const co_config *opt, const co_model *model, float 
 co_status co_run_first_model(const co_experiment *e, const co_model *model, float *params)
 {
     co_model_init(model, (uint64_t)e->seed, params);
-    if (co_config_has(&e->model, "from")) CO_TRY(read_folder(&e->model, model, params));
+    if (co_config_has(&e->model, "from")) return read_folder(&e->model, model, params);
     return co_config_has(&e->model, "init")
                ? co_checkpoint_read_model(co_config_string(&e->model, "init"), model, params)
                : CO_OK;

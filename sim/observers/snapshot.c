@@ -9,6 +9,8 @@
 #include "io/files/hasher.h"
 #include "models/kernel_path.h"
 #include "io/files/inputs.h"
+#include "io/yaml.h"
+#include "models/presets/folder.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -495,19 +497,43 @@ static co_status read_tensors(const co_file *file, const co_model *model, float 
     return st;
 }
 
+/* The weights of a folder; the checkpoint's experiment says of which architecture they are. */
+static co_status read_folder(const co_file *file, const char *folder, const co_model *model,
+                             float *params)
+{
+    char *config = NULL;
+    co_node *root = NULL;
+    co_text said = {0};
+    CO_TRY(co_file_get_text(file, "config", &config));
+    co_status st = co_yaml_read_text(config, co_file_path(file), &root);
+    const co_node *section = st == CO_OK ? co_node_find(root, "model") : NULL;
+    const co_node *name = section ? co_node_find(section, "name") : NULL;
+    const co_model_preset *preset = name ? co_preset_find(name->text) : NULL;
+    if (st == CO_OK && (!preset || !preset->folder))
+        st = CO_FAIL(CO_EDATA, "%s: does not say of which architecture the weights in %s are",
+                     co_file_path(file), folder);
+    if (st == CO_OK) st = co_folder_read(folder, preset->folder, model, params, &said);
+    co_text_fini(&said);
+    co_node_destroy(root);
+    co_free(config);
+    return st;
+}
+
 static co_status read_model(const char *path, const co_model *model, float *params, int depth);
 
 /* The values that the tensors had which a checkpoint leaves out, where it says that they were read
  * from a file or drawn. */
 static co_status read_base(const co_file *file, const co_model *model, float *params, int depth)
 {
-    static const char seed[] = "seed ", init[] = "model.init ";
+    static const char seed[] = "seed ", init[] = "model.init ", from[] = "model.from ";
     char *base = NULL;
     co_status st = CO_OK;
     if (!co_file_has_attr(file, "base")) return CO_OK;
     CO_TRY(co_file_get_text(file, "base", &base));
     if (strncmp(base, seed, sizeof seed - 1) == 0)
         co_model_init(model, strtoull(base + sizeof seed - 1, NULL, 10), params);
+    if (strncmp(base, from, sizeof from - 1) == 0)
+        st = read_folder(file, base + sizeof from - 1, model, params);
     if (strncmp(base, init, sizeof init - 1) == 0)
         st = depth > 0 ? read_model(base + sizeof init - 1, model, params, depth - 1)
                        : CO_FAIL(CO_EDATA,

@@ -46,8 +46,7 @@ co_status co_checkpoint_config(const char *path, char **config);
  * the digest of the model must hold, and that of tensors that were left out (CO_EUSAGE). Local. */
 co_status co_checkpoint_read(const char *path, co_snapshot *snapshot, const co_model *model);
 /* Model alone, for model.init: a checkpoint, or a file made by hand with model/<tensor> datasets.
- * Tensors that were left out are read or drawn again where they came from; from a folder
- * (model.from) they must stand in params before. Local. */
+ * Tensors that were left out are read or drawn again where they came from. Local. */
 co_status co_checkpoint_read_model(const char *path, const co_model *model, float *params);
 /* True when the name is one that a run writes: run.h5, ckpt-NNNNNNNN.h5, best.h5, experiment.yaml.
  */
