@@ -187,6 +187,22 @@ static co_status write_base(co_file *file, const co_snapshot *s, const co_model 
     return co_file_set_text(file, "base", s->base);
 }
 
+/* A slot of the server; beside a base that is left out, of what is trained alone. */
+static co_status write_slot(co_file *file, const co_snapshot *s, const co_model *model, size_t k)
+{
+    char name[CO_NAME + 16];
+    const co_layout *layout = co_model_layout(model);
+    const co_extent extent = {
+        .type = CO_F32, .ndim = 1, .dim = {s->base ? layout->n : layout->whole}};
+    float *packed = s->base ? co_malloc(layout->n, sizeof *packed) : NULL;
+    if (s->base && !packed) return CO_FAIL(CO_ENOMEM, "checkpoint");
+    if (packed) co_layout_pack(layout, s->slot[k], packed);
+    snprintf(name, sizeof name, "server/%s", s->slot_name[k]);
+    const co_status st = co_file_write(file, name, &extent, packed ? packed : s->slot[k]);
+    co_free(packed);
+    return st;
+}
+
 static co_status write_model(co_file *file, const co_snapshot *s, const co_model *model)
 {
     size_t n_tensors;
@@ -200,12 +216,7 @@ static co_status write_model(co_file *file, const co_snapshot *s, const co_model
         snprintf(name, sizeof name, "model/%s", tensor[k].name);
         CO_TRY(co_file_write(file, name, &extent, s->model + tensor[k].offset));
     }
-    for (size_t k = 0; k < s->n_slots; k++) {
-        char name[CO_NAME + 16];
-        const co_extent extent = {.type = CO_F32, .ndim = 1, .dim = {co_model_size(model)}};
-        snprintf(name, sizeof name, "server/%s", s->slot_name[k]);
-        CO_TRY(co_file_write(file, name, &extent, s->slot[k]));
-    }
+    for (size_t k = 0; k < s->n_slots; k++) CO_TRY(write_slot(file, s, model, k));
     return CO_OK;
 }
 
@@ -733,15 +744,28 @@ static co_status read_versions(const co_file *file, co_snapshot *s, size_t n)
     return CO_OK;
 }
 
+static co_status read_slot(const co_file *file, const co_model *model, const char *slot,
+                           float *whole)
+{
+    char name[CO_NAME + 16];
+    const co_layout *layout = co_model_layout(model);
+    snprintf(name, sizeof name, "server/%s", slot);
+    if (!co_file_has_attr(file, "base_digest"))
+        return read_vector(file, name, layout->whole, whole);
+    float *packed = co_malloc(layout->n, sizeof *packed);
+    if (!packed) return CO_FAIL(CO_ENOMEM, "slots of the server");
+    const co_status st = read_vector(file, name, layout->n, packed);
+    if (st == CO_OK) co_layout_unpack(layout, packed, whole);
+    co_free(packed);
+    return st;
+}
+
 static co_status read_all(const co_file *file, co_snapshot *s, const co_model *model)
 {
     CO_TRY(read_tensors(file, model, s->model));
     CO_TRY(check_digest(file, s, co_model_size(model)));
-    for (size_t k = 0; k < s->n_slots; k++) {
-        char name[CO_NAME + 16];
-        snprintf(name, sizeof name, "server/%s", s->slot_name[k]);
-        CO_TRY(read_vector(file, name, co_model_size(model), s->slot[k]));
-    }
+    for (size_t k = 0; k < s->n_slots; k++)
+        CO_TRY(read_slot(file, model, s->slot_name[k], s->slot[k]));
     const char *const names[] = {"config_digest", "data_digest", "partition_digest"};
     char *const digests[] = {s->config_digest, s->data_digest, s->partition_digest};
     for (size_t k = 0; k < 3; k++) {
