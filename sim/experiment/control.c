@@ -13,6 +13,11 @@ const co_param co_eval_params[] = {
      .doc = "on each device's own test part: means, quantiles, the worst tenth"},
     {"sample", CO_INT, .lo = 1, .hi = 2147483647, .flags = CO_OPTIONAL,
      .doc = "devices to evaluate on, the same ones each time (default: all)"},
+    {"max_examples", CO_INT, .lo = 0, .hi = 9e15, .flags = CO_OPTIONAL,
+     .doc =
+         "most examples of a split for the central evaluation, a keyed sample, the same one each "
+         "time; 0: all, as without it. Test parts of devices are always whole (sample bounds "
+         "those)"},
     {0}};
 const co_param co_stop_params[] = {
     {"metric", CO_STRING, .words = "none",

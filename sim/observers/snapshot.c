@@ -7,6 +7,7 @@
 #include "io/files/digest.h"
 #include "io/files/file.h"
 #include "io/files/hasher.h"
+#include "io/weights/folder.h"
 #include "models/kernel_path.h"
 #include "io/files/inputs.h"
 #include "io/yaml.h"
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool is_checkpoint(const char *name)
@@ -477,6 +479,51 @@ static co_status read_present(const co_file *file, const co_model *model, float 
     return CO_OK;
 }
 
+/* A tensor of a folder of weights by its name, or the name that PEFT gives it. */
+static co_status read_stored(const co_weights *weights, const co_tensor *tensor, float *params)
+{
+    char name[CO_NAME + 32], shape[192];
+    snprintf(name, sizeof name, "base_model.model.%s", tensor->name);
+    const co_stored *stored = co_weights_find(weights, tensor->name);
+    if (!stored) stored = co_weights_find(weights, name);
+    if (!stored)
+        return CO_FAIL(CO_EDATA, "%s: has no tensor %s: it belongs to another model", weights->path,
+                       tensor->name);
+    bool same = stored->n_dims == tensor->ndim;
+    for (size_t k = 0; same && k < tensor->ndim; k++) same = stored->dim[k] == tensor->dim[k];
+    if (!same || !co_stored_is_read(stored))
+        return CO_FAIL(CO_EDATA, "%s: %s is %s of %s: not the model's shape, or no type of floats",
+                       co_weights_file(weights, stored), stored->name,
+                       co_stored_shape(stored, shape), stored->dtype);
+    CO_TRY(co_weights_read(weights, stored, params + tensor->offset));
+    for (size_t i = 0; i < tensor->size; i++)
+        if (!__builtin_isfinite(params[tensor->offset + i]))
+            return CO_FAIL(CO_EDATA, "%s: %s[%zu] is not finite", co_weights_file(weights, stored),
+                           stored->name, i);
+    return CO_OK;
+}
+
+static co_status read_weights(const char *path, const co_model *model, float *params)
+{
+    size_t n_tensors;
+    co_weights weights;
+    const co_tensor *tensor = co_model_tensors(model, &n_tensors);
+    co_status st = co_weights_open(path, &weights);
+    for (size_t k = 0; k < n_tensors && st == CO_OK; k++)
+        st = read_stored(&weights, &tensor[k], params);
+    co_weights_close(&weights);
+    return st;
+}
+
+/* A folder, or a file named so. */
+static bool holds_weights(const char *path)
+{
+    struct stat is;
+    const size_t n = strlen(path);
+    if (stat(path, &is) == 0 && S_ISDIR(is.st_mode)) return true;
+    return n > 12 && strcmp(path + n - 12, ".safetensors") == 0;
+}
+
 /* What was left out is what it was. */
 static co_status check_base(const co_file *file, const co_model *model, const float *params,
                             const bool *left_out)
@@ -558,6 +605,7 @@ static co_status read_base(const co_file *file, const co_model *model, float *pa
 static co_status read_model(const char *path, const co_model *model, float *params, int depth)
 {
     co_file *file = NULL;
+    if (holds_weights(path)) return read_weights(path, model, params);
     CO_TRY(co_file_open(path, "cohort-checkpoint", true, &file));
     co_status st = read_base(file, model, params, depth);
     if (st == CO_OK) st = read_tensors(file, model, params);

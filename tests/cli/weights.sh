@@ -116,6 +116,17 @@ grep -q 'no architecture of transformers' err || fail "mlp: not told"
 [ "$(ls mlp)" = model.safetensors ] || fail "mlp: $(ls mlp)"
 "$python" tools.py same run/ckpt-00000001.h5 mlp 2> err || fail "mlp: other tensors"
 
+# and back: initial values from a folder, or its file; steps too small to change a bit keep that model
+sed 's/hidden: \[5\]/hidden: [5], init: mlp/; s/dir: run/dir: again/' t.yaml > u.yaml
+echo 'local: {lr: 1e-30}' >> u.yaml
+good run u.yaml output.dir=again
+good run u.yaml output.dir=file model.init=mlp/model.safetensors
+for dir in again file; do
+    "$python" tools.py same "$dir/ckpt-00000001.h5" mlp 2> err || fail "model.init: other tensors in $dir"
+done
+bad 3 'has no tensor' run u.yaml output.dir=y model.init=bert
+bad 3 'not the model.s shape' run u.yaml output.dir=y 'model.hidden=[6]'
+
 # refused
 bad 2 'Add -o FOLDER' export weights bert.h5
 bad 2 'bert exists; add --overwrite' export weights bert.h5 -o bert
