@@ -1,15 +1,16 @@
-/* cli/command_export.c - cohort export: data sets and partitions in the formats of other programs.
- */
+/* cli/command_export.c - cohort export: data sets, partitions and models in the formats of other
+ * programs. */
 #include "core/memory.h"
 #include "io/writers/writer.h"
 #include "cli/console.h"
 #include "report/show.h"
+#include <unistd.h>
 
 static void print_help(const co_writer *writer)
 {
     if (writer) {
-        co_print_wrapped(stdout, "usage: cohort export %s -o FILE [key=value ..]\n\n%s.\n\n",
-                         writer->usage, writer->summary);
+        co_print_wrapped(stdout, "usage: cohort export %s -o %s [key=value ..]\n\n%s.\n\n",
+                         writer->usage, writer->folder ? "FOLDER" : "FILE", writer->summary);
         if (writer->params) co_print_params(stdout, writer->params);
     } else {
         co_print_usage(&co_command_export, "Formats:\n");
@@ -19,10 +20,21 @@ static void print_help(const co_writer *writer)
     }
     co_print_wrapped(
         stdout,
-        "\n  --overwrite  replace FILE, if it is HDF5, when the export has succeeded\n\n"
+        "\n  --overwrite  replace FILE, if it is HDF5, when the export has succeeded; a folder, if "
+        "it holds nothing else\n\n"
         "Index lists come back by `cohort partition DATA -o PART method=imported from=FILE`, data\n"
         "sets by `cohort import`.\n\n"
-        "Example: cohort export json part.h5 -o part.json\n");
+        "Examples: cohort export json part.h5 -o part.json\n"
+        "          cohort export weights runs/a/ckpt-00000100.h5 -o model\n");
+}
+
+static void print_folder(const co_writer *writer, const char *folder)
+{
+    for (const char *const *name = writer->folder; *name; name++) {
+        char *path = co_format("%s/%s", folder, *name);
+        if (path && access(path, F_OK) == 0) co_print_file_size(stdout, path);
+        co_free(path);
+    }
 }
 
 static co_status export(const co_writer *writer, const co_words *words)
@@ -32,9 +44,13 @@ static co_status export(const co_writer *writer, const co_words *words)
     const co_param *const tables[] = {writer->params ? writer->params : none};
     CO_TRY(co_config_check(&opt, tables, 1));
     CO_TRY(co_alone_check("export"));
-    CO_TRY(co_output_check("export", words));
+    CO_TRY(writer->folder ? co_output_folder_check("export", words, writer->folder)
+                          : co_output_check("export", words));
     CO_TRY(writer->write(&opt, words->positional + 1, words->n_positional - 1, words->output));
-    co_print_file_size(stdout, words->output);
+    if (writer->folder)
+        print_folder(writer, words->output);
+    else
+        co_print_file_size(stdout, words->output);
     return CO_OK;
 }
 
@@ -61,5 +77,5 @@ static co_status run(int n_words, char **words)
 const co_command co_command_export = {
     .name = "export",
     .usage = "export FORMAT FILE.. -o FILE [key=value ..] [--overwrite]",
-    .summary = "writes data sets and partitions in the formats of other programs",
+    .summary = "writes data sets, partitions and models in the formats of other programs",
     .run = run};

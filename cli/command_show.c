@@ -39,5 +39,5 @@ static co_status run(int n_words, char **words)
 const co_command co_command_show = {
     .name = "show",
     .usage = "show FILE [--json | --digest]",
-    .summary = "what is in a data set, partition, run, checkpoint or comparison file",
+    .summary = "what is in a data set, partition, run, checkpoint, comparison or predictions file",
     .run = run};

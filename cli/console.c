@@ -3,6 +3,7 @@
 #include "io/files/inputs.h"
 #include "report/print.h"
 #include "core/memory.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -64,7 +65,8 @@ co_status co_alone_check(const char *command)
  */
 static co_status check_inputs(const char *command, const co_words *words)
 {
-    const size_t first = strcmp(command, "partition") == 0 ? 0 : 1;
+    const size_t first =
+        strcmp(command, "partition") == 0 || strcmp(command, "predict") == 0 ? 0 : 1;
     if (words->n_positional > first)
         CO_TRY(co_output_differs(words->output, words->positional + first,
                                  words->n_positional - first));
@@ -83,7 +85,9 @@ co_status co_output_check(const char *command, const co_words *words)
     if (!path)
         return CO_FAIL(CO_EUSAGE,
                        "%s: where shall the result go? Add -o FILE, for example -o %s.h5", command,
-                       strcmp(command, "import") == 0 ? "data" : "part");
+                       strcmp(command, "import") == 0    ? "data"
+                       : strcmp(command, "predict") == 0 ? "predictions"
+                                                         : "part");
     CO_TRY(check_folder(path));
     if (stat(path, &info) != 0)
         return errno == ENOENT ? CO_OK : CO_FAIL(CO_EFILE, "%s: %s", path, strerror(errno));
@@ -101,6 +105,47 @@ co_status co_output_check(const char *command, const co_words *words)
                        "choose another -o",
                        path);
     return CO_OK;
+}
+
+/* An entry of the folder that is none of those files, new block; any entry when files is NULL. */
+static char *other_entry(DIR *folder, const char *const *files)
+{
+    for (const struct dirent *e; (e = readdir(folder));) {
+        bool known = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
+        for (const char *const *f = files; f && *f && !known; f++)
+            known = strcmp(*f, e->d_name) == 0;
+        if (!known) return co_strdup(e->d_name);
+    }
+    return NULL;
+}
+
+co_status co_output_folder_check(const char *command, const co_words *words,
+                                 const char *const *files)
+{
+    struct stat info;
+    const char *path = words->output;
+    if (!path) return CO_FAIL(CO_EUSAGE, "%s: where shall the result go? Add -o FOLDER", command);
+    CO_TRY(check_folder(path));
+    if (stat(path, &info) != 0)
+        return errno == ENOENT ? CO_OK : CO_FAIL(CO_EFILE, "%s: %s", path, strerror(errno));
+    if (!S_ISDIR(info.st_mode))
+        return CO_FAIL(CO_EUSAGE, "%s is no folder; choose another -o", path);
+    DIR *folder = opendir(path);
+    if (!folder) return CO_FAIL(CO_EFILE, "%s: cannot be read: %s", path, strerror(errno));
+    char *other = other_entry(folder, words->overwrite ? files : NULL);
+    closedir(folder);
+    if (!other) return CO_OK;
+    const co_status st =
+        words->overwrite
+            ? CO_FAIL(CO_EUSAGE,
+                      "%s holds %s, which %s does not write: --overwrite leaves the folder alone; "
+                      "choose another -o",
+                      path, other, command)
+            : CO_FAIL(CO_EUSAGE,
+                      "%s exists; add --overwrite to replace what is in it, or choose another -o",
+                      path);
+    co_free(other);
+    return st;
 }
 
 void co_print_usage(const co_command *command, const char *details)

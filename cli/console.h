@@ -15,5 +15,10 @@ co_status co_alone_check(const char *command);
  * or is empty. Called before any work; the file itself stays until its successor is published. */
 co_status co_output_check(const char *command, const co_words *words);
 
+/* For those that write a folder with some of these files (the list ends with NULL): as above; a
+ * folder that exists must be empty, or, with --overwrite, hold nothing but such files. */
+co_status co_output_folder_check(const char *command, const co_words *words,
+                                 const char *const *files);
+
 /* "usage: cohort <usage>", the summary, then details (text that ends with a newline). */
 void co_print_usage(const co_command *command, const char *details);

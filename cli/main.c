@@ -17,9 +17,9 @@
 #include <string.h>
 
 static const co_command *const commands[] = {
-    &co_command_import, &co_command_partition, &co_command_export,
-    &co_command_run,    &co_command_compare,   &co_command_show,
-    &co_command_plot,   &co_command_list,      &co_command_account};
+    &co_command_import,  &co_command_partition, &co_command_export, &co_command_run,
+    &co_command_predict, &co_command_compare,   &co_command_show,   &co_command_plot,
+    &co_command_list,    &co_command_account};
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_help(void)
@@ -114,7 +114,9 @@ int main(int argc, char **argv)
     const bool launched = co_launched_on_ranks(),
                on_ranks = launched || (command && command->needs_mpi);
     const bool alone = launched && !(command && (command->needs_mpi || command->uses_ranks));
-    if (command == &co_command_run || command == &co_command_compare) co_blas_start(argv);
+    if (command == &co_command_run || command == &co_command_compare ||
+        command == &co_command_predict)
+        co_blas_start(argv);
     take_back_hangup();
     signal(SIGXFSZ, SIG_IGN); /* then a limit on the size of files is an error like a full disk */
     if (on_ranks) {

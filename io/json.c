@@ -29,11 +29,11 @@ static void write_string(FILE *out, const char *text)
 
 static void begin(co_json *json, const char *key)
 {
-    if (json->follows) fputs(", ", json->out);
+    if (json->follows) fputs(json->tight ? "," : ", ", json->out);
     json->follows = true;
     if (!key) return;
     write_string(json->out, key);
-    fputs(": ", json->out);
+    fputs(json->tight ? ":" : ": ", json->out);
 }
 
 void co_json_open(co_json *json, const char *key, char bracket)
@@ -71,6 +71,12 @@ void co_json_real(co_json *json, const char *key, double value)
 {
     char text[CO_REAL_TEXT] = "null";
     if (isfinite(value)) co_format_real(value, text);
+    begin(json, key);
+    fputs(text, json->out);
+}
+
+void co_json_bare(co_json *json, const char *key, const char *text)
+{
     begin(json, key);
     fputs(text, json->out);
 }

@@ -8,7 +8,7 @@
 
 enum { MAX_DEPTH = 64 };
 
-static co_status unexpected(const co_json_in *in, const char *wanted)
+co_status co_json_in_unexpected(const co_json_in *in, const char *wanted)
 {
     size_t line = 1;
     for (const char *c = in->text; c < in->at; c++) line += *c == '\n';
@@ -26,7 +26,7 @@ char co_json_in_next(co_json_in *in)
 
 co_status co_json_in_take(co_json_in *in, char c)
 {
-    if (co_json_in_next(in) != c) return unexpected(in, (char[]){'\'', c, '\'', 0});
+    if (co_json_in_next(in) != c) return co_json_in_unexpected(in, (char[]){'\'', c, '\'', 0});
     in->at++;
     return CO_OK;
 }
@@ -61,7 +61,7 @@ static co_status take_escape(co_json_in *in, char *out, size_t *n)
     *n = 1;
     if (plain) return *out = to[plain - from], in->at++, CO_OK;
     long code = *in->at == 'u' ? hex4(in->at + 1) : -1;
-    if (code < 0) return unexpected(in, "an escape");
+    if (code < 0) return co_json_in_unexpected(in, "an escape");
     in->at += 5;
     const long low =
         code >> 10 == 0x36 && in->at[0] == '\\' && in->at[1] == 'u' ? hex4(in->at + 2) : -1;
@@ -85,7 +85,7 @@ static const char *string_end(const char *at)
 co_status co_json_in_text(co_json_in *in, char **text)
 {
     *text = NULL;
-    if (co_json_in_next(in) != '"') return unexpected(in, "a string");
+    if (co_json_in_next(in) != '"') return co_json_in_unexpected(in, "a string");
     const char *end = string_end(in->at);
     char *out = co_malloc((size_t)(end - in->at) + 1, 1); /* an escape is longer than its bytes */
     size_t n = 0;
@@ -138,7 +138,7 @@ co_status co_json_in_int(co_json_in *in, int64_t *value)
     char text[64];
     const size_t n = number_text(in, text);
     if (!co_raw_whole(text, value))
-        return unexpected(in, n ? "an integer of 64 bits" : "an integer");
+        return co_json_in_unexpected(in, n ? "an integer of 64 bits" : "an integer");
     in->at += n;
     return CO_OK;
 }
@@ -147,7 +147,7 @@ co_status co_json_in_real(co_json_in *in, double *value)
 {
     char text[64];
     const size_t n = number_text(in, text);
-    if (!co_raw_real(text, value)) return unexpected(in, "a number");
+    if (!co_raw_real(text, value)) return co_json_in_unexpected(in, "a number");
     in->at += n;
     return CO_OK;
 }
@@ -158,10 +158,10 @@ co_status co_json_in_skip(co_json_in *in)
     do {
         const char c = co_json_in_next(in);
         if (c == '[' || c == '{') {
-            if (++depth > MAX_DEPTH) return unexpected(in, "a less deep nesting");
+            if (++depth > MAX_DEPTH) return co_json_in_unexpected(in, "a less deep nesting");
             in->at++;
         } else if (c == ']' || c == '}') {
-            if (--depth < 0) return unexpected(in, "a value");
+            if (--depth < 0) return co_json_in_unexpected(in, "a value");
             in->at++;
         } else if (c == '"') {
             in->at = string_end(in->at);
@@ -170,7 +170,7 @@ co_status co_json_in_skip(co_json_in *in)
             in->at++;
         } else {
             const size_t n = strcspn(in->at, " \t\r\n,:[]{}\"");
-            if (n == 0) return unexpected(in, "a value");
+            if (n == 0) return co_json_in_unexpected(in, "a value");
             in->at += n;
         }
     } while (depth > 0);
@@ -179,5 +179,5 @@ co_status co_json_in_skip(co_json_in *in)
 
 co_status co_json_in_end(co_json_in *in)
 {
-    return co_json_in_next(in) ? unexpected(in, "the end of the file") : CO_OK;
+    return co_json_in_next(in) ? co_json_in_unexpected(in, "the end of the file") : CO_OK;
 }

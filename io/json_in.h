@@ -25,3 +25,5 @@ co_status co_json_in_int(co_json_in *in, int64_t *value); /* a whole number: 5, 
 co_status co_json_in_real(co_json_in *in, double *value);
 co_status co_json_in_skip(co_json_in *in); /* any value */
 co_status co_json_in_end(co_json_in *in);  /* nothing follows */
+/* CO_EDATA: "FILE:LINE: 'what stands next' where `wanted` is wanted". */
+co_status co_json_in_unexpected(const co_json_in *in, const char *wanted);

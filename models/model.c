@@ -4,6 +4,7 @@
  * Cost: linear in layers and tensors; only co_model_init touches the parameters. */
 #include "models/model.h"
 #include "core/memory.h"
+#include "core/random.h"
 #include "models/graph/graph.h"
 #include <stdio.h>
 #include <string.h>
@@ -11,29 +12,57 @@
 const co_param co_model_params[] = {
     {"name", CO_STRING, .flags = CO_OPTIONAL, .doc = "a preset; or give layers"},
     {"layers", CO_TREE, .flags = CO_OPTIONAL, .doc = "list of layers and blocks, first to last"},
-    {"init", CO_STRING, .flags = CO_OPTIONAL, .doc = "checkpoint file with the initial values"},
+    {"init", CO_STRING, .flags = CO_OPTIONAL,
+     .doc = "initial values: a checkpoint, a folder of weights or a .safetensors file"},
+    {"from", CO_STRING, .flags = CO_OPTIONAL,
+     .doc = "folder of a pretrained model (config.json, model.safetensors): sizes and initial "
+            "values"},
     {"loss", CO_STRING, .flags = CO_OPTIONAL,
      .doc = "cohort list loss; default: the task's first (cohort list task)"},
-    {"freeze", CO_STRINGS, .words = "", .doc = "tensors that never change, by name (1.weight)"},
+    {"freeze", CO_STRINGS, .words = "",
+     .doc = "tensors that never change: names or patterns (1.weight, encoder.layer.[0-3].*)"},
+    {"lora", CO_TREE, .flags = CO_OPTIONAL,
+     .doc =
+         "{rank, alpha, targets, dropout, aggregate: mean | freeze_a, trained}: trains changes of "
+         "low rank beside the dense layers that targets names, and what trained names"},
     {0}};
 
-/* The list of layers: of the preset, or as written. */
-static co_status find_list(const co_config *opt, co_node **list)
+/* Whether `layers` is an option of the preset's own: how many of them it has. */
+static bool counts_layers(const co_model_preset *preset)
 {
-    const bool named = co_config_has(opt, "name"), listed = co_config_has(opt, "layers");
-    if (named == listed)
+    for (const co_param *p = preset ? preset->params : NULL; p && p->key; p++)
+        if (strcmp(p->key, "layers") == 0) return true;
+    return false;
+}
+
+/* NULL where there is no `name`. */
+static co_status find_preset(const co_config *opt, const co_model_preset **preset)
+{
+    *preset = NULL;
+    if (!co_config_has(opt, "name")) return CO_OK;
+    *preset = co_preset_find(co_config_string(opt, "name"));
+    return *preset ? CO_OK : co_fail_in(CO_EUSAGE, "%s: %s.name", opt->file, opt->section);
+}
+
+/* The list of layers: of the preset, or as written. */
+static co_status find_list(const co_config *opt, const co_model_preset *preset, const co_task *task,
+                           co_node **list)
+{
+    const bool listed = co_config_has(opt, "layers") && !counts_layers(preset);
+    if ((preset != NULL) == listed)
         return co_config_fail(opt, co_config_node(opt, "name"),
                               "give either `name` or `layers`, %s",
-                              named ? "not both" : "one of them is needed");
-    if (named) {
-        const co_model_preset *preset =
-            (const co_model_preset *)co_plugin_find(&co_kind_model, co_config_string(opt, "name"));
-        if (!preset) return co_fail_in(CO_EUSAGE, "%s: %s.name", opt->file, opt->section);
-        *list = preset->layers(opt);
-    } else {
-        *list = co_node_copy(co_config_node(opt, "layers"));
-    }
+                              preset ? "not both" : "one of them is needed");
+    if (preset) return preset->layers(opt, task, list);
+    *list = co_node_copy(co_config_node(opt, "layers"));
     return *list ? CO_OK : CO_FAIL(CO_ENOMEM, "list of layers");
+}
+
+/* What the preset says of initial values. */
+static void spread(co_model *m, const co_config *opt, const co_model_preset *preset)
+{
+    for (size_t t = 0; preset && preset->spread && t < m->n_tensors; t++)
+        m->tensor[t].spread = preset->spread(opt, m->tensor[t].name);
 }
 
 static co_status check_outputs(const co_model *m, const co_config *opt, const co_node *list)
@@ -41,6 +70,7 @@ static co_status check_outputs(const co_model *m, const co_config *opt, const co
     char text[CO_SHAPE_TEXT];
     const co_shape *last = &m->node[m->n_nodes - 1].out;
     const size_t wanted = m->task->outputs(m->labels->n);
+    if (!m->has_head) return CO_OK;
     co_shape_text(last, text);
     if (!last->tokens && last->sequence && !m->task->per_row)
         return co_config_fail(opt, list,
@@ -97,45 +127,26 @@ static co_status open_spans(co_model *m)
     return m->layout.part ? CO_OK : CO_FAIL(CO_ENOMEM, "spans of %zu tensors", m->n_tensors);
 }
 
-static co_status freeze_one(const co_model *m, const co_config *opt, const co_node *name)
-{
-    co_tensor *tensor = name->kind == CO_NODE_SCALAR ? find_tensor(m, name->text) : NULL;
-    if (tensor) {
-        tensor->role = CO_FROZEN;
-        return CO_OK;
-    }
-    return co_config_fail(opt, name, "freeze: no tensor is called %s; the model has %s .. %s",
-                          name->kind == CO_NODE_SCALAR ? name->text : "so",
-                          m->n_tensors ? m->tensor[0].name : "none",
-                          m->n_tensors ? m->tensor[m->n_tensors - 1].name : "none");
-}
-
-static co_status freeze(const co_model *m, const co_config *opt)
-{
-    const co_node *names = co_config_node(opt, "freeze");
-    if (!names) return CO_OK;
-    if (names->kind == CO_NODE_SCALAR) return names->text[0] ? freeze_one(m, opt, names) : CO_OK;
-    for (const co_node *name = names->first; name; name = name->next)
-        CO_TRY(freeze_one(m, opt, name));
-    return CO_OK;
-}
-
 static co_status build(co_model *m, const co_config *opt, const co_shape *in, const co_node *list)
 {
     co_place place = {.model = m, .file = opt->file};
     size_t last;
     snprintf(place.section, sizeof place.section, "%.40s.layers", opt->section);
+    CO_TRY(co_lora_open(m, opt));
     CO_TRY(co_build_input(m, in));
     CO_TRY(co_build_list(&place, list, "", 0, &last));
+    CO_TRY(co_order_tensors(m, opt, list));
     CO_TRY(check_outputs(m, opt, list));
     CO_TRY(open_spans(m));
-    CO_TRY(freeze(m, opt));
+    CO_TRY(co_set_roles(m, opt));
+    co_lora_close(m);
     return find_spans(m);
 }
 
 co_status co_model_create(const co_config *opt, const co_shape *in, const co_labels *labels,
                           const co_task *task, co_model **model)
 {
+    const co_model_preset *preset;
     co_node *list = NULL;
     co_status st = CO_OK;
     co_model *m = co_calloc(1, sizeof *m);
@@ -145,8 +156,12 @@ co_status co_model_create(const co_config *opt, const co_shape *in, const co_lab
     m->labels = labels;
     CO_TRY_OUT(co_criterion_init(&m->criterion, opt, task->name, task->losses));
     m->fast = co_kernels_in_use();
-    CO_TRY_OUT(find_list(opt, &list));
+    CO_TRY_OUT(find_preset(opt, &preset));
+    CO_TRY_OUT(find_list(opt, preset, task, &list));
+    const co_node *head = preset ? co_node_find(opt->map, "head") : NULL;
+    m->has_head = !head || strcmp(head->text, "none") != 0;
     CO_TRY_OUT(build(m, opt, in, list));
+    spread(m, opt, preset);
     *model = m;
 out:
     co_node_destroy(list);
@@ -163,6 +178,7 @@ void co_model_destroy(co_model *model)
         co_free(v->tensor);
         co_free(v->is_frozen);
         co_free(v->name);
+        co_free(v->after);
     }
     for (size_t role = 0; role < 3; role++) {
         co_free(model->span[role]);
@@ -170,6 +186,7 @@ void co_model_destroy(co_model *model)
     }
     co_free(model->layout.part);
     co_criterion_fini(&model->criterion);
+    co_lora_close(model);
     co_free(model->node);
     co_free(model->tensor);
     co_free(model);
@@ -205,6 +222,11 @@ const co_tensor *co_model_tensors(const co_model *model, size_t *n_tensors)
     return model->tensor;
 }
 
+bool co_model_has_head(const co_model *model)
+{
+    return model->has_head;
+}
+
 const co_shape *co_model_input(const co_model *model)
 {
     return &model->node[0].out;
@@ -215,19 +237,53 @@ const co_task *co_model_task(const co_model *model)
     return model->task;
 }
 
+void co_model_measure(const co_model *model, const co_pass *pass, const float *out, double *sums)
+{
+    model->task->measure(pass, model->labels, &model->criterion, out, NULL, sums);
+}
+
 size_t co_model_n_classes(const co_model *model)
 {
     return model->labels->n;
 }
 
+/* Tensor t of a layer, which is number k of the model. */
+static void init_tensor(const co_vertex *v, const co_tensor *tensor, uint64_t seed, size_t t,
+                        uint64_t k, float *out)
+{
+    co_tensor_shape shape[CO_MAX_TENSORS];
+    v->layer->tensors(v->self, shape);
+    const bool weight = strcmp(shape[t].name, "weight") == 0 && tensor->ndim == 2;
+    if (tensor->spread > 0.0 && weight) {
+        const co_stream stream = co_stream_open(seed, CO_DRAW_MODEL_INIT, 0, 0, k);
+        co_fill_normal(&stream, 0, tensor->size, out);
+        for (size_t i = 0; i < tensor->size; i++) out[i] *= (float)tensor->spread;
+    } else if (tensor->spread > 0.0 && strcmp(shape[t].name, "bias") == 0) {
+        memset(out, 0, tensor->size * sizeof *out);
+    } else {
+        v->layer->init(v->self, seed, t, k, out);
+    }
+}
+
 void co_model_init(const co_model *model, uint64_t seed, float *params)
 {
-    size_t next = 0; /* a tensor belongs to the first node that names it */
     for (size_t l = 1; l < model->n_nodes; l++) {
         const co_vertex *v = &model->node[l];
         for (size_t t = 0; t < v->n_tensors; t++)
-            if (v->tensor[t] == next) v->layer->init(v->self, seed, t, next++, params + v->at[t]);
+            if (v->owns[t])
+                init_tensor(v, &model->tensor[v->tensor[t]], seed, t, v->tensor[t],
+                            params + v->at[t]);
     }
+}
+
+size_t co_model_longest(const co_model *model)
+{
+    size_t most = 0;
+    for (const co_vertex *v = model->node + 1; v < model->node + model->n_nodes; v++) {
+        const size_t own = v->layer->longest ? v->layer->longest(v->self) : 0;
+        if (own > 0 && (most == 0 || own < most)) most = own;
+    }
+    return most;
 }
 
 double co_model_flops(const co_model *model, double n_rows)
@@ -254,7 +310,7 @@ static size_t describe_tensor(const co_tensor *t, char *text, size_t room)
 
 char *co_model_describe(const co_model *model)
 {
-    enum { LINE = 256 }; /* name 80, four dimensions of at most 20 digits, the words around them */
+    enum { LINE = CO_NAME + 192 }; /* four dimensions of at most 20 digits, the words around them */
     const size_t room = 3 + model->n_tensors * (LINE + 2);
     char *text = co_malloc(room, 1);
     size_t n = 0;

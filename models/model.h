@@ -2,21 +2,25 @@
  *
  * The vector holds the tensors in PyTorch's order, shape and names (torch.nn.Sequential of the same
  * list: "1.weight", every item counts; inside blocks "1.0.weight"), without padding; a tensor that
- * two layers share stands once, under its first name. Norms, noise, digests, checkpoints and
+ * two layers share stands once, under its first name. Items with keys `name` and `after` have
+ * another name and place: those of the model they stand for. Norms, noise, digests, checkpoints and
  * aggregation index it. All calls are Local; the structure is the same on all ranks. */
 #pragma once
 #include "core/config.h"
 #include "models/batch.h"
 #include "models/layers/layer.h"
+#include "models/presets/preset.h"
 #include "models/tasks/task.h"
 
 typedef struct co_model co_model;
 
+enum { CO_NAME = 128 }; /* longest name of a tensor */
 typedef struct {
-    char name[80];
+    char name[CO_NAME + 1];
     size_t ndim, dim[4];
     size_t offset, size; /* floats, in the vector */
     size_t n_uses;       /* layers that it belongs to: above 1 where it is tied */
+    double spread; /* standard deviation of normal initial values; 0: those of its layer */
     co_role role;
 } co_tensor;
 
@@ -47,23 +51,14 @@ void co_layout_unpack(const co_layout *layout, const float *trained, float *whol
 extern const co_kind
     co_kind_block; /* what stands in a list of layers beside layers: models/graph/block.h */
 
-/* Keys of section `model`: name, layers, init, loss, freeze. The options of a preset and of a loss
- * stand beside them. */
+/* Keys of section `model`: name, layers, init, loss, freeze, lora. The options of a preset and of a
+ * loss stand beside them. */
 extern const co_param co_model_params[];
-
-/* kind model: named presets. A preset is a list of layers made from its options. */
-typedef struct {
-    CO_PLUGIN_FIELDS;
-    /* A new list node (co_node_destroy) as the experiment file's `layers` would be; NULL: out of
-     * memory. */
-    co_node *(*layers)(const co_config *opt);
-} co_model_preset;
-extern const co_kind co_kind_model;
 
 /* From the checked section `model` (name, or layers; both or none: CO_EUSAGE). in: the shape of the
  * data's rows; labels of the data set, borrowed as long as the model lives. The last layer must
  * give task->outputs(labels->n) values, for each row of a sequence where the task wants that.
- * `freeze` names tensors (unknown: CO_EUSAGE). */
+ * `freeze` and `lora` name tensors and layers (unknown: CO_EUSAGE). */
 co_status co_model_create(const co_config *opt, const co_shape *in, const co_labels *labels,
                           const co_task *task, co_model **model);
 void co_model_destroy(co_model *model); /* NULL allowed */
@@ -76,6 +71,9 @@ const co_span *co_model_spans(const co_model *model, co_role role, size_t *n_spa
 const co_layout *co_model_layout(const co_model *model);
 /* Before workspaces of the model are created. CO_EUSAGE: no tensor has that name. */
 co_status co_model_set_role(co_model *model, const char *tensor, co_role role);
+/* Most rows that a sequence of its batches may have; 0: any number. Longer ones must not come to a
+ * pass. */
+size_t co_model_longest(const co_model *model);
 char *co_model_describe(const co_model *model); /* new block: JSON list of {name, shape, role}, as
                                                    checkpoints carry it */
 void co_model_init(const co_model *model, uint64_t seed, float *params);
@@ -105,6 +103,9 @@ const float *co_model_outputs(const co_model *model,
  * of what is trained, grad with room for layout->n_grad floats. */
 void co_model_loss(const co_model *model, co_workspace *workspace, const float *params,
                    const co_pass *pass, const float *scale, float *grad, double *sums);
+/* What co_model_loss adds to sums, of outputs that are there: out[rows][outputs] for pass->batch. A
+ * single row of a sequence may be taken as a batch. */
+void co_model_measure(const co_model *model, const co_pass *pass, const float *out, double *sums);
 /* As co_model_loss, and the step of plain SGD at once: params -= lr gradient, each layer as soon as
  * its dx is known. The same bits as through a gradient of zeros. grad[size] is scratch for layers
  * that cannot do both in one; frozen tensors stay. */
@@ -115,7 +116,11 @@ void co_model_step(const co_model *model, co_workspace *workspace, float *params
  * "3.1"), whose last node is meant, or "input", the batch. Before workspaces of the model are
  * created. CO_EUSAGE: no such item, or tokens. Images are planes here. */
 co_status co_model_tap(co_model *model, const char *name, size_t *node);
-co_shape co_model_tap_shape(const co_model *model, size_t node); /* of a row of its values */
+/* Taps the node whose values feed the last layer that has tensors (the representation of a
+ * classifier). CO_EUSAGE: there is none, or it is fed by tokens. */
+co_status co_model_tap_hidden(co_model *model, size_t *node);
+const char *co_model_tap_name(const co_model *model, size_t node); /* of its item; borrowed */
+co_shape co_model_tap_shape(const co_model *model, size_t node);   /* of a row of its values */
 /* Everything behind the node depends on nothing in front of it but by way of its values. */
 bool co_model_begins_at(const co_model *model, size_t node);
 /* values[rows][..] of the last pass of that batch. */
@@ -128,5 +133,7 @@ void co_model_loss_from(const co_model *model, co_workspace *workspace, const fl
                         const co_pass *pass, size_t node, const float *values, const float *scale,
                         float *grad, float *d_values, double *sums);
 const co_task *co_model_task(const co_model *model);
+/* False: its outputs are hidden states (head: none), of which the task can measure nothing. */
+bool co_model_has_head(const co_model *model);
 const co_shape *co_model_input(const co_model *model); /* shape of a row of the data */
 size_t co_model_n_classes(const co_model *model);

@@ -15,7 +15,7 @@ typedef struct {
     co_status (*json)(const co_file *file, co_json *json);
 } co_view;
 extern const co_view co_view_dataset, co_view_partition, co_view_run, co_view_checkpoint,
-    co_view_comparison;
+    co_view_comparison, co_view_predictions;
 
 void co_show_dataset(FILE *out, const co_dataset *data);
 void co_show_partition(FILE *out, const co_partition *partition);

@@ -101,9 +101,7 @@ static co_status look(const co_experiment *e, co_play_mode mode, found *f, co_lo
     return co_checkpoint_config(f->checkpoint, &f->config);
 }
 
-/* Gives every rank the experiment text of the checkpoint; *text NULL when there is none.
- * Collective(comm). */
-static co_status broadcast_text(char **text, const co_comm *comm)
+co_status co_broadcast_text(char **text, const co_comm *comm)
 {
     int64_t n = comm->rank == 0 && *text ? (int64_t)strlen(*text) + 1 : 0;
     MPI_Bcast(&n, 1, MPI_INT64_T, 0, comm->world);
@@ -204,7 +202,7 @@ co_status co_play(co_experiment *e, co_play_mode mode, const co_comm *comm)
     co_lock *lock = NULL;
     int resumed = 0;
     co_status st = co_agree(comm->rank == 0 ? look(e, mode, &f, &lock) : CO_OK, comm);
-    if (st == CO_OK) st = broadcast_text(&f.config, comm);
+    if (st == CO_OK) st = co_broadcast_text(&f.config, comm);
     if (st == CO_OK && f.config) {
         resumed = 1;
         st = co_agree(co_experiment_continue(e, f.config), comm);

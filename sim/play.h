@@ -8,6 +8,10 @@
  * Collective(comm). */
 co_status co_blas_agree(const co_comm *comm);
 
+/* Gives every rank rank 0's text, in a new block; *text NULL when there is none. CO_ENOMEM.
+ * Collective(comm). */
+co_status co_broadcast_text(char **text, const co_comm *comm);
+
 /* What becomes of a run that stands in the output folder already; none of them: refused. */
 typedef struct {
     bool resume;    /* goes on from its newest good checkpoint; a finished one is left as it is */

@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/vector.h"
+#include "models/presets/folder.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -104,6 +105,23 @@ static co_status check_examples(co_run *r)
                                 (long long)p->n_devices);
 }
 
+/* Positions are learnt, or were trained, up to so many rows. */
+static co_status check_lengths(const co_run *r)
+{
+    const co_config *model = &r->experiment->model;
+    const co_node *trained = co_node_find(model->map, "most_positions");
+    size_t most = co_model_longest(r->model), have = r->population.most_rows;
+    int64_t n;
+    if (most == 0 && trained && co_node_int(trained, &n)) most = (size_t)n;
+    if (most == 0 || have <= most) return CO_OK;
+    return co_config_fail(
+        model, trained,
+        "the model has positions for %zu tokens, but the longest text of the data "
+        "has %zu; give positions more (most), or import the texts with "
+        "max_tokens=%zu",
+        most, have, most);
+}
+
 /* Rank 0. */
 static co_status create_record(co_run *r, const char *dir)
 {
@@ -126,6 +144,11 @@ static co_status create_local(co_run *r, const char *dir)
     CO_TRY(co_aggregation_create(e->aggregator, &e->aggregate, &r->aggregation));
     CO_TRY(co_model_create(&e->model, &r->population.shape, &r->population.labels, r->task,
                            &r->model));
+    if (!co_model_has_head(r->model))
+        return co_config_fail(&e->model, co_config_node(&e->model, "head"),
+                              "none gives hidden states, which nothing can be trained on; leave "
+                              "head out, or ask cohort predict for output=hidden");
+    CO_TRY(check_lengths(r));
     CO_TRY(co_workplace_init(&r->place, e, r->model, &r->population));
     CO_TRY(co_works_create(&r->works, &r->place));
     r->measure = co_work_index("measure");
@@ -134,16 +157,45 @@ static co_status create_local(co_run *r, const char *dir)
     return r->comm->rank == 0 ? create_record(r, dir) : CO_OK;
 }
 
-/* The first model, once per node: drawn from the seed, or read from model.init. */
+/* model.from: the folder's weights, and a line about what was left out. */
+static co_status read_folder(const co_config *opt, const co_model *model, float *params)
+{
+    const co_model_preset *preset = co_preset_find(co_config_string(opt, "name"));
+    co_text said = {0};
+    const co_status st =
+        co_folder_read(co_config_string(opt, "from"), preset->folder, model, params, &said);
+    if (st == CO_OK && said.n > 0) co_log("%s", said.data);
+    co_text_fini(&said);
+    return st;
+}
+
+co_status co_run_first_model(const co_experiment *e, const co_model *model, float *params)
+{
+    co_model_init(model, (uint64_t)e->seed, params);
+    if (co_config_has(&e->model, "from")) return read_folder(&e->model, model, params);
+    return co_config_has(&e->model, "init")
+               ? co_checkpoint_read_model(co_config_string(&e->model, "init"), model, params)
+               : CO_OK;
+}
+
+/* Where the first model comes from; frozen tensors stay what they were there. */
+static co_status name_base(co_run *r)
+{
+    const co_experiment *e = r->experiment;
+    const co_node *init = co_node_find(e->model.map, "init"),
+                  *from = co_node_find(e->model.map, "from");
+    r->base = init   ? co_format("model.init %s", init->text)
+              : from ? co_format("model.from %s", from->text)
+                     : co_format("seed %llu", (unsigned long long)e->seed);
+    return r->base ? CO_OK : CO_FAIL(CO_ENOMEM, "model");
+}
+
+/* The first model, once per node: drawn from the seed, or read from model.init or model.from. */
 static co_status start_model(co_run *r)
 {
-    co_status st = CO_OK;
-    if (r->comm->node_rank == 0) {
-        co_model_init(r->model, (uint64_t)r->experiment->seed, r->exchange.model);
-        if (co_config_has(&r->experiment->model, "init"))
-            st = co_checkpoint_read_model(co_config_string(&r->experiment->model, "init"), r->model,
-                                          r->exchange.model);
-    }
+    co_status st = name_base(r);
+    if (st == CO_OK && r->comm->node_rank == 0)
+        st = co_run_first_model(r->experiment, r->model, r->exchange.model);
     st = co_agree(st, r->comm);
     co_segment_sync(&r->exchange.board, r->comm);
     co_exchange_hash(&r->exchange);
@@ -202,6 +254,7 @@ void co_run_destroy(co_run *r)
         r->experiment->planner->destroy(r->planner);
     co_plan_fini(&r->plan);
     co_model_destroy(r->model);
+    co_free(r->base);
     co_population_fini(&r->population);
     *r = (co_run){0};
 }

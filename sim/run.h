@@ -27,6 +27,7 @@ struct co_run {
     const co_task *task;
     co_population population;
     co_model *model;
+    char *base; /* where its first values come from */
     char config_digest[33];
     int64_t round; /* steps done */
     co_ending ending;
@@ -73,6 +74,8 @@ struct co_run {
  * left. */
 co_status co_run_create(co_run *run, co_experiment *experiment, const char *dir,
                         const co_comm *comm);
+/* The model at round 0: drawn from the seed, or read from model.init. params[size]. Local. */
+co_status co_run_first_model(const co_experiment *experiment, const co_model *model, float *params);
 void co_run_destroy(co_run *run); /* Collective(comm) */
 /* Goes to the state of a checkpoint and the rows of the run file before it. Collective(comm). path
  * on rank 0. */

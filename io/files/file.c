@@ -218,6 +218,8 @@ static co_status guess_format(co_file *file)
         co_free(text);
     } else if (co_file_has(file, "train/offsets")) {
         file->format = "cohort-partition";
+    } else if (co_file_has(file, "logits") || co_file_has(file, "hidden")) {
+        file->format = "cohort-predictions";
     } else if (co_file_has(file, "x") || co_file_has(file, "y") || co_file_has(file, "tokens")) {
         file->format = "cohort-dataset";
     } else {

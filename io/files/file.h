@@ -44,7 +44,7 @@ co_status co_file_publish(co_file *file, unsigned mode);
  * CO_EDATA, naming the file and what is wrong. A file with the HDF5 signature at byte 0 was made by
  * hand: with allow_unsealed it is accepted with one warning, else CO_EDATA; so is one behind a user
  * block of another program. One that another program has open for writing: CO_EFILE. format NULL:
- * any of the four; co_file_format tells which. */
+ * any of them; co_file_format tells which. */
 co_status co_file_open(const char *path, const char *format, bool allow_unsealed, co_file **file);
 /* The same with allow_unsealed and without the warning, for a command that seals it. */
 co_status co_file_open_unsealed(const char *path, const char *format, co_file **file);

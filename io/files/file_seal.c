@@ -26,7 +26,8 @@ static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a
 const char *co_format_find(const char *word, size_t n)
 {
     static const char *const formats[] = {"cohort-dataset", "cohort-partition", "cohort-run",
-                                          "cohort-checkpoint", "cohort-comparison"};
+                                          "cohort-checkpoint", "cohort-comparison",
+                                          "cohort-predictions"};
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (strlen(formats[i]) == n && memcmp(formats[i], word, n) == 0) return formats[i];
     return NULL;
@@ -253,6 +254,7 @@ static const char *origin(const char *format)
     if (strcmp(format, "cohort-checkpoint") == 0)
         return "runs leave checkpoints; weights made by hand are HDF5 too, a dataset model/NAME "
                "each";
+    if (strcmp(format, "cohort-predictions") == 0) return "`cohort predict` makes predictions";
     return "`cohort run` leaves run.h5 in output.dir";
 }
 

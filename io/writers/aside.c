@@ -24,21 +24,27 @@ co_status co_aside_start(const char *path, co_aside *aside)
     return st == CO_OK ? st : co_aside_end(aside, st);
 }
 
+co_status co_aside_sync(co_aside *aside)
+{
+    if (!aside->out) return CO_OK;
+    errno = 0;
+    const bool good =
+        fflush(aside->out) == 0 && !ferror(aside->out) && fsync(fileno(aside->out)) == 0;
+    int error = good ? 0 : errno ? errno : EIO;
+    if (co_fault("file_write") || co_fault("file_sync")) error = EIO;
+    if (co_fault("file_full")) error = ENOSPC;
+    if (fclose(aside->out) != 0 && !error) error = errno;
+    aside->out = NULL;
+    return error ? cannot(aside->path, error) : CO_OK;
+}
+
 co_status co_aside_end(co_aside *aside, co_status status)
 {
-    errno = 0;
-    if (aside->out) {
-        const bool good =
-            fflush(aside->out) == 0 && !ferror(aside->out) && fsync(fileno(aside->out)) == 0;
-        int error = good ? 0 : errno ? errno : EIO;
-        if (co_fault("file_write") || co_fault("file_sync")) error = EIO;
-        if (co_fault("file_full")) error = ENOSPC;
-        if (fclose(aside->out) != 0 && !error) error = errno;
-        if (status == CO_OK && error) status = cannot(aside->path, error);
-        if (status == CO_OK && co_fault("file_rename")) status = cannot(aside->path, EACCES);
-        if (status == CO_OK && co_temporary_rename(&aside->temporary, aside->path) != 0)
-            status = cannot(aside->path, errno);
-    }
+    if (status == CO_OK) status = co_aside_sync(aside);
+    if (aside->out) fclose(aside->out);
+    if (status == CO_OK && co_fault("file_rename")) status = cannot(aside->path, EACCES);
+    if (status == CO_OK && co_temporary_rename(&aside->temporary, aside->path) != 0)
+        status = cannot(aside->path, errno);
     co_temporary_remove(&aside->temporary);
     co_free(aside->path);
     *aside = (co_aside){0};

@@ -13,6 +13,8 @@ typedef struct {
 
 /* Starts a hidden file beside path. CO_EFILE. aside is ended by co_aside_end. */
 co_status co_aside_start(const char *path, co_aside *aside);
+/* To the disk and closed, still hidden: where several files get their names together. */
+co_status co_aside_sync(co_aside *aside);
 /* After CO_OK: to the disk and under its real name; after another status, or a failure here, the
  * hidden file is removed. Passes the status on. */
 co_status co_aside_end(co_aside *aside, co_status status);

@@ -9,10 +9,13 @@
 
 typedef struct {
     CO_PLUGIN_FIELDS;
-    const char *usage; /* "json PART", for help */
+    const char *usage;         /* "json PART", for help */
+    const char *const *folder; /* the output is a folder, with some of these files; ends with NULL.
+                                  NULL: one file */
     /* Local. sources[n_sources]: our files, the positional arguments; opt holds the checked
-     * options. output appears whole or not at all. CO_EUSAGE when the files have not what the
-     * format needs. */
+     * options. output appears whole or not at all; so does each file of a folder, the weights last,
+     * and files of that list which stood there before are gone. CO_EUSAGE when the files have not
+     * what the format needs. */
     co_status (*write)(const co_config *opt, const char *const *sources, size_t n_sources,
                        const char *output);
 } co_writer;

@@ -1,9 +1,10 @@
 /* models/graph/build.c - from a list of layers and blocks to nodes and the table of tensors.
  *
- * An item is a layer or a block, with options or without, and for a layer `tie`, which lets it use
- * tensors of a layer before it: {dense: classes, tie: {weight: 0.weight}}. Offsets follow from the
- * table alone: tensor after tensor, in the order of the list and, within a layer, in PyTorch's.
- * Cost: linear in nodes and tensors. */
+ * An item is a layer or a block, with options or without. Keys beside it: `tie` lets a layer use
+ * tensors of a layer before it: {dense: classes, tie: {weight: 0.weight}}; `name` stands in place
+ * of its numbered place; `after` puts its tensors behind those of another item (order.c). Offsets
+ * follow from the table alone: tensor after tensor, in the order of the list and, within a layer,
+ * in PyTorch's. Cost: linear in nodes and tensors. */
 #include "core/memory.h"
 #include "models/graph/block.h"
 #include <stdio.h>
@@ -17,26 +18,50 @@ static co_status check_list(const co_config *at, const co_node *list)
     return co_config_fail(at, list, "layers must be a list such as [flatten, {dense: classes}]");
 }
 
-/* The name in an item `relu`, `{dense: 10}` or `{dense: 10, tie: ..}`; value and tie are NULL where
- * there are none. */
-static co_status read_item(const co_config *at, const co_node *item, const char **name,
-                           const co_node **value, const co_node **tie)
+/* What an item says; NULL where it says nothing. */
+typedef struct {
+    const char *what; /* the layer or block */
+    const co_node *value, *tie, *name, *after;
+} parts;
+
+/* `relu`, `{dense: 10}` or `{dense: 10, tie: .., name: .., after: ..}`. */
+static co_status read_item(const co_config *at, const co_node *item, parts *p)
 {
-    *value = *tie = NULL;
+    *p = (parts){0};
+    size_t n = 1;
     if (item->kind == CO_NODE_SCALAR) {
-        *name = item->text;
+        p->what = item->text;
         return CO_OK;
     }
-    if (item->kind == CO_NODE_MAP && item->first) {
-        *tie = co_node_find(item, "tie");
-        *value = *tie == item->first ? item->first->next : item->first;
+    for (const co_node *key = item->kind == CO_NODE_MAP ? item->first : NULL; key;
+         key = key->next) {
+        const co_node **to = strcmp(key->key, "tie") == 0     ? &p->tie
+                             : strcmp(key->key, "name") == 0  ? &p->name
+                             : strcmp(key->key, "after") == 0 ? &p->after
+                                                              : &p->value;
+        n += *to != NULL;
+        *to = key;
     }
-    if (!*value || co_node_count(item) != (*tie ? 2 : 1))
-        return co_config_fail(
-            at, item,
-            "a layer is a name (relu) or a map with one key ({dense: 10}), and `tie` beside it");
-    *name = (*value)->key;
+    if (!p->value || n > 1)
+        return co_config_fail(at, item,
+                              "a layer is a name (relu) or a map with one key ({dense: 10}), and "
+                              "`tie`, `name`, `after` beside it");
+    p->what = p->value->key;
     return CO_OK;
+}
+
+co_status co_build_check_name(const co_place *place, const co_node *node)
+{
+    static const char known[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    const co_config at = {.file = place->file, .section = place->section};
+    const char *text = node->kind == CO_NODE_SCALAR ? node->text : "";
+    const size_t n = strlen(text);
+    if (n > 0 && strspn(text, known) == n && text[0] != '.' && text[n - 1] != '.' &&
+        !strstr(text, ".."))
+        return CO_OK;
+    return co_config_fail(
+        &at, node,
+        "a name has letters, digits, _ and -, with single dots between: encoder.layer.0");
 }
 
 /* A new map of options from the value behind a name. */
@@ -73,9 +98,11 @@ static co_status add_tensor(co_model *m, const char *node, const co_tensor_shape
     t = &m->tensor[m->n_tensors];
     *t = (co_tensor){.ndim = shape->ndim, .offset = m->size, .role = CO_SHARED};
     if (snprintf(t->name, sizeof t->name, "%s.%s", node, shape->name) >= (int)sizeof t->name)
-        return CO_FAIL(CO_EUSAGE,
-                       "the name of tensor %s.%s is too long; put blocks less deep into each other",
-                       node, shape->name);
+        return CO_FAIL(
+            CO_EUSAGE,
+            "the name of tensor %s.%s is longer than %d characters; put blocks less deep "
+            "into each other, or give a shorter name",
+            node, shape->name, CO_NAME);
     memcpy(t->dim, shape->dim, sizeof t->dim);
     bool fits = true;
     for (size_t i = 0; i < t->ndim; i++) fits = fits && co_size_multiply(&size, t->dim[i]);
@@ -126,8 +153,9 @@ static co_status add_tensors(const co_config *at, co_model *m, co_vertex *v, con
     v->n_tensors = v->layer->tensors ? v->layer->tensors(v->self, shape) : 0;
     CO_TRY(check_tie(at, tie, shape, v->n_tensors));
     v->tensor = co_malloc(4 * v->n_tensors, sizeof *v->tensor);
-    v->is_frozen = co_malloc(v->n_tensors, sizeof *v->is_frozen);
+    v->is_frozen = co_calloc(2 * v->n_tensors, sizeof *v->is_frozen);
     if (!v->tensor || !v->is_frozen) return CO_FAIL(CO_ENOMEM, "table of tensors");
+    v->owns = v->is_frozen + v->n_tensors;
     v->at = v->tensor + v->n_tensors;
     v->place = v->at + v->n_tensors;
     v->grad_place = v->place + v->n_tensors;
@@ -137,6 +165,7 @@ static co_status add_tensors(const co_config *at, co_model *m, co_vertex *v, con
             CO_TRY(find_tied(at, m, name, &shape[i], &v->tensor[i]));
         else
             CO_TRY(add_tensor(m, v->name, &shape[i], &v->tensor[i]));
+        v->owns[i] = !name;
         v->at[i] = m->tensor[v->tensor[i]].offset;
         m->n_tied += ++m->tensor[v->tensor[i]].n_uses == 2;
     }
@@ -177,6 +206,8 @@ co_status co_build_layer(const co_place *place, const co_layer *layer, co_node *
     const co_param *const tables[] = {layer->params};
     if (options) CO_TRY(co_config_check(&at, tables, 1));
     CO_TRY(add_node(m, place->name, &v));
+    v->after = place->after ? co_strdup(place->after) : NULL;
+    if (place->after && !v->after) return CO_FAIL(CO_ENOMEM, "layers");
     v->layer = layer;
     v->n_inputs = layer->n_inputs ? layer->n_inputs : 1;
     for (size_t s = 0; s < v->n_inputs; s++) {
@@ -187,7 +218,8 @@ co_status co_build_layer(const co_place *place, const co_layer *layer, co_node *
     v->floats = co_shape_size(&v->out);
     if (layer->facts) v->facts = layer->facts(v->self);
     *out = m->n_nodes - 1;
-    return add_tensors(&at, m, v, tie);
+    CO_TRY(add_tensors(&at, m, v, tie));
+    return co_lora_follow(place, in[0], out);
 }
 
 static co_status fail_unknown(const co_config *at, const co_node *item, const char *name)
@@ -205,33 +237,49 @@ static co_status fail_unknown(const co_config *at, const co_node *item, const ch
     return co_config_fail(at, item, "unknown layer '%.64s'%s", name, suggestion);
 }
 
-/* The item's name and options, at its own place. */
+/* `name` and `after`: where the item stands. */
+static co_status place_item(co_place *place, const parts *p)
+{
+    const co_config at = {.file = place->file, .section = place->section};
+    if (p->name) {
+        CO_TRY(co_build_check_name(place, p->name));
+        if (snprintf(place->name, sizeof place->name, "%s", p->name->text) > CO_NAME)
+            return co_config_fail(&at, p->name, "longer than %d characters", CO_NAME);
+    }
+    if (p->after) {
+        CO_TRY(co_build_check_name(place, p->after));
+        place->after = p->after->text;
+    }
+    return CO_OK;
+}
+
+/* The item's options, at its own place. */
 static co_status build_item(co_place *place, const co_node *item, size_t in, size_t *out)
 {
     const co_config at = {.file = place->file, .section = place->section};
-    const char *name = NULL;
-    const co_node *value, *tie;
+    parts p;
     co_node *map = NULL;
     co_status st = CO_OK;
-    CO_TRY(read_item(&at, item, &name, &value, &tie));
-    const co_block *block = co_block_find(name);
-    const co_layer *layer = block ? NULL : co_layer_find(name);
+    CO_TRY(read_item(&at, item, &p));
+    CO_TRY(place_item(place, &p));
+    const co_block *block = co_block_find(p.what);
+    const co_layer *layer = block ? NULL : co_layer_find(p.what);
     const co_plugin *plugin = block ? (const co_plugin *)block : (const co_plugin *)layer;
-    if (!plugin) return fail_unknown(&at, item, name);
-    if (block && tie)
-        return co_config_fail(&at, tie, "tie stands beside a layer; %s is a block", name);
+    if (!plugin) return fail_unknown(&at, item, p.what);
+    if (block && p.tie)
+        return co_config_fail(&at, p.tie, "tie stands beside a layer; %s is a block", p.what);
     if (layer && layer->n_inputs > 1)
         return co_config_fail(&at, item,
-                              "%s has %zu inputs and ends a block; write {residual: [..]}", name,
+                              "%s has %zu inputs and ends a block; write {residual: [..]}", p.what,
                               layer->n_inputs);
     CO_TRY_OUT(
-        read_options(&at, plugin, block ? block->main_option : layer->main_option, value, &map));
+        read_options(&at, plugin, block ? block->main_option : layer->main_option, p.value, &map));
     map->line = item->line;
     map->column = item->column;
     const size_t n = strlen(place->section);
-    snprintf(place->section + n, sizeof place->section - n, ".%s", name);
+    snprintf(place->section + n, sizeof place->section - n, ".%s", p.what);
     if (layer) {
-        st = co_build_layer(place, layer, map, tie, &in, out);
+        st = co_build_layer(place, layer, map, p.tie, &in, out);
     } else {
         const co_config opt = {.file = place->file, .section = place->section, .map = map};
         const co_param *const tables[] = {block->params};
@@ -251,7 +299,7 @@ co_status co_build_list(const co_place *place, const co_node *list, const char *
     CO_TRY(check_list(&at, list));
     *out = in;
     for (const co_node *item = list->first; item; item = item->next, number++) {
-        co_place here = {.model = place->model, .file = place->file};
+        co_place here = {.model = place->model, .file = place->file, .after = place->after};
         const int n = snprintf(here.name, sizeof here.name, "%s%s%s%s%zu", place->name,
                                place->name[0] ? "." : "", name, name[0] ? "." : "", number);
         if (n >= (int)sizeof here.name ||

@@ -35,13 +35,19 @@ typedef struct {
     /* [n_tensors] their numbers, where they begin in the whole vector, where in that of what is
      * trained (frozen ones: as in the whole), and where their gradients do there; one block */
     size_t *tensor, *at, *place, *grad_place;
-    bool *is_frozen; /* [n_tensors] */
+    bool *is_frozen,
+        *owns; /* [n_tensors] which are frozen; which no node before it has; one block */
     size_t n_tensors;
     co_shape out;
     co_facts facts;
     size_t n_uses; /* inputs that it is */
     char *name;    /* its item's: "3", "3.0.1"; blocks give theirs to the node that ends them */
+    char *after;   /* name of the item whose tensors stand before its own; NULL: those before it */
 } co_vertex;
+
+/* What model.lora asks for, while the nodes are made. */
+typedef struct co_lora co_lora;
+extern const co_param co_lora_params[];
 
 struct co_model {
     co_vertex *node;
@@ -56,17 +62,20 @@ struct co_model {
     size_t n_spans[3];
     co_layout layout;
     const co_task *task;
+    bool has_head;           /* gives what the task wants */
     co_criterion criterion;  /* the loss that it is trained with */
     const co_labels *labels; /* borrowed */
     const co_kernels *fast;  /* NULL: reference */
+    co_lora *lora;           /* NULL: none, or all is built */
 };
 
 /* Where an item stands while a list is read. */
 typedef struct {
     co_model *model;
     const char *file;
-    char name[64];     /* "3.0" */
-    char section[160]; /* "model.layers[3].residual[0]" for messages */
+    char name[CO_NAME + 1]; /* "3.0" */
+    char section[160];      /* "model.layers[3].residual[0]" for messages */
+    const char *after;      /* as of a vertex; what stands inside a block has the block's */
 } co_place;
 
 /* Node 0. */
@@ -76,10 +85,25 @@ co_status co_build_input(co_model *model, const co_shape *in);
  * Local. */
 co_status co_build_list(const co_place *place, const co_node *list, const char *name, size_t in,
                         size_t *out);
+/* CO_EUSAGE unless the node is a text that tensors can be called by: parts with dots between. */
+co_status co_build_check_name(const co_place *place, const co_node *node);
 /* One node, named as `place`. options: unchecked, NULL for a layer that has none. tie: NULL, or a
  * map {tensor: tensor of the model}. */
 co_status co_build_layer(const co_place *place, const co_layer *layer, co_node *options,
                          const co_node *tie, const size_t *in, size_t *out);
+/* Section model.lora, if there is one. CO_EUSAGE: not one that can be. Local. */
+co_status co_lora_open(co_model *model, const co_config *opt);
+void co_lora_close(co_model *model); /* nothing without one */
+/* The layer that follows node *out, made from node `in` at that place, where that is a target;
+ * *out: the new node. Local. */
+co_status co_lora_follow(const co_place *place, size_t in, size_t *out);
+/* Roles, as lora and freeze say. CO_EUSAGE: a pattern matches nothing. Local. */
+co_status co_set_roles(co_model *model, const co_config *opt);
+/* Puts the tensors into their order, after the nodes. CO_EUSAGE: `after` names no item, or goes
+ * round in a circle, or two tensors have one name. opt and list: for the message. Local. */
+co_status co_order_tensors(co_model *model, const co_config *opt, const co_node *list);
+/* Node v is the item of that name, or stands inside it. */
+bool co_graph_belongs(const co_vertex *v, const char *name);
 /* After the nodes, roles or taps have changed. CO_EUSAGE: COHORT_LOWERING is neither on nor off.
  * Local. */
 co_status co_lower(co_model *model);

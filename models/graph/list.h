@@ -1,3 +1,6 @@
 /* models/graph/list.h - the members of the kind block. */
 X(residual)
 X(repeat)
+X(attention)
+X(feed_forward)
+X(gated)

@@ -7,27 +7,39 @@
 #include "models/layers/layout.h"
 #include <string.h>
 
-/* Node l is the item of that name, or stands inside it. */
-static bool belongs_to(const co_vertex *v, const char *name)
+static co_status tap(co_model *model, size_t node)
 {
-    const size_t n = strlen(name);
-    return n > 0 && strncmp(v->name, name, n) == 0 && (v->name[n] == '\0' || v->name[n] == '.');
+    co_vertex *v = &model->node[node];
+    if (v->out.tokens) return CO_FAIL(CO_EUSAGE, "%s is tokens, which have no values", v->name);
+    v->tapped = true;
+    model->n_taps++;
+    return co_lower(model);
 }
 
 co_status co_model_tap(co_model *model, const char *name, size_t *node)
 {
     *node = model->n_nodes;
     for (size_t l = 0; l < model->n_nodes; l++)
-        if (belongs_to(&model->node[l], name)) *node = l;
+        if (co_graph_belongs(&model->node[l], name)) *node = l;
     if (*node == model->n_nodes)
         return CO_FAIL(CO_EUSAGE, "no layer is called %s; the model has %s, %s .. %s", name,
                        model->node[0].name, model->node[1].name,
                        model->node[model->n_nodes - 1].name);
-    if (model->node[*node].out.tokens)
-        return CO_FAIL(CO_EUSAGE, "%s is tokens, which have no values", name);
-    model->node[*node].tapped = true;
-    model->n_taps++;
-    return co_lower(model);
+    return tap(model, *node);
+}
+
+co_status co_model_tap_hidden(co_model *model, size_t *node)
+{
+    size_t l = model->n_nodes - 1;
+    while (l > 0 && model->node[l].n_tensors == 0) l--;
+    if (l == 0) return CO_FAIL(CO_EUSAGE, "no layer of the model has tensors");
+    *node = model->node[l].input[model->node[l].n_inputs - 1];
+    return tap(model, *node);
+}
+
+const char *co_model_tap_name(const co_model *model, size_t node)
+{
+    return model->node[node].name;
 }
 
 co_shape co_model_tap_shape(const co_model *model, size_t node)

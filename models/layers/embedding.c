@@ -5,7 +5,7 @@
  * the batch, then added once. Cost: rows x units; for the step, scratch of as many floats and a
  * table of twice the rows. Source: Bengio et al., JMLR 3, 2003, section 2. */
 #include "core/memory.h"
-#include "core/random.h"
+#include "models/layers/init.h"
 #include "models/layers/layer.h"
 #include <string.h>
 
@@ -13,6 +13,7 @@ enum { MOST_UNITS = 1 << 20 };
 
 typedef struct {
     size_t n_tokens, units;
+    float scale;
 } embedding;
 
 static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
@@ -20,19 +21,26 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
 {
     char text[CO_SHAPE_TEXT];
     const size_t units = (size_t)co_config_int(opt, "units");
-    size_t weights = in->dim[0];
+    const size_t tokens =
+        co_config_has(opt, "tokens") ? (size_t)co_config_int(opt, "tokens") : in->dim[0];
+    size_t weights = tokens;
     (void)n_classes;
     *self = NULL;
     co_shape_text(in, text);
     if (!in->tokens)
         return co_config_fail(opt, NULL, "needs tokens, its input is %s; leave it out", text);
+    if (tokens < in->dim[0])
+        return co_config_fail(opt, co_config_node(opt, "tokens"),
+                              "%zu rows are too few for the %zu tokens of the data's vocabulary",
+                              tokens, in->dim[0]);
     if (!co_size_multiply(&weights, units))
         return co_config_fail(opt, co_config_node(opt, "units"),
-                              "%zu x %zu weights are more than 2^31 - 1; use fewer units",
-                              in->dim[0], units);
+                              "%zu x %zu weights are more than 2^31 - 1; use fewer units", tokens,
+                              units);
     embedding *e = co_malloc(1, sizeof *e);
     if (!e) return CO_FAIL(CO_ENOMEM, "layer embedding");
-    *e = (embedding){.n_tokens = in->dim[0], .units = units};
+    *e = (embedding){
+        .n_tokens = tokens, .units = units, .scale = (float)co_config_real(opt, "scale")};
     *out = (co_shape){.sequence = in->sequence, .ndim = 1, .dim = {units}};
     *self = e;
     return CO_OK;
@@ -45,13 +53,11 @@ static size_t tensors(const void *self, co_tensor_shape *shape)
     return 1;
 }
 
-/* Standard normal. */
 static void init(const void *self, uint64_t seed, size_t t, uint64_t number, float *tensor)
 {
     const embedding *e = self;
-    const co_stream stream = co_stream_open(seed, CO_DRAW_MODEL_INIT, 0, 0, number);
     (void)t;
-    co_fill_normal(&stream, 0, e->n_tokens * e->units, tensor);
+    co_init_normal(seed, number, e->scale, e->n_tokens * e->units, tensor);
 }
 
 static void forward(const void *self, const co_call *call)
@@ -135,11 +141,15 @@ static void backward(const void *self, const co_call *call)
 static co_facts facts(const void *self)
 {
     (void)self;
-    return (co_facts){.at_once = true};
+    return (co_facts){.spares_output = true, .at_once = true};
 }
 
 static const co_param params[] = {
     {"units", CO_INT, .lo = 1, .hi = MOST_UNITS, .flags = CO_REQUIRED, .doc = "floats of a token"},
+    {"tokens", CO_INT, .lo = 1, .hi = INT32_MAX, .flags = CO_OPTIONAL,
+     .doc = "rows of the table; default: the data's vocabulary"},
+    {"scale", CO_REAL, .def = 1.0, .lo = 0.0, .hi = 1e6,
+     .doc = "standard deviation of the initial values"},
     {0}};
 const co_layer co_layer_embedding = {.name = "embedding",
                                      .summary = "a learnt vector for every token",

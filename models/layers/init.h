@@ -7,3 +7,6 @@
  * tensor): what PyTorch draws for weight and bias of Linear and Conv2d (Kaiming uniform with a =
  * sqrt 5). Local. */
 void co_init_fan_in(uint64_t seed, uint64_t tensor, size_t fan_in, size_t n, float *out);
+
+/* out[n] normal around 0 with that standard deviation, from the same stream. Local. */
+void co_init_normal(uint64_t seed, uint64_t tensor, float deviation, size_t n, float *out);

@@ -108,6 +108,8 @@ typedef struct {
      * With target = params this is the step of SGD with factor -lr. The same bits as the two phases
      * in turn (on the reference path: but for rounding). NULL: there is no faster way. */
     void (*backward)(const void *self, const co_call *call);
+    /* Most rows that a sequence may have (co_model_longest). NULL: any number. */
+    size_t (*longest)(const void *self);
     /* Multiply-adds of one forward row, for predicting cost. NULL: negligible. */
     double (*flops)(const void *self);
 } co_layer;

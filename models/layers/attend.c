@@ -1,0 +1,522 @@
+/* models/layers/attend.c - attention of every text to itself: for each head, with queries Q, keys K
+ * and values V of a text's own rows, d columns each, Y = P V with P = softmax(Q K' / sqrt d) row by
+ * row.
+ *
+ * Inputs q [rows][heads d], k and v [rows][kv_heads d]; heads / kv_heads neighbouring heads share
+ * one of keys and values. causal: row t sees rows 0 .. t alone, and only those are computed.
+ * rotary theta: before the product, columns i and i + d/2 of q and k turn by the angle t theta^(-2i
+ * / d) in row t of a text, from 0 (rotary positions, paired as Llama's). dropout: in training each
+ * probability is dropped with that probability, else divided by the rest; that of (row of the
+ * batch, head, column) by one keyed draw, drawn again in backward.
+ *
+ * Backward, of a row: P anew from the scores and the row's log of the sum of
+ * exponentials, dP = dY V', D = sum P dP, dS = P (dP - D), dQ = dS K / sqrt d, dK = dS' Q / sqrt d,
+ * dV = P' dY.
+ *
+ * Texts have their own lengths and are never padded. A head goes in blocks of BLOCK rows against
+ * all keys of the text. Memory: kept are one float a row and head; scratch is O(BLOCK + d) floats a
+ * row of the longest text, whatever the number of texts and heads (room for it counts the rows of
+ * a batch, since one text may be all of it; what is not used is never touched). Nothing of the size
+ * of a text squared exists. Cost: 2 products of T x T x d forward, 5 backward, half when causal.
+ * Sources: Vaswani et al., NeurIPS 2017, arXiv:1706.03762, equation 1; Dao et al., NeurIPS 2022,
+ * arXiv:2205.14135, algorithms 1 and 4 (we keep whole rows of scores of a block); Su et al. 2021,
+ * arXiv:2104.09864, equation 34; grouped heads: Ainslie et al. 2023, arXiv:2305.13245. */
+#include "core/memory.h"
+#include "core/random.h"
+#include "models/kernels/kernels.h"
+#include "models/layers/layer.h"
+#include "models/smooth.h"
+#include <math.h>
+#include <string.h>
+
+enum { BLOCK = 64 };
+
+typedef struct {
+    co_shape in, out;
+    size_t heads, kv_heads, size; /* size: d */
+    bool causal;
+    float scale, dropout;
+    double *rate; /* [size / 2][2] cosine and sine of the angle from row to row; NULL: no rotary */
+    const co_kernels *use, *fast; /* fast NULL: reference, which uses the plain loops below */
+} attend;
+
+/* ---- plain loops, and the kernels in their place (models/kernels/attend.inc) ---- */
+
+static float plain_softmax(size_t n, float *s, float *max)
+{
+    float sum = 0.0f;
+    *max = s[0];
+    for (size_t j = 1; j < n; j++) *max = s[j] > *max ? s[j] : *max;
+    for (size_t j = 0; j < n; j++) sum += s[j] = co_exp_negative(s[j] - *max);
+    return sum;
+}
+
+static void plain_softmax_back(size_t n, float log_sum, const float *mask, float *s, float *ds)
+{
+    float dot = 0.0f;
+    for (size_t j = 0; j < n; j++) {
+        s[j] = co_exp_negative(s[j] - log_sum);
+        if (mask) ds[j] *= mask[j];
+        dot += s[j] * ds[j];
+    }
+    for (size_t j = 0; j < n; j++) {
+        ds[j] = s[j] * (ds[j] - dot);
+        if (mask) s[j] *= mask[j];
+    }
+}
+
+static const co_kernels plain = {
+    .product = co_reference_product, .softmax = plain_softmax, .softmax_back = plain_softmax_back};
+
+static void destroy(void *self)
+{
+    if (self) co_free(((attend *)self)->rate);
+    co_free(self);
+}
+
+static co_status check(const co_config *opt, const co_shape *in, size_t heads, size_t kv_heads)
+{
+    char text[3][CO_SHAPE_TEXT];
+    bool fits = co_shape_equal(&in[1], &in[2]);
+    for (size_t s = 0; s < 3; s++) {
+        co_shape_text(&in[s], text[s]);
+        fits = fits && in[s].sequence && !in[s].tokens && in[s].ndim == 1;
+    }
+    if (!fits)
+        return co_config_fail(
+            opt, NULL,
+            "needs sequences of [features], keys and values of one size; queries, "
+            "keys, values are %s, %s, %s",
+            text[0], text[1], text[2]);
+    if (in[0].dim[0] % heads != 0)
+        return co_config_fail(opt, co_config_node(opt, "heads"),
+                              "%zu features do not divide into %zu heads", in[0].dim[0], heads);
+    if (heads % kv_heads != 0)
+        return co_config_fail(opt, co_config_node(opt, "kv_heads"),
+                              "%zu heads do not divide into groups for %zu of keys and values",
+                              heads, kv_heads);
+    if (in[1].dim[0] != kv_heads * (in[0].dim[0] / heads))
+        return co_config_fail(opt, co_config_node(opt, "kv_heads"),
+                              "%zu heads of %zu columns need keys and values of [%zu], they are %s",
+                              kv_heads, in[0].dim[0] / heads, kv_heads * (in[0].dim[0] / heads),
+                              text[1]);
+    if (co_config_real(opt, "rotary") > 0.0 && in[0].dim[0] / heads % 2 != 0)
+        return co_config_fail(opt, co_config_node(opt, "rotary"),
+                              "pairs of columns turn, but a head has %zu; choose other heads",
+                              in[0].dim[0] / heads);
+    return CO_OK;
+}
+
+static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
+                        void **self)
+{
+    const size_t heads = (size_t)co_config_int(opt, "heads"),
+                 kv_heads = co_config_has(opt, "kv_heads") ? (size_t)co_config_int(opt, "kv_heads")
+                                                           : heads;
+    const double theta = co_config_real(opt, "rotary");
+    (void)n_classes;
+    *self = NULL;
+    CO_TRY(check(opt, in, heads, kv_heads));
+    attend *a = co_calloc(1, sizeof *a);
+    if (!a) return CO_FAIL(CO_ENOMEM, "layer attend");
+    *a = (attend){.in = in[1],
+                  .out = in[0],
+                  .heads = heads,
+                  .kv_heads = kv_heads,
+                  .size = in[0].dim[0] / heads,
+                  .causal = co_config_bool(opt, "causal"),
+                  .scale = (float)(1.0 / sqrt((double)(in[0].dim[0] / heads))),
+                  .dropout = (float)co_config_real(opt, "dropout"),
+                  .fast = co_kernels_in_use()};
+    a->use = a->fast ? a->fast : &plain;
+    if (theta > 0.0) {
+        a->rate = co_malloc(a->size, sizeof *a->rate);
+        if (!a->rate) {
+            destroy(a);
+            return CO_FAIL(CO_ENOMEM, "layer attend");
+        }
+        for (size_t i = 0; i < a->size / 2; i++) {
+            const double angle = pow(theta, -2.0 * (double)i / (double)a->size);
+            a->rate[2 * i] = cos(angle), a->rate[2 * i + 1] = sin(angle);
+        }
+    }
+    *out = in[0];
+    *self = a;
+    return CO_OK;
+}
+
+/* ---- memory ---- */
+
+static size_t align(size_t floats)
+{
+    return (floats + 15) / 16 * 16;
+}
+
+static size_t cache_size(const void *self, size_t n, size_t rows)
+{
+    (void)n;
+    return rows * ((const attend *)self)->heads;
+}
+
+/* For a text of `length` rows; row: floats from a row of scores to the next, no power of two. */
+typedef struct {
+    bool back;
+    size_t length, row;
+    float *scores, *slopes, *mask;      /* [BLOCK][row] */
+    float *keys_across, *values_across; /* [size][row] keys, turned, and values as columns */
+    float *keys;                        /* [length][size] turned */
+    float *q, *dq;                      /* [BLOCK][size] queries, turned and scaled */
+    float *waves;                       /* [length][size] cosines, then sines */
+    float rate[BLOCK];                  /* 1 / sum of exponentials of a row */
+} room;
+
+static size_t row_of(size_t length)
+{
+    return align(length) + 16;
+}
+
+static room open_room(const attend *a, float *scratch, size_t longest)
+{
+    const size_t row = row_of(longest), size = align(a->size);
+    room w = {.length = longest, .waves = scratch};
+    w.keys_across = w.waves + row * size;
+    w.values_across = w.keys_across + row * size;
+    w.keys = w.values_across + row * size;
+    w.q = w.keys + row * size;
+    w.dq = w.q + BLOCK * size;
+    w.scores = w.dq + BLOCK * size;
+    w.slopes = w.scores + BLOCK * row;
+    w.mask = w.slopes + BLOCK * row;
+    return w;
+}
+
+static size_t scratch_size(const void *self, size_t n, size_t rows)
+{
+    const attend *a = self;
+    const size_t row = row_of(rows), size = align(a->size);
+    (void)n;
+    return 3 * BLOCK * row + 4 * row * size + 2 * BLOCK * size;
+}
+
+/* ---- rotary positions ---- */
+
+/* From row to row the angles grow by one turn each: in double, so that it adds 1e-16 a row. */
+static void fill_waves(const attend *a, const room *w)
+{
+    const size_t half = a->size / 2;
+    for (size_t i = 0; a->rate && i < half; i++) {
+        double c = 1.0, s = 0.0;
+        for (size_t t = 0; t < w->length; t++) {
+            w->waves[t * a->size + i] = (float)c, w->waves[t * a->size + half + i] = (float)s;
+            const double next = c * a->rate[2 * i] - s * a->rate[2 * i + 1];
+            s = c * a->rate[2 * i + 1] + s * a->rate[2 * i];
+            c = next;
+        }
+    }
+}
+
+/* The columns of the next head, on their way to a near cache while this one is worked on. */
+static void fetch_next(const attend *a, size_t rows, const float *head, size_t row)
+{
+    for (size_t r = 0; r < rows; r++, head += row)
+        for (size_t k = 0; k < a->size; k += 16) __builtin_prefetch(head + a->size + k);
+}
+
+/* Rows of one head, from row `first` of the text on, turned forward (sign 1) or back (-1) and
+ * multiplied by factor. to may be from. */
+static void turn(const attend *a, const room *w, size_t first, size_t rows, float sign,
+                 float factor, const float *from, size_t from_row, float *to, size_t to_row)
+{
+    const size_t half = a->size / 2;
+    for (size_t r = 0; r < rows; r++, from += from_row, to += to_row) {
+        const float *c = w->waves + (first + r) * a->size, *s = c + half;
+        if (!a->rate)
+            for (size_t k = 0; k < a->size; k++) to[k] = factor * from[k];
+        else
+            for (size_t k = 0; k < half; k++) {
+                const float left = factor * from[k], right = factor * from[k + half],
+                            way = sign * s[k];
+                to[k] = left * c[k] - right * way;
+                to[k + half] = right * c[k] + left * way;
+            }
+    }
+}
+
+/* ---- one block of queries ---- */
+
+static void transpose(const attend *a, size_t rows, const float *from, size_t from_row, float *to,
+                      size_t to_row)
+{
+    if (a->fast) {
+        a->fast->transpose(rows, a->size, from, from_row, to, to_row);
+        return;
+    }
+    for (size_t r = 0; r < rows; r++)
+        for (size_t k = 0; k < a->size; k++) to[k * to_row + r] = from[r * from_row + k];
+}
+
+CO_CLONES static void mask_row(size_t n, float p, float *restrict mask)
+{
+    const float factor = 1.0f / (1.0f - p);
+    for (size_t i = 0; i < n; i++) mask[i] = mask[i] < p ? 0.0f : factor;
+}
+
+CO_CLONES static void multiply_row(size_t n, const float *restrict by, float *restrict x)
+{
+    for (size_t i = 0; i < n; i++) x[i] *= by[i];
+}
+
+/* The factors of the probabilities of one row of the batch; NULL: nothing is dropped. */
+static const float *draw_mask(const attend *a, const co_call *call, size_t row, size_t head,
+                              size_t n, float *mask)
+{
+    const co_pass *pass = call->pass;
+    if (a->dropout == 0.0f || !pass->train) return NULL;
+    const co_stream stream =
+        co_stream_open(pass->seed, CO_DRAW_DROPOUT, pass->round, pass->device, call->draw);
+    co_fill_uniform(&stream, (uint64_t)(row * a->heads + head) << 31, n, mask);
+    mask_row(n, a->dropout, mask);
+    return mask;
+}
+
+/* Rows first .. first + rows - 1 of the text that begins at row `begin` of the batch, of one head;
+ * they see the first `keys` rows of the text at most. */
+typedef struct {
+    size_t begin, first, rows, keys, head;
+} block;
+
+static size_t seen_by(const attend *a, const block *b, size_t r)
+{
+    return a->causal ? b->first + r + 1 : b->keys;
+}
+
+/* The first column of the head's q or y, in the block's first row; of its k or v, in the text's. */
+static size_t q_at(const attend *a, const block *b)
+{
+    return ((b->begin + b->first) * a->heads + b->head) * a->size;
+}
+static size_t kv_at(const attend *a, const block *b)
+{
+    return (b->begin * a->kv_heads + b->head / (a->heads / a->kv_heads)) * a->size;
+}
+
+/* Q K' / sqrt d of the block. */
+static void score(const attend *a, const room *w, const block *b, const co_call *call)
+{
+    fetch_next(a, b->rows, call->x[0] + q_at(a, b), a->heads * a->size);
+    turn(a, w, b->first, b->rows, 1.0f, a->scale, call->x[0] + q_at(a, b), a->heads * a->size, w->q,
+         a->size);
+    a->use->product(&(co_product){.rows = b->rows,
+                                  .cols = b->keys,
+                                  .depth = a->size,
+                                  .n_segments = 1,
+                                  .a = w->q,
+                                  .a_row = a->size,
+                                  .a_step = 1,
+                                  .b = w->keys_across,
+                                  .b_step = w->row,
+                                  .c = w->scores,
+                                  .c_row = w->row});
+}
+
+static void forward_block(const attend *a, room *w, const block *b, const co_call *call)
+{
+    float *y = call->y + q_at(a, b);
+    score(a, w, b, call);
+    for (size_t r = 0; r < b->rows; r++) {
+        const size_t n = seen_by(a, b, r), row = b->begin + b->first + r;
+        float *s = w->scores + r * w->row, max;
+        const float sum = a->use->softmax(n, s, &max);
+        const float *mask = draw_mask(a, call, row, b->head, n, w->mask);
+        if (mask) multiply_row(n, mask, s);
+        memset(s + n, 0, (b->keys - n) * sizeof *s);
+        call->cache[row * a->heads + b->head] = max + (float)log((double)sum);
+        w->rate[r] = 1.0f / sum;
+    }
+    a->use->product(&(co_product){.rows = b->rows,
+                                  .cols = a->size,
+                                  .depth = b->keys,
+                                  .n_segments = 1,
+                                  .a = w->scores,
+                                  .a_row = w->row,
+                                  .a_step = 1,
+                                  .b = call->x[2] + kv_at(a, b),
+                                  .b_step = a->kv_heads * a->size,
+                                  .c = y,
+                                  .c_row = a->heads * a->size});
+    for (size_t r = 0; r < b->rows; r++, y += a->heads * a->size)
+        for (size_t k = 0; k < a->size; k++) y[k] *= w->rate[r];
+}
+
+/* Probabilities (times mask) into scores, dS into slopes. */
+static void slope(const attend *a, const room *w, const block *b, const co_call *call)
+{
+    const float *dy = call->dy + q_at(a, b);
+    score(a, w, b, call);
+    fetch_next(a, b->rows, dy, a->heads * a->size);
+    a->use->product(&(co_product){.rows = b->rows,
+                                  .cols = b->keys,
+                                  .depth = a->size,
+                                  .n_segments = 1,
+                                  .a = dy,
+                                  .a_row = a->heads * a->size,
+                                  .a_step = 1,
+                                  .b = w->values_across,
+                                  .b_step = w->row,
+                                  .c = w->slopes,
+                                  .c_row = w->row});
+    for (size_t r = 0; r < b->rows; r++) {
+        const size_t n = seen_by(a, b, r), row = b->begin + b->first + r, at = r * w->row;
+        const float *mask = draw_mask(a, call, row, b->head, n, w->mask);
+        a->use->softmax_back(n, call->cache[row * a->heads + b->head], mask, w->scores + at,
+                             w->slopes + at);
+        memset(w->scores + at + n, 0, (b->keys - n) * sizeof *w->scores);
+        memset(w->slopes + at + n, 0, (b->keys - n) * sizeof *w->slopes);
+    }
+}
+
+/* to[keys][size] += from' b: from [rows][keys] of the block. */
+static void add_to_keys(const attend *a, const room *w, const block *b, const float *from,
+                        const float *with, size_t with_row, float *to)
+{
+    a->use->product(&(co_product){.rows = b->keys,
+                                  .cols = a->size,
+                                  .depth = b->rows,
+                                  .n_segments = 1,
+                                  .a = from,
+                                  .a_row = 1,
+                                  .a_step = w->row,
+                                  .b = with,
+                                  .b_step = with_row,
+                                  .c = to,
+                                  .c_row = a->kv_heads * a->size,
+                                  .add = true,
+                                  .factor = 1.0f});
+}
+
+static void backward_block(const attend *a, const room *w, const block *b, const co_call *call)
+{
+    const size_t q_row = a->heads * a->size, kv_row = a->kv_heads * a->size, kv = kv_at(a, b);
+    slope(a, w, b, call);
+    if (call->dx[2])
+        add_to_keys(a, w, b, w->scores, call->dy + q_at(a, b), q_row, call->dx[2] + kv);
+    if (call->dx[1]) add_to_keys(a, w, b, w->slopes, w->q, a->size, call->dx[1] + kv);
+    if (!call->dx[0]) return;
+    a->use->product(&(co_product){.rows = b->rows,
+                                  .cols = a->size,
+                                  .depth = b->keys,
+                                  .n_segments = 1,
+                                  .a = w->slopes,
+                                  .a_row = w->row,
+                                  .a_step = 1,
+                                  .b = a->rate ? w->keys : call->x[1] + kv,
+                                  .b_step = a->rate ? a->size : kv_row,
+                                  .c = w->dq,
+                                  .c_row = a->size});
+    turn(a, w, b->first, b->rows, -1.0f, a->scale, w->dq, a->size, call->dx[0] + q_at(a, b), q_row);
+}
+
+/* ---- texts ---- */
+
+/* The keys of the block's head, turned; as columns too, and the values where backward needs them.
+ */
+static void open_head(const attend *a, const room *w, const block *b, const co_call *call)
+{
+    const size_t kv_row = a->kv_heads * a->size, kv = kv_at(a, b);
+    if (a->rate) turn(a, w, 0, w->length, 1.0f, 1.0f, call->x[1] + kv, kv_row, w->keys, a->size);
+    transpose(a, w->length, a->rate ? w->keys : call->x[1] + kv, a->rate ? a->size : kv_row,
+              w->keys_across, w->row);
+    if (w->back) transpose(a, w->length, call->x[2] + kv, kv_row, w->values_across, w->row);
+}
+
+/* The gradients of the turned keys become those of the keys. */
+static void close_head(const attend *a, const room *w, const block *b, const co_call *call)
+{
+    const size_t kv_row = a->kv_heads * a->size, kv = kv_at(a, b);
+    if (a->rate && call->dx[1])
+        turn(a, w, 0, w->length, -1.0f, 1.0f, call->dx[1] + kv, kv_row, call->dx[1] + kv, kv_row);
+}
+
+static void run_text(const attend *a, room *w, size_t begin, const co_call *call)
+{
+    const size_t group = a->heads / a->kv_heads;
+    for (size_t head = 0; head < a->heads; head++) {
+        block b = {.begin = begin, .head = head};
+        if (head % group == 0) open_head(a, w, &b, call);
+        for (; b.first < w->length; b.first += BLOCK) {
+            b.rows = w->length - b.first < BLOCK ? w->length - b.first : BLOCK;
+            b.keys = a->causal ? b.first + b.rows : w->length;
+            if (w->back)
+                backward_block(a, w, &b, call);
+            else
+                forward_block(a, w, &b, call);
+        }
+        if (w->back && head % group == group - 1) close_head(a, w, &b, call);
+    }
+}
+
+static size_t length_of(const attend *a, const co_batch *batch, size_t i)
+{
+    return co_shape_first_row(&a->in, batch, i + 1) - co_shape_first_row(&a->in, batch, i);
+}
+
+static void run(const attend *a, const co_call *call, bool back)
+{
+    const co_batch *batch = call->pass->batch;
+    size_t longest = 0;
+    for (size_t i = 0; i < batch->n; i++)
+        if (length_of(a, batch, i) > longest) longest = length_of(a, batch, i);
+    room w = open_room(a, call->scratch, longest);
+    w.back = back;
+    fill_waves(a, &w);
+    for (size_t i = 0; i < batch->n; i++) {
+        w.length = length_of(a, batch, i);
+        w.row = row_of(w.length);
+        run_text(a, &w, co_shape_first_row(&a->in, batch, i), call);
+    }
+}
+
+static void forward(const void *self, const co_call *call)
+{
+    run(self, call, false);
+}
+
+static void backward_input(const void *self, const co_call *call)
+{
+    const attend *a = self;
+    const size_t rows = call->pass->batch->rows, kv_row = a->kv_heads * a->size;
+    for (size_t s = 1; s < 3; s++)
+        if (call->dx[s]) memset(call->dx[s], 0, rows * kv_row * sizeof *call->dy);
+    run(a, call, true);
+}
+
+static co_facts facts(const void *self)
+{
+    (void)self;
+    return (co_facts){.spares_output = true};
+}
+
+static const co_param params[] = {
+    {"heads", CO_INT, .lo = 1, .hi = 65536, .flags = CO_REQUIRED, .doc = "heads of the queries"},
+    {"kv_heads", CO_INT, .lo = 1, .hi = 65536, .flags = CO_OPTIONAL,
+     .doc = "heads of keys and values; default: as many"},
+    {"causal", CO_BOOL, .doc = "a row sees itself and those before it alone"},
+    {"rotary", CO_REAL, .def = 0.0, .lo = 0.0, .hi = INFINITY,
+     .doc = "base of rotary positions, 10000 in most models; 0: none"},
+    {"dropout", CO_REAL, .def = 0.0, .lo = 0.0, .hi = 1.0, .flags = CO_HI_OPEN,
+     .doc = "probability that an attention is dropped in training"},
+    {0}};
+const co_layer co_layer_attend = {.name = "attend",
+                                  .summary = "attention of every text to itself: queries, keys, "
+                                             "values",
+                                  .source = "Vaswani et al., NeurIPS 2017, arXiv:1706.03762",
+                                  .params = params,
+                                  .main_option = "heads",
+                                  .n_inputs = 3,
+                                  .create = create,
+                                  .destroy = destroy,
+                                  .facts = facts,
+                                  .cache_size = cache_size,
+                                  .scratch_size = scratch_size,
+                                  .forward = forward,
+                                  .backward_input = backward_input};

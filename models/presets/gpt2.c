@@ -1,0 +1,136 @@
+/* models/presets/gpt2.c - GPT-2: a decoder that sees what stands before, norms in front of each
+ * part.
+ *
+ * Tensors are those of GPT2Model (head none), GPT2LMHeadModel, GPT2ForSequenceClassification (of
+ * the last token) and GPT2ForTokenClassification; matrices stand as [inputs][outputs] there.
+ * Products that end a residual part begin with a standard deviation of init_range / sqrt(2 layers).
+ * Source: Radford et al., 2019, sections 2.2 and 2.3. */
+#include "models/presets/folder.h"
+#include "models/presets/transformer.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static void add_embeddings(co_transformer *t)
+{
+    co_items_add(&t->items, "{embedding: {units: %lld", t->hidden);
+    if (t->vocabulary > 0) co_items_add(&t->items, ", tokens: %lld", t->vocabulary);
+    co_items_add(&t->items, "}, name: %swte}, ", t->prefix);
+    co_items_add(&t->items, "{positions: {most: %lld}, name: %swpe}, ",
+                 (long long)co_config_int(t->opt, "most_positions"), t->prefix);
+    co_transformer_dropout(t, co_config_has(t->opt, "embedding_dropout")
+                                  ? co_config_real(t->opt, "embedding_dropout")
+                                  : t->dropout);
+}
+
+static void add_layer(co_transformer *t, double eps, long long k)
+{
+    const long long inner = co_config_int(t->opt, "intermediate");
+    char units[2][24];
+    snprintf(units[0], sizeof units[0], "%lld", inner > 0 ? inner : 4 * t->hidden);
+    snprintf(units[1], sizeof units[1], "%lld", t->hidden);
+    co_items_add(&t->items, "{residual: [");
+    co_transformer_norm(t, "layer_norm", eps, "h.%lld.ln_1", k);
+    co_items_add(&t->items,
+                 "{attention: {heads: %lld, causal: true, fused: true, transposed: true, dropout: "
+                 "%.17g, names: {query: %sh.%lld.attn.c_attn, out: %sh.%lld.attn.c_proj}}}, ",
+                 t->heads, co_config_real(t->opt, "attention_dropout"), t->prefix, k, t->prefix, k);
+    co_transformer_dropout(t, t->dropout);
+    co_items_add(&t->items, "]}, {residual: [");
+    co_transformer_norm(t, "layer_norm", eps, "h.%lld.ln_2", k);
+    co_transformer_dense(t, units[0], ", transposed: true", "h.%lld.mlp.c_fc", k);
+    co_items_add(&t->items, "%s, ", co_transformer_activation(t->opt));
+    co_transformer_dense(t, units[1], ", transposed: true", "h.%lld.mlp.c_proj", k);
+    co_transformer_dropout(t, t->dropout);
+    co_items_add(&t->items, "]}, ");
+}
+
+static void add_head(co_transformer *t)
+{
+    if (t->head == CO_HEAD_LM && co_config_bool(t->opt, "tied")) {
+        co_items_add(&t->items,
+                     "{dense: {units: %s, packed: true, bias: false}, name: lm_head, tie: "
+                     "{weight: %swte.weight}}",
+                     t->tokens, t->prefix);
+        return;
+    }
+    t->prefix = "";
+    if (t->head == CO_HEAD_LM) {
+        co_transformer_dense(t, t->tokens, ", bias: false", "lm_head");
+    } else if (t->head == CO_HEAD_CLASSIFICATION) {
+        co_items_add(&t->items, "{pool_time: last}, ");
+        co_transformer_dense(t, "classes", ", bias: false", "score");
+    } else if (t->head == CO_HEAD_TAGGING) {
+        co_transformer_dropout(t, co_transformer_head_dropout(t, 0.1));
+        co_transformer_dense(t, "classes", "", "classifier");
+    }
+}
+
+static co_status gpt2(const co_config *opt, const co_task *task, co_node **list)
+{
+    const double eps = co_config_real(opt, "eps");
+    co_transformer t;
+    *list = NULL;
+    CO_TRY(co_transformer_open(&t, opt, task, "transformer."));
+    t.dropout = co_config_real(opt, "dropout");
+    add_embeddings(&t);
+    for (long long k = 0; k < t.layers; k++) add_layer(&t, eps, k);
+    co_transformer_norm(&t, "layer_norm", eps, "ln_f");
+    add_head(&t);
+    return co_items_list(&t.items, list);
+}
+
+static double spread(const co_config *opt, const char *tensor)
+{
+    const double range = co_config_real(opt, "init_range");
+    return strstr(tensor, ".c_proj.") ? range / sqrt(2.0 * (double)co_config_int(opt, "layers"))
+                                      : range;
+}
+
+static const co_field fields[] = {{"n_layer", "layers"},
+                                  {"n_embd", "hidden"},
+                                  {"n_head", "heads"},
+                                  {"n_inner", "intermediate"},
+                                  {"n_positions", "most_positions"},
+                                  {"vocab_size", "vocabulary", "50257"},
+                                  {"layer_norm_epsilon", "eps"},
+                                  {"activation_function", "activation"},
+                                  {"resid_pdrop", "dropout"},
+                                  {"embd_pdrop", "embedding_dropout"},
+                                  {"attn_pdrop", "attention_dropout"},
+                                  {"classifier_dropout", "head_dropout"},
+                                  {"initializer_range", "init_range"},
+                                  {"tie_word_embeddings", "tied"},
+                                  {"scale_attn_weights", NULL, "true"},
+                                  {"scale_attn_by_inverse_layer_idx", NULL, "false"},
+                                  {"reorder_and_upcast_attn", NULL, "false"},
+                                  {"add_cross_attention", NULL, "false"},
+                                  {0}};
+static const co_folder folder = {.model_type = "gpt2", .prefix = "transformer.", .fields = fields};
+static const co_param params[] = {
+    CO_OPTION_LAYERS(12),
+    CO_OPTION_COUNT("hidden", 768, "floats of a token"),
+    CO_OPTION_HEADS,
+    {"intermediate", CO_INT, .lo = 0, .hi = 1 << 24,
+     .doc = "units of a feed-forward part; 0: 4 x hidden"},
+    CO_OPTION_COUNT("most_positions", 1024, "tokens of the longest text"),
+    CO_OPTION_VOCABULARY,
+    CO_OPTION_EPS(1e-5),
+    CO_OPTION_ACTIVATION(1),
+    CO_OPTION_SHARE("dropout", 0.1, "share of values dropped behind each part"),
+    {"embedding_dropout", CO_REAL, .lo = 0.0, .hi = 1.0, .flags = CO_OPTIONAL | CO_HI_OPEN,
+     .doc = "share of values dropped behind the embeddings; default: dropout"},
+    CO_OPTION_SHARE("attention_dropout", 0.1, "share of attention that is dropped"),
+    CO_OPTION_HEAD_DROPOUT("0.1, for tagging alone"),
+    CO_OPTION_INIT_RANGE,
+    {"tied", CO_BOOL, .def = 1, .doc = "head lm is the embedding"},
+    CO_OPTION_HEAD("lm"),
+    {0}};
+const co_model_preset co_preset_gpt2 = {
+    .name = "gpt2",
+    .summary = "decoder of texts: learnt positions, attention to what stands before",
+    .source = "Radford et al., 2019, Language models are unsupervised multitask learners",
+    .params = params,
+    .layers = gpt2,
+    .spread = spread,
+    .folder = &folder};

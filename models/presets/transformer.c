@@ -1,0 +1,119 @@
+/* models/presets/transformer.c - what the presets of transformers share. */
+#include "models/presets/transformer.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const head_names[] = {[CO_HEAD_NONE] = "none",
+                                         [CO_HEAD_CLASSIFICATION] = "classification",
+                                         [CO_HEAD_TAGGING] = "tagging",
+                                         [CO_HEAD_LM] = "lm",
+                                         [CO_HEAD_MLM] = "mlm"};
+
+static co_head wanted_by(const co_task *task)
+{
+    if (strcmp(task->name, "lm") == 0) return CO_HEAD_LM;
+    if (strcmp(task->name, "mlm") == 0) return CO_HEAD_MLM;
+    return task->per_row ? CO_HEAD_TAGGING : CO_HEAD_CLASSIFICATION;
+}
+
+/* Whether option `head` knows the word. */
+static bool has_head(const co_config *opt, const char *word)
+{
+    const co_model_preset *preset = co_preset_find(co_config_string(opt, "name"));
+    for (const co_param *p = preset->params; p->key; p++)
+        if (strcmp(p->key, "head") == 0) {
+            const char *at = strstr(p->words, word);
+            const char end = at ? at[strlen(word)] : 'x';
+            return at && (end == '|' || end == '\0') && (at == p->words || at[-1] == '|');
+        }
+    return false;
+}
+
+static co_status find_head(const co_config *opt, const co_task *task, co_head *head)
+{
+    const char *word = co_config_string(opt, "head");
+    *head = wanted_by(task);
+    if (strcmp(word, "none") == 0) {
+        *head = CO_HEAD_NONE;
+        return CO_OK;
+    }
+    if (!has_head(opt, head_names[*head]))
+        return co_config_fail(
+            opt, co_config_node(opt, "name"), "%s has no head for the task %s: %s",
+            co_config_string(opt, "name"), task->name,
+            *head == CO_HEAD_LM ? "it sees what it would have to predict; use gpt2 or llama"
+                                : "it sees only what stands before; use bert or distilbert");
+    if (strcmp(word, "task") == 0 || strcmp(word, head_names[*head]) == 0) return CO_OK;
+    return co_config_fail(opt, co_config_node(opt, "head"),
+                          "%s, but the data's task is %s: leave it out, or set head: %s", word,
+                          task->name, head_names[*head]);
+}
+
+co_status co_transformer_open(co_transformer *t, const co_config *opt, const co_task *task,
+                              const char *prefix)
+{
+    *t = (co_transformer){.opt = opt,
+                          .hidden = co_config_int(opt, "hidden"),
+                          .layers = co_config_int(opt, "layers"),
+                          .heads = co_config_int(opt, "heads"),
+                          .vocabulary = co_config_int(opt, "vocabulary"),
+                          .tokens = "classes"};
+    CO_TRY(find_head(opt, task, &t->head));
+    t->prefix = t->head == CO_HEAD_NONE ? "" : prefix;
+    if (t->vocabulary > 0) snprintf(t->tokens, sizeof t->tokens, "%lld", t->vocabulary);
+    if (t->hidden % t->heads == 0) return CO_OK;
+    return co_config_fail(opt, co_config_node(opt, "heads"),
+                          "%lld heads do not divide hidden: %lld evenly", t->heads, t->hidden);
+}
+
+const char *co_transformer_activation(const co_config *opt)
+{
+    const char *word = co_config_string(opt, "activation");
+    if (strcmp(word, "gelu_tanh") == 0) return "{gelu: {form: tanh}}";
+    return strcmp(word, "gelu") == 0 ? "{gelu: {form: erf}}" : word;
+}
+
+void co_transformer_dropout(co_transformer *t, double p)
+{
+    if (p > 0.0) co_items_add(&t->items, "{dropout: %.17g}, ", p);
+}
+
+double co_transformer_head_dropout(const co_transformer *t, double standard)
+{
+    return co_config_has(t->opt, "head_dropout") ? co_config_real(t->opt, "head_dropout")
+                                                 : standard;
+}
+
+/* Ends an item with its name. */
+static void add_name(co_transformer *t, const char *format, va_list args)
+{
+    char name[160];
+    vsnprintf(name, sizeof name, format, args);
+    co_items_add(&t->items, ", name: %s%s}, ", t->prefix, name);
+}
+
+void co_transformer_dense(co_transformer *t, const char *units, const char *more, const char *name,
+                          ...)
+{
+    va_list args;
+    co_items_add(&t->items, "{dense: {units: %s, packed: true%s}", units, more);
+    va_start(args, name);
+    add_name(t, name, args);
+    va_end(args);
+}
+
+void co_transformer_norm(co_transformer *t, const char *layer, double eps, const char *name, ...)
+{
+    va_list args;
+    co_items_add(&t->items, "{%s: {eps: %.17g}", layer, eps);
+    va_start(args, name);
+    add_name(t, name, args);
+    va_end(args);
+}
+
+double co_transformer_spread(const co_config *opt, const char *tensor)
+{
+    (void)tensor;
+    return co_config_real(opt, "init_range");
+}

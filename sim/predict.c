@@ -1,0 +1,379 @@
+/* sim/predict.c - one forward pass over the chosen examples; rank 0 writes what the others send.
+ *
+ * Time: the pass / ranks, and one message a batch. */
+#include "sim/predict.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/vector.h"
+#include "io/files/digest.h"
+#include "io/files/inputs.h"
+#include "models/kernel_path.h"
+#include "sim/observers/evaluation.h"
+#include "sim/play.h"
+#include "sim/run.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const split_names[] = {"train", "test", "validation"};
+
+typedef struct {
+    const co_predict_request *want;
+    const co_comm *comm;
+    co_experiment experiment;
+    bool stored; /* the model is a checkpoint */
+    int64_t round;
+    char trained_on[33]; /* data_digest of the checkpoint; rank 0 */
+    co_population population;
+    co_model *model;
+    size_t node; /* hidden: whose values */
+    co_segment params;
+    co_workspace *workspace;
+    co_examples examples;
+    int64_t n, n_pieces;
+    int64_t *id;      /* [n] */
+    int64_t *row;     /* [n + 1] first row of each example */
+    int64_t *piece;   /* [n_pieces + 1] first example of each batch */
+    bool per_row;     /* rows are tokens */
+    const char *name; /* of the dataset: logits, loss, hidden */
+    size_t width;
+    float *values; /* of the largest piece */
+    double *sums;
+    co_file *file; /* rank 0 */
+} predictor;
+
+static bool wants(const predictor *p, const char *output)
+{
+    return strcmp(p->want->output, output) == 0;
+}
+
+/* ---- the model ---- */
+
+/* Rank 0: the experiment that a checkpoint holds; *config stays NULL when the file is none. */
+static co_status look(predictor *p, char **config)
+{
+    co_file *file = NULL;
+    char *digest = NULL;
+    if (!co_file_is_hdf5(p->want->model)) return CO_OK;
+    CO_TRY(co_file_open(p->want->model, "cohort-checkpoint", false, &file));
+    co_status st = co_file_get_int(file, "round", &p->round);
+    if (st == CO_OK) st = co_file_get_text(file, "data_digest", &digest);
+    if (st == CO_OK) snprintf(p->trained_on, sizeof p->trained_on, "%s", digest);
+    if (st == CO_OK) st = co_file_get_text(file, "config", config);
+    co_free(digest);
+    co_file_close(file);
+    return st;
+}
+
+/* Collective(comm). */
+static co_status load_experiment(predictor *p)
+{
+    char *config = NULL;
+    CO_TRY(co_agree(p->comm->rank == 0 ? look(p, &config) : CO_OK, p->comm));
+    co_status st = co_broadcast_text(&config, p->comm);
+    MPI_Bcast(&p->round, 1, MPI_INT64_T, 0, p->comm->world);
+    p->stored = config != NULL;
+    if (st == CO_OK)
+        st = co_agree(p->stored ? co_experiment_parse(config, p->want->model, &p->experiment)
+                                : co_experiment_load(p->want->model, NULL, 0, 0, &p->experiment),
+                      p->comm);
+    co_free(config);
+    return st;
+}
+
+/* The file that is written must not be one that is read. Rank 0. */
+static co_status check_output(const predictor *p)
+{
+    const co_config *model = &p->experiment.model;
+    const char *const inputs[] = {p->want->model, p->want->data,
+                                  co_config_has(model, "init") ? co_config_string(model, "init")
+                                                               : NULL};
+    return co_output_differs(p->want->file, inputs, sizeof inputs / sizeof *inputs);
+}
+
+static co_status tap(predictor *p)
+{
+    CO_TRY(p->want->tap ? co_model_tap(p->model, p->want->tap, &p->node)
+                        : co_model_tap_hidden(p->model, &p->node));
+    const co_shape shape = co_model_tap_shape(p->model, p->node);
+    p->width = co_shape_size(&shape);
+    p->per_row = shape.sequence;
+    return CO_OK;
+}
+
+/* The model of these data, and what of it is asked for. Local. */
+static co_status create_model(predictor *p)
+{
+    const co_task *task = co_task_find(p->population.task);
+    const size_t n_classes = p->population.labels.n;
+    co_status st = co_model_create(&p->experiment.model, &p->population.shape,
+                                   &p->population.labels, task, &p->model);
+    if (st != CO_OK)
+        return st == CO_ENOMEM ? st
+                               : co_fail_in(st, "%s does not go with this model", p->want->data);
+    if (!wants(p, "hidden") && !co_model_has_head(p->model))
+        return CO_FAIL(
+            CO_EUSAGE,
+            "the model has no head and gives hidden states alone; ask for output=hidden");
+    p->per_row = task->per_row;
+    p->width = wants(p, "loss") ? 1 : task->outputs(n_classes);
+    if (wants(p, "hidden")) CO_TRY(tap(p));
+    p->sums = co_malloc(task->n_sums(n_classes), sizeof *p->sums);
+    if (!p->sums) return CO_FAIL(CO_ENOMEM, "sums of %zu classes", n_classes);
+    return co_workspace_create(p->model, CO_EVAL_BLOCK, CO_EVAL_BLOCK, &p->workspace);
+}
+
+static co_status read_params(const predictor *p)
+{
+    if (!p->stored) return co_run_first_model(&p->experiment, p->model, p->params.data);
+    const co_status st = co_checkpoint_read_model(p->want->model, p->model, p->params.data);
+    return st == CO_EDATA ? co_fail_in(st, "%s does not go with this model", p->want->data) : st;
+}
+
+/* Once a node. Collective(comm). */
+static co_status load_params(predictor *p)
+{
+    CO_TRY(co_segment_create(&p->params, co_model_size(p->model) * sizeof(float), p->comm));
+    CO_TRY(co_agree(p->comm->node_rank == 0 ? read_params(p) : CO_OK, p->comm));
+    co_segment_sync(&p->params, p->comm);
+    return CO_OK;
+}
+
+/* ---- the examples ---- */
+
+static bool is_wanted(const predictor *p, int split)
+{
+    const char digit[] = {(char)('0' + split), 0}, *asked = p->want->split;
+    return strcmp(asked, "all") == 0 || strcmp(asked, digit) == 0 ||
+           strcmp(asked, split_names[split]) == 0;
+}
+
+static void list_examples(predictor *p)
+{
+    const co_dataset *data = &p->population.data;
+    int64_t at = 0;
+    p->row[0] = 0;
+    for (int split = 0; split < 3; split++)
+        for (int64_t id = 0; id < data->n; id++) {
+            if (data->split[id] != split || !is_wanted(p, split)) continue;
+            p->id[at] = id;
+            p->row[at + 1] = p->row[at] + (p->per_row ? (int64_t)co_dataset_rows(data, id) : 1);
+            at++;
+        }
+}
+
+/* Batches end where a block of their split does, and within it where texts are too many. */
+static void cut_pieces(predictor *p)
+{
+    const uint8_t *split = p->population.data.split;
+    int64_t first = 0; /* of the split */
+    for (int64_t at = 0; at < p->n;) {
+        if (split[p->id[at]] != split[p->id[first]]) first = at;
+        int64_t end = at + CO_EVAL_BLOCK - (at - first) % CO_EVAL_BLOCK;
+        if (end > p->n) end = p->n;
+        while (split[p->id[end - 1]] != split[p->id[at]]) end--;
+        p->piece[p->n_pieces++] = at;
+        at += (int64_t)co_population_fitting(&p->population, p->id + at, (size_t)(end - at));
+    }
+    p->piece[p->n_pieces] = p->n;
+}
+
+static co_status choose(predictor *p)
+{
+    const co_dataset *data = &p->population.data;
+    int64_t most = 0;
+    for (int64_t i = 0; i < data->n; i++) p->n += is_wanted(p, data->split[i]);
+    if (p->n == 0)
+        return CO_FAIL(CO_EUSAGE, "%s: has no example of split %s", p->want->data, p->want->split);
+    p->id = co_malloc((size_t)p->n, sizeof *p->id);
+    p->row = co_malloc((size_t)p->n + 1, sizeof *p->row);
+    p->piece = co_malloc((size_t)p->n + 1, sizeof *p->piece);
+    if (!p->id || !p->row || !p->piece)
+        return CO_FAIL(CO_ENOMEM, "list of %lld examples", (long long)p->n);
+    list_examples(p);
+    cut_pieces(p);
+    for (int64_t k = 0; k < p->n_pieces; k++) {
+        const int64_t rows = p->row[p->piece[k + 1]] - p->row[p->piece[k]];
+        if (rows > most) most = rows;
+    }
+    p->values = co_malloc((size_t)most * p->width, sizeof *p->values);
+    return p->values ? CO_OK
+                     : CO_FAIL(CO_ENOMEM, "%lld rows of %zu values", (long long)most, p->width);
+}
+
+/* ---- the pass ---- */
+
+/* The task's loss of row i alone: of a text by row, else of an example. */
+static float loss_of(predictor *p, const float *out, size_t i)
+{
+    static const int64_t one[] = {0, 1};
+    const co_task *task = co_model_task(p->model);
+    const size_t n_classes = co_model_n_classes(p->model);
+    co_batch batch = {.n = 1, .rows = 1, .offsets = p->per_row ? one : NULL};
+    if (co_dataset_has_targets(&p->population.data))
+        batch.y = p->examples.targets + i * p->population.data.n_classes;
+    else
+        batch.y = p->examples.y + i;
+    memset(p->sums, 0, task->n_sums(n_classes) * sizeof *p->sums);
+    const co_pass pass = {.batch = &batch};
+    co_model_measure(p->model, &pass, out + i * task->outputs(n_classes), p->sums);
+    return p->sums[0] > 0.0 ? (float)co_task_mean_loss(p->sums) : NAN;
+}
+
+/* values of the batch. Local. */
+static co_status compute(predictor *p, int64_t piece)
+{
+    const int64_t first = p->piece[piece], end = p->piece[piece + 1];
+    const size_t rows = (size_t)(p->row[end] - p->row[first]);
+    const co_batch *batch = &p->examples.batch;
+    const co_pass pass = {.batch = batch, .train = false};
+    CO_TRY(
+        co_population_read_ids(&p->population, p->id + first, (size_t)(end - first), &p->examples));
+    CO_ASSERT(batch->n == (size_t)(end - first));
+    CO_TRY(co_workspace_reserve(p->workspace, batch->n, batch->rows));
+    const float *out = co_model_forward(p->model, p->workspace, p->params.data, &pass);
+    if (wants(p, "hidden"))
+        co_model_tap_values(p->model, p->workspace, batch, p->node, p->values);
+    else if (wants(p, "logits"))
+        memcpy(p->values, out, rows * p->width * sizeof *out);
+    else
+        for (size_t i = 0; i < rows; i++) p->values[i] = loss_of(p, out, i);
+    return CO_OK;
+}
+
+static co_status write_piece(const predictor *p, int64_t piece)
+{
+    const int64_t first = p->row[p->piece[piece]], end = p->row[p->piece[piece + 1]];
+    if (end == first) return CO_OK;
+    return co_file_write_rows(p->file, p->name, (size_t)first, (size_t)(end - first), p->values);
+}
+
+/* The batches [wave, wave + ranks), in order, into the file. The status is rank 0's.
+ * Collective(comm). */
+static co_status collect(predictor *p, int64_t wave, MPI_Datatype row)
+{
+    const int64_t own = wave + p->comm->rank;
+    co_status st = p->comm->rank == 0 ? write_piece(p, own) : CO_OK;
+    for (int r = 1; r < p->comm->size && wave + r < p->n_pieces; r++) {
+        const int64_t k = wave + r;
+        const int n = (int)(p->row[p->piece[k + 1]] - p->row[p->piece[k]]);
+        if (p->comm->rank == r) MPI_Send(p->values, n, row, 0, 0, p->comm->world);
+        if (p->comm->rank != 0) continue;
+        MPI_Recv(p->values, n, row, r, 0, p->comm->world, MPI_STATUS_IGNORE);
+        if (st == CO_OK) st = write_piece(p, k);
+    }
+    return st;
+}
+
+/* Collective(comm). */
+static co_status pass(predictor *p)
+{
+    co_progress progress;
+    MPI_Datatype row;
+    co_status st = CO_OK;
+    MPI_Type_contiguous((int)p->width, MPI_FLOAT, &row);
+    MPI_Type_commit(&row);
+    if (p->comm->rank == 0) co_progress_start(&progress, 0);
+    for (int64_t wave = 0; wave < p->n_pieces; wave += p->comm->size) {
+        const int64_t own = wave + p->comm->rank;
+        if (st == CO_OK && own < p->n_pieces) st = compute(p, own);
+        st = co_agree(st, p->comm);
+        if (st != CO_OK) break;
+        st = collect(p, wave, row);
+        const int64_t next = wave + p->comm->size,
+                      done = next < p->n_pieces ? p->piece[next] : p->n;
+        char text[96];
+        snprintf(text, sizeof text, "%" PRId64 "/%" PRId64 " examples", done, p->n);
+        if (p->comm->rank == 0) co_progress_step(&progress, done, p->n, text);
+    }
+    if (p->comm->rank == 0) co_progress_end(&progress);
+    MPI_Type_free(&row);
+    return co_agree(st, p->comm);
+}
+
+/* ---- the file; rank 0 ---- */
+
+static co_status write_attributes(const predictor *p)
+{
+    char *config = NULL;
+    const size_t size = co_model_size(p->model), n_blocks = co_n_blocks(size);
+    CO_TRY(co_experiment_text(&p->experiment, &config));
+    co_status st = co_file_set_head(p->file, (uint64_t)p->experiment.seed, config, p->want->model);
+    co_free(config);
+    unsigned char *hashes = co_malloc(n_blocks, 16);
+    if (st == CO_OK && !hashes) st = CO_FAIL(CO_ENOMEM, "digest of the model");
+    if (hashes) co_model_block_hashes(p->params.data, size, hashes);
+    if (st == CO_OK)
+        st = co_file_set_u64(p->file, "model_digest", co_model_digest(hashes, n_blocks));
+    co_free(hashes);
+    CO_TRY(st);
+    const char *const texts[][2] = {{"data_digest", p->population.data_digest},
+                                    {"task", p->population.task},
+                                    {"output", p->want->output},
+                                    {"split", p->want->split},
+                                    {"kernel_path", co_kernel_path()},
+                                    {"blas_core", co_blas_core()}};
+    for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
+        CO_TRY(co_file_set_text(p->file, texts[k][0], texts[k][1]));
+    if (wants(p, "hidden"))
+        CO_TRY(co_file_set_text(p->file, "tap", co_model_tap_name(p->model, p->node)));
+    return co_file_set_int(p->file, "round", p->round);
+}
+
+static co_status open_file(predictor *p)
+{
+    const size_t rows = (size_t)p->row[p->n];
+    const co_extent extent = {
+        .type = CO_F32, .ndim = wants(p, "loss") ? 1 : 2, .dim = {rows, p->width}};
+    if (p->stored && strcmp(p->trained_on, p->population.data_digest) != 0)
+        co_log("%s is not the data set that the model was trained with: its classes and tokens "
+               "are taken to mean the same",
+               p->want->data);
+    CO_TRY(co_file_create(p->want->file, "cohort-predictions", &p->file));
+    CO_TRY(write_attributes(p));
+    CO_TRY(co_file_write_i64(p->file, "id", p->id, (size_t)p->n));
+    if (p->per_row) CO_TRY(co_file_write_i64(p->file, "offsets", p->row, (size_t)p->n + 1));
+    return co_file_create_rows(p->file, p->name, &extent);
+}
+
+static co_status close_file(predictor *p)
+{
+    co_file *file = p->file;
+    p->file = NULL;
+    return co_file_publish(file, 0644);
+}
+
+static void fini(predictor *p)
+{
+    co_file_close(p->file);
+    co_free(p->id);
+    co_free(p->row);
+    co_free(p->piece);
+    co_free(p->values);
+    co_free(p->sums);
+    co_examples_fini(&p->examples);
+    co_workspace_destroy(p->workspace);
+    if (p->params.data) co_segment_fini(&p->params);
+    co_model_destroy(p->model);
+    co_population_fini(&p->population);
+    co_experiment_fini(&p->experiment);
+}
+
+co_status co_predict(const co_predict_request *want, const co_comm *comm, co_predicted *said)
+{
+    const bool first = comm->rank == 0;
+    predictor p = {.want = want, .comm = comm, .name = want->output};
+    co_status st = load_experiment(&p);
+    if (st == CO_OK) st = co_agree(first ? check_output(&p) : CO_OK, comm);
+    if (st == CO_OK) st = co_population_load(&p.experiment, want->data, comm, &p.population);
+    if (st == CO_OK) st = co_agree(create_model(&p), comm);
+    if (st == CO_OK) st = load_params(&p);
+    if (st == CO_OK) st = co_agree(choose(&p), comm);
+    if (st == CO_OK) st = co_agree(first ? open_file(&p) : CO_OK, comm);
+    if (st == CO_OK) st = pass(&p);
+    if (st == CO_OK) st = co_agree(first ? close_file(&p) : CO_OK, comm);
+    *said = (co_predicted){.n = p.n, .n_rows = p.row ? p.row[p.n] : 0, .width = p.width};
+    fini(&p);
+    return st;
+}

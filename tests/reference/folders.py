@@ -1,0 +1,79 @@
+"""Makes folders/NAME/ (config.json, model.safetensors) of tiny models of transformers, and folders.txt: what they give.
+
+    python tests/reference/folders.py       (needs torch and transformers)
+
+Weights are drawn from the case's own seed, texts are the formula of models.py: lengths 1 to 7, 11 tokens. The numbers are
+made in double precision. Lines of a case:
+    case NAME TASK N_TEXTS N_TOKENS N_VALUES
+    the logits             of all texts, one after another
+    steps N                losses before each of N steps of AdamW (bert_classes; lr 1e-3, no decay, eps 1e-8)
+"""
+import os
+
+import numpy as np
+import torch
+import transformers as tf
+
+from models import bits
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)))
+LABEL, LENGTH, TOKEN = 2000, 4000, 5000
+TEXTS, LONGEST, VOCABULARY, CLASSES = 6, 7, 11, 3
+small = dict(vocab_size=VOCABULARY, num_labels=CLASSES, max_position_embeddings=LONGEST)
+bert = tf.BertConfig(num_hidden_layers=2, hidden_size=16, num_attention_heads=2, intermediate_size=24, hidden_dropout_prob=0,
+                     attention_probs_dropout_prob=0, **small)
+distil = tf.DistilBertConfig(n_layers=1, dim=16, n_heads=4, hidden_dim=20, dropout=0, attention_dropout=0, seq_classif_dropout=0,
+                             **small)
+gpt = tf.GPT2Config(n_layer=2, n_embd=16, n_head=2, n_positions=LONGEST, resid_pdrop=0, embd_pdrop=0, attn_pdrop=0,
+                    vocab_size=VOCABULARY, num_labels=CLASSES, bos_token_id=0, eos_token_id=0, pad_token_id=10)
+llama = tf.LlamaConfig(num_hidden_layers=2, hidden_size=16, num_attention_heads=4, num_key_value_heads=2, intermediate_size=24,
+                       pad_token_id=10, bos_token_id=0, eos_token_id=0, **small)
+cases = [("bert_classes", "classification", tf.BertForSequenceClassification, bert),
+         ("bert_tags", "tagging", tf.BertForTokenClassification, bert),
+         ("distilbert_classes", "classification", tf.DistilBertForSequenceClassification, distil),
+         ("gpt2_lm", "lm", tf.GPT2LMHeadModel, gpt), ("gpt2_classes", "classification", tf.GPT2ForSequenceClassification, gpt),
+         ("llama_lm", "lm", tf.LlamaForCausalLM, llama), ("llama_classes", "classification", tf.LlamaForSequenceClassification, llama)]
+
+
+def texts():
+    lengths = [1, LONGEST] + [int(b % LONGEST) + 1 for b in bits(LENGTH, TEXTS)[2:]]
+    ids = torch.from_numpy((bits(TOKEN, sum(lengths)) % 10).astype("i8"))
+    return list(ids.split(lengths))
+
+
+def logits(model, ids):
+    return model(input_ids=ids[None]).logits.reshape(-1, model.config.vocab_size if hasattr(model, "lm_head") else CLASSES)
+
+
+def steps(model, ids, n):
+    labels = torch.from_numpy((bits(LABEL, TEXTS) % CLASSES).astype("i8"))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0)
+    losses = []
+    for _ in range(n):
+        loss = torch.nn.functional.cross_entropy(torch.cat([logits(model, text) for text in ids]), labels)
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return losses
+
+
+with open(os.path.join(HERE, "folders.txt"), "w") as out:
+    for seed, (name, task, cls, config) in enumerate(cases):
+        torch.manual_seed(seed)
+        model = cls(config).eval()
+        for tensor in model.parameters():
+            torch.nn.init.normal_(tensor, 0.3 if tensor.dim() == 1 else 0.0, 0.25)
+        model.save_pretrained(os.path.join(HERE, "folders", name))
+        for extra in ("generation_config.json",):
+            path = os.path.join(HERE, "folders", name, extra)
+            if os.path.exists(path):
+                os.remove(path)
+        model = model.double()
+        ids = texts()
+        with torch.no_grad():
+            values = torch.cat([logits(model, text) for text in ids]).flatten().tolist()
+        print("case", name, task, len(ids), sum(map(len, ids)), len(values), file=out)
+        print(*(f"{v:.9g}" for v in values), file=out)
+        if name == "bert_classes":
+            print("steps", *(f"{v:.9g}" for v in steps(model, ids, 20)), file=out)
