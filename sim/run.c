@@ -177,7 +177,7 @@ co_status co_run_first_model(const co_experiment *e, const co_model *model, floa
 /* Once per node. */
 static co_status start_model(co_run *r)
 {
-    const bool first = r->comm->node_rank == 0;
+    const bool first = r->comm->node_rank == 0 && !r->experiment->resumes;
     const co_status st = co_agree(
         first ? co_run_first_model(r->experiment, r->model, r->exchange.model) : CO_OK, r->comm);
     co_segment_sync(&r->exchange.board, r->comm);

@@ -65,6 +65,7 @@ typedef struct {
     co_schedule local_rate, server_rate;
     int64_t seed, rounds;
     bool has_partition, has_generator; /* section partition given; data drawn on the fly */
+    bool resumes; /* a checkpoint will give the model: the first one is not made */
 } co_experiment;
 
 /* Sections of an experiment, for help and documentation: name and table, ends with a NULL name. */
