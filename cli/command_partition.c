@@ -78,12 +78,12 @@ static co_status find_member(const co_words *words, const co_partitioner **membe
 }
 
 /* The file is read once for all ranks. Collective(comm), NULL: alone. */
-static co_status read_data(const co_words *words, const co_partitioner *member, co_dataset *data,
-                           const co_comm *comm)
+static co_status read_data(const co_words *words, const co_partitioner *member,
+                           const co_config *opt, co_dataset *data, const co_comm *comm)
 {
     const char *path = words->positional[0];
     CO_ASSERT(member); /* the options have been read, and method is required */
-    const bool with_x = member->needs & CO_PART_NEEDS_FEATURES;
+    const bool with_x = co_partition_needs_x(member, opt);
     if (comm) return co_dataset_load(path, with_x, data, comm);
     return with_x ? co_dataset_read(path, data) : co_dataset_read_columns(path, data);
 }
@@ -150,7 +150,7 @@ static co_status make_and_write(const co_words *words, const co_partitioner *mem
     co_dataset data = {0};
     co_partition made = {0};
     co_status st = agree(first ? co_output_check("partition", words) : CO_OK, comm);
-    if (st == CO_OK) st = read_data(words, member, &data, comm);
+    if (st == CO_OK) st = read_data(words, member, opt, &data, comm);
     end_s[READ] = co_now_s() - start_s;
     if (st == CO_OK) tell(opt, &data, "dealing");
     if (st == CO_OK)

@@ -37,7 +37,9 @@ static co_status check_metric(co_compare *c, const co_experiment *e)
     const char *known[CO_MAX_METRICS + 2] = {"loss"}, *wanted = c->comparison.metric;
     size_t n = 1;
     if (!*wanted) return CO_OK;
-    if (!e->has_generator)
+    if (co_config_has(&e->data, "task"))
+        snprintf(name, sizeof name, "%s", co_config_string(&e->data, "task"));
+    else if (!e->has_generator)
         CO_TRY(co_comparison_task(co_config_string(&e->data, "file"), name, sizeof name));
     const co_task *task = co_task_find(name);
     if (!task) return CO_EDATA;

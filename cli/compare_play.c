@@ -111,7 +111,7 @@ static co_status add_candidates(co_compare *c, co_campaign *campaign, const poin
 }
 
 /* Of n runs that differ in the candidate the one with the best metric on the validation split; one
- * that diverged is the worst. Rank 0. */
+ * that diverged is the worst. CO_EDIVERGED when all of them did. Rank 0. */
 static co_status find_best(co_compare *c, const co_campaign_run *run, size_t n, int64_t *best)
 {
     double top = NAN;
@@ -128,7 +128,13 @@ static co_status find_best(co_compare *c, const co_campaign_run *run, size_t n, 
             *best = (int64_t)k;
         }
     }
-    return CO_OK;
+    return isnan(top)
+               ? CO_FAIL(
+                     CO_EDIVERGED,
+                     "every value that tune. offers ends without a %s on the validation split; the "
+                     "runs lie in %s; offer smaller ones",
+                     c->comparison.metric, run[0].dir)
+               : CO_OK;
 }
 
 /* The best candidate of each point, best[n]. Collective(comm). */

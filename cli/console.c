@@ -65,7 +65,8 @@ co_status co_alone_check(const char *command)
  */
 static co_status check_inputs(const char *command, const co_words *words)
 {
-    const size_t first = strcmp(command, "partition") == 0 || strcmp(command, "predict") == 0 ? 0 : 1;
+    const size_t first =
+        strcmp(command, "partition") == 0 || strcmp(command, "predict") == 0 ? 0 : 1;
     if (words->n_positional > first)
         CO_TRY(co_output_differs(words->output, words->positional + first,
                                  words->n_positional - first));

@@ -17,10 +17,9 @@
 #include <string.h>
 
 static const co_command *const commands[] = {
-    &co_command_import, &co_command_partition, &co_command_export,
-    &co_command_run,    &co_command_predict,   &co_command_compare,
-    &co_command_show,   &co_command_plot,      &co_command_list,
-    &co_command_account};
+    &co_command_import,  &co_command_partition, &co_command_export, &co_command_run,
+    &co_command_predict, &co_command_compare,   &co_command_show,   &co_command_plot,
+    &co_command_list,    &co_command_account};
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_help(void)

@@ -29,7 +29,9 @@ typedef enum {
     CO_DRAW_ATTACK,
     CO_DRAW_SYNTHETIC_SPLIT, /* device */
     CO_DRAW_EVAL_SAMPLE,     /* devices of eval.sample */
-    CO_DRAW_BUCKETS          /* round */
+    CO_DRAW_BUCKETS,         /* round */
+    CO_DRAW_EVAL_EXAMPLES,   /* examples of eval.max_examples; round = split */
+    CO_DRAW_MASK /* round and epoch, device, step = example: the tokens that mlm hides */
 } co_purpose;
 
 typedef struct {

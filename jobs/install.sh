@@ -9,7 +9,7 @@
 set -eu
 
 libraries="libopenmpi-dev openmpi-bin libhdf5-openmpi-dev libopenblas-dev libyaml-dev librandom123-dev
-    libsodium-dev libfftw3-dev zlib1g-dev"
+    libsodium-dev libfftw3-dev zlib1g-dev libutf8proc-dev"
 plots="python3-h5py python3-matplotlib"
 case "${1:-}" in
 '') ;;

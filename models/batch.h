@@ -31,7 +31,7 @@ typedef struct {
     const int64_t *offsets; /* [n + 1] rows of each example; NULL: one row each */
     const float *x;         /* [rows][size]; NULL for tokens */
     const int32_t *tokens;  /* [rows]; NULL for floats */
-    const void *y; /* as the task defines it: classification int32[n]; lm, tagging int32[rows];
+    const void *y; /* as the task defines it: classification int32[n]; lm, mlm, tagging int32[rows];
                       regression, multilabel float[n][labels] */
 } co_batch;
 

@@ -120,7 +120,7 @@ co_status co_model_tap(co_model *model, const char *name, size_t *node);
  * classifier). CO_EUSAGE: there is none, or it is fed by tokens. */
 co_status co_model_tap_hidden(co_model *model, size_t *node);
 const char *co_model_tap_name(const co_model *model, size_t node); /* of its item; borrowed */
-co_shape co_model_tap_shape(const co_model *model, size_t node); /* of a row of its values */
+co_shape co_model_tap_shape(const co_model *model, size_t node);   /* of a row of its values */
 /* Everything behind the node depends on nothing in front of it but by way of its values. */
 bool co_model_begins_at(const co_model *model, size_t node);
 /* values[rows][..] of the last pass of that batch. */

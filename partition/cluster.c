@@ -8,6 +8,7 @@
  * does. Cost: that of kmeans.c and of the two members. Source: Lin et al., NAACL findings 2022,
  * arXiv:2104.08815, section 4 (clusters of sentence embeddings). */
 #include "core/memory.h"
+#include "io/data/features_file.h"
 #include "partition/kmeans.h"
 #include "partition/pools.h"
 #include <string.h>
@@ -35,6 +36,22 @@ static co_status take_by_device(double alpha, const co_partition_input *in, co_p
     return st;
 }
 
+/* Of x, or of the rows of the file `features`. */
+static co_status find_clusters(const co_config *opt, const co_partition_input *in, size_t k,
+                               int32_t **cluster)
+{
+    const int iterations = (int)co_config_int(opt, "iterations");
+    if (!co_config_has(opt, "features")) return co_kmeans(in, k, iterations, cluster);
+    co_dataset features;
+    co_partition_input of_file = *in;
+    of_file.data = &features;
+    CO_TRY(co_partition_agree(
+        in, co_features_read(co_config_string(opt, "features"), in->data, &features)));
+    const co_status st = co_kmeans(&of_file, k, iterations, cluster);
+    co_features_fini(&features);
+    return st;
+}
+
 static co_status plan_clusters(const co_config *opt, const co_partition_input *in,
                                co_partition_plan *plan)
 {
@@ -45,7 +62,7 @@ static co_status plan_clusters(const co_config *opt, const co_partition_input *i
         return co_config_fail(opt, co_config_node(opt, "clusters"),
                               "%lld clusters of %lld training examples; take fewer", (long long)k,
                               (long long)in->n_examples);
-    CO_TRY(co_kmeans(in, (size_t)k, (int)co_config_int(opt, "iterations"), &cluster));
+    CO_TRY(find_clusters(opt, in, (size_t)k, &cluster));
     CO_TRY(co_partition_agree(in, co_partition_plan_regroup(in, plan, cluster, (size_t)k)));
     if (strcmp(co_config_string(opt, "per"), "device") == 0) return take_by_device(alpha, in, plan);
     return co_dirichlet_plan(alpha, false, in, plan);
@@ -76,6 +93,11 @@ static const co_param params[] = {
      .lo = 1,
      .hi = 10000,
      .doc = "most iterations of k-means"},
+    {.key = "features",
+     .type = CO_STRING,
+     .flags = CO_OPTIONAL,
+     .doc = "file of `cohort predict .. output=hidden`, a row for each training example, in place "
+            "of x"},
     {0}};
 const co_partitioner co_partitioner_cluster = {
     .name = "cluster",

@@ -122,8 +122,11 @@ static co_status check_needs(const maker *m)
     if ((needs & CO_PART_NEEDS_USERS) && !m->in.data->user)
         return co_config_fail(opt, method, "%s needs the column `user`, which the data set lacks",
                               name);
-    if ((needs & CO_PART_NEEDS_FEATURES) && !m->in.data->x)
-        return co_config_fail(opt, method, "%s needs features (x), which the data set lacks", name);
+    if (co_partition_needs_x(m->member, opt) && !m->in.data->x)
+        return co_config_fail(opt, method,
+                              "%s needs features: x, which the data set lacks, or features=FILE "
+                              "(cohort predict .. output=hidden)",
+                              name);
     return CO_OK;
 }
 

@@ -37,10 +37,10 @@ typedef struct {
 enum {
     CO_PART_NEEDS_LABELS = 1, /* groups are the classes */
     CO_PART_NEEDS_USERS = 2,
-    CO_PART_OWN_DEVICES = 4, /* sets the number of devices; option `devices` is refused */
-    CO_PART_NEEDS_FEATURES = 8,
-    CO_PART_REDRAW = 16,     /* sizes are random: up to 100 redraws when min_size is not met */
-    CO_PART_TEST_SPLIT = 32, /* with test_fraction 0 also assigns split 1, to the test parts */
+    CO_PART_OWN_DEVICES = 4,    /* sets the number of devices; option `devices` is refused */
+    CO_PART_NEEDS_FEATURES = 8, /* x, or its key `features` names a file */
+    CO_PART_REDRAW = 16,        /* sizes are random: up to 100 redraws when min_size is not met */
+    CO_PART_TEST_SPLIT = 32,    /* with test_fraction 0 also assigns split 1, to the test parts */
     CO_PART_MAY_DEVICES = 64 /* `devices` may be left out: the member's options tell the number */
 };
 
@@ -59,6 +59,13 @@ typedef struct {
     /* Adds what goes with the finished lists, test parts included. NULL: nothing. On one rank. */
     co_status (*complete)(const co_config *opt, const co_partition_input *in, co_partition *p);
 } co_partitioner;
+
+/* Whether the member looks at x: it wants features, and no file of them (key `features`) is given.
+ */
+static inline bool co_partition_needs_x(const co_partitioner *member, const co_config *opt)
+{
+    return (member->needs & CO_PART_NEEDS_FEATURES) && !co_config_has(opt, "features");
+}
 
 extern const co_kind co_kind_partitioner;
 const co_partitioner *co_partitioner_find(const char *name); /* NULL with a message */

@@ -4,16 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const co_view *const views[] = {&co_view_dataset, &co_view_partition, &co_view_run,
-                                       &co_view_checkpoint, &co_view_comparison, &co_view_predictions};
+static const co_view *const views[] = {&co_view_dataset,    &co_view_partition,
+                                       &co_view_run,        &co_view_checkpoint,
+                                       &co_view_comparison, &co_view_predictions};
 
 /* Every root attribute that INTERFACE.md knows. */
 static const char *const attributes[] = {
-    "format",       "version",          "tool",        "seed",      "config",      "source",
-    "task",         "method",           "n_devices",   "overlap",   "state",       "segments",
-    "round",        "tensors",          "kernel_path", "blas_core", "data_digest", "config_digest",
-    "model_digest", "partition_digest", "metric",      "baseline",  "target",
-    "output",       "tap",              "split"};
+    "format",    "version",     "tool",          "seed",         "config",
+    "source",    "task",        "method",        "n_devices",    "overlap",
+    "state",     "segments",    "round",         "tensors",      "kernel_path",
+    "blas_core", "data_digest", "config_digest", "model_digest", "partition_digest",
+    "metric",    "baseline",    "target",        "output",       "tap",
+    "split",     "base",        "base_digest"};
 
 static const co_view *find_view(const char *format)
 {

@@ -51,7 +51,10 @@ static co_status print_tensors(const co_file *file, FILE *out)
     for (const co_node *t = list->first; t && st == CO_OK; t = t->next) {
         const co_node *name = co_node_find(t, "name"), *role = co_node_find(t, "role");
         char *path = name && name->text ? co_format("/model/%s", name->text) : NULL;
-        st = path ? print_vector(file, out, path, role && role->text ? role->text : "")
+        const bool left_out = path && !co_file_has(file, path) && co_file_has_attr(file, "base");
+        if (left_out) fprintf(out, "  %-32s %-20s\n", name->text, "not in this file");
+        st = left_out ? CO_OK
+             : path   ? print_vector(file, out, path, role && role->text ? role->text : "")
              : name && name->text
                  ? CO_FAIL(CO_ENOMEM, "%s: path of %s", co_file_path(file), name->text)
                  : CO_FAIL(CO_EDATA, "%s: attribute tensors: an entry without name",
@@ -89,7 +92,8 @@ static co_status text(const co_file *file, FILE *out)
     static const char *const fields[][2] = {
         {"source", "source"},           {"kernels", "kernel_path"},
         {"BLAS core", "blas_core"},     {"config digest", "config_digest"},
-        {"data digest", "data_digest"}, {"partition", "partition_digest"}};
+        {"data digest", "data_digest"}, {"partition", "partition_digest"},
+        {"frozen from", "base"},        {"their digest", "base_digest"}};
     int64_t round;
     uint64_t digest;
     CO_TRY(co_file_get_int(file, "round", &round));

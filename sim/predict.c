@@ -113,8 +113,9 @@ static co_status create_model(predictor *p)
         return st == CO_ENOMEM ? st
                                : co_fail_in(st, "%s does not go with this model", p->want->data);
     if (!wants(p, "hidden") && !co_model_has_head(p->model))
-        return CO_FAIL(CO_EUSAGE,
-                       "the model has no head and gives hidden states alone; ask for output=hidden");
+        return CO_FAIL(
+            CO_EUSAGE,
+            "the model has no head and gives hidden states alone; ask for output=hidden");
     p->per_row = task->per_row;
     p->width = wants(p, "loss") ? 1 : task->outputs(n_classes);
     if (wants(p, "hidden")) CO_TRY(tap(p));
@@ -365,8 +366,7 @@ co_status co_predict(const co_predict_request *want, const co_comm *comm, co_pre
     predictor p = {.want = want, .comm = comm, .name = want->output};
     co_status st = load_experiment(&p);
     if (st == CO_OK) st = co_agree(first ? check_output(&p) : CO_OK, comm);
-    if (st == CO_OK)
-        st = co_population_load(want->data, strcmp(want->output, "loss") == 0, comm, &p.population);
+    if (st == CO_OK) st = co_population_load(&p.experiment, want->data, comm, &p.population);
     if (st == CO_OK) st = co_agree(create_model(&p), comm);
     if (st == CO_OK) st = load_params(&p);
     if (st == CO_OK) st = co_agree(choose(&p), comm);

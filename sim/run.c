@@ -105,17 +105,21 @@ static co_status check_examples(co_run *r)
                                 (long long)p->n_devices);
 }
 
-/* Positions are learnt, or were trained, up to some length. */
-static co_status check_texts(const co_run *r)
+/* Positions are learnt, or were trained, up to so many rows. */
+static co_status check_lengths(const co_run *r)
 {
     const co_config *model = &r->experiment->model;
-    const co_node *most = co_node_find(model->map, "most_positions");
+    const co_node *trained = co_node_find(model->map, "most_positions");
+    size_t most = co_model_longest(r->model), have = r->population.most_rows;
     int64_t n;
-    if (!most || !co_node_int(most, &n) || (int64_t)r->population.most_rows <= n) return CO_OK;
-    return co_config_fail(model, most,
-                          "the longest text has %zu tokens, the model positions for %lld; import "
-                          "the data with max_tokens=%lld",
-                          r->population.most_rows, (long long)n, (long long)n);
+    if (most == 0 && trained && co_node_int(trained, &n)) most = (size_t)n;
+    if (most == 0 || have <= most) return CO_OK;
+    return co_config_fail(
+        model, trained,
+        "the model has positions for %zu tokens, but the longest text of the data "
+        "has %zu; give positions more (most), or import the texts with "
+        "max_tokens=%zu",
+        most, have, most);
 }
 
 /* Rank 0. */
@@ -144,7 +148,7 @@ static co_status create_local(co_run *r, const char *dir)
         return co_config_fail(&e->model, co_config_node(&e->model, "head"),
                               "none gives hidden states, which nothing can be trained on; leave "
                               "head out, or ask cohort predict for output=hidden");
-    CO_TRY(check_texts(r));
+    CO_TRY(check_lengths(r));
     CO_TRY(co_workplace_init(&r->place, e, r->model, &r->population));
     CO_TRY(co_works_create(&r->works, &r->place));
     r->measure = co_work_index("measure");
@@ -174,12 +178,29 @@ co_status co_run_first_model(const co_experiment *e, const co_model *model, floa
                : CO_OK;
 }
 
-/* Once per node. */
+/* Where the first model comes from; frozen tensors stay what they were there. */
+static co_status name_base(co_run *r)
+{
+    const co_experiment *e = r->experiment;
+    const co_node *init = co_node_find(e->model.map, "init"),
+                  *from = co_node_find(e->model.map, "from");
+    r->base = init   ? co_format("model.init %s", init->text)
+              : from ? co_format("model.from %s", from->text)
+                     : co_format("seed %llu", (unsigned long long)e->seed);
+    return r->base ? CO_OK : CO_FAIL(CO_ENOMEM, "model");
+}
+
+/* The first model, once per node: drawn from the seed, or read from model.init or model.from. */
 static co_status start_model(co_run *r)
 {
-    const bool first = r->comm->node_rank == 0 && !r->experiment->resumes;
-    const co_status st = co_agree(
-        first ? co_run_first_model(r->experiment, r->model, r->exchange.model) : CO_OK, r->comm);
+    size_t n_frozen;
+    co_model_spans(r->model, CO_FROZEN, &n_frozen);
+    /* a checkpoint may leave frozen tensors out, and then finds them here */
+    const bool makes = !r->experiment->resumes || n_frozen > 0;
+    co_status st = name_base(r);
+    if (st == CO_OK && makes && r->comm->node_rank == 0)
+        st = co_run_first_model(r->experiment, r->model, r->exchange.model);
+    st = co_agree(st, r->comm);
     co_segment_sync(&r->exchange.board, r->comm);
     co_exchange_hash(&r->exchange);
     return st;
@@ -237,6 +258,7 @@ void co_run_destroy(co_run *r)
         r->experiment->planner->destroy(r->planner);
     co_plan_fini(&r->plan);
     co_model_destroy(r->model);
+    co_free(r->base);
     co_population_fini(&r->population);
     *r = (co_run){0};
 }

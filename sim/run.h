@@ -27,6 +27,7 @@ struct co_run {
     const co_task *task;
     co_population population;
     co_model *model;
+    char *base; /* where its first values come from */
     char config_digest[33];
     int64_t round; /* steps done */
     co_ending ending;

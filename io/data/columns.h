@@ -35,6 +35,7 @@ typedef enum {
     CO_VALUES_TARGETS, /* finite numbers, or 0 and 1, as the task has it */
     CO_VALUES_SPLIT,   /* 0, 1 or 2 */
     CO_VALUES_CLASS,   /* below n_classes .. */
+    CO_VALUES_TAG,     /* .. or -1 for none */
     CO_VALUES_WORD,
     CO_VALUES_USER, /* .. or -1 for none */
     CO_VALUES_GROUP,
@@ -52,10 +53,10 @@ typedef enum {
       "instead of x: words of the vocabulary")                                                     \
     X(token_offsets, "token_offsets", int64_t, CO_I64, CO_PER_TEXT_BOUND, CO_ON_NODE,              \
       CO_VALUES_TOKEN_BOUNDS, "tokens of example i: [i] to [i + 1]; may be none")                  \
-    X(token_y, "token_y", int32_t, CO_I32, CO_PER_TAG, CO_ON_NODE, CO_VALUES_CLASS,                \
-      "class of each token, for tagging")                                                          \
+    X(token_y, "token_y", int32_t, CO_I32, CO_PER_TAG, CO_ON_NODE, CO_VALUES_TAG,                  \
+      "class of each token, for tagging; -1: it has none and is not scored")                       \
     X(vocab, "vocab", char *, CO_STR, CO_PER_WORD, CO_ON_RANK, CO_VALUES_ANY,                      \
-      "words; one that can meet unknown words has <unk> first")                                    \
+      "words; <unk> (the first) or [UNK] stands for unknown ones. Absent: vocab_size [1] i64")     \
     X(text, "text", uint8_t, CO_U8, CO_PER_RAW_BYTE, CO_IN_FILE, CO_VALUES_ANY, "raw bytes")       \
     X(text_offsets, "text_offsets", int64_t, CO_I64, CO_PER_RAW_BOUND, CO_IN_FILE,                 \
       CO_VALUES_RAW_BOUNDS, "raw bytes of example i: [i] to [i + 1]")                              \

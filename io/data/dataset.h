@@ -14,7 +14,8 @@ typedef enum {
     CO_DATA_TAGGING,
     CO_DATA_REGRESSION,
     CO_DATA_MULTILABEL,
-    CO_N_DATA_TASKS
+    CO_N_DATA_TASKS,
+    CO_DATA_MASKED = CO_N_DATA_TASKS /* of a run, never of a file: the tokens are the labels */
 } co_data_task;
 extern const char
     *const co_data_task_names[CO_N_DATA_TASKS]; /* as files and the kind task name them */
@@ -33,7 +34,7 @@ typedef struct {
     size_t n_scale;        /* 1, or channels */
     double *scale, *shift; /* [n_scale]: value = x * scale + shift */
     co_data_task task;
-    size_t n_vocab; /* 0: no text; else tokens stand instead of x */
+    size_t n_vocab; /* 0: no text; else tokens stand instead of x; vocab may be NULL */
     size_t n_tokens;
     size_t n_classes; /* or labels, or numbers an example */
     size_t n_users, n_groups;
@@ -88,8 +89,10 @@ void co_dataset_center_targets(const co_dataset *data, double *center);
 /* Tokens that training sees of an example: all of it, or for lm all but its last (which is only
  * predicted). Local. */
 size_t co_dataset_rows(const co_dataset *data, int64_t id);
+/* Those of them that have a label: for tagging, where it is not -1; else all. Local. */
+size_t co_dataset_scored(const co_dataset *data, int64_t id);
 /* A batch of texts one after another: offsets[n_ids + 1], tokens and y [rows]. y: lm: the next
- * token; tagging: the token's class; classification: the example's class, [n_ids]; not touched for
- * targets. Local. */
+ * token; masked: the token; tagging: its class; classification: the example's class, [n_ids]; not
+ * touched for targets. Local. */
 void co_dataset_gather_tokens(const co_dataset *data, const int64_t *ids, size_t n_ids,
                               int64_t *offsets, int32_t *tokens, int32_t *y);

@@ -185,7 +185,7 @@ co_status co_columns_add(co_content *content, const co_dataset *data)
             CO_TRY(co_content_add_strings(content, column->name, co_column_get(data, column),
                                           co_column_rows(data, column)));
     }
-    return CO_OK;
+    return co_dataset_vocab_add(content, data);
 }
 
 /* ---- check ---- */
@@ -293,6 +293,7 @@ co_status co_column_check(const co_dataset *data, const co_column *column, const
                                                 : check_numbers(path, first, n, k, rows);
     case CO_VALUES_SPLIT: return check_split(path, first, n, rows);
     case CO_VALUES_CLASS: return check_below(path, name, first, n, 0, k, "classes", rows);
+    case CO_VALUES_TAG: return check_below(path, name, first, n, -1, k, "classes", rows);
     case CO_VALUES_WORD: return check_below(path, name, first, n, 0, data->n_vocab, "words", rows);
     case CO_VALUES_USER: return check_below(path, name, first, n, -1, data->n_users, "users", rows);
     case CO_VALUES_GROUP:

@@ -55,7 +55,9 @@ co_status co_dataset_check_memory(const co_dataset *data, const char *path);
 
 /* The text parts (io/data/dataset_text.c). */
 co_status co_dataset_text_check(const co_dataset *data, const char *path); /* that they fit */
-co_status co_dataset_text_columns(const co_file *file, co_dataset *data);  /* n, n_tokens */
+/* n, n_tokens; without names of words also n_vocab */
+co_status co_dataset_text_columns(const co_file *file, co_dataset *data);
+co_status co_dataset_vocab_add(co_content *content, const co_dataset *data); /* that size */
 
 /* The targets (io/data/dataset_targets.c). */
 co_dtype co_dataset_targets_type(const co_dataset *data);

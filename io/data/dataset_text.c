@@ -2,10 +2,15 @@
  * tags and the raw bytes.
  *
  * An example is a list of tokens of any length, also empty; the raw bytes stay in the file in a
- * run. lm: of an example of L tokens the first L - 1 are read and the last L - 1 predicted. Cost:
- * one pass to check, one copy to gather. */
+ * run. A vocabulary may have no names; its size is then in the file. lm: of an example of L tokens
+ * the first L - 1 are read and the last L - 1 predicted. Cost: one pass to check, one copy to
+ * gather. */
+#include "core/memory.h"
 #include "io/data/dataset_private.h"
 #include <string.h>
+
+#define VOCAB_SIZE "vocab_size" /* stands in the file in place of vocab: i64 [1] */
+_Static_assert(sizeof(size_t) == sizeof(int64_t), "n_vocab is written as int64");
 
 const char *const co_data_task_names[CO_N_DATA_TASKS] = {"classification", "lm", "tagging",
                                                          "regression", "multilabel"};
@@ -39,6 +44,47 @@ static co_status list_size(const co_file *file, const char *name, size_t *n)
     return CO_OK;
 }
 
+/* The size of a vocabulary without names, as the file says it. */
+static co_status read_size(const co_file *file, co_dataset *data)
+{
+    int64_t *size = NULL;
+    size_t n = 0;
+    CO_TRY(co_file_read_new(file, VOCAB_SIZE, CO_I64, (void **)&size, &n));
+    const int64_t value = n == 1 ? *size : 0;
+    co_free(size);
+    if (value < 1 || value > INT32_MAX)
+        return CO_FAIL(CO_EDATA, "%s: " VOCAB_SIZE " has to be one number from 1 to 2147483647",
+                       co_file_path(file));
+    data->n_vocab = (size_t)value;
+    return CO_OK;
+}
+
+/* Or as the tokens tell: the largest and one more. */
+static co_status count_words(const co_file *file, co_dataset *data)
+{
+    size_t block;
+    int32_t largest = 0;
+    CO_TRY(co_file_block_rows(file, "tokens", sizeof(int32_t), &block));
+    int32_t *tokens = co_malloc(block, sizeof *tokens);
+    co_status st = tokens ? CO_OK : CO_FAIL(CO_ENOMEM, "%s: %zu tokens", co_file_path(file), block);
+    for (size_t at = 0; st == CO_OK && at < data->n_tokens; at += block) {
+        const size_t left = data->n_tokens - at, n = left < block ? left : block;
+        st = co_file_read_rows(file, "tokens", CO_I32, at, n, tokens);
+        for (size_t t = 0; st == CO_OK && t < n; t++)
+            if (tokens[t] > largest) largest = tokens[t];
+    }
+    co_free(tokens);
+    data->n_vocab = (size_t)largest + 1;
+    return st;
+}
+
+co_status co_dataset_vocab_add(co_content *content, const co_dataset *data)
+{
+    if (data->n_vocab == 0 || data->vocab) return CO_OK;
+    return co_content_add(content, VOCAB_SIZE, &(co_extent){.type = CO_I64, .ndim = 1, .dim = {1}},
+                          &data->n_vocab);
+}
+
 co_status co_dataset_text_columns(const co_file *file, co_dataset *data)
 {
     size_t n_offsets = 0;
@@ -46,7 +92,7 @@ co_status co_dataset_text_columns(const co_file *file, co_dataset *data)
     CO_TRY(list_size(file, "token_offsets", &n_offsets));
     data->n = (int64_t)n_offsets - 1;
     if (co_file_has(file, "vocab")) return CO_OK;
-    return CO_FAIL(CO_EDATA, "%s: holds tokens, but no vocab", co_file_path(file));
+    return co_file_has(file, VOCAB_SIZE) ? read_size(file, data) : count_words(file, data);
 }
 
 /* ---- for a run ---- */
@@ -55,6 +101,16 @@ size_t co_dataset_rows(const co_dataset *data, int64_t id)
 {
     const size_t n = (size_t)(data->token_offsets[id + 1] - data->token_offsets[id]);
     return data->task == CO_DATA_LM && n > 0 ? n - 1 : n;
+}
+
+size_t co_dataset_scored(const co_dataset *data, int64_t id)
+{
+    const size_t rows = co_dataset_rows(data, id);
+    if (data->task != CO_DATA_TAGGING) return rows;
+    const int32_t *y = data->token_y + data->token_offsets[id];
+    size_t n = 0;
+    for (size_t r = 0; r < rows; r++) n += y[r] >= 0;
+    return n;
 }
 
 void co_dataset_gather_tokens(const co_dataset *data, const int64_t *ids, size_t n_ids,
@@ -68,9 +124,11 @@ void co_dataset_gather_tokens(const co_dataset *data, const int64_t *ids, size_t
         memcpy(tokens + at, data->tokens + from, n * sizeof *tokens);
         if (data->task == CO_DATA_LM && n)
             memcpy(y + at, data->tokens + from + 1, n * sizeof *y);
+        else if (data->task == CO_DATA_MASKED)
+            memcpy(y + at, tokens + at, n * sizeof *y);
         else if (data->task == CO_DATA_TAGGING)
             memcpy(y + at, data->token_y + from, n * sizeof *y);
-        else if (data->task == CO_DATA_CLASSIFICATION && data->y)
+        else if (data->task == CO_DATA_CLASSIFICATION)
             y[i] = data->y[ids[i]];
         at += n;
         offsets[i + 1] = (int64_t)at;

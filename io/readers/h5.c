@@ -26,8 +26,11 @@ static const char format[] =
     "  split        [n] u8: 0 train, 1 test, 2 validation\n"
     "  user, group  [n] i32: whose example it is, and of which group; user_name, group_name [..] "
     "str\n"
-    "  tokens       [t] i32 instead of x, with token_offsets [n + 1] i64 and vocab [v] str; "
-    "token_y [t] i32 for tagging\n"
+    "  tokens       [t] i32 instead of x, with token_offsets [n + 1] i64; vocab [v] str, or its "
+    "size "
+    "alone, vocab_size [1] (else the\n"
+    "               largest token and one more); token_y [t] i32 for tagging, -1: no label, not "
+    "scored\n"
     "  text         [bytes] u8, the raw text, with text_offsets [n + 1] i64\n"
     "Contiguous, chunked or packed with gzip; x, tokens and text are copied in blocks and may be "
     "larger than the memory. Links are followed.\n";

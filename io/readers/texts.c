@@ -2,12 +2,11 @@
  *
  * Two walks with the same tokeniser: the first counts the names of split 0, the second writes the
  * numbers. Raw bytes are kept as they were. Cost: O(bytes) each; 12 bytes a token in memory. */
-#include "io/readers/texts.h"
+#include "io/readers/texts_private.h"
 #include "core/log.h"
 #include "core/memory.h"
-#include "io/tokenisers/tokeniser.h"
-#include "io/tokenisers/vocabulary.h"
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- collecting ---- */
@@ -54,30 +53,18 @@ co_status co_texts_give(co_texts *t, const char *where, co_dataset *data)
 
 /* ---- tokens ---- */
 
-typedef struct {
-    const co_tokeniser *member;
-    bool lowercase;
-    size_t max_tokens;
-    co_vocabulary vocabulary;
-    co_dataset *data;
-    int64_t *start; /* [n_tokens] first byte of each token in text */
-    size_t tokens_room, start_room, n;
-    int64_t n_tokens[3], n_unknown[3], n_cut, n_dropped; /* tokens of each split; texts, tokens */
-    co_token_flaws flaws;
-} work;
-
-static const char *text_of(const co_dataset *data, int64_t i, size_t *n)
+const char *co_texts_of(const co_dataset *data, int64_t i, size_t *n)
 {
     *n = (size_t)(data->text_offsets[i + 1] - data->text_offsets[i]);
     return (const char *)data->text + data->text_offsets[i];
 }
 
-static co_status count(work *w)
+static co_status count(co_texts_work *w)
 {
     char name[CO_TOKEN_BYTES + 3];
     size_t n, bytes;
     for (int64_t i = 0; i < w->data->n; i++) {
-        const char *text = text_of(w->data, i, &n);
+        const char *text = co_texts_of(w->data, i, &n);
         if (w->data->split[i] != 0) continue;
         for (size_t at = 0; (bytes = w->member->next(text, n, &at)) > 0; at += bytes) {
             co_token_flaws again = {0}; /* the second walk counts them */
@@ -88,9 +75,28 @@ static co_status count(work *w)
     return CO_OK;
 }
 
-static co_status make_vocabulary(work *w, const co_config *opt)
+/* Options that a published vocabulary decides, or needs. */
+static co_status read_published(co_texts_work *w, const co_config *opt)
+{
+    const char *name = w->member->name;
+    const char *marks[] = {w->member->unknown, w->member->first, w->member->last, NULL};
+    if (!co_config_has(opt, "vocab"))
+        return CO_FAIL(CO_EUSAGE, "tokens=%s: needs vocab=FILE, the model's vocab.txt", name);
+    if (co_config_has(opt, "lowercase"))
+        return CO_FAIL(CO_EUSAGE, "tokens=%s: takes lower=true|false in place of lowercase=", name);
+    if (co_config_int(opt, "min_count") > 1)
+        return CO_FAIL(CO_EUSAGE,
+                       "tokens=%s: its vocabulary is that of vocab=; leave min_count=", name);
+    if (w->max_tokens == 1)
+        return CO_FAIL(CO_EUSAGE, "tokens=%s: max_tokens=1 has no room for %s and %s; 2 at least",
+                       name, marks[1], marks[2]);
+    return co_vocabulary_read_published(&w->vocabulary, co_config_string(opt, "vocab"), marks);
+}
+
+static co_status make_vocabulary(co_texts_work *w, const co_config *opt)
 {
     const bool own = co_config_has(opt, "vocab");
+    if (w->member->cut) return read_published(w, opt);
     if (w->member->every_byte) {
         if (own)
             return CO_FAIL(CO_EUSAGE, "vocab=%s: tokens=byte has a vocabulary of its own; leave it",
@@ -102,7 +108,7 @@ static co_status make_vocabulary(work *w, const co_config *opt)
     return co_vocabulary_cut(&w->vocabulary, co_config_int(opt, "min_count"));
 }
 
-static int32_t number(work *w, const char *token, size_t bytes)
+static int32_t number(co_texts_work *w, const char *token, size_t bytes)
 {
     char name[CO_TOKEN_BYTES + 3];
     if (w->member->every_byte) return 1 + (unsigned char)*token;
@@ -111,14 +117,14 @@ static int32_t number(work *w, const char *token, size_t bytes)
 }
 
 /* All tokens of every text, nothing cut. */
-static co_status number_all(work *w)
+static co_status number_all(co_texts_work *w)
 {
     co_dataset *d = w->data;
     size_t n, bytes;
     d->token_offsets = co_calloc((size_t)d->n + 1, sizeof *d->token_offsets);
     if (!d->token_offsets) return CO_FAIL(CO_ENOMEM, "out of memory for offsets of tokens");
     for (int64_t i = 0; i < d->n; i++) {
-        const char *text = text_of(d, i, &n);
+        const char *text = co_texts_of(d, i, &n);
         for (size_t at = 0; (bytes = w->member->next(text, n, &at)) > 0; at += bytes) {
             if (co_reserve((void **)&d->tokens, &w->tokens_room, w->n + 1, sizeof *d->tokens) ||
                 co_reserve((void **)&w->start, &w->start_room, w->n + 1, sizeof *w->start))
@@ -131,18 +137,27 @@ static co_status number_all(work *w)
     return CO_OK;
 }
 
-static void count_unknown(work *w)
+static void count_unknown(co_texts_work *w)
 {
     const co_dataset *d = w->data;
     for (int64_t i = 0; i < d->n; i++)
         for (int64_t t = d->token_offsets[i]; t < d->token_offsets[i + 1]; t++) {
             w->n_tokens[d->split[i]]++;
-            w->n_unknown[d->split[i]] += d->tokens[t] == 0;
+            w->n_unknown[d->split[i]] += d->tokens[t] == w->unknown;
         }
 }
 
-/* Drops what is behind the first max_tokens of each text. */
-static void truncate_texts(work *w)
+/* The mark in place of the last token that stays, whose text ends at `end`. */
+static void keep_last(co_texts_work *w, size_t at, size_t end)
+{
+    co_dataset *d = w->data;
+    for (size_t t = at; d->token_y && t < end; t++) w->n_words += d->token_y[t] >= 0;
+    d->tokens[at] = w->last;
+    if (d->token_y) d->token_y[at] = -1;
+}
+
+/* Drops what is behind the first max_tokens of each text; a mark at its end stays. */
+static void truncate_texts(co_texts_work *w)
 {
     co_dataset *d = w->data;
     size_t kept = 0;
@@ -152,6 +167,7 @@ static void truncate_texts(work *w)
         const size_t stays = w->max_tokens && n > w->max_tokens ? w->max_tokens : n;
         w->n_cut += stays < n;
         w->n_dropped += (int64_t)(n - stays);
+        if (stays < n && w->last >= 0) keep_last(w, (size_t)from + stays - 1, (size_t)from + n);
         memmove(d->tokens + kept, d->tokens + from, stays * sizeof *d->tokens);
         if (d->token_y) memmove(d->token_y + kept, d->token_y + from, stays * sizeof *d->token_y);
         from = d->token_offsets[i + 1];
@@ -162,7 +178,7 @@ static void truncate_texts(work *w)
 }
 
 /* Pieces of a text of n tokens: each predicts at most max_tokens of them. */
-static size_t n_pieces(const work *w, size_t n)
+static size_t n_pieces(const co_texts_work *w, size_t n)
 {
     if (w->max_tokens == 0 || n <= w->max_tokens + 1) return 1;
     return (n - 2) / w->max_tokens + 1;
@@ -188,7 +204,7 @@ typedef struct {
     int32_t *tokens;
 } pieces;
 
-static void fill_pieces(const work *w, pieces *p)
+static void fill_pieces(const co_texts_work *w, pieces *p)
 {
     const co_dataset *d = w->data;
     size_t used = 0;
@@ -206,7 +222,7 @@ static void fill_pieces(const work *w, pieces *p)
     }
 }
 
-static co_status cut_into_pieces(work *w)
+static co_status cut_into_pieces(co_texts_work *w)
 {
     co_dataset *d = w->data;
     const size_t n = (size_t)d->n;
@@ -247,33 +263,38 @@ static co_status cut_into_pieces(work *w)
     return st;
 }
 
-static void tell(const work *w)
+static void tell(const co_texts_work *w)
 {
     static const char *const names[3] = {"training", "test", "validation"};
+    char words[40] = "";
     for (int s = 0; s < 3; s++)
         if (w->n_tokens[s])
             co_log("%s: %" PRId64 " tokens, %.2f %% out of vocabulary (%zu tokens)", names[s],
                    w->n_tokens[s], 100.0 * (double)w->n_unknown[s] / (double)w->n_tokens[s],
                    w->data->n_vocab);
-    if (w->flaws.n_bad) co_log("%zu bytes are no UTF-8: taken as U+FFFD", w->flaws.n_bad);
+    if (w->flaws.n_bad)
+        co_log("%zu bytes are no UTF-8: %s", w->flaws.n_bad,
+               w->member->cut ? "passed over" : "taken as U+FFFD");
+    if (w->n_void) co_log("%" PRId64 " words hold no character that is read: left out", w->n_void);
+    if (w->n_words) snprintf(words, sizeof words, " (%" PRId64 " words)", w->n_words);
     if (w->flaws.n_cut)
         co_log("%zu tokens are longer than %d bytes: their first %d stand for them", w->flaws.n_cut,
                CO_TOKEN_BYTES, CO_TOKEN_BYTES);
     if (w->n_dropped)
         co_log("%" PRId64 " texts are longer than max_tokens=%zu: cut, %" PRId64
-               " tokens are left out",
-               w->n_cut, w->max_tokens, w->n_dropped);
+               " tokens%s are left out",
+               w->n_cut, w->max_tokens, w->n_dropped, words);
     else if (w->n_cut)
         co_log("%" PRId64 " texts are longer than max_tokens=%zu: cut into pieces, nothing left "
                "out",
                w->n_cut, w->max_tokens);
 }
 
-static co_status tokenise(work *w, const co_config *opt)
+static co_status tokenise(co_texts_work *w, const co_config *opt)
 {
     co_dataset *d = w->data;
     CO_TRY(make_vocabulary(w, opt));
-    CO_TRY(number_all(w));
+    CO_TRY(w->member->cut ? co_texts_number_subwords(w) : number_all(w));
     if (w->n == 0) return CO_FAIL(CO_EDATA, "the texts hold no token");
     CO_ASSERT(!d->token_y || w->n == d->n_tokens);
     d->vocab = w->vocabulary.names;
@@ -293,13 +314,18 @@ co_status co_texts_tokenise(const co_config *opt, co_dataset *data)
 {
     if (!data->text || data->tokens) return CO_OK;
     const char *name = co_config_string(opt, "tokens");
-    work w = {.member = co_tokeniser_find(name), .data = data};
+    co_texts_work w = {.member = co_tokeniser_find(name), .data = data, .last = -1};
     if (!w.member) return co_fail_in(CO_EUSAGE, "tokens");
-    if (data->token_y && strcmp(name, "blank") != 0)
-        return CO_FAIL(CO_EUSAGE, "tokens=%s: tagged texts are cut already; leave tokens=blank",
+    if (data->token_y && !w.member->cut && strcmp(name, "blank") != 0)
+        return CO_FAIL(CO_EUSAGE,
+                       "tokens=%s: tagged texts are cut already; blank (as they stand) and "
+                       "wordpiece are taken",
                        name);
+    if (!w.member->cut && co_config_has(opt, "lower"))
+        return CO_FAIL(CO_EUSAGE, "tokens=%s: takes lowercase=true|false in place of lower=", name);
+    const char *key = w.member->cut ? "lower" : "lowercase";
     w.lowercase =
-        co_config_has(opt, "lowercase") ? co_config_bool(opt, "lowercase") : w.member->lowercase;
+        co_config_has(opt, key) ? co_config_bool(opt, key) : w.member->cut || w.member->lowercase;
     w.max_tokens = (size_t)co_config_int(opt, "max_tokens");
     const co_status st = tokenise(&w, opt);
     co_vocabulary_fini(&w.vocabulary);

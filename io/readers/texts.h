@@ -8,17 +8,20 @@
  */
 #define CO_TEXT_PARAMS(tokeniser, most)                                                            \
     {"tokens", CO_STRING, .words = tokeniser,                                                      \
-     .doc = "tokeniser: char, byte, word, blank (cohort list tokeniser)"},                         \
+     .doc = "tokeniser: char, byte, word, blank, wordpiece (cohort list tokeniser)"},              \
         {"min_count", CO_INT,     .def = 1.0,                                                      \
          .lo = 1.0,   .hi = 1e15, .doc = "the vocabulary has what stands so often in split 0"},    \
         {"vocab", CO_STRING, .flags = CO_OPTIONAL,                                                 \
-         .doc = "file with the vocabulary, a token a line"},                                       \
+         .doc = "file with the vocabulary, a token a line; wordpiece: the model's vocab.txt"},     \
         {"max_tokens",       CO_INT,                                                               \
          .def = most,        .lo = 0.0,                                                            \
          .hi = 2147483647.0, .doc = "longer texts are cut (lm: into pieces); 0: never"},           \
+        {"lowercase", CO_BOOL, .flags = CO_OPTIONAL,                                               \
+         .doc = "capitals become small; default true for word"},                                   \
     {                                                                                              \
-        "lowercase", CO_BOOL, .flags = CO_OPTIONAL,                                                \
-                              .doc = "capitals become small; default true for word"                \
+        "lower", CO_BOOL, .flags = CO_OPTIONAL,                                                    \
+                          .doc = "wordpiece: small letters without accents (uncased models); "     \
+                                 "default true"                                                    \
     }
 
 /* Texts under construction. */
@@ -35,7 +38,9 @@ void co_texts_fini(co_texts *texts);
 co_status co_texts_give(co_texts *texts, const char *where, co_dataset *data);
 
 /* Tokens, offsets and vocabulary from data->text, by the options above; the vocabulary counts split
- * 0. data->token_y (tagging) holds a class for each token of tokeniser blank and is cut along. lm:
- * a text of more than max_tokens + 1 tokens becomes pieces that overlap by one token. Tells the
- * share out of vocabulary and what was cut. Nothing when data has no text or has tokens. */
+ * 0. data->token_y (tagging) holds a class for each token of tokeniser blank and is cut along; with
+ * wordpiece a word's first piece has it, the others and the marks -1, and a word without a piece
+ * becomes blanks. lm: a text of more than max_tokens + 1 tokens becomes pieces that overlap by one
+ * token. Tells the share out of vocabulary and what was cut. Nothing when data has no text or has
+ * tokens. */
 co_status co_texts_tokenise(const co_config *opt, co_dataset *data);

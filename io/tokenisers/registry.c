@@ -1,4 +1,5 @@
 /* io/tokenisers/registry.c - finds tokenisers by name; the clean name of a token. */
+#include "core/memory.h"
 #include "core/text.h"
 #include "io/tokenisers/tokeniser.h"
 #include <string.h>
@@ -41,4 +42,21 @@ size_t co_token_clean(const char *text, size_t n, bool lowercase, char *name, co
     }
     flaws->n_cut += at < n;
     return used;
+}
+
+co_status co_subwords_add(co_subwords *s, int32_t id, size_t start)
+{
+    if (co_reserve((void **)&s->id, &s->id_room, s->n + 1, sizeof *s->id) ||
+        co_reserve((void **)&s->start, &s->start_room, s->n + 1, sizeof *s->start))
+        return CO_FAIL(CO_ENOMEM, "out of memory after %zu tokens", s->n);
+    s->id[s->n] = id;
+    s->start[s->n++] = (int64_t)start;
+    return CO_OK;
+}
+
+void co_subwords_fini(co_subwords *s)
+{
+    co_free(s->id);
+    co_free(s->start);
+    *s = (co_subwords){0};
 }

@@ -4,9 +4,12 @@
  * not depend on the table. Cost: O(1) a token; sorting once. */
 #include "io/tokenisers/vocabulary.h"
 #include "core/memory.h"
+#include "core/text.h"
 #include "io/files/file.h"
 #include "io/readers/raw.h"
 #include "io/tokenisers/tokeniser.h"
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,6 +78,7 @@ static co_status add(co_vocabulary *v, const char *name, size_t n, co_vocabulary
         memcpy(v->pool + v->n_pool, name, n);
         v->entry[v->n++] = (co_vocabulary_entry){.at = v->n_pool, .n = (uint32_t)n, .hash = hash};
         v->n_pool += n;
+        if (n > v->longest) v->longest = n;
         v->slot[s] = (uint32_t)v->n;
     }
     *entry = &v->entry[v->slot[s] - 1];
@@ -200,4 +204,108 @@ co_status co_vocabulary_read(co_vocabulary *v, const char *path)
     if (st == CO_OK) st = start_names(v, v->n);
     for (size_t i = 0; st == CO_OK && i < v->n; i++) st = give_name(v, &v->entry[i]);
     return st;
+}
+
+/* ---- a published one ---- */
+
+enum { FAULTS_TOLD = 4 };
+
+/* What is wrong with a vocabulary, for one message. */
+typedef struct {
+    co_text text;
+    size_t n;
+} faults;
+
+static void add_fault(faults *f, const char *format, ...)
+{
+    char text[160];
+    va_list list;
+    if (f->n++ >= FAULTS_TOLD) return;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    if (f->n > 1) co_text_add(&f->text, "; ");
+    co_text_add(&f->text, text);
+}
+
+static bool is_utf8(const char *line, size_t n)
+{
+    uint32_t code;
+    for (size_t at = 0, bytes; at < n; at += bytes)
+        if (!(bytes = co_utf8_decode(line + at, n - at, &code))) return false;
+    return true;
+}
+
+/* Line `row` from 1: its number is row - 1, and its entry's id row. */
+static co_status take_line(co_vocabulary *v, const char *line, size_t n, size_t row, faults *f)
+{
+    co_vocabulary_entry *e = NULL;
+    const size_t before = v->n;
+    if (n == 0) add_fault(f, "line %zu is empty", row);
+    if (n > CO_TOKEN_BYTES)
+        add_fault(f, "line %zu has %zu bytes, more than %d", row, n, CO_TOKEN_BYTES);
+    else if (!is_utf8(line, n))
+        add_fault(f, "line %zu is not UTF-8", row);
+    if (n == 0 || n > CO_TOKEN_BYTES) return CO_OK;
+    CO_TRY(add(v, line, n, &e));
+    if (v->n == before)
+        add_fault(f, "line %zu repeats line %d ('%.*s')", row, (int)e->id, (int)(n < 40 ? n : 40),
+                  line);
+    else
+        e->id = (int32_t)row;
+    return CO_OK;
+}
+
+static co_status take_lines(co_vocabulary *v, const co_raw *raw, faults *f)
+{
+    const char *line = raw->bytes, *end = raw->bytes + raw->n;
+    while (end > line && (end[-1] == '\n' || end[-1] == '\r')) end--;
+    for (size_t row = 1; line < end; row++) {
+        const char *stop = memchr(line, '\n', (size_t)(end - line));
+        if (!stop) stop = end;
+        const size_t n = (size_t)(stop - line);
+        CO_TRY(take_line(v, line, n && line[n - 1] == '\r' ? n - 1 : n, row, f));
+        line = stop + 1;
+    }
+    return CO_OK;
+}
+
+static co_status tell_faults(const char *path, faults *f)
+{
+    if (f->n == 0) return CO_OK;
+    if (f->text.failed) return CO_FAIL(CO_ENOMEM, "%s: out of memory", path);
+    char more[48] = "";
+    if (f->n > FAULTS_TOLD) snprintf(more, sizeof more, "; and %zu more", f->n - FAULTS_TOLD);
+    return CO_FAIL(CO_EDATA,
+                   "%s: is no vocabulary of a model: %s%s; give its vocab.txt as it was published, "
+                   "a token a line",
+                   path, f->text.data, more);
+}
+
+/* Names in the order of the lines, which are the entries' order when there is no fault. */
+static co_status name_lines(co_vocabulary *v)
+{
+    v->names = co_calloc(v->n, sizeof *v->names);
+    if (!v->names) return no_memory(v);
+    v->n_names = v->n;
+    for (size_t i = 0; i < v->n; i++) {
+        v->names[i] = co_calloc((size_t)v->entry[i].n + 1, 1);
+        if (!v->names[i]) return no_memory(v);
+        memcpy(v->names[i], v->pool + v->entry[i].at, v->entry[i].n);
+    }
+    return CO_OK;
+}
+
+co_status co_vocabulary_read_published(co_vocabulary *v, const char *path, const char *const *marks)
+{
+    co_raw raw;
+    faults f = {0};
+    CO_TRY(co_raw_text(path, &raw));
+    co_status st = take_lines(v, &raw, &f);
+    co_raw_fini(&raw);
+    for (; st == CO_OK && *marks; marks++)
+        if (!co_vocabulary_find(v, *marks, strlen(*marks))) add_fault(&f, "%s is missing", *marks);
+    if (st == CO_OK) st = tell_faults(path, &f);
+    co_text_fini(&f.text);
+    return st == CO_OK ? name_lines(v) : st;
 }

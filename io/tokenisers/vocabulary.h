@@ -1,5 +1,5 @@
-/* io/tokenisers/vocabulary.h - counts token names and numbers those that stay. Token 0 is always
- * "<unk>", what is out of vocabulary. All calls are Local. */
+/* io/tokenisers/vocabulary.h - counts token names and numbers those that stay. Token 0 is "<unk>",
+ * what is out of vocabulary, but in a published vocabulary. All calls are Local. */
 #pragma once
 #include "core/status.h"
 #include <stdint.h>
@@ -22,6 +22,7 @@ typedef struct {
     size_t n_slots;
     char **names; /* [n_names], "<unk>" first; NULL before numbering */
     size_t n_names;
+    size_t longest; /* bytes of the longest name */
 } co_vocabulary;
 
 void co_vocabulary_fini(co_vocabulary *vocabulary);
@@ -34,6 +35,12 @@ co_status co_vocabulary_cut(co_vocabulary *vocabulary, int64_t min_count);
  * those characters; a first line <unk> is token 0. CO_EDATA: repeated lines, and
  * empty ones but at the end. */
 co_status co_vocabulary_read(co_vocabulary *vocabulary, const char *path);
+/* That of a published model (BERT's vocab.txt): one token a line as it stands, its number that of
+ * the line from 0, so that names has no "<unk>" of its own and co_vocabulary_find gives 1 + number.
+ * marks end with NULL. CO_EDATA, one message that lists lines which are empty, repeated, too long
+ * or no UTF-8, and marks that are missing. */
+co_status co_vocabulary_read_published(co_vocabulary *vocabulary, const char *path,
+                                       const char *const *marks);
 /* The 256 bytes, named 0x00 to 0xff: token 1 + b. */
 co_status co_vocabulary_bytes(co_vocabulary *vocabulary);
 int32_t co_vocabulary_find(const co_vocabulary *vocabulary, const char *name, size_t n); /* or 0 */

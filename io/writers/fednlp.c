@@ -60,7 +60,7 @@ static co_status put_attributes(co_file *file, const co_dataset *data)
     return st;
 }
 
-/* Words of a tagged example: its text cut at blanks, as many as it has tags. */
+/* Words of a tagged example: its text cut at blanks, as many as it has tags (-1 is none). */
 static co_status put_words(co_file *file, const co_dataset *data, int64_t i, char *text)
 {
     const int64_t first = data->token_offsets[i], n = data->token_offsets[i + 1] - first;
@@ -68,17 +68,19 @@ static co_status put_words(co_file *file, const co_dataset *data, int64_t i, cha
                **tag = co_calloc((size_t)n, sizeof *tag);
     char name[32], *save = NULL;
     co_status st = word && tag ? CO_OK : CO_FAIL(CO_ENOMEM, "%lld words", (long long)n);
-    for (int64_t k = 0; st == CO_OK && k < n; k++) {
-        word[k] = strtok_r(k ? NULL : text, " ", &save);
-        tag[k] = data->classes[data->token_y[first + k]];
-        if (!word[k])
+    size_t n_words = 0;
+    for (int64_t k = first; st == CO_OK && k < first + n; k++) {
+        if (data->token_y[k] < 0) continue;
+        word[n_words] = strtok_r(n_words ? NULL : text, " ", &save);
+        tag[n_words] = data->classes[data->token_y[k]];
+        if (!word[n_words++])
             st = CO_FAIL(CO_EDATA, "%s: example %" PRId64 " has fewer words than tags",
                          co_file_path(file), i);
     }
     snprintf(name, sizeof name, "X/%" PRId64, i);
-    if (st == CO_OK) st = co_file_write_variable(file, name, word, (size_t)n, false);
+    if (st == CO_OK) st = co_file_write_variable(file, name, word, n_words, false);
     name[0] = 'Y';
-    if (st == CO_OK) st = co_file_write_variable(file, name, tag, (size_t)n, false);
+    if (st == CO_OK) st = co_file_write_variable(file, name, tag, n_words, false);
     co_free(word);
     co_free(tag);
     return st;

@@ -13,11 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_KEYS = 12 };
+enum { MAX_KEYS = 16 };
 
 typedef struct {
     const char *name;           /* model.name, and model_type */
     const char *classes;        /* before Model, ForSequenceClassification .. */
+    const char *prefix;         /* of the names of tensors where a head stands behind the model */
     const char *lm, *embedding; /* its language model; tensor whose rows are the vocabulary */
     struct {
         const char *ours, *theirs; /* in section model; in config.json */
@@ -28,7 +29,8 @@ typedef struct {
 static const architecture architectures[] = {
     {.name = "bert",
      .classes = "Bert",
-     .lm = "BertLMHeadModel",
+     .prefix = "bert.",
+     .lm = "BertForMaskedLM",
      .embedding = "embeddings.word_embeddings.weight",
      .key = {{"layers", "num_hidden_layers"},
              {"hidden", "hidden_size"},
@@ -37,12 +39,14 @@ static const architecture architectures[] = {
              {"most_positions", "max_position_embeddings"},
              {"eps", "layer_norm_eps"},
              {"activation", "hidden_act"},
-             {"tied", "tie_word_embeddings"},
              {"dropout", "hidden_dropout_prob"},
-             {"attention_dropout", "attention_probs_dropout_prob"}},
+             {"attention_dropout", "attention_probs_dropout_prob"},
+             {"head_dropout", "classifier_dropout"},
+             {"init_range", "initializer_range"}},
      .pieces = true},
     {.name = "distilbert",
      .classes = "DistilBert",
+     .prefix = "distilbert.",
      .lm = "DistilBertForMaskedLM",
      .embedding = "embeddings.word_embeddings.weight",
      .key = {{"layers", "n_layers"},
@@ -51,12 +55,14 @@ static const architecture architectures[] = {
              {"intermediate", "hidden_dim"},
              {"most_positions", "max_position_embeddings"},
              {"activation", "activation"},
-             {"tied", "tie_word_embeddings"},
              {"dropout", "dropout"},
-             {"attention_dropout", "attention_dropout"}},
+             {"attention_dropout", "attention_dropout"},
+             {"head_dropout", "seq_classif_dropout"},
+             {"init_range", "initializer_range"}},
      .pieces = true},
     {.name = "gpt2",
      .classes = "GPT2",
+     .prefix = "transformer.",
      .lm = "GPT2LMHeadModel",
      .embedding = "wte.weight",
      .key = {{"layers", "n_layer"},
@@ -69,9 +75,13 @@ static const architecture architectures[] = {
              {"tied", "tie_word_embeddings"},
              {"dropout", "resid_pdrop"},
              {"dropout", "embd_pdrop"},
-             {"attention_dropout", "attn_pdrop"}}},
+             {"embedding_dropout", "embd_pdrop"},
+             {"attention_dropout", "attn_pdrop"},
+             {"head_dropout", "classifier_dropout"},
+             {"init_range", "initializer_range"}}},
     {.name = "llama",
      .classes = "Llama",
+     .prefix = "model.",
      .lm = "LlamaForCausalLM",
      .embedding = "embed_tokens.weight",
      .key = {{"layers", "num_hidden_layers"},
@@ -81,9 +91,10 @@ static const architecture architectures[] = {
              {"intermediate", "intermediate_size"},
              {"most_positions", "max_position_embeddings"},
              {"eps", "rms_norm_eps"},
-             {"activation", "hidden_act"},
              {"tied", "tie_word_embeddings"},
-             {"attention_dropout", "attention_dropout"}}}};
+             {"attention_dropout", "attention_dropout"},
+             {"head_dropout", "classifier_dropout"},
+             {"init_range", "initializer_range"}}}};
 
 static const architecture *find_architecture(const co_weights_source *s)
 {
@@ -126,7 +137,8 @@ static co_status put_option(co_node *map, const char *key, const co_node *option
         return put(map, key, text, false);
     }
     if (co_node_real(option, &real)) return co_format_real(real, text), put(map, key, text, false);
-    return put(map, key, option->text, !co_node_bool(option, &yes));
+    const bool tanh = strcmp(option->text, "gelu_tanh") == 0; /* transformers' word differs */
+    return put(map, key, tanh ? "gelu_new" : option->text, !co_node_bool(option, &yes));
 }
 
 /* An empty child, in place of the one that is there. */
@@ -203,24 +215,38 @@ static co_status put_labels(const co_weights_source *s, co_node *config, size_t 
 
 /* ---- config.json ---- */
 
-/* The name of the class for AutoModel; task: PEFT's word for it. */
-static const char *class_of(const architecture *a, const char *head, char text[64],
-                            const char **task)
+static bool has(const co_weights_source *s, const char *name)
 {
-    static const struct {
-        const char *head, *class, *task;
-    } heads[] = {{"classification", "ForSequenceClassification", "SEQ_CLS"},
-                 {"tagging", "ForTokenClassification", "TOKEN_CLS"},
-                 {"mlm", "ForMaskedLM", NULL}};
-    *task = head && strcmp(head, "lm") == 0 ? "CAUSAL_LM" : NULL;
-    if (*task) return a->lm;
-    snprintf(text, 64, "%sModel", a->classes);
-    for (size_t i = 0; head && i < 3; i++)
-        if (strcmp(heads[i].head, head) == 0) {
-            snprintf(text, 64, "%s%s", a->classes, heads[i].class);
-            *task = heads[i].task;
-        }
-    return text;
+    return co_weights_source_find(s, name) != NULL;
+}
+
+/* Whether a head of classes predicts for every token. */
+static bool is_tagging(const co_weights_source *s)
+{
+    if (has(s, "score.weight")) return has(s, "score.bias");
+    return !has(s, "bert.pooler.dense.weight") && !has(s, "pre_classifier.weight");
+}
+
+/* The class for AutoModel, by the tensors of its head; task: PEFT's word for it. */
+static void class_of(const co_weights_source *s, const architecture *a, char text[64],
+                     const char **task)
+{
+    bool headless = true;
+    for (size_t i = 0; i < s->n && headless; i++)
+        headless = strncmp(s->tensor[i].stored.name, a->prefix, strlen(a->prefix)) != 0;
+    *task = NULL;
+    if (headless) {
+        snprintf(text, 64, "%sModel", a->classes);
+        return;
+    }
+    if (!has(s, "classifier.weight") && !has(s, "score.weight")) {
+        if (!a->pieces) *task = "CAUSAL_LM";
+        snprintf(text, 64, "%s", a->lm);
+        return;
+    }
+    const bool tagging = is_tagging(s);
+    *task = tagging ? "TOKEN_CLS" : "SEQ_CLS";
+    snprintf(text, 64, "%sFor%sClassification", a->classes, tagging ? "Token" : "Sequence");
 }
 
 /* The config.json that model.from had: what stands there and not in our experiment (ids of special
@@ -246,13 +272,16 @@ static co_status first_config(const co_weights_source *s, co_node **config)
 static co_status fill(const co_weights_source *s, const architecture *a, co_node *config)
 {
     char text[64];
-    const char *task, *head = co_weights_option(s->model, "head"),
-                      *class = class_of(a, head, text, &task);
+    const char *task, *class = text;
+    class_of(s, a, text, &task);
     CO_TRY(put_list(config, "architectures", &class, 1));
     CO_TRY(put(config, "model_type", a->name, true));
     for (size_t k = 0; k < MAX_KEYS && a->key[k].ours; k++) {
         const co_node *option = co_node_find(s->model, a->key[k].ours);
-        if (option && option->kind == CO_NODE_SCALAR && !co_node_is_null(option))
+        const bool standard = option && option->text && strcmp(option->text, "0") == 0 &&
+                              (strcmp(a->key[k].ours, "intermediate") == 0 ||
+                               strcmp(a->key[k].ours, "kv_heads") == 0);
+        if (option && option->kind == CO_NODE_SCALAR && !co_node_is_null(option) && !standard)
             CO_TRY(put_option(config, a->key[k].theirs, option));
     }
     const co_node *theta = co_node_find(s->model, "rope_theta");
@@ -386,7 +415,7 @@ static co_status fill_adapter(const co_weights_source *s, co_node *config)
     const architecture *a = find_architecture(s);
     const char *task = NULL;
     char text[64];
-    if (a) class_of(a, co_weights_option(s->model, "head"), text, &task);
+    if (a) class_of(s, a, text, &task);
     CO_TRY(put(config, "peft_type", "LORA", true));
     CO_TRY(put(config, "base_model_name_or_path", s->from ? s->from : "", s->from != NULL));
     CO_TRY(put(config, "task_type", task ? task : "", task != NULL));

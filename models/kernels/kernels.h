@@ -118,16 +118,13 @@ typedef struct {
      * state, out: by the last one. Reference: co_reference_lstm_back. */
     void (*lstm_back)(size_t h, float *gates, const float *before, const float *t, float *dy,
                       float *carry);
-    /* sum of x y. Reference of the three: layers/attend.c. */
-    float (*dot)(size_t n, const float *x, const float *y);
     /* A row of scores s[n] becomes exp(s - max s); returns their sum, *max the largest. s has room
-     * for whole vectors, what stands behind n is lost. n > 0. */
+     * for whole vectors, what stands behind n is lost. n > 0. Reference: layers/attend.c. */
     float (*softmax)(size_t n, float *s, float *max);
     /* s, in: scores, out: the probabilities p = exp(s - log_sum) times mask; ds, in: the gradient by
-     * what the values are summed with, out: by the scores, p (ds mask - dot). mask NULL: all 1. All
-     * have room for whole vectors, what stands behind n is lost. */
-    void (*softmax_back)(size_t n, float log_sum, float dot, const float *mask, float *s,
-                         float *ds);
+     * those, out: by the scores, p (ds mask - sum p ds mask). mask NULL: all 1. All have room for
+     * whole vectors, what stands behind n is lost. Reference: layers/attend.c. */
+    void (*softmax_back)(size_t n, float log_sum, const float *mask, float *s, float *ds);
 } co_kernels;
 
 /* The table of the path in use; NULL on the path "reference". */

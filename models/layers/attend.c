@@ -9,8 +9,9 @@
  * probability is dropped with that probability, else divided by the rest; that of (row of the
  * batch, head, column) by one keyed draw, drawn again in backward.
  *
- * Backward, of a row: D = dy . y, P anew from the scores and the row's log of the sum of
- * exponentials, dP = dY V', dS = P (dP - D), dQ = dS K / sqrt d, dK = dS' Q / sqrt d, dV = P' dY.
+ * Backward, of a row: P anew from the scores and the row's log of the sum of
+ * exponentials, dP = dY V', D = sum P dP, dS = P (dP - D), dQ = dS K / sqrt d, dK = dS' Q / sqrt d,
+ * dV = P' dY.
  *
  * Texts have their own lengths and are never padded. A head goes in blocks of BLOCK rows against
  * all keys of the text. Memory: kept are one float a row and head; scratch is O(BLOCK + d) floats a
@@ -41,13 +42,6 @@ typedef struct {
 
 /* ---- plain loops, and the kernels in their place (models/kernels/attend.inc) ---- */
 
-static float plain_dot(size_t n, const float *x, const float *y)
-{
-    float sum = 0.0f;
-    for (size_t k = 0; k < n; k++) sum += x[k] * y[k];
-    return sum;
-}
-
 static float plain_softmax(size_t n, float *s, float *max)
 {
     float sum = 0.0f;
@@ -57,20 +51,22 @@ static float plain_softmax(size_t n, float *s, float *max)
     return sum;
 }
 
-static void plain_softmax_back(size_t n, float log_sum, float dot, const float *mask, float *s,
-                               float *ds)
+static void plain_softmax_back(size_t n, float log_sum, const float *mask, float *s, float *ds)
 {
+    float dot = 0.0f;
     for (size_t j = 0; j < n; j++) {
-        const float p = co_exp_negative(s[j] - log_sum), by = mask ? mask[j] : 1.0f;
-        s[j] = p * by;
-        ds[j] = p * (ds[j] * by - dot);
+        s[j] = co_exp_negative(s[j] - log_sum);
+        if (mask) ds[j] *= mask[j];
+        dot += s[j] * ds[j];
+    }
+    for (size_t j = 0; j < n; j++) {
+        ds[j] = s[j] * (ds[j] - dot);
+        if (mask) s[j] *= mask[j];
     }
 }
 
-static const co_kernels plain = {.product = co_reference_product,
-                                 .dot = plain_dot,
-                                 .softmax = plain_softmax,
-                                 .softmax_back = plain_softmax_back};
+static const co_kernels plain = {
+    .product = co_reference_product, .softmax = plain_softmax, .softmax_back = plain_softmax_back};
 
 static void destroy(void *self)
 {
@@ -219,6 +215,13 @@ static void fill_waves(const attend *a, const room *w)
     }
 }
 
+/* The columns of the next head, on their way to a near cache while this one is worked on. */
+static void fetch_next(const attend *a, size_t rows, const float *head, size_t row)
+{
+    for (size_t r = 0; r < rows; r++, head += row)
+        for (size_t k = 0; k < a->size; k += 16) __builtin_prefetch(head + a->size + k);
+}
+
 /* Rows of one head, from row `first` of the text on, turned forward (sign 1) or back (-1) and
  * multiplied by factor. to may be from. */
 static void turn(const attend *a, const room *w, size_t first, size_t rows, float sign,
@@ -300,6 +303,7 @@ static size_t kv_at(const attend *a, const block *b)
 /* Q K' / sqrt d of the block. */
 static void score(const attend *a, const room *w, const block *b, const co_call *call)
 {
+    fetch_next(a, b->rows, call->x[0] + q_at(a, b), a->heads * a->size);
     turn(a, w, b->first, b->rows, 1.0f, a->scale, call->x[0] + q_at(a, b), a->heads * a->size, w->q,
          a->size);
     a->use->product(&(co_product){.rows = b->rows,
@@ -347,8 +351,9 @@ static void forward_block(const attend *a, room *w, const block *b, const co_cal
 /* Probabilities (times mask) into scores, dS into slopes. */
 static void slope(const attend *a, const room *w, const block *b, const co_call *call)
 {
-    const float *y = call->y + q_at(a, b), *dy = call->dy + q_at(a, b);
+    const float *dy = call->dy + q_at(a, b);
     score(a, w, b, call);
+    fetch_next(a, b->rows, dy, a->heads * a->size);
     a->use->product(&(co_product){.rows = b->rows,
                                   .cols = b->keys,
                                   .depth = a->size,
@@ -361,11 +366,9 @@ static void slope(const attend *a, const room *w, const block *b, const co_call 
                                   .c = w->slopes,
                                   .c_row = w->row});
     for (size_t r = 0; r < b->rows; r++) {
-        const size_t n = seen_by(a, b, r), row = b->begin + b->first + r, at = r * w->row,
-                     in_y = r * a->heads * a->size;
+        const size_t n = seen_by(a, b, r), row = b->begin + b->first + r, at = r * w->row;
         const float *mask = draw_mask(a, call, row, b->head, n, w->mask);
-        a->use->softmax_back(n, call->cache[row * a->heads + b->head],
-                             a->use->dot(a->size, y + in_y, dy + in_y), mask, w->scores + at,
+        a->use->softmax_back(n, call->cache[row * a->heads + b->head], mask, w->scores + at,
                              w->slopes + at);
         memset(w->scores + at + n, 0, (b->keys - n) * sizeof *w->scores);
         memset(w->slopes + at + n, 0, (b->keys - n) * sizeof *w->slopes);
@@ -487,6 +490,12 @@ static void backward_input(const void *self, const co_call *call)
     run(a, call, true);
 }
 
+static co_facts facts(const void *self)
+{
+    (void)self;
+    return (co_facts){.spares_output = true};
+}
+
 static const co_param params[] = {
     {"heads", CO_INT, .lo = 1, .hi = 65536, .flags = CO_REQUIRED, .doc = "heads of the queries"},
     {"kv_heads", CO_INT, .lo = 1, .hi = 65536, .flags = CO_OPTIONAL,
@@ -506,6 +515,7 @@ const co_layer co_layer_attend = {.name = "attend",
                                   .n_inputs = 3,
                                   .create = create,
                                   .destroy = destroy,
+                                  .facts = facts,
                                   .cache_size = cache_size,
                                   .scratch_size = scratch_size,
                                   .forward = forward,

@@ -47,6 +47,14 @@ CO_CLONES static void softmax_logs(size_t n, const double *restrict x, double *r
     for (size_t i = 0; i < n; i++) log_x[i] = co_plain_log(x[i]);
 }
 
+/* A row that is not scored; the logarithm of its sum is 0. */
+static void leave_row(size_t n, float *d, double *sum, co_row_loss *result)
+{
+    if (d) memset(d, 0, n * sizeof *d);
+    *sum = 1.0;
+    *result = (co_row_loss){.best = n};
+}
+
 static void of_classes(const void *self, size_t rows, size_t n, const float *o, const int32_t *y,
                        size_t n_rows, float *d, co_row_loss *result)
 {
@@ -56,6 +64,10 @@ static void of_classes(const void *self, size_t rows, size_t n, const float *o, 
     CO_ASSERT(rows <= CO_LOSS_ROWS);
     for (size_t r = 0; r < rows; r++) {
         float max;
+        if (y[r] == -1) {
+            leave_row(n, d ? d + r * n : NULL, &sum[r], &result[r]);
+            continue;
+        }
         CO_ASSERT(y[r] >= 0 && (size_t)y[r] < n);
         const float *row = o + r * n;
         sum[r] =
@@ -66,7 +78,7 @@ static void of_classes(const void *self, size_t rows, size_t n, const float *o, 
     softmax_logs(rows, sum, log_sum);
     for (size_t r = 0; r < rows; r++) {
         result[r].loss += isfinite(sum[r]) ? log_sum[r] : sum[r];
-        if (!d) continue;
+        if (!d || y[r] == -1) continue;
         const float factor = (float)(1.0 / (sum[r] * (double)n_rows));
         for (size_t j = 0; j < n; j++) d[r * n + j] *= factor;
         d[r * n + (size_t)y[r]] -= 1.0f / (float)n_rows;

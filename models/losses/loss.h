@@ -26,7 +26,9 @@ typedef struct {
     co_status (*create)(const co_config *opt,
                         void **self); /* Local. NULL: no options, self is NULL */
     void (*destroy)(void *self);      /* NULL allowed */
-    /* Targets y[rows] are classes; one outside [0, n) is a bug. NULL: takes values alone. */
+    /* Targets y[rows] are classes, or -1: the row is not scored, so that loss and gradient are 0
+     * and best is n, whatever its outputs; another one outside [0, n) is a bug. NULL: takes values
+     * alone. */
     void (*of_classes)(const void *self, size_t rows, size_t n, const float *o, const int32_t *y,
                        size_t n_rows, float *d, co_row_loss *result);
     /* Targets t[rows][n] are values. probabilities: t in [0, 1]. NULL: takes

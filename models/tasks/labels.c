@@ -17,6 +17,26 @@ static int32_t type_of(const co_labels *l, const char *const *names, size_t labe
     return (int32_t)first;
 }
 
+static bool is_unknown(const char *name)
+{
+    return strcmp(name, "<unk>") == 0 || strcmp(name, "[UNK]") == 0;
+}
+
+/* The first two hide others, or else the next two. */
+static const char *const specials[CO_SPECIALS] = {"[MASK]", "<mask>", "[UNK]", "<unk>", "[CLS]",
+                                                  "[SEP]",  "[PAD]",  "<s>",   "</s>",  "<pad>"};
+
+static void find_specials(co_labels *l, const char *const *names)
+{
+    l->mask = -1;
+    for (size_t s = CO_SPECIALS; s-- > 0;) {
+        l->special[s] = -1;
+        for (size_t k = 0; names && k < l->n && l->special[s] < 0; k++)
+            if (strcmp(names[k], specials[s]) == 0) l->special[s] = (int32_t)k;
+        if (s < 4 && l->special[s] >= 0) l->mask = l->special[s];
+    }
+}
+
 co_status co_labels_init(co_labels *l, const char *const *names, size_t n)
 {
     *l = (co_labels){
@@ -25,10 +45,11 @@ co_status co_labels_init(co_labels *l, const char *const *names, size_t n)
         co_labels_fini(l);
         return CO_FAIL(CO_ENOMEM, "labels of %zu classes", n);
     }
+    find_specials(l, names);
     for (size_t k = 0; k < n; k++) {
         l->mark[k] = names ? mark_of(names[k]) : 'O';
         l->type[k] = l->mark[k] == 'O' ? -1 : type_of(l, names, k);
-        if (names && l->unknown < 0 && strcmp(names[k], "<unk>") == 0) l->unknown = (int32_t)k;
+        if (names && l->unknown < 0 && is_unknown(names[k])) l->unknown = (int32_t)k;
     }
     return CO_OK;
 }

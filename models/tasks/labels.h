@@ -4,13 +4,18 @@
 #include "core/status.h"
 #include <stdint.h>
 
+enum { CO_SPECIALS = 10 }; /* tokens that stand for no word */
+
 /* Tags are named as in CoNLL: O (or any other name: outside), B-TYPE begins an entity, I-TYPE is
  * inside one. */
 typedef struct {
     size_t n;        /* classes, labels or numbers of an example; or tokens of the vocabulary */
-    int32_t unknown; /* the label "<unk>", that of words out of vocabulary; -1: none */
-    char *mark;      /* [n] 'B', 'I' or 'O' */
-    int32_t *type;   /* [n] the first label that has its type's name; -1 for 'O' */
+    int32_t unknown; /* the label "<unk>" or "[UNK]", of words out of vocabulary; -1: none */
+    int32_t special[CO_SPECIALS]; /* those of the names; -1: none */
+    int32_t mask; /* the one that hides others: [MASK] or <mask>, else that of unknown words; -1 */
+    double mask_share; /* mlm: chance of a token to be hidden */
+    char *mark;        /* [n] 'B', 'I' or 'O' */
+    int32_t *type;     /* [n] the first label that has its type's name; -1 for 'O' */
     double
         *center; /* regression: [n] a number near the labels of each output (their mean); NULL: 0 */
 } co_labels;

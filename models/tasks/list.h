@@ -1,6 +1,7 @@
 /* models/tasks/list.h - the members of the kind task. */
 X(classification)
 X(lm)
+X(mlm)
 X(tagging)
 X(regression)
 X(multilabel)

@@ -4,8 +4,8 @@
  * The loss is the mean over tokens of all texts of a batch; perplexity = exp(loss). A token is
  * right when its output is the largest, the first of equal ones. The metrics named _known leave out
  * the places where the next token is out of vocabulary
- * (<unk>), whose answer is no word. Sums: tokens, loss, loss where known; right ones, known tokens,
- * right known ones. */
+ * (<unk>, [UNK]), whose answer is no word. Sums: tokens, loss, loss where known; right ones, known
+ * tokens, right known ones. */
 #include "core/elementary.h"
 #include "models/tasks/task.h"
 #include <math.h>

@@ -1,13 +1,15 @@
 /* models/tasks/tagging.c - a tag for every token, labels int32 in [0, n_classes) named O, B-TYPE,
- * I-TYPE.
+ * I-TYPE; -1: the token has none (a word's later pieces, marks of begin and end) and is passed over
+ * by loss and metrics, as if it did not stand there.
  *
- * The loss is the mean over tokens of all texts of a batch. Entities are read from tags as
- * conlleval and seqeval (default mode) read them: B begins one; I begins one after O or after
- * another type; an entity ends before the next one begins, before O, and with its text. So IO tags
- * (no B) need no rule of their own. An entity is right when type, first and last token agree.
+ * The loss is the mean over the tokens with a label of all texts of a batch. Entities are read from
+ * tags as conlleval and seqeval (default mode) read them: B begins one; I begins one after O or
+ * after another type; an entity ends before the next one begins, before O, and with its text. So IO
+ * tags (no B) need no rule of their own. An entity is right when type, first and last token agree.
  * Precision = right / predicted, recall = right / labelled, F1 = 2 right / (predicted + labelled),
- * 0 where nothing is counted; sums over all texts (micro). Sums: tokens, loss; right tokens; right,
- * predicted, labelled entities. Source: Tjong Kim Sang & De Meulder, CoNLL 2003, section 2.3. */
+ * 0 where nothing is counted; sums over all texts (micro). Sums, of tokens with a label: tokens,
+ * loss; right tokens; right, predicted, labelled entities. Source: Tjong Kim Sang & De Meulder,
+ * CoNLL 2003, section 2.3. */
 #include "models/tasks/task.h"
 #include <math.h>
 
@@ -59,12 +61,19 @@ static void end_text(pair *p, double *sums)
     close_match(p, sums);
 }
 
+static size_t count_scored(size_t rows, const int32_t *y)
+{
+    size_t n = 0;
+    for (size_t r = 0; r < rows; r++) n += y[r] >= 0;
+    return n;
+}
+
 static void measure(const co_pass *pass, const co_labels *labels, const co_criterion *criterion,
                     const float *out, float *d_out, double *sums)
 {
     const co_batch *batch = pass->batch;
     const int32_t *y = batch->y;
-    const size_t n = labels->n;
+    const size_t n = labels->n, n_scored = count_scored(batch->rows, y);
     co_row_loss rows[CO_LOSS_ROWS];
     for (size_t i = 0; i < batch->n; i++) {
         pair p = {.label.type = -1, .guess.type = -1};
@@ -74,8 +83,9 @@ static void measure(const co_pass *pass, const co_labels *labels, const co_crite
             if (k == 0)
                 criterion->loss->of_classes(
                     criterion->self, left < CO_LOSS_ROWS ? left : CO_LOSS_ROWS, n, out + r * n,
-                    y + r, batch->rows, d_out ? d_out + r * n : NULL, rows);
+                    y + r, n_scored, d_out ? d_out + r * n : NULL, rows);
             const co_row_loss row = rows[k];
+            if (y[r] < 0) continue;
             sums[TOKENS] += 1.0;
             sums[LOSS] += row.loss;
             sums[RIGHT] += row.best == (size_t)y[r] ? 1.0 : 0.0;

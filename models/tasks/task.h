@@ -10,6 +10,7 @@
  * Adding one: a file models/tasks/<name>.c with the table co_task_<name>, and a line in list.h. */
 #pragma once
 #include "core/config.h"
+#include "core/random.h"
 #include "models/batch.h"
 #include "models/losses/loss.h"
 #include "models/tasks/labels.h"
@@ -37,6 +38,11 @@ typedef struct {
     size_t (*n_reals)(size_t n_classes); /* 2 at least */
     size_t (*n_sums)(size_t n_classes);
     size_t (*outputs)(size_t n_classes); /* values that the last layer must give per row */
+    /* A text of n tokens that was read, y[n] unset: what the model is to see of it, and its labels.
+     * The draws are of the place where it is met: an epoch of a device in a round, or all
+     * evaluations. NULL: texts are seen as they are. Local; allocates nothing. */
+    void (*prepare)(const co_labels *labels, co_stream *draws, size_t n, int32_t *tokens,
+                    int32_t *y);
     /* out[rows][outputs] and the labels of pass->batch: adds loss and metrics to sums; with d_out
      * also writes the gradient of the batch's mean loss by out. A batch without rows adds nothing.
      * Local. Sums over the batch's examples in order, in double. */

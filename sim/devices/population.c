@@ -221,12 +221,12 @@ static co_status list_splits(co_population *p)
     return CO_OK;
 }
 
-static co_status check_usable(const char *path, bool labelled, const co_dataset *data)
+static co_status check_usable(const char *path, const co_dataset *data)
 {
     const char *task = co_data_task_names[data->task];
     if (!data->x_size && !data->n_vocab)
         return CO_FAIL(CO_EDATA, "%s: has neither x nor tokens: nothing to train on", path);
-    if (data->task == CO_DATA_CLASSIFICATION && ((labelled && !data->y) || data->n_classes == 0))
+    if (data->task == CO_DATA_CLASSIFICATION && (!data->y || data->n_classes == 0))
         return CO_FAIL(CO_EDATA, "%s: has no y: the task classification needs labels", path);
     if (data->task != CO_DATA_CLASSIFICATION && !co_dataset_has_targets(data) && !data->tokens)
         return CO_FAIL(CO_EDATA, "%s: has no tokens: the task %s needs texts", path, task);
@@ -263,29 +263,66 @@ static co_status find_centers(co_population *p)
     return CO_OK;
 }
 
-/* Data, shape and labels. Collective(comm). */
-static co_status load_examples(const char *path, bool labelled, co_population *p,
+/* data.task in place of the data set's own. */
+static co_status choose_task(const co_experiment *e, const char *path, co_population *p)
+{
+    p->task = co_data_task_names[p->data.task];
+    if (!co_config_has(&e->data, "task")) return CO_OK;
+    p->task = co_config_string(&e->data, "task");
+    if (!p->data.tokens)
+        return co_config_fail(&e->data, co_config_node(&e->data, "task"),
+                              "%s needs texts; %s holds no tokens", p->task, path);
+    const co_task *task = co_task_find(p->task);
+    p->preparing = task->prepare ? task : NULL;
+    p->data.task = task->prepare ? CO_DATA_MASKED : CO_DATA_LM;
+    return CO_OK;
+}
+
+static co_status name_labels(const co_experiment *e, const char *path, co_population *p)
+{
+    const co_dataset *d = &p->data;
+    const bool words = d->task == CO_DATA_LM || d->task == CO_DATA_MASKED;
+    CO_TRY(co_labels_init(&p->labels, (const char *const *)(words ? d->vocab : d->classes),
+                          words ? d->n_vocab : d->n_classes));
+    if (d->task == CO_DATA_REGRESSION) return find_centers(p);
+    if (d->task != CO_DATA_MASKED) return CO_OK;
+    p->labels.mask_share = co_config_real(&e->data, "mask_share");
+    if (p->labels.mask >= 0) return CO_OK;
+    return co_config_fail(&e->data, co_config_node(&e->data, "task"),
+                          "mlm hides tokens behind [MASK], <mask> or <unk>, and the vocabulary of "
+                          "%s has none of them; import it with a vocabulary that does",
+                          path);
+}
+
+/* Labels as the experiment's task has them. Collective(comm). */
+static co_status label_examples(const co_experiment *e, const char *path, co_population *p,
+                                const co_comm *comm)
+{
+    CO_TRY(choose_task(e, path, p));
+    find_shape(p);
+    return co_agree(name_labels(e, path, p), comm);
+}
+
+/* Collective(comm). */
+static co_status load_examples(const co_experiment *e, const char *path, co_population *p,
                                const co_comm *comm)
 {
     co_dataset *d = &p->data;
     CO_TRY(co_dataset_load(path, true, d, comm));
     p->has_data = true;
-    CO_TRY(check_usable(path, labelled, d));
+    CO_TRY(check_usable(path, d));
     memcpy(p->data_digest, d->digest, sizeof p->data_digest);
-    p->task = co_data_task_names[d->task];
-    find_shape(p);
-    const bool lm = d->task == CO_DATA_LM;
-    co_status st = co_labels_init(&p->labels, (const char *const *)(lm ? d->vocab : d->classes),
-                                  lm ? d->n_vocab : d->n_classes);
-    if (st == CO_OK && d->task == CO_DATA_REGRESSION) st = find_centers(p);
-    if (st == CO_OK) st = list_splits(p);
-    return co_agree(st, comm);
+    p->seed = (uint64_t)e->seed;
+    return co_agree(list_splits(p), comm);
 }
 
 static co_status load_data(const co_experiment *e, co_population *p, const co_comm *comm)
 {
-    CO_TRY(load_examples(co_config_string(&e->data, "file"), true, p, comm));
+    const char *path = co_config_string(&e->data, "file");
+    CO_TRY(load_examples(e, path, p, comm));
     CO_TRY(place_partition(e, p, comm));
+    CO_TRY(label_examples(e, path, p, comm)); /* the partition goes by the labels that the data
+                                                 set has */
     return read_memory(e, p);
 }
 
@@ -353,11 +390,12 @@ co_status co_population_create(const co_experiment *e, bool central, const co_co
     return st;
 }
 
-co_status co_population_load(const char *path, bool labelled, const co_comm *comm,
+co_status co_population_load(const co_experiment *e, const char *path, const co_comm *comm,
                              co_population *p)
 {
     *p = (co_population){.drawn_device = -1};
-    const co_status st = load_examples(path, labelled, p, comm);
+    co_status st = load_examples(e, path, p, comm);
+    if (st == CO_OK) st = label_examples(e, path, p, comm);
     if (st != CO_OK) co_population_fini(p);
     return st;
 }
@@ -478,18 +516,41 @@ static size_t rows_of(const co_population *p, int64_t id)
     return p->shape.tokens ? co_dataset_rows(&p->data, id) : 1;
 }
 
-int64_t co_population_rows(const co_population *p, int64_t device)
+/* Over the device's training examples. */
+static int64_t sum_over(const co_population *p, int64_t device,
+                        size_t (*of)(const co_dataset *data, int64_t id))
 {
     if (!p->shape.tokens) return co_population_examples(p, device);
     int64_t sum = 0, first, n;
     find_held(p, device, &first, &n);
-    for (int64_t i = first; i < first + n; i++)
-        sum += (int64_t)co_dataset_rows(&p->data, p->examples[i]);
+    for (int64_t i = first; i < first + n; i++) sum += (int64_t)of(&p->data, p->examples[i]);
     return sum;
+}
+
+int64_t co_population_rows(const co_population *p, int64_t device)
+{
+    return sum_over(p, device, co_dataset_rows);
+}
+
+int64_t co_population_scored(const co_population *p, int64_t device)
+{
+    return sum_over(p, device, co_dataset_scored);
 }
 
 /* Ids of this many examples are looked up at a time. */
 enum { CHUNK = 256 };
+
+/* Texts ids[n] as the task wants them, each by draws of its own. */
+static void prepare(const co_population *p, const int64_t *ids, size_t n, const int64_t *offsets,
+                    co_examples *e)
+{
+    for (size_t i = 0; p->preparing && i < n; i++) {
+        co_stream draws =
+            co_stream_open(p->seed, CO_DRAW_MASK, e->round, e->device, (uint64_t)ids[i]);
+        p->preparing->prepare(&p->labels, &draws, (size_t)(offsets[i + 1] - offsets[i]),
+                              e->tokens + offsets[i], e->y + offsets[i]);
+    }
+}
 
 /* Examples ids(0) .. ids(n - 1) of a list, or of own[index[..]] when index is given. */
 static co_status read_ids(const co_population *p, const int64_t *own, const int64_t *index,
@@ -506,6 +567,7 @@ static co_status read_ids(const co_population *p, const int64_t *own, const int6
             int32_t *y = e->y ? e->y + (p->data.task == CO_DATA_CLASSIFICATION ? at : row) : NULL;
             co_dataset_gather_tokens(&p->data, ids, m, e->offsets + at, e->tokens + row, y);
             for (size_t i = 0; i <= m; i++) e->offsets[at + i] += (int64_t)row;
+            prepare(p, ids, m, e->offsets + at, e);
             row = (size_t)e->offsets[at + m];
         } else {
             co_dataset_gather(&p->data, ids, m, e->x + at * p->x_size);
@@ -587,24 +649,43 @@ co_status co_population_read_tests(co_population *p, int64_t device, int64_t fir
     return CO_OK;
 }
 
+/* Up to n test examples from place `at` of the whole list on, those of one device, to place `to` of
+ * e; *m: how many. */
+static co_status copy_drawn(co_population *p, int64_t at, size_t n, co_examples *e, size_t to,
+                            size_t *m)
+{
+    const int64_t device = find_test_device(p, at);
+    CO_TRY(draw_device(p, device));
+    const int64_t place = co_population_examples(p, device) + at - p->test_offsets[device];
+    const size_t here = (size_t)(p->test_offsets[device + 1] - at);
+    *m = n < here ? n : here;
+    memcpy(e->x + to * p->x_size, p->drawn_x + (size_t)place * p->x_size,
+           *m * p->x_size * sizeof *e->x);
+    memcpy(e->y + to, p->drawn_y + place, *m * sizeof *e->y);
+    return CO_OK;
+}
+
 co_status co_population_read_split(co_population *p, int split, int64_t first, size_t n,
                                    co_examples *e)
 {
+    if (p->has_data) return co_population_read_ids(p, p->split_ids[split] + first, n, e);
+    CO_TRY(reserve(p, e, n, n));
+    for (size_t done = 0, m = 0; done < n; done += m)
+        CO_TRY(copy_drawn(p, first + (int64_t)done, n - done, e, done, &m));
+    return CO_OK;
+}
+
+co_status co_population_read_places(co_population *p, int split, const int64_t *place, size_t n,
+                                    co_examples *e)
+{
+    int64_t ids[CHUNK];
+    size_t m;
+    CO_ASSERT(n <= CHUNK);
     if (p->has_data) {
-        const int64_t *ids = p->split_ids[split] + first;
+        for (size_t i = 0; i < n; i++) ids[i] = p->split_ids[split][place[i]];
         return co_population_read_ids(p, ids, n, e);
     }
     CO_TRY(reserve(p, e, n, n));
-    for (size_t done = 0; done < n;) {
-        const int64_t at = first + (int64_t)done, device = find_test_device(p, at);
-        CO_TRY(draw_device(p, device));
-        const int64_t place = co_population_examples(p, device) + at - p->test_offsets[device];
-        const size_t here = (size_t)(p->test_offsets[device + 1] - at),
-                     m = n - done < here ? n - done : here;
-        memcpy(e->x + done * p->x_size, p->drawn_x + (size_t)place * p->x_size,
-               m * p->x_size * sizeof *e->x);
-        memcpy(e->y + done, p->drawn_y + place, m * sizeof *e->y);
-        done += m;
-    }
+    for (size_t i = 0; i < n; i++) CO_TRY(copy_drawn(p, place[i], 1, e, i, &m));
     return CO_OK;
 }

@@ -14,13 +14,14 @@
 #include "io/data/dataset.h"
 #include "io/data/synthetic.h"
 #include "models/batch.h"
-#include "models/tasks/labels.h"
+#include "models/tasks/task.h"
 #include "sim/experiment/experiment.h"
 
 /* Examples read for a model. Zero-initialised is empty; its room grows with what is read. */
 typedef struct {
     co_batch batch; /* what was read last; y: the class of each example, or for lm and tagging of
                        each row; or its targets */
+    uint64_t round, device; /* of the draws of what a task hides; 0, 0: those of all evaluations */
     size_t n_room, rows_room;
     float *x;
     int64_t *offsets;
@@ -32,8 +33,10 @@ void co_examples_fini(co_examples *examples);
 typedef struct {
     int64_t n_devices;
     size_t x_size;
-    const char *task; /* in the kind task */
-    co_labels labels; /* of the classes; for lm of the vocabulary */
+    const char *task;         /* in the kind task */
+    const co_task *preparing; /* the task, if it prepares texts; else NULL */
+    uint64_t seed;            /* of its draws */
+    co_labels labels;         /* of the classes; for lm and mlm of the vocabulary */
     co_shape shape;
     size_t most_rows;                           /* rows of the longest example: 1 but for texts */
     double mean_rows;                           /* of all examples */
@@ -70,9 +73,9 @@ typedef struct {
  * examples will be asked for (costs 8 bytes a device). Collective(comm). */
 co_status co_population_create(const co_experiment *experiment, bool central, const co_comm *comm,
                                co_population *population);
-/* The examples of a data set alone, without devices, to be read by their ids. labelled: false admits
- * classes without labels. Collective(comm). */
-co_status co_population_load(const char *path, bool labelled, const co_comm *comm,
+/* The examples of a data set alone, with the task of the experiment and without devices, to be read
+ * by their ids. Collective(comm). */
+co_status co_population_load(const co_experiment *experiment, const char *path, const co_comm *comm,
                              co_population *population);
 void co_population_fini(co_population *population); /* Collective(node) */
 
@@ -96,13 +99,15 @@ co_status co_population_open(co_population *population, int64_t device);
 /* Rows of all the device's training examples: the tokens of texts (for lm those that are
  * predicted); without text its examples. */
 int64_t co_population_rows(const co_population *population, int64_t device);
+/* Those of them that have a label, over which losses are means. */
+int64_t co_population_scored(const co_population *population, int64_t device);
 /* Examples index[n] of the opened device. CO_ENOMEM. */
 co_status co_population_read(co_population *population, int64_t device, const int64_t *index,
                              size_t n, co_examples *examples);
 
 enum {
     CO_EVAL_ROWS = 2048
-}; /* the next three read no more rows than that at once, but one example at least */
+}; /* the next reads take no more rows than that at once, but one example at least */
 /* Examples ids[n] of the data set, or the first of them: examples->batch.n says how many.
  * CO_ENOMEM. */
 co_status co_population_read_ids(const co_population *population, const int64_t *ids, size_t n,
@@ -113,6 +118,9 @@ size_t co_population_fitting(const co_population *population, const int64_t *ids
  * of arrival), or the first of them: examples->batch.n says how many. CO_ENOMEM. */
 co_status co_population_read_split(co_population *population, int split, int64_t first, size_t n,
                                    co_examples *examples);
+/* The same of the examples at place[n] of that order; n <= 256. */
+co_status co_population_read_places(co_population *population, int split, const int64_t *place,
+                                    size_t n, co_examples *examples);
 /* Examples [first, first + n) of the opened device's test part, or the first of them. CO_ENOMEM. */
 co_status co_population_read_tests(co_population *population, int64_t device, int64_t first,
                                    size_t n, co_examples *examples);

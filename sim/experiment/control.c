@@ -13,6 +13,11 @@ const co_param co_eval_params[] = {
      .doc = "on each device's own test part: means, quantiles, the worst tenth"},
     {"sample", CO_INT, .lo = 1, .hi = 2147483647, .flags = CO_OPTIONAL,
      .doc = "devices to evaluate on, the same ones each time (default: all)"},
+    {"max_examples", CO_INT, .lo = 0, .hi = 9e15, .flags = CO_OPTIONAL,
+     .doc =
+         "most examples of a split for the central evaluation, a keyed sample, the same one each "
+         "time; 0: all, as without it. Test parts of devices are always whole (sample bounds "
+         "those)"},
     {0}};
 const co_param co_stop_params[] = {
     {"metric", CO_STRING, .words = "none",
@@ -30,6 +35,9 @@ const co_param co_output_params[] = {
     {"checkpoint_every", CO_INT, .def = 20, .lo = 0, .hi = 1e9,
      .doc = "rounds between checkpoints; 0: only the last"},
     {"keep", CO_INT, .def = 2, .lo = 1, .hi = 1e6, .doc = "checkpoints kept"},
+    {"frozen", CO_CHOICE, .words = "keep|refer", .flags = CO_OPTIONAL,
+     .doc = "frozen tensors in checkpoints: kept (default), or left out and found again where they "
+            "came from (model.init, model.from, seed)"},
     {"best", CO_BOOL, .flags = CO_OPTIONAL,
      .doc = "also keep best.h5, the model of the best evaluation so far (at multiples of "
             "eval.every): by stop.metric, else the task's "

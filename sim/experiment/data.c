@@ -10,6 +10,8 @@
 
 const co_param co_data_params[] = {
     {"file", CO_STRING, .flags = CO_OPTIONAL, .doc = "data set (cohort import)"},
+    {"task", CO_CHOICE, .words = "lm|mlm", .flags = CO_OPTIONAL,
+     .doc = "what texts are trained for, whatever labels they have (default: the data set's task)"},
     {"generator", CO_CHOICE, .words = "synthetic", .flags = CO_OPTIONAL,
      .doc = "drawn on the fly, already per device"},
     {0}};
@@ -21,12 +23,19 @@ static const co_param generator_params[] = {
 static co_status check_source(co_experiment *e)
 {
     e->has_generator = co_node_find(e->data.map, "generator") != NULL;
-    const co_param *tables[3] = {co_data_params, e->has_generator ? co_synthetic_params : NULL,
-                                 e->has_generator ? generator_params : NULL};
-    CO_TRY(co_config_check(&e->data, tables, 3));
+    const co_plugin *task = NULL;
+    if (co_node_find(e->data.map, "task"))
+        CO_TRY(co_section_member(&e->data, "task", "lm", &co_kind_task, &task));
+    const co_param *tables[4] = {co_data_params, e->has_generator ? co_synthetic_params : NULL,
+                                 e->has_generator ? generator_params : NULL,
+                                 task ? task->params : NULL};
+    CO_TRY(co_config_check(&e->data, tables, 4));
     if (co_config_has(&e->data, "file") == e->has_generator)
         return co_config_fail(&e->data, e->data.map,
                               "give either file (made by cohort import) or generator: synthetic");
+    if (task && e->has_generator)
+        return co_config_fail(&e->data, co_config_node(&e->data, "task"),
+                              "is for texts; the generator draws none");
     return CO_OK;
 }
 

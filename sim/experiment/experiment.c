@@ -95,11 +95,15 @@ static void parse_keys(co_experiment *e)
     e->local_keys = (co_local_keys){.epochs = count_or_none(&e->local, "epochs"),
                                     .steps = count_or_none(&e->local, "steps"),
                                     .batch = co_config_int(&e->local, "batch"),
+                                    .accumulate = co_config_has(&e->local, "accumulate")
+                                                      ? co_config_int(&e->local, "accumulate")
+                                                      : 1,
                                     .max_examples = count_or_none(&e->local, "max_examples"),
                                     .clip_grad = number_or_none(&e->local, "clip_grad")};
     e->weighting = co_weighting_from(&e->aggregate);
     e->eval_keys = (co_eval_keys){.every = co_config_int(&e->eval, "every"),
                                   .sample = count_or_none(&e->eval, "sample"),
+                                  .max_examples = count_or_none(&e->eval, "max_examples"),
                                   .devices = co_config_bool(&e->eval, "devices"),
                                   .central_asked = co_config_has(&e->eval, "central"),
                                   .central = co_config_has(&e->eval, "central") &&
@@ -113,13 +117,17 @@ static void parse_keys(co_experiment *e)
         .dir = co_config_string(&e->output, "dir"),
         .checkpoint_every = co_config_int(&e->output, "checkpoint_every"),
         .keep = co_config_int(&e->output, "keep"),
-        .best = co_config_has(&e->output, "best") && co_config_bool(&e->output, "best")};
+        .best = co_config_has(&e->output, "best") && co_config_bool(&e->output, "best"),
+        .refers = co_config_has(&e->output, "frozen") &&
+                  strcmp(co_config_string(&e->output, "frozen"), "refer") == 0};
 }
 
 static co_status check_rates(co_experiment *e)
 {
     CO_TRY(co_schedule_create(&e->local, co_node_find(e->local.map, "schedule"),
                               co_config_real(&e->local, "lr"), e->rounds, &e->local_rate));
+    CO_TRY(co_step_schedule_create(&e->local, co_node_find(e->local.map, "step_schedule"),
+                                   &e->step_rate));
     return co_schedule_create(&e->server, co_node_find(e->server.map, "schedule"),
                               co_config_real(&e->server, "lr"), e->rounds, &e->server_rate);
 }

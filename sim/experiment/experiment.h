@@ -13,6 +13,7 @@
 #include "core/config.h"
 #include "models/optimizers/optimizer.h"
 #include "models/schedule.h"
+#include "models/step_schedule.h"
 #include "sim/selectors/selector.h"
 
 typedef struct co_planner co_planner; /* sim/planners/planner.h */
@@ -23,11 +24,13 @@ enum { CO_MAX_TRANSFORMS = 16 };
 typedef struct {
     int64_t epochs, steps; /* one of them; the other 0 */
     int64_t batch;         /* 0: all that the device has */
+    int64_t accumulate;    /* batches of a step */
     int64_t max_examples;  /* 0: all */
     double clip_grad;      /* 0: none */
 } co_local_keys;
 typedef struct {
     int64_t every, sample; /* 0: never; all devices */
+    int64_t max_examples;  /* of a split, centrally; 0: all */
     bool devices, central, central_asked;
 } co_eval_keys;
 typedef struct {
@@ -39,7 +42,8 @@ typedef struct {
 typedef struct {
     const char *dir;
     int64_t checkpoint_every, keep;
-    bool best; /* keep the model of the best evaluation */
+    bool best;   /* keep the model of the best evaluation */
+    bool refers; /* frozen tensors are left out of checkpoints */
 } co_output_keys;
 
 typedef struct {
@@ -63,10 +67,22 @@ typedef struct {
     co_stop_keys stop_keys;
     co_output_keys output_keys;
     co_schedule local_rate, server_rate;
+    co_step_schedule step_rate;
     int64_t seed, rounds;
     bool has_partition, has_generator; /* section partition given; data drawn on the fly */
-    bool resumes; /* a checkpoint will give the model: the first one is not made */
+    bool resumes; /* a checkpoint will give what is trained: without frozen tensors no first model is made */
 } co_experiment;
+
+/* Examples of one step of a device that trains on n; the last step of an epoch may have fewer. */
+static inline int64_t co_local_step_size(const co_local_keys *local, int64_t n)
+{
+    return local->batch == 0 || local->batch >= n || local->accumulate > n / local->batch
+               ? n
+               : local->batch * local->accumulate;
+}
+
+/* local.no_decay of transformers where none is written; ends with NULL. Each may name no tensor. */
+extern const char *const co_no_decay_patterns[];
 
 /* Sections of an experiment, for help and documentation: name and table, ends with a NULL name. */
 typedef struct {

@@ -8,9 +8,11 @@ const co_param co_local_params[] = {
     {"optimizer", CO_STRING, .words = "sgd", .doc = "local optimiser (cohort list optimizer)"},
     {"epochs", CO_INT, .lo = 1, .hi = 1e6, .flags = CO_OPTIONAL,
      .doc = "passes over the device's examples (default 1)"},
-    {"steps", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL, .doc = "batches instead of epochs"},
+    {"steps", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL, .doc = "steps instead of epochs"},
     {"batch", CO_INT, .def = 10, .lo = 0, .hi = 1e6,
      .doc = "examples of a step; 0: all that the device has"},
+    {"accumulate", CO_INT, .lo = 1, .hi = 1e6, .flags = CO_OPTIONAL,
+     .doc = "batches whose gradients make one step: that of one large batch (default 1)"},
     {"lr", CO_REAL, .def = 0.1, .lo = 0.0, .hi = 1e6, .doc = "learning rate"},
     {"max_examples", CO_INT, .lo = 1, .hi = 1e12, .flags = CO_OPTIONAL,
      .doc = "a keyed subset of that size each round"},
@@ -18,6 +20,12 @@ const co_param co_local_params[] = {
      .doc = "largest L2 norm of a batch's gradient"},
     {"schedule", CO_TREE, .flags = CO_OPTIONAL,
      .doc = "learning rate over rounds: {name, every, factor, floor, horizon, warmup}"},
+    {"step_schedule", CO_TREE, .flags = CO_OPTIONAL,
+     .doc = "times that, over a device's steps in a round: {name: linear | cosine | constant, "
+            "warmup}"},
+    {"no_decay", CO_STRINGS, .flags = CO_OPTIONAL,
+     .doc = "tensors without weight decay, by patterns of names (*.bias); default: norms and "
+            "biases of transformers, else none"},
     {0}};
 const co_param co_server_params[] = {
     {"optimizer", CO_STRING, .words = "sgd",
@@ -29,6 +37,30 @@ const co_param co_transforms_params[] = {
     {"name", CO_STRING, .flags = CO_REQUIRED,
      .doc = "transform (cohort list transform); its options beside it"},
     {0}};
+
+const char *const co_no_decay_patterns[] = {"*bias", "*[nN]orm.weight", "*ln_?.weight", NULL};
+
+/* Transformers are fine-tuned without decay of norms and biases; other models keep to what they
+ * did. */
+static co_status fill_no_decay(co_experiment *e)
+{
+    static const char *const transformers[] = {"bert", "distilbert", "gpt2", "llama"};
+    const co_node *name = co_node_find(e->model.map, "name");
+    bool is_one = co_node_find(e->model.map, "from") != NULL;
+    for (size_t k = 0; name && name->kind == CO_NODE_SCALAR && k < 4; k++)
+        is_one |= strcmp(name->text, transformers[k]) == 0;
+    if (!is_one || co_config_node(&e->local, "no_decay")) return CO_OK;
+    co_node *list = co_node_create(CO_NODE_LIST, "no_decay", NULL);
+    if (!list) return CO_FAIL(CO_ENOMEM, "local.no_decay");
+    list->is_default = true;
+    co_node_append(e->local.map, list);
+    for (const char *const *p = co_no_decay_patterns; *p; p++) {
+        co_node *pattern = co_node_create(CO_NODE_SCALAR, NULL, *p);
+        if (!pattern) return CO_FAIL(CO_ENOMEM, "local.no_decay");
+        co_node_append(list, pattern);
+    }
+    return CO_OK;
+}
 
 static co_status check_local(co_experiment *e)
 {
@@ -43,7 +75,7 @@ static co_status check_local(co_experiment *e)
                               "give epochs or steps, not both");
     if (!co_config_has(&e->local, "epochs") && !co_config_has(&e->local, "steps"))
         CO_TRY(co_node_set(e->local.map, "epochs", "1"));
-    return CO_OK;
+    return fill_no_decay(e);
 }
 
 static co_status check_transforms(co_experiment *e)

@@ -1,10 +1,13 @@
-/* sim/observers/central.c - loss and metrics of the new version on the whole test and validation
- * split, as rows of eval; with periods on what arrived in the current one and before it, too. */
+/* sim/observers/central.c - loss and metrics of the new version on the test and validation split
+ * (eval.max_examples: on a sample of it), as rows of eval; with periods on what arrived in the
+ * current one and before it, too. */
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/random.h"
 #include "sim/run.h"
 
 typedef struct {
+    int64_t *place[3], n_places;    /* the sample of a split, ascending; NULL: all of it */
     int column[CO_MAX_METRICS + 1]; /* in eval: loss, metrics */
 } central;
 
@@ -25,6 +28,22 @@ static void columns(const co_run *run, co_eval_columns *add)
                               .better = m->higher_is_better ? CO_BETTER_HIGHER : CO_BETTER_LOWER});
 }
 
+/* eval.max_examples: a keyed subset of each larger split. */
+static co_status choose_sample(central *c, const co_run *run, int split)
+{
+    const co_experiment *e = run->experiment;
+    const int64_t most = e->eval_keys.max_examples, n = run->population.n_split[split];
+    if (most == 0 || n <= most) return CO_OK;
+    int64_t *scratch = co_malloc(co_draw_subset_scratch((size_t)most), sizeof *scratch);
+    c->n_places = most;
+    c->place[split] = co_malloc((size_t)most, sizeof *c->place[split]);
+    const bool good = scratch && c->place[split];
+    co_stream s = co_stream_open((uint64_t)e->seed, CO_DRAW_EVAL_EXAMPLES, (uint64_t)split, 0, 0);
+    if (good) co_draw_subset(&s, n, (size_t)most, c->place[split], scratch);
+    co_free(scratch);
+    return good ? CO_OK : CO_FAIL(CO_ENOMEM, "sample of %lld examples", (long long)most);
+}
+
 /* An explicit true without examples for it is refused. */
 static co_status create(co_run *run, void **self)
 {
@@ -41,13 +60,34 @@ static co_status create(co_run *run, void **self)
     if (!co_evaluates_central(run->experiment, &run->population)) return CO_OK;
     CO_TRY(co_evaluator_ready(&run->evaluator, run->model));
     *self = co_calloc(1, sizeof(central));
-    return *self ? CO_OK : CO_FAIL(CO_ENOMEM, "evaluation");
+    if (!*self) return CO_FAIL(CO_ENOMEM, "evaluation");
+    CO_TRY(choose_sample(*self, run, 1));
+    return choose_sample(*self, run, 2);
+}
+
+static void destroy(void *self)
+{
+    central *c = self;
+    for (int split = 0; c && split < 3; split++) co_free(c->place[split]);
+    co_free(c);
+}
+
+/* What of the span the sample has: the examples of the span that are in it. */
+static co_eval_span of_sample(const central *c, co_eval_span span)
+{
+    const int64_t *place = c->place[span.split];
+    int64_t begin = 0, end = 0;
+    if (!place) return span;
+    while (begin < c->n_places && place[begin] < span.first) begin++;
+    for (end = begin; end < c->n_places && place[end] < span.first + span.n;) end++;
+    return (co_eval_span){.split = span.split, .n = end - begin, .place = place + begin};
 }
 
 /* One row of eval. Collective(comm). */
 static co_status evaluate(const central *c, co_run *r, co_scope scope, co_eval_span span)
 {
     double loss, metrics[CO_MAX_METRICS];
+    span = of_sample(c, span);
     if (span.n == 0) return CO_OK;
     CO_TRY(co_evaluate_span(&r->evaluator, &r->population, span, r->exchange.model, r->comm, &loss,
                             metrics));
@@ -70,11 +110,11 @@ static co_status evaluate_all(const central *c, co_run *r)
     for (int split = 1; split <= 2; split++) {
         int64_t first, n;
         if (!p->has_split[split]) continue;
-        CO_TRY(evaluate(c, r, CO_SCOPE_ALL, (co_eval_span){split, 0, p->n_split[split]}));
+        CO_TRY(evaluate(c, r, CO_SCOPE_ALL, (co_eval_span){split, 0, p->n_split[split], NULL}));
         if (!p->n_periods) continue;
         co_population_recent(p, split, &first, &n);
-        CO_TRY(evaluate(c, r, CO_SCOPE_RECENT, (co_eval_span){split, first, n}));
-        CO_TRY(evaluate(c, r, CO_SCOPE_PAST, (co_eval_span){split, 0, first}));
+        CO_TRY(evaluate(c, r, CO_SCOPE_RECENT, (co_eval_span){split, first, n, NULL}));
+        CO_TRY(evaluate(c, r, CO_SCOPE_PAST, (co_eval_span){split, 0, first, NULL}));
     }
     r->exchange.record[r->comm->rank].eval_s += co_now_s() - start;
     return CO_OK;
@@ -99,7 +139,7 @@ static co_status step(void *self, co_run *run)
 const co_observer co_observer_central = {.name = "central",
                                          .summary = "evaluates on the test and validation split",
                                          .create = create,
-                                         .destroy = co_free,
+                                         .destroy = destroy,
                                          .columns = columns,
                                          .begin = begin,
                                          .step = step};

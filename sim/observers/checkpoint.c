@@ -34,6 +34,7 @@ static co_snapshot snapshot_of(co_run *r)
                      .privacy = r->privacy.is_on ? &r->privacy.state : NULL,
                      .state = &r->state,
                      .state_name = r->state_name};
+    if (r->experiment->output_keys.refers) s.base = r->base;
     memcpy(s.config_digest, r->config_digest, sizeof s.config_digest);
     memcpy(s.data_digest, r->population.data_digest, sizeof s.data_digest);
     memcpy(s.partition_digest, r->population.partition_digest, sizeof s.partition_digest);

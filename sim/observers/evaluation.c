@@ -81,6 +81,16 @@ static void add_block(co_evaluator *v)
     }
 }
 
+/* Examples [from, from + n) of the span, or the first of them. */
+static co_status read(co_evaluator *v, co_population *population, co_eval_span span, int64_t from,
+                      size_t n)
+{
+    return span.place ? co_population_read_places(population, span.split, span.place + from, n,
+                                                  &v->examples)
+                      : co_population_read_split(population, span.split, span.first + from, n,
+                                                 &v->examples);
+}
+
 static co_status add_own_blocks(co_evaluator *v, co_population *population, co_eval_span span,
                                 const float *params, const co_comm *comm)
 {
@@ -92,9 +102,7 @@ static co_status add_own_blocks(co_evaluator *v, co_population *population, co_e
         co_watch_progress(CO_WATCH_WORKING, -1);
         memset(v->sums, 0, v->n_sums * sizeof *v->sums);
         for (size_t done = 0; done < m; done += v->examples.batch.n) {
-            CO_TRY(co_population_read_split(population, span.split,
-                                            span.first + first + (int64_t)done, m - done,
-                                            &v->examples));
+            CO_TRY(read(v, population, span, first + (int64_t)done, m - done));
             CO_TRY(co_evaluator_add(v, params));
         }
         add_block(v);

@@ -27,10 +27,11 @@ void co_evaluator_fini(co_evaluator *evaluator);
 /* Adds loss and metric sums of evaluator->examples to evaluator->sums, and what ranks to
  * evaluator->ranking. CO_ENOMEM. Local. */
 co_status co_evaluator_add(co_evaluator *evaluator, const float *params);
-/* Examples [first, first + n) of split 1 or 2. */
+/* Examples [first, first + n) of split 1 or 2; or those at place[n] of it, ascending. */
 typedef struct {
     int split;
     int64_t first, n;
+    const int64_t *place; /* NULL: all */
 } co_eval_span;
 /* Loss and metrics[..] of the task over them. Collective(comm). */
 co_status co_evaluate_span(co_evaluator *evaluator, co_population *population, co_eval_span span,

@@ -6,6 +6,8 @@
 #include "core/vector.h"
 #include "io/files/digest.h"
 #include "io/files/file.h"
+#include "io/files/hasher.h"
+#include "io/weights/folder.h"
 #include "models/kernel_path.h"
 #include "io/files/inputs.h"
 #include <ctype.h>
@@ -14,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool is_checkpoint(const char *name)
@@ -153,11 +156,44 @@ static co_status prune(const char *dir, int64_t keep, int64_t newest)
     return st;
 }
 
+/* H over the values of the tensors that are left out, in the order of the vector. */
+static void base_digest(const co_model *model, const bool *left_out, const float *params,
+                        char hex[33])
+{
+    size_t n_tensors;
+    unsigned char out[16];
+    co_hasher hasher;
+    const co_tensor *tensor = co_model_tensors(model, &n_tensors);
+    co_hasher_start(&hasher, sizeof out);
+    for (size_t k = 0; k < n_tensors; k++)
+        if (left_out[k])
+            co_hasher_feed(&hasher, params + tensor[k].offset, tensor[k].size * sizeof *params);
+    co_hasher_finish(&hasher, out, sizeof out);
+    sodium_bin2hex(hex, 33, out, sizeof out);
+}
+
+/* Names what is left out, by its digest and where it comes from. */
+static co_status write_base(co_file *file, const co_snapshot *s, const co_model *model)
+{
+    size_t n_tensors;
+    char hex[33];
+    const co_tensor *tensor = co_model_tensors(model, &n_tensors);
+    bool *left_out = co_malloc(n_tensors, sizeof *left_out);
+    if (!left_out) return CO_FAIL(CO_ENOMEM, "checkpoint");
+    for (size_t k = 0; k < n_tensors; k++) left_out[k] = tensor[k].role == CO_FROZEN;
+    base_digest(model, left_out, s->model, hex);
+    co_free(left_out);
+    CO_TRY(co_file_set_text(file, "base_digest", hex));
+    return co_file_set_text(file, "base", s->base);
+}
+
 static co_status write_model(co_file *file, const co_snapshot *s, const co_model *model)
 {
     size_t n_tensors;
     const co_tensor *tensor = co_model_tensors(model, &n_tensors);
+    if (s->base) CO_TRY(write_base(file, s, model));
     for (size_t k = 0; k < n_tensors; k++) {
+        if (s->base && tensor[k].role == CO_FROZEN) continue;
         char name[CO_NAME + 16];
         co_extent extent = {.type = CO_F32, .ndim = tensor[k].ndim};
         memcpy(extent.dim, tensor[k].dim, sizeof tensor[k].dim);
@@ -412,26 +448,138 @@ static co_status read_tensor(const co_file *file, const co_tensor *tensor, float
     return CO_OK;
 }
 
-static co_status read_tensors(const co_file *file, const co_model *model, float *params)
+/* The tensors that are there; the others may only be some that were left out: left_out[n_tensors].
+ */
+static co_status read_present(const co_file *file, const co_model *model, float *params,
+                              bool *left_out)
 {
     size_t n_tensors;
     const co_tensor *tensor = co_model_tensors(model, &n_tensors);
+    const bool refers = co_file_has_attr(file, "base_digest");
     for (size_t k = 0; k < n_tensors; k++) {
         char name[CO_NAME + 16];
         snprintf(name, sizeof name, "model/%s", tensor[k].name);
-        if (!co_file_has(file, name)) return other_names(file, model, name);
-        CO_TRY(read_tensor(file, &tensor[k], params));
+        left_out[k] = !co_file_has(file, name);
+        if (left_out[k] && !refers) return other_names(file, model, name);
+        if (!left_out[k]) CO_TRY(read_tensor(file, &tensor[k], params));
     }
     return CO_OK;
 }
 
-co_status co_checkpoint_read_model(const char *path, const co_model *model, float *params)
+/* A tensor of a folder of weights by its name, or the name that PEFT gives it. */
+static co_status read_stored(const co_weights *weights, const co_tensor *tensor, float *params)
+{
+    char name[CO_NAME + 32], shape[192];
+    snprintf(name, sizeof name, "base_model.model.%s", tensor->name);
+    const co_stored *stored = co_weights_find(weights, tensor->name);
+    if (!stored) stored = co_weights_find(weights, name);
+    if (!stored)
+        return CO_FAIL(CO_EDATA, "%s: has no tensor %s: it belongs to another model", weights->path,
+                       tensor->name);
+    bool same = stored->n_dims == tensor->ndim;
+    for (size_t k = 0; same && k < tensor->ndim; k++) same = stored->dim[k] == tensor->dim[k];
+    if (!same || !co_stored_is_read(stored))
+        return CO_FAIL(CO_EDATA, "%s: %s is %s of %s: not the model's shape, or no type of floats",
+                       co_weights_file(weights, stored), stored->name,
+                       co_stored_shape(stored, shape), stored->dtype);
+    CO_TRY(co_weights_read(weights, stored, params + tensor->offset));
+    for (size_t i = 0; i < tensor->size; i++)
+        if (!__builtin_isfinite(params[tensor->offset + i]))
+            return CO_FAIL(CO_EDATA, "%s: %s[%zu] is not finite", co_weights_file(weights, stored),
+                           stored->name, i);
+    return CO_OK;
+}
+
+static co_status read_weights(const char *path, const co_model *model, float *params)
+{
+    size_t n_tensors;
+    co_weights weights;
+    const co_tensor *tensor = co_model_tensors(model, &n_tensors);
+    co_status st = co_weights_open(path, &weights);
+    for (size_t k = 0; k < n_tensors && st == CO_OK; k++)
+        st = read_stored(&weights, &tensor[k], params);
+    co_weights_close(&weights);
+    return st;
+}
+
+/* A folder, or a file named so. */
+static bool holds_weights(const char *path)
+{
+    struct stat is;
+    const size_t n = strlen(path);
+    if (stat(path, &is) == 0 && S_ISDIR(is.st_mode)) return true;
+    return n > 12 && strcmp(path + n - 12, ".safetensors") == 0;
+}
+
+/* What was left out is what it was. */
+static co_status check_base(const co_file *file, const co_model *model, const float *params,
+                            const bool *left_out)
+{
+    char found[33], *base = NULL, *digest = NULL;
+    if (!co_file_has_attr(file, "base_digest")) return CO_OK;
+    base_digest(model, left_out, params, found);
+    co_status st = co_file_get_text(file, "base_digest", &digest);
+    if (st == CO_OK) st = co_file_get_text(file, "base", &base);
+    if (st == CO_OK && strcmp(found, digest) != 0)
+        st = CO_FAIL(CO_EUSAGE,
+                     "%s: its frozen tensors were left out; they came from %s and had the digest "
+                     "%s, those at hand have %s: give the model and the base it was made with",
+                     co_file_path(file), base, digest, found);
+    co_free(base);
+    co_free(digest);
+    return st;
+}
+
+static co_status read_tensors(const co_file *file, const co_model *model, float *params)
+{
+    size_t n_tensors;
+    (void)co_model_tensors(model, &n_tensors);
+    bool *left_out = co_malloc(n_tensors, sizeof *left_out);
+    co_status st = left_out ? CO_OK : CO_FAIL(CO_ENOMEM, "model");
+    if (st == CO_OK) st = read_present(file, model, params, left_out);
+    if (st == CO_OK) st = check_base(file, model, params, left_out);
+    co_free(left_out);
+    return st;
+}
+
+static co_status read_model(const char *path, const co_model *model, float *params, int depth);
+
+/* The values that the tensors had which a checkpoint leaves out, where it says that they were read
+ * from a file or drawn. */
+static co_status read_base(const co_file *file, const co_model *model, float *params, int depth)
+{
+    static const char seed[] = "seed ", init[] = "model.init ";
+    char *base = NULL;
+    co_status st = CO_OK;
+    if (!co_file_has_attr(file, "base")) return CO_OK;
+    CO_TRY(co_file_get_text(file, "base", &base));
+    if (strncmp(base, seed, sizeof seed - 1) == 0)
+        co_model_init(model, strtoull(base + sizeof seed - 1, NULL, 10), params);
+    if (strncmp(base, init, sizeof init - 1) == 0)
+        st = depth > 0 ? read_model(base + sizeof init - 1, model, params, depth - 1)
+                       : CO_FAIL(CO_EDATA,
+                                 "%s: its frozen tensors were left out, and so they were in file "
+                                 "after file that it refers to",
+                                 co_file_path(file));
+    co_free(base);
+    return st;
+}
+
+static co_status read_model(const char *path, const co_model *model, float *params, int depth)
 {
     co_file *file = NULL;
+    if (holds_weights(path)) return read_weights(path, model, params);
     CO_TRY(co_file_open(path, "cohort-checkpoint", true, &file));
-    const co_status st = read_tensors(file, model, params);
+    co_status st = read_base(file, model, params, depth);
+    if (st == CO_OK) st = read_tensors(file, model, params);
     co_file_close(file);
     return st;
+}
+
+co_status co_checkpoint_read_model(const char *path, const co_model *model, float *params)
+{
+    enum { MOST_BASES = 64 };
+    return read_model(path, model, params, MOST_BASES);
 }
 
 static co_status check_digest(const co_file *file, co_snapshot *s, size_t n)

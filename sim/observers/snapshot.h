@@ -15,7 +15,8 @@
 typedef struct {
     int64_t round;
     uint64_t model_digest;
-    float *model;          /* [size] */
+    float *model;     /* [size]; read: holds the first model, for tensors that are left out */
+    const char *base; /* where frozen tensors come from, which are left out; NULL: they are not */
     co_versions *versions; /* those before it, where the planner needs them; NULL: none */
     size_t n_slots;
     const char *const *slot_name;
@@ -42,10 +43,12 @@ co_status co_checkpoint_find(const char *dir, char **path, int64_t *round, size_
 /* The experiment text stored in it: new block. Local. */
 co_status co_checkpoint_config(const char *path, char **config);
 /* Reads model and slots into the snapshot's vectors; tensors must fit the model by name and shape,
- * the digest of the model must hold. Local. */
+ * the digest of the model must hold, and that of tensors that were left out (CO_EUSAGE). Local. */
 co_status co_checkpoint_read(const char *path, co_snapshot *snapshot, const co_model *model);
-/* Model alone, for model.init: a checkpoint, or a file made by hand with model/<tensor> datasets.
- * Local. */
+/* Model alone, for model.init: a checkpoint, a file made by hand with model/<tensor> datasets, or a
+ * folder or file of safetensors with the model's names, also with PEFT's prefix. Tensors that a
+ * checkpoint left out are read or drawn again where they came from; from a folder (model.from) they
+ * must stand in params before. Local. */
 co_status co_checkpoint_read_model(const char *path, const co_model *model, float *params);
 /* True when the name is one that a run writes: run.h5, ckpt-NNNNNNNN.h5, best.h5, experiment.yaml.
  */

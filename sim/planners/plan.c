@@ -117,8 +117,8 @@ static int64_t count_steps(const co_experiment *e, int64_t n)
     if (n == 0) return 0;
     const co_local_keys *local = &e->local_keys;
     if (local->steps) return local->steps;
-    const int64_t batch = local->batch == 0 || local->batch > n ? n : local->batch;
-    return local->epochs * ((n + batch - 1) / batch);
+    const int64_t size = co_local_step_size(local, n);
+    return local->epochs * ((n + size - 1) / size);
 }
 
 /* Rows (examples, or tokens of texts) that local training goes through: what it costs. n_rows: of
@@ -126,9 +126,8 @@ static int64_t count_steps(const co_experiment *e, int64_t n)
 static double work(const co_experiment *e, const co_plan_row *row, int64_t n_held, int64_t n_rows)
 {
     const co_local_keys *local = &e->local_keys;
-    const int64_t batch =
-        local->batch == 0 || local->batch > row->n_examples ? row->n_examples : local->batch;
-    const double whole = local->steps ? (double)row->n_steps * (double)batch
+    const int64_t size = co_local_step_size(local, row->n_examples);
+    const double whole = local->steps ? (double)row->n_steps * (double)size
                                       : (double)row->n_examples * (double)local->epochs;
     return whole * (double)n_rows / (double)n_held + 1.0; /* a device costs something by itself */
 }
@@ -137,8 +136,8 @@ static double work(const co_experiment *e, const co_plan_row *row, int64_t n_hel
 static int64_t count_examples(const co_experiment *e, const co_population *population,
                               int64_t device)
 {
-    if (co_population_rows(population, device) == 0)
-        return 0; /* texts without a token are nothing to train on */
+    if (co_population_scored(population, device) == 0)
+        return 0; /* texts without a token that has a label are nothing to train on */
     const int64_t n = co_population_examples(population, device);
     const int64_t most = e->local_keys.max_examples;
     return most == 0 || n < most ? n : most;
@@ -148,7 +147,7 @@ double co_plan_weight(const co_experiment *e, const co_population *population, i
 {
     const int64_t n = count_examples(e, population, device),
                   n_held = co_population_examples(population, device);
-    const double n_rows = (double)co_population_rows(population, device);
+    const double n_rows = (double)co_population_scored(population, device);
     return co_weighting_of(e->weighting, n, n_held > 0 ? n_rows * (double)n / (double)n_held : 0.0);
 }
 

@@ -86,14 +86,18 @@ static co_status create(const co_wire_setup *setup, void **self)
 {
     const co_comm *comm = setup->exchange->comm;
     rows_wire *c = co_calloc(1, sizeof *c);
-    CO_TRY(co_agree(c ? CO_OK : CO_FAIL(CO_ENOMEM, "rows of a round"), comm));
+    co_status st = co_agree(c ? CO_OK : CO_FAIL(CO_ENOMEM, "rows of a round"), comm);
+    if (st != CO_OK) {
+        co_free(c);
+        return st;
+    }
     *c = (rows_wire){.exchange = setup->exchange,
                      .messages = MPI_COMM_NULL,
                      .capacity = setup->capacity,
                      .n_scratch = setup->n_scratch,
                      .adds_up = setup->adds_up};
-    co_status st = co_room_check(bytes(c), "a rule that sees every update",
-                                 "lower devices.per_round or use more nodes", comm);
+    st = co_room_check(bytes(c), "a rule that sees every update",
+                       "lower devices.per_round or use more nodes", comm);
     if (st == CO_OK) st = co_agree(allocate(c, comm->size > 1), comm);
     if (st == CO_OK)
         MPI_Comm_dup(comm->world, &c->messages);

@@ -3,10 +3,13 @@
  *
  * Every device starts with zeroed optimiser state. Each epoch reshuffles (keyed by step, device,
  * epoch); the short last batch is kept; the loss is the batch's mean; `steps` draws on over
- * reshuffled epochs. Source: McMahan et al., AISTATS 2017, arXiv:1602.05629, Algorithm 1,
- * ClientUpdate. */
+ * reshuffled epochs. With `accumulate` a step takes so many batches of its epoch, as many as are
+ * left at its end, and goes by the mean over all their examples (or tokens): each batch's gradient
+ * weighs as much as its loss, so that the step is that of one large batch. Source: McMahan et al.,
+ * AISTATS 2017, arXiv:1602.05629, Algorithm 1, ClientUpdate. */
 #include "core/memory.h"
 #include "core/vector.h"
+#include "sim/work/decay.h"
 #include "sim/work/work.h"
 #include <math.h>
 #include <string.h>
@@ -15,6 +18,8 @@ typedef struct {
     const co_experiment *experiment;
     co_workplace *place;
     void *rule, *optimizer;
+    void *undecayed; /* the optimiser of what local.no_decay names */
+    co_decay decay;
     bool fused; /* nothing needs the gradient: the step is part of the backward pass */
     bool needs_anchor, needs_reach;
     size_t n, n_slots;
@@ -22,18 +27,50 @@ typedef struct {
     size_t n_rule_states; /* behind them stands what is personal */
     const float *global;  /* [n] the model that the device at hand received */
     float *local, *grad, *slots, *slot[4];
+    float *part; /* [n_grad] the gradient of a batch that is not a step by itself, or empty */
     float *change, *anchor;  /* [n] or empty, as the rule needs */
     double *sums, *surveyed; /* of the batches before their steps; of the anchor's pass */
 } trainer;
+
+/* Weight decay counts in the coefficients with which gradients enter, so that these differ between
+ * coordinates. */
+static co_status check_reach(const trainer *t)
+{
+    const co_experiment *e = t->experiment;
+    if (!t->needs_reach || t->decay.n == 0 || co_config_real(&e->local, "weight_decay") == 0.0)
+        return CO_OK;
+    return co_config_fail(&e->local, co_config_node(&e->local, "no_decay"),
+                          "%s %s weighs all coordinates of a device alike: leave out no_decay "
+                          "([]), or weight_decay",
+                          e->aggregator->needs_reach ? "aggregate.rule" : "local.rule",
+                          e->aggregator->needs_reach ? e->aggregator->name : e->rule->name);
+}
+
+/* A second optimiser, but for its decay the same. */
+static co_status create_undecayed(trainer *t)
+{
+    const co_experiment *e = t->experiment;
+    co_config options = e->local;
+    CO_TRY(co_decay_init(e, t->place->model, &t->decay));
+    if (t->decay.n == 0 || !co_config_has(&e->local, "weight_decay")) return CO_OK;
+    options.map = co_node_copy(e->local.map);
+    if (!options.map) return CO_FAIL(CO_ENOMEM, "local.no_decay");
+    co_status st = co_node_set(options.map, "weight_decay", "0");
+    if (st == CO_OK) st = e->optimizer->create(&options, &t->undecayed);
+    co_node_destroy(options.map);
+    return st;
+}
 
 static co_status create_members(trainer *t)
 {
     const co_experiment *e = t->experiment;
     if (e->rule->create) CO_TRY(e->rule->create(&e->local, &t->rule));
     if (e->optimizer->create) CO_TRY(e->optimizer->create(&e->local, &t->optimizer));
+    CO_TRY(create_undecayed(t));
     t->n_slots = e->optimizer->n_slots;
     if (e->optimizer->needs_slots && !e->optimizer->needs_slots(t->optimizer)) t->n_slots = 0;
-    t->fused = !e->rule->adjust && e->local_keys.clip_grad == 0.0 && e->optimizer->is_plain &&
+    t->fused = !e->rule->adjust && e->local_keys.clip_grad == 0.0 &&
+               e->local_keys.accumulate == 1 && e->optimizer->is_plain &&
                e->optimizer->is_plain(t->optimizer);
     CO_ASSERT(t->n_slots <= sizeof t->slot / sizeof *t->slot);
     t->needs_anchor = e->rule->needs_anchor && e->rule->needs_anchor(t->rule);
@@ -56,7 +93,7 @@ static co_status create_members(trainer *t)
                               co_model_task(t->place->model)->name);
     while (e->rule->slots && e->rule->slots[t->n_rule_states]) t->n_rule_states++;
     t->needs_reach = linear || e->aggregator->needs_reach;
-    return CO_OK;
+    return check_reach(t);
 }
 
 static void destroy(void *self)
@@ -66,8 +103,11 @@ static void destroy(void *self)
     const co_experiment *e = t->experiment;
     if (e->rule->destroy) e->rule->destroy(t->rule);
     if (e->optimizer->destroy) e->optimizer->destroy(t->optimizer);
+    if (e->optimizer->destroy) e->optimizer->destroy(t->undecayed);
+    co_decay_fini(&t->decay);
     co_free(t->local);
     co_free(t->grad);
+    co_free(t->part);
     co_free(t->slots);
     co_free(t->change);
     co_free(t->anchor);
@@ -80,12 +120,15 @@ static co_status allocate(trainer *t)
 {
     t->local = co_malloc(t->n, sizeof *t->local);
     t->grad = co_calloc(t->layout->n_grad, sizeof *t->grad);
+    t->part = co_malloc(t->experiment->local_keys.accumulate > 1 ? t->layout->n_grad : 0,
+                        sizeof *t->part);
     t->slots = co_malloc(t->n_slots * t->n, sizeof *t->slots);
     t->change = co_malloc(t->experiment->rule->common ? t->n : 0, sizeof *t->change);
     t->anchor = co_malloc(t->needs_anchor ? t->n : 0, sizeof *t->anchor);
     t->sums = co_malloc(t->place->n_sums, sizeof *t->sums);
     t->surveyed = co_malloc(t->place->n_sums, sizeof *t->surveyed);
-    if (!t->local || !t->grad || !t->slots || !t->change || !t->anchor || !t->sums || !t->surveyed)
+    if (!t->local || !t->grad || !t->part || !t->slots || !t->change || !t->anchor || !t->sums ||
+        !t->surveyed)
         return CO_FAIL(CO_ENOMEM, "no memory to train a model of %zu parameters", t->n);
     for (size_t k = 0; k < t->n_slots; k++) t->slot[k] = t->slots + k * t->n;
     return CO_OK;
@@ -111,7 +154,8 @@ static size_t bytes(const void *self)
 {
     const trainer *t = self;
     const size_t vectors = 1 + t->n_slots + (t->experiment->rule->common != NULL) + t->needs_anchor;
-    return (vectors * t->n + t->layout->n_grad) * sizeof(float);
+    const size_t gradients = t->experiment->local_keys.accumulate > 1 ? 2 : 1;
+    return (vectors * t->n + gradients * t->layout->n_grad) * sizeof(float);
 }
 
 static void traffic(const void *self, int64_t *down, int64_t *up)
@@ -154,7 +198,8 @@ static double reach(const trainer *t, int64_t n_steps, double lr)
         const co_rule_view view = {
             .n = 1, .global = &global, .local = &local, .lr = lr, .reach = NAN};
         if (e->rule->adjust && e->rule->linear) e->rule->adjust(t->rule, &view, &grad);
-        e->optimizer->step(t->optimizer, &local, &grad, slot, 1, lr, k);
+        e->optimizer->step(t->optimizer, &local, &grad, slot, 1,
+                           lr * co_step_schedule_factor(&e->step_rate, k - 1, n_steps), k);
     }
     return -(double)local / lr;
 }
@@ -167,32 +212,87 @@ static void keep_frozen(trainer *t)
         memcpy(t->local + span[s].at, t->global + span[s].at, span[s].size * sizeof *t->local);
 }
 
-/* One step on the batch that was read. */
-static void step(trainer *t, const co_plan_row *row, const co_request *with, int64_t number)
+/* The examples of a step, [at, at + m) of the epoch's order, and where it stands. */
+typedef struct {
+    int64_t number, at, m, batch;
+    double lr;
+} stretch;
+
+/* Batch k of the step; draws of any two batches have other keys. */
+static co_pass pass_of(const trainer *t, const co_plan_row *row, const co_request *with,
+                       const stretch *s, int64_t k)
 {
-    const co_experiment *e = t->experiment;
-    co_workplace *place = t->place;
-    const co_pass pass = {.batch = &place->examples.batch,
-                          .train = true,
-                          .seed = place->seed,
-                          .round = (uint64_t)with->step,
-                          .device = (uint64_t)row->device,
-                          .step = (uint64_t)number,
-                          .frozen = place->frozen};
-    if (t->fused) {
-        co_model_step(place->model, place->workspace, t->local, &pass, (float)with->lr, t->grad,
-                      t->sums);
+    return (co_pass){.batch = &t->place->examples.batch,
+                     .train = true,
+                     .seed = t->place->seed,
+                     .round = (uint64_t)with->step,
+                     .device = (uint64_t)row->device,
+                     .step = (uint64_t)(s->number * t->experiment->local_keys.accumulate + k),
+                     .frozen = t->place->frozen};
+}
+
+static co_status gradient_of(trainer *t, const co_plan_row *row, const co_request *with,
+                             const stretch *s, int64_t k, float *grad)
+{
+    const co_pass pass = pass_of(t, row, with, s, k);
+    const int64_t done = k * s->batch, left = s->m - done;
+    CO_TRY(co_workplace_read(t->place, row, with->step, s->at + done,
+                             (size_t)(left < s->batch ? left : s->batch)));
+    memset(grad, 0, t->n * sizeof *grad);
+    co_model_loss(t->place->model, t->place->workspace, t->local, &pass, NULL, grad, t->sums);
+    return CO_OK;
+}
+
+/* Of the mean over all that counts in the batches of the step; with nothing that counts, zeros. */
+static co_status accumulate(trainer *t, const co_plan_row *row, const co_request *with,
+                            const stretch *s)
+{
+    const double start = t->sums[0];
+    memset(t->grad, 0, t->n * sizeof *t->grad);
+    for (int64_t k = 0; k * s->batch < s->m; k++) {
+        const double before = t->sums[0];
+        CO_TRY(gradient_of(t, row, with, s, k, t->part));
+        co_vector_add_scaled(t->grad, t->part, t->n, (float)(t->sums[0] - before));
+    }
+    if (t->sums[0] > start) co_vector_scale(t->grad, t->n, (float)(1.0 / (t->sums[0] - start)));
+    return CO_OK;
+}
+
+static void move(trainer *t, const stretch *s)
+{
+    const co_optimizer *o = t->experiment->optimizer;
+    if (!t->undecayed) {
+        o->step(t->optimizer, t->local, t->grad, t->slot, t->n, s->lr, s->number + 1);
         return;
     }
-    memset(t->grad, 0, t->n * sizeof *t->grad);
-    co_model_loss(place->model, place->workspace, t->local, &pass, NULL, t->grad, t->sums);
+    for (const co_decay_span *d = t->decay.span; d < t->decay.span + t->decay.n; d++) {
+        float *slot[sizeof t->slot / sizeof *t->slot] = {NULL};
+        for (size_t k = 0; k < t->n_slots; k++) slot[k] = t->slot[k] + d->at;
+        o->step(d->decays ? t->optimizer : t->undecayed, t->local + d->at, t->grad + d->at, slot,
+                d->size, s->lr, s->number + 1);
+    }
+}
+
+static co_status step(trainer *t, const co_plan_row *row, const co_request *with, const stretch *s)
+{
+    const co_experiment *e = t->experiment;
+    if (t->fused) {
+        const co_pass pass = pass_of(t, row, with, s, 0);
+        CO_TRY(co_workplace_read(t->place, row, with->step, s->at, (size_t)s->m));
+        co_model_step(t->place->model, t->place->workspace, t->local, &pass, (float)s->lr, t->grad,
+                      t->sums);
+        return CO_OK;
+    }
+    CO_TRY(s->m > s->batch ? accumulate(t, row, with, s)
+                           : gradient_of(t, row, with, s, 0, t->grad));
     if (e->rule->adjust) {
         const co_rule_view view = view_of(t, row, with);
         e->rule->adjust(t->rule, &view, t->grad);
     }
     clip_gradient(t);
-    e->optimizer->step(t->optimizer, t->local, t->grad, t->slot, t->n, with->lr, number + 1);
+    move(t, s);
     keep_frozen(t);
+    return CO_OK;
 }
 
 /* What is personal goes on from where the device left it: from - received, in the slot behind the
@@ -255,8 +355,8 @@ static co_status perform(void *self, const co_request *with, co_plan_row *row, c
 {
     trainer *t = self;
     const co_survey_gradient anchor = {t->anchor, t->grad};
-    const int64_t n = row->n_examples;
-    int64_t batch = t->experiment->local_keys.batch;
+    const co_local_keys *keys = &t->experiment->local_keys;
+    const int64_t n = row->n_examples, size = co_local_step_size(keys, n);
     CO_TRY(co_workplace_open(t->place, row));
     t->global = co_workplace_receive(t->place, with->version, with->frozen);
     memcpy(t->local, t->global, t->n * sizeof *t->local);
@@ -265,16 +365,16 @@ static co_status perform(void *self, const co_request *with, co_plan_row *row, c
     memset(t->sums, 0, t->place->n_sums * sizeof *t->sums);
     if (t->needs_anchor)
         CO_TRY(co_workplace_survey(t->place, t->global, row, with->step, t->surveyed, &anchor));
-    if (batch == 0 || batch > n) batch = n;
-    int64_t at = n, epoch = -1;
-    for (int64_t number = 0; number < row->n_steps; number++, at += batch) {
-        if (at >= n) {
+    stretch s = {.at = n, .batch = keys->batch == 0 ? n : keys->batch};
+    for (int64_t epoch = -1; s.number < row->n_steps; s.number++, s.at += size) {
+        if (s.at >= n) {
             co_workplace_shuffle(t->place, row, with->step, ++epoch);
-            at = 0;
+            s.at = 0;
         }
-        const size_t m = (size_t)(n - at < batch ? n - at : batch);
-        CO_TRY(co_workplace_read(t->place, row, with->step, at, m));
-        step(t, row, with, number);
+        s.m = n - s.at < size ? n - s.at : size;
+        s.lr =
+            with->lr * co_step_schedule_factor(&t->experiment->step_rate, s.number, row->n_steps);
+        CO_TRY(step(t, row, with, &s));
     }
     finish(t, with, row, given);
     return CO_OK;

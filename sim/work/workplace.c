@@ -105,6 +105,8 @@ void co_workplace_shuffle(co_workplace *w, const co_plan_row *row, int64_t step,
     const int64_t n_held = co_population_examples(w->population, row->device);
     const size_t n = (size_t)row->n_examples;
     const bool all = row->n_examples >= n_held;
+    w->examples.round = (uint64_t)step << 32 | (uint64_t)(epoch + 1);
+    w->examples.device = (uint64_t)row->device;
     if (epoch == 0 && !all) {
         co_stream s =
             co_stream_open(w->seed, CO_DRAW_MAX_EXAMPLES, (uint64_t)step, (uint64_t)row->device, 0);
@@ -136,6 +138,7 @@ co_status co_workplace_survey(co_workplace *w, const float *params, const co_pla
     int64_t batch = w->experiment->local_keys.batch;
     if (batch == 0 || batch > n) batch = n;
     for (int64_t i = 0; i < n; i++) w->index[i] = i;
+    w->examples.round = w->examples.device = 0;
     memset(sums, 0, w->n_sums * sizeof *sums);
     if (into) memset(into->gradient, 0, w->n * sizeof *into->gradient);
     for (int64_t at = 0; at < n; at += batch) {
@@ -150,6 +153,6 @@ co_status co_workplace_survey(co_workplace *w, const float *params, const co_pla
         co_model_loss(w->model, w->workspace, params, &pass, NULL, into ? into->room : NULL, sums);
         if (into) co_vector_add_scaled(into->gradient, into->room, w->n, (float)(sums[0] - before));
     }
-    if (into) co_vector_scale(into->gradient, w->n, (float)(1.0 / sums[0]));
+    if (into && sums[0] > 0.0) co_vector_scale(into->gradient, w->n, (float)(1.0 / sums[0]));
     return CO_OK;
 }

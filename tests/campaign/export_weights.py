@@ -71,12 +71,12 @@ bert = t.BertConfig(vocab_size=40, hidden_size=32, num_hidden_layers=2, num_atte
                     max_position_embeddings=24, attention_probs_dropout_prob=0.2, layer_norm_eps=1e-10, num_labels=3)
 distilbert = t.DistilBertConfig(vocab_size=40, dim=32, n_layers=2, n_heads=4, hidden_dim=48, max_position_embeddings=24,
                                 attention_dropout=0.2, num_labels=3)
-gpt2 = t.GPT2Config(vocab_size=40, n_embd=32, n_layer=2, n_head=4, n_inner=48, n_positions=24, attn_pdrop=0.2,
+gpt2 = t.GPT2Config(vocab_size=40, n_embd=32, n_layer=2, n_head=4, n_inner=48, n_positions=24, attn_pdrop=0.2, embd_pdrop=0.0, activation_function="gelu_new",
                     layer_norm_epsilon=1e-4, num_labels=3, pad_token_id=0, bos_token_id=1, eos_token_id=2)
 llama = t.LlamaConfig(vocab_size=40, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
                       intermediate_size=48, max_position_embeddings=24, rms_norm_eps=1e-4, rope_theta=5000.0,
                       attention_dropout=0.2, num_labels=3, pad_token_id=0)
-own = {"bert": {"eps": 1e-10}, "distilbert": {}, "gpt2": {"eps": 1e-4},
+own = {"bert": {"eps": 1e-10}, "distilbert": {}, "gpt2": {"eps": 1e-4, "activation": "gelu_tanh", "embedding_dropout": 0},
        "llama": {"eps": 1e-4, "kv_heads": 2, "rope_theta": 5000.0, "tied": False}}
 cases = [("bert", bert, "none", t.AutoModel), ("bert", bert, "classification", t.AutoModelForSequenceClassification),
          ("bert", bert, "tagging", t.AutoModelForTokenClassification), ("bert", bert, "mlm", t.AutoModelForMaskedLM),
@@ -85,13 +85,15 @@ cases = [("bert", bert, "none", t.AutoModel), ("bert", bert, "classification", t
          ("distilbert", distilbert, "tagging", t.AutoModelForTokenClassification),
          ("gpt2", gpt2, "none", t.AutoModel), ("gpt2", gpt2, "lm", t.AutoModelForCausalLM),
          ("gpt2", gpt2, "classification", t.AutoModelForSequenceClassification),
+         ("gpt2", gpt2, "tagging", t.AutoModelForTokenClassification),
          ("llama", llama, "none", t.AutoModel), ("llama", llama, "lm", t.AutoModelForCausalLM),
-         ("llama", llama, "classification", t.AutoModelForSequenceClassification)]
+         ("llama", llama, "classification", t.AutoModelForSequenceClassification),
+         ("llama", llama, "tagging", t.AutoModelForTokenClassification)]
 
 # ---- every architecture and head: the same model again
 for name, config, head, auto in cases:
     model = spread(auto.from_config(config))
-    options = {"name": name, "head": head, **common, **own[name]}
+    options = {"name": name, "head": "task", **common, **own[name]}
     if name == "llama":
         del options["dropout"]
     what = name + "-" + head

@@ -113,6 +113,8 @@ grep -q 'lr: 0.02' tuned/algorithm=fedavg/seed-1/experiment.yaml || fail "the tu
 # a candidate that diverges is the worst one; choosing takes fewer rounds
 "$COHORT" compare e.yaml local.weight_decay=0.001 local.epochs=20 tune.local.lr=[1000000,0.02] tune_rounds=4 output.dir=short > text 2>&1 || fail "a candidate diverged: $(cat text)"
 grep -q 'lr=1000000 diverged' text && grep -q 'lr: 0.02' short/experiment/seed-1/experiment.yaml || fail "the candidate that diverged is used"
+"$COHORT" compare e.yaml local.weight_decay=0.001 local.epochs=20 tune.local.lr=[900000,1000000] tune_rounds=4 output.dir=worse > text 2>&1
+[ $? -eq 5 ] && grep -q 'every value that tune. offers ends without a' text || fail "all candidates diverged: $(cat text)"
 "$COHORT" show short/experiment/tune/local.lr=0.02/run.h5 | grep -q '^  rounds  *4$' || fail "tune_rounds"
 "$COHORT" show short/experiment/seed-1/run.h5 | grep -q '^  rounds  *8$' || fail "tune_rounds shortened the run itself"
 

@@ -22,7 +22,7 @@ row() { grep -E "^ +$1 +$2 " said; } # row found|MISSING NAME
 
 # ---- what is found and what is missing, in one table
 configure || fail "configure: $(tail -n 5 said)"
-for name in MPI HDF5 OpenBLAS libyaml libsodium zlib FFTW Random123; do row found $name > /dev/null || fail "no row of $name: $(cat said)"; done
+for name in MPI HDF5 OpenBLAS libyaml libsodium zlib FFTW utf8proc Random123; do row found $name > /dev/null || fail "no row of $name: $(cat said)"; done
 row found Criterion > /dev/null && fail "Criterion is looked for without the tests"
 configure -DYAML_ROOT=/nowhere -DSODIUM_ROOT=/nowhere && fail "configured without libyaml and libsodium"
 row MISSING libyaml | grep -q 'YAML_ROOT=/nowhere' && row MISSING libsodium > /dev/null && row found zlib > /dev/null ||

@@ -63,6 +63,11 @@ structure fednlp_tags.h5 >theirs
 structure tags_back.h5 | diff - theirs >/dev/null || fail 'h5dump of a file of tags differs'
 good import fednlp tags_back.h5 -o tags_again.h5 tokens=blank
 [ "$("$COHORT" show tags_again.h5 --digest)" = "$("$COHORT" show tags.h5 --digest)" ] || fail 'a round trip of tags'
+printf '%s\n' '[UNK]' '[CLS]' '[SEP]' {a..z} \#\#{a..z} > pieces.txt
+good import fednlp fednlp_tags.h5 -o pieces.h5 tokens=wordpiece vocab=pieces.txt
+good export fednlp pieces.h5 -o pieces_back.h5
+good import fednlp pieces_back.h5 -o pieces_again.h5 tokens=blank
+[ "$("$COHORT" show pieces_again.h5 --digest)" = "$("$COHORT" show tags.h5 --digest)" ] || fail 'words and tags behind their pieces'
 
 # ---- FedNLP: partitions
 bad 2 'several methods.*niid_label_clients=3_alpha=1.0, uniform' partition news.h5 -o part.h5 method=imported from=fednlp_part.h5

@@ -15,6 +15,15 @@ export COHORT_PROGRESS=off
 ln -s "$SOURCE/jobs" jobs
 ln -s "${COHORT_SHARED:-none}"/data/tabular/heart_disease/processed.*.data . 2> /dev/null
 faults=0 n=0
+make_tokenizer() { # what the recipe for ids reads: a tokeniser that pads, as some published ones do, and texts
+    "$python" - << 'P' && printf '%s\n' '0,"A good one"' 1,Bad '0,good ' '1,"bad, a"' > text.csv
+from tokenizers import Tokenizer, models, pre_tokenizers
+t = Tokenizer(models.WordLevel({"[PAD]": 0, "[UNK]": 1, "good": 2, "a": 3, ",": 4}, unk_token="[UNK]"))
+t.pre_tokenizer = pre_tokenizers.Whitespace()
+t.enable_padding(length=128)
+t.save("tokenizer.json")
+P
+}
 
 # Blocks are what stands four blanks to the right; one file each.
 awk '/^    / {if (!inside) k++; inside = 1; print substr($0, 5) > sprintf("%02d.block", k); next} {inside = 0}' "$SOURCE/README.md"
@@ -24,6 +33,8 @@ for block in *.block; do
     case $(cat "$block") in
     *processed.*) [ -e processed.va.data ] || { echo "skipped: $first"; continue; } ;;
     *" DIR "* | *jobs/quickstart.sh* | model:*) continue ;; # published data; the quick start; a piece of an experiment
+    *tokenizers*) make_tokenizer 2> /dev/null || { echo "skipped: $first"; continue; } ;;
+    *ids.h5*) [ -e ids.h5 ] || { echo "skipped: $first"; continue; } ;;
     *torch*) "$python" -c 'import torch' 2> /dev/null || { echo "skipped: $first"; cp runs/mine/ckpt-00000020.h5 start.h5; continue; } ;;
     *pandas*) "$python" -c 'import pandas' 2> /dev/null || { echo "skipped: $first"; continue; } ;;
     esac

@@ -105,6 +105,8 @@ grep -q "tokens an example" dry.log || fail "a dry run does not tell the tokens:
 refused 2 "weight: tokens needs texts" run play.yaml output.dir=x "data={generator: synthetic, devices: 9, alpha: 1, beta: 1, size: 5}" \
     "model={name: softmax}"
 refused 2 "pool_time" run odd.yaml output.dir=x "model={layers: [{embedding: 4}, {lstm: 4}, {dense: classes}]}"
+refused 2 "the model has positions for 9 tokens, but the longest text of the data has 2000; .*max_tokens=9" run odd.yaml output.dir=x \
+    "model={layers: [{embedding: 4}, {positions: {most: 9}}, {pool_time: mean}, {dense: classes}]}"
 refused 2 "put embedding before it" run odd.yaml output.dir=x "model={name: softmax}"
 refused 2 "a row for every token" run play.yaml output.dir=x "model={name: bow}"
 

@@ -1,6 +1,7 @@
 """The data sets of the pinned runs: small, made here number by number (no library's generator), read by `cohort import`."""
 import json
 
+import h5py
 import numpy as np
 
 
@@ -82,6 +83,20 @@ def write_texts():
                 f.write("\n")
 
 
+def write_pieces():
+    """pieces.txt: a vocabulary of word pieces in which most words of the texts are several; ids.h5: numbers of tokens alone."""
+    with open("pieces.txt", "w") as f:
+        f.write("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "an", "##n", "rom", "##e", "see", "##s", "in", "le", ".", "to", "be", "or", "no", "##t", "na", "##ive",
+                           "goo", "ba", "##d", "it", "is", "don", "'", "t", "film"]) + "\n")
+    draw = Draws(6)
+    lengths = [draw.below(9) for _ in range(100)]
+    with h5py.File("ids-raw.h5", "w") as h:
+        h["tokens"] = np.array([draw.below(40) for _ in range(sum(lengths))], "i4")
+        h["token_offsets"] = np.cumsum([0] + lengths)
+        h["vocab_size"] = [50]
+        h["y"] = np.array([draw.below(3) for _ in lengths], "i4")
+
+
 # What `cohort import` is told, and the file it makes.
 IMPORTS = {
     "table.h5": "csv table.csv header=true y=label user=user group=group test_fraction=0.2",
@@ -96,6 +111,10 @@ IMPORTS = {
     "play.h5": "shakespeare play.txt tokens=char max_tokens=30",
     "bytes.h5": "shakespeare play.txt tokens=byte max_tokens=20",
     "tags.h5": "conll train=train.conll test=test.conll tokens=blank",
+    "tag-pieces.h5": "conll train=train.conll test=test.conll tokens=wordpiece vocab=pieces.txt max_tokens=9",
+    "play-pieces.h5": "shakespeare play.txt tokens=wordpiece vocab=pieces.txt max_tokens=9",
+    "pieces.h5": "csv words.csv header=true text=text y=label tokens=wordpiece vocab=pieces.txt test_fraction=0.2",
+    "ids.h5": "h5 ids-raw.h5 test_fraction=0.2",
 }
 
 
@@ -107,3 +126,4 @@ def write_sources():
     write_pictures("digits", 15, (1, 28, 28), 10)
     write_pictures("colours", 15, (3, 32, 32), 10)
     write_texts()
+    write_pieces()

@@ -196,7 +196,7 @@ def members_used(config):
     used["task"] = {"classification"}
     if "data.file" in value:
         with h5py.File(value["data.file"]) as h:
-            used["task"] = {text(h.attrs["task"])}
+            used["task"] = {value.get("data.task") or text(h.attrs["task"])}
     defaults = {"regression": "squared", "multilabel": "binary"}
     used["loss"] = {value.get("model.loss") or defaults.get(min(used["task"]), "cross_entropy")}
     return used

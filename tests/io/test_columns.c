@@ -44,6 +44,7 @@ static void fill(co_dataset *d, const co_column *c)
         case CO_VALUES_SPLIT: ((uint8_t *)values)[i] = (uint8_t)(i % 3); break;
         case CO_VALUES_TOKEN_BOUNDS: ((int64_t *)values)[i] = (int64_t)(i * T / N); break;
         case CO_VALUES_RAW_BOUNDS: ((int64_t *)values)[i] = (int64_t)(2 * i); break;
+        case CO_VALUES_TAG: ((int32_t *)values)[i] = (int32_t)(i % (K + 1)) - 1; break;
         default: ((int32_t *)values)[i] = (int32_t)(i % K); break;
         }
 }

@@ -158,6 +158,28 @@ Test(loss, far_outputs_give_finite_losses)
     each(far_is_finite);
 }
 
+/* Whatever such a row's outputs are. */
+static void rows_without_class(bench *b)
+{
+    enum { AT = 1 };
+    float all[ROWS * MOST], d[ROWS * MOST];
+    double row[ROWS], left[ROWS];
+    if (!b->classes) return;
+    measure(b, 0, ROWS, 4, all, row);
+    b->y[AT] = -1;
+    b->o[AT * b->n] = NAN;
+    measure(b, 0, ROWS, 4, d, left);
+    memset(all + AT * b->n, 0, b->n * sizeof *all);
+    row[AT] = 0.0;
+    cr_expect_arr_eq(left, row, sizeof row, "%s of %zu", b->loss->name, b->n);
+    cr_expect_arr_eq(d, all, ROWS * b->n * sizeof *d, "%s of %zu", b->loss->name, b->n);
+}
+
+Test(loss, a_row_without_class_has_neither_loss_nor_gradient)
+{
+    each(rows_without_class);
+}
+
 Test(loss, options_have_texts)
 {
     for (const co_plugin *const *m = co_kind_loss.members; *m; m++) {

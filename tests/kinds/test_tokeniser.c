@@ -36,9 +36,13 @@ static const text texts[] = {
     TEXT(FIFTY FIFTY FIFTY FIFTY FIFTY "abcd\xFF\xFF end")};
 enum { TEXTS = sizeof texts / sizeof *texts };
 
-#define EACH_MEMBER(member)                                                                        \
+#define EACH_OF_ALL(member)                                                                        \
     for (const co_plugin *const *at_ = co_kind_tokeniser.members; *at_; at_++)                     \
         for (const co_tokeniser *member = (const co_tokeniser *)*at_; member; member = NULL)
+/* Of whole tokens, which lie in the text. */
+#define EACH_MEMBER(member) EACH_OF_ALL(member) if (member->next)
+/* Of the pieces of a published vocabulary. */
+#define EACH_CUTTER(member) EACH_OF_ALL(member) if (member->cut)
 
 /* The texts `copies` times over, tokenised. Must be ended by co_dataset_fini. */
 static co_dataset tokenised(const co_tokeniser *member, int copies, const char *more)
@@ -225,7 +229,78 @@ Test(tokeniser, names_are_clean)
     }
 }
 
+/* A vocabulary of the member's marks, every byte's letter and the pieces of them. */
+static void publish(const co_tokeniser *member, const char *path)
+{
+    FILE *out = fopen(path, "w");
+    cr_assert(out);
+    fprintf(out, "[PAD]\n%s\n%s\n%s\n", member->first, member->unknown, member->last);
+    for (int c = 33; c < 127; c++) fprintf(out, "%c\n##%c\n", c, c);
+    fclose(out);
+}
+
+Test(tokeniser, pieces_lie_between_marks_within_the_vocabulary_and_in_the_text)
+{
+    EACH_CUTTER(member)
+    {
+        cr_expect(!member->next, "%s: one of both", member->name);
+        char *path = co_strdup(scratch_file("published.txt")),
+             *more = co_format(", vocab: %s", path);
+        publish(member, path);
+        co_dataset d = tokenised(member, 2, more);
+        const int64_t half = d.token_offsets[TEXTS];
+        cr_expect_eq(d.n_vocab, 4 + 2 * 94);
+        for (int64_t i = 0; i < d.n; i++) {
+            const int64_t first = d.token_offsets[i], last = d.token_offsets[i + 1] - 1;
+            cr_assert(first < last);
+            cr_expect_str_eq(d.vocab[d.tokens[first]], member->first);
+            cr_expect_str_eq(d.vocab[d.tokens[last]], member->last);
+        }
+        for (size_t t = 0; t < d.n_tokens; t++)
+            cr_expect(d.tokens[t] > 0 && (size_t)d.tokens[t] < d.n_vocab, "%s", member->name);
+        cr_expect_arr_eq(d.tokens, d.tokens + half, (size_t)half * sizeof *d.tokens, "%s",
+                         member->name);
+        co_dataset_fini(&d);
+        co_free(more);
+        co_free(path);
+        cr_expect_eq(co_memory_blocks(), 0);
+    }
+}
+
+/* Random bytes in a block of their size, so that the sanitizers see what is read behind it. */
+Test(tokeniser, pieces_of_any_bytes_lie_in_the_text_in_order)
+{
+    EACH_CUTTER(member)
+    {
+        static const char *const none[] = {NULL};
+        co_vocabulary vocabulary = {0};
+        char path[1100];
+        snprintf(path, sizeof path, "%s", scratch_file("published.txt"));
+        publish(member, path);
+        cr_assert_eq(co_vocabulary_read_published(&vocabulary, path, none), CO_OK);
+        co_stream s = co_stream_open(9, CO_DRAW_TEST, 0, 0, 0);
+        for (int i = 0; i < 3000; i++) {
+            const size_t n = (size_t)co_draw_below(&s, 400);
+            char *noise = malloc(n ? n : 1);
+            co_subwords out = {.unknown = 2};
+            co_token_flaws flaws = {0};
+            for (size_t k = 0; k < n; k++)
+                noise[k] = (char)(co_draw_below(&s, 9) ? co_draw_u32(&s) : 0x20u);
+            cr_assert_eq(member->cut(&vocabulary, i & 1, noise, n, 7, &out, &flaws), CO_OK);
+            for (size_t t = 0; t < out.n; t++)
+                cr_expect(out.start[t] >= (t ? out.start[t - 1] : 7) &&
+                              out.start[t] < 7 + (int64_t)n && out.id[t] > 0 &&
+                              (size_t)out.id[t] < vocabulary.n_names,
+                          "%s", member->name);
+            co_subwords_fini(&out);
+            free(noise);
+        }
+        co_vocabulary_fini(&vocabulary);
+        cr_expect_eq(co_memory_blocks(), 0);
+    }
+}
+
 Test(tokeniser, options_have_texts)
 {
-    EACH_MEMBER(member) test_option_texts((const co_plugin *)member, NULL);
+    EACH_OF_ALL(member) test_option_texts((const co_plugin *)member, NULL);
 }

@@ -204,3 +204,117 @@ Test(work, members_have_texts)
 {
     EACH_MEMBER(member) test_option_texts((const co_plugin *)member, NULL);
 }
+
+/* ---- how a device trains ---- */
+
+/* The update of device 4 after so many steps; false when the parts cannot go together. */
+static bool train(const char *rule, const char *optimizer, const char *more, int64_t n_steps,
+                  float *update)
+{
+    static bench b;
+    char text[400];
+    co_given given;
+    const co_rule *half = co_rule_find(rule);
+    snprintf(text, sizeof text,
+             "model: {layers: [{dense: 7}, tanh, {dense: classes}]}\ndevices: {per_round: 7}\n"
+             "local: {rule: %s, optimizer: %s, %s}\naggregate: {rule: %s}\n",
+             rule, optimizer, more, half->partner ? half->partner : "mean");
+    b = (bench){.member = co_work_find("train")};
+    drawn_open(text, &b.experiment, &b.population);
+    cr_assert_eq(co_model_create(&b.experiment.model, &b.population.shape, &b.population.labels,
+                                 co_task_find("classification"), &b.model),
+                 CO_OK);
+    cr_assert_eq(co_workplace_init(&b.place, &b.experiment, b.model, &b.population), CO_OK);
+    const bool good = b.member->create(&b.place, &b.self) == CO_OK;
+    if (good) {
+        const size_t n = co_model_size(b.model);
+        cr_assert(n <= MOST);
+        co_model_init(b.model, 5, b.version);
+        test_fill(3, n, 0.01f, b.beside);
+        for (int k = 0; k < 2; k++) b.slot[k] = b.state[k];
+        for (int k = 0; k < 2; k++) test_fill(4 + (uint64_t)k, n, 0.01f, b.state[k]);
+        co_plan_row row = row_of(&b, 4);
+        cr_assert_gt(row.n_examples, 24); /* several steps an epoch, the last one a short one */
+        cr_assert_neq(row.n_examples % 12, 0);
+        row.n_steps = n_steps;
+        const co_request with = {
+            .step = 3, .lr = 0.02, .version = b.version, .beside = b.beside, .state = b.slot};
+        cr_assert_eq(b.member->perform(b.self, &with, &row, &given), CO_OK);
+        memset(update, 0, MOST * sizeof *update);
+        memcpy(update, given.piece[0].value, n * sizeof *update);
+    }
+    close_bench(&b);
+    return good;
+}
+
+static double distance(const float *a, const float *b)
+{
+    double sum = 0.0, whole = 0.0;
+    for (size_t j = 0; j < MOST; j++) {
+        sum += (double)(a[j] - b[j]) * (double)(a[j] - b[j]);
+        whole += (double)b[j] * (double)b[j];
+    }
+    return sqrt(sum / whole);
+}
+
+Test(work, accumulated_batches_are_one_large_batch)
+{
+    static float whole[MOST], parts[MOST], other[MOST];
+    int n_pairs = 0;
+    for (const co_plugin *const *r = co_kind_local_rule.members; *r; r++)
+        for (const co_plugin *const *o = co_kind_optimizer.members; *o; o++) {
+            const char *rule = (*r)->name, *optimizer = (*o)->name;
+            if (!train(rule, optimizer, "weight_decay: 0.1, batch: 12", 11, whole)) continue;
+            cr_assert(
+                train(rule, optimizer, "weight_decay: 0.1, batch: 4, accumulate: 3", 11, parts));
+            cr_assert(train(rule, optimizer, "weight_decay: 0.1, batch: 4", 11, other));
+            cr_expect_lt(distance(parts, whole), 2e-5, "%s %s: %g", rule, optimizer,
+                         distance(parts, whole));
+            cr_expect_gt(distance(other, whole), 1e-3, "%s %s", rule, optimizer);
+            n_pairs++;
+        }
+    cr_expect_geq(n_pairs, 15);
+}
+
+/* Momentum, clipping and the schedule go by whole steps too. */
+Test(work, what_is_counted_in_steps_does_not_see_the_batches_of_one)
+{
+    static float whole[MOST], parts[MOST];
+    static const char *const more[] = {"momentum: 0.9, clip_grad: 0.3",
+                                       "nesterov: true, momentum: 0.5, weight_decay: 0.1, "
+                                       "step_schedule: {name: cosine, warmup: 0.3}"};
+    for (int k = 0; k < 2; k++) {
+        char words[200];
+        snprintf(words, sizeof words, "%s, batch: 12", more[k]);
+        cr_assert(train("sgd", "sgd", words, 11, whole));
+        snprintf(words, sizeof words, "%s, batch: 4, accumulate: 3", more[k]);
+        cr_assert(train("sgd", "sgd", words, 11, parts));
+        cr_expect_lt(distance(parts, whole), 1e-5, "%s: %g", more[k], distance(parts, whole));
+    }
+}
+
+/* After one step, to the bit: biases as without decay, the rest as with it. */
+Test(work, tensors_of_no_decay_have_none)
+{
+    static float with[MOST], without[MOST], both[MOST];
+    for (const co_plugin *const *o = co_kind_optimizer.members; *o; o++) {
+        cr_assert(train("sgd", (*o)->name, "weight_decay: 0.3", 1, with));
+        cr_assert(train("sgd", (*o)->name, "weight_decay: 0", 1, without));
+        cr_assert(train("sgd", (*o)->name, "weight_decay: 0.3, no_decay: ['*.bias']", 1, both));
+        for (size_t j = 0; j < 8 * 7 + 7 + 7 * 4 + 4; j++) {
+            const bool bias = (j >= 56 && j < 63) || j >= 91;
+            cr_expect_eq(both[j], (bias ? without : with)[j], "%s: %zu", (*o)->name, j);
+        }
+        cr_expect_neq(memcmp(with, without, sizeof with), 0, "%s", (*o)->name);
+        cr_assert(train("sgd", (*o)->name, "weight_decay: 0.3", 5, with));
+        cr_assert(train("sgd", (*o)->name, "weight_decay: 0.3, no_decay: []", 5, both));
+        cr_expect_arr_eq(with, both, sizeof with, "%s", (*o)->name);
+        cr_assert(train("sgd", (*o)->name, "weight_decay: 0", 5, without));
+        cr_assert(train("sgd", (*o)->name, "weight_decay: 0.3, no_decay: ['*']", 5, both));
+        cr_expect_arr_eq(without, both, sizeof with, "%s", (*o)->name);
+    }
+    cr_expect_not(train("sgd", "adamw", "no_decay: ['*.bias', 'LayerNorm*']", 1, both));
+    cr_expect(strstr(co_status_message(), "LayerNorm*"), "%s", co_status_message());
+    cr_expect_not(train("scaffold", "sgd", "weight_decay: 0.1, no_decay: ['*.bias']", 1, both));
+    cr_expect(strstr(co_status_message(), "no_decay"), "%s", co_status_message());
+}

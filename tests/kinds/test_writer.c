@@ -1,5 +1,6 @@
 /* Every writer of the list under the same laws, on partitions of one data set; new members join by
- * themselves. What other programs make of the files is in tests/cli/interop.sh. */
+ * themselves, those of whole folders aside (tests/cli/weights.sh). What other programs make of the
+ * files is in tests/cli/interop.sh. */
 #include "io/lists/lists.h"
 #include "io/writers/writer.h"
 #include "tests/io/io_helpers.h"
@@ -9,7 +10,8 @@
 
 #define EACH_MEMBER(member)                                                                        \
     for (const co_plugin *const *at_ = co_kind_writer.members; *at_; at_++)                        \
-        for (const co_writer *member = (const co_writer *)*at_; member; member = NULL)
+        for (const co_writer *member = (const co_writer *)*at_; member && !member->folder;         \
+             member = NULL)
 
 static co_status export_with(const co_writer *member, const co_config *opt, const char *to)
 {

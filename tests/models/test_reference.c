@@ -10,7 +10,7 @@ enum { INPUT = 1000, LABEL = 2000, LENGTH = 4000, TOKEN = 5000, STEPS = 20 };
 static const double tolerance = 1e-5;
 
 typedef struct {
-    char name[32], yaml[512];
+    char name[32], yaml[1024];
     size_t batch, ndim, dim[3], classes, n_tensors, n_params;
     double lr, momentum, decay;
     int nesterov;
@@ -306,4 +306,9 @@ Test(reference, residual_networks_follow_pytorch)
 Test(reference, text_models_follow_pytorch)
 {
     check_cases("text");
+}
+
+Test(reference, norms_positions_segments_and_smooth_units_follow_pytorch)
+{
+    check_cases("parts");
 }

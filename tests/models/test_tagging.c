@@ -155,6 +155,51 @@ Test(tagging, counts_do_not_depend_on_how_texts_are_cut_into_batches)
     co_labels_fini(&labels);
 }
 
+/* Tokens without a tag: sums and gradients are those of a batch without them. */
+Test(tagging, tokens_without_a_tag_are_passed_over)
+{
+    static const char *const name[] = {"O", "B-A", "I-A", "B-B", "I-B"};
+    enum { N = 5, ROWS = 60, ALL = 2 * ROWS };
+    int32_t label[ROWS], guess[ROWS], wide[ALL];
+    int64_t offsets[] = {0, 20, 20, 45, 60}, wide_offsets[] = {0, 40, 40, 90, 120};
+    float out[ROWS * N], d[ROWS * N], wide_out[ALL * N], wide_d[ALL * N];
+    double sums[8] = {0}, wide_sums[8] = {0};
+    co_labels labels;
+    cr_assert_eq(co_labels_init(&labels, name, N), CO_OK);
+    draw(78, ROWS, N, label, guess);
+    test_fill(6200, ROWS * N, 1.0f, out);
+    test_fill(6201, ALL * N, 1.0f, wide_out);
+    for (size_t r = 0; r < ROWS; r++) {
+        const size_t odd = r % 3 == 0; /* first or second of two */
+        out[r * N + (size_t)guess[r]] += 3.0f;
+        wide[2 * r] = wide[2 * r + 1] = -1;
+        wide[2 * r + odd] = label[r];
+        memcpy(wide_out + (2 * r + odd) * N, out + r * N, N * sizeof *out);
+    }
+    const co_criterion criterion = {.loss = co_loss_find("cross_entropy")};
+    const co_batch batch = {.n = 4, .rows = ROWS, .offsets = offsets, .y = label},
+                   wider = {.n = 4, .rows = ALL, .offsets = wide_offsets, .y = wide};
+    co_task_find("tagging")->measure(&(co_pass){.batch = &batch}, &labels, &criterion, out, d,
+                                     sums);
+    co_task_find("tagging")->measure(&(co_pass){.batch = &wider}, &labels, &criterion, wide_out,
+                                     wide_d, wide_sums);
+    cr_expect_arr_eq(wide_sums, sums, sizeof sums);
+    cr_expect_gt(sums[3], 0.0);
+    for (size_t r = 0; r < ALL; r++)
+        for (size_t j = 0; j < N; j++)
+            cr_expect_eq(wide_d[r * N + j], wide[r] < 0 ? 0.0f : d[r / 2 * N + j]);
+    co_labels_fini(&labels);
+}
+
+Test(lm, the_mark_of_unknown_words_may_be_bert_s)
+{
+    static const char *const name[] = {"[PAD]", "[UNK]", "a"};
+    co_labels labels;
+    cr_assert_eq(co_labels_init(&labels, name, 3), CO_OK);
+    cr_expect_eq(labels.unknown, 1);
+    co_labels_fini(&labels);
+}
+
 Test(lm, tokens_out_of_vocabulary_are_left_out_of_the_known_ones)
 {
     static const char *const name[] = {"<unk>", "a", "b"};

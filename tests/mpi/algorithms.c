@@ -1,5 +1,6 @@
 /* tests/mpi/algorithms.c - five rounds of every named algorithm against an independent NumPy
- * program, whose numbers stand in tests/reference/algorithms.txt, to 1e-5. */
+ * program, whose numbers stand in tests/reference/algorithms.txt, and of fine-tuning against
+ * PyTorch (fine_tuning.txt), to 1e-5. */
 #include "core/memory.h"
 #include "tests/harness.h"
 #include "tests/run_helpers.h"
@@ -95,12 +96,13 @@ static void play(const char *name, char *settings, const float *want)
     co_run run;
     for (char *c = settings; *c; c++)
         if (*c == ';') *c = '\n', c[1] = c[1] == ' ' ? '\n' : c[1];
-    char *text = co_format(
-        "name: reference\nrounds: 5\ndata: {file: %s}\neval: {every: 0}\n%s"
-        "model: {layers: [{dense: 8}, tanh, {dense: classes}], init: %s}\n"
-        "partition: {method: natural}\noutput: {dir: %s, checkpoint_every: 0}\n%s\n",
-        strncmp(name, "same_", 5) == 0 ? same_path : data_path,
-        strstr(settings, "devices:") ? "" : "devices: {per_round: 6}\n", init_path, out, settings);
+    char *text =
+        co_format("name: reference\nrounds: 5\ndata: {file: %s}\neval: {every: 0}\n%s"
+                  "model: {layers: [{dense: 8}, tanh, {dense: classes}], init: %s%s}\n"
+                  "partition: {method: natural}\noutput: {dir: %s, checkpoint_every: 0}\n%s\n",
+                  strncmp(name, "same_", 5) == 0 ? same_path : data_path,
+                  strstr(settings, "devices:") ? "" : "devices: {per_round: 6}\n", init_path,
+                  strncmp(name, "frozen_", 7) == 0 ? ", freeze: [0.weight]" : "", out, settings);
     const co_status st = play_text(text, &comm, &experiment, &run);
     if (st != CO_OK) fprintf(stderr, "%s: %s\n", name, co_status_message());
     CHECK(st == CO_OK);
@@ -113,11 +115,11 @@ static void play(const char *name, char *settings, const float *want)
     co_free(text);
 }
 
-static int play_all(void)
+static int play_all(const char *numbers)
 {
     char path[1024], name[64], settings[512];
     int n, n_cases = 0;
-    snprintf(path, sizeof path, "%s/tests/reference/algorithms.txt", getenv("SOURCE"));
+    snprintf(path, sizeof path, "%s/tests/reference/%s", getenv("SOURCE"), numbers);
     FILE *file = fopen(path, "r");
     CHECK(file);
     while (file && fscanf(file, " case %63s %d\n", name, &n) == 2 && n == SIZE) {
@@ -149,7 +151,8 @@ int main(int argc, char **argv)
     MPI_Bcast(same_path, sizeof same_path, MPI_CHAR, 0, comm.world);
     MPI_Bcast(init_path, sizeof init_path, MPI_CHAR, 0, comm.world);
     MPI_Bcast(out, sizeof out, MPI_CHAR, 0, comm.world);
-    CHECK(play_all() >= 27);
+    CHECK(play_all("algorithms.txt") >= 27);
+    CHECK(play_all("fine_tuning.txt") >= 13);
     if (rank == 0) {
         co_output_remove(out);
         rmdir(out);

@@ -2,9 +2,10 @@
  * alone and by all ranks, with the same bits; every pair they forbid is refused with a reason.
  *
  * The parts of an experiment: local rule, local optimiser, transform, aggregator, server optimiser,
- * attack. A covering array by greedy choice: an experiment after another takes, part by part, the
- * member that covers most pairs not yet played. An experiment that is refused leaves its pairs
- * open; whether a pair can be played at all is then asked with the plainest members beside it. */
+ * attack, and how local steps are made. A covering array by greedy choice: an experiment after
+ * another takes, part by part, the member that covers most pairs not yet played. An experiment that
+ * is refused leaves its pairs open; whether a pair can be played at all is then asked with the
+ * plainest members beside it. */
 #include "trust/adversaries/attack.h"
 #include "core/memory.h"
 #include "io/files/file.h"
@@ -15,12 +16,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PARTS = 6, MOST = 16, TRANSFORM = 2 };
+enum { PARTS = 7, KINDS = 6, MOST = 16, TRANSFORM = 2, STEPS = 6 };
 
-static const co_kind *const kinds[PARTS] = {
+static const co_kind *const kinds[KINDS] = {
     &co_kind_local_rule, &co_kind_optimizer,        &co_kind_stage,
     &co_kind_aggregator, &co_kind_server_optimizer, &co_kind_attack};
-static const char *const plainest[PARTS] = {"sgd", "sgd", "none", "mean", "sgd", "none"};
+static const char *const plainest[PARTS] = {"sgd", "sgd", "none", "mean", "sgd", "none", ""};
+static const char *const steps[] = {
+    "", ", accumulate: 2", ", step_schedule: {name: linear, warmup: 0.4}",
+    ", weight_decay: 0.1, no_decay: ['*.bias']", ", clip_grad: 0.2"};
 static const char *names[PARTS][MOST];
 static size_t n_names[PARTS], n_refused, n_played;
 static bool open_pair[PARTS][MOST][PARTS][MOST];
@@ -30,7 +34,9 @@ static co_comm all, alone;
 static void list_members(void)
 {
     names[TRANSFORM][n_names[TRANSFORM]++] = "none";
-    for (size_t p = 0; p < PARTS; p++)
+    for (size_t k = 0; k < sizeof steps / sizeof *steps; k++)
+        names[STEPS][n_names[STEPS]++] = steps[k];
+    for (size_t p = 0; p < KINDS; p++)
         for (const co_plugin *const *m = kinds[p]->members; *m; m++) {
             CHECK(n_names[p] < MOST);
             names[p][n_names[p]++] = (*m)->name;
@@ -45,15 +51,16 @@ static char *text_of(const char *const choice[PARTS])
 {
     const bool attacked = strcmp(choice[5], "none") != 0,
                transformed = strcmp(choice[TRANSFORM], "none") != 0;
-    return co_format("name: pair\nrounds: 3\ndata: {generator: synthetic, devices: 9, alpha: 1, "
-                     "beta: 1, size: 12}\n"
-                     "model: {name: softmax}\ndevices: {per_round: 6, attack: %s%s}\n"
-                     "local: {rule: %s, optimizer: %s, lr: 0.01, batch: 6}\ntransforms: [%s%s%s]\n"
-                     "aggregate: {rule: %s}\nserver: {optimizer: %s, lr: 0.1}\neval: {every: 3}\n"
-                     "output: {dir: %s, checkpoint_every: 0}\n",
-                     choice[5], attacked ? ", attackers: 0.3" : "", choice[0], choice[1],
-                     transformed ? "{name: " : "", transformed ? choice[TRANSFORM] : "",
-                     transformed ? "}" : "", choice[3], choice[4], out);
+    return co_format(
+        "name: pair\nrounds: 3\ndata: {generator: synthetic, devices: 9, alpha: 1, "
+        "beta: 1, size: 12}\n"
+        "model: {name: softmax}\ndevices: {per_round: 6, attack: %s%s}\n"
+        "local: {rule: %s, optimizer: %s, lr: 0.01, batch: 3%s}\ntransforms: [%s%s%s]\n"
+        "aggregate: {rule: %s}\nserver: {optimizer: %s, lr: 0.1}\neval: {every: 3}\n"
+        "output: {dir: %s, checkpoint_every: 0}\n",
+        choice[5], attacked ? ", attackers: 0.3" : "", choice[0], choice[1], choice[STEPS],
+        transformed ? "{name: " : "", transformed ? choice[TRANSFORM] : "", transformed ? "}" : "",
+        choice[3], choice[4], out);
 }
 
 static void digest_of(const char *name, char hex[33])
@@ -97,8 +104,8 @@ static bool same_bits(const char *const choice[PARTS])
     }
     CHECK(play(choice, &all, got) == CO_OK);
     if (memcmp(expected, got, sizeof got) != 0)
-        fprintf(stderr, "%s %s %s %s %s %s\n", choice[0], choice[1], choice[2], choice[3],
-                choice[4], choice[5]);
+        fprintf(stderr, "%s %s %s %s %s %s%s\n", choice[0], choice[1], choice[2], choice[3],
+                choice[4], choice[5], choice[STEPS]);
     CHECK(memcmp(expected, got, sizeof got) == 0);
     n_played++;
     return true;

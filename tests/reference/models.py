@@ -139,6 +139,57 @@ class PoolTime(nn.Module):
         return x[-1:] if self.last else x.mean(0, keepdim=True)
 
 
+class Positions(nn.Module):
+    """Adds a vector for each row's place: learnt ones, or waves (Vaswani et al. 2017, section 3.5)."""
+    def __init__(self, most, units, first=0, waves=False):
+        super().__init__()
+        self.first = first
+        if waves:
+            angle = torch.arange(most).double()[:, None] / 10000 ** (torch.arange(0, units, 2).double() / units)
+            self.table = torch.stack((angle.sin(), angle.cos()), 2).reshape(most, -1)[:, :units]
+        else:
+            self.weight = nn.Parameter(torch.zeros(most, units))
+
+    def forward(self, x):
+        table = self.weight if hasattr(self, "weight") else self.table
+        return x + table[self.first:self.first + len(x)]
+
+
+class SeenEmbedding(nn.Embedding):
+    """Remembers its tokens for Segments."""
+    def forward(self, tokens):
+        self.tokens = tokens
+        return super().forward(tokens)
+
+
+class Segments(nn.Module):
+    """Adds a vector for the number of separators before a token."""
+    def __init__(self, most, units, separator, embedding):
+        super().__init__()
+        self.separator, self.of = separator, [embedding]
+        self.weight = nn.Parameter(torch.zeros(most, units))
+
+    def forward(self, x):
+        ends = (self.of[0].tokens == self.separator).long()
+        return x + self.weight[(ends.cumsum(0) - ends).clamp(max=len(self.weight) - 1)]
+
+
+class Slice(nn.Module):
+    def __init__(self, start, size):
+        super().__init__()
+        self.columns = slice(start, start + size)
+
+    def forward(self, x):
+        return x[:, self.columns]
+
+
+def transformer_parts():
+    table = SeenEmbedding(17, 8)
+    return Texts(table, Positions(20, 8, first=2), Segments(3, 8, 4, table), nn.LayerNorm(8, eps=1e-12), nn.Linear(8, 21), nn.GELU(),
+                 nn.RMSNorm(21, eps=1e-6), nn.Linear(21, 19), nn.SiLU(), Slice(2, 17), Positions(16, 17, waves=True),
+                 nn.GELU(approximate="tanh"), nn.RMSNorm(17, eps=1e-3), nn.LayerNorm(17), nn.Linear(17, 6))
+
+
 class Texts(nn.Sequential):
     """A list of layers over texts, one after another, without padding; all output rows in one matrix."""
     def forward(self, texts):
@@ -194,6 +245,9 @@ CASES = [
 STACK = ("{layers: [{embedding: 7}, {lstm: {units: 9, layers: 2, bidirectional: true}}, tanh, {dense: 6}, {gru: 5}, "
          "{pool_time: last}, {dense: classes}]}")
 GRU = "{layers: [{embedding: 6}, {gru: {units: 8, layers: 3, bidirectional: true}}, {dense: 11}, relu, {dense: classes}]}"
+PARTS = ("{layers: [{embedding: {units: 8, tokens: 17}}, {positions: {most: 20, first: 2}}, {segments: {most: 3, separator: 4}}, "
+         "{layer_norm: {eps: 1e-12}}, {dense: 21}, gelu, rms_norm, {dense: 19}, silu, {slice: {from: 2, size: 17}}, "
+         "{positions: {kind: sinusoidal, most: 16}}, {gelu: tanh}, {rms_norm: {eps: 0.001}}, layer_norm, {dense: classes}]}")
 #        name   model   network   batch   (vocabulary, longest text, a label for every token)   classes   lr   rule
 TEXTS = [
     ("text_char_lstm", "{name: char_lstm}",
@@ -212,6 +266,7 @@ TEXTS = [
      8, (40, 15, 1), 40, 0.5, (0.9, 1, 0)),
     ("text_tied", "{layers: [{embedding: 6}, {residual: [{lstm: 6}, tanh]}, {group_norm: {groups: 3, eps: 0.01}}, "
      "{dense: 40, tie: {weight: 0.weight}}]}", tied_texts, 8, (40, 15, 1), 40, 0.5, (0, 0, 0)),
+    ("parts", PARTS, transformer_parts, 9, (15, 16, 1), 6, 0.1, (0, 0, 0)),
 ]
 
 
