@@ -179,7 +179,8 @@ static co_status read_part(const co_config *opt, const co_model *model, float *p
     bool *wanted = co_malloc(n_tensors, sizeof *wanted);
     if (!wanted) return CO_FAIL(CO_ENOMEM, "model");
     for (size_t k = 0; k < n_tensors; k++) {
-        wanted[k] = tensor[k].role != CO_FROZEN || co_folder_may_lack(folder, model, tensor[k].name);
+        wanted[k] =
+            tensor[k].role != CO_FROZEN || co_folder_may_lack(folder, model, tensor[k].name);
         n_wanted += wanted[k];
     }
     co_status st = co_checkpoint_read_part(init, model, wanted, params, &n_read);

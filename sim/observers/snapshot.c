@@ -603,10 +603,11 @@ static const co_tensor *find_tensor(const co_model *model, const char *name)
 static co_status check_lora(const char *path, const char *name, const co_model *model)
 {
     if (!strstr(name, ".lora_") || find_tensor(model, name)) return CO_OK;
-    return CO_FAIL(CO_EDATA,
-                   "%s: the model has no place for %s; model.lora.targets must name the layers that "
-                   "it was made for",
-                   path, name);
+    return CO_FAIL(
+        CO_EDATA,
+        "%s: the model has no place for %s; model.lora.targets must name the layers that "
+        "it was made for",
+        path, name);
 }
 
 static co_status read_weights_part(const char *path, const co_model *model, const bool *wanted,
