@@ -221,8 +221,12 @@ static co_status name_base(co_run *r)
 /* The first model, once per node: drawn from the seed, or read from model.init or model.from. */
 static co_status start_model(co_run *r)
 {
+    size_t n_frozen;
+    co_model_spans(r->model, CO_FROZEN, &n_frozen);
+    /* a checkpoint may leave frozen tensors out, and then finds them here */
+    const bool makes = !r->experiment->resumes || n_frozen > 0;
     co_status st = name_base(r);
-    if (st == CO_OK && r->comm->node_rank == 0)
+    if (st == CO_OK && makes && r->comm->node_rank == 0)
         st = co_run_first_model(r->experiment, r->model, r->exchange.model);
     st = co_agree(st, r->comm);
     co_segment_sync(&r->exchange.board, r->comm);

@@ -10,6 +10,8 @@
 #include "io/weights/folder.h"
 #include "models/kernel_path.h"
 #include "io/files/inputs.h"
+#include "io/yaml.h"
+#include "models/presets/folder.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -187,6 +189,22 @@ static co_status write_base(co_file *file, const co_snapshot *s, const co_model 
     return co_file_set_text(file, "base", s->base);
 }
 
+/* A slot of the server; beside a base that is left out, of what is trained alone. */
+static co_status write_slot(co_file *file, const co_snapshot *s, const co_model *model, size_t k)
+{
+    char name[CO_NAME + 16];
+    const co_layout *layout = co_model_layout(model);
+    const co_extent extent = {
+        .type = CO_F32, .ndim = 1, .dim = {s->base ? layout->n : layout->whole}};
+    float *packed = s->base ? co_malloc(layout->n, sizeof *packed) : NULL;
+    if (s->base && !packed) return CO_FAIL(CO_ENOMEM, "checkpoint");
+    if (packed) co_layout_pack(layout, s->slot[k], packed);
+    snprintf(name, sizeof name, "server/%s", s->slot_name[k]);
+    const co_status st = co_file_write(file, name, &extent, packed ? packed : s->slot[k]);
+    co_free(packed);
+    return st;
+}
+
 static co_status write_model(co_file *file, const co_snapshot *s, const co_model *model)
 {
     size_t n_tensors;
@@ -200,12 +218,7 @@ static co_status write_model(co_file *file, const co_snapshot *s, const co_model
         snprintf(name, sizeof name, "model/%s", tensor[k].name);
         CO_TRY(co_file_write(file, name, &extent, s->model + tensor[k].offset));
     }
-    for (size_t k = 0; k < s->n_slots; k++) {
-        char name[CO_NAME + 16];
-        const co_extent extent = {.type = CO_F32, .ndim = 1, .dim = {co_model_size(model)}};
-        snprintf(name, sizeof name, "server/%s", s->slot_name[k]);
-        CO_TRY(co_file_write(file, name, &extent, s->slot[k]));
-    }
+    for (size_t k = 0; k < s->n_slots; k++) CO_TRY(write_slot(file, s, model, k));
     return CO_OK;
 }
 
@@ -550,19 +563,43 @@ static co_status read_tensors(const co_file *file, const co_model *model, float 
     return st;
 }
 
+/* The weights of a folder; the checkpoint's experiment says of which architecture they are. */
+static co_status read_folder(const co_file *file, const char *folder, const co_model *model,
+                             float *params)
+{
+    char *config = NULL;
+    co_node *root = NULL;
+    co_text said = {0};
+    CO_TRY(co_file_get_text(file, "config", &config));
+    co_status st = co_yaml_read_text(config, co_file_path(file), &root);
+    const co_node *section = st == CO_OK ? co_node_find(root, "model") : NULL;
+    const co_node *name = section ? co_node_find(section, "name") : NULL;
+    const co_model_preset *preset = name ? co_preset_find(name->text) : NULL;
+    if (st == CO_OK && (!preset || !preset->folder))
+        st = CO_FAIL(CO_EDATA, "%s: does not say of which architecture the weights in %s are",
+                     co_file_path(file), folder);
+    if (st == CO_OK) st = co_folder_read(folder, preset->folder, model, params, &said);
+    co_text_fini(&said);
+    co_node_destroy(root);
+    co_free(config);
+    return st;
+}
+
 static co_status read_model(const char *path, const co_model *model, float *params, int depth);
 
 /* The values that the tensors had which a checkpoint leaves out, where it says that they were read
  * from a file or drawn. */
 static co_status read_base(const co_file *file, const co_model *model, float *params, int depth)
 {
-    static const char seed[] = "seed ", init[] = "model.init ";
+    static const char seed[] = "seed ", init[] = "model.init ", from[] = "model.from ";
     char *base = NULL;
     co_status st = CO_OK;
     if (!co_file_has_attr(file, "base")) return CO_OK;
     CO_TRY(co_file_get_text(file, "base", &base));
     if (strncmp(base, seed, sizeof seed - 1) == 0)
         co_model_init(model, strtoull(base + sizeof seed - 1, NULL, 10), params);
+    if (strncmp(base, from, sizeof from - 1) == 0)
+        st = read_folder(file, base + sizeof from - 1, model, params);
     if (strncmp(base, init, sizeof init - 1) == 0)
         st = depth > 0 ? read_model(base + sizeof init - 1, model, params, depth - 1)
                        : CO_FAIL(CO_EDATA,
@@ -837,15 +874,28 @@ static co_status read_versions(const co_file *file, co_snapshot *s, size_t n)
     return CO_OK;
 }
 
+static co_status read_slot(const co_file *file, const co_model *model, const char *slot,
+                           float *whole)
+{
+    char name[CO_NAME + 16];
+    const co_layout *layout = co_model_layout(model);
+    snprintf(name, sizeof name, "server/%s", slot);
+    if (!co_file_has_attr(file, "base_digest"))
+        return read_vector(file, name, layout->whole, whole);
+    float *packed = co_malloc(layout->n, sizeof *packed);
+    if (!packed) return CO_FAIL(CO_ENOMEM, "slots of the server");
+    const co_status st = read_vector(file, name, layout->n, packed);
+    if (st == CO_OK) co_layout_unpack(layout, packed, whole);
+    co_free(packed);
+    return st;
+}
+
 static co_status read_all(const co_file *file, co_snapshot *s, const co_model *model)
 {
     CO_TRY(read_tensors(file, model, s->model));
     CO_TRY(check_digest(file, s, co_model_size(model)));
-    for (size_t k = 0; k < s->n_slots; k++) {
-        char name[CO_NAME + 16];
-        snprintf(name, sizeof name, "server/%s", s->slot_name[k]);
-        CO_TRY(read_vector(file, name, co_model_size(model), s->slot[k]));
-    }
+    for (size_t k = 0; k < s->n_slots; k++)
+        CO_TRY(read_slot(file, model, s->slot_name[k], s->slot[k]));
     const char *const names[] = {"config_digest", "data_digest", "partition_digest"};
     char *const digests[] = {s->config_digest, s->data_digest, s->partition_digest};
     for (size_t k = 0; k < 3; k++) {

@@ -47,8 +47,7 @@ co_status co_checkpoint_config(const char *path, char **config);
 co_status co_checkpoint_read(const char *path, co_snapshot *snapshot, const co_model *model);
 /* Model alone, for model.init: a checkpoint, a file made by hand with model/<tensor> datasets, or a
  * folder or file of safetensors with the model's names, also with PEFT's prefix. Tensors that a
- * checkpoint left out are read or drawn again where they came from; from a folder (model.from) they
- * must stand in params before. Local. */
+ * checkpoint left out are read or drawn again where they came from. Local. */
 co_status co_checkpoint_read_model(const char *path, const co_model *model, float *params);
 /* Of the tensors that are wanted, [n_tensors], those that the file or folder (as above) holds; the
  * others keep their values. CO_EDATA: one of another shape, or not finite; a change of low rank for
