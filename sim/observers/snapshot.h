@@ -49,6 +49,11 @@ co_status co_checkpoint_read(const char *path, co_snapshot *snapshot, const co_m
  * folder or file of safetensors with the model's names, also with PEFT's prefix. Tensors that a
  * checkpoint left out are read or drawn again where they came from. Local. */
 co_status co_checkpoint_read_model(const char *path, const co_model *model, float *params);
+/* Of the tensors that are wanted, [n_tensors], those that the file or folder (as above) holds; the
+ * others keep their values. CO_EDATA: one of another shape, or not finite; a change of low rank for
+ * a layer that has none in the model. Local. */
+co_status co_checkpoint_read_part(const char *path, const co_model *model, const bool *wanted,
+                                  float *params, size_t *n_read);
 /* True when the name is one that a run writes: run.h5, ckpt-NNNNNNNN.h5, best.h5, experiment.yaml.
  */
 bool co_is_run_file(const char *name);
