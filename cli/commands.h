@@ -18,8 +18,9 @@ typedef struct {
     co_status (*run)(int n_words, char **words);
 } co_command;
 
-extern const co_command co_command_import, co_command_partition, co_command_export, co_command_run, co_command_predict,
-    co_command_compare, co_command_show, co_command_plot, co_command_list, co_command_account;
+extern const co_command co_command_import, co_command_partition, co_command_export, co_command_run,
+    co_command_predict, co_command_compare, co_command_show, co_command_plot, co_command_list,
+    co_command_account;
 
 /* Every kind of the program, in the order of the data's walk; ends with NULL. `cohort list` and the
  * checking of experiment files know the kinds from here (cli/kinds.c). */

@@ -20,7 +20,7 @@ typedef struct {
     size_t ndim, dim[4];
     size_t offset, size; /* floats, in the vector */
     size_t n_uses;       /* layers that it belongs to: above 1 where it is tied */
-    double spread; /* standard deviation of normal initial values; 0: those of its layer */
+    double spread;       /* standard deviation of normal initial values; 0: those of its layer */
     co_role role;
 } co_tensor;
 

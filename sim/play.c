@@ -205,6 +205,7 @@ co_status co_play(co_experiment *e, co_play_mode mode, const co_comm *comm)
     if (st == CO_OK) st = co_broadcast_text(&f.config, comm);
     if (st == CO_OK && f.config) {
         resumed = 1;
+        e->resumes = true;
         st = co_agree(co_experiment_continue(e, f.config), comm);
     }
     if (st == CO_OK) st = co_run_create(&run, e, co_config_string(&e->output, "dir"), comm);

@@ -168,13 +168,41 @@ static co_status read_folder(const co_config *opt, const co_model *model, float 
     return st;
 }
 
+/* model.init beside model.from: what it holds of lora, of the head and of what is trained. */
+static co_status read_part(const co_config *opt, const co_model *model, float *params)
+{
+    const char *init = co_config_string(opt, "init");
+    const co_folder *folder = co_preset_find(co_config_string(opt, "name"))->folder;
+    size_t n_tensors, n_read, n_wanted = 0;
+    const co_tensor *tensor = co_model_tensors(model, &n_tensors);
+    bool *wanted = co_malloc(n_tensors, sizeof *wanted);
+    if (!wanted) return CO_FAIL(CO_ENOMEM, "model");
+    for (size_t k = 0; k < n_tensors; k++) {
+        wanted[k] =
+            tensor[k].role != CO_FROZEN || co_folder_may_lack(folder, model, tensor[k].name);
+        n_wanted += wanted[k];
+    }
+    co_status st = co_checkpoint_read_part(init, model, wanted, params, &n_read);
+    if (st == CO_OK && n_read == 0)
+        st = co_config_fail(opt, co_config_node(opt, "init"),
+                            "%s holds none of the %zu tensors that it may fill beside model.from: "
+                            "those of lora, of the head and of what is trained",
+                            init, n_wanted);
+    if (st == CO_OK)
+        co_log("weights: %zu of %zu tensors that are no part of the base come from %s", n_read,
+               n_wanted, init);
+    co_free(wanted);
+    return st;
+}
+
 co_status co_run_first_model(const co_experiment *e, const co_model *model, float *params)
 {
+    const bool from = co_config_has(&e->model, "from"), init = co_config_has(&e->model, "init");
     co_model_init(model, (uint64_t)e->seed, params);
-    if (co_config_has(&e->model, "from")) return read_folder(&e->model, model, params);
-    return co_config_has(&e->model, "init")
-               ? co_checkpoint_read_model(co_config_string(&e->model, "init"), model, params)
-               : CO_OK;
+    if (from) CO_TRY(read_folder(&e->model, model, params));
+    if (from && init) return read_part(&e->model, model, params);
+    return init ? co_checkpoint_read_model(co_config_string(&e->model, "init"), model, params)
+                : CO_OK;
 }
 
 /* Where the first model comes from; frozen tensors stay what they were there. */
@@ -183,8 +211,8 @@ static co_status name_base(co_run *r)
     const co_experiment *e = r->experiment;
     const co_node *init = co_node_find(e->model.map, "init"),
                   *from = co_node_find(e->model.map, "from");
-    r->base = init   ? co_format("model.init %s", init->text)
-              : from ? co_format("model.from %s", from->text)
+    r->base = from   ? co_format("model.from %s", from->text)
+              : init ? co_format("model.init %s", init->text)
                      : co_format("seed %llu", (unsigned long long)e->seed);
     return r->base ? CO_OK : CO_FAIL(CO_ENOMEM, "model");
 }
@@ -192,8 +220,12 @@ static co_status name_base(co_run *r)
 /* The first model, once per node: drawn from the seed, or read from model.init or model.from. */
 static co_status start_model(co_run *r)
 {
+    size_t n_frozen;
+    co_model_spans(r->model, CO_FROZEN, &n_frozen);
+    /* a checkpoint may leave frozen tensors out, and then finds them here */
+    const bool makes = !r->experiment->resumes || n_frozen > 0;
     co_status st = name_base(r);
-    if (st == CO_OK && r->comm->node_rank == 0)
+    if (st == CO_OK && makes && r->comm->node_rank == 0)
         st = co_run_first_model(r->experiment, r->model, r->exchange.model);
     st = co_agree(st, r->comm);
     co_segment_sync(&r->exchange.board, r->comm);

@@ -3,6 +3,8 @@
  * There is no server rank: every rank trains devices of its own and is the server for its
  * slice of the model. */
 #pragma once
+#include "sim/observers/first_model.h"
+#include "sim/observers/run_files.h"
 #include "sim/observers/snapshot.h"
 #include "sim/observers/evaluation_devices.h"
 #include "sim/observers/observer.h"

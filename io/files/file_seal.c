@@ -25,9 +25,9 @@ static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a
 
 const char *co_format_find(const char *word, size_t n)
 {
-    static const char *const formats[] = {"cohort-dataset", "cohort-partition", "cohort-run",
-                                          "cohort-checkpoint", "cohort-comparison",
-                                          "cohort-predictions"};
+    static const char *const formats[] = {"cohort-dataset",    "cohort-partition",
+                                          "cohort-run",        "cohort-checkpoint",
+                                          "cohort-comparison", "cohort-predictions"};
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (strlen(formats[i]) == n && memcmp(formats[i], word, n) == 0) return formats[i];
     return NULL;

@@ -121,9 +121,9 @@ typedef struct {
     /* A row of scores s[n] becomes exp(s - max s); returns their sum, *max the largest. s has room
      * for whole vectors, what stands behind n is lost. n > 0. Reference: layers/attend.c. */
     float (*softmax)(size_t n, float *s, float *max);
-    /* s, in: scores, out: the probabilities p = exp(s - log_sum) times mask; ds, in: the gradient by
-     * those, out: by the scores, p (ds mask - sum p ds mask). mask NULL: all 1. All have room for
-     * whole vectors, what stands behind n is lost. Reference: layers/attend.c. */
+    /* s, in: scores, out: the probabilities p = exp(s - log_sum) times mask; ds, in: the gradient
+     * by those, out: by the scores, p (ds mask - sum p ds mask). mask NULL: all 1. All have room
+     * for whole vectors, what stands behind n is lost. Reference: layers/attend.c. */
     void (*softmax_back)(size_t n, float log_sum, const float *mask, float *s, float *ds);
 } co_kernels;
 

@@ -5,7 +5,7 @@
  * scale per example the rows of dY are multiplied by it first. Nothing is formed of a frozen half.
  * Cost: rows x out x in multiply-adds each (kernels/dense.inc, kernels/packed.inc for MANY rows and
  * more of a packed one; on the reference path one OpenBLAS sgemm); scratch for the scaled dY, and
- * for what is packed at most 5 MiB. */
+ * for what is packed less than 6 MiB. */
 #include "models/layers/layer.h"
 #include "core/memory.h"
 #include "models/kernels/kernels.h"

@@ -70,6 +70,8 @@ typedef struct {
     co_step_schedule step_rate;
     int64_t seed, rounds;
     bool has_partition, has_generator; /* section partition given; data drawn on the fly */
+    bool resumes; /* a checkpoint will give what is trained: without frozen tensors no first model
+                     is made */
 } co_experiment;
 
 /* Examples of one step of a device that trains on n; the last step of an epoch may have fewer. */

@@ -8,6 +8,7 @@
  * step is the gradient of the mean loss, then AdamW. Prints `ready PATH`, then for every line on
  * stdin seconds a text over all batches; at the end of stdin the peak memory in MiB. */
 #include "core/memory.h"
+#include "io/yaml.h"
 #include "models/kernel_path.h"
 #include "models/model.h"
 #include "models/optimizers/optimizer.h"
@@ -102,11 +103,9 @@ static void open_model(bench *b, const char *task, size_t vocabulary, char **wor
     const co_plugin *preset = NULL;
     const co_config opt = {.file = "bench", .section = "model", .map = root};
     for (int k = 0; root && k < n_words; k++) {
-        char *value = strchr(words[k], '=');
-        if (!value) die("a word is key=value");
-        *value = '\0';
-        if (co_node_set(root, words[k], value + 1)) die(co_status_message());
-        if (strcmp(words[k], "name") == 0) preset = co_plugin_find(&co_kind_model, value + 1);
+        if (co_yaml_override(root, words[k])) die(co_status_message());
+        if (strncmp(words[k], "name=", 5) == 0)
+            preset = co_plugin_find(&co_kind_model, words[k] + 5);
     }
     const co_param *const tables[] = {co_model_params, preset ? preset->params : NULL};
     b->per_row = co_task_find(task) && co_task_find(task)->per_row;

@@ -81,7 +81,11 @@ def smollm(gguf, work):
     out, losses = os.path.join(work, "logits.h5"), os.path.join(work, "losses.h5")
     if not os.path.exists(os.path.join(folder, "config.json")):
         where, name = os.path.split(gguf)
-        AutoModelForCausalLM.from_pretrained(where, gguf_file=name, dtype=torch.float32).save_pretrained(folder)
+        read = AutoModelForCausalLM.from_pretrained(where, gguf_file=name, dtype=torch.float32)
+        options = {k: v for k, v in read.config.to_dict().items() if k != "quantization_config"}
+        plain = AutoModelForCausalLM.from_config(type(read.config).from_dict(options), dtype=torch.float32)
+        plain.load_state_dict(read.state_dict())  # the model as it was read says that it is quantised
+        plain.save_pretrained(folder)
         AutoTokenizer.from_pretrained(where, gguf_file=name).save_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     if not os.path.exists(out):

@@ -108,3 +108,33 @@ Test(blocks, gradients_of_transformers_are_the_slopes)
 {
     on_all_paths(check_transformers);
 }
+
+/* The same weights in one layer or in three: one loss. */
+static void check_fused(void)
+{
+    static const char *const kinds[] = {"heads: 2", "heads: 2, fused: true"};
+    setup s[2];
+    for (int k = 0; k < 2; k++) {
+        char yaml[256];
+        snprintf(yaml, sizeof yaml,
+                 "{layers: [{embedding: 4}, {attention: {%s}}, {pool_time: mean}, {dense: "
+                 "classes}]}",
+                 kinds[k]);
+        s[k] = open_model(yaml, tokens);
+    }
+    /* embedding 9 x 4; thrice weight 4 x 4 and bias 4, or weight 12 x 4 and bias 12; the rest */
+    const float *from = s[0].params + 36;
+    memcpy(s[1].params, s[0].params, s[0].size * sizeof(float));
+    for (size_t part = 0; part < 3; part++) {
+        memcpy(s[1].params + 36 + part * 16, from + part * 20, 16 * sizeof(float));
+        memcpy(s[1].params + 36 + 48 + part * 4, from + part * 20 + 16, 4 * sizeof(float));
+    }
+    const double apart = loss_of(&s[0], NULL), fused = loss_of(&s[1], NULL);
+    cr_expect_float_eq(apart, fused, 1e-6 * apart, "%.9g, fused %.9g", apart, fused);
+    close_model(&s[0]), close_model(&s[1]);
+}
+
+Test(blocks, one_layer_for_all_three_gives_what_three_give)
+{
+    on_all_paths(check_fused);
+}
