@@ -161,6 +161,7 @@ static void form_dx(const dense *d, size_t rows, const float *weight, const floa
                     float *scratch)
 {
     const int m = (int)rows, n = (int)d->n_in, k = (int)d->n_out;
+    if (rows == 0) return; /* texts without tokens */
     if (is_packed(d, rows))
         d->fast->packed(&(co_packed){.rows = rows,
                                      .cols = d->n_in,
@@ -212,6 +213,7 @@ static void add_gradients(const dense *d, size_t rows, const float *x, const flo
 {
     const int out = (int)d->n_out, in = (int)d->n_in, k = (int)rows;
     const bool packed = is_packed(d, rows);
+    if (rows == 0) return;
     if (bias && d->fast && (!packed || !weight || d->transposed))
         d->fast->column_sums(rows, d->n_out, dy, factor, bias);
     else if (bias && !d->fast)
