@@ -189,6 +189,31 @@ Test(dense, scale_covers_all_steps_of_an_example)
     bench_close(&b);
 }
 
+static void pass_over_no_rows(void)
+{
+    static const char *const options[] = {"", ", transposed: true", ", packed: true"};
+    static const int64_t offsets[] = {0, 0};
+    const float zero[16] = {0};
+    co_shape in = test_flat(4);
+    in.sequence = true;
+    for (size_t k = 0; k < sizeof options / sizeof *options; k++) {
+        test_bench b;
+        char yaml[64];
+        snprintf(yaml, sizeof yaml, "{units: 3%s}", options[k]);
+        bench_open(&b, "dense", yaml, in, 1);
+        b.batch.rows = 0;
+        b.batch.offsets = offsets;
+        bench_backward(&b, NULL);
+        cr_expect(memcmp(b.grad, zero, b.n_params * sizeof *zero) == 0, "%s", yaml);
+        bench_close(&b);
+    }
+}
+
+Test(dense, a_batch_of_texts_without_tokens_has_no_gradient)
+{
+    on_all_paths(pass_over_no_rows);
+}
+
 Test(dense, initial_values_fill_the_range_of_pytorch)
 {
     test_bench b;
