@@ -18,12 +18,31 @@
 #include "sim/observers/observer.h"
 #include "sim/planners/planner.h"
 #include "sim/selectors/selector.h"
+#include "sim/wires/wire.h"
 #include "sim/work/work.h"
 
-const co_kind *const co_kinds[] = {
-    &co_kind_reader,     &co_kind_tokeniser, &co_kind_partitioner, &co_kind_writer,
-    &co_kind_layer,      &co_kind_block,     &co_kind_model,       &co_kind_task,
-    &co_kind_loss,       &co_kind_algorithm, &co_kind_planner,     &co_kind_selector,
-    &co_kind_work,       &co_kind_attack,    &co_kind_local_rule,  &co_kind_optimizer,
-    &co_kind_stage,      &co_kind_mechanism, &co_kind_aggregator,  &co_kind_server_optimizer,
-    &co_kind_accountant, &co_kind_statement, &co_kind_observer,    NULL};
+const co_kind *const co_kinds[] = {&co_kind_reader,
+                                   &co_kind_tokeniser,
+                                   &co_kind_partitioner,
+                                   &co_kind_writer,
+                                   &co_kind_layer,
+                                   &co_kind_block,
+                                   &co_kind_model,
+                                   &co_kind_task,
+                                   &co_kind_loss,
+                                   &co_kind_algorithm,
+                                   &co_kind_planner,
+                                   &co_kind_selector,
+                                   &co_kind_work,
+                                   &co_kind_attack,
+                                   &co_kind_local_rule,
+                                   &co_kind_optimizer,
+                                   &co_kind_stage,
+                                   &co_kind_mechanism,
+                                   &co_kind_wire,
+                                   &co_kind_aggregator,
+                                   &co_kind_server_optimizer,
+                                   &co_kind_accountant,
+                                   &co_kind_statement,
+                                   &co_kind_observer,
+                                   NULL};

@@ -109,6 +109,7 @@ static co_status create_model(predictor *p)
     const size_t n_classes = p->population.labels.n;
     co_status st = co_model_create(&p->experiment.model, &p->population.shape,
                                    &p->population.labels, task, &p->model);
+    if (st == CO_OK) st = co_run_check_lengths(&p->experiment.model, p->model, &p->population);
     if (st != CO_OK)
         return st == CO_ENOMEM ? st
                                : co_fail_in(st, "%s does not go with this model", p->want->data);

@@ -105,17 +105,16 @@ static co_status check_examples(co_run *r)
                                 (long long)p->n_devices);
 }
 
-/* Positions are learnt, or were trained, up to so many rows. */
-static co_status check_lengths(const co_run *r)
+co_status co_run_check_lengths(const co_config *opt, const co_model *model,
+                               const co_population *population)
 {
-    const co_config *model = &r->experiment->model;
-    const co_node *trained = co_node_find(model->map, "most_positions");
-    size_t most = co_model_longest(r->model), have = r->population.most_rows;
+    const co_node *trained = co_node_find(opt->map, "most_positions");
+    size_t most = co_model_longest(model), have = population->most_rows;
     int64_t n;
     if (most == 0 && trained && co_node_int(trained, &n)) most = (size_t)n;
     if (most == 0 || have <= most) return CO_OK;
     return co_config_fail(
-        model, trained,
+        opt, trained,
         "the model has positions for %zu tokens, but the longest text of the data "
         "has %zu; give positions more (most), or import the texts with "
         "max_tokens=%zu",
@@ -148,7 +147,7 @@ static co_status create_local(co_run *r, const char *dir)
         return co_config_fail(&e->model, co_config_node(&e->model, "head"),
                               "none gives hidden states, which nothing can be trained on; leave "
                               "head out, or ask cohort predict for output=hidden");
-    CO_TRY(check_lengths(r));
+    CO_TRY(co_run_check_lengths(&e->model, r->model, &r->population));
     CO_TRY(co_workplace_init(&r->place, e, r->model, &r->population));
     CO_TRY(co_works_create(&r->works, &r->place));
     r->measure = co_work_index("measure");

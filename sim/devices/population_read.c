@@ -1,0 +1,195 @@
+/* sim/devices/population_read.c - examples read into batches, from the data set or from the device
+ * that was drawn. */
+#include "core/memory.h"
+#include "sim/devices/population_private.h"
+#include <string.h>
+
+co_status co_population_open(co_population *p, int64_t device)
+{
+    return p->has_data ? CO_OK : co_population_draw(p, device);
+}
+
+void co_examples_fini(co_examples *e)
+{
+    co_free(e->x);
+    co_free(e->offsets);
+    co_free(e->tokens);
+    co_free(e->y);
+    co_free(e->targets);
+    *e = (co_examples){0};
+}
+
+/* A block of at least n elements in place of a smaller one, whose content is lost. */
+static bool renew(void **block, size_t n, size_t element)
+{
+    co_free(*block);
+    *block = co_malloc(n, element);
+    return *block != NULL;
+}
+
+static co_status reserve(const co_population *p, co_examples *e, size_t n, size_t rows)
+{
+    const bool text = p->shape.tokens, targets = co_dataset_has_targets(&p->data);
+    bool good = true;
+    if (n > e->n_room || rows > e->rows_room) {
+        const size_t n_room = n > e->n_room ? n : e->n_room,
+                     rows_room = rows > e->rows_room ? rows : e->rows_room;
+        e->n_room = e->rows_room = 0;
+        if (targets)
+            good = renew((void **)&e->targets, n_room * p->data.n_classes, sizeof *e->targets);
+        if (!targets)
+            good = renew((void **)&e->y, n_room > rows_room ? n_room : rows_room, sizeof *e->y);
+        if (!text) good = good && renew((void **)&e->x, n_room * p->x_size, sizeof *e->x);
+        if (text) good = good && renew((void **)&e->offsets, n_room + 1, sizeof *e->offsets);
+        if (text) good = good && renew((void **)&e->tokens, rows_room, sizeof *e->tokens);
+        if (!good)
+            return CO_FAIL(CO_ENOMEM, "no memory for a batch of %zu examples (%zu rows)", n, rows);
+        e->n_room = n_room;
+        e->rows_room = rows_room;
+    }
+    e->batch = (co_batch){.n = n,
+                          .rows = rows,
+                          .offsets = text ? e->offsets : NULL,
+                          .x = text ? NULL : e->x,
+                          .tokens = text ? e->tokens : NULL,
+                          .y = targets ? (const void *)e->targets : e->y};
+    return CO_OK;
+}
+
+static size_t rows_of(const co_population *p, int64_t id)
+{
+    return p->shape.tokens ? co_dataset_rows(&p->data, id) : 1;
+}
+
+/* Over the device's training examples. */
+static int64_t sum_over(const co_population *p, int64_t device,
+                        size_t (*of)(const co_dataset *data, int64_t id))
+{
+    if (!p->shape.tokens) return co_population_examples(p, device);
+    int64_t sum = 0, first, n;
+    co_population_held(p, device, &first, &n);
+    for (int64_t i = first; i < first + n; i++) sum += (int64_t)of(&p->data, p->examples[i]);
+    return sum;
+}
+
+int64_t co_population_rows(const co_population *p, int64_t device)
+{
+    return sum_over(p, device, co_dataset_rows);
+}
+
+int64_t co_population_scored(const co_population *p, int64_t device)
+{
+    return sum_over(p, device, co_dataset_scored);
+}
+
+/* Ids of this many examples are looked up at a time. */
+enum { CHUNK = 256 };
+
+/* Texts ids[n] as the task wants them, each by draws of its own. */
+static void prepare(const co_population *p, const int64_t *ids, size_t n, const int64_t *offsets,
+                    co_examples *e)
+{
+    for (size_t i = 0; p->preparing && i < n; i++) {
+        co_stream draws =
+            co_stream_open(p->seed, CO_DRAW_MASK, e->round, e->device, (uint64_t)ids[i]);
+        p->preparing->prepare(&p->labels, &draws, (size_t)(offsets[i + 1] - offsets[i]),
+                              e->tokens + offsets[i], e->y + offsets[i]);
+    }
+}
+
+/* Examples ids(0) .. ids(n - 1) of a list, or of own[index[..]] when index is given. */
+static co_status read_ids(const co_population *p, const int64_t *own, const int64_t *index,
+                          size_t n, co_examples *e)
+{
+    int64_t ids[CHUNK];
+    size_t rows = 0, row = 0;
+    for (size_t i = 0; i < n; i++) rows += rows_of(p, own[index ? index[i] : (int64_t)i]);
+    CO_TRY(reserve(p, e, n, rows));
+    for (size_t at = 0; at < n; at += CHUNK) {
+        const size_t m = n - at < CHUNK ? n - at : CHUNK;
+        for (size_t i = 0; i < m; i++) ids[i] = own[index ? index[at + i] : (int64_t)(at + i)];
+        if (p->shape.tokens) {
+            int32_t *y = e->y ? e->y + (p->data.task == CO_DATA_CLASSIFICATION ? at : row) : NULL;
+            co_dataset_gather_tokens(&p->data, ids, m, e->offsets + at, e->tokens + row, y);
+            for (size_t i = 0; i <= m; i++) e->offsets[at + i] += (int64_t)row;
+            prepare(p, ids, m, e->offsets + at, e);
+            row = (size_t)e->offsets[at + m];
+        } else {
+            co_dataset_gather(&p->data, ids, m, e->x + at * p->x_size);
+            for (size_t i = 0; p->data.y && i < m; i++) e->y[at + i] = p->data.y[ids[i]];
+        }
+        if (co_dataset_has_targets(&p->data))
+            co_dataset_gather_targets(&p->data, ids, m, e->targets + at * p->data.n_classes);
+    }
+    return CO_OK;
+}
+
+size_t co_population_fitting(const co_population *p, const int64_t *ids, size_t n)
+{
+    size_t rows = 0, i = 0;
+    while (i < n && (i == 0 || rows + rows_of(p, ids[i]) <= CO_EVAL_ROWS))
+        rows += rows_of(p, ids[i++]);
+    return i;
+}
+
+co_status co_population_read_ids(const co_population *p, const int64_t *ids, size_t n,
+                                 co_examples *e)
+{
+    return read_ids(p, ids, NULL, co_population_fitting(p, ids, n), e);
+}
+
+co_status co_population_read(co_population *p, int64_t device, const int64_t *index, size_t n,
+                             co_examples *e)
+{
+    if (p->has_data) {
+        int64_t first, held;
+        co_population_held(p, device, &first, &held);
+        return read_ids(p, p->examples + first, index, n, e);
+    }
+    CO_TRY(reserve(p, e, n, n));
+    for (size_t i = 0; i < n; i++) {
+        memcpy(e->x + i * p->x_size, p->drawn_x + (size_t)index[i] * p->x_size,
+               p->x_size * sizeof *e->x);
+        e->y[i] = p->drawn_y[index[i]];
+    }
+    return CO_OK;
+}
+
+co_status co_population_read_tests(co_population *p, int64_t device, int64_t first, size_t n,
+                                   co_examples *e)
+{
+    if (p->has_data) {
+        const int64_t *ids = p->own_tests + p->own_test_offsets[device] + first;
+        return co_population_read_ids(p, ids, n, e);
+    }
+    const int64_t place = co_population_examples(p, device) + first;
+    CO_TRY(reserve(p, e, n, n));
+    memcpy(e->x, p->drawn_x + (size_t)place * p->x_size, n * p->x_size * sizeof *e->x);
+    memcpy(e->y, p->drawn_y + place, n * sizeof *e->y);
+    return CO_OK;
+}
+
+co_status co_population_read_split(co_population *p, int split, int64_t first, size_t n,
+                                   co_examples *e)
+{
+    if (p->has_data) return co_population_read_ids(p, p->split_ids[split] + first, n, e);
+    CO_TRY(reserve(p, e, n, n));
+    for (size_t done = 0, m = 0; done < n; done += m)
+        CO_TRY(co_population_copy_drawn(p, first + (int64_t)done, n - done, e, done, &m));
+    return CO_OK;
+}
+
+co_status co_population_read_places(co_population *p, int split, const int64_t *place, size_t n,
+                                    co_examples *e)
+{
+    int64_t ids[CHUNK];
+    size_t m;
+    CO_ASSERT(n <= CHUNK);
+    if (p->has_data) {
+        for (size_t i = 0; i < n; i++) ids[i] = p->split_ids[split][place[i]];
+        return co_population_read_ids(p, ids, n, e);
+    }
+    CO_TRY(reserve(p, e, n, n));
+    for (size_t i = 0; i < n; i++) CO_TRY(co_population_copy_drawn(p, place[i], 1, e, i, &m));
+    return CO_OK;
+}

@@ -1,0 +1,52 @@
+/* sim/observers/record_private.h - the columns of the run file's tables, in the order in which they
+ * stand there; of the files record_*.c alone. Their names are in record_tables.c. */
+#pragma once
+#include "sim/observers/record.h"
+
+/* Columns of rounds before and after the training metrics. */
+enum {
+    R_ROUND,
+    R_SELECTED,
+    R_REPORTED,
+    R_DROPPED,
+    R_EMPTY,
+    R_NONFINITE,
+    R_SATURATED,
+    R_EXAMPLES,
+    R_LOSS,
+    R_METRICS
+};
+enum { T_NORM, T_LR_LOCAL, T_LR_SERVER, T_DOWN, T_UP, T_SIM, T_WALL, T_DIGEST, N_TAIL };
+enum { E_ROUND, E_SPLIT, E_SCOPE, E_N, N_EVAL };
+enum { D_ROUND, D_DEVICE, D_EXAMPLES, D_WEIGHT, D_LOSS, D_NORM, D_STALENESS, D_STATUS, N_DEVICES };
+enum {
+    L_ROUND,
+    L_RANK,
+    L_DEVICES,
+    L_EXAMPLES,
+    L_PREDICTED,
+    L_TRAIN,
+    L_WAIT,
+    L_REDUCE,
+    L_EVAL,
+    L_WRITE,
+    N_LOAD
+};
+enum {
+    P_ROUND,
+    P_RELEASED,
+    P_CONTRIBUTIONS,
+    P_RATE,
+    P_CLIP,
+    P_STD,
+    P_EPSILON,
+    P_DELTA,
+    P_SIMULATED,
+    N_PRIVACY
+};
+
+/* A new row of eval with its head; all else is NaN until set. CO_ENOMEM. Local. */
+co_status co_record_add_eval(co_record *record, int64_t round, int64_t split, int64_t scope,
+                             int64_t n);
+/* The rounds summed so far become rows of load. Local. */
+void co_record_flush_load(co_record *record);

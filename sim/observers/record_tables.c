@@ -1,0 +1,136 @@
+/* sim/observers/record_tables.c - which tables a run file has, and with what columns. */
+#include "core/log.h"
+#include "core/memory.h"
+#include "sim/observers/record_private.h"
+#include <stdio.h>
+#include <string.h>
+
+static const co_column head[] = {
+    {"round", CO_I64},       {"n_selected", CO_I64}, {"n_reported", CO_I64},
+    {"n_dropped", CO_I64},   {"n_empty", CO_I64},    {"n_nonfinite", CO_I64},
+    {"n_saturated", CO_I64}, {"n_examples", CO_I64}, {"train_loss", CO_F64}};
+static const co_column tail[] = {
+    {"update_norm", CO_F64}, {"lr_local", CO_F64}, {"lr_server", CO_F64}, {"bytes_down", CO_I64},
+    {"bytes_up", CO_I64},    {"sim_s", CO_F64},    {"wall_s", CO_F64},    {"model_digest", CO_U64}};
+static const co_column eval_head[] = {
+    {"round", CO_I64},
+    {"split", CO_U8, .words = "train,test,validation"},
+    {"scope", CO_U8,
+     .words = "central,over devices,arriving in the period,arrived before the period"},
+    {"n", CO_I64}};
+static const co_column devices_columns[] = {
+    {"round", CO_I64}, {"device", CO_I64},      {"n_examples", CO_I64}, {"weight", CO_F64},
+    {"loss", CO_F64},  {"update_norm", CO_F64}, {"staleness", CO_I64},  {"status", CO_U8}};
+static const co_column load_columns[] = {
+    {"round", CO_I64},       {"rank", CO_I64},    {"n_devices", CO_I64}, {"n_examples", CO_I64},
+    {"predicted_s", CO_F64}, {"train_s", CO_F64}, {"wait_s", CO_F64},    {"reduce_s", CO_F64},
+    {"eval_s", CO_F64},      {"write_s", CO_F64}};
+static const co_column privacy_columns[] = {
+    {"round", CO_I64},         {"released", CO_U8}, {"n_contributions", CO_I64},
+    {"sampling_rate", CO_F64}, {"clip", CO_F64},    {"noise_std", CO_F64},
+    {"epsilon", CO_F64},       {"delta", CO_F64},   {"simulated", CO_U8}};
+
+enum { LARGE_TABLE = 1000000 };
+
+void co_eval_columns_add(co_eval_columns *columns, const co_column *column)
+{
+    for (size_t k = 0; k < columns->n; k++)
+        if (strcmp(columns->name[k], column->name) == 0) return;
+    CO_ASSERT(columns->n < CO_MAX_COLUMNS && strlen(column->name) < sizeof columns->name[0]);
+    const size_t k = columns->n++;
+    strcpy(columns->name[k], column->name);
+    columns->column[k] = *column;
+    columns->column[k].name = columns->name[k];
+}
+
+/* Columns of eval: the head, then what the observers add. */
+static co_status init_eval(const co_eval_columns *add, co_table *table)
+{
+    co_column columns[N_EVAL + CO_MAX_COLUMNS];
+    memcpy(columns, eval_head, sizeof eval_head);
+    memcpy(columns + N_EVAL, add->column, add->n * sizeof *columns);
+    return co_table_init(table, "eval", columns, N_EVAL + add->n);
+}
+
+/* The table devices; the words of status are the record's. */
+static co_status init_devices(co_record *r)
+{
+    co_column columns[N_DEVICES];
+    char *words = r->status_words;
+    const size_t size = sizeof r->status_words;
+    memcpy(columns, devices_columns, sizeof columns);
+    for (int k = 0; k < CO_N_OUTCOMES; k++)
+        snprintf(words + strlen(words), size - strlen(words), "%s%s", k ? "," : "",
+                 co_outcome_names[k]);
+    columns[D_STATUS].words = words;
+    return co_table_init(&r->devices, "devices", columns, N_DEVICES);
+}
+
+static co_status init_tables(co_record *r, const co_eval_columns *eval)
+{
+    co_column columns[sizeof head / sizeof *head + CO_MAX_METRICS + N_TAIL];
+    char names[CO_MAX_METRICS][64];
+    CO_ASSERT(r->n_metrics <= CO_MAX_METRICS);
+    memcpy(columns, head, sizeof head);
+    for (size_t k = 0; k < r->n_trained; k++) {
+        snprintf(names[k], sizeof names[k], "train_%s", r->task->metrics[k].name);
+        columns[R_METRICS + k] = (co_column){names[k], CO_F64};
+    }
+    memcpy(columns + R_METRICS + r->n_trained, tail, sizeof tail);
+    CO_TRY(co_table_init(&r->rounds, "rounds", columns, R_METRICS + r->n_trained + N_TAIL));
+    CO_TRY(init_eval(eval, &r->eval));
+    CO_TRY(co_table_init(&r->load, "load", load_columns, N_LOAD));
+    if (r->with_privacy) CO_TRY(co_table_init(&r->privacy, "privacy", privacy_columns, N_PRIVACY));
+    return r->with_devices ? init_devices(r) : CO_OK;
+}
+
+co_status co_record_init(co_record *r, const co_experiment *e, const co_population *population,
+                         const co_model *model, const co_eval_columns *eval, const char *dir,
+                         int ranks)
+{
+    const double rows = co_config_real(&e->devices, "per_round") * (double)e->rounds;
+    *r = (co_record){.task = co_model_task(model),
+                     .seed = (uint64_t)e->seed,
+                     .ranks = ranks,
+                     .with_devices = rows <= LARGE_TABLE,
+                     .with_scores = e->eval_keys.devices,
+                     .started_s = co_now_s(),
+                     .segment_first_round = 1,
+                     .load_span = ((int64_t)ranks * e->rounds + LARGE_TABLE - 1) / LARGE_TABLE};
+    r->published_s = r->started_s;
+    r->with_privacy =
+        co_mechanism_find(co_config_string(&e->privacy, "mechanism"))->norm != CO_NORM_NONE;
+    if (co_config_has(&e->output, "devices"))
+        r->with_devices = co_config_bool(&e->output, "devices");
+    while (r->task->metrics[r->n_metrics].name) r->n_metrics++;
+    while (r->task->metrics[r->n_trained].finish) r->n_trained++;
+    memcpy(r->data_digest, population->data_digest, sizeof r->data_digest);
+    memcpy(r->partition_digest, population->partition_digest, sizeof r->partition_digest);
+    snprintf(r->source, sizeof r->source, "%s",
+             e->has_generator ? "generator" : co_config_string(&e->data, "file"));
+    r->path = co_format("%s/run.h5", dir);
+    r->segments = co_strdup("");
+    r->span = co_calloc((size_t)ranks, sizeof *r->span);
+    r->pending = co_calloc((size_t)ranks, sizeof *r->pending);
+    co_status st =
+        r->path && r->segments && r->span && r->pending ? CO_OK : CO_FAIL(CO_ENOMEM, "run record");
+    if (st == CO_OK) st = co_experiment_text(e, &r->config);
+    if (st == CO_OK) st = init_tables(r, eval);
+    if (st != CO_OK) co_record_fini(r);
+    return st;
+}
+
+void co_record_fini(co_record *r)
+{
+    co_table_fini(&r->rounds);
+    co_table_fini(&r->eval);
+    co_table_fini(&r->devices);
+    co_table_fini(&r->load);
+    co_table_fini(&r->privacy);
+    co_free(r->path);
+    co_free(r->config);
+    co_free(r->segments);
+    co_free(r->span);
+    co_free(r->pending);
+    *r = (co_record){0};
+}

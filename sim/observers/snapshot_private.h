@@ -1,0 +1,10 @@
+/* sim/observers/snapshot_private.h - the part of a checkpoint that private runs have; of
+ * snapshot_write.c and snapshot_read.c alone. */
+#pragma once
+#include "io/files/file.h"
+#include "sim/stages/private.h"
+
+/* Ledger, clip, multiplier and, where noise is secure, its key. Local. */
+co_status co_checkpoint_write_privacy(co_file *file, const co_private_state *state);
+/* The same back. CO_EDATA when the run was not private or what is there makes no sense. Local. */
+co_status co_checkpoint_read_privacy(const co_file *file, co_private_state *state);
