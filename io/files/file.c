@@ -145,9 +145,7 @@ co_status co_file_create(const char *path, const char *format, co_file **file)
 
 static co_status sync_temporary(const co_file *file, int fd, unsigned mode)
 {
-    const mode_t mask = umask(0);
-    umask(mask);
-    if (fchmod(fd, (mode_t)mode & ~mask) != 0)
+    if (co_temporary_permit(fd, mode) != 0)
         return co_file_errno(file->path, "set permissions", errno);
     const bool fault = co_fault("file_sync");
     if (fault || fsync(fd) != 0)

@@ -147,6 +147,13 @@ co_status co_temporary_start(const char *target, co_temporary *t)
     return CO_FAIL(CO_EFILE, "%s: cannot be written: %s", target, strerror(error));
 }
 
+int co_temporary_permit(int file, unsigned mode)
+{
+    const mode_t mask = umask(0);
+    umask(mask);
+    return fchmod(file, (mode_t)mode & ~mask);
+}
+
 int co_temporary_rename(co_temporary *t, const char *target)
 {
     if (rename(t->path, target) != 0) return -1;

@@ -16,6 +16,9 @@ typedef struct {
 /* Removes what dead writers of the target left, then makes an empty file for its owner alone.
  * CO_EFILE with errno set. */
 co_status co_temporary_start(const char *target, co_temporary *t);
+/* The permissions of a new file, within the process's mask: 0666, or 0600 for its owner alone. 0 or
+ * -1 with errno. */
+int co_temporary_permit(int file, unsigned mode);
 /* Gives the file its name in place of what stands there; 0 or -1 with errno. t is empty then,
  * unless it failed. */
 int co_temporary_rename(co_temporary *t, const char *target);

@@ -28,8 +28,9 @@ co_status co_aside_sync(co_aside *aside)
 {
     if (!aside->out) return CO_OK;
     errno = 0;
-    const bool good =
-        fflush(aside->out) == 0 && !ferror(aside->out) && fsync(fileno(aside->out)) == 0;
+    const bool good = fflush(aside->out) == 0 && !ferror(aside->out) &&
+                      co_temporary_permit(fileno(aside->out), 0666) == 0 &&
+                      fsync(fileno(aside->out)) == 0;
     int error = good ? 0 : errno ? errno : EIO;
     if (co_fault("file_write") || co_fault("file_sync")) error = EIO;
     if (co_fault("file_full")) error = ENOSPC;

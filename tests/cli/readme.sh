@@ -14,6 +14,8 @@ PATH=$(dirname "$COHORT"):$PATH
 export COHORT_PROGRESS=off
 ln -s "$SOURCE/jobs" jobs
 ln -s "${COHORT_SHARED:-none}"/data/tabular/heart_disease/processed.*.data . 2> /dev/null
+ln -s "${COHORT_SHARED:-none}"/data/text_classification/20news-bydate.tar.gz . 2> /dev/null
+ln -s "${COHORT_MINILM:-none}" minilm
 faults=0 n=0
 make_tokenizer() { # what the recipe for ids reads: a tokeniser that pads, as some published ones do, and texts
     "$python" - << 'P' && printf '%s\n' '0,"A good one"' 1,Bad '0,good ' '1,"bad, a"' > text.csv
@@ -33,12 +35,15 @@ for block in *.block; do
     case $(cat "$block") in
     *processed.*) [ -e processed.va.data ] || { echo "skipped: $first"; continue; } ;;
     *" DIR "* | *jobs/quickstart.sh* | model:*) continue ;; # published data; the quick start; a piece of an experiment
+    *minilm/*) [ -e minilm/vocab.txt ] && [ -e 20news-bydate.tar.gz ] || { echo "skipped: $first"; continue; } ;;
     *tokenizers*) make_tokenizer 2> /dev/null || { echo "skipped: $first"; continue; } ;;
     *ids.h5*) [ -e ids.h5 ] || { echo "skipped: $first"; continue; } ;;
     *torch*) "$python" -c 'import torch' 2> /dev/null || { echo "skipped: $first"; cp runs/mine/ckpt-00000020.h5 start.h5; continue; } ;;
     *pandas*) "$python" -c 'import pandas' 2> /dev/null || { echo "skipped: $first"; continue; } ;;
     esac
     sed -i '/^cohort plot/d; s/rounds=400/rounds=8/; s/runs\/\(prox\|private\)$/& rounds=5/; s/seeds=3/& rounds=20/' "$block"
+    sed -i 's/max_tokens=256/max_tokens=8/; s/\(minilm\|lora\)\/ckpt-00000020/\1\/ckpt-00000001/
+        s/minilm\.yaml/& rounds=1 devices.per_round=2 local.max_examples=8 local.batch=4 eval.max_examples=16/' "$block"
     n=$((n + 1))
     case $first in
     "import "*) run=$python ;;

@@ -80,6 +80,8 @@ good predict "$(last preset)" texts.h5 -o preset.p.h5
 good predict from.yaml texts.h5 -o from.p.h5
 equal preset.p.h5 from.p.h5
 
+[ "$(stat -c %a base/model.safetensors)" = "$(printf '%o' $((0666 & ~$(umask))))" ] || fail "others may not read the folder"
+
 # Folder, cohort, folder: the same bytes, for nothing moves but a head by less than its last bit.
 good run from.yaml output.dir=still 'model.freeze=["bert.*"]' rounds=1 local.optimizer=sgd local.lr=1e-30
 good export weights "$(last still)" -o again
