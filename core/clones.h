@@ -31,3 +31,11 @@
 
 /* For the helpers of such a function: only what is inlined is compiled again. */
 #define CO_INLINE static inline __attribute__((always_inline))
+
+/* In front of a loop whose iterations may run in any order, though pointers may be equal: what is
+ * read at a place is written there alone. */
+#ifdef __clang__
+#define CO_IN_ANY_ORDER _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define CO_IN_ANY_ORDER _Pragma("GCC ivdep")
+#endif

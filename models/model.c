@@ -13,7 +13,8 @@ const co_param co_model_params[] = {
     {"name", CO_STRING, .flags = CO_OPTIONAL, .doc = "a preset; or give layers"},
     {"layers", CO_TREE, .flags = CO_OPTIONAL, .doc = "list of layers and blocks, first to last"},
     {"init", CO_STRING, .flags = CO_OPTIONAL,
-     .doc = "initial values: a checkpoint, a folder of weights or a .safetensors file"},
+     .doc = "initial values: a checkpoint, a folder of weights or a .safetensors file; beside from "
+            "those of lora (also an adapter of PEFT), of the head and of what is trained"},
     {"from", CO_STRING, .flags = CO_OPTIONAL,
      .doc = "folder of a pretrained model (config.json, model.safetensors): sizes and initial "
             "values"},

@@ -109,6 +109,7 @@ static co_status create_model(predictor *p)
     const size_t n_classes = p->population.labels.n;
     co_status st = co_model_create(&p->experiment.model, &p->population.shape,
                                    &p->population.labels, task, &p->model);
+    if (st == CO_OK) st = co_run_check_lengths(&p->experiment.model, p->model, &p->population);
     if (st != CO_OK)
         return st == CO_ENOMEM ? st
                                : co_fail_in(st, "%s does not go with this model", p->want->data);
@@ -124,9 +125,14 @@ static co_status create_model(predictor *p)
     return co_workspace_create(p->model, CO_EVAL_BLOCK, CO_EVAL_BLOCK, &p->workspace);
 }
 
+/* The model at round 0, or that of the checkpoint; where that leaves out tensors which came from a
+ * folder (output.frozen: refer), over the model at round 0. */
 static co_status read_params(const predictor *p)
 {
-    if (!p->stored) return co_run_first_model(&p->experiment, p->model, p->params.data);
+    const co_experiment *e = &p->experiment;
+    if (!p->stored || (e->output_keys.refers && co_config_has(&e->model, "from")))
+        CO_TRY(co_run_first_model(e, p->model, p->params.data));
+    if (!p->stored) return CO_OK;
     const co_status st = co_checkpoint_read_model(p->want->model, p->model, p->params.data);
     return st == CO_EDATA ? co_fail_in(st, "%s does not go with this model", p->want->data) : st;
 }

@@ -105,17 +105,16 @@ static co_status check_examples(co_run *r)
                                 (long long)p->n_devices);
 }
 
-/* Positions are learnt, or were trained, up to so many rows. */
-static co_status check_lengths(const co_run *r)
+co_status co_run_check_lengths(const co_config *opt, const co_model *model,
+                               const co_population *population)
 {
-    const co_config *model = &r->experiment->model;
-    const co_node *trained = co_node_find(model->map, "most_positions");
-    size_t most = co_model_longest(r->model), have = r->population.most_rows;
+    const co_node *trained = co_node_find(opt->map, "most_positions");
+    size_t most = co_model_longest(model), have = population->most_rows;
     int64_t n;
     if (most == 0 && trained && co_node_int(trained, &n)) most = (size_t)n;
     if (most == 0 || have <= most) return CO_OK;
     return co_config_fail(
-        model, trained,
+        opt, trained,
         "the model has positions for %zu tokens, but the longest text of the data "
         "has %zu; give positions more (most), or import the texts with "
         "max_tokens=%zu",
@@ -148,7 +147,7 @@ static co_status create_local(co_run *r, const char *dir)
         return co_config_fail(&e->model, co_config_node(&e->model, "head"),
                               "none gives hidden states, which nothing can be trained on; leave "
                               "head out, or ask cohort predict for output=hidden");
-    CO_TRY(check_lengths(r));
+    CO_TRY(co_run_check_lengths(&e->model, r->model, &r->population));
     CO_TRY(co_workplace_init(&r->place, e, r->model, &r->population));
     CO_TRY(co_works_create(&r->works, &r->place));
     r->measure = co_work_index("measure");
@@ -169,13 +168,41 @@ static co_status read_folder(const co_config *opt, const co_model *model, float 
     return st;
 }
 
+/* model.init beside model.from: what it holds of lora, of the head and of what is trained. */
+static co_status read_part(const co_config *opt, const co_model *model, float *params)
+{
+    const char *init = co_config_string(opt, "init");
+    const co_folder *folder = co_preset_find(co_config_string(opt, "name"))->folder;
+    size_t n_tensors, n_read, n_wanted = 0;
+    const co_tensor *tensor = co_model_tensors(model, &n_tensors);
+    bool *wanted = co_malloc(n_tensors, sizeof *wanted);
+    if (!wanted) return CO_FAIL(CO_ENOMEM, "model");
+    for (size_t k = 0; k < n_tensors; k++) {
+        wanted[k] =
+            tensor[k].role != CO_FROZEN || co_folder_may_lack(folder, model, tensor[k].name);
+        n_wanted += wanted[k];
+    }
+    co_status st = co_checkpoint_read_part(init, model, wanted, params, &n_read);
+    if (st == CO_OK && n_read == 0)
+        st = co_config_fail(opt, co_config_node(opt, "init"),
+                            "%s holds none of the %zu tensors that it may fill beside model.from: "
+                            "those of lora, of the head and of what is trained",
+                            init, n_wanted);
+    if (st == CO_OK)
+        co_log("weights: %zu of %zu tensors that are no part of the base come from %s", n_read,
+               n_wanted, init);
+    co_free(wanted);
+    return st;
+}
+
 co_status co_run_first_model(const co_experiment *e, const co_model *model, float *params)
 {
+    const bool from = co_config_has(&e->model, "from"), init = co_config_has(&e->model, "init");
     co_model_init(model, (uint64_t)e->seed, params);
-    if (co_config_has(&e->model, "from")) return read_folder(&e->model, model, params);
-    return co_config_has(&e->model, "init")
-               ? co_checkpoint_read_model(co_config_string(&e->model, "init"), model, params)
-               : CO_OK;
+    if (from) CO_TRY(read_folder(&e->model, model, params));
+    if (from && init) return read_part(&e->model, model, params);
+    return init ? co_checkpoint_read_model(co_config_string(&e->model, "init"), model, params)
+                : CO_OK;
 }
 
 /* Where the first model comes from; frozen tensors stay what they were there. */
@@ -184,8 +211,8 @@ static co_status name_base(co_run *r)
     const co_experiment *e = r->experiment;
     const co_node *init = co_node_find(e->model.map, "init"),
                   *from = co_node_find(e->model.map, "from");
-    r->base = init   ? co_format("model.init %s", init->text)
-              : from ? co_format("model.from %s", from->text)
+    r->base = from   ? co_format("model.from %s", from->text)
+              : init ? co_format("model.init %s", init->text)
                      : co_format("seed %llu", (unsigned long long)e->seed);
     return r->base ? CO_OK : CO_FAIL(CO_ENOMEM, "model");
 }

@@ -78,6 +78,10 @@ co_status co_run_create(co_run *run, co_experiment *experiment, const char *dir,
                         const co_comm *comm);
 /* The model at round 0: drawn from the seed, or read from model.init. params[size]. Local. */
 co_status co_run_first_model(const co_experiment *experiment, const co_model *model, float *params);
+/* CO_EUSAGE when a text is longer than what the model's positions are learnt, or were trained, for.
+ * model: that of section opt. Local. */
+co_status co_run_check_lengths(const co_config *opt, const co_model *model,
+                               const co_population *population);
 void co_run_destroy(co_run *run); /* Collective(comm) */
 /* Goes to the state of a checkpoint and the rows of the run file before it. Collective(comm). path
  * on rank 0. */

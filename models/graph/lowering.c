@@ -68,14 +68,18 @@ static void find_passing(co_model *m)
     }
 }
 
+/* Node v may write over the values and gradients of u, the node before it. One with tensors needs
+ * its dy again in phase two, and a u that shares it would write dx there. */
+static bool may_overwrite(const co_vertex *v, const co_vertex *u)
+{
+    return v->facts.in_place && !v->low.passes_on && u->facts.spares_output && !u->low.passes_on &&
+           is_private(u) && (v->n_tensors == 0 || !u->low.in_place);
+}
+
 static void find_in_place(co_model *m)
 {
-    for (size_t l = 1; l < m->n_nodes; l++) {
-        co_vertex *v = &m->node[l];
-        const co_vertex *u = &m->node[v->input[0]];
-        v->low.in_place = v->facts.in_place && !v->low.passes_on && u->facts.spares_output &&
-                          !u->low.passes_on && is_private(u);
-    }
+    for (size_t l = 1; l < m->n_nodes; l++)
+        m->node[l].low.in_place = may_overwrite(&m->node[l], &m->node[m->node[l].input[0]]);
     for (size_t l = 1; l < m->n_nodes; l++)
         if (m->node[l].low.passes_on || m->node[l].low.in_place)
             m->node[m->node[l].input[0]].low.dy_of = l;

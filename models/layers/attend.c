@@ -117,15 +117,16 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     (void)n_classes;
     *self = NULL;
     CO_TRY(check(opt, in, heads, kv_heads));
+    const size_t size = in[0].dim[0] / heads;
     attend *a = co_calloc(1, sizeof *a);
     if (!a) return CO_FAIL(CO_ENOMEM, "layer attend");
     *a = (attend){.in = in[1],
                   .out = in[0],
                   .heads = heads,
                   .kv_heads = kv_heads,
-                  .size = in[0].dim[0] / heads,
+                  .size = size,
                   .causal = co_config_bool(opt, "causal"),
-                  .scale = (float)(1.0 / sqrt((double)(in[0].dim[0] / heads))),
+                  .scale = (float)(1.0 / sqrt((double)size)),
                   .dropout = (float)co_config_real(opt, "dropout"),
                   .fast = co_kernels_in_use()};
     a->use = a->fast ? a->fast : &plain;

@@ -39,17 +39,20 @@ static size_t cache_size(const void *self, size_t n, size_t rows)
 /* y may be x. */
 CO_CLONES static void gelu_erf(size_t n, const float *x, float *y, float *restrict slope)
 {
-    _Pragma("GCC ivdep") for (size_t i = 0; i < n; i++) y[i] = co_gelu(x[i], &slope[i]);
+    CO_IN_ANY_ORDER
+    for (size_t i = 0; i < n; i++) y[i] = co_gelu(x[i], &slope[i]);
 }
 
 CO_CLONES static void gelu_tanh(size_t n, const float *x, float *y, float *restrict slope)
 {
-    _Pragma("GCC ivdep") for (size_t i = 0; i < n; i++) y[i] = co_gelu_tanh(x[i], &slope[i]);
+    CO_IN_ANY_ORDER
+    for (size_t i = 0; i < n; i++) y[i] = co_gelu_tanh(x[i], &slope[i]);
 }
 
 CO_CLONES static void gelu_back(size_t n, const float *dy, const float *restrict slope, float *dx)
 {
-    _Pragma("GCC ivdep") for (size_t i = 0; i < n; i++) dx[i] = dy[i] * slope[i];
+    CO_IN_ANY_ORDER
+    for (size_t i = 0; i < n; i++) dx[i] = dy[i] * slope[i];
 }
 
 static void forward(const void *self, const co_call *call)

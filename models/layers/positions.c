@@ -28,7 +28,8 @@ static void destroy(void *self)
 static void fill_sinusoidal(const positions *p)
 {
     for (size_t k = 0; k < p->units; k++) {
-        const double rate = pow(10000.0, -(double)(k / 2 * 2) / (double)p->units);
+        const size_t even = k - k % 2;
+        const double rate = pow(10000.0, -(double)even / (double)p->units);
         for (size_t t = 0; t < p->most; t++) {
             const double angle = (double)t * rate;
             p->table[t * p->units + k] = (float)(k % 2 ? cos(angle) : sin(angle));

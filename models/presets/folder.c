@@ -215,8 +215,6 @@ co_status co_folder_options(const co_config *opt, const co_model_preset **preset
     *preset = NULL;
     if (from->kind != CO_NODE_SCALAR || !from->text[0])
         return co_config_fail(opt, from, "must be the folder of a model");
-    if (co_node_find(opt->map, "init"))
-        return co_config_fail(opt, from, "give either `from` or `init`, not both");
     if (name && name->kind == CO_NODE_SCALAR) {
         *preset = co_preset_find(name->text);
         if (!*preset) return co_fail_in(CO_EUSAGE, "%s: %s.name", opt->file, opt->section);

@@ -35,3 +35,5 @@ co_status co_folder_options(const co_config *opt, const co_model_preset **preset
  * tensors that are missing, of another shape or type, not finite, or of no use to this model. */
 co_status co_folder_read(const char *path, const co_folder *folder, const co_model *model,
                          float *params, co_text *said);
+/* Whether the folder need not hold that tensor: of the head, of the pooler or of lora. */
+bool co_folder_may_lack(const co_folder *folder, const co_model *model, const char *name);

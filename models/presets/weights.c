@@ -96,6 +96,13 @@ static bool may_be_new(const fitting *f, const char *name)
            strstr(name, ".lora_") != NULL;
 }
 
+bool co_folder_may_lack(const co_folder *folder, const co_model *model, const char *name)
+{
+    fitting f = {.prefix = folder->prefix};
+    f.tensor = co_model_tensors(model, &f.n_tensors);
+    return may_be_new(&f, name);
+}
+
 static bool same_shape(const co_stored *s, const co_tensor *t)
 {
     bool same = s->n_dims == t->ndim;

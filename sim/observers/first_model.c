@@ -97,13 +97,21 @@ co_status co_checkpoint_read_tensors(const co_file *file, const co_model *model,
     return st;
 }
 
-/* A tensor of a folder of weights by its name, or the name that PEFT gives it. */
+static const char peft[] = "base_model.model.";
+
+/* A tensor of a folder of weights by its name, or the name that PEFT gives it. NULL: none. */
+static const co_stored *find_stored(const co_weights *weights, const co_tensor *tensor)
+{
+    char name[CO_NAME + 32];
+    snprintf(name, sizeof name, "%s%s", peft, tensor->name);
+    const co_stored *stored = co_weights_find(weights, tensor->name);
+    return stored ? stored : co_weights_find(weights, name);
+}
+
 static co_status read_stored(const co_weights *weights, const co_tensor *tensor, float *params)
 {
-    char name[CO_NAME + 32], shape[192];
-    snprintf(name, sizeof name, "base_model.model.%s", tensor->name);
-    const co_stored *stored = co_weights_find(weights, tensor->name);
-    if (!stored) stored = co_weights_find(weights, name);
+    char shape[192];
+    const co_stored *stored = find_stored(weights, tensor);
     if (!stored)
         return CO_FAIL(CO_EDATA, "%s: has no tensor %s: it belongs to another model", weights->path,
                        tensor->name);
@@ -204,4 +212,78 @@ co_status co_checkpoint_read_model(const char *path, const co_model *model, floa
 {
     enum { MOST_BASES = 64 };
     return read_model(path, model, params, MOST_BASES);
+}
+
+static const co_tensor *find_tensor(const co_model *model, const char *name)
+{
+    size_t n_tensors;
+    const co_tensor *tensor = co_model_tensors(model, &n_tensors);
+    for (size_t k = 0; k < n_tensors; k++)
+        if (strcmp(tensor[k].name, name) == 0) return &tensor[k];
+    return NULL;
+}
+
+/* Changes of low rank that the model has no layer for: without them it would not be that model. */
+static co_status check_lora(const char *path, const char *name, const co_model *model)
+{
+    if (!strstr(name, ".lora_") || find_tensor(model, name)) return CO_OK;
+    return CO_FAIL(
+        CO_EDATA,
+        "%s: the model has no place for %s; model.lora.targets must name the layers that "
+        "it was made for",
+        path, name);
+}
+
+static co_status read_weights_part(const char *path, const co_model *model, const bool *wanted,
+                                   float *params, size_t *n_read)
+{
+    size_t n_tensors;
+    co_weights weights;
+    const co_tensor *tensor = co_model_tensors(model, &n_tensors);
+    co_status st = co_weights_open(path, &weights);
+    for (size_t k = 0; k < weights.n && st == CO_OK; k++) {
+        const char *name = weights.tensor[k].name;
+        const size_t n = sizeof peft - 1;
+        st = check_lora(path, strncmp(name, peft, n) == 0 ? name + n : name, model);
+    }
+    for (size_t k = 0; k < n_tensors && st == CO_OK; k++) {
+        if (!wanted[k] || !find_stored(&weights, &tensor[k])) continue;
+        st = read_stored(&weights, &tensor[k], params);
+        ++*n_read;
+    }
+    co_weights_close(&weights);
+    return st;
+}
+
+static co_status read_file_part(const char *path, const co_model *model, const bool *wanted,
+                                float *params, size_t *n_read)
+{
+    size_t n_tensors, n_found = 0;
+    char **found = NULL;
+    co_file *file = NULL;
+    const co_tensor *tensor = co_model_tensors(model, &n_tensors);
+    CO_TRY(co_file_open(path, "cohort-checkpoint", true, &file));
+    co_status st = co_file_list(file, &found, &n_found);
+    for (size_t k = 0; k < n_found && st == CO_OK; k++) {
+        const char *name = found[k] + (*found[k] == '/');
+        if (strncmp(name, "model/", 6) == 0) st = check_lora(path, name + 6, model);
+    }
+    for (size_t k = 0; k < n_tensors && st == CO_OK; k++) {
+        char name[CO_NAME + 16];
+        snprintf(name, sizeof name, "model/%s", tensor[k].name);
+        if (!wanted[k] || !co_file_has(file, name)) continue;
+        st = read_tensor(file, &tensor[k], params);
+        ++*n_read;
+    }
+    co_strings_free(found, n_found);
+    co_file_close(file);
+    return st;
+}
+
+co_status co_checkpoint_read_part(const char *path, const co_model *model, const bool *wanted,
+                                  float *params, size_t *n_read)
+{
+    *n_read = 0;
+    return holds_weights(path) ? read_weights_part(path, model, wanted, params, n_read)
+                               : read_file_part(path, model, wanted, params, n_read);
 }

@@ -7,6 +7,11 @@
  * folder or file of safetensors with the model's names, also with PEFT's prefix. Tensors that a
  * checkpoint left out are read or drawn again where they came from. Local. */
 co_status co_checkpoint_read_model(const char *path, const co_model *model, float *params);
+/* Of the tensors that are wanted, [n_tensors], those that the file or folder (as above) holds; the
+ * others keep their values. CO_EDATA: one of another shape, or not finite; a change of low rank for
+ * a layer that has none in the model. Local. */
+co_status co_checkpoint_read_part(const char *path, const co_model *model, const bool *wanted,
+                                  float *params, size_t *n_read);
 /* The tensors of an open checkpoint into params, which hold already those that it left out
  * (co_left_out_check). CO_EDATA when the file is of another model or has values that are not
  * finite. Local. */

@@ -169,6 +169,8 @@ refused 3 'numbers.h5 does not go with this model' predict table.ckpt.h5 numbers
 refused 2 'words.h5 does not go with this model' predict table.ckpt.h5 words.h5 -o bad.h5
 refused 2 'play.h5 does not go with this model' predict words.ckpt.h5 play.h5 -o bad.h5
 refused 3 'tags.h5 does not go with this model' predict play.ckpt.h5 tags.h5 -o bad.h5
+sed 's/{pool_time: mean}/{positions: {most: 2}}, &/' words.yaml > short.yaml
+refused 2 'words.h5 does not go with this model: .*positions for 2 tokens' predict short.yaml words.h5 -o bad.h5
 refused 4 'no-ckpt' predict no-ckpt.h5 table.h5 -o bad.h5
 refused 4 'no-data' predict table.ckpt.h5 no-data.h5 -o bad.h5
 refused 3 'cohort-run' predict table/run.h5 table.h5 -o bad.h5

@@ -45,6 +45,9 @@ static const struct {
     {"{layers: [{embedding: 8}, {dropout: 0.2}, {lstm: 9}, {residual: [{dense: 9}, relu, {dense: "
      "9}]}, {pool_time: mean}, {dense: classes}]}",
      {.sequence = true, .tokens = true, .dim = {20}}},
+    {"{layers: [{embedding: 8}, gelu, {positions: {most: 40}}, segments, silu, {segments: 3}, "
+     "{pool_time: mean}, {dense: classes}]}",
+     {.sequence = true, .tokens = true, .dim = {20}}},
 };
 
 /* Loss, gradient and parameters after three steps. */
