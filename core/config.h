@@ -79,7 +79,8 @@ typedef struct {
     const char *doc; /* one line, with unit */
 } co_param;
 
-/* Fields that every plug-in's table begins with: PLUGIN first, then the kind's own functions. */
+/* Fields that every plug-in's table begins with: PLUGIN first, then the kind's own functions. Of
+ * every kind: destroy is NULL where create keeps nothing, and accepts NULL as self. */
 #define CO_PLUGIN_FIELDS                                                                           \
     const char *name, *summary, *source; /* YAML value; one line; paper or NULL */                 \
     const co_param *params               /* options; NULL: none */

@@ -7,6 +7,9 @@
 #include "io/data/dataset_private.h"
 #include <string.h>
 
+const char *const co_data_task_names[CO_N_DATA_TASKS] = {"classification", "lm", "tagging",
+                                                         "regression", "multilabel"};
+
 bool co_dataset_has_targets(const co_dataset *data)
 {
     return data->task == CO_DATA_REGRESSION || data->task == CO_DATA_MULTILABEL;

@@ -12,9 +12,6 @@
 #define VOCAB_SIZE "vocab_size" /* stands in the file in place of vocab: i64 [1] */
 _Static_assert(sizeof(size_t) == sizeof(int64_t), "n_vocab is written as int64");
 
-const char *const co_data_task_names[CO_N_DATA_TASKS] = {"classification", "lm", "tagging",
-                                                         "regression", "multilabel"};
-
 co_status co_dataset_text_check(const co_dataset *data, const char *path)
 {
     if (data->n_vocab == 0) {

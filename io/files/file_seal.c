@@ -33,31 +33,6 @@ const char *co_format_find(const char *word, size_t n)
     return NULL;
 }
 
-static const char *remedy(int error)
-{
-    switch (error) {
-    case ENOSPC:
-    case EDQUOT: return "free some space or write to another disk";
-    case EFBIG: return "raise the limit on the size of files (ulimit -f)";
-    case EACCES:
-    case EPERM: return "check who may read and write there";
-    case EROFS: return "this disk is mounted read-only; write to another folder";
-    case ENOENT:
-    case ENOTDIR: return "check the path; folders are not made on the way";
-    case EISDIR: return "name a file, not a folder";
-    case ENAMETOOLONG: return "choose a shorter name";
-    case EMFILE:
-    case ENFILE: return "raise the limit on open files (ulimit -n)";
-    default: return "check the disk";
-    }
-}
-
-co_status co_file_errno(const char *path, const char *doing, int error)
-{
-    if (error == 0) error = EIO;
-    return CO_FAIL(CO_EFILE, "%s: cannot %s: %s; %s", path, doing, strerror(error), remedy(error));
-}
-
 /* Reads n bytes at `at`, or as many as there are; -1 with errno. */
 static ssize_t read_at(int fd, unsigned char *buffer, size_t n, off_t at)
 {

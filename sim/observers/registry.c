@@ -42,7 +42,7 @@ co_status co_observers_create(co_run *run)
 
 void co_observers_destroy(co_run *run)
 {
-    EACH_MEMBER(k, member) if (run->observers.self[k]) member->destroy(run->observers.self[k]);
+    EACH_MEMBER(k, member) if (member->destroy) member->destroy(run->observers.self[k]);
     run->observers = (co_observers){0};
 }
 

@@ -34,7 +34,8 @@ co_status co_works_create(co_works *w, co_workplace *place)
 
 void co_works_destroy(co_works *w)
 {
-    for (size_t k = 0; k < w->n; k++) w->work[k]->destroy(w->self[k]);
+    for (size_t k = 0; k < w->n; k++)
+        if (w->work[k]->destroy) w->work[k]->destroy(w->self[k]);
     *w = (co_works){0};
 }
 
