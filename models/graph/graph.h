@@ -13,6 +13,7 @@ typedef struct {
     bool passes_on; /* owns no buffer and is never called: hands its input on, and dy as dx */
     bool in_place;  /* writes over its first input, and dx[0] over dy */
     bool rectify;   /* does the work of the rectifier in front of it, which passes on */
+    bool adds_dx;   /* adds to dx[0] itself, where it is to be added */
     bool brief;    /* its values are read by the next one's forward alone: the parts of a batch take
                       turns in one buffer */
     bool whole_dy; /* inside the parts: its gradient has room for the whole batch, not for a part */

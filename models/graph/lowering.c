@@ -2,11 +2,12 @@
  * alone.
  *
  * A node that only renames floats passes its neighbour's on; one that works float by float writes
- * over its input where nobody reads that any more; a rectifier is left to what stands behind it
- * where that does its work at once. Through the nodes at the front that take parts a batch goes in
- * parts, so that what one gives is still in the second cache when the next takes it. A node whose
- * values somebody else reads, or that is tapped, keeps a buffer of its own. COHORT_LOWERING=off in
- * the environment leaves all of it out; no float changes. Cost: linear in nodes. */
+ * over its input where nobody reads that any more; one that can adds to a gradient that others gave
+ * before it; a rectifier is left to what stands behind it where that does its work at once. Through
+ * the nodes at the front that take parts a batch goes in parts, so that what one gives is still in
+ * the second cache when the next takes it. A node whose values somebody else reads, or that is
+ * tapped, keeps a buffer of its own. COHORT_LOWERING=off in the environment leaves all of it out;
+ * no float changes. Cost: linear in nodes. */
 #include "models/graph/graph.h"
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,8 @@ static void find_in_place(co_model *m)
 {
     for (size_t l = 1; l < m->n_nodes; l++)
         m->node[l].low.in_place = may_overwrite(&m->node[l], &m->node[m->node[l].input[0]]);
+    for (size_t l = 1; l < m->n_nodes; l++)
+        m->node[l].low.adds_dx = m->node[l].facts.adds_dx && m->node[l].adds[0];
     for (size_t l = 1; l < m->n_nodes; l++)
         if (m->node[l].low.passes_on || m->node[l].low.in_place)
             m->node[m->node[l].input[0]].low.dy_of = l;

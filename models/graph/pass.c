@@ -46,6 +46,7 @@ static void open_call(const co_workspace *w, const co_pass *pass, const float *p
     call->factor = 1.0f;
     call->cache = slot->cache;
     call->scratch = w->scratch;
+    call->add = v->low.adds_dx;
     call->rectify = v->low.rectify;
     for (size_t s = 0; s < CO_MAX_INPUTS; s++) {
         const float *from = s < v->n_inputs ? w->slot[v->input[s]].out : NULL;
@@ -127,6 +128,12 @@ static bool is_wanted(const co_model *m, size_t l, int64_t stop)
     return stop == NONE ? m->node[l].wanted : (int64_t)l >= stop;
 }
 
+/* What node l gives back by input s goes through a sum of the pass. */
+static bool is_summed(const co_vertex *v, size_t s)
+{
+    return v->adds[s] && !(s == 0 && v->low.adds_dx);
+}
+
 /* Room for what node l gives back, where somebody wants it. True when somebody does. */
 static bool open_dx(const co_workspace *w, co_call *call, size_t l, int64_t stop)
 {
@@ -136,8 +143,8 @@ static bool open_dx(const co_workspace *w, co_call *call, size_t l, int64_t stop
     for (size_t s = 0; s < v->n_inputs; s++) {
         const size_t to = v->input[s];
         if (!is_wanted(w->model, to, stop)) continue;
-        call->dx[s] = v->adds[s] ? extra : gradient_of(w, call->pass, to);
-        if (v->adds[s])
+        call->dx[s] = is_summed(v, s) ? extra : gradient_of(w, call->pass, to);
+        if (is_summed(v, s))
             extra += co_graph_align(co_shape_rows(&w->model->node[to].out, call->pass->batch) *
                                     w->model->node[to].floats);
         any = true;
@@ -151,7 +158,7 @@ static void close_dx(const co_workspace *w, const co_call *call, size_t l)
     const co_vertex *v = &w->model->node[l];
     for (size_t s = 0; s < v->n_inputs; s++) {
         const co_vertex *to = &w->model->node[v->input[s]];
-        if (v->adds[s] && call->dx[s])
+        if (is_summed(v, s) && call->dx[s])
             co_vector_add_scaled(gradient_of(w, call->pass, v->input[s]), call->dx[s],
                                  co_shape_rows(&to->out, call->pass->batch) * to->floats, 1.0f);
     }

@@ -47,7 +47,7 @@ static size_t extra_floats(const co_workspace *w, arena *a, size_t l)
     const co_vertex *v = &w->model->node[l];
     size_t sum = 0;
     for (size_t s = 0; s < v->n_inputs; s++)
-        if (v->adds[s])
+        if (v->adds[s] && !(s == 0 && v->low.adds_dx))
             sum +=
                 co_graph_align(floats_of(a, &w->model->node[v->input[s]], w->max_n, w->max_rows));
     return sum;

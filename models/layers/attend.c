@@ -6,8 +6,9 @@
  * one of keys and values. causal: row t sees rows 0 .. t alone, and only those are computed.
  * rotary theta: before the product, columns i and i + d/2 of q and k turn by the angle t theta^(-2i
  * / d) in row t of a text, from 0 (rotary positions, paired as Llama's). dropout: in training each
- * probability is dropped with that probability, else divided by the rest; that of (row of the
- * batch, head, column) by one keyed draw, drawn again in backward.
+ * probability is dropped with that probability, to 16 bits, else divided by the rest. The draws of
+ * a block are halves of words of a keyed stream, from (row of the batch, head) of its first row on,
+ * and are drawn again in backward.
  *
  * Backward, of a row: P anew from the scores and the row's log of the sum of
  * exponentials, dP = dY V', D = sum P dP, dS = P (dP - D), dQ = dS K / sqrt d, dK = dS' Q / sqrt d,
@@ -35,7 +36,8 @@ typedef struct {
     co_shape in, out;
     size_t heads, kv_heads, size; /* size: d */
     bool causal;
-    float scale, dropout;
+    float scale;
+    uint32_t limit; /* of 2^16 draws, those that drop */
     double *rate; /* [size / 2][2] cosine and sine of the angle from row to row; NULL: no rotary */
     const co_kernels *use, *fast; /* fast NULL: reference, which uses the plain loops below */
 } attend;
@@ -113,7 +115,8 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     const size_t heads = (size_t)co_config_int(opt, "heads"),
                  kv_heads = co_config_has(opt, "kv_heads") ? (size_t)co_config_int(opt, "kv_heads")
                                                            : heads;
-    const double theta = co_config_real(opt, "rotary");
+    const double theta = co_config_real(opt, "rotary"),
+                 limit = co_config_real(opt, "dropout") * 65536.0 + 0.5;
     (void)n_classes;
     *self = NULL;
     CO_TRY(check(opt, in, heads, kv_heads));
@@ -127,7 +130,7 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
                   .size = size,
                   .causal = co_config_bool(opt, "causal"),
                   .scale = (float)(1.0 / sqrt((double)size)),
-                  .dropout = (float)co_config_real(opt, "dropout"),
+                  .limit = limit < 65535.0 ? (uint32_t)limit : 65535,
                   .fast = co_kernels_in_use()};
     a->use = a->fast ? a->fast : &plain;
     if (theta > 0.0) {
@@ -163,7 +166,9 @@ static size_t cache_size(const void *self, size_t n, size_t rows)
 typedef struct {
     bool back;
     size_t length, row;
-    float *scores, *slopes, *mask;      /* [BLOCK][row] */
+    float *scores, *slopes;             /* [BLOCK][row] */
+    float *mask;                        /* [row] factors of a row of probabilities */
+    uint32_t *draws;                    /* [BLOCK][row / 2] two columns a word */
     float *keys_across, *values_across; /* [size][row] keys, turned, and values as columns */
     float *keys;                        /* [length][size] turned */
     float *q, *dq;                      /* [BLOCK][size] queries, turned and scaled */
@@ -188,6 +193,7 @@ static room open_room(const attend *a, float *scratch, size_t longest)
     w.scores = w.dq + BLOCK * size;
     w.slopes = w.scores + BLOCK * row;
     w.mask = w.slopes + BLOCK * row;
+    w.draws = (uint32_t *)(w.mask + row);
     return w;
 }
 
@@ -196,7 +202,7 @@ static size_t scratch_size(const void *self, size_t n, size_t rows)
     const attend *a = self;
     const size_t row = row_of(rows), size = align(a->size);
     (void)n;
-    return 3 * BLOCK * row + 4 * row * size + 2 * BLOCK * size;
+    return (2 * BLOCK + 1 + BLOCK / 2) * row + 4 * row * size + 2 * BLOCK * size;
 }
 
 /* ---- rotary positions ---- */
@@ -256,28 +262,20 @@ static void transpose(const attend *a, size_t rows, const float *from, size_t fr
         for (size_t k = 0; k < a->size; k++) to[k * to_row + r] = from[r * from_row + k];
 }
 
-CO_CLONES static void mask_row(size_t n, float p, float *restrict mask)
+/* limit: of 2^16. mask has room for an even n. */
+CO_CLONES static void mask_row(size_t n, uint32_t limit, const uint32_t *restrict draw,
+                               float *restrict mask)
 {
-    const float factor = 1.0f / (1.0f - p);
-    for (size_t i = 0; i < n; i++) mask[i] = mask[i] < p ? 0.0f : factor;
+    const float factor = 65536.0f / (float)(int32_t)(65536 - limit);
+    for (size_t i = 0; i < (n + 1) / 2; i++) {
+        mask[2 * i] = (draw[i] & 65535) < limit ? 0.0f : factor;
+        mask[2 * i + 1] = draw[i] >> 16 < limit ? 0.0f : factor;
+    }
 }
 
 CO_CLONES static void multiply_row(size_t n, const float *restrict by, float *restrict x)
 {
     for (size_t i = 0; i < n; i++) x[i] *= by[i];
-}
-
-/* The factors of the probabilities of one row of the batch; NULL: nothing is dropped. */
-static const float *draw_mask(const attend *a, const co_call *call, size_t row, size_t head,
-                              size_t n, float *mask)
-{
-    const co_pass *pass = call->pass;
-    if (a->dropout == 0.0f || !pass->train) return NULL;
-    const co_stream stream =
-        co_stream_open(pass->seed, CO_DRAW_DROPOUT, pass->round, pass->device, call->draw);
-    co_fill_uniform(&stream, (uint64_t)(row * a->heads + head) << 31, n, mask);
-    mask_row(n, a->dropout, mask);
-    return mask;
 }
 
 /* Rows first .. first + rows - 1 of the text that begins at row `begin` of the batch, of one head;
@@ -299,6 +297,30 @@ static size_t q_at(const attend *a, const block *b)
 static size_t kv_at(const attend *a, const block *b)
 {
     return (b->begin * a->kv_heads + b->head / (a->heads / a->kv_heads)) * a->size;
+}
+
+static bool drops(const attend *a, const co_call *call)
+{
+    return a->limit > 0 && call->pass->train;
+}
+
+static void draw(const attend *a, const room *w, const block *b, const co_call *call)
+{
+    const co_pass *pass = call->pass;
+    if (!drops(a, call)) return;
+    const co_stream stream =
+        co_stream_open(pass->seed, CO_DRAW_DROPOUT, pass->round, pass->device, call->draw);
+    co_fill_u32(&stream, (uint64_t)((b->begin + b->first) * a->heads + b->head) << 31,
+                b->rows * ((b->keys + 1) / 2), w->draws);
+}
+
+/* The factors of the probabilities of row r of the block; NULL: nothing is dropped. */
+static const float *mask_of(const attend *a, const room *w, const block *b, size_t r,
+                            const co_call *call)
+{
+    if (!drops(a, call)) return NULL;
+    mask_row(seen_by(a, b, r), a->limit, w->draws + r * ((b->keys + 1) / 2), w->mask);
+    return w->mask;
 }
 
 /* Q K' / sqrt d of the block. */
@@ -323,12 +345,13 @@ static void score(const attend *a, const room *w, const block *b, const co_call 
 static void forward_block(const attend *a, room *w, const block *b, const co_call *call)
 {
     float *y = call->y + q_at(a, b);
+    draw(a, w, b, call);
     score(a, w, b, call);
     for (size_t r = 0; r < b->rows; r++) {
         const size_t n = seen_by(a, b, r), row = b->begin + b->first + r;
         float *s = w->scores + r * w->row, max;
         const float sum = a->use->softmax(n, s, &max);
-        const float *mask = draw_mask(a, call, row, b->head, n, w->mask);
+        const float *mask = mask_of(a, w, b, r, call);
         if (mask) multiply_row(n, mask, s);
         memset(s + n, 0, (b->keys - n) * sizeof *s);
         call->cache[row * a->heads + b->head] = max + (float)log((double)sum);
@@ -353,6 +376,7 @@ static void forward_block(const attend *a, room *w, const block *b, const co_cal
 static void slope(const attend *a, const room *w, const block *b, const co_call *call)
 {
     const float *dy = call->dy + q_at(a, b);
+    draw(a, w, b, call);
     score(a, w, b, call);
     fetch_next(a, b->rows, dy, a->heads * a->size);
     a->use->product(&(co_product){.rows = b->rows,
@@ -368,7 +392,7 @@ static void slope(const attend *a, const room *w, const block *b, const co_call 
                                   .c_row = w->row});
     for (size_t r = 0; r < b->rows; r++) {
         const size_t n = seen_by(a, b, r), row = b->begin + b->first + r, at = r * w->row;
-        const float *mask = draw_mask(a, call, row, b->head, n, w->mask);
+        const float *mask = mask_of(a, w, b, r, call);
         a->use->softmax_back(n, call->cache[row * a->heads + b->head], mask, w->scores + at,
                              w->slopes + at);
         memset(w->scores + at + n, 0, (b->keys - n) * sizeof *w->scores);

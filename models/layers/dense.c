@@ -8,6 +8,7 @@
  * for what is packed less than 6 MiB. */
 #include "models/layers/layer.h"
 #include "core/memory.h"
+#include "core/vector.h"
 #include "models/kernels/kernels.h"
 #include "models/layers/init.h"
 #include <cblas.h>
@@ -103,8 +104,9 @@ static size_t scaled_size(const dense *d, size_t rows)
 static size_t scratch_size(const void *self, size_t n, size_t rows)
 {
     const dense *d = self;
-    return scaled_size(d, d->in.sequence ? rows : n) +
-           (d->packed && d->fast ? d->fast->packed_scratch : 0);
+    const size_t scaled = scaled_size(d, d->in.sequence ? rows : n), few = MANY * d->n_in;
+    if (!d->packed || !d->fast) return scaled;
+    return scaled + (d->fast->packed_scratch > few ? d->fast->packed_scratch : few);
 }
 
 /* ---- the three products; scratch is for the packed ones ---- */
@@ -156,9 +158,9 @@ static void form_outputs(const dense *d, size_t rows, const float *x, const floa
     }
 }
 
-/* dx = dy W */
-static void form_dx(const dense *d, size_t rows, const float *weight, const float *dy, float *dx,
-                    float *scratch)
+/* dx = dy W, or add: dx += dy W, packed alone */
+static void form_dx(const dense *d, size_t rows, const float *weight, const float *dy, bool add,
+                    float *dx, float *scratch)
 {
     const int m = (int)rows, n = (int)d->n_in, k = (int)d->n_out;
     if (rows == 0) return; /* texts without tokens */
@@ -174,6 +176,8 @@ static void form_dx(const dense *d, size_t rows, const float *weight, const floa
                                      .b_column = d->transposed ? d->n_out : 1,
                                      .c = dx,
                                      .c_row = d->n_in,
+                                     .add = add,
+                                     .factor = 1.0f,
                                      .scratch = scratch});
     else if (d->fast && d->transposed)
         d->fast->dense_forward(rows, d->n_out, d->n_in, dy, weight, NULL, dx);
@@ -248,8 +252,11 @@ static void forward(const void *self, const co_call *call)
 static void backward_input(const void *self, const co_call *call)
 {
     const dense *d = self;
-    form_dx(d, co_shape_rows(&d->in, call->pass->batch), co_call_tensor(call, 0), call->dy,
-            call->dx[0], call->scratch);
+    const size_t rows = co_shape_rows(&d->in, call->pass->batch);
+    const bool sums = call->add && !is_packed(d, rows); /* by way of scratch */
+    form_dx(d, rows, co_call_tensor(call, 0), call->dy, call->add && !sums,
+            sums ? call->scratch : call->dx[0], call->scratch);
+    if (sums) co_vector_add_scaled(call->dx[0], call->scratch, rows * d->n_in, 1.0f);
 }
 
 /* scaled[row] = scale[example of the row] dy[row] */
@@ -290,7 +297,8 @@ static void backward(const void *self, const co_call *call)
     const dense *d = self;
     const size_t rows = co_shape_rows(&d->in, call->pass->batch);
     float *weight = target_of(d, call, 0), *bias = target_of(d, call, 1);
-    if (d->fast && !d->transposed && !is_packed(d, rows)) { /* each block of W serves both */
+    const bool adds = call->add && call->dx[0];
+    if (d->fast && !d->transposed && !is_packed(d, rows) && !adds) { /* a block of W serves both */
         d->fast->dense_backward(rows, d->n_in, d->n_out, call->x[0], co_call_tensor(call, 0),
                                 call->dy, call->dx[0], call->factor, weight, bias);
         return;
@@ -301,8 +309,8 @@ static void backward(const void *self, const co_call *call)
 
 static co_facts facts(const void *self)
 {
-    (void)self;
-    return (co_facts){.spares_output = true, .at_once = true};
+    const dense *d = self;
+    return (co_facts){.spares_output = true, .at_once = true, .adds_dx = d->fast && d->packed};
 }
 
 static double flops(const void *self)

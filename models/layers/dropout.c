@@ -52,10 +52,10 @@ CO_CLONES static void dropout_mask(size_t n, float p, float *mask)
     for (size_t i = 0; i < n; i++) mask[i] = mask[i] < p ? 0.0f : factor;
 }
 
-CO_CLONES static void dropout_apply(size_t n, const float *restrict x, const float *restrict mask,
-                                    float *restrict y)
+/* y may be x. */
+CO_CLONES static void dropout_apply(size_t n, const float *x, const float *restrict mask, float *y)
 {
-    for (size_t i = 0; i < n; i++) y[i] = x[i] * mask[i];
+    _Pragma("GCC ivdep") for (size_t i = 0; i < n; i++) y[i] = x[i] * mask[i];
 }
 
 /* n floats of the mask from number `first` on, in the order of planes. */
@@ -68,6 +68,18 @@ static void draw_mask(const dropout *d, const co_call *call, size_t first, size_
     dropout_mask(n, d->p, mask);
 }
 
+/* Piece by piece, so that the mask is still in the first cache when it is used. */
+static void draw_and_apply(const dropout *d, const co_call *call, size_t n, float *mask)
+{
+    enum { PIECE = 2048 };
+    const size_t first = call->pass->first * co_shape_size(&d->shape);
+    for (size_t i = 0; i < n; i += PIECE) {
+        const size_t m = n - i < PIECE ? n - i : PIECE;
+        draw_mask(d, call, first + i, m, mask + i);
+        dropout_apply(m, call->x[0] + i, mask + i, call->y + i);
+    }
+}
+
 static void forward(const void *self, const co_call *call)
 {
     const dropout *d = self;
@@ -75,7 +87,7 @@ static void forward(const void *self, const co_call *call)
     const size_t n = co_shape_rows(&d->shape, pass->batch) * co_shape_size(&d->shape);
     float *mask = call->cache + pass->first * co_shape_size(&d->shape);
     if (!pass->train) {
-        memcpy(call->y, call->x[0], n * sizeof *call->y);
+        if (call->y != call->x[0]) memcpy(call->y, call->x[0], n * sizeof *call->y);
         return;
     }
     if (d->shape.lanes) {
@@ -84,7 +96,8 @@ static void forward(const void *self, const co_call *call)
         draw_mask(d, call, pass->first * planes, rows * planes, call->scratch);
         co_layout_to_lanes(d->fast, &d->shape, rows, call->scratch, mask);
     } else {
-        draw_mask(d, call, pass->first * co_shape_size(&d->shape), n, mask);
+        draw_and_apply(d, call, n, mask);
+        return;
     }
     dropout_apply(n, call->x[0], mask, call->y);
 }
@@ -97,14 +110,15 @@ static void backward_input(const void *self, const co_call *call)
     if (pass->train)
         dropout_apply(n, call->dy, call->cache + pass->first * co_shape_size(&d->shape),
                       call->dx[0]);
-    else
+    else if (call->dx[0] != call->dy)
         memcpy(call->dx[0], call->dy, n * sizeof *call->dy);
 }
 
 static co_facts facts(const void *self)
 {
     (void)self;
-    return (co_facts){.spares_input = true, .spares_output = true, .in_parts = true};
+    return (co_facts){
+        .in_place = true, .spares_input = true, .spares_output = true, .in_parts = true};
 }
 
 static const co_param params[] = {{"p", CO_REAL, .lo = 0.0, .hi = 1.0,

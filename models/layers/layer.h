@@ -44,6 +44,7 @@ typedef struct {
     bool rectifies;         /* y = max(x, 0) float by float, dx = dy where y > 0, else 0 */
     bool takes_unrectified; /* call->rectify is heeded */
     bool at_once;           /* `backward` is there and serves */
+    bool adds_dx;           /* call->add is heeded */
 } co_facts;
 
 /* What an entry works on. Each says below what it uses; the rest is NULL or left as it was. */
@@ -61,6 +62,8 @@ typedef struct {
     const float *scale;       /* [n] a factor for each example's gradient, or NULL (all 1) */
     float factor;
     float *cache, *scratch;
+    bool add; /* dx[0] += the gradient, with the bits of a sum formed apart; only where facts say
+                 adds_dx */
     bool rectify; /* x stands for max(x, 0); only where facts say takes_unrectified */
 } co_call;
 
