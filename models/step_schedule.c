@@ -10,12 +10,14 @@
 
 enum { CONSTANT, LINEAR, COSINE };
 
-const co_param co_step_schedule_params[] = {
-    {"name", CO_CHOICE, .words = "constant|linear|cosine",
-     .doc = "shape of the factor over a device's steps"},
-    {"warmup", CO_REAL, .lo = 0.0, .hi = 1e9,
-     .doc = "steps of linear rise from 0; below 1: the share of the device's steps"},
-    {0}};
+const co_param co_step_schedule_params[] = {{"name", CO_CHOICE, .words = "constant|linear|cosine",
+                                             .doc = "shape of the factor over a device's steps"},
+                                            {"warmup", CO_REAL, .lo = 0.0, .hi = 1e9,
+                                             .doc =
+                                                 "steps of linear rise from 0, so that the first "
+                                                 "step does nothing; below 1: the share of the "
+                                                 "device's steps"},
+                                            {0}};
 
 co_status co_step_schedule_create(const co_config *section, co_node *node,
                                   co_step_schedule *schedule)

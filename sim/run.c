@@ -147,6 +147,9 @@ static co_status create_local(co_run *r, const char *dir)
         return co_config_fail(&e->model, co_config_node(&e->model, "head"),
                               "none gives hidden states, which nothing can be trained on; leave "
                               "head out, or ask cohort predict for output=hidden");
+    if (co_model_layout(r->model)->n == 0)
+        return co_config_fail(&e->model, co_config_node(&e->model, "freeze"),
+                              "freeze leaves nothing that is trained; name fewer tensors");
     CO_TRY(co_run_check_lengths(&e->model, r->model, &r->population));
     CO_TRY(co_workplace_init(&r->place, e, r->model, &r->population));
     CO_TRY(co_works_create(&r->works, &r->place));
@@ -166,6 +169,22 @@ static co_status read_folder(const co_config *opt, const co_model *model, float 
     if (st == CO_OK && said.n > 0) co_log("%s", said.data);
     co_text_fini(&said);
     return st;
+}
+
+/* An adapter is another function under another alpha. */
+static co_status check_alpha(const co_config *opt)
+{
+    double made, asked;
+    const char *init = co_config_string(opt, "init");
+    const co_node *lora = co_config_node(opt, "lora"),
+                  *alpha = lora ? co_node_find(lora, "alpha") : NULL;
+    CO_TRY(co_checkpoint_lora_alpha(init, &made));
+    if (lora && !alpha) alpha = co_node_find(lora, "rank");
+    if (!alpha || !co_node_real(alpha, &asked) || isnan(made) || made == asked) return CO_OK;
+    return co_config_fail(opt, lora,
+                          "the adapter in %s was made with alpha %g, model.lora has %g; give "
+                          "alpha: %g",
+                          init, made, asked, made);
 }
 
 /* model.init beside model.from: what it holds of lora, of the head and of what is trained. */
@@ -200,7 +219,10 @@ co_status co_run_first_model(const co_experiment *e, const co_model *model, floa
     const bool from = co_config_has(&e->model, "from"), init = co_config_has(&e->model, "init");
     co_model_init(model, (uint64_t)e->seed, params);
     if (from) CO_TRY(read_folder(&e->model, model, params));
-    if (from && init) return read_part(&e->model, model, params);
+    if (from && init) {
+        CO_TRY(check_alpha(&e->model));
+        return read_part(&e->model, model, params);
+    }
     return init ? co_checkpoint_read_model(co_config_string(&e->model, "init"), model, params)
                 : CO_OK;
 }

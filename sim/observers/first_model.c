@@ -3,14 +3,17 @@
 #include "sim/observers/first_model.h"
 #include "core/memory.h"
 #include "core/text.h"
+#include "io/json_tree.h"
 #include "io/weights/folder.h"
 #include "io/yaml.h"
 #include "models/presets/folder.h"
 #include "sim/observers/left_out.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* The first names of a list, and how many more there are. */
 static void add_names(co_text *text, const char *const *names, size_t n)
@@ -286,4 +289,19 @@ co_status co_checkpoint_read_part(const char *path, const co_model *model, const
     *n_read = 0;
     return holds_weights(path) ? read_weights_part(path, model, wanted, params, n_read)
                                : read_file_part(path, model, wanted, params, n_read);
+}
+
+co_status co_checkpoint_lora_alpha(const char *path, double *alpha)
+{
+    co_node *root = NULL;
+    char *file = co_format("%s/adapter_config.json", path);
+    *alpha = NAN;
+    if (!file) return CO_FAIL(CO_ENOMEM, "model");
+    co_status st = access(file, F_OK) == 0 ? co_json_tree(file, &root) : CO_OK;
+    const co_node *value = root ? co_node_find(root, "lora_alpha") : NULL;
+    if (value && !co_node_real(value, alpha))
+        st = CO_FAIL(CO_EDATA, "%s: lora_alpha is no number", file);
+    co_node_destroy(root);
+    co_free(file);
+    return st;
 }

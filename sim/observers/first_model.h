@@ -16,3 +16,6 @@ co_status co_checkpoint_read_part(const char *path, const co_model *model, const
  * (co_left_out_check). CO_EDATA when the file is of another model or has values that are not
  * finite. Local. */
 co_status co_checkpoint_read_tensors(const co_file *file, const co_model *model, float *params);
+/* *alpha: the factor that PEFT's adapter in a folder was made with (adapter_config.json); NaN where
+ * there is none. Local. */
+co_status co_checkpoint_lora_alpha(const char *path, double *alpha);

@@ -20,7 +20,7 @@ runs() { # runs RANKS WORDS..
     shift
     timeout -k 5 300 mpirun --bind-to none -n "$n" "$COHORT" run "$@" > text 2>&1 || fail "$* on $n ranks: $(cat text)"
 }
-bad() { # bad CODE PATTERN WORDS..: one message that says it, alone and on 2 ranks
+bad() { # bad CODE PATTERN WORDS..: one message that says it, on one rank
     local code=$1 pattern=$2 rc
     shift 2
     timeout -k 5 300 "$COHORT" "$@" > text 2>&1
@@ -173,6 +173,8 @@ bad 3 'doubled.txt.*w3' import conll train=line.conll tokens=wordpiece vocab=dou
 bad 2 'positions for 12 tokens.*max_tokens=12' run from.yaml output.dir=new data.file=long.h5
 bad 2 'matches|match' run lora.yaml output.dir=new 'model.lora.targets=[querry]'
 bad 2 'classifer' run from.yaml output.dir=new 'model.freeze=["classifer.*"]'
+bad 2 'made with alpha .*model.lora has 0.5' run onward.yaml output.dir=new model.lora.alpha=0.5
+bad 2 'leaves nothing that is trained' run from.yaml output.dir=new 'model.freeze=["*"]'
 bad 3 'belongs to another model' run preset.yaml output.dir=new model.init=adapter
 "$python" - << 'P'
 import json, struct
