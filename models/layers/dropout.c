@@ -55,7 +55,8 @@ CO_CLONES static void dropout_mask(size_t n, float p, float *mask)
 /* y may be x. */
 CO_CLONES static void dropout_apply(size_t n, const float *x, const float *restrict mask, float *y)
 {
-    _Pragma("GCC ivdep") for (size_t i = 0; i < n; i++) y[i] = x[i] * mask[i];
+    CO_IN_ANY_ORDER
+    for (size_t i = 0; i < n; i++) y[i] = x[i] * mask[i];
 }
 
 /* n floats of the mask from number `first` on, in the order of planes. */

@@ -59,7 +59,7 @@ bad 2 "unknown command '--jsn'" --jsn
 bad 2 "unknown command ''" ''
 for command in import export partition run show plot list; do
     good "usage: cohort $command" $command --help
-    grep -qi 'example: cohort' out || fault "no example in the help of $command"
+    grep -qiE 'examples?: cohort' out || fault "no example in the help of $command"
     bad 2 "unknown flag '--halp'; did you mean --help" $command --halp
 done
 "$COHORT" --help >/dev/full 2>err

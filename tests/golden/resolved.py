@@ -14,6 +14,7 @@ import golden
 EXPERIMENTS = os.path.join(golden.HERE, "..", "..", "jobs", "experiments")
 # Stand-ins for published data: what an experiment's model fits, by the name of its file.
 DATA = {"fashion_mnist.h5": "digits.h5", "fashion_mnist_v.h5": "digits.h5", "mnist_writers.h5": "digits.h5", "shakespeare.h5": "play.h5", "newsgroups.h5": "words.h5", "newsgroups128.h5": "words.h5",
+        "newsgroups_pieces.h5": "words.h5",
         "wnut17.h5": "tags.h5", "parkinsons.h5": "numbers.h5", "newsgroups_labels.h5": "marked.h5"}
 PRIVATE = ["devices.select=poisson", "privacy={clip: 1, noise_multiplier: 1, delta: 1e-3}"]
 
@@ -46,9 +47,18 @@ def experiments():
         yield os.path.basename(path), [path, *stand_ins, *dealt, "devices.per_round=3"]
 
 
+def small_model(folder):
+    """A folder of weights in place of a pretrained model's."""
+    model = "model={name: bert, layers: 1, hidden: 8, heads: 2, intermediate: 16}"
+    for words in (["run", "base/words.yaml", model, "rounds=1", "output.dir=small"],
+                  ["export", "weights", "small/ckpt-00000001.h5", "-o", folder]):
+        subprocess.run([golden.COHORT, *words], check=True, capture_output=True, timeout=120)
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="resolved-", dir=os.environ.get("SCRATCH")) as folder:
         golden.prepare(folder)
+        small_model("minilm")
         calls = [(c.name, [f"base/{c.base}.yaml", f"name={c.name}", *c.words]) for c in golden.read_cases()[0]]
         calls += experiments()
         calls += [(f"private, {rule}", ["base/synthetic.yaml", *PRIVATE, *rule.split()])
