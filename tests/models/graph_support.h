@@ -16,7 +16,7 @@ typedef struct {
     size_t size;
     float *params, *grad, *x;
     int64_t offsets[N + 1];
-    int32_t y[N], tokens[16];
+    int32_t y[N], tokens[256];
     co_batch batch;
     co_pass pass;
     double sums[64];
@@ -34,7 +34,7 @@ static inline setup open_model(const char *yaml, co_shape in)
     test_fill(1, in.tokens ? 0 : N * co_shape_size(&in), 1.0f, s.x);
     for (int i = 0; i < N; i++) s.y[i] = i % CLASSES;
     for (int i = 0; i < N; i++) s.offsets[i + 1] = s.offsets[i] + (i % 3 ? i : 2);
-    for (int i = 0; i < 16; i++)
+    for (int i = 0; i < 256; i++)
         s.tokens[i] = (int32_t)(test_bits(4, (uint64_t)i) % (in.tokens ? in.dim[0] : 1));
     return s;
 }
