@@ -9,7 +9,15 @@
 #include <math.h>
 #include <sys/stat.h>
 
-enum { LABEL = 2000, LENGTH = 4000, TOKEN = 5000, N_CLASSES = 3, LONGEST = 7, N_STEPS = 20 };
+enum {
+    LABEL = 2000,
+    LENGTH = 4000,
+    TOKEN = 5000,
+    FACTOR = 6000,
+    N_CLASSES = 3,
+    LONGEST = 7,
+    N_STEPS = 20
+};
 static const double tolerance = 1e-5;
 
 static const char *source(void)
@@ -127,6 +135,36 @@ static void follow_steps(folder_case *c, FILE *file)
     co_free(grad);
 }
 
+/* The same folder with changes of low rank beside it: A by the formula of folders.py, B zero. */
+static void follow_lora(folder_case *c, const char *path, FILE *file)
+{
+    size_t n_tensors, n_factors = 0, n_trained = 0;
+    folder_case l = {.n = c->n, .n_tokens = c->n_tokens};
+    snprintf(l.name, sizeof l.name, "%.40s with lora", c->name);
+    snprintf(l.task, sizeof l.task, "%s", c->task);
+    cr_assert_eq(open_folder(&l, path, ", lora: {rank: 2, alpha: 6, targets: [query, value]}"),
+                 CO_OK, "%s", co_status_message());
+    open_texts(&l);
+    const co_tensor *tensor = co_model_tensors(l.model, &n_tensors);
+    for (size_t t = 0; t < n_tensors; t++)
+        if (strstr(tensor[t].name, ".lora_A."))
+            test_fill(FACTOR + n_factors++, tensor[t].size, 0.5f, l.params + tensor[t].offset);
+    follow_steps(&l, file);
+    for (size_t t = 0; t < n_tensors; t++) {
+        double sum = 0.0, wanted;
+        if (tensor[t].role == CO_FROZEN) continue;
+        for (size_t i = 0; i < tensor[t].size; i++)
+            sum += pow((double)l.params[tensor[t].offset + i], 2.0);
+        cr_assert_eq(fscanf(file, "%lf", &wanted), 1);
+        cr_expect_leq(fabs(sqrt(sum) - wanted), 1e-4 * wanted, "%s: norm of %s: %g, not %g",
+                      co_kernel_path(), tensor[t].name, sqrt(sum), wanted);
+        n_trained++;
+    }
+    cr_expect_eq(n_factors, 4);
+    cr_expect_eq(n_trained, 10);
+    close_folder(&l);
+}
+
 static void check_all(void)
 {
     char path[1024], word[16];
@@ -138,6 +176,10 @@ static void check_all(void)
     while (fscanf(file, "%15s", word) == 1) {
         if (strcmp(word, "steps") == 0) {
             follow_steps(&c, file);
+            continue;
+        }
+        if (strcmp(word, "lora") == 0) {
+            follow_lora(&c, path, file);
             continue;
         }
         close_folder(&c);

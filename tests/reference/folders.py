@@ -1,23 +1,26 @@
 """Makes folders/NAME/ (config.json, model.safetensors) of tiny models of transformers, and folders.txt: what they give.
 
-    python tests/reference/folders.py       (needs torch and transformers)
+    python tests/reference/folders.py       (needs torch, transformers and peft)
 
 Weights are drawn from the case's own seed, texts are the formula of models.py: lengths 1 to 7, 11 tokens. The numbers are
 made in double precision. Lines of a case:
     case NAME TASK N_TEXTS N_TOKENS N_VALUES
     the logits             of all texts, one after another
     steps N                losses before each of N steps of AdamW (bert_classes; lr 1e-3, no decay, eps 1e-8)
+    lora N                 the same with PEFT's LoRA on query and value (rank 2, alpha 6, A by the formula of models.py), then the norm
+                           of each trained tensor after the last step: A and B of each layer, the head
 """
 import os
 
 import numpy as np
+import peft
 import torch
 import transformers as tf
 
 from models import bits
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)))
-LABEL, LENGTH, TOKEN = 2000, 4000, 5000
+LABEL, LENGTH, TOKEN, FACTOR = 2000, 4000, 5000, 6000
 TEXTS, LONGEST, VOCABULARY, CLASSES = 6, 7, 11, 3
 small = dict(vocab_size=VOCABULARY, num_labels=CLASSES, max_position_embeddings=LONGEST)
 bert = tf.BertConfig(num_hidden_layers=2, hidden_size=16, num_attention_heads=2, intermediate_size=24, hidden_dropout_prob=0,
@@ -47,7 +50,7 @@ def logits(model, ids):
 
 def steps(model, ids, n):
     labels = torch.from_numpy((bits(LABEL, TEXTS) % CLASSES).astype("i8"))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0)
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3, weight_decay=0)
     losses = []
     for _ in range(n):
         loss = torch.nn.functional.cross_entropy(torch.cat([logits(model, text) for text in ids]), labels)
@@ -56,6 +59,17 @@ def steps(model, ids, n):
         loss.backward()
         optimizer.step()
     return losses
+
+
+def lora_steps(model, ids, n):
+    config = peft.LoraConfig(r=2, lora_alpha=6, lora_dropout=0, target_modules=["query", "value"], modules_to_save=["classifier"])
+    model = peft.get_peft_model(model, config).double()
+    trained = [p for name, p in model.named_parameters() if "lora_" in name or "modules_to_save" in name]
+    for k, factor in enumerate(trained[:8:2]):
+        values = bits(FACTOR + k, factor.numel()).astype("f8") * 2.0 ** -24 - 0.5
+        factor.data = torch.from_numpy(values).reshape(factor.shape)
+    losses = steps(model, ids, n)
+    return losses + [p.norm().item() for p in trained]
 
 
 with open(os.path.join(HERE, "folders.txt"), "w") as out:
@@ -77,3 +91,5 @@ with open(os.path.join(HERE, "folders.txt"), "w") as out:
         print(*(f"{v:.9g}" for v in values), file=out)
         if name == "bert_classes":
             print("steps", *(f"{v:.9g}" for v in steps(model, ids, 20)), file=out)
+            model = cls.from_pretrained(os.path.join(HERE, "folders", name)).eval()
+            print("lora", *(f"{v:.9g}" for v in lora_steps(model, ids, 20)), file=out)
