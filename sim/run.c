@@ -147,9 +147,6 @@ static co_status create_local(co_run *r, const char *dir)
         return co_config_fail(&e->model, co_config_node(&e->model, "head"),
                               "none gives hidden states, which nothing can be trained on; leave "
                               "head out, or ask cohort predict for output=hidden");
-    if (co_model_layout(r->model)->n == 0)
-        return co_config_fail(&e->model, co_config_node(&e->model, "freeze"),
-                              "freeze leaves nothing that is trained; name fewer tensors");
     CO_TRY(co_run_check_lengths(&e->model, r->model, &r->population));
     CO_TRY(co_workplace_init(&r->place, e, r->model, &r->population));
     CO_TRY(co_works_create(&r->works, &r->place));

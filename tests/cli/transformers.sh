@@ -174,7 +174,6 @@ bad 2 'positions for 12 tokens.*max_tokens=12' run from.yaml output.dir=new data
 bad 2 'matches|match' run lora.yaml output.dir=new 'model.lora.targets=[querry]'
 bad 2 'classifer' run from.yaml output.dir=new 'model.freeze=["classifer.*"]'
 bad 2 'made with alpha .*model.lora has 0.5' run onward.yaml output.dir=new model.lora.alpha=0.5
-bad 2 'leaves nothing that is trained' run from.yaml output.dir=new 'model.freeze=["*"]'
 bad 3 'belongs to another model' run preset.yaml output.dir=new model.init=adapter
 "$python" - << 'P'
 import json, struct
