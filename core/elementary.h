@@ -82,3 +82,16 @@ static inline double co_plain_cos_turn(double turn)
     default: return sine;
     }
 }
+
+/* cos and sin of an angle >= 0 in radians. The turns are rounded first: an error of angle 2^-53. */
+static inline double co_plain_cos(double angle)
+{
+    const double turns = angle * 0x1.45f306dc9c883p-3;
+    return co_plain_cos_turn(turns - floor(turns));
+}
+
+static inline double co_plain_sin(double angle)
+{
+    const double turns = angle * 0x1.45f306dc9c883p-3 + 0.75;
+    return co_plain_cos_turn(turns - floor(turns));
+}

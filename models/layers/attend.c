@@ -22,6 +22,7 @@
  * Sources: Vaswani et al., NeurIPS 2017, arXiv:1706.03762, equation 1; Dao et al., NeurIPS 2022,
  * arXiv:2205.14135, algorithms 1 and 4 (we keep whole rows of scores of a block); Su et al. 2021,
  * arXiv:2104.09864, equation 34; grouped heads: Ainslie et al. 2023, arXiv:2305.13245. */
+#include "core/elementary.h"
 #include "core/memory.h"
 #include "core/random.h"
 #include "models/kernels/kernels.h"
@@ -140,8 +141,8 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
             return CO_FAIL(CO_ENOMEM, "layer attend");
         }
         for (size_t i = 0; i < a->size / 2; i++) {
-            const double angle = pow(theta, -2.0 * (double)i / (double)a->size);
-            a->rate[2 * i] = cos(angle), a->rate[2 * i + 1] = sin(angle);
+            const double angle = 1.0 / co_plain_power(theta, 2.0 * (double)i / (double)a->size);
+            a->rate[2 * i] = co_plain_cos(angle), a->rate[2 * i + 1] = co_plain_sin(angle);
         }
     }
     *out = in[0];
@@ -354,7 +355,7 @@ static void forward_block(const attend *a, room *w, const block *b, const co_cal
         const float *mask = mask_of(a, w, b, r, call);
         if (mask) multiply_row(n, mask, s);
         memset(s + n, 0, (b->keys - n) * sizeof *s);
-        call->cache[row * a->heads + b->head] = max + (float)log((double)sum);
+        call->cache[row * a->heads + b->head] = max + (float)co_plain_log((double)sum);
         w->rate[r] = 1.0f / sum;
     }
     a->use->product(&(co_product){.rows = b->rows,

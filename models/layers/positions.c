@@ -5,11 +5,11 @@
  * is learnt. A text has at most most - first rows (co_layer.longest). Cost: one pass. Sources:
  * Vaswani et al., NeurIPS 2017, arXiv:1706.03762, section 3.5; first: RoBERTa's numbers begin at
  * 2. */
+#include "core/elementary.h"
 #include "core/memory.h"
 #include "core/vector.h"
 #include "models/layers/init.h"
-#include "models/layers/layer.h"
-#include <math.h>
+#include "models/layers/input.h"
 #include <string.h>
 
 typedef struct {
@@ -29,10 +29,10 @@ static void fill_sinusoidal(const positions *p)
 {
     for (size_t k = 0; k < p->units; k++) {
         const size_t even = k - k % 2;
-        const double rate = pow(10000.0, -(double)even / (double)p->units);
+        const double rate = 1.0 / co_plain_power(10000.0, (double)even / (double)p->units);
         for (size_t t = 0; t < p->most; t++) {
             const double angle = (double)t * rate;
-            p->table[t * p->units + k] = (float)(k % 2 ? cos(angle) : sin(angle));
+            p->table[t * p->units + k] = (float)(k % 2 ? co_plain_cos(angle) : co_plain_sin(angle));
         }
     }
 }
@@ -40,16 +40,12 @@ static void fill_sinusoidal(const positions *p)
 static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
                         void **self)
 {
-    char text[CO_SHAPE_TEXT];
     const size_t most = (size_t)co_config_int(opt, "most"),
                  first = (size_t)co_config_int(opt, "first");
     size_t floats = most;
     (void)n_classes;
     *self = NULL;
-    co_shape_text(in, text);
-    if (in->tokens || !in->sequence || in->ndim != 1)
-        return co_config_fail(opt, NULL, "needs sequences of [features], its input is %s%s", text,
-                              in->tokens ? "; put embedding before it" : "");
+    CO_TRY(co_input_sequences(opt, in));
     if (first >= most)
         return co_config_fail(opt, co_config_node(opt, "first"),
                               "%zu leaves none of %zu positions; make most larger", first, most);

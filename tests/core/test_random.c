@@ -561,6 +561,13 @@ Test(elementary, log_exp_and_cos_agree_with_libm)
     cr_assert(worst_log < 2.0, "log: %g units", worst_log);
     cr_assert(worst_exp < 2.0, "exp: %g units", worst_exp);
     cr_assert(worst_cos < 4e-16, "cos: %g", worst_cos);
+    double worst_angle = 0.0;
+    for (int i = 0; i < 2000; i++) {
+        const double angle = 0.37 * i;
+        worst_angle = fmax(worst_angle, fabs(co_plain_cos(angle) - (double)cosl(angle)));
+        worst_angle = fmax(worst_angle, fabs(co_plain_sin(angle) - (double)sinl(angle)));
+    }
+    cr_assert(worst_angle < 740.0 * 0x1p-52, "cos, sin of an angle: %g", worst_angle);
     double worst_power = 0.0;
     for (int i = 1; i <= 2000; i++) {
         const double x = 0.02 * i, y = 0.01 * (i % 977);
