@@ -5,7 +5,7 @@
  * stream (seed, CO_DRAW_DROPOUT, round, device, call->draw) is below p. In evaluation y = x.
  * Cost: one draw a float, two passes. Source: Srivastava et al., JMLR 15, 2014; scaled in training
  * ("inverted"), as PyTorch does. */
-#include "models/layers/layer.h"
+#include "models/layers/input.h"
 #include "core/clones.h"
 #include "core/memory.h"
 #include "core/random.h"
@@ -23,9 +23,7 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
 {
     (void)n_classes;
     *self = NULL;
-    if (in->tokens)
-        return co_config_fail(opt, NULL,
-                              "needs floats, its input is tokens; put embedding before it");
+    CO_TRY(co_input_floats(opt, in));
     dropout *d = co_malloc(1, sizeof *d);
     if (!d) return CO_FAIL(CO_ENOMEM, "layer dropout");
     *d = (dropout){.shape = *in, .p = (float)co_config_real(opt, "p"), .fast = co_kernels_in_use()};

@@ -3,7 +3,7 @@
  *
  * A row that is flat already stays as it is. Cost: none, a model shares the buffer; an image
  * that stands channels-last is turned into planes, one pass. */
-#include "models/layers/layer.h"
+#include "models/layers/input.h"
 #include "core/memory.h"
 #include "models/layers/layout.h"
 #include <string.h>
@@ -19,9 +19,7 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     co_shape planes = *in;
     (void)n_classes;
     *self = NULL;
-    if (in->tokens)
-        return co_config_fail(opt, NULL,
-                              "needs floats, its input is tokens; put embedding before it");
+    CO_TRY(co_input_floats(opt, in));
     flatten *f = co_malloc(1, sizeof *f);
     if (!f) return CO_FAIL(CO_ENOMEM, "layer flatten");
     *f = (flatten){.in = *in, .fast = co_kernels_in_use()};

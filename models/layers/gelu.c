@@ -5,7 +5,7 @@
  * x stood, and backward is one product a float. Cost: one exponential and one division a float, two
  * floats written. Source: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2. */
 #include "core/memory.h"
-#include "models/layers/layer.h"
+#include "models/layers/input.h"
 #include "models/smooth.h"
 #include <string.h>
 
@@ -19,9 +19,7 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
 {
     (void)n_classes;
     *self = NULL;
-    if (in->tokens)
-        return co_config_fail(opt, NULL,
-                              "needs floats, its input is tokens; put embedding before it");
+    CO_TRY(co_input_floats(opt, in));
     gelu *g = co_malloc(1, sizeof *g);
     if (!g) return CO_FAIL(CO_ENOMEM, "layer gelu");
     *g = (gelu){.shape = *in, .by_tanh = strcmp(co_config_string(opt, "form"), "tanh") == 0};

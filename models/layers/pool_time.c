@@ -4,7 +4,7 @@
  * mean: y = (1/T) sum_t x_t, dx_t = dy / T. last: y = x_T, dx_T = dy, else 0; first: likewise with
  * x_1. A sequence without rows gives zeros. Cost: one pass. */
 #include "core/memory.h"
-#include "models/layers/layer.h"
+#include "models/layers/input.h"
 #include <string.h>
 
 typedef struct {
@@ -16,13 +16,9 @@ typedef struct {
 static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
                         void **self)
 {
-    char text[CO_SHAPE_TEXT];
     (void)n_classes;
     *self = NULL;
-    co_shape_text(in, text);
-    if (in->tokens || !in->sequence || in->ndim != 1)
-        return co_config_fail(opt, NULL, "needs sequences of [features], its input is %s%s", text,
-                              in->tokens ? "; put embedding before it" : "");
+    CO_TRY(co_input_sequences(opt, in));
     pool *p = co_malloc(1, sizeof *p);
     if (!p) return CO_FAIL(CO_ENOMEM, "layer pool_time");
     const char *by = co_config_string(opt, "by");

@@ -15,6 +15,7 @@
  * 45, 1997 (both directions); names, order and initial values as in PyTorch's LSTM and GRU: uniform
  * within 1/sqrt(h). */
 #include "models/layers/recurrent.h"
+#include "models/layers/input.h"
 #include "core/clones.h"
 #include "core/memory.h"
 #include "core/vector.h"
@@ -46,12 +47,8 @@ const co_param co_recurrent_params[] = {
 co_status co_recurrent_create(const co_config *opt, const co_shape *in, const co_cell *cell,
                               co_shape *out, void **self)
 {
-    char text[CO_SHAPE_TEXT];
     *self = NULL;
-    co_shape_text(in, text);
-    if (in->tokens || !in->sequence || in->ndim != 1)
-        return co_config_fail(opt, NULL, "needs sequences of [features], its input is %s%s", text,
-                              in->tokens ? "; put embedding before it" : "");
+    CO_TRY(co_input_sequences(opt, in));
     recurrent *c = co_malloc(1, sizeof *c);
     if (!c) return CO_FAIL(CO_ENOMEM, "recurrent layer");
     *c = (recurrent){.cell = *cell,

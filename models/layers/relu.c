@@ -2,7 +2,7 @@
  *
  * dx = dy where y > 0, else 0 (0 at x = 0, as PyTorch). A NaN stays a NaN. Cost: one pass over the
  * floats each way. Source: Nair & Hinton, ICML 2010. */
-#include "models/layers/layer.h"
+#include "models/layers/input.h"
 #include "core/memory.h"
 #include "models/kernels/kernels.h"
 
@@ -16,9 +16,7 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
 {
     (void)n_classes;
     *self = NULL;
-    if (in->tokens)
-        return co_config_fail(opt, NULL,
-                              "needs floats, its input is tokens; put embedding before it");
+    CO_TRY(co_input_floats(opt, in));
     relu *l = co_malloc(1, sizeof *l);
     if (!l) return CO_FAIL(CO_ENOMEM, "layer relu");
     *l = (relu){.shape = *in, .fast = co_kernels_in_use()};

@@ -7,7 +7,7 @@
 #include "core/memory.h"
 #include "core/vector.h"
 #include "models/layers/init.h"
-#include "models/layers/layer.h"
+#include "models/layers/input.h"
 #include <string.h>
 
 typedef struct {
@@ -20,15 +20,11 @@ typedef struct {
 static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
                         void **self)
 {
-    char text[CO_SHAPE_TEXT];
     const size_t most = (size_t)co_config_int(opt, "most");
     size_t floats = most;
     (void)n_classes;
     *self = NULL;
-    co_shape_text(in, text);
-    if (in->tokens || !in->sequence || in->ndim != 1)
-        return co_config_fail(opt, NULL, "needs sequences of [features], its input is %s%s", text,
-                              in->tokens ? "; put embedding before it" : "");
+    CO_TRY(co_input_sequences(opt, in));
     if (!co_size_multiply(&floats, in->dim[0]))
         return co_config_fail(opt, co_config_node(opt, "most"),
                               "%zu x %zu weights are more than 2^31 - 1; use fewer segments", most,

@@ -4,7 +4,7 @@
  * is one product a float. Cost: one exponential and one division a float, two floats written.
  * Source: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2 (there SiLU). */
 #include "core/memory.h"
-#include "models/layers/layer.h"
+#include "models/layers/input.h"
 #include "models/smooth.h"
 
 static co_status create(const co_config *opt, const co_shape *in, size_t n_classes, co_shape *out,
@@ -12,9 +12,7 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
 {
     (void)n_classes;
     *self = NULL;
-    if (in->tokens)
-        return co_config_fail(opt, NULL,
-                              "needs floats, its input is tokens; put embedding before it");
+    CO_TRY(co_input_floats(opt, in));
     co_shape *shape = co_malloc(1, sizeof *shape);
     if (!shape) return CO_FAIL(CO_ENOMEM, "layer silu");
     *shape = *out = *in;

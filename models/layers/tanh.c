@@ -2,7 +2,7 @@
  *
  * dx = dy (1 - y^2), from the kept output. Cost: one exponential and one division a float, one
  * pass back. */
-#include "models/layers/layer.h"
+#include "models/layers/input.h"
 #include "core/memory.h"
 #include "models/smooth.h"
 
@@ -11,9 +11,7 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
 {
     (void)n_classes;
     *self = NULL;
-    if (in->tokens)
-        return co_config_fail(opt, NULL,
-                              "needs floats, its input is tokens; put embedding before it");
+    CO_TRY(co_input_floats(opt, in));
     co_shape *shape = co_malloc(1, sizeof *shape);
     if (!shape) return CO_FAIL(CO_ENOMEM, "layer tanh");
     *shape = *out = *in;
