@@ -10,11 +10,8 @@
 
 static void add_embeddings(co_transformer *t, double eps)
 {
-    co_items_add(&t->items, "{embedding: {units: %lld", t->hidden);
-    if (t->vocabulary > 0) co_items_add(&t->items, ", tokens: %lld", t->vocabulary);
-    co_items_add(&t->items, "}, name: %sembeddings.word_embeddings}, ", t->prefix);
-    co_items_add(&t->items, "{positions: {most: %lld}, name: %sembeddings.position_embeddings}, ",
-                 (long long)co_config_int(t->opt, "most_positions"), t->prefix);
+    co_transformer_embedding(t, "embeddings.word_embeddings");
+    co_transformer_positions(t, "embeddings.position_embeddings");
     co_items_add(&t->items,
                  "{segments: {most: %lld, separator: %lld}, "
                  "name: %sembeddings.token_type_embeddings}, ",

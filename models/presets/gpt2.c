@@ -13,11 +13,8 @@
 
 static void add_embeddings(co_transformer *t)
 {
-    co_items_add(&t->items, "{embedding: {units: %lld", t->hidden);
-    if (t->vocabulary > 0) co_items_add(&t->items, ", tokens: %lld", t->vocabulary);
-    co_items_add(&t->items, "}, name: %swte}, ", t->prefix);
-    co_items_add(&t->items, "{positions: {most: %lld}, name: %swpe}, ",
-                 (long long)co_config_int(t->opt, "most_positions"), t->prefix);
+    co_transformer_embedding(t, "wte");
+    co_transformer_positions(t, "wpe");
     co_transformer_dropout(t, co_config_has(t->opt, "embedding_dropout")
                                   ? co_config_real(t->opt, "embedding_dropout")
                                   : t->dropout);
@@ -45,27 +42,6 @@ static void add_layer(co_transformer *t, double eps, long long k)
     co_items_add(&t->items, "]}, ");
 }
 
-static void add_head(co_transformer *t)
-{
-    if (t->head == CO_HEAD_LM && co_config_bool(t->opt, "tied")) {
-        co_items_add(&t->items,
-                     "{dense: {units: %s, packed: true, bias: false}, name: lm_head, tie: "
-                     "{weight: %swte.weight}}",
-                     t->tokens, t->prefix);
-        return;
-    }
-    t->prefix = "";
-    if (t->head == CO_HEAD_LM) {
-        co_transformer_dense(t, t->tokens, ", bias: false", "lm_head");
-    } else if (t->head == CO_HEAD_CLASSIFICATION) {
-        co_items_add(&t->items, "{pool_time: last}, ");
-        co_transformer_dense(t, "classes", ", bias: false", "score");
-    } else if (t->head == CO_HEAD_TAGGING) {
-        co_transformer_dropout(t, co_transformer_head_dropout(t, 0.1));
-        co_transformer_dense(t, "classes", "", "classifier");
-    }
-}
-
 static co_status gpt2(const co_config *opt, const co_task *task, co_node **list)
 {
     const double eps = co_config_real(opt, "eps");
@@ -76,7 +52,7 @@ static co_status gpt2(const co_config *opt, const co_task *task, co_node **list)
     add_embeddings(&t);
     for (long long k = 0; k < t.layers; k++) add_layer(&t, eps, k);
     co_transformer_norm(&t, "layer_norm", eps, "ln_f");
-    add_head(&t);
+    co_transformer_decoder_head(&t, "wte", "classifier");
     return co_items_list(&t.items, list);
 }
 

@@ -39,27 +39,6 @@ static void add_layer(co_transformer *t, double eps, long long kv_heads, long lo
                  (long long)co_config_int(t->opt, "intermediate"), at, at, at);
 }
 
-static void add_head(co_transformer *t)
-{
-    if (t->head == CO_HEAD_LM && co_config_bool(t->opt, "tied")) {
-        co_items_add(&t->items,
-                     "{dense: {units: %s, packed: true, bias: false}, name: lm_head, tie: "
-                     "{weight: %sembed_tokens.weight}}",
-                     t->tokens, t->prefix);
-        return;
-    }
-    t->prefix = "";
-    if (t->head == CO_HEAD_LM) {
-        co_transformer_dense(t, t->tokens, ", bias: false", "lm_head");
-    } else if (t->head == CO_HEAD_CLASSIFICATION) {
-        co_items_add(&t->items, "{pool_time: last}, ");
-        co_transformer_dense(t, "classes", ", bias: false", "score");
-    } else if (t->head == CO_HEAD_TAGGING) {
-        co_transformer_dropout(t, co_transformer_head_dropout(t, 0.1));
-        co_transformer_dense(t, "classes", "", "score");
-    }
-}
-
 static co_status llama(const co_config *opt, const co_task *task, co_node **list)
 {
     const double eps = co_config_real(opt, "eps");
@@ -70,13 +49,11 @@ static co_status llama(const co_config *opt, const co_task *task, co_node **list
     if (kv_heads > 0 && t.heads % kv_heads != 0)
         return co_config_fail(opt, co_config_node(opt, "kv_heads"),
                               "%lld do not divide heads: %lld evenly", kv_heads, t.heads);
-    co_items_add(&t.items, "{embedding: {units: %lld", t.hidden);
-    if (t.vocabulary > 0) co_items_add(&t.items, ", tokens: %lld", t.vocabulary);
-    co_items_add(&t.items, "}, name: %sembed_tokens}, ", t.prefix);
+    co_transformer_embedding(&t, "embed_tokens");
     for (long long k = 0; k < t.layers; k++)
         add_layer(&t, eps, kv_heads > 0 ? kv_heads : t.heads, k);
     co_transformer_norm(&t, "rms_norm", eps, "norm");
-    add_head(&t);
+    co_transformer_decoder_head(&t, "embed_tokens", "score");
     return co_items_list(&t.items, list);
 }
 

@@ -112,6 +112,40 @@ void co_transformer_norm(co_transformer *t, const char *layer, double eps, const
     va_end(args);
 }
 
+void co_transformer_embedding(co_transformer *t, const char *name)
+{
+    co_items_add(&t->items, "{embedding: {units: %lld", t->hidden);
+    if (t->vocabulary > 0) co_items_add(&t->items, ", tokens: %lld", t->vocabulary);
+    co_items_add(&t->items, "}, name: %s%s}, ", t->prefix, name);
+}
+
+void co_transformer_positions(co_transformer *t, const char *name)
+{
+    co_items_add(&t->items, "{positions: {most: %lld}, name: %s%s}, ",
+                 (long long)co_config_int(t->opt, "most_positions"), t->prefix, name);
+}
+
+void co_transformer_decoder_head(co_transformer *t, const char *embedding, const char *tagging)
+{
+    if (t->head == CO_HEAD_LM && co_config_bool(t->opt, "tied")) {
+        co_items_add(&t->items,
+                     "{dense: {units: %s, packed: true, bias: false}, name: lm_head, tie: "
+                     "{weight: %s%s.weight}}",
+                     t->tokens, t->prefix, embedding);
+        return;
+    }
+    t->prefix = "";
+    if (t->head == CO_HEAD_LM) {
+        co_transformer_dense(t, t->tokens, ", bias: false", "lm_head");
+    } else if (t->head == CO_HEAD_CLASSIFICATION) {
+        co_items_add(&t->items, "{pool_time: last}, ");
+        co_transformer_dense(t, "classes", ", bias: false", "score");
+    } else if (t->head == CO_HEAD_TAGGING) {
+        co_transformer_dropout(t, co_transformer_head_dropout(t, 0.1));
+        co_transformer_dense(t, "classes", "", "%s", tagging);
+    }
+}
+
 double co_transformer_spread(const co_config *opt, const char *tensor)
 {
     (void)tensor;

@@ -91,5 +91,12 @@ void co_transformer_dense(co_transformer *t, const char *units, const char *more
 /* {layer: {eps: ..}, name: ..} */
 void co_transformer_norm(co_transformer *t, const char *layer, double eps, const char *name, ...)
     __attribute__((format(printf, 4, 5)));
+/* The table of tokens, its rows those of option vocabulary or of the data. */
+void co_transformer_embedding(co_transformer *t, const char *name);
+/* A learnt vector for each of option most_positions. */
+void co_transformer_positions(co_transformer *t, const char *name);
+/* The heads of decoders: lm, which is the embedding of that name where option tied says so;
+ * classification by the last row, called score; tagging, called as given. */
+void co_transformer_decoder_head(co_transformer *t, const char *embedding, const char *tagging);
 /* Normal initial values of option init_range for every matrix. */
 double co_transformer_spread(const co_config *opt, const char *tensor);
