@@ -1,5 +1,6 @@
 /* sim/experiment/training.c - what devices do and what becomes of it: sections local, transforms,
  * aggregate, server. */
+#include "models/presets/preset.h"
 #include "sim/experiment/sections.h"
 #include <string.h>
 
@@ -44,12 +45,12 @@ const char *const co_no_decay_patterns[] = {"*bias", "*[nN]orm.weight", "*ln_?.w
  * did. */
 static co_status fill_no_decay(co_experiment *e)
 {
-    static const char *const transformers[] = {"bert", "distilbert", "gpt2", "llama"};
-    const co_node *name = co_node_find(e->model.map, "name");
-    bool is_one = co_node_find(e->model.map, "from") != NULL;
-    for (size_t k = 0; name && name->kind == CO_NODE_SCALAR && k < 4; k++)
-        is_one |= strcmp(name->text, transformers[k]) == 0;
-    if (!is_one || co_config_node(&e->local, "no_decay")) return CO_OK;
+    const co_node *name = co_node_find(e->model.map, "name"); /* model.from has set it */
+    const co_plugin *preset =
+        name && name->kind == CO_NODE_SCALAR ? co_plugin_find(&co_kind_model, name->text) : NULL;
+    if (!preset || !((const co_model_preset *)preset)->folder ||
+        co_config_node(&e->local, "no_decay"))
+        return CO_OK;
     co_node *list = co_node_create(CO_NODE_LIST, "no_decay", NULL);
     if (!list) return CO_FAIL(CO_ENOMEM, "local.no_decay");
     list->is_default = true;
