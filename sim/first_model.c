@@ -1,6 +1,9 @@
-/* sim/observers/first_model.c - a model's values from a checkpoint, a file made by hand, or weights
- * of safetensors; tensors that were left out come from where the checkpoint says. */
-#include "sim/observers/first_model.h"
+/* sim/first_model.c - where the values of a run's first model come from: drawn, a folder of
+ * transformers (model.from), or a checkpoint, a file made by hand or weights of safetensors
+ * (model.init), and beside a folder what that holds of the rest. Tensors that a checkpoint left out
+ * come from where it says. */
+#include "sim/first_model.h"
+#include "core/log.h"
 #include "core/memory.h"
 #include "core/text.h"
 #include "io/json_tree.h"
@@ -283,15 +286,19 @@ static co_status read_file_part(const char *path, const co_model *model, const b
     return st;
 }
 
-co_status co_checkpoint_read_part(const char *path, const co_model *model, const bool *wanted,
-                                  float *params, size_t *n_read)
+/* Of the tensors that are wanted those that the file or folder holds; the others keep their values.
+ */
+static co_status read_part_of(const char *path, const co_model *model, const bool *wanted,
+                              float *params, size_t *n_read)
 {
     *n_read = 0;
     return holds_weights(path) ? read_weights_part(path, model, wanted, params, n_read)
                                : read_file_part(path, model, wanted, params, n_read);
 }
 
-co_status co_checkpoint_lora_alpha(const char *path, double *alpha)
+/* *alpha: what PEFT's adapter in a folder was made with (adapter_config.json); NaN: there is none.
+ */
+static co_status read_alpha(const char *path, double *alpha)
 {
     co_node *root = NULL;
     char *file = co_format("%s/adapter_config.json", path);
@@ -304,4 +311,72 @@ co_status co_checkpoint_lora_alpha(const char *path, double *alpha)
     co_node_destroy(root);
     co_free(file);
     return st;
+}
+
+/* model.from: the folder's weights, and a line about what was left out. */
+static co_status read_from(const co_config *opt, const co_model *model, float *params)
+{
+    const co_model_preset *preset = co_preset_find(co_config_string(opt, "name"));
+    co_text said = {0};
+    const co_status st =
+        co_folder_read(co_config_string(opt, "from"), preset->folder, model, params, &said);
+    if (st == CO_OK && said.n > 0) co_log("%s", said.data);
+    co_text_fini(&said);
+    return st;
+}
+
+/* An adapter is another function under another alpha. */
+static co_status check_alpha(const co_config *opt)
+{
+    double made, asked;
+    const char *init = co_config_string(opt, "init");
+    const co_node *lora = co_config_node(opt, "lora"),
+                  *alpha = lora ? co_node_find(lora, "alpha") : NULL;
+    CO_TRY(read_alpha(init, &made));
+    if (lora && !alpha) alpha = co_node_find(lora, "rank");
+    if (!alpha || !co_node_real(alpha, &asked) || isnan(made) || made == asked) return CO_OK;
+    return co_config_fail(opt, lora,
+                          "the adapter in %s was made with alpha %g, model.lora has %g; give "
+                          "alpha: %g",
+                          init, made, asked, made);
+}
+
+/* model.init beside model.from: what it holds of lora, of the head and of what is trained. */
+static co_status read_part(const co_config *opt, const co_model *model, float *params)
+{
+    const char *init = co_config_string(opt, "init");
+    const co_folder *folder = co_preset_find(co_config_string(opt, "name"))->folder;
+    size_t n_tensors, n_read, n_wanted = 0;
+    const co_tensor *tensor = co_model_tensors(model, &n_tensors);
+    bool *wanted = co_malloc(n_tensors, sizeof *wanted);
+    if (!wanted) return CO_FAIL(CO_ENOMEM, "model");
+    for (size_t k = 0; k < n_tensors; k++) {
+        wanted[k] =
+            tensor[k].role != CO_FROZEN || co_folder_may_lack(folder, model, tensor[k].name);
+        n_wanted += wanted[k];
+    }
+    co_status st = read_part_of(init, model, wanted, params, &n_read);
+    if (st == CO_OK && n_read == 0)
+        st = co_config_fail(opt, co_config_node(opt, "init"),
+                            "%s holds none of the %zu tensors that it may fill beside model.from: "
+                            "those of lora, of the head and of what is trained",
+                            init, n_wanted);
+    if (st == CO_OK)
+        co_log("weights: %zu of %zu tensors that are no part of the base come from %s", n_read,
+               n_wanted, init);
+    co_free(wanted);
+    return st;
+}
+
+co_status co_first_model(const co_experiment *e, const co_model *model, float *params)
+{
+    const bool from = co_config_has(&e->model, "from"), init = co_config_has(&e->model, "init");
+    co_model_init(model, (uint64_t)e->seed, params);
+    if (from) CO_TRY(read_from(&e->model, model, params));
+    if (from && init) {
+        CO_TRY(check_alpha(&e->model));
+        return read_part(&e->model, model, params);
+    }
+    return init ? co_checkpoint_read_model(co_config_string(&e->model, "init"), model, params)
+                : CO_OK;
 }

@@ -9,6 +9,7 @@
 #include "io/files/inputs.h"
 #include "models/kernel_path.h"
 #include "sim/observers/evaluation.h"
+#include "sim/first_model.h"
 #include "sim/play.h"
 #include "sim/run.h"
 #include <inttypes.h>
@@ -131,7 +132,7 @@ static co_status read_params(const predictor *p)
 {
     const co_experiment *e = &p->experiment;
     if (!p->stored || (e->output_keys.refers && co_config_has(&e->model, "from")))
-        CO_TRY(co_run_first_model(e, p->model, p->params.data));
+        CO_TRY(co_first_model(e, p->model, p->params.data));
     if (!p->stored) return CO_OK;
     const co_status st = co_checkpoint_read_model(p->want->model, p->model, p->params.data);
     return st == CO_EDATA ? co_fail_in(st, "%s does not go with this model", p->want->data) : st;

@@ -3,7 +3,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/vector.h"
-#include "models/presets/folder.h"
+#include "sim/first_model.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -156,74 +156,6 @@ static co_status create_local(co_run *r, const char *dir)
     return r->comm->rank == 0 ? create_record(r, dir) : CO_OK;
 }
 
-/* model.from: the folder's weights, and a line about what was left out. */
-static co_status read_folder(const co_config *opt, const co_model *model, float *params)
-{
-    const co_model_preset *preset = co_preset_find(co_config_string(opt, "name"));
-    co_text said = {0};
-    const co_status st =
-        co_folder_read(co_config_string(opt, "from"), preset->folder, model, params, &said);
-    if (st == CO_OK && said.n > 0) co_log("%s", said.data);
-    co_text_fini(&said);
-    return st;
-}
-
-/* An adapter is another function under another alpha. */
-static co_status check_alpha(const co_config *opt)
-{
-    double made, asked;
-    const char *init = co_config_string(opt, "init");
-    const co_node *lora = co_config_node(opt, "lora"),
-                  *alpha = lora ? co_node_find(lora, "alpha") : NULL;
-    CO_TRY(co_checkpoint_lora_alpha(init, &made));
-    if (lora && !alpha) alpha = co_node_find(lora, "rank");
-    if (!alpha || !co_node_real(alpha, &asked) || isnan(made) || made == asked) return CO_OK;
-    return co_config_fail(opt, lora,
-                          "the adapter in %s was made with alpha %g, model.lora has %g; give "
-                          "alpha: %g",
-                          init, made, asked, made);
-}
-
-/* model.init beside model.from: what it holds of lora, of the head and of what is trained. */
-static co_status read_part(const co_config *opt, const co_model *model, float *params)
-{
-    const char *init = co_config_string(opt, "init");
-    const co_folder *folder = co_preset_find(co_config_string(opt, "name"))->folder;
-    size_t n_tensors, n_read, n_wanted = 0;
-    const co_tensor *tensor = co_model_tensors(model, &n_tensors);
-    bool *wanted = co_malloc(n_tensors, sizeof *wanted);
-    if (!wanted) return CO_FAIL(CO_ENOMEM, "model");
-    for (size_t k = 0; k < n_tensors; k++) {
-        wanted[k] =
-            tensor[k].role != CO_FROZEN || co_folder_may_lack(folder, model, tensor[k].name);
-        n_wanted += wanted[k];
-    }
-    co_status st = co_checkpoint_read_part(init, model, wanted, params, &n_read);
-    if (st == CO_OK && n_read == 0)
-        st = co_config_fail(opt, co_config_node(opt, "init"),
-                            "%s holds none of the %zu tensors that it may fill beside model.from: "
-                            "those of lora, of the head and of what is trained",
-                            init, n_wanted);
-    if (st == CO_OK)
-        co_log("weights: %zu of %zu tensors that are no part of the base come from %s", n_read,
-               n_wanted, init);
-    co_free(wanted);
-    return st;
-}
-
-co_status co_run_first_model(const co_experiment *e, const co_model *model, float *params)
-{
-    const bool from = co_config_has(&e->model, "from"), init = co_config_has(&e->model, "init");
-    co_model_init(model, (uint64_t)e->seed, params);
-    if (from) CO_TRY(read_folder(&e->model, model, params));
-    if (from && init) {
-        CO_TRY(check_alpha(&e->model));
-        return read_part(&e->model, model, params);
-    }
-    return init ? co_checkpoint_read_model(co_config_string(&e->model, "init"), model, params)
-                : CO_OK;
-}
-
 /* Where the first model comes from; frozen tensors stay what they were there. */
 static co_status name_base(co_run *r)
 {
@@ -245,7 +177,7 @@ static co_status start_model(co_run *r)
     const bool makes = !r->experiment->resumes || n_frozen > 0;
     co_status st = name_base(r);
     if (st == CO_OK && makes && r->comm->node_rank == 0)
-        st = co_run_first_model(r->experiment, r->model, r->exchange.model);
+        st = co_first_model(r->experiment, r->model, r->exchange.model);
     st = co_agree(st, r->comm);
     co_segment_sync(&r->exchange.board, r->comm);
     co_exchange_hash(&r->exchange);

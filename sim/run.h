@@ -3,7 +3,7 @@
  * There is no server rank: every rank trains devices of its own and is the server for its
  * slice of the model. */
 #pragma once
-#include "sim/observers/first_model.h"
+#include "sim/first_model.h"
 #include "sim/observers/run_files.h"
 #include "sim/observers/snapshot.h"
 #include "sim/observers/evaluation_devices.h"
@@ -76,8 +76,6 @@ struct co_run {
  * left. */
 co_status co_run_create(co_run *run, co_experiment *experiment, const char *dir,
                         const co_comm *comm);
-/* The model at round 0: drawn from the seed, or read from model.init. params[size]. Local. */
-co_status co_run_first_model(const co_experiment *experiment, const co_model *model, float *params);
 /* CO_EUSAGE when a text is longer than what the model's positions are learnt, or were trained, for.
  * model: that of section opt. Local. */
 co_status co_run_check_lengths(const co_config *opt, const co_model *model,

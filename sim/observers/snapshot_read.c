@@ -4,7 +4,7 @@
 #include "core/vector.h"
 #include "io/files/digest.h"
 #include "models/kernel_path.h"
-#include "sim/observers/first_model.h"
+#include "sim/first_model.h"
 #include "sim/observers/snapshot.h"
 #include "sim/observers/snapshot_private.h"
 #include <stdio.h>

@@ -8,7 +8,7 @@
 #include "core/log.h"
 #include "core/random.h"
 #include "io/files/file.h"
-#include "sim/observers/first_model.h"
+#include "sim/first_model.h"
 #include "sim/observers/run_files.h"
 #include "sim/observers/snapshot.h"
 #include "tests/harness.h"

@@ -12,7 +12,7 @@
 #include "core/comm.h"
 #include "core/memory.h"
 #include "io/files/file.h"
-#include "sim/observers/first_model.h"
+#include "sim/first_model.h"
 #include "sim/observers/run_files.h"
 #include "sim/observers/snapshot.h"
 #include "cli/commands.h"
