@@ -142,8 +142,17 @@ for most in 0 9000000000000000; do
     good run table.yaml output.dir=all-$most eval.max_examples=$most
     [ "$(digest all-$most/run.h5)" = "$(digest table/run.h5)" ] || fail "max_examples $most is not all"
 done
+held=$("$python" -c 'import h5py; print((h5py.File("table.h5")["split"][:] == 1).sum())')
+good run table.yaml output.dir=only eval.max_examples=1
+good run table.yaml output.dir=but-one eval.max_examples=$((held - 1))
 "$python" - <<'P' || fail "the sample of eval.max_examples"
-import h5py, itertools, numpy as np
+import h5py, numpy as np
+with h5py.File("table.loss.h5") as p, h5py.File("table.h5") as d: # one example, and all but one, are examples of the split
+    own = p["loss"][:][d["split"][:][p["id"][:]] == 1].astype("f8")
+only, but_one = (h5py.File(f + "/run.h5")["eval/loss"][-1] for f in ("only", "but-one"))
+left_out = own.sum() - but_one * (own.size - 1)
+assert np.sort(np.diff(np.sort(own)))[own.size // 2] > 1e-5, "the losses are too much alike"
+assert np.abs(own - only).min() < 1e-6 and np.abs(own - left_out).min() < 1e-4 * own.size, (only, left_out)
 few, whole = h5py.File("few-1/run.h5"), h5py.File("table/run.h5")
 assert (few["eval/n"][:] == 20).all() and (few["rounds/model_digest"][:] == whole["rounds/model_digest"][:]).all()
 with h5py.File("table.logits.h5") as p, h5py.File("table.h5") as d:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # cohort export weights: folders from checkpoints, made by hand and by runs; what is refused. transformers itself: tests/campaign/export_weights.sh.
 set -u
-work=$(mktemp -d "${TMPDIR:-/tmp}/cohort-weights.XXXXXX")
+work=$(mktemp -d -t cohort-weights.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 python=${COHORT_PYTHON:-/usr/bin/python3}
