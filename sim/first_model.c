@@ -168,10 +168,10 @@ static co_status read_folder(const co_file *file, const char *folder, const co_m
     const co_node *section = st == CO_OK ? co_node_find(root, "model") : NULL;
     const co_node *name = section ? co_node_find(section, "name") : NULL;
     const co_model_preset *preset = name ? co_preset_find(name->text) : NULL;
-    if (st == CO_OK && (!preset || !preset->folder))
+    if (st == CO_OK && (!preset || !preset->architecture))
         st = CO_FAIL(CO_EDATA, "%s: does not say of which architecture the weights in %s are",
                      co_file_path(file), folder);
-    if (st == CO_OK) st = co_folder_read(folder, preset->folder, model, params, &said);
+    if (st == CO_OK) st = co_folder_read(folder, preset->architecture, model, params, &said);
     co_text_fini(&said);
     co_node_destroy(root);
     co_free(config);
@@ -319,7 +319,7 @@ static co_status read_from(const co_config *opt, const co_model *model, float *p
     const co_model_preset *preset = co_preset_find(co_config_string(opt, "name"));
     co_text said = {0};
     const co_status st =
-        co_folder_read(co_config_string(opt, "from"), preset->folder, model, params, &said);
+        co_folder_read(co_config_string(opt, "from"), preset->architecture, model, params, &said);
     if (st == CO_OK && said.n > 0) co_log("%s", said.data);
     co_text_fini(&said);
     return st;
@@ -345,14 +345,15 @@ static co_status check_alpha(const co_config *opt)
 static co_status read_part(const co_config *opt, const co_model *model, float *params)
 {
     const char *init = co_config_string(opt, "init");
-    const co_folder *folder = co_preset_find(co_config_string(opt, "name"))->folder;
+    const co_architecture *architecture =
+        co_preset_find(co_config_string(opt, "name"))->architecture;
     size_t n_tensors, n_read, n_wanted = 0;
     const co_tensor *tensor = co_model_tensors(model, &n_tensors);
     bool *wanted = co_malloc(n_tensors, sizeof *wanted);
     if (!wanted) return CO_FAIL(CO_ENOMEM, "model");
     for (size_t k = 0; k < n_tensors; k++) {
         wanted[k] =
-            tensor[k].role != CO_FROZEN || co_folder_may_lack(folder, model, tensor[k].name);
+            tensor[k].role != CO_FROZEN || co_folder_may_lack(architecture, model, tensor[k].name);
         n_wanted += wanted[k];
     }
     co_status st = read_part_of(init, model, wanted, params, &n_read);

@@ -8,100 +8,16 @@
 #include "core/text.h"
 #include "io/json_tree.h"
 #include "io/readers/raw.h"
+#include "io/weights/architecture.h"
 #include "io/writers/weights.h"
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_KEYS = 16 };
-
-typedef struct {
-    const char *name;           /* model.name, and model_type */
-    const char *classes;        /* before Model, ForSequenceClassification .. */
-    const char *prefix;         /* of the names of tensors where a head stands behind the model */
-    const char *lm, *embedding; /* its language model; tensor whose rows are the vocabulary */
-    struct {
-        const char *ours, *theirs; /* in section model; in config.json */
-    } key[MAX_KEYS];
-    bool pieces; /* its vocabulary is vocab.txt */
-} architecture;
-
-static const architecture architectures[] = {
-    {.name = "bert",
-     .classes = "Bert",
-     .prefix = "bert.",
-     .lm = "BertForMaskedLM",
-     .embedding = "embeddings.word_embeddings.weight",
-     .key = {{"layers", "num_hidden_layers"},
-             {"hidden", "hidden_size"},
-             {"heads", "num_attention_heads"},
-             {"intermediate", "intermediate_size"},
-             {"most_positions", "max_position_embeddings"},
-             {"eps", "layer_norm_eps"},
-             {"activation", "hidden_act"},
-             {"dropout", "hidden_dropout_prob"},
-             {"attention_dropout", "attention_probs_dropout_prob"},
-             {"head_dropout", "classifier_dropout"},
-             {"init_range", "initializer_range"}},
-     .pieces = true},
-    {.name = "distilbert",
-     .classes = "DistilBert",
-     .prefix = "distilbert.",
-     .lm = "DistilBertForMaskedLM",
-     .embedding = "embeddings.word_embeddings.weight",
-     .key = {{"layers", "n_layers"},
-             {"hidden", "dim"},
-             {"heads", "n_heads"},
-             {"intermediate", "hidden_dim"},
-             {"most_positions", "max_position_embeddings"},
-             {"activation", "activation"},
-             {"dropout", "dropout"},
-             {"attention_dropout", "attention_dropout"},
-             {"head_dropout", "seq_classif_dropout"},
-             {"init_range", "initializer_range"}},
-     .pieces = true},
-    {.name = "gpt2",
-     .classes = "GPT2",
-     .prefix = "transformer.",
-     .lm = "GPT2LMHeadModel",
-     .embedding = "wte.weight",
-     .key = {{"layers", "n_layer"},
-             {"hidden", "n_embd"},
-             {"heads", "n_head"},
-             {"intermediate", "n_inner"},
-             {"most_positions", "n_positions"},
-             {"eps", "layer_norm_epsilon"},
-             {"activation", "activation_function"},
-             {"tied", "tie_word_embeddings"},
-             {"dropout", "resid_pdrop"},
-             {"dropout", "embd_pdrop"},
-             {"embedding_dropout", "embd_pdrop"},
-             {"attention_dropout", "attn_pdrop"},
-             {"head_dropout", "classifier_dropout"},
-             {"init_range", "initializer_range"}}},
-    {.name = "llama",
-     .classes = "Llama",
-     .prefix = "model.",
-     .lm = "LlamaForCausalLM",
-     .embedding = "embed_tokens.weight",
-     .key = {{"layers", "num_hidden_layers"},
-             {"hidden", "hidden_size"},
-             {"heads", "num_attention_heads"},
-             {"kv_heads", "num_key_value_heads"},
-             {"intermediate", "intermediate_size"},
-             {"most_positions", "max_position_embeddings"},
-             {"eps", "rms_norm_eps"},
-             {"tied", "tie_word_embeddings"},
-             {"attention_dropout", "attention_dropout"},
-             {"head_dropout", "classifier_dropout"},
-             {"init_range", "initializer_range"}}}};
-
-static const architecture *find_architecture(const co_weights_source *s)
+static const co_architecture *find_architecture(const co_weights_source *s)
 {
     const char *name = co_weights_option(s->model, "name");
-    for (size_t i = 0; name && i < sizeof architectures / sizeof *architectures; i++)
-        if (strcmp(architectures[i].name, name) == 0) return &architectures[i];
-    return NULL;
+    return name ? co_architecture_find(name) : NULL;
 }
 
 /* ---- values of a tree ---- */
@@ -228,7 +144,7 @@ static bool is_tagging(const co_weights_source *s)
 }
 
 /* The class for AutoModel, by the tensors of its head; task: PEFT's word for it. */
-static void class_of(const co_weights_source *s, const architecture *a, char text[64],
+static void class_of(const co_weights_source *s, const co_architecture *a, char text[64],
                      const char **task)
 {
     bool headless = true;
@@ -269,23 +185,30 @@ static co_status first_config(const co_weights_source *s, co_node **config)
     return CO_OK;
 }
 
-static co_status fill(const co_weights_source *s, const architecture *a, co_node *config)
+/* The option that the field stands for; nothing where that is not given, or 0 for a standard one.
+ */
+static co_status put_field(const co_weights_source *s, const co_config_field *f, co_node *config)
+{
+    if (!f->option || strchr(f->field, '.')) return CO_OK;
+    const co_node *option = co_node_find(s->model, f->option);
+    if (!option && f->instead) option = co_node_find(s->model, f->instead);
+    if (!option || option->kind != CO_NODE_SCALAR || co_node_is_null(option)) return CO_OK;
+    const bool standard =
+        strcmp(option->text, "0") == 0 &&
+        (strcmp(f->option, "intermediate") == 0 || strcmp(f->option, "kv_heads") == 0);
+    return standard ? CO_OK : put_option(config, f->field, option);
+}
+
+static co_status fill(const co_weights_source *s, const co_architecture *a, co_node *config)
 {
     char text[64];
     const char *task, *class = text;
     class_of(s, a, text, &task);
     CO_TRY(put_list(config, "architectures", &class, 1));
-    CO_TRY(put(config, "model_type", a->name, true));
-    for (size_t k = 0; k < MAX_KEYS && a->key[k].ours; k++) {
-        const co_node *option = co_node_find(s->model, a->key[k].ours);
-        const bool standard = option && option->text && strcmp(option->text, "0") == 0 &&
-                              (strcmp(a->key[k].ours, "intermediate") == 0 ||
-                               strcmp(a->key[k].ours, "kv_heads") == 0);
-        if (option && option->kind == CO_NODE_SCALAR && !co_node_is_null(option) && !standard)
-            CO_TRY(put_option(config, a->key[k].theirs, option));
-    }
+    CO_TRY(put(config, "model_type", a->model_type, true));
+    for (const co_config_field *f = a->fields; f->field; f++) CO_TRY(put_field(s, f, config));
     const co_node *theta = co_node_find(s->model, "rope_theta");
-    if (theta && strcmp(a->name, "llama") == 0) {
+    if (theta && strcmp(a->model_type, "llama") == 0) {
         co_node *rope = renew(config, "rope_parameters", CO_NODE_MAP);
         co_node_remove(config, "rope_scaling");
         CO_TRY(rope ? CO_OK : no_room());
@@ -307,7 +230,7 @@ static co_status fill(const co_weights_source *s, const architecture *a, co_node
 
 co_status co_weights_config(const co_weights_source *source, co_node **config)
 {
-    const architecture *a = find_architecture(source);
+    const co_architecture *a = find_architecture(source);
     *config = NULL;
     if (!a) return CO_OK;
     co_status st = first_config(source, config);
@@ -358,7 +281,7 @@ static co_status copy_vocabulary(const co_weights_source *s, char **text)
 
 co_status co_weights_vocabulary(const co_weights_source *source, char **text)
 {
-    const architecture *a = find_architecture(source);
+    const co_architecture *a = find_architecture(source);
     char **line;
     size_t n;
     *text = NULL;
@@ -412,7 +335,7 @@ static co_status fill_adapter(const co_weights_source *s, co_node *config)
 {
     static const char *const keys[][2] = {
         {"rank", "r"}, {"alpha", "lora_alpha"}, {"dropout", "lora_dropout"}};
-    const architecture *a = find_architecture(s);
+    const co_architecture *a = find_architecture(s);
     const char *task = NULL;
     char text[64];
     if (a) class_of(s, a, text, &task);
@@ -421,8 +344,8 @@ static co_status fill_adapter(const co_weights_source *s, co_node *config)
     CO_TRY(put(config, "task_type", task ? task : "", task != NULL));
     CO_TRY(put(config, "inference_mode", "true", false));
     CO_TRY(put(config, "bias", "none", true));
-    CO_TRY(
-        put(config, "fan_in_fan_out", a && strcmp(a->name, "gpt2") == 0 ? "true" : "false", false));
+    CO_TRY(put(config, "fan_in_fan_out", a && strcmp(a->model_type, "gpt2") == 0 ? "true" : "false",
+               false));
     for (size_t i = 0; i < 3; i++) {
         const co_node *option = co_node_find(s->lora, keys[i][0]);
         if (option) CO_TRY(put_option(config, keys[i][1], option));

@@ -4,7 +4,7 @@
  * BertForTokenClassification and BertForMaskedLM (whose decoder is the embedding). A text of two
  * parts has its separator's id in `separator`; else all of it is the first segment, as transformers
  * takes it without token_type_ids. Source: Devlin et al., NAACL 2019, arXiv:1810.04805. */
-#include "models/presets/folder.h"
+#include "io/weights/architecture.h"
 #include "models/presets/transformer.h"
 #include <stdio.h>
 
@@ -94,25 +94,6 @@ static co_status bert(const co_config *opt, const co_task *task, co_node **list)
     return co_items_list(&t.items, list);
 }
 
-static const co_field fields[] = {{"num_hidden_layers", "layers"},
-                                  {"hidden_size", "hidden"},
-                                  {"num_attention_heads", "heads"},
-                                  {"intermediate_size", "intermediate"},
-                                  {"max_position_embeddings", "most_positions"},
-                                  {"vocab_size", "vocabulary", "30522"},
-                                  {"type_vocab_size", "types"},
-                                  {"layer_norm_eps", "eps"},
-                                  {"hidden_act", "activation"},
-                                  {"hidden_dropout_prob", "dropout"},
-                                  {"attention_probs_dropout_prob", "attention_dropout"},
-                                  {"classifier_dropout", "head_dropout"},
-                                  {"initializer_range", "init_range"},
-                                  {"position_embedding_type", NULL, "absolute"},
-                                  {"is_decoder", NULL, "false"},
-                                  {"add_cross_attention", NULL, "false"},
-                                  {"tie_word_embeddings", NULL, "true"},
-                                  {0}};
-static const co_folder folder = {.model_type = "bert", .prefix = "bert.", .fields = fields};
 static const co_param params[] = {
     CO_OPTION_LAYERS(12),
     CO_OPTION_COUNT("hidden", 768, "floats of a token"),
@@ -138,4 +119,4 @@ const co_model_preset co_preset_bert = {
     .params = params,
     .layers = bert,
     .spread = co_transformer_spread,
-    .folder = &folder};
+    .architecture = &co_architecture_bert};

@@ -3,7 +3,7 @@
  * Tensors are those of DistilBertModel (head none) and its ForSequenceClassification,
  * ForTokenClassification and ForMaskedLM. Norms have eps 1e-12. Source: Sanh et al., 2019,
  * arXiv:1910.01108. */
-#include "models/presets/folder.h"
+#include "io/weights/architecture.h"
 #include "models/presets/transformer.h"
 #include <stdio.h>
 
@@ -75,22 +75,6 @@ static co_status distilbert(const co_config *opt, const co_task *task, co_node *
     return co_items_list(&t.items, list);
 }
 
-static const co_field fields[] = {{"n_layers", "layers"},
-                                  {"dim", "hidden"},
-                                  {"n_heads", "heads"},
-                                  {"hidden_dim", "intermediate"},
-                                  {"max_position_embeddings", "most_positions"},
-                                  {"vocab_size", "vocabulary", "30522"},
-                                  {"activation", "activation"},
-                                  {"dropout", "dropout"},
-                                  {"attention_dropout", "attention_dropout"},
-                                  {"seq_classif_dropout", "head_dropout", .only = "classification"},
-                                  {"initializer_range", "init_range"},
-                                  {"sinusoidal_pos_embds", NULL, "false"},
-                                  {"tie_word_embeddings", NULL, "true"},
-                                  {0}};
-static const co_folder folder = {
-    .model_type = "distilbert", .prefix = "distilbert.", .fields = fields};
 static const co_param params[] = {
     CO_OPTION_LAYERS(6),
     CO_OPTION_COUNT("hidden", 768, "floats of a token"),
@@ -112,4 +96,4 @@ const co_model_preset co_preset_distilbert = {
     .params = params,
     .layers = distilbert,
     .spread = co_transformer_spread,
-    .folder = &folder};
+    .architecture = &co_architecture_distilbert};

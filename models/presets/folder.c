@@ -98,7 +98,7 @@ static bool fits(const co_param *p, const co_node *node, const char *text)
            (real < p->hi || !(p->flags & CO_HI_OPEN));
 }
 
-static co_status set_option(reading *r, const co_field *f, const co_node *node)
+static co_status set_option(reading *r, const co_config_field *f, const co_node *node)
 {
     const co_param *p = find_param(r->preset, f->option);
     char allowed[128], text[MOST_TEXT];
@@ -111,7 +111,7 @@ static co_status set_option(reading *r, const co_field *f, const co_node *node)
     return CO_OK;
 }
 
-static void check_fixed(reading *r, const co_field *f, const co_node *node)
+static void check_fixed(reading *r, const co_config_field *f, const co_node *node)
 {
     char text[MOST_TEXT];
     if (!node || (node->kind == CO_NODE_SCALAR && is_among(node->text, f->standard))) return;
@@ -130,7 +130,7 @@ static double size_of(const reading *r, const char *key)
 /* Sizes that no model can have. */
 static void check_sizes(reading *r)
 {
-    const char *width = r->preset->folder->head_width;
+    const char *width = r->preset->architecture->head_width;
     const double hidden = size_of(r, "hidden"), heads = size_of(r, "heads"),
                  layers = size_of(r, "layers"), inner = size_of(r, "intermediate"),
                  n = (size_of(r, "vocabulary") + size_of(r, "most_positions")) * hidden +
@@ -148,7 +148,7 @@ static void check_sizes(reading *r)
 }
 
 /* Whether a field of one head alone counts. */
-static bool counts(const reading *r, const co_field *f)
+static bool counts(const reading *r, const co_config_field *f)
 {
     const co_node *head = co_node_find(r->opt->map, "head");
     return !f->only || (head && head->kind == CO_NODE_SCALAR && strcmp(head->text, f->only) == 0);
@@ -156,8 +156,8 @@ static bool counts(const reading *r, const co_field *f)
 
 static co_status apply(reading *r, const char *path)
 {
-    const co_folder *folder = r->preset->folder;
-    for (const co_field *f = folder->fields; f->field; f++) {
+    const co_architecture *architecture = r->preset->architecture;
+    for (const co_config_field *f = architecture->fields; f->field; f++) {
         const co_node *node = find_field(r, f->field);
         if (!f->option)
             check_fixed(r, f, node);
@@ -187,12 +187,12 @@ static co_status find_type(const char *path, const co_node *config, const co_mod
     for (const co_plugin *const *m = co_kind_model.members; *m; m++) {
         const co_model_preset *p = (const co_model_preset *)*m;
         const size_t n = strlen(known);
-        if (!p->folder) continue;
-        if (strcmp(p->folder->model_type, name) == 0) {
+        if (!p->architecture) continue;
+        if (strcmp(p->architecture->model_type, name) == 0) {
             *preset = p;
             return CO_OK;
         }
-        snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", p->folder->model_type);
+        snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", p->architecture->model_type);
     }
     return CO_FAIL(CO_EDATA, "%s: model_type is %.64s; known are %s", path,
                    *name ? name : "missing", known);
@@ -218,7 +218,7 @@ co_status co_folder_options(const co_config *opt, const co_model_preset **preset
     if (name && name->kind == CO_NODE_SCALAR) {
         *preset = co_preset_find(name->text);
         if (!*preset) return co_fail_in(CO_EUSAGE, "%s: %s.name", opt->file, opt->section);
-        if (!(*preset)->folder)
+        if (!(*preset)->architecture)
             return co_config_fail(opt, name, "%s does not come from a folder", name->text);
         if (is_complete(opt, *preset)) return CO_OK;
     }

@@ -2,24 +2,9 @@
  * config.json and weights (io/weights). Local. */
 #pragma once
 #include "core/text.h"
+#include "io/weights/architecture.h"
 #include "models/model.h"
 #include "models/presets/preset.h"
-
-/* A field of config.json. Absent or null it has the value `standard`, NULL: the option's default.
- */
-typedef struct {
-    const char *field;  /* a dot between a map and its key */
-    const char *option; /* of the preset; NULL: nothing but one of the values in `standard`, with
-                           '|' between them, can be used; "": only absent or null */
-    const char *standard;
-    const char *only; /* head for which the field counts; NULL: all */
-} co_field;
-
-struct co_folder {
-    const char *model_type, *prefix; /* as config.json has it; of tensors behind which a head is */
-    const co_field *fields;          /* ends with {0} */
-    const char *head_width;          /* field that must be hidden / heads; NULL: there is none */
-};
 
 /* Section `model` with `from: DIR`, before it is checked: sets `name` and the options that
  * config.json gives, where the section has not. Nothing is read where it has them all, as a
@@ -33,7 +18,8 @@ co_status co_folder_options(const co_config *opt, const co_model_preset **preset
  * the pooler and of lora that are not there keep their values. said: what was left so and what was
  * passed over, a line each. CO_EFILE. CO_EDATA: as co_weights_open, or one message with all
  * tensors that are missing, of another shape or type, not finite, or of no use to this model. */
-co_status co_folder_read(const char *path, const co_folder *folder, const co_model *model,
-                         float *params, co_text *said);
+co_status co_folder_read(const char *path, const co_architecture *architecture,
+                         const co_model *model, float *params, co_text *said);
 /* Whether the folder need not hold that tensor: of the head, of the pooler or of lora. */
-bool co_folder_may_lack(const co_folder *folder, const co_model *model, const char *name);
+bool co_folder_may_lack(const co_architecture *architecture, const co_model *model,
+                        const char *name);

@@ -5,7 +5,7 @@
  * the last token) and GPT2ForTokenClassification; matrices stand as [inputs][outputs] there.
  * Products that end a residual part begin with a standard deviation of init_range / sqrt(2 layers).
  * Source: Radford et al., 2019, sections 2.2 and 2.3. */
-#include "models/presets/folder.h"
+#include "io/weights/architecture.h"
 #include "models/presets/transformer.h"
 #include <math.h>
 #include <stdio.h>
@@ -63,26 +63,6 @@ static double spread(const co_config *opt, const char *tensor)
                                       : range;
 }
 
-static const co_field fields[] = {{"n_layer", "layers"},
-                                  {"n_embd", "hidden"},
-                                  {"n_head", "heads"},
-                                  {"n_inner", "intermediate"},
-                                  {"n_positions", "most_positions"},
-                                  {"vocab_size", "vocabulary", "50257"},
-                                  {"layer_norm_epsilon", "eps"},
-                                  {"activation_function", "activation"},
-                                  {"resid_pdrop", "dropout"},
-                                  {"embd_pdrop", "embedding_dropout"},
-                                  {"attn_pdrop", "attention_dropout"},
-                                  {"classifier_dropout", "head_dropout"},
-                                  {"initializer_range", "init_range"},
-                                  {"tie_word_embeddings", "tied"},
-                                  {"scale_attn_weights", NULL, "true"},
-                                  {"scale_attn_by_inverse_layer_idx", NULL, "false"},
-                                  {"reorder_and_upcast_attn", NULL, "false"},
-                                  {"add_cross_attention", NULL, "false"},
-                                  {0}};
-static const co_folder folder = {.model_type = "gpt2", .prefix = "transformer.", .fields = fields};
 static const co_param params[] = {
     CO_OPTION_LAYERS(12),
     CO_OPTION_COUNT("hidden", 768, "floats of a token"),
@@ -109,4 +89,4 @@ const co_model_preset co_preset_gpt2 = {
     .params = params,
     .layers = gpt2,
     .spread = spread,
-    .folder = &folder};
+    .architecture = &co_architecture_gpt2};

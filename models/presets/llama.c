@@ -5,7 +5,7 @@
  * LlamaForSequenceClassification (of the last token) and LlamaForTokenClassification; a layer's
  * norms stand behind its products there. Sources: Touvron et al., 2023, arXiv:2302.13971; Ainslie
  * et al., EMNLP 2023, arXiv:2305.13245 (groups). */
-#include "models/presets/folder.h"
+#include "io/weights/architecture.h"
 #include "models/presets/transformer.h"
 #include <stdio.h>
 
@@ -57,30 +57,6 @@ static co_status llama(const co_config *opt, const co_task *task, co_node **list
     return co_items_list(&t.items, list);
 }
 
-static const co_field fields[] = {{"num_hidden_layers", "layers"},
-                                  {"hidden_size", "hidden"},
-                                  {"num_attention_heads", "heads"},
-                                  {"num_key_value_heads", "kv_heads"},
-                                  {"intermediate_size", "intermediate"},
-                                  {"max_position_embeddings", "most_positions"},
-                                  {"vocab_size", "vocabulary", "32000"},
-                                  {"rms_norm_eps", "eps"},
-                                  {"rope_theta", "rope_theta"},
-                                  {"rope_parameters.rope_theta", "rope_theta"},
-                                  {"attention_dropout", "attention_dropout"},
-                                  {"classifier_dropout", "head_dropout"},
-                                  {"initializer_range", "init_range"},
-                                  {"tie_word_embeddings", "tied"},
-                                  {"hidden_act", NULL, "silu|swish"},
-                                  {"rope_scaling", NULL, ""},
-                                  {"rope_parameters.rope_type", NULL, "default"},
-                                  {"attention_bias", NULL, "false"},
-                                  {"mlp_bias", NULL, "false"},
-                                  {"sliding_window", NULL, ""},
-                                  {"partial_rotary_factor", NULL, "1|1.0"},
-                                  {0}};
-static const co_folder folder = {
-    .model_type = "llama", .prefix = "model.", .fields = fields, .head_width = "head_dim"};
 static const co_param params[] = {
     CO_OPTION_LAYERS(32),
     CO_OPTION_COUNT("hidden", 4096, "floats of a token"),
@@ -106,4 +82,4 @@ const co_model_preset co_preset_llama = {
     .params = params,
     .layers = llama,
     .spread = co_transformer_spread,
-    .folder = &folder};
+    .architecture = &co_architecture_llama};

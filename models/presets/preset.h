@@ -2,13 +2,12 @@
  * experiment file could spell out, made from a few options.
  *
  * Adding one: a table co_preset_<name> in a file of this folder, and a line in list.h. plain.c is
- * the simplest. Architectures that other programs keep in folders say in `folder` how their
- * config.json gives the options (folder.h). */
+ * the simplest. Architectures that other programs keep in folders name the table of their
+ * config.json (io/weights/architecture.h). */
 #pragma once
 #include "core/config.h"
+#include "io/weights/architecture.h"
 #include "models/tasks/task.h"
-
-typedef struct co_folder co_folder; /* models/presets/folder.h */
 
 typedef struct {
     CO_PLUGIN_FIELDS;
@@ -18,7 +17,7 @@ typedef struct {
     /* Standard deviation of the normal initial values of a layer's matrix `weight`, whose bias
      * then begins at zero; everything else begins as its layer says. NULL: all does. */
     double (*spread)(const co_config *opt, const char *tensor);
-    const co_folder *folder; /* NULL: no other program keeps such models */
+    const co_architecture *architecture; /* NULL: no other program keeps such models */
 } co_model_preset;
 
 extern const co_kind co_kind_model;

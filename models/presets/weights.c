@@ -96,9 +96,10 @@ static bool may_be_new(const fitting *f, const char *name)
            strstr(name, ".lora_") != NULL;
 }
 
-bool co_folder_may_lack(const co_folder *folder, const co_model *model, const char *name)
+bool co_folder_may_lack(const co_architecture *architecture, const co_model *model,
+                        const char *name)
 {
-    fitting f = {.prefix = folder->prefix};
+    fitting f = {.prefix = architecture->prefix};
     f.tensor = co_model_tensors(model, &f.n_tensors);
     return may_be_new(&f, name);
 }
@@ -203,10 +204,10 @@ static co_status fit(const char *path, fitting *f, float *params, co_text *said)
     return said->failed ? CO_FAIL(CO_ENOMEM, "weights") : CO_OK;
 }
 
-co_status co_folder_read(const char *path, const co_folder *folder, const co_model *model,
-                         float *params, co_text *said)
+co_status co_folder_read(const char *path, const co_architecture *architecture,
+                         const co_model *model, float *params, co_text *said)
 {
-    fitting f = {.prefix = folder->prefix, .model = model};
+    fitting f = {.prefix = architecture->prefix, .model = model};
     f.tensor = co_model_tensors(model, &f.n_tensors);
     co_status st = co_weights_open(path, &f.weights);
     if (st == CO_OK) st = fit(path, &f, params, said);

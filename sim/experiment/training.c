@@ -48,7 +48,7 @@ static co_status fill_no_decay(co_experiment *e)
     const co_node *name = co_node_find(e->model.map, "name"); /* model.from has set it */
     const co_plugin *preset =
         name && name->kind == CO_NODE_SCALAR ? co_plugin_find(&co_kind_model, name->text) : NULL;
-    if (!preset || !((const co_model_preset *)preset)->folder ||
+    if (!preset || !((const co_model_preset *)preset)->architecture ||
         co_config_node(&e->local, "no_decay"))
         return CO_OK;
     co_node *list = co_node_create(CO_NODE_LIST, "no_decay", NULL);

@@ -56,7 +56,7 @@ static co_status open_folder(folder_case *c, const char *folder, const char *mor
     CO_TRY(co_model_create(&opt, &in, &c->labels, co_task_find(c->task), &c->model));
     c->params = co_calloc(co_model_size(c->model), sizeof *c->params);
     co_model_init(c->model, 1, c->params);
-    return co_folder_read(folder, preset->folder, c->model, c->params, &c->said);
+    return co_folder_read(folder, preset->architecture, c->model, c->params, &c->said);
 }
 
 static void close_folder(folder_case *c)
