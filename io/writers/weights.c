@@ -109,8 +109,8 @@ static co_status merge(const target *t, const co_stored *w, float *values)
             bt->stored.dim[1] != rank || w->dim[transposed] != out || w->dim[!transposed] != in)
             st = CO_FAIL(CO_EDATA, "%s: the shapes of %s, %s and %s do not fit",
                          co_file_path(t->source->file), name, a_name, b_name);
-        else if (!co_node_real(co_node_find(t->source->lora, "alpha"), &alpha))
-            st = CO_FAIL(CO_EDATA, "%s: model.lora has no number alpha",
+        else if (!t->source->alpha || !co_node_real(t->source->alpha, &alpha))
+            st = CO_FAIL(CO_EDATA, "%s: model.lora has no number alpha or rank",
                          co_file_path(t->source->file));
         if (st == CO_OK) st = read_values(t, a_name, rank * in, &a);
         if (st == CO_OK) st = read_values(t, b_name, rank * out, &b);

@@ -18,6 +18,7 @@ typedef struct {
     const co_node *model;      /* its section; or NULL */
     const char *from;          /* model.from; or NULL */
     const co_node *lora;       /* model.lora; or NULL */
+    const co_node *alpha;      /* of it: where it names none, its rank */
     co_weights_tensor *tensor; /* [n] by name */
     size_t n;
     char *missing; /* a tensor of the model that the file leaves out; NULL: none */

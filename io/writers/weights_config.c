@@ -333,8 +333,12 @@ static co_status put_modules(const co_weights_source *s, co_node *config, const 
 
 static co_status fill_adapter(const co_weights_source *s, co_node *config)
 {
-    static const char *const keys[][2] = {
-        {"rank", "r"}, {"alpha", "lora_alpha"}, {"dropout", "lora_dropout"}};
+    const struct {
+        const char *key;
+        const co_node *option;
+    } numbers[] = {{"r", co_node_find(s->lora, "rank")},
+                   {"lora_alpha", s->alpha},
+                   {"lora_dropout", co_node_find(s->lora, "dropout")}};
     const co_architecture *a = find_architecture(s);
     const char *task = NULL;
     char text[64];
@@ -346,10 +350,8 @@ static co_status fill_adapter(const co_weights_source *s, co_node *config)
     CO_TRY(put(config, "bias", "none", true));
     CO_TRY(put(config, "fan_in_fan_out", a && strcmp(a->model_type, "gpt2") == 0 ? "true" : "false",
                false));
-    for (size_t i = 0; i < 3; i++) {
-        const co_node *option = co_node_find(s->lora, keys[i][0]);
-        if (option) CO_TRY(put_option(config, keys[i][1], option));
-    }
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (numbers[i].option) CO_TRY(put_option(config, numbers[i].key, numbers[i].option));
     CO_TRY(put_modules(s, config, "target_modules", true));
     return put_modules(s, config, "modules_to_save", false);
 }

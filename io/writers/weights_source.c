@@ -121,6 +121,8 @@ static co_status read_config(co_weights_source *s)
     s->from = co_weights_option(s->model, "from");
     s->lora = s->model ? co_node_find(s->model, "lora") : NULL;
     if (s->lora && s->lora->kind != CO_NODE_MAP) s->lora = NULL;
+    s->alpha = s->lora ? co_node_find(s->lora, "alpha") : NULL;
+    if (s->lora && !s->alpha) s->alpha = co_node_find(s->lora, "rank");
     return CO_OK;
 }
 

@@ -121,6 +121,16 @@ sed 's/^model: {/model: {init: adapter, /' lora.yaml > onward.yaml
 good predict onward.yaml texts.h5 -o onward.p.h5
 equal lora.p.h5 onward.p.h5
 [ "$(values unread.p.h5)" != "$(values onward.p.h5)" ] || fail "the adapter changes nothing"
+# Without alpha it is the rank, also for PEFT.
+sed 's/alpha: 4, //; s/dir: lora/dir: plain/' lora.yaml > plain.yaml
+good run plain.yaml
+good export weights "$(last plain)" -o plain-adapter
+good export weights "$(last plain)" -o plain-merged merge=true
+"$python" -c 'import json; c = json.load(open("plain-adapter/adapter_config.json")); assert c["lora_alpha"] == c["r"] == 2' || fail "an adapter without alpha"
+good predict "$(last plain)" texts.h5 -o plain.p.h5
+sed 's/^model: .*/model: {from: plain-merged, head: classification}/' lora.yaml > plain-merged.yaml
+good predict plain-merged.yaml texts.h5 -o plain-merged.p.h5
+equal plain.p.h5 plain-merged.p.h5 1e-6
 sed 's/^model: {/model: {init: refer\/ckpt-00000004.h5, /' lora.yaml > onward2.yaml
 good predict onward2.yaml texts.h5 -o onward2.p.h5
 equal lora.p.h5 onward2.p.h5
