@@ -121,6 +121,18 @@ sed 's/^model: {/model: {init: adapter, /' lora.yaml > onward.yaml
 good predict onward.yaml texts.h5 -o onward.p.h5
 equal lora.p.h5 onward.p.h5
 [ "$(values unread.p.h5)" != "$(values onward.p.h5)" ] || fail "the adapter changes nothing"
+# Of a whole checkpoint beside the folder the head is taken, the frozen base stays the folder's.
+good run preset.yaml seed=9 output.dir=stranger
+sed "s|^model: {|model: {init: $(last stranger), |" lora.yaml > beside.yaml
+for name in lora beside; do
+    good predict $name.yaml texts.h5 -o $name.base.h5 output=hidden tap=bert.encoder.layer.0.output.LayerNorm
+    good predict $name.yaml texts.h5 -o $name.head.h5
+done
+"$python" - <<'P' || fail "model.init beside model.from"
+import h5py, numpy as np
+base, head = ([h5py.File(f"{n}.{what}.h5")[key][:] for n in ("lora", "beside")] for what, key in (("base", "hidden"), ("head", "logits")))
+assert (base[0] == base[1]).all() and (head[0] != head[1]).any()
+P
 # Without alpha it is the rank, also for PEFT.
 sed 's/alpha: 4, //; s/dir: lora/dir: plain/' lora.yaml > plain.yaml
 good run plain.yaml
