@@ -75,7 +75,11 @@ static void add_head(co_transformer *t, double eps)
         add_predictions(t, eps);
         return;
     }
-    if (t->head != CO_HEAD_TAGGING) add_pooler(t);
+    if (co_head_tags(t->head)) {
+        co_transformer_tagger(t);
+        return;
+    }
+    add_pooler(t);
     if (t->head == CO_HEAD_NONE) return;
     co_transformer_dropout(t, co_transformer_head_dropout(t, t->dropout));
     co_items_add(&t->items, "{dense: {units: classes, packed: true}, name: classifier}");
@@ -110,7 +114,7 @@ static const co_param params[] = {
     CO_OPTION_SHARE("attention_dropout", 0.1, "share of attention that is dropped"),
     CO_OPTION_HEAD_DROPOUT("dropout"),
     CO_OPTION_INIT_RANGE,
-    CO_OPTION_HEAD("mlm"),
+    CO_OPTION_HEAD("crf|mlm"),
     {0}};
 const co_model_preset co_preset_bert = {
     .name = "bert",
