@@ -89,7 +89,7 @@ static co_status check_outputs(const co_model *m, const co_config *opt, const co
     const co_shape *last = &given;
     const size_t wanted = m->task->outputs(m->labels->n);
     if (!m->has_head) return CO_OK;
-    if (m->criterion.chain) given.dim[0] -= CO_CHAIN_EXTRA;
+    if (m->criterion.chain) given.dim[0] -= CO_CRF_EXTRA;
     co_shape_text(last, text);
     if (!last->tokens && last->sequence && !m->task->per_row)
         return co_config_fail(opt, list,

@@ -218,7 +218,7 @@ static co_status choose(predictor *p)
 /* Floats from one row of outputs to the next. */
 static size_t stride_of(const predictor *p)
 {
-    return p->outputs + (co_model_has_chain(p->model) ? CO_CHAIN_EXTRA : 0);
+    return p->outputs + (co_model_has_chain(p->model) ? CO_CRF_EXTRA : 0);
 }
 
 static float measured(predictor *p, const co_batch *batch, const float *out)
@@ -258,7 +258,7 @@ static float tag_of(const predictor *p, const float *row)
     int32_t tag = 0;
     float bits;
     const size_t n_tags = p->population.labels.n;
-    if (co_model_has_chain(p->model)) tag = (int32_t)row[p->outputs + CO_CHAIN_TAG];
+    if (co_model_has_chain(p->model)) tag = (int32_t)row[p->outputs + CO_CRF_TAG];
     for (size_t j = 1; !co_model_has_chain(p->model) && j < n_tags; j++)
         if (row[j] > row[tag]) tag = (int32_t)j;
     memcpy(&bits, &tag, sizeof bits);

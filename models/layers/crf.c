@@ -8,12 +8,12 @@
  * there: a word's later pieces and marks have none; over all rows, without a loss, where a batch
  * brings no labels. Tensors, names and initial values (uniform in [-0.1, 0.1)) are those of
  * pytorch-crf: start_transitions, end_transitions, transitions [from][to]. The gradient of the
- * likelihood is expected minus observed counts, from forward and backward sums in double (chain.h);
- * the tag has none. Cost: chain.h. Source: Lafferty et al., ICML 2001; Lample et al., NAACL 2016,
- * arXiv:1603.01360, section 2.2. */
+ * likelihood is expected minus observed counts, from forward and backward sums in double
+ * (crf_paths.h); the tag has none. Cost: crf_paths.h. Source: Lafferty et al., ICML 2001; Lample et
+ * al., NAACL 2016, arXiv:1603.01360, section 2.2. */
 #include "core/memory.h"
 #include "core/random.h"
-#include "models/layers/chain.h"
+#include "models/layers/crf_paths.h"
 #include "models/layers/input.h"
 #include <string.h>
 
@@ -36,7 +36,7 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
                               in->dim[0]);
     crf *c = co_malloc(1, sizeof *c);
     if (!c) return CO_FAIL(CO_ENOMEM, "layer crf");
-    *c = (crf){.in = *in, .n = in->dim[0], .wide = in->dim[0] + CO_CHAIN_EXTRA};
+    *c = (crf){.in = *in, .n = in->dim[0], .wide = in->dim[0] + CO_CRF_EXTRA};
     *out = *in;
     out->dim[0] = c->wide;
     *self = c;
@@ -99,8 +99,8 @@ typedef struct {
 
 static work work_in(const crf *c, const co_call *call)
 {
-    double *own = (double *)call->scratch, *scratch = own + co_chain_doubles(c->n),
-           *sum = scratch + co_chain_scratch(c->n);
+    double *own = (double *)call->scratch, *scratch = own + co_crf_doubles(c->n),
+           *sum = scratch + co_crf_scratch(c->n);
     int32_t *tag = (int32_t *)(sum + c->n * (c->n + 2));
     return (work){own, scratch, sum, tag, tag + call->pass->batch->rows};
 }
@@ -109,28 +109,28 @@ static size_t scratch_size(const void *self, size_t n, size_t rows)
 {
     const crf *c = self;
     (void)n;
-    return PER_DOUBLE * (co_chain_doubles(c->n) + co_chain_scratch(c->n) + c->n * (c->n + 2)) +
+    return PER_DOUBLE * (co_crf_doubles(c->n) + co_crf_scratch(c->n) + c->n * (c->n + 2)) +
            rows * (c->n + 1);
 }
 
-static co_chain open_chain(const crf *c, const co_call *call, const work *w)
+static co_crf_paths open_chain(const crf *c, const co_call *call, const work *w)
 {
-    co_chain chain;
-    co_chain_open(&chain, c->n, co_call_tensor(call, START), co_call_tensor(call, END),
-                  co_call_tensor(call, TRANSITIONS), w->own);
+    co_crf_paths chain;
+    co_crf_open(&chain, c->n, co_call_tensor(call, START), co_call_tensor(call, END),
+                co_call_tensor(call, TRANSITIONS), w->own);
     return chain;
 }
 
 /* ---- texts ---- */
 
 /* Lists the rows of text i that the chain runs over, at the place of its first row. */
-static co_chain_text list_rows(const crf *c, const co_call *call, size_t i, const kept *k)
+static co_crf_text list_rows(const crf *c, const co_call *call, size_t i, const kept *k)
 {
     const co_batch *batch = call->pass->batch;
     const int32_t *y = batch->y;
     const size_t first = co_shape_first_row(&c->in, batch, i),
                  end = co_shape_first_row(&c->in, batch, i + 1);
-    co_chain_text text = {.row = k->row + first, .e = call->x[0]};
+    co_crf_text text = {.row = k->row + first, .e = call->x[0]};
     for (size_t r = first; r < end; r++) {
         CO_ASSERT(!y || y[r] < (int32_t)c->n);
         if (!y || y[r] >= 0) k->row[first + text.n++] = (int32_t)r;
@@ -139,19 +139,19 @@ static co_chain_text list_rows(const crf *c, const co_call *call, size_t i, cons
 }
 
 /* As list_rows left them. */
-static co_chain_text rows_of(const crf *c, const co_call *call, size_t i, const kept *k)
+static co_crf_text rows_of(const crf *c, const co_call *call, size_t i, const kept *k)
 {
     const co_batch *batch = call->pass->batch;
     const int32_t *y = batch->y;
     const size_t first = co_shape_first_row(&c->in, batch, i),
                  end = co_shape_first_row(&c->in, batch, i + 1);
-    co_chain_text text = {.row = k->row + first, .e = call->x[0]};
+    co_crf_text text = {.row = k->row + first, .e = call->x[0]};
     for (size_t r = first; r < end; r++) text.n += !y || y[r] >= 0;
     return text;
 }
 
 /* The labels of its rows, packed. */
-static const int32_t *labels_of(const co_call *call, const co_chain_text *text, int32_t *tag)
+static const int32_t *labels_of(const co_call *call, const co_crf_text *text, int32_t *tag)
 {
     const int32_t *y = call->pass->batch->y;
     for (size_t t = 0; t < text->n; t++) tag[t] = y[text->row[t]];
@@ -165,29 +165,29 @@ static void forward(const void *self, const co_call *call)
     const size_t n = c->n;
     const work w = work_in(c, call);
     const kept k = kept_in(c, call);
-    const co_chain chain = open_chain(c, call, &w);
+    const co_crf_paths chain = open_chain(c, call, &w);
     for (size_t r = 0; r < batch->rows; r++) {
         float *y = call->y + r * c->wide;
         memcpy(y, call->x[0] + r * n, n * sizeof *y);
-        y[n + CO_CHAIN_LOSS] = 0.0f;
-        y[n + CO_CHAIN_TAG] = -1.0f;
+        y[n + CO_CRF_LOSS] = 0.0f;
+        y[n + CO_CRF_TAG] = -1.0f;
     }
     for (size_t i = 0; i < batch->n; i++) {
-        const co_chain_text text = list_rows(c, call, i, &k);
+        const co_crf_text text = list_rows(c, call, i, &k);
         if (text.n == 0) continue;
         double *sums = k.forward + (size_t)(text.row - k.row) * n;
-        k.log_z[i] = co_chain_forward(&chain, &text, sums, w.scratch);
+        k.log_z[i] = co_crf_forward(&chain, &text, sums, w.scratch);
         if (batch->y)
-            call->y[(size_t)text.row[0] * c->wide + n + CO_CHAIN_LOSS] =
-                (float)(k.log_z[i] - co_chain_score(&chain, &text, labels_of(call, &text, w.tag)));
-        co_chain_best(&chain, &text, w.tag, w.from, w.scratch);
+            call->y[(size_t)text.row[0] * c->wide + n + CO_CRF_LOSS] =
+                (float)(k.log_z[i] - co_crf_score(&chain, &text, labels_of(call, &text, w.tag)));
+        co_crf_best(&chain, &text, w.tag, w.from, w.scratch);
         for (size_t t = 0; k.log_z[i] == k.log_z[i] && t < text.n; t++)
-            call->y[(size_t)text.row[t] * c->wide + n + CO_CHAIN_TAG] = (float)w.tag[t];
+            call->y[(size_t)text.row[t] * c->wide + n + CO_CRF_TAG] = (float)w.tag[t];
     }
 }
 
 /* dx of the likelihood: the probability of each tag less the label. */
-static void spread(const crf *c, const co_call *call, const co_chain_text *text, const kept *k,
+static void spread(const crf *c, const co_call *call, const co_crf_text *text, const kept *k,
                    size_t i, const double *forward, const double *behind)
 {
     const int32_t *y = call->pass->batch->y;
@@ -196,8 +196,8 @@ static void spread(const crf *c, const co_call *call, const co_chain_text *text,
         const float *e = text->e + r * c->n;
         float *dx = call->dx[0] + r * c->n;
         for (size_t j = 0; j < c->n; j++) {
-            const double p = co_chain_share(forward[t * c->n + j] + behind[t * c->n + j] -
-                                            (double)e[j] - k->log_z[i]);
+            const double p = co_crf_share(forward[t * c->n + j] + behind[t * c->n + j] -
+                                          (double)e[j] - k->log_z[i]);
             dx[j] += (float)(k->weight[i] * (p - (y[r] == (int32_t)j ? 1.0 : 0.0)));
         }
     }
@@ -209,23 +209,23 @@ static void backward_input(const void *self, const co_call *call)
     const co_batch *batch = call->pass->batch;
     const work w = work_in(c, call);
     const kept k = kept_in(c, call);
-    const co_chain chain = open_chain(c, call, &w);
+    const co_crf_paths chain = open_chain(c, call, &w);
     for (size_t r = 0; call->dx[0] && r < batch->rows; r++)
         memcpy(call->dx[0] + r * c->n, call->dy + r * c->wide, c->n * sizeof *call->dy);
     for (size_t i = 0; i < batch->n; i++) {
-        const co_chain_text text = rows_of(c, call, i, &k);
+        const co_crf_text text = rows_of(c, call, i, &k);
         const bool counts = batch->y && text.n > 0;
         k.weight[i] =
-            counts ? (double)call->dy[(size_t)text.row[0] * c->wide + c->n + CO_CHAIN_LOSS] : 0.0;
+            counts ? (double)call->dy[(size_t)text.row[0] * c->wide + c->n + CO_CRF_LOSS] : 0.0;
         if (k.weight[i] == 0.0) continue;
         const size_t at = (size_t)(text.row - k.row) * c->n;
-        co_chain_backward(&chain, &text, k.behind + at, w.scratch);
+        co_crf_backward(&chain, &text, k.behind + at, w.scratch);
         if (call->dx[0]) spread(c, call, &text, &k, i, k.forward + at, k.behind + at);
     }
 }
 
 /* Adds the counts of the labels. */
-static void observe(const crf *c, const co_chain_text *text, const int32_t *tag, double factor,
+static void observe(const crf *c, const co_crf_text *text, const int32_t *tag, double factor,
                     double *start, double *end, double *transition)
 {
     start[tag[0]] += factor;
@@ -235,14 +235,14 @@ static void observe(const crf *c, const co_chain_text *text, const int32_t *tag,
 }
 
 /* Adds factor times the gradient of text i to the sums. */
-static void add_text(const crf *c, const co_call *call, const co_chain *chain, const work *w,
+static void add_text(const crf *c, const co_call *call, const co_crf_paths *chain, const work *w,
                      const kept *k, size_t i, double factor)
 {
-    const co_chain_text text = rows_of(c, call, i, k);
+    const co_crf_text text = rows_of(c, call, i, k);
     const size_t at = (size_t)(text.row - k->row) * c->n;
     double *start = w->sum, *end = start + c->n, *transition = end + c->n;
-    co_chain_expect(chain, &text, k->forward + at, k->behind + at, k->log_z[i], factor, start, end,
-                    transition, w->scratch);
+    co_crf_expect(chain, &text, k->forward + at, k->behind + at, k->log_z[i], factor, start, end,
+                  transition, w->scratch);
     observe(c, &text, labels_of(call, &text, w->tag), -factor, start, end, transition);
 }
 
@@ -252,7 +252,7 @@ static void backward_params(const void *self, const co_call *call)
     const size_t size[N_TENSORS] = {c->n, c->n, c->n * c->n};
     const work w = work_in(c, call);
     const kept k = kept_in(c, call);
-    const co_chain chain = open_chain(c, call, &w);
+    const co_crf_paths chain = open_chain(c, call, &w);
     const double *from = w.sum;
     memset(w.sum, 0, c->n * (c->n + 2) * sizeof *w.sum);
     for (size_t i = 0; i < call->pass->batch->n; i++) {

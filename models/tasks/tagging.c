@@ -112,7 +112,7 @@ static void measure_chain(const co_pass *pass, const co_labels *labels, const fl
 {
     const co_batch *batch = pass->batch;
     const int32_t *y = batch->y;
-    const size_t n = labels->n, wide = n + CO_CHAIN_EXTRA;
+    const size_t n = labels->n, wide = n + CO_CRF_EXTRA;
     const float share = 1.0f / (float)count_scored(batch->rows, y);
     if (d_out) memset(d_out, 0, batch->rows * wide * sizeof *d_out);
     for (size_t i = 0; i < batch->n; i++) {
@@ -123,11 +123,11 @@ static void measure_chain(const co_pass *pass, const co_labels *labels, const fl
         for (size_t r = first; r < end; r++) {
             const float *chain = out + r * wide + n;
             if (y[r] < 0) continue;
-            sums[LOSS] += (double)chain[CO_CHAIN_LOSS];
-            if (d_out && !begun) d_out[r * wide + n + CO_CHAIN_LOSS] = share;
+            sums[LOSS] += (double)chain[CO_CRF_LOSS];
+            if (d_out && !begun) d_out[r * wide + n + CO_CRF_LOSS] = share;
             begun = true;
-            count_row(&p, labels, y[r],
-                      chain[CO_CHAIN_TAG] >= 0.0f ? (size_t)chain[CO_CHAIN_TAG] : n, sums);
+            count_row(&p, labels, y[r], chain[CO_CRF_TAG] >= 0.0f ? (size_t)chain[CO_CRF_TAG] : n,
+                      sums);
         }
         end_text(&p, sums);
     }

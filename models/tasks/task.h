@@ -34,7 +34,7 @@ typedef struct {
     const char *loss_unit;    /* nats ..; NULL: unsaid */
     bool per_row;             /* an output for every row of a sequence; false: one for an example */
     bool tags;                /* a row's outputs begin with one for each tag that it may have */
-    bool takes_chain; /* criterion->chain may be set: rows have CO_CHAIN_EXTRA values more */
+    bool takes_chain; /* criterion->chain may be set: rows have CO_CRF_EXTRA values more */
     const char *const
         *losses; /* names of the kind loss, ends with NULL; the first is the default */
     size_t (*n_reals)(size_t n_classes); /* 2 at least */

@@ -81,7 +81,7 @@ static void open_bench(chain_bench *b, size_t n, size_t rows, uint64_t stream, f
     *b = (chain_bench){.layer = co_layer_find("crf"), .n = n, .rows = rows};
     cr_assert_eq(test_layer(b->layer, "", &in, n, &out, &b->self), CO_OK, "%s",
                  co_status_message());
-    cr_assert_eq(out.dim[0], n + CO_CHAIN_EXTRA);
+    cr_assert_eq(out.dim[0], n + CO_CRF_EXTRA);
     cr_assert_leq(b->layer->cache_size(b->self, 1, rows), 2 * SCRATCH);
     cr_assert_leq(b->layer->scratch_size(b->self, 1, rows), 2 * SCRATCH);
     test_fill(stream, n * (n + 2), factor, b->params);
@@ -93,7 +93,7 @@ static void open_bench(chain_bench *b, size_t n, size_t rows, uint64_t stream, f
 static void run_bench(chain_bench *b, float weight)
 {
     static const bool none[3];
-    const size_t n = b->n, wide = n + CO_CHAIN_EXTRA, at[3] = {0, n, 2 * n};
+    const size_t n = b->n, wide = n + CO_CRF_EXTRA, at[3] = {0, n, 2 * n};
     const int64_t offsets[] = {0, (int64_t)b->rows};
     const co_batch batch = {.n = 1, .rows = b->rows, .offsets = offsets, .y = b->label};
     const co_pass pass = {.batch = &batch, .train = true};
@@ -112,7 +112,7 @@ static void run_bench(chain_bench *b, float weight)
     size_t first = 0;
     while (first < b->rows && b->label[first] < 0) first++;
     memset(b->dy, 0, sizeof b->dy);
-    if (first < b->rows) b->dy[first * wide + n + CO_CHAIN_LOSS] = weight;
+    if (first < b->rows) b->dy[first * wide + n + CO_CRF_LOSS] = weight;
     memset(b->grad, 0, sizeof b->grad);
     b->layer->forward(b->self, &call);
     b->layer->backward_input(b->self, &call);
@@ -133,7 +133,7 @@ static double slack(double value)
 /* The bench's rows with a label against all paths over them. */
 static void check_paths(chain_bench *b, float weight, const char *what)
 {
-    const size_t n = b->n, wide = n + CO_CHAIN_EXTRA;
+    const size_t n = b->n, wide = n + CO_CRF_EXTRA;
     float e[MOST_ROWS * MOST_TAGS];
     int32_t label[MOST_ROWS];
     size_t row[MOST_ROWS], T = 0;
@@ -147,9 +147,9 @@ static void check_paths(chain_bench *b, float weight, const char *what)
     double loss = 0.0;
     for (size_t r = 0; r < b->rows; r++) {
         cr_assert(memcmp(b->y + r * wide, b->e + r * n, n * sizeof *e) == 0, "%s", what);
-        loss += (double)b->y[r * wide + n + CO_CHAIN_LOSS];
+        loss += (double)b->y[r * wide + n + CO_CRF_LOSS];
         if (b->label[r] >= 0) continue;
-        cr_assert_eq(b->y[r * wide + n + CO_CHAIN_TAG], -1.0f, "%s", what);
+        cr_assert_eq(b->y[r * wide + n + CO_CRF_TAG], -1.0f, "%s", what);
         for (size_t j = 0; j < n; j++) cr_assert_eq(b->dx[r * n + j], 0.0f, "%s", what);
     }
     if (T == 0) {
@@ -161,7 +161,7 @@ static void check_paths(chain_bench *b, float weight, const char *what)
     const double wanted = a.log_z - score(b->params, e, n, T, label), w = (double)weight;
     cr_assert_float_eq(loss, wanted, slack(wanted), "%s: loss %.9g, %.9g", what, loss, wanted);
     for (size_t t = 0; t < T; t++) {
-        cr_assert_eq(b->y[row[t] * wide + n + CO_CHAIN_TAG], (float)a.path[t], "%s: row %zu", what,
+        cr_assert_eq(b->y[row[t] * wide + n + CO_CRF_TAG], (float)a.path[t], "%s: row %zu", what,
                      t);
         for (size_t j = 0; j < n; j++)
             cr_assert_float_eq((double)b->dx[row[t] * n + j],
@@ -246,7 +246,7 @@ Test(crf, an_emission_that_is_no_number_makes_the_loss_none)
         open_bench(&b, 3, 4, 895, 1.0f);
         b.e[4] = wrong[k];
         run_bench(&b, 1.0f);
-        cr_expect(!isfinite(b.y[3 + CO_CHAIN_LOSS]), "%g", (double)wrong[k]);
+        cr_expect(!isfinite(b.y[3 + CO_CRF_LOSS]), "%g", (double)wrong[k]);
         close_bench(&b);
     }
 }
@@ -264,12 +264,12 @@ Test(crf, the_task_divides_the_texts_losses_by_the_tokens_with_a_label)
     const co_batch batch = {.n = 3, .rows = ROWS, .offsets = offsets, .y = y};
     const co_pass pass = {.batch = &batch};
     const co_criterion criterion = {.loss = co_loss_find("cross_entropy"), .chain = true};
-    float out[ROWS * (N + CO_CHAIN_EXTRA)] = {0}, d_out[ROWS * (N + CO_CHAIN_EXTRA)];
+    float out[ROWS * (N + CO_CRF_EXTRA)] = {0}, d_out[ROWS * (N + CO_CRF_EXTRA)];
     double sums[8] = {0};
     co_labels labels;
-    for (size_t r = 0; r < ROWS; r++) out[r * (N + 2) + N + CO_CHAIN_TAG] = (float)tag[r];
-    out[0 * (N + 2) + N + CO_CHAIN_LOSS] = 3.0f;
-    out[3 * (N + 2) + N + CO_CHAIN_LOSS] = 5.0f;
+    for (size_t r = 0; r < ROWS; r++) out[r * (N + 2) + N + CO_CRF_TAG] = (float)tag[r];
+    out[0 * (N + 2) + N + CO_CRF_LOSS] = 3.0f;
+    out[3 * (N + 2) + N + CO_CRF_LOSS] = 5.0f;
     cr_assert_eq(co_labels_init(&labels, names, N), CO_OK);
     const co_task *task = co_task_find("tagging");
     task->measure(&pass, &labels, &criterion, out, d_out, sums);

@@ -1,4 +1,4 @@
-/* models/layers/chain.h - sums over all paths of tags through one text: the linear-chain
+/* models/layers/crf_paths.h - sums over all paths of tags through one text: the linear-chain
  * conditional random field.
  *
  * A path y of n rows with emissions e_t and transitions has the score S(y) = start[y_1] + sum_t
@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-double co_chain_share(double log_share); /* exp, of a logarithm near or below 0 */
+double co_crf_share(double log_share); /* exp, of a logarithm near or below 0 */
 
 /* What the paths go through. */
 typedef struct {
@@ -22,41 +22,41 @@ typedef struct {
     const float *start, *end, *transition; /* [n], [n], [n][n]: from, to */
     double most;                           /* the largest transition */
     double *power, *turned;                /* [n][n] exp(T - most), and with rows for columns */
-} co_chain;
+} co_crf_paths;
 /* Doubles of a chain's own, and of the scratch that each call below takes. */
-static inline size_t co_chain_doubles(size_t n)
+static inline size_t co_crf_doubles(size_t n)
 {
     return 2 * n * n;
 }
-static inline size_t co_chain_scratch(size_t n)
+static inline size_t co_crf_scratch(size_t n)
 {
     return n * n + 4 * n;
 }
-/* own: [co_chain_doubles(n)], as long as the chain is used. */
-void co_chain_open(co_chain *chain, size_t n, const float *start, const float *end,
-                   const float *transition, double *own);
+/* own: [co_crf_doubles(n)], as long as the chain is used. */
+void co_crf_open(co_crf_paths *chain, size_t n, const float *start, const float *end,
+                 const float *transition, double *own);
 
 /* The rows of one text that the chain runs over: emission row t is e + row[t] n. */
 typedef struct {
     size_t n;           /* rows, 1 at least */
     const int32_t *row; /* [n] ascending */
     const float *e;
-} co_chain_text;
+} co_crf_text;
 
 /* forward[n rows][n tags] = a_t; returns log Z, NaN when an emission or a transition is none. */
-double co_chain_forward(const co_chain *chain, const co_chain_text *text, double *forward,
-                        double *scratch);
+double co_crf_forward(const co_crf_paths *chain, const co_crf_text *text, double *forward,
+                      double *scratch);
 /* S(y) of tag[n rows]. */
-double co_chain_score(const co_chain *chain, const co_chain_text *text, const int32_t *tag);
+double co_crf_score(const co_crf_paths *chain, const co_crf_text *text, const int32_t *tag);
 /* behind[n rows][n tags]: e_t(j) + log of the sum over all that may follow tag j in row t, the end
  * included; forward + behind - e - log Z is the logarithm of a tag's probability. */
-void co_chain_backward(const co_chain *chain, const co_chain_text *text, double *behind,
-                       double *scratch);
+void co_crf_backward(const co_crf_paths *chain, const co_crf_text *text, double *behind,
+                     double *scratch);
 /* Adds factor times the expected numbers of starts, ends and transitions to each block, from what
  * the two above left and log Z. */
-void co_chain_expect(const co_chain *chain, const co_chain_text *text, const double *forward,
-                     const double *behind, double log_z, double factor, double *start, double *end,
-                     double *transition, double *scratch);
+void co_crf_expect(const co_crf_paths *chain, const co_crf_text *text, const double *forward,
+                   const double *behind, double log_z, double factor, double *start, double *end,
+                   double *transition, double *scratch);
 /* tag[n rows] of the path with the largest score. from: [n rows][n tags], scratch too. */
-void co_chain_best(const co_chain *chain, const co_chain_text *text, int32_t *tag, int32_t *from,
-                   double *scratch);
+void co_crf_best(const co_crf_paths *chain, const co_crf_text *text, int32_t *tag, int32_t *from,
+                 double *scratch);

@@ -1,5 +1,5 @@
-/* models/layers/chain.c - forward, backward, expected numbers and the best path of one text. */
-#include "models/layers/chain.h"
+/* models/layers/crf_paths.c - forward, backward, expected numbers and the best path of one text. */
+#include "models/layers/crf_paths.h"
 #include "core/clones.h"
 #include "core/elementary.h"
 #include <stdbool.h>
@@ -8,7 +8,7 @@
 /* Below it a sum of products has lost terms, or all of them. */
 static const double least = 1e-280;
 
-double co_chain_share(double x)
+double co_crf_share(double x)
 {
     return x <= 0.0 ? co_plain_exp(x) : 1.0 / co_plain_exp(-x);
 }
@@ -26,16 +26,16 @@ static double largest(size_t n, const double *x)
     return most;
 }
 
-void co_chain_open(co_chain *c, size_t n, const float *start, const float *end,
-                   const float *transition, double *own)
+void co_crf_open(co_crf_paths *c, size_t n, const float *start, const float *end,
+                 const float *transition, double *own)
 {
-    *c = (co_chain){.n = n,
-                    .start = start,
-                    .end = end,
-                    .transition = transition,
-                    .most = (double)transition[0],
-                    .power = own,
-                    .turned = own + n * n};
+    *c = (co_crf_paths){.n = n,
+                        .start = start,
+                        .end = end,
+                        .transition = transition,
+                        .most = (double)transition[0],
+                        .power = own,
+                        .turned = own + n * n};
     for (size_t k = 1; k < n * n; k++)
         if ((double)transition[k] > c->most) c->most = (double)transition[k];
     for (size_t i = 0; i < n; i++)
@@ -74,7 +74,7 @@ static double log_sum(size_t n, const double *x, const float *t, size_t stride)
 }
 
 /* y[j] = log sum_i exp(x[i] + T[i][j]), or with turned over T[j][i]. */
-static void step(const co_chain *c, bool turned, const double *x, double *y, double *p)
+static void step(const co_crf_paths *c, bool turned, const double *x, double *y, double *p)
 {
     const size_t n = c->n;
     const double most = powers_of(n, x, p) + c->most;
@@ -84,8 +84,8 @@ static void step(const co_chain *c, bool turned, const double *x, double *y, dou
                              : log_sum(n, x, c->transition + (turned ? j * n : j), turned ? 1 : n);
 }
 
-double co_chain_forward(const co_chain *c, const co_chain_text *text, double *forward,
-                        double *scratch)
+double co_crf_forward(const co_crf_paths *c, const co_crf_text *text, double *forward,
+                      double *scratch)
 {
     const size_t n = c->n;
     double *last = scratch + n;
@@ -102,7 +102,7 @@ double co_chain_forward(const co_chain *c, const co_chain_text *text, double *fo
     return most + log_of(sum);
 }
 
-double co_chain_score(const co_chain *c, const co_chain_text *text, const int32_t *tag)
+double co_crf_score(const co_crf_paths *c, const co_crf_text *text, const int32_t *tag)
 {
     const size_t n = c->n;
     double sum = (double)c->start[tag[0]] + (double)c->end[tag[text->n - 1]];
@@ -113,8 +113,8 @@ double co_chain_score(const co_chain *c, const co_chain_text *text, const int32_
     return sum;
 }
 
-void co_chain_backward(const co_chain *c, const co_chain_text *text, double *behind,
-                       double *scratch)
+void co_crf_backward(const co_crf_paths *c, const co_crf_text *text, double *behind,
+                     double *scratch)
 {
     const size_t n = c->n;
     for (size_t t = text->n; t-- > 0;) {
@@ -137,28 +137,28 @@ CO_CLONES static void add_outer(size_t n, double f, const double *restrict p,
 }
 
 /* The pairs of one step, term by term. */
-static void add_pairs(const co_chain *c, const double *before, const double *behind, double log_z,
-                      double factor, double *transition)
+static void add_pairs(const co_crf_paths *c, const double *before, const double *behind,
+                      double log_z, double factor, double *transition)
 {
     const size_t n = c->n;
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < n; j++)
             transition[i * n + j] +=
                 factor *
-                co_chain_share(before[i] + (double)c->transition[i * n + j] + behind[j] - log_z);
+                co_crf_share(before[i] + (double)c->transition[i * n + j] + behind[j] - log_z);
 }
 
-void co_chain_expect(const co_chain *c, const co_chain_text *text, const double *forward,
-                     const double *behind, double log_z, double factor, double *start, double *end,
-                     double *transition, double *scratch)
+void co_crf_expect(const co_crf_paths *c, const co_crf_text *text, const double *forward,
+                   const double *behind, double log_z, double factor, double *start, double *end,
+                   double *transition, double *scratch)
 {
     enum { STEEP = 600 }; /* exponents beyond which products leave the doubles */
     const size_t n = c->n, last = (text->n - 1) * n;
     double *pairs = scratch, *p = scratch + n * n, *v = p + n;
     memset(pairs, 0, n * n * sizeof *pairs);
     for (size_t j = 0; j < n; j++) {
-        start[j] += factor * co_chain_share((double)c->start[j] + behind[j] - log_z);
-        end[j] += factor * co_chain_share(forward[last + j] + (double)c->end[j] - log_z);
+        start[j] += factor * co_crf_share((double)c->start[j] + behind[j] - log_z);
+        end[j] += factor * co_crf_share(forward[last + j] + (double)c->end[j] - log_z);
     }
     for (size_t t = 1; t < text->n; t++) {
         const double *before = forward + (t - 1) * n, *now = behind + t * n;
@@ -166,7 +166,7 @@ void co_chain_expect(const co_chain *c, const co_chain_text *text, const double 
         if (most > STEEP)
             add_pairs(c, before, now, log_z, factor, transition);
         else
-            add_outer(n, factor * co_chain_share(most), p, v, pairs);
+            add_outer(n, factor * co_crf_share(most), p, v, pairs);
     }
     for (size_t k = 0; k < n * n; k++) transition[k] += pairs[k] * c->power[k];
 }
@@ -187,8 +187,8 @@ CO_CLONES static void best_step(size_t n, const double *restrict x, const float 
         }
 }
 
-void co_chain_best(const co_chain *c, const co_chain_text *text, int32_t *tag, int32_t *from,
-                   double *scratch)
+void co_crf_best(const co_crf_paths *c, const co_crf_text *text, int32_t *tag, int32_t *from,
+                 double *scratch)
 {
     const size_t n = c->n;
     double *now = scratch, *next = scratch + n;
