@@ -35,6 +35,7 @@ typedef struct {
     bool per_row;             /* an output for every row of a sequence; false: one for an example */
     bool tags;                /* a row's outputs begin with one for each tag that it may have */
     bool takes_chain; /* criterion->chain may be set: rows have CO_CRF_EXTRA values more */
+    bool targets;             /* the rows are those of targets: models have a decoder */
     const char *const
         *losses; /* names of the kind loss, ends with NULL; the first is the default */
     size_t (*n_reals)(size_t n_classes); /* 2 at least */
