@@ -32,7 +32,7 @@ typedef struct {
     const float *x;         /* [rows][size]; NULL for tokens */
     const int32_t *tokens;  /* [rows]; NULL for floats */
     const void *y; /* as the task defines it: classification int32[n]; lm, mlm, tagging int32[rows];
-                      regression, multilabel float[n][labels] */
+                      span int32[n][2]; regression, multilabel float[n][labels] */
 } co_batch;
 
 /* Rows that a batch has where rows have this shape. */

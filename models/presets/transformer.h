@@ -59,6 +59,7 @@ typedef enum {
     CO_HEAD_NONE,
     CO_HEAD_CLASSIFICATION, /* a row of values an example: also regression, several labels */
     CO_HEAD_TAGGING,
+    CO_HEAD_SPAN,
     CO_HEAD_LM,
     CO_HEAD_MLM
 } co_head;
