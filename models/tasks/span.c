@@ -183,7 +183,7 @@ static size_t outputs(size_t n_classes)
 
 static const char *const losses[] = {"cross_entropy", NULL};
 static const co_param params[] = {
-    {"max_answer", CO_INT, .def = 30, .lo = 1, .hi = 1 << 20,
+    {"max_answer", CO_INT, .def = CO_SPAN_MAX_ANSWER, .lo = 1, .hi = 1 << 20,
      .doc = "tokens of the longest answer that is given"},
     {"null_threshold", CO_REAL, .def = 0.0, .lo = -1e6, .hi = 1e6,
      .doc = "data with unanswerable questions: no answer is given where the score of none exceeds "

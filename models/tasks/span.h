@@ -5,6 +5,8 @@
 #pragma once
 #include "models/tasks/answers.h"
 
+enum { CO_SPAN_MAX_ANSWER = 30 }; /* tokens of the longest answer, where nothing is said */
+
 typedef struct {
     double score; /* of the first and the last token's outputs together; -inf: no pair may answer */
     size_t first, last; /* tokens of the window */
