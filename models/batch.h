@@ -41,7 +41,8 @@ typedef struct {
     const int64_t *target_offsets; /* [n + 1] */
     const int32_t *target_tokens;  /* [target_rows] */
     const void *y; /* as the task defines it: classification int32[n]; lm, mlm, tagging int32[rows];
-                      seq2seq int32[target_rows]; regression, multilabel float[n][labels] */
+                      seq2seq int32[target_rows]; span int32[n][2]; regression, multilabel
+                      float[n][labels] */
 } co_batch;
 
 /* Rows that a batch has where rows have this shape. */

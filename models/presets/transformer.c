@@ -7,12 +7,14 @@
 static const char *const head_names[] = {
     [CO_HEAD_NONE] = "none",       [CO_HEAD_CLASSIFICATION] = "classification",
     [CO_HEAD_TAGGING] = "tagging", [CO_HEAD_CRF] = "crf",
-    [CO_HEAD_LM] = "lm",           [CO_HEAD_MLM] = "mlm"};
+    [CO_HEAD_SPAN] = "span",       [CO_HEAD_LM] = "lm",
+    [CO_HEAD_MLM] = "mlm"};
 
 static co_head wanted_by(const co_task *task)
 {
     if (strcmp(task->name, "lm") == 0) return CO_HEAD_LM;
     if (strcmp(task->name, "mlm") == 0) return CO_HEAD_MLM;
+    if (strcmp(task->name, "span") == 0) return CO_HEAD_SPAN;
     return task->per_row ? CO_HEAD_TAGGING : CO_HEAD_CLASSIFICATION;
 }
 

@@ -60,6 +60,7 @@ typedef enum {
     CO_HEAD_CLASSIFICATION, /* a row of values an example: also regression, several labels */
     CO_HEAD_TAGGING,
     CO_HEAD_CRF, /* of tagging, with a chain over the tags */
+    CO_HEAD_SPAN,
     CO_HEAD_LM,
     CO_HEAD_MLM
 } co_head;

@@ -22,6 +22,8 @@ typedef struct {
     co_batch batch; /* what was read last; y: the class of each example, or for lm and tagging of
                        each row; or its targets */
     uint64_t round, device; /* of the draws of what a task hides; 0, 0: those of all evaluations */
+    int64_t *ids;           /* [batch.n] of the data set; NULL but for a task whose labels are of a
+                               text (span) */
     size_t n_room, rows_room;
     float *x;
     int64_t *offsets;
