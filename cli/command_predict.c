@@ -15,8 +15,8 @@ static const co_param params[] = {
     {.key = "output",
      .type = CO_CHOICE,
      .words = CO_PREDICT_OUTPUTS,
-     .doc = "what the last layer gives; the task's loss of each example (or token); or what feeds "
-            "the last layer that has weights"},
+     .doc = "what the last layer gives; the task's loss of each example (or token); what feeds the "
+            "last layer that has weights; or the tag of each token"},
     {.key = "tap",
      .type = CO_STRING,
      .flags = CO_OPTIONAL,
@@ -35,7 +35,7 @@ static void print_help(void)
     co_print_wrapped(
         stdout,
         "\n  --overwrite  replace FILE when the predictions have succeeded\n\n"
-        "FILE holds id [n], by split and id, and logits, hidden [rows, width] or loss [rows]; "
+        "FILE holds id [n], by split and id, and logits, hidden [rows, width], loss or tags [rows]; "
         "where rows are tokens\noffsets [n + 1] says which are whose (language models: a row for "
         "each token but the last).\n"
         "`cohort partition DATA -o PART method=cluster features=FILE` takes hidden values.\n\n"

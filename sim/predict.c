@@ -33,13 +33,13 @@ typedef struct {
     co_workspace *workspace;
     co_examples examples;
     int64_t n, n_pieces;
-    int64_t *id;      /* [n] */
-    int64_t *row;     /* [n + 1] first row of each example */
-    int64_t *piece;   /* [n_pieces + 1] first example of each batch */
-    bool per_row;     /* rows are tokens */
-    const char *name; /* of the dataset: logits, loss, hidden */
-    size_t width;
-    float *values; /* of the largest piece */
+    int64_t *id;           /* [n] */
+    int64_t *row;          /* [n + 1] first row of each example */
+    int64_t *piece;        /* [n_pieces + 1] first example of each batch */
+    bool per_row;          /* rows are tokens */
+    const char *name;      /* of the dataset: logits, loss, hidden */
+    size_t width, outputs; /* outputs: of a row, without what a chain adds */
+    float *values;         /* of the largest piece; tags: int32 */
     double *sums;
     co_file *file; /* rank 0 */
 } predictor;
@@ -118,12 +118,16 @@ static co_status create_model(predictor *p)
         return CO_FAIL(
             CO_EUSAGE,
             "the model has no head and gives hidden states alone; ask for output=hidden");
-    p->per_row = task->per_row;
-    p->width = wants(p, "loss") ? 1 : task->outputs(n_classes);
+    if (wants(p, "tags") && !task->tags)
+        return CO_FAIL(CO_EUSAGE, "the task is %s, which gives no tags; ask for output=logits",
+                       task->name);
+    p->outputs = task->outputs(n_classes);
+    p->per_row = task->per_row && !(wants(p, "loss") && co_model_has_chain(p->model));
+    p->width = wants(p, "loss") || wants(p, "tags") ? 1 : p->outputs;
     if (wants(p, "hidden")) CO_TRY(tap(p));
     p->sums = co_malloc(task->n_sums(n_classes), sizeof *p->sums);
     if (!p->sums) return CO_FAIL(CO_ENOMEM, "sums of %zu classes", n_classes);
-    return co_workspace_create(p->model, CO_EVAL_BLOCK, CO_EVAL_BLOCK, &p->workspace);
+    return co_workspace_create(p->model, CO_EVAL_BLOCK, CO_EVAL_BLOCK, 0, &p->workspace);
 }
 
 /* The model at round 0, or that of the checkpoint; where that leaves out tensors which came from a
@@ -211,21 +215,66 @@ static co_status choose(predictor *p)
 
 /* ---- the pass ---- */
 
+/* Floats from one row of outputs to the next. */
+static size_t stride_of(const predictor *p)
+{
+    return p->outputs + (co_model_has_chain(p->model) ? CO_CRF_EXTRA : 0);
+}
+
+static float measured(predictor *p, const co_batch *batch, const float *out)
+{
+    const co_task *task = co_model_task(p->model);
+    const co_pass pass = {.batch = batch};
+    memset(p->sums, 0, task->n_sums(co_model_n_classes(p->model)) * sizeof *p->sums);
+    co_model_measure(p->model, &pass, out, p->sums);
+    return p->sums[0] > 0.0 ? (float)co_task_mean_loss(p->sums) : NAN;
+}
+
 /* The task's loss of row i alone: of a text by row, else of an example. */
-static float loss_of(predictor *p, const float *out, size_t i)
+static float loss_of_row(predictor *p, const float *out, size_t i)
 {
     static const int64_t one[] = {0, 1};
-    const co_task *task = co_model_task(p->model);
-    const size_t n_classes = co_model_n_classes(p->model);
     co_batch batch = {.n = 1, .rows = 1, .offsets = p->per_row ? one : NULL};
     if (co_dataset_has_targets(&p->population.data))
         batch.y = p->examples.targets + i * p->population.data.n_classes;
     else
         batch.y = p->examples.y + i;
-    memset(p->sums, 0, task->n_sums(n_classes) * sizeof *p->sums);
-    const co_pass pass = {.batch = &batch};
-    co_model_measure(p->model, &pass, out + i * task->outputs(n_classes), p->sums);
-    return p->sums[0] > 0.0 ? (float)co_task_mean_loss(p->sums) : NAN;
+    return measured(p, &batch, out + i * p->outputs);
+}
+
+/* That of text i, behind a chain. */
+static float loss_of_text(predictor *p, const float *out, size_t i)
+{
+    const int64_t first = p->examples.batch.offsets[i],
+                  bounds[] = {0, p->examples.batch.offsets[i + 1] - first};
+    const co_batch batch = {
+        .n = 1, .rows = (size_t)bounds[1], .offsets = bounds, .y = p->examples.y + first};
+    return measured(p, &batch, out + (size_t)first * stride_of(p));
+}
+
+/* The tag of a row, as the bits of a float. */
+static float tag_of(const predictor *p, const float *row)
+{
+    int32_t tag = 0;
+    float bits;
+    const size_t n_tags = p->population.labels.n;
+    if (co_model_has_chain(p->model)) tag = (int32_t)row[p->outputs + CO_CRF_TAG];
+    for (size_t j = 1; !co_model_has_chain(p->model) && j < n_tags; j++)
+        if (row[j] > row[tag]) tag = (int32_t)j;
+    memcpy(&bits, &tag, sizeof bits);
+    return bits;
+}
+
+static void fill_values(predictor *p, const float *out, size_t rows)
+{
+    const size_t stride = stride_of(p);
+    for (size_t i = 0; i < rows; i++)
+        if (wants(p, "logits"))
+            memcpy(p->values + i * p->width, out + i * stride, p->width * sizeof *out);
+        else if (wants(p, "tags"))
+            p->values[i] = tag_of(p, out + i * stride);
+        else
+            p->values[i] = stride > p->outputs ? loss_of_text(p, out, i) : loss_of_row(p, out, i);
 }
 
 /* values of the batch. Local. */
@@ -238,14 +287,12 @@ static co_status compute(predictor *p, int64_t piece)
     CO_TRY(
         co_population_read_ids(&p->population, p->id + first, (size_t)(end - first), &p->examples));
     CO_ASSERT(batch->n == (size_t)(end - first));
-    CO_TRY(co_workspace_reserve(p->workspace, batch->n, batch->rows));
+    CO_TRY(co_workspace_reserve(p->workspace, batch->n, batch->rows, batch->target_rows));
     const float *out = co_model_forward(p->model, p->workspace, p->params.data, &pass);
     if (wants(p, "hidden"))
         co_model_tap_values(p->model, p->workspace, batch, p->node, p->values);
-    else if (wants(p, "logits"))
-        memcpy(p->values, out, rows * p->width * sizeof *out);
     else
-        for (size_t i = 0; i < rows; i++) p->values[i] = loss_of(p, out, i);
+        fill_values(p, out, rows);
     return CO_OK;
 }
 
@@ -331,8 +378,9 @@ static co_status write_attributes(const predictor *p)
 static co_status open_file(predictor *p)
 {
     const size_t rows = (size_t)p->row[p->n];
-    const co_extent extent = {
-        .type = CO_F32, .ndim = wants(p, "loss") ? 1 : 2, .dim = {rows, p->width}};
+    const co_extent extent = {.type = wants(p, "tags") ? CO_I32 : CO_F32,
+                              .ndim = wants(p, "loss") || wants(p, "tags") ? 1 : 2,
+                              .dim = {rows, p->width}};
     if (p->stored && strcmp(p->trained_on, p->population.data_digest) != 0)
         co_log("%s is not the data set that the model was trained with: its classes and tokens "
                "are taken to mean the same",

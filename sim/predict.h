@@ -7,7 +7,7 @@
 #pragma once
 #include "core/comm.h"
 
-#define CO_PREDICT_OUTPUTS "logits|loss|hidden"
+#define CO_PREDICT_OUTPUTS "logits|loss|hidden|tags"
 #define CO_PREDICT_SPLITS "all|train|test|validation|0|1|2"
 
 typedef struct {
@@ -15,7 +15,9 @@ typedef struct {
     const char *data, *file;
     const char *split;  /* one of CO_PREDICT_SPLITS */
     const char *output; /* one of CO_PREDICT_OUTPUTS. loss: the task's, of each row (text by row) or
-                           example; NaN where it scores nothing */
+                           example (also of a chain: its text); NaN where it scores nothing. tags:
+                           that of each row, int32: of the best path of a chain (-1 where a row is
+                           passed over), else the largest output, the first of equal ones */
     const char *tap;    /* hidden: an item of the model's list, NULL: what feeds the last layer that
                            has tensors */
 } co_predict_request;

@@ -45,7 +45,12 @@ typedef struct {
     bool takes_unrectified; /* call->rectify is heeded */
     bool at_once;           /* `backward` is there and serves */
     bool adds_dx;           /* call->add is heeded */
+    bool chains;            /* stands last: its rows are emissions and CO_CRF_EXTRA values of a
+                               chain over them (crf.c), whose loss is the layer's own */
 } co_facts;
+
+/* What a chain adds to a row of n emissions, at n + ..: the text's loss, the tag. */
+enum { CO_CRF_LOSS, CO_CRF_TAG, CO_CRF_EXTRA };
 
 /* What an entry works on. Each says below what it uses; the rest is NULL or left as it was. */
 typedef struct {
@@ -94,7 +99,7 @@ typedef struct {
      * number). NULL: no tensors. */
     void (*init)(const void *self, uint64_t seed, size_t t, uint64_t number, float *tensor);
     /* Floats kept from forward to backward, and floats of scratch that no call leaves anything in,
-     * for that many examples and rows. NULL: none. */
+     * for that many examples and rows; of inputs with rows of their own, the most. NULL: none. */
     size_t (*cache_size)(const void *self, size_t n, size_t rows);
     size_t (*scratch_size)(const void *self, size_t n, size_t rows);
     /* x -> y, from params. */

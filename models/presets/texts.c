@@ -3,6 +3,7 @@
  * vocabulary. */
 #include "models/presets/items.h"
 #include "models/presets/preset.h"
+#include <string.h>
 
 static co_status char_lstm(const co_config *opt, const co_task *task, co_node **list)
 {
@@ -44,7 +45,8 @@ static co_status bilstm(const co_config *opt, const co_task *task, co_node **lis
     co_text items = {0};
     (void)task;
     add_lstm(&items, opt, "true");
-    co_items_add(&items, "{dense: classes}");
+    co_items_add(&items, "{dense: classes}, ");
+    if (strcmp(co_config_string(opt, "head"), "crf") == 0) co_items_add(&items, "crf, ");
     return co_items_list(&items, list);
 }
 
@@ -63,7 +65,13 @@ static const co_param lstm_params[] = {
     UNITS,
     {"pool", CO_CHOICE, .words = "mean|last", .doc = "one row from all: their mean, or the last"},
     {0}};
-static const co_param bilstm_params[] = {EMBEDDING, UNITS, {0}};
+static const co_param bilstm_params[] = {
+    EMBEDDING,
+    UNITS,
+    {"head", CO_CHOICE, .words = "task|crf",
+     .doc = "what stands behind the LSTM; task: a value for every token and class; crf: a chain "
+            "over them, for tags"},
+    {0}};
 const co_model_preset co_preset_char_lstm = {
     .name = "char_lstm",
     .summary = "embedding 8, two LSTM layers of 256 units, a dense layer for every token",
@@ -81,6 +89,6 @@ const co_model_preset co_preset_lstm = {.name = "lstm",
 const co_model_preset co_preset_bilstm = {
     .name = "bilstm",
     .summary = "embedding, LSTM in both directions, a dense layer for every token",
-    .source = "Huang et al., 2015, arXiv:1508.01991 (without their CRF)",
+    .source = "Huang et al., 2015, arXiv:1508.01991",
     .params = bilstm_params,
     .layers = bilstm};

@@ -4,16 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const head_names[] = {[CO_HEAD_NONE] = "none",
-                                         [CO_HEAD_CLASSIFICATION] = "classification",
-                                         [CO_HEAD_TAGGING] = "tagging",
-                                         [CO_HEAD_LM] = "lm",
-                                         [CO_HEAD_MLM] = "mlm"};
+static const char *const head_names[] = {
+    [CO_HEAD_NONE] = "none",       [CO_HEAD_CLASSIFICATION] = "classification",
+    [CO_HEAD_TAGGING] = "tagging", [CO_HEAD_CRF] = "crf",
+    [CO_HEAD_SPAN] = "span",       [CO_HEAD_LM] = "lm",
+    [CO_HEAD_MLM] = "mlm"};
 
 static co_head wanted_by(const co_task *task)
 {
     if (strcmp(task->name, "lm") == 0) return CO_HEAD_LM;
     if (strcmp(task->name, "mlm") == 0) return CO_HEAD_MLM;
+    if (strcmp(task->name, "span") == 0) return CO_HEAD_SPAN;
     return task->per_row ? CO_HEAD_TAGGING : CO_HEAD_CLASSIFICATION;
 }
 
@@ -44,6 +45,7 @@ static co_status find_head(const co_config *opt, const co_task *task, co_head *h
             co_config_string(opt, "name"), task->name,
             *head == CO_HEAD_LM ? "it sees what it would have to predict; use gpt2 or llama"
                                 : "it sees only what stands before; use bert or distilbert");
+    if (*head == CO_HEAD_TAGGING && strcmp(word, head_names[CO_HEAD_CRF]) == 0) *head = CO_HEAD_CRF;
     if (strcmp(word, "task") == 0 || strcmp(word, head_names[*head]) == 0) return CO_OK;
     return co_config_fail(opt, co_config_node(opt, "head"),
                           "%s, but the data's task is %s: leave it out, or set head: %s", word,
@@ -123,6 +125,14 @@ void co_transformer_positions(co_transformer *t, const char *name)
 {
     co_items_add(&t->items, "{positions: {most: %lld}, name: %s%s}, ",
                  (long long)co_config_int(t->opt, "most_positions"), t->prefix, name);
+}
+
+void co_transformer_tagger(co_transformer *t)
+{
+    t->prefix = "";
+    co_transformer_dropout(t, co_transformer_head_dropout(t, t->dropout));
+    co_transformer_dense(t, "classes", "", "classifier");
+    if (t->head == CO_HEAD_CRF) co_items_add(&t->items, "{crf: {}, name: crf}, ");
 }
 
 void co_transformer_decoder_head(co_transformer *t, const char *embedding, const char *tagging)

@@ -2,7 +2,10 @@
  * I-TYPE; -1: the token has none (a word's later pieces, marks of begin and end) and is passed over
  * by loss and metrics, as if it did not stand there.
  *
- * The loss is the mean over the tokens with a label of all texts of a batch. Entities are read from
+ * The loss is the mean over the tokens with a label of all texts of a batch. Behind a layer that
+ * chains (crf) it is the negative log-likelihood of the texts' labels, divided by the number of
+ * tokens that have one (pytorch-crf's reduction token_mean), and tags are those of the best path.
+ * Entities are read from
  * tags as conlleval and seqeval (default mode) read them: B begins one; I begins one after O or
  * after another type; an entity ends before the next one begins, before O, and with its text. So IO
  * tags (no B) need no rule of their own. An entity is right when type, first and last token agree.
@@ -10,8 +13,10 @@
  * 0 where nothing is counted; sums over all texts (micro). Sums, of tokens with a label: tokens,
  * loss; right tokens; right, predicted, labelled entities. Source: Tjong Kim Sang & De Meulder,
  * CoNLL 2003, section 2.3. */
+#include "models/layers/layer.h"
 #include "models/tasks/task.h"
 #include <math.h>
+#include <string.h>
 
 enum { TOKENS, LOSS, RIGHT, ENTITIES_RIGHT, PREDICTED, LABELLED, N_SUMS };
 
@@ -68,8 +73,17 @@ static size_t count_scored(size_t rows, const int32_t *y)
     return n;
 }
 
-static void measure(const co_pass *pass, const co_labels *labels, const co_criterion *criterion,
-                    const float *out, float *d_out, double *sums)
+static void count_row(pair *p, const co_labels *labels, int32_t y, size_t best, double *sums)
+{
+    sums[TOKENS] += 1.0;
+    sums[RIGHT] += best == (size_t)y ? 1.0 : 0.0;
+    count_tag(p, labels, (size_t)y, best < labels->n ? best : 0, sums);
+}
+
+/* Loss and tag of each row by itself. */
+static void measure_rows(const co_pass *pass, const co_labels *labels,
+                         const co_criterion *criterion, const float *out, float *d_out,
+                         double *sums)
 {
     const co_batch *batch = pass->batch;
     const int32_t *y = batch->y;
@@ -84,15 +98,48 @@ static void measure(const co_pass *pass, const co_labels *labels, const co_crite
                 criterion->loss->of_classes(
                     criterion->self, left < CO_LOSS_ROWS ? left : CO_LOSS_ROWS, n, out + r * n,
                     y + r, n_scored, d_out ? d_out + r * n : NULL, rows);
-            const co_row_loss row = rows[k];
             if (y[r] < 0) continue;
-            sums[TOKENS] += 1.0;
-            sums[LOSS] += row.loss;
-            sums[RIGHT] += row.best == (size_t)y[r] ? 1.0 : 0.0;
-            count_tag(&p, labels, (size_t)y[r], row.best < n ? row.best : 0, sums);
+            sums[LOSS] += rows[k].loss;
+            count_row(&p, labels, y[r], rows[k].best, sums);
         }
         end_text(&p, sums);
     }
+}
+
+/* Loss of each text and tags of its best path, as the chain gives them. */
+static void measure_chain(const co_pass *pass, const co_labels *labels, const float *out,
+                          float *d_out, double *sums)
+{
+    const co_batch *batch = pass->batch;
+    const int32_t *y = batch->y;
+    const size_t n = labels->n, wide = n + CO_CRF_EXTRA;
+    const float share = 1.0f / (float)count_scored(batch->rows, y);
+    if (d_out) memset(d_out, 0, batch->rows * wide * sizeof *d_out);
+    for (size_t i = 0; i < batch->n; i++) {
+        pair p = {.label.type = -1, .guess.type = -1};
+        const size_t first = batch->offsets ? (size_t)batch->offsets[i] : i,
+                     end = batch->offsets ? (size_t)batch->offsets[i + 1] : i + 1;
+        bool begun = false;
+        for (size_t r = first; r < end; r++) {
+            const float *chain = out + r * wide + n;
+            if (y[r] < 0) continue;
+            sums[LOSS] += (double)chain[CO_CRF_LOSS];
+            if (d_out && !begun) d_out[r * wide + n + CO_CRF_LOSS] = share;
+            begun = true;
+            count_row(&p, labels, y[r], chain[CO_CRF_TAG] >= 0.0f ? (size_t)chain[CO_CRF_TAG] : n,
+                      sums);
+        }
+        end_text(&p, sums);
+    }
+}
+
+static void measure(const co_pass *pass, const co_labels *labels, const co_criterion *criterion,
+                    const float *out, float *d_out, double *sums)
+{
+    if (criterion->chain)
+        measure_chain(pass, labels, out, d_out, sums);
+    else
+        measure_rows(pass, labels, criterion, out, d_out, sums);
 }
 
 static double ratio(double part, double whole, double tokens)
@@ -156,6 +203,8 @@ const co_task co_task_tagging = {
     .summary = "a tag for every token: softmax cross-entropy a token, entities in BIO or IO",
     .source = "Tjong Kim Sang & De Meulder, CoNLL 2003",
     .per_row = true,
+    .tags = true,
+    .takes_chain = true,
     .metrics = metrics,
     .loss_unit = "nats",
     .losses = losses,

@@ -2,6 +2,7 @@
  * examples they have. Memory per node: the data in the type they were published in. Per rank:
  * labels and splits (9 bytes an example). */
 #include "core/memory.h"
+#include "models/tasks/span.h"
 #include "sim/devices/population_private.h"
 #include <string.h>
 
@@ -73,14 +74,44 @@ static co_status choose_task(const co_experiment *e, const char *path, co_popula
         return co_config_fail(&e->data, co_config_node(&e->data, "task"),
                               "%s needs texts; %s holds no tokens", p->task, path);
     const co_task *task = co_task_find(p->task);
+    if (task->label_per_text) {
+        if (p->data.task == CO_DATA_SPAN) return CO_OK;
+        return co_config_fail(&e->data, co_config_node(&e->data, "task"),
+                              "%s needs questions with the places of their answers; the task of %s "
+                              "is %s",
+                              p->task, path, co_data_task_names[p->data.task]);
+    }
     p->preparing = task->prepare ? task : NULL;
     p->data.task = task->prepare ? CO_DATA_MASKED : CO_DATA_LM;
+    return CO_OK;
+}
+
+/* A question without an accepted answer. */
+static bool has_unanswerable(const co_dataset *d)
+{
+    for (int64_t i = 0; i < d->n; i++)
+        if (i == 0 || d->question[i] != d->question[i - 1])
+            if (!d->answer_offsets || d->answer_offsets[i] == d->answer_offsets[i + 1]) return true;
+    return false;
+}
+
+/* Of a first and of a last token. */
+static co_status name_span(const co_experiment *e, co_population *p)
+{
+    static const char *const names[] = {"start", "end"};
+    const bool asked = co_config_has(&e->data, "task");
+    CO_TRY(co_labels_init(&p->labels, names, 2));
+    p->labels.max_answer =
+        asked ? (size_t)co_config_int(&e->data, "max_answer") : CO_SPAN_MAX_ANSWER;
+    p->labels.null_threshold = asked ? co_config_real(&e->data, "null_threshold") : 0.0;
+    p->labels.may_have_none = has_unanswerable(&p->data);
     return CO_OK;
 }
 
 static co_status name_labels(const co_experiment *e, const char *path, co_population *p)
 {
     const co_dataset *d = &p->data;
+    if (d->task == CO_DATA_SPAN) return name_span(e, p);
     const bool words = d->task == CO_DATA_LM || d->task == CO_DATA_MASKED;
     CO_TRY(co_labels_init(&p->labels, (const char *const *)(words ? d->vocab : d->classes),
                           words ? d->n_vocab : d->n_classes));

@@ -16,6 +16,7 @@ void co_examples_fini(co_examples *e)
     co_free(e->tokens);
     co_free(e->y);
     co_free(e->targets);
+    co_free(e->ids);
     *e = (co_examples){0};
 }
 
@@ -30,6 +31,7 @@ static bool renew(void **block, size_t n, size_t element)
 static co_status reserve(const co_population *p, co_examples *e, size_t n, size_t rows)
 {
     const bool text = p->shape.tokens, targets = co_dataset_has_targets(&p->data);
+    const bool span = p->data.task == CO_DATA_SPAN;
     bool good = true;
     if (n > e->n_room || rows > e->rows_room) {
         const size_t n_room = n > e->n_room ? n : e->n_room,
@@ -37,8 +39,9 @@ static co_status reserve(const co_population *p, co_examples *e, size_t n, size_
         e->n_room = e->rows_room = 0;
         if (targets)
             good = renew((void **)&e->targets, n_room * p->data.n_classes, sizeof *e->targets);
-        if (!targets)
-            good = renew((void **)&e->y, n_room > rows_room ? n_room : rows_room, sizeof *e->y);
+        const size_t n_y = span ? 2 * n_room : n_room > rows_room ? n_room : rows_room;
+        if (!targets) good = renew((void **)&e->y, n_y, sizeof *e->y);
+        if (span) good = good && renew((void **)&e->ids, n_room, sizeof *e->ids);
         if (!text) good = good && renew((void **)&e->x, n_room * p->x_size, sizeof *e->x);
         if (text) good = good && renew((void **)&e->offsets, n_room + 1, sizeof *e->offsets);
         if (text) good = good && renew((void **)&e->tokens, rows_room, sizeof *e->tokens);
@@ -97,6 +100,17 @@ static void prepare(const co_population *p, const int64_t *ids, size_t n, const 
     }
 }
 
+/* Where the labels of example `at`, whose rows begin at `row`, stand in y. */
+static int32_t *labels_at(const co_population *p, const co_examples *e, size_t at, size_t row)
+{
+    if (!e->y) return NULL;
+    switch (p->data.task) {
+    case CO_DATA_CLASSIFICATION: return e->y + at;
+    case CO_DATA_SPAN: return e->y + 2 * at;
+    default: return e->y + row;
+    }
+}
+
 /* Examples ids(0) .. ids(n - 1) of a list, or of own[index[..]] when index is given. */
 static co_status read_ids(const co_population *p, const int64_t *own, const int64_t *index,
                           size_t n, co_examples *e)
@@ -109,8 +123,9 @@ static co_status read_ids(const co_population *p, const int64_t *own, const int6
         const size_t m = n - at < CHUNK ? n - at : CHUNK;
         for (size_t i = 0; i < m; i++) ids[i] = own[index ? index[at + i] : (int64_t)(at + i)];
         if (p->shape.tokens) {
-            int32_t *y = e->y ? e->y + (p->data.task == CO_DATA_CLASSIFICATION ? at : row) : NULL;
-            co_dataset_gather_tokens(&p->data, ids, m, e->offsets + at, e->tokens + row, y);
+            co_dataset_gather_tokens(&p->data, ids, m, e->offsets + at, e->tokens + row,
+                                     labels_at(p, e, at, row));
+            if (e->ids) memcpy(e->ids + at, ids, m * sizeof *ids);
             for (size_t i = 0; i <= m; i++) e->offsets[at + i] += (int64_t)row;
             prepare(p, ids, m, e->offsets + at, e);
             row = (size_t)e->offsets[at + m];
