@@ -11,6 +11,7 @@
 #include "sim/observers/evaluation.h"
 #include "sim/first_model.h"
 #include "sim/play.h"
+#include "sim/predict_answers.h"
 #include "sim/run.h"
 #include <inttypes.h>
 #include <math.h>
@@ -41,7 +42,8 @@ typedef struct {
     size_t width;
     float *values; /* of the largest piece */
     double *sums;
-    co_file *file; /* rank 0 */
+    co_given_answers given; /* rank 0 */
+    co_file *file;          /* rank 0 */
 } predictor;
 
 static bool wants(const predictor *p, const char *output)
@@ -118,8 +120,15 @@ static co_status create_model(predictor *p)
         return CO_FAIL(
             CO_EUSAGE,
             "the model has no head and gives hidden states alone; ask for output=hidden");
-    p->per_row = task->per_row;
-    p->width = wants(p, "loss") ? 1 : task->outputs(n_classes);
+    if (wants(p, "answers") && p->population.data.task != CO_DATA_SPAN)
+        return CO_FAIL(CO_EUSAGE,
+                       "%s asks no questions (task %s): output=answers needs the task span",
+                       p->want->data, task->name);
+    p->per_row =
+        task->per_row && !wants(p, "answers") && !(wants(p, "loss") && task->label_per_text);
+    p->width = wants(p, "loss")      ? 1
+               : wants(p, "answers") ? sizeof(co_window_says) / sizeof(float)
+                                     : task->outputs(n_classes);
     if (wants(p, "hidden")) CO_TRY(tap(p));
     p->sums = co_malloc(task->n_sums(n_classes), sizeof *p->sums);
     if (!p->sums) return CO_FAIL(CO_ENOMEM, "sums of %zu classes", n_classes);
@@ -214,18 +223,32 @@ static co_status choose(predictor *p)
 /* The task's loss of row i alone: of a text by row, else of an example. */
 static float loss_of(predictor *p, const float *out, size_t i)
 {
-    static const int64_t one[] = {0, 1};
     const co_task *task = co_model_task(p->model);
     const size_t n_classes = co_model_n_classes(p->model);
-    co_batch batch = {.n = 1, .rows = 1, .offsets = p->per_row ? one : NULL};
+    const int64_t *at = p->examples.batch.offsets;
+    const bool whole = task->label_per_text;
+    const int64_t bounds[] = {0, whole ? at[i + 1] - at[i] : 1};
+    co_batch batch = {.n = 1, .rows = (size_t)bounds[1], .offsets = task->per_row ? bounds : NULL};
     if (co_dataset_has_targets(&p->population.data))
         batch.y = p->examples.targets + i * p->population.data.n_classes;
     else
-        batch.y = p->examples.y + i;
+        batch.y = p->examples.y + (whole ? 2 * i : i);
+    if (whole) out += (size_t)at[i] * task->outputs(n_classes);
     memset(p->sums, 0, task->n_sums(n_classes) * sizeof *p->sums);
     const co_pass pass = {.batch = &batch};
-    co_model_measure(p->model, &pass, out + i * task->outputs(n_classes), p->sums);
+    co_model_measure(p->model, &pass, whole ? out : out + i * task->outputs(n_classes), p->sums);
     return p->sums[0] > 0.0 ? (float)co_task_mean_loss(p->sums) : NAN;
+}
+
+/* What every window of the batch says, as rows of floats. */
+static void ask_windows(predictor *p, int64_t first, const float *out)
+{
+    const co_batch *batch = &p->examples.batch;
+    for (size_t i = 0; i < batch->n; i++) {
+        const co_window_says says =
+            co_window_ask(&p->population, p->id[first + (int64_t)i], out + 2 * batch->offsets[i]);
+        memcpy(p->values + i * p->width, &says, sizeof says);
+    }
 }
 
 /* values of the batch. Local. */
@@ -244,15 +267,28 @@ static co_status compute(predictor *p, int64_t piece)
         co_model_tap_values(p->model, p->workspace, batch, p->node, p->values);
     else if (wants(p, "logits"))
         memcpy(p->values, out, rows * p->width * sizeof *out);
+    else if (wants(p, "answers"))
+        ask_windows(p, first, out);
     else
         for (size_t i = 0; i < rows; i++) p->values[i] = loss_of(p, out, i);
     return CO_OK;
 }
 
-static co_status write_piece(const predictor *p, int64_t piece)
+static co_status hear_windows(predictor *p, int64_t first, int64_t end)
+{
+    for (int64_t i = first; i < end; i++) {
+        co_window_says says;
+        memcpy(&says, p->values + (size_t)(i - first) * p->width, sizeof says);
+        CO_TRY(co_given_hear(&p->given, &p->population, p->id[i], &says));
+    }
+    return CO_OK;
+}
+
+static co_status write_piece(predictor *p, int64_t piece)
 {
     const int64_t first = p->row[p->piece[piece]], end = p->row[p->piece[piece + 1]];
     if (end == first) return CO_OK;
+    if (wants(p, "answers")) return hear_windows(p, first, end);
     return co_file_write_rows(p->file, p->name, (size_t)first, (size_t)(end - first), p->values);
 }
 
@@ -339,6 +375,7 @@ static co_status open_file(predictor *p)
                p->want->data);
     CO_TRY(co_file_create(p->want->file, "cohort-predictions", &p->file));
     CO_TRY(write_attributes(p));
+    if (wants(p, "answers")) return CO_OK; /* known when all windows were heard */
     CO_TRY(co_file_write_i64(p->file, "id", p->id, (size_t)p->n));
     if (p->per_row) CO_TRY(co_file_write_i64(p->file, "offsets", p->row, (size_t)p->n + 1));
     return co_file_create_rows(p->file, p->name, &extent);
@@ -347,6 +384,7 @@ static co_status open_file(predictor *p)
 static co_status close_file(predictor *p)
 {
     co_file *file = p->file;
+    if (wants(p, "answers")) CO_TRY(co_given_write(&p->given, &p->population, file));
     p->file = NULL;
     return co_file_publish(file, 0644);
 }
@@ -359,6 +397,7 @@ static void fini(predictor *p)
     co_free(p->piece);
     co_free(p->values);
     co_free(p->sums);
+    co_given_fini(&p->given);
     co_examples_fini(&p->examples);
     co_workspace_destroy(p->workspace);
     if (p->params.data) co_segment_fini(&p->params);
@@ -381,6 +420,7 @@ co_status co_predict(const co_predict_request *want, const co_comm *comm, co_pre
     if (st == CO_OK) st = pass(&p);
     if (st == CO_OK) st = co_agree(first ? close_file(&p) : CO_OK, comm);
     *said = (co_predicted){.n = p.n, .n_rows = p.row ? p.row[p.n] : 0, .width = p.width};
+    if (wants(&p, "answers")) said->n_rows = (int64_t)p.given.n, said->width = 1;
     fini(&p);
     return st;
 }
