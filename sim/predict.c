@@ -11,6 +11,7 @@
 #include "sim/observers/evaluation.h"
 #include "sim/first_model.h"
 #include "sim/play.h"
+#include "sim/predict_answers.h"
 #include "sim/run.h"
 #include <inttypes.h>
 #include <math.h>
@@ -37,11 +38,13 @@ typedef struct {
     int64_t *row;          /* [n + 1] first row of each example */
     int64_t *piece;        /* [n_pieces + 1] first example of each batch */
     bool per_row;          /* rows are tokens */
+    bool by_text;          /* a text has one loss, though outputs are by row */
     const char *name;      /* of the dataset: logits, loss, hidden */
     size_t width, outputs; /* outputs: of a row, without what a chain adds */
     float *values;         /* of the largest piece; tags: int32 */
     double *sums;
-    co_file *file; /* rank 0 */
+    co_given_answers given; /* rank 0 */
+    co_file *file;          /* rank 0 */
 } predictor;
 
 static bool wants(const predictor *p, const char *output)
@@ -121,9 +124,16 @@ static co_status create_model(predictor *p)
     if (wants(p, "tags") && !task->tags)
         return CO_FAIL(CO_EUSAGE, "the task is %s, which gives no tags; ask for output=logits",
                        task->name);
+    if (wants(p, "answers") && p->population.data.task != CO_DATA_SPAN)
+        return CO_FAIL(CO_EUSAGE,
+                       "%s asks no questions (task %s): output=answers needs the task span",
+                       p->want->data, task->name);
     p->outputs = task->outputs(n_classes);
-    p->per_row = task->per_row && !(wants(p, "loss") && co_model_has_chain(p->model));
-    p->width = wants(p, "loss") || wants(p, "tags") ? 1 : p->outputs;
+    p->by_text = task->label_per_text || co_model_has_chain(p->model);
+    p->per_row = task->per_row && !wants(p, "answers") && !(wants(p, "loss") && p->by_text);
+    p->width = wants(p, "loss") || wants(p, "tags") ? 1
+               : wants(p, "answers")                ? sizeof(co_window_says) / sizeof(float)
+                                                    : p->outputs;
     if (wants(p, "hidden")) CO_TRY(tap(p));
     p->sums = co_malloc(task->n_sums(n_classes), sizeof *p->sums);
     if (!p->sums) return CO_FAIL(CO_ENOMEM, "sums of %zu classes", n_classes);
@@ -242,13 +252,16 @@ static float loss_of_row(predictor *p, const float *out, size_t i)
     return measured(p, &batch, out + i * p->outputs);
 }
 
-/* That of text i, behind a chain. */
+/* That of text i, whose rows are scored together. */
 static float loss_of_text(predictor *p, const float *out, size_t i)
 {
     const int64_t first = p->examples.batch.offsets[i],
                   bounds[] = {0, p->examples.batch.offsets[i + 1] - first};
-    const co_batch batch = {
-        .n = 1, .rows = (size_t)bounds[1], .offsets = bounds, .y = p->examples.y + first};
+    const int32_t *y = p->examples.y;
+    const co_batch batch = {.n = 1,
+                            .rows = (size_t)bounds[1],
+                            .offsets = bounds,
+                            .y = co_model_task(p->model)->label_per_text ? y + 2 * i : y + first};
     return measured(p, &batch, out + (size_t)first * stride_of(p));
 }
 
@@ -274,7 +287,18 @@ static void fill_values(predictor *p, const float *out, size_t rows)
         else if (wants(p, "tags"))
             p->values[i] = tag_of(p, out + i * stride);
         else
-            p->values[i] = stride > p->outputs ? loss_of_text(p, out, i) : loss_of_row(p, out, i);
+            p->values[i] = p->by_text ? loss_of_text(p, out, i) : loss_of_row(p, out, i);
+}
+
+/* What every window of the batch says, as rows of floats. */
+static void ask_windows(predictor *p, int64_t first, const float *out)
+{
+    const co_batch *batch = &p->examples.batch;
+    for (size_t i = 0; i < batch->n; i++) {
+        const co_window_says says =
+            co_window_ask(&p->population, p->id[first + (int64_t)i], out + 2 * batch->offsets[i]);
+        memcpy(p->values + i * p->width, &says, sizeof says);
+    }
 }
 
 /* values of the batch. Local. */
@@ -291,15 +315,28 @@ static co_status compute(predictor *p, int64_t piece)
     const float *out = co_model_forward(p->model, p->workspace, p->params.data, &pass);
     if (wants(p, "hidden"))
         co_model_tap_values(p->model, p->workspace, batch, p->node, p->values);
+    else if (wants(p, "answers"))
+        ask_windows(p, first, out);
     else
         fill_values(p, out, rows);
     return CO_OK;
 }
 
-static co_status write_piece(const predictor *p, int64_t piece)
+static co_status hear_windows(predictor *p, int64_t first, int64_t end)
+{
+    for (int64_t i = first; i < end; i++) {
+        co_window_says says;
+        memcpy(&says, p->values + (size_t)(i - first) * p->width, sizeof says);
+        CO_TRY(co_given_hear(&p->given, &p->population, p->id[i], &says));
+    }
+    return CO_OK;
+}
+
+static co_status write_piece(predictor *p, int64_t piece)
 {
     const int64_t first = p->row[p->piece[piece]], end = p->row[p->piece[piece + 1]];
     if (end == first) return CO_OK;
+    if (wants(p, "answers")) return hear_windows(p, first, end);
     return co_file_write_rows(p->file, p->name, (size_t)first, (size_t)(end - first), p->values);
 }
 
@@ -387,6 +424,7 @@ static co_status open_file(predictor *p)
                p->want->data);
     CO_TRY(co_file_create(p->want->file, "cohort-predictions", &p->file));
     CO_TRY(write_attributes(p));
+    if (wants(p, "answers")) return CO_OK; /* known when all windows were heard */
     CO_TRY(co_file_write_i64(p->file, "id", p->id, (size_t)p->n));
     if (p->per_row) CO_TRY(co_file_write_i64(p->file, "offsets", p->row, (size_t)p->n + 1));
     return co_file_create_rows(p->file, p->name, &extent);
@@ -395,6 +433,7 @@ static co_status open_file(predictor *p)
 static co_status close_file(predictor *p)
 {
     co_file *file = p->file;
+    if (wants(p, "answers")) CO_TRY(co_given_write(&p->given, &p->population, file));
     p->file = NULL;
     return co_file_publish(file, 0644);
 }
@@ -407,6 +446,7 @@ static void fini(predictor *p)
     co_free(p->piece);
     co_free(p->values);
     co_free(p->sums);
+    co_given_fini(&p->given);
     co_examples_fini(&p->examples);
     co_workspace_destroy(p->workspace);
     if (p->params.data) co_segment_fini(&p->params);
@@ -429,6 +469,7 @@ co_status co_predict(const co_predict_request *want, const co_comm *comm, co_pre
     if (st == CO_OK) st = pass(&p);
     if (st == CO_OK) st = co_agree(first ? close_file(&p) : CO_OK, comm);
     *said = (co_predicted){.n = p.n, .n_rows = p.row ? p.row[p.n] : 0, .width = p.width};
+    if (wants(&p, "answers")) said->n_rows = (int64_t)p.given.n, said->width = 1;
     fini(&p);
     return st;
 }
