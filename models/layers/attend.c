@@ -516,10 +516,108 @@ static void backward_input(const void *self, const co_call *call)
     run(a, call, true);
 }
 
+/* ---- one row a text: keys, turned, and values stay under slot and row ---- */
+
+typedef struct {
+    float *keys, *values; /* [n_slots][most][kv_heads size] */
+    float *waves;         /* [most][size] of every row */
+    float *q;             /* [heads size] one row, turned and scaled */
+    float *scores;        /* [most] */
+    size_t *place;        /* [most] floats in front of each row of keys and values */
+} memory;
+
+static size_t open_memory(const attend *a, size_t n_slots, size_t most, float *block, memory *m)
+{
+    const size_t kept = align(n_slots * most * a->kv_heads * a->size);
+    *m = (memory){.keys = block, .values = block + kept};
+    m->waves = m->values + kept;
+    m->q = m->waves + align(most * a->size);
+    m->scores = m->q + align(a->heads * a->size);
+    m->place = (size_t *)(m->scores + row_of(most));
+    return (size_t)(m->scores - block) + row_of(most) + 2 * align(most);
+}
+
+static size_t step_size(const void *self, size_t n_slots, size_t most)
+{
+    float none;
+    memory m;
+    return open_memory(self, n_slots, most, &none, &m);
+}
+
+static void lay(const void *self, const co_call *call, size_t n_slots, size_t most, float *block)
+{
+    const attend *a = self;
+    memory m;
+    (void)call;
+    open_memory(a, n_slots, most, block, &m);
+    fill_waves(a, &(room){.length = most, .waves = m.waves});
+}
+
+/* The columns of head after head in row `first` of its text. */
+static void turn_heads(const attend *a, const memory *m, size_t first, size_t heads, float factor,
+                       const float *from, float *to)
+{
+    const room w = {.waves = m->waves};
+    for (size_t h = 0; h < heads; h++)
+        turn(a, &w, first, 1, 1.0f, factor, from + h * a->size, a->size, to + h * a->size, a->size);
+}
+
+CO_CLONES static float attend_dot(size_t n, const float *restrict x, const float *restrict y)
+{
+    enum { LANES = 16 };
+    float lane[LANES] = {0};
+    size_t k = 0;
+    for (; k + LANES <= n; k += LANES)
+        for (size_t l = 0; l < LANES; l++) lane[l] += x[k + l] * y[k + l];
+    for (size_t l = 0; k + l < n; l++) lane[l] += x[k + l] * y[k + l];
+    for (size_t half = LANES / 2; half > 0; half /= 2)
+        for (size_t l = 0; l < half; l++) lane[l] += lane[l + half];
+    return lane[0];
+}
+
+CO_CLONES static void attend_add(size_t n, float factor, const float *restrict x, float *restrict y)
+{
+    for (size_t k = 0; k < n; k++) y[k] += factor * x[k];
+}
+
+/* The heads' row of y, of the query at hand and n rows of keys and values. */
+static void attend_row(const attend *a, const memory *m, size_t n, const float *keys,
+                       const float *values, float *y)
+{
+    const size_t group = a->heads / a->kv_heads, size = a->size;
+    for (size_t head = 0; head < a->heads; head++, y += size) {
+        const size_t at = head / group * size;
+        float max;
+        for (size_t s = 0; s < n; s++)
+            m->scores[s] = attend_dot(size, m->q + head * size, keys + m->place[s] + at);
+        const float rate = 1.0f / a->use->softmax(n, m->scores, &max);
+        memset(y, 0, size * sizeof *y);
+        for (size_t s = 0; s < n; s++) attend_add(size, m->scores[s], values + m->place[s] + at, y);
+        for (size_t k = 0; k < size; k++) y[k] *= rate;
+    }
+}
+
+static void step(const void *self, const co_call *call, const co_step *step, float *block)
+{
+    const attend *a = self;
+    const size_t row = a->kv_heads * a->size;
+    memory m;
+    open_memory(a, step->n_slots, step->most, block, &m);
+    for (size_t r = 0; r < step->n; r++) {
+        const size_t t = (size_t)step->at[r], own = ((size_t)step->slot[r] * step->most + t) * row;
+        turn_heads(a, &m, t, a->kv_heads, 1.0f, call->x[1] + r * row, m.keys + own);
+        memcpy(m.values + own, call->x[2] + r * row, row * sizeof *m.values);
+        turn_heads(a, &m, t, a->heads, a->scale, call->x[0] + r * a->heads * a->size, m.q);
+        for (size_t s = 0; s < t; s++)
+            m.place[s] = ((size_t)step->past[r][s] * step->most + s) * row;
+        m.place[t] = own;
+        attend_row(a, &m, t + 1, m.keys, m.values, call->y + r * a->heads * a->size);
+    }
+}
+
 static co_facts facts(const void *self)
 {
-    (void)self;
-    return (co_facts){.spares_output = true};
+    return (co_facts){.spares_output = true, .steps = ((const attend *)self)->causal};
 }
 
 static const co_param params[] = {
@@ -545,4 +643,7 @@ const co_layer co_layer_attend = {.name = "attend",
                                   .cache_size = cache_size,
                                   .scratch_size = scratch_size,
                                   .forward = forward,
-                                  .backward_input = backward_input};
+                                  .backward_input = backward_input,
+                                  .step_size = step_size,
+                                  .lay = lay,
+                                  .step = step};
