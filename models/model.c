@@ -278,24 +278,27 @@ void co_model_init(const co_model *model, uint64_t seed, float *params)
     }
 }
 
-size_t co_model_longest(const co_model *model)
+size_t co_model_longest(const co_model *model, bool target)
 {
     size_t most = 0;
     for (const co_vertex *v = model->node + 1; v < model->node + model->n_nodes; v++) {
-        const size_t own = v->layer->longest ? v->layer->longest(v->self) : 0;
+        const bool counts = v->layer->longest && model->node[v->input[0]].out.target == target;
+        const size_t own = counts ? v->layer->longest(v->self) : 0;
         if (own > 0 && (most == 0 || own < most)) most = own;
     }
     return most;
 }
 
-double co_model_flops(const co_model *model, double n_rows)
+double co_model_flops(const co_model *model, double n_rows, double n_target_rows)
 {
     double sum = 0.0;
     for (size_t l = 1; l < model->n_nodes; l++) {
         const co_vertex *v = &model->node[l];
+        const co_shape *in = &model->node[v->input[0]].out;
         if (v->layer->flops)
-            sum +=
-                v->layer->flops(v->self) * (model->node[v->input[0]].out.sequence ? n_rows : 1.0);
+            sum += v->layer->flops(v->self) * (!in->sequence ? 1.0
+                                               : in->target  ? n_target_rows
+                                                             : n_rows);
     }
     return sum;
 }

@@ -123,7 +123,7 @@ static co_status create_model(predictor *p)
     if (wants(p, "hidden")) CO_TRY(tap(p));
     p->sums = co_malloc(task->n_sums(n_classes), sizeof *p->sums);
     if (!p->sums) return CO_FAIL(CO_ENOMEM, "sums of %zu classes", n_classes);
-    return co_workspace_create(p->model, CO_EVAL_BLOCK, CO_EVAL_BLOCK, &p->workspace);
+    return co_workspace_create(p->model, CO_EVAL_BLOCK, CO_EVAL_BLOCK, 0, &p->workspace);
 }
 
 /* The model at round 0, or that of the checkpoint; where that leaves out tensors which came from a
@@ -238,7 +238,7 @@ static co_status compute(predictor *p, int64_t piece)
     CO_TRY(
         co_population_read_ids(&p->population, p->id + first, (size_t)(end - first), &p->examples));
     CO_ASSERT(batch->n == (size_t)(end - first));
-    CO_TRY(co_workspace_reserve(p->workspace, batch->n, batch->rows));
+    CO_TRY(co_workspace_reserve(p->workspace, batch->n, batch->rows, batch->target_rows));
     const float *out = co_model_forward(p->model, p->workspace, p->params.data, &pass);
     if (wants(p, "hidden"))
         co_model_tap_values(p->model, p->workspace, batch, p->node, p->values);

@@ -109,7 +109,7 @@ co_status co_run_check_lengths(const co_config *opt, const co_model *model,
                                const co_population *population)
 {
     const co_node *trained = co_node_find(opt->map, "most_positions");
-    size_t most = co_model_longest(model), have = population->most_rows;
+    size_t most = co_model_longest(model, false), have = population->most_rows;
     int64_t n;
     if (most == 0 && trained && co_node_int(trained, &n)) most = (size_t)n;
     if (most == 0 || have <= most) return CO_OK;
@@ -364,7 +364,7 @@ void co_run_describe(co_run *r)
            examples, tokens);
     printf("model        %zu parameters (%lld travel), %.3g multiply-adds an example\n",
            co_model_size(r->model), (long long)co_model_layout(r->model)->n_shared,
-           co_model_flops(r->model, r->population.mean_rows));
+           co_model_flops(r->model, r->population.mean_rows, r->population.mean_target_rows));
     printf("a round      about %.0f examples, %s down, %s up\n", per_round * examples, down, up);
     printf("memory       %s a rank, %s a node beside it; %d rank%s on %d node%s\n", rank_text,
            node_text, r->comm->size, r->comm->size == 1 ? "" : "s", r->comm->n_nodes,

@@ -119,7 +119,7 @@ typedef struct {
 
 struct co_workspace {
     const co_model *model;
-    size_t max_n, max_rows, n_taps;
+    size_t max_n, max_rows, max_target_rows, n_taps;
     float *arena, *scratch, *extra; /* extra: gradients on their way to a sum */
     co_slot *slot;                  /* [n_nodes] */
 };

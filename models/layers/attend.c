@@ -510,7 +510,7 @@ static void forward(const void *self, const co_call *call)
 static void backward_input(const void *self, const co_call *call)
 {
     const attend *a = self;
-    const size_t rows = call->pass->batch->rows, kv_row = a->kv_heads * a->size;
+    const size_t rows = co_shape_rows(&a->in, call->pass->batch), kv_row = a->kv_heads * a->size;
     for (size_t s = 1; s < 3; s++)
         if (call->dx[s]) memset(call->dx[s], 0, rows * kv_row * sizeof *call->dy);
     run(a, call, true);

@@ -38,8 +38,10 @@ typedef struct {
     uint64_t seed;            /* of its draws */
     co_labels labels;         /* of the classes; for lm and mlm of the vocabulary */
     co_shape shape;
-    size_t most_rows;                           /* rows of the longest example: 1 but for texts */
-    double mean_rows;                           /* of all examples */
+    size_t most_rows;        /* rows of the longest example: 1 but for texts */
+    double mean_rows;        /* of all examples */
+    size_t most_target_rows; /* the same of what decoders read; 0: nothing */
+    double mean_target_rows;
     char data_digest[33], partition_digest[33]; /* partition_digest "" without a partition */
     bool has_split[3];                          /* examples of split 1 and 2 exist; [0] unused */
     /* from a data set */

@@ -111,7 +111,7 @@ static void open_model(bench *b, const char *task, size_t vocabulary, char **wor
     b->per_row = co_task_find(task) && co_task_find(task)->per_row;
     if (!root || co_config_check(&opt, tables, 2) ||
         co_model_create(&opt, &in, &b->labels, co_task_find(task), &b->model) ||
-        co_workspace_create(b->model, b->batch, most_rows(b), &b->workspace))
+        co_workspace_create(b->model, b->batch, most_rows(b), 0, &b->workspace))
         die(co_status_message());
     co_node_destroy(root);
 }

@@ -179,7 +179,7 @@ static void run(reference *r, FILE *file)
     void *self = open_sgd(r);
     const co_pass pass = {.batch = &r->data, .train = false};
     const size_t n_out = r->ndim == 0 && r->dim[2] ? r->data.rows : r->batch;
-    cr_assert_eq(co_workspace_create(r->model, r->batch, r->data.rows, &w), CO_OK);
+    cr_assert_eq(co_workspace_create(r->model, r->batch, r->data.rows, 0, &w), CO_OK);
     for (int64_t step = 1; step <= STEPS; step++) {
         const double now = take_step(r, w, &pass);
         if (step == 1) {
