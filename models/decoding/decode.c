@@ -52,7 +52,7 @@ static co_steps_size size_of(const co_model *model, const co_decoding *how, size
 {
     const size_t n = lanes_of(how);
     return (co_steps_size){.n_slots = n * how->beams,
-                           .most = how->max_length,
+                           .most = how->max_length - 1,
                            .n_sources = co_steps_has_source(model) ? n : 0,
                            .most_source = co_steps_has_source(model) ? most_source : 0};
 }
@@ -71,7 +71,13 @@ static co_status check(const co_model *model, const co_decoding *how)
         return CO_FAIL(CO_EUSAGE,
                        "%zu beams need twice as many tokens to choose from, there are %zu",
                        how->beams, n);
-    return co_steps_check(model, how->max_length);
+    const size_t longest = co_model_longest(model, co_steps_has_source(model));
+    if (longest > 0 && how->max_length - 1 > longest)
+        return CO_FAIL(CO_EUSAGE,
+                       "max_length %zu: the model has positions for %zu tokens, of which the last "
+                       "that it writes needs none; give at most %zu",
+                       how->max_length, longest, longest + 1);
+    return co_steps_check(model);
 }
 
 static bool allocate(co_decoder *d)

@@ -18,31 +18,21 @@ struct co_steps {
 
 /* ---- which nodes ---- */
 
-/* Texts that grow stand in rows of targets; in a model without such in all rows. */
-static bool has_target(const co_model *m)
+/* Texts that grow stand in rows of targets; in a model without such rows in all. */
+bool co_steps_has_source(const co_model *m)
 {
-    (void)m;
-    return false;
+    bool any = false;
+    for (size_t l = 0; l < m->n_nodes; l++) any = any || m->node[l].out.target;
+    return any;
 }
 
 static bool is_stepped(const co_model *m, size_t l)
 {
-    (void)l;
-    return !has_target(m);
+    return m->node[l].out.target || !co_steps_has_source(m);
 }
 
-bool co_steps_has_source(const co_model *m)
+co_status co_steps_check(const co_model *m)
 {
-    return has_target(m);
-}
-
-co_status co_steps_check(const co_model *m, size_t most)
-{
-    const size_t longest = co_model_longest(m);
-    if (longest > 0 && most > longest)
-        return CO_FAIL(CO_EUSAGE,
-                       "max_length %zu is above the %zu positions of the model; give at most %zu",
-                       most, longest, longest);
     for (size_t l = 1; l < m->n_nodes; l++) {
         const co_vertex *v = &m->node[l];
         if (!is_stepped(m, l) || v->facts.row_wise || v->facts.steps) continue;
@@ -90,7 +80,8 @@ size_t co_steps_bytes(const co_model *m, const co_steps_size *size)
     size_t floats = 0;
     for (size_t l = 0; l < m->n_nodes; l++)
         floats += block_floats(m, size, l) + source_floats(m, size, l);
-    return floats * sizeof(float) + co_workspace_bytes(m, size->n_slots, rows_of(size));
+    return floats * sizeof(float) +
+           co_workspace_bytes(m, size->n_slots, rows_of(size), size->n_slots);
 }
 
 static co_status lay_out(co_steps *s)
@@ -124,12 +115,13 @@ static co_status lay_out(co_steps *s)
 co_status co_steps_create(const co_model *model, const co_steps_size *size, co_steps **steps)
 {
     *steps = NULL;
-    CO_TRY(co_steps_check(model, size->most));
+    CO_TRY(co_steps_check(model));
     co_steps *s = co_calloc(1, sizeof *s);
     if (!s) return CO_FAIL(CO_ENOMEM, "decoding");
     *s = (co_steps){.model = model, .size = *size};
     co_status st = lay_out(s);
-    if (st == CO_OK) st = co_workspace_create(model, size->n_slots, rows_of(size), &s->work);
+    if (st == CO_OK)
+        st = co_workspace_create(model, size->n_slots, rows_of(size), size->n_slots, &s->work);
     if (st == CO_OK)
         *steps = s;
     else
@@ -211,7 +203,11 @@ static void step_node(co_steps *s, const co_pass *pass, const co_step *step, siz
 const float *co_steps_next(co_steps *s, const co_step *step)
 {
     const co_model *m = s->model;
-    const co_batch rows = {.n = step->n, .rows = step->n, .tokens = step->token};
+    const co_batch rows = {.n = step->n,
+                           .rows = step->n,
+                           .tokens = step->token,
+                           .target_rows = step->n,
+                           .target_tokens = step->token};
     const co_pass pass = {.batch = &rows};
     CO_ASSERT(step->n <= s->size.n_slots && step->n_slots == s->size.n_slots &&
               step->most == s->size.most);

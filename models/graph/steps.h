@@ -19,8 +19,8 @@ typedef struct {
 } co_steps_size;
 
 /* CO_EUSAGE: the model has a layer that cannot: it sees rows that are still to come, or gives no
- * row for each; or most is above what its positions serve. */
-co_status co_steps_check(const co_model *model, size_t most);
+ * row for each. */
+co_status co_steps_check(const co_model *model);
 co_status co_steps_create(const co_model *model, const co_steps_size *size, co_steps **steps);
 void co_steps_destroy(co_steps *steps); /* NULL allowed */
 size_t co_steps_bytes(const co_model *model, const co_steps_size *size);

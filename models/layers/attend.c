@@ -526,15 +526,15 @@ typedef struct {
     size_t *place;        /* [most] floats in front of each row of keys and values */
 } memory;
 
-static size_t open_memory(const attend *a, size_t n_slots, size_t most, float *block, memory *m)
+static size_t open_memory(const attend *a, size_t n_slots, size_t most, float *kept, memory *m)
 {
-    const size_t kept = align(n_slots * most * a->kv_heads * a->size);
-    *m = (memory){.keys = block, .values = block + kept};
-    m->waves = m->values + kept;
+    const size_t rows = align(n_slots * most * a->kv_heads * a->size);
+    *m = (memory){.keys = kept, .values = kept + rows};
+    m->waves = m->values + rows;
     m->q = m->waves + align(most * a->size);
     m->scores = m->q + align(a->heads * a->size);
     m->place = (size_t *)(m->scores + row_of(most));
-    return (size_t)(m->scores - block) + row_of(most) + 2 * align(most);
+    return (size_t)(m->scores - kept) + row_of(most) + 2 * align(most);
 }
 
 static size_t step_size(const void *self, size_t n_slots, size_t most)
@@ -544,12 +544,12 @@ static size_t step_size(const void *self, size_t n_slots, size_t most)
     return open_memory(self, n_slots, most, &none, &m);
 }
 
-static void lay(const void *self, const co_call *call, size_t n_slots, size_t most, float *block)
+static void lay(const void *self, const co_call *call, size_t n_slots, size_t most, float *kept)
 {
     const attend *a = self;
     memory m;
     (void)call;
-    open_memory(a, n_slots, most, block, &m);
+    open_memory(a, n_slots, most, kept, &m);
     fill_waves(a, &(room){.length = most, .waves = m.waves});
 }
 
@@ -597,12 +597,12 @@ static void attend_row(const attend *a, const memory *m, size_t n, const float *
     }
 }
 
-static void step(const void *self, const co_call *call, const co_step *step, float *block)
+static void step(const void *self, const co_call *call, const co_step *step, float *kept)
 {
     const attend *a = self;
     const size_t row = a->kv_heads * a->size;
     memory m;
-    open_memory(a, step->n_slots, step->most, block, &m);
+    open_memory(a, step->n_slots, step->most, kept, &m);
     for (size_t r = 0; r < step->n; r++) {
         const size_t t = (size_t)step->at[r], own = ((size_t)step->slot[r] * step->most + t) * row;
         turn_heads(a, &m, t, a->kv_heads, 1.0f, call->x[1] + r * row, m.keys + own);

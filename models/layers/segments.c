@@ -115,7 +115,7 @@ static void step(const void *self, const co_call *call, const co_step *step, flo
 {
     const segments *s = self;
     const float *table = co_call_tensor(call, 0);
-    const co_batch batch = {.tokens = step->token};
+    const co_batch batch = {.tokens = step->token, .target_tokens = step->token};
     int32_t *kept = (int32_t *)block;
     for (size_t r = 0; r < step->n; r++) {
         const int32_t t = step->at[r];
