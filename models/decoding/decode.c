@@ -330,8 +330,7 @@ static bool advance(co_decoder *d)
     if (n == 0) return false;
     const float *out =
         co_steps_next(d->steps, &(co_step){.n = n,
-                                           .n_slots = d->size.n_slots,
-                                           .most = d->size.most,
+                                           .size = &d->size,
                                            .at = d->at,
                                            .slot = d->slot,
                                            .past = d->row,

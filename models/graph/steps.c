@@ -35,7 +35,7 @@ co_status co_steps_check(const co_model *m)
 {
     for (size_t l = 1; l < m->n_nodes; l++) {
         const co_vertex *v = &m->node[l];
-        if (!is_stepped(m, l) || v->facts.row_wise || v->facts.steps) continue;
+        if (!v->layer || !is_stepped(m, l) || v->facts.row_wise || v->facts.steps) continue;
         return CO_FAIL(CO_EUSAGE,
                        "the model cannot write texts: %s (item %s) sees rows that are still to "
                        "come; attention must be causal, and recurrent layers of one direction",
@@ -60,8 +60,8 @@ static bool is_read(const co_model *m, size_t u)
 static size_t block_floats(const co_model *m, const co_steps_size *size, size_t l)
 {
     const co_vertex *v = &m->node[l];
-    if (l == 0 || !is_stepped(m, l) || !v->facts.steps || !v->layer->step_size) return 0;
-    return co_graph_align(v->layer->step_size(v->self, size->n_slots, size->most));
+    if (!v->layer || !is_stepped(m, l) || !v->facts.steps || !v->layer->step_size) return 0;
+    return co_graph_align(v->layer->step_size(v->self, size));
 }
 
 static size_t source_floats(const co_model *m, const co_steps_size *size, size_t l)
@@ -152,7 +152,7 @@ void co_steps_lay(co_steps *s, const float *params)
         co_call call;
         if (!s->block[l] || !v->layer->lay) continue;
         co_pass_open_call(s->work, &pass, params, l, &call);
-        v->layer->lay(v->self, &call, s->size.n_slots, s->size.most, s->block[l]);
+        v->layer->lay(v->self, &call, &s->size, s->block[l]);
     }
 }
 
@@ -209,8 +209,7 @@ const float *co_steps_next(co_steps *s, const co_step *step)
                            .target_rows = step->n,
                            .target_tokens = step->token};
     const co_pass pass = {.batch = &rows};
-    CO_ASSERT(step->n <= s->size.n_slots && step->n_slots == s->size.n_slots &&
-              step->most == s->size.most);
+    CO_ASSERT(step->n <= s->size.n_slots);
     for (size_t l = 0; l < m->n_nodes; l++)
         if (s->stepped[l]) step_node(s, &pass, step, l);
     return s->work->slot[m->n_nodes - 1].out;

@@ -13,11 +13,6 @@
 
 typedef struct co_steps co_steps;
 
-typedef struct {
-    size_t n_slots, most;          /* rows of texts are kept under slots (co_step) */
-    size_t n_sources, most_source; /* other texts that are kept, and rows of the longest */
-} co_steps_size;
-
 /* CO_EUSAGE: the model has a layer that cannot: it sees rows that are still to come, or gives no
  * row for each. */
 co_status co_steps_check(const co_model *model);

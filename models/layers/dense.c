@@ -310,17 +310,17 @@ static void backward(const void *self, const co_call *call)
 
 /* ---- one row a text: the weight in panels, laid out once ---- */
 
-static size_t step_size(const void *self, size_t n_slots, size_t most)
+static size_t step_size(const void *self, const co_steps_size *size)
 {
     const dense *d = self;
-    (void)n_slots, (void)most;
+    (void)size;
     return co_panels_size(d->n_in, d->n_out);
 }
 
-static void lay(const void *self, const co_call *call, size_t n_slots, size_t most, float *block)
+static void lay(const void *self, const co_call *call, const co_steps_size *size, float *block)
 {
     const dense *d = self;
-    (void)n_slots, (void)most;
+    (void)size;
     co_panels_lay(d->fast, d->n_in, d->n_out, d->transposed, co_call_tensor(call, 0), block);
 }
 

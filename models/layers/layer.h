@@ -76,8 +76,12 @@ typedef struct {
  * texts that go on from it have ended. Texts that share rows grow together, and no two share the
  * slot of a new one. The bits of a row depend on its text alone. */
 typedef struct {
-    size_t n;                   /* texts at hand, rows of x and y */
-    size_t n_slots, most;       /* slots, and rows that a text may have: bounds of slot and at */
+    size_t n_slots, most;          /* slots, and rows that a text may have: bounds of slot and at */
+    size_t n_sources, most_source; /* other texts that are read, and rows of the longest; or 0 */
+} co_steps_size;
+typedef struct {
+    size_t n; /* texts at hand, rows of x and y: n_slots at most */
+    const co_steps_size *size;
     const int32_t *at;          /* [n] number of the row in its text, from 0 */
     const int32_t *slot;        /* [n] where to keep it */
     const int32_t *const *past; /* [n][at] the slots of the rows before it */
@@ -132,11 +136,10 @@ typedef struct {
     void (*backward)(const void *self, const co_call *call);
     /* Decoding, of layers over time, and of those whose forward does not keep the bits of a row
      * (facts: steps). Floats of the block that holds what a layer keeps, with what `lay` makes of
-     * params in front: for so many slots and rows of a text, of which `step->n` come at most
-     * n_slots a call. lay: before the first step, and after params have changed; NULL: nothing to
+     * params in front. lay: before the first step, and after params have changed; NULL: nothing to
      * do. step: x -> y of one row a text; scratch and cache are not set. */
-    size_t (*step_size)(const void *self, size_t n_slots, size_t most);
-    void (*lay)(const void *self, const co_call *call, size_t n_slots, size_t most, float *block);
+    size_t (*step_size)(const void *self, const co_steps_size *size);
+    void (*lay)(const void *self, const co_call *call, const co_steps_size *size, float *block);
     void (*step)(const void *self, const co_call *call, const co_step *step, float *block);
     /* Most rows that a sequence may have (co_model_longest). NULL: any number. */
     size_t (*longest)(const void *self);

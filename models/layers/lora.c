@@ -230,17 +230,17 @@ static void backward_params(const void *self, const co_call *call)
 
 /* ---- one row a text: A' and B' in panels, then h ---- */
 
-static size_t step_size(const void *self, size_t n_slots, size_t most)
+static size_t step_size(const void *self, const co_steps_size *size)
 {
     const lora *l = self;
-    (void)most;
-    return co_panels_size(l->n_in, l->rank) + co_panels_size(l->rank, l->n_out) + n_slots * l->rank;
+    return co_panels_size(l->n_in, l->rank) + co_panels_size(l->rank, l->n_out) +
+           size->n_slots * l->rank;
 }
 
-static void lay(const void *self, const co_call *call, size_t n_slots, size_t most, float *block)
+static void lay(const void *self, const co_call *call, const co_steps_size *size, float *block)
 {
     const lora *l = self;
-    (void)n_slots, (void)most;
+    (void)size;
     co_panels_lay(l->fast, l->n_in, l->rank, false, co_call_tensor(call, 0), block);
     co_panels_lay(l->fast, l->rank, l->n_out, false, co_call_tensor(call, 1),
                   block + co_panels_size(l->n_in, l->rank));

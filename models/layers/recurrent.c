@@ -588,26 +588,24 @@ static size_t open_step(const recurrent *c, size_t layer, size_t n_slots, float 
     return (size_t)(r->y[1] - block) + n_slots * h;
 }
 
-size_t co_recurrent_step_size(const void *self, size_t n_slots, size_t most)
+size_t co_recurrent_step_size(const void *self, const co_steps_size *size)
 {
     float none;
     step_view v;
     step_room r;
-    (void)most;
-    return open_step(self, 0, n_slots, &none, &v, &r);
+    return open_step(self, 0, size->n_slots, &none, &v, &r);
 }
 
-void co_recurrent_lay(const void *self, const co_call *call, size_t n_slots, size_t most,
+void co_recurrent_lay(const void *self, const co_call *call, const co_steps_size *size,
                       float *block)
 {
     const recurrent *c = self;
     const size_t h = c->units, out = c->cell.n_gates * h;
     step_view v;
     step_room r;
-    (void)most;
     for (size_t l = 0; l < c->n_layers; l++) {
         const size_t first = l * PER_CELL;
-        open_step(c, l, n_slots, block, &v, &r);
+        open_step(c, l, size->n_slots, block, &v, &r);
         co_panels_lay(c->fast, inputs_of(c, l), out, false, co_call_tensor(call, first + W_IH),
                       v.w_ih);
         co_panels_lay(c->fast, h, out, false, co_call_tensor(call, first + W_HH), v.w_hh);
@@ -621,7 +619,7 @@ void co_recurrent_lay(const void *self, const co_call *call, size_t n_slots, siz
 static void fetch_last(const co_step *step, size_t floats, const float *kept, float *to)
 {
     for (size_t r = 0; r < step->n; r++, to += floats) {
-        const size_t t = (size_t)step->at[r], turn = (t + 1) % 2 * step->n_slots;
+        const size_t t = (size_t)step->at[r], turn = (t + 1) % 2 * step->size->n_slots;
         if (t == 0)
             memset(to, 0, floats * sizeof *to);
         else
@@ -632,7 +630,7 @@ static void fetch_last(const co_step *step, size_t floats, const float *kept, fl
 static void keep(const co_step *step, size_t floats, const float *from, float *kept)
 {
     for (size_t r = 0; r < step->n; r++, from += floats) {
-        const size_t turn = (size_t)step->at[r] % 2 * step->n_slots;
+        const size_t turn = (size_t)step->at[r] % 2 * step->size->n_slots;
         memcpy(kept + (turn + (size_t)step->slot[r]) * floats, from, floats * sizeof *from);
     }
 }
@@ -645,7 +643,7 @@ void co_recurrent_step(const void *self, const co_call *call, const co_step *ste
     step_view v;
     step_room r;
     for (size_t l = 0; l < c->n_layers; l++) {
-        open_step(c, l, step->n_slots, block, &v, &r);
+        open_step(c, l, step->size->n_slots, block, &v, &r);
         float *y = l + 1 < c->n_layers ? r.y[l % 2] : call->y, *gh = c->cell.apart ? r.gh : r.gx;
         fetch_last(step, h, v.before, r.before);
         fetch_last(step, kept, v.kept, r.kept_before);

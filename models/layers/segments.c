@@ -105,10 +105,10 @@ static void backward_params(const void *self, const co_call *call)
 }
 
 /* Kept of a row: the segment of the row behind it, in one of two places in turn. */
-static size_t step_size(const void *self, size_t n_slots, size_t most)
+static size_t step_size(const void *self, const co_steps_size *size)
 {
-    (void)self, (void)most;
-    return 2 * n_slots;
+    (void)self;
+    return 2 * size->n_slots;
 }
 
 static void step(const void *self, const co_call *call, const co_step *step, float *block)
@@ -119,8 +119,8 @@ static void step(const void *self, const co_call *call, const co_step *step, flo
     int32_t *kept = (int32_t *)block;
     for (size_t r = 0; r < step->n; r++) {
         const int32_t t = step->at[r];
-        const size_t last = (size_t)((t + 1) % 2) * step->n_slots,
-                     own = (size_t)(t % 2) * step->n_slots;
+        const size_t last = (size_t)((t + 1) % 2) * step->size->n_slots,
+                     own = (size_t)(t % 2) * step->size->n_slots;
         const size_t now = t > 0 ? (size_t)kept[last + (size_t)step->past[r][t - 1]] : 0;
         const float *restrict from = table + now * s->units, *x = call->x[0] + r * s->units;
         float *y = call->y + r * s->units;

@@ -261,13 +261,9 @@ static void step_beside(const char *yaml)
                 token[r] =
                     r + 1 == n ? (t * 3 + 1) % N_CLASSES : (int32_t)((r + (size_t)t) % N_CLASSES);
             }
-            const float *out = co_steps_next(s, &(co_step){.n = n,
-                                                           .n_slots = ROWS,
-                                                           .most = STEPS,
-                                                           .at = at,
-                                                           .slot = slot,
-                                                           .past = row,
-                                                           .token = token});
+            const float *out = co_steps_next(
+                s, &(co_step){
+                       .n = n, .size = &size, .at = at, .slot = slot, .past = row, .token = token});
             const float *own = out + (n - 1) * N_CLASSES;
             if (n == 1)
                 memcpy(alone[t], own, sizeof alone[t]);
