@@ -41,6 +41,14 @@ void co_questions_fini(co_questions *q)
     *q = (co_questions){0};
 }
 
+int64_t co_texts_byte_of(const char *text, int64_t at)
+{
+    const char *c = text;
+    for (; at > 0 && *c; at--)
+        for (c++; ((unsigned char)*c & 0xC0) == 0x80;) c++;
+    return at == 0 ? c - text : -1;
+}
+
 /* Text i of a list. */
 static const char *text_of(const co_texts *texts, size_t i, size_t *n)
 {
