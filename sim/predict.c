@@ -38,6 +38,7 @@ typedef struct {
     int64_t *row;          /* [n + 1] first row of each example */
     int64_t *piece;        /* [n_pieces + 1] first example of each batch */
     bool per_row;          /* rows are tokens */
+    bool of_targets;       /* those of targets */
     bool by_text;          /* a text has one loss, though outputs are by row */
     const char *name;      /* of the dataset: logits, loss, hidden */
     size_t width, outputs; /* outputs: of a row, without what a chain adds */
@@ -103,6 +104,7 @@ static co_status tap(predictor *p)
     const co_shape shape = co_model_tap_shape(p->model, p->node);
     p->width = co_shape_size(&shape);
     p->per_row = shape.sequence;
+    p->of_targets = shape.target;
     return CO_OK;
 }
 
@@ -129,6 +131,7 @@ static co_status create_model(predictor *p)
                        "%s asks no questions (task %s): output=answers needs the task span",
                        p->want->data, task->name);
     p->outputs = task->outputs(n_classes);
+    p->of_targets = task->targets;
     p->by_text = task->label_per_text || co_model_has_chain(p->model);
     p->per_row = task->per_row && !wants(p, "answers") && !(wants(p, "loss") && p->by_text);
     p->width = wants(p, "loss") || wants(p, "tags") ? 1
@@ -170,6 +173,14 @@ static bool is_wanted(const predictor *p, int split)
            strcmp(asked, split_names[split]) == 0;
 }
 
+static int64_t rows_of(const predictor *p, int64_t id)
+{
+    const co_dataset *data = &p->population.data;
+    return !p->per_row
+               ? 1
+               : (int64_t)(p->of_targets ? co_dataset_target_rows : co_dataset_rows)(data, id);
+}
+
 static void list_examples(predictor *p)
 {
     const co_dataset *data = &p->population.data;
@@ -179,7 +190,7 @@ static void list_examples(predictor *p)
         for (int64_t id = 0; id < data->n; id++) {
             if (data->split[id] != split || !is_wanted(p, split)) continue;
             p->id[at] = id;
-            p->row[at + 1] = p->row[at] + (p->per_row ? (int64_t)co_dataset_rows(data, id) : 1);
+            p->row[at + 1] = p->row[at] + rows_of(p, id);
             at++;
         }
 }
@@ -244,7 +255,9 @@ static float measured(predictor *p, const co_batch *batch, const float *out)
 static float loss_of_row(predictor *p, const float *out, size_t i)
 {
     static const int64_t one[] = {0, 1};
-    co_batch batch = {.n = 1, .rows = 1, .offsets = p->per_row ? one : NULL};
+    const int64_t *offsets = p->per_row ? one : NULL;
+    co_batch batch = {.n = 1, .rows = 1, .offsets = offsets};
+    if (p->of_targets) batch.target_rows = 1, batch.target_offsets = offsets;
     if (co_dataset_has_targets(&p->population.data))
         batch.y = p->examples.targets + i * p->population.data.n_classes;
     else
