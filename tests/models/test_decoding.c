@@ -154,6 +154,15 @@ static const char *const models[] = {
     "lora: {rank: 2, targets: [\"*\"]}}",
 };
 enum { N_MODELS = sizeof models / sizeof *models, N_CLASSES = 11 };
+static const char *const pair_models[] = {
+    "{encoder: [{embedding: 8}, {positions: {most: 16}}, {attention: {heads: 2}}, layer_norm], "
+    "decoder: [{embedding: 8}, {positions: {most: 16}}, {attention: {heads: 2, causal: true}}, "
+    "{residual: [{attention: {heads: 4, cross: true}}]}, layer_norm, {dense: 12}, gelu, "
+    "{residual: [{attention: {heads: 4, cross: true}}]}, {dense: classes}]}",
+    "{encoder: [{embedding: 6}, {lstm: {units: 4, bidirectional: true}}], decoder: [{embedding: "
+    "8}, "
+    "{lstm: 8}, {residual: [{attention: {heads: 1, cross: true}}]}, tanh, {dense: classes}]}",
+};
 
 typedef struct {
     co_model *model;
@@ -164,10 +173,11 @@ typedef struct {
 
 static writer open_writer(const char *yaml)
 {
+    const char *task = strstr(yaml, "decoder") ? "seq2seq" : "lm";
     static const co_labels labels = {.n = N_CLASSES, .unknown = -1};
     const co_shape in = {.sequence = true, .tokens = true, .dim = {N_CLASSES}};
     writer w = {0};
-    cr_assert_eq(test_model_for("lm", yaml, &in, &labels, &w.model), CO_OK, "%s: %s", yaml,
+    cr_assert_eq(test_model_for(task, yaml, &in, &labels, &w.model), CO_OK, "%s: %s", yaml,
                  co_status_message());
     const size_t n = co_model_size(w.model);
     w.params = co_calloc(n, sizeof *w.params);
@@ -184,27 +194,55 @@ static void close_writer(writer *w)
     co_free(w->params);
 }
 
-/* The next token of a text by a pass over all of it. */
-static int32_t next_by_pass(const writer *w, co_workspace *work, int64_t n, const int32_t *tokens)
+/* The next token of text i, of which n are there, by a pass over all of it. A model of two texts
+ * reads the prompts of the others, text i that of text TEXTS - 1 - i. */
+static int32_t next_by_pass(const writer *w, co_workspace *work, size_t i, int64_t n,
+                            const int32_t *tokens)
 {
-    const int64_t offsets[] = {0, n};
-    const co_batch batch = {.n = 1, .rows = (size_t)n, .offsets = offsets, .tokens = tokens};
+    const int64_t offsets[] = {0, n}, *source = w->offsets + TEXTS - 1 - i,
+                  source_offsets[] = {0, source[1] - source[0]};
+    co_batch batch = {.n = 1, .rows = (size_t)n, .offsets = offsets, .tokens = tokens};
+    if (co_model_task(w->model)->targets)
+        batch = (co_batch){.n = 1,
+                           .rows = (size_t)source_offsets[1],
+                           .offsets = source_offsets,
+                           .tokens = w->tokens + source[0],
+                           .target_rows = (size_t)n,
+                           .target_offsets = offsets,
+                           .target_tokens = tokens};
     const co_pass pass = {.batch = &batch};
     const float *out = co_model_forward(w->model, work, w->params, &pass);
     return co_best_token(N_CLASSES, out + (size_t)(n - 1) * N_CLASSES);
+}
+
+/* The prompts of a writer, and for a model of two texts the sources, from the last prompt on. */
+static co_prompts prompts_of(const writer *w, int64_t *source_offsets, int32_t *sources)
+{
+    co_prompts in = {.n = TEXTS, .offsets = w->offsets, .tokens = w->tokens};
+    if (!co_model_task(w->model)->targets) return in;
+    for (size_t i = 0; i < TEXTS; i++) {
+        const int64_t *from = w->offsets + TEXTS - 1 - i, n = from[1] - from[0];
+        source_offsets[i + 1] = source_offsets[i] + n;
+        memcpy(sources + source_offsets[i], w->tokens + from[0], (size_t)n * sizeof *sources);
+    }
+    in.source_offsets = source_offsets;
+    in.sources = sources;
+    return in;
 }
 
 static void follow(const char *yaml)
 {
     const co_decoding how = {.beams = 1, .max_length = LENGTH, .end = 3, .first = -1, .last = -1};
     writer w = open_writer(yaml);
+    int64_t source_offsets[TEXTS + 1] = {0};
+    int32_t sources[TEXTS * 8];
     co_decoder *d;
     co_written written = {0};
     co_workspace *work;
-    cr_assert_eq(co_workspace_create(w.model, 1, LENGTH, 0, &work), CO_OK);
-    cr_assert_eq(co_decoder_create(w.model, &how, 0, &d), CO_OK, "%s", co_status_message());
+    cr_assert_eq(co_workspace_create(w.model, 1, LENGTH, LENGTH, &work), CO_OK);
+    cr_assert_eq(co_decoder_create(w.model, &how, 8, &d), CO_OK, "%s", co_status_message());
     co_decoder_lay(d, w.params);
-    const co_prompts in = {.n = TEXTS, .offsets = w.offsets, .tokens = w.tokens};
+    const co_prompts in = prompts_of(&w, source_offsets, sources);
     cr_assert_eq(co_decode(d, &in, &written), CO_OK);
     for (size_t i = 0; i < TEXTS; i++) {
         int32_t text[LENGTH];
@@ -212,7 +250,7 @@ static void follow(const char *yaml)
         memcpy(text, w.tokens + w.offsets[i], (size_t)n * sizeof *text);
         const int64_t prompt = n;
         while (n < LENGTH && (n == prompt || text[n - 1] != how.end)) {
-            text[n] = next_by_pass(&w, work, n, text);
+            text[n] = next_by_pass(&w, work, i, n, text);
             n++;
         }
         cr_expect_eq(written.offsets[i + 1] - written.offsets[i], n - prompt, "%s: text %zu", yaml,
@@ -230,6 +268,7 @@ static void follow(const char *yaml)
 static void follow_all(void)
 {
     for (size_t k = 0; k < N_MODELS; k++) follow(models[k]);
+    for (size_t k = 0; k < 2; k++) follow(pair_models[k]);
 }
 
 Test(decoding, writes_what_full_passes_do)
@@ -276,9 +315,39 @@ static void step_beside(const char *yaml)
     close_writer(&w);
 }
 
+/* Beams of a text in a row of many, and of the text alone. */
+static void write_beside(const char *yaml)
+{
+    const co_decoding how = {
+        .beams = 3, .max_length = LENGTH, .length_penalty = 1.0, .end = 3, .first = -1, .last = -1};
+    writer w = open_writer(yaml);
+    int64_t source_offsets[TEXTS + 1] = {0};
+    int32_t sources[TEXTS * 8];
+    co_decoder *d;
+    co_written all = {0}, one = {0};
+    cr_assert_eq(co_decoder_create(w.model, &how, 8, &d), CO_OK, "%s", co_status_message());
+    co_decoder_lay(d, w.params);
+    co_prompts in = prompts_of(&w, source_offsets, sources);
+    cr_assert_eq(co_decode(d, &in, &all), CO_OK);
+    in.n = 1;
+    for (size_t i = 0; i < TEXTS; i++, in.offsets++, in.source_offsets += in.sources != NULL) {
+        cr_assert_eq(co_decode(d, &in, &one), CO_OK);
+        const int64_t n = all.offsets[i + 1] - all.offsets[i];
+        cr_expect_eq(one.offsets[1], n, "%s", yaml);
+        cr_expect_arr_eq(one.tokens, all.tokens + all.offsets[i], (size_t)n * sizeof *one.tokens,
+                         "%s on %s: text %zu", yaml, co_kernel_path(), i);
+    }
+    co_written_fini(&all);
+    co_written_fini(&one);
+    co_decoder_destroy(d);
+    close_writer(&w);
+}
+
 static void step_all_beside(void)
 {
     for (size_t k = 0; k < N_MODELS; k++) step_beside(models[k]);
+    for (size_t k = 0; k < N_MODELS; k++) write_beside(models[k]);
+    for (size_t k = 0; k < 2; k++) write_beside(pair_models[k]);
 }
 
 Test(decoding, a_row_has_the_same_bits_whatever_stands_beside_it)
