@@ -10,6 +10,7 @@ MARGIN from its neighbours. Lines:
     N_SOURCE N_PROMPT N_WRITTEN source .. prompt .. written ..   of each text; N_SOURCE 0 where there is none
 """
 import os
+import sys
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ def start(model, rng):
 def end_of(model, rng):
     """The token that greedy texts have most often, but not among their first three."""
     texts = [write(model, *start(model, rng), 1, 20, 1.0, False)[0] for _ in range(12)]
-    count = [sum(k in text[3:] and k not in text[:3] for text in texts) for k in range(VOCABULARY)]
+    count = [sum(k in text[2:] and k not in text[:2] for text in texts) for k in range(VOCABULARY)]
     return int(np.argmax(count))
 
 
@@ -77,10 +78,12 @@ def write(model, source, prompt, beams, length, penalty, early, first=None, last
 
 with open(os.path.join(HERE, "generate.txt"), "w") as file:
     for seed, (name, cls, config) in enumerate(cases):
+        if len(sys.argv) > 1 and name not in sys.argv[1:]:
+            continue
         torch.manual_seed(seed)
         model = cls(config).eval()
-        for tensor in model.parameters():
-            torch.nn.init.normal_(tensor, 0.3 if tensor.dim() == 1 else 0.0, 0.7)
+        for place, tensor in model.named_parameters():
+            torch.nn.init.normal_(tensor, 0.3 if tensor.dim() == 1 else 0.0, 3.0 if "embed_positions" in place else 0.7)
         rng = np.random.default_rng(seed)
         end = end_of(model, rng)
         model.config.eos_token_id = model.generation_config.eos_token_id = end
