@@ -44,11 +44,12 @@ co_status co_steps_check(const co_model *m)
     return CO_OK;
 }
 
-/* A stepped node reads node u, which is not. */
+/* A stepped node reads the values of node u, which is not. */
 static bool is_read(const co_model *m, size_t u)
 {
+    const bool here = !is_stepped(m, u) && !m->node[u].out.tokens;
     bool read = false;
-    for (size_t l = u + 1; l < m->n_nodes && !is_stepped(m, u); l++)
+    for (size_t l = u + 1; l < m->n_nodes && here; l++)
         for (size_t s = 0; s < m->node[l].n_inputs; s++)
             read = read || (is_stepped(m, l) && m->node[l].input[s] == u);
     return read;

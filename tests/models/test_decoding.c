@@ -27,6 +27,7 @@ static void open_folder(folder_model *f, const char *name)
 {
     const co_model_preset *preset;
     const co_shape in = {.sequence = true, .tokens = true, .dim = {VOCABULARY}};
+    const char *task = strcmp(name, "bart") == 0 ? "seq2seq" : "lm";
     char yaml[1400], folder[1024];
     *f = (folder_model){.labels = {.n = VOCABULARY, .unknown = -1}};
     snprintf(folder, sizeof folder, "%s/tests/reference/folders/generate_%s", source(), name);
@@ -36,7 +37,7 @@ static void open_folder(folder_model *f, const char *name)
     cr_assert_eq(co_folder_options(&opt, &preset), CO_OK, "%s", co_status_message());
     const co_param *const tables[] = {co_model_params, preset->params};
     cr_assert_eq(co_config_check(&opt, tables, 2), CO_OK, "%s", co_status_message());
-    cr_assert_eq(co_model_create(&opt, &in, &f->labels, co_task_find("lm"), &f->model), CO_OK, "%s",
+    cr_assert_eq(co_model_create(&opt, &in, &f->labels, co_task_find(task), &f->model), CO_OK, "%s",
                  co_status_message());
     f->params = co_calloc(co_model_size(f->model), sizeof *f->params);
     co_model_init(f->model, 1, f->params);
@@ -55,8 +56,9 @@ static void close_folder(folder_model *f)
 /* Prompts, and what is to be written behind them. */
 typedef struct {
     size_t n;
-    int64_t offsets[MOST_TEXTS + 1], wanted_offsets[MOST_TEXTS + 1];
-    int32_t tokens[MOST_TEXTS * MOST_TOKENS], wanted[MOST_TEXTS * MOST_TOKENS];
+    int64_t source_offsets[MOST_TEXTS + 1], offsets[MOST_TEXTS + 1], wanted_offsets[MOST_TEXTS + 1];
+    int32_t sources[MOST_TEXTS * MOST_TOKENS], tokens[MOST_TEXTS * MOST_TOKENS],
+        wanted[MOST_TEXTS * MOST_TOKENS];
 } texts;
 
 static void read_tokens(FILE *file, int n, int64_t *offsets, size_t i, int32_t *tokens)
@@ -72,7 +74,7 @@ static void read_texts(FILE *file, texts *t)
     for (size_t i = 0; i < t->n; i++) {
         int n_source, n_prompt, n_written;
         cr_assert_eq(fscanf(file, "%d %d %d", &n_source, &n_prompt, &n_written), 3);
-        cr_assert_eq(n_source, 0);
+        read_tokens(file, n_source, t->source_offsets, i, t->sources);
         read_tokens(file, n_prompt, t->offsets, i, t->tokens);
         read_tokens(file, n_written, t->wanted_offsets, i, t->wanted);
     }
@@ -96,18 +98,20 @@ static void compare_settings(FILE *file, const char *name, const folder_model *f
 {
     int early;
     texts t = {0};
-    co_decoding how = {.end = end, .first = -1, .last = -1};
+    co_decoding how = {.end = end};
     co_decoder *d;
     co_written w = {0};
-    cr_assert_eq(fscanf(file, " settings %zu %zu %lf %d %zu", &how.beams, &how.max_length,
-                        &how.length_penalty, &early, &t.n),
-                 5);
+    cr_assert_eq(fscanf(file, " settings %zu %zu %lf %d %d %d %zu", &how.beams, &how.max_length,
+                        &how.length_penalty, &early, &how.first, &how.last, &t.n),
+                 7);
     how.early_stopping = (co_early)early;
     cr_assert_leq(t.n, MOST_TEXTS);
     read_texts(file, &t);
-    cr_assert_eq(co_decoder_create(f->model, &how, 0, &d), CO_OK, "%s", co_status_message());
+    cr_assert_eq(co_decoder_create(f->model, &how, MOST_TOKENS, &d), CO_OK, "%s",
+                 co_status_message());
     co_decoder_lay(d, f->params);
-    const co_prompts in = {.n = t.n, .offsets = t.offsets, .tokens = t.tokens};
+    co_prompts in = {.n = t.n, .offsets = t.offsets, .tokens = t.tokens};
+    if (t.source_offsets[1] > 0) in.source_offsets = t.source_offsets, in.sources = t.sources;
     cr_assert_eq(co_decode(d, &in, &w), CO_OK, "%s", co_status_message());
     compare(name, &how, &t, &w);
     co_written_fini(&w);
@@ -129,7 +133,7 @@ static void compare_all(void)
         for (int s = 0; s < n_settings; s++) compare_settings(file, name, &f, end);
         close_folder(&f);
     }
-    cr_expect_geq(n, 2);
+    cr_expect_eq(n, 3);
     fclose(file);
 }
 
@@ -154,6 +158,15 @@ static const char *const models[] = {
     "lora: {rank: 2, targets: [\"*\"]}}",
 };
 enum { N_MODELS = sizeof models / sizeof *models, N_CLASSES = 11 };
+static const char *const pair_models[] = {
+    "{encoder: [{embedding: 8}, {positions: {most: 16}}, {attention: {heads: 2}}, layer_norm], "
+    "decoder: [{embedding: 8}, {positions: {most: 16}}, {attention: {heads: 2, causal: true}}, "
+    "{residual: [{attention: {heads: 4, cross: true}}]}, layer_norm, {dense: 12}, gelu, "
+    "{residual: [{attention: {heads: 4, cross: true}}]}, {dense: classes}]}",
+    "{encoder: [{embedding: 6}, {lstm: {units: 4, bidirectional: true}}], decoder: [{embedding: "
+    "8}, "
+    "{lstm: 8}, {residual: [{attention: {heads: 1, cross: true}}]}, tanh, {dense: classes}]}",
+};
 
 typedef struct {
     co_model *model;
@@ -164,10 +177,11 @@ typedef struct {
 
 static writer open_writer(const char *yaml)
 {
+    const char *task = strstr(yaml, "decoder") ? "seq2seq" : "lm";
     static const co_labels labels = {.n = N_CLASSES, .unknown = -1};
     const co_shape in = {.sequence = true, .tokens = true, .dim = {N_CLASSES}};
     writer w = {0};
-    cr_assert_eq(test_model_for("lm", yaml, &in, &labels, &w.model), CO_OK, "%s: %s", yaml,
+    cr_assert_eq(test_model_for(task, yaml, &in, &labels, &w.model), CO_OK, "%s: %s", yaml,
                  co_status_message());
     const size_t n = co_model_size(w.model);
     w.params = co_calloc(n, sizeof *w.params);
@@ -184,27 +198,55 @@ static void close_writer(writer *w)
     co_free(w->params);
 }
 
-/* The next token of a text by a pass over all of it. */
-static int32_t next_by_pass(const writer *w, co_workspace *work, int64_t n, const int32_t *tokens)
+/* The next token of text i, of which n are there, by a pass over all of it. A model of two texts
+ * reads the prompts of the others, text i that of text TEXTS - 1 - i. */
+static int32_t next_by_pass(const writer *w, co_workspace *work, size_t i, int64_t n,
+                            const int32_t *tokens)
 {
-    const int64_t offsets[] = {0, n};
-    const co_batch batch = {.n = 1, .rows = (size_t)n, .offsets = offsets, .tokens = tokens};
+    const int64_t offsets[] = {0, n}, *source = w->offsets + TEXTS - 1 - i,
+                  source_offsets[] = {0, source[1] - source[0]};
+    co_batch batch = {.n = 1, .rows = (size_t)n, .offsets = offsets, .tokens = tokens};
+    if (co_model_task(w->model)->targets)
+        batch = (co_batch){.n = 1,
+                           .rows = (size_t)source_offsets[1],
+                           .offsets = source_offsets,
+                           .tokens = w->tokens + source[0],
+                           .target_rows = (size_t)n,
+                           .target_offsets = offsets,
+                           .target_tokens = tokens};
     const co_pass pass = {.batch = &batch};
     const float *out = co_model_forward(w->model, work, w->params, &pass);
     return co_best_token(N_CLASSES, out + (size_t)(n - 1) * N_CLASSES);
+}
+
+/* The prompts of a writer, and for a model of two texts the sources, from the last prompt on. */
+static co_prompts prompts_of(const writer *w, int64_t *source_offsets, int32_t *sources)
+{
+    co_prompts in = {.n = TEXTS, .offsets = w->offsets, .tokens = w->tokens};
+    if (!co_model_task(w->model)->targets) return in;
+    for (size_t i = 0; i < TEXTS; i++) {
+        const int64_t *from = w->offsets + TEXTS - 1 - i, n = from[1] - from[0];
+        source_offsets[i + 1] = source_offsets[i] + n;
+        memcpy(sources + source_offsets[i], w->tokens + from[0], (size_t)n * sizeof *sources);
+    }
+    in.source_offsets = source_offsets;
+    in.sources = sources;
+    return in;
 }
 
 static void follow(const char *yaml)
 {
     const co_decoding how = {.beams = 1, .max_length = LENGTH, .end = 3, .first = -1, .last = -1};
     writer w = open_writer(yaml);
+    int64_t source_offsets[TEXTS + 1] = {0};
+    int32_t sources[TEXTS * 8];
     co_decoder *d;
     co_written written = {0};
     co_workspace *work;
-    cr_assert_eq(co_workspace_create(w.model, 1, LENGTH, 0, &work), CO_OK);
-    cr_assert_eq(co_decoder_create(w.model, &how, 0, &d), CO_OK, "%s", co_status_message());
+    cr_assert_eq(co_workspace_create(w.model, 1, LENGTH, LENGTH, &work), CO_OK);
+    cr_assert_eq(co_decoder_create(w.model, &how, 8, &d), CO_OK, "%s", co_status_message());
     co_decoder_lay(d, w.params);
-    const co_prompts in = {.n = TEXTS, .offsets = w.offsets, .tokens = w.tokens};
+    const co_prompts in = prompts_of(&w, source_offsets, sources);
     cr_assert_eq(co_decode(d, &in, &written), CO_OK);
     for (size_t i = 0; i < TEXTS; i++) {
         int32_t text[LENGTH];
@@ -212,7 +254,7 @@ static void follow(const char *yaml)
         memcpy(text, w.tokens + w.offsets[i], (size_t)n * sizeof *text);
         const int64_t prompt = n;
         while (n < LENGTH && (n == prompt || text[n - 1] != how.end)) {
-            text[n] = next_by_pass(&w, work, n, text);
+            text[n] = next_by_pass(&w, work, i, n, text);
             n++;
         }
         cr_expect_eq(written.offsets[i + 1] - written.offsets[i], n - prompt, "%s: text %zu", yaml,
@@ -230,6 +272,7 @@ static void follow(const char *yaml)
 static void follow_all(void)
 {
     for (size_t k = 0; k < N_MODELS; k++) follow(models[k]);
+    for (size_t k = 0; k < 2; k++) follow(pair_models[k]);
 }
 
 Test(decoding, writes_what_full_passes_do)
@@ -276,9 +319,39 @@ static void step_beside(const char *yaml)
     close_writer(&w);
 }
 
+/* Beams of a text in a row of many, and of the text alone. */
+static void write_beside(const char *yaml)
+{
+    const co_decoding how = {
+        .beams = 3, .max_length = LENGTH, .length_penalty = 1.0, .end = 3, .first = -1, .last = -1};
+    writer w = open_writer(yaml);
+    int64_t source_offsets[TEXTS + 1] = {0};
+    int32_t sources[TEXTS * 8];
+    co_decoder *d;
+    co_written all = {0}, one = {0};
+    cr_assert_eq(co_decoder_create(w.model, &how, 8, &d), CO_OK, "%s", co_status_message());
+    co_decoder_lay(d, w.params);
+    co_prompts in = prompts_of(&w, source_offsets, sources);
+    cr_assert_eq(co_decode(d, &in, &all), CO_OK);
+    in.n = 1;
+    for (size_t i = 0; i < TEXTS; i++, in.offsets++, in.source_offsets += in.sources != NULL) {
+        cr_assert_eq(co_decode(d, &in, &one), CO_OK);
+        const int64_t n = all.offsets[i + 1] - all.offsets[i];
+        cr_expect_eq(one.offsets[1], n, "%s", yaml);
+        cr_expect_arr_eq(one.tokens, all.tokens + all.offsets[i], (size_t)n * sizeof *one.tokens,
+                         "%s on %s: text %zu", yaml, co_kernel_path(), i);
+    }
+    co_written_fini(&all);
+    co_written_fini(&one);
+    co_decoder_destroy(d);
+    close_writer(&w);
+}
+
 static void step_all_beside(void)
 {
     for (size_t k = 0; k < N_MODELS; k++) step_beside(models[k]);
+    for (size_t k = 0; k < N_MODELS; k++) write_beside(models[k]);
+    for (size_t k = 0; k < 2; k++) write_beside(pair_models[k]);
 }
 
 Test(decoding, a_row_has_the_same_bits_whatever_stands_beside_it)
