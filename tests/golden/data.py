@@ -83,6 +83,26 @@ def write_texts():
                 f.write("\n")
 
 
+def write_questions():
+    """questions.json: nine articles of SQuAD's form; the answer follows the word that the question names, some questions have none."""
+    draw = Draws(8)
+    articles = []
+    for a in range(9):
+        paragraphs = []
+        for p in range(3):
+            words = [draw.choice(["the", "film", "na\u00efve", "don't", "Rome", "sees", "a", "to", "(be)", "1,000"]) for _ in range(8 + draw.below(30))]
+            at, qas = draw.below(len(words) - 2), []
+            for q in range(3):
+                start, text = len(" ".join(words[:at + q])) + (at + q > 0), words[at + q] if at + q < len(words) else ""
+                none = text == "" or draw.below(4) == 0
+                qas.append({"id": f"{a}-{p}-{q}", "question": f"what follows {words[max(0, at + q - 1)]} ?", "is_impossible": none,
+                            "answers": [] if none else [{"text": text, "answer_start": start}]})
+            paragraphs.append({"context": " ".join(words), "qas": qas})
+        articles.append({"title": f"article {a}", "paragraphs": paragraphs})
+    with open("questions.json", "w") as f:
+        json.dump({"version": "v2.0", "data": articles}, f)
+
+
 def write_pieces():
     """pieces.txt: a vocabulary of word pieces in which most words of the texts are several; ids.h5: numbers of tokens alone."""
     with open("pieces.txt", "w") as f:
@@ -115,6 +135,7 @@ IMPORTS = {
     "play-pieces.h5": "shakespeare play.txt tokens=wordpiece vocab=pieces.txt max_tokens=9",
     "pieces.h5": "csv words.csv header=true text=text y=label tokens=wordpiece vocab=pieces.txt test_fraction=0.2",
     "ids.h5": "h5 ids-raw.h5 test_fraction=0.2",
+    "questions.h5": "squad questions.json tokens=word max_tokens=24 stride=6 test_articles=3",
 }
 
 
@@ -126,4 +147,5 @@ def write_sources():
     write_pictures("digits", 15, (1, 28, 28), 10)
     write_pictures("colours", 15, (3, 32, 32), 10)
     write_texts()
+    write_questions()
     write_pieces()
