@@ -28,6 +28,9 @@ typedef struct {
     float *x;
     int64_t *offsets;
     int32_t *tokens, *y;
+    size_t letters_room;
+    int64_t *char_offsets; /* [rows_room + 1], where tokens have letters */
+    int32_t *chars;
     float *targets; /* [n_room][labels] */
 } co_examples;
 void co_examples_fini(co_examples *examples);
