@@ -11,6 +11,7 @@
 #include "sim/observers/evaluation.h"
 #include "sim/first_model.h"
 #include "sim/play.h"
+#include "sim/predict_answers.h"
 #include "sim/run.h"
 #include <inttypes.h>
 #include <math.h>
@@ -41,7 +42,8 @@ typedef struct {
     size_t width, outputs; /* outputs: of a row, without what a chain adds */
     float *values;         /* of the largest piece; tags: int32 */
     double *sums;
-    co_file *file; /* rank 0 */
+    co_given_answers given; /* rank 0 */
+    co_file *file;          /* rank 0 */
 } predictor;
 
 static bool wants(const predictor *p, const char *output)
@@ -103,6 +105,12 @@ static co_status tap(predictor *p)
     return CO_OK;
 }
 
+/* Whether a loss is of whole texts, though outputs are of rows. */
+static bool is_of_texts(const predictor *p, const co_task *task)
+{
+    return task->label_per_text || task->joins || co_model_has_chain(p->model);
+}
+
 /* The model of these data, and what of it is asked for. Local. */
 static co_status create_model(predictor *p)
 {
@@ -121,9 +129,16 @@ static co_status create_model(predictor *p)
     if (wants(p, "tags") && !task->tags)
         return CO_FAIL(CO_EUSAGE, "the task is %s, which gives no tags; ask for output=logits",
                        task->name);
+    if (wants(p, "answers") && p->population.data.task != CO_DATA_SPAN)
+        return CO_FAIL(CO_EUSAGE,
+                       "%s asks no questions (task %s): output=answers needs the task span",
+                       p->want->data, task->name);
     p->outputs = task->outputs(n_classes);
-    p->per_row = task->per_row && !(wants(p, "loss") && co_model_has_chain(p->model));
-    p->width = wants(p, "loss") || wants(p, "tags") ? 1 : p->outputs;
+    p->per_row =
+        task->per_row && !wants(p, "answers") && !(wants(p, "loss") && is_of_texts(p, task));
+    p->width = wants(p, "loss") || wants(p, "tags") ? 1
+               : wants(p, "answers")                ? sizeof(co_window_says) / sizeof(float)
+                                                    : p->outputs;
     if (wants(p, "hidden")) CO_TRY(tap(p));
     p->sums = co_malloc(task->n_sums(n_classes), sizeof *p->sums);
     if (!p->sums) return CO_FAIL(CO_ENOMEM, "sums of %zu classes", n_classes);
@@ -221,43 +236,35 @@ static size_t stride_of(const predictor *p)
     return p->outputs + (co_model_has_chain(p->model) ? CO_CRF_EXTRA : 0);
 }
 
-static float measured(predictor *p, const co_batch *batch, const float *out)
+/* The task's loss of text or row i alone, of a text by row; else of an example. */
+static float loss_of(predictor *p, const float *out, size_t i)
 {
     const co_task *task = co_model_task(p->model);
-    const co_pass pass = {.batch = batch};
-    memset(p->sums, 0, task->n_sums(co_model_n_classes(p->model)) * sizeof *p->sums);
-    co_model_measure(p->model, &pass, out, p->sums);
-    return p->sums[0] > 0.0 ? (float)co_task_mean_loss(p->sums) : NAN;
-}
-
-/* The task's loss of row i alone: of a text by row, else of an example. */
-static float loss_of_row(predictor *p, const float *out, size_t i)
-{
-    static const int64_t one[] = {0, 1};
-    co_batch batch = {.n = 1, .rows = 1, .offsets = p->per_row ? one : NULL};
+    const size_t n_classes = co_model_n_classes(p->model);
+    const int64_t *at = p->examples.batch.offsets;
+    const bool whole = is_of_texts(p, task);
+    const int64_t bounds[] = {0, whole ? at[i + 1] - at[i] : 1};
+    const size_t first = whole ? (size_t)at[i] : i;
+    co_batch batch = {.n = 1, .rows = (size_t)bounds[1], .offsets = task->per_row ? bounds : NULL};
     if (co_dataset_has_targets(&p->population.data))
         batch.y = p->examples.targets + i * p->population.data.n_classes;
+    else if (task->label_per_text)
+        batch.y = p->examples.y + 2 * i;
     else
-        batch.y = p->examples.y + i;
-    return measured(p, &batch, out + i * p->outputs);
-}
-
-/* That of text i, behind a chain. */
-static float loss_of_text(predictor *p, const float *out, size_t i)
-{
-    const int64_t first = p->examples.batch.offsets[i],
-                  bounds[] = {0, p->examples.batch.offsets[i + 1] - first};
-    const co_batch batch = {
-        .n = 1, .rows = (size_t)bounds[1], .offsets = bounds, .y = p->examples.y + first};
-    return measured(p, &batch, out + (size_t)first * stride_of(p));
+        batch.y = p->examples.y + first * (task->label_words ? task->label_words(n_classes) : 1);
+    memset(p->sums, 0, task->n_sums(n_classes) * sizeof *p->sums);
+    const co_pass pass = {.batch = &batch};
+    co_model_measure(p->model, &pass, out + first * stride_of(p), p->sums);
+    return p->sums[0] > 0.0 ? (float)co_task_mean_loss(p->sums) : NAN;
 }
 
 /* The tag of a row, as the bits of a float. */
 static float tag_of(const predictor *p, const float *row)
 {
+    const co_labels *labels = &p->population.labels;
+    const size_t n_tags = labels->n_tags ? labels->n_tags : labels->n;
     int32_t tag = 0;
     float bits;
-    const size_t n_tags = p->population.labels.n;
     if (co_model_has_chain(p->model)) tag = (int32_t)row[p->outputs + CO_CRF_TAG];
     for (size_t j = 1; !co_model_has_chain(p->model) && j < n_tags; j++)
         if (row[j] > row[tag]) tag = (int32_t)j;
@@ -271,10 +278,19 @@ static void fill_values(predictor *p, const float *out, size_t rows)
     for (size_t i = 0; i < rows; i++)
         if (wants(p, "logits"))
             memcpy(p->values + i * p->width, out + i * stride, p->width * sizeof *out);
-        else if (wants(p, "tags"))
-            p->values[i] = tag_of(p, out + i * stride);
         else
-            p->values[i] = stride > p->outputs ? loss_of_text(p, out, i) : loss_of_row(p, out, i);
+            p->values[i] = wants(p, "tags") ? tag_of(p, out + i * stride) : loss_of(p, out, i);
+}
+
+/* What every window of the batch says, as rows of floats. */
+static void ask_windows(predictor *p, int64_t first, const float *out)
+{
+    const co_batch *batch = &p->examples.batch;
+    for (size_t i = 0; i < batch->n; i++) {
+        const co_window_says says =
+            co_window_ask(&p->population, p->id[first + (int64_t)i], out + 2 * batch->offsets[i]);
+        memcpy(p->values + i * p->width, &says, sizeof says);
+    }
 }
 
 /* values of the batch. Local. */
@@ -291,15 +307,28 @@ static co_status compute(predictor *p, int64_t piece)
     const float *out = co_model_forward(p->model, p->workspace, p->params.data, &pass);
     if (wants(p, "hidden"))
         co_model_tap_values(p->model, p->workspace, batch, p->node, p->values);
+    else if (wants(p, "answers"))
+        ask_windows(p, first, out);
     else
         fill_values(p, out, rows);
     return CO_OK;
 }
 
-static co_status write_piece(const predictor *p, int64_t piece)
+static co_status hear_windows(predictor *p, int64_t first, int64_t end)
+{
+    for (int64_t i = first; i < end; i++) {
+        co_window_says says;
+        memcpy(&says, p->values + (size_t)(i - first) * p->width, sizeof says);
+        CO_TRY(co_given_hear(&p->given, &p->population, p->id[i], &says));
+    }
+    return CO_OK;
+}
+
+static co_status write_piece(predictor *p, int64_t piece)
 {
     const int64_t first = p->row[p->piece[piece]], end = p->row[p->piece[piece + 1]];
     if (end == first) return CO_OK;
+    if (wants(p, "answers")) return hear_windows(p, first, end);
     return co_file_write_rows(p->file, p->name, (size_t)first, (size_t)(end - first), p->values);
 }
 
@@ -387,6 +416,7 @@ static co_status open_file(predictor *p)
                p->want->data);
     CO_TRY(co_file_create(p->want->file, "cohort-predictions", &p->file));
     CO_TRY(write_attributes(p));
+    if (wants(p, "answers")) return CO_OK; /* known when all windows were heard */
     CO_TRY(co_file_write_i64(p->file, "id", p->id, (size_t)p->n));
     if (p->per_row) CO_TRY(co_file_write_i64(p->file, "offsets", p->row, (size_t)p->n + 1));
     return co_file_create_rows(p->file, p->name, &extent);
@@ -395,6 +425,7 @@ static co_status open_file(predictor *p)
 static co_status close_file(predictor *p)
 {
     co_file *file = p->file;
+    if (wants(p, "answers")) CO_TRY(co_given_write(&p->given, &p->population, file));
     p->file = NULL;
     return co_file_publish(file, 0644);
 }
@@ -407,6 +438,7 @@ static void fini(predictor *p)
     co_free(p->piece);
     co_free(p->values);
     co_free(p->sums);
+    co_given_fini(&p->given);
     co_examples_fini(&p->examples);
     co_workspace_destroy(p->workspace);
     if (p->params.data) co_segment_fini(&p->params);
@@ -429,6 +461,7 @@ co_status co_predict(const co_predict_request *want, const co_comm *comm, co_pre
     if (st == CO_OK) st = pass(&p);
     if (st == CO_OK) st = co_agree(first ? close_file(&p) : CO_OK, comm);
     *said = (co_predicted){.n = p.n, .n_rows = p.row ? p.row[p.n] : 0, .width = p.width};
+    if (wants(&p, "answers")) said->n_rows = (int64_t)p.given.n, said->width = 1;
     fini(&p);
     return st;
 }

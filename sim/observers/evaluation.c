@@ -37,7 +37,7 @@ co_status co_evaluator_ready(co_evaluator *v, const co_model *model,
     *v = (co_evaluator){.model = model,
                         .n_sums = co_model_task(model)->n_sums(co_model_n_classes(model))};
     co_ranking_init(&v->ranking, co_model_task(model), co_model_n_classes(model));
-    co_questions_init(&v->questions, population);
+    co_question_scores_init(&v->questions, population);
     v->sums = co_malloc(v->n_sums, sizeof *v->sums);
     v->digits = co_malloc(v->n_sums * CO_SCALAR_DIGITS + 1, sizeof *v->digits);
     co_status st = CO_OK;
@@ -53,7 +53,7 @@ void co_evaluator_fini(co_evaluator *v)
     co_workspace_destroy(v->workspace);
     co_examples_fini(&v->examples);
     co_ranking_fini(&v->ranking);
-    co_questions_fini(&v->questions);
+    co_question_scores_fini(&v->questions);
     co_free(v->sums);
     co_free(v->digits);
     *v = (co_evaluator){0};
@@ -66,13 +66,13 @@ co_status co_evaluator_add(co_evaluator *v, const float *params)
     CO_TRY(co_workspace_reserve(v->workspace, batch->n, batch->rows, batch->target_rows));
     co_model_loss(v->model, v->workspace, params, &pass, NULL, NULL, v->sums);
     const float *out = co_model_outputs(v->model, v->workspace);
-    CO_TRY(co_questions_add(&v->questions, &v->examples, out, v->sums));
+    CO_TRY(co_question_scores_add(&v->questions, &v->examples, out, v->sums));
     return co_ranking_add(&v->ranking, out, pass.batch->y, pass.batch->n);
 }
 
 co_status co_evaluator_end(co_evaluator *v)
 {
-    return co_questions_end(&v->questions, v->sums);
+    return co_question_scores_end(&v->questions, v->sums);
 }
 
 /* Sums of one block into the exact accumulators. A model that has diverged gives a loss that is no

@@ -19,7 +19,7 @@ typedef struct {
     size_t n_sums;
     double *sums;       /* [n_sums] of one block, later the totals */
     co_ranking ranking; /* of what was added */
-    co_questions questions;
+    co_question_scores questions;
     int64_t *digits; /* [n_sums][CO_SCALAR_DIGITS], then one word: ranks that failed, and blocks not
                         finite from bit 32 */
 } co_evaluator;

@@ -52,18 +52,19 @@ const char *co_question_answer(const co_question *q, const co_population *p, siz
     return (const char *)d->text + d->text_offsets[q->window] + q->best.from;
 }
 
-void co_questions_init(co_questions *q, const co_population *population)
+void co_question_scores_init(co_question_scores *q, const co_population *population)
 {
-    *q = (co_questions){.population = population->data.task == CO_DATA_SPAN ? population : NULL};
+    *q = (co_question_scores){.population =
+                                  population->data.task == CO_DATA_SPAN ? population : NULL};
 }
 
-void co_questions_fini(co_questions *q)
+void co_question_scores_fini(co_question_scores *q)
 {
     co_answer_fini(&q->answer);
-    *q = (co_questions){0};
+    *q = (co_question_scores){0};
 }
 
-co_status co_questions_end(co_questions *q, double *sums)
+co_status co_question_scores_end(co_question_scores *q, double *sums)
 {
     if (!q->population || !q->question.open) return CO_OK;
     const co_dataset *d = &q->population->data;
@@ -82,12 +83,14 @@ co_status co_questions_end(co_questions *q, double *sums)
     return CO_OK;
 }
 
-co_status co_questions_add(co_questions *q, const co_examples *e, const float *out, double *sums)
+co_status co_question_scores_add(co_question_scores *q, const co_examples *e, const float *out,
+                                 double *sums)
 {
     for (size_t i = 0; q->population && i < e->batch.n; i++) {
         const int64_t id = e->ids[i];
         const co_window_says says = co_window_ask(q->population, id, out + 2 * e->batch.offsets[i]);
-        if (co_question_ends(&q->question, q->population, id)) CO_TRY(co_questions_end(q, sums));
+        if (co_question_ends(&q->question, q->population, id))
+            CO_TRY(co_question_scores_end(q, sums));
         co_question_hear(&q->question, q->population, id, &says);
     }
     return CO_OK;

@@ -39,11 +39,11 @@ typedef struct {
     const co_population *population; /* NULL: the task has no questions, and nothing is done */
     co_question question;
     co_answer answer;
-} co_questions;
-void co_questions_init(co_questions *questions, const co_population *population);
-void co_questions_fini(co_questions *questions);
+} co_question_scores;
+void co_question_scores_init(co_question_scores *questions, const co_population *population);
+void co_question_scores_fini(co_question_scores *questions);
 /* Windows that were read, with their outputs: adds questions that have ended to sums. CO_ENOMEM. */
-co_status co_questions_add(co_questions *questions, const co_examples *examples, const float *out,
-                           double *sums);
+co_status co_question_scores_add(co_question_scores *questions, const co_examples *examples,
+                                 const float *out, double *sums);
 /* The last question has ended. CO_ENOMEM. */
-co_status co_questions_end(co_questions *questions, double *sums);
+co_status co_question_scores_end(co_question_scores *questions, double *sums);

@@ -124,9 +124,10 @@ def every():
         print("form", digits(text), digits(normal(text)))
 
 
-if len(sys.argv) > 2:
-    real(sys.argv[1], int(sys.argv[2]))
-    if "every" in sys.argv:
-        every()
-else:
-    stored()
+if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        real(sys.argv[1], int(sys.argv[2]))
+        if "every" in sys.argv:
+            every()
+    else:
+        stored()
