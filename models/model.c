@@ -186,7 +186,7 @@ static co_status open_spans(co_model *m)
 
 static co_status build(co_model *m, const co_config *opt, const co_shape *in, const co_node *list)
 {
-    co_place place = {.model = m, .file = opt->file};
+    co_place place = {.model = m, .file = opt->file, .n_classes = m->labels->n};
     size_t last;
     snprintf(place.section, sizeof place.section, "%.40s.layers", opt->section);
     CO_TRY(co_lora_open(m, opt));

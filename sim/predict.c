@@ -39,7 +39,6 @@ typedef struct {
     int64_t *piece;        /* [n_pieces + 1] first example of each batch */
     bool per_row;          /* rows are tokens */
     bool of_targets;       /* those of targets */
-    bool by_text;          /* a text has one loss, though outputs are by row */
     const char *name;      /* of the dataset: logits, loss, hidden */
     size_t width, outputs; /* outputs: of a row, without what a chain adds */
     float *values;         /* of the largest piece; tags: int32 */
@@ -108,6 +107,12 @@ static co_status tap(predictor *p)
     return CO_OK;
 }
 
+/* Whether a loss is of whole texts, though outputs are of rows. */
+static bool is_of_texts(const predictor *p, const co_task *task)
+{
+    return task->label_per_text || task->joins || co_model_has_chain(p->model);
+}
+
 /* The model of these data, and what of it is asked for. Local. */
 static co_status create_model(predictor *p)
 {
@@ -132,8 +137,8 @@ static co_status create_model(predictor *p)
                        p->want->data, task->name);
     p->outputs = task->outputs(n_classes);
     p->of_targets = task->targets;
-    p->by_text = task->label_per_text || co_model_has_chain(p->model);
-    p->per_row = task->per_row && !wants(p, "answers") && !(wants(p, "loss") && p->by_text);
+    p->per_row =
+        task->per_row && !wants(p, "answers") && !(wants(p, "loss") && is_of_texts(p, task));
     p->width = wants(p, "loss") || wants(p, "tags") ? 1
                : wants(p, "answers")                ? sizeof(co_window_says) / sizeof(float)
                                                     : p->outputs;
@@ -242,48 +247,36 @@ static size_t stride_of(const predictor *p)
     return p->outputs + (co_model_has_chain(p->model) ? CO_CRF_EXTRA : 0);
 }
 
-static float measured(predictor *p, const co_batch *batch, const float *out)
+/* The task's loss of text or row i alone, of a text by row; else of an example. */
+static float loss_of(predictor *p, const float *out, size_t i)
 {
     const co_task *task = co_model_task(p->model);
-    const co_pass pass = {.batch = batch};
-    memset(p->sums, 0, task->n_sums(co_model_n_classes(p->model)) * sizeof *p->sums);
-    co_model_measure(p->model, &pass, out, p->sums);
-    return p->sums[0] > 0.0 ? (float)co_task_mean_loss(p->sums) : NAN;
-}
-
-/* The task's loss of row i alone: of a text by row, else of an example. */
-static float loss_of_row(predictor *p, const float *out, size_t i)
-{
-    static const int64_t one[] = {0, 1};
-    const int64_t *offsets = p->per_row ? one : NULL;
-    co_batch batch = {.n = 1, .rows = 1, .offsets = offsets};
-    if (p->of_targets) batch.target_rows = 1, batch.target_offsets = offsets;
+    const size_t n_classes = co_model_n_classes(p->model);
+    const int64_t *at = p->examples.batch.offsets;
+    const bool whole = is_of_texts(p, task);
+    const int64_t bounds[] = {0, whole ? at[i + 1] - at[i] : 1};
+    const size_t first = whole ? (size_t)at[i] : i;
+    co_batch batch = {.n = 1, .rows = (size_t)bounds[1], .offsets = task->per_row ? bounds : NULL};
+    if (p->of_targets) batch.target_rows = 1, batch.target_offsets = bounds;
     if (co_dataset_has_targets(&p->population.data))
         batch.y = p->examples.targets + i * p->population.data.n_classes;
+    else if (task->label_per_text)
+        batch.y = p->examples.y + 2 * i;
     else
-        batch.y = p->examples.y + i;
-    return measured(p, &batch, out + i * p->outputs);
-}
-
-/* That of text i, whose rows are scored together. */
-static float loss_of_text(predictor *p, const float *out, size_t i)
-{
-    const int64_t first = p->examples.batch.offsets[i],
-                  bounds[] = {0, p->examples.batch.offsets[i + 1] - first};
-    const int32_t *y = p->examples.y;
-    const co_batch batch = {.n = 1,
-                            .rows = (size_t)bounds[1],
-                            .offsets = bounds,
-                            .y = co_model_task(p->model)->label_per_text ? y + 2 * i : y + first};
-    return measured(p, &batch, out + (size_t)first * stride_of(p));
+        batch.y = p->examples.y + first * (task->label_words ? task->label_words(n_classes) : 1);
+    memset(p->sums, 0, task->n_sums(n_classes) * sizeof *p->sums);
+    const co_pass pass = {.batch = &batch};
+    co_model_measure(p->model, &pass, out + first * stride_of(p), p->sums);
+    return p->sums[0] > 0.0 ? (float)co_task_mean_loss(p->sums) : NAN;
 }
 
 /* The tag of a row, as the bits of a float. */
 static float tag_of(const predictor *p, const float *row)
 {
+    const co_labels *labels = &p->population.labels;
+    const size_t n_tags = labels->n_tags ? labels->n_tags : labels->n;
     int32_t tag = 0;
     float bits;
-    const size_t n_tags = p->population.labels.n;
     if (co_model_has_chain(p->model)) tag = (int32_t)row[p->outputs + CO_CRF_TAG];
     for (size_t j = 1; !co_model_has_chain(p->model) && j < n_tags; j++)
         if (row[j] > row[tag]) tag = (int32_t)j;
@@ -297,10 +290,8 @@ static void fill_values(predictor *p, const float *out, size_t rows)
     for (size_t i = 0; i < rows; i++)
         if (wants(p, "logits"))
             memcpy(p->values + i * p->width, out + i * stride, p->width * sizeof *out);
-        else if (wants(p, "tags"))
-            p->values[i] = tag_of(p, out + i * stride);
         else
-            p->values[i] = p->by_text ? loss_of_text(p, out, i) : loss_of_row(p, out, i);
+            p->values[i] = wants(p, "tags") ? tag_of(p, out + i * stride) : loss_of(p, out, i);
 }
 
 /* What every window of the batch says, as rows of floats. */

@@ -15,10 +15,10 @@ typedef struct {
     const char *data, *file;
     const char *split;  /* one of CO_PREDICT_SPLITS */
     const char *output; /* one of CO_PREDICT_OUTPUTS. loss: the task's, of each row (text by row) or
-                           example (also of a chain: its text); NaN where it scores nothing. tags:
-                           that of each row, int32: of the best path of a chain (-1 where a row is
-                           passed over), else the largest output, the first of equal ones.
-                           answers: of questions (predict_answers.h) */
+                           example (of whole texts: of a chain, of a class with tags); NaN where
+                           it scores nothing. tags: that of each row, int32: of the best path of a
+                           chain (-1 where a row is passed over), else the largest output, the first
+                           of equal ones. answers: of questions (predict_answers.h) */
     const char *tap;    /* hidden: an item of the model's list, NULL: what feeds the last layer that
                            has tensors */
 } co_predict_request;

@@ -377,6 +377,7 @@ static const co_param params[] = {
     CO_PAIR_PARAMS,
     CO_WINDOW_PARAMS,
     CO_TEXT_PARAMS("word", 0.0),
+    CO_LETTER_PARAMS,
     {0}};
 const co_reader co_reader_fednlp = {
     .name = "fednlp",

@@ -24,6 +24,11 @@
                                  "default true"                                                    \
     }
 
+/* Of one whose words may have letters. */
+#define CO_LETTER_PARAMS                                                                           \
+    {                                                                                              \
+        "chars", CO_BOOL, .doc = "keep the letters of every word, for layer char_cnn"              \
+    }
 /* Options of a reader of pairs of texts, beside those of a reader of texts. */
 #define CO_PAIR_PARAMS                                                                             \
     {"shared", CO_BOOL, .flags = CO_OPTIONAL,                                                      \

@@ -41,6 +41,9 @@ co_status co_texts_shares(co_texts_work *work, const co_config *opt);
 const char *co_texts_target(const co_dataset *data, int64_t i, size_t *n);
 co_status co_texts_target_marks(co_texts_work *work);
 co_status co_texts_number_targets(co_texts_work *work, const co_config *opt);
+/* The letters of the tokens that are kept, where option chars asks for them. CO_EUSAGE: they are no
+ * words. */
+co_status co_texts_letters(co_texts_work *work, const co_config *opt);
 /* Bytes of text i, *n of them. */
 const char *co_texts_of(const co_dataset *data, int64_t i, size_t *n);
 /* All tokens of every text by a member with `cut`, nothing left out; with tags those of the first

@@ -7,13 +7,15 @@
 static const char *const head_names[] = {
     [CO_HEAD_NONE] = "none",       [CO_HEAD_CLASSIFICATION] = "classification",
     [CO_HEAD_TAGGING] = "tagging", [CO_HEAD_CRF] = "crf",
-    [CO_HEAD_SPAN] = "span",       [CO_HEAD_LM] = "lm",
-    [CO_HEAD_MLM] = "mlm",         [CO_HEAD_SEQ2SEQ] = "seq2seq"};
+    [CO_HEAD_SPAN] = "span",       [CO_HEAD_JOINT] = "joint",
+    [CO_HEAD_LM] = "lm",           [CO_HEAD_MLM] = "mlm",
+    [CO_HEAD_SEQ2SEQ] = "seq2seq"};
 
 static co_head wanted_by(const co_task *task)
 {
     if (strcmp(task->name, "lm") == 0) return CO_HEAD_LM;
     if (strcmp(task->name, "mlm") == 0) return CO_HEAD_MLM;
+    if (task->joins) return CO_HEAD_JOINT;
     if (strcmp(task->name, "span") == 0) return CO_HEAD_SPAN;
     if (task->targets) return CO_HEAD_SEQ2SEQ;
     return task->per_row ? CO_HEAD_TAGGING : CO_HEAD_CLASSIFICATION;
@@ -141,6 +143,18 @@ void co_transformer_tagger(co_transformer *t)
     co_transformer_dropout(t, co_transformer_head_dropout(t, t->dropout));
     co_transformer_dense(t, "classes", "", "classifier");
     if (t->head == CO_HEAD_CRF) co_items_add(&t->items, "{crf: {}, name: crf}, ");
+}
+
+void co_transformer_joint(co_transformer *t, const char *pooled)
+{
+    const double share = co_transformer_head_dropout(t, t->dropout);
+    char dropped[48] = "";
+    if (share > 0.0) snprintf(dropped, sizeof dropped, "{dropout: %.17g}, ", share);
+    co_items_add(&t->items,
+                 "{joint: {classes: [%s, %s{dense: {units: classes, packed: true}, name: "
+                 "intent_classifier}], tags: [%s{dense: {units: classes, packed: true}, name: "
+                 "slot_classifier}]}}, ",
+                 pooled, dropped, dropped);
 }
 
 void co_transformer_decoder_head(co_transformer *t, const char *embedding, const char *tagging)

@@ -5,66 +5,18 @@
  * The loss is the mean over the tokens with a label of all texts of a batch. Behind a layer that
  * chains (crf) it is the negative log-likelihood of the texts' labels, divided by the number of
  * tokens that have one (pytorch-crf's reduction token_mean), and tags are those of the best path.
- * Entities are read from
- * tags as conlleval and seqeval (default mode) read them: B begins one; I begins one after O or
- * after another type; an entity ends before the next one begins, before O, and with its text. So IO
- * tags (no B) need no rule of their own. An entity is right when type, first and last token agree.
+ * Entities are read from tags as entities.h says.
  * Precision = right / predicted, recall = right / labelled, F1 = 2 right / (predicted + labelled),
  * 0 where nothing is counted; sums over all texts (micro). Sums, of tokens with a label: tokens,
  * loss; right tokens; right, predicted, labelled entities. Source: Tjong Kim Sang & De Meulder,
  * CoNLL 2003, section 2.3. */
 #include "models/layers/layer.h"
+#include "models/tasks/entities.h"
 #include "models/tasks/task.h"
 #include <math.h>
 #include <string.h>
 
-enum { TOKENS, LOSS, RIGHT, ENTITIES_RIGHT, PREDICTED, LABELLED, N_SUMS };
-
-/* The walk over the tags of one text: the entity that is open. */
-typedef struct {
-    int32_t type; /* -1: none */
-    bool begins,
-        ends; /* at the tag just read: an entity begins with it; the one before has ended */
-} walk;
-
-static void read_tag(walk *w, const co_labels *labels, size_t tag)
-{
-    const char mark = labels->mark[tag];
-    const int32_t type = labels->type[tag];
-    w->begins = mark == 'B' || (mark == 'I' && type != w->type);
-    w->ends = w->type >= 0 && (mark == 'O' || w->begins);
-    w->type = type;
-}
-
-/* Two walks side by side: `matching` while both have an entity open that began together and has one
- * type. */
-typedef struct {
-    walk label, guess;
-    bool matching;
-} pair;
-
-static void close_match(pair *p, double *sums)
-{
-    if (p->matching && p->label.ends && p->guess.ends) sums[ENTITIES_RIGHT] += 1.0;
-    if (p->label.ends || p->guess.ends) p->matching = false;
-}
-
-static void count_tag(pair *p, const co_labels *labels, size_t label, size_t guess, double *sums)
-{
-    read_tag(&p->label, labels, label);
-    read_tag(&p->guess, labels, guess);
-    close_match(p, sums);
-    sums[LABELLED] += p->label.begins ? 1.0 : 0.0;
-    sums[PREDICTED] += p->guess.begins ? 1.0 : 0.0;
-    if (p->label.begins && p->guess.begins) p->matching = p->label.type == p->guess.type;
-}
-
-static void end_text(pair *p, double *sums)
-{
-    p->label.ends = p->label.type >= 0;
-    p->guess.ends = p->guess.type >= 0;
-    close_match(p, sums);
-}
+enum { TOKENS, LOSS, RIGHT, ENTITIES, N_SUMS = ENTITIES + CO_ENTITY_COUNTS };
 
 static size_t count_scored(size_t rows, const int32_t *y)
 {
@@ -73,11 +25,11 @@ static size_t count_scored(size_t rows, const int32_t *y)
     return n;
 }
 
-static void count_row(pair *p, const co_labels *labels, int32_t y, size_t best, double *sums)
+static void count_row(co_entities *e, const co_labels *labels, int32_t y, size_t best, double *sums)
 {
     sums[TOKENS] += 1.0;
     sums[RIGHT] += best == (size_t)y ? 1.0 : 0.0;
-    count_tag(p, labels, (size_t)y, best < labels->n ? best : 0, sums);
+    co_entities_add(e, labels, (size_t)y, best < labels->n ? best : 0, sums + ENTITIES);
 }
 
 /* Loss and tag of each row by itself. */
@@ -90,7 +42,7 @@ static void measure_rows(const co_pass *pass, const co_labels *labels,
     const size_t n = labels->n, n_scored = count_scored(batch->rows, y);
     co_row_loss rows[CO_LOSS_ROWS];
     for (size_t i = 0; i < batch->n; i++) {
-        pair p = {.label.type = -1, .guess.type = -1};
+        co_entities entities = co_entities_begin();
         const size_t end = batch->offsets ? (size_t)batch->offsets[i + 1] : i + 1;
         for (size_t r = batch->offsets ? (size_t)batch->offsets[i] : i; r < end; r++) {
             const size_t k = r % CO_LOSS_ROWS, left = batch->rows - r;
@@ -100,9 +52,9 @@ static void measure_rows(const co_pass *pass, const co_labels *labels,
                     y + r, n_scored, d_out ? d_out + r * n : NULL, rows);
             if (y[r] < 0) continue;
             sums[LOSS] += rows[k].loss;
-            count_row(&p, labels, y[r], rows[k].best, sums);
+            count_row(&entities, labels, y[r], rows[k].best, sums);
         }
-        end_text(&p, sums);
+        co_entities_end(&entities, sums + ENTITIES);
     }
 }
 
@@ -116,7 +68,7 @@ static void measure_chain(const co_pass *pass, const co_labels *labels, const fl
     const float share = 1.0f / (float)count_scored(batch->rows, y);
     if (d_out) memset(d_out, 0, batch->rows * wide * sizeof *d_out);
     for (size_t i = 0; i < batch->n; i++) {
-        pair p = {.label.type = -1, .guess.type = -1};
+        co_entities entities = co_entities_begin();
         const size_t first = batch->offsets ? (size_t)batch->offsets[i] : i,
                      end = batch->offsets ? (size_t)batch->offsets[i + 1] : i + 1;
         bool begun = false;
@@ -126,10 +78,10 @@ static void measure_chain(const co_pass *pass, const co_labels *labels, const fl
             sums[LOSS] += (double)chain[CO_CRF_LOSS];
             if (d_out && !begun) d_out[r * wide + n + CO_CRF_LOSS] = share;
             begun = true;
-            count_row(&p, labels, y[r], chain[CO_CRF_TAG] >= 0.0f ? (size_t)chain[CO_CRF_TAG] : n,
-                      sums);
+            count_row(&entities, labels, y[r],
+                      chain[CO_CRF_TAG] >= 0.0f ? (size_t)chain[CO_CRF_TAG] : n, sums);
         }
-        end_text(&p, sums);
+        co_entities_end(&entities, sums + ENTITIES);
     }
 }
 
@@ -142,34 +94,30 @@ static void measure(const co_pass *pass, const co_labels *labels, const co_crite
         measure_rows(pass, labels, criterion, out, d_out, sums);
 }
 
-static double ratio(double part, double whole, double tokens)
-{
-    if (tokens == 0.0) return (double)NAN;
-    return whole > 0.0 ? part / whole : 0.0;
-}
-
 static double entity_f1(const double *sums, size_t n_classes)
 {
     (void)n_classes;
-    return ratio(2.0 * sums[ENTITIES_RIGHT], sums[PREDICTED] + sums[LABELLED], sums[TOKENS]);
+    return co_entities_f1(sums + ENTITIES, sums[TOKENS]);
 }
 
 static double entity_precision(const double *sums, size_t n_classes)
 {
     (void)n_classes;
-    return ratio(sums[ENTITIES_RIGHT], sums[PREDICTED], sums[TOKENS]);
+    return co_entities_ratio(sums[ENTITIES + CO_ENTITIES_RIGHT],
+                             sums[ENTITIES + CO_ENTITIES_PREDICTED], sums[TOKENS]);
 }
 
 static double entity_recall(const double *sums, size_t n_classes)
 {
     (void)n_classes;
-    return ratio(sums[ENTITIES_RIGHT], sums[LABELLED], sums[TOKENS]);
+    return co_entities_ratio(sums[ENTITIES + CO_ENTITIES_RIGHT],
+                             sums[ENTITIES + CO_ENTITIES_LABELLED], sums[TOKENS]);
 }
 
 static double accuracy(const double *sums, size_t n_classes)
 {
     (void)n_classes;
-    return ratio(sums[RIGHT], sums[TOKENS], sums[TOKENS]);
+    return co_entities_ratio(sums[RIGHT], sums[TOKENS], sums[TOKENS]);
 }
 
 static size_t n_reals(size_t n_classes)

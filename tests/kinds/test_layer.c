@@ -46,7 +46,7 @@ static co_shape random_shape(uint64_t draw, size_t lanes)
     co_shape shape = draw % 2 ? test_image(a, b, c) : test_flat(a * b * c);
     if (draw % 6 == 3) shape.lanes = lanes;
     if (draw % 6 == 4) shape = (co_shape){.sequence = true, .ndim = 1, .dim = {b}};
-    if (draw % 6 == 5) shape = (co_shape){.sequence = true, .tokens = true, .dim = {b}};
+    if (draw % 6 == 5) shape = (co_shape){.sequence = true, .tokens = true, .dim = {b, c}};
     return shape;
 }
 
@@ -106,7 +106,7 @@ static void check_slopes(test_bench *b)
                            slope);
     }
     for (size_t i = 0; b->layer->backward_params && i < b->n_params; i++) {
-        const double slope = bench_slope(b, &b->params[i], 0.01f);
+        const double slope = bench_slope(b, &b->params[i], 0.003f);
         cr_assert_float_eq((double)b->grad[i], slope, 2e-3 * (1.0 + fabs(slope)),
                            "%s: grad[%zu] is %g, slope %g", b->layer->name, i, (double)b->grad[i],
                            slope);
@@ -141,6 +141,7 @@ static void pick(test_bench *b, const co_batch *all, size_t e, const float *x, c
     b->offsets[0] = 0;
     b->offsets[1] = (int64_t)rows;
     if (all->tokens) memmove(b->tokens, all->tokens + all->offsets[e], rows * sizeof *b->tokens);
+    b->batch.char_offsets = all->char_offsets + all->offsets[e];
     memmove(b->labels, (const int32_t *)all->y + all->offsets[e], rows * sizeof *b->labels);
 }
 

@@ -100,6 +100,8 @@ typedef struct {
     size_t n_inputs, rows_one; /* rows_one: of one input */
     int64_t offsets[8];
     int32_t tokens[16], labels[16]; /* labels: of the rows of sequences, for layers that ask */
+    int32_t chars[64];              /* letters of tokens, 0 to 3 each */
+    int64_t char_offsets[17];
     co_tensor_shape shape[CO_MAX_TENSORS];
     size_t at[CO_MAX_TENSORS]; /* where each tensor begins in params and grad */
     float *x, *y, *dy, *dx, *params, *grad, *cache,
@@ -130,6 +132,12 @@ static inline void bench_batch(test_bench *b, const co_shape *in)
     for (size_t r = 0; r < b->batch.rows; r++)
         b->tokens[r] = (int32_t)(test_bits(4, r) % (in->dim[0] + 1) % in->dim[0]);
     b->batch.tokens = in->tokens ? b->tokens : NULL;
+    for (size_t r = 0; in->tokens && in->dim[1] && r < b->batch.rows; r++)
+        b->char_offsets[r + 1] = b->char_offsets[r] + (int64_t)(r * 3 + 2) % 4;
+    for (size_t l = 0; in->tokens && in->dim[1] && l < 64; l++)
+        b->chars[l] = (int32_t)(test_bits(6, l) % in->dim[1]);
+    b->batch.chars = b->chars;
+    b->batch.char_offsets = b->char_offsets;
     for (size_t r = 0; r < b->batch.rows; r++)
         b->labels[r] = (int32_t)(test_bits(5, r) % (in->dim[0] + 1)) - 1;
     b->batch.y = b->labels;
