@@ -97,6 +97,19 @@ def write_pieces():
         h["y"] = np.array([draw.below(3) for _ in lengths], "i4")
 
 
+def write_pairs():
+    """pairs-raw.h5: texts of numbers, some empty, and the same backwards with marks."""
+    draw = Draws(7)
+    source = [[3 + draw.below(15) for _ in range(draw.below(9))] for _ in range(90)]
+    target = [[1] + text[::-1] + [2] for text in source]
+    with h5py.File("pairs-raw.h5", "w") as h:
+        for own, offsets, texts in (("tokens", "token_offsets", source), ("target_tokens", "target_offsets", target)):
+            h[own] = np.array(sum(texts, []), "i4")
+            h[offsets] = np.cumsum([0] + [len(text) for text in texts])
+        h["vocab_size"] = [18]
+        h.attrs["task"] = "seq2seq"
+
+
 # What `cohort import` is told, and the file it makes.
 IMPORTS = {
     "table.h5": "csv table.csv header=true y=label user=user group=group test_fraction=0.2",
@@ -115,6 +128,7 @@ IMPORTS = {
     "play-pieces.h5": "shakespeare play.txt tokens=wordpiece vocab=pieces.txt max_tokens=9",
     "pieces.h5": "csv words.csv header=true text=text y=label tokens=wordpiece vocab=pieces.txt test_fraction=0.2",
     "ids.h5": "h5 ids-raw.h5 test_fraction=0.2",
+    "pairs.h5": "h5 pairs-raw.h5 test_fraction=0.2",
 }
 
 
@@ -127,3 +141,4 @@ def write_sources():
     write_pictures("colours", 15, (3, 32, 32), 10)
     write_texts()
     write_pieces()
+    write_pairs()
