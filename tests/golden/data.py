@@ -140,6 +140,19 @@ def write_pairs():
         json.dump({"version": "v2.0", "data": articles}, f)
 
 
+def write_backwards():
+    """backwards-raw.h5: texts of numbers, some empty, and the same backwards with marks."""
+    draw = Draws(7)
+    source = [[3 + draw.below(15) for _ in range(draw.below(9))] for _ in range(90)]
+    target = [[1] + text[::-1] + [2] for text in source]
+    with h5py.File("backwards-raw.h5", "w") as h:
+        for own, offsets, texts in (("tokens", "token_offsets", source), ("target_tokens", "target_offsets", target)):
+            h[own] = np.array(sum(texts, []), "i4")
+            h[offsets] = np.cumsum([0] + [len(text) for text in texts])
+        h["vocab_size"] = [18]
+        h.attrs["task"] = "seq2seq"
+
+
 # What `cohort import` is told, and the file it makes.
 IMPORTS = {
     "table.h5": "csv table.csv header=true y=label user=user group=group test_fraction=0.2",
@@ -161,6 +174,7 @@ IMPORTS = {
     "questions.h5": "squad questions.json tokens=word max_tokens=24 stride=6 test_articles=3",
     "pairs.h5": "pairs source=sources.txt target=targets.txt test_fraction=0.2",
     "windows.h5": "squad windows.json test_articles=1 tokens=wordpiece vocab=pieces.txt max_tokens=40 stride=8",
+    "backwards.h5": "h5 backwards-raw.h5 test_fraction=0.2",
 }
 
 
@@ -175,3 +189,4 @@ def write_sources():
     write_questions()
     write_pieces()
     write_pairs()
+    write_backwards()
