@@ -77,6 +77,7 @@ typedef struct {
     char name[CO_NAME + 1]; /* "3.0" */
     char section[160];      /* "model.layers[3].residual[0]" for messages */
     const char *after;      /* as of a vertex; what stands inside a block has the block's */
+    size_t encoder;         /* the node that a decoder around it looks at; 0: there is no decoder */
 } co_place;
 
 /* Node 0. */
@@ -119,7 +120,7 @@ typedef struct {
 
 struct co_workspace {
     const co_model *model;
-    size_t max_n, max_rows, n_taps;
+    size_t max_n, max_rows, max_target_rows, n_taps;
     float *arena, *scratch, *extra; /* extra: gradients on their way to a sum */
     co_slot *slot;                  /* [n_nodes] */
 };

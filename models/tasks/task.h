@@ -41,6 +41,7 @@ typedef struct {
     const char *loss_unit;    /* nats ..; NULL: unsaid */
     bool per_row;             /* an output for every row of a sequence; false: one for an example */
     bool label_per_text;      /* per_row, yet the labels are of an example: span */
+    bool targets;             /* the rows are those of targets: models have a decoder */
     const char *const
         *losses; /* names of the kind loss, ends with NULL; the first is the default */
     size_t (*n_reals)(size_t n_classes); /* 2 at least */

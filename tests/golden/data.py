@@ -117,6 +117,19 @@ def write_pieces():
         h["y"] = np.array([draw.below(3) for _ in lengths], "i4")
 
 
+def write_pairs():
+    """pairs-raw.h5: texts of numbers, some empty, and the same backwards with marks."""
+    draw = Draws(7)
+    source = [[3 + draw.below(15) for _ in range(draw.below(9))] for _ in range(90)]
+    target = [[1] + text[::-1] + [2] for text in source]
+    with h5py.File("pairs-raw.h5", "w") as h:
+        for own, offsets, texts in (("tokens", "token_offsets", source), ("target_tokens", "target_offsets", target)):
+            h[own] = np.array(sum(texts, []), "i4")
+            h[offsets] = np.cumsum([0] + [len(text) for text in texts])
+        h["vocab_size"] = [18]
+        h.attrs["task"] = "seq2seq"
+
+
 # What `cohort import` is told, and the file it makes.
 IMPORTS = {
     "table.h5": "csv table.csv header=true y=label user=user group=group test_fraction=0.2",
@@ -136,6 +149,7 @@ IMPORTS = {
     "pieces.h5": "csv words.csv header=true text=text y=label tokens=wordpiece vocab=pieces.txt test_fraction=0.2",
     "ids.h5": "h5 ids-raw.h5 test_fraction=0.2",
     "questions.h5": "squad questions.json tokens=word max_tokens=24 stride=6 test_articles=3",
+    "pairs.h5": "h5 pairs-raw.h5 test_fraction=0.2",
 }
 
 
@@ -149,3 +163,4 @@ def write_sources():
     write_texts()
     write_questions()
     write_pieces()
+    write_pairs()
