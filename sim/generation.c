@@ -31,10 +31,25 @@ static int32_t find_end(const co_generation *g)
     return -1;
 }
 
+static bool is_pairs(const co_model *model)
+{
+    return strcmp(co_model_task(model)->name, "seq2seq") == 0;
+}
+
+/* With the length that the data say. */
+static co_decoding complete(const co_model *model, const co_dataset *data, const co_decoding *how)
+{
+    co_decoding all = *how;
+    if (all.max_length == 0)
+        all.max_length = is_pairs(model) ? longest(data, data->target_offsets)
+                                         : longest(data, data->token_offsets) + BEHIND;
+    return all;
+}
+
 static co_status check(const co_model *model, const co_population *p)
 {
     const co_task *task = co_model_task(model);
-    if (!p->has_data || (strcmp(task->name, "seq2seq") != 0 && strcmp(task->name, "lm") != 0))
+    if (!p->has_data || (!is_pairs(model) && strcmp(task->name, "lm") != 0))
         return CO_FAIL(CO_EUSAGE,
                        "the task %s has no text to write; tasks seq2seq and lm have, on a data set",
                        task->name);
@@ -45,14 +60,12 @@ co_status co_generation_create(const co_model *model, const co_population *p,
                                const co_decoding *how, co_generation *g)
 {
     const co_dataset *data = &p->data;
-    *g = (co_generation){.data = data, .how = *how};
+    *g = (co_generation){.data = data, .pairs = is_pairs(model)};
     CO_TRY(check(model, p));
-    g->pairs = strcmp(co_model_task(model)->name, "seq2seq") == 0;
-    const size_t most = longest(data, data->token_offsets);
-    if (g->how.max_length == 0)
-        g->how.max_length = g->pairs ? longest(data, data->target_offsets) : most + BEHIND;
+    g->how = complete(model, data, how);
     g->how.end = find_end(g);
-    co_status st = co_decoder_create(model, &g->how, g->pairs ? most : 0, &g->decoder);
+    co_status st =
+        co_decoder_create(model, &g->how, longest(data, data->token_offsets), &g->decoder);
     if (st == CO_OK)
         st = co_speller_init(&g->speller, g->pairs ? co_dataset_target_names(data) : data->vocab,
                              g->pairs ? data->n_target_vocab : data->n_vocab);
@@ -77,9 +90,12 @@ void co_generation_fini(co_generation *g)
     *g = (co_generation){0};
 }
 
-size_t co_generation_bytes(const co_generation *g, const co_model *model, const co_population *p)
+size_t co_generation_bytes(const co_model *model, const co_population *p, const co_decoding *how)
 {
-    return co_decoder_bytes(model, &g->how, g->pairs ? p->most_rows : 0);
+    if (!p->has_data || !p->data.token_offsets || (is_pairs(model) && !p->data.target_offsets))
+        return 0;
+    const co_decoding all = complete(model, &p->data, how);
+    return co_decoder_bytes(model, &all, longest(&p->data, p->data.token_offsets));
 }
 
 void co_generation_lay(co_generation *g, const float *params)

@@ -32,8 +32,9 @@ typedef struct {
 co_status co_generation_create(const co_model *model, const co_population *population,
                                const co_decoding *how, co_generation *generation);
 void co_generation_fini(co_generation *generation);
-size_t co_generation_bytes(const co_generation *generation, const co_model *model,
-                           const co_population *population);
+/* Memory of one; 0 where there can be none. */
+size_t co_generation_bytes(const co_model *model, const co_population *population,
+                           const co_decoding *how);
 /* Before texts are written, and after params have changed. */
 void co_generation_lay(co_generation *generation, const float *params);
 /* Texts of examples ids[n] into generation->text; text i: bytes bounds[i] .. bounds[i + 1].

@@ -6,8 +6,9 @@
  * on any number of ranks, and in it the very numbers that an evaluation of that model sees. */
 #pragma once
 #include "core/comm.h"
+#include "models/decoding/decode.h"
 
-#define CO_PREDICT_OUTPUTS "logits|loss|hidden"
+#define CO_PREDICT_OUTPUTS "logits|loss|hidden|text"
 #define CO_PREDICT_SPLITS "all|train|test|validation|0|1|2"
 
 typedef struct {
@@ -16,6 +17,8 @@ typedef struct {
     const char *split;  /* one of CO_PREDICT_SPLITS */
     const char *output; /* one of CO_PREDICT_OUTPUTS. loss: the task's, of each row (text by row) or
                            example; NaN where it scores nothing */
+    co_decoding how;    /* text */
+    int64_t show;       /* text: so many are printed */
     const char *tap;    /* hidden: an item of the model's list, NULL: what feeds the last layer that
                            has tensors */
 } co_predict_request;
