@@ -80,8 +80,8 @@ static co_status number_words(co_text_scorer *s)
 }
 
 /* Words of the text and its references, by one of the two rules. */
-static co_status read_texts(co_text_scorer *s, co_status (*cut)(co_words_of *, co_piece),
-                            co_piece text, size_t n_references, const co_piece *references)
+static co_status read_texts(co_text_scorer *s, co_status (*cut)(co_words_of *, co_passage),
+                            co_passage text, size_t n_references, const co_passage *references)
 {
     s->n_texts = n_references + 1;
     s->words.n_words = s->words.bytes.n = 0;
@@ -298,8 +298,8 @@ const co_metric co_text_metrics[] = {
     {"rougeL", "F1 of the longest common subsequence, likewise", true, rouge_l, .unit = "share"},
     {0}};
 
-co_status co_text_scores_add(co_text_scorer *s, co_piece text, size_t n_references,
-                             const co_piece *references, double *sums)
+co_status co_text_scores_add(co_text_scorer *s, co_passage text, size_t n_references,
+                             const co_passage *references, double *sums)
 {
     CO_ASSERT(n_references > 0);
     CO_TRY(read_texts(s, co_words_13a, text, n_references, references));

@@ -17,12 +17,12 @@ extern const co_metric co_text_metrics[];      /* bleu, rouge1, rouge2, rougeL; 
 typedef struct {
     const char *text; /* UTF-8, no zero at its end */
     size_t n;         /* bytes */
-} co_piece;
+} co_passage;
 
 typedef struct co_text_scorer co_text_scorer;
 co_status co_text_scorer_create(co_text_scorer **scorer);
 void co_text_scorer_destroy(co_text_scorer *scorer); /* NULL allowed */
 /* sums[CO_TEXT_SUMS] += those of one text with at least one reference. CO_ENOMEM. Time: n log n,
  * and for rougeL words x words of each reference. */
-co_status co_text_scores_add(co_text_scorer *scorer, co_piece text, size_t n_references,
-                             const co_piece *references, double *sums);
+co_status co_text_scores_add(co_text_scorer *scorer, co_passage text, size_t n_references,
+                             const co_passage *references, double *sums);

@@ -47,7 +47,7 @@ static size_t space(const char *text, size_t n)
 }
 
 /* Without the white space at its end. */
-static size_t stripped(co_piece text)
+static size_t stripped(co_passage text)
 {
     size_t end = 0;
     for (size_t i = 0; i < text.n;) {
@@ -177,7 +177,7 @@ static co_status split(co_words_of *w, const co_bytes *b)
     return CO_OK;
 }
 
-co_status co_words_13a(co_words_of *w, co_piece text)
+co_status co_words_13a(co_words_of *w, co_passage text)
 {
     static const char *const replaced[][2] = {{"<skipped>", ""}, {"-\n", ""},    {"\n", " "},
                                               {"&quot;", "\""},  {"&amp;", "&"}, {"&lt;", "<"},
@@ -217,7 +217,7 @@ static char small(const char *text, size_t n, size_t *bytes)
     return 0;
 }
 
-co_status co_words_rouge(co_words_of *w, co_piece text)
+co_status co_words_rouge(co_words_of *w, co_passage text)
 {
     co_bytes *b = &w->step[0];
     CO_TRY(reserve(b, 2 * text.n));

@@ -20,5 +20,5 @@ typedef struct {
 
 void co_words_of_fini(co_words_of *words);
 /* Add a text's words: sacrebleu's 13a, rouge-score's own. CO_ENOMEM. */
-co_status co_words_13a(co_words_of *words, co_piece text);
-co_status co_words_rouge(co_words_of *words, co_piece text);
+co_status co_words_13a(co_words_of *words, co_passage text);
+co_status co_words_rouge(co_words_of *words, co_passage text);

@@ -43,9 +43,9 @@ static void read_line(FILE *file, char *line)
     line[n] = 0;
 }
 
-static co_piece piece_of(const char *text)
+static co_passage piece_of(const char *text)
 {
-    return (co_piece){text, strlen(text)};
+    return (co_passage){text, strlen(text)};
 }
 
 Test(text_scores, are_those_of_sacrebleu_and_rouge_score)
@@ -59,7 +59,7 @@ Test(text_scores, are_those_of_sacrebleu_and_rouge_score)
     cr_assert_eq(fscanf(file, "stored %d ", &n), 1);
     cr_assert_leq(n, 32);
     for (int i = 0; i < n; i++) {
-        co_piece references[MOST_REFERENCES];
+        co_passage references[MOST_REFERENCES];
         cr_assert_eq(fscanf(file, "text %d", &n_references), 1);
         cr_assert_eq(fgetc(file), '\n');
         for (int r = 0; r <= n_references; r++) read_line(file, line[i][r]);
@@ -102,7 +102,7 @@ static size_t read_lines(const char *shared, const char *language)
     return n;
 }
 
-static size_t insert_word(co_piece *words, size_t n, size_t at, co_piece word)
+static size_t insert_word(co_passage *words, size_t n, size_t at, co_passage word)
 {
     cr_assert_lt(n, MOST_WORDS);
     memmove(words + at + 1, words + at, (n - at) * sizeof *words);
@@ -111,7 +111,7 @@ static size_t insert_word(co_piece *words, size_t n, size_t at, co_piece word)
 }
 
 /* Word j of all; returns how many words the new line has then. */
-static size_t change_word(uint64_t j, co_piece word, co_piece first, co_piece *out, size_t n)
+static size_t change_word(uint64_t j, co_passage word, co_passage first, co_passage *out, size_t n)
 {
     switch (test_bits(7000, j) % 16) {
     case 0: return n;
@@ -128,11 +128,11 @@ static size_t change_word(uint64_t j, co_piece word, co_piece first, co_piece *o
 static uint64_t change_line(uint64_t j, const char *line, char *to)
 {
     static char comma[MOST_WORDS][LINE / 8];
-    co_piece out[MOST_WORDS], first = {0};
+    co_passage out[MOST_WORDS], first = {0};
     size_t n = 0, n_commas = 0, at = 0;
     for (const char *word = line; word; j++) {
         const char *end = strchr(word, ' ');
-        co_piece own = {word, end ? (size_t)(end - word) : strlen(word)};
+        co_passage own = {word, end ? (size_t)(end - word) : strlen(word)};
         if (word == line) first = own;
         if (test_bits(7000, j) % 16 == 5) {
             char *copy = comma[n_commas++];
@@ -157,7 +157,7 @@ static void score_lines(FILE *file, co_text_scorer *scorer, size_t n, const char
     for (size_t n_references = 1; n_references <= 2; n_references++) {
         double sums[CO_TEXT_SUMS] = {0};
         for (size_t i = 0; i < n; i++) {
-            const co_piece references[] = {piece_of(lines[i]), piece_of(lines[(i + n - 1) % n])};
+            const co_passage references[] = {piece_of(lines[i]), piece_of(lines[(i + n - 1) % n])};
             cr_assert_eq(
                 co_text_scores_add(scorer, piece_of(changed[i]), n_references, references, sums),
                 CO_OK);
