@@ -40,7 +40,7 @@ def slots(path, folder):
     with h5py.File(path) as data:
         words, offsets = words_of(data), data["token_offsets"][:]
         tags = [data["tags"][t].decode() for t in data["token_y"][:]]
-        file = {"char_vocab": data["char_vocab"][:]}
+        table = {"char_vocab": data["char_vocab"][:]}
         classes, y, split = [c.decode() for c in data["classes"][:]], data["y"][:], data["split"][:]
     got = [(split[i], classes[y[i]], list(zip(words[a:b], tags[a:b]))) for i, (a, b) in enumerate(zip(offsets[:-1], offsets[1:]))]
     wanted = []
@@ -48,7 +48,7 @@ def slots(path, folder):
         for file in sorted(glob.glob(f"{folder}/{prefix}_*.json")):
             for intent, sentences in json.loads(open(file, encoding="latin-1" if "Eat" in file else "utf-8").read()).items():
                 for sentence in sentences:
-                    each = [(known(file, w), ("I-" if k else "B-") + part["entity"] if "entity" in part else "O")
+                    each = [(known(table, w), ("I-" if k else "B-") + part["entity"] if "entity" in part else "O")
                             for part in sentence["data"] for k, w in enumerate(part["text"].split())]
                     wanted.append((s, intent, each))
     assert got == wanted
