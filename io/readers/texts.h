@@ -77,6 +77,8 @@ typedef struct {
 co_status co_questions_add(co_questions *questions, const char *text, const char *name,
                            const int64_t *answer);
 void co_questions_fini(co_questions *questions);
+/* The byte at which character `at` of a text begins, or its end; past that, or before: -1. */
+int64_t co_texts_byte_of(const char *text, int64_t at);
 /* Windows of n questions in place of n examples: tokens (question, context), text (the context),
  * token_char, span, question; split, user, group and answers go along. A context that does not fit
  * into max_tokens beside its question is cut into windows that share `stride` tokens with the next;

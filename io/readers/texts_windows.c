@@ -41,6 +41,14 @@ void co_questions_fini(co_questions *q)
     *q = (co_questions){0};
 }
 
+int64_t co_texts_byte_of(const char *text, int64_t at)
+{
+    const char *c = text;
+    for (; at > 0 && *c; at--)
+        for (c++; ((unsigned char)*c & 0xC0) == 0x80;) c++;
+    return at == 0 ? c - text : -1;
+}
+
 /* Text i of a list. */
 static const char *text_of(const co_texts *texts, size_t i, size_t *n)
 {
@@ -66,6 +74,7 @@ typedef struct {
     co_subwords out;                 /* tokens of the windows so far */
     int32_t (*place)[2], (*span)[2]; /* token_char, of each window */
     int32_t *of;                     /* [n] question of each window */
+    int64_t *question_bound;         /* [n_questions + 1] bytes */
     int64_t *bound, *text_bound;     /* [n + 1] */
     size_t n, place_room, room[4];
     int64_t n_unanswered;
@@ -252,6 +261,10 @@ static co_status copy_contexts(const windows *w, co_dataset *d)
 
 static co_status give(windows *w, co_questions *q, co_dataset *d)
 {
+    const size_t n = q->questions.n;
+    w->question_bound = co_calloc(n + 1, sizeof *w->question_bound);
+    if (!w->question_bound) return CO_FAIL(CO_ENOMEM, "out of memory for %zu questions", n);
+    memcpy(w->question_bound + 1, q->questions.end, n * sizeof *q->questions.end);
     CO_TRY(spread((void **)&d->split, sizeof *d->split, w));
     CO_TRY(spread((void **)&d->user, sizeof *d->user, w));
     CO_TRY(spread((void **)&d->group, sizeof *d->group, w));
@@ -268,9 +281,14 @@ static co_status give(windows *w, co_questions *q, co_dataset *d)
     d->question = w->of;
     d->n_questions = q->questions.n;
     d->question_name = q->name;
+    d->n_question_bytes = q->questions.n_bytes;
+    d->question_text = (uint8_t *)q->questions.bytes;
+    d->question_bounds = q->questions.n_bytes ? w->question_bound : NULL;
     d->vocab = w->work.vocabulary.names;
     d->n_vocab = w->work.vocabulary.n_names;
     q->name = NULL;
+    q->questions.bytes = NULL;
+    if (d->question_bounds) w->question_bound = NULL;
     w->out.id = w->of = NULL;
     w->bound = w->text_bound = NULL;
     w->place = w->span = NULL;
@@ -325,6 +343,7 @@ co_status co_texts_windows(const co_config *opt, const char *where, co_questions
     co_free(w.place);
     co_free(w.span);
     co_free(w.of);
+    co_free(w.question_bound);
     co_free(w.bound);
     co_free(w.text_bound);
     return st;

@@ -116,6 +116,29 @@ def write_pieces():
         h["y"] = np.array([draw.below(3) for _ in lengths], "i4")
 
 
+def write_pairs():
+    """sources.txt and targets.txt: each word has a translation, in the other order; questions.json: articles that say who is where."""
+    draw = Draws(8)
+    words = {"an": "eine", "old": "alte", "dog": "Hund", "sees": "sieht", "two": "zwei", "cats": "Katzen", "na\u00efve": "naive"}
+    lines = [[draw.choice(list(words)) for _ in range(1 + draw.below(8))] for _ in range(80)]
+    with open("sources.txt", "w") as sources, open("targets.txt", "w") as targets:
+        for line in lines:
+            sources.write(" ".join(line) + "\n")
+            targets.write(" ".join(words[w] for w in reversed(line)) + "\n")
+    articles = []
+    for title in ("Rome", "Z\u00fcrich", "Oslo", "Paris"):
+        paragraphs = []
+        for _ in range(4):
+            who = [draw.choice(["Ann", "Bo", "Zo\u00e9"]) + " " + draw.choice(["Lee", "Ray"]) for _ in range(1 + draw.below(4))]
+            context = " ".join(f"{name} is in {title} with {draw.choice(['a dog', 'two cats'])}." for name in who)
+            paragraphs.append({"context": context, "qas": [
+                {"id": f"{title}-{len(paragraphs)}-{k}", "question": f"Who is in {title}?" if k else "Is there a horse?",
+                 "answers": [{"text": who[-1], "answer_start": context.rindex(who[-1])}] if k else [], "is_impossible": not k} for k in (0, 1)]})
+        articles.append({"title": title, "paragraphs": paragraphs})
+    with open("questions.json", "w") as f:
+        json.dump({"version": "v2.0", "data": articles}, f)
+
+
 # What `cohort import` is told, and the file it makes.
 IMPORTS = {
     "table.h5": "csv table.csv header=true y=label user=user group=group test_fraction=0.2",
@@ -136,6 +159,8 @@ IMPORTS = {
     "play-pieces.h5": "shakespeare play.txt tokens=wordpiece vocab=pieces.txt max_tokens=9",
     "pieces.h5": "csv words.csv header=true text=text y=label tokens=wordpiece vocab=pieces.txt test_fraction=0.2",
     "ids.h5": "h5 ids-raw.h5 test_fraction=0.2",
+    "pairs.h5": "pairs source=sources.txt target=targets.txt test_fraction=0.2",
+    "windows.h5": "squad questions.json test_articles=1 tokens=wordpiece vocab=pieces.txt max_tokens=40 stride=8",
 }
 
 
@@ -149,3 +174,4 @@ def write_sources():
     write_texts()
     write_slots()
     write_pieces()
+    write_pairs()
