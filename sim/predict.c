@@ -38,6 +38,7 @@ typedef struct {
     int64_t *row;          /* [n + 1] first row of each example */
     int64_t *piece;        /* [n_pieces + 1] first example of each batch */
     bool per_row;          /* rows are tokens */
+    bool of_targets;       /* those of targets */
     const char *name;      /* of the dataset: logits, loss, hidden */
     size_t width, outputs; /* outputs: of a row, without what a chain adds */
     float *values;         /* of the largest piece; tags: int32 */
@@ -102,6 +103,7 @@ static co_status tap(predictor *p)
     const co_shape shape = co_model_tap_shape(p->model, p->node);
     p->width = co_shape_size(&shape);
     p->per_row = shape.sequence;
+    p->of_targets = shape.target;
     return CO_OK;
 }
 
@@ -136,6 +138,7 @@ static co_status create_model(predictor *p)
     p->outputs = task->outputs(n_classes);
     p->per_row =
         task->per_row && !wants(p, "answers") && !(wants(p, "loss") && is_of_texts(p, task));
+    p->of_targets = task->targets;
     p->width = wants(p, "loss") || wants(p, "tags") ? 1
                : wants(p, "answers")                ? sizeof(co_window_says) / sizeof(float)
                                                     : p->outputs;
@@ -175,6 +178,14 @@ static bool is_wanted(const predictor *p, int split)
            strcmp(asked, split_names[split]) == 0;
 }
 
+static int64_t rows_of(const predictor *p, int64_t id)
+{
+    const co_dataset *data = &p->population.data;
+    return !p->per_row
+               ? 1
+               : (int64_t)(p->of_targets ? co_dataset_target_rows : co_dataset_rows)(data, id);
+}
+
 static void list_examples(predictor *p)
 {
     const co_dataset *data = &p->population.data;
@@ -184,7 +195,7 @@ static void list_examples(predictor *p)
         for (int64_t id = 0; id < data->n; id++) {
             if (data->split[id] != split || !is_wanted(p, split)) continue;
             p->id[at] = id;
-            p->row[at + 1] = p->row[at] + (p->per_row ? (int64_t)co_dataset_rows(data, id) : 1);
+            p->row[at + 1] = p->row[at] + rows_of(p, id);
             at++;
         }
 }
@@ -246,6 +257,7 @@ static float loss_of(predictor *p, const float *out, size_t i)
     const int64_t bounds[] = {0, whole ? at[i + 1] - at[i] : 1};
     const size_t first = whole ? (size_t)at[i] : i;
     co_batch batch = {.n = 1, .rows = (size_t)bounds[1], .offsets = task->per_row ? bounds : NULL};
+    if (p->of_targets) batch.target_rows = 1, batch.target_offsets = bounds;
     if (co_dataset_has_targets(&p->population.data))
         batch.y = p->examples.targets + i * p->population.data.n_classes;
     else if (task->label_per_text)

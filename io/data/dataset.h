@@ -102,8 +102,8 @@ void co_dataset_center_targets(const co_dataset *data, double *center);
 size_t co_dataset_rows(const co_dataset *data, int64_t id);
 /* Tokens that the decoder sees of a target: all but its last. Local. */
 size_t co_dataset_target_rows(const co_dataset *data, int64_t id);
-/* Those of the rows that have a label: for tagging and joint, where it is not -1; else all. Local.
- */
+/* Rows that have a label: for tagging and joint, where it is not -1; for seq2seq those of the
+ * target; else all. Local. */
 size_t co_dataset_scored(const co_dataset *data, int64_t id);
 /* A batch of texts one after another: offsets[n_ids + 1], tokens and y [rows]. y: lm: the next
  * token; masked: the token; tagging: its class; joint: [rows][2], its tag and the example's class;

@@ -110,6 +110,7 @@ size_t co_dataset_rows(const co_dataset *data, int64_t id)
 size_t co_dataset_scored(const co_dataset *data, int64_t id)
 {
     const size_t rows = co_dataset_rows(data, id);
+    if (data->task == CO_DATA_SEQ2SEQ) return co_dataset_target_rows(data, id);
     if (data->task != CO_DATA_TAGGING && data->task != CO_DATA_JOINT) return rows;
     const int32_t *y = data->token_y + data->token_offsets[id];
     size_t n = 0;

@@ -82,7 +82,8 @@ static co_status build(const co_place *place, const co_config *opt, size_t in, s
     if (co_config_bool(opt, "fused")) {
         CO_TRY(add_fused(opt, &s, in, ends));
     } else {
-        for (size_t p = 0; p < 3; p++)
+        const size_t first = co_config_bool(opt, "keys_first") ? KEY : QUERY;
+        for (size_t k = 0, p = first; k < 3; k++, p = (p + 1) % 3)
             CO_TRY(co_parts_dense(&s.part[p], opt, s.size[p], p == QUERY ? in : s.seen, &ends[p]));
     }
     const char *const options[] = {
@@ -108,6 +109,7 @@ static const co_param params[] = {
      .doc = "width of all queries of a row; default: the input's"},
     {"bias", CO_BOOL, .def = 1, .doc = "of the dense layers"},
     {"fused", CO_BOOL, .doc = "one dense layer, query, gives queries, keys and values"},
+    {"keys_first", CO_BOOL, .doc = "tensors stand as key, value, query, out (Bart)"},
     {"transposed", CO_BOOL, .doc = "weights stand as [inputs][units] (Conv1D of GPT-2)"},
     {"names", CO_TREE, .flags = CO_OPTIONAL,
      .doc = "names of the dense layers: {query: .., key: .., value: .., out: ..}"},

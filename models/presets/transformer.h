@@ -63,7 +63,8 @@ typedef enum {
     CO_HEAD_SPAN,
     CO_HEAD_JOINT,
     CO_HEAD_LM,
-    CO_HEAD_MLM
+    CO_HEAD_MLM,
+    CO_HEAD_SEQ2SEQ
 } co_head;
 
 /* Whether a value for every token stands behind the model: tagging, with a chain or not. */
