@@ -32,7 +32,6 @@ typedef struct {
     int64_t *char_offsets; /* [rows_room + 1], where tokens have letters */
     int32_t *chars;
     float *targets;          /* [n_room][labels] */
-    float *targets;          /* [n_room][labels] */
     size_t target_rows_room; /* of what decoders read */
     int64_t *target_offsets;
     int32_t *target_tokens;
