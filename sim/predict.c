@@ -141,7 +141,6 @@ static co_status create_model(predictor *p)
     p->of_targets = task->targets;
     p->per_row =
         task->per_row && !wants(p, "answers") && !(wants(p, "loss") && is_of_texts(p, task));
-    p->of_targets = task->targets;
     p->width = wants(p, "loss") || wants(p, "tags") ? 1
                : wants(p, "answers")                ? sizeof(co_window_says) / sizeof(float)
                                                     : p->outputs;
