@@ -169,7 +169,7 @@ static co_status add_tensors(const co_config *at, co_model *m, co_vertex *v, con
         v->owns[i] = !name;
         v->at[i] = m->tensor[v->tensor[i]].offset;
         v->own_at[i] = v->own_floats;
-        v->own_floats += co_graph_align(m->tensor[v->tensor[i]].size);
+        v->own_floats += co_graph_align(co_graph_own_size(m, v, i));
         m->n_tied += ++m->tensor[v->tensor[i]].n_uses == 2;
     }
     return CO_OK;

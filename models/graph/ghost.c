@@ -46,7 +46,7 @@ static void add_own(const co_clip_run *r, const co_vertex *v, const float *own, 
 {
     for (size_t t = 0; t < v->n_tensors; t++)
         if (squared[t])
-            squared[t][i] += co_outer_row(r->m->tensor[v->tensor[t]].size, own + v->own_at[t]);
+            squared[t][i] += co_outer_row(co_graph_own_size(r->m, v, t), own + v->own_at[t]);
 }
 
 /* The gradient of example i of n alone, by the node's tensors. */
@@ -200,11 +200,18 @@ static void add_kept(const co_clip_run *r, const co_pass *pass, size_t l, float 
 {
     const co_vertex *v = &r->m->node[l];
     for (size_t t = 0; t < v->n_tensors; t++) {
-        const co_tensor *tensor = &r->m->tensor[v->tensor[t]];
+        const bool turned = v->layer->own_size != NULL;
+        const size_t floats = co_graph_own_size(r->m, v, t);
+        float *to = turned ? r->w->single : grad + co_clip_place(r, &r->m->tensor[v->tensor[t]]);
+        co_call call;
         if (v->is_frozen[t]) continue;
-        add_weighted(pass->batch->n, tensor->size, v->own_floats, r->w->slot[l].each + v->own_at[t],
-                     r->w->weight + co_clip_group(r, v->tensor[t]) * r->w->max_n,
-                     grad + co_clip_place(r, tensor));
+        if (turned) memset(to, 0, floats * sizeof *to);
+        add_weighted(pass->batch->n, floats, v->own_floats, r->w->slot[l].each + v->own_at[t],
+                     r->w->weight + co_clip_group(r, v->tensor[t]) * r->w->max_n, to);
+        if (!turned) continue;
+        co_pass_open(r->w, pass, r->params, l, &call);
+        call.target = grad;
+        v->layer->own_back(v->self, &call, t, to);
     }
 }
 

@@ -113,6 +113,13 @@ co_status co_lower(co_model *model);
 /* After roles have changed: what is trained, and where it stands. Local. */
 void co_lay_out(co_model *model);
 
+/* Floats that an example's own gradient by the node's tensor t takes. */
+static inline size_t co_graph_own_size(const co_model *m, const co_vertex *v, size_t t)
+{
+    const size_t size = m->tensor[v->tensor[t]].size;
+    return v->facts.each && v->layer->own_size ? v->layer->own_size(v->self, t) : size;
+}
+
 /* How a node's gradients of single examples get their norms, and what is clipped their sum. */
 typedef enum {
     CO_NO_GRADIENT,

@@ -68,7 +68,8 @@ static void lay_out_clipping(co_workspace *w, arena *a)
         const co_clip_way way = co_graph_clip_way(v);
         if (way == CO_KEPT) kept += v->own_floats;
         if (v->trained && v->own_floats > single &&
-            (way == CO_SINGLES || (v->tied && !all_factors) ||
+            (way == CO_SINGLES || (way == CO_KEPT && v->layer->own_size) ||
+             (v->tied && !all_factors) ||
              (way == CO_GHOST && w->clip_groups > 1 && v->n_tensors > 1)))
             single = v->own_floats;
     }
