@@ -127,15 +127,21 @@ typedef enum {
     CO_GHOST,  /* layer->norms, then backward_params with weights */
     CO_SINGLES /* formed one after the other and forgotten, then as CO_GHOST */
 } co_clip_way;
+enum { CO_MOST_KEPT = 1 << 18 }; /* floats of an example's gradient by a node's tensors */
 static inline co_clip_way co_graph_clip_way(const co_vertex *v)
 {
     if (!v->layer || !v->trained) return CO_NO_GRADIENT;
-    return v->facts.each ? CO_KEPT : v->layer->norms ? CO_GHOST : CO_SINGLES;
+    if (v->facts.each && v->own_floats <= CO_MOST_KEPT) return CO_KEPT;
+    return v->layer->norms ? CO_GHOST : CO_SINGLES;
 }
+/* The front of the graph goes part by part, and what it keeps is that of a part: all of its nodes
+ * that train are CO_KEPT. */
+bool co_graph_keeps_parts(const co_model *model);
 
 typedef struct {
     float *y, *dy, *cache; /* in the arena; y is NULL where the node passes on */
-    float *each;           /* CO_KEPT: [clip_n][own_floats] */
+    float *each;           /* CO_KEPT: [clip_n][own_floats], or [examples of a part][..] */
+    float *sum;            /* [own_floats] the weighted sum over parts */
     const float *out;      /* of the last forward: y, the batch, or another node's */
 } co_slot;
 
@@ -176,10 +182,12 @@ void co_pass_backward_params(const co_model *model, const co_workspace *workspac
                              const float *params, const co_pass *pass, size_t from,
                              const float *scale, float *grad);
 
-/* Both phases for nodes l < n_parts, part by part, all of which that train are CO_KEPT: the
- * gradient of each example into slot.each. */
-void co_pass_backward_each_part(const co_model *model, const co_workspace *workspace,
-                                const float *params, const co_pass *pass);
+/* The part of a pass's batch behind the one in *part and *batch; the first one when that is empty.
+ * False at the end. */
+bool co_pass_next_part(const co_model *model, const co_pass *pass, co_pass *part, co_batch *batch);
+/* Both phases of a part for nodes l < n_parts: the gradient of each example into slot.each. */
+void co_pass_backward_each(const co_model *model, const co_workspace *workspace,
+                           const float *params, const co_pass *part);
 /* The call of node l with what phase two needs, or norms do; no target. */
 void co_pass_open(const co_workspace *workspace, const co_pass *pass, const float *params, size_t l,
                   co_call *call);

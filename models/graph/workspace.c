@@ -59,6 +59,7 @@ static void lay_out_clipping(co_workspace *w, arena *a)
 {
     enum { KEPT = 1 << 22, FEWEST = 8 }; /* floats; examples */
     const co_model *m = w->model;
+    const size_t begin = co_graph_keeps_parts(m) ? m->n_parts : 1;
     size_t kept = 0, single = 0;
     bool all_factors = true;
     for (size_t l = 1; l < m->n_nodes; l++)
@@ -66,7 +67,7 @@ static void lay_out_clipping(co_workspace *w, arena *a)
     for (size_t l = 1; l < m->n_nodes; l++) {
         const co_vertex *v = &m->node[l];
         const co_clip_way way = co_graph_clip_way(v);
-        if (way == CO_KEPT) kept += v->own_floats;
+        if (way == CO_KEPT && l >= begin) kept += v->own_floats;
         if (v->trained && v->own_floats > single &&
             (way == CO_SINGLES || (way == CO_KEPT && v->layer->own_size) ||
              (v->tied && !all_factors) ||
@@ -76,9 +77,12 @@ static void lay_out_clipping(co_workspace *w, arena *a)
     w->clip_n = w->max_n;
     if (kept > 0 && KEPT / kept < w->max_n) w->clip_n = KEPT / kept > FEWEST ? KEPT / kept : FEWEST;
     if (w->clip_n > w->max_n) w->clip_n = w->max_n;
-    for (size_t l = 1; l < m->n_nodes; l++)
-        if (co_graph_clip_way(&m->node[l]) == CO_KEPT)
-            w->slot[l].each = cut(a, w->clip_n * m->node[l].own_floats);
+    for (size_t l = 1; l < m->n_nodes; l++) {
+        const size_t part = m->part < w->max_n ? m->part : w->max_n;
+        if (co_graph_clip_way(&m->node[l]) != CO_KEPT) continue;
+        w->slot[l].each = cut(a, (l < begin ? part : w->clip_n) * m->node[l].own_floats);
+        w->slot[l].sum = l < begin ? cut(a, m->node[l].own_floats) : NULL;
+    }
     w->offsets = (int64_t *)(void *)cut(a, 2 * (w->max_n + 1));
     w->squared = (double *)(void *)cut(a, 2 * (w->clip_groups + m->n_tied) * w->max_n);
     w->weight = cut(a, w->clip_groups * w->max_n);
