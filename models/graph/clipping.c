@@ -21,7 +21,7 @@ uint32_t co_clip_group(const co_clip_run *r, size_t t)
     return r->how->group ? r->how->group[t] : 0;
 }
 
-float co_clip_weight(double norm, double clip)
+float co_clipping_factor(double norm, double clip)
 {
     const double most = clip * (1.0 - CO_CLIP_ROOM);
     if (!isfinite(norm)) return 0.0f;
@@ -32,13 +32,15 @@ void co_clip_part(const co_clip_run *r, size_t first, size_t n, co_batch *batch,
 {
     const co_model *m = r->m;
     const co_batch *whole = r->pass->batch;
+    const co_shape text = {.sequence = true}, target = {.sequence = true, .target = true};
     co_batch_part(whole, first, n, m->node[0].floats,
                   m->task->label_words ? m->task->label_words(m->labels->n) : 1, m->task->per_row,
                   r->w->offsets, batch);
     *pass = *r->pass;
     pass->batch = batch;
     pass->drawn += first;
-    pass->drawn_rows += whole->offsets ? (size_t)whole->offsets[first] : first;
+    pass->drawn_rows += co_shape_first_row(&text, whole, first);
+    pass->drawn_target_rows += co_shape_first_row(&target, whole, first);
 }
 
 void co_clip_forward(const co_clip_run *r, const co_pass *pass)
@@ -49,7 +51,7 @@ void co_clip_forward(const co_clip_run *r, const co_pass *pass)
     float *d_out = r->w->slot[m->n_nodes - 1].dy;
     for (size_t i = 0; i < pass->batch->n; i++) {
         const size_t at = co_shape_first_row(&last->out, pass->batch, i) * last->floats;
-        int64_t offsets[2];
+        int64_t offsets[4];
         co_batch one;
         co_pass alone = *pass;
         co_batch_part(pass->batch, i, 1, m->node[0].floats,
@@ -108,7 +110,7 @@ static void add_clipped(const co_clip_run *r, const float *one, const double *no
         const uint32_t g = co_clip_group(r, t);
         if (tensor->role == CO_FROZEN) continue;
         co_vector_add_scaled(grad + co_clip_place(r, tensor), one + co_clip_place(r, tensor),
-                             tensor->size, co_clip_weight(norms[g], r->how->clip[g]));
+                             tensor->size, co_clipping_factor(norms[g], r->how->clip[g]));
     }
 }
 

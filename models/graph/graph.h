@@ -78,6 +78,7 @@ typedef struct {
     char name[CO_NAME + 1]; /* "3.0" */
     char section[160];      /* "model.layers[3].residual[0]" for messages */
     const char *after;      /* as of a vertex; what stands inside a block has the block's */
+    size_t encoder;         /* the node that a decoder around it looks at; 0: there is no decoder */
 } co_place;
 
 /* Node 0. */
@@ -147,10 +148,10 @@ typedef struct {
 
 struct co_workspace {
     const co_model *model;
-    size_t max_n, max_rows, n_taps;
+    size_t max_n, max_rows, max_target_rows, n_taps;
     float *arena, *scratch, *extra; /* extra: gradients on their way to a sum */
     /* For co_model_clipped (clipping.c, ghost.c): most groups (0: no room) and floats of `one`;
-     * most examples at once; [max_n + 1] offsets of a part; the gradient of a slot; that of one
+     * most examples at once; [2][max_n + 1] offsets of a part; the gradient of a slot; that of one
      * example by the tensors of a node, and by one that several share; [clip_groups + tied
      * tensors][max_n] squares; [clip_groups][max_n] weights; [n_sums] to come back to. */
     size_t clip_groups, clip_floats, clip_n;
@@ -206,7 +207,7 @@ typedef struct {
 size_t co_clip_place(const co_clip_run *run, const co_tensor *tensor); /* in a gradient */
 uint32_t co_clip_group(const co_clip_run *run, size_t tensor);
 /* What a gradient of that norm is multiplied by; 0 for one that is not finite. */
-float co_clip_weight(double norm, double clip);
+float co_clipping_factor(double norm, double clip);
 /* Examples first .. first + n of the run's batch as one of their own; its offsets are the
  * workspace's. */
 void co_clip_part(const co_clip_run *run, size_t first, size_t n, co_batch *batch, co_pass *pass);

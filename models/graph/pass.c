@@ -98,7 +98,7 @@ const float *co_pass_forward(const co_model *m, co_workspace *w, const float *pa
 {
     const size_t begin = from + 1;
     CO_ASSERT(w->model == m && w->n_taps == m->n_taps && pass->batch->n <= w->max_n &&
-              pass->batch->rows <= w->max_rows);
+              pass->batch->rows <= w->max_rows && pass->batch->target_rows <= w->max_target_rows);
     w->slot[from].out = x;
     for (size_t l = begin; l < m->n_nodes; l++)
         w->slot[l].out = m->node[l].low.passes_on ? w->slot[m->node[l].input[0]].out : w->slot[l].y;

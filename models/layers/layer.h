@@ -117,7 +117,7 @@ typedef struct {
      * number). NULL: no tensors. */
     void (*init)(const void *self, uint64_t seed, size_t t, uint64_t number, float *tensor);
     /* Floats kept from forward to backward, and floats of scratch that no call leaves anything in,
-     * for that many examples and rows. NULL: none. */
+     * for that many examples and rows; of inputs with rows of their own, the most. NULL: none. */
     size_t (*cache_size)(const void *self, size_t n, size_t rows);
     size_t (*scratch_size)(const void *self, size_t n, size_t rows);
     /* x -> y, from params. */

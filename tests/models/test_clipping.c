@@ -275,7 +275,7 @@ static void check_alone(const model_case *c)
     const co_task *task = co_task_find(c->task);
     for (size_t i = 0; i < N; i++) {
         co_batch alone;
-        int64_t offsets[2];
+        int64_t offsets[4];
         co_pass pass = {.batch = &alone};
         co_batch_part(&s.batch, i, 1, c->in.tokens ? 0 : co_shape_size(&c->in),
                       task->label_words ? task->label_words(c->classes) : 1, task->per_row, offsets,

@@ -89,7 +89,7 @@ static void compare_logits(folder_case *c, FILE *file)
     const co_pass pass = {.batch = &c->batch};
     co_workspace *w;
     double worst = 0.0, value;
-    cr_assert_eq(co_workspace_create(c->model, c->n, c->n_tokens, &w), CO_OK);
+    cr_assert_eq(co_workspace_create(c->model, c->n, c->n_tokens, 0, &w), CO_OK);
     const float *out = co_model_forward(c->model, w, c->params, &pass);
     for (size_t i = 0; i < c->n_values; i++) {
         cr_assert_eq(fscanf(file, "%lf", &value), 1);
@@ -114,7 +114,7 @@ static void follow_steps(folder_case *c, FILE *file)
     const co_config opt = {.file = "test.yaml", .section = "local", .map = root};
     cr_assert_eq(co_config_check(&opt, tables, 1), CO_OK, "%s", co_status_message());
     cr_assert_eq(adamw->create(&opt, &self), CO_OK);
-    cr_assert_eq(co_workspace_create(c->model, c->n, c->n_tokens, &w), CO_OK);
+    cr_assert_eq(co_workspace_create(c->model, c->n, c->n_tokens, 0, &w), CO_OK);
     for (int64_t step = 1; step <= N_STEPS; step++) {
         double sums[64] = {0}, wanted;
         cr_assert_eq(fscanf(file, "%lf", &wanted), 1);
