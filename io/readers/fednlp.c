@@ -274,7 +274,7 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
     return st;
 }
 
-static const co_param params[] = {CO_TEXT_PARAMS("word", 0.0), {0}};
+static const co_param params[] = {CO_TEXT_PARAMS("word", 0.0), CO_LETTER_PARAMS, {0}};
 const co_reader co_reader_fednlp = {
     .name = "fednlp",
     .summary = "a data file of FedNLP: texts with classes, or words with tags (tokens=blank)",

@@ -46,10 +46,15 @@ typedef struct {
     bool takes_unrectified; /* call->rectify is heeded */
     bool at_once;           /* `backward` is there and serves */
     bool adds_dx;           /* call->add is heeded */
+    bool chains;            /* stands last: its rows are emissions and CO_CRF_EXTRA values of a
+                               chain over them (crf.c), whose loss is the layer's own */
     /* call->each is heeded by backward_params, and by `backward` of layers that take batches in
      * parts: cheap enough that the gradients of a batch's examples are kept side by side. */
     bool each;
 } co_facts;
+
+/* What a chain adds to a row of n emissions, at n + ..: the text's loss, the tag. */
+enum { CO_CRF_LOSS, CO_CRF_TAG, CO_CRF_EXTRA };
 
 /* The gradient of a matrix [n_left][n_right], example by example, as the sum over its rows r of
  * left_r right_r': rows as those of that shape. index: left_r is 1 at index[r] and 0 elsewhere. */

@@ -94,8 +94,8 @@ static void open_model(bench *b, const char *task, const co_shape *in, char **wo
     const co_param *const tables[] = {co_model_params, preset ? preset->params : NULL};
     if (!root || co_config_check(&opt, tables, 2) ||
         co_model_create(&opt, in, &b->labels, co_task_find(task), &b->model) ||
-        co_workspace_create(b->model, b->batch.n, b->batch.rows, &b->plain) ||
-        co_workspace_create(b->model, b->batch.n, b->batch.rows, &b->clips))
+        co_workspace_create(b->model, b->batch.n, b->batch.rows, 0, &b->plain) ||
+        co_workspace_create(b->model, b->batch.n, b->batch.rows, 0, &b->clips))
         die(co_status_message());
     co_node_destroy(root);
 }

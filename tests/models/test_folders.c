@@ -179,7 +179,7 @@ static void compare_norms(folder_case *c, FILE *file, size_t n_tensors)
     cr_assert(n == n_tensors && n <= MOST, "%s", c->name);
     for (uint32_t t = 0; t < n; t++) group[t] = t, far[t] = (double)INFINITY;
     const co_clipping how = {.n_groups = n, .group = group, .clip = far};
-    cr_assert_eq(co_workspace_create(c->model, c->n, c->n_tokens, &w), CO_OK);
+    cr_assert_eq(co_workspace_create(c->model, c->n, c->n_tokens, 0, &w), CO_OK);
     cr_assert_eq(co_workspace_clip(w, &how, co_model_size(c->model)), CO_OK);
     co_model_clipped(c->model, w, c->params, &pass, &how, grad, norms, sums);
     for (size_t i = 0; i < c->n; i++) {
