@@ -287,15 +287,14 @@ static double flops(const void *self)
 }
 
 static const co_param params[] = {
-    {"filters", CO_INT, .def = 30, .lo = 1, .hi = 65536, .doc = "floats of a token"},
-    {"embedding", CO_INT, .def = 30, .lo = 1, .hi = 65536, .doc = "floats of a letter"},
+    {"filters", CO_INT, .lo = 1, .hi = 65536, .flags = CO_REQUIRED, .doc = "floats of a token"},
+    {"embedding", CO_INT, .lo = 1, .hi = 65536, .flags = CO_REQUIRED, .doc = "floats of a letter"},
     {"width", CO_INT, .def = 3, .lo = 1, .hi = 64, .doc = "letters of a window"},
     {0}};
 const co_layer co_layer_char_cnn = {.name = "char_cnn",
                                     .summary = "a token from its letters: convolution and maximum",
                                     .source = "Ma & Hovy, ACL 2016, arXiv:1603.01354",
                                     .params = params,
-                                    .main_option = "filters",
                                     .create = create,
                                     .destroy = co_free,
                                     .facts = facts,

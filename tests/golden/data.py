@@ -1,5 +1,6 @@
 """The data sets of the pinned runs: small, made here number by number (no library's generator), read by `cohort import`."""
 import json
+import os
 
 import h5py
 import numpy as np
@@ -83,6 +84,24 @@ def write_texts():
                 f.write("\n")
 
 
+def write_slots():
+    """slots/: sentences of two intents with slots, as Snips has them."""
+    draw = Draws(11)
+    parts = [("in", None), ("Rome", "city"), ("New York", "city"), ("now", "time"), ("at ten", "time"), ("please", None)]
+    os.makedirs("slots", exist_ok=True)
+    for name, intent, verb, n in (("train_Go_full", "Go", "go", 40), ("train_Eat_full", "Eat", "eat", 35), ("validate_Go", "Go", "go", 9),
+                                  ("validate_Eat", "Eat", "eat", 8)):
+        sentences = []
+        for _ in range(n):
+            words = [{"text": draw.choice([verb, "let us " + verb, "we"]) + " "}]
+            for _ in range(draw.below(5)):
+                text, slot = draw.choice(parts)
+                words.append({"text": text + " ", "entity": slot} if slot else {"text": text + " "})
+            sentences.append({"data": words})
+        with open(f"slots/{name}.json", "w") as f:
+            json.dump({intent: sentences}, f)
+
+
 def write_pieces():
     """pieces.txt: a vocabulary of word pieces in which most words of the texts are several; ids.h5: numbers of tokens alone."""
     with open("pieces.txt", "w") as f:
@@ -111,6 +130,8 @@ IMPORTS = {
     "play.h5": "shakespeare play.txt tokens=char max_tokens=30",
     "bytes.h5": "shakespeare play.txt tokens=byte max_tokens=20",
     "tags.h5": "conll train=train.conll test=test.conll tokens=blank",
+    "letters.h5": "conll train=train.conll test=test.conll tokens=blank min_count=9 chars=true",
+    "slots.h5": "snips slots tokens=blank chars=true",
     "tag-pieces.h5": "conll train=train.conll test=test.conll tokens=wordpiece vocab=pieces.txt max_tokens=9",
     "play-pieces.h5": "shakespeare play.txt tokens=wordpiece vocab=pieces.txt max_tokens=9",
     "pieces.h5": "csv words.csv header=true text=text y=label tokens=wordpiece vocab=pieces.txt test_fraction=0.2",
@@ -126,4 +147,5 @@ def write_sources():
     write_pictures("digits", 15, (1, 28, 28), 10)
     write_pictures("colours", 15, (3, 32, 32), 10)
     write_texts()
+    write_slots()
     write_pieces()

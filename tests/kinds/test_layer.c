@@ -106,7 +106,7 @@ static void check_slopes(test_bench *b)
                            slope);
     }
     for (size_t i = 0; b->layer->backward_params && i < b->n_params; i++) {
-        const double slope = bench_slope(b, &b->params[i], 0.01f);
+        const double slope = bench_slope(b, &b->params[i], 0.003f);
         cr_assert_float_eq((double)b->grad[i], slope, 2e-3 * (1.0 + fabs(slope)),
                            "%s: grad[%zu] is %g, slope %g", b->layer->name, i, (double)b->grad[i],
                            slope);
