@@ -99,6 +99,10 @@ static const model_case cases[] = {
      "{layers: [{embedding: 6}, {lstm: 6}, {lstm: 6, tie: {weight_ih_l0: 1.weight_ih_l0}}, "
      "{pool_time: mean}, {dense: classes}]}",
      TOKENS, 5},
+    {"lm", /* wide enough for inner products */
+     "{layers: [{embedding: 96}, {dense: 100}, tanh, {lstm: {units: 60, bidirectional: true}}, "
+     "{gru: 90}, {dense: classes}]}",
+     TOKENS, 11},
     {"tagging", "{name: bilstm, embedding: 6, units: 5, head: crf, chars: cnn}", TOKENS, 5},
     {"joint", "{name: bilstm, embedding: 6, units: 5, head: joint}", TOKENS, 7},
     {"span", "{name: bilstm, embedding: 6, units: 5}", TOKENS, 2},
