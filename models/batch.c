@@ -1,4 +1,4 @@
-/* models/batch.c - sizes of shapes and how messages print them. Cost: constant. */
+/* models/batch.c - sizes of shapes, how messages print them, parts of batches. Cost: constant. */
 #include "models/batch.h"
 #include <stdio.h>
 
@@ -49,4 +49,35 @@ bool co_size_multiply(size_t *product, size_t factor)
     if (__builtin_mul_overflow(*product, factor, &result) || result > MOST) return false;
     *product = result;
     return true;
+}
+
+/* Offsets of examples first .. first + n, from 0 on. */
+static void shift(const int64_t *whole, size_t first, size_t n, int64_t *offsets)
+{
+    for (size_t i = 0; i <= n; i++) offsets[i] = whole[first + i] - whole[first];
+}
+
+void co_batch_part(const co_batch *whole, size_t first, size_t n, size_t x_floats, size_t y_words,
+                   bool per_row, int64_t *offsets, co_batch *part)
+{
+    const co_shape text = {.sequence = true}, target = {.sequence = true, .target = true};
+    const size_t row = co_shape_first_row(&text, whole, first),
+                 end = co_shape_first_row(&text, whole, first + n),
+                 begin = co_shape_first_row(&target, whole, first);
+    *part = (co_batch){.n = n, .rows = end - row, .chars = whole->chars};
+    if (whole->x) part->x = whole->x + row * x_floats;
+    if (whole->tokens) part->tokens = whole->tokens + row;
+    if (whole->char_offsets) part->char_offsets = whole->char_offsets + row;
+    if (whole->offsets) {
+        shift(whole->offsets, first, n, offsets);
+        part->offsets = offsets;
+    }
+    if (whole->target_offsets) {
+        shift(whole->target_offsets, first, n, offsets + n + 1);
+        part->target_offsets = offsets + n + 1;
+        part->target_rows = (size_t)part->target_offsets[n];
+        part->target_tokens = whole->target_tokens + begin;
+    }
+    const size_t label = !per_row ? first : whole->target_offsets ? begin : row;
+    if (whole->y) part->y = (const int32_t *)whole->y + label * y_words;
 }

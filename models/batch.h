@@ -74,6 +74,12 @@ static inline const int32_t *co_shape_tokens(const co_shape *shape, const co_bat
     return shape->target ? batch->target_tokens : batch->tokens;
 }
 
+/* Examples first .. first + n of a batch as one of their own: floats of a row of x; 4-byte words of
+ * the labels of an example, or of each row (of a target, where there are some) where per_row.
+ * offsets[2 (n + 1)] is room. Local. */
+void co_batch_part(const co_batch *whole, size_t first, size_t n, size_t x_floats, size_t y_words,
+                   bool per_row, int64_t *offsets, co_batch *part);
+
 /* One pass of a batch through a model. The four numbers and the layer's node key every draw that it
  * makes (dropout). Layers that work example by example may get a batch in parts, one after another
  * (layer.h): then batch is the part. */
@@ -82,8 +88,18 @@ typedef struct {
     size_t first; /* examples in the parts before */
     bool more;    /* parts follow */
     bool train;   /* false: evaluation, dropout is the identity */
+    /* Examples, and rows of sequences, that the batch stands behind in a larger one: what it draws
+     * is what its examples would get there. */
+    size_t drawn, drawn_rows, drawn_target_rows;
     uint64_t seed, round, device, step;
     /* The whole vector, whose frozen tensors are read in place: then parameters and gradients hold
      * only what is trained (co_layout). NULL: they are whole vectors. */
     const float *frozen;
 } co_pass;
+
+/* Rows of this shape whose draws stand before those of the batch. */
+static inline size_t co_pass_drawn(const co_pass *pass, const co_shape *shape)
+{
+    if (!shape->sequence) return pass->first + pass->drawn;
+    return pass->first + (shape->target ? pass->drawn_target_rows : pass->drawn_rows);
+}

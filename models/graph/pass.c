@@ -44,6 +44,7 @@ static void open_call(const co_workspace *w, const co_pass *pass, const float *p
     call->dy = NULL;
     call->scale = NULL;
     call->factor = 1.0f;
+    call->each = 0;
     call->cache = slot->cache;
     call->scratch = w->scratch;
     call->add = v->low.adds_dx;
@@ -61,9 +62,7 @@ void co_pass_open_call(const co_workspace *w, const co_pass *pass, const float *
     open_call(w, pass, params, l, call);
 }
 
-/* The part of `whole` that follows the one in pass and *batch; the first one when that is empty.
- * False at the end. */
-static bool next_part(const co_model *m, const co_pass *whole, co_pass *pass, co_batch *batch)
+bool co_pass_next_part(const co_model *m, const co_pass *whole, co_pass *pass, co_batch *batch)
 {
     const size_t first = pass->first + batch->n, left = whole->batch->n - first;
     if (left == 0) return false;
@@ -96,12 +95,12 @@ static void forward_parts(const co_model *m, const co_workspace *w, const float 
 {
     co_pass part = *pass;
     co_batch batch = {0};
-    while (next_part(m, pass, &part, &batch)) forward_nodes(m, w, params, &part, begin, m->n_parts);
+    while (co_pass_next_part(m, pass, &part, &batch))
+        forward_nodes(m, w, params, &part, begin, m->n_parts);
 }
 
-/* From behind node `from`, whose values are x. */
-static const float *forward_from(const co_model *m, co_workspace *w, const float *params,
-                                 const co_pass *pass, size_t from, const float *x)
+const float *co_pass_forward(const co_model *m, co_workspace *w, const float *params,
+                             const co_pass *pass, size_t from, const float *x)
 {
     const size_t begin = from + 1;
     CO_ASSERT(w->model == m && w->n_taps == m->n_taps && pass->batch->n <= w->max_n &&
@@ -117,7 +116,7 @@ static const float *forward_from(const co_model *m, co_workspace *w, const float
 const float *co_model_forward(const co_model *model, co_workspace *workspace, const float *params,
                               const co_pass *pass)
 {
-    return forward_from(model, workspace, params, pass, 0, pass->batch->x);
+    return co_pass_forward(model, workspace, params, pass, 0, pass->batch->x);
 }
 
 const float *co_model_outputs(const co_model *model, const co_workspace *workspace)
@@ -127,8 +126,7 @@ const float *co_model_outputs(const co_model *model, const co_workspace *workspa
 
 /* ---- backward ---- */
 
-/* How far down gradients go: to the values of node `stop`, or, with stop NONE, to what trains. */
-enum { NONE = -1 };
+enum { NONE = CO_PASS_ALL };
 static bool is_wanted(const co_model *m, size_t l, int64_t stop)
 {
     return stop == NONE ? m->node[l].wanted : (int64_t)l >= stop;
@@ -170,11 +168,10 @@ static void close_dx(const co_workspace *w, const co_call *call, size_t l)
     }
 }
 
-/* Phase one: the gradient by all values that are wanted, from that by the outputs on. */
 static void backward_inputs(const co_model *m, const co_workspace *w, const float *params,
-                            const co_pass *pass, int64_t stop)
+                            const co_pass *pass, size_t begin, int64_t stop)
 {
-    for (size_t l = m->n_nodes; l-- > 1;) {
+    for (size_t l = m->n_nodes; l-- > begin;) {
         const co_vertex *v = &m->node[l];
         if (v->low.passes_on || !is_wanted(m, l, stop) || (int64_t)l == stop) continue;
         co_call call;
@@ -184,6 +181,18 @@ static void backward_inputs(const co_model *m, const co_workspace *w, const floa
             v->layer->backward_input(v->self, &call);
         close_dx(w, &call, l);
     }
+}
+
+void co_pass_backward_inputs(const co_model *m, const co_workspace *w, const float *params,
+                             const co_pass *pass, int64_t stop)
+{
+    backward_inputs(m, w, params, pass, 1, stop);
+}
+
+void co_pass_backward_inputs_behind(const co_model *m, const co_workspace *w, const float *params,
+                                    const co_pass *pass, size_t begin)
+{
+    backward_inputs(m, w, params, pass, begin, NONE);
 }
 
 /* Adds the node's gradient to its part of grad; frozen tensors get zeros. */
@@ -199,8 +208,8 @@ static void backward_params(const co_model *m, const co_vertex *v, co_call *call
     }
 }
 
-static void backward_params_of(const co_model *m, const co_workspace *w, const float *params,
-                               const co_pass *pass, size_t l, const float *scale, float *grad)
+void co_pass_backward_params_of(const co_model *m, const co_workspace *w, const float *params,
+                                const co_pass *pass, size_t l, const float *scale, float *grad)
 {
     co_call call;
     open_call(w, pass, params, l, &call);
@@ -208,18 +217,55 @@ static void backward_params_of(const co_model *m, const co_workspace *w, const f
     backward_params(m, &m->node[l], &call, scale, grad);
 }
 
-/* Phase two: the weight gradients of the nodes behind node `from`, from what phase one left; may be
- * asked for again, with another scale. Tensors that several nodes share: the last node first, as a
- * step meets them. */
-static void backward_all_params(const co_model *m, const co_workspace *w, const float *params,
-                                const co_pass *pass, size_t from, const float *scale, float *grad)
+/* Tensors that several nodes share: the last node first, as a step meets them. */
+void co_pass_backward_params(const co_model *m, const co_workspace *w, const float *params,
+                             const co_pass *pass, size_t from, const float *scale, float *grad)
 {
     for (size_t l = from + 1; l < m->n_nodes; l++)
         if (m->node[l].trained && !m->node[l].tied)
-            backward_params_of(m, w, params, pass, l, scale, grad);
+            co_pass_backward_params_of(m, w, params, pass, l, scale, grad);
     for (size_t l = m->n_nodes; l-- > from + 1;)
         if (m->node[l].trained && m->node[l].tied)
-            backward_params_of(m, w, params, pass, l, scale, grad);
+            co_pass_backward_params_of(m, w, params, pass, l, scale, grad);
+}
+
+void co_pass_open(const co_workspace *w, const co_pass *pass, const float *params, size_t l,
+                  co_call *call)
+{
+    open_call(w, pass, params, l, call);
+    call->dy = gradient_of(w, pass, l);
+}
+
+void co_pass_target_own(const co_vertex *v, float *own, size_t each, co_call *call)
+{
+    call->target = own;
+    call->target_at = v->own_at;
+    call->each = each;
+}
+
+/* dx, and the gradient of each example of the part. */
+static void each_node(const co_model *m, const co_workspace *w, const float *params,
+                      const co_pass *pass, size_t l)
+{
+    const co_vertex *v = &m->node[l];
+    co_call call;
+    co_pass_open(w, pass, params, l, &call);
+    const bool wants_dx = open_dx(w, &call, l, NONE);
+    if (v->trained) co_pass_target_own(v, w->slot[l].each, v->own_floats, &call);
+    if (v->at_once) {
+        v->layer->backward(v->self, &call);
+    } else {
+        if (wants_dx || v->layer->input_first) v->layer->backward_input(v->self, &call);
+        if (v->trained) v->layer->backward_params(v->self, &call);
+    }
+    close_dx(w, &call, l);
+}
+
+void co_pass_backward_each(const co_model *m, const co_workspace *w, const float *params,
+                           const co_pass *part)
+{
+    for (size_t l = m->n_parts; l-- > 1;)
+        if (m->node[l].wanted && !m->node[l].low.passes_on) each_node(m, w, params, part, l);
 }
 
 static void take_loss(const co_model *m, const co_pass *pass, const float *out, float *d_out,
@@ -232,11 +278,12 @@ void co_pass_loss(const co_model *model, co_workspace *workspace, const float *p
                   const co_pass *pass, size_t from, const float *x, const float *scale, float *grad,
                   bool down, double *sums)
 {
-    const float *out = forward_from(model, workspace, params, pass, from, x);
+    const float *out = co_pass_forward(model, workspace, params, pass, from, x);
     take_loss(model, pass, out, grad || down ? workspace->slot[model->n_nodes - 1].dy : NULL, sums);
     if (grad || down)
-        backward_inputs(model, workspace, params, pass, down || from > 0 ? (int64_t)from : NONE);
-    if (grad) backward_all_params(model, workspace, params, pass, from, scale, grad);
+        co_pass_backward_inputs(model, workspace, params, pass,
+                                down || from > 0 ? (int64_t)from : NONE);
+    if (grad) co_pass_backward_params(model, workspace, params, pass, from, scale, grad);
 }
 
 void co_model_loss(const co_model *model, co_workspace *workspace, const float *params,
@@ -293,7 +340,7 @@ static void step_parts(const co_model *m, const co_workspace *w, float *params, 
 {
     co_pass part = *pass;
     co_batch batch = {0};
-    while (next_part(m, pass, &part, &batch))
+    while (co_pass_next_part(m, pass, &part, &batch))
         step_nodes(m, w, params, &part, 1, m->n_parts, lr, grad);
 }
 

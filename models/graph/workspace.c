@@ -69,6 +69,46 @@ static size_t extra_floats(const co_workspace *w, arena *a, size_t l)
     return sum;
 }
 
+/* Room for co_model_clipped. The gradients that are kept side by side are those of so many examples
+ * that they stay near. */
+static void lay_out_clipping(co_workspace *w, arena *a)
+{
+    enum { KEPT = 1 << 22, FEWEST = 8 }; /* floats; examples */
+    const co_model *m = w->model;
+    const size_t begin = co_graph_keeps_parts(m) ? m->n_parts : 1;
+    size_t kept = 0, single = 0;
+    bool all_factors = true;
+    for (size_t l = 1; l < m->n_nodes; l++)
+        all_factors &= !m->node[l].tied || m->node[l].layer->factors;
+    for (size_t l = 1; l < m->n_nodes; l++) {
+        const co_vertex *v = &m->node[l];
+        const co_clip_way way = co_graph_clip_way(v);
+        if (way == CO_KEPT && l >= begin) kept += v->own_floats;
+        if (v->trained && v->own_floats > single &&
+            (way == CO_SINGLES || (way == CO_KEPT && v->layer->own_size) ||
+             (v->tied && !all_factors) ||
+             (way == CO_GHOST && w->clip_groups > 1 && v->n_tensors > 1)))
+            single = v->own_floats;
+    }
+    w->clip_n = w->max_n;
+    if (kept > 0 && KEPT / kept < w->max_n) w->clip_n = KEPT / kept > FEWEST ? KEPT / kept : FEWEST;
+    if (w->clip_n > w->max_n) w->clip_n = w->max_n;
+    for (size_t l = 1; l < m->n_nodes; l++) {
+        const size_t part = m->part < w->max_n ? m->part : w->max_n;
+        if (co_graph_clip_way(&m->node[l]) != CO_KEPT) continue;
+        w->slot[l].each = cut(a, (l < begin ? part : w->clip_n) * m->node[l].own_floats);
+        w->slot[l].sum = l < begin ? cut(a, m->node[l].own_floats) : NULL;
+    }
+    w->offsets = (int64_t *)(void *)cut(a, 4 * (w->max_n + 1));
+    w->squared = (double *)(void *)cut(a, 2 * (w->clip_groups + m->n_tied) * w->max_n);
+    w->weight = cut(a, w->clip_groups * w->max_n);
+    w->kept_sums = (double *)(void *)cut(a, 2 * m->task->n_sums(m->labels->n));
+    w->single = cut(a, single);
+    w->shared = all_factors ? NULL : cut(a, single);
+    w->kept_squares = (double *)(void *)cut(a, m->n_tied ? 2 * w->max_n : 0);
+    w->one = cut(a, w->clip_floats);
+}
+
 static void lay_out(co_workspace *w, arena *a)
 {
     const co_model *m = w->model;
@@ -85,6 +125,10 @@ static void lay_out(co_workspace *w, arena *a)
         w->slot[l].y = cut_values(w, a, l);
         w->slot[l].cache = kept ? cut(a, kept) : NULL;
         if (used > scratch) scratch = used;
+        const size_t norms = w->clip_groups > 0 && layer && layer->norms_size
+                                 ? layer->norms_size(v->self, w->max_n, rows)
+                                 : 0;
+        if (norms > scratch) scratch = norms;
         if (added > extra) extra = added;
     }
     w->scratch = cut(a, scratch);
@@ -95,6 +139,7 @@ static void lay_out(co_workspace *w, arena *a)
             v->low.dy_of ? w->slot[v->low.dy_of].dy : cut(a, floats_of(w, a, v, w->max_n));
     }
     w->extra = extra ? cut(a, extra) : NULL;
+    if (w->clip_groups > 0) lay_out_clipping(w, a);
 }
 
 static co_status open_slots(co_workspace *w)
@@ -116,6 +161,19 @@ co_status co_workspace_create(const co_model *model, size_t max_n, size_t max_ro
     if (st == CO_OK) *workspace = w;
     if (st != CO_OK) co_workspace_destroy(w);
     return st;
+}
+
+co_status co_workspace_clip(co_workspace *w, const co_clipping *how, size_t n_grad)
+{
+    const size_t n = w->max_n, rows = w->max_rows, targets = w->max_target_rows,
+                 one = how->naive || how->slot ? n_grad : 0;
+    if (w->clip_groups >= how->n_groups && w->clip_floats >= one) return CO_OK;
+    if (w->clip_groups < how->n_groups) w->clip_groups = how->n_groups;
+    if (w->clip_floats < one) w->clip_floats = one;
+    co_free(w->arena);
+    w->arena = NULL;
+    w->max_rows = w->max_target_rows = 0; /* as before, not more */
+    return co_workspace_reserve(w, n, rows, targets);
 }
 
 /* Lengths vary: not each time. */

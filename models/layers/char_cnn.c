@@ -80,7 +80,8 @@ static size_t cache_size(const void *self, size_t n, size_t rows)
     return rows * ((const char_cnn *)self)->filters;
 }
 
-/* The letters that the batch has, each with its number; their rows P; the weights, by place. */
+/* The letters that rows of the batch have, each with its number; their rows P; the weights, by
+ * place. */
 typedef struct {
     size_t n;
     int32_t *letter; /* [n] */
@@ -97,7 +98,8 @@ static size_t scratch_size(const void *self, size_t n, size_t rows)
     return c->n_letters * (2 + c->width * c->filters) + 2 * c->width * per_place(c);
 }
 
-static work open_work(const char_cnn *c, const co_call *call)
+/* Of rows first .. end of the batch. */
+static work open_work(const char_cnn *c, const co_call *call, size_t first, size_t end)
 {
     const co_batch *batch = call->pass->batch;
     work w = {.number = (int32_t *)call->scratch,
@@ -106,7 +108,7 @@ static work open_work(const char_cnn *c, const co_call *call)
     w.weight = w.rows + c->width * c->n_letters * c->filters;
     w.sum = w.weight + c->width * per_place(c);
     memset(w.number, 0, c->n_letters * sizeof *w.number);
-    for (int64_t l = batch->char_offsets[0]; l < batch->char_offsets[batch->rows]; l++) {
+    for (int64_t l = batch->char_offsets[first]; l < batch->char_offsets[end]; l++) {
         const int32_t letter = batch->chars[l];
         CO_ASSERT(letter >= 0 && (size_t)letter < c->n_letters);
         if (w.number[letter]) continue;
@@ -185,7 +187,7 @@ static void forward(const void *self, const co_call *call)
     const char_cnn *c = self;
     const co_batch *batch = call->pass->batch;
     const float *bias = co_call_tensor(call, BIAS);
-    const work w = open_work(c, call);
+    const work w = open_work(c, call, 0, batch->rows);
     float *window = w.sum; /* of one: no gradient is formed here */
     form_rows(c, call, &w);
     for (size_t r = 0; r < batch->rows; r++) {
@@ -207,12 +209,13 @@ static void forward(const void *self, const co_call *call)
     }
 }
 
-/* The gradient by the rows P, in their place, and by the bias. */
-static void gather_rows(const char_cnn *c, const co_call *call, const work *w, float *bias)
+/* The gradient of texts begin .. end by the rows P, in their place, and by the bias. */
+static void gather_rows(const char_cnn *c, const co_call *call, const work *w, size_t begin,
+                        size_t end, float *bias)
 {
     const co_batch *batch = call->pass->batch;
     memset(w->rows, 0, c->width * w->n * c->filters * sizeof *w->rows);
-    for (size_t i = 0; i < batch->n; i++) {
+    for (size_t i = begin; i < end; i++) {
         const size_t last = co_shape_first_row(&c->in, batch, i + 1);
         for (size_t r = co_shape_first_row(&c->in, batch, i); r < last; r++) {
             const float *dy = call->dy + r * c->filters;
@@ -231,13 +234,15 @@ static void gather_rows(const char_cnn *c, const co_call *call, const work *w, f
     }
 }
 
-static void backward_params(const void *self, const co_call *call)
+/* The targets += the gradient of texts begin .. end. */
+static void add_texts(const char_cnn *c, const co_call *call, size_t begin, size_t end,
+                      float *d_embedding, float *weight, float *bias)
 {
-    const char_cnn *c = self;
+    const co_batch *batch = call->pass->batch;
     const float *embedding = co_call_tensor(call, EMBEDDING);
-    float *weight = co_call_target(call, WEIGHT), *d_embedding = co_call_target(call, EMBEDDING);
-    const work w = open_work(c, call);
-    gather_rows(c, call, &w, co_call_target(call, BIAS));
+    const work w = open_work(c, call, co_shape_first_row(&c->in, batch, begin),
+                             co_shape_first_row(&c->in, batch, end));
+    gather_rows(c, call, &w, begin, end, bias);
     turn_by_filter(c, co_call_tensor(call, WEIGHT), w.weight);
     memset(w.sum, 0, c->width * per_place(c) * sizeof *w.sum);
     for (size_t k = 0; k < c->width; k++)
@@ -256,10 +261,22 @@ static void backward_params(const void *self, const co_call *call)
                 *weight++ += w.sum[(k * c->embedding + e) * c->filters + f];
 }
 
+static void backward_params(const void *self, const co_call *call)
+{
+    const char_cnn *c = self;
+    const size_t n = call->pass->batch->n, floats = c->filters * c->embedding * c->width;
+    if (!call->each)
+        add_texts(c, call, 0, n, co_call_target(call, EMBEDDING), co_call_target(call, WEIGHT),
+                  co_call_target(call, BIAS));
+    for (size_t i = 0; call->each && i < n; i++)
+        add_texts(c, call, i, i + 1, co_call_own(call, EMBEDDING, i, c->n_letters * c->embedding),
+                  co_call_own(call, WEIGHT, i, floats), co_call_own(call, BIAS, i, c->filters));
+}
+
 static co_facts facts(const void *self)
 {
     (void)self;
-    return (co_facts){.spares_output = true};
+    return (co_facts){.spares_output = true, .each = true};
 }
 
 /* Of a token with five letters. */

@@ -10,6 +10,7 @@
  * IWFHR 2006 (convolution as a matrix product). */
 #include "models/layers/layer.h"
 #include "core/memory.h"
+#include "core/vector.h"
 #include "models/layers/conv_wide.h"
 #include "models/layers/conv_winograd.h"
 #include "models/layers/init.h"
@@ -130,7 +131,26 @@ static co_conv_weights weights_of(const conv2d *v, const co_call *call)
 static co_conv_target target_of(const conv2d *v, const co_call *call, float factor)
 {
     return (co_conv_target){co_call_target(call, 0), v->bias ? co_call_target(call, 1) : NULL,
-                            factor};
+                            factor, call->each};
+}
+
+/* Between many channels a block of weights serves all images: each by itself. */
+static void wide_each(const conv2d *v, size_t rows, const co_call *call, const float *x,
+                      const float *dy, float *dx, co_conv_target target)
+{
+    const float *weight = co_call_tensor(call, 0);
+    const size_t in = co_shape_size(&v->w.in), out = co_shape_size(&v->w.out);
+    if (dx)
+        co_conv_wide_backward(&v->direct, rows, weight, x, dy, NULL, dx, (co_conv_target){0},
+                              call->scratch);
+    for (size_t e = 0; e < rows; e++) {
+        const co_conv_target own = {target.weight + e * target.each,
+                                    target.bias ? target.bias + e * target.each : NULL, 1.0f, 0};
+        memset(own.weight, 0, v->n_out * v->taps * sizeof *own.weight);
+        if (own.bias) memset(own.bias, 0, v->n_out * sizeof *own.bias);
+        co_conv_wide_backward(&v->direct, 1, weight, x + e * in, dy + e * out, NULL, NULL, own,
+                              call->scratch);
+    }
 }
 
 /* dx unless NULL, the target's gradient, or both. */
@@ -138,7 +158,9 @@ static void fast_backward(const conv2d *v, co_conv_part part, const co_call *cal
                           const float *dy, const float *scale, float *dx, co_conv_target target)
 {
     const float *weight = co_call_tensor(call, 0);
-    if (v->wide)
+    if (v->wide && target.each)
+        wide_each(v, part.rows, call, x, dy, dx, target);
+    else if (v->wide)
         co_conv_wide_backward(&v->direct, part.rows, weight, x, dy, scale, dx, target,
                               call->scratch);
     else if (v->winograd)
@@ -300,7 +322,6 @@ static void backward_params(const void *self, const co_call *call)
 {
     const conv2d *v = self;
     const co_batch *batch = call->pass->batch;
-    const co_conv_target target = target_of(v, call, 1.0f);
     const int m = (int)v->n_out, n = (int)v->taps, k = (int)v->pixels;
     if (v->w.fast) {
         fast_params(v, call);
@@ -309,13 +330,15 @@ static void backward_params(const void *self, const co_call *call)
     for (size_t e = 0; e < batch->n; e++) {
         const size_t end = co_shape_first_row(&v->w.in, batch, e + 1);
         const float factor = call->scale ? call->scale[e] : 1.0f;
+        float *weight = co_call_own(call, 0, e, v->n_out * v->taps),
+              *bias = v->bias ? co_call_own(call, 1, e, v->n_out) : NULL;
         for (size_t r = co_shape_first_row(&v->w.in, batch, e); r < end; r++) {
             const float *d = call->dy + r * v->n_out * v->pixels;
             image_to_columns(&v->w, call->x[0] + r * v->n_in_floats, call->scratch);
             cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, factor, d, k,
-                        call->scratch, k, 1.0f, target.weight, n);
+                        call->scratch, k, 1.0f, weight, n);
             for (size_t o = 0; v->bias && o < v->n_out; o++)
-                target.bias[o] += factor * sum_row(d + o * v->pixels, v->pixels);
+                bias[o] += factor * sum_row(d + o * v->pixels, v->pixels);
         }
     }
 }
@@ -330,7 +353,28 @@ static void backward(const void *self, const co_call *call)
 static co_facts facts(const void *self)
 {
     const conv2d *v = self;
-    return (co_facts){.spares_output = true, .in_parts = !v->wide, .at_once = v->w.fast != NULL};
+    return (co_facts){.spares_output = true,
+                      .in_parts = !v->wide,
+                      .at_once = v->w.fast != NULL,
+                      .each = !v->w.in.sequence};
+}
+
+/* The fast forms keep W[i][j][c][o] as they have it. */
+static size_t own_size(const void *self, size_t t)
+{
+    const conv2d *v = self;
+    if (v->w.fast && !v->wide) return t == 0 ? co_conv_weights_size(&v->direct) : v->direct.c_out;
+    return t == 0 ? v->n_out * v->taps : v->n_out;
+}
+
+static void own_back(const void *self, const co_call *call, size_t t, const float *own)
+{
+    const conv2d *v = self;
+    float *target = co_call_target(call, t);
+    if (t == 0 && v->w.fast && !v->wide)
+        co_conv_finish(&v->direct, own, NULL, (co_conv_target){target, NULL, 1.0f, 0}, call->cache);
+    else
+        co_vector_add_scaled(target, own, t == 0 ? v->n_out * v->taps : v->n_out, 1.0f);
 }
 
 static double flops(const void *self)
@@ -362,5 +406,7 @@ const co_layer co_layer_conv2d = {.name = "conv2d",
                                   .forward = forward,
                                   .backward_input = backward_input,
                                   .backward_params = backward_params,
+                                  .own_size = own_size,
+                                  .own_back = own_back,
                                   .backward = backward,
                                   .flops = flops};

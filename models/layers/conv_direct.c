@@ -40,6 +40,11 @@ static size_t weights(const co_conv_direct *v)
     return v->w->kernel * v->w->kernel * v->c_in * v->c_out;
 }
 
+size_t co_conv_weights_size(const co_conv_direct *v)
+{
+    return weights(v);
+}
+
 static size_t largest(size_t a, size_t b)
 {
     return a > b ? a : b;
@@ -312,14 +317,19 @@ static void add_image(const co_conv_direct *v, const float *padded, const float 
 }
 
 static void backward_params(const co_conv_direct *v, co_conv_part part, const memory *m,
-                            const float *x, const float *dy, const float *scale)
+                            const float *x, const float *dy, const float *scale,
+                            co_conv_target target)
 {
     const size_t n_pixels = v->w->out_height * v->w->out_width;
     for (size_t e = 0; e < part.rows;
          e++, x += co_shape_size(&v->w->in), dy += n_pixels * v->c_out) {
         const float factor = scale ? scale[e] : 1.0f;
-        co_conv_add_pixels(v, n_pixels, dy, factor, m->bias);
-        add_image(v, pad_image(v, x, m->image), dy, factor, m->sum);
+        float *sum = target.each ? target.weight + e * target.each : m->sum,
+              *bias = target.each && target.bias ? target.bias + e * target.each : m->bias;
+        if (target.each) memset(sum, 0, weights(v) * sizeof *sum);
+        if (target.each) memset(bias, 0, v->c_out * sizeof *bias);
+        co_conv_add_pixels(v, n_pixels, dy, factor, bias);
+        add_image(v, pad_image(v, x, m->image), dy, factor, sum);
     }
 }
 
@@ -332,6 +342,6 @@ void co_conv_direct_backward(const co_conv_direct *v, co_conv_part part, const f
     if (part.begins) memset(m.sum, 0, (weights(v) + v->c_out) * sizeof *m.sum);
     if (dx) backward_input(v, part, &m, dy, dx);
     if (!target.weight) return;
-    backward_params(v, part, &m, x, dy, scale);
-    if (part.ends) co_conv_finish(v, m.sum, m.bias, target, m.turned);
+    backward_params(v, part, &m, x, dy, scale, target);
+    if (part.ends && !target.each) co_conv_finish(v, m.sum, m.bias, target, m.turned);
 }

@@ -23,9 +23,12 @@ typedef struct {
 typedef struct {
     const float *weight, *bias;
 } co_conv_weights;
-/* Both += factor times their gradients. weight NULL: not wanted. */
+/* Both += factor times their gradients. weight NULL: not wanted. each: floats from one image's
+ * target to the next: weight[i][j][c][o] and bias[c_out] with their padding, = the gradient; 0: one
+ * for all. */
 typedef struct {
     float *weight, *bias, factor;
+    size_t each;
 } co_conv_target;
 
 /* Steps that conv_winograd.c shares: W[i][j][c][o] and W[i][j][o][c] from weight, zeros for padding
@@ -36,6 +39,7 @@ void co_conv_exchange_weights(const co_conv_direct *v, const float *weight, floa
 void co_conv_start(const co_conv_direct *v, const float *bias, float *start);
 void co_conv_finish(const co_conv_direct *v, const float *sum, const float *bias_sum,
                     co_conv_target target, float *scratch);
+size_t co_conv_weights_size(const co_conv_direct *v); /* floats of W[i][j][c][o] */
 /* sum[c_out] += factor times the pixels of dy[rows]. */
 void co_conv_add_pixels(const co_conv_direct *v, size_t n_pixels, const float *dy, float factor,
                         float *sum);

@@ -46,7 +46,7 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
 static co_facts facts(const void *self)
 {
     (void)self;
-    return (co_facts){.chains = true, .spares_output = true};
+    return (co_facts){.chains = true, .spares_output = true, .each = true};
 }
 
 static size_t tensors(const void *self, co_tensor_shape *shape)
@@ -246,21 +246,32 @@ static void add_text(const crf *c, const co_call *call, const co_crf_paths *chai
     observe(c, &text, labels_of(call, &text, w->tag), -factor, start, end, transition);
 }
 
+/* Text i's gradient, or the sums so far, to the targets of that text. */
+static void hand_out(const crf *c, const co_call *call, size_t i, const double *from)
+{
+    const size_t size[N_TENSORS] = {c->n, c->n, c->n * c->n};
+    for (size_t t = 0; t < N_TENSORS; t++) {
+        float *to = co_call_own(call, t, i, size[t]);
+        for (size_t j = 0; j < size[t]; j++) to[j] += (float)*from++;
+    }
+}
+
 static void backward_params(const void *self, const co_call *call)
 {
     const crf *c = self;
-    const size_t size[N_TENSORS] = {c->n, c->n, c->n * c->n};
+    const size_t floats = c->n * (c->n + 2);
     const work w = work_in(c, call);
     const kept k = kept_in(c, call);
     const co_crf_paths chain = open_chain(c, call, &w);
-    const double *from = w.sum;
-    memset(w.sum, 0, c->n * (c->n + 2) * sizeof *w.sum);
+    memset(w.sum, 0, floats * sizeof *w.sum);
     for (size_t i = 0; i < call->pass->batch->n; i++) {
         const double factor = k.weight[i] * (call->scale ? (double)call->scale[i] : 1.0);
         if (factor != 0.0) add_text(c, call, &chain, &w, &k, i, factor);
+        if (!call->each) continue;
+        hand_out(c, call, i, w.sum);
+        memset(w.sum, 0, floats * sizeof *w.sum);
     }
-    for (size_t t = 0; t < N_TENSORS; t++)
-        for (size_t j = 0; j < size[t]; j++) co_call_target(call, t)[j] += (float)*from++;
+    if (!call->each) hand_out(c, call, 0, w.sum);
 }
 
 static double flops(const void *self)

@@ -216,4 +216,5 @@ const co_task co_task_span = {
     .n_reals = n_reals,
     .n_sums = n_sums,
     .outputs = outputs,
+    .label_words = outputs,
     .measure = measure};

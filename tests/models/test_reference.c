@@ -1,5 +1,5 @@
 /* tests/models/test_reference.c - whole models against PyTorch in double precision
- * (tests/reference/models.py), on every kernel path that this processor has. */
+ * (tests/reference/models.py, clipping.py), on every kernel path that this processor has. */
 #include "models/kernel_path.h"
 #include "models/optimizers/optimizer.h"
 #include "tests/harness.h"
@@ -263,21 +263,79 @@ static void run(reference *r, FILE *file)
     sgd->destroy(self);
 }
 
+enum { MOST_EXAMPLES = 16, MOST_TENSORS = 64 };
+
+/* The norms that the file has of every example and tensor: within 1e-5 of the tensor's, and where
+ * it is nothing but rounding in a float of the example's. */
+static void compare_norms(const reference *r, FILE *file, const double *norms, double *whole)
+{
+    for (size_t i = 0; i < r->batch; i++) {
+        double want[MOST_TENSORS], square = 0.0;
+        size_t index;
+        cr_assert_eq(fscanf(file, " alone %zu", &index), 1, "%s", r->name);
+        for (size_t t = 0; t < r->n_tensors; t++) {
+            cr_assert_eq(fscanf(file, "%lf", &want[t]), 1);
+            square += want[t] * want[t];
+        }
+        whole[i] = sqrt(square);
+        for (size_t t = 0; t < r->n_tensors; t++) {
+            const double have = norms[i * r->n_tensors + t];
+            cr_expect_leq(fabs(have - want[t]), tolerance * want[t] + 1e-6 * whole[i],
+                          "%s on %s: norm of example %zu by %s: %.9g, not %.9g", r->name,
+                          co_kernel_path(), i, r->tensor[t].name, have, want[t]);
+        }
+    }
+}
+
+/* Tensor by tensor, then all together, by norms and formed. */
+static void run_clipped(reference *r, FILE *file)
+{
+    co_workspace *w;
+    double sums[512] = {0}, norms[MOST_EXAMPLES * MOST_TENSORS], whole[MOST_EXAMPLES], clip,
+           far[64];
+    uint32_t group[MOST_TENSORS];
+    const co_pass pass = {.batch = &r->data, .train = false};
+    cr_assert(r->batch <= MOST_EXAMPLES && r->n_tensors <= MOST_TENSORS);
+    for (uint32_t t = 0; t < MOST_TENSORS; t++) group[t] = t, far[t] = (double)INFINITY;
+    cr_assert_eq(co_workspace_create(r->model, r->batch, r->data.rows, r->data.target_rows, &w),
+                 CO_OK);
+    co_clipping how = {.n_groups = r->n_tensors, .group = group, .clip = far};
+    cr_assert_eq(co_workspace_clip(w, &how, r->n_params), CO_OK);
+    co_model_clipped(r->model, w, r->params, &pass, &how, r->grad, norms, sums);
+    compare_norms(r, file, norms, whole);
+    cr_assert_eq(fscanf(file, " clip %lf", &clip), 1);
+    const long sum = ftell(file);
+    for (int naive = 0; naive < 2; naive++) {
+        how = (co_clipping){.naive = naive == 1, .n_groups = 1, .clip = &clip};
+        cr_assert_eq(co_workspace_clip(w, &how, r->n_params), CO_OK);
+        memset(r->grad, 0, r->n_params * sizeof *r->grad);
+        co_model_clipped(r->model, w, r->params, &pass, &how, r->grad, norms, sums);
+        for (size_t i = 0; i < r->batch; i++)
+            cr_expect_leq(fabs(norms[i] - whole[i]), tolerance * whole[i],
+                          "%s on %s: %.9g, not %.9g", r->name, co_kernel_path(), norms[i],
+                          whole[i]);
+        cr_assert_eq(fseek(file, sum, SEEK_SET), 0);
+        for (size_t t = 0; t < r->n_tensors; t++)
+            compare_tensor(r, file, "sum", t, r->grad + r->tensor[t].offset, r->tensor[t].size);
+    }
+    co_workspace_destroy(w);
+}
+
 /* The file lies in the source tree; the harness knows it as SOURCE. */
-static FILE *open_numbers(void)
+static FILE *open_numbers(const char *name)
 {
     char path[1024];
     const char *root = getenv("SOURCE");
-    snprintf(path, sizeof path, "%s/tests/reference/models.txt", root ? root : "..");
+    snprintf(path, sizeof path, "%s/tests/reference/%s", root ? root : "..", name);
     FILE *file = fopen(path, "r");
     cr_assert(file, "%s", path);
     return file;
 }
 
 /* Checks all cases whose name begins so, and skips the others. */
-static void check_on_this_path(const char *prefix)
+static void check_on_this_path(const char *prefix, bool clips)
 {
-    FILE *file = open_numbers();
+    FILE *file = open_numbers(clips ? "clipping.txt" : "models.txt");
     reference r = {0};
     char line[8192];
     size_t n_checked = 0;
@@ -289,7 +347,7 @@ static void check_on_this_path(const char *prefix)
             continue;
         cr_assert(fgets(r.yaml, sizeof r.yaml, file));
         open_model(&r, file);
-        run(&r, file);
+        (clips ? run_clipped : run)(&r, file);
         close_model(&r);
         n_checked++;
     }
@@ -298,14 +356,25 @@ static void check_on_this_path(const char *prefix)
     cr_expect_eq(co_memory_blocks(), 0, "%s", co_kernel_path());
 }
 
-static void check_cases(const char *prefix)
+static void check_on_all_paths(const char *prefix, bool clips)
 {
     co_kernel_level best;
     cr_assert_eq(co_kernel_best(&best), CO_OK);
     for (co_kernel_level level = CO_KERNELS_REFERENCE; level <= best; level++) {
         co_kernel_use(level);
-        check_on_this_path(prefix);
+        check_on_this_path(prefix, clips);
     }
+}
+
+static void check_cases(const char *prefix)
+{
+    check_on_all_paths(prefix, false);
+}
+
+/* Per-sample gradients: torch.autograd example by example, and torch.func.vmap. */
+static void check_clipped(const char *prefix)
+{
+    check_on_all_paths(prefix, true);
 }
 
 Test(reference, softmax_follows_pytorch)
@@ -376,6 +445,34 @@ Test(reference, answers_within_texts_follow_transformers)
 Test(reference, norms_positions_segments_and_smooth_units_follow_pytorch)
 {
     check_cases("parts");
+}
+
+Test(reference, clipped_sums_of_rows_and_images_are_those_of_pytorch)
+{
+    check_clipped("softmax");
+    check_clipped("2nn");
+    check_clipped("mlp");
+    check_clipped("odd");
+    check_clipped("mnist_cnn");
+    check_clipped("cifar_cnn");
+}
+
+Test(reference, clipped_sums_of_numbers_and_labels_are_those_of_pytorch)
+{
+    check_clipped("numbers");
+    check_clipped("labels");
+}
+
+Test(reference, clipped_sums_of_blocks_and_residual_networks_are_those_of_pytorch)
+{
+    check_clipped("blocks");
+    check_clipped("resnet");
+}
+
+Test(reference, clipped_sums_of_text_models_are_those_of_pytorch)
+{
+    check_clipped("text");
+    check_clipped("parts");
 }
 
 Test(reference, encoder_decoder_models_follow_pytorch)
