@@ -12,6 +12,7 @@
 #include "sim/stages/private.h"
 #include "trust/adversaries/poisoning.h"
 #include "sim/observers/record.h"
+#include "sim/devices/budget.h"
 #include "sim/devices/state.h"
 #include "sim/bank.h"
 #include "sim/planners/planner.h"
@@ -44,8 +45,9 @@ struct co_run {
     /* work */
     co_workplace place;
     co_works works;
-    size_t measure; /* position of the work that weighs devices by their losses */
-    co_state state; /* what devices keep: the rule's vectors, what is personal, the stages' */
+    size_t measure;   /* position of the work that weighs devices by their losses */
+    co_budget budget; /* what their examples have paid, where local.dp is on */
+    co_state state;   /* what devices keep: the rule's vectors, what is personal, the stages' */
     size_t n_rule_states;
     const char *state_name[CO_MAX_STATES];
     /* stages */
