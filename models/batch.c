@@ -1,4 +1,4 @@
-/* models/batch.c - sizes of shapes and how messages print them. Cost: constant. */
+/* models/batch.c - sizes of shapes, how messages print them, parts of batches. Cost: constant. */
 #include "models/batch.h"
 #include <stdio.h>
 
@@ -48,4 +48,18 @@ bool co_size_multiply(size_t *product, size_t factor)
     if (__builtin_mul_overflow(*product, factor, &result) || result > MOST) return false;
     *product = result;
     return true;
+}
+
+void co_batch_part(const co_batch *whole, size_t first, size_t n, size_t x_floats, size_t y_words,
+                   bool per_row, int64_t *offsets, co_batch *part)
+{
+    const size_t row = whole->offsets ? (size_t)whole->offsets[first] : first,
+                 end = whole->offsets ? (size_t)whole->offsets[first + n] : first + n;
+    *part = (co_batch){.n = n, .rows = end - row};
+    if (whole->x) part->x = whole->x + row * x_floats;
+    if (whole->tokens) part->tokens = whole->tokens + row;
+    if (whole->y) part->y = (const int32_t *)whole->y + (per_row ? row : first) * y_words;
+    if (!whole->offsets) return;
+    for (size_t i = 0; i <= n; i++) offsets[i] = whole->offsets[first + i] - (int64_t)row;
+    part->offsets = offsets;
 }

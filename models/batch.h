@@ -46,6 +46,11 @@ static inline size_t co_shape_first_row(const co_shape *shape, const co_batch *b
     return shape->sequence && batch->offsets ? (size_t)batch->offsets[i] : i;
 }
 
+/* Examples first .. first + n of a batch as one of their own: floats of a row of x; 4-byte words of
+ * the labels of an example, or of each row where per_row. offsets[n + 1] is room. Local. */
+void co_batch_part(const co_batch *whole, size_t first, size_t n, size_t x_floats, size_t y_words,
+                   bool per_row, int64_t *offsets, co_batch *part);
+
 /* One pass of a batch through a model. The four numbers and the layer's node key every draw that it
  * makes (dropout). Layers that work example by example may get a batch in parts, one after another
  * (layer.h): then batch is the part. */
@@ -54,8 +59,17 @@ typedef struct {
     size_t first; /* examples in the parts before */
     bool more;    /* parts follow */
     bool train;   /* false: evaluation, dropout is the identity */
+    /* Examples, and rows of sequences, that the batch stands behind in a larger one: what it draws
+     * is what its examples would get there. */
+    size_t drawn, drawn_rows;
     uint64_t seed, round, device, step;
     /* The whole vector, whose frozen tensors are read in place: then parameters and gradients hold
      * only what is trained (co_layout). NULL: they are whole vectors. */
     const float *frozen;
 } co_pass;
+
+/* Rows of this shape whose draws stand before those of the batch. */
+static inline size_t co_pass_drawn(const co_pass *pass, const co_shape *shape)
+{
+    return pass->first + (shape->sequence ? pass->drawn_rows : pass->drawn);
+}

@@ -112,6 +112,31 @@ void co_model_measure(const co_model *model, const co_pass *pass, const float *o
 void co_model_step(const co_model *model, co_workspace *workspace, float *params,
                    const co_pass *pass, float lr, float *grad, double *sums);
 
+/* Gradients of single examples, clipped (DP-SGD: Abadi et al., CCS 2016, arXiv:1607.00133). An
+ * example's loss is that of a batch of it alone: the mean over its own scored rows. */
+typedef struct {
+    bool naive;            /* each example's gradient is formed: slow, the reference */
+    size_t n_groups;       /* 1 at least */
+    const uint32_t *group; /* [n_tensors] of each tensor; NULL: all 0 */
+    const double *clip;    /* [n_groups] longest norm, > 0; infinite: none */
+    /* Micro-batches: [n] the slot of each example; its gradient is the sum of its examples' /
+     * slot_size. NULL: each example is its own slot. */
+    const int32_t *slot;
+    size_t n_slots, slot_size;
+} co_clipping;
+/* Room for co_model_clipped that way, before it is called; n_grad: floats of grad. After an error
+ * the workspace only can be destroyed. */
+co_status co_workspace_clip(co_workspace *workspace, const co_clipping *clipping, size_t n_grad);
+/* grad += sum over examples (or slots) of their gradient, clipped group by group, as formed: not
+ * divided by n; frozen tensors get none. norms[n or n_slots][n_groups]: before clipping. An example
+ * whose gradient is not finite adds nothing, and its norm is not finite. In float arithmetic what
+ * an example adds is no longer than clip, by a factor that is CO_CLIP_ROOM smaller than clip /
+ * norm. sums as co_model_loss. With pass->frozen grad as there. */
+#define CO_CLIP_ROOM 0x1p-14
+void co_model_clipped(const co_model *model, co_workspace *workspace, const float *params,
+                      const co_pass *pass, const co_clipping *clipping, float *grad, double *norms,
+                      double *sums);
+
 /* Taps: a node's values, and passes that begin there. name: an item of the list ("2", inside blocks
  * "3.1"), whose last node is meant, or "input", the batch. Before workspaces of the model are
  * created. CO_EUSAGE: no such item, or tokens. Images are planes here. */

@@ -121,8 +121,28 @@ struct co_workspace {
     const co_model *model;
     size_t max_n, max_rows, n_taps;
     float *arena, *scratch, *extra; /* extra: gradients on their way to a sum */
-    co_slot *slot;                  /* [n_nodes] */
+    /* For co_model_clipped (clipping.c): most groups (0: no room) and floats of `one`; [max_n + 1]
+     * offsets of a part; the gradient of a slot. */
+    size_t clip_groups, clip_floats;
+    int64_t *offsets;
+    float *one;
+    co_slot *slot; /* [n_nodes] */
 };
+
+/* What co_model_loss consists of. Forward, from behind node `from` on, whose values are x; returns
+ * the outputs. */
+const float *co_pass_forward(const co_model *model, co_workspace *workspace, const float *params,
+                             const co_pass *pass, size_t from, const float *x);
+/* Phase one: from the gradient by the outputs (that of the last slot) to that by the values of node
+ * `stop`, or with CO_PASS_ALL by all values that are wanted. */
+enum { CO_PASS_ALL = -1 };
+void co_pass_backward_inputs(const co_model *model, const co_workspace *workspace,
+                             const float *params, const co_pass *pass, int64_t stop);
+/* Phase two: grad += the weight gradients of the nodes behind node `from`, from what phase one
+ * left; may be asked for again, with another scale. */
+void co_pass_backward_params(const co_model *model, const co_workspace *workspace,
+                             const float *params, const co_pass *pass, size_t from,
+                             const float *scale, float *grad);
 
 /* co_model_loss from behind node `from` on, whose values are x; with gradients down to that node's
  * values when `down`, else as far as something trains. from > 0 needs a tap there. */

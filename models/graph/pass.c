@@ -93,9 +93,8 @@ static void forward_parts(const co_model *m, const co_workspace *w, const float 
     while (next_part(m, pass, &part, &batch)) forward_nodes(m, w, params, &part, begin, m->n_parts);
 }
 
-/* From behind node `from`, whose values are x. */
-static const float *forward_from(const co_model *m, co_workspace *w, const float *params,
-                                 const co_pass *pass, size_t from, const float *x)
+const float *co_pass_forward(const co_model *m, co_workspace *w, const float *params,
+                             const co_pass *pass, size_t from, const float *x)
 {
     const size_t begin = from + 1;
     CO_ASSERT(w->model == m && w->n_taps == m->n_taps && pass->batch->n <= w->max_n &&
@@ -111,7 +110,7 @@ static const float *forward_from(const co_model *m, co_workspace *w, const float
 const float *co_model_forward(const co_model *model, co_workspace *workspace, const float *params,
                               const co_pass *pass)
 {
-    return forward_from(model, workspace, params, pass, 0, pass->batch->x);
+    return co_pass_forward(model, workspace, params, pass, 0, pass->batch->x);
 }
 
 const float *co_model_outputs(const co_model *model, const co_workspace *workspace)
@@ -121,8 +120,7 @@ const float *co_model_outputs(const co_model *model, const co_workspace *workspa
 
 /* ---- backward ---- */
 
-/* How far down gradients go: to the values of node `stop`, or, with stop NONE, to what trains. */
-enum { NONE = -1 };
+enum { NONE = CO_PASS_ALL };
 static bool is_wanted(const co_model *m, size_t l, int64_t stop)
 {
     return stop == NONE ? m->node[l].wanted : (int64_t)l >= stop;
@@ -164,9 +162,8 @@ static void close_dx(const co_workspace *w, const co_call *call, size_t l)
     }
 }
 
-/* Phase one: the gradient by all values that are wanted, from that by the outputs on. */
-static void backward_inputs(const co_model *m, const co_workspace *w, const float *params,
-                            const co_pass *pass, int64_t stop)
+void co_pass_backward_inputs(const co_model *m, const co_workspace *w, const float *params,
+                             const co_pass *pass, int64_t stop)
 {
     for (size_t l = m->n_nodes; l-- > 1;) {
         const co_vertex *v = &m->node[l];
@@ -202,11 +199,9 @@ static void backward_params_of(const co_model *m, const co_workspace *w, const f
     backward_params(m, &m->node[l], &call, scale, grad);
 }
 
-/* Phase two: the weight gradients of the nodes behind node `from`, from what phase one left; may be
- * asked for again, with another scale. Tensors that several nodes share: the last node first, as a
- * step meets them. */
-static void backward_all_params(const co_model *m, const co_workspace *w, const float *params,
-                                const co_pass *pass, size_t from, const float *scale, float *grad)
+/* Tensors that several nodes share: the last node first, as a step meets them. */
+void co_pass_backward_params(const co_model *m, const co_workspace *w, const float *params,
+                             const co_pass *pass, size_t from, const float *scale, float *grad)
 {
     for (size_t l = from + 1; l < m->n_nodes; l++)
         if (m->node[l].trained && !m->node[l].tied)
@@ -226,11 +221,12 @@ void co_pass_loss(const co_model *model, co_workspace *workspace, const float *p
                   const co_pass *pass, size_t from, const float *x, const float *scale, float *grad,
                   bool down, double *sums)
 {
-    const float *out = forward_from(model, workspace, params, pass, from, x);
+    const float *out = co_pass_forward(model, workspace, params, pass, from, x);
     take_loss(model, pass, out, grad || down ? workspace->slot[model->n_nodes - 1].dy : NULL, sums);
     if (grad || down)
-        backward_inputs(model, workspace, params, pass, down || from > 0 ? (int64_t)from : NONE);
-    if (grad) backward_all_params(model, workspace, params, pass, from, scale, grad);
+        co_pass_backward_inputs(model, workspace, params, pass,
+                                down || from > 0 ? (int64_t)from : NONE);
+    if (grad) co_pass_backward_params(model, workspace, params, pass, from, scale, grad);
 }
 
 void co_model_loss(const co_model *model, co_workspace *workspace, const float *params,

@@ -78,6 +78,9 @@ static void lay_out(co_workspace *w, arena *a)
                                      : cut(a, floats_of(a, v, w->max_n, w->max_rows));
     }
     w->extra = extra ? cut(a, extra) : NULL;
+    if (w->clip_groups == 0) return;
+    w->offsets = (int64_t *)(void *)cut(a, 2 * (w->max_n + 1));
+    w->one = cut(a, w->clip_floats);
 }
 
 static co_status open_slots(co_workspace *w)
@@ -99,6 +102,18 @@ co_status co_workspace_create(const co_model *model, size_t max_n, size_t max_ro
     if (st == CO_OK) *workspace = w;
     if (st != CO_OK) co_workspace_destroy(w);
     return st;
+}
+
+co_status co_workspace_clip(co_workspace *w, const co_clipping *how, size_t n_grad)
+{
+    const size_t n = w->max_n, rows = w->max_rows, one = n_grad;
+    if (w->clip_groups >= how->n_groups && w->clip_floats >= one) return CO_OK;
+    if (w->clip_groups < how->n_groups) w->clip_groups = how->n_groups;
+    if (w->clip_floats < one) w->clip_floats = one;
+    co_free(w->arena);
+    w->arena = NULL;
+    w->max_rows = 0; /* as before, not more */
+    return co_workspace_reserve(w, n, rows);
 }
 
 co_status co_workspace_reserve(co_workspace *w, size_t n, size_t rows)

@@ -311,8 +311,9 @@ static void draw(const attend *a, const room *w, const block *b, const co_call *
     if (!drops(a, call)) return;
     const co_stream stream =
         co_stream_open(pass->seed, CO_DRAW_DROPOUT, pass->round, pass->device, call->draw);
-    co_fill_u32(&stream, (uint64_t)((b->begin + b->first) * a->heads + b->head) << 31,
-                b->rows * ((b->keys + 1) / 2), w->draws);
+    const size_t row = co_pass_drawn(pass, &a->in) + b->begin + b->first;
+    co_fill_u32(&stream, (uint64_t)(row * a->heads + b->head) << 31, b->rows * ((b->keys + 1) / 2),
+                w->draws);
 }
 
 /* The factors of the probabilities of row r of the block; NULL: nothing is dropped. */

@@ -71,7 +71,7 @@ static void draw_mask(const dropout *d, const co_call *call, size_t first, size_
 static void draw_and_apply(const dropout *d, const co_call *call, size_t n, float *mask)
 {
     enum { PIECE = 2048 };
-    const size_t first = call->pass->first * co_shape_size(&d->shape);
+    const size_t first = co_pass_drawn(call->pass, &d->shape) * co_shape_size(&d->shape);
     for (size_t i = 0; i < n; i += PIECE) {
         const size_t m = n - i < PIECE ? n - i : PIECE;
         draw_mask(d, call, first + i, m, mask + i);
@@ -92,7 +92,7 @@ static void forward(const void *self, const co_call *call)
     if (d->shape.lanes) {
         const size_t rows = co_shape_rows(&d->shape, pass->batch);
         const size_t planes = d->shape.dim[0] * d->shape.dim[1] * d->shape.dim[2];
-        draw_mask(d, call, pass->first * planes, rows * planes, call->scratch);
+        draw_mask(d, call, co_pass_drawn(pass, &d->shape) * planes, rows * planes, call->scratch);
         co_layout_to_lanes(d->fast, &d->shape, rows, call->scratch, mask);
     } else {
         draw_and_apply(d, call, n, mask);

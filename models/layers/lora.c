@@ -151,7 +151,7 @@ static void draw_mask(const lora *l, const co_call *call, size_t n, float *restr
     const co_stream stream =
         co_stream_open(pass->seed, CO_DRAW_DROPOUT, pass->round, pass->device, call->draw);
     const float kept = 1.0f / (1.0f - l->p);
-    co_fill_uniform(&stream, 0, n, mask);
+    co_fill_uniform(&stream, co_pass_drawn(pass, &l->in) * l->n_in, n, mask);
     for (size_t i = 0; i < n; i++) mask[i] = mask[i] < l->p ? 0.0f : kept;
 }
 

@@ -102,4 +102,5 @@ const co_task co_task_multilabel = {.name = "multilabel",
                                     .n_reals = n_reals,
                                     .n_sums = n_sums,
                                     .outputs = outputs,
+                                    .label_words = outputs,
                                     .measure = measure};

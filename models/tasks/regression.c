@@ -99,4 +99,5 @@ const co_task co_task_regression = {.name = "regression",
                                     .n_reals = n_sums,
                                     .n_sums = n_sums,
                                     .outputs = outputs,
+                                    .label_words = outputs,
                                     .measure = measure};

@@ -37,6 +37,8 @@ typedef struct {
         *losses; /* names of the kind loss, ends with NULL; the first is the default */
     size_t (*n_reals)(size_t n_classes); /* 2 at least */
     size_t (*n_sums)(size_t n_classes);
+    /* 4-byte words of the labels of an example, or, with per_row, of a row. NULL: 1. */
+    size_t (*label_words)(size_t n_classes);
     size_t (*outputs)(size_t n_classes); /* values that the last layer must give per row */
     /* A text of n tokens that was read, y[n] unset: what the model is to see of it, and its labels.
      * The draws are of the place where it is met: an epoch of a device in a round, or all
