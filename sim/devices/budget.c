@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -198,21 +198,23 @@ static size_t number_slots(co_noisy_gradient *g, size_t from, size_t n)
     return n > 0 ? (size_t)at + 1 : 0;
 }
 
-/* What a clipped sum is over: index[n] of place, and where the norms go. */
+/* Examples from `from` on into the sum; drawn_rows: rows of the parts before. */
 static co_status add_part(co_noisy_gradient *g, const co_plan_row *row, const co_noisy_step *step,
-                          const float *params, size_t from, size_t n, uint64_t number, float *grad,
-                          double *sums)
+                          const float *params, size_t from, size_t n, size_t *drawn_rows,
+                          float *grad, double *sums)
 {
     co_workplace *place = g->place;
+    const bool grouped = g->keys->group > 1;
     CO_TRY(co_workplace_read(place, row, step->step, step->at + (int64_t)from, n));
     const co_pass pass = {.batch = &place->examples.batch,
                           .train = true,
+                          .drawn = from,
+                          .drawn_rows = *drawn_rows,
                           .seed = place->seed,
                           .round = (uint64_t)step->step,
                           .device = (uint64_t)row->device,
-                          .step = (uint64_t)step->number | number << 40,
+                          .step = (uint64_t)step->number,
                           .frozen = place->frozen};
-    const bool grouped = g->keys->group > 1;
     const co_clipping how = {.naive = g->keys->is_naive,
                              .n_groups = g->n_groups,
                              .group = g->n_groups > 1 ? g->group : NULL,
@@ -220,49 +222,23 @@ static co_status add_part(co_noisy_gradient *g, const co_plan_row *row, const co
                              .slot = grouped ? g->slot : NULL,
                              .n_slots = grouped ? number_slots(g, from, n) : n,
                              .slot_size = grouped ? (size_t)g->keys->group : 1};
+    *drawn_rows += place->examples.batch.rows;
+    CO_TRY(co_workspace_clip(place->workspace, &how, place->layout->n_grad));
     co_model_clipped(place->model, place->workspace, params, &pass, &how, grad, g->norms, sums);
     return CO_OK;
 }
 
-/* Takes the examples of a part whose norm is not finite out of the batch, with all of their slot;
- * returns how many. */
-static size_t take_out(co_noisy_gradient *g, int64_t *index, size_t from, size_t n, size_t m)
-{
-    size_t kept = from;
-    for (size_t i = 0; i < n; i++) {
-        bool is_finite = true;
-        const size_t of = g->keys->group > 1 ? (size_t)g->slot[i] : i;
-        for (size_t l = 0; l < g->n_groups; l++)
-            is_finite &= isfinite(g->norms[of * g->n_groups + l]) != 0;
-        if (!is_finite) continue;
-        index[kept] = index[from + i];
-        g->order[kept++] = g->order[from + i];
-    }
-    const size_t gone = from + n - kept;
-    memmove(index + kept, index + from + n, (m - from - n) * sizeof *index);
-    memmove(g->order + kept, g->order + from + n, (m - from - n) * sizeof *g->order);
-    return gone;
-}
-
-/* The sum of the batch; once more without those that are not finite, where there are any: a NaN
- * would stay in the sum whatever its factor. */
+/* The clipped sum of the m examples of a batch. A loss that is not finite, of an example that adds
+ * nothing, is not told. */
 static co_status add_batch(co_noisy_gradient *g, const co_plan_row *row, const co_noisy_step *step,
                            const float *params, size_t m, float *grad, double *sums)
 {
-    int64_t *index = g->place->index + step->at;
+    size_t drawn_rows = 0;
     memcpy(g->sums, sums, g->place->n_sums * sizeof *sums);
-    while (true) {
-        size_t gone = 0;
-        uint64_t number = 0;
-        memset(grad, 0, g->place->layout->n_grad * sizeof *grad);
-        memcpy(sums, g->sums, g->place->n_sums * sizeof *sums);
-        for (size_t from = 0, n; from < m; from += n) {
-            n = part_size(g, row, from, m);
-            CO_TRY(add_part(g, row, step, params, from, n, number++, grad, sums));
-            const size_t out = take_out(g, index, from, n, m);
-            gone += out, m -= out, n -= out;
-        }
-        if (gone == 0) break;
+    memset(grad, 0, g->place->layout->n_grad * sizeof *grad);
+    for (size_t from = 0, n; from < m; from += n) {
+        n = part_size(g, row, from, m);
+        CO_TRY(add_part(g, row, step, params, from, n, &drawn_rows, grad, sums));
     }
     if (!isfinite(sums[1])) memcpy(sums, g->sums, g->place->n_sums * sizeof *sums);
     return CO_OK;
