@@ -152,13 +152,14 @@ static co_status add_tensors(const co_config *at, co_model *m, co_vertex *v, con
     co_tensor_shape shape[CO_MAX_TENSORS];
     v->n_tensors = v->layer->tensors ? v->layer->tensors(v->self, shape) : 0;
     CO_TRY(check_tie(at, tie, shape, v->n_tensors));
-    v->tensor = co_malloc(4 * v->n_tensors, sizeof *v->tensor);
+    v->tensor = co_malloc(5 * v->n_tensors, sizeof *v->tensor);
     v->is_frozen = co_calloc(2 * v->n_tensors, sizeof *v->is_frozen);
     if (!v->tensor || !v->is_frozen) return CO_FAIL(CO_ENOMEM, "table of tensors");
     v->owns = v->is_frozen + v->n_tensors;
     v->at = v->tensor + v->n_tensors;
     v->place = v->at + v->n_tensors;
     v->grad_place = v->place + v->n_tensors;
+    v->own_at = v->grad_place + v->n_tensors;
     for (size_t i = 0; i < v->n_tensors; i++) {
         const co_node *name = tie ? co_node_find(tie, shape[i].name) : NULL;
         if (name)
@@ -167,6 +168,8 @@ static co_status add_tensors(const co_config *at, co_model *m, co_vertex *v, con
             CO_TRY(add_tensor(m, v->name, &shape[i], &v->tensor[i]));
         v->owns[i] = !name;
         v->at[i] = m->tensor[v->tensor[i]].offset;
+        v->own_at[i] = v->own_floats;
+        v->own_floats += co_graph_align(m->tensor[v->tensor[i]].size);
         m->n_tied += ++m->tensor[v->tensor[i]].n_uses == 2;
     }
     return CO_OK;

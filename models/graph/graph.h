@@ -34,11 +34,12 @@ typedef struct {
     co_lowered low;
     size_t floats; /* of a row of out */
     /* [n_tensors] their numbers, where they begin in the whole vector, where in that of what is
-     * trained (frozen ones: as in the whole), and where their gradients do there; one block */
-    size_t *tensor, *at, *place, *grad_place;
+     * trained (frozen ones: as in the whole), where their gradients do there, and where they do
+     * among the node's own; one block */
+    size_t *tensor, *at, *place, *grad_place, *own_at;
     bool *is_frozen,
         *owns; /* [n_tensors] which are frozen; which no node before it has; one block */
-    size_t n_tensors;
+    size_t n_tensors, own_floats; /* of all its tensors */
     co_shape out;
     co_facts facts;
     size_t n_uses; /* inputs that it is */
@@ -112,8 +113,22 @@ co_status co_lower(co_model *model);
 /* After roles have changed: what is trained, and where it stands. Local. */
 void co_lay_out(co_model *model);
 
+/* How a node's gradients of single examples get their norms, and what is clipped their sum. */
+typedef enum {
+    CO_NO_GRADIENT,
+    CO_KEPT,   /* formed side by side, summed up with weights */
+    CO_GHOST,  /* layer->norms, then backward_params with weights */
+    CO_SINGLES /* formed one after the other and forgotten, then as CO_GHOST */
+} co_clip_way;
+static inline co_clip_way co_graph_clip_way(const co_vertex *v)
+{
+    if (!v->layer || !v->trained) return CO_NO_GRADIENT;
+    return v->facts.each ? CO_KEPT : v->layer->norms ? CO_GHOST : CO_SINGLES;
+}
+
 typedef struct {
     float *y, *dy, *cache; /* in the arena; y is NULL where the node passes on */
+    float *each;           /* CO_KEPT: [clip_n][own_floats] */
     const float *out;      /* of the last forward: y, the batch, or another node's */
 } co_slot;
 
@@ -121,11 +136,14 @@ struct co_workspace {
     const co_model *model;
     size_t max_n, max_rows, n_taps;
     float *arena, *scratch, *extra; /* extra: gradients on their way to a sum */
-    /* For co_model_clipped (clipping.c): most groups (0: no room) and floats of `one`; [max_n + 1]
-     * offsets of a part; the gradient of a slot. */
-    size_t clip_groups, clip_floats;
+    /* For co_model_clipped (clipping.c, ghost.c): most groups (0: no room) and floats of `one`;
+     * most examples at once; [max_n + 1] offsets of a part; the gradient of a slot; that of one
+     * example by the tensors of a node, and by one that several share; [clip_groups + tied
+     * tensors][max_n] squares; [clip_groups][max_n] weights; [n_sums] to come back to. */
+    size_t clip_groups, clip_floats, clip_n;
     int64_t *offsets;
-    float *one;
+    float *one, *single, *shared, *weight;
+    double *squared, *kept_squares, *kept_sums;
     co_slot *slot; /* [n_nodes] */
 };
 
@@ -138,11 +156,50 @@ const float *co_pass_forward(const co_model *model, co_workspace *workspace, con
 enum { CO_PASS_ALL = -1 };
 void co_pass_backward_inputs(const co_model *model, const co_workspace *workspace,
                              const float *params, const co_pass *pass, int64_t stop);
-/* Phase two: grad += the weight gradients of the nodes behind node `from`, from what phase one
- * left; may be asked for again, with another scale. */
+/* The same for nodes l >= begin alone. */
+void co_pass_backward_inputs_behind(const co_model *model, const co_workspace *workspace,
+                                    const float *params, const co_pass *pass, size_t begin);
+/* Phase two of node l: grad += its weight gradients, from what phase one left; may be asked for
+ * again, with another scale. */
+void co_pass_backward_params_of(const co_model *model, const co_workspace *workspace,
+                                const float *params, const co_pass *pass, size_t l,
+                                const float *scale, float *grad);
+/* Of all nodes behind node `from`. */
 void co_pass_backward_params(const co_model *model, const co_workspace *workspace,
                              const float *params, const co_pass *pass, size_t from,
                              const float *scale, float *grad);
+
+/* Both phases for nodes l < n_parts, part by part, all of which that train are CO_KEPT: the
+ * gradient of each example into slot.each. */
+void co_pass_backward_each_part(const co_model *model, const co_workspace *workspace,
+                                const float *params, const co_pass *pass);
+/* The call of node l with what phase two needs, or norms do; no target. */
+void co_pass_open(const co_workspace *workspace, const co_pass *pass, const float *params, size_t l,
+                  co_call *call);
+/* Whose target is a block of the node's own tensors, each floats apart. */
+void co_pass_target_own(const co_vertex *v, float *own, size_t each, co_call *call);
+
+/* One call of co_model_clipped (clipping.c). */
+typedef struct {
+    const co_model *m;
+    co_workspace *w;
+    const float *params;
+    const co_pass *pass;
+    const co_clipping *how;
+    double *sums;
+} co_clip_run;
+size_t co_clip_place(const co_clip_run *run, const co_tensor *tensor); /* in a gradient */
+uint32_t co_clip_group(const co_clip_run *run, size_t tensor);
+/* What a gradient of that norm is multiplied by; 0 for one that is not finite. */
+float co_clip_factor(double norm, double clip);
+/* Examples first .. first + n of the run's batch as one of their own; its offsets are the
+ * workspace's. */
+void co_clip_part(const co_clip_run *run, size_t first, size_t n, co_batch *batch, co_pass *pass);
+/* Forward, and the gradient by the outputs of each example's own loss; adds to the sums. */
+void co_clip_forward(const co_clip_run *run, const co_pass *pass);
+/* co_model_clipped for those examples, without slots, by norms alone (ghost.c). norms[n][n_groups].
+ */
+void co_clip_ghost(const co_clip_run *run, size_t first, size_t n, float *grad, double *norms);
 
 /* co_model_loss from behind node `from` on, whose values are x; with gradients down to that node's
  * values when `down`, else as far as something trains. from > 0 needs a tap there. */

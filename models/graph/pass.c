@@ -44,6 +44,7 @@ static void open_call(const co_workspace *w, const co_pass *pass, const float *p
     call->dy = NULL;
     call->scale = NULL;
     call->factor = 1.0f;
+    call->each = 0;
     call->cache = slot->cache;
     call->scratch = w->scratch;
     call->add = v->low.adds_dx;
@@ -162,10 +163,10 @@ static void close_dx(const co_workspace *w, const co_call *call, size_t l)
     }
 }
 
-void co_pass_backward_inputs(const co_model *m, const co_workspace *w, const float *params,
-                             const co_pass *pass, int64_t stop)
+static void backward_inputs(const co_model *m, const co_workspace *w, const float *params,
+                            const co_pass *pass, size_t begin, int64_t stop)
 {
-    for (size_t l = m->n_nodes; l-- > 1;) {
+    for (size_t l = m->n_nodes; l-- > begin;) {
         const co_vertex *v = &m->node[l];
         if (v->low.passes_on || !is_wanted(m, l, stop) || (int64_t)l == stop) continue;
         co_call call;
@@ -175,6 +176,18 @@ void co_pass_backward_inputs(const co_model *m, const co_workspace *w, const flo
             v->layer->backward_input(v->self, &call);
         close_dx(w, &call, l);
     }
+}
+
+void co_pass_backward_inputs(const co_model *m, const co_workspace *w, const float *params,
+                             const co_pass *pass, int64_t stop)
+{
+    backward_inputs(m, w, params, pass, 1, stop);
+}
+
+void co_pass_backward_inputs_behind(const co_model *m, const co_workspace *w, const float *params,
+                                    const co_pass *pass, size_t begin)
+{
+    backward_inputs(m, w, params, pass, begin, NONE);
 }
 
 /* Adds the node's gradient to its part of grad; frozen tensors get zeros. */
@@ -190,8 +203,8 @@ static void backward_params(const co_model *m, const co_vertex *v, co_call *call
     }
 }
 
-static void backward_params_of(const co_model *m, const co_workspace *w, const float *params,
-                               const co_pass *pass, size_t l, const float *scale, float *grad)
+void co_pass_backward_params_of(const co_model *m, const co_workspace *w, const float *params,
+                                const co_pass *pass, size_t l, const float *scale, float *grad)
 {
     co_call call;
     open_call(w, pass, params, l, &call);
@@ -205,10 +218,53 @@ void co_pass_backward_params(const co_model *m, const co_workspace *w, const flo
 {
     for (size_t l = from + 1; l < m->n_nodes; l++)
         if (m->node[l].trained && !m->node[l].tied)
-            backward_params_of(m, w, params, pass, l, scale, grad);
+            co_pass_backward_params_of(m, w, params, pass, l, scale, grad);
     for (size_t l = m->n_nodes; l-- > from + 1;)
         if (m->node[l].trained && m->node[l].tied)
-            backward_params_of(m, w, params, pass, l, scale, grad);
+            co_pass_backward_params_of(m, w, params, pass, l, scale, grad);
+}
+
+void co_pass_open(const co_workspace *w, const co_pass *pass, const float *params, size_t l,
+                  co_call *call)
+{
+    open_call(w, pass, params, l, call);
+    call->dy = gradient_of(w, pass, l);
+}
+
+void co_pass_target_own(const co_vertex *v, float *own, size_t each, co_call *call)
+{
+    call->target = own;
+    call->target_at = v->own_at;
+    call->each = each;
+}
+
+/* dx, and the gradient of each example of the part. */
+static void each_node(const co_model *m, const co_workspace *w, const float *params,
+                      const co_pass *pass, size_t l)
+{
+    const co_vertex *v = &m->node[l];
+    co_call call;
+    co_pass_open(w, pass, params, l, &call);
+    const bool wants_dx = open_dx(w, &call, l, NONE);
+    if (v->trained)
+        co_pass_target_own(v, w->slot[l].each + pass->first * v->own_floats, v->own_floats, &call);
+    if (v->at_once) {
+        v->layer->backward(v->self, &call);
+    } else {
+        if (wants_dx || v->layer->input_first) v->layer->backward_input(v->self, &call);
+        if (v->trained) v->layer->backward_params(v->self, &call);
+    }
+    close_dx(w, &call, l);
+}
+
+void co_pass_backward_each_part(const co_model *m, const co_workspace *w, const float *params,
+                                const co_pass *pass)
+{
+    co_pass part = *pass;
+    co_batch batch = {0};
+    while (next_part(m, pass, &part, &batch))
+        for (size_t l = m->n_parts; l-- > 1;)
+            if (m->node[l].wanted && !m->node[l].low.passes_on) each_node(m, w, params, &part, l);
 }
 
 static void take_loss(const co_model *m, const co_pass *pass, const float *out, float *d_out,

@@ -53,6 +53,41 @@ static size_t extra_floats(const co_workspace *w, arena *a, size_t l)
     return sum;
 }
 
+/* Room for co_model_clipped. The gradients that are kept side by side are those of so many examples
+ * that they stay near. */
+static void lay_out_clipping(co_workspace *w, arena *a)
+{
+    enum { KEPT = 1 << 22, FEWEST = 8 }; /* floats; examples */
+    const co_model *m = w->model;
+    size_t kept = 0, single = 0;
+    bool all_factors = true;
+    for (size_t l = 1; l < m->n_nodes; l++)
+        all_factors &= !m->node[l].tied || m->node[l].layer->factors;
+    for (size_t l = 1; l < m->n_nodes; l++) {
+        const co_vertex *v = &m->node[l];
+        const co_clip_way way = co_graph_clip_way(v);
+        if (way == CO_KEPT) kept += v->own_floats;
+        if (v->trained && v->own_floats > single &&
+            (way == CO_SINGLES || (v->tied && !all_factors) ||
+             (way == CO_GHOST && w->clip_groups > 1 && v->n_tensors > 1)))
+            single = v->own_floats;
+    }
+    w->clip_n = w->max_n;
+    if (kept > 0 && KEPT / kept < w->max_n) w->clip_n = KEPT / kept > FEWEST ? KEPT / kept : FEWEST;
+    if (w->clip_n > w->max_n) w->clip_n = w->max_n;
+    for (size_t l = 1; l < m->n_nodes; l++)
+        if (co_graph_clip_way(&m->node[l]) == CO_KEPT)
+            w->slot[l].each = cut(a, w->clip_n * m->node[l].own_floats);
+    w->offsets = (int64_t *)(void *)cut(a, 2 * (w->max_n + 1));
+    w->squared = (double *)(void *)cut(a, 2 * (w->clip_groups + m->n_tied) * w->max_n);
+    w->weight = cut(a, w->clip_groups * w->max_n);
+    w->kept_sums = (double *)(void *)cut(a, 2 * m->task->n_sums(m->labels->n));
+    w->single = cut(a, single);
+    w->shared = all_factors ? NULL : cut(a, single);
+    w->kept_squares = (double *)(void *)cut(a, m->n_tied ? 2 * w->max_n : 0);
+    w->one = cut(a, w->clip_floats);
+}
+
 static void lay_out(co_workspace *w, arena *a)
 {
     const co_model *m = w->model;
@@ -68,6 +103,10 @@ static void lay_out(co_workspace *w, arena *a)
         w->slot[l].y = cut_values(w, a, l);
         w->slot[l].cache = kept ? cut(a, kept) : NULL;
         if (used > scratch) scratch = used;
+        const size_t norms = w->clip_groups > 0 && layer && layer->norms_size
+                                 ? layer->norms_size(v->self, w->max_n, w->max_rows)
+                                 : 0;
+        if (norms > scratch) scratch = norms;
         if (added > extra) extra = added;
     }
     w->scratch = cut(a, scratch);
@@ -78,9 +117,7 @@ static void lay_out(co_workspace *w, arena *a)
                                      : cut(a, floats_of(a, v, w->max_n, w->max_rows));
     }
     w->extra = extra ? cut(a, extra) : NULL;
-    if (w->clip_groups == 0) return;
-    w->offsets = (int64_t *)(void *)cut(a, 2 * (w->max_n + 1));
-    w->one = cut(a, w->clip_floats);
+    if (w->clip_groups > 0) lay_out_clipping(w, a);
 }
 
 static co_status open_slots(co_workspace *w)
@@ -106,7 +143,7 @@ co_status co_workspace_create(const co_model *model, size_t max_n, size_t max_ro
 
 co_status co_workspace_clip(co_workspace *w, const co_clipping *how, size_t n_grad)
 {
-    const size_t n = w->max_n, rows = w->max_rows, one = n_grad;
+    const size_t n = w->max_n, rows = w->max_rows, one = how->naive || how->slot ? n_grad : 0;
     if (w->clip_groups >= how->n_groups && w->clip_floats >= one) return CO_OK;
     if (w->clip_groups < how->n_groups) w->clip_groups = how->n_groups;
     if (w->clip_floats < one) w->clip_floats = one;

@@ -130,7 +130,25 @@ static co_conv_weights weights_of(const conv2d *v, const co_call *call)
 static co_conv_target target_of(const conv2d *v, const co_call *call, float factor)
 {
     return (co_conv_target){co_call_target(call, 0), v->bias ? co_call_target(call, 1) : NULL,
-                            factor};
+                            factor, call->each};
+}
+
+/* Between many channels a block of weights serves all images: each by itself. */
+static void wide_each(const conv2d *v, size_t rows, const co_call *call, const float *x,
+                      const float *dy, float *dx, co_conv_target target)
+{
+    const float *weight = co_call_tensor(call, 0);
+    const size_t in = co_shape_size(&v->w.in), out = co_shape_size(&v->w.out);
+    if (dx)
+        co_conv_wide_backward(&v->direct, rows, weight, x, dy, NULL, dx, (co_conv_target){0},
+                              call->scratch);
+    for (size_t e = 0; e < rows; e++) {
+        const co_conv_target own = co_conv_target_of(target, e);
+        memset(own.weight, 0, v->n_out * v->taps * sizeof *own.weight);
+        if (own.bias) memset(own.bias, 0, v->n_out * sizeof *own.bias);
+        co_conv_wide_backward(&v->direct, 1, weight, x + e * in, dy + e * out, NULL, NULL, own,
+                              call->scratch);
+    }
 }
 
 /* dx unless NULL, the target's gradient, or both. */
@@ -138,7 +156,9 @@ static void fast_backward(const conv2d *v, co_conv_part part, const co_call *cal
                           const float *dy, const float *scale, float *dx, co_conv_target target)
 {
     const float *weight = co_call_tensor(call, 0);
-    if (v->wide)
+    if (v->wide && target.each)
+        wide_each(v, part.rows, call, x, dy, dx, target);
+    else if (v->wide)
         co_conv_wide_backward(&v->direct, part.rows, weight, x, dy, scale, dx, target,
                               call->scratch);
     else if (v->winograd)
@@ -300,7 +320,6 @@ static void backward_params(const void *self, const co_call *call)
 {
     const conv2d *v = self;
     const co_batch *batch = call->pass->batch;
-    const co_conv_target target = target_of(v, call, 1.0f);
     const int m = (int)v->n_out, n = (int)v->taps, k = (int)v->pixels;
     if (v->w.fast) {
         fast_params(v, call);
@@ -309,13 +328,15 @@ static void backward_params(const void *self, const co_call *call)
     for (size_t e = 0; e < batch->n; e++) {
         const size_t end = co_shape_first_row(&v->w.in, batch, e + 1);
         const float factor = call->scale ? call->scale[e] : 1.0f;
+        float *weight = co_call_own(call, 0, e, v->n_out * v->taps),
+              *bias = v->bias ? co_call_own(call, 1, e, v->n_out) : NULL;
         for (size_t r = co_shape_first_row(&v->w.in, batch, e); r < end; r++) {
             const float *d = call->dy + r * v->n_out * v->pixels;
             image_to_columns(&v->w, call->x[0] + r * v->n_in_floats, call->scratch);
             cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, factor, d, k,
-                        call->scratch, k, 1.0f, target.weight, n);
+                        call->scratch, k, 1.0f, weight, n);
             for (size_t o = 0; v->bias && o < v->n_out; o++)
-                target.bias[o] += factor * sum_row(d + o * v->pixels, v->pixels);
+                bias[o] += factor * sum_row(d + o * v->pixels, v->pixels);
         }
     }
 }
@@ -330,7 +351,10 @@ static void backward(const void *self, const co_call *call)
 static co_facts facts(const void *self)
 {
     const conv2d *v = self;
-    return (co_facts){.spares_output = true, .in_parts = !v->wide, .at_once = v->w.fast != NULL};
+    return (co_facts){.spares_output = true,
+                      .in_parts = !v->wide,
+                      .at_once = v->w.fast != NULL,
+                      .each = !v->w.in.sequence};
 }
 
 static double flops(const void *self)

@@ -138,9 +138,14 @@ void co_conv_finish(const co_conv_direct *v, const float *sum, const float *bias
                     co_conv_target target, float *scratch)
 {
     const size_t taps = v->w->kernel * v->w->kernel, channels = v->w->channels;
+    float *to = scratch ? scratch : target.weight;
     for (size_t c = 0; c < channels; c++)
-        v->w->fast->transpose(taps, v->n_out, sum + c * v->c_out, v->c_in * v->c_out,
-                              scratch + c * taps, channels * taps);
+        v->w->fast->transpose(taps, v->n_out, sum + c * v->c_out, v->c_in * v->c_out, to + c * taps,
+                              channels * taps);
+    if (!scratch) {
+        if (target.bias) memcpy(target.bias, bias_sum, v->n_out * sizeof *bias_sum);
+        return;
+    }
     co_vector_add_scaled(target.weight, scratch, v->n_out * channels * taps, target.factor);
     if (target.bias) co_vector_add_scaled(target.bias, bias_sum, v->n_out, target.factor);
 }
@@ -312,14 +317,17 @@ static void add_image(const co_conv_direct *v, const float *padded, const float 
 }
 
 static void backward_params(const co_conv_direct *v, co_conv_part part, const memory *m,
-                            const float *x, const float *dy, const float *scale)
+                            const float *x, const float *dy, const float *scale,
+                            co_conv_target target)
 {
     const size_t n_pixels = v->w->out_height * v->w->out_width;
     for (size_t e = 0; e < part.rows;
          e++, x += co_shape_size(&v->w->in), dy += n_pixels * v->c_out) {
         const float factor = scale ? scale[e] : 1.0f;
+        if (target.each) memset(m->sum, 0, (weights(v) + v->c_out) * sizeof *m->sum);
         co_conv_add_pixels(v, n_pixels, dy, factor, m->bias);
         add_image(v, pad_image(v, x, m->image), dy, factor, m->sum);
+        if (target.each) co_conv_finish(v, m->sum, m->bias, co_conv_target_of(target, e), NULL);
     }
 }
 
@@ -332,6 +340,6 @@ void co_conv_direct_backward(const co_conv_direct *v, co_conv_part part, const f
     if (part.begins) memset(m.sum, 0, (weights(v) + v->c_out) * sizeof *m.sum);
     if (dx) backward_input(v, part, &m, dy, dx);
     if (!target.weight) return;
-    backward_params(v, part, &m, x, dy, scale);
-    if (part.ends) co_conv_finish(v, m.sum, m.bias, target, m.turned);
+    backward_params(v, part, &m, x, dy, scale, target);
+    if (part.ends && !target.each) co_conv_finish(v, m.sum, m.bias, target, m.turned);
 }

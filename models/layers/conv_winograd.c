@@ -209,6 +209,13 @@ static void start_backward(const co_conv_direct *v, const plan *p, const float *
     v->w->fast->winograd_weights(&p->g, 1, v->c_in * v->c_out, p->turned, p->v);
 }
 
+/* target += the gradient from dV, or = without scratch for as many floats as the weights. */
+static void finish(const co_conv_direct *v, const plan *p, co_conv_target target, float *scratch)
+{
+    v->w->fast->winograd_weights_back(&p->g, 1, v->c_in * v->c_out, p->dv, p->turned);
+    co_conv_finish(v, p->turned, p->bias, target, scratch);
+}
+
 void co_conv_winograd_backward(const co_conv_direct *v, co_conv_part part, const float *weight,
                                const float *x, const float *dy, const float *scale, float *dx,
                                co_conv_target target, float *memory)
@@ -218,6 +225,10 @@ void co_conv_winograd_backward(const co_conv_direct *v, co_conv_part part, const
     lay_out(v, memory, &p);
     if (part.begins) start_backward(v, &p, weight, dx != NULL);
     for (size_t e = 0; e < part.rows; e++, x += in, dy += out) {
+        if (target.each) {
+            memset(p.dv, 0, POINTS * p.g.v_at * sizeof *p.dv);
+            memset(p.bias, 0, v->c_out * sizeof *p.bias);
+        }
         const float *image = target.weight ? co_conv_winograd_pad(v, &p.g, x, p.image) : NULL;
         float *back = dx && is_bare(v, &p.g) ? dx + e * in : p.image_back;
         if (dx) memset(back, 0, p.x_pixels * v->c_in * sizeof *back);
@@ -234,8 +245,7 @@ void co_conv_winograd_backward(const co_conv_direct *v, co_conv_part part, const
             if (dx) v->w->fast->winograd_input_back(&p.g, first, end, p.u, back);
         }
         if (dx && back == p.image_back) co_conv_winograd_unpad(v, &p.g, back, dx + e * in);
+        if (target.each) finish(v, &p, co_conv_target_of(target, e), NULL);
     }
-    if (!target.weight || !part.ends) return;
-    v->w->fast->winograd_weights_back(&p.g, 1, v->c_in * v->c_out, p.dv, p.turned);
-    co_conv_finish(v, p.turned, p.bias, target, p.v);
+    if (target.weight && part.ends && !target.each) finish(v, &p, target, p.v);
 }

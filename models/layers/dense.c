@@ -11,6 +11,7 @@
 #include "core/vector.h"
 #include "models/kernels/kernels.h"
 #include "models/layers/init.h"
+#include "models/layers/outer.h"
 #include <cblas.h>
 #include <string.h>
 
@@ -307,6 +308,45 @@ static void backward(const void *self, const co_call *call)
     add_gradients(d, rows, call->x[0], call->dy, call->factor, weight, bias, call->scratch);
 }
 
+/* Of each example's sum of outer products of the rows of dy and x. */
+static void norms(const void *self, const co_call *call, double *const *squared)
+{
+    const dense *d = self;
+    const co_batch *batch = call->pass->batch;
+    for (size_t i = 0; i < batch->n; i++) {
+        const size_t row = co_shape_first_row(&d->in, batch, i);
+        double square, columns;
+        const co_outer o = {.rows = co_shape_first_row(&d->in, batch, i + 1) - row,
+                            .g = call->dy + row * d->n_out,
+                            .n_g = d->n_out,
+                            .n = squared[0] ? 1 : 0,
+                            .a = {call->x[0] + row * d->n_in},
+                            .n_a = {d->n_in}};
+        co_outer_squares(d->fast, &o, &square, d->has_bias && squared[1] ? &columns : NULL,
+                         call->scratch);
+        if (squared[0]) squared[0][i] += square;
+        if (d->has_bias && squared[1]) squared[1][i] += columns;
+    }
+}
+
+static size_t norms_size(const void *self, size_t n, size_t rows)
+{
+    const dense *d = self;
+    (void)n, (void)rows;
+    return co_outer_size(d->n_out, d->n_in, 0);
+}
+
+static bool factors(const void *self, const co_call *call, size_t t, co_factors *f)
+{
+    const dense *d = self;
+    *f = (co_factors){.shape = &d->in,
+                      .left = d->transposed ? call->x[0] : call->dy,
+                      .n_left = d->transposed ? d->n_in : d->n_out,
+                      .right = d->transposed ? call->dy : call->x[0],
+                      .n_right = d->transposed ? d->n_out : d->n_in};
+    return t == 0;
+}
+
 static co_facts facts(const void *self)
 {
     const dense *d = self;
@@ -339,5 +379,8 @@ const co_layer co_layer_dense = {.name = "dense",
                                  .forward = forward,
                                  .backward_input = backward_input,
                                  .backward_params = backward_params,
+                                 .norms = norms,
+                                 .norms_size = norms_size,
+                                 .factors = factors,
                                  .backward = backward,
                                  .flops = flops};

@@ -7,6 +7,8 @@
 #include "core/memory.h"
 #include "models/layers/init.h"
 #include "models/layers/layer.h"
+#include "models/layers/outer.h"
+#include <math.h>
 #include <string.h>
 
 enum { MOST_UNITS = 1 << 20 };
@@ -109,6 +111,12 @@ static size_t scratch_size(const void *self, size_t n, size_t rows)
     return rows * (((const embedding *)self)->units + 1) + n_cells(rows);
 }
 
+/* As much, and the sizes of a sum's terms. */
+static size_t norms_size(const void *self, size_t n, size_t rows)
+{
+    return scratch_size(self, n, rows) + 2 * rows + 16;
+}
+
 /* The place in the table of the token, or the free one where it belongs. */
 static size_t find_cell(const int32_t *cell, size_t n, const int32_t *sum_token, int32_t token)
 {
@@ -140,6 +148,60 @@ static void backward(const void *self, const co_call *call)
                    target + (size_t)sum_token[k] * e->units);
 }
 
+/* Sums of dy by token, of rows first .. end of the batch; returns how many. */
+static size_t sum_tokens(const embedding *e, const co_call *call, size_t first, size_t end,
+                         float *sum, double *size)
+{
+    const size_t n = n_cells(end - first);
+    int32_t *sum_token = (int32_t *)(sum + (end - first) * e->units),
+            *cell = sum_token + end - first;
+    size_t n_sums = 0;
+    memset(cell, 0, n * sizeof *cell);
+    for (size_t r = first; r < end; r++) {
+        const int32_t token = call->pass->batch->tokens[r];
+        const float *dy = call->dy + r * e->units;
+        const size_t s = find_cell(cell, n, sum_token, token);
+        if (!cell[s]) {
+            sum_token[n_sums] = token;
+            memset(sum + n_sums * e->units, 0, e->units * sizeof *sum);
+            size[n_sums] = 0.0;
+            cell[s] = (int32_t)++n_sums;
+        }
+        const size_t k = (size_t)cell[s] - 1;
+        add_scaled(e->units, 1.0f, dy, sum + k * e->units);
+        size[k] += sqrt(co_outer_row(e->units, dy));
+    }
+    return n_sums;
+}
+
+static void norms(const void *self, const co_call *call, double *const *squared)
+{
+    const embedding *e = self;
+    const co_batch *batch = call->pass->batch;
+    for (size_t i = 0; squared[0] && i < batch->n; i++) {
+        const size_t first = batch->offsets ? (size_t)batch->offsets[i] : i,
+                     end = batch->offsets ? (size_t)batch->offsets[i + 1] : i + 1;
+        double *size = (double *)(void *)call->scratch;
+        float *sum = call->scratch + (2 * (end - first) + 15) / 16 * 16;
+        const size_t n_sums = sum_tokens(e, call, first, end, sum, size);
+        for (size_t k = 0; k < n_sums; k++)
+            squared[0][i] += co_outer_floor(co_outer_row(e->units, sum + k * e->units), size[k]);
+    }
+}
+
+static bool factors(const void *self, const co_call *call, size_t t, co_factors *f)
+{
+    const embedding *e = self;
+    static const co_shape rows = {.sequence = true};
+    (void)t;
+    *f = (co_factors){.shape = &rows,
+                      .index = call->pass->batch->tokens,
+                      .n_left = e->n_tokens,
+                      .right = call->dy,
+                      .n_right = e->units};
+    return true;
+}
+
 static co_facts facts(const void *self)
 {
     (void)self;
@@ -166,4 +228,7 @@ const co_layer co_layer_embedding = {.name = "embedding",
                                      .scratch_size = scratch_size,
                                      .forward = forward,
                                      .backward_params = backward_params,
+                                     .norms = norms,
+                                     .norms_size = norms_size,
+                                     .factors = factors,
                                      .backward = backward};

@@ -49,7 +49,7 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
 static co_facts facts(const void *self)
 {
     (void)self;
-    return (co_facts){.spares_output = true, .in_parts = true};
+    return (co_facts){.spares_output = true, .in_parts = true, .each = true};
 }
 
 static size_t tensors(const void *self, co_tensor_shape *shape)
@@ -167,8 +167,9 @@ static void backward_params(const void *self, const co_call *call)
 {
     const norm *v = self;
     const co_batch *batch = call->pass->batch;
-    float *weight = co_call_target(call, 0), *bias = co_call_target(call, 1);
     for (size_t e = 0; e < batch->n; e++) {
+        float *weight = co_call_own(call, 0, e, v->channels),
+              *bias = co_call_own(call, 1, e, v->channels);
         const size_t end = co_shape_first_row(&v->shape, batch, e + 1);
         const float factor = call->scale ? call->scale[e] : 1.0f;
         for (size_t r = co_shape_first_row(&v->shape, batch, e); r < end; r++) {

@@ -88,5 +88,7 @@ const co_layer co_layer_gru = {.name = "gru",
                                .backward_input = co_recurrent_backward_input,
                                .input_first = true,
                                .backward_params = co_recurrent_backward_params,
+                               .norms = co_recurrent_norms,
+                               .norms_size = co_recurrent_norms_size,
                                .backward = co_recurrent_backward,
                                .flops = co_recurrent_flops};

@@ -14,6 +14,7 @@
 #pragma once
 #include "core/config.h"
 #include "models/batch.h"
+#include <string.h>
 
 typedef enum {
     CO_SHARED,
@@ -45,7 +46,19 @@ typedef struct {
     bool takes_unrectified; /* call->rectify is heeded */
     bool at_once;           /* `backward` is there and serves */
     bool adds_dx;           /* call->add is heeded */
+    /* call->each is heeded by backward_params, and by `backward` of layers that take batches in
+     * parts: cheap enough that the gradients of a batch's examples are kept side by side. */
+    bool each;
 } co_facts;
+
+/* The gradient of a matrix [n_left][n_right], example by example, as the sum over its rows r of
+ * left_r right_r': rows as those of that shape. index: left_r is 1 at index[r] and 0 elsewhere. */
+typedef struct {
+    const co_shape *shape;
+    const int32_t *index;
+    const float *left, *right; /* left NULL where there is an index */
+    size_t n_left, n_right;
+} co_factors;
 
 /* What an entry works on. Each says below what it uses; the rest is NULL or left as it was. */
 typedef struct {
@@ -62,6 +75,9 @@ typedef struct {
     const float *scale;       /* [n] a factor for each example's gradient, or NULL (all 1) */
     float factor;
     float *cache, *scratch;
+    /* Floats from one example's target to the next: each gets its own gradient, written over what
+     * is there. 0: one for all. Only where facts say each; then scale is NULL and factor 1. */
+    size_t each;
     bool add; /* dx[0] += the gradient, with the bits of a sum formed apart; only where facts say
                  adds_dx */
     bool rectify; /* x stands for max(x, 0); only where facts say takes_unrectified */
@@ -75,6 +91,13 @@ static inline const float *co_call_tensor(const co_call *c, size_t t)
 static inline float *co_call_target(const co_call *c, size_t t)
 {
     return c->target + c->target_at[t];
+}
+/* Where example i's gradient by tensor t of so many floats is added: zeros when it is its own. */
+static inline float *co_call_own(const co_call *c, size_t t, size_t i, size_t floats)
+{
+    float *own = co_call_target(c, t) + i * c->each;
+    if (c->each) memset(own, 0, floats * sizeof *own);
+    return own;
 }
 
 typedef struct {
@@ -107,6 +130,16 @@ typedef struct {
     bool input_first;
     /* target += the gradient, from x, y, dy, scale. NULL: no parameters. */
     void (*backward_params)(const void *self, const co_call *call);
+    /* Norms per example, between the phases: squared[t][i] += the squared norm of example i's
+     * gradient by tensor t, for those t where squared[t] is not NULL; rounding in the second phase
+     * included (models/layers/outer.h). From that example's rows alone, and what it chooses by cost
+     * from its length. norms_size: floats of scratch. NULL: `each`, or backward_params with a scale
+     * for one example after the other. */
+    void (*norms)(const void *self, const co_call *call, double *const *squared);
+    size_t (*norms_size)(const void *self, size_t n, size_t rows);
+    /* The gradient by tensor t as factors, for tensors that several nodes share. False, or NULL:
+     * not as factors. */
+    bool (*factors)(const void *self, const co_call *call, size_t t, co_factors *factors);
     /* Both phases in one: dx from params, then target += factor times the gradient, without scale.
      * With target = params this is the step of SGD with factor -lr. The same bits as the two phases
      * in turn (on the reference path: but for rounding). NULL: there is no faster way. */

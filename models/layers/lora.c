@@ -213,11 +213,33 @@ static const float *scaled(const lora *l, const co_call *call, const float *rows
     return call->scratch;
 }
 
+/* x: as it was dropped. */
+static void form_each(const lora *l, const co_call *call, const float *x)
+{
+    const co_batch *batch = call->pass->batch;
+    const float *h = call->cache, *e = h + co_shape_rows(&l->in, batch) * l->rank;
+    for (size_t i = 0; i < batch->n; i++) {
+        const size_t row = co_shape_first_row(&l->in, batch, i),
+                     m = co_shape_first_row(&l->in, batch, i + 1) - row;
+        float *a = co_call_own(call, 0, i, l->rank * l->n_in),
+              *b = co_call_own(call, 1, i, l->n_out * l->rank);
+        if (m > 0 && !call->is_frozen[0])
+            add_product(l, m, l->rank, l->n_in, e + row * l->rank, x + row * l->n_in, 1.0f, a);
+        if (m > 0 && !call->is_frozen[1])
+            add_product(l, m, l->n_out, l->rank, call->dy + row * l->n_out, h + row * l->rank,
+                        l->factor, b);
+    }
+}
+
 static void backward_params(const void *self, const co_call *call)
 {
     const lora *l = self;
     const size_t m = co_shape_rows(&l->in, call->pass->batch);
     const float *h = call->cache, *e = h + m * l->rank;
+    if (call->each) {
+        form_each(l, call, dropped(l, call, m));
+        return;
+    }
     if (m == 0) return;
     if (!call->is_frozen[0])
         add_product(l, m, l->rank, l->n_in, scaled(l, call, e), dropped(l, call, m), 1.0f,
@@ -230,7 +252,7 @@ static void backward_params(const void *self, const co_call *call)
 static co_facts facts(const void *self)
 {
     (void)self;
-    return (co_facts){.in_place = true, .spares_output = true};
+    return (co_facts){.in_place = true, .spares_output = true, .each = true};
 }
 
 static double flops(const void *self)

@@ -59,5 +59,7 @@ const co_layer co_layer_lstm = {.name = "lstm",
                                 .backward_input = co_recurrent_backward_input,
                                 .input_first = true,
                                 .backward_params = co_recurrent_backward_params,
+                                .norms = co_recurrent_norms,
+                                .norms_size = co_recurrent_norms_size,
                                 .backward = co_recurrent_backward,
                                 .flops = co_recurrent_flops};

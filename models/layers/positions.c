@@ -10,6 +10,7 @@
 #include "core/vector.h"
 #include "models/layers/init.h"
 #include "models/layers/input.h"
+#include "models/layers/outer.h"
 #include <string.h>
 
 typedef struct {
@@ -131,6 +132,18 @@ static void backward_params(const void *self, const co_call *call)
     }
 }
 
+/* An example meets each place once. */
+static void norms(const void *self, const co_call *call, double *const *squared)
+{
+    const positions *p = self;
+    const co_batch *batch = call->pass->batch;
+    for (size_t i = 0; !p->table && squared[0] && i < batch->n; i++) {
+        const size_t row = co_shape_first_row(&p->shape, batch, i),
+                     n = co_shape_first_row(&p->shape, batch, i + 1) - row;
+        squared[0][i] += co_outer_row(n * p->units, call->dy + row * p->units);
+    }
+}
+
 static co_facts facts(const void *self)
 {
     (void)self;
@@ -158,4 +171,5 @@ const co_layer co_layer_positions = {.name = "positions",
                                      .longest = longest,
                                      .forward = forward,
                                      .backward_input = backward_input,
-                                     .backward_params = backward_params};
+                                     .backward_params = backward_params,
+                                     .norms = norms};

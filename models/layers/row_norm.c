@@ -41,7 +41,7 @@ void co_row_norm_destroy(void *self)
 co_facts co_row_norm_facts(const void *self)
 {
     (void)self;
-    return (co_facts){.spares_output = true, .in_parts = true};
+    return (co_facts){.spares_output = true, .in_parts = true, .each = true};
 }
 
 size_t co_row_norm_tensors(const void *self, co_tensor_shape *shape)
@@ -172,7 +172,7 @@ void co_row_norm_backward_params(const void *self, const co_call *call)
                      rows = co_shape_first_row(&v->shape, batch, i + 1) - row;
         row_norm_weights(rows, v->units, call->scale ? call->scale[i] : 1.0f,
                          call->x[0] + row * v->units, call->cache + 2 * (call->pass->first + row),
-                         call->dy + row * v->units, co_call_target(call, 0),
-                         v->centred ? co_call_target(call, 1) : NULL);
+                         call->dy + row * v->units, co_call_own(call, 0, i, v->units),
+                         v->centred ? co_call_own(call, 1, i, v->units) : NULL);
     }
 }

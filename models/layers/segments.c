@@ -91,8 +91,8 @@ static void backward_params(const void *self, const co_call *call)
 {
     const segments *s = self;
     const co_batch *batch = call->pass->batch;
-    float *target = co_call_target(call, 0);
     for (size_t i = 0; i < batch->n; i++) {
+        float *target = co_call_own(call, 0, i, s->most * s->units);
         const size_t end = co_shape_first_row(&s->shape, batch, i + 1);
         size_t now = 0;
         for (size_t r = co_shape_first_row(&s->shape, batch, i); r < end; r++) {
@@ -106,7 +106,7 @@ static void backward_params(const void *self, const co_call *call)
 static co_facts facts(const void *self)
 {
     (void)self;
-    return (co_facts){.in_place = true, .spares_input = true, .spares_output = true};
+    return (co_facts){.in_place = true, .spares_input = true, .spares_output = true, .each = true};
 }
 
 static const co_param params[] = {
