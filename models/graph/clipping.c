@@ -21,7 +21,7 @@ uint32_t co_clip_group(const co_clip_run *r, size_t t)
     return r->how->group ? r->how->group[t] : 0;
 }
 
-float co_clip_factor(double norm, double clip)
+float co_clipping_factor(double norm, double clip)
 {
     const double most = clip * (1.0 - CO_CLIP_ROOM);
     if (!isfinite(norm)) return 0.0f;
@@ -108,7 +108,7 @@ static void add_clipped(const co_clip_run *r, const float *one, const double *no
         const uint32_t g = co_clip_group(r, t);
         if (tensor->role == CO_FROZEN) continue;
         co_vector_add_scaled(grad + co_clip_place(r, tensor), one + co_clip_place(r, tensor),
-                             tensor->size, co_clip_factor(norms[g], r->how->clip[g]));
+                             tensor->size, co_clipping_factor(norms[g], r->how->clip[g]));
     }
 }
 

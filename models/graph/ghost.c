@@ -288,7 +288,7 @@ static bool weigh(const co_clip_run *r, size_t n, double *norms)
         for (size_t i = 0; i < n; i++) {
             const double norm = sqrt(squares_at(r, g)[i]);
             norms[i * n_groups + g] = norm;
-            r->w->weight[g * r->w->max_n + i] = co_clip_factor(norm, r->how->clip[g]);
+            r->w->weight[g * r->w->max_n + i] = co_clipping_factor(norm, r->how->clip[g]);
             finite &= isfinite(norm) != 0;
         }
     return finite;

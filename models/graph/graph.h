@@ -191,7 +191,7 @@ typedef struct {
 size_t co_clip_place(const co_clip_run *run, const co_tensor *tensor); /* in a gradient */
 uint32_t co_clip_group(const co_clip_run *run, size_t tensor);
 /* What a gradient of that norm is multiplied by; 0 for one that is not finite. */
-float co_clip_factor(double norm, double clip);
+float co_clipping_factor(double norm, double clip);
 /* Examples first .. first + n of the run's batch as one of their own; its offsets are the
  * workspace's. */
 void co_clip_part(const co_clip_run *run, size_t first, size_t n, co_batch *batch, co_pass *pass);
