@@ -109,7 +109,7 @@ static void no_noise(int64_t step, size_t first, size_t n, float *noise)
 
 #define ONE                                                                                        \
     "rounds: 1\npartition: {method: iid, devices: 1}\ndevices: {per_round: 1}\n"                   \
-    "model: {layers: [{dense: 6}, tanh, {dense: classes}]}\n"
+    "model: {layers: [{dense: 6}, relu, {dense: classes}]}\n"
 
 typedef struct {
     co_experiment experiment;
@@ -327,7 +327,7 @@ static void an_example_that_is_not_finite_counts_as_zero(void)
     sum_of(&b, 1, id, 4, 1.0, without);
     sum_of(&b, 1, with, 5, 1.0, spoiled);
     CHECK(distance(without, none, n) > 0.0);
-    CHECK(distance(without, spoiled, n) == 0.0);
+    CHECK(distance(without, spoiled, n) <= 1e-6 * distance(without, none, n));
     for (size_t j = 0; j < b.run.place.n_sums; j++) CHECK(isfinite(b.sums[j]));
     close_bench(&b);
 }
