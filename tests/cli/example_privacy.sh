@@ -31,7 +31,7 @@ for user, n in enumerate((6, 9, 20, 20, 33, 40, 61, 80)):
         y = random.randrange(3)
         print(*(f"{random.gauss(2 if k == y else 0, 1):.5f}" for k in range(3)), "xyz"[y], f"u{user}", sep=",")
 P
-"$COHORT" import csv rows.csv out=rows.h5 y=label user=user test_fraction=0 > text 2>&1 || fail "import: $(cat text)"
+"$COHORT" import csv rows.csv header=true y=label user=user test_fraction=0 -o rows.h5 > text 2>&1 || { echo "FAILED: import: $(cat text)"; exit 1; }
 cat > e.yaml <<'Y'
 name: examples
 rounds: 8
