@@ -109,7 +109,7 @@ for words in 'privacy +epsilon <= .* at delta 0.01 after 3 rounds' 'privacy +of 
 done
 "$COHORT" run e.yaml rounds=3 local.dp.sampling=shuffle output.dir=shuffle > text 2>&1 || fail "shuffle: $(cat text)"
 "$COHORT" show shuffle/run.h5 | grep -q 'no amplification' || fail "shuffled batches are told as a sample"
-"$COHORT" list statement | grep -q '^  *example ' || fail "cohort list does not know the statement"
+"$COHORT" list statement | grep -q '^example: one example' || fail "cohort list does not know the statement"
 
 # refused before anything is written
 refused 'give noise_multiplier, or epsilon' "local={dp: {clip: 1, delta: 1e-5}}"
@@ -126,7 +126,7 @@ refused 'exact gradient over all examples' local.rule=scaffold local.option=1
 refused 'subset of its own each round' local.max_examples=5
 refused 'a batch is one release' local.accumulate=2
 refused 'not that of its tokens' aggregate.weight=tokens
-refused 'arrive and leave' "partition={method: temporal, periods: 3, devices: 3}" devices.per_round=2
+refused 'arrive and leave' "partition={method: temporal, periods: 3, devices: 3}" devices.per_round=2 devices.period_rounds=2
 
 [ $failures -eq 0 ] && echo "all as expected"
 exit $((failures > 0))
