@@ -288,8 +288,15 @@ static void batches_follow_the_binomial_law(void)
     CHECK(co_noisy_batch(9, &row, &(co_noisy_step){.step = 1}, 1.0, index) == HELD);
 }
 
-/* Steps of which most have an empty batch are steps all the same: as many as the accountant counts.
- */
+static void noise_of_ones(int64_t step, size_t first, size_t n, float *noise)
+{
+    (void)step;
+    (void)first;
+    for (size_t j = 0; j < n; j++) noise[j] = 1.0f;
+}
+
+/* Steps of which most have an empty batch are steps all the same: as many as the accountant counts,
+ * each with all of its noise. */
 static void empty_batches_are_full_noisy_steps(void)
 {
     co_experiment experiment;
@@ -309,6 +316,17 @@ static void empty_batches_are_full_noisy_steps(void)
     CHECK(last_of(&run, "epsilon_max") == g.epsilon && last_of(&run, "epsilon_p10") == g.epsilon);
     CHECK(last_of(&run, "n_exhausted") == 0.0);
     close_run(&experiment, &run);
+    bench b = {0};
+    int64_t index[N];
+    co_noisy_step empty = {.step = 1};
+    if (!open_bench(&b, blobs, "batch: 2, dp: {clip: 0.5, noise_multiplier: 3, delta: 1e-3}"))
+        return;
+    b.run.place.given_noise = noise_of_ones;
+    while (co_noisy_batch((uint64_t)b.experiment.seed, &b.row, &empty, 2.0 / 48, index) > 0)
+        empty.number++;
+    CHECK(co_noisy_gradient_of(b.noisy, &b.row, &empty, b.params, b.grad, b.sums) == CO_OK);
+    for (size_t j = 0; j < b.run.exchange.n_params; j++) CHECK(b.grad[j] == 0.75f);
+    close_bench(&b);
 }
 
 /* Inputs that overflow: the example counts as zero, the device reports, the model stays finite. */
