@@ -168,6 +168,16 @@ static co_status name_base(co_run *r)
     return r->base ? CO_OK : CO_FAIL(CO_ENOMEM, "model");
 }
 
+/* Training on public examples, by one rank. Collective(comm). */
+static co_status warm_start(co_run *r)
+{
+    if (!r->public.experiment || r->public.keys.warm_start == 0 || r->experiment->resumes)
+        return CO_OK;
+    CO_TRY(co_agree(
+        r->comm->rank == 0 ? co_public_warm_start(&r->public, r->exchange.model) : CO_OK, r->comm));
+    return co_segment_broadcast(&r->exchange.board, r->comm);
+}
+
 /* The first model, once per node: drawn from the seed, or read from model.init or model.from. */
 static co_status start_model(co_run *r)
 {
@@ -180,6 +190,7 @@ static co_status start_model(co_run *r)
         st = co_first_model(r->experiment, r->model, r->exchange.model);
     st = co_agree(st, r->comm);
     co_segment_sync(&r->exchange.board, r->comm);
+    if (st == CO_OK && makes) st = warm_start(r);
     co_exchange_hash(&r->exchange);
     return st;
 }
@@ -189,6 +200,8 @@ static co_status create_budget(co_run *r)
 {
     CO_TRY(co_budget_init(&r->budget, r->experiment, &r->population, r->comm));
     if (r->budget.experiment) r->plan.budget = r->place.budget = &r->budget;
+    CO_TRY(co_public_init(&r->public, r->experiment, r->model, &r->population, r->comm));
+    if (r->public.experiment) r->place.public = &r->public;
     return CO_OK;
 }
 
@@ -237,6 +250,7 @@ void co_run_destroy(co_run *r)
     co_chain_destroy(&r->chain);
     co_aggregation_destroy(&r->aggregation);
     co_budget_fini(&r->budget);
+    co_public_fini(&r->public);
     co_state_fini(&r->state);
     co_bank_fini(&r->bank);
     co_versions_fini(&r->versions);
@@ -346,9 +360,9 @@ static void warn_of_double_counting(const co_experiment *e)
 void co_run_describe(co_run *r)
 {
     const co_experiment *e = r->experiment;
-    const size_t own = co_workplace_bytes(&r->place) + co_works_bytes(&r->works) +
-                       co_exchange_bytes(&r->exchange) + wire_bytes(r) + co_bank_bytes(&r->bank) +
-                       r->n_slots * r->exchange.n_own * sizeof(float) +
+    const size_t own = co_workplace_bytes(&r->place) + co_public_bytes(&r->public) +
+                       co_works_bytes(&r->works) + co_exchange_bytes(&r->exchange) + wire_bytes(r) +
+                       co_bank_bytes(&r->bank) + r->n_slots * r->exchange.n_own * sizeof(float) +
                        r->exchange.n_own * sizeof(double);
     const size_t node = r->exchange.board.bytes + r->population.csr.bytes +
                         r->population.tests.bytes + r->population.data.memory.bytes +

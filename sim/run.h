@@ -17,6 +17,7 @@
 #include "sim/bank.h"
 #include "sim/planners/planner.h"
 #include "sim/versions.h"
+#include "sim/work/public_data.h"
 #include "sim/work/work.h"
 
 /* Exact scalars of a step; those of observers follow. */
@@ -43,6 +44,7 @@ struct co_run {
     void *planner; /* what the experiment's planner keeps */
     co_plan plan;
     /* work */
+    co_public public; /* section local.dp.public */
     co_workplace place;
     co_works works;
     size_t measure;   /* position of the work that weighs devices by their losses */

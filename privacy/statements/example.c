@@ -53,6 +53,12 @@ static void say(const co_release *r, co_statement_text *words)
         "standard deviation %g at least on the sum, once a step",
         r->mechanism->name, r->clip, r->is_grouped ? "micro-batch" : "example",
         r->clip * (r->is_grouped || !is_poisson ? 2.0 : 1.0), r->noise_std);
+    if (r->is_public_clip)
+        co_say(
+            words, "clip",
+            "of a round: a quantile of the norms of public gradients, at most %g; sums and noise "
+            "are in proportion to it",
+            r->clip);
     co_say(words, "mode", "simulation: the noise is reproducible, not private");
     co_say(words, "covered",
            "every update of a device, update_norm, the model of every round, its digests; all that "

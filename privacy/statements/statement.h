@@ -27,7 +27,8 @@ typedef struct {
     double clip, noise_std;        /* of the newest release, in units of the model */
     bool is_adaptive;              /* a noisy count that moves the clip is released too */
     bool is_secure;                /* noise from a secret key */
-    bool is_grouped; /* bounds are of groups, in which one neighbour changes up to twice that */
+    bool is_public_clip; /* the clip follows public examples, and is at most what is said */
+    bool is_grouped;     /* bounds are of groups, in which one neighbour changes up to twice that */
     double noise_cohort, noise_population; /* of a simulated cohort; 0: what is told is what ran */
     int64_t n_releases;
     const co_accountant *accountant;

@@ -373,6 +373,9 @@ co_release co_budget_release(const co_budget *b)
                         .clip = keys->clip,
                         .noise_std = keys->clip * multiplier,
                         .is_grouped = is_grouped,
+                        .is_public_clip =
+                            b->experiment->local_public.map &&
+                            co_config_has(&b->experiment->local_public, "clip_quantile"),
                         .n_releases = most,
                         .accountant = keys->accountant};
 }

@@ -4,6 +4,7 @@
  * The preset edp_sgd puts together what Dupuy et al. (ICASSP 2022, arXiv:2107.14586) train language
  * understanding with: micro-batches, bounds for each layer, decaying noise; the values are ours. */
 #include "sim/experiment/sections.h"
+#include "sim/work/public_data.h"
 #include <string.h>
 
 const co_param co_example_params[] = {
@@ -40,6 +41,9 @@ const co_param co_example_params[] = {
             "devices)"},
     {"on_exhausted", CO_CHOICE, .words = "skip|stop",
      .doc = "a device without epsilon for another round: is left out, or ends the run"},
+    {"public", CO_TREE, .flags = CO_OPTIONAL,
+     .doc = "public examples beside the private ones: {file, fraction or lambda, warm_start, "
+            "subspace, clip_quantile} (section local.dp.public)"},
     {0}};
 
 static const char *const edp_sgd[][2] = {
@@ -127,6 +131,18 @@ static co_status check_sampling(const co_experiment *e)
     return CO_OK;
 }
 
+static co_status check_public(co_experiment *e)
+{
+    co_node *map = co_node_find(e->local_dp.map, "public");
+    if (!map) return CO_OK;
+    e->local_public = (co_config){e->file, "local.dp.public", map};
+    if (map->kind != CO_NODE_MAP)
+        return co_config_fail(&e->local_dp, map,
+                              "must be a map such as {file: public.h5, "
+                              "fraction: 0.5}");
+    return co_config_check(&e->local_public, (const co_param *const[]){co_public_params}, 1);
+}
+
 static void read_keys(const co_config *dp, co_example_keys *keys)
 {
     *keys = (co_example_keys){
@@ -161,6 +177,7 @@ co_status co_check_example(co_experiment *e)
     CO_TRY(check_keys(&e->local_dp));
     CO_TRY(check_leaks(e));
     CO_TRY(check_sampling(e));
+    CO_TRY(check_public(e));
     read_keys(&e->local_dp, &e->example_keys);
     return CO_OK;
 }

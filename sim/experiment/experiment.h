@@ -61,8 +61,8 @@ typedef struct {
 typedef struct {
     char *file;    /* where it was read from */
     co_node *root; /* the resolved tree */
-    co_config top, data, partition, model, devices, local, local_dp, aggregate, server, privacy,
-        eval, stop, output;
+    co_config top, data, partition, model, devices, local, local_dp, local_public, aggregate,
+        server, privacy, eval, stop, output;
     const co_planner *planner;
     const co_selector *selector;
     const co_attack *attack;

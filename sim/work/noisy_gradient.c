@@ -7,6 +7,7 @@
 #include "core/clones.h"
 #include "core/memory.h"
 #include "sim/devices/budget.h"
+#include "sim/work/public_data.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@ struct co_noisy_gradient {
     const co_example_keys *keys;
     size_t n_groups;
     uint32_t *group; /* [n_tensors] */
+    double bound;    /* C, in the round at hand */
+    double *share;   /* [n_groups] C_l / C */
     double *clip;    /* [n_groups] */
     double *norms;   /* [capacity][n_groups] */
     int32_t *slot;   /* [capacity] of the examples of a part, from 0 */
@@ -47,12 +50,13 @@ static co_status make_groups(co_noisy_gradient *g)
     double total = 0.0;
     g->group = co_calloc(n, sizeof *g->group);
     g->clip = co_calloc(n, sizeof *g->clip);
-    if (!g->group || !g->clip) return CO_FAIL(CO_ENOMEM, "bounds of %zu tensors", n);
+    g->share = co_calloc(n, sizeof *g->share);
+    if (!g->group || !g->clip || !g->share) return CO_FAIL(CO_ENOMEM, "bounds of %zu tensors", n);
     g->n_groups = 1;
-    g->clip[0] = g->keys->clip;
+    g->share[0] = 1.0;
     if (!g->keys->is_layerwise) return CO_OK;
     g->n_groups = 0;
-    g->clip[0] = 0.0;
+    g->share[0] = 0.0;
     const co_tensor *first = NULL;
     for (size_t t = 0; t < n; t++) {
         if (tensor[t].role == CO_FROZEN) continue; /* of any group: it has no gradient */
@@ -61,10 +65,10 @@ static co_status make_groups(co_noisy_gradient *g)
             g->n_groups++;
         }
         g->group[t] = (uint32_t)(g->n_groups - 1);
-        g->clip[g->n_groups - 1] += (double)tensor[t].size;
+        g->share[g->n_groups - 1] += (double)tensor[t].size;
         total += (double)tensor[t].size;
     }
-    for (size_t l = 0; l < g->n_groups; l++) g->clip[l] = g->keys->clip * sqrt(g->clip[l] / total);
+    for (size_t l = 0; l < g->n_groups; l++) g->share[l] = sqrt(g->share[l] / total);
     return CO_OK;
 }
 
@@ -83,6 +87,12 @@ static co_status reserve(co_noisy_gradient *g, size_t n)
     return CO_OK;
 }
 
+static void set_clip(co_noisy_gradient *g, double clip)
+{
+    g->bound = clip;
+    for (size_t l = 0; l < g->n_groups; l++) g->clip[l] = clip * g->share[l];
+}
+
 co_status co_noisy_gradient_create(co_workplace *place, co_noisy_gradient **self)
 {
     co_noisy_gradient *g = co_calloc(1, sizeof *g);
@@ -92,6 +102,7 @@ co_status co_noisy_gradient_create(co_workplace *place, co_noisy_gradient **self
     g->sums = co_malloc(place->n_sums, sizeof *g->sums);
     co_status st = g->sums ? make_groups(g) : CO_FAIL(CO_ENOMEM, "noisy gradients");
     if (st == CO_OK) st = reserve(g, place->n_index);
+    if (st == CO_OK) set_clip(g, g->keys->clip);
     if (st != CO_OK) {
         co_noisy_gradient_destroy(g);
         g = NULL;
@@ -105,6 +116,7 @@ void co_noisy_gradient_destroy(co_noisy_gradient *g)
     if (!g) return;
     co_free(g->group);
     co_free(g->clip);
+    co_free(g->share);
     co_free(g->norms);
     co_free(g->slot);
     co_free(g->order);
@@ -115,6 +127,14 @@ void co_noisy_gradient_destroy(co_noisy_gradient *g)
 size_t co_noisy_gradient_bytes(const co_noisy_gradient *g)
 {
     return g->capacity * (g->n_groups * sizeof *g->norms + sizeof *g->slot + sizeof *g->order);
+}
+
+co_status co_noisy_gradient_open(co_noisy_gradient *g, const co_plan_row *row, const float *params)
+{
+    co_workplace *place = g->place;
+    if (place->public) CO_TRY(co_public_look(place->public, row->version, params, place->frozen));
+    set_clip(g, place->public ? place->public->clip : g->keys->clip);
+    return CO_OK;
 }
 
 static co_stream stream_of(uint64_t seed, co_purpose purpose, const co_plan_row *row,
@@ -257,7 +277,7 @@ static void finish(const co_noisy_gradient *g, const co_plan_row *row, const co_
     const co_budget_class *of = co_budget_class_of(g->place->budget, row->n_examples);
     const bool grouped = g->keys->group > 1;
     const double std =
-        co_example_noise(&of->schedule, step->event) * g->keys->clip * (grouped ? 2.0 : 1.0);
+        co_example_noise(&of->schedule, step->event) * g->bound * (grouped ? 2.0 : 1.0);
     const float factor = (float)(1.0 / (double)(grouped ? n_slots(g, row) : expected(g, row)));
     const co_stream s = stream_of(g->place->seed, CO_DRAW_LOCAL_NOISE, row, step);
     for (size_t at = 0; at < g->place->n; at += AT_ONCE) {
@@ -285,5 +305,7 @@ co_status co_noisy_gradient_of(co_noisy_gradient *g, const co_plan_row *row,
     if (g->keys->group > 1) sort_by_slot(g, row, &s, g->place->index + s.at, m);
     CO_TRY(add_batch(g, row, &s, params, m, grad, sums));
     finish(g, row, &s, grad);
-    return CO_OK;
+    if (!g->place->public) return CO_OK;
+    return co_public_mix(g->place->public, s.step, row->device, s.number, params, g->place->frozen,
+                         grad);
 }

@@ -13,8 +13,9 @@
  * slots' expected size is what is clipped, and the divisor is B / b. One example changes its own
  * slot alone, from one clipped vector to another: S = 2 C.
  *
- * Everything after the noise (rule, momentum, Adam, what the server does) is post-processing. Of
- * one device; Local. */
+ * Public examples (sim/work/public_data.h) may lower C for all devices of a version, and what they
+ * add comes after the noise. Everything after the noise (rule, momentum, Adam, what the server
+ * does) is post-processing. Of one device; Local. */
 #pragma once
 #include "sim/work/workplace.h"
 
@@ -23,6 +24,10 @@ typedef struct co_noisy_gradient co_noisy_gradient;
 co_status co_noisy_gradient_create(co_workplace *place, co_noisy_gradient **self);
 void co_noisy_gradient_destroy(co_noisy_gradient *self); /* NULL allowed */
 size_t co_noisy_gradient_bytes(const co_noisy_gradient *self);
+
+/* Before the first step of the opened device: params[n] as it received them. CO_ENOMEM. */
+co_status co_noisy_gradient_open(co_noisy_gradient *self, const co_plan_row *row,
+                                 const float *params);
 
 /* A step of the opened device. */
 typedef struct {

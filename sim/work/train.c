@@ -381,6 +381,7 @@ static co_status perform(void *self, const co_request *with, co_plan_row *row, c
     CO_TRY(co_workplace_open(t->place, row));
     t->global = co_workplace_receive(t->place, with->version, with->frozen);
     memcpy(t->local, t->global, t->n * sizeof *t->local);
+    if (t->noisy) CO_TRY(co_noisy_gradient_open(t->noisy, row, t->global));
     take_personal(t, with);
     memset(t->slots, 0, t->n_slots * t->n * sizeof *t->slots);
     memset(t->sums, 0, t->place->n_sums * sizeof *t->sums);

@@ -10,6 +10,7 @@
 #include "sim/planners/plan.h"
 
 typedef struct co_budget co_budget; /* sim/devices/budget.h */
+typedef struct co_public co_public; /* sim/work/public_data.h */
 
 typedef struct {
     const co_experiment *experiment;
@@ -18,6 +19,7 @@ typedef struct {
     /* Tests alone: coordinates [first, first + n) of the noise of a device's step, in units of its
      * standard deviation; NULL: the seed's. */
     void (*given_noise)(int64_t step, size_t first, size_t n, float *noise);
+    co_public *public;       /* examples beside those of the devices; NULL: none */
     const co_budget *budget; /* of the devices under local.dp; NULL without */
     co_workspace *workspace;
     co_examples examples; /* of the batch that was read last */
