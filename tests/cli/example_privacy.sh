@@ -47,7 +47,8 @@ Y
 # the same bits on any number of ranks, of every kind of batch, norm and bound; what devices do differs
 n_kind=0
 for kind in "" "local.dp.norms=naive" "local.dp.sampling=shuffle" "local.dp.preset=edp_sgd" \
-    "privacy={clip: 0.3, noise_multiplier: 1, delta: 1e-2}"; do
+    "privacy={clip: 0.3, noise_multiplier: 1, delta: 1e-2}" \
+    "local.dp.public={file: rows.h5, fraction: 0.3, warm_start: 2, subspace: 5, clip_quantile: 0.3, batch: 9}"; do
     n_kind=$((n_kind + 1))
     for n in 1 2 3 4; do
         [ $n = 1 ] || [ $n = 3 ] || [ $n_kind = 1 ] || continue
@@ -58,7 +59,7 @@ for kind in "" "local.dp.norms=naive" "local.dp.sampling=shuffle" "local.dp.pres
     done
     eval "of_$n_kind=$(digest k1/run.h5)"
 done
-[ "$of_1" != "$of_3" ] && [ "$of_3" != "$of_4" ] && [ "$of_1" != "$of_5" ] || fail "kinds give the same run"
+[ "$of_1" != "$of_3" ] && [ "$of_3" != "$of_4" ] && [ "$of_1" != "$of_5" ] && [ "$of_1" != "$of_6" ] || fail "kinds give the same run"
 
 # killed in the middle of the budgets and resumed on another number of ranks: every row, every event of every device
 slow="rounds=40 local.dp.epsilon=6 local.dp.rounds=12 model.hidden=[2000]"
@@ -127,6 +128,13 @@ refused 'subset of its own each round' local.max_examples=5
 refused 'a batch is one release' local.accumulate=2
 refused 'not that of its tokens' aggregate.weight=tokens
 refused 'arrive and leave' "partition={method: temporal, periods: 3, devices: 3}" devices.per_round=2 devices.period_rounds=2
+refused 'public examples serve for nothing' "local.dp.public={file: rows.h5}"
+refused 'fraction or lambda, not both' "local.dp.public={file: rows.h5, fraction: 0.3, lambda: 1}"
+refused 'local.dp.public.file: required' "local.dp.public={fraction: 0.3}"
+refused 'must be a map' local.dp.public=rows.h5
+cut -d, -f1,2,4,5 rows.csv > two.csv
+"$COHORT" import csv two.csv header=true y=label user=user test_fraction=0 -o two.h5 > /dev/null || fail "import of two columns"
+refused 'is not of the task, shape, classes' "local.dp.public={file: two.h5, fraction: 0.3}"
 
 [ $failures -eq 0 ] && echo "all as expected"
 exit $((failures > 0))

@@ -4,6 +4,7 @@
  * to Opacus's with the same noise. */
 #include "core/memory.h"
 #include "sim/work/noisy_gradient.h"
+#include "sim/work/public_data.h"
 #include "tests/harness.h"
 #include "tests/run_helpers.h"
 #include <math.h>
@@ -350,6 +351,89 @@ static void an_example_that_is_not_finite_counts_as_zero(void)
     close_bench(&b);
 }
 
+/* A step with noise of ones over no example at all: what the noise is, after what the public
+ * examples make of it. grad[MOST]; clip: as the version has it. */
+static bool public_step(const char *public, double bound, float *grad, double *clip, bool *holds)
+{
+    bench b = {0};
+    co_noisy_step empty = {.step = 1};
+    int64_t index[N];
+    char *local =
+        co_format("batch: 2, dp: {clip: %g, noise_multiplier: 3, delta: 1e-3%s%s%s}", bound,
+                  *public ? ", public: {file: " : "", *public ? blobs : "", public);
+    const bool is_good = open_bench(&b, blobs, local);
+    co_free(local);
+    if (!is_good) return false;
+    const size_t n = b.run.exchange.n_params;
+    b.run.place.given_noise = noise_of_ones;
+    b.row.version = 77;
+    CHECK(co_noisy_gradient_open(b.noisy, &b.row, b.params) == CO_OK);
+    while (co_noisy_batch((uint64_t)b.experiment.seed, &b.row, &empty, 2.0 / 48, index) > 0)
+        empty.number++;
+    CHECK(co_noisy_gradient_of(b.noisy, &b.row, &empty, b.params, b.grad, b.sums) == CO_OK);
+    memcpy(grad, b.grad, n * sizeof *grad);
+    *clip = b.run.place.public ? b.run.place.public->clip : bound;
+    *holds = true;
+    co_public *p = b.run.place.public;
+    for (size_t i = 0; p && i < p->n_basis; i++)
+        for (size_t k = 0; k <= i; k++) {
+            double dot = 0.0;
+            for (size_t j = 0; j < n; j++)
+                dot += (double)p->basis[i * n + j] * (double)p->basis[k * n + j];
+            *holds &= fabs(dot - (i == k)) < 1e-4;
+        }
+    if (p && p->n_basis > 0) { /* what is projected stays */
+        CHECK(co_public_mix(p, 1, 0, 0, b.params, NULL, b.grad) == CO_OK);
+        *holds &= relative_distance(b.grad, grad, n) < 1e-4;
+    }
+    close_bench(&b);
+    return true;
+}
+
+/* fraction and lambda mix one and the same public gradient with the private one; a projection is
+ * one; noise goes with the clip that the public norms give, and nothing changes what is paid. */
+static void public_examples_change_what_follows_the_noise_alone(void)
+{
+    float bare[MOST], half[MOST], added[MOST], projected[MOST], clipped[MOST];
+    double clip, least;
+    bool holds;
+    enum { SIZE_OF_ONE = 6 * FEATURES + 6 + 3 * 6 + 3 };
+    if (!public_step("", 0.5, bare, &clip, &holds)) return;
+    if (!public_step(", fraction: 0.25}", 0.5, half, &clip, &holds)) return;
+    if (!public_step(", lambda: 2}", 0.5, added, &clip, &holds)) return;
+    for (int j = 0; j < SIZE_OF_ONE; j++) {
+        CHECK(bare[j] == 0.75f);
+        CHECK(fabsf(half[j] - (0.75f * bare[j] + 0.125f * (added[j] - bare[j]))) < 1e-6f);
+    }
+    CHECK(relative_distance(added, bare, SIZE_OF_ONE) > 1e-3);
+    if (!public_step(", subspace: 4}", 0.5, projected, &clip, &holds)) return;
+    CHECK(holds && clip == 0.5);
+    double norm = 0.0;
+    for (int j = 0; j < SIZE_OF_ONE; j++) norm += (double)projected[j] * (double)projected[j];
+    CHECK(norm > 0.0 && norm < SIZE_OF_ONE * 0.75 * 0.75 * 0.9);
+    if (!public_step(", clip_quantile: 0.1}", 50.0, clipped, &least, &holds)) return;
+    if (!public_step(", clip_quantile: 0.4}", 50.0, projected, &clip, &holds)) return;
+    CHECK(least > 0.0 && least < clip && clip < 50.0);
+    for (int j = 0; j < SIZE_OF_ONE; j++)
+        CHECK(fabs((double)clipped[j] - 1.5 * least) < 1e-6 * least);
+    for (int k = 0; k < 2; k++) {
+        co_experiment experiment;
+        co_run run;
+        char *yaml =
+            co_format("rounds: 3\npartition: {method: iid, devices: 2}\ndevices: "
+                      "{per_round: 2}\nmodel: {name: softmax}\nlocal: {batch: 4, dp: "
+                      "{clip: 1, noise_multiplier: 1, delta: 1e-3%s%s%s}}",
+                      k ? ", public: {warm_start: 2, fraction: 0.5, subspace: 3, file: " : "",
+                      k ? blobs : "", k ? "}" : "");
+        const bool is_good = play(blobs, yaml, &experiment, &run);
+        co_free(yaml);
+        if (!is_good) return;
+        if (k == 0) least = last_of(&run, "epsilon_max");
+        CHECK(last_of(&run, "epsilon_max") == least && least > 0.0);
+        close_run(&experiment, &run);
+    }
+}
+
 /* Budget 1 with noise for two rounds of a device, of which some are asked more often: these drop
  * out, and nobody exceeds it; with `stop` the run ends there. */
 static void a_device_without_budget_is_left_out_or_ends_the_run(void)
@@ -520,6 +604,7 @@ int main(int argc, char **argv)
     empty_batches_are_full_noisy_steps();
     an_example_that_is_not_finite_counts_as_zero();
     a_device_without_budget_is_left_out_or_ends_the_run();
+    public_examples_change_what_follows_the_noise_alone();
     steps_with_given_noise_are_those_of_opacus();
     MPI_Barrier(comm.world);
     if (comm.rank == 0) {
