@@ -454,7 +454,7 @@ void co_budget_print(const co_budget *b)
     if (most > least) printf(" to %.4g", most);
     printf(" x %g; epsilon of a device %.4g", keys->clip * (keys->group > 1 ? 2.0 : 1.0),
            least_epsilon);
-    if (epsilon > least_epsilon) printf(" to %.4g", epsilon);
+    if (epsilon > 1.001 * least_epsilon) printf(" to %.4g", epsilon);
     printf(" at delta %g after %lld of its rounds (%s example, %s)\n", keys->delta,
            (long long)b->rounds, keys->is_shuffled ? "replace one" : "add or remove one",
            keys->accountant->name);
