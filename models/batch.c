@@ -20,14 +20,15 @@ size_t co_shape_channels(const co_shape *shape)
 
 bool co_shape_equal(const co_shape *a, const co_shape *b)
 {
-    bool equal = a->sequence == b->sequence && a->tokens == b->tokens && a->ndim == b->ndim;
+    bool equal = a->sequence == b->sequence && a->target == b->target && a->tokens == b->tokens &&
+                 a->ndim == b->ndim;
     for (size_t i = 0; i < (a->tokens ? 1 : a->ndim); i++) equal = equal && a->dim[i] == b->dim[i];
     return equal;
 }
 
 void co_shape_text(const co_shape *shape, char text[CO_SHAPE_TEXT])
 {
-    const char *prefix = shape->sequence ? "sequences of " : "";
+    const char *prefix = !shape->sequence ? "" : shape->target ? "targets of " : "sequences of ";
     const size_t *d = shape->dim;
     if (shape->tokens) {
         snprintf(text, CO_SHAPE_TEXT, "%stokens", prefix);
@@ -50,16 +51,33 @@ bool co_size_multiply(size_t *product, size_t factor)
     return true;
 }
 
+/* Offsets of examples first .. first + n, from 0 on. */
+static void shift(const int64_t *whole, size_t first, size_t n, int64_t *offsets)
+{
+    for (size_t i = 0; i <= n; i++) offsets[i] = whole[first + i] - whole[first];
+}
+
 void co_batch_part(const co_batch *whole, size_t first, size_t n, size_t x_floats, size_t y_words,
                    bool per_row, int64_t *offsets, co_batch *part)
 {
-    const size_t row = whole->offsets ? (size_t)whole->offsets[first] : first,
-                 end = whole->offsets ? (size_t)whole->offsets[first + n] : first + n;
-    *part = (co_batch){.n = n, .rows = end - row};
+    const co_shape text = {.sequence = true}, target = {.sequence = true, .target = true};
+    const size_t row = co_shape_first_row(&text, whole, first),
+                 end = co_shape_first_row(&text, whole, first + n),
+                 begin = co_shape_first_row(&target, whole, first);
+    *part = (co_batch){.n = n, .rows = end - row, .chars = whole->chars};
     if (whole->x) part->x = whole->x + row * x_floats;
     if (whole->tokens) part->tokens = whole->tokens + row;
-    if (whole->y) part->y = (const int32_t *)whole->y + (per_row ? row : first) * y_words;
-    if (!whole->offsets) return;
-    for (size_t i = 0; i <= n; i++) offsets[i] = whole->offsets[first + i] - (int64_t)row;
-    part->offsets = offsets;
+    if (whole->char_offsets) part->char_offsets = whole->char_offsets + row;
+    if (whole->offsets) {
+        shift(whole->offsets, first, n, offsets);
+        part->offsets = offsets;
+    }
+    if (whole->target_offsets) {
+        shift(whole->target_offsets, first, n, offsets + n + 1);
+        part->target_offsets = offsets + n + 1;
+        part->target_rows = (size_t)part->target_offsets[n];
+        part->target_tokens = whole->target_tokens + begin;
+    }
+    const size_t label = !per_row ? first : whole->target_offsets ? begin : row;
+    if (whole->y) part->y = (const int32_t *)whole->y + label * y_words;
 }

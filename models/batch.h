@@ -9,6 +9,7 @@
  * sequence is long. */
 typedef struct {
     bool sequence; /* rows are the steps of sequences */
+    bool target;   /* of the sequences that a decoder reads, which have lengths of their own */
     bool tokens;   /* rows are int32 token ids below dim[0], not floats (ndim 0) */
     size_t ndim;   /* 1: [features]; 3: [channels, height, width] */
     size_t dim[3];
@@ -31,23 +32,49 @@ typedef struct {
     const int64_t *offsets; /* [n + 1] rows of each example; NULL: one row each */
     const float *x;         /* [rows][size]; NULL for tokens */
     const int32_t *tokens;  /* [rows]; NULL for floats */
+    /* letters of the tokens, where the data have them: [char_offsets[rows]], those of token r from
+     * char_offsets[r] on */
+    const int32_t *chars;
+    const int64_t *char_offsets; /* [rows + 1] */
+    /* what a decoder reads, where there is one: each target without its last token */
+    size_t target_rows;
+    const int64_t *target_offsets; /* [n + 1] */
+    const int32_t *target_tokens;  /* [target_rows] */
     const void *y; /* as the task defines it: classification int32[n]; lm, mlm, tagging int32[rows];
-                      regression, multilabel float[n][labels] */
+                      seq2seq int32[target_rows]; regression, multilabel float[n][labels] */
 } co_batch;
 
 /* Rows that a batch has where rows have this shape. */
 static inline size_t co_shape_rows(const co_shape *shape, const co_batch *batch)
 {
-    return shape->sequence ? batch->rows : batch->n;
+    return !shape->sequence ? batch->n : shape->target ? batch->target_rows : batch->rows;
+}
+/* The same for batches of at most that many examples, rows and rows of targets. */
+static inline size_t co_shape_most_rows(const co_shape *shape, size_t n, size_t rows,
+                                        size_t target_rows)
+{
+    return !shape->sequence ? n : shape->target ? target_rows : rows;
+}
+/* [n + 1] where each example's rows begin; NULL: one row each. */
+static inline const int64_t *co_shape_offsets(const co_shape *shape, const co_batch *batch)
+{
+    return !shape->sequence ? NULL : shape->target ? batch->target_offsets : batch->offsets;
 }
 /* First row of example i where rows have this shape; i may be n. */
 static inline size_t co_shape_first_row(const co_shape *shape, const co_batch *batch, size_t i)
 {
-    return shape->sequence && batch->offsets ? (size_t)batch->offsets[i] : i;
+    const int64_t *offsets = co_shape_offsets(shape, batch);
+    return offsets ? (size_t)offsets[i] : i;
+}
+/* The tokens that stand at rows of this shape; NULL where the batch has none. */
+static inline const int32_t *co_shape_tokens(const co_shape *shape, const co_batch *batch)
+{
+    return shape->target ? batch->target_tokens : batch->tokens;
 }
 
 /* Examples first .. first + n of a batch as one of their own: floats of a row of x; 4-byte words of
- * the labels of an example, or of each row where per_row. offsets[n + 1] is room. Local. */
+ * the labels of an example, or of each row (of a target, where there are some) where per_row.
+ * offsets[2 (n + 1)] is room. Local. */
 void co_batch_part(const co_batch *whole, size_t first, size_t n, size_t x_floats, size_t y_words,
                    bool per_row, int64_t *offsets, co_batch *part);
 
@@ -61,7 +88,7 @@ typedef struct {
     bool train;   /* false: evaluation, dropout is the identity */
     /* Examples, and rows of sequences, that the batch stands behind in a larger one: what it draws
      * is what its examples would get there. */
-    size_t drawn, drawn_rows;
+    size_t drawn, drawn_rows, drawn_target_rows;
     uint64_t seed, round, device, step;
     /* The whole vector, whose frozen tensors are read in place: then parameters and gradients hold
      * only what is trained (co_layout). NULL: they are whole vectors. */
@@ -71,5 +98,6 @@ typedef struct {
 /* Rows of this shape whose draws stand before those of the batch. */
 static inline size_t co_pass_drawn(const co_pass *pass, const co_shape *shape)
 {
-    return pass->first + (shape->sequence ? pass->drawn_rows : pass->drawn);
+    if (!shape->sequence) return pass->first + pass->drawn;
+    return pass->first + (shape->target ? pass->drawn_target_rows : pass->drawn_rows);
 }

@@ -12,6 +12,9 @@
 const co_param co_model_params[] = {
     {"name", CO_STRING, .flags = CO_OPTIONAL, .doc = "a preset; or give layers"},
     {"layers", CO_TREE, .flags = CO_OPTIONAL, .doc = "list of layers and blocks, first to last"},
+    {"encoder", CO_TREE, .flags = CO_OPTIONAL,
+     .doc = "list of layers that read the text; with decoder, in place of layers"},
+    {"decoder", CO_TREE, .flags = CO_OPTIONAL, .doc = "list of layers that read its target"},
     {"init", CO_STRING, .flags = CO_OPTIONAL,
      .doc = "initial values: a checkpoint, a folder of weights or a .safetensors file; beside from "
             "those of lora (also an adapter of PEFT), of the head and of what is trained"},
@@ -45,16 +48,43 @@ static co_status find_preset(const co_config *opt, const co_model_preset **prese
     return *preset ? CO_OK : co_fail_in(CO_EUSAGE, "%s: %s.name", opt->file, opt->section);
 }
 
+/* {encoder: [..], decoder: [..]}: the list [{encoder: [..], name: encoder}, {decoder: [..], name:
+ * decoder}]. */
+static co_status join_halves(const co_config *opt, co_node **list)
+{
+    static const char *const halves[] = {"encoder", "decoder"};
+    *list = co_node_create(CO_NODE_LIST, NULL, NULL);
+    for (size_t k = 0; *list && k < 2; k++) {
+        co_node *item = co_node_create(CO_NODE_MAP, NULL, NULL),
+                *half = co_node_copy(co_config_node(opt, halves[k]));
+        if (item) co_node_append(*list, item);
+        if (!item || !half || co_node_set(item, "name", halves[k]) != CO_OK) {
+            co_node_destroy(half);
+            return CO_FAIL(CO_ENOMEM, "list of layers");
+        }
+        item->line = half->line;
+        co_node_append(item, half);
+    }
+    return *list ? CO_OK : CO_FAIL(CO_ENOMEM, "list of layers");
+}
+
 /* The list of layers: of the preset, or as written. */
 static co_status find_list(const co_config *opt, const co_model_preset *preset, const co_task *task,
                            co_node **list)
 {
-    const bool listed = co_config_has(opt, "layers") && !counts_layers(preset);
-    if ((preset != NULL) == listed)
+    const bool listed = co_config_has(opt, "layers") && !counts_layers(preset),
+               encoder = co_config_has(opt, "encoder"), decoder = co_config_has(opt, "decoder");
+    if (encoder != decoder)
+        return co_config_fail(opt, co_config_node(opt, encoder ? "encoder" : "decoder"),
+                              "`encoder` and `decoder` stand together: add the list %s, or write "
+                              "one list `layers`",
+                              encoder ? "decoder" : "encoder");
+    if ((preset != NULL) + listed + encoder != 1)
         return co_config_fail(opt, co_config_node(opt, "name"),
-                              "give either `name` or `layers`, %s",
-                              preset ? "not both" : "one of them is needed");
+                              "give either `name` or `layers` (or `encoder` and `decoder`), %s",
+                              preset || listed ? "not both" : "one of them is needed");
     if (preset) return preset->layers(opt, task, list);
+    if (encoder) return join_halves(opt, list);
     *list = co_node_copy(co_config_node(opt, "layers"));
     return *list ? CO_OK : CO_FAIL(CO_ENOMEM, "list of layers");
 }
@@ -73,6 +103,12 @@ static co_status check_outputs(const co_model *m, const co_config *opt, const co
     const size_t wanted = m->task->outputs(m->labels->n);
     if (!m->has_head) return CO_OK;
     co_shape_text(last, text);
+    if (!last->tokens && m->task->targets && !last->target)
+        return co_config_fail(
+            opt, list,
+            "the last layer gives %s, the task %s wants a row for every token of "
+            "the target; put {decoder: [..]} behind the layers that read the text",
+            text, m->task->name);
     if (!last->tokens && last->sequence && !m->task->per_row)
         return co_config_fail(opt, list,
                               "the last layer gives %s, the task %s wants one row an example; put "
@@ -278,24 +314,27 @@ void co_model_init(const co_model *model, uint64_t seed, float *params)
     }
 }
 
-size_t co_model_longest(const co_model *model)
+size_t co_model_longest(const co_model *model, bool target)
 {
     size_t most = 0;
     for (const co_vertex *v = model->node + 1; v < model->node + model->n_nodes; v++) {
-        const size_t own = v->layer->longest ? v->layer->longest(v->self) : 0;
+        const bool counts = v->layer->longest && model->node[v->input[0]].out.target == target;
+        const size_t own = counts ? v->layer->longest(v->self) : 0;
         if (own > 0 && (most == 0 || own < most)) most = own;
     }
     return most;
 }
 
-double co_model_flops(const co_model *model, double n_rows)
+double co_model_flops(const co_model *model, double n_rows, double n_target_rows)
 {
     double sum = 0.0;
     for (size_t l = 1; l < model->n_nodes; l++) {
         const co_vertex *v = &model->node[l];
+        const co_shape *in = &model->node[v->input[0]].out;
         if (v->layer->flops)
-            sum +=
-                v->layer->flops(v->self) * (model->node[v->input[0]].out.sequence ? n_rows : 1.0);
+            sum += v->layer->flops(v->self) * (!in->sequence ? 1.0
+                                               : in->target  ? n_target_rows
+                                                             : n_rows);
     }
     return sum;
 }

@@ -37,6 +37,7 @@ typedef struct {
     int64_t *row;     /* [n + 1] first row of each example */
     int64_t *piece;   /* [n_pieces + 1] first example of each batch */
     bool per_row;     /* rows are tokens */
+    bool of_targets;  /* those of targets */
     const char *name; /* of the dataset: logits, loss, hidden */
     size_t width;
     float *values; /* of the largest piece */
@@ -100,6 +101,7 @@ static co_status tap(predictor *p)
     const co_shape shape = co_model_tap_shape(p->model, p->node);
     p->width = co_shape_size(&shape);
     p->per_row = shape.sequence;
+    p->of_targets = shape.target;
     return CO_OK;
 }
 
@@ -119,11 +121,12 @@ static co_status create_model(predictor *p)
             CO_EUSAGE,
             "the model has no head and gives hidden states alone; ask for output=hidden");
     p->per_row = task->per_row;
+    p->of_targets = task->targets;
     p->width = wants(p, "loss") ? 1 : task->outputs(n_classes);
     if (wants(p, "hidden")) CO_TRY(tap(p));
     p->sums = co_malloc(task->n_sums(n_classes), sizeof *p->sums);
     if (!p->sums) return CO_FAIL(CO_ENOMEM, "sums of %zu classes", n_classes);
-    return co_workspace_create(p->model, CO_EVAL_BLOCK, CO_EVAL_BLOCK, &p->workspace);
+    return co_workspace_create(p->model, CO_EVAL_BLOCK, CO_EVAL_BLOCK, 0, &p->workspace);
 }
 
 /* The model at round 0, or that of the checkpoint; where that leaves out tensors which came from a
@@ -156,6 +159,14 @@ static bool is_wanted(const predictor *p, int split)
            strcmp(asked, split_names[split]) == 0;
 }
 
+static int64_t rows_of(const predictor *p, int64_t id)
+{
+    const co_dataset *data = &p->population.data;
+    return !p->per_row
+               ? 1
+               : (int64_t)(p->of_targets ? co_dataset_target_rows : co_dataset_rows)(data, id);
+}
+
 static void list_examples(predictor *p)
 {
     const co_dataset *data = &p->population.data;
@@ -165,7 +176,7 @@ static void list_examples(predictor *p)
         for (int64_t id = 0; id < data->n; id++) {
             if (data->split[id] != split || !is_wanted(p, split)) continue;
             p->id[at] = id;
-            p->row[at + 1] = p->row[at] + (p->per_row ? (int64_t)co_dataset_rows(data, id) : 1);
+            p->row[at + 1] = p->row[at] + rows_of(p, id);
             at++;
         }
 }
@@ -217,7 +228,9 @@ static float loss_of(predictor *p, const float *out, size_t i)
     static const int64_t one[] = {0, 1};
     const co_task *task = co_model_task(p->model);
     const size_t n_classes = co_model_n_classes(p->model);
-    co_batch batch = {.n = 1, .rows = 1, .offsets = p->per_row ? one : NULL};
+    const int64_t *offsets = p->per_row ? one : NULL;
+    co_batch batch = {.n = 1, .rows = 1, .offsets = offsets};
+    if (p->of_targets) batch.target_rows = 1, batch.target_offsets = offsets;
     if (co_dataset_has_targets(&p->population.data))
         batch.y = p->examples.targets + i * p->population.data.n_classes;
     else
@@ -238,7 +251,7 @@ static co_status compute(predictor *p, int64_t piece)
     CO_TRY(
         co_population_read_ids(&p->population, p->id + first, (size_t)(end - first), &p->examples));
     CO_ASSERT(batch->n == (size_t)(end - first));
-    CO_TRY(co_workspace_reserve(p->workspace, batch->n, batch->rows));
+    CO_TRY(co_workspace_reserve(p->workspace, batch->n, batch->rows, batch->target_rows));
     const float *out = co_model_forward(p->model, p->workspace, p->params.data, &pass);
     if (wants(p, "hidden"))
         co_model_tap_values(p->model, p->workspace, batch, p->node, p->values);

@@ -169,7 +169,7 @@ static co_status add_tensors(const co_config *at, co_model *m, co_vertex *v, con
         v->owns[i] = !name;
         v->at[i] = m->tensor[v->tensor[i]].offset;
         v->own_at[i] = v->own_floats;
-        v->own_floats += co_graph_align(m->tensor[v->tensor[i]].size);
+        v->own_floats += co_graph_align(co_graph_own_size(m, v, i));
         m->n_tied += ++m->tensor[v->tensor[i]].n_uses == 2;
     }
     return CO_OK;
@@ -218,7 +218,7 @@ co_status co_build_layer(const co_place *place, const co_layer *layer, co_node *
         shape[s] = m->node[in[s]].out;
     }
     CO_TRY(layer->create(&at, shape, m->labels->n, &v->out, &v->self));
-    v->floats = co_shape_size(&v->out);
+    v->floats = v->out.tokens ? 0 : co_shape_size(&v->out); /* tokens stand in the batch */
     if (layer->facts) v->facts = layer->facts(v->self);
     *out = m->n_nodes - 1;
     CO_TRY(add_tensors(&at, m, v, tie));
@@ -302,7 +302,10 @@ co_status co_build_list(const co_place *place, const co_node *list, const char *
     CO_TRY(check_list(&at, list));
     *out = in;
     for (const co_node *item = list->first; item; item = item->next, number++) {
-        co_place here = {.model = place->model, .file = place->file, .after = place->after};
+        co_place here = {.model = place->model,
+                         .file = place->file,
+                         .after = place->after,
+                         .encoder = place->encoder};
         const int n = snprintf(here.name, sizeof here.name, "%s%s%s%s%zu", place->name,
                                place->name[0] ? "." : "", name, name[0] ? "." : "", number);
         if (n >= (int)sizeof here.name ||

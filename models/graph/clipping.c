@@ -32,13 +32,15 @@ void co_clip_part(const co_clip_run *r, size_t first, size_t n, co_batch *batch,
 {
     const co_model *m = r->m;
     const co_batch *whole = r->pass->batch;
+    const co_shape text = {.sequence = true}, target = {.sequence = true, .target = true};
     co_batch_part(whole, first, n, m->node[0].floats,
                   m->task->label_words ? m->task->label_words(m->labels->n) : 1, m->task->per_row,
                   r->w->offsets, batch);
     *pass = *r->pass;
     pass->batch = batch;
     pass->drawn += first;
-    pass->drawn_rows += whole->offsets ? (size_t)whole->offsets[first] : first;
+    pass->drawn_rows += co_shape_first_row(&text, whole, first);
+    pass->drawn_target_rows += co_shape_first_row(&target, whole, first);
 }
 
 void co_clip_forward(const co_clip_run *r, const co_pass *pass)
@@ -49,7 +51,7 @@ void co_clip_forward(const co_clip_run *r, const co_pass *pass)
     float *d_out = r->w->slot[m->n_nodes - 1].dy;
     for (size_t i = 0; i < pass->batch->n; i++) {
         const size_t at = co_shape_first_row(&last->out, pass->batch, i) * last->floats;
-        int64_t offsets[2];
+        int64_t offsets[4];
         co_batch one;
         co_pass alone = *pass;
         co_batch_part(pass->batch, i, 1, m->node[0].floats,

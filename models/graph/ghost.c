@@ -46,32 +46,50 @@ static void add_own(const co_clip_run *r, const co_vertex *v, const float *own, 
 {
     for (size_t t = 0; t < v->n_tensors; t++)
         if (squared[t])
-            squared[t][i] += co_outer_row(r->m->tensor[v->tensor[t]].size, own + v->own_at[t]);
+            squared[t][i] += co_outer_row(co_graph_own_size(r->m, v, t), own + v->own_at[t]);
 }
 
-/* The gradient of example i of n alone, by the node's tensors. */
+/* One image or row an example, and nothing kept from forward: it can be looked at alone. */
+static bool stands_alone(const co_vertex *v)
+{
+    const bool keeps = v->layer->cache_size && v->layer->cache_size(v->self, 1, 1) > 0;
+    return v->facts.each && !v->out.sequence && v->n_inputs == 1 && !keeps;
+}
+
+/* The gradient of example i of the batch alone, by the node's tensors. */
 static void form_single(const co_clip_run *r, const co_pass *pass, size_t l, size_t i)
 {
     const co_vertex *v = &r->m->node[l];
+    const co_batch one = {.n = 1, .rows = 1};
     float *only = r->w->weight;
+    co_pass alone = *pass;
     co_call call;
-    memset(only, 0, pass->batch->n * sizeof *only);
-    memset(r->w->single, 0, v->own_floats * sizeof *only);
-    only[i] = 1.0f;
     co_pass_open(r->w, pass, r->params, l, &call);
-    co_pass_target_own(v, r->w->single, 0, &call);
-    call.scale = only;
+    co_pass_target_own(v, r->w->single, stands_alone(v) ? v->own_floats : 0, &call);
+    if (stands_alone(v)) {
+        alone.batch = &one;
+        call.pass = &alone;
+        call.x[0] += i * r->m->node[v->input[0]].floats;
+        call.y += i * v->floats;
+        call.dy += i * v->floats;
+    } else {
+        memset(only, 0, pass->batch->n * sizeof *only);
+        memset(r->w->single, 0, v->own_floats * sizeof *only);
+        only[i] = 1.0f;
+        call.scale = only;
+    }
     v->layer->backward_params(v->self, &call);
 }
 
-static void node_norms(const co_clip_run *r, const co_pass *pass, size_t l)
+/* Of the examples of a part that begins behind `first` others. */
+static void node_norms(const co_clip_run *r, const co_pass *pass, size_t first, size_t l)
 {
     const co_vertex *v = &r->m->node[l];
     const co_clip_way way = co_graph_clip_way(v);
     double *squared[CO_MAX_TENSORS];
     co_call call;
     for (size_t t = 0; t < v->n_tensors; t++)
-        squared[t] = v->is_frozen[t] ? NULL : squares_of(r, v->tensor[t]);
+        squared[t] = v->is_frozen[t] ? NULL : squares_of(r, v->tensor[t]) + first;
     if (way == CO_GHOST) {
         co_pass_open(r->w, pass, r->params, l, &call);
         v->layer->norms(v->self, &call, squared);
@@ -196,15 +214,39 @@ static void add_weighted(size_t n, size_t floats, size_t each, const float *own,
                                  floats - k < BLOCK ? floats - k : BLOCK, weight[i]);
 }
 
+/* The weighted sum of what is kept of n examples behind `first` others, by tensor t of node l. */
+static void sum_kept(const co_clip_run *r, size_t l, size_t t, size_t first, size_t n, float *to)
+{
+    const co_vertex *v = &r->m->node[l];
+    add_weighted(n, co_graph_own_size(r->m, v, t), v->own_floats, r->w->slot[l].each + v->own_at[t],
+                 r->w->weight + co_clip_group(r, v->tensor[t]) * r->w->max_n + first, to);
+}
+
+/* A node's weighted sums, of parts where it went in parts, into grad. */
 static void add_kept(const co_clip_run *r, const co_pass *pass, size_t l, float *grad)
 {
     const co_vertex *v = &r->m->node[l];
     for (size_t t = 0; t < v->n_tensors; t++) {
-        const co_tensor *tensor = &r->m->tensor[v->tensor[t]];
+        const size_t floats = co_graph_own_size(r->m, v, t);
+        float *own = r->w->slot[l].sum ? r->w->slot[l].sum + v->own_at[t] : r->w->single,
+              *to = grad + co_clip_place(r, &r->m->tensor[v->tensor[t]]);
+        co_call call;
         if (v->is_frozen[t]) continue;
-        add_weighted(pass->batch->n, tensor->size, v->own_floats, r->w->slot[l].each + v->own_at[t],
-                     r->w->weight + co_clip_group(r, v->tensor[t]) * r->w->max_n,
-                     grad + co_clip_place(r, tensor));
+        if (!r->w->slot[l].sum && !v->layer->own_back) {
+            sum_kept(r, l, t, 0, pass->batch->n, to);
+            continue;
+        }
+        if (!r->w->slot[l].sum) {
+            memset(own, 0, floats * sizeof *own);
+            sum_kept(r, l, t, 0, pass->batch->n, own);
+        }
+        if (!v->layer->own_back) {
+            co_vector_add_scaled(to, own, floats, 1.0f);
+            continue;
+        }
+        co_pass_open(r->w, pass, r->params, l, &call);
+        call.target = grad;
+        v->layer->own_back(v->self, &call, t, own);
     }
 }
 
@@ -254,38 +296,14 @@ static void add_node(const co_clip_run *r, const co_pass *pass, size_t l, float 
 
 /* ---- a batch ---- */
 
-/* Whether the front of the graph goes part by part. */
-static bool goes_in_parts(const co_model *m)
-{
-    if (m->n_parts <= 1 || !m->node[m->n_parts - 1].wanted) return false;
-    for (size_t l = 1; l < m->n_parts; l++)
-        if (m->node[l].trained && co_graph_clip_way(&m->node[l]) != CO_KEPT) return false;
-    return true;
-}
-
-/* Phase one, and the gradients that are kept. */
-static void go_back(const co_clip_run *r, const co_pass *pass)
-{
-    const co_model *m = r->m;
-    const size_t begin = goes_in_parts(m) ? m->n_parts : 1;
-    co_pass_backward_inputs_behind(m, r->w, r->params, pass, begin);
-    if (begin > 1) co_pass_backward_each_part(m, r->w, r->params, pass);
-    for (size_t l = begin; l < m->n_nodes; l++) {
-        co_call call;
-        if (co_graph_clip_way(&m->node[l]) != CO_KEPT) continue;
-        co_pass_open(r->w, pass, r->params, l, &call);
-        co_pass_target_own(&m->node[l], r->w->slot[l].each, m->node[l].own_floats, &call);
-        m->node[l].layer->backward_params(m->node[l].self, &call);
-    }
-}
-
-/* norms[n][n_groups], and the weights; false: one of them is not finite. */
-static bool weigh(const co_clip_run *r, size_t n, double *norms)
+/* norms[n][n_groups] of examples behind `first` others, and their weights; false: one of them is
+ * not finite. */
+static bool weigh(const co_clip_run *r, size_t first, size_t n, double *norms)
 {
     const size_t n_groups = r->how->n_groups;
     bool finite = true;
     for (size_t g = 0; g < n_groups; g++)
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = first; i < first + n; i++) {
             const double norm = sqrt(squares_at(r, g)[i]);
             norms[i * n_groups + g] = norm;
             r->w->weight[g * r->w->max_n + i] = co_clipping_factor(norm, r->how->clip[g]);
@@ -294,21 +312,63 @@ static bool weigh(const co_clip_run *r, size_t n, double *norms)
     return finite;
 }
 
+/* Phase one behind the parts, what is kept there, and its squares. */
+static void go_back(const co_clip_run *r, const co_pass *pass, size_t begin)
+{
+    const co_model *m = r->m;
+    memset(r->w->squared, 0, (r->how->n_groups + m->n_tied) * r->w->max_n * sizeof *r->sums);
+    co_pass_backward_inputs_behind(m, r->w, r->params, pass, begin);
+    for (size_t l = begin; l < m->n_nodes; l++) {
+        const co_vertex *v = &m->node[l];
+        co_call call;
+        if (co_graph_clip_way(v) == CO_NO_GRADIENT) continue;
+        if (co_graph_clip_way(v) == CO_KEPT) {
+            co_pass_open(r->w, pass, r->params, l, &call);
+            co_pass_target_own(v, r->w->slot[l].each, v->own_floats, &call);
+            v->layer->backward_params(v->self, &call);
+        }
+        node_norms(r, pass, 0, l);
+    }
+    close_shared(r, pass);
+}
+
+/* Part by part through the front: there an example's norm is complete, and what is kept of it can
+ * be added up at once. */
+static bool go_through_parts(const co_clip_run *r, const co_pass *pass, double *norms)
+{
+    const co_model *m = r->m;
+    co_pass part = *pass;
+    co_batch batch = {0};
+    bool finite = true;
+    for (size_t l = 1; l < m->n_parts; l++)
+        if (co_graph_clip_way(&m->node[l]) == CO_KEPT)
+            memset(r->w->slot[l].sum, 0, m->node[l].own_floats * sizeof(float));
+    while (finite && co_pass_next_part(m, pass, &part, &batch)) {
+        co_pass_backward_each(m, r->w, r->params, &part);
+        for (size_t l = 1; l < m->n_parts; l++)
+            if (co_graph_clip_way(&m->node[l]) == CO_KEPT) node_norms(r, &part, part.first, l);
+        finite = weigh(r, part.first, batch.n, norms);
+        for (size_t l = 1; l < m->n_parts; l++) {
+            const co_vertex *v = &m->node[l];
+            for (size_t t = 0; co_graph_clip_way(v) == CO_KEPT && t < v->n_tensors; t++)
+                sum_kept(r, l, t, part.first, batch.n, r->w->slot[l].sum + v->own_at[t]);
+        }
+    }
+    return finite;
+}
+
 void co_clip_ghost(const co_clip_run *r, size_t first, size_t n, float *grad, double *norms)
 {
     const co_model *m = r->m;
+    const bool parts = co_graph_keeps_parts(m);
     const size_t n_sums = m->task->n_sums(m->labels->n);
     co_batch batch;
     co_pass pass;
     memcpy(r->w->kept_sums, r->sums, n_sums * sizeof *r->sums);
     co_clip_part(r, first, n, &batch, &pass);
     co_clip_forward(r, &pass);
-    go_back(r, &pass);
-    memset(r->w->squared, 0, (r->how->n_groups + m->n_tied) * r->w->max_n * sizeof *norms);
-    for (size_t l = 1; l < m->n_nodes; l++)
-        if (co_graph_clip_way(&m->node[l]) != CO_NO_GRADIENT) node_norms(r, &pass, l);
-    close_shared(r, &pass);
-    if (weigh(r, n, norms)) {
+    go_back(r, &pass, parts ? m->n_parts : 1);
+    if (parts ? go_through_parts(r, &pass, norms) : weigh(r, 0, n, norms)) {
         for (size_t l = 1; l < m->n_nodes; l++) {
             const co_clip_way way = co_graph_clip_way(&m->node[l]);
             if (way == CO_KEPT) add_kept(r, &pass, l, grad);

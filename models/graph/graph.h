@@ -78,6 +78,7 @@ typedef struct {
     char name[CO_NAME + 1]; /* "3.0" */
     char section[160];      /* "model.layers[3].residual[0]" for messages */
     const char *after;      /* as of a vertex; what stands inside a block has the block's */
+    size_t encoder;         /* the node that a decoder around it looks at; 0: there is no decoder */
 } co_place;
 
 /* Node 0. */
@@ -113,6 +114,13 @@ co_status co_lower(co_model *model);
 /* After roles have changed: what is trained, and where it stands. Local. */
 void co_lay_out(co_model *model);
 
+/* Floats that an example's own gradient by the node's tensor t takes. */
+static inline size_t co_graph_own_size(const co_model *m, const co_vertex *v, size_t t)
+{
+    const size_t size = m->tensor[v->tensor[t]].size;
+    return v->facts.each && v->layer->own_size ? v->layer->own_size(v->self, t) : size;
+}
+
 /* How a node's gradients of single examples get their norms, and what is clipped their sum. */
 typedef enum {
     CO_NO_GRADIENT,
@@ -120,24 +128,30 @@ typedef enum {
     CO_GHOST,  /* layer->norms, then backward_params with weights */
     CO_SINGLES /* formed one after the other and forgotten, then as CO_GHOST */
 } co_clip_way;
+enum { CO_MOST_KEPT = 1 << 18 }; /* floats of an example's gradient by a node's tensors */
 static inline co_clip_way co_graph_clip_way(const co_vertex *v)
 {
     if (!v->layer || !v->trained) return CO_NO_GRADIENT;
-    return v->facts.each ? CO_KEPT : v->layer->norms ? CO_GHOST : CO_SINGLES;
+    if (v->facts.each && v->own_floats <= CO_MOST_KEPT) return CO_KEPT;
+    return v->layer->norms ? CO_GHOST : CO_SINGLES;
 }
+/* The front of the graph goes part by part, and what it keeps is that of a part: all of its nodes
+ * that train are CO_KEPT. */
+bool co_graph_keeps_parts(const co_model *model);
 
 typedef struct {
     float *y, *dy, *cache; /* in the arena; y is NULL where the node passes on */
-    float *each;           /* CO_KEPT: [clip_n][own_floats] */
+    float *each;           /* CO_KEPT: [clip_n][own_floats], or [examples of a part][..] */
+    float *sum;            /* [own_floats] the weighted sum over parts */
     const float *out;      /* of the last forward: y, the batch, or another node's */
 } co_slot;
 
 struct co_workspace {
     const co_model *model;
-    size_t max_n, max_rows, n_taps;
+    size_t max_n, max_rows, max_target_rows, n_taps;
     float *arena, *scratch, *extra; /* extra: gradients on their way to a sum */
     /* For co_model_clipped (clipping.c, ghost.c): most groups (0: no room) and floats of `one`;
-     * most examples at once; [max_n + 1] offsets of a part; the gradient of a slot; that of one
+     * most examples at once; [2][max_n + 1] offsets of a part; the gradient of a slot; that of one
      * example by the tensors of a node, and by one that several share; [clip_groups + tied
      * tensors][max_n] squares; [clip_groups][max_n] weights; [n_sums] to come back to. */
     size_t clip_groups, clip_floats, clip_n;
@@ -169,10 +183,12 @@ void co_pass_backward_params(const co_model *model, const co_workspace *workspac
                              const float *params, const co_pass *pass, size_t from,
                              const float *scale, float *grad);
 
-/* Both phases for nodes l < n_parts, part by part, all of which that train are CO_KEPT: the
- * gradient of each example into slot.each. */
-void co_pass_backward_each_part(const co_model *model, const co_workspace *workspace,
-                                const float *params, const co_pass *pass);
+/* The part of a pass's batch behind the one in *part and *batch; the first one when that is empty.
+ * False at the end. */
+bool co_pass_next_part(const co_model *model, const co_pass *pass, co_pass *part, co_batch *batch);
+/* Both phases of a part for nodes l < n_parts: the gradient of each example into slot.each. */
+void co_pass_backward_each(const co_model *model, const co_workspace *workspace,
+                           const float *params, const co_pass *part);
 /* The call of node l with what phase two needs, or norms do; no target. */
 void co_pass_open(const co_workspace *workspace, const co_pass *pass, const float *params, size_t l,
                   co_call *call);

@@ -125,6 +125,14 @@ static void find_brief(co_model *m)
             l + 1 == m->n_parts || (m->node[l].low.dy_of == l + 1 && m->node[l + 1].low.whole_dy);
 }
 
+bool co_graph_keeps_parts(const co_model *m)
+{
+    if (m->n_parts <= 1 || !m->node[m->n_parts - 1].wanted) return false;
+    for (size_t l = 1; l < m->n_parts; l++)
+        if (m->node[l].trained && co_graph_clip_way(&m->node[l]) != CO_KEPT) return false;
+    return true;
+}
+
 co_status co_lower(co_model *m)
 {
     bool on;

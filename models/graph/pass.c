@@ -56,9 +56,7 @@ static void open_call(const co_workspace *w, const co_pass *pass, const float *p
     }
 }
 
-/* The part of `whole` that follows the one in pass and *batch; the first one when that is empty.
- * False at the end. */
-static bool next_part(const co_model *m, const co_pass *whole, co_pass *pass, co_batch *batch)
+bool co_pass_next_part(const co_model *m, const co_pass *whole, co_pass *pass, co_batch *batch)
 {
     const size_t first = pass->first + batch->n, left = whole->batch->n - first;
     if (left == 0) return false;
@@ -91,7 +89,8 @@ static void forward_parts(const co_model *m, const co_workspace *w, const float 
 {
     co_pass part = *pass;
     co_batch batch = {0};
-    while (next_part(m, pass, &part, &batch)) forward_nodes(m, w, params, &part, begin, m->n_parts);
+    while (co_pass_next_part(m, pass, &part, &batch))
+        forward_nodes(m, w, params, &part, begin, m->n_parts);
 }
 
 const float *co_pass_forward(const co_model *m, co_workspace *w, const float *params,
@@ -99,7 +98,7 @@ const float *co_pass_forward(const co_model *m, co_workspace *w, const float *pa
 {
     const size_t begin = from + 1;
     CO_ASSERT(w->model == m && w->n_taps == m->n_taps && pass->batch->n <= w->max_n &&
-              pass->batch->rows <= w->max_rows);
+              pass->batch->rows <= w->max_rows && pass->batch->target_rows <= w->max_target_rows);
     w->slot[from].out = x;
     for (size_t l = begin; l < m->n_nodes; l++)
         w->slot[l].out = m->node[l].low.passes_on ? w->slot[m->node[l].input[0]].out : w->slot[l].y;
@@ -246,8 +245,7 @@ static void each_node(const co_model *m, const co_workspace *w, const float *par
     co_call call;
     co_pass_open(w, pass, params, l, &call);
     const bool wants_dx = open_dx(w, &call, l, NONE);
-    if (v->trained)
-        co_pass_target_own(v, w->slot[l].each + pass->first * v->own_floats, v->own_floats, &call);
+    if (v->trained) co_pass_target_own(v, w->slot[l].each, v->own_floats, &call);
     if (v->at_once) {
         v->layer->backward(v->self, &call);
     } else {
@@ -257,14 +255,11 @@ static void each_node(const co_model *m, const co_workspace *w, const float *par
     close_dx(w, &call, l);
 }
 
-void co_pass_backward_each_part(const co_model *m, const co_workspace *w, const float *params,
-                                const co_pass *pass)
+void co_pass_backward_each(const co_model *m, const co_workspace *w, const float *params,
+                           const co_pass *part)
 {
-    co_pass part = *pass;
-    co_batch batch = {0};
-    while (next_part(m, pass, &part, &batch))
-        for (size_t l = m->n_parts; l-- > 1;)
-            if (m->node[l].wanted && !m->node[l].low.passes_on) each_node(m, w, params, &part, l);
+    for (size_t l = m->n_parts; l-- > 1;)
+        if (m->node[l].wanted && !m->node[l].low.passes_on) each_node(m, w, params, part, l);
 }
 
 static void take_loss(const co_model *m, const co_pass *pass, const float *out, float *d_out,
@@ -339,7 +334,7 @@ static void step_parts(const co_model *m, const co_workspace *w, float *params, 
 {
     co_pass part = *pass;
     co_batch batch = {0};
-    while (next_part(m, pass, &part, &batch))
+    while (co_pass_next_part(m, pass, &part, &batch))
         step_nodes(m, w, params, &part, 1, m->n_parts, lr, grad);
 }
 

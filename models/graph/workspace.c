@@ -24,11 +24,28 @@ static float *cut(arena *a, size_t n)
     return a->base ? a->base + start : NULL;
 }
 
-static size_t floats_of(arena *a, const co_vertex *v, size_t n, size_t rows)
+static size_t rows_of(const co_workspace *w, const co_vertex *v, size_t n)
+{
+    return co_shape_most_rows(&v->out, n, w->max_rows, w->max_target_rows);
+}
+
+/* Of the node's values, for n examples. */
+static size_t floats_of(const co_workspace *w, arena *a, const co_vertex *v, size_t n)
 {
     size_t floats = 0;
-    if (__builtin_mul_overflow(v->out.sequence ? rows : n, v->floats, &floats)) a->overflow = true;
+    if (__builtin_mul_overflow(rows_of(w, v, n), v->floats, &floats)) a->overflow = true;
     return floats;
+}
+
+/* Of the input that has the most. */
+static size_t input_rows(const co_workspace *w, const co_vertex *v)
+{
+    size_t most = 0;
+    for (size_t s = 0; s < v->n_inputs; s++) {
+        const size_t rows = rows_of(w, &w->model->node[v->input[s]], w->max_n);
+        if (rows > most) most = rows;
+    }
+    return most;
 }
 
 static float *cut_values(const co_workspace *w, arena *a, size_t l)
@@ -38,7 +55,7 @@ static float *cut_values(const co_workspace *w, arena *a, size_t l)
     const bool is_part = v->low.brief && m->part < w->max_n;
     if (v->low.in_place) return w->slot[v->input[0]].y;
     if (v->low.passes_on || (l == 0 && !v->tapped)) return NULL;
-    return cut(a, floats_of(a, v, is_part ? m->part : w->max_n, w->max_rows));
+    return cut(a, floats_of(w, a, v, is_part ? m->part : w->max_n));
 }
 
 /* Gradients that node l hands to nodes which have some already. */
@@ -48,8 +65,7 @@ static size_t extra_floats(const co_workspace *w, arena *a, size_t l)
     size_t sum = 0;
     for (size_t s = 0; s < v->n_inputs; s++)
         if (v->adds[s] && !(s == 0 && v->low.adds_dx))
-            sum +=
-                co_graph_align(floats_of(a, &w->model->node[v->input[s]], w->max_n, w->max_rows));
+            sum += co_graph_align(floats_of(w, a, &w->model->node[v->input[s]], w->max_n));
     return sum;
 }
 
@@ -59,6 +75,7 @@ static void lay_out_clipping(co_workspace *w, arena *a)
 {
     enum { KEPT = 1 << 22, FEWEST = 8 }; /* floats; examples */
     const co_model *m = w->model;
+    const size_t begin = co_graph_keeps_parts(m) ? m->n_parts : 1;
     size_t kept = 0, single = 0;
     bool all_factors = true;
     for (size_t l = 1; l < m->n_nodes; l++)
@@ -66,19 +83,23 @@ static void lay_out_clipping(co_workspace *w, arena *a)
     for (size_t l = 1; l < m->n_nodes; l++) {
         const co_vertex *v = &m->node[l];
         const co_clip_way way = co_graph_clip_way(v);
-        if (way == CO_KEPT) kept += v->own_floats;
+        if (way == CO_KEPT && l >= begin) kept += v->own_floats;
         if (v->trained && v->own_floats > single &&
-            (way == CO_SINGLES || (v->tied && !all_factors) ||
+            (way == CO_SINGLES || (way == CO_KEPT && v->layer->own_size) ||
+             (v->tied && !all_factors) ||
              (way == CO_GHOST && w->clip_groups > 1 && v->n_tensors > 1)))
             single = v->own_floats;
     }
     w->clip_n = w->max_n;
     if (kept > 0 && KEPT / kept < w->max_n) w->clip_n = KEPT / kept > FEWEST ? KEPT / kept : FEWEST;
     if (w->clip_n > w->max_n) w->clip_n = w->max_n;
-    for (size_t l = 1; l < m->n_nodes; l++)
-        if (co_graph_clip_way(&m->node[l]) == CO_KEPT)
-            w->slot[l].each = cut(a, w->clip_n * m->node[l].own_floats);
-    w->offsets = (int64_t *)(void *)cut(a, 2 * (w->max_n + 1));
+    for (size_t l = 1; l < m->n_nodes; l++) {
+        const size_t part = m->part < w->max_n ? m->part : w->max_n;
+        if (co_graph_clip_way(&m->node[l]) != CO_KEPT) continue;
+        w->slot[l].each = cut(a, (l < begin ? part : w->clip_n) * m->node[l].own_floats);
+        w->slot[l].sum = l < begin ? cut(a, m->node[l].own_floats) : NULL;
+    }
+    w->offsets = (int64_t *)(void *)cut(a, 4 * (w->max_n + 1));
     w->squared = (double *)(void *)cut(a, 2 * (w->clip_groups + m->n_tied) * w->max_n);
     w->weight = cut(a, w->clip_groups * w->max_n);
     w->kept_sums = (double *)(void *)cut(a, 2 * m->task->n_sums(m->labels->n));
@@ -95,16 +116,17 @@ static void lay_out(co_workspace *w, arena *a)
     for (size_t l = 0; l < m->n_nodes; l++) {
         const co_vertex *v = &m->node[l];
         const co_layer *layer = v->layer;
+        const size_t rows = input_rows(w, v);
         const size_t kept =
-            layer && layer->cache_size ? layer->cache_size(v->self, w->max_n, w->max_rows) : 0;
+            layer && layer->cache_size ? layer->cache_size(v->self, w->max_n, rows) : 0;
         const size_t used =
-            layer && layer->scratch_size ? layer->scratch_size(v->self, w->max_n, w->max_rows) : 0;
+            layer && layer->scratch_size ? layer->scratch_size(v->self, w->max_n, rows) : 0;
         const size_t added = extra_floats(w, a, l);
         w->slot[l].y = cut_values(w, a, l);
         w->slot[l].cache = kept ? cut(a, kept) : NULL;
         if (used > scratch) scratch = used;
         const size_t norms = w->clip_groups > 0 && layer && layer->norms_size
-                                 ? layer->norms_size(v->self, w->max_n, w->max_rows)
+                                 ? layer->norms_size(v->self, w->max_n, rows)
                                  : 0;
         if (norms > scratch) scratch = norms;
         if (added > extra) extra = added;
@@ -113,8 +135,8 @@ static void lay_out(co_workspace *w, arena *a)
     for (size_t l = m->n_nodes; l-- > 0;) {
         const co_vertex *v = &m->node[l];
         if (l == 0 && !v->tapped) break;
-        w->slot[l].dy = v->low.dy_of ? w->slot[v->low.dy_of].dy
-                                     : cut(a, floats_of(a, v, w->max_n, w->max_rows));
+        w->slot[l].dy =
+            v->low.dy_of ? w->slot[v->low.dy_of].dy : cut(a, floats_of(w, a, v, w->max_n));
     }
     w->extra = extra ? cut(a, extra) : NULL;
     if (w->clip_groups > 0) lay_out_clipping(w, a);
@@ -127,7 +149,7 @@ static co_status open_slots(co_workspace *w)
 }
 
 co_status co_workspace_create(const co_model *model, size_t max_n, size_t max_rows,
-                              co_workspace **workspace)
+                              size_t max_target_rows, co_workspace **workspace)
 {
     co_workspace *w = co_calloc(1, sizeof *w);
     *workspace = NULL;
@@ -135,7 +157,7 @@ co_status co_workspace_create(const co_model *model, size_t max_n, size_t max_ro
     w->model = model;
     w->n_taps = model->n_taps;
     co_status st = open_slots(w);
-    if (st == CO_OK) st = co_workspace_reserve(w, max_n, max_rows);
+    if (st == CO_OK) st = co_workspace_reserve(w, max_n, max_rows, max_target_rows);
     if (st == CO_OK) *workspace = w;
     if (st != CO_OK) co_workspace_destroy(w);
     return st;
@@ -143,39 +165,48 @@ co_status co_workspace_create(const co_model *model, size_t max_n, size_t max_ro
 
 co_status co_workspace_clip(co_workspace *w, const co_clipping *how, size_t n_grad)
 {
-    const size_t n = w->max_n, rows = w->max_rows, one = how->naive || how->slot ? n_grad : 0;
+    const size_t n = w->max_n, rows = w->max_rows, targets = w->max_target_rows,
+                 one = how->naive || how->slot ? n_grad : 0;
     if (w->clip_groups >= how->n_groups && w->clip_floats >= one) return CO_OK;
     if (w->clip_groups < how->n_groups) w->clip_groups = how->n_groups;
     if (w->clip_floats < one) w->clip_floats = one;
     co_free(w->arena);
     w->arena = NULL;
-    w->max_rows = 0; /* as before, not more */
-    return co_workspace_reserve(w, n, rows);
+    w->max_rows = w->max_target_rows = 0; /* as before, not more */
+    return co_workspace_reserve(w, n, rows, targets);
 }
 
-co_status co_workspace_reserve(co_workspace *w, size_t n, size_t rows)
+/* Lengths vary: not each time. */
+static void grow(size_t *most, size_t rows)
+{
+    if (rows > *most) *most = *most ? rows + rows / 4 : rows;
+}
+
+co_status co_workspace_reserve(co_workspace *w, size_t n, size_t rows, size_t target_rows)
 {
     arena a = {0};
-    if (w->arena && n <= w->max_n && rows <= w->max_rows) return CO_OK;
+    if (w->arena && n <= w->max_n && rows <= w->max_rows && target_rows <= w->max_target_rows)
+        return CO_OK;
     co_free(w->arena);
     w->arena = NULL;
     if (n > w->max_n) w->max_n = n;
-    if (rows > w->max_rows)
-        w->max_rows = w->max_rows ? rows + rows / 4 : rows; /* lengths vary: not each time */
+    grow(&w->max_rows, rows);
+    grow(&w->max_target_rows, target_rows);
     lay_out(w, &a);
-    if (a.overflow || w->max_n > INT32_MAX || w->max_rows > INT32_MAX)
+    if (a.overflow || w->max_n > INT32_MAX || w->max_rows > INT32_MAX ||
+        w->max_target_rows > INT32_MAX)
         return CO_FAIL(CO_EUSAGE,
                        "a batch of %zu examples (%zu rows) does not fit into memory; use a smaller "
                        "batch, and max_tokens "
                        "at the import of long texts",
-                       n, rows);
+                       n, rows + target_rows);
     w->arena = co_malloc(a.used, sizeof *w->arena);
     if (!w->arena)
         return CO_FAIL(CO_ENOMEM,
                        "workspace of %zu floats for %zu examples (%zu rows); use a smaller batch, "
                        "and max_tokens at the "
                        "import of long texts",
-                       a.used, n, rows);
+                       a.used, n, rows + target_rows);
     a = (arena){.base = w->arena};
     lay_out(w, &a);
     return CO_OK;
@@ -189,9 +220,11 @@ void co_workspace_destroy(co_workspace *workspace)
     co_free(workspace);
 }
 
-size_t co_workspace_bytes(const co_model *model, size_t max_n, size_t max_rows)
+size_t co_workspace_bytes(const co_model *model, size_t max_n, size_t max_rows,
+                          size_t max_target_rows)
 {
-    co_workspace w = {.model = model, .max_n = max_n, .max_rows = max_rows};
+    co_workspace w = {
+        .model = model, .max_n = max_n, .max_rows = max_rows, .max_target_rows = max_target_rows};
     arena a = {0};
     if (open_slots(&w) != CO_OK) return 0;
     lay_out(&w, &a);

@@ -10,6 +10,7 @@
  * IWFHR 2006 (convolution as a matrix product). */
 #include "models/layers/layer.h"
 #include "core/memory.h"
+#include "core/vector.h"
 #include "models/layers/conv_wide.h"
 #include "models/layers/conv_winograd.h"
 #include "models/layers/init.h"
@@ -143,7 +144,8 @@ static void wide_each(const conv2d *v, size_t rows, const co_call *call, const f
         co_conv_wide_backward(&v->direct, rows, weight, x, dy, NULL, dx, (co_conv_target){0},
                               call->scratch);
     for (size_t e = 0; e < rows; e++) {
-        const co_conv_target own = co_conv_target_of(target, e);
+        const co_conv_target own = {target.weight + e * target.each,
+                                    target.bias ? target.bias + e * target.each : NULL, 1.0f, 0};
         memset(own.weight, 0, v->n_out * v->taps * sizeof *own.weight);
         if (own.bias) memset(own.bias, 0, v->n_out * sizeof *own.bias);
         co_conv_wide_backward(&v->direct, 1, weight, x + e * in, dy + e * out, NULL, NULL, own,
@@ -357,6 +359,24 @@ static co_facts facts(const void *self)
                       .each = !v->w.in.sequence};
 }
 
+/* The fast forms keep W[i][j][c][o] as they have it. */
+static size_t own_size(const void *self, size_t t)
+{
+    const conv2d *v = self;
+    if (v->w.fast && !v->wide) return t == 0 ? co_conv_weights_size(&v->direct) : v->direct.c_out;
+    return t == 0 ? v->n_out * v->taps : v->n_out;
+}
+
+static void own_back(const void *self, const co_call *call, size_t t, const float *own)
+{
+    const conv2d *v = self;
+    float *target = co_call_target(call, t);
+    if (t == 0 && v->w.fast && !v->wide)
+        co_conv_finish(&v->direct, own, NULL, (co_conv_target){target, NULL, 1.0f, 0}, call->cache);
+    else
+        co_vector_add_scaled(target, own, t == 0 ? v->n_out * v->taps : v->n_out, 1.0f);
+}
+
 static double flops(const void *self)
 {
     const conv2d *v = self;
@@ -386,5 +406,7 @@ const co_layer co_layer_conv2d = {.name = "conv2d",
                                   .forward = forward,
                                   .backward_input = backward_input,
                                   .backward_params = backward_params,
+                                  .own_size = own_size,
+                                  .own_back = own_back,
                                   .backward = backward,
                                   .flops = flops};

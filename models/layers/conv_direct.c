@@ -40,6 +40,11 @@ static size_t weights(const co_conv_direct *v)
     return v->w->kernel * v->w->kernel * v->c_in * v->c_out;
 }
 
+size_t co_conv_weights_size(const co_conv_direct *v)
+{
+    return weights(v);
+}
+
 static size_t largest(size_t a, size_t b)
 {
     return a > b ? a : b;
@@ -138,14 +143,9 @@ void co_conv_finish(const co_conv_direct *v, const float *sum, const float *bias
                     co_conv_target target, float *scratch)
 {
     const size_t taps = v->w->kernel * v->w->kernel, channels = v->w->channels;
-    float *to = scratch ? scratch : target.weight;
     for (size_t c = 0; c < channels; c++)
-        v->w->fast->transpose(taps, v->n_out, sum + c * v->c_out, v->c_in * v->c_out, to + c * taps,
-                              channels * taps);
-    if (!scratch) {
-        if (target.bias) memcpy(target.bias, bias_sum, v->n_out * sizeof *bias_sum);
-        return;
-    }
+        v->w->fast->transpose(taps, v->n_out, sum + c * v->c_out, v->c_in * v->c_out,
+                              scratch + c * taps, channels * taps);
     co_vector_add_scaled(target.weight, scratch, v->n_out * channels * taps, target.factor);
     if (target.bias) co_vector_add_scaled(target.bias, bias_sum, v->n_out, target.factor);
 }
@@ -324,10 +324,12 @@ static void backward_params(const co_conv_direct *v, co_conv_part part, const me
     for (size_t e = 0; e < part.rows;
          e++, x += co_shape_size(&v->w->in), dy += n_pixels * v->c_out) {
         const float factor = scale ? scale[e] : 1.0f;
-        if (target.each) memset(m->sum, 0, (weights(v) + v->c_out) * sizeof *m->sum);
-        co_conv_add_pixels(v, n_pixels, dy, factor, m->bias);
-        add_image(v, pad_image(v, x, m->image), dy, factor, m->sum);
-        if (target.each) co_conv_finish(v, m->sum, m->bias, co_conv_target_of(target, e), NULL);
+        float *sum = target.each ? target.weight + e * target.each : m->sum,
+              *bias = target.each && target.bias ? target.bias + e * target.each : m->bias;
+        if (target.each) memset(sum, 0, weights(v) * sizeof *sum);
+        if (target.each) memset(bias, 0, v->c_out * sizeof *bias);
+        co_conv_add_pixels(v, n_pixels, dy, factor, bias);
+        add_image(v, pad_image(v, x, m->image), dy, factor, sum);
     }
 }
 

@@ -24,27 +24,22 @@ typedef struct {
     const float *weight, *bias;
 } co_conv_weights;
 /* Both += factor times their gradients. weight NULL: not wanted. each: floats from one image's
- * target to the next, which are
- * written over; 0: one for all. */
+ * target to the next: weight[i][j][c][o] and bias[c_out] with their padding, = the gradient; 0: one
+ * for all. */
 typedef struct {
     float *weight, *bias, factor;
     size_t each;
 } co_conv_target;
-/* That of image e, where each has its own. */
-static inline co_conv_target co_conv_target_of(co_conv_target t, size_t e)
-{
-    return (co_conv_target){t.weight + e * t.each, t.bias ? t.bias + e * t.each : NULL, t.factor};
-}
 
 /* Steps that conv_winograd.c shares: W[i][j][c][o] and W[i][j][o][c] from weight, zeros for padding
  * channels; bias, or zeros, as start[c_out]; and target.weight[o][c][i][j] += factor
- * sum[i][j][c][o] by way of as much scratch, target.bias[o] += factor bias_sum[o]; without scratch
- * both are written over, and there is no factor. */
+ * sum[i][j][c][o] by way of as much scratch, target.bias[o] += factor bias_sum[o]. */
 void co_conv_turn_weights(const co_conv_direct *v, const float *weight, float *turned);
 void co_conv_exchange_weights(const co_conv_direct *v, const float *weight, float *exchanged);
 void co_conv_start(const co_conv_direct *v, const float *bias, float *start);
 void co_conv_finish(const co_conv_direct *v, const float *sum, const float *bias_sum,
                     co_conv_target target, float *scratch);
+size_t co_conv_weights_size(const co_conv_direct *v); /* floats of W[i][j][c][o] */
 /* sum[c_out] += factor times the pixels of dy[rows]. */
 void co_conv_add_pixels(const co_conv_direct *v, size_t n_pixels, const float *dy, float factor,
                         float *sum);

@@ -160,10 +160,10 @@ void co_conv_winograd_forward(const co_conv_direct *v, co_conv_part part, co_con
     }
 }
 
-/* dV += factor U' dM and dU = dM V', point by point while dM is in the first cache; dU takes the
- * place of U. */
+/* dV += factor U' dM, or without add dV = U' dM, and dU = dM V', point by point while dM is in the
+ * first cache; dU takes the place of U. */
 static void group_back(const co_conv_direct *v, const plan *p, size_t tiles, bool needs_dx,
-                       bool needs_dw, float factor)
+                       bool needs_dw, bool add, float factor)
 {
     const size_t c_in = v->c_in, c_out = v->c_out;
     for (size_t t = 0; t < POINTS; t++) {
@@ -181,7 +181,7 @@ static void group_back(const co_conv_direct *v, const plan *p, size_t tiles, boo
                                               .b_step = c_out,
                                               .c = p->dv + t * p->g.v_at,
                                               .c_row = c_out,
-                                              .add = true,
+                                              .add = add,
                                               .factor = factor});
         if (needs_dx)
             v->w->fast->product(&(co_product){.rows = tiles,
@@ -209,11 +209,12 @@ static void start_backward(const co_conv_direct *v, const plan *p, const float *
     v->w->fast->winograd_weights(&p->g, 1, v->c_in * v->c_out, p->turned, p->v);
 }
 
-/* target += the gradient from dV, or = without scratch for as many floats as the weights. */
-static void finish(const co_conv_direct *v, const plan *p, co_conv_target target, float *scratch)
+/* Image e's own gradient from dV. */
+static void finish_own(const co_conv_direct *v, const plan *p, co_conv_target target, size_t e)
 {
-    v->w->fast->winograd_weights_back(&p->g, 1, v->c_in * v->c_out, p->dv, p->turned);
-    co_conv_finish(v, p->turned, p->bias, target, scratch);
+    v->w->fast->winograd_weights_back(&p->g, 1, v->c_in * v->c_out, p->dv,
+                                      target.weight + e * target.each);
+    if (target.bias) memcpy(target.bias + e * target.each, p->bias, v->c_out * sizeof *p->bias);
 }
 
 void co_conv_winograd_backward(const co_conv_direct *v, co_conv_part part, const float *weight,
@@ -225,10 +226,7 @@ void co_conv_winograd_backward(const co_conv_direct *v, co_conv_part part, const
     lay_out(v, memory, &p);
     if (part.begins) start_backward(v, &p, weight, dx != NULL);
     for (size_t e = 0; e < part.rows; e++, x += in, dy += out) {
-        if (target.each) {
-            memset(p.dv, 0, POINTS * p.g.v_at * sizeof *p.dv);
-            memset(p.bias, 0, v->c_out * sizeof *p.bias);
-        }
+        if (target.each) memset(p.bias, 0, v->c_out * sizeof *p.bias);
         const float *image = target.weight ? co_conv_winograd_pad(v, &p.g, x, p.image) : NULL;
         float *back = dx && is_bare(v, &p.g) ? dx + e * in : p.image_back;
         if (dx) memset(back, 0, p.x_pixels * v->c_in * sizeof *back);
@@ -241,11 +239,13 @@ void co_conv_winograd_backward(const co_conv_direct *v, co_conv_part part, const
             if (target.weight)
                 co_conv_add_pixels(v, tiles, p.m + ONES * p.g.m_at, by,
                                    p.bias); /* a tile's sum of dy */
-            group_back(v, &p, tiles, dx, target.weight, by);
+            group_back(v, &p, tiles, dx, target.weight, target.each == 0 || first > 0, by);
             if (dx) v->w->fast->winograd_input_back(&p.g, first, end, p.u, back);
         }
         if (dx && back == p.image_back) co_conv_winograd_unpad(v, &p.g, back, dx + e * in);
-        if (target.each) finish(v, &p, co_conv_target_of(target, e), NULL);
+        if (target.each) finish_own(v, &p, target, e);
     }
-    if (target.weight && part.ends && !target.each) finish(v, &p, target, p.v);
+    if (!target.weight || !part.ends || target.each) return;
+    v->w->fast->winograd_weights_back(&p.g, 1, v->c_in * v->c_out, p.dv, p.turned);
+    co_conv_finish(v, p.turned, p.bias, target, p.v);
 }

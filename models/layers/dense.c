@@ -75,7 +75,7 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
                  .transposed = co_config_bool(opt, "transposed"),
                  .packed = co_config_bool(opt, "packed"),
                  .fast = co_kernels_in_use()};
-    *out = (co_shape){.sequence = in->sequence, .ndim = 1, .dim = {units}};
+    *out = (co_shape){.sequence = in->sequence, .target = in->target, .ndim = 1, .dim = {units}};
     *self = d;
     return CO_OK;
 }

@@ -14,6 +14,7 @@
 enum { MOST_UNITS = 1 << 20 };
 
 typedef struct {
+    co_shape in;
     size_t n_tokens, units;
     float scale;
 } embedding;
@@ -43,9 +44,11 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
                               units);
     embedding *e = co_malloc(1, sizeof *e);
     if (!e) return CO_FAIL(CO_ENOMEM, "layer embedding");
-    *e = (embedding){
-        .n_tokens = tokens, .units = units, .scale = (float)co_config_real(opt, "scale")};
-    *out = (co_shape){.sequence = in->sequence, .ndim = 1, .dim = {units}};
+    *e = (embedding){.in = *in,
+                     .n_tokens = tokens,
+                     .units = units,
+                     .scale = (float)co_config_real(opt, "scale")};
+    *out = (co_shape){.sequence = in->sequence, .target = in->target, .ndim = 1, .dim = {units}};
     *self = e;
     return CO_OK;
 }
@@ -68,12 +71,13 @@ static void forward(const void *self, const co_call *call)
 {
     const embedding *e = self;
     const co_batch *batch = call->pass->batch;
+    const size_t rows = co_shape_rows(&e->in, batch);
+    const int32_t *tokens = co_shape_tokens(&e->in, batch);
     const float *weight = co_call_tensor(call, 0);
     float *y = call->y;
-    for (size_t r = 0; r < batch->rows; r++) {
-        CO_ASSERT(batch->tokens[r] >= 0 && (size_t)batch->tokens[r] < e->n_tokens);
-        memcpy(y + r * e->units, weight + (size_t)batch->tokens[r] * e->units,
-               e->units * sizeof *y);
+    for (size_t r = 0; r < rows; r++) {
+        CO_ASSERT(tokens[r] >= 0 && (size_t)tokens[r] < e->n_tokens);
+        memcpy(y + r * e->units, weight + (size_t)tokens[r] * e->units, e->units * sizeof *y);
     }
 }
 
@@ -86,13 +90,14 @@ static void backward_params(const void *self, const co_call *call)
 {
     const embedding *e = self;
     const co_batch *batch = call->pass->batch;
+    const int32_t *tokens = co_shape_tokens(&e->in, batch);
     const float *dy = call->dy, *scale = call->scale;
     float *grad = co_call_target(call, 0);
     for (size_t i = 0; i < batch->n; i++) {
-        const size_t end = batch->offsets ? (size_t)batch->offsets[i + 1] : i + 1;
-        for (size_t r = batch->offsets ? (size_t)batch->offsets[i] : i; r < end; r++)
+        const size_t end = co_shape_first_row(&e->in, batch, i + 1);
+        for (size_t r = co_shape_first_row(&e->in, batch, i); r < end; r++)
             add_scaled(e->units, scale ? scale[i] : 1.0f, dy + r * e->units,
-                       grad + (size_t)batch->tokens[r] * e->units);
+                       grad + (size_t)tokens[r] * e->units);
     }
 }
 
@@ -129,15 +134,16 @@ static void backward(const void *self, const co_call *call)
 {
     const embedding *e = self;
     const co_batch *batch = call->pass->batch;
-    const size_t rows = batch->rows, n = n_cells(rows);
+    const int32_t *tokens = co_shape_tokens(&e->in, batch);
+    const size_t rows = co_shape_rows(&e->in, batch), n = n_cells(rows);
     const float *dy = call->dy;
     float *sum = call->scratch, *target = co_call_target(call, 0);
     int32_t *sum_token = (int32_t *)(sum + rows * e->units), *cell = sum_token + rows, n_sums = 0;
     memset(cell, 0, n * sizeof *cell);
     for (size_t r = 0; r < rows; r++) {
-        const size_t s = find_cell(cell, n, sum_token, batch->tokens[r]);
+        const size_t s = find_cell(cell, n, sum_token, tokens[r]);
         if (!cell[s]) {
-            sum_token[n_sums] = batch->tokens[r];
+            sum_token[n_sums] = tokens[r];
             memset(sum + (size_t)n_sums * e->units, 0, e->units * sizeof *sum);
             cell[s] = ++n_sums;
         }
@@ -153,12 +159,13 @@ static size_t sum_tokens(const embedding *e, const co_call *call, size_t first, 
                          float *sum, double *size)
 {
     const size_t n = n_cells(end - first);
+    const int32_t *tokens = co_shape_tokens(&e->in, call->pass->batch);
     int32_t *sum_token = (int32_t *)(sum + (end - first) * e->units),
             *cell = sum_token + end - first;
     size_t n_sums = 0;
     memset(cell, 0, n * sizeof *cell);
     for (size_t r = first; r < end; r++) {
-        const int32_t token = call->pass->batch->tokens[r];
+        const int32_t token = tokens[r];
         const float *dy = call->dy + r * e->units;
         const size_t s = find_cell(cell, n, sum_token, token);
         if (!cell[s]) {
@@ -179,8 +186,8 @@ static void norms(const void *self, const co_call *call, double *const *squared)
     const embedding *e = self;
     const co_batch *batch = call->pass->batch;
     for (size_t i = 0; squared[0] && i < batch->n; i++) {
-        const size_t first = batch->offsets ? (size_t)batch->offsets[i] : i,
-                     end = batch->offsets ? (size_t)batch->offsets[i + 1] : i + 1;
+        const size_t first = co_shape_first_row(&e->in, batch, i),
+                     end = co_shape_first_row(&e->in, batch, i + 1);
         double *size = (double *)(void *)call->scratch;
         float *sum = call->scratch + (2 * (end - first) + 15) / 16 * 16;
         const size_t n_sums = sum_tokens(e, call, first, end, sum, size);
@@ -192,10 +199,9 @@ static void norms(const void *self, const co_call *call, double *const *squared)
 static bool factors(const void *self, const co_call *call, size_t t, co_factors *f)
 {
     const embedding *e = self;
-    static const co_shape rows = {.sequence = true};
     (void)t;
-    *f = (co_factors){.shape = &rows,
-                      .index = call->pass->batch->tokens,
+    *f = (co_factors){.shape = &e->in,
+                      .index = co_shape_tokens(&e->in, call->pass->batch),
                       .n_left = e->n_tokens,
                       .right = call->dy,
                       .n_right = e->units};

@@ -117,7 +117,7 @@ typedef struct {
      * number). NULL: no tensors. */
     void (*init)(const void *self, uint64_t seed, size_t t, uint64_t number, float *tensor);
     /* Floats kept from forward to backward, and floats of scratch that no call leaves anything in,
-     * for that many examples and rows. NULL: none. */
+     * for that many examples and rows; of inputs with rows of their own, the most. NULL: none. */
     size_t (*cache_size)(const void *self, size_t n, size_t rows);
     size_t (*scratch_size)(const void *self, size_t n, size_t rows);
     /* x -> y, from params. */
@@ -137,6 +137,11 @@ typedef struct {
      * for one example after the other. */
     void (*norms)(const void *self, const co_call *call, double *const *squared);
     size_t (*norms_size)(const void *self, size_t n, size_t rows);
+    /* With facts.each: where a layer keeps an example's gradient by tensor t in an order of its
+     * own, with zeros between: how many floats; and target += such a gradient, or a weighted sum of
+     * some. NULL: as in the tensor. */
+    size_t (*own_size)(const void *self, size_t t);
+    void (*own_back)(const void *self, const co_call *call, size_t t, const float *own);
     /* The gradient by tensor t as factors, for tensors that several nodes share. False, or NULL:
      * not as factors. */
     bool (*factors)(const void *self, const co_call *call, size_t t, co_factors *factors);

@@ -59,7 +59,8 @@ co_status co_recurrent_create(const co_config *opt, const co_shape *in, const co
                      .n_layers = (size_t)co_config_int(opt, "layers"),
                      .n_directions = co_config_bool(opt, "bidirectional") ? 2 : 1,
                      .fast = co_kernels_in_use()};
-    *out = (co_shape){.sequence = true, .ndim = 1, .dim = {c->n_directions * c->units}};
+    *out = *in;
+    out->dim[0] = c->n_directions * c->units;
     *self = c;
     return CO_OK;
 }

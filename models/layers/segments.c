@@ -58,7 +58,8 @@ static void init(const void *self, uint64_t seed, size_t t, uint64_t number, flo
 /* The segment of the row behind row r of a text, which is in segment `now`. */
 static size_t next_segment(const segments *s, const co_batch *batch, size_t r, size_t now)
 {
-    const bool ends = batch->tokens && batch->tokens[r] == s->separator;
+    const int32_t *tokens = co_shape_tokens(&s->shape, batch);
+    const bool ends = tokens && tokens[r] == s->separator;
     return ends && now + 1 < s->most ? now + 1 : now;
 }
 

@@ -60,7 +60,8 @@ typedef enum {
     CO_HEAD_CLASSIFICATION, /* a row of values an example: also regression, several labels */
     CO_HEAD_TAGGING,
     CO_HEAD_LM,
-    CO_HEAD_MLM
+    CO_HEAD_MLM,
+    CO_HEAD_SEQ2SEQ
 } co_head;
 
 /* Sizes and texts that all items of one model need. */

@@ -33,6 +33,7 @@ typedef struct {
     const co_metric *metrics; /* ends with {0}; the first is the one that curves show */
     const char *loss_unit;    /* nats ..; NULL: unsaid */
     bool per_row;             /* an output for every row of a sequence; false: one for an example */
+    bool targets;             /* the rows are those of targets: models have a decoder */
     const char *const
         *losses; /* names of the kind loss, ends with NULL; the first is the default */
     size_t (*n_reals)(size_t n_classes); /* 2 at least */

@@ -35,6 +35,19 @@ static co_status check_usable(const char *path, const co_dataset *data)
     return CO_OK;
 }
 
+/* *most grows to the largest number of rows of an example; *mean of all. */
+static void find_rows(const co_dataset *d, size_t (*of)(const co_dataset *data, int64_t id),
+                      size_t *most, double *mean)
+{
+    int64_t sum = 0;
+    for (int64_t i = 0; i < d->n; i++) {
+        const size_t rows = of(d, i);
+        if (rows > *most) *most = rows;
+        sum += (int64_t)rows;
+    }
+    *mean = d->n ? (double)sum / (double)d->n : 0.0;
+}
+
 static void find_shape(co_population *p)
 {
     const co_dataset *d = &p->data;
@@ -46,13 +59,9 @@ static void find_shape(co_population *p)
     if (p->shape.ndim == 2) p->shape = (co_shape){.ndim = 3, .dim = {1, d->x_dim[0], d->x_dim[1]}};
     if (!d->tokens) return;
     p->shape = (co_shape){.sequence = true, .tokens = true, .dim = {d->n_vocab}};
-    int64_t sum = 0;
-    for (int64_t i = 0; i < d->n; i++) {
-        const size_t rows = co_dataset_rows(d, i);
-        if (rows > p->most_rows) p->most_rows = rows;
-        sum += (int64_t)rows;
-    }
-    p->mean_rows = d->n ? (double)sum / (double)d->n : 0.0;
+    find_rows(d, co_dataset_rows, &p->most_rows, &p->mean_rows);
+    if (d->task == CO_DATA_SEQ2SEQ)
+        find_rows(d, co_dataset_target_rows, &p->most_target_rows, &p->mean_target_rows);
 }
 
 static co_status find_centers(co_population *p)
@@ -82,8 +91,12 @@ static co_status name_labels(const co_experiment *e, const char *path, co_popula
 {
     const co_dataset *d = &p->data;
     const bool words = d->task == CO_DATA_LM || d->task == CO_DATA_MASKED;
-    CO_TRY(co_labels_init(&p->labels, (const char *const *)(words ? d->vocab : d->classes),
-                          words ? d->n_vocab : d->n_classes));
+    const bool pairs = d->task == CO_DATA_SEQ2SEQ;
+    char *const *names = pairs ? co_dataset_target_names(d) : words ? d->vocab : d->classes;
+    CO_TRY(co_labels_init(&p->labels, (const char *const *)names,
+                          pairs   ? d->n_target_vocab
+                          : words ? d->n_vocab
+                                  : d->n_classes));
     if (d->task == CO_DATA_REGRESSION) return find_centers(p);
     if (d->task != CO_DATA_MASKED) return CO_OK;
     p->labels.mask_share = co_config_real(&e->data, "mask_share");

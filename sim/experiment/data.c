@@ -79,7 +79,8 @@ static co_status check_model(co_experiment *e)
     if (co_node_find(e->model.map, "loss"))
         CO_TRY(co_section_member(&e->model, "loss", "", &co_kind_loss, &loss));
     CO_TRY(co_section_check(&e->model, preset, loss, NULL));
-    if (!preset && !co_config_node(&e->model, "layers"))
+    if (!preset && !co_config_node(&e->model, "layers") && !co_config_node(&e->model, "encoder") &&
+        !co_config_node(&e->model, "decoder"))
         return co_config_fail(&e->model, e->model.map,
                               "needs name (cohort list model) or layers: [..]");
     return CO_OK;

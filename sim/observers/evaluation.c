@@ -40,7 +40,8 @@ co_status co_evaluator_ready(co_evaluator *v, const co_model *model)
     v->digits = co_malloc(v->n_sums * CO_SCALAR_DIGITS + 1, sizeof *v->digits);
     co_status st = CO_OK;
     if (!v->sums || !v->digits) st = CO_FAIL(CO_ENOMEM, "evaluation");
-    if (st == CO_OK) st = co_workspace_create(model, CO_EVAL_BLOCK, CO_EVAL_BLOCK, &v->workspace);
+    if (st == CO_OK)
+        st = co_workspace_create(model, CO_EVAL_BLOCK, CO_EVAL_BLOCK, 0, &v->workspace);
     if (st != CO_OK) co_evaluator_fini(v);
     return st;
 }
@@ -57,12 +58,13 @@ void co_evaluator_fini(co_evaluator *v)
 
 co_status co_evaluator_add(co_evaluator *v, const float *params)
 {
-    const co_pass pass = {.batch = &v->examples.batch, .train = false};
-    CO_TRY(co_workspace_reserve(v->workspace, pass.batch->n, pass.batch->rows));
+    const co_batch *batch = &v->examples.batch;
+    const co_pass pass = {.batch = batch, .train = false};
+    CO_TRY(co_workspace_reserve(v->workspace, batch->n, batch->rows, batch->target_rows));
     co_model_loss(v->model, v->workspace, params, &pass, NULL, NULL, v->sums);
     if (v->ranking.n_outputs == 0) return CO_OK;
-    return co_ranking_add(&v->ranking, co_model_outputs(v->model, v->workspace), pass.batch->y,
-                          pass.batch->n);
+    return co_ranking_add(&v->ranking, co_model_outputs(v->model, v->workspace), batch->y,
+                          batch->n);
 }
 
 /* Sums of one block into the exact accumulators. A model that has diverged gives a loss that is no

@@ -363,6 +363,109 @@ Test(layer, what_the_facts_allow_changes_no_bit)
     for_all(check_facts);
 }
 
+/* The gradient of example e alone by all tensors, by its weight. */
+static void only_of(test_bench *b, size_t e)
+{
+    float scale[N] = {0.0f};
+    co_call call = bench_call(b);
+    scale[e] = 1.0f;
+    call.scale = scale;
+    memset(b->grad, 0, b->n_params * sizeof *b->grad);
+    b->layer->backward_params(b->self, &call);
+}
+
+static size_t size_of(const test_bench *b, size_t t)
+{
+    return (t + 1 < b->n_tensors ? b->at[t + 1] : b->n_params) - b->at[t];
+}
+
+/* What a layer says of single examples is their gradients: norms, gradients side by side, factors.
+ */
+static void check_norms(test_bench *b)
+{
+    const co_layer *layer = b->layer;
+    double squared[CO_MAX_TENSORS][N] = {{0}}, *to[CO_MAX_TENSORS];
+    size_t own_at[CO_MAX_TENSORS], each = 0;
+    if (!layer->backward_params || b->n_tensors == 0) return;
+    bench_backward(b, NULL);
+    co_call call = bench_call(b);
+    for (size_t t = 0; t < b->n_tensors; t++) {
+        own_at[t] = each;
+        each += layer->own_size ? layer->own_size(b->self, t) : size_of(b, t);
+        to[t] = squared[t];
+    }
+    float *own = co_malloc(N * each, sizeof *own), *back = co_calloc(b->n_params, sizeof *back);
+    float *room = co_malloc(test_kept(layer->norms_size, b->self, N, b->batch.rows), sizeof *room);
+    if (layer->norms) {
+        call.scratch = room;
+        layer->norms(b->self, &call, to);
+        call.scratch = b->scratch;
+    }
+    if (b->facts.each) {
+        for (size_t i = 0; i < N * each; i++) own[i] = 1e30f;
+        call.target = own, call.target_at = own_at, call.each = each;
+        layer->backward_params(b->self, &call);
+    }
+    for (size_t e = 0; e < N; e++) {
+        only_of(b, e);
+        for (size_t t = 0; t < b->n_tensors; t++) {
+            const float *want = b->grad + b->at[t];
+            const double norm = co_vector_norm(want, size_of(b, t));
+            if (layer->norms)
+                cr_assert_float_eq(sqrt(squared[t][e]), norm, 1e-5 * norm + 1e-6,
+                                   "%s: %.9g, not %.9g", layer->name, sqrt(squared[t][e]), norm);
+            if (!b->facts.each) continue;
+            const size_t floats = layer->own_size ? layer->own_size(b->self, t) : size_of(b, t);
+            const float *have = own + e * each + own_at[t];
+            cr_assert_float_eq(co_vector_norm(have, floats), norm, 1e-5 * norm + 1e-6, "%s",
+                               layer->name);
+            if (layer->own_back) {
+                co_call ordered = bench_call(b);
+                memset(back, 0, b->n_params * sizeof *back);
+                ordered.target = back;
+                layer->own_back(b->self, &ordered, t, have);
+                have = back + b->at[t];
+            }
+            cr_assert_leq(relative_distance(have, want, size_of(b, t)), 5e-6, "%s", layer->name);
+        }
+    }
+    co_free(own), co_free(back), co_free(room);
+}
+
+Test(layer, norms_and_gradients_of_single_examples_are_theirs)
+{
+    for_all(check_norms);
+}
+
+static void check_factors(test_bench *b)
+{
+    co_factors f;
+    if (!b->layer->factors) return;
+    bench_backward(b, NULL);
+    const co_call call = bench_call(b);
+    for (size_t t = 0; t < b->n_tensors; t++) {
+        if (!b->layer->factors(b->self, &call, t, &f)) continue;
+        float *sum = co_calloc(f.n_left * f.n_right, sizeof *sum);
+        cr_assert_eq(f.n_left * f.n_right, size_of(b, t), "%s", b->layer->name);
+        for (size_t r = 0; r < co_shape_rows(f.shape, &b->batch); r++)
+            for (size_t k = 0; k < f.n_left * f.n_right; k++) {
+                const size_t l = k / f.n_right;
+                const float left = !f.index                   ? f.left[r * f.n_left + l]
+                                   : f.index[r] == (int32_t)l ? 1.0f
+                                                              : 0.0f;
+                sum[k] += left * f.right[r * f.n_right + k % f.n_right];
+            }
+        cr_assert_leq(relative_distance(sum, b->grad + b->at[t], size_of(b, t)), 5e-6, "%s",
+                      b->layer->name);
+        co_free(sum);
+    }
+}
+
+Test(layer, factors_are_those_of_the_gradient)
+{
+    for_all(check_factors);
+}
+
 Test(layer, tables_are_complete)
 {
     for (const co_plugin *const *m = co_kind_layer.members; *m; m++) {

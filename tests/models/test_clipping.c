@@ -82,7 +82,8 @@ static const model_case cases[] = {
      "tagging}",
      TOKENS, 5},
     {"mlm",
-     "{name: bert, layers: 1, hidden: 16, heads: 2, intermediate: 40, most_positions: 64, head: mlm}",
+     "{name: bert, layers: 1, hidden: 16, heads: 2, intermediate: 40, most_positions: 64, head: "
+     "mlm}",
      TOKENS, 11},
     {"classification",
      "{name: bert, layers: 2, hidden: 16, heads: 2, intermediate: 40, most_positions: 64, head: "
@@ -251,4 +252,299 @@ Test(clipping, by_norms_equals_formed_without_lowering)
 {
     setenv("COHORT_LOWERING", "off", 1);
     on_all_paths(check_case);
+}
+
+/* ---- an example's gradient is that of a batch of it alone ---- */
+
+static void check_alone(const model_case *c)
+{
+    setup s;
+    open_case(c, &s);
+    aim(&s, c);
+    s.pass.train = false;
+    const double far = (double)INFINITY;
+    double clip = 1.0;
+    co_clipping how = {.naive = true, .n_groups = 1, .clip = &far};
+    result norms = clipped(&s, &how);
+    clip = middle(&norms, 1, 0);
+    how.clip = &clip;
+    result formed = clipped(&s, &how),
+           want = {co_calloc(s.size, sizeof(float)), co_calloc(N, sizeof(double)),
+                   co_calloc(256, sizeof(double))};
+    float *one = co_calloc(s.size, sizeof *one);
+    const co_task *task = co_task_find(c->task);
+    for (size_t i = 0; i < N; i++) {
+        co_batch alone;
+        int64_t offsets[4];
+        co_pass pass = {.batch = &alone};
+        co_batch_part(&s.batch, i, 1, c->in.tokens ? 0 : co_shape_size(&c->in),
+                      task->label_words ? task->label_words(c->classes) : 1, task->per_row, offsets,
+                      &alone);
+        memset(one, 0, s.size * sizeof *one);
+        co_model_loss(s.model, s.work, s.params, &pass, NULL, one, want.sums);
+        want.norms[i] = co_vector_norm(one, s.size);
+        co_vector_add_scaled(want.grad, one, s.size,
+                             (float)fmin(1.0, clip * (1.0 - CO_CLIP_ROOM) / want.norms[i]));
+    }
+    compare(&s, &formed, &want, 1);
+    drop(&norms), drop(&formed), drop(&want);
+    co_free(one);
+    close_case(&s);
+}
+
+Test(clipping, formed_is_a_batch_of_one_example_at_a_time)
+{
+    on_all_paths(check_alone);
+}
+
+/* ---- slots ---- */
+
+static void check_slots(const model_case *c)
+{
+    static const int32_t slot[N] = {3, 0, 3, 3, 0, 1};
+    setup s;
+    open_case(c, &s);
+    aim(&s, c);
+    const double far = (double)INFINITY;
+    co_clipping how = {.n_groups = 1, .clip = &far, .slot = slot, .n_slots = 4, .slot_size = 2};
+    result whole = clipped(&s, &how);
+    double clip = 0.5 * whole.norms[3];
+    how.clip = &clip;
+    result have = clipped(&s, &how),
+           want = {co_calloc(s.size, sizeof(float)), co_calloc(4, sizeof(double)), NULL};
+    cr_expect_eq(have.norms[2], 0.0);
+    for (int32_t k = 0; k < 4; k++) {
+        float scale[N];
+        double sums[256] = {0};
+        float *one = co_calloc(s.size, sizeof *one);
+        for (size_t i = 0; i < N; i++) scale[i] = slot[i] == k ? 1.0f : 0.0f;
+        for (size_t i = 0; i < N; i++) {
+            const int32_t alone[N] = {-1, -1, -1, -1, -1, -1};
+            int32_t only[N];
+            memcpy(only, alone, sizeof only);
+            if (scale[i] == 0.0f) continue;
+            only[i] = 0;
+            const co_clipping single = {
+                .n_groups = 1, .clip = &far, .slot = only, .n_slots = 1, .slot_size = 1};
+            co_model_clipped(s.model, s.work, s.params, &s.pass, &single, one, want.norms, sums);
+        }
+        const double norm = 0.5 * co_vector_norm(one, s.size);
+        cr_expect_leq(fabs(norm - have.norms[k]), 1e-5 * norm, "%s", c->yaml);
+        co_vector_add_scaled(
+            want.grad, one, s.size,
+            (float)(0.5 * fmin(1.0, norm > 0.0 ? clip * (1.0 - CO_CLIP_ROOM) / norm : 1.0)));
+        co_free(one);
+    }
+    cr_expect_leq(relative_distance(have.grad, want.grad, s.size), 1e-5, "%s", c->yaml);
+    drop(&whole), drop(&have), drop(&want);
+    close_case(&s);
+}
+
+Test(clipping, a_slot_is_the_mean_of_its_examples)
+{
+    on_all_paths(check_slots);
+}
+
+/* ---- examples that are no numbers ---- */
+
+static void check_broken(const model_case *c)
+{
+    static const float bad[] = {NAN, INFINITY};
+    if (c->in.tokens) return;
+    for (size_t k = 0; k < 4; k++) {
+        setup s;
+        open_case(c, &s);
+        aim(&s, c);
+        s.pass.train = false;
+        double clip = 0.01;
+        const co_clipping how = {.naive = k >= 2, .n_groups = 1, .clip = &clip};
+        const size_t floats = co_shape_size(&c->in);
+        result all = clipped(&s, &how);
+        for (size_t i = 0; i < floats; i++) s.x[3 * floats + i] = bad[k % 2];
+        result have = clipped(&s, &how);
+        co_batch rest = s.batch; /* without example 3: that one moves to the end */
+        memmove(s.x + 3 * floats, s.x + 4 * floats, 2 * floats * sizeof(float));
+        for (size_t i = 3; i < 5; i++) s.y[i] = s.y[i + 1];
+        const size_t words = s.batch.y == s.y ? 0 : c->classes;
+        memmove(s.values + 3 * words, s.values + 4 * words, 2 * words * sizeof(float));
+        rest.n = rest.rows = N - 1;
+        s.pass.batch = &rest;
+        result want = clipped(&s, &how);
+        cr_expect_not(isfinite(have.norms[3]), "%s: %g", c->yaml, have.norms[3]);
+        for (size_t i = 0; i < N; i++)
+            cr_expect(i == 3 || fabs(have.norms[i] - all.norms[i]) <= 1e-5 * all.norms[i]);
+        cr_expect_leq(relative_distance(have.grad, want.grad, s.size), 1e-5, "%s: %zu", c->yaml, k);
+        drop(&all), drop(&have), drop(&want);
+        close_case(&s);
+    }
+}
+
+Test(clipping, an_example_that_is_not_finite_adds_nothing)
+{
+    on_all_paths(check_broken);
+}
+
+/* ---- what one example changes ---- */
+
+/* The batch without example j, in blocks of its own. */
+static void leave_out(const setup *s, const model_case *c, size_t j, setup *less)
+{
+    const size_t floats = c->in.tokens ? 0 : co_shape_size(&c->in);
+    const bool per_row = co_task_find(c->task)->per_row;
+    size_t row = 0, label = 0;
+    less->x = co_calloc(N * floats, sizeof(float));
+    for (size_t i = 0, k = 0; i < N; i++) {
+        if (i == j) continue;
+        const size_t first = (size_t)s->offsets[i], n = (size_t)s->offsets[i + 1] - first;
+        memcpy(less->x + k * floats, s->x + i * floats, floats * sizeof(float));
+        memcpy(less->tokens + row, s->tokens + first, n * sizeof(int32_t));
+        for (size_t r = 0; r < (per_row ? n : 1); r++)
+            less->y[label++] = s->y[per_row ? first + r : i];
+        memcpy(less->values + k * c->classes, s->values + i * c->classes,
+               c->classes * sizeof(float));
+        row += n;
+        less->offsets[++k] = (int64_t)row;
+    }
+    less->batch = (co_batch){.n = N - 1,
+                             .rows = s->batch.offsets ? row : N - 1,
+                             .offsets = s->batch.offsets ? less->offsets : NULL,
+                             .x = s->batch.x ? less->x : NULL,
+                             .tokens = s->batch.tokens ? less->tokens : NULL,
+                             .y = s->batch.y == s->y ? (void *)less->y : less->values};
+}
+
+/* |sum with - sum without| / bound, of the worst group. */
+static double change(setup *s, const model_case *c, const co_clipping *how, size_t j)
+{
+    static setup less;
+    int32_t slot[N];
+    co_clipping other = *how;
+    leave_out(s, c, j, &less);
+    for (size_t i = 0, k = 0; how->slot && i < N; i++)
+        if (i != j) slot[k++] = how->slot[i];
+    if (how->slot) other.slot = slot;
+    result with = clipped(s, how);
+    s->pass.batch = &less.batch;
+    result without = clipped(s, &other);
+    s->pass.batch = &s->batch;
+    const co_tensor *tensor = co_model_tensors(s->model, &s->n_tensors);
+    double square[MOST_GROUPS] = {0}, worst = 0.0;
+    for (size_t t = 0; t < s->n_tensors; t++)
+        for (size_t i = tensor[t].offset; i < tensor[t].offset + tensor[t].size; i++)
+            square[how->group ? how->group[t] : 0] +=
+                pow((double)with.grad[i] - (double)without.grad[i], 2.0);
+    for (size_t g = 0; g < how->n_groups; g++)
+        worst = fmax(worst, sqrt(square[g]) / how->clip[g] / (how->slot ? 2.0 : 1.0));
+    drop(&with), drop(&without);
+    co_free(less.x);
+    return worst;
+}
+
+/* Inputs of other sizes, tokens and labels of other patterns, weights of other sizes. */
+static void mutate(setup *s, const model_case *c, uint64_t draw)
+{
+    const uint32_t what = test_bits(90, draw) % 5, i = test_bits(91, draw) % N;
+    const float by = powf(10.0f, 3.0f * test_value(92, draw));
+    const size_t floats = c->in.tokens ? 0 : co_shape_size(&c->in);
+    if (what == 0)
+        for (size_t k = 0; k < floats; k++) s->x[i * floats + k] *= by;
+    if (what == 1)
+        for (size_t k = 0; k < s->size; k++) s->params[k] *= 0.5f + by / (1.0f + by);
+    if (what == 2) /* all tokens alike, labels in turn: what a sum cancels */
+        for (int64_t r = s->offsets[i]; r < s->offsets[i + 1]; r++) {
+            s->tokens[r] = (int32_t)(draw % c->in.dim[0]);
+            s->y[r] = (int32_t)((size_t)r % c->classes);
+        }
+    if (what == 3)
+        for (int64_t r = s->offsets[i]; r < s->offsets[i + 1]; r++)
+            s->tokens[r] = (int32_t)(test_bits(93 + draw, (uint64_t)r) % c->in.dim[0]);
+    if (what == 4) {
+        const size_t t = test_bits(94, draw) % s->n_tensors;
+        const co_tensor *tensor = co_model_tensors(s->model, &s->n_tensors) + t;
+        for (size_t k = 0; k < tensor->size; k++) s->params[tensor->offset + k] *= by;
+    }
+}
+
+typedef struct {
+    float *params, *x;
+    int32_t tokens[ROWS], y[ROWS];
+} memory;
+
+static void keep(const setup *s, size_t n_x, memory *m)
+{
+    memcpy(m->params, s->params, s->size * sizeof(float));
+    memcpy(m->x, s->x, n_x * sizeof(float));
+    memcpy(m->tokens, s->tokens, sizeof m->tokens);
+    memcpy(m->y, s->y, sizeof m->y);
+}
+
+static void take_back(setup *s, size_t n_x, const memory *m)
+{
+    memcpy(s->params, m->params, s->size * sizeof(float));
+    memcpy(s->x, m->x, n_x * sizeof(float));
+    memcpy(s->tokens, m->tokens, sizeof m->tokens);
+    memcpy(s->y, m->y, sizeof m->y);
+}
+
+/* From random places uphill: the largest change that one example makes. */
+static void search(const model_case *c, const co_clipping *how, size_t n_tries)
+{
+    setup s;
+    double worst = 0.0;
+    open_case(c, &s);
+    aim(&s, c);
+    s.pass.train = false;
+    const size_t n_x = c->in.tokens ? 1 : N * co_shape_size(&c->in);
+    memory m = {co_calloc(s.size, sizeof(float)), co_calloc(n_x, sizeof(float)), {0}, {0}};
+    keep(&s, n_x, &m);
+    for (uint64_t draw = 0; draw < n_tries; draw++) {
+        mutate(&s, c, draw);
+        const size_t j = test_bits(95, draw) % N;
+        const double now = change(&s, c, how, j);
+        cr_assert_leq(now, 1.0, "%s on %s: example %zu changes the sum by %.9g of the bound",
+                      c->yaml, co_kernel_path(), j, now);
+        if (now >= worst || draw % 16 == 15) {
+            worst = now;
+            keep(&s, n_x, &m);
+        } else {
+            take_back(&s, n_x, &m);
+        }
+    }
+    co_free(m.params), co_free(m.x);
+    close_case(&s);
+}
+
+static void search_all(bool naive, const int32_t *slot)
+{
+    static const double clips[] = {1e-4, 1e-2, 1.0, 30.0};
+    uint32_t group[MOST_GROUPS];
+    for (uint32_t t = 0; t < MOST_GROUPS; t++) group[t] = t % 3;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
+        for (size_t g = 0; g < 2; g++) {
+            const double clip = clips[(k + g) % 4], bounds[3] = {clip, 0.3 * clip, 2.0 * clip};
+            const co_clipping how = {.naive = naive,
+                                     .n_groups = g ? 3 : 1,
+                                     .group = g ? group : NULL,
+                                     .clip = bounds,
+                                     .slot = slot,
+                                     .n_slots = slot ? 4 : 0,
+                                     .slot_size = slot ? 2 : 0};
+            search(&cases[k], &how, 60);
+        }
+}
+
+Test(clipping, no_example_changes_the_sum_by_more_than_the_bound)
+{
+    search_all(false, NULL);
+}
+
+Test(clipping, nor_where_gradients_are_formed)
+{
+    search_all(true, NULL);
+}
+
+Test(clipping, nor_by_more_than_twice_the_bound_in_slots)
+{
+    static const int32_t slot[N] = {3, 0, 3, 2, 0, 1};
+    search_all(false, slot);
 }

@@ -89,7 +89,7 @@ static void compare_logits(folder_case *c, FILE *file)
     const co_pass pass = {.batch = &c->batch};
     co_workspace *w;
     double worst = 0.0, value;
-    cr_assert_eq(co_workspace_create(c->model, c->n, c->n_tokens, &w), CO_OK);
+    cr_assert_eq(co_workspace_create(c->model, c->n, c->n_tokens, 0, &w), CO_OK);
     const float *out = co_model_forward(c->model, w, c->params, &pass);
     for (size_t i = 0; i < c->n_values; i++) {
         cr_assert_eq(fscanf(file, "%lf", &value), 1);
@@ -114,7 +114,7 @@ static void follow_steps(folder_case *c, FILE *file)
     const co_config opt = {.file = "test.yaml", .section = "local", .map = root};
     cr_assert_eq(co_config_check(&opt, tables, 1), CO_OK, "%s", co_status_message());
     cr_assert_eq(adamw->create(&opt, &self), CO_OK);
-    cr_assert_eq(co_workspace_create(c->model, c->n, c->n_tokens, &w), CO_OK);
+    cr_assert_eq(co_workspace_create(c->model, c->n, c->n_tokens, 0, &w), CO_OK);
     for (int64_t step = 1; step <= N_STEPS; step++) {
         double sums[64] = {0}, wanted;
         cr_assert_eq(fscanf(file, "%lf", &wanted), 1);
@@ -165,6 +165,77 @@ static void follow_lora(folder_case *c, const char *path, FILE *file)
     close_folder(&l);
 }
 
+/* The norm of each text's gradient by each tensor (clipping.py): by norms alone. */
+static void compare_norms(folder_case *c, FILE *file, size_t n_tensors)
+{
+    enum { MOST = 64 };
+    const co_pass pass = {.batch = &c->batch};
+    co_workspace *w;
+    size_t n, index;
+    uint32_t group[MOST];
+    double far[MOST], norms[9 * MOST], want[MOST], whole[9], sums[64] = {0};
+    float *grad = co_calloc(co_model_size(c->model), sizeof *grad);
+    const co_tensor *tensor = co_model_tensors(c->model, &n);
+    cr_assert(n == n_tensors && n <= MOST, "%s", c->name);
+    for (uint32_t t = 0; t < n; t++) group[t] = t, far[t] = (double)INFINITY;
+    const co_clipping how = {.n_groups = n, .group = group, .clip = far};
+    cr_assert_eq(co_workspace_create(c->model, c->n, c->n_tokens, &w), CO_OK);
+    cr_assert_eq(co_workspace_clip(w, &how, co_model_size(c->model)), CO_OK);
+    co_model_clipped(c->model, w, c->params, &pass, &how, grad, norms, sums);
+    for (size_t i = 0; i < c->n; i++) {
+        double square = 0.0;
+        cr_assert_eq(fscanf(file, " alone %zu", &index), 1, "%s", c->name);
+        for (size_t t = 0; t < n; t++) {
+            cr_assert_eq(fscanf(file, "%lf", &want[t]), 1);
+            square += want[t] * want[t];
+        }
+        whole[i] = sqrt(square);
+        for (size_t t = 0; t < n; t++) { /* the bias of keys is nothing but rounding */
+            const double room = want[t] > 1e-12 * whole[i] ? tolerance * want[t] : 1e-3 * whole[i];
+            cr_expect_leq(fabs(norms[i * n + t] - want[t]), room + 1e-6 * whole[i],
+                          "%s on %s: norm of text %zu by %s: %.9g, not %.9g", c->name,
+                          co_kernel_path(), i, tensor[t].name, norms[i * n + t], want[t]);
+        }
+    }
+    const co_clipping flat = {.n_groups = 1, .clip = far};
+    co_model_clipped(c->model, w, c->params, &pass, &flat, grad, norms, sums);
+    for (size_t i = 0; i < c->n; i++)
+        cr_expect_leq(fabs(norms[i] - whole[i]), tolerance * whole[i], "%s on %s: %.9g, not %.9g",
+                      c->name, co_kernel_path(), norms[i], whole[i]);
+    co_workspace_destroy(w);
+    co_free(grad);
+}
+
+static void check_norms(void)
+{
+    char path[1024], line[256], task[32] = "classification", outside[] = "OOOOOOOOOOO";
+    int32_t none[] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+    size_t n_cases = 0, n_tensors;
+    folder_case c = {0};
+    snprintf(path, sizeof path, "%s/tests/reference/clipping.txt", source());
+    FILE *file = fopen(path, "r");
+    cr_assert(file, "%s", path);
+    while (fgets(line, sizeof line, file)) {
+        if (sscanf(line, "folder %63s %zu %zu", c.name, &c.n, &n_tensors) != 3) continue;
+        snprintf(c.task, sizeof c.task, "%s",
+                 strstr(c.name, "_lm")     ? "lm"
+                 : strstr(c.name, "_tags") ? "tagging"
+                                           : task);
+        snprintf(path, sizeof path, "%s/tests/reference/folders/%s", source(), c.name);
+        cr_assert_eq(open_folder(&c, path, ""), CO_OK, "%s: %s", c.name, co_status_message());
+        for (size_t i = 0, rows = 0; i < c.n; i++)
+            c.n_tokens = rows += i == 0 ? 1 : i == 1 ? LONGEST : test_bits(LENGTH, i) % LONGEST + 1;
+        open_texts(&c);
+        c.labels.mark = outside, c.labels.type = none;
+        compare_norms(&c, file, n_tensors);
+        close_folder(&c);
+        n_cases++;
+    }
+    fclose(file);
+    cr_expect_eq(n_cases, 7);
+    cr_expect_eq(co_memory_blocks(), 0, "%s", co_kernel_path());
+}
+
 static void check_all(void)
 {
     char path[1024], word[16];
@@ -196,6 +267,16 @@ static void check_all(void)
     close_folder(&c);
     cr_expect_eq(n_cases, 7);
     cr_expect_eq(co_memory_blocks(), 0, "%s", co_kernel_path());
+}
+
+Test(folders, norms_of_single_texts_are_those_of_transformers)
+{
+    co_kernel_level best;
+    cr_assert_eq(co_kernel_best(&best), CO_OK);
+    for (co_kernel_level level = CO_KERNELS_REFERENCE; level <= best; level++) {
+        co_kernel_use(level);
+        check_norms();
+    }
 }
 
 Test(folders, models_give_what_transformers_gives)
