@@ -218,10 +218,11 @@ static size_t number_slots(co_noisy_gradient *g, size_t from, size_t n)
     return n > 0 ? (size_t)at + 1 : 0;
 }
 
-/* Examples from `from` on into the sum; drawn_rows: rows of the parts before. */
+/* Examples from `from` on into the sum; drawn[2]: rows, and rows of targets, of the parts before.
+ */
 static co_status add_part(co_noisy_gradient *g, const co_plan_row *row, const co_noisy_step *step,
-                          const float *params, size_t from, size_t n, size_t *drawn_rows,
-                          float *grad, double *sums)
+                          const float *params, size_t from, size_t n, size_t drawn[2], float *grad,
+                          double *sums)
 {
     co_workplace *place = g->place;
     const bool grouped = g->keys->group > 1;
@@ -229,7 +230,8 @@ static co_status add_part(co_noisy_gradient *g, const co_plan_row *row, const co
     const co_pass pass = {.batch = &place->examples.batch,
                           .train = true,
                           .drawn = from,
-                          .drawn_rows = *drawn_rows,
+                          .drawn_rows = drawn[0],
+                          .drawn_target_rows = drawn[1],
                           .seed = place->seed,
                           .round = (uint64_t)step->step,
                           .device = (uint64_t)row->device,
@@ -242,7 +244,8 @@ static co_status add_part(co_noisy_gradient *g, const co_plan_row *row, const co
                              .slot = grouped ? g->slot : NULL,
                              .n_slots = grouped ? number_slots(g, from, n) : n,
                              .slot_size = grouped ? (size_t)g->keys->group : 1};
-    *drawn_rows += place->examples.batch.rows;
+    drawn[0] += place->examples.batch.rows;
+    drawn[1] += place->examples.batch.target_rows;
     CO_TRY(co_workspace_clip(place->workspace, &how, place->layout->n_grad));
     co_model_clipped(place->model, place->workspace, params, &pass, &how, grad, g->norms, sums);
     return CO_OK;
@@ -253,12 +256,12 @@ static co_status add_part(co_noisy_gradient *g, const co_plan_row *row, const co
 static co_status add_batch(co_noisy_gradient *g, const co_plan_row *row, const co_noisy_step *step,
                            const float *params, size_t m, float *grad, double *sums)
 {
-    size_t drawn_rows = 0;
+    size_t drawn[2] = {0};
     memcpy(g->sums, sums, g->place->n_sums * sizeof *sums);
     memset(grad, 0, g->place->layout->n_grad * sizeof *grad);
     for (size_t from = 0, n; from < m; from += n) {
         n = part_size(g, row, from, m);
-        CO_TRY(add_part(g, row, step, params, from, n, &drawn_rows, grad, sums));
+        CO_TRY(add_part(g, row, step, params, from, n, drawn, grad, sums));
     }
     if (!isfinite(sums[1])) memcpy(sums, g->sums, g->place->n_sums * sizeof *sums);
     return CO_OK;

@@ -95,7 +95,7 @@ static co_status allocate(co_public *p)
         return CO_FAIL(CO_ENOMEM, "public examples beside a model of %zu parameters", layout->n);
     for (int64_t i = 0; i < data->n; i++)
         if (!data->split || data->split[i] == 0) p->ids[p->n++] = i;
-    return co_workspace_create(p->model, 1, 1, &p->workspace);
+    return co_workspace_create(p->model, 1, 1, 0, &p->workspace);
 }
 
 co_status co_public_init(co_public *p, const co_experiment *e, const co_model *model,
@@ -158,7 +158,8 @@ static co_status read(co_public *p, const int64_t *ids, size_t m, const float *f
                       co_pass *pass)
 {
     CO_TRY(co_population_read_ids(&p->population, ids, m, &p->examples));
-    CO_TRY(co_workspace_reserve(p->workspace, p->examples.batch.n, p->examples.batch.rows));
+    CO_TRY(co_workspace_reserve(p->workspace, p->examples.batch.n, p->examples.batch.rows,
+                                p->examples.batch.target_rows));
     *pass = (co_pass){.batch = &p->examples.batch,
                       .train = true,
                       .seed = (uint64_t)p->experiment->seed,
