@@ -144,49 +144,47 @@ static void step(const void *self, const co_call *call, const co_step *step, flo
         CO_ASSERT((size_t)step->at[r] < longest(p));
         for (size_t k = 0; k < p->units; k++) y[k] = x[k] + from[k];
     }
+}
 
-    /* An example meets each place once. */
-    static void norms(const void *self, const co_call *call, double *const *squared)
-    {
-        const positions *p = self;
-        const co_batch *batch = call->pass->batch;
-        for (size_t i = 0; !p->table && squared[0] && i < batch->n; i++) {
-            const size_t row = co_shape_first_row(&p->shape, batch, i),
-                         n = co_shape_first_row(&p->shape, batch, i + 1) - row;
-            squared[0][i] += co_outer_row(n * p->units, call->dy + row * p->units);
-        }
+/* An example meets each place once. */
+static void norms(const void *self, const co_call *call, double *const *squared)
+{
+    const positions *p = self;
+    const co_batch *batch = call->pass->batch;
+    for (size_t i = 0; !p->table && squared[0] && i < batch->n; i++) {
+        const size_t row = co_shape_first_row(&p->shape, batch, i),
+                     n = co_shape_first_row(&p->shape, batch, i + 1) - row;
+        squared[0][i] += co_outer_row(n * p->units, call->dy + row * p->units);
     }
+}
 
-    static co_facts facts(const void *self)
-    {
-        (void)self;
-        return (co_facts){
-            .in_place = true, .spares_input = true, .spares_output = true, .steps = true};
-    }
+static co_facts facts(const void *self)
+{
+    (void)self;
+    return (co_facts){.in_place = true, .spares_input = true, .spares_output = true, .steps = true};
+}
 
-    static const co_param params[] = {
-        {"kind", CO_CHOICE, .words = "learned|sinusoidal",
-         .doc = "a learnt vector for every position, or waves of given lengths"},
-        {"most", CO_INT, .def = 512, .lo = 1, .hi = 1 << 24, .doc = "positions that there are"},
-        {"first", CO_INT, .def = 0, .lo = 0, .hi = 1 << 24,
-         .doc = "position of a text's first row"},
-        {"scale", CO_REAL, .def = 0.02, .lo = 0.0, .hi = 1e6,
-         .doc = "standard deviation of the initial values of learned ones"},
-        {0}};
-    const co_layer co_layer_positions = {.name = "positions",
-                                         .summary =
-                                             "adds a vector for each row's place in its text",
-                                         .source = "Vaswani et al., NeurIPS 2017, arXiv:1706.03762",
-                                         .params = params,
-                                         .main_option = "kind",
-                                         .create = create,
-                                         .destroy = destroy,
-                                         .facts = facts,
-                                         .tensors = tensors,
-                                         .init = init,
-                                         .longest = longest,
-                                         .forward = forward,
-                                         .backward_input = backward_input,
-                                         .backward_params = backward_params,
-                                         .norms = norms,
-                                         .step = step};
+static const co_param params[] = {
+    {"kind", CO_CHOICE, .words = "learned|sinusoidal",
+     .doc = "a learnt vector for every position, or waves of given lengths"},
+    {"most", CO_INT, .def = 512, .lo = 1, .hi = 1 << 24, .doc = "positions that there are"},
+    {"first", CO_INT, .def = 0, .lo = 0, .hi = 1 << 24, .doc = "position of a text's first row"},
+    {"scale", CO_REAL, .def = 0.02, .lo = 0.0, .hi = 1e6,
+     .doc = "standard deviation of the initial values of learned ones"},
+    {0}};
+const co_layer co_layer_positions = {.name = "positions",
+                                     .summary = "adds a vector for each row's place in its text",
+                                     .source = "Vaswani et al., NeurIPS 2017, arXiv:1706.03762",
+                                     .params = params,
+                                     .main_option = "kind",
+                                     .create = create,
+                                     .destroy = destroy,
+                                     .facts = facts,
+                                     .tensors = tensors,
+                                     .init = init,
+                                     .longest = longest,
+                                     .forward = forward,
+                                     .backward_input = backward_input,
+                                     .backward_params = backward_params,
+                                     .norms = norms,
+                                     .step = step};
