@@ -17,7 +17,7 @@ void co_dataset_fini(co_dataset *data)
         const co_column *column = &co_columns[k];
         if (column->type == CO_STR)
             co_strings_free(co_column_get(data, column), co_column_rows(data, column));
-        else if (column->place != CO_ON_NODE || !data->in_segment)
+        else if (co_column_where(data, column) != CO_ON_NODE || !data->in_segment)
             co_free(co_column_get(data, column));
         co_column_set(data, column, NULL); /* rows of others are told from what is there */
     }
@@ -72,6 +72,7 @@ co_status co_dataset_check(const co_dataset *data, const char *path)
     if (data->x_size) CO_TRY(check_x_shape(data, path));
     if (data->x_size) CO_TRY(check_scale(data, path));
     CO_TRY(co_dataset_text_check(data, path));
+    CO_TRY(co_dataset_pairs_check(data, path));
     CO_TRY(co_dataset_targets_check(data, path));
     if (!data->split) return CO_FAIL(CO_EDATA, "%s: holds no split", path);
     for (int k = 0; k < CO_N_COLUMNS; k++) {

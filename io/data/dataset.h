@@ -7,13 +7,18 @@
 #include <stdint.h>
 
 /* What a data set is made for: its labels are y (a class an example), the next token, token_y (a
- * class a token), or targets (numbers, or any of several labels, an example). */
+ * class a token), targets (numbers, or any of several labels, an example), target_tokens (a text an
+ * example), span (first and last token of the answer), or y and token_y (joint: a class an example
+ * and a tag a token). */
 typedef enum {
     CO_DATA_CLASSIFICATION,
     CO_DATA_LM,
     CO_DATA_TAGGING,
     CO_DATA_REGRESSION,
     CO_DATA_MULTILABEL,
+    CO_DATA_SEQ2SEQ,
+    CO_DATA_SPAN,
+    CO_DATA_JOINT,
     CO_N_DATA_TASKS,
     CO_DATA_MASKED = CO_N_DATA_TASKS /* of a run, never of a file: the tokens are the labels */
 } co_data_task;
@@ -36,7 +41,13 @@ typedef struct {
     co_data_task task;
     size_t n_vocab; /* 0: no text; else tokens stand instead of x; vocab may be NULL */
     size_t n_tokens;
-    size_t n_classes; /* or labels, or numbers an example */
+    size_t n_classes;                       /* or labels, or numbers an example */
+    size_t n_tags;                          /* of a task joint */
+    size_t n_target_vocab, n_target_tokens; /* of a task seq2seq */
+    size_t n_answers, n_answer_bytes;       /* 0: the data set has no answers */
+    size_t n_questions, n_question_bytes;   /* of a task span; bytes 0: without their raw text */
+    size_t n_chars, n_char_vocab;           /* 0: its tokens have no letters */
+    size_t n_text; /* bytes of raw text that a node has; 0: it stays in the file */
     size_t n_users, n_groups;
 #define CO_FIELD(field, name, element, ...) element *field;
     CO_DATASET_COLUMNS(CO_FIELD)
@@ -89,10 +100,25 @@ void co_dataset_center_targets(const co_dataset *data, double *center);
 /* Tokens that training sees of an example: all of it, or for lm all but its last (which is only
  * predicted). Local. */
 size_t co_dataset_rows(const co_dataset *data, int64_t id);
-/* Those of them that have a label: for tagging, where it is not -1; else all. Local. */
+/* Tokens that the decoder sees of a target: all but its last. Local. */
+size_t co_dataset_target_rows(const co_dataset *data, int64_t id);
+/* Rows that have a label: for tagging and joint, where it is not -1; for seq2seq those of the
+ * target; else all. Local. */
 size_t co_dataset_scored(const co_dataset *data, int64_t id);
 /* A batch of texts one after another: offsets[n_ids + 1], tokens and y [rows]. y: lm: the next
- * token; masked: the token; tagging: its class; classification: the example's class, [n_ids]; not
- * touched for targets. Local. */
+ * token; masked: the token; tagging: its class; joint: [rows][2], its tag and the example's class;
+ * classification: the example's class, [n_ids]; span: [n_ids][2], first and last token of the
+ * answer, 0 twice where the window has none; not touched for targets and seq2seq. Local. */
 void co_dataset_gather_tokens(const co_dataset *data, const int64_t *ids, size_t n_ids,
                               int64_t *offsets, int32_t *tokens, int32_t *y);
+/* The targets of these texts, one after another: offsets[n_ids + 1], tokens and y [target rows]:
+ * each target without its last token, and without its first. Local. */
+void co_dataset_gather_targets_text(const co_dataset *data, const int64_t *ids, size_t n_ids,
+                                    int64_t *offsets, int32_t *tokens, int32_t *y);
+/* Letters of the tokens that training sees of an example, where the data set has them. Local. */
+size_t co_dataset_letters(const co_dataset *data, int64_t id);
+/* Those of a batch of texts: offsets[rows + 1], letters of row r: [r] to [r + 1]. Local. */
+void co_dataset_gather_letters(const co_dataset *data, const int64_t *ids, size_t n_ids,
+                               int64_t *offsets, int32_t *letters);
+/* The names of the words of targets, its own or those of the sources; NULL without names. Local. */
+char *const *co_dataset_target_names(const co_dataset *data);

@@ -35,7 +35,11 @@ size_t *co_column_n_names(co_dataset *data, const co_column *column)
 {
     switch (column->per) {
     case CO_PER_CLASS: return &data->n_classes;
+    case CO_PER_TAG_NAME: return &data->n_tags;
     case CO_PER_WORD: return &data->n_vocab;
+    case CO_PER_TARGET_WORD: return &data->n_target_vocab;
+    case CO_PER_LETTER_NAME: return &data->n_char_vocab;
+    case CO_PER_QUESTION: return &data->n_questions;
     case CO_PER_USER: return &data->n_users;
     default: CO_ASSERT(column->per == CO_PER_GROUP); return &data->n_groups;
     }
@@ -47,22 +51,48 @@ size_t co_column_rows(const co_dataset *data, const co_column *column)
 {
     const size_t n = (size_t)data->n;
     const bool text = data->n_vocab > 0, targets = co_dataset_has_targets(data);
-    const size_t n_bytes = text && data->text_offsets ? (size_t)data->text_offsets[n] : 0;
+    const bool tags = data->task == CO_DATA_TAGGING || data->task == CO_DATA_JOINT;
+    const bool windows = data->task == CO_DATA_SPAN;
+    const size_t n_bytes = data->n_text                 ? data->n_text
+                           : text && data->text_offsets ? (size_t)data->text_offsets[n]
+                                                        : 0;
     switch (column->per) {
     case CO_PER_X: return data->x_size ? n : 0;
     case CO_PER_TARGETS: return targets ? n : 0;
     case CO_PER_LABEL: return targets ? 0 : n;
     case CO_PER_EXAMPLE: return n;
     case CO_PER_TOKEN: return text ? data->n_tokens : 0;
-    case CO_PER_TAG: return text && data->task == CO_DATA_TAGGING ? data->n_tokens : 0;
+    case CO_PER_TAG: return text && tags ? data->n_tokens : 0;
+    case CO_PER_PLACE: return windows ? data->n_tokens : 0;
+    case CO_PER_LETTER: return data->n_chars;
+    case CO_PER_LETTER_BOUND: return data->n_chars ? data->n_tokens + 1 : 0;
+    case CO_PER_TARGET_TOKEN: return data->n_target_tokens;
+    case CO_PER_TARGET_BOUND: return data->n_target_tokens ? n + 1 : 0;
+    case CO_PER_ANSWER_BYTE: return data->n_answer_bytes;
+    case CO_PER_ANSWER_BOUND: return data->n_answers ? data->n_answers + 1 : 0;
+    case CO_PER_ANSWERS: return data->n_answers ? n + 1 : 0;
+    case CO_PER_SPAN:
+    case CO_PER_WINDOW: return windows ? n : 0;
+    case CO_PER_QUESTION_BYTE: return data->n_question_bytes;
+    case CO_PER_QUESTION_BOUND: return data->n_question_bytes ? data->n_questions + 1 : 0;
     case CO_PER_TEXT_BOUND: return text ? n + 1 : 0;
     case CO_PER_RAW_BOUND: return text && (n_bytes || !data->text_offsets) ? n + 1 : 0;
     case CO_PER_RAW_BYTE: return n_bytes;
     case CO_PER_CLASS: return data->n_classes;
+    case CO_PER_TAG_NAME: return data->n_tags;
     case CO_PER_WORD: return data->n_vocab;
+    case CO_PER_TARGET_WORD: return data->n_target_vocab;
+    case CO_PER_LETTER_NAME: return data->n_char_vocab;
+    case CO_PER_QUESTION: return data->n_questions;
     case CO_PER_USER: return data->n_users;
     default: return data->n_groups;
     }
+}
+
+co_column_place co_column_where(const co_dataset *data, const co_column *column)
+{
+    const bool raw = column->per == CO_PER_RAW_BYTE || column->per == CO_PER_RAW_BOUND;
+    return raw && data->n_text ? CO_ON_NODE : column->place;
 }
 
 co_extent co_column_extent(const co_dataset *data, const co_column *column)
@@ -76,6 +106,9 @@ co_extent co_column_extent(const co_dataset *data, const co_column *column)
         extent.type = co_dataset_targets_type(data);
         extent.ndim = 2;
         extent.dim[1] = data->n_classes;
+    } else if (column->per == CO_PER_SPAN || column->per == CO_PER_PLACE) {
+        extent.ndim = 2;
+        extent.dim[1] = 2;
     }
     return extent;
 }
@@ -88,15 +121,25 @@ size_t co_column_bytes(const co_dataset *data, const co_column *column)
 
 bool co_column_is_large(const co_column *column)
 {
-    return column->per == CO_PER_X || column->per == CO_PER_TOKEN || column->per == CO_PER_TAG ||
-           column->per == CO_PER_RAW_BYTE;
+    switch (column->per) {
+    case CO_PER_X:
+    case CO_PER_TOKEN:
+    case CO_PER_TAG:
+    case CO_PER_PLACE:
+    case CO_PER_LETTER:
+    case CO_PER_TARGET_TOKEN:
+    case CO_PER_ANSWER_BYTE:
+    case CO_PER_QUESTION_BYTE:
+    case CO_PER_RAW_BYTE: return true;
+    default: return false;
+    }
 }
 
 size_t co_dataset_x_bytes(const co_dataset *data)
 {
     size_t at = 0;
     for (int k = 0; k < CO_N_COLUMNS; k++)
-        if (co_columns[k].place == CO_ON_NODE)
+        if (co_column_where(data, &co_columns[k]) == CO_ON_NODE)
             at += (co_column_bytes(data, &co_columns[k]) + 63) / 64 * 64;
     return at;
 }
@@ -105,7 +148,7 @@ void co_dataset_place(co_dataset *data, void *block)
 {
     char *at = block;
     for (int k = 0; k < CO_N_COLUMNS; k++) {
-        if (co_columns[k].place != CO_ON_NODE) continue;
+        if (co_column_where(data, &co_columns[k]) != CO_ON_NODE) continue;
         const size_t bytes = co_column_bytes(data, &co_columns[k]);
         co_column_set(data, &co_columns[k], bytes ? at : NULL);
         at += (bytes + 63) / 64 * 64;
@@ -120,8 +163,15 @@ co_status co_column_check_shape(const co_file *file, const co_dataset *data,
     const co_extent wanted = co_column_extent(data, column);
     co_extent extent;
     CO_TRY(co_file_extent(file, column->name, &extent));
-    if (wanted.ndim > 1 || (extent.ndim == 1 && extent.dim[0] == wanted.dim[0]))
-        return CO_OK; /* x and targets said themselves what they are */
+    if (column->per == CO_PER_X || column->per == CO_PER_TARGETS)
+        return CO_OK; /* they said themselves what they are */
+    if (extent.ndim == wanted.ndim && extent.dim[0] == wanted.dim[0] &&
+        (wanted.ndim == 1 || extent.dim[1] == wanted.dim[1]))
+        return CO_OK;
+    if (wanted.ndim > 1)
+        return CO_FAIL(CO_EDATA, "%s: %s has %zu dimensions and %zu rows; [%zu, %zu] is wanted",
+                       co_file_path(file), column->name, extent.ndim,
+                       extent.ndim ? extent.dim[0] : 0, wanted.dim[0], wanted.dim[1]);
     return CO_FAIL(CO_EDATA,
                    "%s: %s has %zu dimensions and %zu rows; one dimension of %zu rows is wanted",
                    co_file_path(file), column->name, extent.ndim, extent.ndim ? extent.dim[0] : 0,
@@ -261,8 +311,9 @@ static co_status check_below(const char *path, const char *name, size_t first, s
                    low < 0 ? ", or -1 for none" : "");
 }
 
+/* least: from one to the next. */
 static co_status check_bounds(const char *path, const char *name, size_t n, const int64_t *v,
-                              size_t end)
+                              size_t end, int64_t least)
 {
     if (v[0] != 0)
         return CO_FAIL(CO_EDATA, "%s: %s begins with %lld; it has to begin with 0", path, name,
@@ -271,9 +322,28 @@ static co_status check_bounds(const char *path, const char *name, size_t n, cons
         if (v[i] < v[i - 1])
             return CO_FAIL(CO_EDATA, "%s: %s, row %zu is %lld, less than the one before", path,
                            name, i, (long long)v[i]);
+    for (size_t i = 1; i < n; i++)
+        if (v[i] - v[i - 1] < least)
+            return CO_FAIL(
+                CO_EDATA,
+                "%s: %s: target of example %zu has %lld tokens; %lld at least, the marks "
+                "before and behind it",
+                path, name, i - 1, (long long)(v[i] - v[i - 1]), (long long)least);
     if (v[n - 1] != (int64_t)end)
         return CO_FAIL(CO_EDATA, "%s: %s ends with %lld; there are %zu elements", path, name,
                        (long long)v[n - 1], end);
+    return CO_OK;
+}
+
+/* Windows of one question stand together. */
+static co_status check_questions(const char *path, const co_dataset *data, size_t first, size_t n,
+                                 const int32_t *v)
+{
+    CO_TRY(check_below(path, "question", first, n, 0, data->n_questions, "questions", v));
+    for (size_t i = 1; i < n; i++)
+        if (v[i] < v[i - 1])
+            return CO_FAIL(CO_EDATA, "%s: question, row %zu is %d, less than the one before", path,
+                           first + i, v[i]);
     return CO_OK;
 }
 
@@ -293,14 +363,32 @@ co_status co_column_check(const co_dataset *data, const co_column *column, const
                                                 : check_numbers(path, first, n, k, rows);
     case CO_VALUES_SPLIT: return check_split(path, first, n, rows);
     case CO_VALUES_CLASS: return check_below(path, name, first, n, 0, k, "classes", rows);
-    case CO_VALUES_TAG: return check_below(path, name, first, n, -1, k, "classes", rows);
+    case CO_VALUES_TAG:
+        return data->task == CO_DATA_JOINT
+                   ? check_below(path, name, first, n, -1, data->n_tags, "tags", rows)
+                   : check_below(path, name, first, n, -1, k, "classes", rows);
     case CO_VALUES_WORD: return check_below(path, name, first, n, 0, data->n_vocab, "words", rows);
+    case CO_VALUES_TARGET_WORD:
+        return check_below(path, name, first, n, 0, data->n_target_vocab, "words", rows);
+    case CO_VALUES_LETTER:
+        return check_below(path, name, first, n, 0, data->n_char_vocab, "letters", rows);
+    case CO_VALUES_QUESTION: return check_questions(path, data, first, n, rows);
+    case CO_VALUES_SPAN: return co_dataset_spans_check(path, data, first, n, rows);
+    case CO_VALUES_PLACE: return co_dataset_places_check(path, data, first, n, rows);
     case CO_VALUES_USER: return check_below(path, name, first, n, -1, data->n_users, "users", rows);
     case CO_VALUES_GROUP:
         return check_below(path, name, first, n, -1, data->n_groups, "groups", rows);
-    case CO_VALUES_TOKEN_BOUNDS: return check_bounds(path, name, n, rows, data->n_tokens);
+    case CO_VALUES_TOKEN_BOUNDS: return check_bounds(path, name, n, rows, data->n_tokens, 0);
     case CO_VALUES_RAW_BOUNDS:
-        return check_bounds(path, name, n, rows, (size_t)data->text_offsets[data->n]);
+        return check_bounds(path, name, n, rows,
+                            data->n_text ? data->n_text : (size_t)data->text_offsets[data->n], 0);
+    case CO_VALUES_TARGET_BOUNDS:
+        return check_bounds(path, name, n, rows, data->n_target_tokens, 2);
+    case CO_VALUES_ANSWER_BOUNDS: return check_bounds(path, name, n, rows, data->n_answer_bytes, 0);
+    case CO_VALUES_ANSWERS: return check_bounds(path, name, n, rows, data->n_answers, 0);
+    case CO_VALUES_QUESTION_BOUNDS:
+        return check_bounds(path, name, n, rows, data->n_question_bytes, 0);
+    case CO_VALUES_LETTER_BOUNDS: return check_bounds(path, name, n, rows, data->n_chars, 0);
     default: return CO_OK;
     }
 }

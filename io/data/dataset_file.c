@@ -97,7 +97,8 @@ static co_status read_task(const co_file *file, co_dataset *data)
                              ? CO_OK
                              : CO_FAIL(CO_EDATA,
                                        "%s: its task is '%.60s'; this program reads "
-                                       "classification, lm, tagging, regression and multilabel",
+                                       "classification, lm, tagging, regression, multilabel, "
+                                       "seq2seq, span and joint",
                                        co_file_path(file), task);
     co_free(task);
     return st;
@@ -221,7 +222,11 @@ static bool wants_names(const co_dataset *data, const co_column *column)
     switch (column->per) {
     case CO_PER_CLASS:
         return data->y || data->task == CO_DATA_TAGGING || co_dataset_has_targets(data);
+    case CO_PER_TAG_NAME: return data->task == CO_DATA_JOINT;
     case CO_PER_WORD: return data->n_tokens > 0;
+    case CO_PER_TARGET_WORD: return data->n_target_tokens > 0;
+    case CO_PER_LETTER_NAME: return data->n_chars > 0;
+    case CO_PER_QUESTION: return data->question;
     case CO_PER_USER: return data->user;
     default: return data->group;
     }
@@ -265,11 +270,17 @@ static co_status set_defaults(const co_file *file, co_dataset *data, size_t n_ta
     if (data->y && !data->classes) CO_TRY(default_classes(file, data));
     if (data->task == CO_DATA_TAGGING && !data->classes)
         return bad(file, "holds tags but no `classes`; name them there (O, B-PER ..)");
+    if (data->task == CO_DATA_JOINT && !data->tags)
+        return bad(file, "holds tags but no `tags`; name them there (O, B-PER ..)");
     if (data->n_tokens && data->n_vocab == 0) return bad(file, "its vocab is empty");
+    if (data->n_target_tokens && data->n_target_vocab == 0) data->n_target_vocab = data->n_vocab;
+    if (data->n_chars && !data->char_vocab)
+        return bad(file, "holds chars but no `char_vocab`; name the letters there");
     if (!data->split) data->split = co_calloc((size_t)data->n, 1); /* the one place: all train */
     if (!data->split) return no_memory(file);
     count_members(data->user, data->n, data->user_name, &data->n_users);
     count_members(data->group, data->n, data->group_name, &data->n_groups);
+    count_members(data->question, data->n, data->question_name, &data->n_questions);
     return CO_OK;
 }
 
@@ -336,6 +347,11 @@ co_status co_dataset_columns(const co_file *file, bool with_x, co_dataset *data)
     return co_file_digest(file, data->digest);
 }
 
+static bool is_text(const co_column *column)
+{
+    return column->per == CO_PER_RAW_BYTE || column->per == CO_PER_RAW_BOUND;
+}
+
 /* The columns of the node and, with_raw, the raw text. open: large ones stay in the file, and their
  * shape is checked. */
 static co_status read_large(const co_file *file, co_dataset *data, bool open)
@@ -343,8 +359,10 @@ static co_status read_large(const co_file *file, co_dataset *data, bool open)
     for (int bounds = 1; bounds >= 0; bounds--) /* they tell how many rows others have */
         for (int k = 0; k < CO_N_COLUMNS; k++) {
             const co_column *column = &co_columns[k];
-            const bool raw = column->place == CO_IN_FILE;
-            if (column->place == CO_ON_RANK || (raw && !co_file_has(file, "text"))) continue;
+            const bool raw = co_column_where(data, column) == CO_IN_FILE;
+            if (column->place == CO_ON_RANK ||
+                (raw && is_text(column) && !co_file_has(file, "text")))
+                continue;
             if (bounds != (column->per == CO_PER_RAW_BOUND)) continue;
             if (!open || !co_column_is_large(column) || co_column_rows(data, column) == 0)
                 CO_TRY(co_column_read(file, data, column));

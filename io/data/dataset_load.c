@@ -45,6 +45,11 @@ static bool renew(void **block, size_t n, size_t size)
     return *block;
 }
 
+static size_t row_bytes(const co_dataset *data, const co_column *column)
+{
+    return co_column_bytes(data, column) / co_column_rows(data, column);
+}
+
 static co_status make_room(const shape *from, co_dataset *data)
 {
     void *scale = from->data.scale, *shift = from->data.shift, *source = from->data.source;
@@ -60,12 +65,11 @@ static co_status make_room(const shape *from, co_dataset *data)
     for (int k = 0; k < CO_N_COLUMNS; k++) {
         const co_column *column = &co_columns[k];
         void *values = co_column_get(data, column);
-        if (column->place != CO_ON_RANK) values = NULL;
+        if (co_column_where(data, column) != CO_ON_RANK) values = NULL;
         if (values)
-            good =
-                renew(&values, co_column_rows(data, column),
-                      column->type == CO_STR ? sizeof(char *) : co_dtype_size(column->type, 0)) &&
-                good;
+            good = renew(&values, co_column_rows(data, column),
+                         column->type == CO_STR ? sizeof(char *) : row_bytes(data, column)) &&
+                   good;
         co_column_set(data, column, values);
     }
     return good ? CO_OK
@@ -110,7 +114,7 @@ static co_status broadcast_columns(const shape *from, co_dataset *data, const co
     for (int k = 0; k < CO_N_COLUMNS; k++) {
         const co_column *column = &co_columns[k];
         void *values = co_column_get(data, column);
-        if (!values || column->place != CO_ON_RANK) continue;
+        if (!values || co_column_where(data, column) != CO_ON_RANK) continue;
         if (column->type == CO_STR)
             CO_TRY(broadcast_names(values, co_column_rows(data, column), from->n_text[k], comm));
         else
@@ -150,7 +154,8 @@ static co_status read_node(const co_file *file, co_dataset *data, const char *se
 {
     CO_TRY(same_shape(file, data, seal));
     for (int k = 0; k < CO_N_COLUMNS; k++)
-        if (co_columns[k].place == CO_ON_NODE) CO_TRY(co_column_read(file, data, &co_columns[k]));
+        if (co_column_where(data, &co_columns[k]) == CO_ON_NODE)
+            CO_TRY(co_column_read(file, data, &co_columns[k]));
     return co_dataset_check(data, co_file_path(file));
 }
 

@@ -24,6 +24,8 @@ size_t *co_column_n_names(co_dataset *data, const co_column *column);
 /* Rows that it has to have; 0: this data set has no such column. Whether an optional one is there
  * its pointer tells. */
 size_t co_column_rows(const co_dataset *data, const co_column *column);
+/* Where it is in a run of this data set. */
+co_column_place co_column_where(const co_dataset *data, const co_column *column);
 /* Type, shape, bytes as stored; not for names. */
 co_extent co_column_extent(const co_dataset *data, const co_column *column);
 size_t co_column_bytes(const co_dataset *data, const co_column *column);
@@ -55,7 +57,8 @@ co_status co_dataset_check_memory(const co_dataset *data, const char *path);
 
 /* The text parts (io/data/dataset_text.c). */
 co_status co_dataset_text_check(const co_dataset *data, const char *path); /* that they fit */
-/* n, n_tokens; without names of words also n_vocab */
+/* n, n_tokens and how many there are of what else a text has; without names of words also n_vocab
+ */
 co_status co_dataset_text_columns(const co_file *file, co_dataset *data);
 co_status co_dataset_vocab_add(co_content *content, const co_dataset *data); /* that size */
 
@@ -64,3 +67,17 @@ co_dtype co_dataset_targets_type(const co_dataset *data);
 co_status co_dataset_targets_check(const co_dataset *data, const char *path); /* that they fit */
 /* n_classes, before names are read */
 co_status co_dataset_targets_columns(const co_file *file, co_dataset *data);
+
+#define CO_TARGET_VOCAB_SIZE "target_vocab_size" /* stands in place of target_vocab: i64 [1] */
+/* The second texts of an example: targets, answers, spans (io/data/dataset_pairs.c). */
+co_status co_dataset_pairs_check(const co_dataset *data, const char *path); /* that they fit */
+/* n_target_tokens, n_answers .. : how many there are */
+co_status co_dataset_pairs_columns(const co_file *file, co_dataset *data);
+co_status co_dataset_spans_check(const char *path, const co_dataset *data, size_t first, size_t n,
+                                 const int32_t *v);
+co_status co_dataset_places_check(const char *path, const co_dataset *data, size_t first, size_t n,
+                                  const int32_t *v);
+/* Elements of a list that has to be there. */
+co_status co_dataset_list_size(const co_file *file, const char *name, size_t *n);
+/* The size of a vocabulary without names, as the file says it under `name`. */
+co_status co_dataset_read_size(const co_file *file, const char *name, size_t *size);

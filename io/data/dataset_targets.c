@@ -7,8 +7,8 @@
 #include "io/data/dataset_private.h"
 #include <string.h>
 
-const char *const co_data_task_names[CO_N_DATA_TASKS] = {"classification", "lm", "tagging",
-                                                         "regression", "multilabel"};
+const char *const co_data_task_names[CO_N_DATA_TASKS] = {
+    "classification", "lm", "tagging", "regression", "multilabel", "seq2seq", "span", "joint"};
 
 bool co_dataset_has_targets(const co_dataset *data)
 {

@@ -22,13 +22,16 @@ co_status co_dataset_text_check(const co_dataset *data, const char *path)
     if (data->x_size) return CO_FAIL(CO_EDATA, "%s: holds both x and tokens; keep one", path);
     if (data->n_tokens < 1 || data->n_tokens > (size_t)INT64_MAX / 64)
         return CO_FAIL(CO_EDATA, "%s: holds %zu tokens", path, data->n_tokens);
-    if (data->tokens && data->task == CO_DATA_TAGGING && !data->token_y)
-        return CO_FAIL(CO_EDATA, "%s: its task is tagging, but it holds no token_y", path);
+    const bool tags = data->task == CO_DATA_TAGGING || data->task == CO_DATA_JOINT;
+    if (data->tokens && tags && !data->token_y)
+        return CO_FAIL(CO_EDATA, "%s: its task is %s, but it holds no token_y", path,
+                       co_data_task_names[data->task]);
+    if (data->task == CO_DATA_JOINT && !data->y)
+        return CO_FAIL(CO_EDATA, "%s: its task is joint, but it holds no y", path);
     return CO_OK;
 }
 
-/* Elements of a list that has to be there. */
-static co_status list_size(const co_file *file, const char *name, size_t *n)
+co_status co_dataset_list_size(const co_file *file, const char *name, size_t *n)
 {
     co_extent extent;
     if (!co_file_has(file, name))
@@ -41,18 +44,17 @@ static co_status list_size(const co_file *file, const char *name, size_t *n)
     return CO_OK;
 }
 
-/* The size of a vocabulary without names, as the file says it. */
-static co_status read_size(const co_file *file, co_dataset *data)
+co_status co_dataset_read_size(const co_file *file, const char *name, size_t *size)
 {
-    int64_t *size = NULL;
+    int64_t *values = NULL;
     size_t n = 0;
-    CO_TRY(co_file_read_new(file, VOCAB_SIZE, CO_I64, (void **)&size, &n));
-    const int64_t value = n == 1 ? *size : 0;
-    co_free(size);
+    CO_TRY(co_file_read_new(file, name, CO_I64, (void **)&values, &n));
+    const int64_t value = n == 1 ? *values : 0;
+    co_free(values);
     if (value < 1 || value > INT32_MAX)
-        return CO_FAIL(CO_EDATA, "%s: " VOCAB_SIZE " has to be one number from 1 to 2147483647",
-                       co_file_path(file));
-    data->n_vocab = (size_t)value;
+        return CO_FAIL(CO_EDATA, "%s: %s has to be one number from 1 to 2147483647",
+                       co_file_path(file), name);
+    *size = (size_t)value;
     return CO_OK;
 }
 
@@ -77,19 +79,24 @@ static co_status count_words(const co_file *file, co_dataset *data)
 
 co_status co_dataset_vocab_add(co_content *content, const co_dataset *data)
 {
-    if (data->n_vocab == 0 || data->vocab) return CO_OK;
-    return co_content_add(content, VOCAB_SIZE, &(co_extent){.type = CO_I64, .ndim = 1, .dim = {1}},
-                          &data->n_vocab);
+    const co_extent one = {.type = CO_I64, .ndim = 1, .dim = {1}};
+    if (data->n_vocab && !data->vocab)
+        CO_TRY(co_content_add(content, VOCAB_SIZE, &one, &data->n_vocab));
+    if (!data->n_target_vocab || data->target_vocab || data->n_target_vocab == data->n_vocab)
+        return CO_OK;
+    return co_content_add(content, CO_TARGET_VOCAB_SIZE, &one, &data->n_target_vocab);
 }
 
 co_status co_dataset_text_columns(const co_file *file, co_dataset *data)
 {
     size_t n_offsets = 0;
-    CO_TRY(list_size(file, "tokens", &data->n_tokens));
-    CO_TRY(list_size(file, "token_offsets", &n_offsets));
+    CO_TRY(co_dataset_list_size(file, "tokens", &data->n_tokens));
+    CO_TRY(co_dataset_list_size(file, "token_offsets", &n_offsets));
     data->n = (int64_t)n_offsets - 1;
+    CO_TRY(co_dataset_pairs_columns(file, data));
     if (co_file_has(file, "vocab")) return CO_OK;
-    return co_file_has(file, VOCAB_SIZE) ? read_size(file, data) : count_words(file, data);
+    return co_file_has(file, VOCAB_SIZE) ? co_dataset_read_size(file, VOCAB_SIZE, &data->n_vocab)
+                                         : count_words(file, data);
 }
 
 /* ---- for a run ---- */
@@ -103,7 +110,8 @@ size_t co_dataset_rows(const co_dataset *data, int64_t id)
 size_t co_dataset_scored(const co_dataset *data, int64_t id)
 {
     const size_t rows = co_dataset_rows(data, id);
-    if (data->task != CO_DATA_TAGGING) return rows;
+    if (data->task == CO_DATA_SEQ2SEQ) return co_dataset_target_rows(data, id);
+    if (data->task != CO_DATA_TAGGING && data->task != CO_DATA_JOINT) return rows;
     const int32_t *y = data->token_y + data->token_offsets[id];
     size_t n = 0;
     for (size_t r = 0; r < rows; r++) n += y[r] >= 0;
@@ -125,8 +133,18 @@ void co_dataset_gather_tokens(const co_dataset *data, const int64_t *ids, size_t
             memcpy(y + at, tokens + at, n * sizeof *y);
         else if (data->task == CO_DATA_TAGGING)
             memcpy(y + at, data->token_y + from, n * sizeof *y);
+        else if (data->task == CO_DATA_JOINT)
+            for (size_t r = 0; r < n; r++) {
+                y[2 * (at + r)] = data->token_y[from + r];
+                y[2 * (at + r) + 1] = data->y[ids[i]];
+            }
         else if (data->task == CO_DATA_CLASSIFICATION)
             y[i] = data->y[ids[i]];
+        else if (data->task == CO_DATA_SPAN)
+            for (size_t k = 0; k < 2; k++)
+                y[2 * i + k] = data->span[2 * ids[i] + (int64_t)k] < 0
+                                   ? 0
+                                   : data->span[2 * ids[i] + (int64_t)k];
         at += n;
         offsets[i + 1] = (int64_t)at;
     }

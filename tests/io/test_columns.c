@@ -9,7 +9,7 @@
 #include <hdf5.h>
 
 enum { N = 6, WIDE = 3, K = 2, T = 9 }; /* examples, values of x, classes or targets, tokens */
-enum { IMAGES, TAGS, NUMBERS, LABELS, N_SETS };
+enum { IMAGES, TAGS, NUMBERS, LABELS, PAIRS, SPANS, JOINT, N_SETS };
 
 static void end(void)
 {
@@ -44,20 +44,48 @@ static void fill(co_dataset *d, const co_column *c)
         case CO_VALUES_SPLIT: ((uint8_t *)values)[i] = (uint8_t)(i % 3); break;
         case CO_VALUES_TOKEN_BOUNDS: ((int64_t *)values)[i] = (int64_t)(i * T / N); break;
         case CO_VALUES_RAW_BOUNDS: ((int64_t *)values)[i] = (int64_t)(2 * i); break;
+        case CO_VALUES_TARGET_BOUNDS: ((int64_t *)values)[i] = (int64_t)(i * 2); break;
+        case CO_VALUES_ANSWERS: ((int64_t *)values)[i] = (int64_t)(i * (N - 1) / N); break;
+        case CO_VALUES_ANSWER_BOUNDS: ((int64_t *)values)[i] = (int64_t)(i * i); break;
+        case CO_VALUES_QUESTION_BOUNDS:
+        case CO_VALUES_LETTER_BOUNDS: ((int64_t *)values)[i] = (int64_t)i; break;
+        case CO_VALUES_QUESTION: ((int32_t *)values)[i] = (int32_t)i; break;
+        case CO_VALUES_SPAN:
+        case CO_VALUES_PLACE:
+            for (size_t j = 0; j < 2; j++) ((int32_t *)values)[2 * i + j] = i % 3 ? 0 : -1;
+            break;
         case CO_VALUES_TAG: ((int32_t *)values)[i] = (int32_t)(i % (K + 1)) - 1; break;
         default: ((int32_t *)values)[i] = (int32_t)(i % K); break;
         }
 }
 
+static bool of_text(int set)
+{
+    return set == TAGS || set >= PAIRS;
+}
+
+static bool of_labels(const co_column *c)
+{
+    return c->per == CO_PER_LABEL;
+}
+
 static co_dataset make(int set)
 {
     static const co_data_task task[] = {CO_DATA_CLASSIFICATION, CO_DATA_TAGGING, CO_DATA_REGRESSION,
-                                        CO_DATA_MULTILABEL};
+                                        CO_DATA_MULTILABEL,     CO_DATA_SEQ2SEQ, CO_DATA_SPAN,
+                                        CO_DATA_JOINT};
     co_dataset d = {.n = N, .task = task[set], .n_classes = K, .n_users = K, .n_groups = K};
-    if (set == TAGS) {
+    const bool text = of_text(set);
+    if (text) {
         d.n_tokens = T;
         d.n_vocab = K;
-    } else {
+    }
+    if (set == PAIRS) d.n_target_tokens = 2 * N, d.n_target_vocab = K + 1;
+    if (set == PAIRS || set == SPANS) d.n_answers = N - 1, d.n_answer_bytes = (N - 1) * (N - 1);
+    if (set == PAIRS || set == SPANS) d.n_classes = 0;
+    if (set == SPANS) d.n_questions = d.n_question_bytes = N;
+    if (set == JOINT) d.n_tags = d.n_char_vocab = K, d.n_chars = T;
+    if (!text) {
         d.x_type = CO_F32;
         d.x_ndim = 1;
         d.x_dim[0] = d.x_size = WIDE;
@@ -67,7 +95,7 @@ static co_dataset make(int set)
         *d.scale = 1.0;
     }
     for (int k = CO_N_COLUMNS - 1; k >= 0; k--) /* bounds tell rows of what comes before them */
-        if (set != TAGS || co_columns[k].per != CO_PER_LABEL) fill(&d, &co_columns[k]);
+        if (!text || set == JOINT || !of_labels(&co_columns[k])) fill(&d, &co_columns[k]);
     return d;
 }
 
@@ -185,10 +213,25 @@ static void spoil(const char *from, const char *to, const co_dataset *d, const c
     H5Fclose(a);
 }
 
+/* Its length is what bounds have to fit. */
+static bool counts_others(const co_column *c)
+{
+    return c->per == CO_PER_TARGET_TOKEN || c->per == CO_PER_LETTER || c->per == CO_PER_RAW_BYTE ||
+           c->per == CO_PER_ANSWER_BYTE || c->per == CO_PER_QUESTION_BYTE ||
+           c->per == CO_PER_ANSWER_BOUND;
+}
+
 /* Whether a data set may lack it. */
 static bool may_lack(const co_dataset *d, const co_column *c)
 {
     if (c->per == CO_PER_CLASS) return d->task != CO_DATA_TAGGING;
+    if (c->per == CO_PER_TARGET_WORD)
+        return false; /* the targets have another word than the text */
+    if (c->per == CO_PER_TAG_NAME || c->per == CO_PER_LETTER_NAME) return false;
+    if (c->per == CO_PER_SPAN || c->per == CO_PER_WINDOW) return false;
+    if (c->per == CO_PER_LABEL) return d->task != CO_DATA_JOINT;
+    if (c->per == CO_PER_RAW_BYTE) return d->task != CO_DATA_SPAN;
+    if (c->per == CO_PER_QUESTION_BYTE) return true;
     return (c->place == CO_ON_RANK && c->per != CO_PER_WORD) || c->per == CO_PER_RAW_BYTE;
 }
 
@@ -220,7 +263,8 @@ Test(columns, one_that_is_missing_short_or_of_another_class_is_named, .timeout =
                     /* x and token_offsets say how many examples there are: then it is another that
                      * does not fit */
                     const bool counts = c->per == CO_PER_X || c->per == CO_PER_TEXT_BOUND ||
-                                        c->per == CO_PER_TOKEN || c->type == CO_STR;
+                                        c->per == CO_PER_TOKEN || c->type == CO_STR ||
+                                        counts_others(c);
                     cr_assert(strstr(says, c->name) ||
                                   (counts && (strstr(says, "want") || strstr(says, "row ") ||
                                               strstr(says, "elements") || strstr(says, "neither"))),
