@@ -20,14 +20,15 @@ size_t co_shape_channels(const co_shape *shape)
 
 bool co_shape_equal(const co_shape *a, const co_shape *b)
 {
-    bool equal = a->sequence == b->sequence && a->tokens == b->tokens && a->ndim == b->ndim;
+    bool equal = a->sequence == b->sequence && a->target == b->target && a->tokens == b->tokens &&
+                 a->ndim == b->ndim;
     for (size_t i = 0; i < (a->tokens ? 1 : a->ndim); i++) equal = equal && a->dim[i] == b->dim[i];
     return equal;
 }
 
 void co_shape_text(const co_shape *shape, char text[CO_SHAPE_TEXT])
 {
-    const char *prefix = shape->sequence ? "sequences of " : "";
+    const char *prefix = !shape->sequence ? "" : shape->target ? "targets of " : "sequences of ";
     const size_t *d = shape->dim;
     if (shape->tokens) {
         snprintf(text, CO_SHAPE_TEXT, "%stokens", prefix);

@@ -9,7 +9,9 @@
  * sequence is long. */
 typedef struct {
     bool sequence; /* rows are the steps of sequences */
-    bool tokens;   /* rows are int32 token ids below dim[0], not floats (ndim 0) */
+    bool target;   /* of the sequences that a decoder reads, which have lengths of their own */
+    bool tokens;   /* rows are int32 token ids below dim[0], not floats (ndim 0); dim[1]: letters
+                      that they are made of, 0 where the data have none */
     size_t ndim;   /* 1: [features]; 3: [channels, height, width] */
     size_t dim[3];
     size_t lanes; /* 0, or the image stands channels-last, channels padded with zeros to a multiple
@@ -31,19 +33,45 @@ typedef struct {
     const int64_t *offsets; /* [n + 1] rows of each example; NULL: one row each */
     const float *x;         /* [rows][size]; NULL for tokens */
     const int32_t *tokens;  /* [rows]; NULL for floats */
+    /* letters of the tokens, where the data have them: [char_offsets[rows]], those of token r from
+     * char_offsets[r] on; the first token's need not stand first */
+    const int32_t *chars;
+    const int64_t *char_offsets; /* [rows + 1] */
+    /* what a decoder reads, where there is one: each target without its last token */
+    size_t target_rows;
+    const int64_t *target_offsets; /* [n + 1] */
+    const int32_t *target_tokens;  /* [target_rows] */
     const void *y; /* as the task defines it: classification int32[n]; lm, mlm, tagging int32[rows];
+                      joint int32[rows][2]; seq2seq int32[target_rows]; span int32[n][2];
                       regression, multilabel float[n][labels] */
 } co_batch;
 
 /* Rows that a batch has where rows have this shape. */
 static inline size_t co_shape_rows(const co_shape *shape, const co_batch *batch)
 {
-    return shape->sequence ? batch->rows : batch->n;
+    return !shape->sequence ? batch->n : shape->target ? batch->target_rows : batch->rows;
+}
+/* The same for batches of at most that many examples, rows and rows of targets. */
+static inline size_t co_shape_most_rows(const co_shape *shape, size_t n, size_t rows,
+                                        size_t target_rows)
+{
+    return !shape->sequence ? n : shape->target ? target_rows : rows;
+}
+/* [n + 1] where each example's rows begin; NULL: one row each. */
+static inline const int64_t *co_shape_offsets(const co_shape *shape, const co_batch *batch)
+{
+    return !shape->sequence ? NULL : shape->target ? batch->target_offsets : batch->offsets;
 }
 /* First row of example i where rows have this shape; i may be n. */
 static inline size_t co_shape_first_row(const co_shape *shape, const co_batch *batch, size_t i)
 {
-    return shape->sequence && batch->offsets ? (size_t)batch->offsets[i] : i;
+    const int64_t *offsets = co_shape_offsets(shape, batch);
+    return offsets ? (size_t)offsets[i] : i;
+}
+/* The tokens that stand at rows of this shape; NULL where the batch has none. */
+static inline const int32_t *co_shape_tokens(const co_shape *shape, const co_batch *batch)
+{
+    return shape->target ? batch->target_tokens : batch->tokens;
 }
 
 /* One pass of a batch through a model. The four numbers and the layer's node key every draw that it

@@ -12,6 +12,9 @@
 const co_param co_model_params[] = {
     {"name", CO_STRING, .flags = CO_OPTIONAL, .doc = "a preset; or give layers"},
     {"layers", CO_TREE, .flags = CO_OPTIONAL, .doc = "list of layers and blocks, first to last"},
+    {"encoder", CO_TREE, .flags = CO_OPTIONAL,
+     .doc = "list of layers that read the text; with decoder, in place of layers"},
+    {"decoder", CO_TREE, .flags = CO_OPTIONAL, .doc = "list of layers that read its target"},
     {"init", CO_STRING, .flags = CO_OPTIONAL,
      .doc = "initial values: a checkpoint, a folder of weights or a .safetensors file; beside from "
             "those of lora (also an adapter of PEFT), of the head and of what is trained"},
@@ -45,16 +48,43 @@ static co_status find_preset(const co_config *opt, const co_model_preset **prese
     return *preset ? CO_OK : co_fail_in(CO_EUSAGE, "%s: %s.name", opt->file, opt->section);
 }
 
+/* {encoder: [..], decoder: [..]}: the list [{encoder: [..], name: encoder}, {decoder: [..], name:
+ * decoder}]. */
+static co_status join_halves(const co_config *opt, co_node **list)
+{
+    static const char *const halves[] = {"encoder", "decoder"};
+    *list = co_node_create(CO_NODE_LIST, NULL, NULL);
+    for (size_t k = 0; *list && k < 2; k++) {
+        co_node *item = co_node_create(CO_NODE_MAP, NULL, NULL),
+                *half = co_node_copy(co_config_node(opt, halves[k]));
+        if (item) co_node_append(*list, item);
+        if (!item || !half || co_node_set(item, "name", halves[k]) != CO_OK) {
+            co_node_destroy(half);
+            return CO_FAIL(CO_ENOMEM, "list of layers");
+        }
+        item->line = half->line;
+        co_node_append(item, half);
+    }
+    return *list ? CO_OK : CO_FAIL(CO_ENOMEM, "list of layers");
+}
+
 /* The list of layers: of the preset, or as written. */
 static co_status find_list(const co_config *opt, const co_model_preset *preset, const co_task *task,
                            co_node **list)
 {
-    const bool listed = co_config_has(opt, "layers") && !counts_layers(preset);
-    if ((preset != NULL) == listed)
+    const bool listed = co_config_has(opt, "layers") && !counts_layers(preset),
+               encoder = co_config_has(opt, "encoder"), decoder = co_config_has(opt, "decoder");
+    if (encoder != decoder)
+        return co_config_fail(opt, co_config_node(opt, encoder ? "encoder" : "decoder"),
+                              "`encoder` and `decoder` stand together: add the list %s, or write "
+                              "one list `layers`",
+                              encoder ? "decoder" : "encoder");
+    if ((preset != NULL) + listed + encoder != 1)
         return co_config_fail(opt, co_config_node(opt, "name"),
-                              "give either `name` or `layers`, %s",
-                              preset ? "not both" : "one of them is needed");
+                              "give either `name` or `layers` (or `encoder` and `decoder`), %s",
+                              preset || listed ? "not both" : "one of them is needed");
     if (preset) return preset->layers(opt, task, list);
+    if (encoder) return join_halves(opt, list);
     *list = co_node_copy(co_config_node(opt, "layers"));
     return *list ? CO_OK : CO_FAIL(CO_ENOMEM, "list of layers");
 }
@@ -66,13 +96,37 @@ static void spread(co_model *m, const co_config *opt, const co_model_preset *pre
         m->tensor[t].spread = preset->spread(opt, m->tensor[t].name);
 }
 
+/* A chain stands last, and behind emissions of a task that can score it. */
+static co_status check_chain(co_model *m, const co_config *opt, const co_node *list)
+{
+    for (size_t l = 1; l < m->n_nodes; l++) {
+        if (!m->node[l].facts.chains) continue;
+        if (l + 1 < m->n_nodes)
+            return co_config_fail(opt, list, "%s has to be the last layer", m->node[l].layer->name);
+        if (!m->task->takes_chain)
+            return co_config_fail(opt, list,
+                                  "%s tags the tokens of texts, the task is %s; leave it out",
+                                  m->node[l].layer->name, m->task->name);
+        m->criterion.chain = true;
+    }
+    return CO_OK;
+}
+
 static co_status check_outputs(const co_model *m, const co_config *opt, const co_node *list)
 {
     char text[CO_SHAPE_TEXT];
-    const co_shape *last = &m->node[m->n_nodes - 1].out;
+    co_shape given = m->node[m->n_nodes - 1].out;
+    const co_shape *last = &given;
     const size_t wanted = m->task->outputs(m->labels->n);
     if (!m->has_head) return CO_OK;
+    if (m->criterion.chain) given.dim[0] -= CO_CRF_EXTRA;
     co_shape_text(last, text);
+    if (!last->tokens && m->task->targets && !last->target)
+        return co_config_fail(
+            opt, list,
+            "the last layer gives %s, the task %s wants a row for every token of "
+            "the target; put {decoder: [..]} behind the layers that read the text",
+            text, m->task->name);
     if (!last->tokens && last->sequence && !m->task->per_row)
         return co_config_fail(opt, list,
                               "the last layer gives %s, the task %s wants one row an example; put "
@@ -89,7 +143,8 @@ static co_status check_outputs(const co_model *m, const co_config *opt, const co
         m->task->name, wanted,
         co_config_node(opt, "vocabulary")
             ? "the model's vocabulary (vocabulary) has to be the data's (import h5: vocab_size)"
-            : "end the list with {dense: classes}");
+        : m->criterion.chain ? "put {dense: classes} before crf"
+                             : "end the list with {dense: classes}");
 }
 
 /* The tensor of that name; NULL when there is none. */
@@ -131,13 +186,14 @@ static co_status open_spans(co_model *m)
 
 static co_status build(co_model *m, const co_config *opt, const co_shape *in, const co_node *list)
 {
-    co_place place = {.model = m, .file = opt->file};
+    co_place place = {.model = m, .file = opt->file, .n_classes = m->labels->n};
     size_t last;
     snprintf(place.section, sizeof place.section, "%.40s.layers", opt->section);
     CO_TRY(co_lora_open(m, opt));
     CO_TRY(co_build_input(m, in));
     CO_TRY(co_build_list(&place, list, "", 0, &last));
     CO_TRY(co_order_tensors(m, opt, list));
+    CO_TRY(check_chain(m, opt, list));
     CO_TRY(check_outputs(m, opt, list));
     CO_TRY(open_spans(m));
     CO_TRY(co_set_roles(m, opt));
@@ -224,6 +280,11 @@ const co_tensor *co_model_tensors(const co_model *model, size_t *n_tensors)
     return model->tensor;
 }
 
+bool co_model_has_chain(const co_model *model)
+{
+    return model->criterion.chain;
+}
+
 bool co_model_has_head(const co_model *model)
 {
     return model->has_head;
@@ -278,24 +339,27 @@ void co_model_init(const co_model *model, uint64_t seed, float *params)
     }
 }
 
-size_t co_model_longest(const co_model *model)
+size_t co_model_longest(const co_model *model, bool target)
 {
     size_t most = 0;
     for (const co_vertex *v = model->node + 1; v < model->node + model->n_nodes; v++) {
-        const size_t own = v->layer->longest ? v->layer->longest(v->self) : 0;
+        const bool counts = v->layer->longest && model->node[v->input[0]].out.target == target;
+        const size_t own = counts ? v->layer->longest(v->self) : 0;
         if (own > 0 && (most == 0 || own < most)) most = own;
     }
     return most;
 }
 
-double co_model_flops(const co_model *model, double n_rows)
+double co_model_flops(const co_model *model, double n_rows, double n_target_rows)
 {
     double sum = 0.0;
     for (size_t l = 1; l < model->n_nodes; l++) {
         const co_vertex *v = &model->node[l];
+        const co_shape *in = &model->node[v->input[0]].out;
         if (v->layer->flops)
-            sum +=
-                v->layer->flops(v->self) * (model->node[v->input[0]].out.sequence ? n_rows : 1.0);
+            sum += v->layer->flops(v->self) * (!in->sequence ? 1.0
+                                               : in->target  ? n_target_rows
+                                                             : n_rows);
     }
     return sum;
 }

@@ -71,26 +71,27 @@ const co_span *co_model_spans(const co_model *model, co_role role, size_t *n_spa
 const co_layout *co_model_layout(const co_model *model);
 /* Before workspaces of the model are created. CO_EUSAGE: no tensor has that name. */
 co_status co_model_set_role(co_model *model, const char *tensor, co_role role);
-/* Most rows that a sequence of its batches may have; 0: any number. Longer ones must not come to a
- * pass. */
-size_t co_model_longest(const co_model *model);
+/* Most rows that a sequence of its batches may have, or one that its decoder reads; 0: any number.
+ * Longer ones must not come to a pass. */
+size_t co_model_longest(const co_model *model, bool target);
 char *co_model_describe(const co_model *model); /* new block: JSON list of {name, shape, role}, as
                                                    checkpoints carry it */
 void co_model_init(const co_model *model, uint64_t seed, float *params);
-double co_model_flops(const co_model *model,
-                      double n_rows); /* multiply-adds of one example of so many rows, forward */
+/* Multiply-adds of one example of so many rows, and rows of its target, forward. */
+double co_model_flops(const co_model *model, double n_rows, double n_target_rows);
 
-/* Activations, their gradients and scratch for batches of at most max_n examples and max_rows rows:
- * one arena. */
+/* Activations, their gradients and scratch for batches of at most max_n examples, max_rows rows and
+ * max_target_rows rows of targets (0 without a decoder): one arena. */
 typedef struct co_workspace co_workspace;
 co_status co_workspace_create(const co_model *model, size_t max_n, size_t max_rows,
-                              co_workspace **workspace);
+                              size_t max_target_rows, co_workspace **workspace);
 /* Room for larger batches, when it is too small for these; nothing in it is kept. After an error it
  * only can be destroyed. */
-co_status co_workspace_reserve(co_workspace *workspace, size_t n, size_t rows);
+co_status co_workspace_reserve(co_workspace *workspace, size_t n, size_t rows, size_t target_rows);
 void co_workspace_destroy(co_workspace *workspace);
 /* Memory of one for so large batches; 0 when size_t cannot hold it. */
-size_t co_workspace_bytes(const co_model *model, size_t max_n, size_t max_rows);
+size_t co_workspace_bytes(const co_model *model, size_t max_n, size_t max_rows,
+                          size_t max_target_rows);
 
 /* Outputs [rows_out][outputs], inside the workspace. */
 const float *co_model_forward(const co_model *model, co_workspace *workspace, const float *params,
@@ -135,5 +136,8 @@ void co_model_loss_from(const co_model *model, co_workspace *workspace, const fl
 const co_task *co_model_task(const co_model *model);
 /* False: its outputs are hidden states (head: none), of which the task can measure nothing. */
 bool co_model_has_head(const co_model *model);
+/* Its outputs are emissions with CO_CRF_EXTRA values of a chain behind each row (layer.h). A
+ * chain is measured by whole texts. */
+bool co_model_has_chain(const co_model *model);
 const co_shape *co_model_input(const co_model *model); /* shape of a row of the data */
 size_t co_model_n_classes(const co_model *model);

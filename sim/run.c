@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include "core/vector.h"
 #include "sim/first_model.h"
+#include "sim/generation.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -109,16 +110,24 @@ co_status co_run_check_lengths(const co_config *opt, const co_model *model,
                                const co_population *population)
 {
     const co_node *trained = co_node_find(opt->map, "most_positions");
-    size_t most = co_model_longest(model), have = population->most_rows;
+    const size_t have[] = {population->most_rows, population->most_target_rows};
     int64_t n;
-    if (most == 0 && trained && co_node_int(trained, &n)) most = (size_t)n;
-    if (most == 0 || have <= most) return CO_OK;
-    return co_config_fail(
-        opt, trained,
-        "the model has positions for %zu tokens, but the longest text of the data "
-        "has %zu; give positions more (most), or import the texts with "
-        "max_tokens=%zu",
-        most, have, most);
+    for (int target = 0; target < 2; target++) {
+        size_t most = co_model_longest(model, target);
+        if (most == 0 && trained && co_node_int(trained, &n)) most = (size_t)n;
+        if (most > 0 && have[target] > most)
+            return co_config_fail(
+                opt, trained,
+                "the model has positions for %zu tokens, but the longest %s of the data "
+                "has %zu; give positions more (most), or import the texts with "
+                "max_tokens=%zu",
+                most,
+                target                         ? "target"
+                : population->most_target_rows ? "source"
+                                               : "text",
+                have[target], most);
+    }
+    return CO_OK;
 }
 
 /* Rank 0. */
@@ -333,10 +342,13 @@ static void warn_of_double_counting(const co_experiment *e)
 void co_run_describe(co_run *r)
 {
     const co_experiment *e = r->experiment;
-    const size_t own = co_workplace_bytes(&r->place) + co_works_bytes(&r->works) +
-                       co_exchange_bytes(&r->exchange) + wire_bytes(r) + co_bank_bytes(&r->bank) +
-                       r->n_slots * r->exchange.n_own * sizeof(float) +
-                       r->exchange.n_own * sizeof(double);
+    const size_t own =
+        co_workplace_bytes(&r->place) + co_works_bytes(&r->works) +
+        co_exchange_bytes(&r->exchange) + wire_bytes(r) + co_bank_bytes(&r->bank) +
+        r->n_slots * r->exchange.n_own * sizeof(float) + r->exchange.n_own * sizeof(double) +
+        (e->eval_keys.generate.asked
+             ? co_generation_bytes(r->model, &r->population, &e->eval_keys.generate.how)
+             : 0);
     const size_t node = r->exchange.board.bytes + r->population.csr.bytes +
                         r->population.tests.bytes + r->population.data.memory.bytes +
                         co_bank_node_bytes(&r->bank) + co_versions_node_bytes(&r->versions);
@@ -356,15 +368,18 @@ void co_run_describe(co_run *r)
     each_up = co_chain_bytes(&r->chain, false, each_up);
     co_format_bytes(per_round * (double)each_down, down, sizeof down);
     co_format_bytes(per_round * (double)each_up, up, sizeof up);
-    char tokens[48] = "";
+    char tokens[80] = "";
     if (r->population.shape.tokens)
         snprintf(tokens, sizeof tokens, ", %.1f tokens an example", r->population.mean_rows);
+    if (r->population.most_target_rows)
+        snprintf(tokens, sizeof tokens, ", %.1f tokens of a source, %.1f of a target",
+                 r->population.mean_rows, r->population.mean_target_rows);
     printf("devices      %lld, %g a round%s, %.1f examples each on average%s\n",
            (long long)r->population.n_devices, per_round, e->selector->any_real ? " expected" : "",
            examples, tokens);
     printf("model        %zu parameters (%lld travel), %.3g multiply-adds an example\n",
            co_model_size(r->model), (long long)co_model_layout(r->model)->n_shared,
-           co_model_flops(r->model, r->population.mean_rows));
+           co_model_flops(r->model, r->population.mean_rows, r->population.mean_target_rows));
     printf("a round      about %.0f examples, %s down, %s up\n", per_round * examples, down, up);
     printf("memory       %s a rank, %s a node beside it; %d rank%s on %d node%s\n", rank_text,
            node_text, r->comm->size, r->comm->size == 1 ? "" : "s", r->comm->n_nodes,

@@ -110,6 +110,7 @@ size_t co_dataset_rows(const co_dataset *data, int64_t id)
 size_t co_dataset_scored(const co_dataset *data, int64_t id)
 {
     const size_t rows = co_dataset_rows(data, id);
+    if (data->task == CO_DATA_SEQ2SEQ) return co_dataset_target_rows(data, id);
     if (data->task != CO_DATA_TAGGING && data->task != CO_DATA_JOINT) return rows;
     const int32_t *y = data->token_y + data->token_offsets[id];
     size_t n = 0;
@@ -130,8 +131,13 @@ void co_dataset_gather_tokens(const co_dataset *data, const int64_t *ids, size_t
             memcpy(y + at, data->tokens + from + 1, n * sizeof *y);
         else if (data->task == CO_DATA_MASKED)
             memcpy(y + at, tokens + at, n * sizeof *y);
-        else if (data->task == CO_DATA_TAGGING || data->task == CO_DATA_JOINT)
+        else if (data->task == CO_DATA_TAGGING)
             memcpy(y + at, data->token_y + from, n * sizeof *y);
+        else if (data->task == CO_DATA_JOINT)
+            for (size_t r = 0; r < n; r++) {
+                y[2 * (at + r)] = data->token_y[from + r];
+                y[2 * (at + r) + 1] = data->y[ids[i]];
+            }
         else if (data->task == CO_DATA_CLASSIFICATION)
             y[i] = data->y[ids[i]];
         else if (data->task == CO_DATA_SPAN)

@@ -40,6 +40,7 @@ static const co_config_field distilbert[] = {
     {"dropout", "dropout"},
     {"attention_dropout", "attention_dropout"},
     {"seq_classif_dropout", "head_dropout", .only = "classification"},
+    {"qa_dropout", "head_dropout", .only = "span"},
     {"initializer_range", "init_range"},
     {"sinusoidal_pos_embds", NULL, "false"},
     {"tie_word_embeddings", NULL, "true"},
@@ -109,11 +110,42 @@ const co_architecture co_architecture_llama = {.model_type = "llama",
                                                .lm = "LlamaForCausalLM",
                                                .embedding = "embed_tokens.weight"};
 
+static const co_config_field bart[] = {
+    {"encoder_layers", "layers"},
+    {"decoder_layers", "decoder_layers", "12", .instead = "layers"},
+    {"d_model", "hidden"},
+    {"encoder_attention_heads", "heads"},
+    {"decoder_attention_heads", "decoder_heads", "16", .instead = "heads"},
+    {"encoder_ffn_dim", "intermediate"},
+    {"decoder_ffn_dim", "decoder_intermediate", "4096", .instead = "intermediate"},
+    {"max_position_embeddings", "most_positions"},
+    {"vocab_size", "vocabulary", "50265"},
+    {"activation_function", "activation"},
+    {"dropout", "dropout"},
+    {"attention_dropout", "attention_dropout"},
+    {"activation_dropout", "activation_dropout"},
+    {"init_std", "init_range"},
+    {"scale_embedding", "scale_embedding"},
+    {"encoder_layerdrop", NULL, "0.0|0"},
+    {"decoder_layerdrop", NULL, "0.0|0"},
+    {"is_encoder_decoder", NULL, "true"},
+    {"normalize_before", NULL, "false"},
+    {"add_final_layer_norm", NULL, "false"},
+    {"tie_word_embeddings", NULL, "true"},
+    {0}};
+const co_architecture co_architecture_bart = {.model_type = "bart",
+                                              .prefix = "model.",
+                                              .fields = bart,
+                                              .classes = "Bart",
+                                              .lm = "BartForConditionalGeneration",
+                                              .embedding = "shared.weight",
+                                              .zeros = "final_logits_bias"};
+
 const co_architecture *co_architecture_find(const char *model_type)
 {
-    static const co_architecture *const known[] = {&co_architecture_bert,
-                                                   &co_architecture_distilbert,
-                                                   &co_architecture_gpt2, &co_architecture_llama};
+    static const co_architecture *const known[] = {
+        &co_architecture_bert, &co_architecture_distilbert, &co_architecture_gpt2,
+        &co_architecture_llama, &co_architecture_bart};
     for (size_t k = 0; k < sizeof known / sizeof *known; k++)
         if (strcmp(known[k]->model_type, model_type) == 0) return known[k];
     return NULL;

@@ -24,9 +24,10 @@ typedef struct {
     const char *lm;                /* its language model */
     const char *embedding;         /* end of the name of the tensor whose rows are the vocabulary */
     bool pieces;                   /* its vocabulary is vocab.txt */
+    const char *zeros;             /* stored tensor that the model has not: it must be zero */
 } co_architecture;
 
 extern const co_architecture co_architecture_bert, co_architecture_distilbert, co_architecture_gpt2,
-    co_architecture_llama;
+    co_architecture_llama, co_architecture_bart;
 /* NULL: none of that name. Local. */
 const co_architecture *co_architecture_find(const char *model_type);

@@ -4,6 +4,7 @@
     peer.py rounds pfl|fedjax|jax|flower MODEL
     peer.py private pfl|jax MODEL
     peer.py texts sdpa|eager CASE LENGTHS
+    peer.py texts torch|bart seq2seq LENGTHS     nn.Transformer, or Bart of transformers
 
 Each measurement prints seconds: of one local SGD step a sample, or of one round (1,000 users x 50 examples, 50 users a
 round, of resnet_gn 100 x 20 and 10; batch 10, one epoch, learning rate 0.01); private: each update clipped to norm 1,
@@ -163,9 +164,72 @@ def text_batches(case, path):
     return batches, len(batches) * size
 
 
+def pair_batches(path, vocabulary, size=64):
+    """[(source, its padding, target, y)], padded to the longest of the batch with 1; y there is -100."""
+    import torch
+    draw, pairs, batches = np.random.default_rng(1), np.loadtxt(path, dtype=int), []
+    for i in range(0, len(pairs) - size + 1, size):
+        masks = [np.arange(own.max()) < own[:, None] for own in pairs[i:i + size].T]
+        source, target, y = (np.where(m, draw.integers(5, vocabulary, m.shape), 1) for m in (masks[0], masks[1], masks[1]))
+        batches.append([torch.from_numpy(a) for a in (source, ~masks[0], target, np.where(masks[1], y, -100))])
+    return batches, len(batches) * size
+
+
+def pairs_of_torch(vocabulary, width, heads, layers):
+    """nn.Transformer with embeddings, waves for positions and a last layer; the loss of a batch."""
+    import torch
+    from torch import nn
+    angle = torch.arange(512)[:, None] / 10000 ** (torch.arange(0, width, 2) / width)
+    waves = torch.stack((angle.sin(), angle.cos()), 2).reshape(512, width)
+    net = nn.ModuleDict({"source": nn.Embedding(vocabulary, width), "target": nn.Embedding(vocabulary, width),
+                         "body": nn.Transformer(width, heads, layers, layers, 4 * width, 0.1, batch_first=True, norm_first=True),
+                         "drop": nn.Dropout(0.1), "out": nn.Linear(width, vocabulary)})
+
+    def loss(source, padding, target, y):
+        x, z = (net["drop"](net[name](ids) * width ** 0.5 + waves[:ids.shape[1]]) for name, ids in (("source", source), ("target", target)))
+        mask = nn.Transformer.generate_square_subsequent_mask(target.shape[1])
+        h = net["body"](x, z, tgt_mask=mask, src_key_padding_mask=padding, memory_key_padding_mask=padding, tgt_is_causal=True)
+        real = y >= 0  # only these go through the last layer
+        return nn.functional.cross_entropy(net["out"](h[real]), y[real])
+    return net, loss
+
+
+def pairs_of_bart(vocabulary, width, heads, layers):
+    import transformers
+    net = transformers.BartForConditionalGeneration(transformers.BartConfig(
+        vocab_size=vocabulary, d_model=width, encoder_layers=layers, decoder_layers=layers, encoder_attention_heads=heads,
+        decoder_attention_heads=heads, encoder_ffn_dim=4 * width, decoder_ffn_dim=4 * width, max_position_embeddings=512,
+        activation_function="relu", attn_implementation="sdpa"))
+    return net, lambda source, padding, target, y: net(input_ids=source, attention_mask=(~padding).long(), decoder_input_ids=target,
+                                                       labels=y, use_cache=False).loss
+
+
+def torch_pairs(variant, path):
+    import torch
+    import transformers
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    net, loss = (pairs_of_torch if variant == "torch" else pairs_of_bart)(8000, 256, 8, 3)
+    batches, n = pair_batches(path, 8000)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=5e-5, fused=True)
+    net.train()
+
+    def measure():
+        start = time.perf_counter()
+        for batch in batches:
+            optimizer.zero_grad(set_to_none=True)
+            loss(*batch).backward()
+            optimizer.step()
+        return (time.perf_counter() - start) / n
+    measure()
+    return f"{torch.__version__} with transformers {transformers.__version__}", measure
+
+
 def torch_texts(case, attention, path):
     import torch
     import transformers
+    if case == "seq2seq":
+        return torch_pairs(attention, path)
     torch.set_num_threads(1)
     net, (batches, n) = transformer(case, attention), text_batches(case, path)
     trained = [p for p in net.parameters() if p.requires_grad]

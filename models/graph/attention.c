@@ -1,5 +1,6 @@
 /* models/graph/attention.c - a text's rows see each other: dense layers query, key and value of the
- * same input, attend, and a dense layer out that gives the input's width.
+ * same input, attend, and a dense layer out that gives the input's width. cross: keys and values
+ * are of what stands in front of the decoder around it.
  *
  * Parts query, key, value, out in item k are "k.query" .., or as `names` calls them. fused: one
  * dense layer query gives all three, cut by slice (c_attn of GPT-2). Cost: that of its layers.
@@ -14,13 +15,30 @@ static const char *const part_names[] = {"query", "key", "value", "out", NULL};
 typedef struct {
     co_place part[N_PARTS];
     size_t width, size[3]; /* of the input; of query, key, value */
+    size_t seen;           /* the node that key and value read */
 } shapes;
+
+static co_status check_cross(const co_place *place, const co_config *opt)
+{
+    if (!co_config_bool(opt, "cross")) return CO_OK;
+    if (!place->encoder)
+        return co_config_fail(
+            opt, co_config_node(opt, "cross"),
+            "looks at what stands in front of a decoder, and no decoder is "
+            "around it; write {decoder: [.., {attention: {.., cross: true}}, ..]}");
+    for (const char *const *key = (const char *const[]){"fused", "causal", NULL}; *key; key++)
+        if (co_config_bool(opt, *key))
+            return co_config_fail(opt, co_config_node(opt, *key), "does not go with cross: true");
+    return CO_OK;
+}
 
 static co_status find_shapes(const co_place *place, const co_config *opt, size_t in, shapes *s)
 {
     const size_t heads = (size_t)co_config_int(opt, "heads");
     const size_t kv_heads =
         co_config_has(opt, "kv_heads") ? (size_t)co_config_int(opt, "kv_heads") : heads;
+    CO_TRY(check_cross(place, opt));
+    s->seen = co_config_bool(opt, "cross") ? place->encoder : in;
     CO_TRY(co_parts_width(place, opt, in, &s->width));
     s->size[QUERY] = co_config_has(opt, "units") ? (size_t)co_config_int(opt, "units") : s->width;
     s->size[KEY] = s->size[VALUE] = s->size[QUERY] / heads * kv_heads;
@@ -64,8 +82,9 @@ static co_status build(const co_place *place, const co_config *opt, size_t in, s
     if (co_config_bool(opt, "fused")) {
         CO_TRY(add_fused(opt, &s, in, ends));
     } else {
-        for (size_t p = 0; p < 3; p++)
-            CO_TRY(co_parts_dense(&s.part[p], opt, s.size[p], in, &ends[p]));
+        const size_t first = co_config_bool(opt, "keys_first") ? KEY : QUERY;
+        for (size_t k = 0, p = first; k < 3; k++, p = (p + 1) % 3)
+            CO_TRY(co_parts_dense(&s.part[p], opt, s.size[p], p == QUERY ? in : s.seen, &ends[p]));
     }
     const char *const options[] = {
         "heads",    text_of(opt, "heads"),    "causal",  text_of(opt, "causal"),
@@ -81,6 +100,7 @@ static const co_param params[] = {
     {"kv_heads", CO_INT, .lo = 1, .hi = 65536, .flags = CO_OPTIONAL,
      .doc = "heads of keys and values, each for as many of the queries'; default: heads"},
     {"causal", CO_BOOL, .doc = "a row sees itself and those before it alone"},
+    {"cross", CO_BOOL, .doc = "within a decoder: the target's rows see the text's"},
     {"rotary", CO_REAL, .def = 0.0, .lo = 0.0, .hi = INFINITY,
      .doc = "base of rotary positions, such as 10000; 0: none"},
     {"dropout", CO_REAL, .def = 0.0, .lo = 0.0, .hi = 1.0, .flags = CO_HI_OPEN,
@@ -89,6 +109,7 @@ static const co_param params[] = {
      .doc = "width of all queries of a row; default: the input's"},
     {"bias", CO_BOOL, .def = 1, .doc = "of the dense layers"},
     {"fused", CO_BOOL, .doc = "one dense layer, query, gives queries, keys and values"},
+    {"keys_first", CO_BOOL, .doc = "tensors stand as key, value, query, out (Bart)"},
     {"transposed", CO_BOOL, .doc = "weights stand as [inputs][units] (Conv1D of GPT-2)"},
     {"names", CO_TREE, .flags = CO_OPTIONAL,
      .doc = "names of the dense layers: {query: .., key: .., value: .., out: ..}"},

@@ -214,8 +214,8 @@ co_status co_build_layer(const co_place *place, const co_layer *layer, co_node *
         v->input[s] = in[s];
         shape[s] = m->node[in[s]].out;
     }
-    CO_TRY(layer->create(&at, shape, m->labels->n, &v->out, &v->self));
-    v->floats = co_shape_size(&v->out);
+    CO_TRY(layer->create(&at, shape, place->n_classes, &v->out, &v->self));
+    v->floats = v->out.tokens ? 0 : co_shape_size(&v->out); /* tokens stand in the batch */
     if (layer->facts) v->facts = layer->facts(v->self);
     *out = m->n_nodes - 1;
     CO_TRY(add_tensors(&at, m, v, tie));
@@ -299,7 +299,11 @@ co_status co_build_list(const co_place *place, const co_node *list, const char *
     CO_TRY(check_list(&at, list));
     *out = in;
     for (const co_node *item = list->first; item; item = item->next, number++) {
-        co_place here = {.model = place->model, .file = place->file, .after = place->after};
+        co_place here = {.model = place->model,
+                         .file = place->file,
+                         .after = place->after,
+                         .n_classes = place->n_classes,
+                         .encoder = place->encoder};
         const int n = snprintf(here.name, sizeof here.name, "%s%s%s%s%zu", place->name,
                                place->name[0] ? "." : "", name, name[0] ? "." : "", number);
         if (n >= (int)sizeof here.name ||

@@ -55,6 +55,12 @@ static void open_call(const co_workspace *w, const co_pass *pass, const float *p
     }
 }
 
+void co_pass_open_call(const co_workspace *w, const co_pass *pass, const float *params, size_t l,
+                       co_call *call)
+{
+    open_call(w, pass, params, l, call);
+}
+
 /* The part of `whole` that follows the one in pass and *batch; the first one when that is empty.
  * False at the end. */
 static bool next_part(const co_model *m, const co_pass *whole, co_pass *pass, co_batch *batch)
@@ -99,7 +105,7 @@ static const float *forward_from(const co_model *m, co_workspace *w, const float
 {
     const size_t begin = from + 1;
     CO_ASSERT(w->model == m && w->n_taps == m->n_taps && pass->batch->n <= w->max_n &&
-              pass->batch->rows <= w->max_rows);
+              pass->batch->rows <= w->max_rows && pass->batch->target_rows <= w->max_target_rows);
     w->slot[from].out = x;
     for (size_t l = begin; l < m->n_nodes; l++)
         w->slot[l].out = m->node[l].low.passes_on ? w->slot[m->node[l].input[0]].out : w->slot[l].y;

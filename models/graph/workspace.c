@@ -24,11 +24,28 @@ static float *cut(arena *a, size_t n)
     return a->base ? a->base + start : NULL;
 }
 
-static size_t floats_of(arena *a, const co_vertex *v, size_t n, size_t rows)
+static size_t rows_of(const co_workspace *w, const co_vertex *v, size_t n)
+{
+    return co_shape_most_rows(&v->out, n, w->max_rows, w->max_target_rows);
+}
+
+/* Of the node's values, for n examples. */
+static size_t floats_of(const co_workspace *w, arena *a, const co_vertex *v, size_t n)
 {
     size_t floats = 0;
-    if (__builtin_mul_overflow(v->out.sequence ? rows : n, v->floats, &floats)) a->overflow = true;
+    if (__builtin_mul_overflow(rows_of(w, v, n), v->floats, &floats)) a->overflow = true;
     return floats;
+}
+
+/* Of the input that has the most. */
+static size_t input_rows(const co_workspace *w, const co_vertex *v)
+{
+    size_t most = 0;
+    for (size_t s = 0; s < v->n_inputs; s++) {
+        const size_t rows = rows_of(w, &w->model->node[v->input[s]], w->max_n);
+        if (rows > most) most = rows;
+    }
+    return most;
 }
 
 static float *cut_values(const co_workspace *w, arena *a, size_t l)
@@ -38,7 +55,7 @@ static float *cut_values(const co_workspace *w, arena *a, size_t l)
     const bool is_part = v->low.brief && m->part < w->max_n;
     if (v->low.in_place) return w->slot[v->input[0]].y;
     if (v->low.passes_on || (l == 0 && !v->tapped)) return NULL;
-    return cut(a, floats_of(a, v, is_part ? m->part : w->max_n, w->max_rows));
+    return cut(a, floats_of(w, a, v, is_part ? m->part : w->max_n));
 }
 
 /* Gradients that node l hands to nodes which have some already. */
@@ -48,8 +65,7 @@ static size_t extra_floats(const co_workspace *w, arena *a, size_t l)
     size_t sum = 0;
     for (size_t s = 0; s < v->n_inputs; s++)
         if (v->adds[s] && !(s == 0 && v->low.adds_dx))
-            sum +=
-                co_graph_align(floats_of(a, &w->model->node[v->input[s]], w->max_n, w->max_rows));
+            sum += co_graph_align(floats_of(w, a, &w->model->node[v->input[s]], w->max_n));
     return sum;
 }
 
@@ -60,10 +76,11 @@ static void lay_out(co_workspace *w, arena *a)
     for (size_t l = 0; l < m->n_nodes; l++) {
         const co_vertex *v = &m->node[l];
         const co_layer *layer = v->layer;
+        const size_t rows = input_rows(w, v);
         const size_t kept =
-            layer && layer->cache_size ? layer->cache_size(v->self, w->max_n, w->max_rows) : 0;
+            layer && layer->cache_size ? layer->cache_size(v->self, w->max_n, rows) : 0;
         const size_t used =
-            layer && layer->scratch_size ? layer->scratch_size(v->self, w->max_n, w->max_rows) : 0;
+            layer && layer->scratch_size ? layer->scratch_size(v->self, w->max_n, rows) : 0;
         const size_t added = extra_floats(w, a, l);
         w->slot[l].y = cut_values(w, a, l);
         w->slot[l].cache = kept ? cut(a, kept) : NULL;
@@ -74,8 +91,8 @@ static void lay_out(co_workspace *w, arena *a)
     for (size_t l = m->n_nodes; l-- > 0;) {
         const co_vertex *v = &m->node[l];
         if (l == 0 && !v->tapped) break;
-        w->slot[l].dy = v->low.dy_of ? w->slot[v->low.dy_of].dy
-                                     : cut(a, floats_of(a, v, w->max_n, w->max_rows));
+        w->slot[l].dy =
+            v->low.dy_of ? w->slot[v->low.dy_of].dy : cut(a, floats_of(w, a, v, w->max_n));
     }
     w->extra = extra ? cut(a, extra) : NULL;
 }
@@ -87,7 +104,7 @@ static co_status open_slots(co_workspace *w)
 }
 
 co_status co_workspace_create(const co_model *model, size_t max_n, size_t max_rows,
-                              co_workspace **workspace)
+                              size_t max_target_rows, co_workspace **workspace)
 {
     co_workspace *w = co_calloc(1, sizeof *w);
     *workspace = NULL;
@@ -95,35 +112,43 @@ co_status co_workspace_create(const co_model *model, size_t max_n, size_t max_ro
     w->model = model;
     w->n_taps = model->n_taps;
     co_status st = open_slots(w);
-    if (st == CO_OK) st = co_workspace_reserve(w, max_n, max_rows);
+    if (st == CO_OK) st = co_workspace_reserve(w, max_n, max_rows, max_target_rows);
     if (st == CO_OK) *workspace = w;
     if (st != CO_OK) co_workspace_destroy(w);
     return st;
 }
 
-co_status co_workspace_reserve(co_workspace *w, size_t n, size_t rows)
+/* Lengths vary: not each time. */
+static void grow(size_t *most, size_t rows)
+{
+    if (rows > *most) *most = *most ? rows + rows / 4 : rows;
+}
+
+co_status co_workspace_reserve(co_workspace *w, size_t n, size_t rows, size_t target_rows)
 {
     arena a = {0};
-    if (w->arena && n <= w->max_n && rows <= w->max_rows) return CO_OK;
+    if (w->arena && n <= w->max_n && rows <= w->max_rows && target_rows <= w->max_target_rows)
+        return CO_OK;
     co_free(w->arena);
     w->arena = NULL;
     if (n > w->max_n) w->max_n = n;
-    if (rows > w->max_rows)
-        w->max_rows = w->max_rows ? rows + rows / 4 : rows; /* lengths vary: not each time */
+    grow(&w->max_rows, rows);
+    grow(&w->max_target_rows, target_rows);
     lay_out(w, &a);
-    if (a.overflow || w->max_n > INT32_MAX || w->max_rows > INT32_MAX)
+    if (a.overflow || w->max_n > INT32_MAX || w->max_rows > INT32_MAX ||
+        w->max_target_rows > INT32_MAX)
         return CO_FAIL(CO_EUSAGE,
                        "a batch of %zu examples (%zu rows) does not fit into memory; use a smaller "
                        "batch, and max_tokens "
                        "at the import of long texts",
-                       n, rows);
+                       n, rows + target_rows);
     w->arena = co_malloc(a.used, sizeof *w->arena);
     if (!w->arena)
         return CO_FAIL(CO_ENOMEM,
                        "workspace of %zu floats for %zu examples (%zu rows); use a smaller batch, "
                        "and max_tokens at the "
                        "import of long texts",
-                       a.used, n, rows);
+                       a.used, n, rows + target_rows);
     a = (arena){.base = w->arena};
     lay_out(w, &a);
     return CO_OK;
@@ -137,9 +162,11 @@ void co_workspace_destroy(co_workspace *workspace)
     co_free(workspace);
 }
 
-size_t co_workspace_bytes(const co_model *model, size_t max_n, size_t max_rows)
+size_t co_workspace_bytes(const co_model *model, size_t max_n, size_t max_rows,
+                          size_t max_target_rows)
 {
-    co_workspace w = {.model = model, .max_n = max_n, .max_rows = max_rows};
+    co_workspace w = {
+        .model = model, .max_n = max_n, .max_rows = max_rows, .max_target_rows = max_target_rows};
     arena a = {0};
     if (open_slots(&w) != CO_OK) return 0;
     lay_out(&w, &a);

@@ -1,9 +1,10 @@
-/* models/layers/attend.c - attention of every text to itself: for each head, with queries Q, keys K
- * and values V of a text's own rows, d columns each, Y = P V with P = softmax(Q K' / sqrt d) row by
- * row.
+/* models/layers/attend.c - attention of every text to itself, or of its target to it: for each
+ * head, with queries Q, keys K and values V of its rows, d columns each, Y = P V with P = softmax(Q
+ * K' / sqrt d) row by row.
  *
  * Inputs q [rows][heads d], k and v [rows][kv_heads d]; heads / kv_heads neighbouring heads share
- * one of keys and values. causal: row t sees rows 0 .. t alone, and only those are computed.
+ * one of keys and values. Queries of a target see all rows of the text; where that has none, y is
+ * zero. causal: row t sees rows 0 .. t alone, and only those are computed.
  * rotary theta: before the product, columns i and i + d/2 of q and k turn by the angle t theta^(-2i
  * / d) in row t of a text, from 0 (rotary positions, paired as Llama's). dropout: in training each
  * probability is dropped with that probability, to 16 bits, else divided by the rest. The draws of
@@ -34,7 +35,7 @@
 enum { BLOCK = 64 };
 
 typedef struct {
-    co_shape in, out;
+    co_shape in, out;             /* of keys and values; of queries */
     size_t heads, kv_heads, size; /* size: d */
     bool causal;
     float scale;
@@ -103,6 +104,12 @@ static co_status check(const co_config *opt, const co_shape *in, size_t heads, s
                               "%zu heads of %zu columns need keys and values of [%zu], they are %s",
                               kv_heads, in[0].dim[0] / heads, kv_heads * (in[0].dim[0] / heads),
                               text[1]);
+    const bool cross = in[0].target != in[1].target;
+    if (cross && (co_config_bool(opt, "causal") || co_config_real(opt, "rotary") > 0.0))
+        return co_config_fail(
+            opt, co_config_node(opt, co_config_bool(opt, "causal") ? "causal" : "rotary"),
+            "the rows of a target have no places among those of its text; leave "
+            "it out where attention is cross");
     if (co_config_real(opt, "rotary") > 0.0 && in[0].dim[0] / heads % 2 != 0)
         return co_config_fail(opt, co_config_node(opt, "rotary"),
                               "pairs of columns turn, but a head has %zu; choose other heads",
@@ -163,7 +170,8 @@ static size_t cache_size(const void *self, size_t n, size_t rows)
     return rows * ((const attend *)self)->heads;
 }
 
-/* For a text of `length` rows; row: floats from a row of scores to the next, no power of two. */
+/* For a text with keys of `length` rows; row: floats from a row of scores to the next, no power of
+ * two. */
 typedef struct {
     bool back;
     size_t length, row;
@@ -279,10 +287,10 @@ CO_CLONES static void multiply_row(size_t n, const float *restrict by, float *re
     for (size_t i = 0; i < n; i++) x[i] *= by[i];
 }
 
-/* Rows first .. first + rows - 1 of the text that begins at row `begin` of the batch, of one head;
- * they see the first `keys` rows of the text at most. */
+/* Rows first .. first + rows - 1 of the queries that begin at row `begin` of the batch, of one
+ * head; they see `keys` rows of those that begin at `from` at most. */
 typedef struct {
-    size_t begin, first, rows, keys, head;
+    size_t begin, from, first, rows, keys, head;
 } block;
 
 static size_t seen_by(const attend *a, const block *b, size_t r)
@@ -297,7 +305,7 @@ static size_t q_at(const attend *a, const block *b)
 }
 static size_t kv_at(const attend *a, const block *b)
 {
-    return (b->begin * a->kv_heads + b->head / (a->heads / a->kv_heads)) * a->size;
+    return (b->from * a->kv_heads + b->head / (a->heads / a->kv_heads)) * a->size;
 }
 
 static bool drops(const attend *a, const co_call *call)
@@ -463,14 +471,16 @@ static void close_head(const attend *a, const room *w, const block *b, const co_
         turn(a, w, 0, w->length, -1.0f, 1.0f, call->dx[1] + kv, kv_row, call->dx[1] + kv, kv_row);
 }
 
-static void run_text(const attend *a, room *w, size_t begin, const co_call *call)
+/* n queries from row `begin` on, and the keys from row `from` on. */
+static void run_text(const attend *a, room *w, size_t begin, size_t n, size_t from,
+                     const co_call *call)
 {
     const size_t group = a->heads / a->kv_heads;
     for (size_t head = 0; head < a->heads; head++) {
-        block b = {.begin = begin, .head = head};
+        block b = {.begin = begin, .from = from, .head = head};
         if (head % group == 0) open_head(a, w, &b, call);
-        for (; b.first < w->length; b.first += BLOCK) {
-            b.rows = w->length - b.first < BLOCK ? w->length - b.first : BLOCK;
+        for (; b.first < n; b.first += BLOCK) {
+            b.rows = n - b.first < BLOCK ? n - b.first : BLOCK;
             b.keys = a->causal ? b.first + b.rows : w->length;
             if (w->back)
                 backward_block(a, w, &b, call);
@@ -481,9 +491,17 @@ static void run_text(const attend *a, room *w, size_t begin, const co_call *call
     }
 }
 
-static size_t length_of(const attend *a, const co_batch *batch, size_t i)
+static size_t length_of(const co_shape *shape, const co_batch *batch, size_t i)
 {
-    return co_shape_first_row(&a->in, batch, i + 1) - co_shape_first_row(&a->in, batch, i);
+    return co_shape_first_row(shape, batch, i + 1) - co_shape_first_row(shape, batch, i);
+}
+
+/* n queries from row `begin` on have nothing to see. */
+static void clear_text(const attend *a, bool back, size_t begin, size_t n, const co_call *call)
+{
+    const size_t row = a->heads * a->size;
+    float *to = back ? call->dx[0] : call->y;
+    if (to && n > 0) memset(to + begin * row, 0, n * row * sizeof *to);
 }
 
 static void run(const attend *a, const co_call *call, bool back)
@@ -491,14 +509,19 @@ static void run(const attend *a, const co_call *call, bool back)
     const co_batch *batch = call->pass->batch;
     size_t longest = 0;
     for (size_t i = 0; i < batch->n; i++)
-        if (length_of(a, batch, i) > longest) longest = length_of(a, batch, i);
+        if (length_of(&a->in, batch, i) > longest) longest = length_of(&a->in, batch, i);
     room w = open_room(a, call->scratch, longest);
     w.back = back;
     fill_waves(a, &w);
     for (size_t i = 0; i < batch->n; i++) {
-        w.length = length_of(a, batch, i);
+        const size_t begin = co_shape_first_row(&a->out, batch, i),
+                     n = length_of(&a->out, batch, i);
+        w.length = length_of(&a->in, batch, i);
         w.row = row_of(w.length);
-        run_text(a, &w, co_shape_first_row(&a->in, batch, i), call);
+        if (w.length > 0)
+            run_text(a, &w, begin, n, co_shape_first_row(&a->in, batch, i), call);
+        else
+            clear_text(a, back, begin, n, call);
     }
 }
 
@@ -510,16 +533,139 @@ static void forward(const void *self, const co_call *call)
 static void backward_input(const void *self, const co_call *call)
 {
     const attend *a = self;
-    const size_t rows = call->pass->batch->rows, kv_row = a->kv_heads * a->size;
+    const size_t rows = co_shape_rows(&a->in, call->pass->batch), kv_row = a->kv_heads * a->size;
     for (size_t s = 1; s < 3; s++)
         if (call->dx[s]) memset(call->dx[s], 0, rows * kv_row * sizeof *call->dy);
     run(a, call, true);
 }
 
+/* ---- one row a text: keys, turned, and values stay under slot and row; those of another text
+ * ---- */
+
+static bool is_cross(const attend *a)
+{
+    return a->in.target != a->out.target;
+}
+
+typedef struct {
+    float *keys, *values; /* [n_slots][most][kv_heads size]; none of another text */
+    float *waves;         /* [most][size] of every row */
+    float *q;             /* [heads size] one row, turned and scaled */
+    float *scores;        /* [rows that are seen] */
+    size_t *place;        /* the same; floats in front of each row of keys and values */
+} memory;
+
+static size_t open_memory(const attend *a, const co_steps_size *size, float *kept, memory *m)
+{
+    const size_t own = is_cross(a) ? 0 : size->n_slots * size->most,
+                 seen = is_cross(a) ? size->most_source : size->most;
+    *m = (memory){.keys = kept};
+    m->values = m->keys + align(own * a->kv_heads * a->size);
+    m->waves = m->values + align(own * a->kv_heads * a->size);
+    m->q = m->waves + align(size->most * a->size);
+    m->scores = m->q + align(a->heads * a->size);
+    m->place = (size_t *)(m->scores + row_of(seen));
+    return (size_t)(m->scores - kept) + row_of(seen) + 2 * align(seen);
+}
+
+static size_t step_size(const void *self, const co_steps_size *size)
+{
+    float none;
+    memory m;
+    return open_memory(self, size, &none, &m);
+}
+
+static void lay(const void *self, const co_call *call, const co_steps_size *size, float *kept)
+{
+    const attend *a = self;
+    memory m;
+    (void)call;
+    open_memory(a, size, kept, &m);
+    fill_waves(a, &(room){.length = size->most, .waves = m.waves});
+}
+
+/* The columns of head after head in row `first` of its text. */
+static void turn_heads(const attend *a, const memory *m, size_t first, size_t heads, float factor,
+                       const float *from, float *to)
+{
+    const room w = {.waves = m->waves};
+    for (size_t h = 0; h < heads; h++)
+        turn(a, &w, first, 1, 1.0f, factor, from + h * a->size, a->size, to + h * a->size, a->size);
+}
+
+CO_CLONES static float attend_dot(size_t n, const float *restrict x, const float *restrict y)
+{
+    enum { LANES = 16 };
+    float lane[LANES] = {0};
+    size_t k = 0;
+    for (; k + LANES <= n; k += LANES)
+        for (size_t l = 0; l < LANES; l++) lane[l] += x[k + l] * y[k + l];
+    for (size_t l = 0; k + l < n; l++) lane[l] += x[k + l] * y[k + l];
+    for (size_t half = LANES / 2; half > 0; half /= 2)
+        for (size_t l = 0; l < half; l++) lane[l] += lane[l + half];
+    return lane[0];
+}
+
+CO_CLONES static void attend_add(size_t n, float factor, const float *restrict x, float *restrict y)
+{
+    for (size_t k = 0; k < n; k++) y[k] += factor * x[k];
+}
+
+/* The heads' row of y, of the query at hand and n rows of keys and values. */
+static void attend_row(const attend *a, const memory *m, size_t n, const float *keys,
+                       const float *values, float *y)
+{
+    const size_t group = a->heads / a->kv_heads, size = a->size;
+    if (n == 0) memset(y, 0, a->heads * size * sizeof *y);
+    for (size_t head = 0; n > 0 && head < a->heads; head++, y += size) {
+        const size_t at = head / group * size;
+        float max;
+        for (size_t s = 0; s < n; s++)
+            m->scores[s] = attend_dot(size, m->q + head * size, keys + m->place[s] + at);
+        const float rate = 1.0f / a->use->softmax(n, m->scores, &max);
+        memset(y, 0, size * sizeof *y);
+        for (size_t s = 0; s < n; s++) attend_add(size, m->scores[s], values + m->place[s] + at, y);
+        for (size_t k = 0; k < size; k++) y[k] *= rate;
+    }
+}
+
+/* Row r of the step joins its text: where the text's keys and values stand. */
+static void join_text(const attend *a, const memory *m, const co_call *call, const co_step *step,
+                      size_t r)
+{
+    const size_t row = a->kv_heads * a->size, t = (size_t)step->at[r], most = step->size->most;
+    for (size_t s = 0; s < t; s++) m->place[s] = ((size_t)step->past[r][s] * most + s) * row;
+    m->place[t] = ((size_t)step->slot[r] * most + t) * row;
+    turn_heads(a, m, t, a->kv_heads, 1.0f, call->x[1] + r * row, m->keys + m->place[t]);
+    memcpy(m->values + m->place[t], call->x[2] + r * row, row * sizeof *m->values);
+}
+
+static void step(const void *self, const co_call *call, const co_step *step, float *kept)
+{
+    const attend *a = self;
+    const size_t row = a->kv_heads * a->size, q_row = a->heads * a->size;
+    memory m;
+    open_memory(a, step->size, kept, &m);
+    for (size_t r = 0; r < step->n; r++) {
+        const size_t t = (size_t)step->at[r];
+        float *y = call->y + r * q_row;
+        turn_heads(a, &m, t, a->heads, a->scale, call->x[0] + r * q_row, m.q);
+        if (is_cross(a)) {
+            const size_t first = (size_t)step->source[2 * r],
+                         n = (size_t)step->source[2 * r + 1] - first;
+            for (size_t s = 0; s < n; s++) m.place[s] = (first + s) * row;
+            attend_row(a, &m, n, call->x[1], call->x[2], y);
+        } else {
+            join_text(a, &m, call, step, r);
+            attend_row(a, &m, t + 1, m.keys, m.values, y);
+        }
+    }
+}
+
 static co_facts facts(const void *self)
 {
-    (void)self;
-    return (co_facts){.spares_output = true};
+    const attend *a = self;
+    return (co_facts){.spares_output = true, .steps = a->causal || is_cross(a)};
 }
 
 static const co_param params[] = {
@@ -533,8 +679,8 @@ static const co_param params[] = {
      .doc = "probability that an attention is dropped in training"},
     {0}};
 const co_layer co_layer_attend = {.name = "attend",
-                                  .summary = "attention of every text to itself: queries, keys, "
-                                             "values",
+                                  .summary = "attention of every text to itself, or of a target "
+                                             "to its text: queries, keys, values",
                                   .source = "Vaswani et al., NeurIPS 2017, arXiv:1706.03762",
                                   .params = params,
                                   .main_option = "heads",
@@ -545,4 +691,7 @@ const co_layer co_layer_attend = {.name = "attend",
                                   .cache_size = cache_size,
                                   .scratch_size = scratch_size,
                                   .forward = forward,
-                                  .backward_input = backward_input};
+                                  .backward_input = backward_input,
+                                  .step_size = step_size,
+                                  .lay = lay,
+                                  .step = step};

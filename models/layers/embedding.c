@@ -12,6 +12,7 @@
 enum { MOST_UNITS = 1 << 20 };
 
 typedef struct {
+    co_shape in;
     size_t n_tokens, units;
     float scale;
 } embedding;
@@ -41,9 +42,11 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
                               units);
     embedding *e = co_malloc(1, sizeof *e);
     if (!e) return CO_FAIL(CO_ENOMEM, "layer embedding");
-    *e = (embedding){
-        .n_tokens = tokens, .units = units, .scale = (float)co_config_real(opt, "scale")};
-    *out = (co_shape){.sequence = in->sequence, .ndim = 1, .dim = {units}};
+    *e = (embedding){.in = *in,
+                     .n_tokens = tokens,
+                     .units = units,
+                     .scale = (float)co_config_real(opt, "scale")};
+    *out = (co_shape){.sequence = in->sequence, .target = in->target, .ndim = 1, .dim = {units}};
     *self = e;
     return CO_OK;
 }
@@ -66,12 +69,13 @@ static void forward(const void *self, const co_call *call)
 {
     const embedding *e = self;
     const co_batch *batch = call->pass->batch;
+    const size_t rows = co_shape_rows(&e->in, batch);
+    const int32_t *tokens = co_shape_tokens(&e->in, batch);
     const float *weight = co_call_tensor(call, 0);
     float *y = call->y;
-    for (size_t r = 0; r < batch->rows; r++) {
-        CO_ASSERT(batch->tokens[r] >= 0 && (size_t)batch->tokens[r] < e->n_tokens);
-        memcpy(y + r * e->units, weight + (size_t)batch->tokens[r] * e->units,
-               e->units * sizeof *y);
+    for (size_t r = 0; r < rows; r++) {
+        CO_ASSERT(tokens[r] >= 0 && (size_t)tokens[r] < e->n_tokens);
+        memcpy(y + r * e->units, weight + (size_t)tokens[r] * e->units, e->units * sizeof *y);
     }
 }
 
@@ -84,13 +88,14 @@ static void backward_params(const void *self, const co_call *call)
 {
     const embedding *e = self;
     const co_batch *batch = call->pass->batch;
+    const int32_t *tokens = co_shape_tokens(&e->in, batch);
     const float *dy = call->dy, *scale = call->scale;
     float *grad = co_call_target(call, 0);
     for (size_t i = 0; i < batch->n; i++) {
-        const size_t end = batch->offsets ? (size_t)batch->offsets[i + 1] : i + 1;
-        for (size_t r = batch->offsets ? (size_t)batch->offsets[i] : i; r < end; r++)
+        const size_t end = co_shape_first_row(&e->in, batch, i + 1);
+        for (size_t r = co_shape_first_row(&e->in, batch, i); r < end; r++)
             add_scaled(e->units, scale ? scale[i] : 1.0f, dy + r * e->units,
-                       grad + (size_t)batch->tokens[r] * e->units);
+                       grad + (size_t)tokens[r] * e->units);
     }
 }
 
@@ -121,15 +126,16 @@ static void backward(const void *self, const co_call *call)
 {
     const embedding *e = self;
     const co_batch *batch = call->pass->batch;
-    const size_t rows = batch->rows, n = n_cells(rows);
+    const int32_t *tokens = co_shape_tokens(&e->in, batch);
+    const size_t rows = co_shape_rows(&e->in, batch), n = n_cells(rows);
     const float *dy = call->dy;
     float *sum = call->scratch, *target = co_call_target(call, 0);
     int32_t *sum_token = (int32_t *)(sum + rows * e->units), *cell = sum_token + rows, n_sums = 0;
     memset(cell, 0, n * sizeof *cell);
     for (size_t r = 0; r < rows; r++) {
-        const size_t s = find_cell(cell, n, sum_token, batch->tokens[r]);
+        const size_t s = find_cell(cell, n, sum_token, tokens[r]);
         if (!cell[s]) {
-            sum_token[n_sums] = batch->tokens[r];
+            sum_token[n_sums] = tokens[r];
             memset(sum + (size_t)n_sums * e->units, 0, e->units * sizeof *sum);
             cell[s] = ++n_sums;
         }
@@ -143,7 +149,7 @@ static void backward(const void *self, const co_call *call)
 static co_facts facts(const void *self)
 {
     (void)self;
-    return (co_facts){.spares_output = true, .at_once = true};
+    return (co_facts){.row_wise = true, .spares_output = true, .at_once = true};
 }
 
 static const co_param params[] = {

@@ -24,14 +24,15 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     if (!f) return CO_FAIL(CO_ENOMEM, "layer flatten");
     *f = (flatten){.in = *in, .fast = co_kernels_in_use()};
     planes.lanes = 0;
-    *out = (co_shape){.sequence = in->sequence, .ndim = 1, .dim = {co_shape_size(&planes)}};
+    *out = (co_shape){
+        .sequence = in->sequence, .target = in->target, .ndim = 1, .dim = {co_shape_size(&planes)}};
     *self = f;
     return CO_OK;
 }
 
 static co_facts facts(const void *self)
 {
-    return (co_facts){.alias = ((const flatten *)self)->in.lanes == 0,
+    return (co_facts){.row_wise = true, .alias = ((const flatten *)self)->in.lanes == 0,
                       .spares_input = true,
                       .spares_output = true,
                       .in_parts = true};

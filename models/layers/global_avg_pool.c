@@ -22,7 +22,8 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
     co_shape *shape = co_malloc(1, sizeof *shape);
     if (!shape) return CO_FAIL(CO_ENOMEM, "layer global_avg_pool");
     *shape = *in;
-    *out = (co_shape){.sequence = in->sequence, .ndim = 1, .dim = {in->dim[0]}};
+    *out =
+        (co_shape){.sequence = in->sequence, .target = in->target, .ndim = 1, .dim = {in->dim[0]}};
     *self = shape;
     return CO_OK;
 }

@@ -70,7 +70,7 @@ static void backward_input(const void *self, const co_call *call)
     const co_batch *batch = call->pass->batch;
     const float *restrict dy = call->dy;
     float *restrict dx = call->dx[0];
-    memset(dx, 0, batch->rows * p->size * sizeof *dx);
+    memset(dx, 0, co_shape_rows(&p->in, batch) * p->size * sizeof *dx);
     for (size_t i = 0; i < batch->n; i++, dy += p->size) {
         size_t first, end;
         find_rows(p, batch, i, &first, &end);

@@ -18,7 +18,7 @@ typedef struct {
 enum { MOST_NAMES = 4 };
 
 typedef struct {
-    const char *prefix; /* of the architecture */
+    const char *prefix, *zeros; /* of the architecture */
     const co_model *model;
     const co_tensor *tensor;
     size_t n_tensors;
@@ -46,7 +46,7 @@ static void add_list(co_text *text, const char *between, const char *what, names
     if (list->n == 0) return;
     snprintf(head, sizeof head, "%s%s (%zu): ", text->n ? between : "", what, list->n);
     co_text_add(text, head);
-    co_text_add(text, list->text.data);
+    co_text_join(text, &list->text);
     if (list->n > MOST_NAMES) co_text_add(text, " ..");
 }
 
@@ -158,7 +158,7 @@ static void sort_rest(fitting *f)
 {
     for (size_t k = 0; k < f->weights.n; k++) {
         const co_stored *s = &f->weights.tensor[k];
-        if (f->used[k]) continue;
+        if (f->used[k] || (f->zeros && strcmp(s->name, f->zeros) == 0)) continue;
         add(is_buffer(s) || !is_of_model(f, without_prefix(f, s->name)) ? &f->passed
                                                                         : &f->unexpected,
             "%s", s->name);
@@ -175,6 +175,22 @@ static co_status read_one(fitting *f, const co_tensor *t, float *params)
             return CO_FAIL(CO_EDATA, "%s: %s[%zu] is not finite", co_weights_file(&f->weights, s),
                            s->name, i);
     return CO_OK;
+}
+
+/* The tensor that the model has not must be zero where it is stored. */
+static co_status check_zeros(fitting *f)
+{
+    const co_stored *s = f->zeros ? co_weights_find(&f->weights, f->zeros) : NULL;
+    if (!s || !co_stored_is_read(s)) return CO_OK;
+    float *values = co_malloc(s->size, sizeof *values);
+    if (!values) return CO_FAIL(CO_ENOMEM, "weights");
+    co_status st = co_weights_read(&f->weights, s, values);
+    for (size_t i = 0; st == CO_OK && i < s->size; i++)
+        if (values[i] != 0.0f)
+            st = CO_FAIL(CO_EDATA, "%s: %s[%zu] is %g; only zeros are known there",
+                         co_weights_file(&f->weights, s), s->name, i, (double)values[i]);
+    co_free(values);
+    return st;
 }
 
 static co_status complain(const char *path, fitting *f)
@@ -198,6 +214,7 @@ static co_status fit(const char *path, fitting *f, float *params, co_text *said)
     for (size_t t = 0; t < f->n_tensors; t++) match(f, &f->tensor[t]);
     sort_rest(f);
     CO_TRY(complain(path, f));
+    CO_TRY(check_zeros(f));
     for (size_t t = 0; t < f->n_tensors; t++) CO_TRY(read_one(f, &f->tensor[t], params));
     add_list(said, "\n", "weights: drawn anew, for the folder has none", &f->kept);
     add_list(said, "\n", "weights: passed over, for the model has no use for them", &f->passed);
@@ -207,7 +224,7 @@ static co_status fit(const char *path, fitting *f, float *params, co_text *said)
 co_status co_folder_read(const char *path, const co_architecture *architecture,
                          const co_model *model, float *params, co_text *said)
 {
-    fitting f = {.prefix = architecture->prefix, .model = model};
+    fitting f = {.prefix = architecture->prefix, .zeros = architecture->zeros, .model = model};
     f.tensor = co_model_tensors(model, &f.n_tensors);
     co_status st = co_weights_open(path, &f.weights);
     if (st == CO_OK) st = fit(path, &f, params, said);

@@ -1,9 +1,9 @@
 /* models/tasks/lm.c - language modelling: at every token of a text the next one, labels int32 in
- * [0, vocabulary).
+ * [0, vocabulary); sequence to sequence: the same of every text's target.
  *
- * The loss is the mean over tokens of all texts of a batch; perplexity = exp(loss). A token is
- * right when its output is the largest, the first of equal ones. The metrics named _known leave out
- * the places where the next token is out of vocabulary
+ * The loss is the mean over tokens of all texts (or targets) of a batch; perplexity = exp(loss). A
+ * token is right when its output is the largest, the first of equal ones. The metrics named _known
+ * leave out the places where the next token is out of vocabulary
  * (<unk>, [UNK]), whose answer is no word. Sums: tokens, loss, loss where known; right ones, known
  * tokens, right known ones. */
 #include "core/elementary.h"
@@ -17,14 +17,14 @@ static void measure(const co_pass *pass, const co_labels *labels, const co_crite
 {
     const co_batch *batch = pass->batch;
     const int32_t *y = batch->y;
-    const size_t n = labels->n;
+    const size_t n = labels->n, n_rows = batch->target_offsets ? batch->target_rows : batch->rows;
     co_row_loss rows[CO_LOSS_ROWS];
-    for (size_t r = 0; r < batch->rows; r++) {
-        const size_t k = r % CO_LOSS_ROWS, left = batch->rows - r;
+    for (size_t r = 0; r < n_rows; r++) {
+        const size_t k = r % CO_LOSS_ROWS, left = n_rows - r;
         if (k == 0)
             criterion->loss->of_classes(criterion->self, left < CO_LOSS_ROWS ? left : CO_LOSS_ROWS,
-                                        n, out + r * n, y + r, batch->rows,
-                                        d_out ? d_out + r * n : NULL, rows);
+                                        n, out + r * n, y + r, n_rows, d_out ? d_out + r * n : NULL,
+                                        rows);
         const co_row_loss row = rows[k];
         const double right = row.best == (size_t)y[r] ? 1.0 : 0.0;
         sums[TOKENS] += 1.0;
@@ -102,3 +102,16 @@ const co_task co_task_lm = {.name = "lm",
                             .n_sums = n_sums,
                             .outputs = outputs,
                             .measure = measure};
+const co_task co_task_seq2seq = {
+    .name = "seq2seq",
+    .summary = "a text from a text: softmax cross-entropy a token of the target",
+    .source = "Sutskever et al., NeurIPS 2014, arXiv:1409.3215",
+    .per_row = true,
+    .targets = true,
+    .metrics = metrics,
+    .loss_unit = "nats",
+    .losses = losses,
+    .n_reals = n_reals,
+    .n_sums = n_sums,
+    .outputs = outputs,
+    .measure = measure};

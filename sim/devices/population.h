@@ -20,13 +20,21 @@
 /* Examples read for a model. Zero-initialised is empty; its room grows with what is read. */
 typedef struct {
     co_batch batch; /* what was read last; y: the class of each example, or for lm and tagging of
-                       each row; or its targets */
+                       each row, for seq2seq of each row of a target; or its targets */
     uint64_t round, device; /* of the draws of what a task hides; 0, 0: those of all evaluations */
+    int64_t *ids;           /* [batch.n] of the data set; NULL but for a task whose labels are of a
+                               text (span) */
     size_t n_room, rows_room;
     float *x;
     int64_t *offsets;
     int32_t *tokens, *y;
-    float *targets; /* [n_room][labels] */
+    float *targets;          /* [n_room][labels] */
+    size_t target_rows_room; /* of what decoders read */
+    int64_t *target_offsets;
+    int32_t *target_tokens;
+    size_t letters_room;
+    int64_t *char_offsets; /* [rows_room + 1], where tokens have letters */
+    int32_t *chars;
 } co_examples;
 void co_examples_fini(co_examples *examples);
 
@@ -36,10 +44,12 @@ typedef struct {
     const char *task;         /* in the kind task */
     const co_task *preparing; /* the task, if it prepares texts; else NULL */
     uint64_t seed;            /* of its draws */
-    co_labels labels;         /* of the classes; for lm and mlm of the vocabulary */
+    co_labels labels;         /* of the classes; for lm, mlm and seq2seq of the vocabulary */
     co_shape shape;
-    size_t most_rows;                           /* rows of the longest example: 1 but for texts */
-    double mean_rows;                           /* of all examples */
+    size_t most_rows;        /* rows of the longest example: 1 but for texts */
+    double mean_rows;        /* of all examples */
+    size_t most_target_rows; /* the same of what decoders read; 0: nothing */
+    double mean_target_rows;
     char data_digest[33], partition_digest[33]; /* partition_digest "" without a partition */
     bool has_split[3];                          /* examples of split 1 and 2 exist; [0] unused */
     /* from a data set */
@@ -97,7 +107,7 @@ bool co_population_has_tests(const co_population *population);
 /* Makes ready to read a device; draws its examples when they come from a generator. */
 co_status co_population_open(co_population *population, int64_t device);
 /* Rows of all the device's training examples: the tokens of texts (for lm those that are
- * predicted); without text its examples. */
+ * predicted) and what decoders read of their targets; without text its examples. */
 int64_t co_population_rows(const co_population *population, int64_t device);
 /* Those of them that have a label, over which losses are means. */
 int64_t co_population_scored(const co_population *population, int64_t device);
@@ -107,7 +117,8 @@ co_status co_population_read(co_population *population, int64_t device, const in
 
 enum {
     CO_EVAL_ROWS = 2048
-}; /* the next reads take no more rows than that at once, but one example at least */
+}; /* the next reads take no more rows than that at once, of texts and targets together, but one
+      example at least */
 /* Examples ids[n] of the data set, or the first of them: examples->batch.n says how many.
  * CO_ENOMEM. */
 co_status co_population_read_ids(const co_population *population, const int64_t *ids, size_t n,

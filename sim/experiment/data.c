@@ -10,8 +10,9 @@
 
 const co_param co_data_params[] = {
     {"file", CO_STRING, .flags = CO_OPTIONAL, .doc = "data set (cohort import)"},
-    {"task", CO_CHOICE, .words = "lm|mlm", .flags = CO_OPTIONAL,
-     .doc = "what texts are trained for, whatever labels they have (default: the data set's task)"},
+    {"task", CO_CHOICE, .words = "lm|mlm|span", .flags = CO_OPTIONAL,
+     .doc = "what texts are trained for (default: the data set's task): lm and mlm whatever labels "
+            "they have, span to set its options"},
     {"generator", CO_CHOICE, .words = "synthetic", .flags = CO_OPTIONAL,
      .doc = "drawn on the fly, already per device"},
     {0}};
@@ -79,7 +80,8 @@ static co_status check_model(co_experiment *e)
     if (co_node_find(e->model.map, "loss"))
         CO_TRY(co_section_member(&e->model, "loss", "", &co_kind_loss, &loss));
     CO_TRY(co_section_check(&e->model, preset, loss, NULL));
-    if (!preset && !co_config_node(&e->model, "layers"))
+    if (!preset && !co_config_node(&e->model, "layers") && !co_config_node(&e->model, "encoder") &&
+        !co_config_node(&e->model, "decoder"))
         return co_config_fail(&e->model, e->model.map,
                               "needs name (cohort list model) or layers: [..]");
     return CO_OK;

@@ -9,17 +9,22 @@
 /* Rows of a batch that room is made for at once; longer ones when they come. */
 enum { FIRST_ROWS = 4096 };
 
+static size_t first_rows(size_t batch, size_t longest)
+{
+    if (longest <= 1) return batch * longest;
+    return batch < FIRST_ROWS / longest ? batch * longest : FIRST_ROWS;
+}
+
 /* Room for batches of that many examples. */
 static co_status reserve_batch(co_workplace *w, size_t batch)
 {
-    const size_t most = w->population->most_rows;
-    size_t rows = batch;
+    const size_t rows = first_rows(batch, w->population->most_rows),
+                 target_rows = first_rows(batch, w->population->most_target_rows);
     if (batch <= w->batch) return CO_OK;
-    if (most > 1) rows = batch < FIRST_ROWS / most ? batch * most : FIRST_ROWS;
     if (!w->workspace)
-        CO_TRY(co_workspace_create(w->model, batch, rows, &w->workspace));
+        CO_TRY(co_workspace_create(w->model, batch, rows, target_rows, &w->workspace));
     else
-        CO_TRY(co_workspace_reserve(w->workspace, batch, rows));
+        CO_TRY(co_workspace_reserve(w->workspace, batch, rows, target_rows));
     w->batch = batch;
     return CO_OK;
 }
@@ -76,14 +81,23 @@ void co_workplace_fini(co_workplace *w)
     *w = (co_workplace){0};
 }
 
+/* Of a batch of the longest texts, of which there are no more than all. */
+static size_t batch_rows(const co_workplace *w, size_t longest, double mean)
+{
+    const co_population *p = w->population;
+    const size_t all = p->has_data ? (size_t)(mean * (double)p->data.n + 0.5) : 0,
+                 most = w->batch * longest;
+    return most < all ? most : all;
+}
+
 size_t co_workplace_bytes(const co_workplace *w)
 {
     const co_population *p = w->population;
-    const size_t all_rows = p->has_data ? (size_t)(p->mean_rows * (double)p->data.n + 0.5) : 0;
-    const size_t longest = w->batch * p->most_rows, rows = longest < all_rows ? longest : all_rows;
+    const size_t rows = batch_rows(w, p->most_rows, p->mean_rows),
+                 target_rows = batch_rows(w, p->most_target_rows, p->mean_target_rows);
     return w->batch * (co_shape_size(co_model_input(w->model)) + 1) * sizeof(float) +
            w->n_index * sizeof(int64_t) + (w->received ? w->n * sizeof *w->received : 0) +
-           co_workspace_bytes(w->model, w->batch, rows > w->batch ? rows : w->batch);
+           co_workspace_bytes(w->model, w->batch, rows > w->batch ? rows : w->batch, target_rows);
 }
 
 co_status co_workplace_open(co_workplace *w, const co_plan_row *row)
@@ -128,7 +142,8 @@ co_status co_workplace_read(co_workplace *w, const co_plan_row *row, int64_t ste
     const int32_t last = (int32_t)co_model_n_classes(w->model) - 1;
     for (size_t i = 0; row->attacker && w->experiment->attack->flips_labels && i < n; i++)
         w->examples.y[i] = last - w->examples.y[i];
-    return co_workspace_reserve(w->workspace, n, w->examples.batch.rows);
+    const co_batch *batch = &w->examples.batch;
+    return co_workspace_reserve(w->workspace, n, batch->rows, batch->target_rows);
 }
 
 co_status co_workplace_survey(co_workplace *w, const float *params, const co_plan_row *row,

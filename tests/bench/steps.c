@@ -56,7 +56,7 @@ static void open_model(bench *b, const char *name, const char *task, const co_sh
     if (!root || b->batch.n == 0 || co_node_set(root, "name", name) ||
         co_config_check(&opt, tables, 2) ||
         co_model_create(&opt, in, &b->labels, co_task_find(task), &b->model) ||
-        co_workspace_create(b->model, b->batch.n, b->batch.rows, &b->workspace))
+        co_workspace_create(b->model, b->batch.n, b->batch.rows, 0, &b->workspace))
         die(co_status_message());
     co_node_destroy(root);
     b->params = co_malloc(co_model_size(b->model), sizeof *b->params);

@@ -75,6 +75,8 @@ MAKE_TEXT(libsvm, "+1 1:0.5 3:2 9:-1e-3\n-1 2:1 # note\n+1 1:7 2:8 12:9\n")
 MAKE_TEXT(shakespeare,
           "First Citizen:\nHear me:\nspeak.\n\nAll:\nSpeak!\n\nFirst Citizen:\nYou are resolved?\n")
 MAKE_TEXT(conll, "-DOCSTART- O\n\nNew B-LOC\nYork I-LOC\nis O\n\n\nAnn I-PER\nis O\n")
+MAKE_TEXT(snips, "{\"Play\": [{\"data\": [{\"text\": \"play some \"}, {\"text\": \"Los Lobos\", "
+                 "\"entity\": \"artist\"}]}, {\"data\": [{\"text\": \"stop\"}]}]}")
 MAKE_TEXT(leaf, "{\"users\": [\"b\", \"a\"], \"num_samples\": [2, 1], \"hierarchies\": [[1], {}], "
                 "\"user_data\": {\"a\": "
                 "{\"x\": [[0.5, -1, 2e1]], \"y\": [7]}, \"b\": {\"y\": [3, 7], \"x\": [[1, 2, 3], "
@@ -187,6 +189,7 @@ static const recipe recipes[] = {
     {"newsgroups", make_newsgroups, NULL, "min_count=1",
      false}, /* tar: a part may be whole messages */
     {"conll", make_conll, NULL, "train=%s", false},
+    {"snips", make_snips, "train_Play_full.json", "", true},
     {"fednlp", make_fednlp, NULL, "min_count=1", true},
     {"tff", make_tff, NULL, "", true},
     {"leaf", make_leaf, NULL, "", true},

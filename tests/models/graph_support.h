@@ -50,7 +50,7 @@ static inline void aim(setup *s)
     }
     s->pass = (co_pass){.batch = &s->batch, .train = true, .seed = 3, .step = 7};
     if (!s->work)
-        cr_assert_eq(co_workspace_create(s->model, N, s->batch.rows, &s->work), CO_OK, "%s",
+        cr_assert_eq(co_workspace_create(s->model, N, s->batch.rows, 0, &s->work), CO_OK, "%s",
                      co_status_message());
     memset(s->sums, 0, sizeof s->sums);
 }

@@ -448,7 +448,7 @@ static void check_batch_step(const char *yaml, const co_shape *in, const co_batc
     co_model *model;
     co_workspace *w;
     cr_assert_eq(test_model(yaml, in, 4, &model), CO_OK, "%s", co_status_message());
-    cr_assert_eq(co_workspace_create(model, batch->n, batch->rows, &w), CO_OK);
+    cr_assert_eq(co_workspace_create(model, batch->n, batch->rows, 0, &w), CO_OK);
     const size_t n = co_model_size(model);
     float *p = values(8, n), *q = values(8, n), *grad = co_calloc(n, sizeof *grad);
     double sums[512] = {0}, other[512] = {0};
@@ -499,7 +499,7 @@ static void check_zeros(const co_kernels *fast, uint64_t draw)
                             "flatten, {dense: classes}]}",
                             &in, 4, &model),
                  CO_OK, "%s", co_status_message());
-    cr_assert_eq(co_workspace_create(model, N, N, &w), CO_OK);
+    cr_assert_eq(co_workspace_create(model, N, N, 0, &w), CO_OK);
     const size_t n = co_model_size(model), n_conv = 3 * 9 + 3;
     float *p = values(8, n), *grad = co_calloc(n, sizeof *grad),
           *x = values(9, N * co_shape_size(&in));

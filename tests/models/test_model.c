@@ -94,7 +94,7 @@ Test(model, describes_its_tensors_as_json)
                            "{\"name\": \"0.bias\", \"shape\": [3], \"role\": \"frozen\"}, "
                            "{\"name\": \"2.weight\", \"shape\": [2, 3], \"role\": \"shared\"}, "
                            "{\"name\": \"2.bias\", \"shape\": [2], \"role\": \"shared\"}]");
-    cr_expect_eq(co_model_flops(model, 1.0), 4.0 * 3.0 + 3.0 * 2.0);
+    cr_expect_eq(co_model_flops(model, 1.0, 0.0), 4.0 * 3.0 + 3.0 * 2.0);
     co_free(text);
     co_model_destroy(model);
     cr_expect_eq(co_memory_blocks(), 0);
@@ -148,7 +148,7 @@ static setup open_setup(const char *yaml, co_shape in)
 {
     setup s = {0};
     cr_assert_eq(test_model(yaml, &in, 3, &s.model), CO_OK, "%s", co_status_message());
-    cr_assert_eq(co_workspace_create(s.model, ROWS, ROWS, &s.work), CO_OK);
+    cr_assert_eq(co_workspace_create(s.model, ROWS, ROWS, 0, &s.work), CO_OK);
     s.size = co_model_size(s.model);
     s.params = co_calloc(s.size, sizeof(float));
     s.grad = co_calloc(s.size, sizeof(float));
@@ -273,13 +273,14 @@ Test(model, memory_of_a_workspace_is_told_beforehand)
     for (size_t n = 1; n <= 64; n *= 8) {
         co_workspace *w;
         const size_t before = co_memory_bytes();
-        cr_assert_eq(co_workspace_create(s.model, n, n, &w), CO_OK);
-        const size_t told = co_workspace_bytes(s.model, n, n), taken = co_memory_bytes() - before;
+        cr_assert_eq(co_workspace_create(s.model, n, n, 0, &w), CO_OK);
+        const size_t told = co_workspace_bytes(s.model, n, n, 0),
+                     taken = co_memory_bytes() - before;
         cr_expect(told <= taken && taken <= told + 4096, "%zu told, %zu taken", told, taken);
         cr_expect_geq(told, 2 * n * 72 * 2 * sizeof(float)); /* conv and tanh, both ways */
         co_workspace_destroy(w);
     }
-    cr_expect_eq(co_workspace_bytes(s.model, SIZE_MAX / 4, SIZE_MAX / 4), 0);
+    cr_expect_eq(co_workspace_bytes(s.model, SIZE_MAX / 4, SIZE_MAX / 4, 0), 0);
     close_setup(&s);
 }
 
@@ -303,8 +304,8 @@ Test(model, a_batch_too_large_for_memory_is_refused)
     co_model *model;
     co_workspace *work;
     cr_assert_eq(test_model("{name: mnist_cnn}", &in, 10, &model), CO_OK);
-    cr_expect_eq(co_workspace_create(model, SIZE_MAX / 8, SIZE_MAX / 8, &work), CO_EUSAGE);
-    cr_expect_eq(co_workspace_create(model, (size_t)1 << 40, (size_t)1 << 40, &work), CO_EUSAGE);
+    cr_expect_eq(co_workspace_create(model, SIZE_MAX / 8, SIZE_MAX / 8, 0, &work), CO_EUSAGE);
+    cr_expect_eq(co_workspace_create(model, (size_t)1 << 40, (size_t)1 << 40, 0, &work), CO_EUSAGE);
     cr_expect_null(work);
     co_model_destroy(model);
 }

@@ -52,7 +52,7 @@ static void descend(const co_run *run, double lr, double decay, float *w)
         co_dataset_gather(&p->data, &i, 1, x + n_train * p->x_size);
         y[n_train++] = p->data.y[i];
     }
-    CHECK(co_workspace_create(run->model, n_train, n_train, &workspace) == CO_OK);
+    CHECK(co_workspace_create(run->model, n_train, n_train, 0, &workspace) == CO_OK);
     co_model_init(run->model, (uint64_t)run->experiment->seed, w);
     for (int step = 0; step < 5; step++) {
         const co_batch batch = {.n = n_train, .rows = n_train, .x = x, .y = y};

@@ -1,6 +1,6 @@
 """Makes models.txt: outputs, loss, gradient and twenty SGD steps of models in PyTorch, in double precision.
 
-    python3 tests/reference/models.py > tests/reference/models.txt
+    python3 tests/reference/models.py > tests/reference/models.txt       (models.py PREFIX: the cases whose names begin so)
 
 Parameters, inputs and labels are a closed formula (value() below; test_reference.c has the same one), so that only
 results are stored: of each tensor its norm and some of its coordinates. Dropout is off (eval mode). The learning rates
@@ -10,18 +10,22 @@ weight learns and float cannot follow double.
 Lines of a case:
     case NAME BATCH NDIM D0 D1 D2 CLASSES N_TENSORS N_PARAMS LR MOMENTUM NESTEROV WEIGHT_DECAY
         (texts: NDIM 0, D0 the vocabulary, D1 the longest text, D2 1 where every token has a label)
-        (numbers_..: regression, labels_..: several labels an example)
+        (numbers_..: regression, labels_..: several labels an example; pairs_..: a text from a text, both at most D1 long, CLASSES the
+        vocabulary of the target; span_..: a first and a last token of each text)
     MODEL as the section `model` of an experiment, one line
     shape NAME DIMS..                    every tensor, as PyTorch names it
     WHAT INDEX SIZE NORM N j value ..    output 0, grad t, step t (parameters after the twenty steps)
     loss BEFORE AFTER                    mean over the batch, before and after the twenty steps
 """
+import sys
+
 import numpy as np
 import torch
+import transformers as tf
 from torch import nn
 
 SAMPLES = 40
-INPUT, LABEL, LENGTH, TOKEN = 1000, 2000, 4000, 5000
+INPUT, LABEL, LENGTH, TOKEN, TARGET_LENGTH, TARGET_TOKEN = 1000, 2000, 4000, 5000, 6000, 7000
 
 
 def bits(stream, n):
@@ -206,6 +210,137 @@ class Texts(nn.Sequential):
         return torch.cat(rows)
 
 
+class Attention(nn.Module):
+    """Of the rows of one text, or, with `seen`, of its target to it; zeros where there is nothing to see."""
+    def __init__(self, units, width, heads, causal=False):
+        super().__init__()
+        self.heads, self.causal = heads, causal
+        self.query, self.key, self.value = nn.Linear(units, units), nn.Linear(width, units), nn.Linear(width, units)
+        self.out = nn.Linear(units, units)
+
+    def forward(self, x, seen=None):
+        seen = x if seen is None else seen
+        q, k, v = (t.reshape(len(t), self.heads, -1).transpose(0, 1) for t in (self.query(x), self.key(seen), self.value(seen)))
+        scores = q @ k.transpose(1, 2) / q.shape[2] ** 0.5
+        if self.causal:
+            scores = scores.masked_fill(torch.ones_like(scores, dtype=torch.bool).triu(1), -np.inf)
+        y = scores.softmax(2) @ v if len(seen) else torch.zeros_like(q)
+        return self.out(y.transpose(0, 1).reshape(len(x), -1))
+
+
+class Layer(nn.Module):
+    """Attention, attention to `seen` where it decodes, two linear layers; each past a sum with its input and a norm."""
+    def __init__(self, units, heads, inner, pre, decodes, function):
+        super().__init__()
+        self.pre, self.decodes, self.function = pre, decodes, function
+        parts = ["self_attn", "cross_attn", "linear"] if decodes else ["self_attn", "linear"]
+        for k, part in enumerate(parts):
+            if pre:
+                self.add_module(f"norm{k + 1}", nn.LayerNorm(units))
+            if part == "linear":
+                self.linear1, self.linear2 = nn.Linear(units, inner), nn.Linear(inner, units)
+            else:
+                self.add_module(part, Attention(units, units, heads, decodes and part == "self_attn"))
+            if not pre:
+                self.add_module(f"norm{k + 1}", nn.LayerNorm(units))
+
+    def part(self, x, norm, function):
+        return x + function(norm(x)) if self.pre else norm(x + function(x))
+
+    def forward(self, x, seen):
+        x = self.part(x, self.norm1, self.self_attn)
+        if self.decodes:
+            x = self.part(x, self.norm2, lambda z: self.cross_attn(z, seen))
+        return self.part(x, self.norm3 if self.decodes else self.norm2, lambda z: self.linear2(self.function(self.linear1(z))))
+
+
+class Half(nn.Module):
+    def __init__(self, embedding, units, heads, inner, layers, pre, decodes, function, learned):
+        super().__init__()
+        self.embedding = embedding
+        self.positions = Positions(20, units, waves=not learned)
+        self.layers = nn.ModuleList(Layer(units, heads, inner, pre, decodes, function) for _ in range(layers))
+        if pre:
+            self.norm = nn.LayerNorm(units)
+        self.pre = pre
+
+    def forward(self, tokens, seen=None):
+        x = self.positions(self.embedding(tokens) * self.embedding.embedding_dim ** 0.5)
+        for layer in self.layers:
+            x = layer(x, seen)
+        return self.norm(x) if self.pre else x
+
+
+class Pairs(nn.Module):
+    """Over pairs of a text and its target, one after another, without padding."""
+    def forward(self, pairs):
+        return torch.cat([self.pair(*pair) for pair in pairs])
+
+
+class Transformer(Pairs):
+    def __init__(self, vocabulary, classes, units, heads, inner, layers, pre, tied, function, learned):
+        super().__init__()
+        table = nn.Embedding(vocabulary, units)
+        own = table if tied == "all" else nn.Embedding(classes, units)
+        self.encoder = Half(table, units, heads, inner, layers[0], pre, False, function, learned)
+        self.decoder = Half(own, units, heads, inner, layers[1], pre, True, function, learned)
+        self.output = nn.Linear(units, classes) if tied == "none" else Tied(own, units, classes)
+        if tied != "none":
+            self.output.bias = None
+
+    def pair(self, source, target):
+        return self.output(self.decoder(target, self.encoder(source)))
+
+
+class Recurrent(Pairs):
+    def __init__(self, vocabulary, classes, embedding, units, layers):
+        super().__init__()
+        self.encoder = Texts(nn.Embedding(vocabulary, embedding), nn.LSTM(embedding, units, layers, bidirectional=True))
+        residual = Attention(units, 2 * units, 1)
+        block = nn.Module()
+        block.add_module("0", residual)
+        block.shortcut = nn.Sequential(nn.Linear(units, units))
+        self.decoder = nn.ModuleList([nn.Embedding(classes, embedding), nn.LSTM(embedding, units, layers), block, nn.Tanh(),
+                                      nn.Linear(units, classes)])
+
+    def pair(self, source, target):
+        seen = self.encoder([source])
+        embedding, lstm, block, tanh, out = self.decoder
+        if len(target) == 0:
+            return seen.new_zeros(0, out.out_features)
+        h = lstm(embedding(target))[0]
+        return out(tanh(getattr(block, "0")(h, seen) + block.shortcut(h)))
+
+
+def pair_inputs(batch, vocabulary, longest, classes):
+    lengths = (bits(TARGET_LENGTH, batch) % np.uint64(longest + 1)).astype(int)
+    tokens = torch.from_numpy((bits(TARGET_TOKEN, int(lengths.sum())) % np.uint64(classes)).astype(np.int64))
+    return list(zip(text_inputs(batch, vocabulary, longest), torch.split(tokens, lengths.tolist())))
+
+
+def spans(cls, config):
+    """A model of transformers and its own loss, text by text, without padding."""
+    net = cls(config)
+
+    def outputs(texts):
+        given = [net(input_ids=x[None]) for x in texts]
+        return torch.cat([torch.stack((g.start_logits[0], g.end_logits[0]), 1) for g in given])
+    net.outputs_of = outputs
+    net.loss_of = lambda texts, y: sum(net(input_ids=x[None], start_positions=a[None], end_positions=b[None]).loss
+                                       for x, (a, b) in zip(texts, y)) / len(y)
+    return net
+
+
+def span_bilstm():
+    net = texts(30, 7, nn.LSTM(7, 9, bidirectional=True), nn.Linear(18, 2))
+
+    def loss(x, y):
+        sides = [nn.functional.cross_entropy(net([text])[:, side][None], place[side][None]) for text, place in zip(x, y) for side in (0, 1)]
+        return sum(sides) / len(sides)
+    net.loss_of = loss
+    return net
+
+
 def texts(vocabulary, units, *layers):
     return Texts(nn.Embedding(vocabulary, units), *layers)
 
@@ -270,6 +405,19 @@ TEXTS = [
 ]
 
 
+TRANSFORMER = "{name: seq2seq_transformer, most_positions: 20, dropout: 0, "
+PAIRS = [
+    ("pairs_pre", TRANSFORMER + "layers: 2, decoder_layers: 1, hidden: 12, heads: 3, intermediate: 20}",
+     lambda: Transformer(23, 17, 12, 3, 20, (2, 1), True, "none", torch.relu, False), 9, (23, 12, 2), 17, 0.1, (0, 0, 0)),
+    ("pairs_post", TRANSFORMER + "layers: 1, hidden: 16, heads: 2, norm: post, positions: learned, tied: all, activation: gelu}",
+     lambda: Transformer(19, 19, 16, 2, 64, (1, 1), False, "all", nn.functional.gelu, True), 7, (19, 12, 2), 19, 0.05, (0.9, 0, 0.01)),
+    ("pairs_tied", TRANSFORMER + "layers: 1, hidden: 8, heads: 2, tied: output, activation: silu}",
+     lambda: Transformer(15, 21, 8, 2, 32, (1, 1), True, "output", nn.functional.silu, False), 6, (15, 9, 2), 21, 0.05, (0, 0, 0)),
+    ("pairs_lstm", "{name: seq2seq_lstm, embedding: 7, units: 11, layers: 2, dropout: 0}",
+     lambda: Recurrent(23, 17, 7, 11, 2), 8, (23, 12, 2), 17, 0.5, (0, 0, 0)),
+]
+
+
 #        numbers: targets in [-1, 1); labels: 0 or 1 for each output
 TARGETS = [
     ("numbers_squared", "{name: mlp, hidden: [30, 20]}", lambda: dense_chain([13, 30, 20, 5]), 7, (13,), 5, 0.5, (0, 0, 0)),
@@ -278,6 +426,28 @@ TARGETS = [
     ("labels_binary", "{name: mlp, hidden: [30, 20]}", lambda: dense_chain([13, 30, 20, 6]), 8, (13,), 6, 0.5, (0, 0, 0)),
 ]
 LOSS = {"numbers_squared": nn.MSELoss(), "numbers_huber": nn.HuberLoss(delta=0.4), "labels_binary": nn.BCEWithLogitsLoss()}
+
+
+BERT = tf.BertConfig(num_hidden_layers=2, hidden_size=16, num_attention_heads=2, intermediate_size=20, vocab_size=30, num_labels=2,
+                     max_position_embeddings=11)
+DISTILBERT = tf.DistilBertConfig(n_layers=2, dim=16, n_heads=4, hidden_dim=20, vocab_size=30, num_labels=2, max_position_embeddings=11)
+SIZES = "layers: 2, hidden: 16, intermediate: 20, most_positions: 11"
+#        the same, texts of 1 token at least
+SPANS = [
+    ("span_bert", f"{{name: bert, heads: 2, {SIZES}, dropout: 0, attention_dropout: 0}}",
+     lambda: spans(tf.BertForQuestionAnswering, BERT), 7, (30, 11, 1), 2, 0.1, (0, 0, 0)),
+    ("span_distilbert", f"{{name: distilbert, heads: 4, {SIZES}, dropout: 0, attention_dropout: 0, head_dropout: 0, head: span}}",
+     lambda: spans(tf.DistilBertForQuestionAnswering, DISTILBERT), 7, (30, 11, 1), 2, 0.05, (0, 0, 0.01)),
+    ("span_bilstm", "{name: bilstm, embedding: 7, units: 9}", span_bilstm, 6, (30, 20, 1), 2, 0.5, (0, 0, 0)),
+]
+
+
+def span_inputs(batch, vocabulary, longest):
+    """Texts of 1 to `longest` tokens (never the padding of transformers, 0, which has no gradient), and places in them."""
+    lengths = (bits(LENGTH, batch) % np.uint64(longest)).astype(int) + 1
+    tokens = torch.from_numpy((bits(TOKEN, int(lengths.sum())) % np.uint64(vocabulary - 1) + np.uint64(1)).astype(np.int64))
+    places = bits(LABEL, 2 * batch).astype(np.int64).reshape(batch, 2) % lengths[:, None]
+    return torch.split(tokens, lengths.tolist()), torch.from_numpy(places)
 
 
 def targets(name, n):
@@ -309,12 +479,18 @@ def run(name, model, make, batch, shape, classes, lr, rule):
     net = make().double().eval()
     fill(net)
     dims, ndim, n_labels = list(shape) + [0] * (3 - len(shape)), len(shape), batch
-    if isinstance(net, Texts):
+    if name.startswith("span"):
+        ndim, (x, y) = 0, span_inputs(batch, dims[0], dims[1])
+    elif isinstance(net, Texts):
         ndim, x = 0, text_inputs(batch, dims[0], dims[1])
         n_labels = sum(map(len, x)) if dims[2] else batch
+    elif isinstance(net, Pairs):
+        ndim, x = 0, pair_inputs(batch, dims[0], dims[1], classes)
+        n_labels = sum(len(target) for _, target in x)
     else:
         x = torch.from_numpy(inputs(batch * int(np.prod(shape))).astype(np.float64)).reshape(batch, *shape)
-    y = torch.from_numpy((bits(LABEL, n_labels) % np.uint64(classes)).astype(np.int64))
+    if not name.startswith("span"):
+        y = torch.from_numpy((bits(LABEL, n_labels) % np.uint64(classes)).astype(np.int64))
     if name in LOSS:
         y = torch.from_numpy(targets(name, batch * classes)).reshape(batch, classes)
     tensors = list(net.named_parameters())
@@ -325,25 +501,27 @@ def run(name, model, make, batch, shape, classes, lr, rule):
     for key, p in tensors:
         print("shape", key, p.dim(), *p.shape)
     step = torch.optim.SGD(net.parameters(), lr=lr, momentum=momentum, nesterov=bool(nesterov), weight_decay=decay)
-    loss_of = LOSS.get(name, nn.CrossEntropyLoss())
+    criterion = LOSS.get(name, nn.CrossEntropyLoss())
+    outputs_of = getattr(net, "outputs_of", net)
+    loss_of = getattr(net, "loss_of", lambda x, y: criterion(net(x), y))
     first = None
     for i in range(20):
         step.zero_grad()
-        out = net(x)
-        loss = loss_of(out, y)
+        loss = loss_of(x, y)
         loss.backward()
         if i == 0:
             first = loss.item()
-            show("output", 0, out)
+            show("output", 0, outputs_of(x))
             for t, p in enumerate(net.parameters()):
                 show("grad", t, p.grad)
         step.step()
     for t, p in enumerate(net.parameters()):
         show("step", t, p)
-    print(f"loss {first:.12g} {loss_of(net(x), y).item():.12g}")
+    print(f"loss {first:.12g} {loss_of(x, y).item():.12g}")
 
 
 if __name__ == "__main__":
     torch.manual_seed(0)
-    for case in CASES + TEXTS + TARGETS:
-        run(*case)
+    for case in CASES + TEXTS + TARGETS + PAIRS + SPANS:
+        if case[0].startswith(sys.argv[1] if len(sys.argv) > 1 else ""):
+            run(*case)
