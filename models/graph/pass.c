@@ -55,6 +55,12 @@ static void open_call(const co_workspace *w, const co_pass *pass, const float *p
     }
 }
 
+void co_pass_open_call(const co_workspace *w, const co_pass *pass, const float *params, size_t l,
+                       co_call *call)
+{
+    open_call(w, pass, params, l, call);
+}
+
 /* The part of `whole` that follows the one in pass and *batch; the first one when that is empty.
  * False at the end. */
 static bool next_part(const co_model *m, const co_pass *whole, co_pass *pass, co_batch *batch)

@@ -149,7 +149,7 @@ static void backward(const void *self, const co_call *call)
 static co_facts facts(const void *self)
 {
     (void)self;
-    return (co_facts){.spares_output = true, .at_once = true};
+    return (co_facts){.row_wise = true, .spares_output = true, .at_once = true};
 }
 
 static const co_param params[] = {

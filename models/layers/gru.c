@@ -89,4 +89,7 @@ const co_layer co_layer_gru = {.name = "gru",
                                .input_first = true,
                                .backward_params = co_recurrent_backward_params,
                                .backward = co_recurrent_backward,
+                               .step_size = co_recurrent_step_size,
+                               .lay = co_recurrent_lay,
+                               .step = co_recurrent_step,
                                .flops = co_recurrent_flops};

@@ -60,4 +60,7 @@ const co_layer co_layer_lstm = {.name = "lstm",
                                 .input_first = true,
                                 .backward_params = co_recurrent_backward_params,
                                 .backward = co_recurrent_backward,
+                                .step_size = co_recurrent_step_size,
+                                .lay = co_recurrent_lay,
+                                .step = co_recurrent_step,
                                 .flops = co_recurrent_flops};

@@ -57,9 +57,10 @@ static void add_head(co_transformer *t)
         co_items_add(&t->items, "relu, ");
         co_transformer_dropout(t, co_transformer_head_dropout(t, 0.2));
         co_transformer_dense(t, "classes", "", "classifier");
-    } else if (t->head == CO_HEAD_TAGGING) {
-        co_transformer_dropout(t, co_transformer_head_dropout(t, t->dropout));
-        co_transformer_dense(t, "classes", "", "classifier");
+    } else if (t->head == CO_HEAD_JOINT) {
+        co_transformer_joint(t, "{pool_time: first}");
+    } else if (co_head_tags(t->head)) {
+        co_transformer_tagger(t);
     } else if (t->head == CO_HEAD_SPAN) {
         co_transformer_dropout(t, co_transformer_head_dropout(t, 0.1));
         co_transformer_dense(t, "classes", "", "qa_outputs");
@@ -90,7 +91,7 @@ static const co_param params[] = {
     CO_OPTION_SHARE("attention_dropout", 0.1, "share of attention that is dropped"),
     CO_OPTION_HEAD_DROPOUT("0.2, for tagging dropout, for span 0.1"),
     CO_OPTION_INIT_RANGE,
-    CO_OPTION_HEAD("span|mlm"),
+    CO_OPTION_HEAD("crf|joint|span|mlm"),
     {0}};
 const co_model_preset co_preset_distilbert = {
     .name = "distilbert",

@@ -10,6 +10,7 @@ enum { CO_SPECIALS = 10 }; /* tokens that stand for no word */
  * inside one. */
 typedef struct {
     size_t n;        /* classes, labels or numbers of an example; or tokens of the vocabulary */
+    size_t n_tags;   /* joint: so many of them are tags, classes stand behind them; else 0 */
     int32_t unknown; /* the label "<unk>" or "[UNK]", of words out of vocabulary; -1: none */
     int32_t special[CO_SPECIALS]; /* those of the names; -1: none */
     int32_t mask; /* the one that hides others: [MASK] or <mask>, else that of unknown words; -1 */

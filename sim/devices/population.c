@@ -31,6 +31,9 @@ static co_status check_usable(const char *path, const co_dataset *data)
         return CO_FAIL(CO_EDATA, "%s: has no y: the task classification needs labels", path);
     if (data->task != CO_DATA_CLASSIFICATION && !co_dataset_has_targets(data) && !data->tokens)
         return CO_FAIL(CO_EDATA, "%s: has no tokens: the task %s needs texts", path, task);
+    if (data->task == CO_DATA_JOINT && (!data->classes || !data->tags))
+        return CO_FAIL(CO_EDATA, "%s: its task is joint: the names in classes and tags are needed",
+                       path);
     if (data->x_ndim > 3)
         return CO_FAIL(CO_EDATA, "%s: x has more than 3 dimensions an example", path);
     return CO_OK;
@@ -59,7 +62,7 @@ static void find_shape(co_population *p)
     for (size_t k = 0; k < d->x_ndim; k++) p->shape.dim[k] = d->x_dim[k];
     if (p->shape.ndim == 2) p->shape = (co_shape){.ndim = 3, .dim = {1, d->x_dim[0], d->x_dim[1]}};
     if (!d->tokens) return;
-    p->shape = (co_shape){.sequence = true, .tokens = true, .dim = {d->n_vocab}};
+    p->shape = (co_shape){.sequence = true, .tokens = true, .dim = {d->n_vocab, d->n_char_vocab}};
     find_rows(d, co_dataset_rows, &p->most_rows, &p->mean_rows);
     if (d->task == CO_DATA_SEQ2SEQ)
         find_rows(d, co_dataset_target_rows, &p->most_target_rows, &p->mean_target_rows);
@@ -117,10 +120,25 @@ static co_status name_span(const co_experiment *e, co_population *p)
     return CO_OK;
 }
 
+/* Of the tags, then of the classes. */
+static co_status name_joint(co_population *p)
+{
+    const co_dataset *d = &p->data;
+    const char **names = co_malloc(d->n_tags + d->n_classes, sizeof *names);
+    if (!names) return CO_FAIL(CO_ENOMEM, "names of %zu labels", d->n_tags + d->n_classes);
+    for (size_t k = 0; k < d->n_tags; k++) names[k] = d->tags[k];
+    for (size_t k = 0; k < d->n_classes; k++) names[d->n_tags + k] = d->classes[k];
+    const co_status st = co_labels_init(&p->labels, names, d->n_tags + d->n_classes);
+    co_free(names);
+    p->labels.n_tags = d->n_tags;
+    return st;
+}
+
 static co_status name_labels(const co_experiment *e, const char *path, co_population *p)
 {
     const co_dataset *d = &p->data;
     if (d->task == CO_DATA_SPAN) return name_span(e, p);
+    if (d->task == CO_DATA_JOINT) return name_joint(p);
     const bool words = d->task == CO_DATA_LM || d->task == CO_DATA_MASKED;
     const bool pairs = d->task == CO_DATA_SEQ2SEQ;
     char *const *names = pairs ? co_dataset_target_names(d) : words ? d->vocab : d->classes;

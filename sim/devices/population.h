@@ -32,6 +32,9 @@ typedef struct {
     size_t target_rows_room; /* of what decoders read */
     int64_t *target_offsets;
     int32_t *target_tokens;
+    size_t letters_room;
+    int64_t *char_offsets; /* [rows_room + 1], where tokens have letters */
+    int32_t *chars;
 } co_examples;
 void co_examples_fini(co_examples *examples);
 

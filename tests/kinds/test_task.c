@@ -4,7 +4,7 @@
 #include "tests/kinds/options.h"
 #include <math.h>
 
-enum { N = 75, LABELS = 4, SUMS = 64, EACH = 3 };
+enum { N = 75, LABELS = 4, SUMS = 64, EACH = 3, TAGS = 2 };
 
 /* N examples of one row each, or a third of them of three, with every form of label; outputs are
  * not far. */
@@ -14,7 +14,7 @@ typedef struct {
     co_labels labels;
     size_t n_sums, n, rows_each, width; /* examples, rows of one, outputs of a row */
     float out[N * LABELS], d[N * LABELS], values[N * LABELS];
-    int32_t y[N];
+    int32_t y[2 * N];
     int64_t offsets[N + 1];
 } bench;
 
@@ -42,11 +42,13 @@ static void open_bench(bench *b, const co_task *task, const char *loss)
     b->n = N / b->rows_each;
     b->width = task->outputs(LABELS);
     cr_assert(b->n_sums <= SUMS && b->width <= LABELS);
+    b->labels.n_tags = task->joins ? TAGS : 0;
     test_fill(910, N * LABELS, 2.0f, b->out);
     for (size_t i = 0; i < N; i++) {
         b->y[i] = (int32_t)(test_bits(911, i) % (task->label_per_text ? EACH : LABELS));
         b->offsets[i + 1] = (int64_t)((i + 1) * b->rows_each);
     }
+    for (size_t i = 0; task->joins && i < 2 * N; i++) b->y[i] = (int32_t)(test_bits(911, i) % TAGS);
     for (size_t j = 0; j < N * LABELS; j++) b->values[j] = (float)(test_bits(912, j) % 2);
 }
 
@@ -61,7 +63,7 @@ static void close_bench(bench *b)
 static void measure(bench *b, size_t first, size_t n, bool gradient, double *sums)
 {
     const size_t at = first * b->rows_each * b->width;
-    const size_t words = b->task->label_per_text ? 2 : 1;
+    const size_t words = b->task->label_per_text || b->task->joins ? 2 : 1;
     const co_batch batch = {.n = n,
                             .rows = n * b->rows_each,
                             .offsets = b->task->per_row ? b->offsets : NULL,
@@ -180,6 +182,12 @@ Test(task, metrics_are_numbers_and_of_nothing_none)
     each(metrics_are_sound);
 }
 
+/* Whether output j of row i is its tag or its class. */
+static bool is_joint(const bench *b, size_t i, size_t j)
+{
+    return j < TAGS ? b->y[2 * i] == (int32_t)j : b->y[2 * i + 1] == (int32_t)j - TAGS;
+}
+
 /* Outputs that say what the labels are score better than those of chance, by each metric's own
  * direction. */
 static void right_beats_chance(bench *b)
@@ -192,7 +200,8 @@ static void right_beats_chance(bench *b)
                 b->y[i / EACH * b->width + j] == (int32_t)(i % EACH) ? 9.0f : 0.0f;
     for (size_t i = 0; i < N && !b->task->label_per_text; i++)
         for (size_t j = 0; j < LABELS; j++)
-            b->out[i * LABELS + j] = takes_classes(b) ? (b->y[i] == (int32_t)j ? 9.0f : 0.0f)
+            b->out[i * LABELS + j] = b->task->joins     ? (is_joint(b, i, j) ? 9.0f : 0.0f)
+                                     : takes_classes(b) ? (b->y[i] == (int32_t)j ? 9.0f : 0.0f)
                                      : strcmp(b->criterion.loss->name, "binary") == 0
                                          ? 9.0f * b->values[i * LABELS + j] - 4.5f
                                          : b->values[i * LABELS + j];

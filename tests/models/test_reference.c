@@ -17,8 +17,8 @@ enum {
 };
 /* tiny: what is left of a gradient whose parts cancel (biases of keys), in float */
 static const double tolerance = 1e-5, tiny = 1e-9;
-/* Gradients of task span that are shorter count as so long: likewise. */
-static const double shortest = 1e-2;
+/* Gradients that are shorter count as so long: that of a key's bias is nothing but rounding. */
+static const double shortest_gradient = 1e-2;
 
 typedef struct {
     char name[32], yaml[1024];
@@ -55,7 +55,7 @@ static void compare_tensor(const reference *r, FILE *file, const char *what, siz
         length += value * value;
     }
     for (size_t i = 0; i < n; i++) own += (double)have[i] * (double)have[i];
-    const double least = strcmp(what, "grad") == 0 && begins(r, "span") ? shortest : 0.0;
+    const double least = strcmp(what, "grad") == 0 && begins(r, "span") ? shortest_gradient : 0.0;
     cr_expect_leq(sqrt(difference), tolerance * fmax(sqrt(length), least) + tiny,
                   "%s on %s: %s %zu: %g of %g", r->name, co_kernel_path(), what, index,
                   sqrt(difference), sqrt(length));
@@ -91,8 +91,8 @@ static const char *task_of(const reference *r)
 {
     if (begins(r, "numbers")) return "regression";
     if (begins(r, "labels")) return "multilabel";
-    if (begins(r, "span")) return "span";
     if (begins(r, "pairs")) return "seq2seq";
+    if (begins(r, "span")) return "span";
     return r->ndim > 0 || !r->dim[2] ? "classification"
            : r->classes == r->dim[0] ? "lm"
                                      : "tagging";

@@ -10,8 +10,8 @@ weight learns and float cannot follow double.
 Lines of a case:
     case NAME BATCH NDIM D0 D1 D2 CLASSES N_TENSORS N_PARAMS LR MOMENTUM NESTEROV WEIGHT_DECAY
         (texts: NDIM 0, D0 the vocabulary, D1 the longest text, D2 1 where every token has a label)
-        (numbers_..: regression, labels_..: several labels an example; span_..: a first and a last token of each text; pairs_..: a text from a text, both at most D1 long, CLASSES the
-        vocabulary of the target)
+        (numbers_..: regression, labels_..: several labels an example; pairs_..: a text from a text, both at most D1 long, CLASSES the
+        vocabulary of the target; span_..: a first and a last token of each text)
     MODEL as the section `model` of an experiment, one line
     shape NAME DIMS..                    every tensor, as PyTorch names it
     WHAT INDEX SIZE NORM N j value ..    output 0, grad t, step t (parameters after the twenty steps)
@@ -210,29 +210,6 @@ class Texts(nn.Sequential):
         return torch.cat(rows)
 
 
-def spans(cls, config):
-    """A model of transformers and its own loss, text by text, without padding."""
-    net = cls(config)
-
-    def outputs(texts):
-        given = [net(input_ids=x[None]) for x in texts]
-        return torch.cat([torch.stack((g.start_logits[0], g.end_logits[0]), 1) for g in given])
-    net.outputs_of = outputs
-    net.loss_of = lambda texts, y: sum(net(input_ids=x[None], start_positions=a[None], end_positions=b[None]).loss
-                                       for x, (a, b) in zip(texts, y)) / len(y)
-    return net
-
-
-def span_bilstm():
-    net = texts(30, 7, nn.LSTM(7, 9, bidirectional=True), nn.Linear(18, 2))
-
-    def loss(x, y):
-        sides = [nn.functional.cross_entropy(net([text])[:, side][None], place[side][None]) for text, place in zip(x, y) for side in (0, 1)]
-        return sum(sides) / len(sides)
-    net.loss_of = loss
-    return net
-
-
 class Attention(nn.Module):
     """Of the rows of one text, or, with `seen`, of its target to it; zeros where there is nothing to see."""
     def __init__(self, units, width, heads, causal=False):
@@ -339,6 +316,29 @@ def pair_inputs(batch, vocabulary, longest, classes):
     lengths = (bits(TARGET_LENGTH, batch) % np.uint64(longest + 1)).astype(int)
     tokens = torch.from_numpy((bits(TARGET_TOKEN, int(lengths.sum())) % np.uint64(classes)).astype(np.int64))
     return list(zip(text_inputs(batch, vocabulary, longest), torch.split(tokens, lengths.tolist())))
+
+
+def spans(cls, config):
+    """A model of transformers and its own loss, text by text, without padding."""
+    net = cls(config)
+
+    def outputs(texts):
+        given = [net(input_ids=x[None]) for x in texts]
+        return torch.cat([torch.stack((g.start_logits[0], g.end_logits[0]), 1) for g in given])
+    net.outputs_of = outputs
+    net.loss_of = lambda texts, y: sum(net(input_ids=x[None], start_positions=a[None], end_positions=b[None]).loss
+                                       for x, (a, b) in zip(texts, y)) / len(y)
+    return net
+
+
+def span_bilstm():
+    net = texts(30, 7, nn.LSTM(7, 9, bidirectional=True), nn.Linear(18, 2))
+
+    def loss(x, y):
+        sides = [nn.functional.cross_entropy(net([text])[:, side][None], place[side][None]) for text, place in zip(x, y) for side in (0, 1)]
+        return sum(sides) / len(sides)
+    net.loss_of = loss
+    return net
 
 
 def texts(vocabulary, units, *layers):
@@ -522,6 +522,6 @@ def run(name, model, make, batch, shape, classes, lr, rule):
 
 if __name__ == "__main__":
     torch.manual_seed(0)
-    for case in CASES + TEXTS + TARGETS + SPANS + PAIRS:
+    for case in CASES + TEXTS + TARGETS + PAIRS + SPANS:
         if case[0].startswith(sys.argv[1] if len(sys.argv) > 1 else ""):
             run(*case)
