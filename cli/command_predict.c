@@ -17,8 +17,9 @@ static const co_param params[] = {
      .type = CO_CHOICE,
      .words = CO_PREDICT_OUTPUTS,
      .doc = "what the last layer gives; the task's loss of each example (or token); what feeds the "
-            "last layer that has weights; or the texts that the model writes: targets of sources "
-            "(seq2seq), how texts go on (lm)"},
+            "last layer that has weights; the tag of each token; the answers to questions (task "
+            "span); or the texts that the model writes: targets of sources (seq2seq), how texts go "
+            "on (lm)"},
     {.key = "show",
      .type = CO_INT,
      .def = 0,
@@ -43,11 +44,14 @@ static void print_help(void)
     co_print_wrapped(
         stdout,
         "\n  --overwrite  replace FILE when the predictions have succeeded\n\n"
-        "FILE holds id [n], by split and id, and logits, hidden [rows, width], loss [rows], or "
-        "text (bytes) "
+        "FILE holds id [n], by split and id, and logits, hidden [rows, width], loss or tags "
+        "[rows], or text (bytes) "
         "and\ntext_offsets [n + 1]; "
         "where rows are tokens\noffsets [n + 1] says which are whose (language models: a row for "
         "each token but the last).\n"
+        "answers: a row for each question: id of its first window; text (bytes) with text_offsets; "
+        "place [n, 2], its\nbytes in the raw text of window [n]; score, and none, that of no "
+        "answer.\n"
         "`cohort partition DATA -o PART method=cluster features=FILE` takes hidden values.\n\n"
         "Example: cohort predict runs/mnist/ckpt-00000200.h5 mnist.h5 -o logits.h5 split=test\n");
 }

@@ -8,7 +8,7 @@
 #include "core/comm.h"
 #include "models/decoding/decode.h"
 
-#define CO_PREDICT_OUTPUTS "logits|loss|hidden|text"
+#define CO_PREDICT_OUTPUTS "logits|loss|hidden|tags|answers|text"
 #define CO_PREDICT_SPLITS "all|train|test|validation|0|1|2"
 
 typedef struct {
@@ -16,15 +16,17 @@ typedef struct {
     const char *data, *file;
     const char *split;  /* one of CO_PREDICT_SPLITS */
     const char *output; /* one of CO_PREDICT_OUTPUTS. loss: the task's, of each row (text by row) or
-                           example; NaN where it scores nothing */
-    co_decoding how;    /* text */
-    int64_t show;       /* text: so many are printed */
+                           example (of whole texts: of a chain, of a class with tags); NaN where
+                           it scores nothing. tags: that of each row, int32: of the best path of a
+                           chain (-1 where a row is passed over), else the largest output, the first
+                           of equal ones. answers: of questions (predict_answers.h).
+                           text: what the model writes (predict_text.h) */
     const char *tap;    /* hidden: an item of the model's list, NULL: what feeds the last layer that
                            has tensors */
 } co_predict_request;
 typedef struct {
-    int64_t n, n_rows;
-    size_t width; /* floats of a row */
+    int64_t n, n_rows; /* examples; rows, or with answers questions */
+    size_t width;      /* floats of a row */
 } co_predicted;
 
 /* Computes and publishes the file; said is filled on rank 0. CO_EUSAGE, CO_EDATA, CO_EFILE: one

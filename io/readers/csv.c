@@ -297,6 +297,7 @@ static const co_param params[] = {
     {"target", CO_STRING, .flags = CO_OPTIONAL, .doc = ".. and of its target's (seq2seq)"},
     CO_PAIR_TABLE_PARAMS,
     CO_TEXT_PARAMS("word", 0.0),
+    CO_LETTER_PARAMS,
     {0}};
 const co_reader co_reader_csv = {
     .name = "csv",

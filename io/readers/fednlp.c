@@ -34,7 +34,7 @@ typedef struct {
     int32_t *tag; /* [n_tags] */
     size_t n_tags, tag_room;
     co_answers targets;
-    co_questions questions;
+    co_asked questions;
     int64_t (*document)[2]; /* [n_documents] an id and its document */
     size_t n_documents, document_room;
     int64_t *test; /* [n_test] ids of split 1 */
@@ -362,7 +362,7 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
     co_texts_fini(&s.texts);
     co_members_fini(&s.tags);
     co_answers_fini(&s.targets);
-    co_questions_fini(&s.questions);
+    co_asked_fini(&s.questions);
     co_free(s.document);
     co_strings_free(s.label, s.n_labels);
     co_free(s.tag);
@@ -377,6 +377,7 @@ static const co_param params[] = {
     CO_PAIR_PARAMS,
     CO_WINDOW_PARAMS,
     CO_TEXT_PARAMS("word", 0.0),
+    CO_LETTER_PARAMS,
     {0}};
 const co_reader co_reader_fednlp = {
     .name = "fednlp",

@@ -9,7 +9,7 @@
 typedef struct {
     const co_file *file;
     const char *path;
-    co_questions *questions;
+    co_asked *questions;
     co_answers answers;
     int64_t *document; /* [n questions] */
     uint8_t *split;
@@ -81,7 +81,7 @@ static co_status begin_question(source *s, size_t i, int64_t document, uint8_t s
     s->document[k] = document;
     s->split[k] = split;
     CO_TRY(read_text(s, "question_X", i, true, &text));
-    const co_status st = co_questions_add(s->questions, text, s->id, place);
+    const co_status st = co_asked_add(s->questions, text, s->id, place);
     co_free(text);
     return st;
 }
@@ -137,7 +137,7 @@ static co_status give(source *s, bool documents, co_dataset *data)
 }
 
 co_status co_fednlp_questions(const co_file *file, const char *path, const int64_t *document,
-                              const uint8_t *split, size_t n, co_questions *questions,
+                              const uint8_t *split, size_t n, co_asked *questions,
                               co_dataset *data)
 {
     source s = {.file = file, .path = path, .questions = questions};

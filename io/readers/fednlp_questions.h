@@ -8,5 +8,5 @@
  * answers. document[n] of each I, or NULL; split[n]. CO_EDATA names the dataset. Fills data->n,
  * split, user and the answers. */
 co_status co_fednlp_questions(const co_file *file, const char *path, const int64_t *document,
-                              const uint8_t *split, size_t n, co_questions *questions,
+                              const uint8_t *split, size_t n, co_asked *questions,
                               co_dataset *data);

@@ -30,7 +30,7 @@ typedef struct {
 
 typedef struct {
     co_json_in in;
-    co_questions questions;
+    co_asked questions;
     co_answers answers;
     co_members articles;
     int32_t *user;  /* [n] article of each question */
@@ -209,7 +209,7 @@ static co_status close_question(source *s, const question *q)
         return CO_FAIL(CO_ENOMEM, "out of memory after %zu questions", i);
     s->user[i] = -1;
     s->split[i] = s->part;
-    return co_questions_add(&s->questions, q->text, q->id, first);
+    return co_asked_add(&s->questions, q->text, q->id, first);
 }
 
 static co_status take_paragraph_field(source *s, const char *key, bool *taken)
@@ -357,7 +357,7 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
         st = read_file(&s, co_config_string(opt, "validation"), 2);
     if (st == CO_OK) st = give(&s, opt, sources, n_sources, data);
     end_open(&s);
-    co_questions_fini(&s.questions);
+    co_asked_fini(&s.questions);
     co_answers_fini(&s.answers);
     co_members_fini(&s.articles);
     co_free(s.open);

@@ -335,6 +335,7 @@ static co_status tokenise(co_texts_work *w, const co_config *opt)
         CO_TRY(cut_into_pieces(w));
     else
         truncate_texts(w);
+    CO_TRY(co_texts_letters(w, opt));
     tell(w);
     return pairs ? co_texts_number_targets(w, opt) : CO_OK;
 }

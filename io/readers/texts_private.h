@@ -19,7 +19,7 @@ typedef struct {
     int64_t n_cut, n_dropped, n_words; /* texts, tokens,and tokens with a tag among them */
     int64_t n_void;                    /* words that are nothing but dropped characters */
     bool shared;                       /* seq2seq: targets have the vocabulary of the sources */
-    const co_questions *questions;     /* of a task span */
+    const co_asked *questions;     /* of a task span */
     co_token_flaws flaws;
 } co_texts_work;
 
@@ -41,6 +41,9 @@ co_status co_texts_shares(co_texts_work *work, const co_config *opt);
 const char *co_texts_target(const co_dataset *data, int64_t i, size_t *n);
 co_status co_texts_target_marks(co_texts_work *work);
 co_status co_texts_number_targets(co_texts_work *work, const co_config *opt);
+/* The letters of the tokens that are kept, where option chars asks for them. CO_EUSAGE: they are no
+ * words. */
+co_status co_texts_letters(co_texts_work *work, const co_config *opt);
 /* Bytes of text i, *n of them. */
 const char *co_texts_of(const co_dataset *data, int64_t i, size_t *n);
 /* All tokens of every text by a member with `cut`, nothing left out; with tags those of the first

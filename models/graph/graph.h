@@ -77,6 +77,7 @@ typedef struct {
     char name[CO_NAME + 1]; /* "3.0" */
     char section[160];      /* "model.layers[3].residual[0]" for messages */
     const char *after;      /* as of a vertex; what stands inside a block has the block's */
+    size_t n_classes;       /* what the word `classes` stands for */
     size_t encoder;         /* the node that a decoder around it looks at; 0: there is no decoder */
 } co_place;
 

@@ -45,11 +45,16 @@ typedef struct {
     bool takes_unrectified; /* call->rectify is heeded */
     bool at_once;           /* `backward` is there and serves */
     bool adds_dx;           /* call->add is heeded */
+    bool chains;            /* stands last: its rows are emissions and CO_CRF_EXTRA values of a
+                               chain over them (crf.c), whose loss is the layer's own */
     /* Row r of y comes from row r of the inputs alone, and forward gives it the same bits whatever
      * other rows stand beside it: it serves the growing texts of a decoder too. */
     bool row_wise;
     bool steps; /* `step` is there and serves */
 } co_facts;
+
+/* What a chain adds to a row of n emissions, at n + ..: the text's loss, the tag. */
+enum { CO_CRF_LOSS, CO_CRF_TAG, CO_CRF_EXTRA };
 
 /* What an entry works on. Each says below what it uses; the rest is NULL or left as it was. */
 typedef struct {

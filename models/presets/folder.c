@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { MOST_TEXT = 48 };
 
@@ -206,6 +207,12 @@ static bool is_complete(const co_config *opt, const co_model_preset *preset)
     return true;
 }
 
+static bool is_file(const char *path)
+{
+    struct stat found;
+    return stat(path, &found) == 0 && S_ISREG(found.st_mode);
+}
+
 co_status co_folder_options(const co_config *opt, const co_model_preset **preset)
 {
     const co_node *from = co_node_find(opt->map, "from"), *name = co_node_find(opt->map, "name");
@@ -215,6 +222,11 @@ co_status co_folder_options(const co_config *opt, const co_model_preset **preset
     *preset = NULL;
     if (from->kind != CO_NODE_SCALAR || !from->text[0])
         return co_config_fail(opt, from, "must be the folder of a model");
+    if (is_file(from->text))
+        return co_config_fail(opt, from,
+                              "%s is a file; name the folder that holds config.json and "
+                              "the weights (or start from this file by model.init)",
+                              from->text);
     if (name && name->kind == CO_NODE_SCALAR) {
         *preset = co_preset_find(name->text);
         if (!*preset) return co_fail_in(CO_EUSAGE, "%s: %s.name", opt->file, opt->section);

@@ -17,7 +17,8 @@ const co_param co_eval_params[] = {
     {"max_examples", CO_INT, .lo = 0, .hi = 9e15, .flags = CO_OPTIONAL,
      .doc =
          "most examples of a split for the central evaluation, a keyed sample, the same one each "
-         "time; 0: all, as without it. Test parts of devices are always whole (sample bounds "
+         "time (span: questions, with all their windows); 0: all, as without it. Test parts of "
+         "devices are always whole (sample bounds "
          "those)"},
     {"generate", CO_TREE, .flags = CO_OPTIONAL,
      .doc = "task seq2seq: texts that the model writes for the sources of a split, against their "

@@ -22,7 +22,7 @@ for seed in ${SEEDS:-1}; do
     train "$base" "${fed[@]}" "$model" "${sgd[@]}" output.dir="fedavg-$seed"
     train "$base" "${fed[@]}" "$model" "${sgd[@]}" algorithm=fedprox local.mu=0.01 output.dir="fedprox-$seed"
     train "$base" "${common[@]}" "$model" "${adamw[@]}" seed="$seed" "partition={method: iid, devices: 1}" devices.per_round=1 rounds=1 \
-        eval.every=1 local.epochs=0 local.steps=$((rounds * 1131 / 32)) output.dir="central-$seed"
+        eval.every=1 local.epochs=null local.steps=$((rounds * 1131 / 32)) output.dir="central-$seed"
     for alpha in 0.1 10; do
         train "$base" "${fed[@]}" "$model" "${adamw[@]}" partition.alpha=$alpha output.dir="alpha$alpha-$seed"
     done

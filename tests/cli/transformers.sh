@@ -186,6 +186,7 @@ folder other && sed -i 's/"model_type": "bert"/"model_type": "t5"/' other/config
 bad 3 'model_type is t5; known are bert' run from.yaml output.dir=new model.from=other
 folder json && head -c 50 base/config.json > json/config.json
 bad 3 'json/config.json' run from.yaml output.dir=new model.from=json
+bad 2 'cut/model.safetensors is a file; name the folder' run from.yaml output.dir=new model.from=cut/model.safetensors
 bad 4 'nowhere/config.json' run from.yaml output.dir=new model.from=nowhere
 folder empty && rm empty/model.safetensors
 bad 4 'empty' run from.yaml output.dir=new model.from=empty

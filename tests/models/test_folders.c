@@ -51,13 +51,14 @@ static co_status open_folder(folder_case *c, const char *folder, const char *mor
     snprintf(yaml, sizeof yaml, "{from: \"%s\"%s, attention_dropout: 0}", folder, more);
     c->labels =
         (co_labels){.n = c->task[0] == 'l' || c->task[0] == 's' ? 11 : N_CLASSES, .unknown = -1};
-    cr_assert_eq(co_yaml_read_text(yaml, "test.yaml", &c->root), CO_OK, "%s", co_status_message());
+    CO_TRY(co_yaml_read_text(yaml, "test.yaml", &c->root));
     const co_config opt = {.file = "test.yaml", .section = "model", .map = c->root};
     CO_TRY(co_folder_options(&opt, &preset));
     const co_param *const tables[] = {co_model_params, preset->params};
     CO_TRY(co_config_check(&opt, tables, 2));
     CO_TRY(co_model_create(&opt, &in, &c->labels, co_task_find(c->task), &c->model));
     c->params = co_calloc(co_model_size(c->model), sizeof *c->params);
+    if (!c->params) return CO_FAIL(CO_ENOMEM, "parameters");
     co_model_init(c->model, 1, c->params);
     return co_folder_read(folder, preset->architecture, c->model, c->params, &c->said);
 }
@@ -274,6 +275,36 @@ Test(folders, sizes_that_are_not_those_of_the_weights_are_refused_in_one_message
             cr_expect(strstr(co_status_message(), cases[k].words[i]), "%s: %s", cases[k].more,
                       co_status_message());
         co_text_fini(&said);
+    }
+}
+
+/* A folder that fits, with something to say, and one that does not. */
+Test(folders, no_memory_at_any_place_is_an_error)
+{
+    static const struct {
+        const char *task, *more;
+        co_status ends;
+    } cases[] = {{"tagging", "", CO_OK}, {"classification", ", hidden: 8", CO_EDATA}};
+    const size_t blocks = co_memory_blocks();
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        bool struck = true;
+        int n = 0;
+        while (struck) {
+            folder_case c = {0};
+            char path[1024], plan[32];
+            snprintf(c.task, sizeof c.task, "%s", cases[k].task);
+            snprintf(path, sizeof path, "%s/tests/reference/folders/bert_classes", source());
+            snprintf(plan, sizeof plan, "alloc:*:%d", ++n);
+            co_fault_plan(plan);
+            const co_status st = open_folder(&c, path, cases[k].more);
+            struck = co_fault_struck();
+            co_fault_plan(NULL);
+            close_folder(&c);
+            cr_expect_eq(st, struck ? CO_ENOMEM : cases[k].ends, "%s%s, %s: %s", cases[k].task,
+                         cases[k].more, plan, co_status_message());
+            cr_expect_eq(co_memory_blocks(), blocks, "%s, %s", cases[k].task, plan);
+        }
+        cr_expect_gt(n, 20);
     }
 }
 
