@@ -131,7 +131,7 @@ static void check_cancelling(const co_kernels *fast)
                     left = stream % 3 ? 0.0f : powf(10.0f, -1.0f - (float)(stream % 5));
         if (o.rows < 2 || o.n_g * o.n_a[0] < 100) continue;
         o.n = 1;
-        for (size_t t = 0; t < o.rows; t++)
+        for (size_t t = o.rows; t-- > 0;)
             for (size_t k = 0; k < o.n_a[0]; k++) a[0][t * o.n_a[0] + k] = a[0][k] * 300.0f;
         for (size_t k = 0; k < o.n_g; k++) {
             float rest = 0.0f;
