@@ -12,6 +12,7 @@
 #include "sim/first_model.h"
 #include "sim/play.h"
 #include "sim/predict_answers.h"
+#include "sim/predict_text.h"
 #include "sim/run.h"
 #include <inttypes.h>
 #include <math.h>
@@ -43,8 +44,9 @@ typedef struct {
     size_t width, outputs; /* outputs: of a row, without what a chain adds */
     float *values;         /* of the largest piece; tags: int32 */
     double *sums;
-    co_given_answers given; /* rank 0 */
-    co_file *file;          /* rank 0 */
+    co_predicted_texts texts; /* text; rank 0 */
+    co_given_answers given;   /* rank 0 */
+    co_file *file;            /* rank 0 */
 } predictor;
 
 static bool wants(const predictor *p, const char *output)
@@ -143,6 +145,7 @@ static co_status create_model(predictor *p)
                : wants(p, "answers")                ? sizeof(co_window_says) / sizeof(float)
                                                     : p->outputs;
     if (wants(p, "hidden")) CO_TRY(tap(p));
+    if (wants(p, "text")) p->per_row = false, p->width = 1;
     p->sums = co_malloc(task->n_sums(n_classes), sizeof *p->sums);
     if (!p->sums) return CO_FAIL(CO_ENOMEM, "sums of %zu classes", n_classes);
     return co_workspace_create(p->model, CO_EVAL_BLOCK, CO_EVAL_BLOCK, 0, &p->workspace);
@@ -257,7 +260,7 @@ static float loss_of(predictor *p, const float *out, size_t i)
     const int64_t bounds[] = {0, whole ? at[i + 1] - at[i] : 1};
     const size_t first = whole ? (size_t)at[i] : i;
     co_batch batch = {.n = 1, .rows = (size_t)bounds[1], .offsets = task->per_row ? bounds : NULL};
-    if (p->of_targets) batch.target_rows = batch.rows, batch.target_offsets = batch.offsets;
+    if (p->of_targets) batch.target_rows = 1, batch.target_offsets = bounds;
     if (co_dataset_has_targets(&p->population.data))
         batch.y = p->examples.targets + i * p->population.data.n_classes;
     else if (task->label_per_text)
@@ -431,11 +434,24 @@ static co_status open_file(predictor *p)
     if (wants(p, "answers")) return CO_OK; /* known when all windows were heard */
     CO_TRY(co_file_write_i64(p->file, "id", p->id, (size_t)p->n));
     if (p->per_row) CO_TRY(co_file_write_i64(p->file, "offsets", p->row, (size_t)p->n + 1));
-    return co_file_create_rows(p->file, p->name, &extent);
+    return wants(p, "text") ? CO_OK : co_file_create_rows(p->file, p->name, &extent);
+}
+
+static co_status write_texts(const predictor *p)
+{
+    const co_text *text = &p->texts.text;
+    const co_extent extent = {.type = CO_U8, .ndim = 1, .dim = {text->n}};
+    CO_TRY(co_file_write(p->file, "text", &extent, text->data ? text->data : ""));
+    CO_TRY(co_file_write_i64(p->file, "text_offsets", p->texts.bounds, (size_t)p->n + 1));
+    for (int64_t i = 0; i < p->n && i < p->want->show; i++)
+        printf("%12" PRId64 "  %.*s\n", p->id[i],
+               (int)(p->texts.bounds[i + 1] - p->texts.bounds[i]), text->data + p->texts.bounds[i]);
+    return CO_OK;
 }
 
 static co_status close_file(predictor *p)
 {
+    if (wants(p, "text")) CO_TRY(write_texts(p));
     co_file *file = p->file;
     if (wants(p, "answers")) CO_TRY(co_given_write(&p->given, &p->population, file));
     p->file = NULL;
@@ -451,6 +467,7 @@ static void fini(predictor *p)
     co_free(p->values);
     co_free(p->sums);
     co_given_fini(&p->given);
+    co_predicted_texts_fini(&p->texts);
     co_examples_fini(&p->examples);
     co_workspace_destroy(p->workspace);
     if (p->params.data) co_segment_fini(&p->params);
@@ -470,7 +487,11 @@ co_status co_predict(const co_predict_request *want, const co_comm *comm, co_pre
     if (st == CO_OK) st = load_params(&p);
     if (st == CO_OK) st = co_agree(choose(&p), comm);
     if (st == CO_OK) st = co_agree(first ? open_file(&p) : CO_OK, comm);
-    if (st == CO_OK) st = pass(&p);
+    if (st == CO_OK && wants(&p, "text"))
+        st = co_predict_texts(p.model, &p.population, p.params.data, &want->how, p.id, p.n, comm,
+                              &p.texts);
+    else if (st == CO_OK)
+        st = pass(&p);
     if (st == CO_OK) st = co_agree(first ? close_file(&p) : CO_OK, comm);
     *said = (co_predicted){.n = p.n, .n_rows = p.row ? p.row[p.n] : 0, .width = p.width};
     if (wants(&p, "answers")) said->n_rows = (int64_t)p.given.n, said->width = 1;

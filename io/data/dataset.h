@@ -45,7 +45,7 @@ typedef struct {
     size_t n_tags;                          /* of a task joint */
     size_t n_target_vocab, n_target_tokens; /* of a task seq2seq */
     size_t n_answers, n_answer_bytes;       /* 0: the data set has no answers */
-    size_t n_questions;                     /* of a task span */
+    size_t n_questions, n_question_bytes;   /* of a task span; bytes 0: without their raw text */
     size_t n_chars, n_char_vocab;           /* 0: its tokens have no letters */
     size_t n_text; /* bytes of raw text that a node has; 0: it stays in the file */
     size_t n_users, n_groups;

@@ -30,7 +30,7 @@ typedef struct {
 
 typedef struct {
     co_json_in in;
-    co_questions questions;
+    co_asked questions;
     co_answers answers;
     co_members articles;
     int32_t *user;  /* [n] article of each question */
@@ -160,15 +160,6 @@ static void end_open(source *s)
     s->context = NULL;
 }
 
-/* The byte at which character `at` of a text begins; past its end: -1. */
-static int64_t byte_of(const char *text, int64_t at)
-{
-    const char *c = text;
-    for (; at > 0 && *c; at--)
-        for (c++; ((unsigned char)*c & 0xC0) == 0x80;) c++;
-    return at == 0 ? c - text : -1;
-}
-
 /* File and article, by its number where its title comes behind. */
 static const char *where(source *s)
 {
@@ -183,7 +174,7 @@ static const char *where(source *s)
 static co_status find_answer(source *s, const question *q, size_t a, int64_t place[2])
 {
     const size_t n = q->answer[a] ? strlen(q->answer[a]) : 0;
-    place[0] = q->start[a] < 0 ? -1 : byte_of(s->context, q->start[a]);
+    place[0] = co_texts_byte_of(s->context, q->start[a]);
     place[1] = place[0] + (int64_t)n;
     if (n && place[0] >= 0 && strncmp(s->context + place[0], q->answer[a], n) == 0) return CO_OK;
     if (n == 0)
@@ -218,7 +209,7 @@ static co_status close_question(source *s, const question *q)
         return CO_FAIL(CO_ENOMEM, "out of memory after %zu questions", i);
     s->user[i] = -1;
     s->split[i] = s->part;
-    return co_questions_add(&s->questions, q->text, q->id, first);
+    return co_asked_add(&s->questions, q->text, q->id, first);
 }
 
 static co_status take_paragraph_field(source *s, const char *key, bool *taken)
@@ -366,7 +357,7 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
         st = read_file(&s, co_config_string(opt, "validation"), 2);
     if (st == CO_OK) st = give(&s, opt, sources, n_sources, data);
     end_open(&s);
-    co_questions_fini(&s.questions);
+    co_asked_fini(&s.questions);
     co_answers_fini(&s.answers);
     co_members_fini(&s.articles);
     co_free(s.open);

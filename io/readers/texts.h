@@ -72,15 +72,17 @@ typedef struct {
                              answer that training has; -1: none */
     char **name;          /* [n] of the questions; moved into the data set */
     size_t room[3];
-} co_questions;
+} co_asked;
 /* One more question, on the last context that was ended. answer may be NULL. */
-co_status co_questions_add(co_questions *questions, const char *text, const char *name,
-                           const int64_t *answer);
-void co_questions_fini(co_questions *questions);
+co_status co_asked_add(co_asked *questions, const char *text, const char *name,
+                       const int64_t *answer);
+void co_asked_fini(co_asked *questions);
+/* The byte at which character `at` of a text begins, or its end; past that, or before: -1. */
+int64_t co_texts_byte_of(const char *text, int64_t at);
 /* Windows of n questions in place of n examples: tokens (question, context), text (the context),
  * token_char, span, question; split, user, group and answers go along. A context that does not fit
  * into max_tokens beside its question is cut into windows that share `stride` tokens with the next;
  * with wordpiece they are those of transformers' BertTokenizerFast with truncation="only_second".
  * CO_EDATA names a question that leaves no room. */
-co_status co_texts_windows(const co_config *opt, const char *where, co_questions *questions,
+co_status co_texts_windows(const co_config *opt, const char *where, co_asked *questions,
                            co_dataset *data);

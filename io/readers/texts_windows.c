@@ -14,8 +14,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-co_status co_questions_add(co_questions *q, const char *text, const char *name,
-                           const int64_t *answer)
+co_status co_asked_add(co_asked *q, const char *text, const char *name, const int64_t *answer)
 {
     const size_t i = q->questions.n;
     CO_ASSERT(q->contexts.n > 0);
@@ -31,14 +30,22 @@ co_status co_questions_add(co_questions *q, const char *text, const char *name,
     return co_texts_end(&q->questions);
 }
 
-void co_questions_fini(co_questions *q)
+void co_asked_fini(co_asked *q)
 {
     if (q->name) co_strings_free(q->name, q->questions.n);
     co_texts_fini(&q->contexts);
     co_texts_fini(&q->questions);
     co_free(q->context);
     co_free(q->answer);
-    *q = (co_questions){0};
+    *q = (co_asked){0};
+}
+
+int64_t co_texts_byte_of(const char *text, int64_t at)
+{
+    const char *c = text;
+    for (; at > 0 && *c; at--)
+        for (c++; ((unsigned char)*c & 0xC0) == 0x80;) c++;
+    return at == 0 ? c - text : -1;
 }
 
 /* Text i of a list. */
@@ -59,13 +66,14 @@ typedef struct {
 
 typedef struct {
     co_texts_work work;
-    const co_questions *q;
+    const co_asked *q;
     cut_texts question, context;
     int32_t first, separator, last; /* -1: none */
     size_t n_marks, stride;
     co_subwords out;                 /* tokens of the windows so far */
     int32_t (*place)[2], (*span)[2]; /* token_char, of each window */
     int32_t *of;                     /* [n] question of each window */
+    int64_t *question_bound;         /* [n_questions + 1] bytes */
     int64_t *bound, *text_bound;     /* [n + 1] */
     size_t n, place_room, room[4];
     int64_t n_unanswered;
@@ -74,7 +82,7 @@ typedef struct {
 /* Questions of split 0, and each context of one of them once. */
 static co_status count(co_texts_work *w)
 {
-    const co_questions *q = w->questions;
+    const co_asked *q = w->questions;
     int32_t counted = -1;
     for (size_t i = 0; i < q->questions.n; i++) {
         size_t n;
@@ -250,8 +258,12 @@ static co_status copy_contexts(const windows *w, co_dataset *d)
     return CO_OK;
 }
 
-static co_status give(windows *w, co_questions *q, co_dataset *d)
+static co_status give(windows *w, co_asked *q, co_dataset *d)
 {
+    const size_t n = q->questions.n;
+    w->question_bound = co_calloc(n + 1, sizeof *w->question_bound);
+    if (!w->question_bound) return CO_FAIL(CO_ENOMEM, "out of memory for %zu questions", n);
+    memcpy(w->question_bound + 1, q->questions.end, n * sizeof *q->questions.end);
     CO_TRY(spread((void **)&d->split, sizeof *d->split, w));
     CO_TRY(spread((void **)&d->user, sizeof *d->user, w));
     CO_TRY(spread((void **)&d->group, sizeof *d->group, w));
@@ -268,9 +280,14 @@ static co_status give(windows *w, co_questions *q, co_dataset *d)
     d->question = w->of;
     d->n_questions = q->questions.n;
     d->question_name = q->name;
+    d->n_question_bytes = q->questions.n_bytes;
+    d->question_text = (uint8_t *)q->questions.bytes;
+    d->question_bounds = q->questions.n_bytes ? w->question_bound : NULL;
     d->vocab = w->work.vocabulary.names;
     d->n_vocab = w->work.vocabulary.n_names;
     q->name = NULL;
+    q->questions.bytes = NULL;
+    if (d->question_bounds) w->question_bound = NULL;
     w->out.id = w->of = NULL;
     w->bound = w->text_bound = NULL;
     w->place = w->span = NULL;
@@ -292,7 +309,7 @@ static void tell(const windows *w, size_t n_unknown)
         co_log("%" PRId64 " questions have no window with all of their answer", w->n_unanswered);
 }
 
-static co_status make(windows *w, const co_config *opt, const char *where, co_questions *q,
+static co_status make(windows *w, const co_config *opt, const char *where, co_asked *q,
                       co_dataset *d)
 {
     size_t n_unknown = 0;
@@ -307,8 +324,7 @@ static co_status make(windows *w, const co_config *opt, const char *where, co_qu
     return give(w, q, d);
 }
 
-co_status co_texts_windows(const co_config *opt, const char *where, co_questions *q,
-                           co_dataset *data)
+co_status co_texts_windows(const co_config *opt, const char *where, co_asked *q, co_dataset *data)
 {
     windows w = {.work = {.data = data, .questions = q}, .q = q};
     if (q->questions.n == 0 || q->contexts.n_bytes == 0)
@@ -325,6 +341,7 @@ co_status co_texts_windows(const co_config *opt, const char *where, co_questions
     co_free(w.place);
     co_free(w.span);
     co_free(w.of);
+    co_free(w.question_bound);
     co_free(w.bound);
     co_free(w.text_bound);
     return st;

@@ -224,6 +224,10 @@ void co_pass_loss(const co_model *model, co_workspace *workspace, const float *p
                   const co_pass *pass, size_t from, const float *x, const float *scale, float *grad,
                   bool down, double *sums);
 
+/* What the entries of node l get in a pass; nothing is wanted back. */
+void co_pass_open_call(const co_workspace *workspace, const co_pass *pass, const float *params,
+                       size_t l, co_call *call);
+
 /* Floats of a block behind which the next one is aligned. */
 static inline size_t co_graph_align(size_t floats)
 {

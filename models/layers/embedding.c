@@ -211,7 +211,7 @@ static bool factors(const void *self, const co_call *call, size_t t, co_factors 
 static co_facts facts(const void *self)
 {
     (void)self;
-    return (co_facts){.spares_output = true, .at_once = true};
+    return (co_facts){.row_wise = true, .spares_output = true, .at_once = true};
 }
 
 static const co_param params[] = {

@@ -15,9 +15,9 @@ static co_head wanted_by(const co_task *task)
 {
     if (strcmp(task->name, "lm") == 0) return CO_HEAD_LM;
     if (strcmp(task->name, "mlm") == 0) return CO_HEAD_MLM;
-    if (task->targets) return CO_HEAD_SEQ2SEQ;
     if (task->joins) return CO_HEAD_JOINT;
     if (strcmp(task->name, "span") == 0) return CO_HEAD_SPAN;
+    if (task->targets) return CO_HEAD_SEQ2SEQ;
     return task->per_row ? CO_HEAD_TAGGING : CO_HEAD_CLASSIFICATION;
 }
 

@@ -51,8 +51,7 @@ static bool is_cased(uint32_t c)
 {
     const utf8proc_category_t k = utf8proc_category((utf8proc_int32_t)c);
     return k == UTF8PROC_CATEGORY_LU || k == UTF8PROC_CATEGORY_LL || k == UTF8PROC_CATEGORY_LT ||
-           c == 0xAA || c == 0xBA || utf8proc_islower((utf8proc_int32_t)c) ||
-           utf8proc_isupper((utf8proc_int32_t)c);
+           utf8proc_islower((utf8proc_int32_t)c) || utf8proc_isupper((utf8proc_int32_t)c);
 }
 
 /* Case_Ignorable: marks and modifiers, and punctuation within words. */

@@ -18,9 +18,9 @@ void co_examples_fini(co_examples *e)
     co_free(e->chars);
     co_free(e->y);
     co_free(e->targets);
+    co_free(e->ids);
     co_free(e->target_offsets);
     co_free(e->target_tokens);
-    co_free(e->ids);
     *e = (co_examples){0};
 }
 

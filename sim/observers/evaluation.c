@@ -67,7 +67,7 @@ co_status co_evaluator_add(co_evaluator *v, const float *params)
     co_model_loss(v->model, v->workspace, params, &pass, NULL, NULL, v->sums);
     const float *out = co_model_outputs(v->model, v->workspace);
     CO_TRY(co_question_scores_add(&v->questions, &v->examples, out, v->sums));
-    return co_ranking_add(&v->ranking, out, pass.batch->y, pass.batch->n);
+    return co_ranking_add(&v->ranking, out, batch->y, batch->n);
 }
 
 co_status co_evaluator_end(co_evaluator *v)

@@ -2,6 +2,7 @@
 X(tables)
 X(divergence)
 X(central)
+X(generate)
 X(devices)
 X(stop)
 X(checkpoint)

@@ -111,3 +111,38 @@ Test(presets, what_does_not_go_together_is_refused)
         co_model_destroy(model);
     }
 }
+
+Test(presets, no_memory_at_any_place_is_an_error)
+{
+    static const struct {
+        const char *yaml;
+        co_shape in;
+    } cases[] = {
+        {"{name: softmax}", {.ndim = 1, .dim = {5}}},
+        {"{name: mlp, hidden: [4, 3]}", {.ndim = 1, .dim = {5}}},
+        {"{name: mnist_cnn}", {.ndim = 3, .dim = {1, 28, 28}}},
+        {"{name: lstm, embedding: 3, units: 2}", {.sequence = true, .tokens = true, .dim = {11}}},
+        {"{name: bert, layers: 1, hidden: 8, heads: 2, intermediate: 16}",
+         {.sequence = true, .tokens = true, .dim = {11}}}};
+    const size_t blocks = co_memory_blocks();
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        bool struck = true;
+        int n = 0;
+        while (struck) {
+            co_labels labels = of(3);
+            co_model *model;
+            char plan[32];
+            snprintf(plan, sizeof plan, "alloc:*:%d", ++n);
+            co_fault_plan(plan);
+            const co_status st =
+                test_model_for("classification", cases[k].yaml, &cases[k].in, &labels, &model);
+            struck = co_fault_struck();
+            co_fault_plan(NULL);
+            cr_expect_eq(st, struck ? CO_ENOMEM : CO_OK, "%s, %s: %s", cases[k].yaml, plan,
+                         co_status_message());
+            co_model_destroy(model);
+            cr_expect_eq(co_memory_blocks(), blocks, "%s, %s", cases[k].yaml, plan);
+        }
+        cr_expect_gt(n, 20, "%s", cases[k].yaml);
+    }
+}

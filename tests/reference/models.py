@@ -316,6 +316,8 @@ def pair_inputs(batch, vocabulary, longest, classes):
     lengths = (bits(TARGET_LENGTH, batch) % np.uint64(longest + 1)).astype(int)
     tokens = torch.from_numpy((bits(TARGET_TOKEN, int(lengths.sum())) % np.uint64(classes)).astype(np.int64))
     return list(zip(text_inputs(batch, vocabulary, longest), torch.split(tokens, lengths.tolist())))
+
+
 def spans(cls, config):
     """A model of transformers and its own loss, text by text, without padding."""
     net = cls(config)
