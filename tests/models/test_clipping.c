@@ -99,6 +99,11 @@ static const model_case cases[] = {
      "{layers: [{embedding: 6}, {lstm: 6}, {lstm: 6, tie: {weight_ih_l0: 1.weight_ih_l0}}, "
      "{pool_time: mean}, {dense: classes}]}",
      TOKENS, 5},
+    {"classification", /* in parts of one image */
+     "{layers: [{conv2d: {channels: 32, kernel: 3}}, relu, {conv2d: {channels: 32, kernel: 3}}, "
+     "{group_norm: 2}, {conv2d: {channels: 32, kernel: 3, stride: 2}}, global_avg_pool, {dense: "
+     "classes}]}",
+     IMAGE(1, 34, 34), 4},
     {"lm", /* wide enough for inner products */
      "{layers: [{embedding: 96}, {dense: 100}, tanh, {lstm: {units: 60, bidirectional: true}}, "
      "{gru: 90}, {dense: classes}]}",

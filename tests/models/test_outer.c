@@ -131,7 +131,7 @@ static void check_cancelling(const co_kernels *fast)
                     left = stream % 3 ? 0.0f : powf(10.0f, -1.0f - (float)(stream % 5));
         if (o.rows < 2 || o.n_g * o.n_a[0] < 100) continue;
         o.n = 1;
-        for (size_t t = 0; t < o.rows; t++)
+        for (size_t t = o.rows; t-- > 0;)
             for (size_t k = 0; k < o.n_a[0]; k++) a[0][t * o.n_a[0] + k] = a[0][k] * 300.0f;
         for (size_t k = 0; k < o.n_g; k++) {
             float rest = 0.0f;
@@ -147,6 +147,13 @@ static void check_cancelling(const co_kernels *fast)
                 for (size_t k = 0; k < o.n_a[0]; k++)
                     sum[l * o.n_a[0] + k] += scaled * a[0][t * o.n_a[0] + k];
             }
+        double size = 0.0;
+        for (size_t t = 0; t < o.rows; t++)
+            size += sqrt(co_outer_row(o.n_g, g + t * o.n_g) *
+                         co_outer_row(o.n_a[0], a[0] + t * o.n_a[0]));
+        cr_assert_float_eq(sqrt(square), sqrt(formed(&o, 0)), 3e-6 * size,
+                           "%zu rows, %zu x %zu: %.9g, not %.9g, of %.9g", o.rows, o.n_g, o.n_a[0],
+                           sqrt(square), sqrt(formed(&o, 0)), size);
         for (size_t k = 0; k < o.n_g * o.n_a[0]; k++) real += (double)sum[k] * (double)sum[k];
         for (size_t l = 0; l < o.n_g; l++) {
             float column = 0.0f;
