@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "io/yaml.h"
+#include "partition/labels.h"
 #include "partition/partitioner.h"
 #include "partition/peers.h"
 #include "cli/console.h"
@@ -84,8 +85,14 @@ static co_status read_data(const co_words *words, const co_partitioner *member,
     const char *path = words->positional[0];
     CO_ASSERT(member); /* the options have been read, and method is required */
     const bool with_x = co_partition_needs_x(member, opt);
-    if (comm) return co_dataset_load(path, with_x, data, comm);
-    return with_x ? co_dataset_read(path, data) : co_dataset_read_columns(path, data);
+    if (!comm)
+        CO_TRY(with_x ? co_dataset_read(path, data) : co_dataset_read_columns(path, data));
+    else
+        CO_TRY(co_dataset_load(path, with_x, data, comm));
+    if (!co_partition_needs_tags(member, data)) return CO_OK;
+    if (data->in_segment) co_segment_fini(&data->memory);
+    co_dataset_fini(data);
+    return comm ? co_dataset_load(path, true, data, comm) : co_dataset_read(path, data);
 }
 
 static co_status write(const co_words *words, const co_config *opt, const co_dataset *data,

@@ -1,6 +1,7 @@
 /* cli/command_predict.c - `cohort predict`: its words and its help; sim/predict.c does the rest. */
 #include "cli/console.h"
 #include "core/log.h"
+#include "models/decoding/options.h"
 #include "report/print.h"
 #include "sim/play.h"
 #include "sim/predict.h"
@@ -15,8 +16,16 @@ static const co_param params[] = {
     {.key = "output",
      .type = CO_CHOICE,
      .words = CO_PREDICT_OUTPUTS,
-     .doc = "what the last layer gives; the task's loss of each example (or token); or what feeds "
-            "the last layer that has weights"},
+     .doc = "what the last layer gives; the task's loss of each example (or token); what feeds the "
+            "last layer that has weights; the tag of each token; the answers to questions (task "
+            "span); or the texts that the model writes: targets of sources (seq2seq), how texts go "
+            "on (lm)"},
+    {.key = "show",
+     .type = CO_INT,
+     .def = 0,
+     .hi = 1e9,
+     .doc = "output=text: prints so many of them"},
+    CO_DECODING_PARAMS,
     {.key = "tap",
      .type = CO_STRING,
      .flags = CO_OPTIONAL,
@@ -35,9 +44,14 @@ static void print_help(void)
     co_print_wrapped(
         stdout,
         "\n  --overwrite  replace FILE when the predictions have succeeded\n\n"
-        "FILE holds id [n], by split and id, and logits, hidden [rows, width] or loss [rows]; "
+        "FILE holds id [n], by split and id, and logits, hidden [rows, width], loss or tags "
+        "[rows], or text (bytes) "
+        "and\ntext_offsets [n + 1]; "
         "where rows are tokens\noffsets [n + 1] says which are whose (language models: a row for "
         "each token but the last).\n"
+        "answers: a row for each question: id of its first window; text (bytes) with text_offsets; "
+        "place [n, 2], its\nbytes in the raw text of window [n]; score, and none, that of no "
+        "answer.\n"
         "`cohort partition DATA -o PART method=cluster features=FILE` takes hidden values.\n\n"
         "Example: cohort predict runs/mnist/ckpt-00000200.h5 mnist.h5 -o logits.h5 split=test\n");
 }
@@ -51,6 +65,13 @@ static co_status check(const co_words *words, const co_config *opt)
                        "were given: cohort predict CKPT DATA -o FILE",
                        words->n_positional);
     CO_TRY(co_config_check(opt, tables, 1));
+    if (strcmp(co_config_string(opt, "output"), "text") != 0)
+        for (const char *const *key =
+                 (const char *const[]){"show", "beams", "max_length", "length_penalty",
+                                       "early_stopping", NULL};
+             *key; key++)
+            if (co_config_has(opt, *key) && !co_config_node(opt, *key)->is_default)
+                return co_config_fail(opt, co_config_node(opt, *key), "goes with output=text");
     if (co_config_has(opt, "tap") && strcmp(co_config_string(opt, "output"), "hidden") != 0)
         return co_config_fail(opt, co_config_node(opt, "tap"), "goes with output=hidden");
     return CO_OK;
@@ -64,6 +85,8 @@ static co_status predict(const co_words *words, const co_config *opt, const co_c
                                      .file = words->output,
                                      .split = co_config_string(opt, "split"),
                                      .output = co_config_string(opt, "output"),
+                                     .how = co_decoding_from(opt),
+                                     .show = co_config_int(opt, "show"),
                                      .tap = co_config_has(opt, "tap") ? co_config_string(opt, "tap")
                                                                       : NULL};
     co_predicted said;

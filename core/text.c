@@ -28,6 +28,12 @@ void co_text_add(co_text *text, const char *string)
     co_text_bytes(text, string, strlen(string));
 }
 
+void co_text_join(co_text *text, const co_text *other)
+{
+    co_text_bytes(text, other->data, other->n);
+    text->failed |= other->failed;
+}
+
 void co_text_cut(co_text *text, size_t n)
 {
     if (n >= text->n) return;

@@ -13,6 +13,8 @@ typedef struct {
 } co_text;
 void co_text_bytes(co_text *text, const char *bytes, size_t n);
 void co_text_add(co_text *text, const char *string);
+/* What stands in other, and its failure. */
+void co_text_join(co_text *text, const co_text *other);
 void co_text_cut(co_text *text, size_t n); /* back to the first n bytes */
 void co_text_fini(co_text *text);
 

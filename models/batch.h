@@ -10,7 +10,8 @@
 typedef struct {
     bool sequence; /* rows are the steps of sequences */
     bool target;   /* of the sequences that a decoder reads, which have lengths of their own */
-    bool tokens;   /* rows are int32 token ids below dim[0], not floats (ndim 0) */
+    bool tokens;   /* rows are int32 token ids below dim[0], not floats (ndim 0); dim[1]: letters
+                      that they are made of, 0 where the data have none */
     size_t ndim;   /* 1: [features]; 3: [channels, height, width] */
     size_t dim[3];
     size_t lanes; /* 0, or the image stands channels-last, channels padded with zeros to a multiple
@@ -33,7 +34,7 @@ typedef struct {
     const float *x;         /* [rows][size]; NULL for tokens */
     const int32_t *tokens;  /* [rows]; NULL for floats */
     /* letters of the tokens, where the data have them: [char_offsets[rows]], those of token r from
-     * char_offsets[r] on */
+     * char_offsets[r] on; the first token's need not stand first */
     const int32_t *chars;
     const int64_t *char_offsets; /* [rows + 1] */
     /* what a decoder reads, where there is one: each target without its last token */
@@ -41,7 +42,8 @@ typedef struct {
     const int64_t *target_offsets; /* [n + 1] */
     const int32_t *target_tokens;  /* [target_rows] */
     const void *y; /* as the task defines it: classification int32[n]; lm, mlm, tagging int32[rows];
-                      seq2seq int32[target_rows]; regression, multilabel float[n][labels] */
+                      joint int32[rows][2]; seq2seq int32[target_rows]; span int32[n][2];
+                      regression, multilabel float[n][labels] */
 } co_batch;
 
 /* Rows that a batch has where rows have this shape. */

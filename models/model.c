@@ -96,12 +96,30 @@ static void spread(co_model *m, const co_config *opt, const co_model_preset *pre
         m->tensor[t].spread = preset->spread(opt, m->tensor[t].name);
 }
 
+/* A chain stands last, and behind emissions of a task that can score it. */
+static co_status check_chain(co_model *m, const co_config *opt, const co_node *list)
+{
+    for (size_t l = 1; l < m->n_nodes; l++) {
+        if (!m->node[l].facts.chains) continue;
+        if (l + 1 < m->n_nodes)
+            return co_config_fail(opt, list, "%s has to be the last layer", m->node[l].layer->name);
+        if (!m->task->takes_chain)
+            return co_config_fail(opt, list,
+                                  "%s tags the tokens of texts, the task is %s; leave it out",
+                                  m->node[l].layer->name, m->task->name);
+        m->criterion.chain = true;
+    }
+    return CO_OK;
+}
+
 static co_status check_outputs(const co_model *m, const co_config *opt, const co_node *list)
 {
     char text[CO_SHAPE_TEXT];
-    const co_shape *last = &m->node[m->n_nodes - 1].out;
+    co_shape given = m->node[m->n_nodes - 1].out;
+    const co_shape *last = &given;
     const size_t wanted = m->task->outputs(m->labels->n);
     if (!m->has_head) return CO_OK;
+    if (m->criterion.chain) given.dim[0] -= CO_CRF_EXTRA;
     co_shape_text(last, text);
     if (!last->tokens && m->task->targets && !last->target)
         return co_config_fail(
@@ -125,7 +143,8 @@ static co_status check_outputs(const co_model *m, const co_config *opt, const co
         m->task->name, wanted,
         co_config_node(opt, "vocabulary")
             ? "the model's vocabulary (vocabulary) has to be the data's (import h5: vocab_size)"
-            : "end the list with {dense: classes}");
+        : m->criterion.chain ? "put {dense: classes} before crf"
+                             : "end the list with {dense: classes}");
 }
 
 /* The tensor of that name; NULL when there is none. */
@@ -167,13 +186,14 @@ static co_status open_spans(co_model *m)
 
 static co_status build(co_model *m, const co_config *opt, const co_shape *in, const co_node *list)
 {
-    co_place place = {.model = m, .file = opt->file};
+    co_place place = {.model = m, .file = opt->file, .n_classes = m->labels->n};
     size_t last;
     snprintf(place.section, sizeof place.section, "%.40s.layers", opt->section);
     CO_TRY(co_lora_open(m, opt));
     CO_TRY(co_build_input(m, in));
     CO_TRY(co_build_list(&place, list, "", 0, &last));
     CO_TRY(co_order_tensors(m, opt, list));
+    CO_TRY(check_chain(m, opt, list));
     CO_TRY(check_outputs(m, opt, list));
     CO_TRY(open_spans(m));
     CO_TRY(co_set_roles(m, opt));
@@ -258,6 +278,11 @@ const co_tensor *co_model_tensors(const co_model *model, size_t *n_tensors)
 {
     *n_tensors = model->n_tensors;
     return model->tensor;
+}
+
+bool co_model_has_chain(const co_model *model)
+{
+    return model->criterion.chain;
 }
 
 bool co_model_has_head(const co_model *model)

@@ -161,5 +161,8 @@ void co_model_loss_from(const co_model *model, co_workspace *workspace, const fl
 const co_task *co_model_task(const co_model *model);
 /* False: its outputs are hidden states (head: none), of which the task can measure nothing. */
 bool co_model_has_head(const co_model *model);
+/* Its outputs are emissions with CO_CRF_EXTRA values of a chain behind each row (layer.h). A
+ * chain is measured by whole texts. */
+bool co_model_has_chain(const co_model *model);
 const co_shape *co_model_input(const co_model *model); /* shape of a row of the data */
 size_t co_model_n_classes(const co_model *model);

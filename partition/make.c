@@ -11,6 +11,7 @@
 #include "core/memory.h"
 #include "core/room.h"
 #include "partition/deal.h"
+#include "partition/labels.h"
 #include "partition/plan.h"
 #include "partition/collect.h"
 #include <math.h>
@@ -70,6 +71,7 @@ typedef struct {
     const co_config *opt;
     const co_partitioner *member;
     co_partition_input in;
+    co_dataset view; /* the data set, with labels that the member may go by */
     double test_fraction;
     int64_t n_test_devices; /* all of their examples are test part */
     int64_t *test_device;   /* [n_test_devices] ascending, or NULL */
@@ -406,6 +408,8 @@ co_status co_partition_deal_on(const co_config *opt, uint64_t default_seed, cons
     m.member = co_partitioner_find(co_config_string(opt, "method"));
     if (!m.member) return CO_EUSAGE;
     co_status st;
+    CO_TRY_OUT(co_partition_view(opt, m.member, data, &m.view));
+    m.in.data = &m.view;
     CO_TRY_OUT(check_needs(&m));
     CO_TRY_OUT(count_devices(&m));
     start(&m, default_seed);
@@ -414,6 +418,7 @@ co_status co_partition_deal_on(const co_config *opt, uint64_t default_seed, cons
     st = co_partition_agree(&m.in, finish(&m, partition));
 out:
     co_free(m.test_device);
+    co_partition_view_fini(data, &m.view);
     if (st != CO_OK || m.in.rank != 0) co_partition_fini(partition);
     return st;
 }

@@ -12,6 +12,7 @@
  *
  * n_empty and n_unassigned are counts. statistics_labels.c has what labels tell. Cost: O(K) time,
  * 16 bytes a device (radix sort, 11 bits a pass). */
+#include "partition/labels.h"
 #include "partition/statistics.h"
 #include "core/memory.h"
 #include <math.h>
@@ -96,6 +97,23 @@ static co_status size_statistics(co_partition *p)
     return st;
 }
 
+/* Of the labels that its method goes by. */
+static co_status label_statistics(co_partition *p, const co_dataset *data, uint64_t seed)
+{
+    const co_partitioner *member =
+        data->y || !p->method
+            ? NULL
+            : (const co_partitioner *)co_plugin_find(&co_kind_partitioner, p->method);
+    const co_config none = {.file = "partition"};
+    co_dataset view;
+    if (data->y) return co_statistics_labels(p, data, seed);
+    if (!member) return CO_OK;
+    co_status st = co_partition_view(&none, member, data, &view);
+    if (st == CO_OK && view.y) st = co_statistics_labels(p, &view, seed);
+    co_partition_view_fini(data, &view);
+    return st;
+}
+
 co_status co_partition_statistics(co_partition *p, const co_dataset *data, uint64_t seed)
 {
     for (size_t i = 0; i < p->n_stats; i++) co_free(p->stat_name[i]);
@@ -112,5 +130,5 @@ co_status co_partition_statistics(co_partition *p, const co_dataset *data, uint6
     if (!p->stat || !p->stat_name) return CO_FAIL(CO_ENOMEM, "statistics of a partition");
     CO_TRY(size_statistics(p));
     CO_TRY(co_statistic_add(p, "n_unassigned", (double)p->n_unassigned));
-    return data->y ? co_statistics_labels(p, data, seed) : CO_OK;
+    return label_statistics(p, data, seed);
 }

@@ -33,6 +33,22 @@ static co_status count_examples(const co_dataset *data, counts *c)
     return CO_OK;
 }
 
+/* Whether letters, targets, answers or questions stand beside the tokens. */
+static void print_beside(FILE *out, const co_dataset *data)
+{
+    if (data->n_chars)
+        co_print_field(out, "letters", "%zu, alphabet %zu", data->n_chars, data->n_char_vocab);
+    if (data->task == CO_DATA_SEQ2SEQ)
+        co_print_field(out, "targets", "%zu tokens, vocabulary %zu%s", data->n_target_tokens,
+                       data->n_target_vocab, data->target_vocab ? "" : ", that of the tokens");
+    if (data->task == CO_DATA_SPAN)
+        co_print_field(out, "questions", "%zu, windows %" PRId64, data->n_questions, data->n);
+    if (data->task == CO_DATA_SPAN || data->n_answers)
+        co_print_field(out, data->task == CO_DATA_SPAN ? "answers" : "references", "%zu",
+                       data->n_answers);
+    if (data->task == CO_DATA_JOINT) co_print_field(out, "tags", "%zu", data->n_tags);
+}
+
 static void print_shape(FILE *out, const co_dataset *data)
 {
     char scale[CO_REAL_TEXT], shift[CO_REAL_TEXT];
@@ -40,6 +56,7 @@ static void print_shape(FILE *out, const co_dataset *data)
         co_print_field(out, "task", "%s", co_data_task_names[data->task]);
     if (data->n_vocab) {
         co_print_field(out, "tokens", "%zu, vocabulary %zu", data->n_tokens, data->n_vocab);
+        print_beside(out, data);
         return;
     }
     if (data->x_size == 0) {
@@ -157,6 +174,7 @@ static co_status json_stats(const co_file *file, co_json *json)
         co_json_int(json, "n_validation", c.split[2]);
         co_json_int(json, "n_classes", (int64_t)data.n_classes);
         co_json_int(json, "n_users", (int64_t)data.n_users);
+        if (data.task == CO_DATA_SPAN) co_json_int(json, "n_questions", (int64_t)data.n_questions);
         co_json_close(json, '}');
     }
     co_free(c.class_split);

@@ -6,7 +6,7 @@
 #include <math.h>
 
 typedef struct {
-    const char *name; /* logits, hidden, loss */
+    const char *name; /* logits, hidden, loss, score */
     size_t n, rows, width;
     int64_t n_scored; /* values that are numbers */
     double least, mean, most;
@@ -40,19 +40,46 @@ static co_status add_values(const co_file *file, summary *s)
 
 static co_status summarise(const co_file *file, summary *s)
 {
-    static const char *const names[] = {"logits", "hidden", "loss"};
+    static const char *const names[] = {"logits", "hidden", "loss", "score"};
     co_extent extent;
     *s = (summary){0};
-    for (size_t k = 0; k < 3 && !s->name; k++)
+    for (size_t k = 0; k < 4 && !s->name; k++)
         if (co_file_has(file, names[k])) s->name = names[k];
     if (!s->name)
-        return CO_FAIL(CO_EDATA, "%s: holds neither logits, hidden nor loss", co_file_path(file));
+        return CO_FAIL(CO_EDATA, "%s: holds neither logits, hidden, loss nor answers",
+                       co_file_path(file));
     CO_TRY(co_file_extent(file, "id", &extent));
     s->n = co_extent_count(&extent);
     CO_TRY(co_file_extent(file, s->name, &extent));
     s->rows = extent.ndim ? extent.dim[0] : 0;
     s->width = extent.ndim == 2 ? extent.dim[1] : 1;
     return add_values(file, s);
+}
+
+/* Texts that were written: how many, how long, and the first ones. */
+static co_status show_texts(const co_file *file, FILE *out)
+{
+    enum { SHOWN = 3, MOST = 400 };
+    char bytes[MOST];
+    int64_t bounds[2], id;
+    co_extent extent;
+    size_t n;
+    CO_TRY(co_file_extent(file, "id", &extent));
+    n = co_extent_count(&extent);
+    CO_TRY(co_file_extent(file, "text", &extent));
+    co_print_field(out, "predictions", "text of %zu examples, %zu bytes", n,
+                   co_extent_count(&extent));
+    for (size_t i = 0; i < n && i < SHOWN; i++) {
+        CO_TRY(co_file_read_rows(file, "text_offsets", CO_I64, i, 2, bounds));
+        CO_TRY(co_file_read_rows(file, "id", CO_I64, i, 1, &id));
+        const size_t length = bounds[1] > bounds[0] ? (size_t)(bounds[1] - bounds[0]) : 0,
+                     shown = length < MOST ? length : MOST;
+        if (shown > 0)
+            CO_TRY(co_file_read_rows(file, "text", CO_U8, (size_t)bounds[0], shown, bytes));
+        co_print_field(out, "", "%" PRId64 ": %.*s%s", id, (int)shown, bytes,
+                       shown < length ? " .." : "");
+    }
+    return CO_OK;
 }
 
 static co_status text(const co_file *file, FILE *out)
@@ -67,10 +94,14 @@ static co_status text(const co_file *file, FILE *out)
     summary s;
     int64_t round;
     uint64_t digest;
-    CO_TRY(summarise(file, &s));
-    co_print_field(out, "predictions", "%s of %zu examples, %zu %s of %zu", s.name, s.n, s.rows,
-                   co_file_has(file, "offsets") ? "tokens" : "rows", s.width);
-    co_print_field(out, "values", "%.6g to %.6g, mean %.6g", s.least, s.most, s.mean);
+    if (co_file_has(file, "text")) {
+        CO_TRY(show_texts(file, out));
+    } else {
+        CO_TRY(summarise(file, &s));
+        co_print_field(out, "predictions", "%s of %zu examples, %zu %s of %zu", s.name, s.n, s.rows,
+                       co_file_has(file, "offsets") ? "tokens" : "rows", s.width);
+        co_print_field(out, "values", "%.6g to %.6g, mean %.6g", s.least, s.most, s.mean);
+    }
     for (size_t k = 0; k < sizeof fields / sizeof *fields; k++)
         CO_TRY(co_show_attribute(file, out, fields[k][0], fields[k][1]));
     if (!co_file_has_attr(file, "model_digest")) return CO_OK; /* made by hand */
@@ -83,8 +114,15 @@ static co_status text(const co_file *file, FILE *out)
 
 static co_status json_stats(const co_file *file, co_json *json)
 {
-    summary s;
-    CO_TRY(summarise(file, &s));
+    summary s = {0};
+    co_extent extent;
+    if (co_file_has(file, "text")) {
+        CO_TRY(co_file_extent(file, "id", &extent));
+        s.n = s.rows = co_extent_count(&extent);
+        s.least = s.mean = s.most = NAN;
+    } else {
+        CO_TRY(summarise(file, &s));
+    }
     co_json_open(json, "stats", '{');
     co_json_int(json, "n", (int64_t)s.n);
     co_json_int(json, "rows", (int64_t)s.rows);

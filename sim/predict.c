@@ -11,6 +11,8 @@
 #include "sim/observers/evaluation.h"
 #include "sim/first_model.h"
 #include "sim/play.h"
+#include "sim/predict_answers.h"
+#include "sim/predict_text.h"
 #include "sim/run.h"
 #include <inttypes.h>
 #include <math.h>
@@ -33,16 +35,18 @@ typedef struct {
     co_workspace *workspace;
     co_examples examples;
     int64_t n, n_pieces;
-    int64_t *id;      /* [n] */
-    int64_t *row;     /* [n + 1] first row of each example */
-    int64_t *piece;   /* [n_pieces + 1] first example of each batch */
-    bool per_row;     /* rows are tokens */
-    bool of_targets;  /* those of targets */
-    const char *name; /* of the dataset: logits, loss, hidden */
-    size_t width;
-    float *values; /* of the largest piece */
+    int64_t *id;           /* [n] */
+    int64_t *row;          /* [n + 1] first row of each example */
+    int64_t *piece;        /* [n_pieces + 1] first example of each batch */
+    bool per_row;          /* rows are tokens */
+    bool of_targets;       /* those of targets */
+    const char *name;      /* of the dataset: logits, loss, hidden */
+    size_t width, outputs; /* outputs: of a row, without what a chain adds */
+    float *values;         /* of the largest piece; tags: int32 */
     double *sums;
-    co_file *file; /* rank 0 */
+    co_predicted_texts texts; /* text; rank 0 */
+    co_given_answers given;   /* rank 0 */
+    co_file *file;            /* rank 0 */
 } predictor;
 
 static bool wants(const predictor *p, const char *output)
@@ -105,6 +109,12 @@ static co_status tap(predictor *p)
     return CO_OK;
 }
 
+/* Whether a loss is of whole texts, though outputs are of rows. */
+static bool is_of_texts(const predictor *p, const co_task *task)
+{
+    return task->label_per_text || task->joins || co_model_has_chain(p->model);
+}
+
 /* The model of these data, and what of it is asked for. Local. */
 static co_status create_model(predictor *p)
 {
@@ -120,10 +130,22 @@ static co_status create_model(predictor *p)
         return CO_FAIL(
             CO_EUSAGE,
             "the model has no head and gives hidden states alone; ask for output=hidden");
-    p->per_row = task->per_row;
+    if (wants(p, "tags") && !task->tags)
+        return CO_FAIL(CO_EUSAGE, "the task is %s, which gives no tags; ask for output=logits",
+                       task->name);
+    if (wants(p, "answers") && p->population.data.task != CO_DATA_SPAN)
+        return CO_FAIL(CO_EUSAGE,
+                       "%s asks no questions (task %s): output=answers needs the task span",
+                       p->want->data, task->name);
+    p->outputs = task->outputs(n_classes);
     p->of_targets = task->targets;
-    p->width = wants(p, "loss") ? 1 : task->outputs(n_classes);
+    p->per_row =
+        task->per_row && !wants(p, "answers") && !(wants(p, "loss") && is_of_texts(p, task));
+    p->width = wants(p, "loss") || wants(p, "tags") ? 1
+               : wants(p, "answers")                ? sizeof(co_window_says) / sizeof(float)
+                                                    : p->outputs;
     if (wants(p, "hidden")) CO_TRY(tap(p));
+    if (wants(p, "text")) p->per_row = false, p->width = 1;
     p->sums = co_malloc(task->n_sums(n_classes), sizeof *p->sums);
     if (!p->sums) return CO_FAIL(CO_ENOMEM, "sums of %zu classes", n_classes);
     return co_workspace_create(p->model, CO_EVAL_BLOCK, CO_EVAL_BLOCK, 0, &p->workspace);
@@ -222,23 +244,68 @@ static co_status choose(predictor *p)
 
 /* ---- the pass ---- */
 
-/* The task's loss of row i alone: of a text by row, else of an example. */
+/* Floats from one row of outputs to the next. */
+static size_t stride_of(const predictor *p)
+{
+    return p->outputs + (co_model_has_chain(p->model) ? CO_CRF_EXTRA : 0);
+}
+
+/* The task's loss of text or row i alone, of a text by row; else of an example. */
 static float loss_of(predictor *p, const float *out, size_t i)
 {
-    static const int64_t one[] = {0, 1};
     const co_task *task = co_model_task(p->model);
     const size_t n_classes = co_model_n_classes(p->model);
-    const int64_t *offsets = p->per_row ? one : NULL;
-    co_batch batch = {.n = 1, .rows = 1, .offsets = offsets};
-    if (p->of_targets) batch.target_rows = 1, batch.target_offsets = offsets;
+    const int64_t *at = p->examples.batch.offsets;
+    const bool whole = is_of_texts(p, task);
+    const int64_t bounds[] = {0, whole ? at[i + 1] - at[i] : 1};
+    const size_t first = whole ? (size_t)at[i] : i;
+    co_batch batch = {.n = 1, .rows = (size_t)bounds[1], .offsets = task->per_row ? bounds : NULL};
+    if (p->of_targets) batch.target_rows = 1, batch.target_offsets = bounds;
     if (co_dataset_has_targets(&p->population.data))
         batch.y = p->examples.targets + i * p->population.data.n_classes;
+    else if (task->label_per_text)
+        batch.y = p->examples.y + 2 * i;
     else
-        batch.y = p->examples.y + i;
+        batch.y = p->examples.y + first * (task->label_words ? task->label_words(n_classes) : 1);
     memset(p->sums, 0, task->n_sums(n_classes) * sizeof *p->sums);
     const co_pass pass = {.batch = &batch};
-    co_model_measure(p->model, &pass, out + i * task->outputs(n_classes), p->sums);
+    co_model_measure(p->model, &pass, out + first * stride_of(p), p->sums);
     return p->sums[0] > 0.0 ? (float)co_task_mean_loss(p->sums) : NAN;
+}
+
+/* The tag of a row, as the bits of a float. */
+static float tag_of(const predictor *p, const float *row)
+{
+    const co_labels *labels = &p->population.labels;
+    const size_t n_tags = labels->n_tags ? labels->n_tags : labels->n;
+    int32_t tag = 0;
+    float bits;
+    if (co_model_has_chain(p->model)) tag = (int32_t)row[p->outputs + CO_CRF_TAG];
+    for (size_t j = 1; !co_model_has_chain(p->model) && j < n_tags; j++)
+        if (row[j] > row[tag]) tag = (int32_t)j;
+    memcpy(&bits, &tag, sizeof bits);
+    return bits;
+}
+
+static void fill_values(predictor *p, const float *out, size_t rows)
+{
+    const size_t stride = stride_of(p);
+    for (size_t i = 0; i < rows; i++)
+        if (wants(p, "logits"))
+            memcpy(p->values + i * p->width, out + i * stride, p->width * sizeof *out);
+        else
+            p->values[i] = wants(p, "tags") ? tag_of(p, out + i * stride) : loss_of(p, out, i);
+}
+
+/* What every window of the batch says, as rows of floats. */
+static void ask_windows(predictor *p, int64_t first, const float *out)
+{
+    const co_batch *batch = &p->examples.batch;
+    for (size_t i = 0; i < batch->n; i++) {
+        const co_window_says says =
+            co_window_ask(&p->population, p->id[first + (int64_t)i], out + 2 * batch->offsets[i]);
+        memcpy(p->values + i * p->width, &says, sizeof says);
+    }
 }
 
 /* values of the batch. Local. */
@@ -255,17 +322,28 @@ static co_status compute(predictor *p, int64_t piece)
     const float *out = co_model_forward(p->model, p->workspace, p->params.data, &pass);
     if (wants(p, "hidden"))
         co_model_tap_values(p->model, p->workspace, batch, p->node, p->values);
-    else if (wants(p, "logits"))
-        memcpy(p->values, out, rows * p->width * sizeof *out);
+    else if (wants(p, "answers"))
+        ask_windows(p, first, out);
     else
-        for (size_t i = 0; i < rows; i++) p->values[i] = loss_of(p, out, i);
+        fill_values(p, out, rows);
     return CO_OK;
 }
 
-static co_status write_piece(const predictor *p, int64_t piece)
+static co_status hear_windows(predictor *p, int64_t first, int64_t end)
+{
+    for (int64_t i = first; i < end; i++) {
+        co_window_says says;
+        memcpy(&says, p->values + (size_t)(i - first) * p->width, sizeof says);
+        CO_TRY(co_given_hear(&p->given, &p->population, p->id[i], &says));
+    }
+    return CO_OK;
+}
+
+static co_status write_piece(predictor *p, int64_t piece)
 {
     const int64_t first = p->row[p->piece[piece]], end = p->row[p->piece[piece + 1]];
     if (end == first) return CO_OK;
+    if (wants(p, "answers")) return hear_windows(p, first, end);
     return co_file_write_rows(p->file, p->name, (size_t)first, (size_t)(end - first), p->values);
 }
 
@@ -344,22 +422,38 @@ static co_status write_attributes(const predictor *p)
 static co_status open_file(predictor *p)
 {
     const size_t rows = (size_t)p->row[p->n];
-    const co_extent extent = {
-        .type = CO_F32, .ndim = wants(p, "loss") ? 1 : 2, .dim = {rows, p->width}};
+    const co_extent extent = {.type = wants(p, "tags") ? CO_I32 : CO_F32,
+                              .ndim = wants(p, "loss") || wants(p, "tags") ? 1 : 2,
+                              .dim = {rows, p->width}};
     if (p->stored && strcmp(p->trained_on, p->population.data_digest) != 0)
         co_log("%s is not the data set that the model was trained with: its classes and tokens "
                "are taken to mean the same",
                p->want->data);
     CO_TRY(co_file_create(p->want->file, "cohort-predictions", &p->file));
     CO_TRY(write_attributes(p));
+    if (wants(p, "answers")) return CO_OK; /* known when all windows were heard */
     CO_TRY(co_file_write_i64(p->file, "id", p->id, (size_t)p->n));
     if (p->per_row) CO_TRY(co_file_write_i64(p->file, "offsets", p->row, (size_t)p->n + 1));
-    return co_file_create_rows(p->file, p->name, &extent);
+    return wants(p, "text") ? CO_OK : co_file_create_rows(p->file, p->name, &extent);
+}
+
+static co_status write_texts(const predictor *p)
+{
+    const co_text *text = &p->texts.text;
+    const co_extent extent = {.type = CO_U8, .ndim = 1, .dim = {text->n}};
+    CO_TRY(co_file_write(p->file, "text", &extent, text->data ? text->data : ""));
+    CO_TRY(co_file_write_i64(p->file, "text_offsets", p->texts.bounds, (size_t)p->n + 1));
+    for (int64_t i = 0; i < p->n && i < p->want->show; i++)
+        printf("%12" PRId64 "  %.*s\n", p->id[i],
+               (int)(p->texts.bounds[i + 1] - p->texts.bounds[i]), text->data + p->texts.bounds[i]);
+    return CO_OK;
 }
 
 static co_status close_file(predictor *p)
 {
+    if (wants(p, "text")) CO_TRY(write_texts(p));
     co_file *file = p->file;
+    if (wants(p, "answers")) CO_TRY(co_given_write(&p->given, &p->population, file));
     p->file = NULL;
     return co_file_publish(file, 0644);
 }
@@ -372,6 +466,8 @@ static void fini(predictor *p)
     co_free(p->piece);
     co_free(p->values);
     co_free(p->sums);
+    co_given_fini(&p->given);
+    co_predicted_texts_fini(&p->texts);
     co_examples_fini(&p->examples);
     co_workspace_destroy(p->workspace);
     if (p->params.data) co_segment_fini(&p->params);
@@ -391,9 +487,14 @@ co_status co_predict(const co_predict_request *want, const co_comm *comm, co_pre
     if (st == CO_OK) st = load_params(&p);
     if (st == CO_OK) st = co_agree(choose(&p), comm);
     if (st == CO_OK) st = co_agree(first ? open_file(&p) : CO_OK, comm);
-    if (st == CO_OK) st = pass(&p);
+    if (st == CO_OK && wants(&p, "text"))
+        st = co_predict_texts(p.model, &p.population, p.params.data, &want->how, p.id, p.n, comm,
+                              &p.texts);
+    else if (st == CO_OK)
+        st = pass(&p);
     if (st == CO_OK) st = co_agree(first ? close_file(&p) : CO_OK, comm);
     *said = (co_predicted){.n = p.n, .n_rows = p.row ? p.row[p.n] : 0, .width = p.width};
+    if (wants(&p, "answers")) said->n_rows = (int64_t)p.given.n, said->width = 1;
     fini(&p);
     return st;
 }

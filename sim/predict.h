@@ -6,8 +6,9 @@
  * on any number of ranks, and in it the very numbers that an evaluation of that model sees. */
 #pragma once
 #include "core/comm.h"
+#include "models/decoding/decode.h"
 
-#define CO_PREDICT_OUTPUTS "logits|loss|hidden"
+#define CO_PREDICT_OUTPUTS "logits|loss|hidden|tags|answers|text"
 #define CO_PREDICT_SPLITS "all|train|test|validation|0|1|2"
 
 typedef struct {
@@ -15,13 +16,17 @@ typedef struct {
     const char *data, *file;
     const char *split;  /* one of CO_PREDICT_SPLITS */
     const char *output; /* one of CO_PREDICT_OUTPUTS. loss: the task's, of each row (text by row) or
-                           example; NaN where it scores nothing */
+                           example (of whole texts: of a chain, of a class with tags); NaN where
+                           it scores nothing. tags: that of each row, int32: of the best path of a
+                           chain (-1 where a row is passed over), else the largest output, the first
+                           of equal ones. answers: of questions (predict_answers.h).
+                           text: what the model writes (predict_text.h) */
     const char *tap;    /* hidden: an item of the model's list, NULL: what feeds the last layer that
                            has tensors */
 } co_predict_request;
 typedef struct {
-    int64_t n, n_rows;
-    size_t width; /* floats of a row */
+    int64_t n, n_rows; /* examples; rows, or with answers questions */
+    size_t width;      /* floats of a row */
 } co_predicted;
 
 /* Computes and publishes the file; said is filled on rank 0. CO_EUSAGE, CO_EDATA, CO_EFILE: one

@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include "core/vector.h"
 #include "sim/first_model.h"
+#include "sim/generation.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -368,10 +369,13 @@ static void warn_of_double_counting(const co_experiment *e)
 void co_run_describe(co_run *r)
 {
     const co_experiment *e = r->experiment;
-    const size_t own = co_workplace_bytes(&r->place) + co_public_bytes(&r->public) +
-                       co_works_bytes(&r->works) + co_exchange_bytes(&r->exchange) + wire_bytes(r) +
-                       co_bank_bytes(&r->bank) + r->n_slots * r->exchange.n_own * sizeof(float) +
-                       r->exchange.n_own * sizeof(double);
+    const size_t own =
+        co_workplace_bytes(&r->place) + co_public_bytes(&r->public) + co_works_bytes(&r->works) +
+        co_exchange_bytes(&r->exchange) + wire_bytes(r) + co_bank_bytes(&r->bank) +
+        r->n_slots * r->exchange.n_own * sizeof(float) + r->exchange.n_own * sizeof(double) +
+        (e->eval_keys.generate.asked
+             ? co_generation_bytes(r->model, &r->population, &e->eval_keys.generate.how)
+             : 0);
     const size_t node = r->exchange.board.bytes + r->population.csr.bytes +
                         r->population.tests.bytes + r->population.data.memory.bytes +
                         co_bank_node_bytes(&r->bank) + co_versions_node_bytes(&r->versions);

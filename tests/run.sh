@@ -5,7 +5,7 @@
 #   COHORT_FAST=1 tests/run.sh             only the release build and its tests
 #
 # Parts: release (gcc, warnings are errors, all tests) in build-ci; sanitizers (address, undefined, leaks; all
-# tests) in build-debug; clang, where it is installed (warnings are errors, builds only) in build-clang. A part
+# tests to which they add) in build-debug; clang, where it is installed (warnings are errors, builds only) in build-clang. A part
 # that fails does not stop the others. Exit code 0 only if all of them passed.
 set -u
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit 1
@@ -55,11 +55,12 @@ release()
 {
     build build-ci -DCMAKE_BUILD_TYPE=Release -DCOHORT_TESTS=ON -DCMAKE_C_FLAGS=-Werror && suite build-ci "$@"
 }
-# Without the tests that read the sources or scripts alone.
+# Without the tests that read the sources or scripts alone, and those whose commands other tests give: README's blocks, and dry runs of
+# what golden runs.
 sanitizers()
 {
     build build-debug -DCMAKE_BUILD_TYPE=Debug -DCOHORT_TESTS=ON -DCOHORT_SANITIZE=ON &&
-        suite build-debug -E '^cli_(tidy|format|structure|install)$' "$@"
+        suite build-debug -E '^(cli_(tidy|format|structure|install|plot|readme)|golden_resolved)$' "$@"
 }
 clang_build()
 {

@@ -22,8 +22,10 @@ typedef enum {
     CO_PER_ANSWERS,      /* example, and the end of the last one; only with answers */
     CO_PER_SPAN,         /* example of a task span; a row has 2 values */
     CO_PER_WINDOW,       /* example of a task span */
-    CO_PER_TEXT_BOUND,   /* example, and the end of the last one; only with tokens */
-    CO_PER_RAW_BOUND,    /* the same; only with raw text */
+    CO_PER_QUESTION_BYTE,
+    CO_PER_QUESTION_BOUND, /* question, and the end of the last one; only with their raw text */
+    CO_PER_TEXT_BOUND,     /* example, and the end of the last one; only with tokens */
+    CO_PER_RAW_BOUND,      /* the same; only with raw text */
     CO_PER_RAW_BYTE,
     CO_PER_CLASS, /* these are lists of names */
     CO_PER_TAG_NAME,
@@ -39,7 +41,7 @@ typedef enum {
 typedef enum {
     CO_ON_RANK, /* a copy on every rank: few bytes an example */
     CO_ON_NODE, /* once in the node's shared memory; has to be there */
-    CO_IN_FILE  /* nowhere: it stays in the file; but of a task span on the node */
+    CO_IN_FILE  /* nowhere: it stays in the file; but raw text of a task span on the node */
 } co_column_place;
 
 /* What its values may be. */
@@ -58,12 +60,13 @@ typedef enum {
     CO_VALUES_PLACE,    /* from and to byte of the example's raw text, or -1 twice */
     CO_VALUES_USER,     /* .. or -1 for none */
     CO_VALUES_GROUP,
-    CO_VALUES_TOKEN_BOUNDS,  /* ascending from 0 to n_tokens */
-    CO_VALUES_RAW_BOUNDS,    /* .. to the bytes of the raw text */
-    CO_VALUES_TARGET_BOUNDS, /* .. to n_target_tokens, by 2 at least */
-    CO_VALUES_ANSWER_BOUNDS, /* .. to n_answer_bytes */
-    CO_VALUES_ANSWERS,       /* .. to n_answers */
-    CO_VALUES_LETTER_BOUNDS  /* .. to n_chars */
+    CO_VALUES_TOKEN_BOUNDS,    /* ascending from 0 to n_tokens */
+    CO_VALUES_RAW_BOUNDS,      /* .. to the bytes of the raw text */
+    CO_VALUES_TARGET_BOUNDS,   /* .. to n_target_tokens, by 2 at least */
+    CO_VALUES_ANSWER_BOUNDS,   /* .. to n_answer_bytes */
+    CO_VALUES_ANSWERS,         /* .. to n_answers */
+    CO_VALUES_QUESTION_BOUNDS, /* .. to n_question_bytes */
+    CO_VALUES_LETTER_BOUNDS    /* .. to n_chars */
 } co_column_values;
 
 /* field of co_dataset, dataset in the file, type in memory, stored type (x and targets: asked of
@@ -103,6 +106,10 @@ typedef enum {
       "span: of which question this is a window; ascending")                                       \
     X(question_name, "question_name", char *, CO_STR, CO_PER_QUESTION, CO_ON_RANK, CO_VALUES_ANY,  \
       "names of the questions")                                                                    \
+    X(question_text, "question_text", uint8_t, CO_U8, CO_PER_QUESTION_BYTE, CO_IN_FILE,            \
+      CO_VALUES_ANY, "raw bytes of the questions")                                                 \
+    X(question_bounds, "question_bounds", int64_t, CO_I64, CO_PER_QUESTION_BOUND, CO_IN_FILE,      \
+      CO_VALUES_QUESTION_BOUNDS, "bytes of question q: [q] to [q + 1]")                            \
     X(token_char, "token_char", int32_t, CO_I32, CO_PER_PLACE, CO_ON_NODE, CO_VALUES_PLACE,        \
       "span: first byte, and the one behind the last, of the raw text that a token is from; -1, "  \
       "-1: of none")                                                                               \

@@ -45,7 +45,7 @@ typedef struct {
     size_t n_tags;                          /* of a task joint */
     size_t n_target_vocab, n_target_tokens; /* of a task seq2seq */
     size_t n_answers, n_answer_bytes;       /* 0: the data set has no answers */
-    size_t n_questions;                     /* of a task span */
+    size_t n_questions, n_question_bytes;   /* of a task span; bytes 0: without their raw text */
     size_t n_chars, n_char_vocab;           /* 0: its tokens have no letters */
     size_t n_text; /* bytes of raw text that a node has; 0: it stays in the file */
     size_t n_users, n_groups;
@@ -106,14 +106,19 @@ size_t co_dataset_target_rows(const co_dataset *data, int64_t id);
  * target; else all. Local. */
 size_t co_dataset_scored(const co_dataset *data, int64_t id);
 /* A batch of texts one after another: offsets[n_ids + 1], tokens and y [rows]. y: lm: the next
- * token; masked: the token; tagging and joint: its class; classification: the example's class,
- * [n_ids]; span: [n_ids][2], first and last token of the answer, 0 twice where the window has none;
- * not touched for targets and seq2seq. Local. */
+ * token; masked: the token; tagging: its class; joint: [rows][2], its tag and the example's class;
+ * classification: the example's class, [n_ids]; span: [n_ids][2], first and last token of the
+ * answer, 0 twice where the window has none; not touched for targets and seq2seq. Local. */
 void co_dataset_gather_tokens(const co_dataset *data, const int64_t *ids, size_t n_ids,
                               int64_t *offsets, int32_t *tokens, int32_t *y);
 /* The targets of these texts, one after another: offsets[n_ids + 1], tokens and y [target rows]:
  * each target without its last token, and without its first. Local. */
 void co_dataset_gather_targets_text(const co_dataset *data, const int64_t *ids, size_t n_ids,
                                     int64_t *offsets, int32_t *tokens, int32_t *y);
+/* Letters of the tokens that training sees of an example, where the data set has them. Local. */
+size_t co_dataset_letters(const co_dataset *data, int64_t id);
+/* Those of a batch of texts: offsets[rows + 1], letters of row r: [r] to [r + 1]. Local. */
+void co_dataset_gather_letters(const co_dataset *data, const int64_t *ids, size_t n_ids,
+                               int64_t *offsets, int32_t *letters);
 /* The names of the words of targets, its own or those of the sources; NULL without names. Local. */
 char *const *co_dataset_target_names(const co_dataset *data);

@@ -73,6 +73,8 @@ size_t co_column_rows(const co_dataset *data, const co_column *column)
     case CO_PER_ANSWERS: return data->n_answers ? n + 1 : 0;
     case CO_PER_SPAN:
     case CO_PER_WINDOW: return windows ? n : 0;
+    case CO_PER_QUESTION_BYTE: return data->n_question_bytes;
+    case CO_PER_QUESTION_BOUND: return data->n_question_bytes ? data->n_questions + 1 : 0;
     case CO_PER_TEXT_BOUND: return text ? n + 1 : 0;
     case CO_PER_RAW_BOUND: return text && (n_bytes || !data->text_offsets) ? n + 1 : 0;
     case CO_PER_RAW_BYTE: return n_bytes;
@@ -89,7 +91,8 @@ size_t co_column_rows(const co_dataset *data, const co_column *column)
 
 co_column_place co_column_where(const co_dataset *data, const co_column *column)
 {
-    return column->place == CO_IN_FILE && data->n_text ? CO_ON_NODE : column->place;
+    const bool raw = column->per == CO_PER_RAW_BYTE || column->per == CO_PER_RAW_BOUND;
+    return raw && data->n_text ? CO_ON_NODE : column->place;
 }
 
 co_extent co_column_extent(const co_dataset *data, const co_column *column)
@@ -126,6 +129,7 @@ bool co_column_is_large(const co_column *column)
     case CO_PER_LETTER:
     case CO_PER_TARGET_TOKEN:
     case CO_PER_ANSWER_BYTE:
+    case CO_PER_QUESTION_BYTE:
     case CO_PER_RAW_BYTE: return true;
     default: return false;
     }
@@ -382,6 +386,8 @@ co_status co_column_check(const co_dataset *data, const co_column *column, const
         return check_bounds(path, name, n, rows, data->n_target_tokens, 2);
     case CO_VALUES_ANSWER_BOUNDS: return check_bounds(path, name, n, rows, data->n_answer_bytes, 0);
     case CO_VALUES_ANSWERS: return check_bounds(path, name, n, rows, data->n_answers, 0);
+    case CO_VALUES_QUESTION_BOUNDS:
+        return check_bounds(path, name, n, rows, data->n_question_bytes, 0);
     case CO_VALUES_LETTER_BOUNDS: return check_bounds(path, name, n, rows, data->n_chars, 0);
     default: return CO_OK;
     }

@@ -347,6 +347,11 @@ co_status co_dataset_columns(const co_file *file, bool with_x, co_dataset *data)
     return co_file_digest(file, data->digest);
 }
 
+static bool is_text(const co_column *column)
+{
+    return column->per == CO_PER_RAW_BYTE || column->per == CO_PER_RAW_BOUND;
+}
+
 /* The columns of the node and, with_raw, the raw text. open: large ones stay in the file, and their
  * shape is checked. */
 static co_status read_large(const co_file *file, co_dataset *data, bool open)
@@ -355,7 +360,9 @@ static co_status read_large(const co_file *file, co_dataset *data, bool open)
         for (int k = 0; k < CO_N_COLUMNS; k++) {
             const co_column *column = &co_columns[k];
             const bool raw = co_column_where(data, column) == CO_IN_FILE;
-            if (column->place == CO_ON_RANK || (raw && !co_file_has(file, "text"))) continue;
+            if (column->place == CO_ON_RANK ||
+                (raw && is_text(column) && !co_file_has(file, "text")))
+                continue;
             if (bounds != (column->per == CO_PER_RAW_BOUND)) continue;
             if (!open || !co_column_is_large(column) || co_column_rows(data, column) == 0)
                 CO_TRY(co_column_read(file, data, column));

@@ -57,6 +57,8 @@ co_status co_dataset_pairs_columns(const co_file *file, co_dataset *data)
     }
     if (data->task != CO_DATA_SPAN) return CO_OK;
     CO_TRY(co_dataset_list_size(file, "text", &data->n_text));
+    if (co_file_has(file, "question_text"))
+        CO_TRY(co_dataset_list_size(file, "question_text", &data->n_question_bytes));
     return count_answers(file, data);
 }
 

@@ -131,8 +131,13 @@ void co_dataset_gather_tokens(const co_dataset *data, const int64_t *ids, size_t
             memcpy(y + at, data->tokens + from + 1, n * sizeof *y);
         else if (data->task == CO_DATA_MASKED)
             memcpy(y + at, tokens + at, n * sizeof *y);
-        else if (data->task == CO_DATA_TAGGING || data->task == CO_DATA_JOINT)
+        else if (data->task == CO_DATA_TAGGING)
             memcpy(y + at, data->token_y + from, n * sizeof *y);
+        else if (data->task == CO_DATA_JOINT)
+            for (size_t r = 0; r < n; r++) {
+                y[2 * (at + r)] = data->token_y[from + r];
+                y[2 * (at + r) + 1] = data->y[ids[i]];
+            }
         else if (data->task == CO_DATA_CLASSIFICATION)
             y[i] = data->y[ids[i]];
         else if (data->task == CO_DATA_SPAN)

@@ -14,6 +14,7 @@
 #include "io/readers/members.h"
 #include "io/readers/raw.h"
 #include "io/readers/reader.h"
+#include "io/readers/tags.h"
 #include "io/readers/texts.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,9 +22,7 @@
 
 typedef struct {
     co_texts texts;
-    co_members types;
-    int32_t *tag; /* [n_tags] -1: outside; 2 type: begins; 2 type + 1: inside; plain: type */
-    size_t n_tags, tag_room;
+    co_tags tags;
     size_t n_words; /* of the open sentence */
     co_members documents;
     int32_t document; /* the open one; -1: none */
@@ -31,7 +30,8 @@ typedef struct {
     size_t user_room;
     size_t asked;        /* column=, or 0 */
     size_t word, column; /* fields, in the open file */
-    bool io, plain, conllu;
+    co_tag_scheme scheme;
+    bool conllu;
 } sentences;
 
 static co_status end_sentence(sentences *s)
@@ -57,21 +57,17 @@ static co_status read_comment(sentences *s, const char *line)
     return co_members_number(&s->documents, *name ? name : own, &s->document);
 }
 
-static co_status read_tag(sentences *s, const char *path, size_t row, const char *text,
-                          int32_t *tag)
+static co_status read_tag(sentences *s, const char *path, size_t row, const char *text)
 {
     const bool begins = text[0] == 'B';
-    *tag = -1;
-    if (s->plain) return co_members_number(&s->types, text, tag);
-    if (strcmp(text, "O") == 0) return CO_OK;
+    if (s->scheme == CO_TAGS_PLAIN) return co_tags_add(&s->tags, text, true);
+    if (strcmp(text, "O") == 0) return co_tags_add(&s->tags, NULL, false);
     if ((!begins && text[0] != 'I') || text[1] != '-' || !text[2])
         return CO_FAIL(CO_EDATA,
                        "%s:%zu: tag '%.40s': O, B-TYPE and I-TYPE are taken; is it in column=%zu? "
                        "scheme=plain takes tags as they stand",
                        path, row, text, s->column);
-    CO_TRY(co_members_number(&s->types, text + 2, tag));
-    *tag = 2 * *tag + (!begins || s->io);
-    return CO_OK;
+    return co_tags_add(&s->tags, text + 2, begins);
 }
 
 /* Cuts the line into fields; returns how many, at most n. */
@@ -120,10 +116,7 @@ static co_status read_line(sentences *s, const char *path, size_t row, char *lin
     if (n <= s->column || n <= s->word || !*field[s->word])
         return CO_FAIL(CO_EDATA, "%s:%zu: '%.40s': %zu fields, a word and column %zu are wanted",
                        path, row, field[0], n, s->column);
-    if (co_reserve((void **)&s->tag, &s->tag_room, s->n_tags + 1, sizeof *s->tag))
-        return CO_FAIL(CO_ENOMEM, "%s: out of memory after %zu words", path, s->n_tags);
-    CO_TRY(read_tag(s, path, row, field[s->column], &s->tag[s->n_tags]));
-    s->n_tags++;
+    CO_TRY(read_tag(s, path, row, field[s->column]));
     char *word = field[s->word];
     for (char *c = word; *c; c++)
         if (*c == ' ') *c = '_';
@@ -176,53 +169,6 @@ static co_status read_file(sentences *s, const char *path)
     return st;
 }
 
-/* Types in byte order: rank[type]. */
-static int32_t *rank_types(const co_members *types)
-{
-    int32_t *rank = co_calloc(types->n + 1, sizeof *rank);
-    for (size_t i = 0; rank && i < types->n; i++)
-        for (size_t j = 0; j < types->n; j++) rank[i] += strcmp(types->name[j], types->name[i]) < 0;
-    return rank;
-}
-
-static co_status name_classes(const sentences *s, const int32_t *rank, co_dataset *data)
-{
-    const size_t per = s->io ? 1 : 2;
-    data->n_classes = s->plain ? s->types.n : 1 + per * s->types.n;
-    data->classes = co_calloc(data->n_classes, sizeof *data->classes);
-    if (!data->classes) return CO_FAIL(CO_ENOMEM, "names of %zu tags", data->n_classes);
-    bool good = true;
-    for (size_t t = 0; s->plain && t < s->types.n; t++)
-        good = (data->classes[rank[t]] = co_strdup(s->types.name[t])) && good;
-    if (!s->plain) good = (data->classes[0] = co_strdup("O")) != NULL;
-    for (size_t t = 0; !s->plain && t < s->types.n; t++) {
-        char **name = data->classes + 1 + per * (size_t)rank[t];
-        if (!s->io) good = (*name++ = co_format("B-%s", s->types.name[t])) && good;
-        good = (*name = co_format("I-%s", s->types.name[t])) && good;
-    }
-    return good ? CO_OK : CO_FAIL(CO_ENOMEM, "names of %zu tags", data->n_classes);
-}
-
-static co_status give_tags(sentences *s, co_dataset *data)
-{
-    int32_t *rank = rank_types(&s->types);
-    co_status st = rank ? name_classes(s, rank, data) : CO_FAIL(CO_ENOMEM, "types of tags");
-    for (size_t i = 0; st == CO_OK && i < s->n_tags; i++) {
-        const int32_t tag = s->tag[i];
-        if (s->plain)
-            s->tag[i] = rank[tag];
-        else if (tag < 0)
-            s->tag[i] = 0;
-        else
-            s->tag[i] = s->io ? 1 + rank[tag / 2] : 1 + 2 * rank[tag / 2] + tag % 2;
-    }
-    co_free(rank);
-    data->token_y = s->tag;
-    data->n_tokens = s->n_tags;
-    s->tag = NULL;
-    return st;
-}
-
 /* Documents are users; without a mark of one nobody is. */
 static void give_users(sentences *s, co_dataset *data)
 {
@@ -252,7 +198,8 @@ static co_status read_all(const co_config *opt, sentences *s, co_dataset *data)
     for (int64_t i = 0; i < data->n; i++)
         data->split[i] = splits[i < (int64_t)end[0] ? 0 : i < (int64_t)end[1] ? 1 : 2];
     data->task = CO_DATA_TAGGING;
-    CO_TRY(give_tags(s, data));
+    data->n_tokens = s->tags.n;
+    CO_TRY(co_tags_give(&s->tags, s->scheme, &data->token_y, &data->classes, &data->n_classes));
     give_users(s, data);
     return co_columns_source(data, "conll", paths, n_paths);
 }
@@ -260,18 +207,19 @@ static co_status read_all(const co_config *opt, sentences *s, co_dataset *data)
 static co_status read(const co_config *opt, const char *const *sources, size_t n_sources,
                       co_dataset *data)
 {
+    const char *scheme = co_config_string(opt, "scheme");
     sentences s = {.asked = co_config_has(opt, "column") ? (size_t)co_config_int(opt, "column") : 0,
-                   .io = strcmp(co_config_string(opt, "scheme"), "io") == 0,
-                   .plain = strcmp(co_config_string(opt, "scheme"), "plain") == 0};
+                   .scheme = strcmp(scheme, "io") == 0      ? CO_TAGS_IO
+                             : strcmp(scheme, "plain") == 0 ? CO_TAGS_PLAIN
+                                                            : CO_TAGS_BIO};
     if (n_sources)
         return CO_FAIL(CO_EUSAGE, "conll takes its files as train= dev= test=, not '%s'",
                        sources[0]);
     const co_status st = read_all(opt, &s, data);
     co_texts_fini(&s.texts);
-    co_members_fini(&s.types);
+    co_tags_fini(&s.tags);
     co_members_fini(&s.documents);
     co_free(s.user);
-    co_free(s.tag);
     return st;
 }
 
@@ -284,6 +232,7 @@ static const co_param params[] = {
     {"scheme", CO_CHOICE, .words = "bio|io|plain",
      .doc = "tags kept: B- and I-, I- alone, or every tag as it stands"},
     CO_TEXT_PARAMS("blank", 0.0),
+    CO_LETTER_PARAMS,
     {0}};
 const co_reader co_reader_conll = {
     .name = "conll",

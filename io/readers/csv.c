@@ -8,9 +8,11 @@
  * line ends) there are no features: the other columns are left out, and only label, user and group
  * can be missing. With task=regression or multilabel y is one column or a list of them: finite
  * numbers, or 0 and 1 for each label, named by the header; they are never scaled. The splits are
- * cut here, since filling and scaling are fitted to the training part. Cost: O(cells log words)
+ * cut here, since filling and scaling are fitted to the training part. With source=COL and
+ * target=COL the rows are pairs of texts (csv_pairs.c). Cost: O(cells log words)
  * time; the text and one pointer a cell in memory. */
 #include "core/memory.h"
+#include "io/readers/answers.h"
 #include "io/readers/columns.h"
 #include "io/readers/csv_table.h"
 #include "io/readers/labels.h"
@@ -93,6 +95,10 @@ static co_status pick_columns(const co_config *opt, const char *key, const co_cs
 static co_status pick_y(const co_config *opt, co_csv_table *t)
 {
     t->task = co_columns_task(co_config_string(opt, "task"));
+    if (!co_config_has(opt, "y"))
+        return CO_FAIL(CO_EUSAGE,
+                       "csv: y=COLUMN is missing, the label's (of pairs of texts: source= "
+                       "and target=)");
     CO_TRY(pick_columns(opt, "y", t, &t->y, &t->n_y));
     for (size_t k = 0; k < t->n_y; k++)
         for (size_t i = 0; i < k; i++)
@@ -216,8 +222,10 @@ static co_status build(const co_config *opt, const char *const *sources, co_csv_
                        co_dataset *data)
 {
     CO_TRY(read_files(opt, sources, t));
-    CO_TRY(pick_y(opt, t));
     CO_TRY(pick_column(opt, "user", t, &t->user));
+    if (co_config_has(opt, "source") || co_config_has(opt, "target"))
+        return co_csv_pairs(opt, t, data);
+    CO_TRY(pick_y(opt, t));
     CO_TRY(pick_column(opt, "group", t, &t->group));
     CO_TRY(pick_columns(opt, "text", t, &t->text, &t->n_text));
     co_csv_missing_options(opt, t);
@@ -264,7 +272,7 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
 }
 
 static const co_param params[] = {
-    {"y", CO_STRINGS, .flags = CO_REQUIRED,
+    {"y", CO_STRINGS, .flags = CO_OPTIONAL,
      .doc = "column of the label: its name in the header or its number, from 0; or a list, with "
             "task"},
     CO_TASK_PARAM,
@@ -284,7 +292,12 @@ static const co_param params[] = {
      .doc = "of numeric columns, fitted to the training part: mean 0 and deviation 1, or 0 to 1"},
     {"test", CO_STRING, .flags = CO_OPTIONAL, .doc = "file of test rows"},
     {"text", CO_STRINGS, .flags = CO_OPTIONAL, .doc = "column of the text, or a list of columns"},
+    {"source", CO_STRING, .flags = CO_OPTIONAL,
+     .doc = "in place of y: column of the source's text .."},
+    {"target", CO_STRING, .flags = CO_OPTIONAL, .doc = ".. and of its target's (seq2seq)"},
+    CO_PAIR_TABLE_PARAMS,
     CO_TEXT_PARAMS("word", 0.0),
+    CO_LETTER_PARAMS,
     {0}};
 const co_reader co_reader_csv = {
     .name = "csv",
@@ -293,7 +306,8 @@ const co_reader co_reader_csv = {
     .usage =
         "csv FILE.. y=COL [task=regression|multilabel y=[COL,COL]] [user=COL|file] [group=COL] "
         "[header=true] [test=FILE] "
-        "[missing=refuse|drop|mean|median|zero] [scale=standard|minmax] [separator=C] [text=COL]",
+        "[missing=refuse|drop|mean|median|zero] [scale=standard|minmax] [separator=C] [text=COL] "
+        "| csv FILE.. source=COL target=COL [references=join]",
     .splits = true,
     .text = true,
     .read = read};

@@ -61,6 +61,10 @@ static inline bool co_csv_is_feature(const co_csv_table *t, size_t column)
     return t->n_text == 0 && !co_csv_is_y(t, column) && column != t->user && column != t->group;
 }
 
+/* The files of a table whose user column is known, as pairs of texts by the options source and
+ * target. */
+co_status co_csv_pairs(const co_config *opt, const co_csv_table *t, co_dataset *data);
+
 /* Sets missing and missing_words from the options. */
 void co_csv_missing_options(const co_config *opt, co_csv_table *t);
 bool co_csv_is_missing(const co_csv_table *t, const char *cell);

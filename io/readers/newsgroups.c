@@ -284,6 +284,7 @@ static const co_param params[] = {
     {"task", CO_CHOICE, .words = "classification|multilabel",
      .doc = "the folder's name is the class, or each of its parts a label"},
     CO_TEXT_PARAMS("word", 0.0),
+    CO_LETTER_PARAMS,
     {0}};
 const co_reader co_reader_newsgroups = {
     .name = "newsgroups",

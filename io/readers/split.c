@@ -1,8 +1,8 @@
 /* io/readers/split.c - test and validation parts that the publisher did not cut.
  *
  * floor(fraction n0) of the n0 examples of split 0 go, a keyed subset without replacement: the test
- * part first, then the validation part out of the rest (both fractions are of n0). Streams (seed,
- * CO_DRAW_SPLIT, split). */
+ * part first, then the validation part out of the rest (both fractions are of n0). Windows of a
+ * question go together: there questions are drawn. Streams (seed, CO_DRAW_SPLIT, split). */
 #include "core/memory.h"
 #include "core/random.h"
 #include "io/readers/reader.h"
@@ -36,6 +36,12 @@ static co_status move(co_dataset *data, int64_t *left, int64_t *n_left, int64_t 
     return CO_OK;
 }
 
+/* Whether it is a further window of the question before. */
+static bool goes_on(const co_dataset *data, int64_t i)
+{
+    return data->question && i > 0 && data->question[i] == data->question[i - 1];
+}
+
 static int64_t part(double fraction, int64_t n)
 {
     return (int64_t)(fraction * (double)n + 1e-9); /* 0.29 * 100 is 28.99.. in binary */
@@ -56,10 +62,12 @@ co_status co_reader_split(co_dataset *data, double test_fraction, double validat
         return CO_FAIL(CO_ENOMEM, "out of memory for drawing the split of %zu examples",
                        (size_t)data->n);
     for (int64_t i = 0; i < data->n; i++)
-        if (data->split[i] == 0) left[n++] = i;
+        if (data->split[i] == 0 && !goes_on(data, i)) left[n++] = i;
     const int64_t n_test = part(test_fraction, n), n_validation = part(validation_fraction, n);
     co_status st = move(data, left, &n, n_test, 1, seed);
     if (st == CO_OK) st = move(data, left, &n, n_validation, 2, seed);
+    for (int64_t i = 0; i < data->n; i++)
+        if (goes_on(data, i)) data->split[i] = data->split[i - 1];
     co_free(left);
     return st;
 }

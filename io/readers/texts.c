@@ -59,28 +59,38 @@ const char *co_texts_of(const co_dataset *data, int64_t i, size_t *n)
     return (const char *)data->text + data->text_offsets[i];
 }
 
-static co_status count(co_texts_work *w)
+co_status co_texts_count(co_texts_work *w, const char *text, size_t n)
 {
     char name[CO_TOKEN_BYTES + 3];
-    size_t n, bytes;
+    size_t bytes;
+    for (size_t at = 0; (bytes = w->member->next(text, n, &at)) > 0; at += bytes) {
+        co_token_flaws again = {0}; /* the second walk counts them */
+        const size_t used = co_token_clean(text + at, bytes, w->lowercase, name, &again);
+        CO_TRY(co_vocabulary_count(&w->vocabulary, name, used));
+    }
+    return CO_OK;
+}
+
+static co_status count(co_texts_work *w)
+{
+    size_t n;
     for (int64_t i = 0; i < w->data->n; i++) {
-        const char *text = co_texts_of(w->data, i, &n);
         if (w->data->split[i] != 0) continue;
-        for (size_t at = 0; (bytes = w->member->next(text, n, &at)) > 0; at += bytes) {
-            co_token_flaws again = {0}; /* the second walk counts them */
-            const size_t used = co_token_clean(text + at, bytes, w->lowercase, name, &again);
-            CO_TRY(co_vocabulary_count(&w->vocabulary, name, used));
-        }
+        const char *text = co_texts_of(w->data, i, &n);
+        CO_TRY(co_texts_count(w, text, n));
+        if (!w->shared) continue;
+        text = co_texts_target(w->data, i, &n);
+        CO_TRY(co_texts_count(w, text, n));
     }
     return CO_OK;
 }
 
 /* Options that a published vocabulary decides, or needs. */
-static co_status read_published(co_texts_work *w, const co_config *opt)
+static co_status read_published(co_texts_work *w, const co_config *opt, const char *key)
 {
     const char *name = w->member->name;
     const char *marks[] = {w->member->unknown, w->member->first, w->member->last, NULL};
-    if (!co_config_has(opt, "vocab"))
+    if (!co_config_has(opt, key))
         return CO_FAIL(CO_EUSAGE, "tokens=%s: needs vocab=FILE, the model's vocab.txt", name);
     if (co_config_has(opt, "lowercase"))
         return CO_FAIL(CO_EUSAGE, "tokens=%s: takes lower=true|false in place of lowercase=", name);
@@ -90,21 +100,22 @@ static co_status read_published(co_texts_work *w, const co_config *opt)
     if (w->max_tokens == 1)
         return CO_FAIL(CO_EUSAGE, "tokens=%s: max_tokens=1 has no room for %s and %s; 2 at least",
                        name, marks[1], marks[2]);
-    return co_vocabulary_read_published(&w->vocabulary, co_config_string(opt, "vocab"), marks);
+    return co_vocabulary_read_published(&w->vocabulary, co_config_string(opt, key), marks);
 }
 
-static co_status make_vocabulary(co_texts_work *w, const co_config *opt)
+co_status co_texts_vocabulary(co_texts_work *w, const co_config *opt, const char *key,
+                              co_status (*count_texts)(co_texts_work *work))
 {
-    const bool own = co_config_has(opt, "vocab");
-    if (w->member->cut) return read_published(w, opt);
+    const bool own = co_config_has(opt, key);
+    if (w->member->cut) return read_published(w, opt, key);
     if (w->member->every_byte) {
         if (own)
-            return CO_FAIL(CO_EUSAGE, "vocab=%s: tokens=byte has a vocabulary of its own; leave it",
-                           co_config_string(opt, "vocab"));
+            return CO_FAIL(CO_EUSAGE, "%s=%s: tokens=byte has a vocabulary of its own; leave it",
+                           key, co_config_string(opt, key));
         return co_vocabulary_bytes(&w->vocabulary);
     }
-    if (own) return co_vocabulary_read(&w->vocabulary, co_config_string(opt, "vocab"));
-    CO_TRY(count(w));
+    if (own) return co_vocabulary_read(&w->vocabulary, co_config_string(opt, key));
+    CO_TRY(count_texts(w));
     return co_vocabulary_cut(&w->vocabulary, co_config_int(opt, "min_count"));
 }
 
@@ -114,6 +125,21 @@ static int32_t number(co_texts_work *w, const char *token, size_t bytes)
     if (w->member->every_byte) return 1 + (unsigned char)*token;
     const size_t used = co_token_clean(token, bytes, w->lowercase, name, &w->flaws);
     return co_vocabulary_find(&w->vocabulary, name, used);
+}
+
+int32_t co_texts_token(const co_texts_work *w, const char *name)
+{
+    return co_vocabulary_find(&w->vocabulary, name, strlen(name)) - (w->member->cut != NULL);
+}
+
+co_status co_texts_cut(co_texts_work *w, const char *text, size_t n, size_t from, co_subwords *out)
+{
+    size_t bytes;
+    if (w->member->cut)
+        return w->member->cut(&w->vocabulary, w->lowercase, text, n, from, out, &w->flaws);
+    for (size_t at = 0; (bytes = w->member->next(text, n, &at)) > 0; at += bytes)
+        CO_TRY(co_subwords_add(out, number(w, text + at, bytes), from + at, from + at + bytes));
+    return CO_OK;
 }
 
 /* All tokens of every text, nothing cut. */
@@ -293,7 +319,10 @@ static void tell(const co_texts_work *w)
 static co_status tokenise(co_texts_work *w, const co_config *opt)
 {
     co_dataset *d = w->data;
-    CO_TRY(make_vocabulary(w, opt));
+    const bool pairs = d->task == CO_DATA_SEQ2SEQ;
+    if (pairs) CO_TRY(co_texts_shares(w, opt));
+    CO_TRY(co_texts_vocabulary(w, opt, "vocab", count));
+    if (w->shared) CO_TRY(co_texts_target_marks(w));
     CO_TRY(w->member->cut ? co_texts_number_subwords(w) : number_all(w));
     if (w->n == 0) return CO_FAIL(CO_EDATA, "the texts hold no token");
     CO_ASSERT(!d->token_y || w->n == d->n_tokens);
@@ -306,27 +335,36 @@ static co_status tokenise(co_texts_work *w, const co_config *opt)
         CO_TRY(cut_into_pieces(w));
     else
         truncate_texts(w);
+    CO_TRY(co_texts_letters(w, opt));
     tell(w);
+    return pairs ? co_texts_number_targets(w, opt) : CO_OK;
+}
+
+co_status co_texts_start(co_texts_work *w, const co_config *opt)
+{
+    const char *name = co_config_string(opt, "tokens");
+    w->member = co_tokeniser_find(name);
+    w->last = -1;
+    if (!w->member) return co_fail_in(CO_EUSAGE, "tokens");
+    if (!w->member->cut && co_config_has(opt, "lower"))
+        return CO_FAIL(CO_EUSAGE, "tokens=%s: takes lowercase=true|false in place of lower=", name);
+    const char *key = w->member->cut ? "lower" : "lowercase";
+    w->lowercase =
+        co_config_has(opt, key) ? co_config_bool(opt, key) : w->member->cut || w->member->lowercase;
+    w->max_tokens = (size_t)co_config_int(opt, "max_tokens");
     return CO_OK;
 }
 
 co_status co_texts_tokenise(const co_config *opt, co_dataset *data)
 {
     if (!data->text || data->tokens) return CO_OK;
-    const char *name = co_config_string(opt, "tokens");
-    co_texts_work w = {.member = co_tokeniser_find(name), .data = data, .last = -1};
-    if (!w.member) return co_fail_in(CO_EUSAGE, "tokens");
-    if (data->token_y && !w.member->cut && strcmp(name, "blank") != 0)
+    co_texts_work w = {.data = data};
+    CO_TRY(co_texts_start(&w, opt));
+    if (data->token_y && !w.member->cut && strcmp(w.member->name, "blank") != 0)
         return CO_FAIL(CO_EUSAGE,
                        "tokens=%s: tagged texts are cut already; blank (as they stand) and "
                        "wordpiece are taken",
-                       name);
-    if (!w.member->cut && co_config_has(opt, "lower"))
-        return CO_FAIL(CO_EUSAGE, "tokens=%s: takes lowercase=true|false in place of lower=", name);
-    const char *key = w.member->cut ? "lower" : "lowercase";
-    w.lowercase =
-        co_config_has(opt, key) ? co_config_bool(opt, key) : w.member->cut || w.member->lowercase;
-    w.max_tokens = (size_t)co_config_int(opt, "max_tokens");
+                       w.member->name);
     const co_status st = tokenise(&w, opt);
     co_vocabulary_fini(&w.vocabulary);
     co_free(w.start);

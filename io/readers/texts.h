@@ -24,6 +24,25 @@
                                  "default true"                                                    \
     }
 
+/* Of one whose words may have letters. */
+#define CO_LETTER_PARAMS                                                                           \
+    {                                                                                              \
+        "chars", CO_BOOL, .doc = "keep the letters of every word, for layer char_cnn"              \
+    }
+/* Options of a reader of pairs of texts, beside those of a reader of texts. */
+#define CO_PAIR_PARAMS                                                                             \
+    {"shared", CO_BOOL, .flags = CO_OPTIONAL,                                                      \
+     .doc = "targets have the vocabulary of the sources; default: false, wordpiece true"},         \
+    {                                                                                              \
+        "target_vocab", CO_STRING, .flags = CO_OPTIONAL, .doc = "as vocab, of the targets"         \
+    }
+/* Of a reader of questions. */
+#define CO_WINDOW_PARAMS                                                                           \
+    {                                                                                              \
+        "stride", CO_INT, .def = 128.0, .lo = 0.0, .hi = 2147483647.0,                             \
+                          .doc = "tokens that a window of a long context shares with the next"     \
+    }
+
 /* Texts under construction. */
 typedef struct {
     char *bytes;
@@ -44,3 +63,26 @@ co_status co_texts_give(co_texts *texts, const char *where, co_dataset *data);
  * token. Tells the share out of vocabulary and what was cut. Nothing when data has no text or has
  * tokens. */
 co_status co_texts_tokenise(const co_config *opt, co_dataset *data);
+
+/* Questions on contexts. Answers stand in the data set, an example a question. */
+typedef struct {
+    co_texts contexts, questions;
+    int32_t *context;     /* [n] of each question */
+    int64_t (*answer)[2]; /* [n] first byte, and the one behind the last, in the context of the
+                             answer that training has; -1: none */
+    char **name;          /* [n] of the questions; moved into the data set */
+    size_t room[3];
+} co_asked;
+/* One more question, on the last context that was ended. answer may be NULL. */
+co_status co_asked_add(co_asked *questions, const char *text, const char *name,
+                       const int64_t *answer);
+void co_asked_fini(co_asked *questions);
+/* The byte at which character `at` of a text begins, or its end; past that, or before: -1. */
+int64_t co_texts_byte_of(const char *text, int64_t at);
+/* Windows of n questions in place of n examples: tokens (question, context), text (the context),
+ * token_char, span, question; split, user, group and answers go along. A context that does not fit
+ * into max_tokens beside its question is cut into windows that share `stride` tokens with the next;
+ * with wordpiece they are those of transformers' BertTokenizerFast with truncation="only_second".
+ * CO_EDATA names a question that leaves no room. */
+co_status co_texts_windows(const co_config *opt, const char *where, co_asked *questions,
+                           co_dataset *data);

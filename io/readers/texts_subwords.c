@@ -48,11 +48,12 @@ static co_status number(co_texts_work *w, co_subwords *s, tags *t)
     for (int64_t i = 0; i < d->n; i++) {
         size_t n;
         const char *text = co_texts_of(d, i, &n);
-        CO_TRY(co_subwords_add(s, s->first, (size_t)d->text_offsets[i]));
+        const size_t from = (size_t)d->text_offsets[i], to = (size_t)d->text_offsets[i + 1];
+        CO_TRY(co_subwords_add(s, s->first, from, from));
         CO_TRY(d->token_y ? cut_words(w, i, &word, s, t)
                           : w->member->cut(&w->vocabulary, w->lowercase, text, n,
                                            (size_t)d->text_offsets[i], s, &w->flaws));
-        CO_TRY(co_subwords_add(s, s->last, (size_t)d->text_offsets[i + 1]));
+        CO_TRY(co_subwords_add(s, s->last, to, to));
         if (d->token_y) CO_TRY(add_tags(t, s->n, -1));
         d->token_offsets[i + 1] = (int64_t)s->n;
     }
@@ -86,6 +87,7 @@ co_status co_texts_number_subwords(co_texts_work *w)
     w->last = s.last;
     d->tokens = s.id;
     w->start = s.start;
+    co_free(s.end);
     if (!d->token_y) return CO_OK;
     co_free(d->token_y);
     d->token_y = t.y;

@@ -44,12 +44,14 @@ size_t co_token_clean(const char *text, size_t n, bool lowercase, char *name, co
     return used;
 }
 
-co_status co_subwords_add(co_subwords *s, int32_t id, size_t start)
+co_status co_subwords_add(co_subwords *s, int32_t id, size_t start, size_t end)
 {
     if (co_reserve((void **)&s->id, &s->id_room, s->n + 1, sizeof *s->id) ||
-        co_reserve((void **)&s->start, &s->start_room, s->n + 1, sizeof *s->start))
+        co_reserve((void **)&s->start, &s->start_room, s->n + 1, sizeof *s->start) ||
+        co_reserve((void **)&s->end, &s->end_room, s->n + 1, sizeof *s->end))
         return CO_FAIL(CO_ENOMEM, "out of memory after %zu tokens", s->n);
     s->id[s->n] = id;
+    s->end[s->n] = (int64_t)end;
     s->start[s->n++] = (int64_t)start;
     return CO_OK;
 }
@@ -58,5 +60,6 @@ void co_subwords_fini(co_subwords *s)
 {
     co_free(s->id);
     co_free(s->start);
+    co_free(s->end);
     *s = (co_subwords){0};
 }

@@ -17,12 +17,14 @@ typedef struct {
 
 /* Tokens that are no bytes of the text: numbers, and where in the text each came from. */
 typedef struct {
-    int32_t *id;    /* [n] */
-    int64_t *start; /* [n] */
-    size_t n, id_room, start_room;
+    int32_t *id;          /* [n] */
+    int64_t *start, *end; /* [n] its first byte, and the one behind the last character that it has a
+                             part of */
+    size_t n, id_room, start_room, end_room;
     int32_t unknown, first, last; /* numbers of the three marks */
 } co_subwords;
-co_status co_subwords_add(co_subwords *subwords, int32_t id, size_t start); /* CO_ENOMEM. Local */
+/* CO_ENOMEM. Local. */
+co_status co_subwords_add(co_subwords *subwords, int32_t id, size_t start, size_t end);
 void co_subwords_fini(co_subwords *subwords);
 
 typedef struct {

@@ -146,6 +146,20 @@ co_status co_vocabulary_cut(co_vocabulary *v, int64_t min_count)
     return st;
 }
 
+co_status co_vocabulary_mark(co_vocabulary *v, const char *name)
+{
+    co_vocabulary_entry *e = NULL;
+    CO_TRY(add(v, name, strlen(name), &e));
+    if (e->id) return CO_OK;
+    char **names = co_calloc(v->n_names + 1, sizeof *names);
+    if (!names) return no_memory(v);
+    memcpy(names, v->names, v->n_names * sizeof *names);
+    co_free(v->names);
+    v->names = names;
+    e->id = (int32_t)v->n_names++;
+    return give_name(v, e);
+}
+
 co_status co_vocabulary_bytes(co_vocabulary *v)
 {
     CO_TRY(start_names(v, 256));

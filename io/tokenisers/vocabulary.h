@@ -41,6 +41,8 @@ co_status co_vocabulary_read(co_vocabulary *vocabulary, const char *path);
  * or no UTF-8, and marks that are missing. */
 co_status co_vocabulary_read_published(co_vocabulary *vocabulary, const char *path,
                                        const char *const *marks);
+/* Once the others are numbered: a name that has to be there gets the next number if it is not. */
+co_status co_vocabulary_mark(co_vocabulary *vocabulary, const char *name);
 /* The 256 bytes, named 0x00 to 0xff: token 1 + b. */
 co_status co_vocabulary_bytes(co_vocabulary *vocabulary);
 int32_t co_vocabulary_find(const co_vocabulary *vocabulary, const char *name, size_t n); /* or 0 */

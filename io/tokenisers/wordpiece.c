@@ -22,13 +22,13 @@
 
 enum { MOST_CHARS = 100, PAD = 2, REPLACEMENT = 0xFFFD };
 
-/* The word at hand: its first MOST_CHARS characters as UTF-8, behind room for a "##", and where in
- * the text each byte came from. */
+/* The word at hand: its first MOST_CHARS characters as UTF-8, behind room for a "##", and the
+ * character of the text that each byte came from; to: the end of its last one. */
 typedef struct {
     const co_vocabulary *vocabulary;
     co_subwords *out;
-    size_t n_chars, n;
-    size_t from[4 * MOST_CHARS];
+    size_t n_chars, n, to;
+    size_t from[4 * MOST_CHARS], end[4 * MOST_CHARS];
     char bytes[PAD + 4 * MOST_CHARS];
 } word;
 
@@ -57,20 +57,26 @@ static co_status end_word(word *w)
     int32_t number = 0;
     for (; fits && at < w->n && n > 0; at += n)
         if ((n = longest_piece(w, at, &number)))
-            CO_TRY(co_subwords_add(w->out, number - 1, w->from[at]));
+            CO_TRY(co_subwords_add(w->out, number - 1, w->from[at], w->end[at + n - 1]));
     if (w->n_chars && (!fits || n == 0)) {
         w->out->n = before;
-        CO_TRY(co_subwords_add(w->out, w->out->unknown, w->from[0]));
+        CO_TRY(co_subwords_add(w->out, w->out->unknown, w->from[0], w->to));
     }
     w->n = w->n_chars = 0;
     return CO_OK;
 }
 
-static void add_char(word *w, uint32_t code, size_t from)
+/* place: of the character, from its first byte to the one behind it. */
+typedef struct {
+    size_t from, to;
+} place;
+
+static void add_char(word *w, uint32_t code, place at)
 {
+    w->to = at.to;
     if (w->n_chars++ >= MOST_CHARS) return;
     const size_t n = co_utf8_encode(code, w->bytes + PAD + w->n);
-    for (size_t k = 0; k < n; k++) w->from[w->n++] = from;
+    for (size_t k = 0; k < n; k++, w->n++) w->from[w->n] = at.from, w->end[w->n] = at.to;
 }
 
 static bool is_ascii_mark(uint32_t c)
@@ -106,18 +112,18 @@ static bool is_cjk(uint32_t c)
 }
 
 /* A character that is cleaned and in its final form: part of the word, or one by itself. */
-static co_status add_final(word *w, uint32_t code, size_t from)
+static co_status add_final(word *w, uint32_t code, place at)
 {
     if (!is_mark(code)) {
-        add_char(w, code, from);
+        add_char(w, code, at);
         return CO_OK;
     }
     CO_TRY(end_word(w));
-    add_char(w, code, from);
+    add_char(w, code, at);
     return end_word(w);
 }
 
-static co_status add_lowered(word *w, uint32_t code, size_t from)
+static co_status add_lowered(word *w, uint32_t code, place at)
 {
     utf8proc_int32_t part[32]; /* no canonical decomposition has more than 4 */
     int last = 0;
@@ -126,11 +132,11 @@ static co_status add_lowered(word *w, uint32_t code, size_t from)
     CO_ASSERT(n >= 0 && n <= 32);
     for (utf8proc_ssize_t k = 0; k < n; k++)
         if (utf8proc_category(part[k]) != UTF8PROC_CATEGORY_MN)
-            CO_TRY(add_final(w, (uint32_t)utf8proc_tolower(part[k]), from));
+            CO_TRY(add_final(w, (uint32_t)utf8proc_tolower(part[k]), at));
     return CO_OK;
 }
 
-static co_status add_wide(word *w, bool lower, uint32_t code, size_t from)
+static co_status add_wide(word *w, bool lower, uint32_t code, place at)
 {
     switch (utf8proc_category((utf8proc_int32_t)code)) {
     case UTF8PROC_CATEGORY_CC:
@@ -144,15 +150,15 @@ static co_status add_wide(word *w, bool lower, uint32_t code, size_t from)
     const bool alone = is_cjk(code);
     if (code == REPLACEMENT) return CO_OK;
     if (alone) CO_TRY(end_word(w));
-    CO_TRY(lower ? add_lowered(w, code, from) : add_final(w, code, from));
+    CO_TRY(lower ? add_lowered(w, code, at) : add_final(w, code, at));
     return alone ? end_word(w) : CO_OK;
 }
 
-static co_status add_ascii(word *w, bool lower, uint32_t code, size_t from)
+static co_status add_ascii(word *w, bool lower, uint32_t code, place at)
 {
     if (code == ' ' || code == '\t' || code == '\n' || code == '\r') return end_word(w);
     if (code < 32 || code == 127) return CO_OK;
-    return add_final(w, lower && code >= 'A' && code <= 'Z' ? code + 32 : code, from);
+    return add_final(w, lower && code >= 'A' && code <= 'Z' ? code + 32 : code, at);
 }
 
 static co_status cut(const co_vocabulary *vocabulary, bool lower, const char *text, size_t n,
@@ -163,7 +169,8 @@ static co_status cut(const co_vocabulary *vocabulary, bool lower, const char *te
         uint32_t code = (unsigned char)text[at];
         const size_t bytes = code < 128 ? 1 : co_utf8_decode(text + at, n - at, &code);
         flaws->n_bad += bytes == 0;
-        if (bytes) CO_TRY((code < 128 ? add_ascii : add_wide)(&w, lower, code, from + at));
+        const place here = {from + at, from + at + bytes};
+        if (bytes) CO_TRY((code < 128 ? add_ascii : add_wide)(&w, lower, code, here));
         at += bytes ? bytes : 1;
     }
     return end_word(&w);

@@ -40,6 +40,7 @@ static const co_config_field distilbert[] = {
     {"dropout", "dropout"},
     {"attention_dropout", "attention_dropout"},
     {"seq_classif_dropout", "head_dropout", .only = "classification"},
+    {"qa_dropout", "head_dropout", .only = "span"},
     {"initializer_range", "init_range"},
     {"sinusoidal_pos_embds", NULL, "false"},
     {"tie_word_embeddings", NULL, "true"},

@@ -1,15 +1,16 @@
 /* io/writers/fednlp.c - FedNLP's HDF5 files: a data set of texts, or partitions of one.
  *
  * Data: /attributes (JSON: task_type, index_list, train_index_list, test_index_list, and
- * label_vocab and num_labels), /X/I and /Y/I: a text and its class; words and their tags; a text
- * alone. Split 1 is the test list, all else the training list. Partitions: /METHOD/n_clients, alpha
- * or beta, and partition_data/I/{train,test}; the devices are 0 .. K - 1 there, names are not kept.
- * METHOD follows FedNLP's own names where it has the method (dirichlet_device:
- * niid_label_clients=K_alpha=A). Source: Lin et al., Findings of NAACL 2022, arXiv:2104.08815, and
- * the files published with it. */
+ * label_vocab and num_labels), /X/I and /Y/I: a text and its class or target; words and their tags;
+ * a text alone; questions: fednlp_questions.c. Split 1 is the test list, all else the training
+ * list. Partitions: /METHOD/n_clients, alpha or beta, and partition_data/I/{train,test}; the
+ * devices are 0 .. K - 1 there, names are not kept. METHOD follows FedNLP's own names where it has
+ * the method (dirichlet_device: niid_label_clients=K_alpha=A). Source: Lin et al., Findings of
+ * NAACL 2022, arXiv:2104.08815, and the files published with it. */
 #include "core/memory.h"
 #include "io/json.h"
 #include "io/writers/aside.h"
+#include "io/writers/fednlp_questions.h"
 #include "io/writers/writer.h"
 #include "io/yaml.h"
 #include <inttypes.h>
@@ -28,11 +29,15 @@ static void write_ids(co_json *json, const char *key, const co_dataset *data, in
 
 static void write_attributes(FILE *out, const co_dataset *data)
 {
-    static const char *const tasks[CO_N_DATA_TASKS] = {"text_classification", "lm", "seq_tagging"};
+    static const char *const tasks[CO_N_DATA_TASKS] = {[CO_DATA_CLASSIFICATION] =
+                                                           "text_classification",
+                                                       [CO_DATA_LM] = "lm",
+                                                       [CO_DATA_TAGGING] = "seq_tagging",
+                                                       [CO_DATA_SEQ2SEQ] = "seq2seq"};
     co_json json = {.out = out};
     co_json_open(&json, NULL, '{');
     write_ids(&json, "index_list", data, -1);
-    if (data->task != CO_DATA_LM) {
+    if (data->task != CO_DATA_LM && data->task != CO_DATA_SEQ2SEQ) {
         co_json_int(&json, "num_labels", (int64_t)data->n_classes);
         co_json_open(&json, "label_vocab", '{');
         for (size_t c = 0; c < data->n_classes; c++)
@@ -86,7 +91,21 @@ static co_status put_words(co_file *file, const co_dataset *data, int64_t i, cha
     return st;
 }
 
-static co_status put_example(co_file *file, const co_dataset *data, int64_t i, char *text)
+/* The target that is learnt: the first of the references. */
+static co_status put_target(co_file *file, const co_dataset *data, int64_t i, const char *name,
+                            size_t *n_odd)
+{
+    const int64_t a = data->answer_offsets[i], from = data->answer_bounds[a];
+    const size_t n = (size_t)(data->answer_bounds[a + 1] - from);
+    char *text = co_writer_text(data->answers + from, n, n_odd);
+    if (!text) return CO_FAIL(CO_ENOMEM, "a target of %zu bytes", n);
+    const co_status st = co_file_write_variable(file, name, (const char *const *)&text, 1, true);
+    co_free(text);
+    return st;
+}
+
+static co_status put_example(co_file *file, const co_dataset *data, int64_t i, char *text,
+                             size_t *n_odd)
 {
     char name[32];
     if (data->task == CO_DATA_TAGGING) return put_words(file, data, i, text);
@@ -94,6 +113,7 @@ static co_status put_example(co_file *file, const co_dataset *data, int64_t i, c
     CO_TRY(co_file_write_variable(file, name, (const char *const *)&text, 1, true));
     if (data->task == CO_DATA_LM) return CO_OK;
     name[0] = 'Y';
+    if (data->task == CO_DATA_SEQ2SEQ) return put_target(file, data, i, name, n_odd);
     return co_file_write_variable(file, name, (const char *const *)&data->classes[data->y[i]], 1,
                                   true);
 }
@@ -105,7 +125,7 @@ static co_status put_examples(co_file *file, const co_dataset *data, const char 
     for (int64_t i = 0; st == CO_OK && i < data->n; i++) {
         const int64_t from = data->text_offsets[i], n = data->text_offsets[i + 1] - from;
         char *text = co_writer_text(data->text + from, (size_t)n, &n_odd);
-        st = text ? put_example(file, data, i, text)
+        st = text ? put_example(file, data, i, text, &n_odd)
                   : CO_FAIL(CO_ENOMEM, "a text of %lld bytes", (long long)n);
         co_free(text);
     }
@@ -113,17 +133,40 @@ static co_status put_examples(co_file *file, const co_dataset *data, const char 
     return st;
 }
 
+/* Whether every example has a reference. */
+static bool has_targets(const co_dataset *data)
+{
+    int64_t i = 0;
+    while (i < data->n && data->answer_offsets[i] < data->answer_offsets[i + 1]) i++;
+    return i == data->n;
+}
+
+/* Whether FedNLP has a form for it. */
+static bool is_written(const co_dataset *data)
+{
+    if (!data->text) return false;
+    switch (data->task) {
+    case CO_DATA_CLASSIFICATION: return data->classes && data->y;
+    case CO_DATA_TAGGING: return data->classes;
+    case CO_DATA_SEQ2SEQ: return data->answer_offsets && has_targets(data);
+    case CO_DATA_LM:
+    case CO_DATA_SPAN: return true;
+    default: return false;
+    }
+}
+
 static co_status write_data(const char *path, co_file *file)
 {
     co_dataset data = {0};
     co_status st = co_dataset_read(path, &data);
-    const bool labelled = data.classes && (data.y || data.task == CO_DATA_TAGGING);
-    if (st == CO_OK && (!data.text || (data.task != CO_DATA_LM && !labelled)))
+    if (st == CO_OK && !is_written(&data))
         st = CO_FAIL(CO_EUSAGE,
                      "%s: FedNLP's data files hold texts, with the names of their classes or "
-                     "tags; this data set has none",
+                     "tags, their targets or answers; this data set has none",
                      path);
-    if (st == CO_OK) st = put_examples(file, &data, path);
+    if (st == CO_OK)
+        st = data.task == CO_DATA_SPAN ? co_fednlp_put_questions(file, &data, path)
+                                       : put_examples(file, &data, path);
     co_dataset_fini(&data);
     return st;
 }

@@ -155,6 +155,11 @@ static void class_of(const co_weights_source *s, const co_architecture *a, char 
         snprintf(text, 64, "%sModel", a->classes);
         return;
     }
+    if (has(s, "qa_outputs.weight")) {
+        *task = "QUESTION_ANS";
+        snprintf(text, 64, "%sForQuestionAnswering", a->classes);
+        return;
+    }
     if (!has(s, "classifier.weight") && !has(s, "score.weight")) {
         if (!a->pieces) *task = a->zeros ? "SEQ_2_SEQ_LM" : "CAUSAL_LM";
         snprintf(text, 64, "%s", a->lm);

@@ -217,7 +217,7 @@ co_status co_build_layer(const co_place *place, const co_layer *layer, co_node *
         v->input[s] = in[s];
         shape[s] = m->node[in[s]].out;
     }
-    CO_TRY(layer->create(&at, shape, m->labels->n, &v->out, &v->self));
+    CO_TRY(layer->create(&at, shape, place->n_classes, &v->out, &v->self));
     v->floats = v->out.tokens ? 0 : co_shape_size(&v->out); /* tokens stand in the batch */
     if (layer->facts) v->facts = layer->facts(v->self);
     *out = m->n_nodes - 1;
@@ -305,6 +305,7 @@ co_status co_build_list(const co_place *place, const co_node *list, const char *
         co_place here = {.model = place->model,
                          .file = place->file,
                          .after = place->after,
+                         .n_classes = place->n_classes,
                          .encoder = place->encoder};
         const int n = snprintf(here.name, sizeof here.name, "%s%s%s%s%zu", place->name,
                                place->name[0] ? "." : "", name, name[0] ? "." : "", number);

@@ -24,7 +24,14 @@ static void forward(const void *self, const co_call *call)
     (void)self, (void)call; /* the tokens stand in the batch */
 }
 
-static const co_layer targets = {.name = "targets", .create = create, .forward = forward};
+static co_facts facts(const void *self)
+{
+    (void)self;
+    return (co_facts){.row_wise = true};
+}
+
+static const co_layer targets = {
+    .name = "targets", .create = create, .facts = facts, .forward = forward};
 
 /* ---- the block ---- */
 

@@ -182,6 +182,10 @@ static void form_shared(const co_clip_run *r, const co_pass *pass, size_t tensor
     }
 }
 
+/* A sum of nodes' gradients counts this share of their squares at least: what cancels out is
+ * rounded. */
+#define CANCELS 0x1p-16
+
 /* What the nodes' squares left out; then they go to their tensors' groups. */
 static void close_shared(const co_clip_run *r, const co_pass *pass)
 {
@@ -194,8 +198,8 @@ static void close_shared(const co_clip_run *r, const co_pass *pass)
             double *before = r->w->kept_squares;
             memcpy(before, squared, pass->batch->n * sizeof *before);
             add_cross(r, pass, t, squared);
-            for (size_t i = 0; i < pass->batch->n; i++) /* what cancels out is rounded too */
-                squared[i] = co_outer_floor(squared[i], sqrt(before[i]));
+            for (size_t i = 0; i < pass->batch->n; i++)
+                squared[i] = fmax(squared[i], before[i] * CANCELS);
         }
         for (size_t i = 0; i < pass->batch->n; i++) group[i] += squared[i];
     }

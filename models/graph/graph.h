@@ -78,6 +78,7 @@ typedef struct {
     char name[CO_NAME + 1]; /* "3.0" */
     char section[160];      /* "model.layers[3].residual[0]" for messages */
     const char *after;      /* as of a vertex; what stands inside a block has the block's */
+    size_t n_classes;       /* what the word `classes` stands for */
     size_t encoder;         /* the node that a decoder around it looks at; 0: there is no decoder */
 } co_place;
 
@@ -222,6 +223,10 @@ void co_clip_ghost(const co_clip_run *run, size_t first, size_t n, float *grad, 
 void co_pass_loss(const co_model *model, co_workspace *workspace, const float *params,
                   const co_pass *pass, size_t from, const float *x, const float *scale, float *grad,
                   bool down, double *sums);
+
+/* What the entries of node l get in a pass; nothing is wanted back. */
+void co_pass_open_call(const co_workspace *workspace, const co_pass *pass, const float *params,
+                       size_t l, co_call *call);
 
 /* Floats of a block behind which the next one is aligned. */
 static inline size_t co_graph_align(size_t floats)

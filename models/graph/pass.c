@@ -56,6 +56,12 @@ static void open_call(const co_workspace *w, const co_pass *pass, const float *p
     }
 }
 
+void co_pass_open_call(const co_workspace *w, const co_pass *pass, const float *params, size_t l,
+                       co_call *call)
+{
+    open_call(w, pass, params, l, call);
+}
+
 bool co_pass_next_part(const co_model *m, const co_pass *whole, co_pass *pass, co_batch *batch)
 {
     const size_t first = pass->first + batch->n, left = whole->batch->n - first;

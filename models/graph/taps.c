@@ -31,7 +31,7 @@ co_status co_model_tap(co_model *model, const char *name, size_t *node)
 co_status co_model_tap_hidden(co_model *model, size_t *node)
 {
     size_t l = model->n_nodes - 1;
-    while (l > 0 && model->node[l].n_tensors == 0) l--;
+    while (l > 0 && (model->node[l].n_tensors == 0 || model->node[l].facts.chains)) l--;
     if (l == 0) return CO_FAIL(CO_EUSAGE, "no layer of the model has tensors");
     *node = model->node[l].input[model->node[l].n_inputs - 1];
     return tap(model, *node);

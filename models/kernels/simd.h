@@ -10,9 +10,17 @@
 #include <string.h>
 
 #define CO_INLINE static inline __attribute__((always_inline))
-#if defined __clang__ /* loops over arrays of vectors: gone before registers are given out */
+/* CO_TILE: a function whose sizes are constants at every call, made for each of them; UNROLL: a
+ * loop over an array of vectors, which then lives in registers. Not where every access is checked:
+ * there they are minutes to compile and slower. */
+#if defined __SANITIZE_ADDRESS__
+#define CO_TILE static __attribute__((noinline))
+#define UNROLL
+#elif defined __clang__
+#define CO_TILE CO_INLINE
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
+#define CO_TILE CO_INLINE
 #define UNROLL _Pragma("GCC unroll 24")
 #endif
 

@@ -12,6 +12,7 @@
 #include "models/kernels/kernels.h"
 #include "models/layers/init.h"
 #include "models/layers/outer.h"
+#include "models/layers/panels.h"
 #include <cblas.h>
 #include <string.h>
 
@@ -347,10 +348,34 @@ static bool factors(const void *self, const co_call *call, size_t t, co_factors 
     return t == 0;
 }
 
+/* ---- one row a text: the weight in panels, laid out once ---- */
+
+static size_t step_size(const void *self, const co_steps_size *size)
+{
+    const dense *d = self;
+    (void)size;
+    return co_panels_size(d->n_in, d->n_out);
+}
+
+static void lay(const void *self, const co_call *call, const co_steps_size *size, float *block)
+{
+    const dense *d = self;
+    (void)size;
+    co_panels_lay(d->fast, d->n_in, d->n_out, d->transposed, co_call_tensor(call, 0), block);
+}
+
+static void step(const void *self, const co_call *call, const co_step *step, float *block)
+{
+    const dense *d = self;
+    co_panels_rows(d->fast, step->n, d->n_in, d->n_out, call->x[0], block,
+                   d->has_bias ? co_call_tensor(call, 1) : NULL, false, 1.0f, call->y);
+}
+
 static co_facts facts(const void *self)
 {
     const dense *d = self;
-    return (co_facts){.spares_output = true, .at_once = true, .adds_dx = d->fast && d->packed};
+    return (co_facts){
+        .spares_output = true, .at_once = true, .adds_dx = d->fast && d->packed, .steps = true};
 }
 
 static double flops(const void *self)
@@ -383,4 +408,7 @@ const co_layer co_layer_dense = {.name = "dense",
                                  .norms_size = norms_size,
                                  .factors = factors,
                                  .backward = backward,
+                                 .step_size = step_size,
+                                 .lay = lay,
+                                 .step = step,
                                  .flops = flops};

@@ -192,7 +192,7 @@ static void norms(const void *self, const co_call *call, double *const *squared)
         float *sum = call->scratch + (2 * (end - first) + 15) / 16 * 16;
         const size_t n_sums = sum_tokens(e, call, first, end, sum, size);
         for (size_t k = 0; k < n_sums; k++)
-            squared[0][i] += co_outer_floor(co_outer_row(e->units, sum + k * e->units), size[k]);
+            squared[0][i] += co_outer_rounded(co_outer_row(e->units, sum + k * e->units), size[k]);
     }
 }
 
@@ -211,7 +211,7 @@ static bool factors(const void *self, const co_call *call, size_t t, co_factors 
 static co_facts facts(const void *self)
 {
     (void)self;
-    return (co_facts){.spares_output = true, .at_once = true};
+    return (co_facts){.row_wise = true, .spares_output = true, .at_once = true};
 }
 
 static const co_param params[] = {

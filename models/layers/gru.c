@@ -91,4 +91,7 @@ const co_layer co_layer_gru = {.name = "gru",
                                .norms = co_recurrent_norms,
                                .norms_size = co_recurrent_norms_size,
                                .backward = co_recurrent_backward,
+                               .step_size = co_recurrent_step_size,
+                               .lay = co_recurrent_lay,
+                               .step = co_recurrent_step,
                                .flops = co_recurrent_flops};

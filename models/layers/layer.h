@@ -46,10 +46,19 @@ typedef struct {
     bool takes_unrectified; /* call->rectify is heeded */
     bool at_once;           /* `backward` is there and serves */
     bool adds_dx;           /* call->add is heeded */
+    bool chains;            /* stands last: its rows are emissions and CO_CRF_EXTRA values of a
+                               chain over them (crf.c), whose loss is the layer's own */
     /* call->each is heeded by backward_params, and by `backward` of layers that take batches in
      * parts: cheap enough that the gradients of a batch's examples are kept side by side. */
     bool each;
+    /* Row r of y comes from row r of the inputs alone, and forward gives it the same bits whatever
+     * other rows stand beside it: it serves the growing texts of a decoder too. */
+    bool row_wise;
+    bool steps; /* `step` is there and serves */
 } co_facts;
+
+/* What a chain adds to a row of n emissions, at n + ..: the text's loss, the tag. */
+enum { CO_CRF_LOSS, CO_CRF_TAG, CO_CRF_EXTRA };
 
 /* The gradient of a matrix [n_left][n_right], example by example, as the sum over its rows r of
  * left_r right_r': rows as those of that shape. index: left_r is 1 at index[r] and 0 elsewhere. */
@@ -82,6 +91,25 @@ typedef struct {
                  adds_dx */
     bool rectify; /* x stands for max(x, 0); only where facts say takes_unrectified */
 } co_call;
+
+/* Texts that grow by one row a call (models/decoding): row k of x and y is row at[k] of the text of
+ * its own that k stands for. What a layer keeps of a row stands under the row's slot until all
+ * texts that go on from it have ended. Texts that share rows grow together, and no two share the
+ * slot of a new one. The bits of a row depend on its text alone. */
+typedef struct {
+    size_t n_slots, most;          /* slots, and rows that a text may have: bounds of slot and at */
+    size_t n_sources, most_source; /* other texts that are read, and rows of the longest; or 0 */
+} co_steps_size;
+typedef struct {
+    size_t n; /* texts at hand, rows of x and y: n_slots at most */
+    const co_steps_size *size;
+    const int32_t *at;          /* [n] number of the row in its text, from 0 */
+    const int32_t *slot;        /* [n] where to keep it */
+    const int32_t *const *past; /* [n][at] the slots of the rows before it */
+    const int32_t *token;       /* [n] of the row */
+    const int64_t *source;      /* [n][2] first and end row of its source in x[1] and x[2] of a
+                                   layer that reads another text; NULL: there is none */
+} co_step;
 
 /* Tensor number t of the layer, and its place in the target. */
 static inline const float *co_call_tensor(const co_call *c, size_t t)
@@ -149,6 +177,13 @@ typedef struct {
      * With target = params this is the step of SGD with factor -lr. The same bits as the two phases
      * in turn (on the reference path: but for rounding). NULL: there is no faster way. */
     void (*backward)(const void *self, const co_call *call);
+    /* Decoding, of layers over time, and of those whose forward does not keep the bits of a row
+     * (facts: steps). Floats of the block that holds what a layer keeps, with what `lay` makes of
+     * params in front. lay: before the first step, and after params have changed; NULL: nothing to
+     * do. step: x -> y of one row a text; scratch and cache are not set. */
+    size_t (*step_size)(const void *self, const co_steps_size *size);
+    void (*lay)(const void *self, const co_call *call, const co_steps_size *size, float *block);
+    void (*step)(const void *self, const co_call *call, const co_step *step, float *block);
     /* Most rows that a sequence may have (co_model_longest). NULL: any number. */
     size_t (*longest)(const void *self);
     /* Multiply-adds of one forward row, for predicting cost. NULL: negligible. */

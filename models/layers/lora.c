@@ -12,6 +12,7 @@
 #include "models/kernels/kernels.h"
 #include "models/layers/init.h"
 #include "models/layers/layer.h"
+#include "models/layers/panels.h"
 #include <cblas.h>
 #include <string.h>
 
@@ -249,10 +250,37 @@ static void backward_params(const void *self, const co_call *call)
                     co_call_target(call, 1));
 }
 
+/* ---- one row a text: A' and B' in panels, then h ---- */
+
+static size_t step_size(const void *self, const co_steps_size *size)
+{
+    const lora *l = self;
+    return co_panels_size(l->n_in, l->rank) + co_panels_size(l->rank, l->n_out) +
+           size->n_slots * l->rank;
+}
+
+static void lay(const void *self, const co_call *call, const co_steps_size *size, float *block)
+{
+    const lora *l = self;
+    (void)size;
+    co_panels_lay(l->fast, l->n_in, l->rank, false, co_call_tensor(call, 0), block);
+    co_panels_lay(l->fast, l->rank, l->n_out, false, co_call_tensor(call, 1),
+                  block + co_panels_size(l->n_in, l->rank));
+}
+
+static void step(const void *self, const co_call *call, const co_step *step, float *block)
+{
+    const lora *l = self;
+    float *b = block + co_panels_size(l->n_in, l->rank), *h = b + co_panels_size(l->rank, l->n_out);
+    if (call->y != call->x[0]) memcpy(call->y, call->x[0], step->n * l->n_out * sizeof *h);
+    co_panels_rows(l->fast, step->n, l->n_in, l->rank, call->x[1], block, NULL, false, 1.0f, h);
+    co_panels_rows(l->fast, step->n, l->rank, l->n_out, h, b, NULL, true, l->factor, call->y);
+}
+
 static co_facts facts(const void *self)
 {
     (void)self;
-    return (co_facts){.in_place = true, .spares_output = true, .each = true};
+    return (co_facts){.in_place = true, .spares_output = true, .steps = true, .each = true};
 }
 
 static double flops(const void *self)
@@ -284,4 +312,7 @@ const co_layer co_layer_lora = {.name = "lora",
                                 .backward_input = backward_input,
                                 .input_first = true,
                                 .backward_params = backward_params,
+                                .step_size = step_size,
+                                .lay = lay,
+                                .step = step,
                                 .flops = flops};

@@ -7,7 +7,6 @@
 #include "models/layers/outer.h"
 #include "core/clones.h"
 #include "core/vector.h"
-#include <math.h>
 #include <string.h>
 
 /* Columns of a tile, its most rows; rows up to which single products are taken. */
@@ -60,6 +59,54 @@ static void product(const co_kernels *fast, const co_product *p)
     (fast ? fast->product : co_reference_product)(p);
 }
 
+/* ---- the sum itself ---- */
+
+CO_CLONES static float tile_row(size_t n, const float *restrict x, const float *restrict y)
+{
+    float lane[CO_LANES] = {0};
+    size_t k = 0;
+    for (; k + CO_LANES <= n; k += CO_LANES)
+        for (size_t l = 0; l < CO_LANES; l++) lane[l] += x[k + l] * y[k + l];
+    for (size_t l = 0; k + l < n; l++) lane[l] += x[k + l] * y[k + l];
+    for (size_t half = CO_LANES / 2; half > 0; half /= 2)
+        for (size_t l = 0; l < half; l++) lane[l] += lane[l + half];
+    return lane[0];
+}
+
+/* Sum of the products of two tiles' entries. */
+static double tiles(size_t rows, size_t cols, const float *x, const float *y)
+{
+    double sum = 0.0;
+    for (size_t r = 0; r < rows; r++) sum += (double)tile_row(cols, x + r * PANEL, y + r * PANEL);
+    return sum;
+}
+
+static double square_formed(const co_kernels *fast, const co_outer *o, size_t k, float *tile)
+{
+    double square = 0.0, size = 0.0;
+    const size_t n = o->n_a[k];
+    for (size_t c = 0; c < n; c += PANEL)
+        for (size_t r = 0; r < o->n_g; r += TILE) {
+            const size_t rows = least(TILE, o->n_g - r), cols = least(PANEL, n - c);
+            product(fast, &(co_product){.rows = rows,
+                                        .cols = cols,
+                                        .depth = o->rows,
+                                        .n_segments = 1,
+                                        .a = o->g + r,
+                                        .a_row = 1,
+                                        .a_step = o->n_g,
+                                        .b = o->a[k] + c,
+                                        .b_step = n,
+                                        .c = tile,
+                                        .c_row = PANEL});
+            square += tiles(rows, cols, tile, tile);
+        }
+    for (size_t t = 0; t < o->rows; t++)
+        size += sqrt(dot(o->n_g, o->g + t * o->n_g, o->g + t * o->n_g)) *
+                sqrt(dot(n, o->a[k] + t * n, o->a[k] + t * n));
+    return co_outer_rounded(square, size);
+}
+
 /* ---- inner products ---- */
 
 /* panel[n][PANEL] = rows first .. first + cols of x[..][n], turned. */
@@ -90,26 +137,6 @@ static void multiply(const co_kernels *fast, size_t rows, size_t cols, size_t n,
                                 .c_row = PANEL});
 }
 
-CO_CLONES static float tile_row(size_t n, const float *restrict x, const float *restrict y)
-{
-    float lane[CO_LANES] = {0};
-    size_t k = 0;
-    for (; k + CO_LANES <= n; k += CO_LANES)
-        for (size_t l = 0; l < CO_LANES; l++) lane[l] += x[k + l] * y[k + l];
-    for (size_t l = 0; k + l < n; l++) lane[l] += x[k + l] * y[k + l];
-    for (size_t half = CO_LANES / 2; half > 0; half /= 2)
-        for (size_t l = 0; l < half; l++) lane[l] += lane[l + half];
-    return lane[0];
-}
-
-/* Sum of the products of two tiles' entries. */
-static double tiles(size_t rows, size_t cols, const float *x, const float *y)
-{
-    double sum = 0.0;
-    for (size_t r = 0; r < rows; r++) sum += (double)tile_row(cols, x + r * PANEL, y + r * PANEL);
-    return sum;
-}
-
 /* The sum over t of |g_t| |a_t|, from the tiles' diagonal. */
 static double diagonal(size_t n, const float *g, const float *a)
 {
@@ -120,7 +147,7 @@ static double diagonal(size_t n, const float *g, const float *a)
 }
 
 /* One row: |g|^2 |a|^2; few rows: products of pairs. */
-static void square_few(const co_outer *o, double *square)
+static void square_few(const co_kernels *fast, const co_outer *o, double *square, float *scratch)
 {
     double g[FEW][FEW], size[CO_OUTER_MOST] = {0};
     for (size_t t = 0; t < o->rows; t++)
@@ -134,7 +161,7 @@ static void square_few(const co_outer *o, double *square)
                 square[k] += (s < t ? 2.0 : 1.0) * g[t][s] * a;
                 if (s == t) size[k] += sqrt(g[t][t]) * sqrt(a);
             }
-        square[k] = co_outer_floor(square[k], size[k]);
+        if (co_outer_cancels(square[k], size[k])) square[k] = square_formed(fast, o, k, scratch);
     }
 }
 
@@ -160,7 +187,8 @@ static void square_products(const co_kernels *fast, const co_outer *o, double *s
             }
         }
     }
-    for (size_t k = 0; k < o->n; k++) square[k] = co_outer_floor(square[k], size[k]);
+    for (size_t k = 0; k < o->n; k++)
+        if (co_outer_cancels(square[k], size[k])) square[k] = square_formed(fast, o, k, scratch);
 }
 
 /* ---- two sums ---- */
@@ -209,33 +237,7 @@ double co_outer_cross(const co_kernels *fast, size_t n_left, size_t n_right,
     return sum;
 }
 
-/* ---- the sum itself ---- */
-
-static double square_formed(const co_kernels *fast, const co_outer *o, size_t k, float *tile)
-{
-    double square = 0.0, size = 0.0;
-    const size_t n = o->n_a[k];
-    for (size_t c = 0; c < n; c += PANEL)
-        for (size_t r = 0; r < o->n_g; r += TILE) {
-            const size_t rows = least(TILE, o->n_g - r), cols = least(PANEL, n - c);
-            product(fast, &(co_product){.rows = rows,
-                                        .cols = cols,
-                                        .depth = o->rows,
-                                        .n_segments = 1,
-                                        .a = o->g + r,
-                                        .a_row = 1,
-                                        .a_step = o->n_g,
-                                        .b = o->a[k] + c,
-                                        .b_step = n,
-                                        .c = tile,
-                                        .c_row = PANEL});
-            square += tiles(rows, cols, tile, tile);
-        }
-    for (size_t t = 0; t < o->rows; t++)
-        size += sqrt(dot(o->n_g, o->g + t * o->n_g, o->g + t * o->n_g)) *
-                sqrt(dot(n, o->a[k] + t * n, o->a[k] + t * n));
-    return co_outer_floor(square, size);
-}
+/* ---- all ---- */
 
 /* Four rows at a time: the chain of additions to one sum is what takes the time. */
 CO_CLONES static void outer_columns(size_t rows, size_t n, const float *restrict x,
@@ -256,7 +258,7 @@ static double square_columns(const co_outer *o, float *sum)
     outer_columns(o->rows, o->n_g, o->g, sum);
     for (size_t t = 0; t < o->rows; t++)
         size += sqrt(dot(o->n_g, o->g + t * o->n_g, o->g + t * o->n_g));
-    return co_outer_floor(dot(o->n_g, sum, sum), size);
+    return co_outer_rounded(dot(o->n_g, sum, sum), size);
 }
 
 void co_outer_squares(const co_kernels *fast, const co_outer *o, double *square, double *columns,
@@ -273,7 +275,7 @@ void co_outer_squares(const co_kernels *fast, const co_outer *o, double *square,
     if (inner > (double)o->n_g * width && o->rows > 1) {
         for (size_t k = 0; k < o->n; k++) square[k] = square_formed(fast, o, k, scratch);
     } else if (o->rows <= FEW) {
-        square_few(o, square);
+        square_few(fast, o, square, scratch);
     } else {
         square_products(fast, o, square, scratch);
     }

@@ -154,3 +154,39 @@ void co_panels_gradient(const co_kernels *fast, size_t m, size_t n_out, size_t n
             co_vector_add_scaled(dw + (r + k) * n_in, scratch + k * block_row(n_in), n_in, factor);
     }
 }
+
+void co_panels_lay(const co_kernels *fast, size_t depth, size_t cols, bool stands, const float *w,
+                   float *panels)
+{
+    if (stands) {
+        co_panels_fill(depth, cols, w, NULL, panels);
+    } else if (fast) {
+        co_panels_turn(fast, depth, cols, w, panels);
+    } else {
+        for (size_t c = 0; c < cols; c++)
+            for (size_t k = 0; k < depth; k++)
+                panels[(c / CO_PANEL * depth + k) * CO_PANEL + c % CO_PANEL] = w[c * depth + k];
+    }
+}
+
+void co_panels_rows(const co_kernels *fast, size_t m, size_t depth, size_t cols, const float *x,
+                    const float *panels, const float *start, bool add, float factor, float *y)
+{
+    for (size_t c = 0; c < cols; c += CO_PANEL, panels += depth * CO_PANEL)
+        (fast ? fast->product
+              : co_reference_product)(&(co_product){.rows = m,
+                                                    .cols = smaller(cols - c, CO_PANEL),
+                                                    .depth = depth,
+                                                    .n_segments = 1,
+                                                    .a = x,
+                                                    .a_row = depth,
+                                                    .a_step = 1,
+                                                    .b = panels,
+                                                    .b_step = CO_PANEL,
+                                                    .c = y + c,
+                                                    .c_row = cols,
+                                                    .add = add,
+                                                    .factor = factor,
+                                                    .fetch = fast != NULL,
+                                                    .start = start && !add ? start + c : NULL});
+}

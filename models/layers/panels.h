@@ -27,3 +27,11 @@ void co_panels_product_all(const co_kernels *fast, size_t m, size_t depth, size_
 size_t co_panels_gradient_scratch(size_t n_in);
 void co_panels_gradient(const co_kernels *fast, size_t m, size_t n_out, size_t n_in,
                         const float *dy, const float *x, float factor, float *dw, float *scratch);
+/* Products whose rows have the same bits whatever stands beside them (co_layer.step): each is one
+ * sum over the whole depth. fast: NULL on the reference path. */
+/* The panels of B = W' with W [cols][depth], or, where it stands so already, of B [depth][cols]. */
+void co_panels_lay(const co_kernels *fast, size_t depth, size_t cols, bool stands, const float *w,
+                   float *panels);
+/* y[m][cols] = start[cols] (zeros when NULL) + x[m][depth] B, or y += factor x B when add. */
+void co_panels_rows(const co_kernels *fast, size_t m, size_t depth, size_t cols, const float *x,
+                    const float *panels, const float *start, bool add, float factor, float *y);

@@ -144,10 +144,24 @@ static void norms(const void *self, const co_call *call, double *const *squared)
     }
 }
 
+static void step(const void *self, const co_call *call, const co_step *step, float *block)
+{
+    const positions *p = self;
+    const float *table = p->table ? p->table : co_call_tensor(call, 0);
+    (void)block;
+    for (size_t r = 0; r < step->n; r++) {
+        const float *restrict from = table + (p->first + (size_t)step->at[r]) * p->units,
+                              *x = call->x[0] + r * p->units;
+        float *y = call->y + r * p->units;
+        CO_ASSERT((size_t)step->at[r] < longest(p));
+        for (size_t k = 0; k < p->units; k++) y[k] = x[k] + from[k];
+    }
+}
+
 static co_facts facts(const void *self)
 {
     (void)self;
-    return (co_facts){.in_place = true, .spares_input = true, .spares_output = true};
+    return (co_facts){.in_place = true, .spares_input = true, .spares_output = true, .steps = true};
 }
 
 static const co_param params[] = {
@@ -172,4 +186,5 @@ const co_layer co_layer_positions = {.name = "positions",
                                      .forward = forward,
                                      .backward_input = backward_input,
                                      .backward_params = backward_params,
-                                     .norms = norms};
+                                     .norms = norms,
+                                     .step = step};

@@ -57,7 +57,7 @@ static void backward_input(const void *self, const co_call *call)
 static co_facts facts(const void *self)
 {
     (void)self;
-    return (co_facts){.in_place = true, .in_parts = true, .rectifies = true};
+    return (co_facts){.row_wise = true, .in_place = true, .in_parts = true, .rectifies = true};
 }
 
 const co_layer co_layer_relu = {.name = "relu",

@@ -41,7 +41,7 @@ void co_row_norm_destroy(void *self)
 co_facts co_row_norm_facts(const void *self)
 {
     (void)self;
-    return (co_facts){.spares_output = true, .in_parts = true, .each = true};
+    return (co_facts){.row_wise = true, .spares_output = true, .in_parts = true, .each = true};
 }
 
 size_t co_row_norm_tensors(const void *self, co_tensor_shape *shape)

@@ -104,10 +104,36 @@ static void backward_params(const void *self, const co_call *call)
     }
 }
 
+/* Kept of a row: the segment of the row behind it, in one of two places in turn. */
+static size_t step_size(const void *self, const co_steps_size *size)
+{
+    (void)self;
+    return 2 * size->n_slots;
+}
+
+static void step(const void *self, const co_call *call, const co_step *step, float *block)
+{
+    const segments *s = self;
+    const float *table = co_call_tensor(call, 0);
+    const co_batch batch = {.tokens = step->token, .target_tokens = step->token};
+    int32_t *kept = (int32_t *)block;
+    for (size_t r = 0; r < step->n; r++) {
+        const int32_t t = step->at[r];
+        const size_t last = (size_t)((t + 1) % 2) * step->size->n_slots,
+                     own = (size_t)(t % 2) * step->size->n_slots;
+        const size_t now = t > 0 ? (size_t)kept[last + (size_t)step->past[r][t - 1]] : 0;
+        const float *restrict from = table + now * s->units, *x = call->x[0] + r * s->units;
+        float *y = call->y + r * s->units;
+        for (size_t k = 0; k < s->units; k++) y[k] = x[k] + from[k];
+        kept[own + (size_t)step->slot[r]] = (int32_t)next_segment(s, &batch, r, now);
+    }
+}
+
 static co_facts facts(const void *self)
 {
     (void)self;
-    return (co_facts){.in_place = true, .spares_input = true, .spares_output = true, .each = true};
+    return (co_facts){
+        .in_place = true, .spares_input = true, .spares_output = true, .steps = true, .each = true};
 }
 
 static const co_param params[] = {
@@ -130,4 +156,6 @@ const co_layer co_layer_segments = {.name = "segments",
                                     .init = init,
                                     .forward = forward,
                                     .backward_input = backward_input,
-                                    .backward_params = backward_params};
+                                    .backward_params = backward_params,
+                                    .step_size = step_size,
+                                    .step = step};

@@ -45,6 +45,7 @@ const co_loss *co_loss_find(const char *name); /* NULL with a message */
 typedef struct {
     const co_loss *loss;
     void *self;
+    bool chain; /* the outputs are those of a layer that chains (layer.h), which has the loss */
 } co_criterion;
 
 /* The loss that `loss` in the checked section opt (`model`) names, or the first of known[], the

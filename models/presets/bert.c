@@ -1,7 +1,8 @@
 /* models/presets/bert.c - BERT: an encoder that sees all of a text, norms behind each part.
  *
  * Tensors are those of BertModel (head none), BertForSequenceClassification,
- * BertForTokenClassification and BertForMaskedLM (whose decoder is the embedding). A text of two
+ * BertForTokenClassification, BertForQuestionAnswering and BertForMaskedLM (whose decoder is the
+ * embedding). A text of two
  * parts has its separator's id in `separator`; else all of it is the first segment, as transformers
  * takes it without token_type_ids. Source: Devlin et al., NAACL 2019, arXiv:1810.04805. */
 #include "io/weights/architecture.h"
@@ -75,7 +76,25 @@ static void add_head(co_transformer *t, double eps)
         add_predictions(t, eps);
         return;
     }
-    if (t->head != CO_HEAD_TAGGING) add_pooler(t);
+    if (co_head_tags(t->head)) {
+        co_transformer_tagger(t);
+        return;
+    }
+    if (t->head == CO_HEAD_SPAN) {
+        co_transformer_dropout(t, co_transformer_head_dropout(t, 0.0));
+        co_items_add(&t->items, "{dense: {units: classes, packed: true}, name: qa_outputs}");
+        return;
+    }
+    if (t->head == CO_HEAD_JOINT) {
+        char pooled[160];
+        snprintf(pooled, sizeof pooled,
+                 "{pool_time: first}, {dense: {units: %lld, packed: true}, name: %spooler.dense}, "
+                 "tanh",
+                 t->hidden, t->prefix);
+        co_transformer_joint(t, pooled);
+        return;
+    }
+    add_pooler(t);
     if (t->head == CO_HEAD_NONE) return;
     co_transformer_dropout(t, co_transformer_head_dropout(t, t->dropout));
     co_items_add(&t->items, "{dense: {units: classes, packed: true}, name: classifier}");
@@ -108,9 +127,9 @@ static const co_param params[] = {
     CO_OPTION_ACTIVATION(0),
     CO_OPTION_SHARE("dropout", 0.1, "share of values dropped behind each part"),
     CO_OPTION_SHARE("attention_dropout", 0.1, "share of attention that is dropped"),
-    CO_OPTION_HEAD_DROPOUT("dropout"),
+    CO_OPTION_HEAD_DROPOUT("dropout, for span 0"),
     CO_OPTION_INIT_RANGE,
-    CO_OPTION_HEAD("mlm"),
+    CO_OPTION_HEAD("crf|joint|span|mlm"),
     {0}};
 const co_model_preset co_preset_bert = {
     .name = "bert",

@@ -1,8 +1,8 @@
 /* models/presets/distilbert.c - DistilBERT: BERT's encoder without segments and pooler.
  *
  * Tensors are those of DistilBertModel (head none) and its ForSequenceClassification,
- * ForTokenClassification and ForMaskedLM. Norms have eps 1e-12. Source: Sanh et al., 2019,
- * arXiv:1910.01108. */
+ * ForTokenClassification, ForQuestionAnswering and ForMaskedLM. Norms have eps 1e-12. Source: Sanh
+ * et al., 2019, arXiv:1910.01108. */
 #include "io/weights/architecture.h"
 #include "models/presets/transformer.h"
 #include <stdio.h>
@@ -57,9 +57,13 @@ static void add_head(co_transformer *t)
         co_items_add(&t->items, "relu, ");
         co_transformer_dropout(t, co_transformer_head_dropout(t, 0.2));
         co_transformer_dense(t, "classes", "", "classifier");
-    } else if (t->head == CO_HEAD_TAGGING) {
-        co_transformer_dropout(t, co_transformer_head_dropout(t, t->dropout));
-        co_transformer_dense(t, "classes", "", "classifier");
+    } else if (t->head == CO_HEAD_JOINT) {
+        co_transformer_joint(t, "{pool_time: first}");
+    } else if (co_head_tags(t->head)) {
+        co_transformer_tagger(t);
+    } else if (t->head == CO_HEAD_SPAN) {
+        co_transformer_dropout(t, co_transformer_head_dropout(t, 0.1));
+        co_transformer_dense(t, "classes", "", "qa_outputs");
     }
 }
 
@@ -85,9 +89,9 @@ static const co_param params[] = {
     CO_OPTION_ACTIVATION(0),
     CO_OPTION_SHARE("dropout", 0.1, "share of values dropped behind each part"),
     CO_OPTION_SHARE("attention_dropout", 0.1, "share of attention that is dropped"),
-    CO_OPTION_HEAD_DROPOUT("0.2, for tagging dropout"),
+    CO_OPTION_HEAD_DROPOUT("0.2, for tagging dropout, for span 0.1"),
     CO_OPTION_INIT_RANGE,
-    CO_OPTION_HEAD("mlm"),
+    CO_OPTION_HEAD("crf|joint|span|mlm"),
     {0}};
 const co_model_preset co_preset_distilbert = {
     .name = "distilbert",

@@ -29,10 +29,10 @@ co_status co_items_list(co_text *items, co_node **list)
     co_node *root = NULL;
     co_status st = CO_OK;
     co_text_add(&text, "layers: [");
-    co_text_add(&text, items->data);
+    co_text_join(&text, items);
     co_text_add(&text, "]");
     *list = NULL;
-    if (items->failed || text.failed) st = CO_FAIL(CO_ENOMEM, "list of layers");
+    if (text.failed) st = CO_FAIL(CO_ENOMEM, "list of layers");
     co_text_fini(items);
     if (st == CO_OK) st = co_yaml_read_text(text.data, "a preset", &root);
     co_text_fini(&text);

@@ -6,13 +6,17 @@
 
 static const char *const head_names[] = {
     [CO_HEAD_NONE] = "none",       [CO_HEAD_CLASSIFICATION] = "classification",
-    [CO_HEAD_TAGGING] = "tagging", [CO_HEAD_LM] = "lm",
-    [CO_HEAD_MLM] = "mlm",         [CO_HEAD_SEQ2SEQ] = "seq2seq"};
+    [CO_HEAD_TAGGING] = "tagging", [CO_HEAD_CRF] = "crf",
+    [CO_HEAD_SPAN] = "span",       [CO_HEAD_JOINT] = "joint",
+    [CO_HEAD_LM] = "lm",           [CO_HEAD_MLM] = "mlm",
+    [CO_HEAD_SEQ2SEQ] = "seq2seq"};
 
 static co_head wanted_by(const co_task *task)
 {
     if (strcmp(task->name, "lm") == 0) return CO_HEAD_LM;
     if (strcmp(task->name, "mlm") == 0) return CO_HEAD_MLM;
+    if (task->joins) return CO_HEAD_JOINT;
+    if (strcmp(task->name, "span") == 0) return CO_HEAD_SPAN;
     if (task->targets) return CO_HEAD_SEQ2SEQ;
     return task->per_row ? CO_HEAD_TAGGING : CO_HEAD_CLASSIFICATION;
 }
@@ -51,6 +55,7 @@ static co_status find_head(const co_config *opt, const co_task *task, co_head *h
         return co_config_fail(opt, co_config_node(opt, "name"),
                               "%s has no head for the task %s: %s", co_config_string(opt, "name"),
                               task->name, why_not(opt, *head));
+    if (*head == CO_HEAD_TAGGING && strcmp(word, head_names[CO_HEAD_CRF]) == 0) *head = CO_HEAD_CRF;
     if (strcmp(word, "task") == 0 || strcmp(word, head_names[*head]) == 0) return CO_OK;
     return co_config_fail(opt, co_config_node(opt, "head"),
                           "%s, but the data's task is %s: leave it out, or set head: %s", word,
@@ -130,6 +135,26 @@ void co_transformer_positions(co_transformer *t, const char *name)
 {
     co_items_add(&t->items, "{positions: {most: %lld}, name: %s%s}, ",
                  (long long)co_config_int(t->opt, "most_positions"), t->prefix, name);
+}
+
+void co_transformer_tagger(co_transformer *t)
+{
+    t->prefix = "";
+    co_transformer_dropout(t, co_transformer_head_dropout(t, t->dropout));
+    co_transformer_dense(t, "classes", "", "classifier");
+    if (t->head == CO_HEAD_CRF) co_items_add(&t->items, "{crf: {}, name: crf}, ");
+}
+
+void co_transformer_joint(co_transformer *t, const char *pooled)
+{
+    const double share = co_transformer_head_dropout(t, t->dropout);
+    char dropped[48] = "";
+    if (share > 0.0) snprintf(dropped, sizeof dropped, "{dropout: %.17g}, ", share);
+    co_items_add(&t->items,
+                 "{joint: {classes: [%s, %s{dense: {units: classes, packed: true}, name: "
+                 "intent_classifier}], tags: [%s{dense: {units: classes, packed: true}, name: "
+                 "slot_classifier}]}}, ",
+                 pooled, dropped, dropped);
 }
 
 void co_transformer_decoder_head(co_transformer *t, const char *embedding, const char *tagging)

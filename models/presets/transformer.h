@@ -59,10 +59,19 @@ typedef enum {
     CO_HEAD_NONE,
     CO_HEAD_CLASSIFICATION, /* a row of values an example: also regression, several labels */
     CO_HEAD_TAGGING,
+    CO_HEAD_CRF, /* of tagging, with a chain over the tags */
+    CO_HEAD_SPAN,
+    CO_HEAD_JOINT,
     CO_HEAD_LM,
     CO_HEAD_MLM,
     CO_HEAD_SEQ2SEQ
 } co_head;
+
+/* Whether a value for every token stands behind the model: tagging, with a chain or not. */
+static inline bool co_head_tags(co_head head)
+{
+    return head == CO_HEAD_TAGGING || head == CO_HEAD_CRF;
+}
 
 /* Sizes and texts that all items of one model need. */
 typedef struct {
@@ -96,6 +105,11 @@ void co_transformer_norm(co_transformer *t, const char *layer, double eps, const
 void co_transformer_embedding(co_transformer *t, const char *name);
 /* A learnt vector for each of option most_positions. */
 void co_transformer_positions(co_transformer *t, const char *name);
+/* The head of encoders that tags: dropout, classifier, and crf where it has a chain. */
+void co_transformer_tagger(co_transformer *t);
+/* The head of encoders for classes and tags: a block joint; pooled: items that give a row a text.
+ */
+void co_transformer_joint(co_transformer *t, const char *pooled);
 /* The heads of decoders: lm, which is the embedding of that name where option tied says so;
  * classification by the last row, called score; tagging, called as given. */
 void co_transformer_decoder_head(co_transformer *t, const char *embedding, const char *tagging);

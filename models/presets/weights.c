@@ -46,7 +46,7 @@ static void add_list(co_text *text, const char *between, const char *what, names
     if (list->n == 0) return;
     snprintf(head, sizeof head, "%s%s (%zu): ", text->n ? between : "", what, list->n);
     co_text_add(text, head);
-    co_text_add(text, list->text.data);
+    co_text_join(text, &list->text);
     if (list->n > MOST_NAMES) co_text_add(text, " ..");
 }
 

@@ -26,14 +26,25 @@ typedef struct {
      * metrics stand behind those with finish. */
     double (*of_pairs)(const uint64_t *pair, size_t n);
     const char *unit; /* share (0 to 1; pictures show per cent), 1, ..; NULL: unsaid */
+    bool joined; /* of sums that evaluations alone add to: of questions, whose windows meet there
+                    (span.h); of texts that a model writes */
 } co_metric;
+/* Whether it is measured while training, too. */
+static inline bool co_metric_is_trained(const co_metric *metric)
+{
+    return metric->finish && !metric->joined;
+}
 
 typedef struct {
     CO_PLUGIN_FIELDS;
     const co_metric *metrics; /* ends with {0}; the first is the one that curves show */
     const char *loss_unit;    /* nats ..; NULL: unsaid */
     bool per_row;             /* an output for every row of a sequence; false: one for an example */
+    bool joins;               /* labels are tags and classes: models may end in a block joint */
+    bool tags;                /* a row's outputs begin with one for each tag that it may have */
+    bool takes_chain;         /* criterion->chain may be set: rows have CO_CRF_EXTRA values more */
     bool targets;             /* the rows are those of targets: models have a decoder */
+    bool label_per_text;      /* per_row, yet the labels are of an example: span */
     const char *const
         *losses; /* names of the kind loss, ends with NULL; the first is the default */
     size_t (*n_reals)(size_t n_classes); /* 2 at least */

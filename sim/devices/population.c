@@ -2,6 +2,7 @@
  * examples they have. Memory per node: the data in the type they were published in. Per rank:
  * labels and splits (9 bytes an example). */
 #include "core/memory.h"
+#include "models/tasks/span.h"
 #include "sim/devices/population_private.h"
 #include <string.h>
 
@@ -30,6 +31,9 @@ static co_status check_usable(const char *path, const co_dataset *data)
         return CO_FAIL(CO_EDATA, "%s: has no y: the task classification needs labels", path);
     if (data->task != CO_DATA_CLASSIFICATION && !co_dataset_has_targets(data) && !data->tokens)
         return CO_FAIL(CO_EDATA, "%s: has no tokens: the task %s needs texts", path, task);
+    if (data->task == CO_DATA_JOINT && (!data->classes || !data->tags))
+        return CO_FAIL(CO_EDATA, "%s: its task is joint: the names in classes and tags are needed",
+                       path);
     if (data->x_ndim > 3)
         return CO_FAIL(CO_EDATA, "%s: x has more than 3 dimensions an example", path);
     return CO_OK;
@@ -58,7 +62,7 @@ static void find_shape(co_population *p)
     for (size_t k = 0; k < d->x_ndim; k++) p->shape.dim[k] = d->x_dim[k];
     if (p->shape.ndim == 2) p->shape = (co_shape){.ndim = 3, .dim = {1, d->x_dim[0], d->x_dim[1]}};
     if (!d->tokens) return;
-    p->shape = (co_shape){.sequence = true, .tokens = true, .dim = {d->n_vocab}};
+    p->shape = (co_shape){.sequence = true, .tokens = true, .dim = {d->n_vocab, d->n_char_vocab}};
     find_rows(d, co_dataset_rows, &p->most_rows, &p->mean_rows);
     if (d->task == CO_DATA_SEQ2SEQ)
         find_rows(d, co_dataset_target_rows, &p->most_target_rows, &p->mean_target_rows);
@@ -82,14 +86,59 @@ static co_status choose_task(const co_experiment *e, const char *path, co_popula
         return co_config_fail(&e->data, co_config_node(&e->data, "task"),
                               "%s needs texts; %s holds no tokens", p->task, path);
     const co_task *task = co_task_find(p->task);
+    if (task->label_per_text) {
+        if (p->data.task == CO_DATA_SPAN) return CO_OK;
+        return co_config_fail(&e->data, co_config_node(&e->data, "task"),
+                              "%s needs questions with the places of their answers; the task of %s "
+                              "is %s",
+                              p->task, path, co_data_task_names[p->data.task]);
+    }
     p->preparing = task->prepare ? task : NULL;
     p->data.task = task->prepare ? CO_DATA_MASKED : CO_DATA_LM;
     return CO_OK;
 }
 
+/* A question without an accepted answer. */
+static bool has_unanswerable(const co_dataset *d)
+{
+    for (int64_t i = 0; i < d->n; i++)
+        if (i == 0 || d->question[i] != d->question[i - 1])
+            if (!d->answer_offsets || d->answer_offsets[i] == d->answer_offsets[i + 1]) return true;
+    return false;
+}
+
+/* Of a first and of a last token. */
+static co_status name_span(const co_experiment *e, co_population *p)
+{
+    static const char *const names[] = {"start", "end"};
+    const bool asked = co_config_has(&e->data, "task");
+    CO_TRY(co_labels_init(&p->labels, names, 2));
+    p->labels.max_answer =
+        asked ? (size_t)co_config_int(&e->data, "max_answer") : CO_SPAN_MAX_ANSWER;
+    p->labels.null_threshold = asked ? co_config_real(&e->data, "null_threshold") : 0.0;
+    p->labels.may_have_none = has_unanswerable(&p->data);
+    return CO_OK;
+}
+
+/* Of the tags, then of the classes. */
+static co_status name_joint(co_population *p)
+{
+    const co_dataset *d = &p->data;
+    const char **names = co_malloc(d->n_tags + d->n_classes, sizeof *names);
+    if (!names) return CO_FAIL(CO_ENOMEM, "names of %zu labels", d->n_tags + d->n_classes);
+    for (size_t k = 0; k < d->n_tags; k++) names[k] = d->tags[k];
+    for (size_t k = 0; k < d->n_classes; k++) names[d->n_tags + k] = d->classes[k];
+    const co_status st = co_labels_init(&p->labels, names, d->n_tags + d->n_classes);
+    co_free(names);
+    p->labels.n_tags = d->n_tags;
+    return st;
+}
+
 static co_status name_labels(const co_experiment *e, const char *path, co_population *p)
 {
     const co_dataset *d = &p->data;
+    if (d->task == CO_DATA_SPAN) return name_span(e, p);
+    if (d->task == CO_DATA_JOINT) return name_joint(p);
     const bool words = d->task == CO_DATA_LM || d->task == CO_DATA_MASKED;
     const bool pairs = d->task == CO_DATA_SEQ2SEQ;
     char *const *names = pairs ? co_dataset_target_names(d) : words ? d->vocab : d->classes;

@@ -22,6 +22,8 @@ typedef struct {
     co_batch batch; /* what was read last; y: the class of each example, or for lm and tagging of
                        each row, for seq2seq of each row of a target; or its targets */
     uint64_t round, device; /* of the draws of what a task hides; 0, 0: those of all evaluations */
+    int64_t *ids;           /* [batch.n] of the data set; NULL but for a task whose labels are of a
+                               text (span) */
     size_t n_room, rows_room;
     float *x;
     int64_t *offsets;
@@ -30,6 +32,9 @@ typedef struct {
     size_t target_rows_room; /* of what decoders read */
     int64_t *target_offsets;
     int32_t *target_tokens;
+    size_t letters_room;
+    int64_t *char_offsets; /* [rows_room + 1], where tokens have letters */
+    int32_t *chars;
 } co_examples;
 void co_examples_fini(co_examples *examples);
 

@@ -14,8 +14,11 @@ void co_examples_fini(co_examples *e)
     co_free(e->x);
     co_free(e->offsets);
     co_free(e->tokens);
+    co_free(e->char_offsets);
+    co_free(e->chars);
     co_free(e->y);
     co_free(e->targets);
+    co_free(e->ids);
     co_free(e->target_offsets);
     co_free(e->target_tokens);
     *e = (co_examples){0};
@@ -29,6 +32,12 @@ static bool renew(void **block, size_t n, size_t element)
     return *block != NULL;
 }
 
+/* Whether the tokens have letters. */
+static bool has_letters(const co_population *p)
+{
+    return p->shape.tokens && p->shape.dim[1] > 0;
+}
+
 static size_t larger(size_t a, size_t b)
 {
     return a > b ? a : b;
@@ -38,7 +47,7 @@ static co_status reserve(const co_population *p, co_examples *e, size_t n, size_
                          size_t target_rows)
 {
     const bool text = p->shape.tokens, targets = co_dataset_has_targets(&p->data),
-               pairs = p->data.task == CO_DATA_SEQ2SEQ;
+               pairs = p->data.task == CO_DATA_SEQ2SEQ, span = p->data.task == CO_DATA_SPAN;
     bool good = true;
     if (n > e->n_room || rows > e->rows_room || target_rows > e->target_rows_room) {
         const size_t n_room = larger(n, e->n_room), rows_room = larger(rows, e->rows_room),
@@ -46,9 +55,12 @@ static co_status reserve(const co_population *p, co_examples *e, size_t n, size_
         e->n_room = e->rows_room = e->target_rows_room = 0;
         if (targets)
             good = renew((void **)&e->targets, n_room * p->data.n_classes, sizeof *e->targets);
-        if (!targets)
-            good =
-                renew((void **)&e->y, larger(larger(n_room, rows_room), target_room), sizeof *e->y);
+        const size_t n_y = span ? 2 * n_room
+                           : p->data.task == CO_DATA_JOINT
+                               ? 2 * rows_room
+                               : larger(larger(n_room, rows_room), target_room);
+        if (!targets) good = renew((void **)&e->y, n_y, sizeof *e->y);
+        if (span) good = good && renew((void **)&e->ids, n_room, sizeof *e->ids);
         if (!text) good = good && renew((void **)&e->x, n_room * p->x_size, sizeof *e->x);
         if (text) good = good && renew((void **)&e->offsets, n_room + 1, sizeof *e->offsets);
         if (text) good = good && renew((void **)&e->tokens, rows_room, sizeof *e->tokens);
@@ -57,6 +69,8 @@ static co_status reserve(const co_population *p, co_examples *e, size_t n, size_
                 good && renew((void **)&e->target_offsets, n_room + 1, sizeof *e->target_offsets);
         if (pairs)
             good = good && renew((void **)&e->target_tokens, target_room, sizeof *e->target_tokens);
+        if (has_letters(p))
+            good = good && renew((void **)&e->char_offsets, rows_room + 1, sizeof *e->char_offsets);
         if (!good)
             return CO_FAIL(CO_ENOMEM, "no memory for a batch of %zu examples (%zu rows)", n,
                            rows + target_rows);
@@ -125,26 +139,65 @@ static void prepare(const co_population *p, const int64_t *ids, size_t n, const 
     }
 }
 
+/* Where the labels of example `at`, whose rows begin at `row`, stand in y. */
+static int32_t *labels_at(const co_population *p, const co_examples *e, size_t at, size_t row)
+{
+    if (!e->y) return NULL;
+    switch (p->data.task) {
+    case CO_DATA_CLASSIFICATION: return e->y + at;
+    case CO_DATA_SPAN: return e->y + 2 * at;
+    case CO_DATA_JOINT: return e->y + 2 * row;
+    default: return e->y + row;
+    }
+}
+
+static co_status reserve_letters(co_examples *e, size_t n)
+{
+    if (n > e->letters_room || !e->chars) {
+        e->letters_room = 0;
+        if (!renew((void **)&e->chars, n, sizeof *e->chars))
+            return CO_FAIL(CO_ENOMEM, "no memory for the letters of a batch (%zu)", n);
+        e->letters_room = n;
+    }
+    e->batch.chars = e->chars;
+    e->batch.char_offsets = e->char_offsets;
+    return CO_OK;
+}
+
+/* Letters of ids[n], whose first token is row `row` of the batch; *letter: how many there are. */
+static void read_letters(const co_population *p, const int64_t *ids, size_t n, size_t row,
+                         size_t end, size_t *letter, co_examples *e)
+{
+    if (!has_letters(p)) return;
+    co_dataset_gather_letters(&p->data, ids, n, e->char_offsets + row, e->chars + *letter);
+    for (size_t r = row; r <= end; r++) e->char_offsets[r] += (int64_t)*letter;
+    *letter = (size_t)e->char_offsets[end];
+}
+
 /* Examples ids(0) .. ids(n - 1) of a list, or of own[index[..]] when index is given. */
 static co_status read_ids(const co_population *p, const int64_t *own, const int64_t *index,
                           size_t n, co_examples *e)
 {
     int64_t ids[CHUNK];
-    size_t rows = 0, row = 0, target_rows = 0, target_row = 0;
+    size_t rows = 0, row = 0, target_rows = 0, target_row = 0, letters = 0, letter = 0;
     for (size_t i = 0; i < n; i++) {
         const int64_t id = own[index ? index[i] : (int64_t)i];
         rows += rows_of(p, id);
         target_rows += target_rows_of(p, id);
+        letters += has_letters(p) ? co_dataset_letters(&p->data, id) : 0;
     }
     CO_TRY(reserve(p, e, n, rows, target_rows));
+    if (has_letters(p)) CO_TRY(reserve_letters(e, letters));
     for (size_t at = 0; at < n; at += CHUNK) {
         const size_t m = n - at < CHUNK ? n - at : CHUNK;
         for (size_t i = 0; i < m; i++) ids[i] = own[index ? index[at + i] : (int64_t)(at + i)];
         if (p->shape.tokens) {
-            int32_t *y = e->y ? e->y + (p->data.task == CO_DATA_CLASSIFICATION ? at : row) : NULL;
-            co_dataset_gather_tokens(&p->data, ids, m, e->offsets + at, e->tokens + row, y);
+            co_dataset_gather_tokens(&p->data, ids, m, e->offsets + at, e->tokens + row,
+                                     labels_at(p, e, at, row));
+            if (e->ids) memcpy(e->ids + at, ids, m * sizeof *ids);
             for (size_t i = 0; i <= m; i++) e->offsets[at + i] += (int64_t)row;
             prepare(p, ids, m, e->offsets + at, e);
+            read_letters(p, ids, m, row, (size_t)e->offsets[at + m], &letter, e);
             row = (size_t)e->offsets[at + m];
         } else {
             co_dataset_gather(&p->data, ids, m, e->x + at * p->x_size);

@@ -1,6 +1,7 @@
 /* sim/experiment/control.c - what is measured, when the run ends, where it is written: sections
  * eval, stop, output. */
 #include "core/memory.h"
+#include "models/decoding/options.h"
 #include "sim/experiment/sections.h"
 #include <string.h>
 
@@ -16,8 +17,20 @@ const co_param co_eval_params[] = {
     {"max_examples", CO_INT, .lo = 0, .hi = 9e15, .flags = CO_OPTIONAL,
      .doc =
          "most examples of a split for the central evaluation, a keyed sample, the same one each "
-         "time; 0: all, as without it. Test parts of devices are always whole (sample bounds "
+         "time (span: questions, with all their windows); 0: all, as without it. Test parts of "
+         "devices are always whole (sample bounds "
          "those)"},
+    {"generate", CO_TREE, .flags = CO_OPTIONAL,
+     .doc = "task seq2seq: texts that the model writes for the sources of a split, against their "
+            "references (bleu, rouge1, rouge2, rougeL): {every, beams, max_length, length_penalty, "
+            "early_stopping, max_examples}"},
+    {0}};
+const co_param co_generate_params[] = {
+    {"every", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL,
+     .doc = "rounds between two, a multiple of eval.every (default: that); the last round too"},
+    {"max_examples", CO_INT, .def = 0, .lo = 0, .hi = 9e15,
+     .doc = "most examples of a split, a keyed sample, the same one each time; 0: all"},
+    CO_DECODING_PARAMS,
     {0}};
 const co_param co_stop_params[] = {
     {"metric", CO_STRING, .words = "none",
@@ -45,6 +58,30 @@ const co_param co_output_params[] = {
     {"devices", CO_BOOL, .flags = CO_OPTIONAL,
      .doc = "a row per device and round (default: up to 1e6 rows)"},
     {0}};
+
+/* eval.generate, checked and with its standard values. */
+static co_status check_generate(co_experiment *e)
+{
+    const co_param *const tables[] = {co_generate_params};
+    co_config own = {.file = e->eval.file, .section = "eval.generate"};
+    co_generate_keys *keys = &e->eval_keys.generate;
+    const int64_t every = co_config_int(&e->eval, "every");
+    *keys = (co_generate_keys){.asked = co_config_has(&e->eval, "generate")};
+    if (!keys->asked) return CO_OK;
+    own.map = co_node_find(e->eval.map, "generate");
+    if (own.map->kind != CO_NODE_MAP)
+        return co_config_fail(&e->eval, own.map,
+                              "generate is a map such as {beams: 4, max_length: 64}");
+    CO_TRY(co_config_check(&own, tables, 1));
+    keys->every = co_config_has(&own, "every") ? co_config_int(&own, "every") : every;
+    keys->max_examples = co_config_int(&own, "max_examples");
+    keys->how = co_decoding_from(&own);
+    if (every > 0 && keys->every % every != 0)
+        return co_config_fail(&own, co_config_node(&own, "every"),
+                              "%lld is no multiple of eval.every: %lld", (long long)keys->every,
+                              (long long)every);
+    return CO_OK;
+}
 
 static co_status check_stop(co_experiment *e)
 {
@@ -76,6 +113,7 @@ static co_status check_output(co_experiment *e)
 co_status co_check_control(co_experiment *e)
 {
     CO_TRY(co_section_check(&e->eval, NULL, NULL, NULL));
+    CO_TRY(check_generate(e));
     CO_TRY(check_stop(e));
     return check_output(e);
 }

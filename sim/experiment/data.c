@@ -10,8 +10,9 @@
 
 const co_param co_data_params[] = {
     {"file", CO_STRING, .flags = CO_OPTIONAL, .doc = "data set (cohort import)"},
-    {"task", CO_CHOICE, .words = "lm|mlm", .flags = CO_OPTIONAL,
-     .doc = "what texts are trained for, whatever labels they have (default: the data set's task)"},
+    {"task", CO_CHOICE, .words = "lm|mlm|span", .flags = CO_OPTIONAL,
+     .doc = "what texts are trained for (default: the data set's task): lm and mlm whatever labels "
+            "they have, span to set its options"},
     {"generator", CO_CHOICE, .words = "synthetic", .flags = CO_OPTIONAL,
      .doc = "drawn on the fly, already per device"},
     {0}};

@@ -101,7 +101,8 @@ static void parse_keys(co_experiment *e)
                                     .max_examples = count_or_none(&e->local, "max_examples"),
                                     .clip_grad = number_or_none(&e->local, "clip_grad")};
     e->weighting = co_weighting_from(&e->aggregate);
-    e->eval_keys = (co_eval_keys){.every = co_config_int(&e->eval, "every"),
+    e->eval_keys = (co_eval_keys){.generate = e->eval_keys.generate,
+                                  .every = co_config_int(&e->eval, "every"),
                                   .sample = count_or_none(&e->eval, "sample"),
                                   .max_examples = count_or_none(&e->eval, "max_examples"),
                                   .devices = co_config_bool(&e->eval, "devices"),

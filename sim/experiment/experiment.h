@@ -12,6 +12,7 @@
 #include "aggregators/stages/stage.h"
 #include "core/config.h"
 #include "models/optimizers/optimizer.h"
+#include "models/decoding/decode.h"
 #include "models/schedule.h"
 #include "models/step_schedule.h"
 #include "sim/selectors/selector.h"
@@ -41,9 +42,15 @@ typedef struct {
     const co_accountant *accountant;
 } co_example_keys;
 typedef struct {
+    bool asked;
+    int64_t every, max_examples; /* rounds; of a split, 0: all */
+    co_decoding how;             /* max_length 0: the data say it */
+} co_generate_keys;
+typedef struct {
     int64_t every, sample; /* 0: never; all devices */
     int64_t max_examples;  /* of a split, centrally; 0: all */
     bool devices, central, central_asked;
+    co_generate_keys generate;
 } co_eval_keys;
 typedef struct {
     const char *metric; /* NULL: none */

@@ -7,7 +7,7 @@
 #include "sim/run.h"
 
 typedef struct {
-    int64_t *place[3], n_places;    /* the sample of a split, ascending; NULL: all of it */
+    int64_t *place[3], n_places[3]; /* the sample of a split, ascending; NULL: all of it */
     int column[CO_MAX_METRICS + 1]; /* in eval: loss, metrics */
 } central;
 
@@ -28,19 +28,49 @@ static void columns(const co_run *run, co_eval_columns *add)
                               .better = m->higher_is_better ? CO_BETTER_HIGHER : CO_BETTER_LOWER});
 }
 
-/* eval.max_examples: a keyed subset of each larger split. */
+/* Whether the example at that place of a split goes on with the question of the one before. */
+static bool goes_on(const co_population *p, int split, int64_t at)
+{
+    const int64_t *ids = p->split_ids[split];
+    return p->data.task == CO_DATA_SPAN && at > 0 &&
+           p->data.question[ids[at]] == p->data.question[ids[at - 1]];
+}
+
+/* The places of all windows of questions question[n], ascending. */
+static co_status list_windows(central *c, const co_population *p, int split, int64_t n)
+{
+    int64_t *question = c->place[split], at = -1, k = 0, n_windows = 0;
+    int64_t *place = co_malloc((size_t)p->n_split[split], sizeof *place);
+    if (!place) return CO_FAIL(CO_ENOMEM, "windows of %lld questions", (long long)n);
+    for (int64_t i = 0; i < p->n_split[split]; i++) {
+        at += !goes_on(p, split, i);
+        while (k < n && question[k] < at) k++;
+        if (k < n && question[k] == at) place[n_windows++] = i;
+    }
+    co_free(question);
+    c->place[split] = place;
+    c->n_places[split] = n_windows;
+    return CO_OK;
+}
+
+/* eval.max_examples: a keyed subset of each larger split; of a task span of its questions. */
 static co_status choose_sample(central *c, const co_run *run, int split)
 {
     const co_experiment *e = run->experiment;
-    const int64_t most = e->eval_keys.max_examples, n = run->population.n_split[split];
+    const co_population *p = &run->population;
+    const int64_t most = e->eval_keys.max_examples;
+    int64_t n = p->n_split[split];
+    for (int64_t i = 0; most > 0 && p->data.task == CO_DATA_SPAN && i < p->n_split[split]; i++)
+        n -= goes_on(p, split, i);
     if (most == 0 || n <= most) return CO_OK;
     int64_t *scratch = co_malloc(co_draw_subset_scratch((size_t)most), sizeof *scratch);
-    c->n_places = most;
+    c->n_places[split] = most;
     c->place[split] = co_malloc((size_t)most, sizeof *c->place[split]);
     const bool good = scratch && c->place[split];
     co_stream s = co_stream_open((uint64_t)e->seed, CO_DRAW_EVAL_EXAMPLES, (uint64_t)split, 0, 0);
     if (good) co_draw_subset(&s, n, (size_t)most, c->place[split], scratch);
     co_free(scratch);
+    if (good && p->data.task == CO_DATA_SPAN) return list_windows(c, p, split, most);
     return good ? CO_OK : CO_FAIL(CO_ENOMEM, "sample of %lld examples", (long long)most);
 }
 
@@ -58,7 +88,7 @@ static co_status create(co_run *run, void **self)
         co_warn("no evaluation: the data have no test split (import with test_fraction=0.1, or set "
                 "eval.every: 0)");
     if (!co_evaluates_central(run->experiment, &run->population)) return CO_OK;
-    CO_TRY(co_evaluator_ready(&run->evaluator, run->model));
+    CO_TRY(co_evaluator_ready(&run->evaluator, run->model, &run->population));
     *self = co_calloc(1, sizeof(central));
     if (!*self) return CO_FAIL(CO_ENOMEM, "evaluation");
     CO_TRY(choose_sample(*self, run, 1));
@@ -78,8 +108,9 @@ static co_eval_span of_sample(const central *c, co_eval_span span)
     const int64_t *place = c->place[span.split];
     int64_t begin = 0, end = 0;
     if (!place) return span;
-    while (begin < c->n_places && place[begin] < span.first) begin++;
-    for (end = begin; end < c->n_places && place[end] < span.first + span.n;) end++;
+    const int64_t n = c->n_places[span.split];
+    while (begin < n && place[begin] < span.first) begin++;
+    for (end = begin; end < n && place[end] < span.first + span.n;) end++;
     return (co_eval_span){.split = span.split, .n = end - begin, .place = place + begin};
 }
 

@@ -47,7 +47,7 @@ static co_status create(co_run *run, void **self)
             &e->eval, co_config_node(&e->eval, "devices"),
             "the devices have no test parts; make the partition with test_fraction: 0.2");
     if (!co_evaluates_devices(e)) return CO_OK;
-    CO_TRY(co_evaluator_ready(&run->evaluator, run->model));
+    CO_TRY(co_evaluator_ready(&run->evaluator, run->model, &run->population));
     devices *d = co_calloc(1, sizeof *d);
     if (!d) return CO_FAIL(CO_ENOMEM, "evaluation on devices");
     const co_status st =

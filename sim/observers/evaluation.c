@@ -30,12 +30,14 @@ const char *co_eval_covered(const co_experiment *e, bool of_devices)
     return of_devices ? "no" : "scope 0, if its examples belong to no device";
 }
 
-co_status co_evaluator_ready(co_evaluator *v, const co_model *model)
+co_status co_evaluator_ready(co_evaluator *v, const co_model *model,
+                             const co_population *population)
 {
     if (v->model) return CO_OK;
     *v = (co_evaluator){.model = model,
                         .n_sums = co_model_task(model)->n_sums(co_model_n_classes(model))};
     co_ranking_init(&v->ranking, co_model_task(model), co_model_n_classes(model));
+    co_question_scores_init(&v->questions, population);
     v->sums = co_malloc(v->n_sums, sizeof *v->sums);
     v->digits = co_malloc(v->n_sums * CO_SCALAR_DIGITS + 1, sizeof *v->digits);
     co_status st = CO_OK;
@@ -51,6 +53,7 @@ void co_evaluator_fini(co_evaluator *v)
     co_workspace_destroy(v->workspace);
     co_examples_fini(&v->examples);
     co_ranking_fini(&v->ranking);
+    co_question_scores_fini(&v->questions);
     co_free(v->sums);
     co_free(v->digits);
     *v = (co_evaluator){0};
@@ -62,9 +65,14 @@ co_status co_evaluator_add(co_evaluator *v, const float *params)
     const co_pass pass = {.batch = batch, .train = false};
     CO_TRY(co_workspace_reserve(v->workspace, batch->n, batch->rows, batch->target_rows));
     co_model_loss(v->model, v->workspace, params, &pass, NULL, NULL, v->sums);
-    if (v->ranking.n_outputs == 0) return CO_OK;
-    return co_ranking_add(&v->ranking, co_model_outputs(v->model, v->workspace), batch->y,
-                          batch->n);
+    const float *out = co_model_outputs(v->model, v->workspace);
+    CO_TRY(co_question_scores_add(&v->questions, &v->examples, out, v->sums));
+    return co_ranking_add(&v->ranking, out, batch->y, batch->n);
+}
+
+co_status co_evaluator_end(co_evaluator *v)
+{
+    return co_question_scores_end(&v->questions, v->sums);
 }
 
 /* Sums of one block into the exact accumulators. A model that has diverged gives a loss that is no
@@ -87,10 +95,27 @@ static void add_block(co_evaluator *v)
 static co_status read(co_evaluator *v, co_population *population, co_eval_span span, int64_t from,
                       size_t n)
 {
+    if (n > CO_EVAL_BLOCK) n = CO_EVAL_BLOCK;
     return span.place ? co_population_read_places(population, span.split, span.place + from, n,
                                                   &v->examples)
                       : co_population_read_split(population, span.split, span.first + from, n,
                                                  &v->examples);
+}
+
+static int64_t id_at(const co_population *p, co_eval_span span, int64_t at)
+{
+    return p->split_ids[span.split][span.place ? span.place[at] : span.first + at];
+}
+
+/* Where block b begins: what is left of the last question before it is that question's block's. */
+static int64_t block_first(const co_population *p, co_eval_span span, int64_t b)
+{
+    int64_t at = b * CO_EVAL_BLOCK;
+    if (p->data.task != CO_DATA_SPAN) return at < span.n ? at : span.n;
+    while (at > 0 && at < span.n &&
+           p->data.question[id_at(p, span, at)] == p->data.question[id_at(p, span, at - 1)])
+        at++;
+    return at < span.n ? at : span.n;
 }
 
 static co_status add_own_blocks(co_evaluator *v, co_population *population, co_eval_span span,
@@ -99,14 +124,15 @@ static co_status add_own_blocks(co_evaluator *v, co_population *population, co_e
     const int64_t n = span.n, n_blocks = (n + CO_EVAL_BLOCK - 1) / CO_EVAL_BLOCK;
     const int64_t end = co_span_first(n_blocks, comm->rank + 1, comm->size);
     for (int64_t b = co_span_first(n_blocks, comm->rank, comm->size); b < end; b++) {
-        const int64_t first = b * CO_EVAL_BLOCK;
-        const size_t m = (size_t)(n - first < CO_EVAL_BLOCK ? n - first : CO_EVAL_BLOCK);
+        const int64_t first = block_first(population, span, b);
+        const size_t m = (size_t)(block_first(population, span, b + 1) - first);
         co_watch_progress(CO_WATCH_WORKING, -1);
         memset(v->sums, 0, v->n_sums * sizeof *v->sums);
         for (size_t done = 0; done < m; done += v->examples.batch.n) {
             CO_TRY(read(v, population, span, first + (int64_t)done, m - done));
             CO_TRY(co_evaluator_add(v, params));
         }
+        CO_TRY(co_evaluator_end(v));
         add_block(v);
     }
     return CO_OK;

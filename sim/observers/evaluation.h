@@ -1,11 +1,13 @@
 /* sim/observers/evaluation.h - the global model on the examples of a split, dealt to the ranks.
  *
- * Blocks are cut by position in the split, 256 examples at a time, never by n / ranks; long texts
- * of a block go through the model in parts, cut by their lengths. Each block's sums are double
+ * Blocks are cut by position in the split, 256 examples at a time, never by n / ranks; a question's
+ * windows stay in the block of its first one. Long texts of a block go through the model in parts,
+ * cut by their lengths. Each block's sums are double
  * partials, added to exact accumulators: the same bits on any number of ranks. */
 #pragma once
 #include "models/model.h"
 #include "sim/devices/population.h"
+#include "sim/observers/evaluation_questions.h"
 #include "sim/observers/evaluation_ranking.h"
 
 enum { CO_EVAL_BLOCK = 256 };
@@ -17,16 +19,20 @@ typedef struct {
     size_t n_sums;
     double *sums;       /* [n_sums] of one block, later the totals */
     co_ranking ranking; /* of what was added */
+    co_question_scores questions;
     int64_t *digits; /* [n_sums][CO_SCALAR_DIGITS], then one word: ranks that failed, and blocks not
                         finite from bit 32 */
 } co_evaluator;
 
 /* Made by the first who needs it, zero before. Local. */
-co_status co_evaluator_ready(co_evaluator *evaluator, const co_model *model);
+co_status co_evaluator_ready(co_evaluator *evaluator, const co_model *model,
+                             const co_population *population);
 void co_evaluator_fini(co_evaluator *evaluator);
 /* Adds loss and metric sums of evaluator->examples to evaluator->sums, and what ranks to
- * evaluator->ranking. CO_ENOMEM. Local. */
+ * evaluator->ranking. A question is added when it has ended: the last one by co_evaluator_end.
+ * CO_ENOMEM. Local. */
 co_status co_evaluator_add(co_evaluator *evaluator, const float *params);
+co_status co_evaluator_end(co_evaluator *evaluator); /* CO_ENOMEM. Local. */
 /* Examples [first, first + n) of split 1 or 2; or those at place[n] of it, ascending. */
 typedef struct {
     int split;

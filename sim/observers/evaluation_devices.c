@@ -95,6 +95,7 @@ static co_status score(const co_device_evaluator *v, co_population *population, 
         CO_TRY(co_population_read_tests(population, device, first, m, &c->examples));
         CO_TRY(co_evaluator_add(c, params));
     }
+    CO_TRY(co_evaluator_end(c));
     values[1] = co_task_mean_loss(c->sums);
     for (size_t k = 2; k < v->n_values; k++)
         values[k] = task->metrics[k - 2].finish

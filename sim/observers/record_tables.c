@@ -76,9 +76,11 @@ static co_status init_tables(co_record *r, const co_eval_columns *eval)
     char names[CO_MAX_METRICS][64];
     CO_ASSERT(r->n_metrics <= CO_MAX_METRICS);
     memcpy(columns, head, sizeof head);
-    for (size_t k = 0; k < r->n_trained; k++) {
-        snprintf(names[k], sizeof names[k], "train_%s", r->task->metrics[k].name);
+    for (size_t m = 0, k = 0; m < r->n_metrics; m++) {
+        if (!co_metric_is_trained(&r->task->metrics[m])) continue;
+        snprintf(names[k], sizeof names[k], "train_%s", r->task->metrics[m].name);
         columns[R_METRICS + k] = (co_column){names[k], CO_F64};
+        k++;
     }
     memcpy(columns + R_METRICS + r->n_trained, tail, sizeof tail);
     CO_TRY(co_table_init(&r->rounds, "rounds", columns, R_METRICS + r->n_trained + N_TAIL));
@@ -109,8 +111,10 @@ co_status co_record_init(co_record *r, const co_experiment *e, const co_populati
     r->with_examples = e->example_keys.is_on;
     if (co_config_has(&e->output, "devices"))
         r->with_devices = co_config_bool(&e->output, "devices");
-    while (r->task->metrics[r->n_metrics].name) r->n_metrics++;
-    while (r->task->metrics[r->n_trained].finish) r->n_trained++;
+    for (const co_metric *m = r->task->metrics; m->name; m++) {
+        r->n_metrics++;
+        r->n_trained += co_metric_is_trained(m);
+    }
     memcpy(r->data_digest, population->data_digest, sizeof r->data_digest);
     memcpy(r->partition_digest, population->partition_digest, sizeof r->partition_digest);
     snprintf(r->source, sizeof r->source, "%s",

@@ -56,8 +56,8 @@ static double finish_sums(tables *t, const co_run *r, bool any, double metrics[C
         t->sums[k] = co_exchange_summed(&r->exchange, t->first_scalar + k);
     for (size_t k = t->n_reals; k < t->n_sums; k++)
         t->sums[k] = (double)co_exchange_counted(&r->exchange, t->first_count + k - t->n_reals);
-    for (size_t k = 0; r->task->metrics[k].finish; k++)
-        metrics[k] = any ? r->task->metrics[k].finish(t->sums, n_outputs) : NAN;
+    for (const co_metric *m = r->task->metrics; m->name; m++)
+        if (co_metric_is_trained(m)) *metrics++ = any ? m->finish(t->sums, n_outputs) : NAN;
     return any ? co_task_mean_loss(t->sums) : NAN;
 }
 

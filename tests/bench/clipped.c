@@ -1,16 +1,16 @@
 /* tests/bench/clipped.c - seconds of one step of DP-SGD beside one of SGD, for jobs/bench/bench.
  *
- *     cohort_clipped TASK CLASSES BATCH image CHANNELS HEIGHT WIDTH key=value ..
- *     cohort_clipped TASK CLASSES BATCH text VOCABULARY LENGTH key=value ..
+ *     cohort_clipped WHAT TASK CLASSES BATCH image CHANNELS HEIGHT WIDTH key=value ..
+ *     cohort_clipped WHAT TASK CLASSES BATCH text VOCABULARY LENGTH key=value ..
  *
  * The words are those of an experiment's section `model`; pixels, tokens and labels are random.
- * Prints `ready PATH`, then seconds an example for every line on stdin that is one of
+ * WHAT is one of
  *     plain    a step of SGD
  *     clipped  the sum of the clipped gradients, by norms
  *     private  the same, Gaussian noise on it, and the step
  *     naive    the sum of the clipped gradients, formed one after the other
- * and at the end of stdin the floats of the workspace: of the plain step, and of the clipped one.
- */
+ * Prints `ready PATH`, then for every line on stdin seconds of the processor an example (others may
+ * have the core for a while); at the end of stdin the peak memory in MiB. */
 #include "core/memory.h"
 #include "core/random.h"
 #include "core/vector.h"
@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 static const double window_s = 0.3, clip = 1.0, noise_multiplier = 1.0;
@@ -28,7 +29,7 @@ enum { PIECE = 4096 };
 
 typedef struct {
     co_model *model;
-    co_workspace *plain, *clips;
+    co_workspace *workspace;
     const co_layout *layout;
     co_batch batch;
     co_labels labels;
@@ -39,7 +40,6 @@ typedef struct {
     uint64_t step;
 } bench;
 
-/* Of this process alone: others may have the core for a while. */
 static double now(void)
 {
     struct timespec t;
@@ -94,8 +94,7 @@ static void open_model(bench *b, const char *task, const co_shape *in, char **wo
     const co_param *const tables[] = {co_model_params, preset ? preset->params : NULL};
     if (!root || co_config_check(&opt, tables, 2) ||
         co_model_create(&opt, in, &b->labels, co_task_find(task), &b->model) ||
-        co_workspace_create(b->model, b->batch.n, b->batch.rows, &b->plain) ||
-        co_workspace_create(b->model, b->batch.n, b->batch.rows, &b->clips))
+        co_workspace_create(b->model, b->batch.n, b->batch.rows, 0, &b->workspace))
         die(co_status_message());
     co_node_destroy(root);
 }
@@ -119,9 +118,9 @@ static void open_vectors(bench *b)
 static void clipped(bench *b, const co_pass *pass, bool naive)
 {
     const co_clipping how = {.naive = naive, .n_groups = 1, .clip = &clip};
-    if (co_workspace_clip(b->clips, &how, b->layout->n_grad)) die(co_status_message());
+    if (co_workspace_clip(b->workspace, &how, b->layout->n_grad)) die(co_status_message());
     memset(b->grad, 0, b->layout->n_grad * sizeof *b->grad);
-    co_model_clipped(b->model, b->clips, b->params, pass, &how, b->grad, b->norms, b->sums);
+    co_model_clipped(b->model, b->workspace, b->params, pass, &how, b->grad, b->norms, b->sums);
 }
 
 /* The step, with noise drawn piece by piece. */
@@ -148,11 +147,11 @@ static double measure(bench *b, const char *what)
                               .seed = 1,
                               .step = b->step++,
                               .frozen = b->params == b->whole ? NULL : b->whole};
-        if (what[0] == 'p' && what[1] == 'l')
-            co_model_step(b->model, b->plain, b->params, &pass, lr, b->grad, b->sums);
+        if (strcmp(what, "plain") == 0)
+            co_model_step(b->model, b->workspace, b->params, &pass, lr, b->grad, b->sums);
         else
-            clipped(b, &pass, what[0] == 'n');
-        if (what[0] == 'p' && what[1] == 'r') step(b);
+            clipped(b, &pass, strcmp(what, "naive") == 0);
+        if (strcmp(what, "private") == 0) step(b);
         n++;
     } while (now() - start < window_s);
     return (now() - start) / (double)n / (double)b->batch.n;
@@ -161,27 +160,34 @@ static double measure(bench *b, const char *what)
 int main(int argc, char **argv)
 {
     char line[64];
+    struct rusage use;
     bench b = {0};
     co_blas_start(argv);
-    const bool text = argc > 5 && strcmp(argv[4], "text") == 0;
-    if (argc < 8 || (!text && argc < 9)) die("TASK CLASSES BATCH image|text .. key=value ..");
-    const size_t d0 = strtoul(argv[5], NULL, 10), d1 = strtoul(argv[6], NULL, 10);
+    const char *what = argc > 1 ? argv[1] : "";
+    char **word = argv + 1;
+    const bool text = argc > 6 && strcmp(word[4], "text") == 0;
+    const int n_words = text ? 7 : 8;
+    if (argc < 1 + n_words || !strstr("plain clipped private naive", what))
+        die("plain|clipped|private|naive TASK CLASSES BATCH image|text .. key=value ..");
+    const size_t d0 = strtoul(word[5], NULL, 10), d1 = strtoul(word[6], NULL, 10);
     const co_shape in = text ? (co_shape){.sequence = true, .tokens = true, .dim = {d0}}
-                             : (co_shape){.ndim = 3, .dim = {d0, d1, strtoul(argv[7], NULL, 10)}};
-    if (!co_task_find(argv[1]) || co_labels_init(&b.labels, NULL, strtoul(argv[2], NULL, 10)))
+                             : (co_shape){.ndim = 3, .dim = {d0, d1, strtoul(word[7], NULL, 10)}};
+    if (!co_task_find(word[1]) || co_labels_init(&b.labels, NULL, strtoul(word[2], NULL, 10)))
         die(co_status_message());
-    b.batch.n = strtoul(argv[3], NULL, 10);
-    draw_data(&b, &in, text ? d1 : 1, co_task_find(argv[1])->per_row);
-    open_model(&b, argv[1], &in, argv + (text ? 7 : 8), argc - (text ? 7 : 8));
+    b.batch.n = strtoul(word[3], NULL, 10);
+    draw_data(&b, &in, text ? d1 : 1, co_task_find(word[1])->per_row);
+    open_model(&b, word[1], &in, word + n_words, argc - 1 - n_words);
     open_vectors(&b);
+    measure(&b, what);
     printf("ready %s\n", co_kernel_path());
     fflush(stdout);
     while (fgets(line, sizeof line, stdin)) {
-        printf("%.9g\n", measure(&b, line));
+        printf("%.9g\n", measure(&b, what));
         fflush(stdout);
     }
-    co_workspace_destroy(b.plain);
-    co_workspace_destroy(b.clips);
+    getrusage(RUSAGE_SELF, &use);
+    printf("%.1f\n", (double)use.ru_maxrss / 1024.0);
+    co_workspace_destroy(b.workspace);
     co_model_destroy(b.model);
     co_labels_fini(&b.labels);
     if (b.params != b.whole) co_free(b.params);

@@ -4,6 +4,7 @@ Small random models of each architecture, written as a checkpoint made by hand (
 no unexpected key, the same bits, the same logits, and the file that save_pretrained writes byte for byte. With LoRA: the adapter
 by PeftModel on its base, and merged.
 usage: export_weights.py COHORT (in an empty folder). Needs torch, transformers, peft, safetensors, h5py."""
+import copy
 import json
 import os
 import shutil
@@ -63,7 +64,15 @@ def parameters(model):
 
 def logits(model):
     out = model(input_ids=ids)
+    if hasattr(out, "start_logits"):
+        return torch.stack((out.start_logits, out.end_logits), 2)
     return out.logits if hasattr(out, "logits") else out.last_hidden_state
+
+
+def with_labels(config, n):
+    config = copy.deepcopy(config)
+    config.num_labels = n
+    return config
 
 
 common = {"layers": 2, "hidden": 32, "heads": 4, "intermediate": 48, "most_positions": 24, "dropout": 0.1, "attention_dropout": 0.2}
@@ -83,6 +92,8 @@ cases = [("bert", bert, "none", t.AutoModel), ("bert", bert, "classification", t
          ("distilbert", distilbert, "none", t.AutoModel), ("distilbert", distilbert, "mlm", t.AutoModelForMaskedLM),
          ("distilbert", distilbert, "classification", t.AutoModelForSequenceClassification),
          ("distilbert", distilbert, "tagging", t.AutoModelForTokenClassification),
+         ("bert", with_labels(bert, 2), "span", t.AutoModelForQuestionAnswering),
+         ("distilbert", with_labels(distilbert, 2), "span", t.AutoModelForQuestionAnswering),
          ("gpt2", gpt2, "none", t.AutoModel), ("gpt2", gpt2, "lm", t.AutoModelForCausalLM),
          ("gpt2", gpt2, "classification", t.AutoModelForSequenceClassification),
          ("gpt2", gpt2, "tagging", t.AutoModelForTokenClassification),
@@ -112,7 +123,7 @@ for name, config, head, auto in cases:
     same = ["vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "tie_word_embeddings"]
     same += [k for k in config.to_dict() if "dropout" in k or "pdrop" in k or "eps" in k or "token_id" in k or "inner" in k]
     for key in same:
-        if key not in ("classifier_dropout", "seq_classif_dropout"):
+        if key not in ("classifier_dropout", "seq_classif_dropout", "qa_dropout"):
             check(getattr(again.config, key) == getattr(model.config, key), what, key, getattr(again.config, key))
     model.save_pretrained("theirs")
     check(open("theirs/model.safetensors", "rb").read() == open(what + "/model.safetensors", "rb").read(), what, "other bytes")
@@ -122,9 +133,10 @@ for name, config, head, auto in cases:
 for name, config, head, auto, targets, task in [
         ("bert", bert, "classification", t.AutoModelForSequenceClassification, ["query", "value"], "SEQ_CLS"),
         ("distilbert", distilbert, "tagging", t.AutoModelForTokenClassification, ["q_lin", "v_lin"], "TOKEN_CLS"),
+        ("bert", with_labels(bert, 2), "span", t.AutoModelForQuestionAnswering, ["query", "value"], "QUESTION_ANS"),
         ("gpt2", gpt2, "lm", t.AutoModelForCausalLM, ["c_attn", "c_proj"], "CAUSAL_LM"),
         ("llama", llama, "lm", t.AutoModelForCausalLM, ["q_proj", "v_proj"], "CAUSAL_LM")]:
-    what = name + "-lora"
+    what = f"{name}-{head}-lora"
     base = spread(auto.from_config(config))
     base.save_pretrained(what + "-base")
     lora = peft.LoraConfig(r=4, lora_alpha=6, lora_dropout=0.1, target_modules=targets, task_type=task, fan_in_fan_out=name == "gpt2")
@@ -153,8 +165,8 @@ for name, config, head, auto, targets, task in [
     theirs = safetensors.torch.load_file("theirs-lora/adapter_model.safetensors")
     check(ours.keys() == theirs.keys() and all(torch.equal(ours[n], theirs[n]) for n in ours), what, "not as PEFT keeps it")
     auto_model = {"SEQ_CLS": peft.AutoPeftModelForSequenceClassification, "TOKEN_CLS": peft.AutoPeftModelForTokenClassification,
-                  "CAUSAL_LM": peft.AutoPeftModelForCausalLM}[task]
-    again = auto_model.from_pretrained(what, **({} if task == "CAUSAL_LM" else {"num_labels": 3})).eval()
+                  "CAUSAL_LM": peft.AutoPeftModelForCausalLM, "QUESTION_ANS": peft.AutoPeftModelForQuestionAnswering}[task]
+    again = auto_model.from_pretrained(what, **({"num_labels": 3} if task.endswith("_CLS") else {})).eval()
     check(torch.equal(logits(again), logits(model)), what, "AutoPeftModel: other logits")
     export(what + ".h5", what, "merge=true")
     again, info = auto.from_pretrained(what, output_loading_info=True)

@@ -105,6 +105,15 @@ open("cifar.bin", "wb").write(rng.bytes(3073 * 2 + 5))
 open("cifar_label.bin", "wb").write(b"\x0b" + rng.bytes(3072))
 text("tags.txt", "EU B-ORG\nrejects\n\n")
 text("no_play.txt", "It was a dark night.\n")
+def squad(name, text="sat", at=8, **more):
+    question = {"id": "q1", "question": "Who?", "answers": [{"text": text, "answer_start": at}], **more}
+    import json
+    open(name, "w").write(json.dumps({"data": [{"title": "Cats", "paragraphs": [{"context": "The c\u00e4t sat.", "qas": [question]}]}]}))
+squad("outside.json", at=80); squad("elsewhere.json", at=7); squad("impossible.json", is_impossible=True); squad("good.json")
+text("cut.json", open("good.json").read()[:-30])
+text("three.txt", "a\nb\nc\n"); text("two.txt", "x\ny\n"); text("empty_target.txt", "x\n\nz\n")
+open("cut_lines.gz", "wb").write(gzip.compress(b"some lines\n" * 50)[:-9])
+text("pairs.csv", "mr,ref\na,b\nc,\n"); text("pairs.jsonl", '{"s": "a", "t": "b"}\n{"s": "a"\n')
 f, l = rng.normal(size=(30, 5)).astype("f4"), np.arange(30) % 3
 bad = f.copy(); bad[7, 2] = np.nan
 np.savez("no_y.npz", x=f); np.savez("short.npz", x=f, y=l[:29]); np.savez("nan.npz", x=bad, y=l)
@@ -187,6 +196,20 @@ bad 3 'svm_word.txt' 'LIBSVM with a word as value' "$COHORT" import libsvm svm_w
 bad 3 'svm_zero.txt' 'LIBSVM with index 0' "$COHORT" import libsvm svm_zero.txt -o n.h5
 bad 3 'svm_back.txt' 'LIBSVM with falling indices' "$COHORT" import libsvm svm_back.txt -o n.h5
 bad 3 'tags.txt' 'CoNLL with a token without tag' "$COHORT" import conll train=tags.txt -o n.h5
+bad 3 "outside.json: article 'Cats', question 'q1': the answer 'sat' does not stand at answer_start 80" 'an answer outside its context' "$COHORT" import squad outside.json -o n.h5
+bad 3 "elsewhere.json: article 'Cats', question 'q1': .* answer_start 7 .*has ' sat" 'an answer that stands elsewhere' "$COHORT" import squad elsewhere.json -o n.h5
+bad 3 "question 'q1': is_impossible is true, but answers has 1" 'an impossible question with an answer' "$COHORT" import squad impossible.json -o n.h5
+bad 3 'cut.json:1: the file ends where' 'JSON that is cut' "$COHORT" import squad cut.json -o n.h5
+bad 3 "question 'q1' has 2 tokens: max_tokens=4 leaves 1 a window" 'a question that leaves no room' "$COHORT" import squad good.json max_tokens=4 -o n.h5
+bad 2 'test_articles=1: there are 1' 'all articles held out' "$COHORT" import squad good.json test_articles=1 -o n.h5
+bad 4 'no.json: cannot be opened' 'no SQuAD file' "$COHORT" import squad no.json -o n.h5
+bad 3 'three.txt has 3 lines, two.txt has 2' 'unequal line counts' "$COHORT" import pairs source=three.txt target=two.txt -o n.h5
+bad 3 'three.txt, empty_target.txt:2: the target is empty' 'an empty target' "$COHORT" import pairs source=three.txt target=empty_target.txt -o n.h5
+bad 3 'cut_lines.gz: damaged or cut gzip stream' 'pairs in a cut gzip file' "$COHORT" import pairs source=cut_lines.gz target=three.txt -o n.h5
+bad 2 'test_source= and test_target= go together' 'test sources without targets' "$COHORT" import pairs source=three.txt target=three.txt test_source=two.txt -o n.h5
+bad 3 'pairs.csv:3: the target is empty' 'a table with an empty target' "$COHORT" import csv pairs.csv source=mr target=ref header=true -o n.h5
+bad 2 'source= and target= go together' 'a table of sources alone' "$COHORT" import csv pairs.csv source=mr header=true -o n.h5
+bad 3 'pairs.jsonl:3: the file ends where' 'JSON lines that are cut' "$COHORT" import jsonl pairs.jsonl source=s target=t -o n.h5
 bad 3 'no_play.txt' 'a text without plays as Shakespeare' "$COHORT" import shakespeare no_play.txt -o n.h5
 bad 3 'folder' 'an empty folder as newsgroups' "$COHORT" import newsgroups folder -o n.h5
 # ---- arrays from Python

@@ -1,6 +1,6 @@
 """Files of other programs, written with their own library (h5py, numpy, json, csv), and checks of ours against it.
 
-    interop.py write FOLDER         fednlp_data.h5, fednlp_tags.h5, fednlp_part.h5, tff_train.h5, tff_test.h5, lists.*
+    interop.py write FOLDER         fednlp_data.h5, fednlp_tags.h5, fednlp_questions.h5, fednlp_pairs.h5, fednlp_part.h5, tff_train.h5, tff_test.h5, lists.*
     interop.py lists PART FILE      FILE (json, csv, npz or FedNLP h5) holds the lists of our partition PART
     interop.py twin FILE TWIN       writes the lists of a FedNLP file as FedNLP's scripts do: the twin to compare with
     interop.py tff DATA PART FILE   FILE holds the examples of each device of PART
@@ -43,6 +43,32 @@ def fednlp_tags(path, n=8):
         for i in range(n):
             file[f"X/{i}"] = np.array(["Ada", "Lovelace", "wrote", str(i)], dtype=utf8)
             file[f"Y/{i}"] = np.array(["B-PER", "I-PER", "O", "O"], dtype=utf8)
+
+
+def fednlp_questions(path):
+    """As FedNLP's loader of SQuAD does: an example an answer, whose place counts characters; here with Y_answer."""
+    context = "The na\u00efve caf\u00e9 of Z\u00fcrich closed in 1905. It was red."
+    answers = [(0, "q0", "What closed?", "caf\u00e9"), (0, "q0", "What closed?", "na\u00efve caf\u00e9"), (0, "q1", "When did it close?", "1905"),
+               (1, "q2", "Which colour?", "red")]
+    with h5py.File(path, "w") as file:
+        file["attributes"] = json.dumps({"index_list": [0, 1, 2, 3], "doc_index": {str(i): a[0] for i, a in enumerate(answers)},
+                                         "task_type": "span_extraction", "train_index_list": [0, 1, 2], "test_index_list": [3]})
+        for i, (_, name, question, answer) in enumerate(answers):
+            start = context.index(answer)
+            file[f"context_X/{i}"] = context
+            file[f"question_X/{i}"] = question
+            file[f"Y/{i}"] = (start, start + len(answer))
+            file[f"Y_answer/{i}"] = answer
+            file[f"question_ids/{i}"] = name
+
+
+def fednlp_pairs(path):
+    """As FedNLP's sequence-to-sequence loaders do: their attributes do not name the task."""
+    with h5py.File(path, "w") as file:
+        file["attributes"] = json.dumps({"index_list": [0, 1, 2], "train_index_list": [0, 1], "test_index_list": [2]})
+        for i, (source, target) in enumerate([("a long story", "a story"), ("\u00fcber", "over"), ("another", "one")]):
+            file[f"X/{i}"] = source
+            file[f"Y/{i}"] = target
 
 
 def put_method(file, name, train, test, **scalars):
@@ -90,6 +116,8 @@ def lists(folder):
 def write(folder):
     fednlp_data(f"{folder}/fednlp_data.h5")
     fednlp_tags(f"{folder}/fednlp_tags.h5")
+    fednlp_questions(f"{folder}/fednlp_questions.h5")
+    fednlp_pairs(f"{folder}/fednlp_pairs.h5")
     fednlp_part(f"{folder}/fednlp_part.h5")
     tff(f"{folder}/tff_train.h5", f"{folder}/tff_test.h5")
     lists(folder)

@@ -45,8 +45,8 @@ with h5py.File("news.h5") as a, h5py.File("fednlp_data.h5") as b:
         assert text[at[i]:at[i + 1]] == b[f"X/{i}"][()] and classes[a["y"][i]].encode() == b[f"Y/{i}"][()], i
 P
 "$python" -c 'import h5py
-with h5py.File("span.h5", "w") as file: file["attributes"] = "{\"task_type\": \"span_extraction\"}"'
-bad 3 "task_type 'span_extraction'; text_classification, seq_tagging and lm are read" import fednlp span.h5 -o none.h5
+with h5py.File("other.h5", "w") as file: file["attributes"] = "{\"task_type\": \"link_prediction\"}"'
+bad 3 "task_type 'link_prediction'; text_classification, seq_tagging, lm, seq2seq and span_extraction are read" import fednlp other.h5 -o none.h5
 good export fednlp news.h5 -o back.h5
 good import fednlp back.h5 -o again.h5
 [ "$("$COHORT" show again.h5 --digest)" = "$("$COHORT" show news.h5 --digest)" ] || fail 'a round trip of FedNLP data'
@@ -68,6 +68,47 @@ good import fednlp fednlp_tags.h5 -o pieces.h5 tokens=wordpiece vocab=pieces.txt
 good export fednlp pieces.h5 -o pieces_back.h5
 good import fednlp pieces_back.h5 -o pieces_again.h5 tokens=blank
 [ "$("$COHORT" show pieces_again.h5 --digest)" = "$("$COHORT" show tags.h5 --digest)" ] || fail 'words and tags behind their pieces'
+
+# ---- FedNLP: questions, and pairs of texts
+good import fednlp fednlp_questions.h5 -o questions.h5
+prints 'examples +3: 2 train, 1 test'
+"$python" - <<'P' || fail 'questions of a FedNLP file'
+import h5py
+with h5py.File("questions.h5") as h:
+    span, at, place, text, to = (h[k][:] for k in ("span", "token_offsets", "token_char", "text", "text_offsets"))
+    said = [bytes(text[to[i]:to[i + 1]][place[at[i] + a][0]:place[at[i] + b][1]]).decode() for i, (a, b) in enumerate(span)]
+    assert said == ["caf\u00e9", "1905", "red"], said
+    assert h["answer_offsets"][:].tolist() == [0, 2, 3, 4] and bytes(h["answers"][:]).decode() == "caf\u00e9na\u00efve caf\u00e91905red"
+    assert h["user"][:].tolist() == [0, 0, 1] and [n.decode() for n in h["question_name"]] == ["q0", "q1", "q2"]
+P
+good export fednlp questions.h5 -o questions_back.h5
+structure fednlp_questions.h5 >theirs
+structure questions_back.h5 | diff - theirs >/dev/null || fail 'h5dump of a file of questions differs'
+"$python" - <<'P' || fail 'what a file of questions holds'
+import h5py, json
+with h5py.File("questions_back.h5") as a, h5py.File("fednlp_questions.h5") as b:
+    for part in ("context_X", "question_X", "Y", "Y_answer", "question_ids"):
+        for i in range(4): assert (a[f"{part}/{i}"][()] == b[f"{part}/{i}"][()]) is True or (a[f"{part}/{i}"][()] == b[f"{part}/{i}"][()]).all(), (part, i)
+    assert json.loads(a["attributes"][()]) == json.loads(b["attributes"][()])
+P
+good import fednlp questions_back.h5 -o questions_again.h5
+[ "$("$COHORT" show questions_again.h5 --digest)" = "$("$COHORT" show questions.h5 --digest)" ] || fail 'a round trip of questions'
+good import fednlp fednlp_questions.h5 -o windows.h5 max_tokens=9 stride=2
+prints 'questions +3, windows 19'
+good export fednlp windows.h5 -o windows_back.h5
+good import fednlp windows_back.h5 -o questions_again.h5 --overwrite
+[ "$("$COHORT" show questions_again.h5 --digest)" = "$("$COHORT" show questions.h5 --digest)" ] || fail 'questions from their windows'
+good import fednlp fednlp_pairs.h5 -o pairs.h5 task=seq2seq
+good export fednlp pairs.h5 -o pairs_back.h5
+structure fednlp_pairs.h5 >theirs
+structure pairs_back.h5 | diff - theirs >/dev/null || fail 'h5dump of a file of pairs differs'
+good import fednlp pairs_back.h5 -o pairs_again.h5
+[ "$("$COHORT" show pairs_again.h5 --digest)" = "$("$COHORT" show pairs.h5 --digest)" ] || fail 'a round trip of pairs'
+"$python" -c 'import h5py
+with h5py.File("fednlp_questions.h5", "a") as file: file["Y/2"][...] = (40, 400)
+with h5py.File("fednlp_pairs.h5", "a") as file: del file["Y/1"]; file["Y/1"] = " "'
+bad 3 "fednlp_questions.h5: Y/2, question 'q1': the answer's characters 40 to 400 do not lie in its context" import fednlp fednlp_questions.h5 -o none.h5
+bad 3 'fednlp_pairs.h5: Y/1: the target is empty' import fednlp fednlp_pairs.h5 -o none.h5 task=seq2seq
 
 # ---- FedNLP: partitions
 bad 2 'several methods.*niid_label_clients=3_alpha=1.0, uniform' partition news.h5 -o part.h5 method=imported from=fednlp_part.h5

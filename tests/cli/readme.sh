@@ -16,6 +16,12 @@ ln -s "$SOURCE/jobs" jobs
 ln -s "${COHORT_SHARED:-none}"/data/tabular/heart_disease/processed.*.data . 2> /dev/null
 ln -s "${COHORT_SHARED:-none}"/data/text_classification/20news-bydate.tar.gz . 2> /dev/null
 ln -s "${COHORT_MINILM:-none}" minilm
+texts=${COHORT_SHARED:-none}/data
+for pair in qa/squad_dev-v1.1.json:train-v2.0.json qa/squad_dev-v1.1.json:dev-v2.0.json qa/qamr/wiki-sentences.tsv: qa/qamr/filtered_dev.tsv: \
+    seq2seq/multi30k/train.en.gz: seq2seq/multi30k/train.de.gz: seq2seq/multi30k/test_2016_flickr.en.gz:test.en.gz \
+    seq2seq/multi30k/test_2016_flickr.de.gz:test.de.gz seq2seq/e2e_nlg/devset.csv: seq2seq/e2e_nlg/testset_w_refs.csv:testset.csv; do
+    [ ! -e "$texts/${pair%:*}" ] || ln -s "$texts/${pair%:*}" "./${pair#*:}" # under its own name, or the one README has
+done 2> /dev/null
 faults=0 n=0
 make_tokenizer() { # what the recipe for ids reads: a tokeniser that pads, as some published ones do, and texts
     "$python" - << 'P' && printf '%s\n' '0,"A good one"' 1,Bad '0,good ' '1,"bad, a"' > text.csv
@@ -35,6 +41,11 @@ for block in *.block; do
     case $(cat "$block") in
     *processed.*) [ -e processed.va.data ] || { echo "skipped: $first"; continue; } ;;
     *" DIR "* | *jobs/quickstart.sh* | model:*) continue ;; # published data; the quick start; a piece of an experiment
+    *'import squad train'*)
+        [ -e train-v2.0.json ] && [ -e minilm/vocab.txt ] || { echo "skipped: $first"; continue; }
+        ln -s minilm/vocab.txt .
+        ;;
+    *filtered_dev.tsv*) [ -e filtered_dev.tsv ] || { echo "skipped: $first"; continue; } ;;
     *minilm/*) [ -e minilm/vocab.txt ] && [ -e 20news-bydate.tar.gz ] || { echo "skipped: $first"; continue; } ;;
     *tokenizers*) make_tokenizer 2> /dev/null || { echo "skipped: $first"; continue; } ;;
     *ids.h5*) [ -e ids.h5 ] || { echo "skipped: $first"; continue; } ;;

@@ -91,10 +91,10 @@ refused 2 'none of the 2 devices has an example' 1 e.yaml 'data={file: held.h5}'
 grep -qE 'warning: [0-9]+ of [0-9]+ updates (were not finite and are lost|had numbers beyond)' text || fail "lost updates are not told: $(cat text)"
 
 # killed in the middle (SIGKILL of the launcher and of every rank), resumed on another number of ranks: the same bits
-slow="rounds=60 local.schedule.horizon=60 model.hidden=[300] data.size=400 output.checkpoint_every=3"
+slow="rounds=30 local.schedule.horizon=30 model.hidden=[300] data.size=400 output.checkpoint_every=3"
 on 2 run e.yaml $slow output.dir=whole > /dev/null 2>&1 || fail "undisturbed run"
 n_killed=0
-for try in 1 2 3 4 5; do
+for try in 1 2 3; do
     rm -rf out
     on $((try % 3 + 1)) run e.yaml $slow output.dir=out > /dev/null 2>&1 &
     job=$!
@@ -102,13 +102,13 @@ for try in 1 2 3 4 5; do
     sleep 0.$((try * 13))
     pkill -KILL -f "$COHORT run e.yaml .*output.dir=out\$"
     wait $job 2> /dev/null
-    [ -e out/ckpt-00000060.h5 ] || n_killed=$((n_killed + 1))
+    [ -e out/ckpt-00000030.h5 ] || n_killed=$((n_killed + 1))
     for f in out/*.h5; do "$COHORT" show "$f" > /dev/null || fail "$f is damaged after a kill"; done
     echo left by a kill > out/.run.h5.tmp-1
     on $(((try + 1) % 4 + 1)) run e.yaml $slow --resume > text 2>&1 || fail "resume after a kill: $(cat text)"
-    [ "$(ls -A out | tr '\n' ' ')" = "ckpt-00000057.h5 ckpt-00000060.h5 experiment.yaml run.h5 " ] || fail "left: $(ls -A out)"
+    [ "$(ls -A out | tr '\n' ' ')" = "ckpt-00000027.h5 ckpt-00000030.h5 experiment.yaml run.h5 " ] || fail "left: $(ls -A out)"
     [ "$(digest out/run.h5)" = "$(digest whole/run.h5)" ] || fail "other rows after a kill"
-    [ "$(digest out/ckpt-00000060.h5)" = "$(digest whole/ckpt-00000060.h5)" ] || fail "another model after a kill"
+    [ "$(digest out/ckpt-00000030.h5)" = "$(digest whole/ckpt-00000030.h5)" ] || fail "another model after a kill"
 done
 [ $n_killed -gt 0 ] || fail "no run was killed before its end: make it longer"
 whole=$(digest r1/run.h5)
@@ -139,7 +139,7 @@ COHORT_STOP_S=1 on 2 run e.yaml rounds=3 local.epochs=100000 stop.walltime=0.5 >
 
 # a rank that hangs is noticed and named
 CO_FAULT=hang:1:7 COHORT_WATCHDOG_S=2 on 3 run e.yaml --overwrite > text 2>&1; rc=$?; clean text
-[ $rc -eq 70 ] && [ "$(grep -c '^cohort: ' text)" -eq 1 ] && grep -q 'rank 1: no progress for 2 s in round 2' text ||
+[ $rc -eq 70 ] && [ "$(grep -c '^cohort: ' text)" -eq 1 ] && grep -q 'rank 1: no progress for [2-9] s in round 2' text ||
     fail "a hanging rank: exit code $rc: $(cat text)"
 
 # resume for more rounds changes no past round and ends as if asked for at first

@@ -1,5 +1,6 @@
 """The data sets of the pinned runs: small, made here number by number (no library's generator), read by `cohort import`."""
 import json
+import os
 
 import h5py
 import numpy as np
@@ -83,6 +84,44 @@ def write_texts():
                 f.write("\n")
 
 
+def write_slots():
+    """slots/: sentences of two intents with slots, as Snips has them."""
+    draw = Draws(11)
+    parts = [("in", None), ("Rome", "city"), ("New York", "city"), ("now", "time"), ("at ten", "time"), ("please", None)]
+    os.makedirs("slots", exist_ok=True)
+    for name, intent, verb, n in (("train_Go_full", "Go", "go", 40), ("train_Eat_full", "Eat", "eat", 35), ("validate_Go", "Go", "go", 9),
+                                  ("validate_Eat", "Eat", "eat", 8)):
+        sentences = []
+        for _ in range(n):
+            words = [{"text": draw.choice([verb, "let us " + verb, "we"]) + " "}]
+            for _ in range(draw.below(5)):
+                text, slot = draw.choice(parts)
+                words.append({"text": text + " ", "entity": slot} if slot else {"text": text + " "})
+            sentences.append({"data": words})
+        with open(f"slots/{name}.json", "w") as f:
+            json.dump({intent: sentences}, f)
+
+
+def write_questions():
+    """questions.json: nine articles of SQuAD's form; the answer follows the word that the question names, some questions have none."""
+    draw = Draws(8)
+    articles = []
+    for a in range(9):
+        paragraphs = []
+        for p in range(3):
+            words = [draw.choice(["the", "film", "na\u00efve", "don't", "Rome", "sees", "a", "to", "(be)", "1,000"]) for _ in range(8 + draw.below(30))]
+            at, qas = draw.below(len(words) - 2), []
+            for q in range(3):
+                start, text = len(" ".join(words[:at + q])) + (at + q > 0), words[at + q] if at + q < len(words) else ""
+                none = text == "" or draw.below(4) == 0
+                qas.append({"id": f"{a}-{p}-{q}", "question": f"what follows {words[max(0, at + q - 1)]} ?", "is_impossible": none,
+                            "answers": [] if none else [{"text": text, "answer_start": start}]})
+            paragraphs.append({"context": " ".join(words), "qas": qas})
+        articles.append({"title": f"article {a}", "paragraphs": paragraphs})
+    with open("questions.json", "w") as f:
+        json.dump({"version": "v2.0", "data": articles}, f)
+
+
 def write_pieces():
     """pieces.txt: a vocabulary of word pieces in which most words of the texts are several; ids.h5: numbers of tokens alone."""
     with open("pieces.txt", "w") as f:
@@ -95,6 +134,42 @@ def write_pieces():
         h["token_offsets"] = np.cumsum([0] + lengths)
         h["vocab_size"] = [50]
         h["y"] = np.array([draw.below(3) for _ in lengths], "i4")
+
+
+def write_pairs():
+    """sources.txt and targets.txt: each word has a translation, in the other order; windows.json: articles that say who is where."""
+    draw = Draws(8)
+    words = {"an": "eine", "old": "alte", "dog": "Hund", "sees": "sieht", "two": "zwei", "cats": "Katzen", "na\u00efve": "naive"}
+    lines = [[draw.choice(list(words)) for _ in range(1 + draw.below(8))] for _ in range(80)]
+    with open("sources.txt", "w") as sources, open("targets.txt", "w") as targets:
+        for line in lines:
+            sources.write(" ".join(line) + "\n")
+            targets.write(" ".join(words[w] for w in reversed(line)) + "\n")
+    articles = []
+    for title in ("Rome", "Z\u00fcrich", "Oslo", "Paris"):
+        paragraphs = []
+        for _ in range(4):
+            who = [draw.choice(["Ann", "Bo", "Zo\u00e9"]) + " " + draw.choice(["Lee", "Ray"]) for _ in range(1 + draw.below(4))]
+            context = " ".join(f"{name} is in {title} with {draw.choice(['a dog', 'two cats'])}." for name in who)
+            paragraphs.append({"context": context, "qas": [
+                {"id": f"{title}-{len(paragraphs)}-{k}", "question": f"Who is in {title}?" if k else "Is there a horse?",
+                 "answers": [{"text": who[-1], "answer_start": context.rindex(who[-1])}] if k else [], "is_impossible": not k} for k in (0, 1)]})
+        articles.append({"title": title, "paragraphs": paragraphs})
+    with open("windows.json", "w") as f:
+        json.dump({"version": "v2.0", "data": articles}, f)
+
+
+def write_backwards():
+    """backwards-raw.h5: texts of numbers, some empty, and the same backwards with marks."""
+    draw = Draws(7)
+    source = [[3 + draw.below(15) for _ in range(draw.below(9))] for _ in range(90)]
+    target = [[1] + text[::-1] + [2] for text in source]
+    with h5py.File("backwards-raw.h5", "w") as h:
+        for own, offsets, texts in (("tokens", "token_offsets", source), ("target_tokens", "target_offsets", target)):
+            h[own] = np.array(sum(texts, []), "i4")
+            h[offsets] = np.cumsum([0] + [len(text) for text in texts])
+        h["vocab_size"] = [18]
+        h.attrs["task"] = "seq2seq"
 
 
 # What `cohort import` is told, and the file it makes.
@@ -111,10 +186,16 @@ IMPORTS = {
     "play.h5": "shakespeare play.txt tokens=char max_tokens=30",
     "bytes.h5": "shakespeare play.txt tokens=byte max_tokens=20",
     "tags.h5": "conll train=train.conll test=test.conll tokens=blank",
+    "letters.h5": "conll train=train.conll test=test.conll tokens=blank min_count=9 chars=true",
+    "slots.h5": "snips slots tokens=blank chars=true",
     "tag-pieces.h5": "conll train=train.conll test=test.conll tokens=wordpiece vocab=pieces.txt max_tokens=9",
     "play-pieces.h5": "shakespeare play.txt tokens=wordpiece vocab=pieces.txt max_tokens=9",
     "pieces.h5": "csv words.csv header=true text=text y=label tokens=wordpiece vocab=pieces.txt test_fraction=0.2",
     "ids.h5": "h5 ids-raw.h5 test_fraction=0.2",
+    "questions.h5": "squad questions.json tokens=word max_tokens=24 stride=6 test_articles=3",
+    "pairs.h5": "pairs source=sources.txt target=targets.txt test_fraction=0.2",
+    "windows.h5": "squad windows.json test_articles=1 tokens=wordpiece vocab=pieces.txt max_tokens=40 stride=8",
+    "backwards.h5": "h5 backwards-raw.h5 test_fraction=0.2",
 }
 
 
@@ -126,4 +207,8 @@ def write_sources():
     write_pictures("digits", 15, (1, 28, 28), 10)
     write_pictures("colours", 15, (3, 32, 32), 10)
     write_texts()
+    write_slots()
+    write_questions()
     write_pieces()
+    write_pairs()
+    write_backwards()

@@ -47,8 +47,9 @@ static void fill(co_dataset *d, const co_column *c)
         case CO_VALUES_TARGET_BOUNDS: ((int64_t *)values)[i] = (int64_t)(i * 2); break;
         case CO_VALUES_ANSWERS: ((int64_t *)values)[i] = (int64_t)(i * (N - 1) / N); break;
         case CO_VALUES_ANSWER_BOUNDS: ((int64_t *)values)[i] = (int64_t)(i * i); break;
+        case CO_VALUES_QUESTION_BOUNDS:
         case CO_VALUES_LETTER_BOUNDS: ((int64_t *)values)[i] = (int64_t)i; break;
-        case CO_VALUES_QUESTION: ((int32_t *)values)[i] = (int32_t)(i * K / N); break;
+        case CO_VALUES_QUESTION: ((int32_t *)values)[i] = (int32_t)i; break;
         case CO_VALUES_SPAN:
         case CO_VALUES_PLACE:
             for (size_t j = 0; j < 2; j++) ((int32_t *)values)[2 * i + j] = i % 3 ? 0 : -1;
@@ -82,7 +83,7 @@ static co_dataset make(int set)
     if (set == PAIRS) d.n_target_tokens = 2 * N, d.n_target_vocab = K + 1;
     if (set == PAIRS || set == SPANS) d.n_answers = N - 1, d.n_answer_bytes = (N - 1) * (N - 1);
     if (set == PAIRS || set == SPANS) d.n_classes = 0;
-    if (set == SPANS) d.n_questions = K;
+    if (set == SPANS) d.n_questions = d.n_question_bytes = N;
     if (set == JOINT) d.n_tags = d.n_char_vocab = K, d.n_chars = T;
     if (!text) {
         d.x_type = CO_F32;
@@ -216,7 +217,8 @@ static void spoil(const char *from, const char *to, const co_dataset *d, const c
 static bool counts_others(const co_column *c)
 {
     return c->per == CO_PER_TARGET_TOKEN || c->per == CO_PER_LETTER || c->per == CO_PER_RAW_BYTE ||
-           c->per == CO_PER_ANSWER_BYTE || c->per == CO_PER_ANSWER_BOUND;
+           c->per == CO_PER_ANSWER_BYTE || c->per == CO_PER_QUESTION_BYTE ||
+           c->per == CO_PER_ANSWER_BOUND;
 }
 
 /* Whether a data set may lack it. */
@@ -229,6 +231,7 @@ static bool may_lack(const co_dataset *d, const co_column *c)
     if (c->per == CO_PER_SPAN || c->per == CO_PER_WINDOW) return false;
     if (c->per == CO_PER_LABEL) return d->task != CO_DATA_JOINT;
     if (c->per == CO_PER_RAW_BYTE) return d->task != CO_DATA_SPAN;
+    if (c->per == CO_PER_QUESTION_BYTE) return true;
     return (c->place == CO_ON_RANK && c->per != CO_PER_WORD) || c->per == CO_PER_RAW_BYTE;
 }
 

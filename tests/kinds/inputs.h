@@ -75,10 +75,31 @@ MAKE_TEXT(libsvm, "+1 1:0.5 3:2 9:-1e-3\n-1 2:1 # note\n+1 1:7 2:8 12:9\n")
 MAKE_TEXT(shakespeare,
           "First Citizen:\nHear me:\nspeak.\n\nAll:\nSpeak!\n\nFirst Citizen:\nYou are resolved?\n")
 MAKE_TEXT(conll, "-DOCSTART- O\n\nNew B-LOC\nYork I-LOC\nis O\n\n\nAnn I-PER\nis O\n")
+MAKE_TEXT(snips, "{\"Play\": [{\"data\": [{\"text\": \"play some \"}, {\"text\": \"Los Lobos\", "
+                 "\"entity\": \"artist\"}]}, {\"data\": [{\"text\": \"stop\"}]}]}")
 MAKE_TEXT(leaf, "{\"users\": [\"b\", \"a\"], \"num_samples\": [2, 1], \"hierarchies\": [[1], {}], "
                 "\"user_data\": {\"a\": "
                 "{\"x\": [[0.5, -1, 2e1]], \"y\": [7]}, \"b\": {\"y\": [3, 7], \"x\": [[1, 2, 3], "
                 "[4, 5, 6]]}}}")
+
+MAKE_TEXT(
+    squad,
+    "{\"version\": \"v2.0\", \"data\": [{\"title\": \"Cats\", \"paragraphs\": [{\"context\": "
+    "\"The c\\u00e4t sat on a mat.\", \"qas\": [{\"id\": \"1\", \"question\": \"Who sat?\", "
+    "\"answers\": [{\"text\": \"c\\u00e4t\", \"answer_start\": 4}], \"is_impossible\": false}, "
+    "{\"id\": \"2\", \"question\": \"Why?\", \"answers\": [], \"is_impossible\": true}]}]}]}")
+MAKE_TEXT(jsonl, "{\"a\": \"name[Blue]\", \"b\": \"It is Blue.\", \"who\": 7}\n"
+                 "{\"b\": \"No.\", \"x\": [1, {}], \"a\": \"name[Red]\", \"who\": \"x\"}\n")
+
+static void make_pairs(const char *victim)
+{
+    static const char sources[] = "a dog\nthe cat\r\ntwo cats",
+                      targets[] = "ein Hund\ndie Katze\nzwei\n";
+    char path[1300];
+    write_bytes(victim, sources, sizeof sources - 1);
+    snprintf(path, sizeof path, "%s-labels", victim);
+    write_bytes(path, targets, sizeof targets - 1);
+}
 
 static void make_npz(const char *victim)
 {
@@ -168,9 +189,13 @@ static const recipe recipes[] = {
     {"newsgroups", make_newsgroups, NULL, "min_count=1",
      false}, /* tar: a part may be whole messages */
     {"conll", make_conll, NULL, "train=%s", false},
+    {"snips", make_snips, "train_Play_full.json", "", true},
     {"fednlp", make_fednlp, NULL, "min_count=1", true},
     {"tff", make_tff, NULL, "", true},
     {"leaf", make_leaf, NULL, "", true},
+    {"squad", make_squad, NULL, "max_tokens=8 stride=2", true},
+    {"pairs", make_pairs, NULL, "source=%s target=%s-labels", false},
+    {"jsonl", make_jsonl, NULL, "source=a target=b user=who", false},
 };
 
 static inline const recipe *recipe_of(const char *name)

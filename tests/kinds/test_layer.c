@@ -46,7 +46,7 @@ static co_shape random_shape(uint64_t draw, size_t lanes)
     co_shape shape = draw % 2 ? test_image(a, b, c) : test_flat(a * b * c);
     if (draw % 6 == 3) shape.lanes = lanes;
     if (draw % 6 == 4) shape = (co_shape){.sequence = true, .ndim = 1, .dim = {b}};
-    if (draw % 6 == 5) shape = (co_shape){.sequence = true, .tokens = true, .dim = {b}};
+    if (draw % 6 == 5) shape = (co_shape){.sequence = true, .tokens = true, .dim = {b, c}};
     return shape;
 }
 
@@ -106,7 +106,7 @@ static void check_slopes(test_bench *b)
                            slope);
     }
     for (size_t i = 0; b->layer->backward_params && i < b->n_params; i++) {
-        const double slope = bench_slope(b, &b->params[i], 0.01f);
+        const double slope = bench_slope(b, &b->params[i], 0.003f);
         cr_assert_float_eq((double)b->grad[i], slope, 2e-3 * (1.0 + fabs(slope)),
                            "%s: grad[%zu] is %g, slope %g", b->layer->name, i, (double)b->grad[i],
                            slope);
@@ -141,6 +141,8 @@ static void pick(test_bench *b, const co_batch *all, size_t e, const float *x, c
     b->offsets[0] = 0;
     b->offsets[1] = (int64_t)rows;
     if (all->tokens) memmove(b->tokens, all->tokens + all->offsets[e], rows * sizeof *b->tokens);
+    b->batch.char_offsets = all->char_offsets + all->offsets[e];
+    memmove(b->labels, (const int32_t *)all->y + all->offsets[e], rows * sizeof *b->labels);
 }
 
 static float *copy(const float *from, size_t n)
@@ -154,7 +156,7 @@ static void check_singles(test_bench *b)
 {
     const float scale[N] = {0.5f, -2.0f, 3.0f};
     int64_t offsets[8];
-    int32_t tokens[16];
+    int32_t tokens[16], labels[16];
     b->pass.train = false; /* draws belong to places in the batch */
     bench_backward(b, scale);
     float *x = copy(b->x, b->rows_in * b->n_in), *y = copy(b->y, b->rows_out * b->n_out),
@@ -165,6 +167,8 @@ static void check_singles(test_bench *b)
     co_batch all = b->batch;
     memcpy(offsets, b->offsets, sizeof offsets);
     memcpy(tokens, b->tokens, sizeof tokens);
+    memcpy(labels, b->labels, sizeof labels);
+    all.y = labels;
     if (all.offsets) all.offsets = offsets;
     if (all.tokens) all.tokens = tokens;
     for (size_t e = 0; e < N; e++) {

@@ -4,16 +4,17 @@
 #include "tests/kinds/options.h"
 #include <math.h>
 
-enum { N = 75, LABELS = 4, SUMS = 64 };
+enum { N = 75, LABELS = 4, SUMS = 64, EACH = 3, TAGS = 2 };
 
-/* N examples of one row each, with every form of label; outputs are not far. */
+/* N examples of one row each, or a third of them of three, with every form of label; outputs are
+ * not far. */
 typedef struct {
     const co_task *task;
     co_criterion criterion;
     co_labels labels;
-    size_t n_sums;
+    size_t n_sums, n, rows_each, width; /* examples, rows of one, outputs of a row */
     float out[N * LABELS], d[N * LABELS], values[N * LABELS];
-    int32_t y[N];
+    int32_t y[2 * N];
     int64_t offsets[N + 1];
 } bench;
 
@@ -37,12 +38,17 @@ static void open_bench(bench *b, const co_task *task, const char *loss)
     co_node_destroy(root);
     cr_assert_eq(co_labels_init(&b->labels, names, LABELS), CO_OK);
     b->n_sums = task->n_sums(LABELS);
-    cr_assert(b->n_sums <= SUMS && task->outputs(LABELS) == LABELS);
+    b->rows_each = task->label_per_text ? EACH : 1;
+    b->n = N / b->rows_each;
+    b->width = task->outputs(LABELS);
+    cr_assert(b->n_sums <= SUMS && b->width <= LABELS);
+    b->labels.n_tags = task->joins ? TAGS : 0;
     test_fill(910, N * LABELS, 2.0f, b->out);
     for (size_t i = 0; i < N; i++) {
-        b->y[i] = (int32_t)(test_bits(911, i) % LABELS);
-        b->offsets[i + 1] = (int64_t)i + 1;
+        b->y[i] = (int32_t)(test_bits(911, i) % (task->label_per_text ? EACH : LABELS));
+        b->offsets[i + 1] = (int64_t)((i + 1) * b->rows_each);
     }
+    for (size_t i = 0; task->joins && i < 2 * N; i++) b->y[i] = (int32_t)(test_bits(911, i) % TAGS);
     for (size_t j = 0; j < N * LABELS; j++) b->values[j] = (float)(test_bits(912, j) % 2);
 }
 
@@ -56,11 +62,13 @@ static void close_bench(bench *b)
 /* Examples [first, first + n). */
 static void measure(bench *b, size_t first, size_t n, bool gradient, double *sums)
 {
-    const size_t at = first * LABELS;
+    const size_t at = first * b->rows_each * b->width;
+    const size_t words = b->task->label_per_text || b->task->joins ? 2 : 1;
     const co_batch batch = {.n = n,
-                            .rows = n,
+                            .rows = n * b->rows_each,
                             .offsets = b->task->per_row ? b->offsets : NULL,
-                            .y = takes_classes(b) ? (const void *)(b->y + first) : b->values + at};
+                            .y = takes_classes(b) ? (const void *)(b->y + first * words)
+                                                  : b->values + at};
     const co_pass pass = {.batch = &batch};
     b->task->measure(&pass, &b->labels, &b->criterion, b->out + at, gradient ? b->d + at : NULL,
                      sums);
@@ -84,11 +92,12 @@ static void each(void (*law)(bench *b))
 static void parts_add_up(bench *b)
 {
     double whole[SUMS] = {0}, parts[SUMS] = {0};
-    measure(b, 0, N, false, whole);
-    for (size_t at = 0; at < N; at += 10) measure(b, at, N - at < 10 ? N - at : 10, false, parts);
-    measure(b, N, 0, true, parts);
+    measure(b, 0, b->n, false, whole);
+    for (size_t at = 0; at < b->n; at += 10)
+        measure(b, at, b->n - at < 10 ? b->n - at : 10, false, parts);
+    measure(b, b->n, 0, true, parts);
     cr_expect_arr_eq(whole, parts, b->n_sums * sizeof *whole, "%s", b->task->name);
-    cr_expect_eq(whole[0], (double)N);
+    cr_expect_eq(whole[0], (double)b->n);
 }
 
 Test(task, sums_of_parts_are_the_sums_of_the_whole)
@@ -101,7 +110,7 @@ static void counts_are_whole(bench *b)
     double sums[SUMS] = {0};
     const size_t n_reals = b->task->n_reals(LABELS);
     cr_expect(n_reals >= 2 && n_reals <= b->n_sums, "%s", b->task->name);
-    measure(b, 0, N, false, sums);
+    measure(b, 0, b->n, false, sums);
     for (size_t k = n_reals; k < b->n_sums; k++)
         cr_expect(sums[k] >= 0.0 && sums[k] == floor(sums[k]), "%s: sum %zu is %g", b->task->name,
                   k, sums[k]);
@@ -115,8 +124,8 @@ Test(task, counts_are_whole)
 static void gradient_leaves_sums(bench *b)
 {
     double with[SUMS] = {0}, without[SUMS] = {0};
-    measure(b, 0, N, true, with);
-    measure(b, 0, N, false, without);
+    measure(b, 0, b->n, true, with);
+    measure(b, 0, b->n, false, without);
     cr_expect_arr_eq(with, without, b->n_sums * sizeof *with, "%s", b->task->name);
 }
 
@@ -128,16 +137,16 @@ Test(task, sums_are_the_same_with_and_without_gradient)
 static void slopes(bench *b)
 {
     double sums[SUMS] = {0};
-    measure(b, 0, N, true, sums);
-    for (size_t j = 0; j < N * LABELS; j += 7) {
+    measure(b, 0, b->n, true, sums);
+    for (size_t j = 0; j < b->n * b->rows_each * b->width; j += 7) {
         const float old = b->out[j];
         double above[SUMS] = {0}, below[SUMS] = {0};
         b->out[j] = old + 0.02f;
         const double above_at = (double)b->out[j];
-        measure(b, 0, N, false, above);
+        measure(b, 0, b->n, false, above);
         b->out[j] = old - 0.02f;
         const double below_at = (double)b->out[j];
-        measure(b, 0, N, false, below);
+        measure(b, 0, b->n, false, below);
         b->out[j] = old;
         const double slope =
             (co_task_mean_loss(above) - co_task_mean_loss(below)) / (above_at - below_at);
@@ -156,7 +165,7 @@ static void metrics_are_sound(bench *b)
 {
     double none[SUMS] = {0}, sums[SUMS] = {0};
     bool ranks = false;
-    measure(b, 0, N, false, sums);
+    measure(b, 0, b->n, false, sums);
     for (const co_metric *m = b->task->metrics; m->name; m++) {
         cr_expect(m->doc && *m->doc);
         cr_expect(!!m->finish != !!m->of_pairs, "%s: one of both", m->name);
@@ -164,7 +173,7 @@ static void metrics_are_sound(bench *b)
         ranks |= m->of_pairs != NULL;
         if (!m->finish) continue;
         cr_expect(isnan(m->finish(none, LABELS)), "%s %s of nothing", b->task->name, m->name);
-        cr_expect(isfinite(m->finish(sums, LABELS)), "%s %s", b->task->name, m->name);
+        cr_expect(m->joined || isfinite(m->finish(sums, LABELS)), "%s %s", b->task->name, m->name);
     }
 }
 
@@ -173,21 +182,33 @@ Test(task, metrics_are_numbers_and_of_nothing_none)
     each(metrics_are_sound);
 }
 
+/* Whether output j of row i is its tag or its class. */
+static bool is_joint(const bench *b, size_t i, size_t j)
+{
+    return j < TAGS ? b->y[2 * i] == (int32_t)j : b->y[2 * i + 1] == (int32_t)j - TAGS;
+}
+
 /* Outputs that say what the labels are score better than those of chance, by each metric's own
  * direction. */
 static void right_beats_chance(bench *b)
 {
     double chance[SUMS] = {0}, right[SUMS] = {0};
-    measure(b, 0, N, false, chance);
-    for (size_t i = 0; i < N; i++)
+    measure(b, 0, b->n, false, chance);
+    for (size_t i = 0; i < b->n * b->rows_each && b->task->label_per_text; i++)
+        for (size_t j = 0; j < b->width; j++)
+            b->out[i * b->width + j] =
+                b->y[i / EACH * b->width + j] == (int32_t)(i % EACH) ? 9.0f : 0.0f;
+    for (size_t i = 0; i < N && !b->task->label_per_text; i++)
         for (size_t j = 0; j < LABELS; j++)
-            b->out[i * LABELS + j] = takes_classes(b) ? (b->y[i] == (int32_t)j ? 9.0f : 0.0f)
+            b->out[i * LABELS + j] = b->task->joins     ? (is_joint(b, i, j) ? 9.0f : 0.0f)
+                                     : takes_classes(b) ? (b->y[i] == (int32_t)j ? 9.0f : 0.0f)
                                      : strcmp(b->criterion.loss->name, "binary") == 0
                                          ? 9.0f * b->values[i * LABELS + j] - 4.5f
                                          : b->values[i * LABELS + j];
-    measure(b, 0, N, false, right);
+    measure(b, 0, b->n, false, right);
     cr_expect_lt(co_task_mean_loss(right), co_task_mean_loss(chance));
     for (const co_metric *m = b->task->metrics; m->finish; m++) {
+        if (m->joined) continue;
         const double good = m->finish(right, LABELS), poor = m->finish(chance, LABELS);
         cr_expect(m->higher_is_better ? good > poor : good < poor,
                   "%s %s: %g is not better than %g", b->task->name, m->name, good, poor);

@@ -289,7 +289,8 @@ Test(tokeniser, pieces_of_any_bytes_lie_in_the_text_in_order)
             cr_assert_eq(member->cut(&vocabulary, i & 1, noise, n, 7, &out, &flaws), CO_OK);
             for (size_t t = 0; t < out.n; t++)
                 cr_expect(out.start[t] >= (t ? out.start[t - 1] : 7) &&
-                              out.start[t] < 7 + (int64_t)n && out.id[t] > 0 &&
+                              out.start[t] < 7 + (int64_t)n && out.end[t] > out.start[t] &&
+                              out.end[t] <= 7 + (int64_t)n && out.id[t] > 0 &&
                               (size_t)out.id[t] < vocabulary.n_names,
                           "%s", member->name);
             co_subwords_fini(&out);

@@ -99,7 +99,9 @@ typedef struct {
         n_tensors;             /* n_in, n_out: floats of a row; rows_in: of all inputs */
     size_t n_inputs, rows_one; /* rows_one: of one input */
     int64_t offsets[8];
-    int32_t tokens[16];
+    int32_t tokens[16], labels[16]; /* labels: of the rows of sequences, for layers that ask */
+    int32_t chars[64];              /* letters of tokens, 0 to 3 each */
+    int64_t char_offsets[17];
     co_tensor_shape shape[CO_MAX_TENSORS];
     size_t at[CO_MAX_TENSORS]; /* where each tensor begins in params and grad */
     float *x, *y, *dy, *dx, *params, *grad, *cache,
@@ -130,6 +132,15 @@ static inline void bench_batch(test_bench *b, const co_shape *in)
     for (size_t r = 0; r < b->batch.rows; r++)
         b->tokens[r] = (int32_t)(test_bits(4, r) % (in->dim[0] + 1) % in->dim[0]);
     b->batch.tokens = in->tokens ? b->tokens : NULL;
+    for (size_t r = 0; in->tokens && in->dim[1] && r < b->batch.rows; r++)
+        b->char_offsets[r + 1] = b->char_offsets[r] + (int64_t)(r * 3 + 2) % 4;
+    for (size_t l = 0; in->tokens && in->dim[1] && l < 64; l++)
+        b->chars[l] = (int32_t)(test_bits(6, l) % in->dim[1]);
+    b->batch.chars = b->chars;
+    b->batch.char_offsets = b->char_offsets;
+    for (size_t r = 0; r < b->batch.rows; r++)
+        b->labels[r] = (int32_t)(test_bits(5, r) % (in->dim[0] + 1)) - 1;
+    b->batch.y = b->labels;
 }
 
 /* Creates the layer; x, dy and params get values of their own in [-1, 1). */
@@ -173,6 +184,8 @@ static inline void bench_open(test_bench *b, const char *name, const char *yaml,
         co_calloc(test_kept(b->layer->scratch_size, b->self, n, b->batch.rows), sizeof(float));
     test_fill(1, b->rows_in * b->n_in, 1.0f, b->x);
     test_fill(2, b->rows_out * b->n_out, 1.0f, b->dy);
+    for (size_t r = 0; b->facts.chains && r < b->rows_out; r++) /* tags jump */
+        b->dy[(r + 1) * b->n_out - CO_CRF_EXTRA + CO_CRF_TAG] = 0.0f;
     test_fill(3, b->n_params, 1.0f, b->params);
     b->batch.x = b->x;
     b->pass =

@@ -34,7 +34,7 @@ Test(presets, tensors_are_those_of_transformers)
     size_t n, n_cases = 0;
     cr_assert(file);
     while (fscanf(file, " model %63s %31s %zu %511[^\n]", class, task, &n, yaml) == 4) {
-        co_labels labels = of(strstr(task, "lm") ? 11 : 3);
+        co_labels labels = of(strstr(task, "lm") ? 11 : strcmp(task, "span") == 0 ? 2 : 3);
         co_model *model = NULL;
         size_t n_tensors;
         if (!co_task_find(task)) { /* not in this program */
@@ -50,7 +50,7 @@ Test(presets, tensors_are_those_of_transformers)
         n_cases++;
     }
     fclose(file);
-    cr_expect_geq(n_cases, 16);
+    cr_expect_geq(n_cases, 20);
 }
 
 static double deviation(const float *x, size_t n)
@@ -93,6 +93,8 @@ Test(presets, what_does_not_go_together_is_refused)
         {"classification", "{name: bert, layers: 1, hidden: 9, heads: 2}", "do not divide"},
         {"classification", "{name: bert, head: tagging}", "the data's task is classification"},
         {"lm", "{name: bert}", "no head for the task lm"},
+        {"span", "{name: llama}", "no head for the task span"},
+        {"span", "{name: bert, head: tagging}", "the data's task is span"},
         {"lm", "{name: llama, layers: 1, hidden: 8, heads: 4, kv_heads: 3}", "do not divide"},
         {"classification", "{name: bert, layers: 1, hidden: 8, heads: 2, vocabulary: 10}",
          "10 rows are too few for the 11 tokens of the data's vocabulary; import"},
@@ -107,5 +109,40 @@ Test(presets, what_does_not_go_together_is_refused)
         cr_expect(strstr(co_status_message(), cases[k].words), "%s: %s", cases[k].yaml,
                   co_status_message());
         co_model_destroy(model);
+    }
+}
+
+Test(presets, no_memory_at_any_place_is_an_error)
+{
+    static const struct {
+        const char *yaml;
+        co_shape in;
+    } cases[] = {
+        {"{name: softmax}", {.ndim = 1, .dim = {5}}},
+        {"{name: mlp, hidden: [4, 3]}", {.ndim = 1, .dim = {5}}},
+        {"{name: mnist_cnn}", {.ndim = 3, .dim = {1, 28, 28}}},
+        {"{name: lstm, embedding: 3, units: 2}", {.sequence = true, .tokens = true, .dim = {11}}},
+        {"{name: bert, layers: 1, hidden: 8, heads: 2, intermediate: 16}",
+         {.sequence = true, .tokens = true, .dim = {11}}}};
+    const size_t blocks = co_memory_blocks();
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        bool struck = true;
+        int n = 0;
+        while (struck) {
+            co_labels labels = of(3);
+            co_model *model;
+            char plan[32];
+            snprintf(plan, sizeof plan, "alloc:*:%d", ++n);
+            co_fault_plan(plan);
+            const co_status st =
+                test_model_for("classification", cases[k].yaml, &cases[k].in, &labels, &model);
+            struck = co_fault_struck();
+            co_fault_plan(NULL);
+            cr_expect_eq(st, struck ? CO_ENOMEM : CO_OK, "%s, %s: %s", cases[k].yaml, plan,
+                         co_status_message());
+            co_model_destroy(model);
+            cr_expect_eq(co_memory_blocks(), blocks, "%s, %s", cases[k].yaml, plan);
+        }
+        cr_expect_gt(n, 20, "%s", cases[k].yaml);
     }
 }

@@ -1,7 +1,7 @@
 /* A data set loaded by 1 to 4 ranks equals the serial read on each of them; errors reach every rank
  * and nobody hangs. */
 #include "core/memory.h"
-#include "io/data/dataset.h"
+#include "io/data/dataset_private.h"
 #include "tests/harness.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +121,58 @@ static co_status write_targets(const char *numbers_path, const char *labels_path
     return co_dataset_write(&d, labels_path, 1, "");
 }
 
+/* Targets with words of their own; windows of questions, answers, raw text and letters. */
+static co_status write_pairs(const char *pairs_path, const char *spans_path)
+{
+    enum { N = 50 };
+    int32_t tokens[2 * N], targets[2 * N], span[2 * N], question[N], place[4 * N], letters[6 * N];
+    int64_t two[N + 1] = {0}, answer_bounds[N + 1] = {0}, letter_bounds[2 * N + 1] = {0};
+    uint8_t split[N] = {0}, text[2 * N];
+    char *names[] = {"<unk>", "a", "b", "c", "d"};
+    for (int i = 0; i < 2 * N; i++)
+        tokens[i] = i % 3, targets[i] = i % 5, span[i] = i % 4 < 2 ? -1 : 1, text[i] = (uint8_t)i,
+        letter_bounds[i + 1] = 3 * i + 3;
+    for (int i = 0; i < N; i++)
+        two[i + 1] = 2 * i + 2, question[i] = i / 3, answer_bounds[i + 1] = 2 * i + 2;
+    for (int i = 0; i < 4 * N; i++) place[i] = i % 4 < 2 ? -1 : i % 2 + 1;
+    for (int i = 0; i < 6 * N; i++) letters[i] = i % 4;
+    co_dataset d = {.n = N,
+                    .task = CO_DATA_SEQ2SEQ,
+                    .n_vocab = 3,
+                    .vocab = names,
+                    .n_tokens = 2 * N,
+                    .tokens = tokens,
+                    .token_offsets = two,
+                    .n_target_vocab = 5,
+                    .target_vocab = names,
+                    .n_target_tokens = 2 * N,
+                    .target_tokens = targets,
+                    .target_offsets = two,
+                    .split = split};
+    CO_TRY(co_dataset_write(&d, pairs_path, 1, ""));
+    d.task = CO_DATA_SPAN;
+    d.n_target_tokens = d.n_target_vocab = 0;
+    d.span = span;
+    d.question = question;
+    d.n_questions = N / 3 + 1;
+    d.token_char = place;
+    d.text = text;
+    d.text_offsets = two;
+    d.n_answers = N;
+    d.n_answer_bytes = 2 * N;
+    d.answers = text;
+    d.answer_bounds = answer_bounds;
+    int64_t one[N + 1];
+    for (int i = 0; i <= N; i++) one[i] = i;
+    d.answer_offsets = one;
+    d.n_chars = 6 * N;
+    d.chars = letters;
+    d.char_offsets = letter_bounds;
+    d.n_char_vocab = 4;
+    d.char_vocab = names;
+    return co_dataset_write(&d, spans_path, 1, "");
+}
+
 static bool same_text(const char *a, const char *b)
 {
     return a && b ? strcmp(a, b) == 0 : a == b;
@@ -169,6 +221,18 @@ static void load_and_compare(const char *path, const co_comm *comm)
         CHECK(same(a, b, 2 * 4 * serial.x_size));
         co_free(a);
         co_free(b);
+    }
+    for (int k = 0; k < CO_N_COLUMNS; k++) {
+        const co_column *c = &co_columns[k];
+        const void *a = co_column_get(&serial, c), *b = co_column_get(&loaded, c);
+        const size_t rows = co_column_rows(&serial, c);
+        const bool here = co_column_where(&loaded, c) != CO_IN_FILE;
+        CHECK(rows == co_column_rows(&loaded, c) || !here);
+        CHECK(!a == !b || !here);
+        if (!a || !b) continue;
+        if (c->type != CO_STR) CHECK(same(a, b, co_column_bytes(&serial, c)));
+        for (size_t i = 0; c->type == CO_STR && i < rows; i++)
+            CHECK(same_text(((char *const *)a)[i], ((char *const *)b)[i]));
     }
     CHECK(serial.n_tokens == loaded.n_tokens && serial.n_vocab == loaded.n_vocab);
     CHECK(!serial.vocab == !loaded.vocab);
@@ -239,7 +303,8 @@ int main(int argc, char **argv)
         1); /* the fifth reading of x, serial ones too, finds too little memory on rank 0's node */
     const int rank = harness_start(&argc, &argv);
     co_comm comm;
-    char images[1024], labels[1024], tags[1024], numbers[1024], several[1024];
+    char images[1024], labels[1024], tags[1024], numbers[1024], several[1024], pairs[1024],
+        spans[1024];
     CHECK(co_comm_init(&comm) == CO_OK);
     const size_t blocks = co_memory_blocks();
     agree_on_path("load.h5", images);
@@ -247,6 +312,9 @@ int main(int argc, char **argv)
     agree_on_path("tags.h5", tags);
     agree_on_path("numbers.h5", numbers);
     agree_on_path("several.h5", several);
+    agree_on_path("pairs.h5", pairs);
+    agree_on_path("spans.h5", spans);
+    if (rank == 0) CHECK(write_pairs(pairs, spans) == CO_OK);
     if (rank == 0) CHECK(write_images(images) == CO_OK && write_labels(labels) == CO_OK);
     if (rank == 0) CHECK(write_tags(tags) == CO_OK && write_targets(numbers, several) == CO_OK);
     MPI_Barrier(MPI_COMM_WORLD);
@@ -263,6 +331,8 @@ int main(int argc, char **argv)
     load_and_compare(tags, &comm);
     load_and_compare(numbers, &comm);
     load_and_compare(several, &comm);
+    load_and_compare(pairs, &comm);
+    load_and_compare(spans, &comm);
     must_fail("/no/such/file.h5", CO_EFILE, "No such file", &comm);
     MPI_Barrier(MPI_COMM_WORLD);
     if (rank == 0) flip_byte(images, 30000000);
@@ -271,6 +341,7 @@ int main(int argc, char **argv)
     CHECK(co_memory_blocks() == blocks);
     MPI_Barrier(MPI_COMM_WORLD);
     if (rank == 0) unlink(images), unlink(labels), unlink(tags), unlink(numbers), unlink(several);
+    if (rank == 0) unlink(pairs), unlink(spans);
     co_comm_fini(&comm);
     return harness_end();
 }

@@ -7,6 +7,8 @@ made in double precision. Lines of a case:
     case NAME TASK N_TEXTS N_TOKENS N_VALUES
     the logits             of all texts, one after another
     steps N                losses before each of N steps of AdamW (bert_classes; lr 1e-3, no decay, eps 1e-8)
+    (bart_pairs: the logits are those of the decoder, N_TOKENS that of the targets; lengths and tokens of sources as of the other texts,
+    of targets by streams of their own, labels by the formula too)
     lora N                 the same with PEFT's LoRA on query and value (rank 2, alpha 6, A by the formula of models.py), then the norm
                            of each trained tensor after the last step: A and B of each layer, the head
 """
@@ -20,7 +22,7 @@ import transformers as tf
 from models import bits
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)))
-LABEL, LENGTH, TOKEN, FACTOR = 2000, 4000, 5000, 6000
+LABEL, LENGTH, TOKEN, FACTOR, TARGET_LENGTH, TARGET_TOKEN = 2000, 4000, 5000, 6000, 7000, 8000
 TEXTS, LONGEST, VOCABULARY, CLASSES = 6, 7, 11, 3
 small = dict(vocab_size=VOCABULARY, num_labels=CLASSES, max_position_embeddings=LONGEST)
 bert = tf.BertConfig(num_hidden_layers=2, hidden_size=16, num_attention_heads=2, intermediate_size=24, hidden_dropout_prob=0,
@@ -31,11 +33,16 @@ gpt = tf.GPT2Config(n_layer=2, n_embd=16, n_head=2, n_positions=LONGEST, resid_p
                     vocab_size=VOCABULARY, num_labels=CLASSES, bos_token_id=0, eos_token_id=0, pad_token_id=10)
 llama = tf.LlamaConfig(num_hidden_layers=2, hidden_size=16, num_attention_heads=4, num_key_value_heads=2, intermediate_size=24,
                        pad_token_id=10, bos_token_id=0, eos_token_id=0, **small)
+bart = tf.BartConfig(encoder_layers=2, decoder_layers=1, d_model=16, encoder_attention_heads=2, decoder_attention_heads=4,
+                     encoder_ffn_dim=24, decoder_ffn_dim=20, dropout=0, attention_dropout=0, activation_dropout=0, scale_embedding=True,
+                     pad_token_id=10, bos_token_id=0, eos_token_id=2, decoder_start_token_id=2, forced_eos_token_id=None,
+                     forced_bos_token_id=None, **small)
 cases = [("bert_classes", "classification", tf.BertForSequenceClassification, bert),
          ("bert_tags", "tagging", tf.BertForTokenClassification, bert),
          ("distilbert_classes", "classification", tf.DistilBertForSequenceClassification, distil),
          ("gpt2_lm", "lm", tf.GPT2LMHeadModel, gpt), ("gpt2_classes", "classification", tf.GPT2ForSequenceClassification, gpt),
-         ("llama_lm", "lm", tf.LlamaForCausalLM, llama), ("llama_classes", "classification", tf.LlamaForSequenceClassification, llama)]
+         ("llama_lm", "lm", tf.LlamaForCausalLM, llama), ("llama_classes", "classification", tf.LlamaForSequenceClassification, llama),
+         ("bart_pairs", "seq2seq", tf.BartForConditionalGeneration, bart)]
 
 
 def texts():
@@ -44,12 +51,21 @@ def texts():
     return list(ids.split(lengths))
 
 
+def pairs():
+    lengths = [int(b % LONGEST) + 1 for b in bits(TARGET_LENGTH, TEXTS)]
+    ids = torch.from_numpy((bits(TARGET_TOKEN, sum(lengths)) % 9 + 1).astype("i8"))  # 10 is padding there
+    return list(zip(texts(), ids.split(lengths)))
+
+
 def logits(model, ids):
+    if isinstance(ids, tuple):
+        return model(input_ids=ids[0][None], decoder_input_ids=ids[1][None]).logits[0]
     return model(input_ids=ids[None]).logits.reshape(-1, model.config.vocab_size if hasattr(model, "lm_head") else CLASSES)
 
 
 def steps(model, ids, n):
-    labels = torch.from_numpy((bits(LABEL, TEXTS) % CLASSES).astype("i8"))
+    n_labels = sum(len(target) for _, target in ids) if isinstance(ids[0], tuple) else TEXTS
+    labels = torch.from_numpy((bits(LABEL, n_labels) % CLASSES).astype("i8"))
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3, weight_decay=0)
     losses = []
     for _ in range(n):
@@ -84,12 +100,14 @@ with open(os.path.join(HERE, "folders.txt"), "w") as out:
             if os.path.exists(path):
                 os.remove(path)
         model = model.double()
-        ids = texts()
+        ids = pairs() if task == "seq2seq" else texts()
         with torch.no_grad():
             values = torch.cat([logits(model, text) for text in ids]).flatten().tolist()
-        print("case", name, task, len(ids), sum(map(len, ids)), len(values), file=out)
+        rows = sum(len(target) for _, target in ids) if task == "seq2seq" else sum(map(len, ids))
+        print("case", name, task, len(ids), rows, len(values), file=out)
         print(*(f"{v:.9g}" for v in values), file=out)
-        if name == "bert_classes":
+        if name in ("bert_classes", "bart_pairs"):
             print("steps", *(f"{v:.9g}" for v in steps(model, ids, 20)), file=out)
+        if name == "bert_classes":
             model = cls.from_pretrained(os.path.join(HERE, "folders", name)).eval()
             print("lora", *(f"{v:.9g}" for v in lora_steps(model, ids, 20)), file=out)

@@ -1,6 +1,6 @@
 """Makes models.txt: outputs, loss, gradient and twenty SGD steps of models in PyTorch, in double precision.
 
-    python3 tests/reference/models.py > tests/reference/models.txt
+    python3 tests/reference/models.py > tests/reference/models.txt       (models.py PREFIX: the cases whose names begin so)
 
 Parameters, inputs and labels are a closed formula (value() below; test_reference.c has the same one), so that only
 results are stored: of each tensor its norm and some of its coordinates. Dropout is off (eval mode). The learning rates
@@ -11,14 +11,17 @@ Lines of a case:
     case NAME BATCH NDIM D0 D1 D2 CLASSES N_TENSORS N_PARAMS LR MOMENTUM NESTEROV WEIGHT_DECAY
         (texts: NDIM 0, D0 the vocabulary, D1 the longest text, D2 1 where every token has a label)
         (numbers_..: regression, labels_..: several labels an example; pairs_..: a text from a text, both at most D1 long, CLASSES the
-        vocabulary of the target)
+        vocabulary of the target; span_..: a first and a last token of each text)
     MODEL as the section `model` of an experiment, one line
     shape NAME DIMS..                    every tensor, as PyTorch names it
     WHAT INDEX SIZE NORM N j value ..    output 0, grad t, step t (parameters after the twenty steps)
     loss BEFORE AFTER                    mean over the batch, before and after the twenty steps
 """
+import sys
+
 import numpy as np
 import torch
+import transformers as tf
 from torch import nn
 
 SAMPLES = 40
@@ -315,6 +318,29 @@ def pair_inputs(batch, vocabulary, longest, classes):
     return list(zip(text_inputs(batch, vocabulary, longest), torch.split(tokens, lengths.tolist())))
 
 
+def spans(cls, config):
+    """A model of transformers and its own loss, text by text, without padding."""
+    net = cls(config)
+
+    def outputs(texts):
+        given = [net(input_ids=x[None]) for x in texts]
+        return torch.cat([torch.stack((g.start_logits[0], g.end_logits[0]), 1) for g in given])
+    net.outputs_of = outputs
+    net.loss_of = lambda texts, y: sum(net(input_ids=x[None], start_positions=a[None], end_positions=b[None]).loss
+                                       for x, (a, b) in zip(texts, y)) / len(y)
+    return net
+
+
+def span_bilstm():
+    net = texts(30, 7, nn.LSTM(7, 9, bidirectional=True), nn.Linear(18, 2))
+
+    def loss(x, y):
+        sides = [nn.functional.cross_entropy(net([text])[:, side][None], place[side][None]) for text, place in zip(x, y) for side in (0, 1)]
+        return sum(sides) / len(sides)
+    net.loss_of = loss
+    return net
+
+
 def texts(vocabulary, units, *layers):
     return Texts(nn.Embedding(vocabulary, units), *layers)
 
@@ -402,6 +428,28 @@ TARGETS = [
 LOSS = {"numbers_squared": nn.MSELoss(), "numbers_huber": nn.HuberLoss(delta=0.4), "labels_binary": nn.BCEWithLogitsLoss()}
 
 
+BERT = tf.BertConfig(num_hidden_layers=2, hidden_size=16, num_attention_heads=2, intermediate_size=20, vocab_size=30, num_labels=2,
+                     max_position_embeddings=11)
+DISTILBERT = tf.DistilBertConfig(n_layers=2, dim=16, n_heads=4, hidden_dim=20, vocab_size=30, num_labels=2, max_position_embeddings=11)
+SIZES = "layers: 2, hidden: 16, intermediate: 20, most_positions: 11"
+#        the same, texts of 1 token at least
+SPANS = [
+    ("span_bert", f"{{name: bert, heads: 2, {SIZES}, dropout: 0, attention_dropout: 0}}",
+     lambda: spans(tf.BertForQuestionAnswering, BERT), 7, (30, 11, 1), 2, 0.1, (0, 0, 0)),
+    ("span_distilbert", f"{{name: distilbert, heads: 4, {SIZES}, dropout: 0, attention_dropout: 0, head_dropout: 0, head: span}}",
+     lambda: spans(tf.DistilBertForQuestionAnswering, DISTILBERT), 7, (30, 11, 1), 2, 0.05, (0, 0, 0.01)),
+    ("span_bilstm", "{name: bilstm, embedding: 7, units: 9}", span_bilstm, 6, (30, 20, 1), 2, 0.5, (0, 0, 0)),
+]
+
+
+def span_inputs(batch, vocabulary, longest):
+    """Texts of 1 to `longest` tokens (never the padding of transformers, 0, which has no gradient), and places in them."""
+    lengths = (bits(LENGTH, batch) % np.uint64(longest)).astype(int) + 1
+    tokens = torch.from_numpy((bits(TOKEN, int(lengths.sum())) % np.uint64(vocabulary - 1) + np.uint64(1)).astype(np.int64))
+    places = bits(LABEL, 2 * batch).astype(np.int64).reshape(batch, 2) % lengths[:, None]
+    return torch.split(tokens, lengths.tolist()), torch.from_numpy(places)
+
+
 def targets(name, n):
     drawn = bits(LABEL, n)
     if name.startswith("labels"):
@@ -431,7 +479,9 @@ def run(name, model, make, batch, shape, classes, lr, rule):
     net = make().double().eval()
     fill(net)
     dims, ndim, n_labels = list(shape) + [0] * (3 - len(shape)), len(shape), batch
-    if isinstance(net, Texts):
+    if name.startswith("span"):
+        ndim, (x, y) = 0, span_inputs(batch, dims[0], dims[1])
+    elif isinstance(net, Texts):
         ndim, x = 0, text_inputs(batch, dims[0], dims[1])
         n_labels = sum(map(len, x)) if dims[2] else batch
     elif isinstance(net, Pairs):
@@ -439,7 +489,8 @@ def run(name, model, make, batch, shape, classes, lr, rule):
         n_labels = sum(len(target) for _, target in x)
     else:
         x = torch.from_numpy(inputs(batch * int(np.prod(shape))).astype(np.float64)).reshape(batch, *shape)
-    y = torch.from_numpy((bits(LABEL, n_labels) % np.uint64(classes)).astype(np.int64))
+    if not name.startswith("span"):
+        y = torch.from_numpy((bits(LABEL, n_labels) % np.uint64(classes)).astype(np.int64))
     if name in LOSS:
         y = torch.from_numpy(targets(name, batch * classes)).reshape(batch, classes)
     tensors = list(net.named_parameters())
@@ -450,25 +501,27 @@ def run(name, model, make, batch, shape, classes, lr, rule):
     for key, p in tensors:
         print("shape", key, p.dim(), *p.shape)
     step = torch.optim.SGD(net.parameters(), lr=lr, momentum=momentum, nesterov=bool(nesterov), weight_decay=decay)
-    loss_of = LOSS.get(name, nn.CrossEntropyLoss())
+    criterion = LOSS.get(name, nn.CrossEntropyLoss())
+    outputs_of = getattr(net, "outputs_of", net)
+    loss_of = getattr(net, "loss_of", lambda x, y: criterion(net(x), y))
     first = None
     for i in range(20):
         step.zero_grad()
-        out = net(x)
-        loss = loss_of(out, y)
+        loss = loss_of(x, y)
         loss.backward()
         if i == 0:
             first = loss.item()
-            show("output", 0, out)
+            show("output", 0, outputs_of(x))
             for t, p in enumerate(net.parameters()):
                 show("grad", t, p.grad)
         step.step()
     for t, p in enumerate(net.parameters()):
         show("step", t, p)
-    print(f"loss {first:.12g} {loss_of(net(x), y).item():.12g}")
+    print(f"loss {first:.12g} {loss_of(x, y).item():.12g}")
 
 
 if __name__ == "__main__":
     torch.manual_seed(0)
-    for case in CASES + TEXTS + TARGETS + PAIRS:
-        run(*case)
+    for case in CASES + TEXTS + TARGETS + PAIRS + SPANS:
+        if case[0].startswith(sys.argv[1] if len(sys.argv) > 1 else ""):
+            run(*case)

@@ -3,11 +3,12 @@
     python tests/reference/tensors.py > tests/reference/tensors.txt      (needs transformers and torch)
 
 A line `model CLASS TASK` and the section `model` of an experiment behind it; then NAME DIMS.. for each parameter. One that
-two layers share stands once, as named_parameters() gives it. The data have 11 tokens and 3 classes.
+two layers share stands once, as named_parameters() gives it. The data have 11 tokens and 3 classes
+(task span: two outputs).
 """
 import torch
-from transformers import (BertConfig, BertForMaskedLM, BertForSequenceClassification, BertForTokenClassification, BertModel,
-                          DistilBertConfig, DistilBertForMaskedLM, DistilBertForSequenceClassification,
+from transformers import (BertConfig, BertForMaskedLM, BertForQuestionAnswering, BertForSequenceClassification, BertForTokenClassification, BertModel,
+                          DistilBertConfig, DistilBertForMaskedLM, DistilBertForQuestionAnswering, DistilBertForSequenceClassification,
                           DistilBertForTokenClassification, DistilBertModel, GPT2Config, GPT2ForSequenceClassification,
                           GPT2ForTokenClassification, GPT2LMHeadModel, GPT2Model, LlamaConfig, LlamaForCausalLM,
                           LlamaForSequenceClassification, LlamaForTokenClassification, LlamaModel)
@@ -39,6 +40,9 @@ cases += [(BertModel(bert), "classification", f"{{name: bert, {sizes}, head: non
           (GPT2Model(GPT2Config(**gpt)), "tagging", f"{{name: gpt2, {sizes}, head: none}}"),
           (LlamaModel(LlamaConfig(**llama)), "tagging",
            f"{{name: llama, {sizes.replace('heads: 2', 'heads: 4, kv_heads: 2')}, head: none}}")]
+bert.num_labels = distil.num_labels = 2
+cases += [(BertForQuestionAnswering(bert), "span", f"{{name: bert, {sizes}}}"),
+          (DistilBertForQuestionAnswering(distil), "span", f"{{name: distilbert, {sizes}}}")]
 for model, task, section in cases:
     parameters = list(model.named_parameters())
     print(f"model {type(model).__name__} {task} {len(parameters)}\n{section}")

@@ -1,0 +1,123 @@
+/* io/readers/jsonl.c - JSON lines: maps one after another, whose texts `source` and `target` name
+ * become pairs. Other keys are passed over. Cost: O(bytes). */
+#include "core/memory.h"
+#include "io/json_in.h"
+#include "io/readers/answers.h"
+#include "io/readers/columns.h"
+#include "io/readers/raw.h"
+#include "io/readers/reader.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { SOURCE, TARGET, USER, N_KEYS };
+static const char *const keys[N_KEYS] = {"source", "target", "user"};
+
+typedef struct {
+    const char *key[N_KEYS]; /* as the file has them; NULL: not asked for */
+    co_pairs pairs;
+    char *cell[N_KEYS]; /* of the map at hand */
+} table;
+
+/* A string, or what stands there: a user may be a number. */
+static co_status take_cell(co_json_in *in, bool any, char **cell)
+{
+    co_free(*cell);
+    *cell = NULL;
+    if (co_json_in_next(in) == '"' || !any) return co_json_in_text(in, cell);
+    const char *from = in->at;
+    CO_TRY(co_json_in_skip(in));
+    *cell = co_format("%.*s", (int)(in->at - from), from);
+    return *cell ? CO_OK : CO_FAIL(CO_ENOMEM, "%s: a user", in->path);
+}
+
+static co_status take_field(table *t, co_json_in *in)
+{
+    char *key;
+    int k = 0;
+    CO_TRY(co_json_in_key(in, &key));
+    while (k < N_KEYS && (!t->key[k] || strcmp(key, t->key[k]) != 0)) k++;
+    co_free(key);
+    return k < N_KEYS ? take_cell(in, k == USER, &t->cell[k]) : co_json_in_skip(in);
+}
+
+static co_status take_map(table *t, co_json_in *in, uint8_t split)
+{
+    char where[1100];
+    size_t line = 1;
+    bool first = true, more = true;
+    for (const char *c = in->text; c < in->at; c++) line += *c == '\n';
+    snprintf(where, sizeof where, "%s:%zu", in->path, line);
+    CO_TRY(co_json_in_take(in, '{'));
+    while (more) {
+        CO_TRY(co_json_in_more(in, '}', &first, &more));
+        if (more) CO_TRY(take_field(t, in));
+    }
+    for (int k = 0; k < N_KEYS; k++)
+        if (t->key[k] && !t->cell[k])
+            return CO_FAIL(CO_EDATA, "%s: has no '%.60s', which %s= names", where, t->key[k],
+                           keys[k]);
+    return co_pairs_add(&t->pairs, where, t->cell[SOURCE], strlen(t->cell[SOURCE]), t->cell[TARGET],
+                        strlen(t->cell[TARGET]), split, t->cell[USER]);
+}
+
+static void drop_cells(table *t)
+{
+    for (int k = 0; k < N_KEYS; k++) {
+        co_free(t->cell[k]);
+        t->cell[k] = NULL;
+    }
+}
+
+static co_status read_file(table *t, const char *path, uint8_t split)
+{
+    co_raw raw;
+    CO_TRY(co_raw_text(path, &raw));
+    co_json_in in = {.path = path, .text = raw.bytes, .at = raw.bytes};
+    co_status st = CO_OK;
+    while (st == CO_OK && co_json_in_next(&in)) {
+        st = take_map(t, &in, split);
+        drop_cells(t);
+    }
+    co_raw_fini(&raw);
+    return st;
+}
+
+static co_status read_all(const co_config *opt, table *t, const char *const *sources,
+                          size_t n_sources, co_dataset *data)
+{
+    for (int k = 0; k < N_KEYS; k++)
+        if (co_config_has(opt, keys[k])) t->key[k] = co_config_string(opt, keys[k]);
+    for (size_t i = 0; i < n_sources; i++) CO_TRY(read_file(t, sources[i], 0));
+    if (co_config_has(opt, "test")) CO_TRY(read_file(t, co_config_string(opt, "test"), 1));
+    CO_TRY(co_pairs_give(&t->pairs, sources[0], data));
+    CO_TRY(co_columns_source(data, "jsonl", sources, n_sources));
+    return co_pairs_finish(opt, data);
+}
+
+static co_status read(const co_config *opt, const char *const *sources, size_t n_sources,
+                      co_dataset *data)
+{
+    table t = {0};
+    if (n_sources < 1) return CO_FAIL(CO_EUSAGE, "jsonl takes one or more files, none was given");
+    const co_status st = read_all(opt, &t, sources, n_sources, data);
+    co_pairs_fini(&t.pairs);
+    drop_cells(&t);
+    return st;
+}
+
+static const co_param params[] = {
+    {"source", CO_STRING, .flags = CO_REQUIRED, .doc = "key of the source's text"},
+    {"target", CO_STRING, .flags = CO_REQUIRED, .doc = "key of the target's text"},
+    {"user", CO_STRING, .flags = CO_OPTIONAL, .doc = "key of the user"},
+    {"test", CO_STRING, .flags = CO_OPTIONAL, .doc = "file of test pairs"},
+    CO_PAIR_TABLE_PARAMS,
+    CO_TEXT_PARAMS("word", 128.0),
+    {0}};
+const co_reader co_reader_jsonl = {
+    .name = "jsonl",
+    .summary = "JSON lines: pairs of texts, a source and its target (seq2seq)",
+    .params = params,
+    .usage = "jsonl FILE.. source=KEY target=KEY [user=KEY] [test=FILE] [references=join]",
+    .splits = true,
+    .text = true,
+    .read = read};

@@ -1,0 +1,76 @@
+/* Labels of tasks that have none of their own: the types of a text's entities, a question's user.
+ */
+#include "partition/labels.h"
+#include "tests/harness.h"
+#include "tests/partition/support.h"
+
+enum { N = 240, DEVICES = 4 };
+
+/* Text i has the types of the bits of i mod 4; 1 + i mod 3 words each, some without a tag. */
+static co_dataset tagged_data(void)
+{
+    static const char *const names[] = {"O", "B-A", "I-A", "I-B"};
+    co_dataset d = {.n = N, .task = CO_DATA_TAGGING, .n_classes = 4};
+    d.split = co_calloc(N, 1);
+    d.classes = co_calloc(4, sizeof *d.classes);
+    d.token_offsets = co_calloc(N + 1, sizeof *d.token_offsets);
+    d.token_y = co_calloc(4 * N, sizeof *d.token_y);
+    for (size_t k = 0; k < 4; k++) d.classes[k] = co_strdup(names[k]);
+    for (int64_t i = 0; i < N; i++) {
+        int64_t t = d.token_offsets[i];
+        if (i % 3) d.token_y[t++] = i % 3 == 1 ? -1 : 0;
+        if (i & 1) d.token_y[t++] = i % 5 ? 1 : 2;
+        if (i & 2) d.token_y[t++] = 3;
+        d.token_offsets[i + 1] = t;
+    }
+    d.n_tokens = (size_t)d.token_offsets[N];
+    return d;
+}
+
+Test(labels, a_tagged_text_has_the_set_of_its_types)
+{
+    co_dataset data = tagged_data();
+    co_partition p = must_make("method=classes devices=4 classes_per_device=1", &data);
+    unsigned seen = 0;
+    for (int64_t d = 0; d < DEVICES; d++) {
+        cr_expect_eq(train_size(&p, d), N / 4, "device %d", (int)d);
+        const int64_t set = p.train[p.train_offsets[d]] % 4;
+        for (int64_t k = p.train_offsets[d]; k < p.train_offsets[d + 1]; k++)
+            cr_expect_eq(p.train[k] % 4, set, "device %d", (int)d);
+        seen |= 1u << set;
+    }
+    cr_expect_eq(seen, 15u);
+    cr_expect_float_eq(stat_of(&p, "classes_effective_mean"), 1.0, 1e-12);
+    co_partition_fini(&p);
+    data.classes[1][0] = data.classes[2][0] = data.classes[3][0] = 'X';
+    cr_expect_eq(make_partition("method=classes devices=4 classes_per_device=1", &data, &p),
+                 CO_EUSAGE);
+    cr_expect(strstr(co_status_message(), "B-TYPE"), "%s", co_status_message());
+    co_dataset_fini(&data);
+    cr_expect_eq(co_memory_blocks(), 0);
+}
+
+Test(labels, a_question_has_its_user)
+{
+    co_dataset data = {.n = N, .task = CO_DATA_SPAN, .n_users = 3};
+    co_partition p;
+    data.split = co_calloc(N, 1);
+    data.user = co_malloc(N, sizeof *data.user);
+    for (int64_t i = 0; i < N; i++) data.user[i] = (int32_t)(i % 4) - 1;
+    p = must_make("method=shards devices=4 shards_per_device=1", &data);
+    for (int64_t d = 0; d < DEVICES; d++)
+        for (int64_t k = p.train_offsets[d]; k < p.train_offsets[d + 1]; k++)
+            cr_expect_eq(data.user[p.train[k]], data.user[p.train[p.train_offsets[d]]]);
+    co_partition_fini(&p);
+    co_dataset_fini(&data);
+    cr_expect_eq(co_memory_blocks(), 0);
+}
+
+Test(labels, methods_without_labels_see_none)
+{
+    co_dataset data = tagged_data();
+    co_partition p = must_make("method=iid devices=4", &data);
+    cr_expect(!has_stat(&p, "classes_effective_mean"));
+    co_partition_fini(&p);
+    co_dataset_fini(&data);
+}
