@@ -21,6 +21,8 @@ typedef struct {
                            chain (-1 where a row is passed over), else the largest output, the first
                            of equal ones. answers: of questions (predict_answers.h).
                            text: what the model writes (predict_text.h) */
+    co_decoding how;    /* text */
+    int64_t show;       /* text: so many are printed */
     const char *tap;    /* hidden: an item of the model's list, NULL: what feeds the last layer that
                            has tensors */
 } co_predict_request;
