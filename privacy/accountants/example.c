@@ -104,7 +104,7 @@ co_status co_example_most(const co_example_schedule *s, const co_accountant *by,
                           const co_accounting *how, double epsilon, double delta, int64_t near,
                           int64_t limit, int64_t *most)
 {
-    int64_t lo = 0, hi = near < 1 ? 1 : near;
+    int64_t lo = 0, hi = near < 1 ? 1 : near, stride = 1;
     double at_lo = 0.0, at_hi = INFINITY;
     co_guarantee g;
     *most = limit;
@@ -114,7 +114,8 @@ co_status co_example_most(const co_example_schedule *s, const co_accountant *by,
         if (g.epsilon > epsilon) break;
         if (hi == limit) return CO_OK;
         lo = hi, at_lo = g.epsilon;
-        hi = hi < limit / 2 ? 2 * hi : limit;
+        hi = hi < limit - stride ? hi + stride : limit; /* noise found for `near` allows no more */
+        stride *= 4;
     }
     at_hi = g.epsilon;
     for (int i = 0; hi - lo > 1; i++) {
