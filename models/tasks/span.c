@@ -215,7 +215,6 @@ const co_task co_task_span = {
     .losses = losses,
     .n_reals = n_reals,
     .n_sums = n_sums,
-    .label_words = outputs,
     .outputs = outputs,
     .label_words = outputs,
     .measure = measure};
