@@ -54,8 +54,11 @@ static co_status apply_preset(const co_config *dp)
     const char *name;
     CO_TRY(co_section_name(dp, "preset", "none", &name));
     if (strcmp(name, "edp_sgd") != 0) return CO_OK;
+    CO_TRY(co_section_name(dp, "norms", "microbatch", &name));
+    const bool groups = strcmp(name, "microbatch") == 0; /* else its size says nothing */
     for (size_t k = 0; k < sizeof edp_sgd / sizeof *edp_sgd; k++)
-        if (!co_node_find(dp->map, edp_sgd[k][0]))
+        if (!co_node_find(dp->map, edp_sgd[k][0]) &&
+            (groups || strcmp(edp_sgd[k][0], "microbatch") != 0))
             CO_TRY(co_node_set(dp->map, edp_sgd[k][0], edp_sgd[k][1]));
     return CO_OK;
 }

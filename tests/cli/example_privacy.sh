@@ -101,6 +101,11 @@ grep -qE '1 device with too few examples to sample from \(rate 1\): 0 \(6 exampl
 grep -qE '[2-4] devices with too few examples for one round within epsilon: 0 \(6 examples\), 1 \(9 examples\)' text || fail "devices without a round: $(cat text)"
 grep -qE 'with too few examples for all rounds within epsilon' text || fail "devices without all rounds"
 
+# a key wins over the preset
+"$COHORT" run e.yaml --dry-run local.dp.preset=edp_sgd local.dp.norms=naive local.dp.decay=0.5 > text 2>&1 || fail "preset: $(cat text)"
+for words in 'norms: naive' 'decay: 0.5' 'bounds: layerwise'; do grep -q "$words" text || fail "no '$words' beside the preset"; done
+grep -q 'microbatch: 4' text && fail "micro-batches of norms that have none"
+
 # two statements, each with its unit; the numbers of both tables
 "$COHORT" run e.yaml rounds=3 privacy="{clip: 0.3, noise_multiplier: 1, delta: 1e-2}" output.dir=both > text 2>&1 || fail "both: $(cat text)"
 "$COHORT" show both/run.h5 > report
