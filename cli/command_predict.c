@@ -68,7 +68,7 @@ static co_status check(const co_words *words, const co_config *opt)
     if (strcmp(co_config_string(opt, "output"), "text") != 0)
         for (const char *const *key =
                  (const char *const[]){"show", "beams", "max_length", "length_penalty",
-                                       "early_stopping", NULL};
+                                       "early_stopping", "forced_first", "forced_last", NULL};
              *key; key++)
             if (co_config_has(opt, *key) && !co_config_node(opt, *key)->is_default)
                 return co_config_fail(opt, co_config_node(opt, *key), "goes with output=text");

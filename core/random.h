@@ -31,7 +31,11 @@ typedef enum {
     CO_DRAW_EVAL_SAMPLE,     /* devices of eval.sample */
     CO_DRAW_BUCKETS,         /* round */
     CO_DRAW_EVAL_EXAMPLES,   /* examples of eval.max_examples; round = split */
-    CO_DRAW_MASK /* round and epoch, device, step = example: the tokens that mlm hides */
+    CO_DRAW_MASK,        /* round and epoch, device, step = example: the tokens that mlm hides */
+    CO_DRAW_BATCH,       /* round, device, step: the examples of a Poisson batch */
+    CO_DRAW_SLOT,        /* round, device, step; draw i: the micro-batch of example i */
+    CO_DRAW_LOCAL_NOISE, /* round, device, step: noise on a device's gradient */
+    CO_DRAW_PUBLIC       /* round, device, step: public examples of a device's step */
 } co_purpose;
 
 typedef struct {

@@ -21,7 +21,9 @@ void co_show_dataset(FILE *out, const co_dataset *data);
 void co_show_partition(FILE *out, const co_partition *partition);
 /* The privacy report of a run: the guarantee so far, what it covers and what not, what it assumes;
  * nothing without rows. CO_EDATA when the statement is no list of maps of texts. */
-co_status co_show_privacy(const co_file *file, FILE *out, const co_table *privacy);
+/* examples: what the examples of the devices have paid. */
+co_status co_show_privacy(const co_file *file, FILE *out, const co_table *privacy,
+                          const co_table *examples);
 /* The member `statements` of a map: nothing when the file has none. */
 co_status co_show_statements_json(const co_file *file, co_json *json);
 /* The evaluations of a run, or without any the training losses. CO_ENOMEM. */

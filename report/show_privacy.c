@@ -88,16 +88,37 @@ static void print_numbers(FILE *out, const co_table *t)
                    co_column_cell(t, row, "clip"), co_column_cell(t, row, "noise_std"));
 }
 
-co_status co_show_privacy(const co_file *file, FILE *out, const co_table *t)
+static double epsilon_of(const co_table *t, const char *column)
 {
-    if (t->n_rows == 0) return CO_OK;
+    return co_round_digits(co_column_cell(t, t->n_rows - 1, column), 5, true);
+}
+
+/* What the devices' examples have paid. */
+static void print_examples(FILE *out, const co_table *t)
+{
     const size_t row = t->n_rows - 1;
+    co_print_field(out, "privacy",
+                   "of examples: epsilon <= %.5g (10 %% of devices up to %.5g, half up to %.5g, 90 "
+                   "%% up to %.5g) at delta %g after %.0f rounds; %.0f device%s without budget",
+                   epsilon_of(t, "epsilon_max"), epsilon_of(t, "epsilon_p10"),
+                   epsilon_of(t, "epsilon_p50"), epsilon_of(t, "epsilon_p90"),
+                   co_column_cell(t, row, "delta"), co_column_cell(t, row, "round"),
+                   co_column_cell(t, row, "n_exhausted"),
+                   co_column_cell(t, row, "n_exhausted") == 1.0 ? "" : "s");
+}
+
+co_status co_show_privacy(const co_file *file, FILE *out, const co_table *t,
+                          const co_table *examples)
+{
+    if (t->n_rows == 0 && examples->n_rows == 0) return CO_OK;
     const sink to = {.out = out};
     fputc('\n', out);
-    co_print_field(out, "privacy", "epsilon <= %.5g at delta %g after %.0f rounds",
-                   co_round_digits(co_column_cell(t, row, "epsilon"), 5, true),
-                   co_column_cell(t, row, "delta"), co_column_cell(t, row, "round"));
+    if (t->n_rows > 0)
+        co_print_field(out, "privacy", "epsilon <= %.5g at delta %g after %.0f rounds",
+                       epsilon_of(t, "epsilon"), co_column_cell(t, t->n_rows - 1, "delta"),
+                       co_column_cell(t, t->n_rows - 1, "round"));
+    if (examples->n_rows > 0) print_examples(out, examples);
     if (co_file_has_attr(file, "privacy_statement")) return take_statements(&to, file);
-    print_numbers(out, t);
+    if (t->n_rows > 0) print_numbers(out, t);
     return CO_OK;
 }

@@ -237,7 +237,7 @@ static co_status print_head(const co_file *file, FILE *out, const co_node *confi
 
 static co_status text(const co_file *file, FILE *out)
 {
-    co_table rounds = {0}, eval = {0}, load = {0}, privacy = {0};
+    co_table rounds = {0}, eval = {0}, load = {0}, privacy = {0}, examples = {0};
     co_node *config = NULL;
     co_status st = read_config(file, &config);
     if (st == CO_OK) st = print_head(file, out, config);
@@ -245,17 +245,19 @@ static co_status text(const co_file *file, FILE *out)
     if (st == CO_OK) st = load_table(file, "eval", &eval);
     if (st == CO_OK) st = load_table(file, "load", &load);
     if (st == CO_OK) st = load_table(file, "privacy", &privacy);
+    if (st == CO_OK) st = load_table(file, "privacy_examples", &examples);
     if (st == CO_OK) st = co_show_curves(file, out, &rounds, &eval);
     if (st == CO_OK) {
         print_totals(out, &rounds);
         st = print_load(out, &load);
     }
-    if (st == CO_OK) st = co_show_privacy(file, out, &privacy);
+    if (st == CO_OK) st = co_show_privacy(file, out, &privacy, &examples);
     co_node_destroy(config);
     co_table_fini(&rounds);
     co_table_fini(&eval);
     co_table_fini(&load);
     co_table_fini(&privacy);
+    co_table_fini(&examples);
     return st;
 }
 
@@ -290,15 +292,17 @@ static size_t last_row(const co_table *eval)
  * one, `evals` all of that round. */
 static co_status json_last(const co_file *file, co_json *json)
 {
-    co_table rounds = {0}, eval = {0}, privacy = {0};
+    co_table rounds = {0}, eval = {0}, privacy = {0}, examples = {0};
     co_status st = load_table(file, "rounds", &rounds);
     if (st == CO_OK) st = load_table(file, "eval", &eval);
     if (st == CO_OK) st = load_table(file, "privacy", &privacy);
+    if (st == CO_OK) st = load_table(file, "privacy_examples", &examples);
     if (st == CO_OK) {
         co_json_open(json, "last", '{');
         if (rounds.n_rows) row_json(json, "rounds", &rounds, rounds.n_rows - 1);
         if (privacy.n_rows) row_json(json, "privacy", &privacy, privacy.n_rows - 1);
-        if (privacy.n_rows) st = co_show_statements_json(file, json);
+        if (examples.n_rows) row_json(json, "privacy_examples", &examples, examples.n_rows - 1);
+        if (privacy.n_rows || examples.n_rows) st = co_show_statements_json(file, json);
         if (eval.n_rows) {
             const int64_t round = co_column_count(&eval, eval.n_rows - 1, "round");
             row_json(json, "eval", &eval, last_row(&eval));
@@ -312,6 +316,7 @@ static co_status json_last(const co_file *file, co_json *json)
     co_table_fini(&rounds);
     co_table_fini(&eval);
     co_table_fini(&privacy);
+    co_table_fini(&examples);
     return st;
 }
 

@@ -260,7 +260,7 @@ static float loss_of(predictor *p, const float *out, size_t i)
     const int64_t bounds[] = {0, whole ? at[i + 1] - at[i] : 1};
     const size_t first = whole ? (size_t)at[i] : i;
     co_batch batch = {.n = 1, .rows = (size_t)bounds[1], .offsets = task->per_row ? bounds : NULL};
-    if (p->of_targets) batch.target_rows = 1, batch.target_offsets = bounds;
+    if (p->of_targets) batch.target_rows = batch.rows, batch.target_offsets = batch.offsets;
     if (co_dataset_has_targets(&p->population.data))
         batch.y = p->examples.targets + i * p->population.data.n_classes;
     else if (task->label_per_text)

@@ -177,6 +177,16 @@ static co_status name_base(co_run *r)
     return r->base ? CO_OK : CO_FAIL(CO_ENOMEM, "model");
 }
 
+/* Training on public examples, by one rank. Collective(comm). */
+static co_status warm_start(co_run *r)
+{
+    if (!r->public.experiment || r->public.keys.warm_start == 0 || r->experiment->resumes)
+        return CO_OK;
+    CO_TRY(co_agree(
+        r->comm->rank == 0 ? co_public_warm_start(&r->public, r->exchange.model) : CO_OK, r->comm));
+    return co_segment_broadcast(&r->exchange.board, r->comm);
+}
+
 /* The first model, once per node: drawn from the seed, or read from model.init or model.from. */
 static co_status start_model(co_run *r)
 {
@@ -189,8 +199,19 @@ static co_status start_model(co_run *r)
         st = co_first_model(r->experiment, r->model, r->exchange.model);
     st = co_agree(st, r->comm);
     co_segment_sync(&r->exchange.board, r->comm);
+    if (st == CO_OK && makes) st = warm_start(r);
     co_exchange_hash(&r->exchange);
     return st;
+}
+
+/* Collective(comm). */
+static co_status create_budget(co_run *r)
+{
+    CO_TRY(co_budget_init(&r->budget, r->experiment, &r->population, r->comm));
+    if (r->budget.experiment) r->plan.budget = r->place.budget = &r->budget;
+    CO_TRY(co_public_init(&r->public, r->experiment, r->model, &r->population, r->comm));
+    if (r->public.experiment) r->place.public = &r->public;
+    return CO_OK;
 }
 
 /* Collective(comm). */
@@ -212,6 +233,7 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
     co_status st = co_population_create(e, want_tests, comm, &r->population);
     if (st == CO_OK) r->task = co_task_find(r->population.task);
     if (st == CO_OK) st = co_agree(create_local(r, dir), comm);
+    if (st == CO_OK) st = create_budget(r);
     if (st == CO_OK) st = co_private_init(&r->privacy, e, &r->plan, r->population.n_devices, comm);
     if (st == CO_OK) st = co_agree(create_chain(r), comm);
     if (st == CO_OK) st = create_exchange(r);
@@ -236,6 +258,8 @@ void co_run_destroy(co_run *r)
     if (r->wire && r->wire->destroy) r->wire->destroy(r->wire_self);
     co_chain_destroy(&r->chain);
     co_aggregation_destroy(&r->aggregation);
+    co_budget_fini(&r->budget);
+    co_public_fini(&r->public);
     co_state_fini(&r->state);
     co_bank_fini(&r->bank);
     co_versions_fini(&r->versions);
@@ -276,6 +300,7 @@ static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
         st = co_record_resume(&r->record, s->round, r->experiment->eval_keys.every,
                               r->experiment->rounds);
     if (st == CO_OK && s->privacy) st = co_record_retell(&r->record, &r->privacy);
+    if (s->budget) co_record_example_statement(&r->record, co_budget_release(&r->budget));
     return st;
 }
 
@@ -288,6 +313,7 @@ co_status co_run_resume(co_run *r, const char *path)
                      .slot_name = r->slot_name,
                      .versions = &r->versions,
                      .privacy = r->privacy.is_on ? &privacy : NULL,
+                     .budget = r->budget.experiment ? &r->budget : NULL,
                      .state = &r->state,
                      .rounds = r->experiment->rounds,
                      .state_name = r->state_name};
@@ -301,6 +327,7 @@ co_status co_run_resume(co_run *r, const char *path)
     }
     st = co_agree(st, r->comm);
     if (st == CO_OK) st = co_private_broadcast(&r->privacy, r->comm);
+    if (st == CO_OK) st = co_budget_broadcast(&r->budget, r->comm);
     if (st == CO_OK) {
         r->round = s.round;
         MPI_Bcast(&r->round, 1, MPI_INT64_T, 0, r->comm->world);
@@ -343,7 +370,7 @@ void co_run_describe(co_run *r)
 {
     const co_experiment *e = r->experiment;
     const size_t own =
-        co_workplace_bytes(&r->place) + co_works_bytes(&r->works) +
+        co_workplace_bytes(&r->place) + co_public_bytes(&r->public) + co_works_bytes(&r->works) +
         co_exchange_bytes(&r->exchange) + wire_bytes(r) + co_bank_bytes(&r->bank) +
         r->n_slots * r->exchange.n_own * sizeof(float) + r->exchange.n_own * sizeof(double) +
         (e->eval_keys.generate.asked
@@ -386,6 +413,7 @@ void co_run_describe(co_run *r)
            r->comm->n_nodes == 1 ? "" : "s");
     describe_state(r);
     const bool central = co_evaluates_central(e, &r->population), devices = co_evaluates_devices(e);
+    co_budget_print(&r->budget);
     if (co_private_print(&r->privacy, e->rounds) != CO_OK) co_warn("%s", co_status_message());
     printf("rounds       %lld, evaluated every %lld (%s), output in %s\n", (long long)e->rounds,
            (long long)e->eval_keys.every,

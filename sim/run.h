@@ -12,10 +12,12 @@
 #include "sim/stages/private.h"
 #include "trust/adversaries/poisoning.h"
 #include "sim/observers/record.h"
+#include "sim/devices/budget.h"
 #include "sim/devices/state.h"
 #include "sim/bank.h"
 #include "sim/planners/planner.h"
 #include "sim/versions.h"
+#include "sim/work/public_data.h"
 #include "sim/work/work.h"
 
 /* Exact scalars of a step; those of observers follow. */
@@ -42,10 +44,12 @@ struct co_run {
     void *planner; /* what the experiment's planner keeps */
     co_plan plan;
     /* work */
+    co_public public; /* section local.dp.public */
     co_workplace place;
     co_works works;
-    size_t measure; /* position of the work that weighs devices by their losses */
-    co_state state; /* what devices keep: the rule's vectors, what is personal, the stages' */
+    size_t measure;   /* position of the work that weighs devices by their losses */
+    co_budget budget; /* what their examples have paid, where local.dp is on */
+    co_state state;   /* what devices keep: the rule's vectors, what is personal, the stages' */
     size_t n_rule_states;
     const char *state_name[CO_MAX_STATES];
     /* stages */

@@ -137,8 +137,7 @@ static co_status give(source *s, bool documents, co_dataset *data)
 }
 
 co_status co_fednlp_questions(const co_file *file, const char *path, const int64_t *document,
-                              const uint8_t *split, size_t n, co_asked *questions,
-                              co_dataset *data)
+                              const uint8_t *split, size_t n, co_asked *questions, co_dataset *data)
 {
     source s = {.file = file, .path = path, .questions = questions};
     co_status st = n ? CO_OK : CO_FAIL(CO_EDATA, "%s: holds no question", path);

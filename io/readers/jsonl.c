@@ -16,6 +16,8 @@ typedef struct {
     const char *key[N_KEYS]; /* as the file has them; NULL: not asked for */
     co_pairs pairs;
     char *cell[N_KEYS]; /* of the map at hand */
+    const char *seen;   /* up to here the lines are counted */
+    size_t line;
 } table;
 
 /* A string, or what stands there: a user may be a number. */
@@ -43,10 +45,9 @@ static co_status take_field(table *t, co_json_in *in)
 static co_status take_map(table *t, co_json_in *in, uint8_t split)
 {
     char where[1100];
-    size_t line = 1;
     bool first = true, more = true;
-    for (const char *c = in->text; c < in->at; c++) line += *c == '\n';
-    snprintf(where, sizeof where, "%s:%zu", in->path, line);
+    for (; t->seen < in->at; t->seen++) t->line += *t->seen == '\n';
+    snprintf(where, sizeof where, "%s:%zu", in->path, t->line);
     CO_TRY(co_json_in_take(in, '{'));
     while (more) {
         CO_TRY(co_json_in_more(in, '}', &first, &more));
@@ -74,6 +75,8 @@ static co_status read_file(table *t, const char *path, uint8_t split)
     CO_TRY(co_raw_text(path, &raw));
     co_json_in in = {.path = path, .text = raw.bytes, .at = raw.bytes};
     co_status st = CO_OK;
+    t->seen = raw.bytes;
+    t->line = 1;
     while (st == CO_OK && co_json_in_next(&in)) {
         st = take_map(t, &in, split);
         drop_cells(t);

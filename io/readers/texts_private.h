@@ -19,7 +19,7 @@ typedef struct {
     int64_t n_cut, n_dropped, n_words; /* texts, tokens,and tokens with a tag among them */
     int64_t n_void;                    /* words that are nothing but dropped characters */
     bool shared;                       /* seq2seq: targets have the vocabulary of the sources */
-    const co_asked *questions;     /* of a task span */
+    const co_asked *questions;         /* of a task span */
     co_token_flaws flaws;
 } co_texts_work;
 

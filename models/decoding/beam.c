@@ -1,6 +1,7 @@
 /* models/decoding/beam.c - candidates in order. Cost: one pass over the outputs of a row, and
  * insertions of what is among the best. */
 #include "models/decoding/beam.h"
+#include "core/clones.h"
 #include "core/elementary.h"
 #include <string.h>
 
@@ -20,12 +21,25 @@ size_t co_candidates_add(co_candidate *best, size_t n, size_t most, const co_can
     return n < most ? n + 1 : n;
 }
 
+CO_CLONES static float beam_largest(size_t n, const float *out)
+{
+    enum { LANES = 16 };
+    float lane[LANES];
+    size_t k = 0;
+    for (size_t l = 0; l < LANES; l++) lane[l] = out[0];
+    for (; k + LANES <= n; k += LANES)
+        for (size_t l = 0; l < LANES; l++) lane[l] = out[k + l] > lane[l] ? out[k + l] : lane[l];
+    for (size_t l = 0; k + l < n; l++) lane[l] = out[k + l] > lane[l] ? out[k + l] : lane[l];
+    for (size_t l = 1; l < LANES; l++) lane[0] = lane[l] > lane[0] ? lane[l] : lane[0];
+    return lane[0];
+}
+
 int32_t co_best_token(size_t n, const float *out)
 {
+    const float largest = beam_largest(n, out);
     size_t best = 0;
-    for (size_t k = 1; k < n; k++)
-        if (out[k] > out[best]) best = k;
-    return (int32_t)best;
+    while (best < n && out[best] != largest) best++;
+    return best < n ? (int32_t)best : 0; /* no number is there: the first */
 }
 
 /* log of the sum of exponentials. */

@@ -71,6 +71,9 @@ static co_status check(const co_model *model, const co_decoding *how)
         return CO_FAIL(CO_EUSAGE,
                        "%zu beams need twice as many tokens to choose from, there are %zu",
                        how->beams, n);
+    if ((how->first >= 0 && (size_t)how->first >= n) || (how->last >= 0 && (size_t)how->last >= n))
+        return CO_FAIL(CO_EUSAGE, "token %d cannot be forced: there are %zu, from 0",
+                       (int)(how->first > how->last ? how->first : how->last), n);
     const size_t longest = co_model_longest(model, co_steps_has_source(model));
     if (longest > 0 && how->max_length - 1 > longest)
         return CO_FAIL(CO_EUSAGE,

@@ -22,6 +22,19 @@
          .lo = -100.0,                                                                             \
          .hi = 100.0,                                                                              \
          .doc = "ended texts are ranked by log probability / length^length_penalty"},              \
+        {"forced_first",                                                                           \
+         CO_INT,                                                                                   \
+         .def = -1,                                                                                \
+         .lo = -1,                                                                                 \
+         .hi = INT32_MAX,                                                                          \
+         .doc = "token that must stand behind a beginning of one token (forced_bos_token_id of "   \
+                "transformers); -1: none"},                                                        \
+        {"forced_last",                                                                            \
+         CO_INT,                                                                                   \
+         .def = -1,                                                                                \
+         .lo = -1,                                                                                 \
+         .hi = INT32_MAX,                                                                          \
+         .doc = "token that must stand at max_length (forced_eos_token_id); -1: none"},            \
     {                                                                                              \
         "early_stopping", CO_CHOICE,                                                               \
             .words = "false|true|never",                                                           \

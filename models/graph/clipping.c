@@ -28,14 +28,20 @@ float co_clipping_factor(double norm, double clip)
     return norm <= most ? 1.0f : (float)(most / norm);
 }
 
+/* Labels are of rows, not of examples. */
+static bool labels_rows(const co_task *task)
+{
+    return task->per_row && !task->label_per_text;
+}
+
 void co_clip_part(const co_clip_run *r, size_t first, size_t n, co_batch *batch, co_pass *pass)
 {
     const co_model *m = r->m;
     const co_batch *whole = r->pass->batch;
     const co_shape text = {.sequence = true}, target = {.sequence = true, .target = true};
     co_batch_part(whole, first, n, m->node[0].floats,
-                  m->task->label_words ? m->task->label_words(m->labels->n) : 1, m->task->per_row,
-                  r->w->offsets, batch);
+                  m->task->label_words ? m->task->label_words(m->labels->n) : 1,
+                  labels_rows(m->task), r->w->offsets, batch);
     *pass = *r->pass;
     pass->batch = batch;
     pass->drawn += first;
@@ -56,7 +62,7 @@ void co_clip_forward(const co_clip_run *r, const co_pass *pass)
         co_pass alone = *pass;
         co_batch_part(pass->batch, i, 1, m->node[0].floats,
                       m->task->label_words ? m->task->label_words(m->labels->n) : 1,
-                      m->task->per_row, offsets, &one);
+                      labels_rows(m->task), offsets, &one);
         alone.batch = &one;
         m->task->measure(&alone, m->labels, &m->criterion, out + at, d_out + at, r->sums);
     }

@@ -57,11 +57,18 @@ static bool is_read(const co_model *m, size_t u)
 
 /* ---- memory ---- */
 
+/* The node is called by its `step`: what grows, and what goes row by row anywhere. */
+static bool uses_step(const co_model *m, size_t l)
+{
+    const co_vertex *v = &m->node[l];
+    return v->layer && v->facts.steps && (is_stepped(m, l) || v->facts.row_wise);
+}
+
 /* Floats of one block; 0 where there is none. */
 static size_t block_floats(const co_model *m, const co_steps_size *size, size_t l)
 {
     const co_vertex *v = &m->node[l];
-    if (!v->layer || !is_stepped(m, l) || !v->facts.steps || !v->layer->step_size) return 0;
+    if (!uses_step(m, l) || !v->layer->step_size) return 0;
     return co_graph_align(v->layer->step_size(v->self, size));
 }
 
@@ -169,6 +176,7 @@ void co_steps_read(co_steps *s, size_t place, const co_batch *source)
 {
     const co_model *m = s->model;
     const co_pass pass = {.batch = source};
+    const co_step rows = {.n = source->rows, .size = &s->size, .token = source->tokens};
     CO_ASSERT(source->n == 1 && source->rows <= s->size.most_source && place < s->size.n_sources);
     s->work->slot[0].out = source->x;
     for (size_t l = 0; l < m->n_nodes; l++) {
@@ -178,7 +186,10 @@ void co_steps_read(co_steps *s, size_t place, const co_batch *source)
         place_output(s, l);
         if (v->layer && !v->low.passes_on) {
             co_pass_open_call(s->work, &pass, s->params, l, &call);
-            v->layer->forward(v->self, &call);
+            if (uses_step(m, l))
+                v->layer->step(v->self, &call, &rows, s->block[l]);
+            else
+                v->layer->forward(v->self, &call);
         }
         if (s->source[l])
             memcpy(s->source[l] + place * s->size.most_source * v->floats, s->work->slot[l].out,

@@ -11,8 +11,8 @@
 #include "core/vector.h"
 #include "models/kernels/kernels.h"
 #include "models/layers/init.h"
-#include "models/layers/outer.h"
 #include "models/layers/panels.h"
+#include "models/layers/outer.h"
 #include <cblas.h>
 #include <string.h>
 
@@ -309,6 +309,29 @@ static void backward(const void *self, const co_call *call)
     add_gradients(d, rows, call->x[0], call->dy, call->factor, weight, bias, call->scratch);
 }
 
+/* ---- one row a text: the weight in panels, laid out once ---- */
+
+static size_t step_size(const void *self, const co_steps_size *size)
+{
+    const dense *d = self;
+    (void)size;
+    return co_panels_size(d->n_in, d->n_out);
+}
+
+static void lay(const void *self, const co_call *call, const co_steps_size *size, float *block)
+{
+    const dense *d = self;
+    (void)size;
+    co_panels_lay(d->fast, d->n_in, d->n_out, d->transposed, co_call_tensor(call, 0), block);
+}
+
+static void step(const void *self, const co_call *call, const co_step *step, float *block)
+{
+    const dense *d = self;
+    co_panels_rows(d->fast, step->n, d->n_in, d->n_out, call->x[0], block,
+                   d->has_bias ? co_call_tensor(call, 1) : NULL, false, 1.0f, call->y);
+}
+
 /* Of each example's sum of outer products of the rows of dy and x. */
 static void norms(const void *self, const co_call *call, double *const *squared)
 {
@@ -346,29 +369,6 @@ static bool factors(const void *self, const co_call *call, size_t t, co_factors 
                       .right = d->transposed ? call->dy : call->x[0],
                       .n_right = d->transposed ? d->n_out : d->n_in};
     return t == 0;
-}
-
-/* ---- one row a text: the weight in panels, laid out once ---- */
-
-static size_t step_size(const void *self, const co_steps_size *size)
-{
-    const dense *d = self;
-    (void)size;
-    return co_panels_size(d->n_in, d->n_out);
-}
-
-static void lay(const void *self, const co_call *call, const co_steps_size *size, float *block)
-{
-    const dense *d = self;
-    (void)size;
-    co_panels_lay(d->fast, d->n_in, d->n_out, d->transposed, co_call_tensor(call, 0), block);
-}
-
-static void step(const void *self, const co_call *call, const co_step *step, float *block)
-{
-    const dense *d = self;
-    co_panels_rows(d->fast, step->n, d->n_in, d->n_out, call->x[0], block,
-                   d->has_bias ? co_call_tensor(call, 1) : NULL, false, 1.0f, call->y);
 }
 
 static co_facts facts(const void *self)

@@ -48,13 +48,13 @@ typedef struct {
     bool adds_dx;           /* call->add is heeded */
     bool chains;            /* stands last: its rows are emissions and CO_CRF_EXTRA values of a
                                chain over them (crf.c), whose loss is the layer's own */
+    /* Row r of y comes from row r of the inputs alone, and forward, or step where that is there,
+     * gives it the same bits whatever other rows stand beside it: decoders may ask for any rows. */
+    bool row_wise;
+    bool steps; /* `step` is there and serves */
     /* call->each is heeded by backward_params, and by `backward` of layers that take batches in
      * parts: cheap enough that the gradients of a batch's examples are kept side by side. */
     bool each;
-    /* Row r of y comes from row r of the inputs alone, and forward gives it the same bits whatever
-     * other rows stand beside it: it serves the growing texts of a decoder too. */
-    bool row_wise;
-    bool steps; /* `step` is there and serves */
 } co_facts;
 
 /* What a chain adds to a row of n emissions, at n + ..: the text's loss, the tag. */
@@ -180,7 +180,8 @@ typedef struct {
     /* Decoding, of layers over time, and of those whose forward does not keep the bits of a row
      * (facts: steps). Floats of the block that holds what a layer keeps, with what `lay` makes of
      * params in front. lay: before the first step, and after params have changed; NULL: nothing to
-     * do. step: x -> y of one row a text; scratch and cache are not set. */
+     * do. step: x -> y of one row a text, for layers that go
+     * row by row of any max(n_slots, most_source) rows; scratch and cache are not set. */
     size_t (*step_size)(const void *self, const co_steps_size *size);
     void (*lay)(const void *self, const co_call *call, const co_steps_size *size, float *block);
     void (*step)(const void *self, const co_call *call, const co_step *step, float *block);

@@ -255,8 +255,8 @@ static void backward_params(const void *self, const co_call *call)
 static size_t step_size(const void *self, const co_steps_size *size)
 {
     const lora *l = self;
-    return co_panels_size(l->n_in, l->rank) + co_panels_size(l->rank, l->n_out) +
-           size->n_slots * l->rank;
+    const size_t rows = size->n_slots > size->most_source ? size->n_slots : size->most_source;
+    return co_panels_size(l->n_in, l->rank) + co_panels_size(l->rank, l->n_out) + rows * l->rank;
 }
 
 static void lay(const void *self, const co_call *call, const co_steps_size *size, float *block)
@@ -280,7 +280,8 @@ static void step(const void *self, const co_call *call, const co_step *step, flo
 static co_facts facts(const void *self)
 {
     (void)self;
-    return (co_facts){.in_place = true, .spares_output = true, .steps = true, .each = true};
+    return (co_facts){
+        .in_place = true, .spares_output = true, .row_wise = true, .steps = true, .each = true};
 }
 
 static double flops(const void *self)

@@ -132,18 +132,6 @@ static void backward_params(const void *self, const co_call *call)
     }
 }
 
-/* An example meets each place once. */
-static void norms(const void *self, const co_call *call, double *const *squared)
-{
-    const positions *p = self;
-    const co_batch *batch = call->pass->batch;
-    for (size_t i = 0; !p->table && squared[0] && i < batch->n; i++) {
-        const size_t row = co_shape_first_row(&p->shape, batch, i),
-                     n = co_shape_first_row(&p->shape, batch, i + 1) - row;
-        squared[0][i] += co_outer_row(n * p->units, call->dy + row * p->units);
-    }
-}
-
 static void step(const void *self, const co_call *call, const co_step *step, float *block)
 {
     const positions *p = self;
@@ -155,6 +143,18 @@ static void step(const void *self, const co_call *call, const co_step *step, flo
         float *y = call->y + r * p->units;
         CO_ASSERT((size_t)step->at[r] < longest(p));
         for (size_t k = 0; k < p->units; k++) y[k] = x[k] + from[k];
+    }
+}
+
+/* An example meets each place once. */
+static void norms(const void *self, const co_call *call, double *const *squared)
+{
+    const positions *p = self;
+    const co_batch *batch = call->pass->batch;
+    for (size_t i = 0; !p->table && squared[0] && i < batch->n; i++) {
+        const size_t row = co_shape_first_row(&p->shape, batch, i),
+                     n = co_shape_first_row(&p->shape, batch, i + 1) - row;
+        squared[0][i] += co_outer_row(n * p->units, call->dy + row * p->units);
     }
 }
 

@@ -40,10 +40,10 @@ void co_recurrent_forward(const void *self, const co_call *call);
 void co_recurrent_backward_input(const void *self, const co_call *call);
 void co_recurrent_backward_params(const void *self, const co_call *call);
 void co_recurrent_backward(const void *self, const co_call *call);
-void co_recurrent_norms(const void *self, const co_call *call, double *const *squared);
-size_t co_recurrent_norms_size(const void *self, size_t n, size_t rows);
 size_t co_recurrent_step_size(const void *self, const co_steps_size *size);
 void co_recurrent_lay(const void *self, const co_call *call, const co_steps_size *size,
                       float *block);
 void co_recurrent_step(const void *self, const co_call *call, const co_step *step, float *block);
+void co_recurrent_norms(const void *self, const co_call *call, double *const *squared);
+size_t co_recurrent_norms_size(const void *self, size_t n, size_t rows);
 double co_recurrent_flops(const void *self);

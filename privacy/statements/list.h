@@ -1,3 +1,4 @@
 /* privacy/statements/list.h - the members of the kind statement. */
 X(central)
 X(public_counts)
+X(example)

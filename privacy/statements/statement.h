@@ -19,14 +19,16 @@ const char *co_unit_text(co_unit unit); /* "device", "example", "message" */
 /* What a run releases in a step, as its stage does it, and what that has come to. */
 typedef struct {
     co_unit unit;
-    const co_mechanism *mechanism;         /* with noise */
-    double multiplier;                     /* scale of the noise / bound of a contribution */
-    double lattice_std;                    /* as in co_event */
-    co_sampling sampling;                  /* what the sampler is known to accountants as */
-    double rate;                           /* as accounted for */
-    double clip, noise_std;                /* of the newest release, in units of the model */
-    bool is_adaptive;                      /* a noisy count that moves the clip is released too */
-    bool is_secure;                        /* noise from a secret key */
+    const co_mechanism *mechanism; /* with noise */
+    double multiplier;             /* scale of the noise / bound of a contribution */
+    double lattice_std;            /* as in co_event */
+    co_sampling sampling;          /* what the sampler is known to accountants as */
+    double rate;                   /* as accounted for */
+    double clip, noise_std;        /* of the newest release, in units of the model */
+    bool is_adaptive;              /* a noisy count that moves the clip is released too */
+    bool is_secure;                /* noise from a secret key */
+    bool is_public_clip; /* the clip follows public examples, and is at most what is said */
+    bool is_grouped;     /* bounds are of groups, in which one neighbour changes up to twice that */
     double noise_cohort, noise_population; /* of a simulated cohort; 0: what is told is what ran */
     int64_t n_releases;
     const co_accountant *accountant;

@@ -23,7 +23,7 @@ const co_param co_eval_params[] = {
     {"generate", CO_TREE, .flags = CO_OPTIONAL,
      .doc = "task seq2seq: texts that the model writes for the sources of a split, against their "
             "references (bleu, rouge1, rouge2, rougeL): {every, beams, max_length, length_penalty, "
-            "early_stopping, max_examples}"},
+            "early_stopping, forced_first, forced_last, max_examples}"},
     {0}};
 const co_param co_generate_params[] = {
     {"every", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL,

@@ -29,6 +29,18 @@ typedef struct {
     int64_t max_examples;  /* 0: all */
     double clip_grad;      /* 0: none */
 } co_local_keys;
+/* Section local.dp. */
+typedef struct {
+    bool is_on, is_shuffled, is_naive, is_layerwise;
+    bool stops; /* the run ends with the first device whose budget is spent */
+    double clip, delta, decay;
+    double multiplier; /* below 0: found for epsilon */
+    double epsilon;    /* 0: no budget */
+    int64_t group;     /* examples of a micro-batch, as expected; 1: none */
+    int64_t max_batch; /* 0: that of the section */
+    int64_t rounds;    /* of one device that the noise is found for; 0: as many as are expected */
+    const co_accountant *accountant;
+} co_example_keys;
 typedef struct {
     bool asked;
     int64_t every, max_examples; /* rounds; of a split, 0: all */
@@ -56,8 +68,8 @@ typedef struct {
 typedef struct {
     char *file;    /* where it was read from */
     co_node *root; /* the resolved tree */
-    co_config top, data, partition, model, devices, local, aggregate, server, privacy, eval, stop,
-        output;
+    co_config top, data, partition, model, devices, local, local_dp, local_public, aggregate,
+        server, privacy, eval, stop, output;
     const co_planner *planner;
     const co_selector *selector;
     const co_attack *attack;
@@ -69,6 +81,7 @@ typedef struct {
     const co_stage *transform[CO_MAX_TRANSFORMS];
     co_config transform_options[CO_MAX_TRANSFORMS];
     co_local_keys local_keys;
+    co_example_keys example_keys;
     co_weighting weighting;
     co_eval_keys eval_keys;
     co_stop_keys stop_keys;

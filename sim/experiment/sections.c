@@ -2,6 +2,7 @@
 #include "sim/experiment/sections.h"
 #include "partition/partitioner.h"
 #include "models/model.h"
+#include "sim/work/public_data.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,8 @@ const co_section co_experiment_sections[] = {{"", co_top_params},
                                              {"model", co_model_params},
                                              {"devices", co_devices_params},
                                              {"local", co_local_params},
+                                             {"local.dp", co_example_params},
+                                             {"local.dp.public", co_public_params},
                                              {"transforms", co_transforms_params},
                                              {"aggregate", co_aggregate_params},
                                              {"server", co_server_params},

@@ -24,6 +24,9 @@ const co_param co_local_params[] = {
     {"step_schedule", CO_TREE, .flags = CO_OPTIONAL,
      .doc = "times that, over a device's steps in a round: {name: linear | cosine | constant, "
             "warmup}"},
+    {"dp", CO_TREE, .flags = CO_OPTIONAL,
+     .doc = "differential privacy for each example: {clip, noise_multiplier or epsilon, delta, ..} "
+            "(section local.dp)"},
     {"no_decay", CO_STRINGS, .flags = CO_OPTIONAL,
      .doc = "tensors without weight decay, by patterns of names (*.bias); default: norms and "
             "biases of transformers, else none"},

@@ -32,6 +32,7 @@ static co_snapshot snapshot_of(co_run *r)
                      .slot_name = r->slot_name,
                      .slot = r->whole_slot,
                      .privacy = r->privacy.is_on ? &r->privacy.state : NULL,
+                     .budget = r->budget.experiment ? &r->budget : NULL,
                      .state = &r->state,
                      .state_name = r->state_name};
     if (r->experiment->output_keys.refers) s.base = r->base;

@@ -1,5 +1,6 @@
 /* sim/observers/list.h - the members of the kind observer, in the order in which they act. */
 X(tables)
+X(examples)
 X(divergence)
 X(central)
 X(generate)

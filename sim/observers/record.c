@@ -10,6 +10,7 @@ co_status co_record_reserve(co_record *r, size_t cohort)
     CO_TRY(co_table_reserve(&r->eval, 7));
     CO_TRY(co_table_reserve(&r->load, (size_t)r->ranks));
     if (r->with_privacy) CO_TRY(co_table_reserve(&r->privacy, 1));
+    if (r->with_examples) CO_TRY(co_table_reserve(&r->examples, 1));
     return r->with_devices ? co_table_reserve(&r->devices, cohort) : CO_OK;
 }
 
@@ -80,6 +81,24 @@ void co_record_private(co_record *r, const co_private_row *row)
     r->privacy_bound = row->bound;
     r->statement = row->statement;
     r->release = row->release;
+}
+
+void co_record_examples(co_record *r, const co_example_row *row)
+{
+    co_table *t = &r->examples;
+    CO_ASSERT(co_table_add_row(t) == CO_OK); /* reserved */
+    co_table_set_i64(t, X_ROUND, row->round);
+    co_table_set_f64(t, X_MAX, row->epsilon_max);
+    co_table_set_f64(t, X_P10, row->epsilon_p10);
+    co_table_set_f64(t, X_P50, row->epsilon_p50);
+    co_table_set_f64(t, X_P90, row->epsilon_p90);
+    co_table_set_f64(t, X_DELTA, row->delta);
+    co_table_set_i64(t, X_EXHAUSTED, row->n_exhausted);
+}
+
+void co_record_example_statement(co_record *r, co_release release)
+{
+    r->example_release = release;
 }
 
 co_status co_record_add_eval(co_record *r, int64_t round, int64_t split, int64_t scope, int64_t n)

@@ -9,6 +9,7 @@
 #include "models/model.h"
 #include "sim/observers/evaluation_devices.h"
 #include "sim/wires/exchange.h"
+#include "sim/devices/budget.h"
 #include "sim/stages/private.h"
 
 enum { CO_MAX_METRICS = 32 }; /* of a task */
@@ -19,13 +20,15 @@ typedef struct {
     size_t n_metrics, n_trained; /* columns of eval; of rounds, which lack metrics that rank */
     uint64_t seed;
     char data_digest[33], partition_digest[33], source[256];
-    co_table rounds, eval, devices, load, privacy;
+    co_table rounds, eval, devices, load, privacy, examples;
     char status_words[128]; /* of the outcomes in devices */
     bool with_privacy;      /* the table privacy */
     const char
         *privacy_bound; /* the accountant whose bound its last epsilon is; NULL: no row yet */
     const co_statement *statement;  /* NULL: no row yet */
     co_release release;             /* of the last row */
+    bool with_examples;             /* the table privacy_examples */
+    co_release example_release;     /* of its last row; accountant NULL: no row yet */
     bool with_devices, with_scores; /* the table devices; columns over devices in eval */
     int64_t load_span;       /* rounds summed in a row of load: 1 while ranks x rounds <= 1e6 */
     int64_t span_round;      /* last round in span; 0: empty */
@@ -71,6 +74,10 @@ void co_record_round(co_record *record, const co_plan *plan, const co_round_row 
  * tells it, and the statement of the last row. */
 co_status co_record_retell(co_record *record, co_private *privacy);
 void co_record_private(co_record *record, const co_private_row *row); /* of a reserved round */
+/* Of a reserved round: what the examples of the devices have paid. */
+void co_record_examples(co_record *record, const co_example_row *row);
+/* What the statement on examples tells of. */
+void co_record_example_statement(co_record *record, co_release release);
 /* rank[ranks]: of that round, whose last times (reduce, eval, write) are those of the round before.
  */
 void co_record_load(co_record *record, int64_t round, const co_rank_record *rank);

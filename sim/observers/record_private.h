@@ -44,6 +44,7 @@ enum {
     P_SIMULATED,
     N_PRIVACY
 };
+enum { X_ROUND, X_MAX, X_P10, X_P50, X_P90, X_DELTA, X_EXHAUSTED, N_EXAMPLES };
 
 /* A new row of eval with its head; all else is NaN until set. CO_ENOMEM. Local. */
 co_status co_record_add_eval(co_record *record, int64_t round, int64_t split, int64_t scope,

@@ -35,23 +35,30 @@ static co_status write_scores(co_file *file)
     return co_file_set_text(file, "eval@score_endings", words);
 }
 
+static void add_statement(co_json *json, const co_statement *statement, const co_release *release)
+{
+    co_statement_text words = {0};
+    statement->say(release, &words);
+    co_json_open(json, NULL, '{');
+    co_json_text(json, "statement", statement->name);
+    for (size_t i = 0; i < words.n; i++)
+        co_json_text(json, words.line[i].label, words.line[i].text);
+    co_json_close(json, '}');
+}
+
 /* [{"statement": "central", "unit": "device", ..}]: a map of texts for each guarantee of the run.
  */
-static char *statement_json(const co_statement *statement, const co_release *release)
+static char *statement_json(const co_record *r)
 {
     char *text = NULL;
     size_t n = 0;
-    co_statement_text words = {0};
     FILE *out = open_memstream(&text, &n);
     if (!out) return NULL;
     co_json json = {.out = out};
-    statement->say(release, &words);
     co_json_open(&json, NULL, '[');
-    co_json_open(&json, NULL, '{');
-    co_json_text(&json, "statement", statement->name);
-    for (size_t i = 0; i < words.n; i++)
-        co_json_text(&json, words.line[i].label, words.line[i].text);
-    co_json_close(&json, '}');
+    if (r->statement) add_statement(&json, r->statement, &r->release);
+    if (r->example_release.accountant)
+        add_statement(&json, co_statement_for(&r->example_release), &r->example_release);
     co_json_close(&json, ']');
     if (fclose(out) == 0) return text;
     free(text);
@@ -60,10 +67,11 @@ static char *statement_json(const co_statement *statement, const co_release *rel
 
 static co_status write_privacy(const co_record *r, co_file *file)
 {
-    CO_TRY(co_table_write(&r->privacy, file));
+    if (r->with_privacy) CO_TRY(co_table_write(&r->privacy, file));
+    if (r->with_examples) CO_TRY(co_table_write(&r->examples, file));
     if (r->privacy_bound) CO_TRY(co_file_set_text(file, "privacy_bound", r->privacy_bound));
-    if (!r->statement) return CO_OK;
-    char *text = statement_json(r->statement, &r->release);
+    if (!r->statement && !r->example_release.accountant) return CO_OK;
+    char *text = statement_json(r);
     if (!text) return CO_FAIL(CO_ENOMEM, "out of memory for the privacy statement");
     const co_status st = co_file_set_text(file, "privacy_statement", text);
     free(text);
@@ -89,7 +97,7 @@ static co_status write_all(const co_record *r, co_file *file, const char *state)
     CO_TRY(co_file_set_text(file, "eval@metric", r->task->metrics[0].name));
     if (r->with_scores) CO_TRY(write_scores(file));
     CO_TRY(co_table_write(&r->load, file));
-    if (r->with_privacy) CO_TRY(write_privacy(r, file));
+    CO_TRY(write_privacy(r, file));
     return r->with_devices ? co_table_write(&r->devices, file) : CO_OK;
 }
 

@@ -76,6 +76,7 @@ static co_status read_tables(co_record *r, co_file *file)
     CO_TRY(co_table_read(&r->load, file));
     if (r->with_privacy) CO_TRY(co_table_read(&r->privacy, file));
     if (r->with_privacy) CO_TRY(read_privacy_bound(r, file));
+    if (r->with_examples) CO_TRY(co_table_read(&r->examples, file));
     r->with_devices &= co_file_has(file, "devices/round"); /* no table with a hole in front */
     if (r->with_devices) CO_TRY(co_table_read(&r->devices, file));
     CO_TRY(co_file_get_text(file, "segments", &segments));
@@ -100,9 +101,11 @@ co_status co_record_resume(co_record *r, int64_t round, int64_t eval_every, int6
     cut(&r->eval, round);
     cut(&r->load, round);
     if (r->with_privacy) cut(&r->privacy, round);
+    if (r->with_examples) cut(&r->examples, round);
     if (r->with_devices) cut(&r->devices, round);
     if (r->rounds.n_rows != (size_t)round ||
-        (r->with_privacy && r->privacy.n_rows != (size_t)round))
+        (r->with_privacy && r->privacy.n_rows != (size_t)round) ||
+        (r->with_examples && r->examples.n_rows != (size_t)round))
         return CO_FAIL(CO_EDATA, "%s: holds %zu rounds, but the checkpoint is of round %lld",
                        r->path, r->rounds.n_rows, (long long)round);
     drop_foreign_eval(r, eval_every, rounds);

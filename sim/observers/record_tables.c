@@ -29,6 +29,10 @@ static const co_column privacy_columns[] = {
     {"round", CO_I64},         {"released", CO_U8}, {"n_contributions", CO_I64},
     {"sampling_rate", CO_F64}, {"clip", CO_F64},    {"noise_std", CO_F64},
     {"epsilon", CO_F64},       {"delta", CO_F64},   {"simulated", CO_U8}};
+static const co_column examples_columns[] = {{"round", CO_I64},       {"epsilon_max", CO_F64},
+                                             {"epsilon_p10", CO_F64}, {"epsilon_p50", CO_F64},
+                                             {"epsilon_p90", CO_F64}, {"delta", CO_F64},
+                                             {"n_exhausted", CO_I64}};
 
 enum { LARGE_TABLE = 1000000 };
 
@@ -83,6 +87,8 @@ static co_status init_tables(co_record *r, const co_eval_columns *eval)
     CO_TRY(init_eval(eval, &r->eval));
     CO_TRY(co_table_init(&r->load, "load", load_columns, N_LOAD));
     if (r->with_privacy) CO_TRY(co_table_init(&r->privacy, "privacy", privacy_columns, N_PRIVACY));
+    if (r->with_examples)
+        CO_TRY(co_table_init(&r->examples, "privacy_examples", examples_columns, N_EXAMPLES));
     return r->with_devices ? init_devices(r) : CO_OK;
 }
 
@@ -102,6 +108,7 @@ co_status co_record_init(co_record *r, const co_experiment *e, const co_populati
     r->published_s = r->started_s;
     r->with_privacy =
         co_mechanism_find(co_config_string(&e->privacy, "mechanism"))->norm != CO_NORM_NONE;
+    r->with_examples = e->example_keys.is_on;
     if (co_config_has(&e->output, "devices"))
         r->with_devices = co_config_bool(&e->output, "devices");
     for (const co_metric *m = r->task->metrics; m->name; m++) {
@@ -131,6 +138,7 @@ void co_record_fini(co_record *r)
     co_table_fini(&r->devices);
     co_table_fini(&r->load);
     co_table_fini(&r->privacy);
+    co_table_fini(&r->examples);
     co_free(r->path);
     co_free(r->config);
     co_free(r->segments);

@@ -7,6 +7,7 @@
 #include "models/model.h"
 #include "sim/experiment/experiment.h"
 #include "sim/stages/private.h"
+#include "sim/devices/budget.h"
 #include "sim/devices/state.h"
 #include "sim/versions.h"
 
@@ -23,6 +24,7 @@ typedef struct {
     co_state *state;    /* what devices keep, written row by row, put row by row */
     int64_t rounds;     /* of the experiment: behind the last one no state is read */
     const char *const *state_name;
+    co_budget *budget;         /* of the devices; read: filled in. NULL: none */
     co_private_state *privacy; /* NULL: none; read: what was there, to be taken over */
     char config_digest[33], data_digest[33], partition_digest[33];
 } co_snapshot;

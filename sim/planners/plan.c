@@ -2,6 +2,7 @@
  */
 #include "sim/planners/plan.h"
 #include "core/memory.h"
+#include "sim/devices/budget.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,11 +113,15 @@ void co_plan_fini(co_plan *plan)
     *plan = (co_plan){0};
 }
 
-static int64_t count_steps(const co_experiment *e, int64_t n)
+int64_t co_plan_steps(const co_experiment *e, int64_t n)
 {
     if (n == 0) return 0;
     const co_local_keys *local = &e->local_keys;
     if (local->steps) return local->steps;
+    if (e->example_keys.is_on && !e->example_keys.is_shuffled) /* batches do not end with epochs */
+        return local->batch == 0 || local->batch > n
+                   ? local->epochs
+                   : (local->epochs * n + local->batch - 1) / local->batch;
     const int64_t size = co_local_step_size(local, n);
     return local->epochs * ((n + size - 1) / size);
 }
@@ -192,7 +197,7 @@ co_plan_row *co_plan_ask(co_plan *plan, int64_t time, int64_t device)
     co_plan_row *row = &plan->row[plan->n++];
     *row = (co_plan_row){.device = device,
                          .n_examples = n,
-                         .n_steps = count_steps(e, n),
+                         .n_steps = co_plan_steps(e, n),
                          .version = plan->round - 1,
                          .work = plan->train,
                          .into = CO_INTO_MODEL,
@@ -204,8 +209,9 @@ co_plan_row *co_plan_ask(co_plan *plan, int64_t time, int64_t device)
                          .update_norm = NAN,
                          .loss_before = NAN,
                          .attacker = attacks(plan, device)};
-    row->cost = n > 0 ? work(e, row, co_population_examples(plan->population, device),
-                             co_population_rows(plan->population, device))
-                      : 0.0;
+    if (n > 0 && plan->budget && !co_budget_allows(plan->budget, device)) row->outcome = CO_DROPPED;
+    row->cost = co_row_works(row) ? work(e, row, co_population_examples(plan->population, device),
+                                         co_population_rows(plan->population, device))
+                                  : 0.0;
     return row;
 }

@@ -41,11 +41,14 @@ static inline bool co_row_works(const co_plan_row *row)
     return row->outcome != CO_EMPTY && row->outcome != CO_DROPPED;
 }
 
+typedef struct co_budget co_budget; /* sim/devices/budget.h */
+
 typedef struct {
     const co_experiment *experiment;
     const co_population *population;
-    int size;     /* ranks */
-    size_t train; /* the work that rows are asked */
+    const co_budget *budget; /* devices whose budget is spent drop out; NULL: none has one */
+    int size;                /* ranks */
+    size_t train;            /* the work that rows are asked */
     int64_t round;
     double per_round; /* devices asked: how many, or how many are expected */
     size_t n, capacity;
@@ -73,6 +76,8 @@ typedef struct {
 co_status co_plan_init(co_plan *plan, const co_experiment *experiment,
                        const co_population *population, int size, size_t train);
 void co_plan_fini(co_plan *plan);
+/* Local steps of a device that trains on n examples. Local. */
+int64_t co_plan_steps(const co_experiment *experiment, int64_t n);
 /* w_i of a device, by what it holds now. Local. */
 double co_plan_weight(const co_experiment *experiment, const co_population *population,
                       int64_t device);

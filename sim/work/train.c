@@ -5,11 +5,14 @@
  * epoch); the short last batch is kept; the loss is the batch's mean; `steps` draws on over
  * reshuffled epochs. With `accumulate` a step takes so many batches of its epoch, as many as are
  * left at its end, and goes by the mean over all their examples (or tokens): each batch's gradient
- * weighs as much as its loss, so that the step is that of one large batch. Source: McMahan et al.,
+ * weighs as much as its loss, so that the step is that of one large batch. Under section local.dp
+ * the gradient of a step is noisy_gradient.h's. Source: McMahan et al.,
  * AISTATS 2017, arXiv:1602.05629, Algorithm 1, ClientUpdate. */
 #include "core/memory.h"
 #include "core/vector.h"
+#include "sim/devices/budget.h"
 #include "sim/work/decay.h"
+#include "sim/work/noisy_gradient.h"
 #include "sim/work/work.h"
 #include <math.h>
 #include <string.h>
@@ -27,6 +30,7 @@ typedef struct {
     size_t n_rule_states; /* behind them stands what is personal */
     const float *global;  /* [n] the model that the device at hand received */
     float *local, *grad, *slots, *slot[4];
+    co_noisy_gradient *noisy; /* section local.dp: what its steps go by; else NULL */
     float *part; /* [n_grad] the gradient of a batch that is not a step by itself, or empty */
     float *change, *anchor;  /* [n] or empty, as the rule needs */
     double *sums, *surveyed; /* of the batches before their steps; of the anchor's pass */
@@ -69,7 +73,8 @@ static co_status create_members(trainer *t)
     CO_TRY(create_undecayed(t));
     t->n_slots = e->optimizer->n_slots;
     if (e->optimizer->needs_slots && !e->optimizer->needs_slots(t->optimizer)) t->n_slots = 0;
-    t->fused = !e->rule->adjust && e->local_keys.clip_grad == 0.0 &&
+    if (e->example_keys.is_on) CO_TRY(co_noisy_gradient_create(t->place, &t->noisy));
+    t->fused = !t->noisy && !e->rule->adjust && e->local_keys.clip_grad == 0.0 &&
                e->local_keys.accumulate == 1 && e->optimizer->is_plain &&
                e->optimizer->is_plain(t->optimizer);
     CO_ASSERT(t->n_slots <= sizeof t->slot / sizeof *t->slot);
@@ -105,6 +110,7 @@ static void destroy(void *self)
     if (e->optimizer->destroy) e->optimizer->destroy(t->optimizer);
     if (e->optimizer->destroy) e->optimizer->destroy(t->undecayed);
     co_decay_fini(&t->decay);
+    co_noisy_gradient_destroy(t->noisy);
     co_free(t->local);
     co_free(t->grad);
     co_free(t->part);
@@ -155,7 +161,8 @@ static size_t bytes(const void *self)
     const trainer *t = self;
     const size_t vectors = 1 + t->n_slots + (t->experiment->rule->common != NULL) + t->needs_anchor;
     const size_t gradients = t->experiment->local_keys.accumulate > 1 ? 2 : 1;
-    return (vectors * t->n + gradients * t->layout->n_grad) * sizeof(float);
+    return (vectors * t->n + gradients * t->layout->n_grad) * sizeof(float) +
+           (t->noisy ? co_noisy_gradient_bytes(t->noisy) : 0);
 }
 
 static void traffic(const void *self, int64_t *down, int64_t *up)
@@ -214,7 +221,7 @@ static void keep_frozen(trainer *t)
 
 /* The examples of a step, [at, at + m) of the epoch's order, and where it stands. */
 typedef struct {
-    int64_t number, at, m, batch;
+    int64_t number, epoch, at, m, batch;
     double lr;
 } stretch;
 
@@ -258,6 +265,19 @@ static co_status accumulate(trainer *t, const co_plan_row *row, const co_request
     return CO_OK;
 }
 
+static co_status noisy_gradient(trainer *t, const co_plan_row *row, const co_request *with,
+                                const stretch *s)
+{
+    const bool is_shuffled = t->experiment->example_keys.is_shuffled;
+    const co_noisy_step step = {.step = with->step,
+                                .number = s->number,
+                                .event = t->place->budget->events[row->device] +
+                                         (is_shuffled ? s->epoch : s->number),
+                                .at = s->at,
+                                .m = s->m};
+    return co_noisy_gradient_of(t->noisy, row, &step, t->local, t->grad, t->sums);
+}
+
 static void move(trainer *t, const stretch *s)
 {
     const co_optimizer *o = t->experiment->optimizer;
@@ -283,8 +303,9 @@ static co_status step(trainer *t, const co_plan_row *row, const co_request *with
                       t->sums);
         return CO_OK;
     }
-    CO_TRY(s->m > s->batch ? accumulate(t, row, with, s)
-                           : gradient_of(t, row, with, s, 0, t->grad));
+    CO_TRY(t->noisy          ? noisy_gradient(t, row, with, s)
+           : s->m > s->batch ? accumulate(t, row, with, s)
+                             : gradient_of(t, row, with, s, 0, t->grad));
     if (e->rule->adjust) {
         const co_rule_view view = view_of(t, row, with);
         e->rule->adjust(t->rule, &view, t->grad);
@@ -360,15 +381,16 @@ static co_status perform(void *self, const co_request *with, co_plan_row *row, c
     CO_TRY(co_workplace_open(t->place, row));
     t->global = co_workplace_receive(t->place, with->version, with->frozen);
     memcpy(t->local, t->global, t->n * sizeof *t->local);
+    if (t->noisy) CO_TRY(co_noisy_gradient_open(t->noisy, row, t->global));
     take_personal(t, with);
     memset(t->slots, 0, t->n_slots * t->n * sizeof *t->slots);
     memset(t->sums, 0, t->place->n_sums * sizeof *t->sums);
     if (t->needs_anchor)
         CO_TRY(co_workplace_survey(t->place, t->global, row, with->step, t->surveyed, &anchor));
-    stretch s = {.at = n, .batch = keys->batch == 0 ? n : keys->batch};
-    for (int64_t epoch = -1; s.number < row->n_steps; s.number++, s.at += size) {
+    stretch s = {.at = n, .batch = keys->batch == 0 ? n : keys->batch, .epoch = -1};
+    for (; s.number < row->n_steps; s.number++, s.at += size) {
         if (s.at >= n) {
-            co_workplace_shuffle(t->place, row, with->step, ++epoch);
+            co_workplace_shuffle(t->place, row, with->step, ++s.epoch);
             s.at = 0;
         }
         s.m = n - s.at < size ? n - s.at : size;

@@ -9,10 +9,18 @@
 #include "sim/devices/population.h"
 #include "sim/planners/plan.h"
 
+typedef struct co_budget co_budget; /* sim/devices/budget.h */
+typedef struct co_public co_public; /* sim/work/public_data.h */
+
 typedef struct {
     const co_experiment *experiment;
     const co_model *model;
     co_population *population;
+    /* Tests alone: coordinates [first, first + n) of the noise of a device's step, in units of its
+     * standard deviation; NULL: the seed's. */
+    void (*given_noise)(int64_t step, size_t first, size_t n, float *noise);
+    co_public *public;       /* examples beside those of the devices; NULL: none */
+    const co_budget *budget; /* of the devices under local.dp; NULL without */
     co_workspace *workspace;
     co_examples examples; /* of the batch that was read last */
     uint64_t seed;

@@ -17,7 +17,7 @@ import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "reference"))
 SEP, MOST, N_BEST = 102, 30, 20
-RATE, MOMENTUM = 0.02, 0.9  # of the first steps; squad.sh has the same
+RATE, MOMENTUM = 0.004, 0.9  # of the first steps; squad.sh has the same. At 0.02 the difference of two roundings grows 10^5 times in 45
 
 
 def batches(data, part, n, size):
@@ -83,12 +83,15 @@ def first(folder, data, part, run, n):
     step = torch.optim.SGD(model.parameters(), lr=RATE, momentum=MOMENTUM)
     worst = 0.0
     for k, device in enumerate(devices):
-        loss = loss_of(model, *windows.batch(examples[offsets[device]:offsets[device + 1]]))
+        ids, loss = examples[offsets[device]:offsets[device + 1]], 0.0
         step.zero_grad()
-        loss.backward()
+        for i in ids:  # one by one: no padding
+            part = loss_of(model, *windows.batch([i])) / len(ids)
+            part.backward()
+            loss += part.item()
         step.step()
-        worst = max(worst, abs(loss.item() - own[k]))
-        print(f"step {k + 1}: {own[k]:.6f}, PyTorch {loss.item():.6f}, apart {abs(loss.item() - own[k]):.2g}", flush=True)
+        worst = max(worst, abs(loss - own[k]))
+        print(f"step {k + 1}: {own[k]:.6f}, PyTorch {loss:.6f}, apart {abs(loss - own[k]):.2g}", flush=True)
     print(f"RESULT squad: the losses of the first {n} steps, from {own[0]:.4f} to {own[-1]:.4f}, are within {worst:.2g} of PyTorch's "
           "(1e-3 is allowed)")
     assert len(own) == n and worst <= 1e-3

@@ -404,7 +404,8 @@ static void refuse_writing(const char *yaml, co_decoding how, const char *word)
 {
     writer w = open_writer(yaml);
     co_decoder *d;
-    how.end = how.first = how.last = -1;
+    how.end = how.last = -1;
+    how.first = how.first ? how.first : -1;
     cr_expect_eq(co_decoder_create(w.model, &how, 0, &d), CO_EUSAGE, "%s", word);
     cr_expect(strstr(co_status_message(), word), "%s: %s", word, co_status_message());
     close_writer(&w);
@@ -413,6 +414,7 @@ static void refuse_writing(const char *yaml, co_decoding how, const char *word)
 Test(decoding, what_cannot_write_is_refused)
 {
     refuse_writing(models[0], (co_decoding){.beams = 0, .max_length = 9}, "beams 0");
+    refuse_writing(models[0], (co_decoding){.beams = 1, .max_length = 9, .first = 11}, "token 11");
     refuse_writing(models[0], (co_decoding){.beams = 1, .max_length = 1}, "max_length 1");
     refuse_writing(models[0], (co_decoding){.beams = 1, .max_length = 18}, "give at most 17");
     refuse_writing(models[0], (co_decoding){.beams = 6, .max_length = 9}, "there are 11");

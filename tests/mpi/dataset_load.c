@@ -222,6 +222,7 @@ static void load_and_compare(const char *path, const co_comm *comm)
         co_free(a);
         co_free(b);
     }
+    CHECK(serial.task != CO_DATA_SPAN || (loaded.text && loaded.text_offsets));
     for (int k = 0; k < CO_N_COLUMNS; k++) {
         const co_column *c = &co_columns[k];
         const void *a = co_column_get(&serial, c), *b = co_column_get(&loaded, c);

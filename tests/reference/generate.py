@@ -27,8 +27,16 @@ bart = tf.BartConfig(d_model=16, encoder_layers=2, decoder_layers=2, encoder_att
 cases = [("gpt2", tf.GPT2LMHeadModel, gpt2), ("llama", tf.LlamaForCausalLM, llama), ("bart", tf.BartForConditionalGeneration, bart)]
 settings = [(1, 20, 1.0, False), (4, 20, 1.0, False), (4, 20, 2.0, True), (3, 16, 0.5, "never"), (2, 12, -1.0, False), (4, 24, 0.0, "never")]
 
-# Bart's tied embedding would repeat the token before, and its places are what differs from row to row.
-SPREAD = {"embed_positions": 3.0, "shared": 0.4}
+def fill(name, place, tensor):
+    """Of bart small biases and norms near 1, and large places: its last norm's bias would say the same token everywhere."""
+    mean, spread = (0.3, 0.7) if tensor.dim() == 1 else (0.0, 0.7)
+    if name == "bart" and tensor.dim() == 1:
+        mean, spread = float("norm" in place and place.endswith("weight")), 0.1
+    if "embed_positions" in place:
+        spread = 2.0
+    torch.nn.init.normal_(tensor, mean, spread)
+
+
 gaps = []
 
 
@@ -85,9 +93,9 @@ with open(os.path.join(HERE, "generate.txt"), "w") as file:
         torch.manual_seed(seed)
         model = cls(config).eval()
         for place, tensor in model.named_parameters():
-            torch.nn.init.normal_(tensor, 0.3 if tensor.dim() == 1 else 0.0, SPREAD.get(place.split(".")[-2], 0.7))
+            fill(name, place, tensor)
         rng = np.random.default_rng(seed)
-        end = end_of(model, rng)
+        end = 2 if name == "bart" else end_of(model, rng)
         model.config.eos_token_id = model.generation_config.eos_token_id = end
         model.save_pretrained(os.path.join(HERE, "folders", "generate_" + name))
         os.remove(os.path.join(HERE, "folders", "generate_" + name, "generation_config.json"))
