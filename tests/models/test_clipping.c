@@ -326,8 +326,8 @@ static void check_alone(const model_case *c)
         int64_t offsets[4];
         co_pass pass = {.batch = &alone};
         co_batch_part(&s.batch, i, 1, c->in.tokens ? 0 : co_shape_size(&c->in),
-                      task->label_words ? task->label_words(c->classes) : 1, task->per_row, offsets,
-                      &alone);
+                      task->label_words ? task->label_words(c->classes) : 1,
+                      task->per_row && !task->label_per_text, offsets, &alone);
         memset(one, 0, s.size * sizeof *one);
         co_model_loss(s.model, s.work, s.params, &pass, NULL, one, want.sums);
         want.norms[i] = co_vector_norm(one, s.size);
@@ -452,7 +452,9 @@ static void leave_out(const setup *s, const model_case *c, size_t j, setup *less
     const size_t words = task->label_words ? task->label_words(c->classes) : 1;
     const bool reals = s->batch.y != s->y, pairs = s->batch.target_offsets != NULL;
     static const int64_t single[] = {0, 1, 2, 3, 4, 5, 6};
-    const int64_t *at = pairs ? s->target_offsets : task->per_row ? s->offsets : single;
+    const int64_t *at = pairs                                    ? s->target_offsets
+                        : task->per_row && !task->label_per_text ? s->offsets
+                                                                 : single;
     int64_t y_at[N + 1] = {0};
     less->x = co_calloc(N * floats, sizeof(float));
     memset(less->offsets, 0, sizeof less->offsets);
