@@ -36,7 +36,8 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
 static co_facts facts(const void *self)
 {
     const add *a = self;
-    return (co_facts){.row_wise = true, .in_place = a->in[0].lanes == a->out.lanes,
+    return (co_facts){.row_wise = true,
+                      .in_place = a->in[0].lanes == a->out.lanes,
                       .spares_input = true,
                       .spares_output = true,
                       .in_parts = true};

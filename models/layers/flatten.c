@@ -32,7 +32,8 @@ static co_status create(const co_config *opt, const co_shape *in, size_t n_class
 
 static co_facts facts(const void *self)
 {
-    return (co_facts){.row_wise = true, .alias = ((const flatten *)self)->in.lanes == 0,
+    return (co_facts){.row_wise = true,
+                      .alias = ((const flatten *)self)->in.lanes == 0,
                       .spares_input = true,
                       .spares_output = true,
                       .in_parts = true};

@@ -55,7 +55,8 @@ static void backward_input(const void *self, const co_call *call)
 static co_facts facts(const void *self)
 {
     (void)self;
-    return (co_facts){.row_wise = true, .spares_input = true, .spares_output = true, .in_parts = true};
+    return (co_facts){
+        .row_wise = true, .spares_input = true, .spares_output = true, .in_parts = true};
 }
 
 static const co_param params[] = {

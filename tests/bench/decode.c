@@ -1,9 +1,11 @@
-/* tests/bench/decode.c - seconds of the processor for writing a text from a source, for tests/bench/decode.py.
+/* tests/bench/decode.c - seconds of the processor for writing a text from a source, for
+ * tests/bench/decode.py.
  *
  *     cohort_decode VOCABULARY BEAMS TEXTS SOURCE LENGTH key=value ..
  *
  * TEXTS sources of SOURCE drawn tokens each; every text grows to LENGTH tokens. The words are those
- * of an experiment's section `model`. Prints for every line on stdin seconds of the processor a text. */
+ * of an experiment's section `model`. Prints for every line on stdin seconds of the processor a
+ * text. */
 #include "core/memory.h"
 #include "io/yaml.h"
 #include "models/decoding/decode.h"
