@@ -35,6 +35,11 @@ co_status co_steps_check(const co_model *m)
 {
     for (size_t l = 1; l < m->n_nodes; l++) {
         const co_vertex *v = &m->node[l];
+        if (v->layer && !is_stepped(m, l) && strcmp(v->layer->name, "char_cnn") == 0)
+            return CO_FAIL(CO_EUSAGE,
+                           "the model cannot write texts: char_cnn (item %s) reads letters, and "
+                           "decoding gives it none; leave it out",
+                           v->name);
         if (!v->layer || !is_stepped(m, l) || v->facts.row_wise || v->facts.steps) continue;
         return CO_FAIL(CO_EUSAGE,
                        "the model cannot write texts: %s (item %s) sees rows that are still to "

@@ -374,8 +374,11 @@ static bool factors(const void *self, const co_call *call, size_t t, co_factors 
 static co_facts facts(const void *self)
 {
     const dense *d = self;
-    return (co_facts){
-        .spares_output = true, .at_once = true, .adds_dx = d->fast && d->packed, .steps = true};
+    return (co_facts){.spares_output = true,
+                      .at_once = true,
+                      .adds_dx = d->fast && d->packed,
+                      .row_wise = true,
+                      .steps = true};
 }
 
 static double flops(const void *self)
