@@ -140,7 +140,7 @@ static co_status account(co_budget *b, const co_comm *comm)
                             co_config_node(&b->experiment->local_dp, "epsilon"), "%s",
                             co_status_message());
     CO_TRY(co_agree(st, comm));
-    MPI_Allreduce(MPI_IN_PLACE, shared, 3 * (int)b->n_classes, MPI_DOUBLE, MPI_SUM, comm->world);
+    MPI_Allreduce(MPI_IN_PLACE, shared[0], 3 * (int)b->n_classes, MPI_DOUBLE, MPI_SUM, comm->world);
     for (size_t c = 0; c < b->n_classes; c++) {
         b->class[c].schedule.multiplier = shared[c][0];
         b->class[c].planned = shared[c][1];
@@ -388,7 +388,7 @@ co_status co_budget_broadcast(co_budget *b, const co_comm *comm)
         shared[c][0] = b->class[c].schedule.multiplier;
         shared[c][1] = b->class[c].most == INT64_MAX ? -1.0 : (double)b->class[c].most;
     }
-    MPI_Bcast(shared, 2 * (int)b->n_classes, MPI_DOUBLE, 0, comm->world);
+    MPI_Bcast(shared[0], 2 * (int)b->n_classes, MPI_DOUBLE, 0, comm->world);
     for (size_t c = 0; c < b->n_classes; c++) {
         b->class[c].schedule.multiplier = shared[c][0];
         b->class[c].most = shared[c][1] < 0.0 ? INT64_MAX : (int64_t)shared[c][1];

@@ -131,9 +131,10 @@ static co_status write_own(generate *g, const co_run *r, int split)
         if (st == CO_OK)
             st = co_generation_score(&g->texts, g->ids[split] + first, (size_t)m, sums);
         if (st == CO_OK) add_block(g, sums);
+        const int64_t written = first + m;
         snprintf(text, sizeof text, "round %lld, texts written: %lld/%lld", (long long)r->round,
-                 (long long)(first + m), (long long)n);
-        if (r->comm->rank == 0) co_progress_step(&progress, first + m, n, text);
+                 (long long)written, (long long)n);
+        if (r->comm->rank == 0) co_progress_step(&progress, written, n, text);
     }
     if (r->comm->rank == 0) co_progress_end(&progress);
     return st;

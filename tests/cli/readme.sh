@@ -45,6 +45,7 @@ for block in *.block; do
         [ -e train-v2.0.json ] && [ -e minilm/vocab.txt ] || { echo "skipped: $first"; continue; }
         ln -s minilm/vocab.txt .
         ;;
+    *en_de.yaml*) [ -e en_de.h5 ] || { echo "skipped: $first"; continue; } ;;
     *filtered_dev.tsv*) [ -e filtered_dev.tsv ] || { echo "skipped: $first"; continue; } ;;
     *minilm/*) [ -e minilm/vocab.txt ] && [ -e 20news-bydate.tar.gz ] || { echo "skipped: $first"; continue; } ;;
     *tokenizers*) make_tokenizer 2> /dev/null || { echo "skipped: $first"; continue; } ;;
@@ -53,7 +54,9 @@ for block in *.block; do
     *pandas*) "$python" -c 'import pandas' 2> /dev/null || { echo "skipped: $first"; continue; } ;;
     esac
     sed -i '/^cohort plot/d; s/rounds=400/rounds=8/; s/runs\/\(prox\|private\)$/& rounds=5/; s/seeds=3/& rounds=20/' "$block"
-    sed -i 's/max_tokens=256/max_tokens=8/; s/\(minilm\|lora\)\/ckpt-00000020/\1\/ckpt-00000001/
+    sed -i 's/max_tokens=256/max_tokens=8/; s/\(minilm\|lora\|en_de\)\/ckpt-00000020/\1\/ckpt-00000001/
+        s/en_de\.yaml/& rounds=1 devices.per_round=1 local.max_examples=8 eval.max_examples=16 eval.generate.max_examples=4/
+        s/written\.h5.*/& max_length=3/
         s/minilm\.yaml/& rounds=1 devices.per_round=2 local.max_examples=8 local.batch=4 eval.max_examples=16/' "$block"
     n=$((n + 1))
     case $first in

@@ -15,7 +15,7 @@ EXPERIMENTS = os.path.join(golden.HERE, "..", "..", "jobs", "experiments")
 # Stand-ins for published data: what an experiment's model fits, by the name of its file.
 DATA = {"fashion_mnist.h5": "digits.h5", "fashion_mnist_v.h5": "digits.h5", "mnist_writers.h5": "digits.h5", "shakespeare.h5": "play.h5", "newsgroups.h5": "words.h5", "newsgroups128.h5": "words.h5",
         "newsgroups_pieces.h5": "words.h5",
-        "wnut17.h5": "tags.h5", "parkinsons.h5": "numbers.h5", "newsgroups_labels.h5": "marked.h5"}
+        "en_de.h5": "pairs.h5", "wnut17.h5": "tags.h5", "parkinsons.h5": "numbers.h5", "newsgroups_labels.h5": "marked.h5"}
 PRIVATE = ["devices.select=poisson", "privacy={clip: 1, noise_multiplier: 1, delta: 1e-3}"]
 
 
