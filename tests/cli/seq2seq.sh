@@ -72,6 +72,24 @@ for name in transformer lstm bart; do
     COHORT_LOWERING=off runs 1 e.yaml model="${model[$name]}" output.dir=$name.off
     [ "$(digest $name.1/run.h5)" = "$(digest $name.off/run.h5)" ] || fail "$name differs without lowering"
 done
+
+# ---- texts of numbers: marks are no part of them, nor of their references
+runs 1 e.yaml eval='{every: 4, generate: {beams: 2}}' output.dir=written
+good predict written/ckpt-00000004.h5 pairs.h5 -o text.h5 output=text beams=2 split=test
+"$python" - <<'P' || fail "rouge1 of texts of numbers"
+import collections, h5py, numpy as np
+data, text, run = (h5py.File(f) for f in ("pairs.h5", "text.h5", "written/run.h5"))
+scores, at = [], text["text_offsets"][:]
+for k, i in enumerate(text["id"][:]):
+    words = text["text"][at[k]:at[k + 1]].tobytes().decode().split()
+    wanted = [str(t) for t in data["target_tokens"][data["target_offsets"][i] + 1:data["target_offsets"][i + 1] - 1]]
+    same = sum((collections.Counter(words) & collections.Counter(wanted)).values())
+    scores.append(2 * same / (len(words) + len(wanted)) if same else 0)
+assert len(scores) == 16 and sum(scores) > 0
+np.testing.assert_allclose(run["eval"]["rouge1"][-1], np.mean(scores), rtol=1e-12)
+P
+
+# ---- a stop in the middle
 runs 1 e.yaml rounds=40 output.dir=calm
 timeout -k 5 100 mpirun --bind-to none -n 2 "$COHORT" run e.yaml rounds=40 output.dir=killed-$$ > text 2>&1 &
 job=$!
