@@ -162,15 +162,17 @@ co_status co_generation_write(co_generation *g, const int64_t *ids, size_t n)
     return g->text.failed ? CO_FAIL(CO_ENOMEM, "%zu texts", n) : CO_OK;
 }
 
-/* References of an example: its answers, else its target behind its beginning. At most MOST are
+/* References of an example: its answers, else (and where tokens have no names) its target behind
+ * its beginning. At most MOST are
  * looked at. */
 enum { MOST = 256 };
 static size_t references_of(co_generation *g, int64_t id, co_passage *references)
 {
     const co_dataset *data = g->data;
     size_t n = 0;
-    for (int64_t a = data->n_answers ? data->answer_offsets[id] : 0;
-         data->n_answers && a < data->answer_offsets[id + 1] && n < MOST; a++, n++)
+    const bool named = data->n_answers && g->speller.names; /* else what is written is numbers */
+    for (int64_t a = named ? data->answer_offsets[id] : 0;
+         named && a < data->answer_offsets[id + 1] && n < MOST; a++, n++)
         references[n] = (co_passage){(const char *)data->answers + data->answer_bounds[a],
                                      (size_t)(data->answer_bounds[a + 1] - data->answer_bounds[a])};
     if (n > 0) return n;
