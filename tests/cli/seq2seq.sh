@@ -175,5 +175,8 @@ bad 2 'no decoder is around it' run e.yaml 'model={layers: [{embedding: 4}, {att
 bad 2 'put \{decoder: \[\.\.\]\} behind' run e.yaml 'model={layers: [{embedding: 4}, {dense: classes}]}' output.dir=x
 bad 2 'reads targets, but the task lm has none' run e.yaml data.task=lm output.dir=x
 bad 2 'bart has no head for the task lm' run e.yaml data.task=lm "model=${model[bart]}" output.dir=x
+printf 'a b\nb\n' > source && printf 'c\nd e\n' > target
+good import pairs source=source target=target -o two.h5
+bad 2 'shared=true' run e.yaml data.file=two.h5 partition='{method: iid, devices: 2}' devices.per_round=2 eval.every=0 model='{name: bart, layers: 1, hidden: 8, heads: 2, most_positions: 9}' output.dir=no
 bad 2 'gpt2 has no head for the task seq2seq: it reads no targets' run e.yaml 'model={name: gpt2, hidden: 8, heads: 2}' output.dir=x
 [ "$failures" -eq 0 ] || exit 1

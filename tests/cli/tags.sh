@@ -82,6 +82,15 @@ good run chain.yaml data.file=slots.h5 model='{name: bilstm, embedding: 6, units
 for output in logits tags loss; do good predict joint/ckpt-00000002.h5 slots.h5 -o joint.$output.h5 output=$output split=test; done
 check joint slots.h5 joint.logits.h5 joint.tags.h5 joint.loss.h5 joint/run.h5
 
+# ---- folders for transformers say what its classes leave out
+sizes='layers: 1, hidden: 8, heads: 2, intermediate: 8, most_positions: 64'
+good run chain.yaml rounds=1 model="{name: bert, $sizes, head: crf}" output.dir=bert_chain
+good export weights bert_chain/ckpt-00000001.h5 -o chain_folder
+grep -q 'ForTokenClassification has no chain' log || fail "a lost chain goes unsaid: $(cat log)"
+good run chain.yaml rounds=1 data.file=slots.h5 model="{name: distilbert, $sizes}" output.dir=bert_joint
+good export weights bert_joint/ckpt-00000001.h5 -o joint_folder
+grep -q '"DistilBertModel"' joint_folder/config.json && grep -q 'no class with two heads' log || fail "joint: $(cat log joint_folder/config.json)"
+
 # ---- partitions by types of entities, by intents ----
 good partition tags.h5 -o types.h5 method=classes devices=3 classes_per_device=1
 on 2 partition tags.h5 -o types.2.h5 method=classes devices=3 classes_per_device=1 > log 2>&1 || fail "partition on 2 ranks: $(cat log)"
