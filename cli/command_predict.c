@@ -44,14 +44,13 @@ static void print_help(void)
     co_print_wrapped(
         stdout,
         "\n  --overwrite  replace FILE when the predictions have succeeded\n\n"
-        "FILE holds id [n], by split and id, and logits, hidden [rows, width], loss or tags "
-        "[rows], or text (bytes) "
-        "and\ntext_offsets [n + 1]; "
-        "where rows are tokens\noffsets [n + 1] says which are whose (language models: a row for "
-        "each token but the last).\n"
-        "answers: a row for each question: id of its first window; text (bytes) with text_offsets; "
-        "place [n, 2], its\nbytes in the raw text of window [n]; score, and none, that of no "
-        "answer.\n"
+        "FILE holds id [n], by split and id, and logits or hidden [rows, width], loss or tags\n"
+        "[rows]; where rows are tokens, offsets [n + 1] says which are whose (language models: a\n"
+        "row for each token but the last; seq2seq: for each of the target but the last).\n"
+        "text: bytes, with text_offsets [n + 1].\n"
+        "answers: a row for each question: id of its first window; text (bytes) with\n"
+        "text_offsets; place [n, 2], its bytes in the raw text of window [n]; score, and none,\n"
+        "that of no answer.\n"
         "`cohort partition DATA -o PART method=cluster features=FILE` takes hidden values.\n\n"
         "Example: cohort predict runs/mnist/ckpt-00000200.h5 mnist.h5 -o logits.h5 split=test\n");
 }

@@ -10,12 +10,14 @@ enum { MAX_DEPTH = 64 };
 
 co_status co_json_in_unexpected(const co_json_in *in, const char *wanted)
 {
+    const size_t shown = strcspn(in->at, "\r\n");
     size_t line = 1;
     for (const char *c = in->text; c < in->at; c++) line += *c == '\n';
     if (!*in->at)
         return CO_FAIL(CO_EDATA, "%s:%zu: the file ends where %s is wanted", in->path, line,
                        wanted);
-    return CO_FAIL(CO_EDATA, "%s:%zu: '%.20s' where %s is wanted", in->path, line, in->at, wanted);
+    return CO_FAIL(CO_EDATA, "%s:%zu: '%.*s' where %s is wanted", in->path, line,
+                   (int)(shown < 20 ? shown : 20), in->at, wanted);
 }
 
 char co_json_in_next(co_json_in *in)

@@ -13,6 +13,7 @@
 #include "partition/deal.h"
 #include "partition/labels.h"
 #include "partition/plan.h"
+#include "partition/questions.h"
 #include "partition/collect.h"
 #include <math.h>
 #include <stdio.h>
@@ -43,7 +44,8 @@ const co_param co_partition_params[] = {
      .lo = 0.0,
      .hi = 1.0,
      .flags = CO_HI_OPEN,
-     .doc = "fraction of each device's examples, rounded down, that become its test part; at 0 "
+     .doc = "fraction of each device's examples (questions, with all their windows), rounded down, "
+            "that become its test part; at 0 "
             "natural takes the users' split-1 examples instead"},
     {.key = "test_devices",
      .type = CO_REAL,
@@ -189,28 +191,6 @@ static co_status check_room(const maker *m)
 
 /* ---- one draw ---- */
 
-/* By counts: each rank its devices, then all on rank 0. p->train stays apart on the ranks until
- * then. */
-static co_status draw_plan(maker *m, co_partition *p)
-{
-    co_partition_plan plan = {0};
-    co_dealt dealt = {0};
-    const bool by_label = m->member->needs & CO_PART_NEEDS_LABELS;
-    co_status st = co_partition_agree(&m->in, co_partition_plan_init(&m->in, by_label, &plan));
-    if (st == CO_OK) st = co_partition_agree(&m->in, m->member->plan(m->opt, &m->in, &plan));
-    if (st == CO_OK) st = co_deal(&m->in, &plan, &dealt);
-    co_free(plan.count);
-    plan.count = NULL;
-    if (st == CO_OK) st = co_collect(&m->in, &dealt, p);
-    if (st == CO_OK && m->in.rank == 0 && plan.noise) {
-        p->device_noise = plan.noise;
-        plan.noise = NULL;
-    }
-    co_partition_plan_fini(&plan);
-    co_dealt_fini(&dealt);
-    return st;
-}
-
 /* Split-0 examples in no list. */
 static co_status list_unassigned(const maker *m, co_partition *p)
 {
@@ -227,6 +207,40 @@ static co_status list_unassigned(const maker *m, co_partition *p)
         if (m->in.data->split[i] == 0 && !seen[i]) p->unassigned[p->n_unassigned++] = i;
     co_free(seen);
     return p->unassigned ? CO_OK : CO_FAIL(CO_ENOMEM, "list of %lld unassigned", (long long)n_left);
+}
+
+/* Rank 0. */
+static co_status join_questions(const maker *m, co_partition *p)
+{
+    co_free(p->unassigned);
+    p->unassigned = NULL;
+    p->n_unassigned = 0;
+    CO_TRY(co_partition_join_questions(m->in.data, p));
+    return list_unassigned(m, p);
+}
+
+/* By counts: each rank its devices, then all on rank 0. p->train stays apart on the ranks until
+ * then. */
+static co_status draw_plan(maker *m, co_partition *p)
+{
+    co_partition_plan plan = {0};
+    co_dealt dealt = {0};
+    const bool by_label = m->member->needs & CO_PART_NEEDS_LABELS;
+    co_status st = co_partition_agree(&m->in, co_partition_plan_init(&m->in, by_label, &plan));
+    if (st == CO_OK) st = co_partition_agree(&m->in, m->member->plan(m->opt, &m->in, &plan));
+    if (st == CO_OK) st = co_deal(&m->in, &plan, &dealt);
+    co_free(plan.count);
+    plan.count = NULL;
+    if (st == CO_OK) st = co_collect(&m->in, &dealt, p);
+    if (st == CO_OK && m->in.data->question)
+        st = co_partition_agree(&m->in, m->in.rank == 0 ? join_questions(m, p) : CO_OK);
+    if (st == CO_OK && m->in.rank == 0 && plan.noise) {
+        p->device_noise = plan.noise;
+        plan.noise = NULL;
+    }
+    co_partition_plan_fini(&plan);
+    co_dealt_fini(&dealt);
+    return st;
 }
 
 static co_status draw(maker *m, uint64_t attempt, co_partition *p)
@@ -291,21 +305,26 @@ static int64_t part_of(double fraction, int64_t n)
     return m < n ? m : n;
 }
 
-/* Moves the `m` drawn of the `n` examples of one device to test; train keeps the others at `to`.
- * drawn ascending, NULL: all are moved. */
-static void move_drawn(const int64_t *from, int64_t n, const int64_t *drawn, int64_t m, int64_t *to,
-                       int64_t *test)
+/* Moves the `m` drawn of the units (examples, or questions with all their windows) of one device's
+ * n examples to test; train keeps the others at `to`. drawn ascending, NULL: all are moved. Returns
+ * how many examples were moved. */
+static int64_t move_drawn(const co_dataset *data, const int64_t *from, int64_t n,
+                          const int64_t *drawn, int64_t m, int64_t *to, int64_t *test)
 {
-    for (int64_t i = 0, j = 0; i < n; i++) {
-        if (j < m && (!drawn || drawn[j] == i))
-            test[j++] = from[i];
+    int64_t n_moved = 0;
+    for (int64_t i = 0, j = 0, unit = -1; i < n; i++) {
+        unit += !co_partition_goes_on(data, from, i);
+        while (drawn && j < m && drawn[j] < unit) j++;
+        if (!drawn || (j < m && drawn[j] == unit))
+            test[n_moved++] = from[i];
         else
             *to++ = from[i];
     }
+    return n_moved;
 }
 
-/* Examples of the device that go to its test part; *whole: it is one of test_devices. t: the next
- * of those, for devices asked in ascending order. */
+/* Of the device's n units, those that go to its test part; *whole: it is one of test_devices. t:
+ * the next of those, for devices asked in ascending order. */
 static int64_t test_part(const maker *m, int64_t device, int64_t n, int64_t *t, bool *whole)
 {
     *whole = *t < m->n_test_devices && m->test_device[*t] == device;
@@ -319,14 +338,16 @@ static void cut_devices(const maker *m, co_partition *p, int64_t *drawn, int64_t
     int64_t first = 0, to = 0, t = 0;
     for (int64_t d = 0; d < p->n_devices; d++) {
         bool whole;
-        const int64_t n = p->train_offsets[d + 1] - first, n_test = test_part(m, d, n, &t, &whole);
-        if (n_test > 0 && !whole) {
+        const int64_t n = p->train_offsets[d + 1] - first,
+                      n_units = co_partition_units(m->in.data, p->train + first, n),
+                      n_drawn = test_part(m, d, n_units, &t, &whole);
+        if (n_drawn > 0 && !whole) {
             co_stream stream =
                 co_stream_open(m->in.seed, CO_DRAW_PARTITION_TEST, 0, (uint64_t)d, 0);
-            co_draw_subset(&stream, n, (size_t)n_test, drawn, scratch);
+            co_draw_subset(&stream, n_units, (size_t)n_drawn, drawn, scratch);
         }
-        move_drawn(p->train + first, n, whole ? NULL : drawn, n_test, p->train + to,
-                   p->test + p->test_offsets[d]);
+        const int64_t n_test = move_drawn(m->in.data, p->train + first, n, whole ? NULL : drawn,
+                                          n_drawn, p->train + to, p->test + p->test_offsets[d]);
         first += n;
         to += n - n_test;
         p->train_offsets[d + 1] = to;
@@ -361,7 +382,7 @@ static co_status cut_test_parts(maker *m, co_partition *p)
     for (int64_t d = 0; d < p->n_devices; d++) {
         bool whole;
         const int64_t n = test_part(m, d, size_of(p, d), &t, &whole);
-        total += n;
+        total += m->in.data->question ? size_of(p, d) : n;
         if (n > largest && !whole) largest = n;
     }
     p->test_offsets = co_calloc((size_t)p->n_devices + 1, sizeof *p->test_offsets);

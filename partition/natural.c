@@ -10,6 +10,7 @@
  * samples). */
 #include "core/memory.h"
 #include "partition/partitioner.h"
+#include "partition/questions.h"
 
 enum { DRAW_GROUPS, DRAW_MOST };
 
@@ -112,7 +113,7 @@ static co_status list_examples(owners *o)
     co_free(owner);
     if (st == CO_OK && co_config_has(o->opt, "max_examples"))
         st = thin_out(o, co_config_int(o->opt, "max_examples"));
-    return st;
+    return st == CO_OK ? co_partition_join_questions(data, p) : st;
 }
 
 static co_status assign(const co_config *opt, const co_partition_input *in, co_partition *p)

@@ -128,6 +128,8 @@ static co_status add_periods(const co_config *opt, const co_partition_input *in,
     const co_status st =
         p->period ? by_law(&a)
                   : CO_FAIL(CO_ENOMEM, "periods of %lld examples", (long long)p->n_dated);
+    for (int64_t i = 1; st == CO_OK && in->data->question && i < in->data->n; i++)
+        if (in->data->question[i] == in->data->question[i - 1]) p->period[i] = p->period[i - 1];
     co_free(a.rank);
     return st;
 }

@@ -6,7 +6,7 @@
 #include <math.h>
 
 typedef struct {
-    const char *name; /* logits, hidden, loss, score */
+    const char *name; /* logits, hidden, loss, tags, score */
     size_t n, rows, width;
     int64_t n_scored; /* values that are numbers */
     double least, mean, most;
@@ -40,13 +40,13 @@ static co_status add_values(const co_file *file, summary *s)
 
 static co_status summarise(const co_file *file, summary *s)
 {
-    static const char *const names[] = {"logits", "hidden", "loss", "score"};
+    static const char *const names[] = {"logits", "hidden", "loss", "tags", "score"};
     co_extent extent;
     *s = (summary){0};
-    for (size_t k = 0; k < 4 && !s->name; k++)
+    for (size_t k = 0; k < 5 && !s->name; k++)
         if (co_file_has(file, names[k])) s->name = names[k];
     if (!s->name)
-        return CO_FAIL(CO_EDATA, "%s: holds neither logits, hidden, loss nor answers",
+        return CO_FAIL(CO_EDATA, "%s: holds neither logits, hidden, loss, tags nor answers",
                        co_file_path(file));
     CO_TRY(co_file_extent(file, "id", &extent));
     s->n = co_extent_count(&extent);

@@ -131,6 +131,12 @@ static void gather(const co_dataset *data, const int64_t *ids, size_t n, int64_t
     }
 }
 
+/* Without the mark at the end, which vocabularies of numbers alone do not name. */
+static void spell(const co_generation *g, const int32_t *tokens, size_t n, co_text *text)
+{
+    co_spell(&g->speller, tokens, n - (n > 0 && tokens[n - 1] == g->how.end), text);
+}
+
 co_status co_generation_write(co_generation *g, const int64_t *ids, size_t n)
 {
     CO_TRY(make_room(g, ids, n));
@@ -149,27 +155,30 @@ co_status co_generation_write(co_generation *g, const int64_t *ids, size_t n)
     co_text_cut(&g->text, 0);
     g->bounds[0] = 0;
     for (size_t i = 0; i < n; i++) {
-        co_spell(&g->speller, g->written.tokens + g->written.offsets[i],
-                 (size_t)(g->written.offsets[i + 1] - g->written.offsets[i]), &g->text);
+        spell(g, g->written.tokens + g->written.offsets[i],
+              (size_t)(g->written.offsets[i + 1] - g->written.offsets[i]), &g->text);
         g->bounds[i + 1] = (int64_t)g->text.n;
     }
     return g->text.failed ? CO_FAIL(CO_ENOMEM, "%zu texts", n) : CO_OK;
 }
 
-/* References of an example: its answers, else its target. At most MOST are looked at. */
+/* References of an example: its answers, else (and where tokens have no names) its target behind
+ * its beginning. At most MOST are
+ * looked at. */
 enum { MOST = 256 };
 static size_t references_of(co_generation *g, int64_t id, co_passage *references)
 {
     const co_dataset *data = g->data;
     size_t n = 0;
-    for (int64_t a = data->n_answers ? data->answer_offsets[id] : 0;
-         data->n_answers && a < data->answer_offsets[id + 1] && n < MOST; a++, n++)
+    const bool named = data->n_answers && g->speller.names; /* else what is written is numbers */
+    for (int64_t a = named ? data->answer_offsets[id] : 0;
+         named && a < data->answer_offsets[id + 1] && n < MOST; a++, n++)
         references[n] = (co_passage){(const char *)data->answers + data->answer_bounds[a],
                                      (size_t)(data->answer_bounds[a + 1] - data->answer_bounds[a])};
     if (n > 0) return n;
     co_text_cut(&g->answer, 0);
-    co_spell(&g->speller, data->target_tokens + data->target_offsets[id],
-             length_of(data->target_offsets, id), &g->answer);
+    spell(g, data->target_tokens + data->target_offsets[id] + 1,
+          length_of(data->target_offsets, id) - 1, &g->answer);
     references[0] = (co_passage){g->answer.data, g->answer.n};
     return 1;
 }

@@ -159,7 +159,11 @@ static co_status write_data(const char *path, co_file *file)
 {
     co_dataset data = {0};
     co_status st = co_dataset_read(path, &data);
-    if (st == CO_OK && !is_written(&data))
+    if (st == CO_OK && data.task == CO_DATA_JOINT)
+        st = CO_FAIL(
+            CO_EUSAGE,
+            "%s: FedNLP's data files hold a class or tags of a text, not both (task joint)", path);
+    else if (st == CO_OK && !is_written(&data))
         st = CO_FAIL(CO_EUSAGE,
                      "%s: FedNLP's data files hold texts, with the names of their classes or "
                      "tags, their targets or answers; this data set has none",

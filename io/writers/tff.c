@@ -189,6 +189,10 @@ static co_status write_lists(const co_config *opt, const char *const *sources,
     if (data->token_y)
         co_warn("%s: tff keeps the texts, but has no place for the tags of their words",
                 sources[0]);
+    if (data->task == CO_DATA_SEQ2SEQ || data->task == CO_DATA_SPAN)
+        co_warn("%s: tff keeps the %s, but has no place for %s", sources[0],
+                data->task == CO_DATA_SPAN ? "contexts (one for each window)" : "sources",
+                data->task == CO_DATA_SPAN ? "questions and answers" : "targets");
     CO_TRY(write_file(&t, output));
     co_writer_warn_odd(sources[0], t.n_odd);
     if (t.n_renamed)

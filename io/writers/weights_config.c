@@ -151,7 +151,7 @@ static void class_of(const co_weights_source *s, const co_architecture *a, char 
     for (size_t i = 0; i < s->n && headless; i++)
         headless = strncmp(s->tensor[i].stored.name, a->prefix, strlen(a->prefix)) != 0;
     *task = NULL;
-    if (headless) {
+    if (headless || has(s, "slot_classifier.weight")) {
         snprintf(text, 64, "%sModel", a->classes);
         return;
     }
@@ -209,6 +209,14 @@ static co_status fill(const co_weights_source *s, const co_architecture *a, co_n
     char text[64];
     const char *task, *class = text;
     class_of(s, a, text, &task);
+    if (has(s, "slot_classifier.weight"))
+        co_log("transformers has no class with two heads: %s leaves intent_classifier and "
+               "slot_classifier, which stand in model.safetensors, to you",
+               class);
+    if (has(s, "crf.transitions"))
+        co_log("%s has no chain: its logits are those before crf.transitions, .start_transitions "
+               "and .end_transitions (as torchcrf names them), which stand in model.safetensors",
+               class);
     CO_TRY(put_list(config, "architectures", &class, 1));
     CO_TRY(put(config, "model_type", a->model_type, true));
     for (const co_config_field *f = a->fields; f->field; f++) CO_TRY(put_field(s, f, config));

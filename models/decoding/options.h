@@ -54,6 +54,6 @@ static inline co_decoding co_decoding_from(const co_config *opt)
                                            : strcmp(early, "never") == 0 ? CO_EARLY_NEVER
                                                                          : CO_EARLY_FALSE,
                          .end = -1,
-                         .first = -1,
-                         .last = -1};
+                         .first = (int32_t)co_config_int(opt, "forced_first"),
+                         .last = (int32_t)co_config_int(opt, "forced_last")};
 }

@@ -125,8 +125,10 @@ static co_status find_tied(const co_config *at, co_model *m, const co_node *name
         if (strcmp(other->name, name->text) != 0) continue;
         if (other->ndim != shape->ndim ||
             memcmp(other->dim, shape->dim, shape->ndim * sizeof *shape->dim) != 0)
-            return co_config_fail(at, name, "tie: %s and %s have not the same shape", shape->name,
-                                  other->name);
+            return co_config_fail(at, name,
+                                  "tie: %s and %s have not the same shape (%zu and %zu rows; "
+                                  "if they are of two vocabularies, import pairs with shared=true)",
+                                  shape->name, other->name, shape->dim[0], other->dim[0]);
         *number = t;
         return CO_OK;
     }

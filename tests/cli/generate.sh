@@ -69,6 +69,11 @@ done
 [ "$(digest text-1.h5)" = "$(digest text-3.h5)" ] || fail "other texts on 3 ranks"
 "$COHORT" show text-1.h5 | grep -q "text of 70 examples" || fail "show: $("$COHORT" show text-1.h5)"
 
+on 1 predict pairs-1/ckpt-00000004.h5 pairs.h5 -o forced.h5 output=text forced_first=5 forced_last=6 max_length=4 show=9 > log 2>&1 || fail "forced: $(tail -n 3 log)"
+[ "$(grep -E '^ +[0-9]+  [a-z]' log | awk '{ print $2, $NF }' | sort -u | wc -l)" -eq 1 ] || fail "forced tokens are not in every text: $(cat log)"
+refused 2 "token 900 cannot be forced" predict pairs-1/ckpt-00000004.h5 pairs.h5 -o x.h5 output=text forced_first=900
+refused 2 "token 900 cannot be forced" run pairs.yaml output.dir=x "eval={every: 2, generate: {forced_last: 900}}"
+
 for who in A B C D; do printf '%s:\nto be or not to be\n\n' $who $who $who; done > play.txt
 "$COHORT" import shakespeare play.txt tokens=word max_tokens=30 -o lm.h5 > log 2>&1 || fail "import of a play: $(cat log)"
 cat > lm.yaml <<'Y'

@@ -30,8 +30,12 @@ t = Tokenizer(models.WordLevel({"[PAD]": 0, "[UNK]": 1, "good": 2, "a": 3, ",": 
 t.pre_tokenizer = pre_tokenizers.Whitespace()
 t.enable_padding(length=128)
 t.save("tokenizer.json")
+t.save("bart/tokenizer.json")
 P
 }
+mkdir bart
+echo '{"vocab_size": 5}' > bart/config.json
+for k in 1 2 3 4 5; do echo '{"article": "a good one", "summary": "good"}'; done > pairs.jsonl
 
 # Blocks are what stands four blanks to the right; one file each.
 awk '/^    / {if (!inside) k++; inside = 1; print substr($0, 5) > sprintf("%02d.block", k); next} {inside = 0}' "$SOURCE/README.md"
@@ -47,8 +51,9 @@ for block in *.block; do
         ;;
     *en_de.yaml*) [ -e en_de.h5 ] || { echo "skipped: $first"; continue; } ;;
     *filtered_dev.tsv*) [ -e filtered_dev.tsv ] || { echo "skipped: $first"; continue; } ;;
-    *minilm/*) [ -e minilm/vocab.txt ] && [ -e 20news-bydate.tar.gz ] || { echo "skipped: $first"; continue; } ;;
+    *minilm/* | *minilm.yaml*) [ -e minilm/vocab.txt ] && [ -e 20news-bydate.tar.gz ] || { echo "skipped: $first"; continue; } ;;
     *tokenizers*) make_tokenizer 2> /dev/null || { echo "skipped: $first"; continue; } ;;
+    *bart_ids.h5*) [ -e bart_ids.h5 ] || { echo "skipped: $first"; continue; } ;;
     *ids.h5*) [ -e ids.h5 ] || { echo "skipped: $first"; continue; } ;;
     *torch*) "$python" -c 'import torch' 2> /dev/null || { echo "skipped: $first"; cp runs/mine/ckpt-00000020.h5 start.h5; continue; } ;;
     *pandas*) "$python" -c 'import pandas' 2> /dev/null || { echo "skipped: $first"; continue; } ;;
@@ -57,7 +62,7 @@ for block in *.block; do
     sed -i 's/max_tokens=256/max_tokens=8/; s/\(minilm\|lora\|en_de\)\/ckpt-00000020/\1\/ckpt-00000001/
         s/en_de\.yaml/& rounds=1 devices.per_round=1 local.max_examples=8 eval.max_examples=16 eval.generate.max_examples=4/
         s/written\.h5.*/& max_length=3/
-        s/minilm\.yaml/& rounds=1 devices.per_round=2 local.max_examples=8 local.batch=4 eval.max_examples=16/' "$block"
+        /cohort run/s/minilm\.yaml/& rounds=1 devices.per_round=2 local.max_examples=8 local.batch=4 eval.max_examples=16/' "$block"
     n=$((n + 1))
     case $first in
     "import "*) run=$python ;;

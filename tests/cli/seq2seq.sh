@@ -43,6 +43,9 @@ def pairs(name, longest, task="seq2seq"):
         h["vocab_size"], h["user"] = [11], (np.arange(80) % 8).astype("i4")
         h["split"] = (np.arange(80) >= 64).astype("u1")
         h.attrs["task"] = task
+        texts = [b"words of %d" % k for k in range(80)]  # no numbers: nothing that is written has them
+        h["answers"], h["answer_bounds"] = np.frombuffer(b"".join(texts), "u1"), np.cumsum([0] + [len(t) for t in texts])
+        h["answer_offsets"] = np.arange(81)
 pairs("pairs.raw.h5", 5)
 pairs("long.raw.h5", 9)
 P
@@ -72,6 +75,24 @@ for name in transformer lstm bart; do
     COHORT_LOWERING=off runs 1 e.yaml model="${model[$name]}" output.dir=$name.off
     [ "$(digest $name.1/run.h5)" = "$(digest $name.off/run.h5)" ] || fail "$name differs without lowering"
 done
+
+# ---- texts of numbers: marks are no part of them, nor of their references
+runs 1 e.yaml eval='{every: 4, generate: {beams: 2}}' output.dir=written
+good predict written/ckpt-00000004.h5 pairs.h5 -o text.h5 output=text beams=2 split=test
+"$python" - <<'P' || fail "rouge1 of texts of numbers"
+import collections, h5py, numpy as np
+data, text, run = (h5py.File(f) for f in ("pairs.h5", "text.h5", "written/run.h5"))
+scores, at = [], text["text_offsets"][:]
+for k, i in enumerate(text["id"][:]):
+    words = text["text"][at[k]:at[k + 1]].tobytes().decode().split()
+    wanted = [str(t) for t in data["target_tokens"][data["target_offsets"][i] + 1:data["target_offsets"][i + 1] - 1]]
+    same = sum((collections.Counter(words) & collections.Counter(wanted)).values())
+    scores.append(2 * same / (len(words) + len(wanted)) if same else 0)
+assert len(scores) == 16 and sum(scores) > 0
+np.testing.assert_allclose(run["eval"]["rouge1"][-1], np.mean(scores), rtol=1e-12)
+P
+
+# ---- a stop in the middle
 runs 1 e.yaml rounds=40 output.dir=calm
 timeout -k 5 100 mpirun --bind-to none -n 2 "$COHORT" run e.yaml rounds=40 output.dir=killed-$$ > text 2>&1 &
 job=$!
@@ -154,5 +175,8 @@ bad 2 'no decoder is around it' run e.yaml 'model={layers: [{embedding: 4}, {att
 bad 2 'put \{decoder: \[\.\.\]\} behind' run e.yaml 'model={layers: [{embedding: 4}, {dense: classes}]}' output.dir=x
 bad 2 'reads targets, but the task lm has none' run e.yaml data.task=lm output.dir=x
 bad 2 'bart has no head for the task lm' run e.yaml data.task=lm "model=${model[bart]}" output.dir=x
+printf 'a b\nb\n' > source && printf 'c\nd e\n' > target
+good import pairs source=source target=target -o two.h5
+bad 2 'shared=true' run e.yaml data.file=two.h5 partition='{method: iid, devices: 2}' devices.per_round=2 eval.every=0 model='{name: bart, layers: 1, hidden: 8, heads: 2, most_positions: 9}' output.dir=no
 bad 2 'gpt2 has no head for the task seq2seq: it reads no targets' run e.yaml 'model={name: gpt2, hidden: 8, heads: 2}' output.dir=x
 [ "$failures" -eq 0 ] || exit 1

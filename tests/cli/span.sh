@@ -89,6 +89,10 @@ for model in "name: bert, $sizes, intermediate: 12, types: 2" "name: distilbert,
     case $model in *bert*) grep -q '"[A-Za-z]*BertForQuestionAnswering"' folder/config.json || fail "$model: $(cat folder/config.json)" ;; esac
 done
 
+good partition v1.h5 -o part.h5 method=iid devices=2
+good export tff v1.h5 part.h5 -o tff.h5
+grep -q 'no place for questions and answers' log || fail "lost questions go unsaid: $(cat log)"
+
 printf 'a,label\n1,x\n2,y\n' > plain.csv
 good import csv plain.csv header=true y=label -o plain.h5
 refused 2 'model.head: classification, but the data.s task is span' run v1.yaml output.dir=no model="{name: bert, $sizes, head: classification}"

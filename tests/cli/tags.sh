@@ -71,6 +71,7 @@ good run chain.yaml
 for output in logits tags loss; do good predict chain/ckpt-00000002.h5 tags.h5 -o chain.$output.h5 output=$output split=test; done
 check chain tags.h5 chain/ckpt-00000002.h5 chain.logits.h5 chain.tags.h5 chain.loss.h5 chain/run.h5
 good predict chain/ckpt-00000002.h5 tags.h5 -o chain.all.h5 output=tags
+"$COHORT" show chain.all.h5 | grep -q 'tags of [0-9]* examples, [0-9]* tokens' || fail "show: $("$COHORT" show chain.all.h5 2>&1)"
 on 3 predict chain/ckpt-00000002.h5 tags.h5 -o chain.3.h5 output=tags > log 2>&1 || fail "on 3 ranks: $(cat log)"
 [ "$(digest chain.all.h5)" = "$(digest chain.3.h5)" ] || fail "tags differ on 3 ranks"
 good run chain.yaml model='{name: bilstm, embedding: 6, units: 5}' output.dir=free
@@ -80,6 +81,15 @@ good predict free/ckpt-00000002.h5 tags.h5 -o free.tags.h5 output=tags split=tes
 good run chain.yaml data.file=slots.h5 model='{name: bilstm, embedding: 6, units: 5, head: joint, chars: cnn}' output.dir=joint
 for output in logits tags loss; do good predict joint/ckpt-00000002.h5 slots.h5 -o joint.$output.h5 output=$output split=test; done
 check joint slots.h5 joint.logits.h5 joint.tags.h5 joint.loss.h5 joint/run.h5
+
+# ---- folders for transformers say what its classes leave out
+sizes='layers: 1, hidden: 8, heads: 2, intermediate: 8, most_positions: 64'
+good run chain.yaml rounds=1 model="{name: bert, $sizes, head: crf}" output.dir=bert_chain
+good export weights bert_chain/ckpt-00000001.h5 -o chain_folder
+grep -q 'ForTokenClassification has no chain' log || fail "a lost chain goes unsaid: $(cat log)"
+good run chain.yaml rounds=1 data.file=slots.h5 model="{name: distilbert, $sizes}" output.dir=bert_joint
+good export weights bert_joint/ckpt-00000001.h5 -o joint_folder
+grep -q '"DistilBertModel"' joint_folder/config.json && grep -q 'no class with two heads' log || fail "joint: $(cat log joint_folder/config.json)"
 
 # ---- partitions by types of entities, by intents ----
 good partition tags.h5 -o types.h5 method=classes devices=3 classes_per_device=1
@@ -102,6 +112,7 @@ refused 2 'put \{dense: classes\} before crf' run chain.yaml model='{layers: [{e
 refused 2 'two lists of layers or more' run chain.yaml model='{layers: [{concat: [[{embedding: 4}]]}, {dense: classes}]}' output.dir=x
 refused 2 'classes has to give one row a text' run chain.yaml data.file=slots.h5 \
     model='{layers: [{embedding: 4}, {joint: {classes: [{dense: classes}], tags: [{dense: classes}]}}]}' output.dir=x
+refused 2 'a class or tags of a text, not both' export fednlp slots.h5 -o x.h5
 mkdir empty
 refused 4 'has no file train_NAME_full.json' import snips empty -o x.h5
 cp -r slots bad && printf '{"Stop": []}' > bad/train_Go_full.json

@@ -66,6 +66,64 @@ Test(labels, a_question_has_its_user)
     cr_expect_eq(co_memory_blocks(), 0);
 }
 
+/* Question q has 1 + q mod 4 windows and is of user q mod 5. */
+static co_dataset question_data(void)
+{
+    co_dataset d = {.n = N, .task = CO_DATA_SPAN, .n_users = 5};
+    d.split = co_calloc(N, 1);
+    d.user = co_malloc(N, sizeof *d.user);
+    d.question = co_malloc(N, sizeof *d.question);
+    for (int32_t i = 0, q = 0; i < N; q++)
+        for (int32_t w = 0; w <= q % 4 && i < N; w++, i++) d.question[i] = q, d.user[i] = q % 5;
+    return d;
+}
+
+/* Places of examples (train: the device; test: -1 - the device; N: none) and their periods differ
+ * only between questions. Returns how many questions are in test parts. */
+static int whole_questions(const co_partition *p, const co_dataset *data, const char *how)
+{
+    int64_t place[N];
+    int tested = 0;
+    for (int i = 0; i < N; i++) place[i] = N;
+    for (int64_t d = 0; d < p->n_devices; d++) {
+        for (int64_t k = p->train_offsets[d]; k < p->train_offsets[d + 1]; k++)
+            place[p->train[k]] = d;
+        for (int64_t k = p->test_offsets ? p->test_offsets[d] : 0;
+             p->test_offsets && k < p->test_offsets[d + 1]; k++)
+            place[p->test[k]] = -1 - d;
+    }
+    for (int i = 0; i < N; i++) {
+        const bool goes_on = i > 0 && data->question[i] == data->question[i - 1];
+        if (goes_on) cr_expect_eq(place[i], place[i - 1], "%s: window %d", how, i);
+        if (goes_on && p->period) cr_expect_eq(p->period[i], p->period[i - 1], "%s: %d", how, i);
+        tested += !goes_on && place[i] < 0;
+    }
+    return tested;
+}
+
+Test(labels, windows_of_a_question_stay_together)
+{
+    static const struct {
+        const char *how;
+        int tested;
+    } cases[] = {{"method=iid devices=4", 0},
+                 {"method=iid devices=1 test_fraction=0.25", 24},
+                 {"method=natural test_fraction=0.25", 21},
+                 {"method=natural max_examples=7", 0},
+                 {"method=dirichlet devices=3 alpha=0.5", 0},
+                 {"method=quantity devices=3", 0},
+                 {"method=temporal devices=3 periods=4", 0},
+                 {"method=temporal devices=3 periods=4 law=devices", 0}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        co_dataset data = question_data();
+        co_partition p = must_make(cases[k].how, &data);
+        cr_expect_eq(whole_questions(&p, &data, cases[k].how), cases[k].tested, "%s", cases[k].how);
+        co_partition_fini(&p);
+        co_dataset_fini(&data);
+    }
+    cr_expect_eq(co_memory_blocks(), 0);
+}
+
 Test(labels, methods_without_labels_see_none)
 {
     co_dataset data = tagged_data();
