@@ -52,7 +52,8 @@ static void print_help(void)
         "answers: a row for each question: id of its first window; text (bytes) with text_offsets; "
         "place [n, 2], its\nbytes in the raw text of window [n]; score, and none, that of no "
         "answer.\n"
-        "`cohort partition DATA -o PART method=cluster features=FILE` takes hidden values.\n\n"
+        "`cohort partition DATA -o PART method=cluster features=FILE` takes hidden values, of "
+        "tokens their mean.\n\n"
         "Example: cohort predict runs/mnist/ckpt-00000200.h5 mnist.h5 -o logits.h5 split=test\n");
 }
 
