@@ -24,7 +24,7 @@ mkdir -p "$size"
 
 # Of task $1: data, import, model, passes, batch, rates of SGD and AdamW, examples of an evaluation, seconds of a pass on one core
 setting() {
-    sgd=() adamw=(local.weight_decay=0.01) evaluation=(eval.max_examples=1500) metric=accuracy
+    sgd=() adamw=(local.weight_decay=0.01) evaluation=(eval.max_examples=1500)
     local pieces=(${minilm:+tokens=wordpiece "vocab=$minilm/vocab.txt"})
     case $1 in
     news)
@@ -39,11 +39,10 @@ setting() {
     tags)
         local dir=$shared/data/tagging/wnut17
         import=(conll train="$dir/wnut17train.conll" dev="$dir/emerging.dev.conll" test="$dir/emerging.test.annotated" min_count=2 chars=true)
-        model='{name: bilstm, embedding: 100, units: 128, head: crf, chars: cnn, dropout: 0.3}' metric=entity_f1
+        model='{name: bilstm, embedding: 100, units: 128, head: crf, chars: cnn, dropout: 0.3}'
         epochs=20 batch=8 sgd+=(local.lr=0.3 local.clip_grad=5) adamw+=(local.lr=0.003) seconds=4 ;;
     span)
         import=(squad "$shared/data/qa/squad_dev-v1.1.json" test_articles=8)
-        metric=f1
         if [ "$size" = small ]; then
             import+=(min_count=3 max_tokens=200 stride=64) evaluation=(eval.max_examples=1000)
             model='{name: bilstm, embedding: 64, units: 64}'
@@ -54,10 +53,9 @@ setting() {
         fi ;;
     pairs)
         import=(pairs source="$texts/train.en.gz" target="$texts/train.de.gz" test_source="$texts/test_2016_flickr.en.gz"
-            test_target="$texts/test_2016_flickr.de.gz" min_count=4)
-        metric=bleu
+            test_target="$texts/test_2016_flickr.de.gz" min_count=4 lowercase=false)
         model='{name: seq2seq_transformer, layers: 2, hidden: 96, heads: 4, tied: output}'
-        epochs=4 batch=16 sgd+=(local.lr=0.5 local.clip_grad=1) adamw+=(local.lr=0.001) seconds=90
+        epochs=6 batch=16 sgd+=(local.lr=0.5 local.clip_grad=1) adamw+=(local.lr=0.001) seconds=60
         [ "$size" = small ] || { model='{name: seq2seq_transformer, layers: 3, hidden: 256, heads: 8, tied: output}'; epochs=8 seconds=300; }
         ;;
     *) echo "no task $1; there are news, tags, span, pairs"; exit 2 ;;
