@@ -51,7 +51,8 @@ static void print_help(void)
         "answers: a row for each question: id of its first window; text (bytes) with\n"
         "text_offsets; place [n, 2], its bytes in the raw text of window [n]; score, and none,\n"
         "that of no answer.\n"
-        "`cohort partition DATA -o PART method=cluster features=FILE` takes hidden values.\n\n"
+        "`cohort partition DATA -o PART method=cluster features=FILE` takes hidden values,\n"
+        "of tokens their mean.\n\n"
         "Example: cohort predict runs/mnist/ckpt-00000200.h5 mnist.h5 -o logits.h5 split=test\n");
 }
 

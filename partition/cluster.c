@@ -96,8 +96,9 @@ static const co_param params[] = {
     {.key = "features",
      .type = CO_STRING,
      .flags = CO_OPTIONAL,
-     .doc = "file of `cohort predict .. output=hidden`, a row for each training example, in place "
-            "of x"},
+     .doc =
+         "file of `cohort predict .. output=hidden` with each training example (of rows that are "
+         "tokens the mean), in place of x"},
     {0}};
 const co_partitioner co_partitioner_cluster = {
     .name = "cluster",

@@ -1,5 +1,5 @@
-/* io/data/features_file.c - one read of the rows, in blocks, each to its example's place. Memory:
- * 4 n width bytes, and one byte an example while it is read. */
+/* io/data/features_file.c - one read of the rows, in blocks, their means each to its example's
+ * place. Memory: 4 n width bytes, and 9 bytes an example while it is read. */
 #include "io/data/features_file.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -18,11 +18,6 @@ static co_status find_values(const co_file *file, const char **name, size_t *row
                        "%s: holds neither hidden nor logits, but loss alone: make it by cohort "
                        "predict .. output=hidden",
                        path);
-    if (co_file_has(file, "offsets"))
-        return CO_FAIL(CO_EDATA,
-                       "%s: its rows are tokens; features need a row an example: tap an item "
-                       "behind pool_time (cohort predict .. output=hidden tap=ITEM)",
-                       path);
     CO_TRY(co_file_extent(file, *name, &extent));
     if (extent.ndim != 2 || extent.dim[1] == 0)
         return CO_FAIL(CO_EDATA, "%s: %s has %zu dimensions; rows of values are wanted", path,
@@ -32,37 +27,95 @@ static co_status find_values(const co_file *file, const char **name, size_t *row
     return CO_OK;
 }
 
-static co_status put_row(const co_file *file, const char *name, int64_t id, const float *row,
-                         const co_dataset *features, uint8_t *seen)
+/* The mean of n rows, zeros of none. */
+static co_status put_mean(const co_file *file, const char *name, int64_t id, const double *sum,
+                          int64_t n, const co_dataset *features, uint8_t *seen)
 {
     if (id < 0 || id >= features->n || seen[id])
         return CO_FAIL(CO_EDATA, "%s: id %" PRId64 " %s", co_file_path(file), id,
                        id < 0 || id >= features->n ? "is none of the data set's examples"
                                                    : "has two rows");
-    for (size_t j = 0; j < features->x_size; j++)
-        if (!isfinite(row[j]))
+    float *row = (float *)features->x + (size_t)id * features->x_size;
+    for (size_t j = 0; j < features->x_size; j++) {
+        if (!isfinite(sum[j]))
             return CO_FAIL(CO_EDATA, "%s: %s of example %" PRId64 ", value %zu is %g",
-                           co_file_path(file), name, id, j, (double)row[j]);
-    memcpy((float *)features->x + (size_t)id * features->x_size, row,
-           features->x_size * sizeof *row);
+                           co_file_path(file), name, id, j, sum[j]);
+        row[j] = n ? (float)(sum[j] / (double)n) : 0.0f;
+    }
     seen[id] = 1;
     return CO_OK;
 }
 
-/* All rows to their places. */
-static co_status read_rows(const co_file *file, const char *name, const int64_t *id, size_t rows,
+/* Which rows are whose: example i has [first[i], first[i + 1]) of them. */
+typedef struct {
+    int64_t *id, *first;
+    size_t n;
+} owners;
+
+/* Rows stand by example, or by token with `offsets`. */
+static co_status read_owners(const co_file *file, const char *name, size_t rows, owners *of)
+{
+    size_t n_first = 0;
+    void *id = NULL, *first = NULL;
+    CO_TRY(co_file_read_new(file, "id", CO_I64, &id, &of->n));
+    of->id = id;
+    if (co_file_has(file, "offsets")) {
+        CO_TRY(co_file_read_new(file, "offsets", CO_I64, &first, &n_first));
+        of->first = first;
+    } else {
+        of->first = co_malloc(of->n + 1, sizeof *of->first);
+        if (!of->first) return CO_FAIL(CO_ENOMEM, "owners of %zu rows", rows);
+        for (n_first = 0; n_first <= of->n; n_first++) of->first[n_first] = (int64_t)n_first;
+    }
+    bool good = n_first == of->n + 1 && of->first[0] == 0 && of->first[of->n] == (int64_t)rows;
+    for (size_t i = 0; good && i < of->n; i++) good = of->first[i] <= of->first[i + 1];
+    return good ? CO_OK
+                : CO_FAIL(CO_EDATA, "%s: %zu ids, their offsets and %zu rows of %s do not agree",
+                          co_file_path(file), of->n, rows, name);
+}
+
+typedef struct {
+    const co_file *file;
+    const char *name;
+    const owners *of;
+    const co_dataset *features;
+    uint8_t *seen;
+    double *sum; /* of the rows of example i */
+    size_t i;
+} means;
+
+/* The examples that end before row `end`. */
+static co_status end_examples(means *m, int64_t end)
+{
+    const owners *of = m->of;
+    for (; m->i < of->n && of->first[m->i + 1] <= end; m->i++) {
+        CO_TRY(put_mean(m->file, m->name, of->id[m->i], m->sum,
+                        of->first[m->i + 1] - of->first[m->i], m->features, m->seen));
+        memset(m->sum, 0, m->features->x_size * sizeof *m->sum);
+    }
+    return CO_OK;
+}
+
+/* All rows to their examples. */
+static co_status read_rows(const co_file *file, const char *name, const owners *of, size_t rows,
                            const co_dataset *features, uint8_t *seen)
 {
+    const size_t width = features->x_size;
     size_t block;
-    CO_TRY(co_file_block_rows(file, name, features->x_size * sizeof(float), &block));
-    float *values = co_malloc(block * features->x_size, sizeof *values);
-    co_status st = values ? CO_OK : CO_FAIL(CO_ENOMEM, "rows of %s", name);
+    CO_TRY(co_file_block_rows(file, name, width * sizeof(float), &block));
+    float *values = co_malloc(block * width, sizeof *values);
+    means m = {file, name, of, features, seen, co_calloc(width, sizeof *m.sum), 0};
+    co_status st = values && m.sum ? CO_OK : CO_FAIL(CO_ENOMEM, "rows of %s", name);
     for (size_t at = 0; at < rows && st == CO_OK; at += block) {
         const size_t n = rows - at < block ? rows - at : block;
         st = co_file_read_rows(file, name, CO_F32, at, n, values);
-        for (size_t i = 0; i < n && st == CO_OK; i++)
-            st = put_row(file, name, id[at + i], values + i * features->x_size, features, seen);
+        for (size_t r = 0; r < n && st == CO_OK; r++) {
+            st = end_examples(&m, (int64_t)(at + r));
+            for (size_t j = 0; j < width; j++) m.sum[j] += (double)values[r * width + j];
+        }
     }
+    if (st == CO_OK) st = end_examples(&m, (int64_t)rows);
+    co_free(m.sum);
     co_free(values);
     return st;
 }
@@ -94,32 +147,29 @@ static co_status check_origin(const co_file *file, const co_dataset *data)
 static co_status read_features(const co_file *file, const co_dataset *data, co_dataset *features)
 {
     const char *name;
-    size_t rows, n_ids = 0;
-    void *id = NULL;
+    size_t rows;
+    owners of = {0};
     *features = (co_dataset){.n = data->n, .x_type = CO_F32, .x_ndim = 1, .n_scale = 1};
     CO_TRY(find_values(file, &name, &rows, &features->x_size));
     CO_TRY(check_origin(file, data));
-    CO_TRY(co_file_read_new(file, "id", CO_I64, &id, &n_ids));
     features->x_dim[0] = features->x_size;
     features->split = data->split;
     features->scale = co_malloc(2, sizeof *features->scale);
     features->x = co_calloc((size_t)data->n * features->x_size, sizeof(float));
     uint8_t *seen = co_calloc((size_t)data->n, sizeof *seen);
-    co_status st = CO_OK;
-    if (n_ids != rows)
-        st = CO_FAIL(CO_EDATA, "%s: %zu ids and %zu rows of %s", co_file_path(file), n_ids, rows,
-                     name);
-    else if (!features->scale || !features->x || !seen)
+    co_status st = read_owners(file, name, rows, &of);
+    if (st == CO_OK && (!features->scale || !features->x || !seen))
         st = CO_FAIL(CO_ENOMEM, "features of %" PRId64 " examples", data->n);
     if (st == CO_OK) {
         features->scale[0] = 1.0;
         features->scale[1] = 0.0;
         features->shift = features->scale + 1;
-        st = read_rows(file, name, id, rows, features, seen);
+        st = read_rows(file, name, &of, rows, features, seen);
     }
     if (st == CO_OK) st = check_cover(file, data, seen);
     co_free(seen);
-    co_free(id);
+    co_free(of.first);
+    co_free(of.id);
     return st;
 }
 

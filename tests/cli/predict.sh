@@ -121,7 +121,22 @@ done
 good run words.yaml output.dir=clustered rounds=1 partition='{method: cluster, features: words.hidden.h5, devices: 6, clusters: 4, alpha: 0.5}'
 part='method=cluster devices=6 alpha=0.5 clusters=3'
 refused 3 'lacks [0-9]* training examples' partition words.h5 -o bad.h5 $part features=words.logits.h5
-refused 3 'rows are tokens|a row for each token' partition play.h5 -o bad.h5 $part features=play.hidden.h5
+# Where rows are tokens, an example's are their mean.
+"$python" - <<'P'
+import h5py, numpy as np
+with h5py.File("play.hidden.h5") as p, h5py.File("play.h5") as d, h5py.File("means.h5", "w") as h:
+    rows, at = p["hidden"][:].astype("f8"), p["offsets"][:]
+    assert len(rows) > len(at)
+    h["x"], h["split"] = np.zeros((len(d["split"]), rows.shape[1]), "f4"), d["split"][:]
+    for i, a, b in zip(p["id"][:], at, at[1:]):
+        if a < b:
+            h["x"][i] = rows[a:b].mean(0)
+    h["y"] = np.zeros(len(d["split"]), "i4")
+P
+good import h5 means.h5 -o means.sealed.h5
+good partition play.h5 -o by-tokens.h5 $part features=play.hidden.h5
+good partition means.sealed.h5 -o by-means.h5 $part
+"$python" -c 'import h5py; a, b = h5py.File("by-tokens.h5"), h5py.File("by-means.h5"); assert all((a[k][:] == b[k][:]).all() for k in ("train/offsets", "train/examples")) and len(a["train/examples"])' || fail "clusters of tokens' means and of x differ"
 refused 4 'no-file.h5' partition words.h5 -o bad.h5 $part features=no-file.h5
 refused 3 'words.h5' partition words.h5 -o bad.h5 $part features=words.h5
 refused 3 'loss' partition words.h5 -o bad.h5 $part features=words.loss.h5
