@@ -191,7 +191,8 @@ def members_used(config):
         ("server_optimizer", "server.optimizer"), ("algorithm", "algorithm.algorithm"), ("model", "model.name"),
         ("partitioner", "partition.method"))}
     used["work"] = {"train", "measure"} if value["aggregate.rule"] == "qfedavg" else {"train"}  # whose rule weighs by losses
-    used["layer"] = used["block"] = set(re.findall(r"\w+", value["model"])) if "model.layers" in value else set()
+    lists = {"model.layers", "model.encoder"} & set(value)
+    used["layer"] = used["block"] = set(re.findall(r"\w+", value["model"])) if lists else set()
     used["transform"] = set(re.findall(r"name: (\w+)", value.get("transforms", "")))
     used["task"] = {"classification"}
     if "data.file" in value:
