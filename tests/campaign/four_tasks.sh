@@ -4,12 +4,13 @@
 # out, F1), texts from texts (Multi30k English-German, BLEU, greedy). 100 devices, 10 a round, 1 epoch each, EPOCHS passes over the data
 # in all; central: one device that goes through as many examples, an epoch a round. Skew: Dirichlet over classes, sets of entity types,
 # articles; seq2seq: over clusters of hidden states.
-
+#   SIZE=small  models of our own of about 1 M parameters; central, uniform, 0.1 x FedAvg, FedOPT. An hour on 2 free cores, two on busy ones
 #   SIZE=full   MiniLM where a pretrained encoder serves (not for tags, whose letters are the point), a transformer of 3+3 layers; central,
-#               uniform, alpha 1, 0.1, sizes by Dirichlet(1) x FedAvg, FedProx (both SGD on devices), FedOPT (AdamW on devices). About 27 hours on 2 cores
-# The hours that are left are told at the start. TASKS ("news tags span pairs"), SEED (1), EPOCHS,
-# WRITTEN (texts for BLEU), WORDS (more words for every run). Expected, after Lin et al.: central far ahead;
-# uniform > 1 > 0.1; quantity near uniform; FedOPT ahead of FedAvg but on seq2seq.
+#               uniform, alpha 1, 0.1, sizes by Dirichlet(1) x FedAvg, FedProx (both SGD on devices), FedOPT (AdamW on devices).
+#               About 27 hours on 2 cores
+# The hours that are left are told at the start. TASKS ("news tags span pairs"), SEED (1), EPOCHS, WRITTEN (texts for BLEU), WORDS (more
+# words for every run). Expected, after Lin et al.: central far ahead; uniform > 1 > 0.1; quantity near uniform; FedOPT ahead of FedAvg
+# but on seq2seq.
 . "$(dirname "$0")/common.sh"
 size=${SIZE:-small} seed=${SEED:-1} minilm=
 case $size in
