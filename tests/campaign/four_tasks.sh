@@ -4,12 +4,13 @@
 # out, F1), texts from texts (Multi30k English-German, BLEU, greedy). 100 devices, 10 a round, 1 epoch each, EPOCHS passes over the data
 # in all; central: one device that goes through as many examples, an epoch a round. Skew: Dirichlet over classes, sets of entity types,
 # articles; seq2seq: over clusters of hidden states.
-#   SIZE=small  models of our own of about 1 M parameters; central, uniform, 0.1 x FedAvg, FedOPT. 4 tasks: HOURS_SMALL
+#   SIZE=small  models of our own of about 1 M parameters; central, uniform, 0.1 x FedAvg, FedOPT. An hour on 2 free cores, two on busy ones
 #   SIZE=full   MiniLM where a pretrained encoder serves (not for tags, whose letters are the point), a transformer of 3+3 layers; central,
-#               uniform, alpha 1, 0.1, sizes by Dirichlet(1) x FedAvg, FedProx (both SGD on devices), FedOPT (AdamW on devices). HOURS_FULL
-# The hours that are left are told at the start. TASKS ("news tags span pairs"), SEED (1), EPOCHS,
-# WRITTEN (texts for BLEU), WORDS (more words for every run). Expected, after Lin et al.: central far ahead;
-# uniform > 1 > 0.1; quantity near uniform; FedOPT ahead of FedAvg but on seq2seq.
+#               uniform, alpha 1, 0.1, sizes by Dirichlet(1) x FedAvg, FedProx (both SGD on devices), FedOPT (AdamW on devices).
+#               About 27 hours on 2 cores
+# The hours that are left are told at the start. TASKS ("news tags span pairs"), SEED (1), EPOCHS, WRITTEN (texts for BLEU), WORDS (more
+# words for every run). Expected, after Lin et al.: central far ahead; uniform > 1 > 0.1; quantity near uniform; FedOPT ahead of FedAvg
+# but on seq2seq.
 . "$(dirname "$0")/common.sh"
 size=${SIZE:-small} seed=${SEED:-1} minilm=
 case $size in
@@ -19,6 +20,7 @@ full) written=${WRITTEN:-1000} partitions="uniform 1 0.1 quantity" algorithms="f
 esac
 if [ "$size" = full ]; then . "$top/tests/campaign/minilm.sh"; fi
 tasks=${TASKS:-news tags span pairs}
+export LIMIT=${LIMIT:-36000}
 texts=$shared/data/seq2seq/multi30k
 mkdir -p "$size"
 
@@ -31,10 +33,10 @@ setting() {
         import=(newsgroups "$shared/data/text_classification/20news-bydate.tar.gz")
         if [ "$size" = small ]; then
             import+=(min_count=5 max_tokens=400) model='{name: bow, embedding: 32}'
-            epochs=20 batch=16 sgd+=(local.lr=2) adamw+=(local.lr=0.01) seconds=2
+            epochs=20 batch=16 sgd+=(local.lr=2) adamw+=(local.lr=0.01) seconds=5
         else
             import+=("${pieces[@]}" max_tokens=256) model="{from: $minilm}"
-            epochs=3 batch=32 sgd+=(local.lr=0.1) adamw+=(local.lr=0.00005) seconds=1500
+            epochs=3 batch=32 sgd+=(local.lr=0.1) adamw+=(local.lr=0.00005) seconds=2000
         fi ;;
     tags)
         local dir=$shared/data/tagging/wnut17
@@ -56,7 +58,7 @@ setting() {
             test_target="$texts/test_2016_flickr.de.gz" min_count=4 lowercase=false)
         model='{name: seq2seq_transformer, layers: 2, hidden: 96, heads: 4, tied: output}'
         epochs=6 batch=16 sgd+=(local.lr=0.5 local.clip_grad=1) adamw+=(local.lr=0.001) seconds=60
-        [ "$size" = small ] || { model='{name: seq2seq_transformer, layers: 3, hidden: 256, heads: 8, tied: output}'; epochs=8 seconds=300; }
+        [ "$size" = small ] || { model='{name: seq2seq_transformer, layers: 3, hidden: 256, heads: 8, tied: output}'; epochs=8 seconds=250; }
         ;;
     *) echo "no task $1; there are news, tags, span, pairs"; exit 2 ;;
     esac
@@ -85,7 +87,8 @@ hours() { # of the cells that are not done
 features() { # FILE: of each source what MiniLM says, or the encoder of the central model
     [ ! -e "$1" ] || return 0
     if [ "$size" = full ]; then
-        "$cohort" import "${import[@]/min_count=4/tokens=wordpiece}" vocab="$minilm/vocab.txt" -o "$size/pieces.h5" --overwrite > last.log
+        local words=("${import[@]/min_count=4/tokens=wordpiece}")
+        "$cohort" import "${words[@]/lowercase=false/lower=true}" vocab="$minilm/vocab.txt" -o "$size/pieces.h5" --overwrite > last.log
         printf '%s\n' "rounds: 1" "data: {file: $size/pieces.h5}" "partition: {method: iid, devices: 1}" "model: {from: $minilm, head: none}" \
             "devices: {per_round: 1}" > "$size/meaning.yaml"
         mpirun -n "$ranks" "$cohort" predict "$size/meaning.yaml" "$size/pieces.h5" -o "$1.part" output=hidden split=train --overwrite >> last.log 2>&1 ||
