@@ -22,6 +22,6 @@ need() { # need PATH below the shared folder
 train() { # train EXPERIMENT words..: continues what is there, and tells the time it took
     local start=$SECONDS label=$1 word
     for word; do case $word in output.dir=*) label=${word#output.dir=} ;; esac done
-    timeout -k 10 "${LIMIT:-3600}" mpirun -n "$ranks" "$cohort" run "$@" --resume > last.log 2>&1 || { tail -n 5 last.log; exit 1; }
+    timeout -k 10 "${LIMIT:-3600}" mpirun -n "$ranks" "$cohort" run "$@" --resume > last.log 2>&1 || { grep 'cohort: ' last.log || tail -n 5 last.log; exit 1; }
     [ $((SECONDS - start)) -lt 2 ] || echo "$label: $((SECONDS - start)) s on $ranks ranks"
 }
