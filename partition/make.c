@@ -102,13 +102,14 @@ static co_status refuse_labels(const maker *m)
 {
     const co_node *method = co_config_node(m->opt, "method");
     char others[160] = "";
-    if (!co_dataset_has_targets(m->in.data))
-        return co_config_fail(m->opt, method, "%s needs labels (y), which the data set lacks",
-                              m->member->name);
     for (const co_plugin *const *p = co_kind_partitioner.members; *p; p++)
         if (!(((const co_partitioner *)*p)->needs & CO_PART_NEEDS_LABELS))
             snprintf(others + strlen(others), sizeof others - strlen(others), "%s%s",
                      *others ? ", " : "", (*p)->name);
+    if (!co_dataset_has_targets(m->in.data))
+        return co_config_fail(m->opt, method,
+                              "%s needs labels (y), which the data set lacks; without labels: %s",
+                              m->member->name, others);
     return co_config_fail(
         m->opt, method,
         "%s goes by the class of an example, which the task %s lacks; without classes: %s",

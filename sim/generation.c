@@ -70,6 +70,9 @@ co_status co_generation_create(const co_model *model, const co_population *p,
         st = co_speller_init(&g->speller, g->pairs ? co_dataset_target_names(data) : data->vocab,
                              g->pairs ? data->n_target_vocab : data->n_vocab);
     if (st == CO_OK) st = co_text_scorer_create(&g->scorer);
+    const size_t most = data->answer_offsets ? longest(data, data->answer_offsets) : 0;
+    g->references = co_malloc(most > 0 ? most : 1, sizeof *g->references);
+    if (st == CO_OK && !g->references) st = CO_FAIL(CO_ENOMEM, "%zu references", most);
     if (st != CO_OK) co_generation_fini(g);
     return st;
 }
@@ -87,6 +90,7 @@ void co_generation_fini(co_generation *g)
     co_free(g->source_offsets);
     co_free(g->prompts);
     co_free(g->sources);
+    co_free(g->references);
     *g = (co_generation){0};
 }
 
@@ -163,35 +167,33 @@ co_status co_generation_write(co_generation *g, const int64_t *ids, size_t n)
 }
 
 /* References of an example: its answers, else (and where tokens have no names) its target behind
- * its beginning. At most MOST are
- * looked at. */
-enum { MOST = 256 };
-static size_t references_of(co_generation *g, int64_t id, co_passage *references)
+ * its beginning. Returns how many. */
+static size_t references_of(co_generation *g, int64_t id)
 {
     const co_dataset *data = g->data;
     size_t n = 0;
     const bool named = data->n_answers && g->speller.names; /* else what is written is numbers */
     for (int64_t a = named ? data->answer_offsets[id] : 0;
-         named && a < data->answer_offsets[id + 1] && n < MOST; a++, n++)
-        references[n] = (co_passage){(const char *)data->answers + data->answer_bounds[a],
-                                     (size_t)(data->answer_bounds[a + 1] - data->answer_bounds[a])};
+         named && a < data->answer_offsets[id + 1]; a++, n++)
+        g->references[n] =
+            (co_passage){(const char *)data->answers + data->answer_bounds[a],
+                         (size_t)(data->answer_bounds[a + 1] - data->answer_bounds[a])};
     if (n > 0) return n;
     co_text_cut(&g->answer, 0);
     spell(g, data->target_tokens + data->target_offsets[id] + 1,
           length_of(data->target_offsets, id) - 1, &g->answer);
-    references[0] = (co_passage){g->answer.data, g->answer.n};
+    g->references[0] = (co_passage){g->answer.data, g->answer.n};
     return 1;
 }
 
 co_status co_generation_score(co_generation *g, const int64_t *ids, size_t n, double *sums)
 {
-    co_passage references[MOST];
     CO_ASSERT(g->pairs);
     for (size_t i = 0; i < n; i++) {
         const co_passage text = {g->text.data + g->bounds[i],
                                  (size_t)(g->bounds[i + 1] - g->bounds[i])};
-        const size_t m = references_of(g, ids[i], references);
-        CO_TRY(co_text_scores_add(g->scorer, text, m, references, sums));
+        const size_t m = references_of(g, ids[i]);
+        CO_TRY(co_text_scores_add(g->scorer, text, m, g->references, sums));
     }
     return g->answer.failed ? CO_FAIL(CO_ENOMEM, "references") : CO_OK;
 }

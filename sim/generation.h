@@ -23,7 +23,8 @@ typedef struct {
     int32_t *prompts, *sources;
     size_t n_room, prompts_room, sources_room;
     co_text_scorer *scorer;
-    co_text answer; /* a target as text, where an example has no references */
+    co_text answer;         /* a target as text, where an example has no references */
+    co_passage *references; /* of an example, as many as one has at most */
 } co_generation;
 
 /* beams .. of `how` are asked for; its end, and max_length where that is 0 (the longest target, or
