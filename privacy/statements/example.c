@@ -66,7 +66,8 @@ static void say(const co_release *r, co_statement_text *words)
     co_say(
         words, "not covered",
         "train_loss and train metrics, the loss in table devices: exact values of real examples\n"
-        "table eval, where its examples belong to the devices; a stop rule on it");
+        "table eval, where its examples belong to the devices; a stop rule on it\n"
+        "a text as a whole that import has cut: each of its windows or pieces is an example");
     co_say(words, "assumes",
            "how many examples a device has is no secret, its batches and noise stay secret (they "
            "are drawn from the seed: keep it too), only the covered values are published, other "

@@ -89,6 +89,8 @@ for model in "name: bert, $sizes, intermediate: 12, types: 2" "name: distilbert,
     case $model in *bert*) grep -q '"[A-Za-z]*BertForQuestionAnswering"' folder/config.json || fail "$model: $(cat folder/config.json)" ;; esac
 done
 
+good run v1.yaml output.dir=private rounds=1 local.dp='{clip: 1, noise_multiplier: 1, delta: 1e-3}'
+"$COHORT" show private/run.h5 | grep -q 'each of its windows or pieces is an example' || fail "the statement takes windows for questions"
 good partition v1.h5 -o part.h5 method=iid devices=2
 good export tff v1.h5 part.h5 -o tff.h5
 grep -q 'no place for questions and answers' log || fail "lost questions go unsaid: $(cat log)"
