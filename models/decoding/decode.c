@@ -196,8 +196,7 @@ static bool open_lane(co_decoder *d, const co_prompts *in, size_t i, size_t text
     l->score[0] = 0.0;
     memcpy(row_of(d, d->tokens[0], i, 0), in->tokens + in->offsets[text], n * sizeof *in->tokens);
     if (!d->has_source) return true;
-    static const int64_t whole[] = {0, 0};
-    int64_t offsets[2] = {whole[0], in->source_offsets[text + 1] - in->source_offsets[text]};
+    const int64_t offsets[] = {0, in->source_offsets[text + 1] - in->source_offsets[text]};
     l->source = (size_t)offsets[1];
     co_steps_read(d->steps, i,
                   &(co_batch){.n = 1,

@@ -39,7 +39,7 @@ static co_status choose(generate *g, const co_run *run, int split)
     const co_experiment *e = run->experiment;
     const int64_t most = e->eval_keys.generate.max_examples, n = run->population.n_split[split];
     g->n[split] = most > 0 && most < n ? most : n;
-    g->ids[split] = co_malloc(2 * (size_t)g->n[split], sizeof *g->ids[split]);
+    g->ids[split] = co_malloc((size_t)g->n[split], sizeof *g->ids[split]);
     int64_t *scratch = co_malloc(co_draw_subset_scratch((size_t)g->n[split]), sizeof *scratch);
     co_stream s = co_stream_open((uint64_t)e->seed, CO_DRAW_EVAL_EXAMPLES, (uint64_t)split, 1, 0);
     const bool good = scratch && g->ids[split];
