@@ -414,6 +414,9 @@ static void public_examples_change_what_follows_the_noise_alone(void)
     if (!public_step(", clip_quantile: 0.1}", 50.0, clipped, &least, &holds)) return;
     if (!public_step(", clip_quantile: 0.4}", 50.0, projected, &clip, &holds)) return;
     CHECK(least > 0.0 && least < clip && clip < 50.0);
+    double bound; /* public norms above `clip` do not raise it */
+    if (!public_step(", clip_quantile: 0.4}", 0.5 * least, projected, &bound, &holds)) return;
+    CHECK(fabs(bound - 0.5 * least) < 1e-5 * least);
     for (int j = 0; j < SIZE_OF_ONE; j++)
         CHECK(fabs((double)clipped[j] - 1.5 * least) < 1e-6 * least);
     for (int k = 0; k < 2; k++) {
