@@ -67,6 +67,24 @@ for n in 1 3; do
     [ "$(grep -cE '^ +40[01]  [a-z ]*$' log)" -eq 2 ] || fail "predict does not show two texts: $(cat log)"
 done
 [ "$(digest text-1.h5)" = "$(digest text-3.h5)" ] || fail "other texts on 3 ranks"
+# What the same model writes as the second reference of each source: every text then is one of its references.
+$python - <<'P' || fail "references"
+import csv, h5py
+lines = {part + side: open(f"{part}.{side}").read().split("\n")[:-1] for part in ("train", "test") for side in ("src", "tgt")}
+with h5py.File("text-1.h5") as h:
+    at, text = h["text_offsets"][:], h["text"][:].tobytes().decode()
+written = [text[at[i]:at[i + 1]] for i in range(len(at) - 1)]
+for part in ("train", "test"):
+    rows = list(zip(lines[part + "src"], lines[part + "tgt"]))
+    if part == "test":
+        rows += [(source, own) for source, own in zip(lines["testsrc"], written) if own]
+    with open(part + ".csv", "w", newline="") as f:
+        csv.writer(f).writerows([("source", "target"), *rows])
+P
+"$COHORT" import csv train.csv source=source target=target header=true test=test.csv references=join -o joined.h5 > log 2>&1 || fail "join: $(tail -n 3 log)"
+on 2 run pairs.yaml data.file=joined.h5 eval.generate.max_examples=0 output.dir=joined > log 2>&1 || fail "joined: $(tail -n 3 log)"
+"$COHORT" show joined/run.h5 --json | $python -c 'import json, sys; e = json.load(sys.stdin)["last"]; e = e.get("eval", e); sys.exit(not e["rouge1"] > 0.999)' ||
+    fail "the best of two references does not count: $("$COHORT" show joined/run.h5 --json)"
 "$COHORT" show text-1.h5 | grep -q "text of 70 examples" || fail "show: $("$COHORT" show text-1.h5)"
 
 on 1 predict pairs-1/ckpt-00000004.h5 pairs.h5 -o forced.h5 output=text forced_first=5 forced_last=6 max_length=4 show=9 > log 2>&1 || fail "forced: $(tail -n 3 log)"
