@@ -36,7 +36,7 @@ const char *co_format_find(const char *word, size_t n);
  * formed; path outlives it. Ends with co_seal_end, also after a failure elsewhere. */
 co_status co_seal_start(int fd, const char *temporary, const char *path, const char *format,
                         co_sealing **sealing);
-/* Nothing before byte `end` of the file changes any more: it is hashed up to there. */
+/* Nothing before byte `end` of the file changes any more: whole pieces before it are hashed. */
 co_status co_seal_follow(co_sealing *sealing, uint64_t end);
 /* Hashes the rest and writes the block. */
 co_status co_seal_write(co_sealing *sealing);

@@ -151,10 +151,10 @@ co_status co_seal_start(int fd, const char *temporary, const char *path, const c
 
 co_status co_seal_follow(co_sealing *s, uint64_t end)
 {
-    if (end > s->end) end = s->end;
-    if (end <= s->at) return CO_OK;
-    CO_TRY(hash_range(s->fd, s->path, s->at, end, &s->hasher, s->buffer, s->check));
-    s->at = end;
+    const uint64_t whole = end < s->end ? end / CHUNK * CHUNK : s->end;
+    if (whole <= s->at) return CO_OK;
+    CO_TRY(hash_range(s->fd, s->path, s->at, whole, &s->hasher, s->buffer, s->check));
+    s->at = whole;
     return CO_OK;
 }
 
