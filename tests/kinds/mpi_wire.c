@@ -195,7 +195,6 @@ static void play(const co_wire *wire, const co_wire_setup *setup, void *self, si
     double wait_s;
     float *sent = co_malloc(x->n, sizeof *sent);
     make_round(&r, n_devices, round, turn);
-    draw_updates(x->n, round);
     if (wire->whole) co_chain_add(&chain, &rows_stage, &seen);
     CHECK(co_chain_ready(&chain, NULL, MOST) == CO_OK);
     co_exchange_clear(x);
@@ -276,9 +275,12 @@ static void check_wire(const co_wire *wire, size_t n_params, bool gaps, bool add
     CHECK(wire->create(&setup, &self) == CO_OK);
     check_bytes(wire, &setup, self, co_memory_bytes() - before);
     if (wire->bytes) CHECK(wire->bytes(self) >= MOST * x.n_own * sizeof(float) + setup.n_scratch);
-    for (size_t round = 0; round < sizeof n_devices / sizeof *n_devices; round++)
+    for (size_t round = 0; round < sizeof n_devices / sizeof *n_devices; round++) {
+        draw_updates(x.n, round);
         for (int turn = 0; turn < comm.size; turn++)
             play(wire, &setup, self, n_devices[round], round, turn, false);
+    }
+    draw_updates(x.n, 9);
     if (wire->whole) play(wire, &setup, self, MOST, 9, 1, true);
     if (wire->slices) {
         co_sum_slice slice[comm.size];
