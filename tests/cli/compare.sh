@@ -1,16 +1,7 @@
 #!/bin/bash
 # tests/cli/compare.sh - cohort compare as a user calls it: folders, the table against SciPy, going on after a stop, tuning on the
 # validation split alone, existing run files, refusals.
-set -u
-work=$SCRATCH/compare-$$
-mkdir -p "$work" && cd "$work" || exit 1
-trap 'rm -rf "$work"' EXIT
-export COHORT_PROGRESS=off
-failures=0
-python=${COHORT_PYTHON:-/usr/bin/python3}
-
-fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
-on() { local n=$1; shift; timeout -k 5 100 mpirun --bind-to none -n "$n" "$COHORT" "$@"; }
+. "$SOURCE/tests/cli/helpers/opening.sh"
 refused() { # refused PATTERN words..
     local pattern=$1 text rc; shift
     text=$("$COHORT" compare "$@" 2>&1); rc=$?
