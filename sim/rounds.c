@@ -10,18 +10,20 @@
 #include <stdio.h>
 
 /* Which devices, from which version, on which rank: the same on all ranks, without a message. */
-static void plan(co_run *r, int64_t step)
+static co_status plan(co_run *r, int64_t step)
 {
+    const co_clock now = {.step = step, .time = r->time};
     if (co_population_move(&r->population, step)) co_plan_look(&r->plan);
-    co_planner_make(r->experiment->planner, r->planner, &(co_clock){.step = step}, &r->plan);
     co_status_set_round(step);
+    const co_status st = co_planner_make(r->experiment->planner, r->planner, &now, &r->plan);
+    return r->plan.timing ? co_agree(st, r->comm) : st; /* else there is nothing that could fail */
 }
 
 /* One step; without a new version when it was given up half way. Collective(comm). */
 static co_status play(co_run *r)
 {
     const co_experiment *e = r->experiment;
-    plan(r, r->round + 1);
+    CO_TRY(plan(r, r->round + 1));
     co_step_open(r);
     const co_status st = co_step_work(r, co_schedule_rate(&e->local_rate, r->plan.round));
     const co_gathered met = co_step_meet(r, st);
@@ -31,6 +33,7 @@ static co_status play(co_run *r)
         r->ending = CO_STOPPED; /* nothing of this step has touched the model */
         return CO_OK;
     }
+    r->time = r->plan.time;
     co_versions_step(&r->versions);
     co_run_combine(r, &met, co_schedule_rate(&e->server_rate, r->plan.round));
     co_step_gather(r);

@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/vector.h"
+#include "sim/devices/timing.h"
 #include "sim/first_model.h"
 #include "sim/generation.h"
 #include <math.h>
@@ -147,7 +148,6 @@ static co_status create_local(co_run *r, const char *dir)
     const co_experiment *e = r->experiment;
     CO_TRY(check_examples(r));
     CO_TRY(co_plan_init(&r->plan, e, &r->population, r->comm->size, co_work_index("train")));
-    if (e->planner->create) CO_TRY(e->planner->create(&e->devices, &r->plan, &r->planner));
     CO_TRY(co_aggregate_check(e->aggregator, &e->aggregate, (size_t)fmax(1.0, r->plan.per_round)));
     CO_TRY(co_aggregation_create(e->aggregator, &e->aggregate, &r->aggregation));
     CO_TRY(co_model_create(&e->model, &r->population.shape, &r->population.labels, r->task,
@@ -214,6 +214,32 @@ static co_status create_budget(co_run *r)
     return CO_OK;
 }
 
+/* What a participation is sent and sends, in bytes; the clock; the planner, which may look at both.
+ * Collective(comm). */
+static co_status create_planner(co_run *r)
+{
+    const co_experiment *e = r->experiment;
+    const co_work *train = r->works.work[r->plan.train];
+    int64_t up;
+    train->traffic(r->works.self[r->plan.train], &r->plan.bytes_down, &up);
+    for (int attacker = 0; attacker < 2; attacker++)
+        r->plan.bytes_up[attacker] = co_chain_bytes(&r->chain, attacker, up);
+    CO_TRY(co_timing_create(
+        e, &r->population,
+        co_model_flops(r->model, r->population.mean_rows, r->population.mean_target_rows), r->comm,
+        &r->plan.timing));
+    co_status st = CO_OK;
+    if (e->planner->create) st = e->planner->create(&e->devices, &r->plan, &r->planner);
+    CO_TRY(co_agree(st, r->comm));
+    if (r->plan.timing) {
+        co_keep_ints(&r->keeps, "clock/time", &r->time, NULL, 1);
+        co_timing_keeps(r->plan.timing, &r->keeps);
+    }
+    if (e->planner->keeps) e->planner->keeps(r->planner, &r->keeps);
+    if (e->selector->keeps) e->selector->keeps(r->plan.chosen_by, &r->keeps);
+    return CO_OK;
+}
+
 /* Collective(comm). */
 static co_status create_exchange(co_run *r)
 {
@@ -236,6 +262,7 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
     if (st == CO_OK) st = create_budget(r);
     if (st == CO_OK) st = co_private_init(&r->privacy, e, &r->plan, r->population.n_devices, comm);
     if (st == CO_OK) st = co_agree(create_chain(r), comm);
+    if (st == CO_OK) st = create_planner(r);
     if (st == CO_OK) st = create_exchange(r);
     if (st == CO_OK) st = co_versions_init(&r->versions, e->planner->n_versions, &r->exchange);
     if (st == CO_OK) st = create_bank(r);
@@ -267,6 +294,7 @@ void co_run_destroy(co_run *r)
     co_private_fini(&r->privacy);
     if (r->experiment && r->experiment->planner->destroy)
         r->experiment->planner->destroy(r->planner);
+    co_timing_destroy(r->plan.timing);
     co_plan_fini(&r->plan);
     co_model_destroy(r->model);
     co_free(r->base);
@@ -312,6 +340,7 @@ co_status co_run_resume(co_run *r, const char *path)
                      .slot = r->whole_slot,
                      .slot_name = r->slot_name,
                      .versions = &r->versions,
+                     .keeps = &r->keeps,
                      .privacy = r->privacy.is_on ? &privacy : NULL,
                      .budget = r->budget.experiment ? &r->budget : NULL,
                      .state = &r->state,
@@ -331,6 +360,7 @@ co_status co_run_resume(co_run *r, const char *path)
     if (st == CO_OK) {
         r->round = s.round;
         MPI_Bcast(&r->round, 1, MPI_INT64_T, 0, r->comm->world);
+        co_keeps_broadcast(&r->keeps, r->comm);
         co_run_scatter_slots(r);
         st = co_versions_resume(&r->versions, r->round);
         co_bank_gather(&r->bank);
@@ -389,12 +419,8 @@ void co_run_describe(co_run *r)
         examples += (double)co_population_examples(&r->population, k) / (double)n;
     co_format_bytes((double)own, rank_text, sizeof rank_text);
     co_format_bytes((double)node, node_text, sizeof node_text);
-    int64_t each_down = 0, each_up = 0;
-    const size_t train = co_work_index("train");
-    r->works.work[train]->traffic(r->works.self[train], &each_down, &each_up);
-    each_up = co_chain_bytes(&r->chain, false, each_up);
-    co_format_bytes(per_round * (double)each_down, down, sizeof down);
-    co_format_bytes(per_round * (double)each_up, up, sizeof up);
+    co_format_bytes(per_round * (double)r->plan.bytes_down, down, sizeof down);
+    co_format_bytes(per_round * (double)r->plan.bytes_up[0], up, sizeof up);
     char tokens[80] = "";
     if (r->population.shape.tokens)
         snprintf(tokens, sizeof tokens, ", %.1f tokens an example", r->population.mean_rows);

@@ -34,6 +34,7 @@ struct co_run {
     char *base; /* where its first values come from */
     char config_digest[33];
     int64_t round; /* steps done */
+    int64_t time;  /* virtual, in nanoseconds, at which the newest version was made */
     co_ending ending;
     bool stop_wanted; /* some rank was asked to stop */
     co_status late;   /* an error of rank 0 that the next reduction carries to all */
@@ -41,7 +42,8 @@ struct co_run {
         double start, worked, wait; /* clock before and after this rank's work; seconds after it */
     } times;                        /* of the step */
     /* plan */
-    void *planner; /* what the experiment's planner keeps */
+    void *planner;  /* what the experiment's planner keeps */
+    co_keeps keeps; /* of planner, selector and clock, for checkpoints */
     co_plan plan;
     /* work */
     co_public public; /* section local.dp.public */

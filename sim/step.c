@@ -9,23 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What each device is sent and sends, in bytes. */
-static void declare(co_run *r)
-{
-    for (size_t k = 0; k < r->plan.n; k++) {
-        co_plan_row *row = &r->plan.row[k];
-        const co_work *work = r->works.work[row->work];
-        row->bytes_down = row->bytes_up = 0;
-        if (work->traffic)
-            work->traffic(r->works.self[row->work], &row->bytes_down, &row->bytes_up);
-        row->bytes_up = co_chain_bytes(&r->chain, row->attacker, row->bytes_up);
-    }
-}
-
 void co_step_open(co_run *r)
 {
     CO_ASSERT(!co_fault("assert")); /* the test of what a broken invariant does to other ranks */
-    declare(r);
     co_exchange_clear(&r->exchange);
     co_bank_clear(&r->bank);
     if (r->wire->begin) r->wire->begin(r->wire_self, &r->plan);
@@ -93,7 +79,7 @@ static void count(co_run *r, size_t k, const co_given *given)
                 co_bank_add(&r->bank, given->piece[i].into, given->piece[i].value,
                             row->weight / r->plan.population_weight);
         if (model_piece(given)) {
-            co_exchange_scalar(x, CO_SUM_TOTAL, row->coefficient);
+            co_exchange_scalar(x, CO_SUM_TOTAL, row->share);
             co_exchange_scalar(x, CO_SUM_TERMS, row->coefficient * given->term);
         }
         co_observers_see(r, row, given);
@@ -167,7 +153,7 @@ static co_status weigh_by_stress(co_run *r, double lr)
     const double total = co_scalar_value(&sum);
     for (size_t k = 0; k < r->plan.n; k++)
         if (r->plan.row[k].rank == r->comm->rank)
-            r->plan.row[k].coefficient *= total > 0.0 ? 1.0 / total : 0.0;
+            r->plan.row[k].share = r->plan.row[k].coefficient *= total > 0.0 ? 1.0 / total : 0.0;
     return st;
 }
 
@@ -177,7 +163,8 @@ co_status co_step_work(co_run *r, double lr)
     if (r->late != CO_OK) st = r->late;
     if (st == CO_OK) st = ask_own(r, lr);
     if (st == CO_OK && co_fault("train")) st = CO_FAIL(CO_EINTERNAL, "injected fault in training");
-    if (st == CO_OK && r->comm->rank == 0) st = co_record_reserve(&r->record, r->plan.capacity);
+    if (st == CO_OK && r->comm->rank == 0)
+        st = co_record_reserve(&r->record, r->plan.capacity + r->plan.n_lost);
     r->times.worked = co_now_s();
     return st;
 }

@@ -41,6 +41,12 @@ typedef struct {
     int64_t rounds;    /* of one device that the noise is found for; 0: as many as are expected */
     const co_accountant *accountant;
 } co_example_keys;
+/* Section clock. */
+typedef struct {
+    bool is_on;
+    double seconds_per_unit; /* 0: of the model's cost, at `flops` a second */
+    double flops, down, up;  /* rates in bytes a second, 0: no time passes */
+} co_clock_keys;
 typedef struct {
     bool asked;
     int64_t every, max_examples; /* rounds; of a split, 0: all */
@@ -69,7 +75,7 @@ typedef struct {
     char *file;    /* where it was read from */
     co_node *root; /* the resolved tree */
     co_config top, data, partition, model, devices, local, local_dp, local_public, aggregate,
-        server, privacy, eval, stop, output;
+        server, privacy, clock, eval, stop, output;
     const co_planner *planner;
     const co_selector *selector;
     const co_attack *attack;
@@ -82,6 +88,7 @@ typedef struct {
     co_config transform_options[CO_MAX_TRANSFORMS];
     co_local_keys local_keys;
     co_example_keys example_keys;
+    co_clock_keys clock_keys;
     co_weighting weighting;
     co_eval_keys eval_keys;
     co_stop_keys stop_keys;

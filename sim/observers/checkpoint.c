@@ -28,6 +28,7 @@ static co_snapshot snapshot_of(co_run *r)
                      .model_digest = co_exchange_digest(&r->exchange),
                      .model = r->exchange.model,
                      .versions = &r->versions,
+                     .keeps = &r->keeps,
                      .n_slots = r->n_slots,
                      .slot_name = r->slot_name,
                      .slot = r->whole_slot,

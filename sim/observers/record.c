@@ -18,13 +18,14 @@ static int64_t count(const co_plan *plan, int outcome)
 {
     int64_t n = 0;
     for (size_t i = 0; i < plan->n; i++) n += plan->row[i].outcome == outcome;
+    for (size_t i = 0; i < plan->n_lost; i++) n += plan->lost[i].outcome == outcome;
     return n;
 }
 
 static void add_devices(co_record *r, const co_plan *plan)
 {
-    for (size_t i = 0; i < plan->n; i++) {
-        const co_plan_row *row = &plan->row[i];
+    for (size_t i = 0; i < plan->n + plan->n_lost; i++) {
+        const co_plan_row *row = i < plan->n ? &plan->row[i] : &plan->lost[i - plan->n];
         CO_ASSERT(co_table_add_row(&r->devices) == CO_OK); /* reserved */
         co_table_set_i64(&r->devices, D_ROUND, plan->round);
         co_table_set_i64(&r->devices, D_DEVICE, row->device);
@@ -44,7 +45,7 @@ void co_record_round(co_record *r, const co_plan *plan, const co_round_row *row,
     const size_t after = R_METRICS + r->n_trained;
     CO_ASSERT(co_table_add_row(t) == CO_OK); /* reserved */
     co_table_set_i64(t, R_ROUND, plan->round);
-    co_table_set_i64(t, R_SELECTED, (int64_t)plan->n);
+    co_table_set_i64(t, R_SELECTED, (int64_t)(plan->n + plan->n_lost));
     co_table_set_i64(t, R_REPORTED, row->n_reported);
     co_table_set_i64(t, R_DROPPED, count(plan, CO_DROPPED));
     co_table_set_i64(t, R_EMPTY, count(plan, CO_EMPTY));
@@ -58,8 +59,7 @@ void co_record_round(co_record *r, const co_plan *plan, const co_round_row *row,
     co_table_set_f64(t, after + T_LR_SERVER, row->lr_server);
     co_table_set_i64(t, after + T_DOWN, row->bytes_down);
     co_table_set_i64(t, after + T_UP, row->bytes_up);
-    co_table_set_f64(t, after + T_SIM,
-                     0.0); /* devices have no speed of their own: no simulated time passes */
+    co_table_set_f64(t, after + T_SIM, 1e-9 * (double)plan->time);
     co_table_set_f64(t, after + T_WALL, r->wall_before_s + co_now_s() - r->started_s);
     co_table_set_u64(t, after + T_DIGEST, row->model_digest);
     if (r->with_devices) add_devices(r, plan);

@@ -9,6 +9,7 @@
 #include "sim/stages/private.h"
 #include "sim/devices/budget.h"
 #include "sim/devices/state.h"
+#include "sim/kept.h"
 #include "sim/versions.h"
 
 /* What is stored. Vectors are whole (on rank 0), borrowed. */
@@ -17,6 +18,7 @@ typedef struct {
     uint64_t model_digest;
     float *model;     /* [size]; read: holds the first model, for tensors that are left out */
     const char *base; /* where frozen tensors come from, which are left out; NULL: they are not */
+    co_keeps *keeps;  /* of planner, selector, clock; read: filled in. NULL: none */
     co_versions *versions; /* those before it, where the planner needs them; NULL: none */
     size_t n_slots;
     const char *const *slot_name;

@@ -159,6 +159,7 @@ static co_status read_all(const co_file *file, co_snapshot *s, const co_model *m
     }
     CO_TRY(compare_arithmetic(file));
     if (s->privacy) CO_TRY(co_checkpoint_read_privacy(file, s->privacy));
+    if (s->keeps) CO_TRY(co_checkpoint_read_kept(file, s->keeps));
     if (s->budget) CO_TRY(co_checkpoint_read_budget(file, s->budget));
     CO_TRY(co_file_get_int(file, "round", &s->round));
     CO_TRY(read_versions(file, s, co_model_size(model)));

@@ -109,6 +109,7 @@ static co_status write_all(co_file *file, const co_snapshot *s, const co_model *
     CO_TRY(co_file_set_text(file, "blas_core", co_blas_core()));
     if (s->privacy) CO_TRY(co_checkpoint_write_privacy(file, s->privacy));
     if (s->budget) CO_TRY(co_checkpoint_write_budget(file, s->budget));
+    if (s->keeps) CO_TRY(co_checkpoint_write_kept(file, s->keeps));
     CO_TRY(write_model(file, s, model));
     CO_TRY(write_versions(file, s, co_model_size(model)));
     return write_states(file, s, co_model_layout(model));
@@ -146,6 +147,7 @@ co_status co_checkpoint_write_best(const char *dir, const co_snapshot *s, const 
     co_snapshot bare = *s;
     bare.n_slots = 0;
     bare.versions = NULL;
+    bare.keeps = NULL;
     bare.state = NULL;
     bare.privacy = NULL;
     bare.budget = NULL;

@@ -15,17 +15,21 @@ static void set_coefficients(co_plan *plan)
             row->coefficient = row->weight / plan->bound /
                                plan->selector->chance(plan->chosen_by, &plan->input, row->device);
         else
-            row->coefficient = plan->weight > 0.0 ? row->weight / plan->weight : 0.0;
+            row->coefficient = plan->weight > 0.0 ? row->factor * row->weight / plan->weight : 0.0;
+        row->share = plan->is_fixed_divisor ? row->coefficient / row->factor : row->coefficient;
     }
 }
 
-void co_planner_make(const co_planner *planner, void *self, const co_clock *now, co_plan *plan)
+co_status co_planner_make(const co_planner *planner, void *self, const co_clock *now, co_plan *plan)
 {
     plan->round = now->step;
-    plan->n = 0;
-    planner->next(self, now, plan);
+    plan->time = now->time;
+    plan->n = plan->n_lost = 0;
+    CO_TRY(planner->next(self, now, plan));
+    CO_ASSERT(plan->time >= now->time);
     plan->weight = 0.0;
     for (size_t i = 0; i < plan->n; i++) plan->weight += plan->row[i].weight;
     set_coefficients(plan);
     co_plan_place(plan);
+    return CO_OK;
 }

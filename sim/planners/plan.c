@@ -1,13 +1,15 @@
 /* sim/planners/plan.c - rows of a plan: what a device of a step has to do, and what it counts for.
  */
-#include "sim/planners/plan.h"
+#include "sim/planners/planner.h"
 #include "core/memory.h"
 #include "sim/devices/budget.h"
+#include "sim/devices/timing.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-const char *const co_outcome_names[CO_N_OUTCOMES] = {"reported", "dropped", "empty", "nonfinite"};
+const char *const co_outcome_names[CO_N_OUTCOMES] = {"reported",  "dropped", "empty",
+                                                     "nonfinite", "late",    "unavailable"};
 
 static int by_id(const void *a, const void *b)
 {
@@ -79,17 +81,25 @@ co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_populatio
         return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "weight"),
                               "tokens needs texts, these data are %s; choose examples or uniform",
                               population->has_data ? "rows of numbers" : "generated");
+    double asked = per_round;
+    size_t rows = 0;
+    if (e->planner->sizes) e->planner->sizes(&e->devices, per_round, &asked, &rows);
+    if (asked > (double)population->n_devices)
+        return co_config_fail(&e->devices, NULL,
+                              "mode: %s asks %g devices at once, more than the population of %lld",
+                              e->planner->name, asked, (long long)population->n_devices);
     plan->per_round = per_round;
-    plan->capacity = co_selector_most(e->selector, population->n_devices, per_round);
+    plan->n_asked = co_selector_most(e->selector, population->n_devices, asked);
+    plan->capacity = rows ? rows : plan->n_asked;
     plan->selector = e->selector;
     plan->input = (co_selector_input){.seed = (uint64_t)e->seed,
                                       .n_devices = population->n_devices,
-                                      .per_round = per_round,
+                                      .per_round = asked,
                                       .examples = count_held,
                                       .population = population};
     plan->row = co_calloc(plan->capacity, sizeof *plan->row);
-    plan->devices = co_malloc(plan->capacity, sizeof *plan->devices);
-    plan->scratch = co_malloc(co_draw_subset_scratch(plan->capacity), sizeof *plan->scratch);
+    plan->devices = co_malloc(plan->n_asked, sizeof *plan->devices);
+    plan->scratch = co_malloc(co_draw_subset_scratch(plan->n_asked), sizeof *plan->scratch);
     plan->order = co_malloc(plan->capacity, sizeof *plan->order);
     plan->load = co_calloc((size_t)size, sizeof *plan->load);
     co_status st = plan->row && plan->devices && plan->scratch && plan->order && plan->load
@@ -105,6 +115,7 @@ void co_plan_fini(co_plan *plan)
 {
     if (plan->selector && plan->selector->destroy) plan->selector->destroy(plan->chosen_by);
     co_free(plan->row);
+    co_free(plan->lost);
     co_free(plan->devices);
     co_free(plan->scratch);
     co_free(plan->order);
@@ -183,35 +194,79 @@ size_t co_plan_select(co_plan *plan, int64_t step)
                                   plan->scratch);
 }
 
+size_t co_plan_draw(co_plan *plan, int64_t step, int64_t ordinal, size_t m,
+                    bool (*may)(const void *self, int64_t device), const void *self)
+{
+    CO_ASSERT(plan->selector->draw && m <= plan->n_asked);
+    const co_draw draw = {.round = step, .ordinal = ordinal, .m = m, .may = may, .of = self};
+    return plan->selector->draw(plan->chosen_by, &plan->input, &draw, plan->devices, plan->scratch);
+}
+
 static bool attacks(const co_plan *plan, int64_t device)
 {
     return plan->n_attackers > 0 &&
            bsearch(&device, plan->attackers, plan->n_attackers, sizeof *plan->attackers, by_id);
 }
 
-co_plan_row *co_plan_ask(co_plan *plan, int64_t time, int64_t device)
+co_plan_row co_plan_job(const co_plan *plan, int64_t device, int64_t version, int64_t start,
+                        int64_t step)
 {
     const co_experiment *e = plan->experiment;
     const int64_t n = count_examples(e, plan->population, device);
-    CO_ASSERT(plan->n < plan->capacity && (plan->n == 0 || plan->row[plan->n - 1].device < device));
-    co_plan_row *row = &plan->row[plan->n++];
-    *row = (co_plan_row){.device = device,
-                         .n_examples = n,
-                         .n_steps = co_plan_steps(e, n),
-                         .version = plan->round - 1,
-                         .work = plan->train,
-                         .into = CO_INTO_MODEL,
-                         .start = time,
-                         .end = time, /* devices have no speed: no virtual time passes */
-                         .weight = co_plan_weight(e, plan->population, device),
-                         .outcome = n > 0 ? CO_REPORTED : CO_EMPTY,
-                         .loss = NAN,
-                         .update_norm = NAN,
-                         .loss_before = NAN,
-                         .attacker = attacks(plan, device)};
-    if (n > 0 && plan->budget && !co_budget_allows(plan->budget, device)) row->outcome = CO_DROPPED;
-    row->cost = co_row_works(row) ? work(e, row, co_population_examples(plan->population, device),
-                                         co_population_rows(plan->population, device))
-                                  : 0.0;
+    const bool attacker = attacks(plan, device);
+    co_plan_row row = {.device = device,
+                       .n_examples = n,
+                       .n_steps = co_plan_steps(e, n),
+                       .version = version,
+                       .work = plan->train,
+                       .into = CO_INTO_MODEL,
+                       .start = start,
+                       .end = start,
+                       .bytes_down = plan->bytes_down,
+                       .bytes_up = plan->bytes_up[attacker],
+                       .weight = co_plan_weight(e, plan->population, device),
+                       .factor = 1.0,
+                       .outcome = n > 0 ? CO_REPORTED : CO_EMPTY,
+                       .loss = NAN,
+                       .update_norm = NAN,
+                       .loss_before = NAN,
+                       .attacker = attacker};
+    row.cost = n > 0 ? work(e, &row, co_population_examples(plan->population, device),
+                            co_population_rows(plan->population, device))
+                     : 0.0;
+    if (plan->timing) co_timing_run(plan->timing, step, &row);
     return row;
+}
+
+co_plan_row *co_plan_add(co_plan *plan, const co_plan_row *from)
+{
+    CO_ASSERT(plan->n < plan->capacity &&
+              (plan->n == 0 || plan->row[plan->n - 1].device < from->device));
+    co_plan_row *row = &plan->row[plan->n++];
+    *row = *from;
+    if (row->n_examples > 0 && plan->budget && !co_budget_allows(plan->budget, row->device)) {
+        row->outcome = CO_DROPPED;
+        row->cost = 0.0;
+    }
+    return row;
+}
+
+co_status co_plan_lose(co_plan *plan, const co_plan_row *from)
+{
+    CO_ASSERT(!co_row_comes(from));
+    if (plan->n_lost == plan->lost_room) {
+        const size_t room = 2 * plan->lost_room + 64;
+        co_plan_row *lost = co_realloc(plan->lost, room, sizeof *lost);
+        if (!lost) return CO_FAIL(CO_ENOMEM, "rows of %zu devices that a step has lost", room);
+        plan->lost = lost;
+        plan->lost_room = room;
+    }
+    plan->lost[plan->n_lost++] = *from;
+    return CO_OK;
+}
+
+co_plan_row *co_plan_ask(co_plan *plan, int64_t time, int64_t device)
+{
+    const co_plan_row row = co_plan_job(plan, device, plan->round - 1, time, plan->round);
+    return co_plan_add(plan, &row);
 }

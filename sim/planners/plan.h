@@ -11,7 +11,15 @@
 /* Vectors that contributions add to: the model, and behind it those of the bank (sim/bank.h). */
 enum { CO_INTO_MODEL, CO_INTO_RULE };
 /* Values of the run file's devices/status. */
-enum { CO_REPORTED, CO_DROPPED, CO_EMPTY, CO_NONFINITE, CO_N_OUTCOMES };
+enum {
+    CO_REPORTED,
+    CO_DROPPED, /* its budget is spent, or it went away before it had sent its update */
+    CO_EMPTY,
+    CO_NONFINITE,
+    CO_LATE,        /* the step did not wait for it, or its version is too old */
+    CO_UNAVAILABLE, /* asked, but not reachable */
+    CO_N_OUTCOMES
+};
 extern const char *const co_outcome_names[CO_N_OUTCOMES];
 
 typedef struct {
@@ -21,10 +29,12 @@ typedef struct {
     size_t work, into;  /* what it is asked (position in sim/work/list.h); the vector it adds to */
     int64_t start, end; /* virtual time in nanoseconds */
     int64_t bytes_down, bytes_up; /* of vectors, as work and stages say */
-    double weight, coefficient; /* w_i; a_i = w_i / W with W of the plan, or what aggregate.unbiased
-                                   makes of it */
-    double cost;                /* examples to go through, plus one for the device */
-    int rank;                   /* where it trains */
+    double weight, coefficient;   /* w_i; a_i = factor w_i / W with W of the plan, or what
+                                     aggregate.unbiased makes of it */
+    double factor;                /* in (0, 1]: of an old version (staleness); 1 */
+    double share;                 /* what a_i counts for in the sum that the mean divides by */
+    double cost;                  /* examples to go through, plus one for the device */
+    int rank;                     /* where it trains */
     bool attacker;
     /* filled in by training, then known to rank 0 */
     int outcome;
@@ -41,22 +51,39 @@ static inline bool co_row_works(const co_plan_row *row)
     return row->outcome != CO_EMPTY && row->outcome != CO_DROPPED;
 }
 
+/* Whether it comes back to the step that it is part of, as far as the clock knows. */
+static inline bool co_row_comes(const co_plan_row *row)
+{
+    return row->outcome == CO_REPORTED || row->outcome == CO_EMPTY;
+}
+
 typedef struct co_budget co_budget; /* sim/devices/budget.h */
+typedef struct co_timing co_timing; /* sim/devices/timing.h */
 
 typedef struct {
     const co_experiment *experiment;
     const co_population *population;
+    co_timing *timing; /* how long devices take, and when they are there; NULL: no time passes */
+    int64_t bytes_down, bytes_up[2]; /* of a device's participation; up: honest, attacker */
     const co_budget *budget; /* devices whose budget is spent drop out; NULL: none has one */
     int size;                /* ranks */
     size_t train;            /* the work that rows are asked */
     int64_t round;
+    int64_t time;     /* virtual, in nanoseconds: when the step is made, as the planner says */
     double per_round; /* devices asked: how many, or how many are expected */
     size_t n, capacity;
-    co_plan_row *row;         /* [n], ascending device */
-    double weight;            /* of all rows */
+    co_plan_row *row; /* [n], ascending device: those that the step waited for */
+    size_t n_lost, lost_room;
+    co_plan_row *lost;     /* [n_lost] asked, but late, unavailable, or gone on their way: ascending
+                              device, then start */
+    bool is_fixed_divisor; /* the mean divides by the weights before their factors */
+    bool is_to_newest;     /* an update is what leads from the newest version to the device's model,
+                              not from the version that the device has started from */
+    double weight;         /* of all rows */
     double population_weight; /* of all devices, where the algorithm needs it; else 0 */
     int64_t *attackers;       /* [n_attackers] ids, ascending */
     size_t n_attackers;
+    size_t n_asked; /* room of devices: the most that are asked at once */
     int64_t *devices, *scratch;
     size_t *order;
     const co_selector *selector;
@@ -88,8 +115,22 @@ void co_plan_look(co_plan *plan);
 /* For planners. Local; Same on all ranks: everything. */
 /* Whom the selector names in a step: how many, into plan->devices, ascending. */
 size_t co_plan_select(co_plan *plan, int64_t step);
-/* A row more: local training from the newest model, by what the device holds now, at that time.
- * Good until the next call. */
+/* The same for planners that ask at any time: m devices, at most n_asked, for which may(self, k) is
+ * true; fewer when there are no more of them. Draw `ordinal` of the step: with 0 and every device
+ * allowed, those that co_plan_select names. Only with a selector that has `draw`. */
+size_t co_plan_draw(co_plan *plan, int64_t step, int64_t ordinal, size_t m,
+                    bool (*may)(const void *self, int64_t device), const void *self);
+/* What it is to train on a device, by what it holds now, from that version and begun at that time:
+ * work, bytes, when it ends and how as far as the clock knows (CO_REPORTED, CO_EMPTY, CO_DROPPED,
+ * CO_UNAVAILABLE). step: that it is asked in, which with the device keys what the clock draws. */
+co_plan_row co_plan_job(const co_plan *plan, int64_t device, int64_t version, int64_t start,
+                        int64_t step);
+/* A row more of the step, by ascending id and each at most once. A device whose budget is spent
+ * becomes CO_DROPPED. Good until the next call. */
+co_plan_row *co_plan_add(co_plan *plan, const co_plan_row *row);
+/* One that the step does not wait for, with its outcome. CO_ENOMEM. */
+co_status co_plan_lose(co_plan *plan, const co_plan_row *row);
+/* A row more from the newest model: co_plan_job and co_plan_add. */
 co_plan_row *co_plan_ask(co_plan *plan, int64_t time, int64_t device);
 /* Ranks of the rows, and the order in which they train. O(cohort log cohort + cohort ranks). */
 void co_plan_place(co_plan *plan);

@@ -6,6 +6,7 @@
  * Selectors stand beneath it, placement behind it. Adding one: a file sim/planners/<name>.c with
  * the table co_planner_<name>, and a line in list.h; synchronous.c is the simplest. */
 #pragma once
+#include "sim/kept.h"
 #include "sim/planners/plan.h"
 
 /* Before the step. */
@@ -19,19 +20,26 @@ struct co_planner {
     /* Versions of the model that rows may start from: the newest and the n_versions - 1 before it,
      * each one copy a node. At least 1. */
     size_t n_versions;
+    /* Devices asked at once and rows of a step at most, where those are not per_round and as many
+     * as the selector names of it. NULL: they are. opt: section `devices`, range-checked. Local. */
+    void (*sizes)(const co_config *opt, double per_round, double *asked, size_t *rows);
     /* What the member keeps. opt: section `devices`, range-checked. NULL: nothing, and no destroy.
      * Local. */
     co_status (*create)(const co_config *opt, const co_plan *plan, void **self);
     void (*destroy)(void *self); /* NULL allowed */
-    /* Asks devices (co_plan_ask), by ascending id and each at most once; may change what their rows
-     * say (weights downwards alone: a device's part of the whole stays below 1). Local; Same on all
-     * ranks: everything. */
-    void (*next)(void *self, const co_clock *now, co_plan *plan);
+    /* Lists that have to be there after a resume. NULL: none. Local. */
+    void (*keeps)(void *self, co_keeps *keeps);
+    /* Asks devices (co_plan_ask, or co_plan_add and co_plan_lose), by ascending id and each at most
+     * once; may change what their rows say (weights downwards alone: a device's part of the whole
+     * stays below 1); sets plan->time, never before now->time. CO_ENOMEM; CO_EUSAGE when no device
+     * will ever be there again. Local; Same on all ranks: everything but CO_ENOMEM. */
+    co_status (*next)(void *self, const co_clock *now, co_plan *plan);
 };
 
-/* A step's plan: the planner's rows, their coefficients, their ranks. Local; Same on all ranks:
- * everything. */
-void co_planner_make(const co_planner *planner, void *self, const co_clock *now, co_plan *plan);
+/* A step's plan: the planner's rows, their coefficients, their ranks. As the planner's next. Local;
+ * Same on all ranks: everything but CO_ENOMEM. */
+co_status co_planner_make(const co_planner *planner, void *self, const co_clock *now,
+                          co_plan *plan);
 
 extern const co_kind co_kind_planner;
 const co_planner *co_planner_find(const char *name);

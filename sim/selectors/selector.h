@@ -7,6 +7,7 @@
 #include "core/config.h"
 #include "core/random.h"
 #include "privacy/accountants/accountant.h"
+#include "sim/kept.h"
 
 /* What a selector works on. Borrowed; the same on all ranks. */
 typedef struct {
@@ -18,6 +19,15 @@ typedef struct {
     int64_t (*examples)(const void *population, int64_t device);
     const void *population;
 } co_selector_input;
+
+/* Whom a planner wants that asks at any time (co_plan_draw). */
+typedef struct {
+    int64_t round,
+        ordinal; /* of the step: with 0 and every device allowed as `select` of that round */
+    size_t m;    /* at most per_round */
+    bool (*may)(const void *of, int64_t device); /* those that can be asked now; NULL: all */
+    const void *of;
+} co_draw;
 
 typedef struct {
     CO_PLUGIN_FIELDS;
@@ -41,6 +51,12 @@ typedef struct {
      * co_draw_subset_scratch(most). Local. */
     size_t (*select)(void *self, const co_selector_input *in, int64_t round, int64_t *devices,
                      int64_t *scratch);
+    /* draw->m of the devices that may be asked, ascending; fewer when there are no more. NULL: goes
+     * only with planners that ask once a step, and whom they like. Local. */
+    size_t (*draw)(void *self, const co_selector_input *in, const co_draw *draw, int64_t *devices,
+                   int64_t *scratch);
+    /* Lists that have to be there after a resume. NULL: none. Local. */
+    void (*keeps)(void *self, co_keeps *keeps);
     /* The probability that a round asks the device: exact. Local, O(1). */
     double (*chance)(const void *self, const co_selector_input *in, int64_t device);
 } co_selector;
