@@ -33,6 +33,7 @@ static co_status play(co_run *r)
         r->ending = CO_STOPPED; /* nothing of this step has touched the model */
         return CO_OK;
     }
+    r->moment = (co_moment){r->plan.round, 1e-9 * (double)r->time, 1e-9 * (double)r->plan.time};
     r->time = r->plan.time;
     co_versions_step(&r->versions);
     co_run_combine(r, &met, co_schedule_rate(&e->server_rate, r->plan.round));

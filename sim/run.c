@@ -255,7 +255,7 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
 {
     *r = (co_run){.comm = comm, .experiment = e, .dir = dir};
     const bool want_tests =
-        e->eval_keys.every > 0 && (!e->eval_keys.central_asked || e->eval_keys.central);
+        co_eval_is_on(&e->eval_keys) && (!e->eval_keys.central_asked || e->eval_keys.central);
     co_status st = co_population_create(e, want_tests, comm, &r->population);
     if (st == CO_OK) r->task = co_task_find(r->population.task);
     if (st == CO_OK) st = co_agree(create_local(r, dir), comm);
@@ -324,9 +324,7 @@ static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
     if (st == CO_OK) st = co_checkpoint_read(path, s, r->model);
     if (st == CO_OK) st = check_snapshot(r, s, path);
     if (st == CO_OK && s->privacy) st = co_private_resume(&r->privacy, s->privacy, s->round, path);
-    if (st == CO_OK)
-        st = co_record_resume(&r->record, s->round, r->experiment->eval_keys.every,
-                              r->experiment->rounds);
+    if (st == CO_OK) st = co_record_resume(&r->record, s->round, r->experiment);
     if (st == CO_OK && s->privacy) st = co_record_retell(&r->record, &r->privacy);
     if (s->budget) co_record_example_statement(&r->record, co_budget_release(&r->budget));
     return st;
@@ -361,6 +359,7 @@ co_status co_run_resume(co_run *r, const char *path)
         r->round = s.round;
         MPI_Bcast(&r->round, 1, MPI_INT64_T, 0, r->comm->world);
         co_keeps_broadcast(&r->keeps, r->comm);
+        r->moment = (co_moment){r->round, 1e-9 * (double)r->time, 1e-9 * (double)r->time};
         co_run_scatter_slots(r);
         st = co_versions_resume(&r->versions, r->round);
         co_bank_gather(&r->bank);
@@ -408,7 +407,8 @@ void co_run_describe(co_run *r)
              : 0);
     const size_t node = r->exchange.board.bytes + r->population.csr.bytes +
                         r->population.tests.bytes + r->population.data.memory.bytes +
-                        co_bank_node_bytes(&r->bank) + co_versions_node_bytes(&r->versions);
+                        co_bank_node_bytes(&r->bank) + co_versions_node_bytes(&r->versions) +
+                        co_timing_bytes(r->plan.timing);
     if (r->comm->rank != 0) return;
     warn_of_double_counting(e);
     char rank_text[32], node_text[32], down[32], up[32];
@@ -441,8 +441,14 @@ void co_run_describe(co_run *r)
     const bool central = co_evaluates_central(e, &r->population), devices = co_evaluates_devices(e);
     co_budget_print(&r->budget);
     if (co_private_print(&r->privacy, e->rounds) != CO_OK) co_warn("%s", co_status_message());
-    printf("rounds       %lld, evaluated every %lld (%s), output in %s\n", (long long)e->rounds,
-           (long long)e->eval_keys.every,
+    char every[96] = "";
+    int n_every = 0;
+    if (e->eval_keys.every > 0 || e->eval_keys.every_s == 0.0)
+        n_every = snprintf(every, sizeof every, " every %lld", (long long)e->eval_keys.every);
+    if (e->eval_keys.every_s > 0.0)
+        snprintf(every + n_every, sizeof every - (size_t)n_every, "%s every %g virtual seconds",
+                 n_every ? " and" : "", e->eval_keys.every_s);
+    printf("rounds       %lld, evaluated%s (%s), output in %s\n", (long long)e->rounds, every,
            central && devices ? "central and on devices"
            : central          ? "central"
            : devices          ? "on devices"
