@@ -36,7 +36,7 @@ co_release co_private_release(const co_private *p)
                         .mechanism = p->mechanism,
                         .multiplier = p->state.multiplier,
                         .lattice_std = is_integer ? LATTICE : 0.0,
-                        .sampling = p->experiment->selector->sampling,
+                        .sampling = co_experiment_sampling(p->experiment),
                         .rate = p->rate,
                         .clip = p->grid.clip,
                         .noise_std = p->grid.scale * p->grid.step * p->mechanism->spread,
@@ -179,7 +179,7 @@ static void read_options(co_private *p, const co_experiment *e)
         p->rate = p->noise_cohort / p->noise_population;
         p->noise_factor = p->per_round / p->noise_cohort;
     }
-    if (e->selector->sampling == CO_SAMPLING_NONE)
+    if (co_experiment_sampling(e) == CO_SAMPLING_NONE)
         p->rate = 1.0; /* charged as if asked in every round */
     p->state.clip = co_config_real(&e->privacy, "clip");
     p->state.is_secure = co_config_bool(&e->privacy, "secure");
