@@ -49,34 +49,16 @@ static void add_devices(co_record *r, const co_plan *plan)
     }
 }
 
-/* Of a participation up to the step, whose time is the plan's. */
-static double seconds_of(const co_plan *plan, const co_plan_row *row)
-{
-    const int64_t end = row->end < plan->time ? row->end : plan->time;
-    return end > row->start ? 1e-9 * (double)(end - row->start) : 0.0;
-}
-
-/* Columns of a timed run from `first` on. Staleness is of the devices that arrived. */
+/* Columns of a timed run from `first` on. */
 static void set_timed(co_table *t, size_t first, const co_plan *plan)
 {
-    double device_s = 0.0, lost_s = 0.0, sum = 0.0;
-    int64_t most = 0;
-    for (size_t i = 0; i < plan->n + plan->n_lost; i++) {
-        const co_plan_row *row = i < plan->n ? &plan->row[i] : &plan->lost[i - plan->n];
-        const double seconds = seconds_of(plan, row);
-        device_s += seconds;
-        if (i >= plan->n || row->outcome != CO_REPORTED) lost_s += seconds;
-        if (i >= plan->n) continue;
-        const int64_t staleness = plan->round - 1 - row->version;
-        sum += (double)staleness;
-        if (staleness > most) most = staleness;
-    }
-    co_table_set_f64(t, first + V_DEVICE_S, device_s);
-    co_table_set_f64(t, first + V_LOST_S, lost_s);
+    const co_times times = co_plan_times(plan);
+    co_table_set_f64(t, first + V_DEVICE_S, times.device_s);
+    co_table_set_f64(t, first + V_LOST_S, times.lost_s);
     co_table_set_i64(t, first + V_IN_FLIGHT, plan->n_flying);
     co_table_set_i64(t, first + V_VERSIONS, plan->n_versions);
-    co_table_set_f64(t, first + V_STALENESS_MEAN, plan->n ? sum / (double)plan->n : NAN);
-    co_table_set_i64(t, first + V_STALENESS_MAX, most);
+    co_table_set_f64(t, first + V_STALENESS_MEAN, times.staleness_mean);
+    co_table_set_i64(t, first + V_STALENESS_MAX, times.staleness_max);
     co_table_set_i64(t, first + V_LATE, count(plan, CO_LATE));
     co_table_set_i64(t, first + V_UNAVAILABLE, count(plan, CO_UNAVAILABLE));
 }
@@ -122,6 +104,7 @@ void co_record_private(co_record *r, const co_private_row *row)
     co_table_set_f64(t, P_EPSILON, row->epsilon);
     co_table_set_f64(t, P_DELTA, row->delta);
     co_table_set_i64(t, P_SIMULATED, row->release.noise_cohort > 0.0);
+    if (r->by_arrival) co_table_set_i64(t, P_PARTS, row->n_parts);
     r->privacy_bound = row->bound;
     r->statement = row->statement;
     r->release = row->release;

@@ -56,7 +56,9 @@ enum {
     P_EPSILON,
     P_DELTA,
     P_SIMULATED,
-    N_PRIVACY
+    N_PRIVACY,
+    P_PARTS = N_PRIVACY, /* by arrival alone */
+    N_ARRIVALS
 };
 enum { X_ROUND, X_MAX, X_P10, X_P50, X_P90, X_DELTA, X_EXHAUSTED, N_EXAMPLES };
 

@@ -38,7 +38,8 @@ static const co_column load_columns[] = {
 static const co_column privacy_columns[] = {
     {"round", CO_I64},         {"released", CO_U8}, {"n_contributions", CO_I64},
     {"sampling_rate", CO_F64}, {"clip", CO_F64},    {"noise_std", CO_F64},
-    {"epsilon", CO_F64},       {"delta", CO_F64},   {"simulated", CO_U8}};
+    {"epsilon", CO_F64},       {"delta", CO_F64},   {"simulated", CO_U8},
+    {"participations", CO_I64}};
 static const co_column examples_columns[] = {{"round", CO_I64},       {"epsilon_max", CO_F64},
                                              {"epsilon_p10", CO_F64}, {"epsilon_p50", CO_F64},
                                              {"epsilon_p90", CO_F64}, {"delta", CO_F64},
@@ -100,7 +101,9 @@ static co_status init_tables(co_record *r, const co_eval_columns *eval)
     CO_TRY(co_table_init(&r->rounds, "rounds", columns, n_plain + (r->is_timed ? N_TIMED : 0)));
     CO_TRY(init_eval(eval, &r->eval));
     CO_TRY(co_table_init(&r->load, "load", load_columns, N_LOAD));
-    if (r->with_privacy) CO_TRY(co_table_init(&r->privacy, "privacy", privacy_columns, N_PRIVACY));
+    if (r->with_privacy)
+        CO_TRY(co_table_init(&r->privacy, "privacy", privacy_columns,
+                             r->by_arrival ? N_ARRIVALS : N_PRIVACY));
     if (r->with_examples)
         CO_TRY(co_table_init(&r->examples, "privacy_examples", examples_columns, N_EXAMPLES));
     return r->with_devices ? init_devices(r) : CO_OK;
@@ -124,6 +127,7 @@ co_status co_record_init(co_record *r, const co_experiment *e, const co_populati
         co_mechanism_find(co_config_string(&e->privacy, "mechanism"))->norm != CO_NORM_NONE;
     r->with_examples = e->example_keys.is_on;
     r->is_timed = co_is_timed(e);
+    r->by_arrival = !co_private_is_sampled(e);
     if (co_config_has(&e->output, "devices"))
         r->with_devices = co_config_bool(&e->output, "devices");
     for (const co_metric *m = r->task->metrics; m->name; m++) {

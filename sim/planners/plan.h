@@ -145,5 +145,12 @@ co_plan_row *co_plan_add(co_plan *plan, const co_plan_row *row);
 co_status co_plan_lose(co_plan *plan, const co_plan_row *row);
 /* A row more from the newest model: co_plan_job and co_plan_add. */
 co_plan_row *co_plan_ask(co_plan *plan, int64_t time, int64_t device);
+/* Seconds that the devices of a step, arrived or lost, were at work, up to the step at most;
+ * lost_s: of those that did not report. Staleness is of those that arrived. Local. */
+typedef struct {
+    double device_s, lost_s, staleness_mean; /* NaN: nobody arrived */
+    int64_t staleness_max;
+} co_times;
+co_times co_plan_times(const co_plan *plan);
 /* Ranks of the rows, and the order in which they train. O(cohort log cohort + cohort ranks). */
 void co_plan_place(co_plan *plan);

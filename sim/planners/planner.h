@@ -20,6 +20,10 @@ struct co_planner {
     /* Versions of the model that rows may start from: the newest and the n_versions - 1 before it,
      * each one copy a node. At least 1. */
     size_t n_versions;
+    /* Whether all that the selector draws for a step take part in it, but for those that their own
+     * speed and their own chance of that step keep out: then who takes part is as secret as the
+     * draw. NULL: no. opt: section `devices`, range-checked. Local. */
+    bool (*is_sampled)(const co_config *opt);
     /* Devices asked at once and rows of a step at most, where those are not per_round and as many
      * as the selector names of it. NULL: they are. opt: section `devices`, range-checked. Local. */
     void (*sizes)(const co_config *opt, double per_round, double *asked, size_t *rows);
