@@ -307,3 +307,22 @@ co_plan_row *co_plan_ask(co_plan *plan, int64_t time, int64_t device)
     const co_plan_row row = co_plan_job(plan, device, plan->round - 1, time, plan->round);
     return co_plan_add(plan, &row);
 }
+
+co_times co_plan_times(const co_plan *plan)
+{
+    co_times t = {0};
+    double sum = 0.0;
+    for (size_t i = 0; i < plan->n + plan->n_lost; i++) {
+        const bool is_row = i < plan->n;
+        const co_plan_row *row = is_row ? &plan->row[i] : &plan->lost[i - plan->n];
+        const int64_t end = row->end < plan->time ? row->end : plan->time,
+                      staleness = plan->round - 1 - row->version;
+        const double seconds = end > row->start ? 1e-9 * (double)(end - row->start) : 0.0;
+        t.device_s += seconds;
+        if (!is_row || row->outcome != CO_REPORTED) t.lost_s += seconds;
+        if (is_row) sum += (double)staleness;
+        if (is_row && staleness > t.staleness_max) t.staleness_max = staleness;
+    }
+    t.staleness_mean = plan->n ? sum / (double)plan->n : NAN;
+    return t;
+}

@@ -57,6 +57,17 @@ static inline bool co_row_comes(const co_plan_row *row)
     return row->outcome == CO_REPORTED || row->outcome == CO_EMPTY;
 }
 
+/* Bytes that a device was sent, and that arrived from it. */
+static inline int64_t co_row_down(const co_plan_row *row)
+{
+    return row->outcome == CO_UNAVAILABLE ? 0 : row->bytes_down;
+}
+
+static inline int64_t co_row_up(const co_plan_row *row)
+{
+    return row->outcome == CO_REPORTED ? row->bytes_up : 0;
+}
+
 typedef struct co_budget co_budget; /* sim/devices/budget.h */
 typedef struct co_timing co_timing; /* sim/devices/timing.h */
 
@@ -77,6 +88,8 @@ typedef struct {
     size_t n_lost, lost_room;
     co_plan_row *lost;     /* [n_lost] asked, but late, unavailable, or gone on their way: behind
                               co_planner_make by ascending device */
+    int64_t n_flying;      /* asked by the step's end and not back yet; 0 unless the planner says */
+    int64_t n_versions;    /* that those and the rows start from, the newest included; likewise 1 */
     bool is_fixed_divisor; /* the mean divides by the weights before their factors */
     bool is_to_newest;     /* an update is what leads from the newest version to the device's model,
                               not from the version that the device has started from */
@@ -160,5 +173,12 @@ co_plan_row *co_plan_ask(co_plan *plan, int64_t time, int64_t device);
  * ranks. */
 void co_plan_close(co_plan *plan);
 void co_plan_keeps(co_plan *plan, co_keeps *keeps);
+/* Seconds that the devices of a step, arrived or lost, were at work, up to the step at most;
+ * lost_s: of those that did not report. Staleness is of those that arrived. Local. */
+typedef struct {
+    double device_s, lost_s, staleness_mean; /* NaN: nobody arrived */
+    int64_t staleness_max;
+} co_times;
+co_times co_plan_times(const co_plan *plan);
 /* Ranks of the rows, and the order in which they train. O(cohort log cohort + cohort ranks). */
 void co_plan_place(co_plan *plan);
