@@ -36,7 +36,7 @@ setting() {
         import=(newsgroups "$shared/data/text_classification/20news-bydate.tar.gz") metric=accuracy
         if [ "$size" = small ]; then
             import+=(min_count=5 max_tokens=400) model='{name: bow, embedding: 32}'
-            epochs=20 batch=16 sgd_rates="2 6 20 60" adamw_rates="0.003 0.01 0.03 0.1" seconds=5
+            epochs=20 batch=16 sgd_rates="2 6 20 60" adamw_rates="0.01 0.03 0.1 0.3" seconds=5
         else
             import+=("${pieces[@]}" max_tokens=256) model="{from: $minilm}"
             epochs=3 batch=32 sgd_rates="0.03 0.1 0.3" adamw_rates="0.00002 0.00005 0.00015" seconds=2000
@@ -98,7 +98,7 @@ choose() { # TASK OPTIMISER rates..: leaves the best of the rates in SIZE/TASK-O
     shift 2
     [ ! -e "$kept" ] || return 0
     local words=(data.file="$size/$task-tune.h5" "model=$model" local.batch="$batch" seed="$seed" local.optimizer="$optimiser"
-        partition='{method: iid, devices: 100}' rounds=$rounds eval.every=$rounds "${evaluation[@]}")
+        partition='{method: iid, devices: 100}' rounds="$rounds" eval.every="$rounds" "${evaluation[@]}")
     if [ "$optimiser" = adamw ]; then words+=("${adamw[@]}"); else words+=("${sgd[@]}"); fi
     if [ "$task" = tags ]; then data tags-tune; else data "$task-tune" validation_fraction=0.1; fi
     for rate; do
