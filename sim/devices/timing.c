@@ -134,12 +134,6 @@ size_t co_timing_bytes(const co_timing *t)
     return t ? t->trace.bytes : 0;
 }
 
-void co_timing_keeps(co_timing *t, co_keeps *keeps)
-{
-    (void)t;
-    (void)keeps;
-}
-
 /* ---- how long ---- */
 
 static int64_t nanoseconds(double seconds)
@@ -174,12 +168,24 @@ static int64_t sent(const co_timing *t, const co_law_use *use, int64_t device, i
     return nanoseconds((double)bytes / rate);
 }
 
+static int64_t trip(const co_timing *t, const co_plan_row *row, int64_t *work)
+{
+    *work = trained(t, row);
+    const int64_t whole = sent(t, &t->keys->down, row->device, row->bytes_down) + *work +
+                          sent(t, &t->keys->up, row->device, row->bytes_up);
+    return whole < CO_NEVER ? whole : CO_NEVER;
+}
+
+int64_t co_timing_trip(const co_timing *t, const co_plan_row *row)
+{
+    int64_t work;
+    return trip(t, row, &work);
+}
+
 /* When the update is there if nothing happens. */
 static int64_t whole_way(const co_timing *t, const co_plan_row *row, int64_t *work)
 {
-    *work = trained(t, row);
-    const int64_t end = row->start + sent(t, &t->keys->down, row->device, row->bytes_down) + *work +
-                        sent(t, &t->keys->up, row->device, row->bytes_up);
+    const int64_t end = row->start + trip(t, row, work);
     return end < CO_NEVER ? end : CO_NEVER;
 }
 

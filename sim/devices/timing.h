@@ -9,7 +9,6 @@
  * whatever order, every rank finds the same, no message. What a device is like is drawn when it is
  * asked for: nothing is kept, for no device. Calls are Local. */
 #pragma once
-#include "sim/kept.h"
 #include "sim/planners/plan.h"
 
 #define CO_NANO 1000000000
@@ -21,15 +20,16 @@ enum { CO_NEVER_S = 2000000000 }; /* seconds of virtual time that no run may pas
  * `clock`. CO_EUSAGE, CO_EDATA: the trace. Collective(comm): it is read once a node. */
 co_status co_timing_create(const co_experiment *experiment, const co_population *population,
                            double flops, const co_comm *comm, co_timing **timing);
-void co_timing_destroy(co_timing *timing);                /* NULL allowed. Collective(node) */
-size_t co_timing_bytes(const co_timing *timing);          /* a node; 0 for NULL */
-void co_timing_keeps(co_timing *timing, co_keeps *keeps); /* nothing: see above */
+void co_timing_destroy(co_timing *timing);       /* NULL allowed. Collective(node) */
+size_t co_timing_bytes(const co_timing *timing); /* a node; 0 for NULL */
 
 /* Sets row->end and row->outcome of a participation that starts at row->start, from the row's
  * device, cost, n_steps and bytes: CO_REPORTED and CO_EMPTY stay when all goes well; CO_UNAVAILABLE
  * when it is not there at the start; CO_DROPPED when it goes away before its update is sent: end is
  * when. step: that it is asked in; with the device it keys what is drawn of the way. */
 void co_timing_run(co_timing *timing, int64_t step, co_plan_row *row);
+/* Nanoseconds of the whole participation of a row's device, when nothing comes between. */
+int64_t co_timing_trip(const co_timing *timing, const co_plan_row *row);
 /* Of a participation as it was run: steps of local training whose upload would end by `deadline`, 0
  * to row->n_steps; 0 of a device that has gone away before that. */
 int64_t co_timing_steps_by(const co_timing *timing, const co_plan_row *row, int64_t deadline);
