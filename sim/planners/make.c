@@ -35,6 +35,8 @@ co_status co_planner_make(const co_planner *planner, void *self, const co_clock 
     plan->round = now->step;
     plan->time = now->time;
     plan->n = plan->n_lost = 0;
+    plan->n_flying = 0;
+    plan->n_versions = 1;
     CO_TRY(planner->next(self, now, plan));
     CO_ASSERT(plan->time >= now->time);
     if (plan->time >= CO_NEVER)

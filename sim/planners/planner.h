@@ -24,6 +24,10 @@ struct co_planner {
     /* Versions of the model that are kept in any case: the newest and the n_versions - 1 before it,
      * each one copy a node. At least 1. */
     size_t n_versions;
+    /* Whether all that the selector draws for a step take part in it, but for those that their own
+     * speed and their own chance of that step keep out: then who takes part is as secret as the
+     * draw. NULL: no. opt: section `devices`, range-checked. Local. */
+    bool (*is_sampled)(const co_config *opt);
     /* Devices asked at once and rows of a step at most, where those are not per_round and as many
      * as the selector names of it. NULL: they are. opt: section `devices`, range-checked. Local. */
     void (*sizes)(const co_config *opt, double per_round, double *asked, size_t *rows);
@@ -43,6 +47,9 @@ struct co_planner {
     co_status (*next)(void *self, const co_clock *now, co_plan *plan);
 };
 
+/* Whether a run has columns of virtual time: it has a clock, or steps that do not wait for all.
+ * Local. */
+bool co_is_timed(const co_experiment *experiment);
 /* A step's plan: the planner's rows, their coefficients, their ranks. As the planner's next. Local;
  * Same on all ranks: everything but CO_ENOMEM. */
 co_status co_planner_make(const co_planner *planner, void *self, const co_clock *now,
