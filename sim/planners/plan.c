@@ -290,7 +290,7 @@ co_status co_plan_wait(const co_plan *plan, int64_t time, int64_t *until)
     }
     for (int64_t k = 0; k < plan->population->n_devices; k++)
         if (co_timing_is_there(plan->timing, k, time)) return CO_OK;
-    return co_config_fail(&e->clock, co_node_find(e->clock.map, "availability"),
+    return co_config_fail(&e->top, co_node_find(e->root, "clock"),
                           "none of the %lld devices can be reached at %.6g s of virtual time, and "
                           "none will come any more",
                           (long long)plan->population->n_devices, 1e-9 * (double)time);
