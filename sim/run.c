@@ -235,10 +235,9 @@ static co_status create_planner(co_run *r)
     co_status st = CO_OK;
     if (e->planner->create) st = e->planner->create(&e->devices, &r->plan, &r->planner);
     CO_TRY(co_agree(st, r->comm));
-    if (r->plan.timing) {
+    if (co_planner_is_timed(e->planner, r->plan.timing))
         co_keep_ints(&r->keeps, "clock/time", &r->time, NULL, 1);
-        co_timing_keeps(r->plan.timing, &r->keeps);
-    }
+    if (r->plan.timing) co_timing_keeps(r->plan.timing, &r->keeps);
     if (e->planner->keeps) e->planner->keeps(r->planner, &r->keeps);
     if (e->selector->keeps) e->selector->keeps(r->plan.chosen_by, &r->keeps);
     return CO_OK;
@@ -250,7 +249,7 @@ static co_status foresee_parts(co_run *r, int64_t *most)
 {
     const co_experiment *e = r->experiment;
     co_outlook outlook;
-    const int64_t apart = co_config_int(&e->devices, "min_separation");
+    const int64_t apart = co_min_separation(e);
     *most = (e->rounds + apart - 1) / apart;
     if (!co_outlook_can(e) || (double)e->rounds * r->plan.per_round > MOST_PLAYED) return CO_OK;
     CO_TRY(co_outlook_play(&outlook, &r->plan, &r->population, co_run_flops(r), INFINITY, r->comm));
@@ -296,7 +295,7 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
     if (st == CO_OK) st = create_planner(r);
     if (st == CO_OK) st = start_privacy(r);
     if (st == CO_OK) st = create_exchange(r);
-    if (st == CO_OK) st = co_versions_init(&r->versions, e->planner->n_versions, &r->exchange);
+    if (st == CO_OK) co_versions_init(&r->versions, &r->exchange);
     if (st == CO_OK) st = create_bank(r);
     if (st == CO_OK) st = co_agree(co_run_combine_create(r), comm);
     if (st == CO_OK) st = create_wire(r);
@@ -326,6 +325,7 @@ void co_run_destroy(co_run *r)
     co_private_fini(&r->privacy);
     if (r->experiment && r->experiment->planner->destroy)
         r->experiment->planner->destroy(r->planner);
+    co_keeps_fini(&r->keeps);
     co_timing_destroy(r->plan.timing);
     co_plan_fini(&r->plan);
     co_model_destroy(r->model);
@@ -364,6 +364,16 @@ static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
     return st;
 }
 
+/* Once the planner has its lists. Collective(comm). */
+static co_status resume_versions(co_run *r, const char *path)
+{
+    CO_TRY(co_versions_open(&r->versions, r->round, r->experiment->planner, r->planner));
+    CO_TRY(co_agree(r->comm->rank == 0 ? co_checkpoint_read_versions(path, &r->versions, r->model)
+                                       : CO_OK,
+                    r->comm));
+    return co_versions_broadcast(&r->versions);
+}
+
 co_status co_run_resume(co_run *r, const char *path)
 {
     co_private_state privacy = {0};
@@ -371,7 +381,6 @@ co_status co_run_resume(co_run *r, const char *path)
                      .n_slots = r->n_slots,
                      .slot = r->whole_slot,
                      .slot_name = r->slot_name,
-                     .versions = &r->versions,
                      .keeps = &r->keeps,
                      .privacy = r->privacy.is_on ? &privacy : NULL,
                      .budget = r->budget.experiment ? &r->budget : NULL,
@@ -394,7 +403,7 @@ co_status co_run_resume(co_run *r, const char *path)
         MPI_Bcast(&r->round, 1, MPI_INT64_T, 0, r->comm->world);
         co_keeps_broadcast(&r->keeps, r->comm);
         co_run_scatter_slots(r);
-        st = co_versions_resume(&r->versions, r->round);
+        st = resume_versions(r, path);
         co_bank_gather(&r->bank);
         if (st == CO_OK) st = co_segment_broadcast(&r->exchange.board, r->comm);
         if (st == CO_OK) co_exchange_hash(&r->exchange);

@@ -81,5 +81,46 @@ co_status co_check_devices(co_experiment *e)
                               "%g: select: %s asks a whole number of devices; select: poisson "
                               "takes any expected number",
                               per_round, selector->name);
+    if (e->planner->draws && !e->selector->draw)
+        return co_config_fail(&e->devices, co_config_node(&e->devices, "select"),
+                              "%s names devices once a step alone; mode: %s asks some at any time",
+                              selector->name, planner->name);
     return check_memory(&e->devices);
+}
+
+static co_status refuse_mode(const co_experiment *e, const char *what, const char *name,
+                             const char *why)
+{
+    return co_config_fail(&e->devices, co_config_node(&e->devices, "mode"),
+                          "%s: %s: %s does not go with devices that start from older versions: %s",
+                          e->planner->name, what, name, why);
+}
+
+/* Rules that rest on all devices having started from the newest version. */
+static co_status check_stale(const co_experiment *e)
+{
+    if (!co_planner_is_stale(e->planner)) return CO_OK;
+    if (e->rule->needs_newest)
+        return refuse_mode(e, "local.rule", e->rule->name, e->rule->needs_newest);
+    if (e->aggregator->needs_newest)
+        return refuse_mode(e, "aggregate.rule", e->aggregator->name, e->aggregator->needs_newest);
+    const co_node *law = co_node_find(e->devices.map, "staleness");
+    if (law && e->aggregator->combine && !e->aggregator->weighted &&
+        strcmp(law->text, "constant") != 0)
+        return co_config_fail(&e->devices, law,
+                              "%s has no effect on aggregate.rule: %s, which counts every device "
+                              "the same; set constant",
+                              law->text, e->aggregator->name);
+    return CO_OK;
+}
+
+co_status co_check_mode(const co_experiment *e)
+{
+    const co_node *unbiased = co_config_node(&e->aggregate, "unbiased");
+    if (co_config_bool(&e->aggregate, "unbiased") && !e->planner->waits_for_all)
+        return co_config_fail(&e->aggregate, unbiased,
+                              "devices.mode: %s does not wait for all that it has asked, so that "
+                              "nobody knows how likely a device is to be part of a step",
+                              e->planner->name);
+    return check_stale(e);
 }

@@ -116,6 +116,7 @@ void co_plan_fini(co_plan *plan)
     if (plan->selector && plan->selector->destroy) plan->selector->destroy(plan->chosen_by);
     co_free(plan->row);
     co_free(plan->lost);
+    co_free(plan->held);
     co_free(plan->devices);
     co_free(plan->scratch);
     co_free(plan->order);
@@ -208,8 +209,7 @@ static bool attacks(const co_plan *plan, int64_t device)
            bsearch(&device, plan->attackers, plan->n_attackers, sizeof *plan->attackers, by_id);
 }
 
-co_plan_row co_plan_job(const co_plan *plan, int64_t device, int64_t version, int64_t start,
-                        int64_t step)
+co_plan_row co_plan_describe(const co_plan *plan, int64_t device, int64_t version, int64_t start)
 {
     const co_experiment *e = plan->experiment;
     const int64_t n = count_examples(e, plan->population, device);
@@ -234,8 +234,22 @@ co_plan_row co_plan_job(const co_plan *plan, int64_t device, int64_t version, in
     row.cost = n > 0 ? work(e, &row, co_population_examples(plan->population, device),
                             co_population_rows(plan->population, device))
                      : 0.0;
+    return row;
+}
+
+co_plan_row co_plan_job(const co_plan *plan, int64_t device, int64_t version, int64_t start,
+                        int64_t step)
+{
+    co_plan_row row = co_plan_describe(plan, device, version, start);
     if (plan->timing) co_timing_run(plan->timing, step, &row);
     return row;
+}
+
+void co_plan_shorten(co_plan_row *row, int64_t n_steps)
+{
+    CO_ASSERT(n_steps >= 1 && n_steps <= row->n_steps);
+    row->cost = 1.0 + (row->cost - 1.0) * (double)n_steps / (double)row->n_steps;
+    row->n_steps = n_steps;
 }
 
 co_plan_row *co_plan_add(co_plan *plan, const co_plan_row *from)
@@ -263,6 +277,30 @@ co_status co_plan_lose(co_plan *plan, const co_plan_row *from)
     }
     plan->lost[plan->n_lost++] = *from;
     return CO_OK;
+}
+
+co_status co_plan_wait(const co_plan *plan, int64_t time, int64_t *until)
+{
+    const co_experiment *e = plan->experiment;
+    *until = time;
+    if (!plan->timing) return CO_OK;
+    const int64_t next = co_timing_next_arrival(plan->timing, time);
+    if (next < CO_NEVER) {
+        *until = next;
+        return CO_OK;
+    }
+    for (int64_t k = 0; k < plan->population->n_devices; k++)
+        if (co_timing_is_there(plan->timing, k, time)) return CO_OK;
+    return co_config_fail(&e->clock, co_node_find(e->clock.map, "availability"),
+                          "none of the %lld devices can be reached at %.6g s of virtual time, and "
+                          "none will come any more",
+                          (long long)plan->population->n_devices, 1e-9 * (double)time);
+}
+
+co_status co_plan_time_goes_on(co_plan *plan, int64_t begin)
+{
+    if (plan->n > 0 || plan->time > begin) return CO_OK;
+    return co_plan_wait(plan, begin, &plan->time);
 }
 
 co_plan_row *co_plan_ask(co_plan *plan, int64_t time, int64_t device)

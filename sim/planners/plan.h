@@ -85,10 +85,13 @@ typedef struct {
     size_t n, capacity;
     co_plan_row *row; /* [n], ascending device: those that the step waited for */
     size_t n_lost, lost_room;
-    co_plan_row *lost;     /* [n_lost] asked, but late, unavailable, or gone on their way: ascending
-                              device, then start */
-    int64_t n_flying;      /* asked by the step's end and not back yet; 0 unless the planner says */
-    int64_t n_versions;    /* that those and the rows start from, the newest included; likewise 1 */
+    co_plan_row *lost;     /* [n_lost] asked, but late, unavailable, or gone on their way: behind
+                              co_planner_make by ascending device */
+    /* Behind co_planner_make: devices still under way, and the versions, the one that the step
+     * makes included, that have to be there for them. */
+    int64_t n_flying, n_versions;
+    int64_t *held; /* [held_room] their versions, ascending */
+    size_t held_room;
     bool is_fixed_divisor; /* the mean divides by the weights before their factors */
     bool is_to_newest;     /* an update is what leads from the newest version to the device's model,
                               not from the version that the device has started from */
@@ -138,11 +141,21 @@ size_t co_plan_draw(co_plan *plan, int64_t step, int64_t ordinal, size_t m,
  * CO_UNAVAILABLE). step: that it is asked in, which with the device keys what the clock draws. */
 co_plan_row co_plan_job(const co_plan *plan, int64_t device, int64_t version, int64_t start,
                         int64_t step);
+/* The same without the clock: it ends when it begins. */
+co_plan_row co_plan_describe(const co_plan *plan, int64_t device, int64_t version, int64_t start);
+/* Local steps of a row become fewer, and its cost with them. n_steps in [1, row->n_steps]. */
+void co_plan_shorten(co_plan_row *row, int64_t n_steps);
 /* A row more of the step, by ascending id and each at most once. A device whose budget is spent
  * becomes CO_DROPPED. Good until the next call. */
 co_plan_row *co_plan_add(co_plan *plan, const co_plan_row *row);
 /* One that the step does not wait for, with its outcome. CO_ENOMEM. */
 co_status co_plan_lose(co_plan *plan, const co_plan_row *row);
+/* When it is worth to ask again, where nobody could be reached at `time`: `time` itself when there
+ * are some all the same. CO_EUSAGE: nobody is there, and nobody will come any more. */
+co_status co_plan_wait(const co_plan *plan, int64_t time, int64_t *until);
+/* At the end of a step that has no row and took no time, since `begin`: time goes on to the first
+ * at which it is worth to ask again. As co_plan_wait. */
+co_status co_plan_time_goes_on(co_plan *plan, int64_t begin);
 /* A row more from the newest model: co_plan_job and co_plan_add. */
 co_plan_row *co_plan_ask(co_plan *plan, int64_t time, int64_t device);
 /* Seconds that the devices of a step, arrived or lost, were at work, up to the step at most;

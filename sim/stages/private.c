@@ -236,7 +236,10 @@ co_status co_private_broadcast(co_private *p, const co_comm *comm)
 
 bool co_private_is_sampled(const co_experiment *e)
 {
-    return e->planner->is_sampled && e->planner->is_sampled(&e->devices);
+    const co_planner *planner = e->planner;
+    const bool is_drawn =
+        planner->waits_for_all || (planner->is_sampled && planner->is_sampled(&e->devices));
+    return is_drawn && co_min_separation(e) == 1 && !e->selector->asks_there;
 }
 
 co_status co_private_init(co_private *p, const co_experiment *e, const co_plan *plan,
@@ -316,7 +319,7 @@ static void forward(void *self, const co_stage_key *key, co_contribution *c, flo
     const co_private *p = self;
     const co_weighting by = p->experiment->weighting;
     const double norm = p->mechanism->norm == CO_NORM_L1 ? co_norm_l1(c->update, c->n) : c->norm;
-    const double weight = c->factor * (by.by == CO_WEIGHT_UNIFORM ? 1.0 : c->weight / by.cap);
+    const double weight = c->weight / (by.by == CO_WEIGHT_UNIFORM ? fmin(1.0, by.cap) : by.cap);
     (void)state;
     if (norm <= p->grid.clip) c->counts[UNCLIPPED]++;
     if (p->grid.scale == 0.0) {
