@@ -239,7 +239,7 @@ static co_status create_planner(co_run *r)
         co_keep_ints(&r->keeps, "clock/time", &r->time, NULL, 1);
     if (r->plan.timing) co_timing_keeps(r->plan.timing, &r->keeps);
     if (e->planner->keeps) e->planner->keeps(r->planner, &r->keeps);
-    if (e->selector->keeps) e->selector->keeps(r->plan.chosen_by, &r->keeps);
+    co_plan_keeps(&r->plan, &r->keeps);
     return CO_OK;
 }
 

@@ -70,7 +70,8 @@ static void send(co_run *r, size_t k, const co_piece *piece, co_given *given, fl
     co_contribution c = {.n = piece->n,
                          .update = piece->value,
                          .norm = row->update_norm,
-                         .weight = row->factor * row->weight,
+                         .weight = row->weight,
+                         .factor = row->factor,
                          .coefficient = row->coefficient,
                          .attacker = row->attacker};
     const bool finite = co_chain_forward(&r->chain, r->plan.round, row->device, &c,
@@ -239,6 +240,7 @@ void co_step_gather(co_run *r)
     const co_status st = co_chain_end(&r->chain, r->round, co_exchange_counts(x, r->first_count),
                                       co_exchange_counted(x, CO_COUNT_REPORTED));
     const co_status spent = co_budget_commit(&r->budget, &r->plan);
+    co_plan_close(&r->plan);
     if (r->late == CO_OK) r->late = st != CO_OK ? st : spent;
     for (int k = 0; k < r->comm->size; k++) r->stop_wanted |= x->record[k].stop_wanted != 0;
     co_watch_round(co_now_s() - r->times.start);

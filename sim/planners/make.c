@@ -54,7 +54,8 @@ static co_status count_flights(const co_planner *planner, const void *self, co_p
     plan->n_flying = (int64_t)n;
     plan->n_versions = 1;
     for (size_t k = 0; k < n; k++)
-        plan->n_versions += plan->held[k] < plan->round && (k == 0 || plan->held[k] != plan->held[k - 1]);
+        plan->n_versions +=
+            plan->held[k] < plan->round && (k == 0 || plan->held[k] != plan->held[k - 1]);
     return CO_OK;
 }
 

@@ -88,6 +88,7 @@ co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_populatio
         return co_config_fail(&e->devices, NULL,
                               "mode: %s asks %g devices at once, more than the population of %lld",
                               e->planner->name, asked, (long long)population->n_devices);
+    CO_TRY(co_plan_check_separation(plan, asked, rows));
     plan->per_round = per_round;
     plan->n_asked = co_selector_most(e->selector, population->n_devices, asked);
     plan->capacity = rows ? rows : plan->n_asked;
@@ -96,7 +97,9 @@ co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_populatio
                                       .n_devices = population->n_devices,
                                       .per_round = asked,
                                       .examples = count_held,
-                                      .population = population};
+                                      .population = population,
+                                      .trip = co_plan_trip,
+                                      .clock = plan};
     plan->row = co_calloc(plan->capacity, sizeof *plan->row);
     plan->devices = co_malloc(plan->n_asked, sizeof *plan->devices);
     plan->scratch = co_malloc(co_draw_subset_scratch(plan->n_asked), sizeof *plan->scratch);
@@ -105,6 +108,7 @@ co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_populatio
     co_status st = plan->row && plan->devices && plan->scratch && plan->order && plan->load
                        ? choose_attackers(plan, e, population->n_devices)
                        : CO_FAIL(CO_ENOMEM, "a round's plan of %zu devices", plan->capacity);
+    if (st == CO_OK) st = co_plan_open_memory(plan);
     if (st == CO_OK && e->selector->create)
         st = e->selector->create(&e->devices, &plan->input, &plan->chosen_by);
     if (st != CO_OK) co_plan_fini(plan);
@@ -122,6 +126,8 @@ void co_plan_fini(co_plan *plan)
     co_free(plan->order);
     co_free(plan->load);
     co_free(plan->attackers);
+    co_free(plan->last_step);
+    co_free(plan->heard);
     *plan = (co_plan){0};
 }
 
@@ -189,20 +195,6 @@ void co_plan_look(co_plan *plan)
     plan->fixed_total = plan->bound > 0.0 ? total / plan->bound : 0.0;
 }
 
-size_t co_plan_select(co_plan *plan, int64_t step)
-{
-    return plan->selector->select(plan->chosen_by, &plan->input, step, plan->devices,
-                                  plan->scratch);
-}
-
-size_t co_plan_draw(co_plan *plan, int64_t step, int64_t ordinal, size_t m,
-                    bool (*may)(const void *self, int64_t device), const void *self)
-{
-    CO_ASSERT(plan->selector->draw && m <= plan->n_asked);
-    const co_draw draw = {.round = step, .ordinal = ordinal, .m = m, .may = may, .of = self};
-    return plan->selector->draw(plan->chosen_by, &plan->input, &draw, plan->devices, plan->scratch);
-}
-
 static bool attacks(const co_plan *plan, int64_t device)
 {
     return plan->n_attackers > 0 &&
@@ -250,6 +242,14 @@ void co_plan_shorten(co_plan_row *row, int64_t n_steps)
     CO_ASSERT(n_steps >= 1 && n_steps <= row->n_steps);
     row->cost = 1.0 + (row->cost - 1.0) * (double)n_steps / (double)row->n_steps;
     row->n_steps = n_steps;
+}
+
+int64_t co_plan_trip(void *of, int64_t device)
+{
+    const co_plan *plan = of;
+    if (!plan->timing) return 0;
+    const co_plan_row row = co_plan_describe(plan, device, 0, 0);
+    return co_timing_trip(plan->timing, &row);
 }
 
 co_plan_row *co_plan_add(co_plan *plan, const co_plan_row *from)

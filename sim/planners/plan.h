@@ -80,13 +80,14 @@ typedef struct {
     int size;                /* ranks */
     size_t train;            /* the work that rows are asked */
     int64_t round;
-    int64_t time;     /* virtual, in nanoseconds: when the step is made, as the planner says */
+    int64_t time;     /* virtual, in nanoseconds: while it is planned, of the event at hand (who is
+                         there is asked at that time); in the end when the step is made */
     double per_round; /* devices asked: how many, or how many are expected */
     size_t n, capacity;
     co_plan_row *row; /* [n], ascending device: those that the step waited for */
     size_t n_lost, lost_room;
-    co_plan_row *lost;     /* [n_lost] asked, but late, unavailable, or gone on their way: behind
-                              co_planner_make by ascending device */
+    co_plan_row *lost; /* [n_lost] asked, but late, unavailable, or gone on their way: behind
+                          co_planner_make by ascending device */
     /* Behind co_planner_make: devices still under way, and the versions, the one that the step
      * makes included, that have to be there for them. */
     int64_t n_flying, n_versions;
@@ -104,8 +105,11 @@ typedef struct {
     size_t *order;
     const co_selector *selector;
     co_selector_input input;
-    void *chosen_by; /* what the selector keeps */
-    bool unbiased;   /* aggregate.unbiased */
+    void *chosen_by;    /* what the selector keeps */
+    int64_t separation; /* devices.min_separation: steps of one device are as far apart at least */
+    int64_t *last_step; /* [devices] in which each took part last; 0: never; NULL: no bound */
+    co_heard *heard;    /* [capacity] for the selector, if it hears */
+    bool unbiased;      /* aggregate.unbiased */
     double
         bound; /* aggregate.unbiased: W, a bound of the sum of w_i / pi_i over any plan; else 0 */
     double fixed_total; /* and what stands for the sum of a_i over the devices that reported: sum of
@@ -115,6 +119,10 @@ typedef struct {
                       on it */
 } co_plan;
 
+/* Parts of co_plan_init. CO_EUSAGE: min_separation leaves too few devices. (sim/planners/ask.c)
+ * asked: at once; rows: most of a step, 0: as many. */
+co_status co_plan_check_separation(co_plan *plan, double asked, size_t rows);
+co_status co_plan_open_memory(co_plan *plan);
 /* Experiment and population are borrowed. train: position of the work train. */
 co_status co_plan_init(co_plan *plan, const co_experiment *experiment,
                        const co_population *population, int size, size_t train);
@@ -129,11 +137,13 @@ double co_plan_weight(const co_experiment *experiment, const co_population *popu
 void co_plan_look(co_plan *plan);
 
 /* For planners. Local; Same on all ranks: everything. */
-/* Whom the selector names in a step: how many, into plan->devices, ascending. */
+/* Whom the selector names in a step: how many, into plan->devices, ascending. None of them has
+ * taken part in one of the last min_separation - 1 steps. */
 size_t co_plan_select(co_plan *plan, int64_t step);
 /* The same for planners that ask at any time: m devices, at most n_asked, for which may(self, k) is
- * true; fewer when there are no more of them. Draw `ordinal` of the step: with 0 and every device
- * allowed, those that co_plan_select names. Only with a selector that has `draw`. */
+ * true as well; fewer when there are no more of them. Draw `ordinal` of the step: with 0 and every
+ * device allowed, those that co_plan_select names. Only with a selector that has `draw`. Where the
+ * selector asks those alone that are there, they are so at plan->time. */
 size_t co_plan_draw(co_plan *plan, int64_t step, int64_t ordinal, size_t m,
                     bool (*may)(const void *self, int64_t device), const void *self);
 /* What it is to train on a device, by what it holds now, from that version and begun at that time:
@@ -145,6 +155,9 @@ co_plan_row co_plan_job(const co_plan *plan, int64_t device, int64_t version, in
 co_plan_row co_plan_describe(const co_plan *plan, int64_t device, int64_t version, int64_t start);
 /* Local steps of a row become fewer, and its cost with them. n_steps in [1, row->n_steps]. */
 void co_plan_shorten(co_plan_row *row, int64_t n_steps);
+/* Virtual nanoseconds of a device's participation, when nothing comes between; 0 without a clock.
+ */
+int64_t co_plan_trip(void *plan, int64_t device);
 /* A row more of the step, by ascending id and each at most once. A device whose budget is spent
  * becomes CO_DROPPED. Good until the next call. */
 co_plan_row *co_plan_add(co_plan *plan, const co_plan_row *row);
@@ -158,6 +171,11 @@ co_status co_plan_wait(const co_plan *plan, int64_t time, int64_t *until);
 co_status co_plan_time_goes_on(co_plan *plan, int64_t begin);
 /* A row more from the newest model: co_plan_job and co_plan_add. */
 co_plan_row *co_plan_ask(co_plan *plan, int64_t time, int64_t device);
+/* What is kept of earlier steps (min_separation, the selector) goes on by this one, once it is
+ * done: outcomes and losses of the rows are known, where the selector hears. Local; Same on all
+ * ranks. */
+void co_plan_close(co_plan *plan);
+void co_plan_keeps(co_plan *plan, co_keeps *keeps);
 /* Seconds that the devices of a step, arrived or lost, were at work, up to the step at most;
  * lost_s: of those that did not report. Staleness is of those that arrived. Local. */
 typedef struct {

@@ -194,7 +194,7 @@ static void read_options(co_private *p, const co_experiment *e)
         p->noise_factor = p->per_round / p->noise_cohort;
     }
     p->by_arrival = !co_private_is_sampled(e);
-    p->sampling = p->by_arrival ? CO_SAMPLING_NONE : e->selector->sampling;
+    p->sampling = p->by_arrival ? CO_SAMPLING_NONE : co_experiment_sampling(e);
     if (p->sampling == CO_SAMPLING_NONE) p->rate = 1.0; /* charged for all that it is part of */
     p->state.clip = co_config_real(&e->privacy, "clip");
     p->state.is_secure = co_config_bool(&e->privacy, "secure");
@@ -319,7 +319,7 @@ static void forward(void *self, const co_stage_key *key, co_contribution *c, flo
     const co_private *p = self;
     const co_weighting by = p->experiment->weighting;
     const double norm = p->mechanism->norm == CO_NORM_L1 ? co_norm_l1(c->update, c->n) : c->norm;
-    const double weight = c->weight / (by.by == CO_WEIGHT_UNIFORM ? fmin(1.0, by.cap) : by.cap);
+    const double weight = c->factor * (by.by == CO_WEIGHT_UNIFORM ? 1.0 : c->weight / by.cap);
     (void)state;
     if (norm <= p->grid.clip) c->counts[UNCLIPPED]++;
     if (p->grid.scale == 0.0) {
