@@ -249,7 +249,7 @@ static co_status foresee_parts(co_run *r, int64_t *most)
 {
     const co_experiment *e = r->experiment;
     co_outlook outlook;
-    const int64_t apart = co_config_int(&e->devices, "min_separation");
+    const int64_t apart = co_min_separation(e);
     *most = (e->rounds + apart - 1) / apart;
     if (!co_outlook_can(e) || (double)e->rounds * r->plan.per_round > MOST_PLAYED) return CO_OK;
     CO_TRY(co_outlook_play(&outlook, &r->plan, &r->population, co_run_flops(r), INFINITY, r->comm));

@@ -120,6 +120,7 @@ void co_plan_fini(co_plan *plan)
     if (plan->selector && plan->selector->destroy) plan->selector->destroy(plan->chosen_by);
     co_free(plan->row);
     co_free(plan->lost);
+    co_free(plan->held);
     co_free(plan->devices);
     co_free(plan->scratch);
     co_free(plan->order);

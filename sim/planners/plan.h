@@ -86,10 +86,13 @@ typedef struct {
     size_t n, capacity;
     co_plan_row *row; /* [n], ascending device: those that the step waited for */
     size_t n_lost, lost_room;
-    co_plan_row *lost;     /* [n_lost] asked, but late, unavailable, or gone on their way: behind
-                              co_planner_make by ascending device */
-    int64_t n_flying;      /* asked by the step's end and not back yet; 0 unless the planner says */
-    int64_t n_versions;    /* that those and the rows start from, the newest included; likewise 1 */
+    co_plan_row *lost; /* [n_lost] asked, but late, unavailable, or gone on their way: behind
+                          co_planner_make by ascending device */
+    /* Behind co_planner_make: devices still under way, and the versions, the one that the step
+     * makes included, that have to be there for them. */
+    int64_t n_flying, n_versions;
+    int64_t *held; /* [held_room] their versions, ascending */
+    size_t held_room;
     bool is_fixed_divisor; /* the mean divides by the weights before their factors */
     bool is_to_newest;     /* an update is what leads from the newest version to the device's model,
                               not from the version that the device has started from */
