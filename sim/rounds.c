@@ -38,6 +38,7 @@ static co_status play(co_run *r)
         co_keeps_back(&r->keeps);
         return CO_OK;
     }
+    r->moment = (co_moment){r->plan.round, 1e-9 * (double)r->time, 1e-9 * (double)r->plan.time};
     r->time = r->plan.time;
     co_versions_step(&r->versions);
     co_run_combine(r, &met, co_schedule_rate(&e->server_rate, r->plan.round));
