@@ -272,7 +272,8 @@ static co_status create_exchange(co_run *r)
     co_needs needs = {CO_N_COUNTS, CO_N_SCALARS};
     co_observers_needs(r, &needs);
     r->first_count = needs.n_counts;
-    return co_exchange_init(&r->exchange, co_model_layout(r->model), CO_BOARD_WHOLE,
+    return co_exchange_init(&r->exchange, co_model_layout(r->model),
+                            r->plan.heard ? CO_BOARD_ROWS : CO_BOARD_WHOLE,
                             needs.n_counts - CO_N_COUNTS + r->chain.n_counts, needs.n_scalars,
                             r->plan.capacity, r->comm);
 }
