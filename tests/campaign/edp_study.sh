@@ -36,7 +36,7 @@ rounds: $epochs
 partition: {method: iid, devices: 1}
 devices: {per_round: 1}
 local: {epochs: 1, batch: 256, optimizer: $optimiser}
-eval: {every: 1}
+eval: {every: $epochs}
 output: {checkpoint_every: 1, keep: 1}
 Y
 play() { # DATA METHOD EPSILON RATE DIR words..
