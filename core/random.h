@@ -59,6 +59,9 @@ double
 co_draw_normal(co_stream *s); /* standard normal, double precision (Box-Muller, one of the pair) */
 void co_skip_normal(co_stream *s, uint64_t n); /* goes on behind so many of those; O(1). The stream
                                                   has drawn nothing else */
+double co_draw_gap(co_stream *s, double rate); /* misses before the next hit, each a hit with
+                                                  probability rate in (0, 1]: floor(log u / log(1 -
+                                                  rate)), a whole number that may pass 2^63 */
 double
 co_draw_gamma_log(co_stream *s,
                   double shape); /* log of a Gamma(shape, 1) draw; shape > 0, any size down to

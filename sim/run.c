@@ -248,7 +248,7 @@ static co_status foresee_parts(co_run *r, int64_t *most)
 {
     const co_experiment *e = r->experiment;
     co_outlook outlook;
-    const int64_t apart = co_config_int(&e->devices, "min_separation");
+    const int64_t apart = co_min_separation(e);
     *most = (e->rounds + apart - 1) / apart;
     if (!co_outlook_can(e) || (double)e->rounds * r->plan.per_round > MOST_PLAYED) return CO_OK;
     CO_TRY(co_outlook_play(&outlook, &r->plan, &r->population, co_run_flops(r), INFINITY, r->comm));
@@ -272,7 +272,8 @@ static co_status create_exchange(co_run *r)
     co_needs needs = {CO_N_COUNTS, CO_N_SCALARS};
     co_observers_needs(r, &needs);
     r->first_count = needs.n_counts;
-    return co_exchange_init(&r->exchange, co_model_layout(r->model), CO_BOARD_WHOLE,
+    return co_exchange_init(&r->exchange, co_model_layout(r->model),
+                            r->plan.heard ? CO_BOARD_ROWS : CO_BOARD_WHOLE,
                             needs.n_counts - CO_N_COUNTS + r->chain.n_counts, needs.n_scalars,
                             r->plan.capacity, r->comm);
 }

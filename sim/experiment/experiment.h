@@ -40,7 +40,7 @@ typedef struct {
     double epsilon;    /* 0: no budget */
     int64_t group;     /* examples of a micro-batch, as expected; 1: none */
     int64_t max_batch; /* 0: that of the section */
-    int64_t rounds;    /* of one device that the noise is found for; 0: as many as are expected */
+    int64_t rounds;    /* of one device that the noise is found for; 0: what 99 % do at most */
     const co_accountant *accountant;
 } co_example_keys;
 /* Section clock. */
