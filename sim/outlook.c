@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "sim/devices/timing.h"
+#include "sim/observers/evaluation.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -69,19 +70,28 @@ static void count(co_outlook *o, const stage *s)
     if (plan->n_flying > o->most_flying) o->most_flying = plan->n_flying;
 }
 
+/* Whether the run ends with the step that was played last. */
+static bool ends(const co_experiment *e, const co_outlook *o, bool heeds_stop)
+{
+    const double now_s = 1e-9 * (double)o->time;
+    const co_moment at = {.round = o->n_steps, .now_s = now_s};
+    return heeds_stop ? co_is_last_step(e, &at) : o->n_steps >= e->rounds;
+}
+
 /* Rank 0. */
 static co_status play(co_outlook *o, stage *s, co_population *population, double seconds)
 {
     const co_experiment *e = s->plan.experiment;
     const double start = co_now_s();
     co_status st = CO_OK;
-    while (st == CO_OK && o->n_steps < e->rounds && co_now_s() - start < seconds) {
+    const bool heeds_stop = seconds < INFINITY;
+    while (st == CO_OK && !ends(e, o, heeds_stop) && co_now_s() - start < seconds) {
         const co_clock now = {.step = o->n_steps + 1, .time = o->time};
         if (co_population_move(population, now.step)) co_plan_look(&s->plan);
         st = co_planner_make(e->planner, s->planner, &now, &s->plan);
         if (st == CO_OK) count(o, s);
     }
-    o->is_whole = st != CO_OK || o->n_steps == e->rounds;
+    o->is_whole = st != CO_OK || ends(e, o, heeds_stop);
     if (st == CO_EUSAGE) { /* the run will say so in that step */
         o->end = co_strdup(co_status_message());
         st = o->end ? CO_OK : CO_FAIL(CO_ENOMEM, "the schedule's end");
