@@ -37,13 +37,11 @@ static co_status try_open(bench *b, int64_t n_devices, const char *clock)
     return st;
 }
 
-static bench open_bench(int64_t n_devices, const char *clock)
+static void open_bench(bench *b, int64_t n_devices, const char *clock)
 {
-    bench b;
-    const co_status st = try_open(&b, n_devices, clock);
+    const co_status st = try_open(b, n_devices, clock);
     if (st != CO_OK) fprintf(stderr, "%s\n", co_status_message());
     CHECK(st == CO_OK);
-    return b;
 }
 
 static void close_bench(bench *b)
@@ -74,14 +72,15 @@ static int64_t end_of(bench *b, int64_t device, double units)
 
 static void trips_follow_the_formula(void)
 {
-    bench b = open_bench(20, "{speed: 2, seconds_per_unit: 0.5, down: 100, up: 50}");
+    bench b;
+    open_bench(&b, 20, "{speed: 2, seconds_per_unit: 0.5, down: 100, up: 50}");
     CHECK(end_of(&b, 3, 12.0) == (10 + 12 + 10) * S);
     CHECK(co_timing_next_arrival(b.timing, 5) == CO_NEVER && co_timing_is_there(b.timing, 3, 5));
     close_bench(&b);
-    b = open_bench(20, "{flops: 100}"); /* three times the multiply-adds, at 100 a second */
+    open_bench(&b, 20, "{flops: 100}"); /* three times the multiply-adds, at 100 a second */
     CHECK(end_of(&b, 3, 2.0) == 2 * 3 * FLOPS / 100 * S);
     close_bench(&b);
-    b = open_bench(20, "{speed: lognormal, seconds_per_unit: 1, up: {name: pareto, median: 50}}");
+    open_bench(&b, 20, "{speed: lognormal, seconds_per_unit: 1, up: {name: pareto, median: 50}}");
     int64_t different = 0;
     for (int64_t k = 0; k < 20; k++) {
         const co_clock_keys *keys = &b.e.clock_keys;
@@ -92,7 +91,7 @@ static void trips_follow_the_formula(void)
     }
     CHECK(different == 20);
     close_bench(&b);
-    b = open_bench(20, "{speed: 1e15}");
+    open_bench(&b, 20, "{speed: 1e15}");
     co_plan_row row = job(0, 5 * S, 1e9, 1);
     co_timing_run(b.timing, 1, &row);
     CHECK(row.end == CO_NEVER); /* and no overflow */
@@ -102,7 +101,8 @@ static void trips_follow_the_formula(void)
 static void dropped_ones_are_the_share_at_any_moment(void)
 {
     enum { N = 40000 };
-    bench b = open_bench(N, "{seconds_per_unit: 1, dropout: 0.3}");
+    bench b;
+    open_bench(&b, N, "{seconds_per_unit: 1, dropout: 0.3}");
     double lost = 0.0, moment = 0.0, square = 0.0, again = 0.0;
     for (int64_t k = 0; k < N; k++) {
         co_plan_row row = job(k, 3 * S, 10.0, 1), next = row;
@@ -123,7 +123,8 @@ static void dropped_ones_are_the_share_at_any_moment(void)
 /* steps_by against trying every number of steps. */
 static void as_many_steps_as_fit(void)
 {
-    bench b = open_bench(50, "{speed: lognormal, seconds_per_unit: 1, down: 300, up: 100}");
+    bench b;
+    open_bench(&b, 50, "{speed: lognormal, seconds_per_unit: 1, down: 300, up: 100}");
     for (int64_t k = 0; k < 50; k++) {
         co_plan_row row = job(k, 11, 40.0, 7);
         co_timing_run(b.timing, 1, &row);
@@ -187,7 +188,8 @@ static void who_goes_away_is_lost(void)
         "{seconds_per_unit: 1, availability: {name: markov, on_s: 50, off_s: 8}, outage: {groups: "
         "60, up_s: 20, down_s: 10}}"};
     for (int i = 0; i < 4; i++) {
-        bench b = open_bench(200, clocks[i]);
+        bench b;
+        open_bench(&b, 200, clocks[i]);
         presence_decides(&b, 200);
         close_bench(&b);
     }
@@ -198,7 +200,8 @@ static void groups_go_away_together(void)
 {
     enum { N = 120, TIMES = 400 };
     static bool there[N][TIMES];
-    bench b = open_bench(N, "{outage: {groups: 4, up_s: 30, down_s: 20}}");
+    bench b;
+    open_bench(&b, N, "{outage: {groups: 4, up_s: 30, down_s: 20}}");
     double share = 0.0;
     int n_courses = 0;
     for (int64_t k = 0; k < N; k++) {
@@ -216,7 +219,8 @@ static void groups_go_away_together(void)
 /* next_arrival against asking every device at every change of the periods. */
 static void the_next_one_to_come_is_found(void)
 {
-    bench b = open_bench(6, "{availability: {name: periodic, period_s: 100, share: 0.1}}");
+    bench b;
+    open_bench(&b, 6, "{availability: {name: periodic, period_s: 100, share: 0.1}}");
     for (int64_t time = 0; time < 300 * S; time += 17 * S + 1) {
         const int64_t next = co_timing_next_arrival(b.timing, time);
         bool comes = false;
@@ -247,7 +251,8 @@ static void check_trace(const char *files)
     char clock[1200];
     snprintf(clock, sizeof clock,
              "{speed: file, up: file, down: file, availability: file, trace: %s}", files);
-    bench b = open_bench(3, clock);
+    bench b;
+    open_bench(&b, 3, clock);
     if (!b.timing) return;
     CHECK(co_timing_bytes(b.timing) > 0);
     CHECK(!co_timing_is_there(b.timing, 0, 0) && co_timing_is_there(b.timing, 0, S));
@@ -267,10 +272,10 @@ static void check_trace(const char *files)
 static void traces_are_read(void)
 {
     char dir[512], text[1500];
-    if (comm.rank == 0) snprintf(dir, sizeof dir, "%s", scratch_file(""));
+    if (comm.rank == 0) snprintf(dir, sizeof dir, "%s", scratch_file("trace"));
     MPI_Bcast(dir, sizeof dir, MPI_CHAR, 0, comm.world);
-    char *devices = co_format("%s/devices.csv", dir), *times = co_format("%s/times.csv", dir),
-         *both = co_format("%s/trace.h5", dir);
+    char *devices = co_format("%s.devices.csv", dir), *times = co_format("%s.times.csv", dir),
+         *both = co_format("%s.h5", dir);
     write_text(devices, "device,up,seconds_per_example,down\n2,1000,1,1000\n0,1,1,1\n1,250,0.25,"
                         "500\n");
     write_text(times, "device,start_s,end_s\n2,0,9\n0,1,50\n1,0,8\n2,9.5,20\n0,50,100\n");
@@ -301,7 +306,7 @@ static void traces_are_read(void)
     write_text(devices, "device,group\n0,1\n1,0\n2,1\n3,0\n");
     write_text(times, "group,start_s,end_s\n1,5,6\n0,2,3\n");
     snprintf(text, sizeof text, "{availability: file, trace: [%s, %s]}", devices, times);
-    b = open_bench(4, text);
+    open_bench(&b, 4, text);
     for (int64_t k = 0; k < 4 && b.timing; k++)
         CHECK(co_timing_is_there(b.timing, k, k % 2 ? 2 * S : 5 * S) &&
               !co_timing_is_there(b.timing, k, k % 2 ? 5 * S : 2 * S));
@@ -315,10 +320,12 @@ static void traces_are_read(void)
 static void a_million_devices_cost_nothing(void)
 {
     enum { STEPS = 50, ASKED = 100 };
-    bench b = open_bench(1000000, "{speed: lognormal, seconds_per_unit: 1, up: {name: pareto, "
-                                  "median: 1e5}, dropout: 0.1, availability: {name: markov, on_s: "
-                                  "3600, off_s: 7200}, outage: {groups: 50, up_s: 86400, down_s: "
-                                  "600}}");
+    bench b;
+    open_bench(&b, 1000000,
+               "{speed: lognormal, seconds_per_unit: 1, up: {name: pareto, "
+               "median: 1e5}, dropout: 0.1, availability: {name: markov, on_s: "
+               "3600, off_s: 7200}, outage: {groups: 50, up_s: 86400, down_s: "
+               "600}}");
     struct timespec t[2];
     int64_t time = 0;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t[0]);
