@@ -71,6 +71,13 @@ void co_timing_run(co_timing *t, int64_t step, co_plan_row *row)
     if (t->tell) t->tell(t->told, step, row);
 }
 
+/* A device's trips differ from step to step; what a selector may know of them is their mean. */
+int64_t co_timing_trip(const co_timing *t, const co_plan_row *row)
+{
+    (void)row;
+    return (t->is_calm ? 3 : 4) * (int64_t)CO_NANO;
+}
+
 int64_t co_timing_steps_by(const co_timing *t, const co_plan_row *row, int64_t deadline)
 {
     (void)t;
