@@ -107,6 +107,12 @@ static co_status stop(const deadline *d, co_plan *plan, co_plan_row *row)
     return co_plan_lose(plan, row);
 }
 
+/* Without over-selection nobody is kept out by others. */
+static bool is_sampled(const co_config *opt)
+{
+    return !(co_config_real(opt, "over_select") > 1.0);
+}
+
 static co_status next(void *self, const co_clock *now, co_plan *plan)
 {
     deadline *d = self;
@@ -146,6 +152,7 @@ const co_planner co_planner_deadline = {
     .source = "Bonawitz et al. 2019, arXiv:1902.01046",
     .params = params,
     .n_versions = 1,
+    .is_sampled = is_sampled,
     .sizes = sizes,
     .create = create,
     .destroy = destroy,

@@ -7,6 +7,7 @@
 #include "sim/devices/timing.h"
 #include "sim/planners/planner.h"
 #include <stdlib.h>
+#include <string.h>
 
 /* a_i of all rows. */
 static void set_coefficients(co_plan *plan)
@@ -30,21 +31,41 @@ static int by_id(const void *a, const void *b)
     return (x->start > y->start) - (x->start < y->start);
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Devices that stay under way, and the versions of the model that are there once the step is made.
+ * O(n log n). */
+static void count_held(const co_planner *planner, const void *self, co_plan *plan)
+{
+    const int64_t *version = NULL;
+    const size_t n = planner->holds ? planner->holds(self, &version) : 0;
+    CO_ASSERT(n <= plan->n_asked);
+    if (n > 0) memcpy(plan->devices, version, n * sizeof *version); /* room that is free by now */
+    qsort(plan->devices, n, sizeof *plan->devices, by_number);
+    plan->n_flying = (int64_t)n;
+    plan->n_versions = 1;
+    for (size_t k = 0; k < n; k++)
+        plan->n_versions += k == 0 || plan->devices[k] != plan->devices[k - 1];
+}
+
 co_status co_planner_make(const co_planner *planner, void *self, const co_clock *now, co_plan *plan)
 {
     plan->round = now->step;
     plan->time = now->time;
     plan->n = plan->n_lost = 0;
-    plan->n_flying = 0;
-    plan->n_versions = 1;
     CO_TRY(planner->next(self, now, plan));
     CO_ASSERT(plan->time >= now->time);
     if (plan->time >= CO_NEVER)
         return co_config_fail(
-            &plan->experiment->clock, NULL,
+            &plan->experiment->top, NULL,
             "this round ends behind %d s (63 years) of virtual time, which no run "
             "may pass",
             CO_NEVER_S);
+    count_held(planner, self, plan);
     qsort(plan->lost, plan->n_lost, sizeof *plan->lost, by_id);
     plan->weight = 0.0;
     for (size_t i = 0; i < plan->n; i++) plan->weight += plan->row[i].weight;
