@@ -43,8 +43,8 @@ run 1 ticks devices='{per_round: 9, mode: semi_synchronous, interval_s: 30}'
 run 1 timeless devices='{per_round: 9, mode: buffered}' # and without a clock
 for k in 2 4 6 8; do
     for dir in buffer ends ticks timeless; do
-        "$COHORT" show waits/ckpt-0000000$k.h5 | grep model_digest > want
-        "$COHORT" show $dir/ckpt-0000000$k.h5 | grep model_digest > found
+        "$COHORT" show waits/ckpt-0000000$k.h5 | grep "model digest" > want
+        "$COHORT" show $dir/ckpt-0000000$k.h5 | grep "model digest" > found
         [ -s want ] && cmp -s want found || fail "$dir differs from synchronous in round $k: $(cat want found)"
     done
 done
