@@ -45,6 +45,12 @@ static void sizes(const co_config *opt, double per_round, double *asked, size_t 
     *rows = *asked > per_round && !is_partial(opt) ? (size_t)ceil(per_round) : 0;
 }
 
+/* With a count that it waits for, who else is fast decides. */
+static bool is_sampled(const co_config *opt)
+{
+    return co_config_real(opt, "over_select") == 1.0;
+}
+
 static co_status create(const co_config *opt, const co_plan *plan, void **self)
 {
     deadline *d = co_calloc(1, sizeof *d);
@@ -105,12 +111,6 @@ static co_status stop(const deadline *d, co_plan *plan, co_plan_row *row)
     }
     row->outcome = CO_LATE;
     return co_plan_lose(plan, row);
-}
-
-/* Without over-selection nobody is kept out by others. */
-static bool is_sampled(const co_config *opt)
-{
-    return !(co_config_real(opt, "over_select") > 1.0);
 }
 
 static co_status next(void *self, const co_clock *now, co_plan *plan)

@@ -4,6 +4,7 @@
  * u_i / sum_k w_k, the last sum over all devices, so that its expectation over the selection is the
  * mean over the population. In integers: a_i = w_i / (pi_i m A) with m the room of a plan and A the
  * largest w_k / pi_k, hence sum a_i <= 1. */
+#include "core/memory.h"
 #include "sim/devices/timing.h"
 #include "sim/planners/planner.h"
 #include <stdlib.h>
@@ -31,25 +32,31 @@ static int by_id(const void *a, const void *b)
     return (x->start > y->start) - (x->start < y->start);
 }
 
-static int by_number(const void *a, const void *b)
+static int by_version(const void *a, const void *b)
 {
     const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
     return (x > y) - (x < y);
 }
 
-/* Devices that stay under way, and the versions of the model that are there once the step is made.
- * O(n log n). */
-static void count_held(const co_planner *planner, const void *self, co_plan *plan)
+/* What devices under way start from. CO_ENOMEM. */
+static co_status count_flights(const co_planner *planner, const void *self, co_plan *plan)
 {
     const int64_t *version = NULL;
     const size_t n = planner->holds ? planner->holds(self, &version) : 0;
-    CO_ASSERT(n <= plan->n_asked);
-    if (n > 0) memcpy(plan->devices, version, n * sizeof *version); /* room that is free by now */
-    qsort(plan->devices, n, sizeof *plan->devices, by_number);
+    if (n > plan->held_room) {
+        int64_t *held = co_realloc(plan->held, 2 * n, sizeof *held);
+        if (!held) return CO_FAIL(CO_ENOMEM, "versions of %zu devices under way", n);
+        plan->held = held;
+        plan->held_room = 2 * n;
+    }
+    if (n > 0) memcpy(plan->held, version, n * sizeof *version);
+    qsort(plan->held, n, sizeof *plan->held, by_version);
     plan->n_flying = (int64_t)n;
     plan->n_versions = 1;
     for (size_t k = 0; k < n; k++)
-        plan->n_versions += k == 0 || plan->devices[k] != plan->devices[k - 1];
+        plan->n_versions +=
+            plan->held[k] < plan->round && (k == 0 || plan->held[k] != plan->held[k - 1]);
+    return CO_OK;
 }
 
 co_status co_planner_make(const co_planner *planner, void *self, const co_clock *now, co_plan *plan)
@@ -65,7 +72,7 @@ co_status co_planner_make(const co_planner *planner, void *self, const co_clock 
             "this round ends behind %d s (63 years) of virtual time, which no run "
             "may pass",
             CO_NEVER_S);
-    count_held(planner, self, plan);
+    CO_TRY(count_flights(planner, self, plan));
     qsort(plan->lost, plan->n_lost, sizeof *plan->lost, by_id);
     plan->weight = 0.0;
     for (size_t i = 0; i < plan->n; i++) plan->weight += plan->row[i].weight;
