@@ -235,8 +235,7 @@ static co_status create_planner(co_run *r)
     co_status st = CO_OK;
     if (e->planner->create) st = e->planner->create(&e->devices, &r->plan, &r->planner);
     CO_TRY(co_agree(st, r->comm));
-    if (co_planner_is_timed(e->planner, r->plan.timing))
-        co_keep_ints(&r->keeps, "clock/time", &r->time, NULL, 1);
+    if (co_is_timed(e)) co_keep_ints(&r->keeps, "clock/time", &r->time, NULL, 1);
     if (e->planner->keeps) e->planner->keeps(r->planner, &r->keeps);
     co_plan_keeps(&r->plan, &r->keeps);
     return CO_OK;

@@ -68,7 +68,7 @@ co_status co_planner_make(const co_planner *planner, void *self, const co_clock 
     CO_ASSERT(plan->time >= now->time);
     if (plan->time >= CO_NEVER)
         return co_config_fail(
-            &plan->experiment->clock, NULL,
+            &plan->experiment->top, NULL,
             "this round ends behind %d s (63 years) of virtual time, which no run "
             "may pass",
             CO_NEVER_S);
