@@ -36,5 +36,24 @@ refused "devices.gamma" devices.gamma=-1
 refused "unknown key" devices.select=uniform devices.gamma=1
 refused "whole number" devices.per_round=2.5
 refused "more than the population" devices.per_round=31
+
+# by losses, by what is there, steps apart
+for name in oort power_of_choice; do
+    "$COHORT" list selector $name | grep -q "looks at every device" || fail "list selector $name does not tell the cost"
+    refused "devices.select: $name: who is asked tells whose losses" devices.select=$name devices.counts=public \
+        privacy='{clip: 1, noise_multiplier: 1, delta: 1e-3}'
+    refused "$name goes by the exact losses" devices.select=$name local.dp='{clip: 1, noise_multiplier: 1, delta: 1e-4}'
+    refused "aggregate.unbiased" devices.select=$name aggregate.unbiased=true
+done
+refused "is not known" devices.select=available aggregate.unbiased=true
+refused "needs at least the 5 devices" devices.select=power_of_choice devices.candidates=4
+refused "at most the 30" devices.select=power_of_choice devices.candidates=31
+refused "set last_known: true" devices='{select: power_of_choice, per_round: 5, mode: buffered, concurrency: 8}'
+refused "5 are to be asked, but there are 30" devices.select=uniform devices.min_separation=7
+refused "would be others" devices.min_separation=2
+refused "changes the probabilities" devices.select=uniform devices.min_separation=2 aggregate.unbiased=true
+"$COHORT" run e.yaml --dry-run devices.select=uniform devices.min_separation=6 > text 2>&1 || fail "$(cat text)"
+"$COHORT" run e.yaml --dry-run devices='{select: power_of_choice, per_round: 5, last_known: true, mode: buffered, concurrency: 8}' \
+    > text 2>&1 || fail "$(cat text)"
 [ $failures -eq 0 ] && echo "selectors: all checks passed"
 exit $((failures > 0))
