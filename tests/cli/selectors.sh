@@ -39,8 +39,8 @@ refused "more than the population" devices.per_round=31
 
 # by losses, by what is there, steps apart
 for name in oort power_of_choice; do
-    "$COHORT" list selector $name | grep -q "looks at every device" || fail "list selector $name does not tell the cost"
-    refused "devices.select: $name: who is asked tells whose losses" devices.select=$name devices.counts=public \
+    "$COHORT" list selector $name | tr -s ' \n' ' ' | grep -q "looks at every device" || fail "list selector $name does not tell the cost"
+    refused "devices.select: $name: who is asked follows from losses" devices.select=$name devices.counts=public \
         privacy='{clip: 1, noise_multiplier: 1, delta: 1e-3}'
     refused "$name goes by the exact losses" devices.select=$name local.dp='{clip: 1, noise_multiplier: 1, delta: 1e-4}'
     refused "aggregate.unbiased" devices.select=$name aggregate.unbiased=true
