@@ -81,7 +81,7 @@ static void check_separation(const char *select)
     co_population p;
     co_plan plan;
     char more[300];
-    int64_t last[N] = {0}, rank[LEFT] = {0};
+    int64_t last[N] = {0}, rank[N] = {0};
     snprintf(more, sizeof more,
              "model: {name: softmax}\ndevices: {select: %s, per_round: %d, min_separation: %d}\n",
              select, M, B);
