@@ -3,6 +3,7 @@
 #include "sim/generation.h"
 #include "sim/devices/timing.h"
 #include "sim/outlook.h"
+#include "sim/devices/timing.h"
 #include "sim/run.h"
 #include <stdio.h>
 
