@@ -29,8 +29,8 @@ static void warn_of_double_counting(const co_experiment *e)
         return;
     co_warn("data count twice: devices.select: %s asks devices with more of them more often, and "
             "aggregate.weight: %s "
-            "counts them again; set aggregate.weight: uniform, or aggregate.unbiased: true",
-            e->selector->name, weight);
+            "counts them again; set aggregate.weight: uniform%s",
+            e->selector->name, weight, e->selector->chance ? ", or aggregate.unbiased: true" : "");
 }
 
 /* Bytes of a rank, and of a node beside it. */
@@ -63,7 +63,10 @@ static void print(co_run *r)
         examples += (double)co_population_examples(&r->population, k) / (double)n;
     co_format_bytes((double)own, rank_text, sizeof rank_text);
     co_format_bytes((double)node, node_text, sizeof node_text);
-    co_format_bytes(per_round * (double)r->plan.bytes_down, down, sizeof down);
+    const size_t n_surveyed =
+        e->selector->survey ? e->selector->most_surveyed(r->plan.chosen_by) : 0;
+    const double n_sent = n_surveyed > 0 ? (double)n_surveyed : per_round;
+    co_format_bytes(n_sent * (double)r->plan.bytes_down, down, sizeof down);
     co_format_bytes(per_round * (double)r->plan.bytes_up[0], up, sizeof up);
     char tokens[80] = "";
     if (r->population.shape.tokens)
@@ -78,6 +81,8 @@ static void print(co_run *r)
            co_model_size(r->model), (long long)co_model_layout(r->model)->n_shared,
            co_run_flops(r));
     printf("a round      about %.0f examples, %s down, %s up\n", per_round * examples, down, up);
+    if (n_surveyed > 0)
+        printf("             a pass over the examples of %zu devices goes before it\n", n_surveyed);
     printf("memory       %s a rank, %s a node beside it; %d rank%s on %d node%s\n", rank_text,
            node_text, r->comm->size, r->comm->size == 1 ? "" : "s", r->comm->n_nodes,
            r->comm->n_nodes == 1 ? "" : "s");

@@ -90,6 +90,7 @@ static co_status play(co_outlook *o, stage *s, co_population *population, double
         if (co_population_move(population, now.step)) co_plan_look(&s->plan);
         st = co_planner_make(e->planner, s->planner, &now, &s->plan);
         if (st == CO_OK) count(o, s);
+        if (st == CO_OK) co_plan_close(&s->plan);
     }
     o->is_whole = st != CO_OK || ends(e, o, heeds_stop);
     if (st == CO_EUSAGE) { /* the run will say so in that step */

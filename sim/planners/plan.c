@@ -61,6 +61,18 @@ static int64_t count_held(const void *population, int64_t device)
     return co_population_examples(population, device);
 }
 
+/* A measuring pass goes before a step: there is none before devices that are asked in between. */
+static co_status check_survey(const co_plan *plan)
+{
+    const co_experiment *e = plan->experiment;
+    const co_selector *s = plan->selector;
+    if (!e->planner->draws || !s->survey || s->most_surveyed(plan->chosen_by) == 0) return CO_OK;
+    return co_config_fail(&e->devices, co_config_node(&e->devices, "select"),
+                          "%s measures its candidates before each step, mode: %s asks devices at "
+                          "any time: set last_known: true, or mode: synchronous or deadline",
+                          s->name, e->planner->name);
+}
+
 co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_population *population,
                        int size, size_t train)
 {
@@ -111,6 +123,7 @@ co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_populatio
     if (st == CO_OK) st = co_plan_open_memory(plan);
     if (st == CO_OK && e->selector->create)
         st = e->selector->create(&e->devices, &plan->input, &plan->chosen_by);
+    if (st == CO_OK) st = check_survey(plan);
     if (st != CO_OK) co_plan_fini(plan);
     return st;
 }
