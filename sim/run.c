@@ -10,12 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What the rule has all devices receive. Collective(comm). */
+/* What the rule has all devices receive, or models of edge servers. Collective(comm). */
 static co_status create_bank(co_run *r)
 {
     const char *name = r->experiment->rule->common;
     co_plan_look(&r->plan);
-    return name ? co_bank_open(&r->bank, name, co_model_layout(r->model), r->comm) : CO_OK;
+    if (name) CO_TRY(co_bank_open(&r->bank, name, co_model_layout(r->model), 0, r->comm));
+    return co_edges_create(&r->edges, r->plan.groups, &r->bank, &r->exchange);
 }
 
 /* Integers modulo 2^b only mean something as a sum whose weights their stage knows. Local. */
@@ -51,11 +52,15 @@ static co_status create_wire(co_run *r)
     const bool whole = e->aggregator->combine || co_chain_needs_rows(&r->chain);
     const co_wire_setup setup = {
         .exchange = &r->exchange,
+        .bank = &r->bank,
         .bits = r->chain.ring.bits,
         .capacity = r->plan.capacity,
         .adds_up = e->aggregator->finish != NULL,
         .n_scratch = co_aggregation_scratch(&r->aggregation, r->plan.capacity, r->exchange.n_own)};
-    r->wire = co_wire_find(r->chain.ring.bits ? "ring" : whole ? "rows" : "sum");
+    r->wire = co_wire_find(r->chain.ring.bits ? "ring"
+                           : whole            ? "rows"
+                           : r->plan.groups   ? "edges"
+                                              : "sum");
     return r->wire->create(&setup, &r->wire_self);
 }
 
@@ -214,6 +219,16 @@ static co_status create_budget(co_run *r)
     return CO_OK;
 }
 
+/* Edge servers' last models are nobody's. */
+static void warn_of_left_rounds(const co_experiment *e)
+{
+    const long long left = (long long)(e->rounds % e->group_keys.cloud_every);
+    if (left > 0)
+        co_warn("the last %lld of %lld rounds change edge servers alone: the cloud averages every "
+                "%lld; let rounds be a multiple of aggregate.groups.cloud_every",
+                left, (long long)e->rounds, (long long)e->group_keys.cloud_every);
+}
+
 /* What a participation is sent and sends, in bytes; the clock; the planner, which may look at both.
  * Collective(comm). */
 static co_status create_planner(co_run *r)
@@ -228,9 +243,14 @@ static co_status create_planner(co_run *r)
         e, &r->population,
         co_model_flops(r->model, r->population.mean_rows, r->population.mean_target_rows), r->comm,
         &r->plan.timing));
-    co_status st = CO_OK;
-    if (e->planner->create) st = e->planner->create(&e->devices, &r->plan, &r->planner);
+    co_status st = co_groups_create(e, &r->population, r->plan.bytes_down, &r->plan.groups);
+    if (st == CO_OK && e->planner->create)
+        st = e->planner->create(&e->devices, &r->plan, &r->planner);
     CO_TRY(co_agree(st, r->comm));
+    if (r->plan.groups) {
+        co_groups_keeps(r->plan.groups, &r->keeps);
+        warn_of_left_rounds(e);
+    }
     if (r->plan.timing) {
         co_keep_ints(&r->keeps, "clock/time", &r->time, NULL, 1);
         co_timing_keeps(r->plan.timing, &r->keeps);
@@ -288,6 +308,7 @@ void co_run_destroy(co_run *r)
     co_budget_fini(&r->budget);
     co_public_fini(&r->public);
     co_state_fini(&r->state);
+    co_edges_fini(&r->edges);
     co_bank_fini(&r->bank);
     co_versions_fini(&r->versions);
     co_exchange_fini(&r->exchange);
@@ -295,6 +316,7 @@ void co_run_destroy(co_run *r)
     if (r->experiment && r->experiment->planner->destroy)
         r->experiment->planner->destroy(r->planner);
     co_timing_destroy(r->plan.timing);
+    co_groups_destroy(r->plan.groups);
     co_plan_fini(&r->plan);
     co_model_destroy(r->model);
     co_free(r->base);
@@ -384,6 +406,19 @@ static void describe_state(const co_run *r)
     puts(")");
 }
 
+/* Edge servers; the models that go between them and the cloud. */
+static void describe_groups(const co_run *r)
+{
+    const co_groups *g = r->plan.groups;
+    char model[32];
+    if (!g) return;
+    co_format_bytes((double)g->bytes, model, sizeof model);
+    printf(
+        "edge servers %zu below the cloud, which averages them every %lld round%s: %s each down, "
+        "and up\n",
+        g->n, (long long)g->cloud_every, g->cloud_every == 1 ? "" : "s", model);
+}
+
 static void warn_of_double_counting(const co_experiment *e)
 {
     const char *weight = co_config_string(&e->aggregate, "weight");
@@ -402,6 +437,7 @@ void co_run_describe(co_run *r)
     const size_t own =
         co_workplace_bytes(&r->place) + co_public_bytes(&r->public) + co_works_bytes(&r->works) +
         co_exchange_bytes(&r->exchange) + wire_bytes(r) + co_bank_bytes(&r->bank) +
+        co_edges_bytes(&r->edges) + co_groups_bytes(r->plan.groups, r->population.n_devices) +
         r->n_slots * r->exchange.n_own * sizeof(float) + r->exchange.n_own * sizeof(double) +
         (e->eval_keys.generate.asked
              ? co_generation_bytes(r->model, &r->population, &e->eval_keys.generate.how)
@@ -438,6 +474,7 @@ void co_run_describe(co_run *r)
            node_text, r->comm->size, r->comm->size == 1 ? "" : "s", r->comm->n_nodes,
            r->comm->n_nodes == 1 ? "" : "s");
     describe_state(r);
+    describe_groups(r);
     const bool central = co_evaluates_central(e, &r->population), devices = co_evaluates_devices(e);
     co_budget_print(&r->budget);
     if (co_private_print(&r->privacy, e->rounds) != CO_OK) co_warn("%s", co_status_message());

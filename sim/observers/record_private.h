@@ -17,6 +17,8 @@ enum {
     R_METRICS
 };
 enum { T_NORM, T_LR_LOCAL, T_LR_SERVER, T_DOWN, T_UP, T_SIM, T_WALL, T_DIGEST, N_TAIL };
+/* Behind those, with edge servers: bytes of each level. */
+enum { G_EDGE_DOWN, G_EDGE_UP, G_CLOUD_DOWN, G_CLOUD_UP, N_LEVELS };
 enum { E_ROUND, E_SPLIT, E_SCOPE, E_N, N_EVAL };
 enum { D_ROUND, D_DEVICE, D_EXAMPLES, D_WEIGHT, D_LOSS, D_NORM, D_STALENESS, D_STATUS, N_DEVICES };
 enum {

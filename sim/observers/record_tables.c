@@ -12,6 +12,10 @@ static const co_column head[] = {
 static const co_column tail[] = {
     {"update_norm", CO_F64}, {"lr_local", CO_F64}, {"lr_server", CO_F64}, {"bytes_down", CO_I64},
     {"bytes_up", CO_I64},    {"sim_s", CO_F64},    {"wall_s", CO_F64},    {"model_digest", CO_U64}};
+static const co_column levels[] = {{"bytes_edge_down", CO_I64},
+                                   {"bytes_edge_up", CO_I64},
+                                   {"bytes_cloud_down", CO_I64},
+                                   {"bytes_cloud_up", CO_I64}};
 static const co_column eval_head[] = {
     {"round", CO_I64},
     {"split", CO_U8, .words = "train,test,validation"},
@@ -72,7 +76,7 @@ static co_status init_devices(co_record *r)
 
 static co_status init_tables(co_record *r, const co_eval_columns *eval)
 {
-    co_column columns[sizeof head / sizeof *head + CO_MAX_METRICS + N_TAIL];
+    co_column columns[sizeof head / sizeof *head + CO_MAX_METRICS + N_TAIL + N_LEVELS];
     char names[CO_MAX_METRICS][64];
     CO_ASSERT(r->n_metrics <= CO_MAX_METRICS);
     memcpy(columns, head, sizeof head);
@@ -83,7 +87,12 @@ static co_status init_tables(co_record *r, const co_eval_columns *eval)
         k++;
     }
     memcpy(columns + R_METRICS + r->n_trained, tail, sizeof tail);
-    CO_TRY(co_table_init(&r->rounds, "rounds", columns, R_METRICS + r->n_trained + N_TAIL));
+    size_t n = R_METRICS + r->n_trained + N_TAIL;
+    if (r->with_groups) {
+        memcpy(columns + n, levels, sizeof levels);
+        n += N_LEVELS;
+    }
+    CO_TRY(co_table_init(&r->rounds, "rounds", columns, n));
     CO_TRY(init_eval(eval, &r->eval));
     CO_TRY(co_table_init(&r->load, "load", load_columns, N_LOAD));
     if (r->with_privacy) CO_TRY(co_table_init(&r->privacy, "privacy", privacy_columns, N_PRIVACY));
@@ -109,6 +118,7 @@ co_status co_record_init(co_record *r, const co_experiment *e, const co_populati
     r->with_privacy =
         co_mechanism_find(co_config_string(&e->privacy, "mechanism"))->norm != CO_NORM_NONE;
     r->with_examples = e->example_keys.is_on;
+    r->with_groups = e->group_keys.is_on;
     if (co_config_has(&e->output, "devices"))
         r->with_devices = co_config_bool(&e->output, "devices");
     for (const co_metric *m = r->task->metrics; m->name; m++) {

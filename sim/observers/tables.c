@@ -73,6 +73,8 @@ static void add_round(tables *t, co_run *r)
         down += r->plan.row[k].bytes_down;
         if (r->plan.row[k].outcome == CO_REPORTED) up += r->plan.row[k].bytes_up;
     }
+    int64_t cloud_down = 0, cloud_up = 0;
+    if (r->plan.groups) co_groups_traffic(r->plan.groups, r->round, &cloud_down, &cloud_up);
     const co_round_row row = {.n_reported = reported,
                               .n_nonfinite = co_exchange_counted(x, CO_COUNT_NONFINITE),
                               .n_saturated = co_exchange_counted(x, CO_COUNT_SATURATED),
@@ -83,6 +85,8 @@ static void add_round(tables *t, co_run *r)
                               .lr_server = co_schedule_rate(&r->experiment->server_rate, r->round),
                               .bytes_down = down,
                               .bytes_up = up,
+                              .cloud_down = cloud_down,
+                              .cloud_up = cloud_up,
                               .model_digest = co_exchange_digest(x)};
     co_record_round(&r->record, &r->plan, &row, metrics);
 }

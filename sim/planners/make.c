@@ -4,6 +4,7 @@
  * u_i / sum_k w_k, the last sum over all devices, so that its expectation over the selection is the
  * mean over the population. In integers: a_i = w_i / (pi_i m A) with m the room of a plan and A the
  * largest w_k / pi_k, hence sum a_i <= 1. */
+#include "sim/devices/groups.h"
 #include "sim/planners/planner.h"
 
 /* a_i of all rows. */
@@ -30,6 +31,7 @@ co_status co_planner_make(const co_planner *planner, void *self, const co_clock 
     plan->weight = 0.0;
     for (size_t i = 0; i < plan->n; i++) plan->weight += plan->row[i].weight;
     set_coefficients(plan);
+    if (plan->groups) co_groups_plan(plan->groups, plan);
     co_plan_place(plan);
     return CO_OK;
 }

@@ -3,6 +3,7 @@
 #include "sim/planners/planner.h"
 #include "core/memory.h"
 #include "sim/devices/budget.h"
+#include "sim/devices/groups.h"
 #include "sim/devices/timing.h"
 #include <math.h>
 #include <stdlib.h>
@@ -214,6 +215,7 @@ co_plan_row co_plan_job(const co_plan *plan, int64_t device, int64_t version, in
     const co_experiment *e = plan->experiment;
     const int64_t n = count_examples(e, plan->population, device);
     const bool attacker = attacks(plan, device);
+    if (plan->groups) start = co_groups_start(plan->groups, device, step);
     co_plan_row row = {.device = device,
                        .n_examples = n,
                        .n_steps = co_plan_steps(e, n),

@@ -20,6 +20,7 @@ struct co_planner {
     /* Versions of the model that rows may start from: the newest and the n_versions - 1 before it,
      * each one copy a node. At least 1. */
     size_t n_versions;
+    bool waits; /* a step waits for all that it asked: edge servers may stand below the model */
     /* Devices asked at once and rows of a step at most, where those are not per_round and as many
      * as the selector names of it. NULL: they are. opt: section `devices`, range-checked. Local. */
     void (*sizes)(const co_config *opt, double per_round, double *asked, size_t *rows);

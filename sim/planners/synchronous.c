@@ -21,4 +21,5 @@ static co_status next(void *self, const co_clock *now, co_plan *plan)
 const co_planner co_planner_synchronous = {.name = "synchronous",
                                            .summary = "a step waits for all that it asked",
                                            .n_versions = 1,
+                                           .waits = true,
                                            .next = next};

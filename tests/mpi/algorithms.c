@@ -151,7 +151,7 @@ int main(int argc, char **argv)
     MPI_Bcast(same_path, sizeof same_path, MPI_CHAR, 0, comm.world);
     MPI_Bcast(init_path, sizeof init_path, MPI_CHAR, 0, comm.world);
     MPI_Bcast(out, sizeof out, MPI_CHAR, 0, comm.world);
-    CHECK(play_all("algorithms.txt") >= 27);
+    CHECK(play_all("algorithms.txt") >= 33);
     CHECK(play_all("fine_tuning.txt") >= 13);
     if (rank == 0) {
         co_output_remove(out);
