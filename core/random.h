@@ -78,3 +78,7 @@ void co_fill_uniform(const co_stream *s, uint64_t first, size_t n,
                      float *out); /* [0, 1), 24 bits */
 void co_fill_normal(const co_stream *s, uint64_t first, size_t n,
                     float *out); /* Box-Muller over words 2k, 2k + 1 */
+/* x[i] = scale x[i] + std z[i], z standard normal: one pass over a vector that noise goes on. Draws
+ * of the stream from its first, in an order and with last bits of their own: not those of
+ * co_fill_normal. The same bits on every instruction set. */
+void co_add_noise(const co_stream *s, size_t n, float scale, float std, float *x);

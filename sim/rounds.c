@@ -15,8 +15,12 @@ static co_status plan(co_run *r, int64_t step)
     const co_clock now = {.step = step, .time = r->time};
     if (co_population_move(&r->population, step)) co_plan_look(&r->plan);
     co_status_set_round(step);
-    const co_status st = co_planner_make(r->experiment->planner, r->planner, &now, &r->plan);
-    return r->plan.timing ? co_agree(st, r->comm) : st; /* else there is nothing that could fail */
+    co_status st = co_keeps_hold(&r->keeps);
+    if (st == CO_OK) st = co_planner_make(r->experiment->planner, r->planner, &now, &r->plan);
+    if (r->keeps.n == 0 && !co_planner_is_stale(r->experiment->planner))
+        return st; /* there is nothing that could fail */
+    CO_TRY(co_agree(st, r->comm));
+    return co_versions_plan(&r->versions, r->experiment->planner, r->planner);
 }
 
 /* One step; without a new version when it was given up half way. Collective(comm). */
@@ -31,6 +35,7 @@ static co_status play(co_run *r)
         return co_agree(st == CO_ESTOPPED ? CO_OK : st, r->comm); /* the error is what to tell */
     if (co_exchange_counted(&r->exchange, CO_COUNT_ABANDONED) > 0) {
         r->ending = CO_STOPPED; /* nothing of this step has touched the model */
+        co_keeps_back(&r->keeps);
         return CO_OK;
     }
     r->time = r->plan.time;

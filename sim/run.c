@@ -5,10 +5,16 @@
 #include "core/vector.h"
 #include "sim/devices/timing.h"
 #include "sim/first_model.h"
-#include "sim/generation.h"
+#include "sim/outlook.h"
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
+
+#define MOST_PLAYED 1e8 /* participations of a schedule that is played through for its privacy */
+
+double co_run_flops(const co_run *r)
+{
+    return co_model_flops(r->model, r->population.mean_rows, r->population.mean_target_rows);
+}
 
 /* What the rule has all devices receive, or models of edge servers. Collective(comm). */
 static co_status create_bank(co_run *r)
@@ -64,7 +70,7 @@ static co_status create_wire(co_run *r)
     return r->wire->create(&setup, &r->wire_self);
 }
 
-static size_t wire_bytes(const co_run *r)
+size_t co_run_wire_bytes(const co_run *r)
 {
     return r->wire->bytes ? r->wire->bytes(r->wire_self) : 0;
 }
@@ -82,7 +88,8 @@ static co_status create_state(co_run *r)
     const size_t n = r->n_rule_states + co_chain_slots(&r->chain, r->state_name + r->n_rule_states,
                                                        CO_MAX_STATES - r->n_rule_states);
     return co_state_init(&r->state, n, co_model_layout(r->model)->n, r->plan.capacity,
-                         r->population.n_devices, r->experiment->rounds, wire_bytes(r), r->comm);
+                         r->population.n_devices, r->experiment->rounds, co_run_wire_bytes(r),
+                         r->comm);
 }
 
 /* Refuses a run in which no device ever holds an example. O(devices), in most cases O(1). */
@@ -239,10 +246,7 @@ static co_status create_planner(co_run *r)
     train->traffic(r->works.self[r->plan.train], &r->plan.bytes_down, &up);
     for (int attacker = 0; attacker < 2; attacker++)
         r->plan.bytes_up[attacker] = co_chain_bytes(&r->chain, attacker, up);
-    CO_TRY(co_timing_create(
-        e, &r->population,
-        co_model_flops(r->model, r->population.mean_rows, r->population.mean_target_rows), r->comm,
-        &r->plan.timing));
+    CO_TRY(co_timing_create(e, &r->population, co_run_flops(r), r->comm, &r->plan.timing));
     co_status st = co_groups_create(e, &r->population, r->plan.bytes_down, &r->plan.groups);
     if (st == CO_OK && e->planner->create)
         st = e->planner->create(&e->devices, &r->plan, &r->planner);
@@ -251,13 +255,36 @@ static co_status create_planner(co_run *r)
         co_groups_keeps(r->plan.groups, &r->keeps);
         warn_of_left_rounds(e);
     }
-    if (r->plan.timing) {
+    if (co_planner_is_timed(e->planner, r->plan.timing))
         co_keep_ints(&r->keeps, "clock/time", &r->time, NULL, 1);
-        co_timing_keeps(r->plan.timing, &r->keeps);
-    }
+    if (r->plan.timing) co_timing_keeps(r->plan.timing, &r->keeps);
     if (e->planner->keeps) e->planner->keeps(r->planner, &r->keeps);
-    if (e->selector->keeps) e->selector->keeps(r->plan.chosen_by, &r->keeps);
+    co_plan_keeps(&r->plan, &r->keeps);
     return CO_OK;
+}
+
+/* The most steps that a device may take part in: as the schedule says, where it can be played in
+ * time, and never more than the separation allows. Collective(comm). */
+static co_status foresee_parts(co_run *r, int64_t *most)
+{
+    const co_experiment *e = r->experiment;
+    co_outlook outlook;
+    const int64_t apart = co_config_int(&e->devices, "min_separation");
+    *most = (e->rounds + apart - 1) / apart;
+    if (!co_outlook_can(e) || (double)e->rounds * r->plan.per_round > MOST_PLAYED) return CO_OK;
+    CO_TRY(co_outlook_play(&outlook, &r->plan, &r->population, co_run_flops(r), INFINITY, r->comm));
+    if (outlook.most_parts < *most) *most = outlook.most_parts > 0 ? outlook.most_parts : 1;
+    co_outlook_fini(&outlook);
+    return CO_OK;
+}
+
+/* Collective(comm). */
+static co_status start_privacy(co_run *r)
+{
+    int64_t last = r->experiment->rounds;
+    if (r->privacy.by_arrival) CO_TRY(foresee_parts(r, &last));
+    co_private_keeps(&r->privacy, &r->keeps);
+    return co_private_start(&r->privacy, last, r->comm);
 }
 
 /* Collective(comm). */
@@ -280,11 +307,15 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
     if (st == CO_OK) r->task = co_task_find(r->population.task);
     if (st == CO_OK) st = co_agree(create_local(r, dir), comm);
     if (st == CO_OK) st = create_budget(r);
-    if (st == CO_OK) st = co_private_init(&r->privacy, e, &r->plan, r->population.n_devices, comm);
+    if (st == CO_OK)
+        st = co_agree(
+            co_private_init(&r->privacy, e, &r->plan, r->population.n_devices, comm->rank == 0),
+            comm);
     if (st == CO_OK) st = co_agree(create_chain(r), comm);
     if (st == CO_OK) st = create_planner(r);
+    if (st == CO_OK) st = start_privacy(r);
     if (st == CO_OK) st = create_exchange(r);
-    if (st == CO_OK) st = co_versions_init(&r->versions, e->planner->n_versions, &r->exchange);
+    if (st == CO_OK) co_versions_init(&r->versions, &r->exchange);
     if (st == CO_OK) st = create_bank(r);
     if (st == CO_OK) st = co_agree(co_run_combine_create(r), comm);
     if (st == CO_OK) st = create_wire(r);
@@ -315,6 +346,7 @@ void co_run_destroy(co_run *r)
     co_private_fini(&r->privacy);
     if (r->experiment && r->experiment->planner->destroy)
         r->experiment->planner->destroy(r->planner);
+    co_keeps_fini(&r->keeps);
     co_timing_destroy(r->plan.timing);
     co_groups_destroy(r->plan.groups);
     co_plan_fini(&r->plan);
@@ -354,6 +386,16 @@ static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
     return st;
 }
 
+/* Once the planner has its lists. Collective(comm). */
+static co_status resume_versions(co_run *r, const char *path)
+{
+    CO_TRY(co_versions_open(&r->versions, r->round, r->experiment->planner, r->planner));
+    CO_TRY(co_agree(r->comm->rank == 0 ? co_checkpoint_read_versions(path, &r->versions, r->model)
+                                       : CO_OK,
+                    r->comm));
+    return co_versions_broadcast(&r->versions);
+}
+
 co_status co_run_resume(co_run *r, const char *path)
 {
     co_private_state privacy = {0};
@@ -361,7 +403,6 @@ co_status co_run_resume(co_run *r, const char *path)
                      .n_slots = r->n_slots,
                      .slot = r->whole_slot,
                      .slot_name = r->slot_name,
-                     .versions = &r->versions,
                      .keeps = &r->keeps,
                      .privacy = r->privacy.is_on ? &privacy : NULL,
                      .budget = r->budget.experiment ? &r->budget : NULL,
@@ -384,7 +425,7 @@ co_status co_run_resume(co_run *r, const char *path)
         MPI_Bcast(&r->round, 1, MPI_INT64_T, 0, r->comm->world);
         co_keeps_broadcast(&r->keeps, r->comm);
         co_run_scatter_slots(r);
-        st = co_versions_resume(&r->versions, r->round);
+        st = resume_versions(r, path);
         co_bank_gather(&r->bank);
         if (st == CO_OK) st = co_segment_broadcast(&r->exchange.board, r->comm);
         if (st == CO_OK) co_exchange_hash(&r->exchange);
@@ -392,97 +433,4 @@ co_status co_run_resume(co_run *r, const char *path)
     if (st == CO_OK) st = co_observers_load(r);
     co_run_free_slots(r);
     return st;
-}
-
-static void describe_state(const co_run *r)
-{
-    char all[32], each[32];
-    if (!r->state.comm) return;
-    co_format_bytes(r->state.bytes_all, all, sizeof all);
-    co_format_bytes((double)(r->state.block * sizeof(float)), each, sizeof each);
-    printf("device state up to %s over all nodes beside it: %s for each device that takes part (",
-           all, each);
-    for (size_t k = 0; k < r->state.n_slots; k++) printf("%s%s", k ? ", " : "", r->state_name[k]);
-    puts(")");
-}
-
-/* Edge servers; the models that go between them and the cloud. */
-static void describe_groups(const co_run *r)
-{
-    const co_groups *g = r->plan.groups;
-    char model[32];
-    if (!g) return;
-    co_format_bytes((double)g->bytes, model, sizeof model);
-    printf(
-        "edge servers %zu below the cloud, which averages them every %lld round%s: %s each down, "
-        "and up\n",
-        g->n, (long long)g->cloud_every, g->cloud_every == 1 ? "" : "s", model);
-}
-
-static void warn_of_double_counting(const co_experiment *e)
-{
-    const char *weight = co_config_string(&e->aggregate, "weight");
-    if (!e->selector->looks_at_all || e->weighting.by == CO_WEIGHT_UNIFORM ||
-        co_config_bool(&e->aggregate, "unbiased"))
-        return;
-    co_warn("data count twice: devices.select: %s asks devices with more of them more often, and "
-            "aggregate.weight: %s "
-            "counts them again; set aggregate.weight: uniform, or aggregate.unbiased: true",
-            e->selector->name, weight);
-}
-
-void co_run_describe(co_run *r)
-{
-    const co_experiment *e = r->experiment;
-    const size_t own =
-        co_workplace_bytes(&r->place) + co_public_bytes(&r->public) + co_works_bytes(&r->works) +
-        co_exchange_bytes(&r->exchange) + wire_bytes(r) + co_bank_bytes(&r->bank) +
-        co_edges_bytes(&r->edges) + co_groups_bytes(r->plan.groups, r->population.n_devices) +
-        r->n_slots * r->exchange.n_own * sizeof(float) + r->exchange.n_own * sizeof(double) +
-        (e->eval_keys.generate.asked
-             ? co_generation_bytes(r->model, &r->population, &e->eval_keys.generate.how)
-             : 0);
-    const size_t node = r->exchange.board.bytes + r->population.csr.bytes +
-                        r->population.tests.bytes + r->population.data.memory.bytes +
-                        co_bank_node_bytes(&r->bank) + co_versions_node_bytes(&r->versions);
-    if (r->comm->rank != 0) return;
-    warn_of_double_counting(e);
-    char rank_text[32], node_text[32], down[32], up[32];
-    const double per_round = r->plan.per_round;
-    double examples = 0.0;
-    const int64_t n = r->population.n_devices < 100000 ? r->population.n_devices : 100000;
-    for (int64_t k = 0; k < n; k++)
-        examples += (double)co_population_examples(&r->population, k) / (double)n;
-    co_format_bytes((double)own, rank_text, sizeof rank_text);
-    co_format_bytes((double)node, node_text, sizeof node_text);
-    co_format_bytes(per_round * (double)r->plan.bytes_down, down, sizeof down);
-    co_format_bytes(per_round * (double)r->plan.bytes_up[0], up, sizeof up);
-    char tokens[80] = "";
-    if (r->population.shape.tokens)
-        snprintf(tokens, sizeof tokens, ", %.1f tokens an example", r->population.mean_rows);
-    if (r->population.most_target_rows)
-        snprintf(tokens, sizeof tokens, ", %.1f tokens of a source, %.1f of a target",
-                 r->population.mean_rows, r->population.mean_target_rows);
-    printf("devices      %lld, %g a round%s, %.1f examples each on average%s\n",
-           (long long)r->population.n_devices, per_round, e->selector->any_real ? " expected" : "",
-           examples, tokens);
-    printf("model        %zu parameters (%lld travel), %.3g multiply-adds an example\n",
-           co_model_size(r->model), (long long)co_model_layout(r->model)->n_shared,
-           co_model_flops(r->model, r->population.mean_rows, r->population.mean_target_rows));
-    printf("a round      about %.0f examples, %s down, %s up\n", per_round * examples, down, up);
-    printf("memory       %s a rank, %s a node beside it; %d rank%s on %d node%s\n", rank_text,
-           node_text, r->comm->size, r->comm->size == 1 ? "" : "s", r->comm->n_nodes,
-           r->comm->n_nodes == 1 ? "" : "s");
-    describe_state(r);
-    describe_groups(r);
-    const bool central = co_evaluates_central(e, &r->population), devices = co_evaluates_devices(e);
-    co_budget_print(&r->budget);
-    if (co_private_print(&r->privacy, e->rounds) != CO_OK) co_warn("%s", co_status_message());
-    printf("rounds       %lld, evaluated every %lld (%s), output in %s\n", (long long)e->rounds,
-           (long long)e->eval_keys.every,
-           central && devices ? "central and on devices"
-           : central          ? "central"
-           : devices          ? "on devices"
-                              : "no evaluation",
-           r->dir);
 }

@@ -106,5 +106,7 @@ co_status co_run_open_slots(co_run *run); /* rank 0: room for them. Local */
 void co_run_free_slots(co_run *run);      /* Local */
 /* All rounds that are left. Collective(comm). */
 co_status co_run_rounds(co_run *run);
+double co_run_flops(const co_run *run);      /* multiply-adds of an example, forward. Local */
+size_t co_run_wire_bytes(const co_run *run); /* a rank. Local */
 /* What the run will take, on stdout of rank 0. Collective(comm). */
 void co_run_describe(co_run *run);

@@ -4,6 +4,7 @@
  * a_i = w_i stress_i over the sum of all, one reduction of an exact scalar. */
 #include "sim/step.h"
 #include "core/log.h"
+#include "core/vector.h"
 #include "sim/watch.h"
 #include <math.h>
 #include <string.h>
@@ -49,6 +50,26 @@ static const float *version_of(co_run *r, const co_plan_row *row)
                           : co_versions_read(&r->versions, row->version);
 }
 
+static bool is_moved(const co_run *r, const co_plan_row *row)
+{
+    return r->plan.is_to_newest && row->version != r->versions.newest;
+}
+
+/* Makes an update lead from the newest version to the device's model: what was added to the model
+ * since the version that the device started from comes off again. Local. */
+static void lead_to_newest(const co_run *r, const co_piece *piece, const float *version,
+                           co_plan_row *row)
+{
+    const co_layout *layout = r->exchange.layout;
+    const float *newest = r->exchange.model;
+    for (const co_part *s = layout->span[CO_SHARED];
+         s < layout->span[CO_SHARED] + layout->n_spans[CO_SHARED]; s++)
+        for (size_t j = 0; j < s->size; j++)
+            piece->value[s->at + j] += version[s->offset + j] - newest[s->offset + j];
+    row->update_norm = co_vector_norm(piece->value, piece->n);
+    if (!isfinite(row->update_norm)) row->outcome = CO_NONFINITE;
+}
+
 /* The update of the model through the stages and onto the wire. Local. */
 static void send(co_run *r, size_t k, const co_piece *piece, co_given *given, float *const *state)
 {
@@ -58,6 +79,7 @@ static void send(co_run *r, size_t k, const co_piece *piece, co_given *given, fl
                          .update = piece->value,
                          .norm = row->update_norm,
                          .weight = row->weight,
+                         .factor = row->factor,
                          .coefficient = row->coefficient,
                          .attacker = row->attacker};
     const bool finite = co_chain_forward(&r->chain, r->plan.round, row->device, &c,
@@ -88,7 +110,7 @@ static void count(co_run *r, size_t k, const co_given *given)
                             row->weight / r->plan.population_weight);
         if (model_piece(given, row)) {
             co_exchange_scalar(x, CO_SUM_TOTAL, row->share);
-            co_exchange_scalar(x, CO_SUM_TERMS, row->coefficient * given->term);
+            co_exchange_scalar(x, CO_SUM_TERMS, row->share * given->term);
         }
         co_observers_see(r, row, given);
         co_exchange_count(x, CO_COUNT_REPORTED, 1);
@@ -110,6 +132,8 @@ static co_status ask(co_run *r, size_t k, co_request *with)
     with->state = co_state_open(&r->state, &r->plan, k);
     CO_TRY(r->works.work[row->work]->perform(r->works.self[row->work], with, row, &given));
     const co_piece *piece = model_piece(&given, row);
+    if (row->outcome == CO_REPORTED && piece && is_moved(r, row))
+        lead_to_newest(r, piece, with->version, row);
     if (row->outcome == CO_REPORTED && piece && !piece->is_added)
         send(r, k, piece, &given, with->state);
     co_state_close(&r->state, &r->plan, k, row->outcome == CO_REPORTED);
@@ -126,7 +150,8 @@ static co_status ask_own(co_run *r, double lr)
     for (size_t i = 0; i < r->plan.n; i++) {
         const co_plan_row *row = &r->plan.row[r->plan.order[i]];
         if (!is_own(r, row)) continue;
-        const bool adds = row->into == CO_INTO_MODEL && !co_chain_touches(&r->chain, row->attacker);
+        const bool adds = row->into == CO_INTO_MODEL && !is_moved(r, row) &&
+                          !co_chain_touches(&r->chain, row->attacker);
         with.slice = plain && adds ? slice : NULL;
         CO_TRY(ask(r, r->plan.order[i], &with));
     }
@@ -219,9 +244,11 @@ void co_step_gather(co_run *r)
                                                             again, or writes files */
     co_exchange_gather(x);
     r->round = r->plan.round;
+    co_private_take_part(&r->privacy, &r->plan);
     const co_status st = co_chain_end(&r->chain, r->round, co_exchange_counts(x, r->first_count),
                                       co_exchange_counted(x, CO_COUNT_REPORTED));
     const co_status spent = co_budget_commit(&r->budget, &r->plan);
+    co_plan_close(&r->plan);
     if (r->late == CO_OK) r->late = st != CO_OK ? st : spent;
     for (int k = 0; k < r->comm->size; k++) r->stop_wanted |= x->record[k].stop_wanted != 0;
     co_watch_round(co_now_s() - r->times.start);

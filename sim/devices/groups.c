@@ -184,6 +184,16 @@ int64_t co_groups_start(const co_groups *g, int64_t device, int64_t step)
     return begin_of(g, co_groups_of(g, device), step);
 }
 
+/* An edge to which nobody comes asks again when the step is made, as do all when nobody comes. */
+static void pass_on(co_groups *g, const co_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_lost; i++) {
+        const size_t l = co_groups_of(g, plan->lost[i].device);
+        if (g->asked[l] == 0.0) g->end[l] = plan->time;
+    }
+    for (size_t l = 0; plan->n == 0 && l < g->n; l++) g->end[l] = plan->time;
+}
+
 /* Edges end with the last of their devices, and at the cloud with the last of them all. */
 static void set_times(co_groups *g, co_plan *plan)
 {
@@ -200,6 +210,7 @@ static void set_times(co_groups *g, co_plan *plan)
         const int64_t end = g->end[l] + (sends ? g->up_time : 0);
         if (end > plan->time) plan->time = end;
     }
+    pass_on(g, plan);
     for (size_t l = 0; cloud && l < g->n; l++) g->end[l] = plan->time;
 }
 
@@ -224,7 +235,7 @@ void co_groups_step(co_groups *g, int64_t step, const double *total)
 {
     const bool fresh = co_groups_is_fresh(g, step);
     for (size_t l = 0; l < g->n; l++) {
-        g->weight[l] = (fresh ? 0.0 : g->weight[l]) + g->asked[l] * total[l];
+        g->weight[l] = (fresh ? 0.0 : g->weight[l]) + g->asked[l] * (total ? total[l] : 1.0);
         g->ready[l] = g->end[l];
     }
 }

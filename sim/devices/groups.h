@@ -44,7 +44,8 @@ bool co_groups_is_cloud(const co_groups *groups, int64_t step);
 int64_t co_groups_start(const co_groups *groups, int64_t device, int64_t step);
 /* The rows' vectors and coefficients, and when the step is made: by the edges that end last. */
 void co_groups_plan(co_groups *groups, co_plan *plan);
-/* After a step that counts: total[n] is what has reached each edge, in parts of its W_l. */
+/* After a step that counts: total[n] is what has reached each edge, in parts of its W_l; NULL: all
+ * of it. */
 void co_groups_step(co_groups *groups, int64_t step, const double *total);
 /* Bytes of the step's models between edges and the cloud: down to all edges at the begin, up from
  * those that something has reached. After co_groups_step. */

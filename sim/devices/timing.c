@@ -57,11 +57,16 @@ static int64_t sent(int64_t bytes, double rate)
     return rate > 0.0 ? nanoseconds((double)bytes / rate) : 0;
 }
 
+int64_t co_timing_trip(const co_timing *t, const co_plan_row *row)
+{
+    return sent(row->bytes_down, t->keys->down) + trained(t, row) +
+           sent(row->bytes_up, t->keys->up);
+}
+
 void co_timing_run(co_timing *t, int64_t step, co_plan_row *row)
 {
     (void)step;
-    row->end = row->start + sent(row->bytes_down, t->keys->down) + trained(t, row) +
-               sent(row->bytes_up, t->keys->up);
+    row->end = row->start + co_timing_trip(t, row);
 }
 
 int64_t co_timing_steps_by(const co_timing *t, const co_plan_row *row, int64_t deadline)

@@ -26,6 +26,8 @@ void co_timing_keeps(co_timing *timing, co_keeps *keeps);
  * when it is not there at the start; CO_DROPPED when it goes away before its update is sent: end is
  * when. step: that it is asked in; with the device it keys what is drawn of the way. */
 void co_timing_run(co_timing *timing, int64_t step, co_plan_row *row);
+/* Nanoseconds of the whole participation of a row's device, when nothing comes between. */
+int64_t co_timing_trip(const co_timing *timing, const co_plan_row *row);
 /* Of a participation as it was run: steps of local training whose upload would end by `deadline`, 0
  * to row->n_steps. */
 int64_t co_timing_steps_by(const co_timing *timing, const co_plan_row *row, int64_t deadline);

@@ -118,6 +118,12 @@ static inline int64_t co_local_step_size(const co_local_keys *local, int64_t n)
                : local->batch * local->accumulate;
 }
 
+/* devices.min_separation; 1: no bound. */
+int64_t co_min_separation(const co_experiment *experiment);
+/* What privacy accountants know the sample of a step as: the selector's, unless who took part
+ * lately cannot be in it. */
+co_sampling co_experiment_sampling(const co_experiment *experiment);
+
 /* local.no_decay of transformers where none is written; ends with NULL. Each may name no tensor. */
 extern const char *const co_no_decay_patterns[];
 

@@ -54,7 +54,7 @@ static co_status check_rules(const co_experiment *e)
                               "%s: all devices share the vector '%s', which edge servers do not "
                               "keep; use another rule, or leave aggregate.groups out",
                               e->rule->name, e->rule->common);
-    if (!e->planner->waits)
+    if (!e->planner->waits_for_all)
         return co_config_fail(&e->devices, co_config_node(&e->devices, "mode"),
                               "%s: an edge server waits for the devices that it asked; use "
                               "synchronous, or leave aggregate.groups out",

@@ -24,9 +24,10 @@ co_status co_check_data(co_experiment *e);    /* data, partition, model (data.c)
 co_status co_check_devices(co_experiment *e); /* devices (devices.c) */
 co_status
 co_check_training(co_experiment *e); /* local, transforms, aggregate, server (training.c) */
-co_status co_check_privacy(co_experiment *e); /* privacy (privacy.c) */
-co_status co_check_example(co_experiment *e); /* local.dp, once all is known (example.c) */
-co_status co_check_clock(co_experiment *e);   /* clock, where it is given (clock.c) */
-co_status co_check_groups(co_experiment *e);  /* aggregate.groups, once all is known (groups.c) */
+co_status co_check_privacy(co_experiment *e);    /* privacy (privacy.c) */
+co_status co_check_example(co_experiment *e);    /* local.dp, once all is known (example.c) */
+co_status co_check_clock(co_experiment *e);      /* clock, where it is given (clock.c) */
+co_status co_check_mode(const co_experiment *e); /* devices.mode, once all is known (devices.c) */
+co_status co_check_groups(co_experiment *e); /* aggregate.groups, once all is known (groups.c) */
 co_status co_check_unbiased(const co_experiment *e); /* aggregate.unbiased, once all is known */
 co_status co_check_control(co_experiment *e);        /* eval, stop, output (control.c) */

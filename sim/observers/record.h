@@ -27,6 +27,8 @@ typedef struct {
         *privacy_bound; /* the accountant whose bound its last epsilon is; NULL: no row yet */
     const co_statement *statement;  /* NULL: no row yet */
     co_release release;             /* of the last row */
+    bool by_arrival;                /* a column of participations in privacy */
+    bool is_timed;                  /* columns of the virtual clock in rounds and devices */
     bool with_examples;             /* the table privacy_examples */
     co_release example_release;     /* of its last row; accountant NULL: no row yet */
     bool with_groups;               /* rounds has the bytes of each level */

@@ -121,7 +121,8 @@ co_status co_record_retell(co_record *r, co_private *p)
     if (!r->with_privacy || t->n_rows == 0) return CO_OK;
     double *epsilon = t->data[P_EPSILON];
     for (size_t i = 0; i < t->n_rows; i++)
-        CO_TRY(co_private_tell(p, co_table_get_i64(t, i, P_ROUND), &epsilon[i]));
+        CO_TRY(co_private_tell(p, co_table_get_i64(t, i, r->by_arrival ? P_PARTS : P_ROUND),
+                               &epsilon[i]));
     r->statement = p->statement;
     r->release = co_private_release(p); /* of the next round, but for what the row says */
     r->release.clip = co_table_get_f64(t, t->n_rows - 1, P_CLIP);

@@ -70,9 +70,10 @@ static void add_round(tables *t, co_run *r)
     int64_t down = 0, up = 0;
     co_exchange_take_rows(x, &r->plan);
     for (size_t k = 0; k < r->plan.n; k++) {
-        down += r->plan.row[k].bytes_down;
-        if (r->plan.row[k].outcome == CO_REPORTED) up += r->plan.row[k].bytes_up;
+        down += co_row_down(&r->plan.row[k]);
+        up += co_row_up(&r->plan.row[k]);
     }
+    for (size_t k = 0; k < r->plan.n_lost; k++) down += co_row_down(&r->plan.lost[k]);
     int64_t cloud_down = 0, cloud_up = 0;
     if (r->plan.groups) co_groups_traffic(r->plan.groups, r->round, &cloud_down, &cloud_up);
     const co_round_row row = {.n_reported = reported,

@@ -5,7 +5,9 @@
  * mean over the population. In integers: a_i = w_i / (pi_i m A) with m the room of a plan and A the
  * largest w_k / pi_k, hence sum a_i <= 1. */
 #include "sim/devices/groups.h"
+#include "sim/devices/timing.h"
 #include "sim/planners/planner.h"
+#include <stdlib.h>
 
 /* a_i of all rows. */
 static void set_coefficients(co_plan *plan)
@@ -17,8 +19,16 @@ static void set_coefficients(co_plan *plan)
                                plan->selector->chance(plan->chosen_by, &plan->input, row->device);
         else
             row->coefficient = plan->weight > 0.0 ? row->factor * row->weight / plan->weight : 0.0;
-        row->share = plan->is_fixed_divisor ? row->coefficient / row->factor : row->coefficient;
+        row->share = plan->is_fixed_divisor && plan->weight > 0.0 ? row->weight / plan->weight
+                                                                  : row->coefficient;
     }
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const co_plan_row *x = a, *y = b;
+    if (x->device != y->device) return x->device < y->device ? -1 : 1;
+    return (x->start > y->start) - (x->start < y->start);
 }
 
 co_status co_planner_make(const co_planner *planner, void *self, const co_clock *now, co_plan *plan)
@@ -26,12 +36,21 @@ co_status co_planner_make(const co_planner *planner, void *self, const co_clock 
     plan->round = now->step;
     plan->time = now->time;
     plan->n = plan->n_lost = 0;
+    plan->n_flying = 0;
+    plan->n_versions = 1;
     CO_TRY(planner->next(self, now, plan));
     CO_ASSERT(plan->time >= now->time);
+    qsort(plan->lost, plan->n_lost, sizeof *plan->lost, by_id);
     plan->weight = 0.0;
     for (size_t i = 0; i < plan->n; i++) plan->weight += plan->row[i].weight;
     set_coefficients(plan);
     if (plan->groups) co_groups_plan(plan->groups, plan);
+    if (plan->time >= CO_NEVER)
+        return co_config_fail(
+            &plan->experiment->clock, NULL,
+            "this round ends behind %d s (63 years) of virtual time, which no run "
+            "may pass",
+            CO_NEVER_S);
     co_plan_place(plan);
     return CO_OK;
 }

@@ -89,6 +89,7 @@ co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_populatio
         return co_config_fail(&e->devices, NULL,
                               "mode: %s asks %g devices at once, more than the population of %lld",
                               e->planner->name, asked, (long long)population->n_devices);
+    CO_TRY(co_plan_check_separation(plan, asked, rows));
     plan->per_round = per_round;
     plan->n_asked = co_selector_most(e->selector, population->n_devices, asked);
     plan->capacity = rows ? rows : plan->n_asked;
@@ -97,7 +98,9 @@ co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_populatio
                                       .n_devices = population->n_devices,
                                       .per_round = asked,
                                       .examples = count_held,
-                                      .population = population};
+                                      .population = population,
+                                      .trip = co_plan_trip,
+                                      .clock = plan};
     plan->row = co_calloc(plan->capacity, sizeof *plan->row);
     plan->devices = co_malloc(plan->n_asked, sizeof *plan->devices);
     plan->scratch = co_malloc(co_draw_subset_scratch(plan->n_asked), sizeof *plan->scratch);
@@ -106,6 +109,7 @@ co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_populatio
     co_status st = plan->row && plan->devices && plan->scratch && plan->order && plan->load
                        ? choose_attackers(plan, e, population->n_devices)
                        : CO_FAIL(CO_ENOMEM, "a round's plan of %zu devices", plan->capacity);
+    if (st == CO_OK) st = co_plan_open_memory(plan);
     if (st == CO_OK && e->selector->create)
         st = e->selector->create(&e->devices, &plan->input, &plan->chosen_by);
     if (st != CO_OK) co_plan_fini(plan);
@@ -122,6 +126,8 @@ void co_plan_fini(co_plan *plan)
     co_free(plan->order);
     co_free(plan->load);
     co_free(plan->attackers);
+    co_free(plan->last_step);
+    co_free(plan->heard);
     *plan = (co_plan){0};
 }
 
@@ -189,33 +195,17 @@ void co_plan_look(co_plan *plan)
     plan->fixed_total = plan->bound > 0.0 ? total / plan->bound : 0.0;
 }
 
-size_t co_plan_select(co_plan *plan, int64_t step)
-{
-    return plan->selector->select(plan->chosen_by, &plan->input, step, plan->devices,
-                                  plan->scratch);
-}
-
-size_t co_plan_draw(co_plan *plan, int64_t step, int64_t ordinal, size_t m,
-                    bool (*may)(const void *self, int64_t device), const void *self)
-{
-    CO_ASSERT(plan->selector->draw && m <= plan->n_asked);
-    const co_draw draw = {.round = step, .ordinal = ordinal, .m = m, .may = may, .of = self};
-    return plan->selector->draw(plan->chosen_by, &plan->input, &draw, plan->devices, plan->scratch);
-}
-
 static bool attacks(const co_plan *plan, int64_t device)
 {
     return plan->n_attackers > 0 &&
            bsearch(&device, plan->attackers, plan->n_attackers, sizeof *plan->attackers, by_id);
 }
 
-co_plan_row co_plan_job(const co_plan *plan, int64_t device, int64_t version, int64_t start,
-                        int64_t step)
+co_plan_row co_plan_describe(const co_plan *plan, int64_t device, int64_t version, int64_t start)
 {
     const co_experiment *e = plan->experiment;
     const int64_t n = count_examples(e, plan->population, device);
     const bool attacker = attacks(plan, device);
-    if (plan->groups) start = co_groups_start(plan->groups, device, step);
     co_plan_row row = {.device = device,
                        .n_examples = n,
                        .n_steps = co_plan_steps(e, n),
@@ -236,8 +226,31 @@ co_plan_row co_plan_job(const co_plan *plan, int64_t device, int64_t version, in
     row.cost = n > 0 ? work(e, &row, co_population_examples(plan->population, device),
                             co_population_rows(plan->population, device))
                      : 0.0;
+    return row;
+}
+
+co_plan_row co_plan_job(const co_plan *plan, int64_t device, int64_t version, int64_t start,
+                        int64_t step)
+{
+    if (plan->groups) start = co_groups_start(plan->groups, device, step);
+    co_plan_row row = co_plan_describe(plan, device, version, start);
     if (plan->timing) co_timing_run(plan->timing, step, &row);
     return row;
+}
+
+void co_plan_shorten(co_plan_row *row, int64_t n_steps)
+{
+    CO_ASSERT(n_steps >= 1 && n_steps <= row->n_steps);
+    row->cost = 1.0 + (row->cost - 1.0) * (double)n_steps / (double)row->n_steps;
+    row->n_steps = n_steps;
+}
+
+int64_t co_plan_trip(void *of, int64_t device)
+{
+    const co_plan *plan = of;
+    if (!plan->timing) return 0;
+    const co_plan_row row = co_plan_describe(plan, device, 0, 0);
+    return co_timing_trip(plan->timing, &row);
 }
 
 co_plan_row *co_plan_add(co_plan *plan, const co_plan_row *from)
@@ -267,8 +280,51 @@ co_status co_plan_lose(co_plan *plan, const co_plan_row *from)
     return CO_OK;
 }
 
+co_status co_plan_wait(const co_plan *plan, int64_t time, int64_t *until)
+{
+    const co_experiment *e = plan->experiment;
+    *until = time;
+    if (!plan->timing) return CO_OK;
+    const int64_t next = co_timing_next_arrival(plan->timing, time);
+    if (next < CO_NEVER) {
+        *until = next;
+        return CO_OK;
+    }
+    for (int64_t k = 0; k < plan->population->n_devices; k++)
+        if (co_timing_is_there(plan->timing, k, time)) return CO_OK;
+    return co_config_fail(&e->clock, co_node_find(e->clock.map, "availability"),
+                          "none of the %lld devices can be reached at %.6g s of virtual time, and "
+                          "none will come any more",
+                          (long long)plan->population->n_devices, 1e-9 * (double)time);
+}
+
+co_status co_plan_time_goes_on(co_plan *plan, int64_t begin)
+{
+    if (plan->n > 0 || plan->time > begin) return CO_OK;
+    return co_plan_wait(plan, begin, &plan->time);
+}
+
 co_plan_row *co_plan_ask(co_plan *plan, int64_t time, int64_t device)
 {
     const co_plan_row row = co_plan_job(plan, device, plan->round - 1, time, plan->round);
     return co_plan_add(plan, &row);
+}
+
+co_times co_plan_times(const co_plan *plan)
+{
+    co_times t = {0};
+    double sum = 0.0;
+    for (size_t i = 0; i < plan->n + plan->n_lost; i++) {
+        const bool is_row = i < plan->n;
+        const co_plan_row *row = is_row ? &plan->row[i] : &plan->lost[i - plan->n];
+        const int64_t end = row->end < plan->time ? row->end : plan->time,
+                      staleness = plan->round - 1 - row->version;
+        const double seconds = end > row->start ? 1e-9 * (double)(end - row->start) : 0.0;
+        t.device_s += seconds;
+        if (!is_row || row->outcome != CO_REPORTED) t.lost_s += seconds;
+        if (is_row) sum += (double)staleness;
+        if (is_row && staleness > t.staleness_max) t.staleness_max = staleness;
+    }
+    t.staleness_mean = plan->n ? sum / (double)plan->n : NAN;
+    return t;
 }

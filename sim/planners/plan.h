@@ -59,6 +59,17 @@ static inline bool co_row_comes(const co_plan_row *row)
     return row->outcome == CO_REPORTED || row->outcome == CO_EMPTY;
 }
 
+/* Bytes that a device was sent, and that arrived from it. */
+static inline int64_t co_row_down(const co_plan_row *row)
+{
+    return row->outcome == CO_UNAVAILABLE ? 0 : row->bytes_down;
+}
+
+static inline int64_t co_row_up(const co_plan_row *row)
+{
+    return row->outcome == CO_REPORTED ? row->bytes_up : 0;
+}
+
 typedef struct co_budget co_budget; /* sim/devices/budget.h */
 typedef struct co_timing co_timing; /* sim/devices/timing.h */
 typedef struct co_groups co_groups; /* sim/devices/groups.h */
@@ -73,13 +84,16 @@ typedef struct {
     int size;                /* ranks */
     size_t train;            /* the work that rows are asked */
     int64_t round;
-    int64_t time;     /* virtual, in nanoseconds: when the step is made, as the planner says */
+    int64_t time;     /* virtual, in nanoseconds: while it is planned, of the event at hand (who is
+                         there is asked at that time); in the end when the step is made */
     double per_round; /* devices asked: how many, or how many are expected */
     size_t n, capacity;
     co_plan_row *row; /* [n], ascending device: those that the step waited for */
     size_t n_lost, lost_room;
-    co_plan_row *lost;     /* [n_lost] asked, but late, unavailable, or gone on their way: ascending
-                              device, then start */
+    co_plan_row *lost;     /* [n_lost] asked, but late, unavailable, or gone on their way: behind
+                              co_planner_make by ascending device */
+    int64_t n_flying;      /* asked by the step's end and not back yet; 0 unless the planner says */
+    int64_t n_versions;    /* that those and the rows start from, the newest included; likewise 1 */
     bool is_fixed_divisor; /* the mean divides by the weights before their factors */
     bool is_to_newest;     /* an update is what leads from the newest version to the device's model,
                               not from the version that the device has started from */
@@ -92,8 +106,11 @@ typedef struct {
     size_t *order;
     const co_selector *selector;
     co_selector_input input;
-    void *chosen_by; /* what the selector keeps */
-    bool unbiased;   /* aggregate.unbiased */
+    void *chosen_by;    /* what the selector keeps */
+    int64_t separation; /* devices.min_separation: steps of one device are as far apart at least */
+    int64_t *last_step; /* [devices] in which each took part last; 0: never; NULL: no bound */
+    co_heard *heard;    /* [capacity] for the selector, if it hears */
+    bool unbiased;      /* aggregate.unbiased */
     double
         bound; /* aggregate.unbiased: W, a bound of the sum of w_i / pi_i over any plan; else 0 */
     double fixed_total; /* and what stands for the sum of a_i over the devices that reported: sum of
@@ -103,6 +120,10 @@ typedef struct {
                       on it */
 } co_plan;
 
+/* Parts of co_plan_init. CO_EUSAGE: min_separation leaves too few devices. (sim/planners/ask.c)
+ * asked: at once; rows: most of a step, 0: as many. */
+co_status co_plan_check_separation(co_plan *plan, double asked, size_t rows);
+co_status co_plan_open_memory(co_plan *plan);
 /* Experiment and population are borrowed. train: position of the work train. */
 co_status co_plan_init(co_plan *plan, const co_experiment *experiment,
                        const co_population *population, int size, size_t train);
@@ -117,11 +138,13 @@ double co_plan_weight(const co_experiment *experiment, const co_population *popu
 void co_plan_look(co_plan *plan);
 
 /* For planners. Local; Same on all ranks: everything. */
-/* Whom the selector names in a step: how many, into plan->devices, ascending. */
+/* Whom the selector names in a step: how many, into plan->devices, ascending. None of them has
+ * taken part in one of the last min_separation - 1 steps. */
 size_t co_plan_select(co_plan *plan, int64_t step);
 /* The same for planners that ask at any time: m devices, at most n_asked, for which may(self, k) is
- * true; fewer when there are no more of them. Draw `ordinal` of the step: with 0 and every device
- * allowed, those that co_plan_select names. Only with a selector that has `draw`. */
+ * true as well; fewer when there are no more of them. Draw `ordinal` of the step: with 0 and every
+ * device allowed, those that co_plan_select names. Only with a selector that has `draw`. Where the
+ * selector asks those alone that are there, they are so at plan->time. */
 size_t co_plan_draw(co_plan *plan, int64_t step, int64_t ordinal, size_t m,
                     bool (*may)(const void *self, int64_t device), const void *self);
 /* What it is to train on a device, by what it holds now, from that version and begun at that time:
@@ -129,12 +152,37 @@ size_t co_plan_draw(co_plan *plan, int64_t step, int64_t ordinal, size_t m,
  * CO_UNAVAILABLE). step: that it is asked in, which with the device keys what the clock draws. */
 co_plan_row co_plan_job(const co_plan *plan, int64_t device, int64_t version, int64_t start,
                         int64_t step);
+/* The same without the clock: it ends when it begins. */
+co_plan_row co_plan_describe(const co_plan *plan, int64_t device, int64_t version, int64_t start);
+/* Local steps of a row become fewer, and its cost with them. n_steps in [1, row->n_steps]. */
+void co_plan_shorten(co_plan_row *row, int64_t n_steps);
+/* Virtual nanoseconds of a device's participation, when nothing comes between; 0 without a clock.
+ */
+int64_t co_plan_trip(void *plan, int64_t device);
 /* A row more of the step, by ascending id and each at most once. A device whose budget is spent
  * becomes CO_DROPPED. Good until the next call. */
 co_plan_row *co_plan_add(co_plan *plan, const co_plan_row *row);
 /* One that the step does not wait for, with its outcome. CO_ENOMEM. */
 co_status co_plan_lose(co_plan *plan, const co_plan_row *row);
+/* When it is worth to ask again, where nobody could be reached at `time`: `time` itself when there
+ * are some all the same. CO_EUSAGE: nobody is there, and nobody will come any more. */
+co_status co_plan_wait(const co_plan *plan, int64_t time, int64_t *until);
+/* At the end of a step that has no row and took no time, since `begin`: time goes on to the first
+ * at which it is worth to ask again. As co_plan_wait. */
+co_status co_plan_time_goes_on(co_plan *plan, int64_t begin);
 /* A row more from the newest model: co_plan_job and co_plan_add. */
 co_plan_row *co_plan_ask(co_plan *plan, int64_t time, int64_t device);
+/* What is kept of earlier steps (min_separation, the selector) goes on by this one, once it is
+ * done: outcomes and losses of the rows are known, where the selector hears. Local; Same on all
+ * ranks. */
+void co_plan_close(co_plan *plan);
+void co_plan_keeps(co_plan *plan, co_keeps *keeps);
+/* Seconds that the devices of a step, arrived or lost, were at work, up to the step at most;
+ * lost_s: of those that did not report. Staleness is of those that arrived. Local. */
+typedef struct {
+    double device_s, lost_s, staleness_mean; /* NaN: nobody arrived */
+    int64_t staleness_max;
+} co_times;
+co_times co_plan_times(const co_plan *plan);
 /* Ranks of the rows, and the order in which they train. O(cohort log cohort + cohort ranks). */
 void co_plan_place(co_plan *plan);

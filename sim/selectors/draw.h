@@ -1,4 +1,5 @@
-/* sim/selectors/draw.h - what selectors share that serve planners which ask at any time. Local. */
+/* sim/selectors/draw.h - what selectors share that draw among the devices that may be asked. Local.
+ */
 #pragma once
 #include "sim/selectors/selector.h"
 

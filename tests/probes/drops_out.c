@@ -16,5 +16,6 @@ static co_status next(void *self, const co_clock *now, co_plan *plan)
 
 const co_planner co_planner_drops_out = {.name = "drops_out",
                                          .summary = "the first device of a step drops out",
+                                         .waits_for_all = true,
                                          .n_versions = 1,
                                          .next = next};
