@@ -11,8 +11,7 @@
 
 bool co_outlook_can(const co_experiment *e)
 {
-    (void)e;
-    return true;
+    return !e->selector->hear;
 }
 
 /* What plays: like what the run has, but its own. */
@@ -46,7 +45,8 @@ static co_status open_stage(stage *s, const co_plan *like, const co_population *
     s->plan.bytes_down = like->bytes_down;
     memcpy(s->plan.bytes_up, like->bytes_up, sizeof s->plan.bytes_up);
     co_plan_look(&s->plan);
-    if (like->groups) st = co_groups_create(e, population, like->groups->bytes, &s->plan.groups);
+    if (like->groups)
+        st = co_groups_create(e, population, s->plan.timing, like->groups->bytes, &s->plan.groups);
     if (st == CO_OK && e->planner->create)
         st = e->planner->create(&e->devices, &s->plan, &s->planner);
     return co_agree(st, comm);

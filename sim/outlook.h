@@ -19,7 +19,7 @@ typedef struct {
     int64_t most_parts; /* the most steps that any device trains for */
 } co_outlook;
 
-/* Whether it can be played. Local. */
+/* Whether it can be played: choice is blind to losses. Local. */
 bool co_outlook_can(const co_experiment *experiment);
 /* From the first step on, by rank 0, for all to know; at most some `seconds` long, INFINITY: all.
  * plan: the run's, for what a participation weighs in bytes; flops as for the clock. population is

@@ -58,7 +58,21 @@ static co_status number_edges(const co_experiment *e, co_groups *g, int64_t n_de
     return CO_OK;
 }
 
-static co_status read_column(const co_experiment *e, const co_population *p, co_groups *g)
+/* Each device's value of the trace's column, and how many there may be. */
+static co_status take_trace(const co_experiment *e, const co_timing *timing, int64_t n_devices,
+                            co_groups *g, size_t *n)
+{
+    const int32_t *group = co_timing_groups(timing, n);
+    if (!group)
+        return co_config_fail(&e->groups, written(e, "by"),
+                              "trace needs clock.trace with the column group; or give servers");
+    memcpy(g->edge, group, (size_t)n_devices * sizeof *group);
+    return CO_OK;
+}
+
+/* The same of a column of the data set. */
+static co_status take_column(const co_experiment *e, const co_population *p, co_groups *g,
+                             size_t *n)
 {
     const char *by = e->group_keys.by;
     const bool users = strcmp(by, "user") == 0;
@@ -68,10 +82,20 @@ static co_status read_column(const co_experiment *e, const co_population *p, co_
                               p->has_data ? "the data set has no column `%s`; give servers"
                                           : "data.generator draws no column `%s`; give servers",
                               by);
+    for (int64_t k = 0; k < p->n_devices; k++) CO_TRY(find_value(e, p, column, k, &g->edge[k]));
+    *n = users ? p->data.n_users : p->data.n_groups;
+    return CO_OK;
+}
+
+static co_status read_edges(const co_experiment *e, const co_population *p, const co_timing *timing,
+                            co_groups *g)
+{
+    size_t n = 0;
     g->edge = co_malloc((size_t)p->n_devices, sizeof *g->edge);
     if (!g->edge) return CO_FAIL(CO_ENOMEM, "the edge servers of the devices");
-    for (int64_t k = 0; k < p->n_devices; k++) CO_TRY(find_value(e, p, column, k, &g->edge[k]));
-    return number_edges(e, g, p->n_devices, users ? p->data.n_users : p->data.n_groups);
+    CO_TRY(strcmp(e->group_keys.by, "trace") == 0 ? take_trace(e, timing, p->n_devices, g, &n)
+                                                  : take_column(e, p, g, &n));
+    return number_edges(e, g, p->n_devices, n);
 }
 
 /* An edge at which nobody ever trains is a mistake. Devices that data reach over time are not
@@ -95,6 +119,11 @@ static co_status check_edges(const co_experiment *e, const co_population *p, con
     while (empty < g->n && has[empty]) empty++;
     co_free(has);
     if (empty == g->n) return CO_OK;
+    if (g->edge)
+        return co_config_fail(&e->groups, written(e, "by"),
+                              "no device of edge server %zu has an example to train on: give "
+                              "servers, or data to all groups",
+                              empty);
     return co_config_fail(
         &e->groups, written(e, "servers"),
         "edge server %zu (devices %zu, %zu, ..) has no example to train on: lower "
@@ -102,7 +131,8 @@ static co_status check_edges(const co_experiment *e, const co_population *p, con
         empty, empty, empty + g->n);
 }
 
-static co_status fill(const co_experiment *e, const co_population *p, int64_t bytes, co_groups *g)
+static co_status fill(const co_experiment *e, const co_population *p, const co_timing *timing,
+                      int64_t bytes, co_groups *g)
 {
     const co_group_keys *keys = &e->group_keys;
     *g = (co_groups){.n = (size_t)keys->servers,
@@ -114,7 +144,7 @@ static co_status fill(const co_experiment *e, const co_population *p, int64_t by
         return co_config_fail(&e->groups, written(e, "servers"),
                               "%lld edge servers are more than the %lld devices",
                               (long long)keys->servers, (long long)p->n_devices);
-    if (keys->by) CO_TRY(read_column(e, p, g));
+    if (keys->by) CO_TRY(read_edges(e, p, timing, g));
     CO_TRY(check_edges(e, p, g));
     g->asked = co_calloc(g->n, sizeof *g->asked);
     g->weight = co_calloc(g->n, sizeof *g->weight);
@@ -123,13 +153,13 @@ static co_status fill(const co_experiment *e, const co_population *p, int64_t by
     return g->asked && g->weight && g->end && g->ready ? CO_OK : CO_FAIL(CO_ENOMEM, "edge servers");
 }
 
-co_status co_groups_create(const co_experiment *e, const co_population *p, int64_t bytes,
-                           co_groups **groups)
+co_status co_groups_create(const co_experiment *e, const co_population *p, const co_timing *timing,
+                           int64_t bytes, co_groups **groups)
 {
     *groups = NULL;
     if (!e->group_keys.is_on) return CO_OK;
     co_groups *g = co_calloc(1, sizeof *g);
-    const co_status st = g ? fill(e, p, bytes, g) : CO_FAIL(CO_ENOMEM, "edge servers");
+    const co_status st = g ? fill(e, p, timing, bytes, g) : CO_FAIL(CO_ENOMEM, "edge servers");
     if (st == CO_OK)
         *groups = g;
     else

@@ -28,10 +28,11 @@ struct co_groups {
     double *weight; /* [n] D_l: what has reached edge l since it was last fresh */
 };
 
-/* bytes: of the model as it travels. *groups NULL without the section. CO_EUSAGE: more servers than
- * devices, no such column, a device with examples of two groups, an edge without an example. */
+/* timing: of the trace, for by: trace; bytes: of the model as it travels. *groups NULL without the
+ * section. CO_EUSAGE: more servers than devices, no such column, a device with examples of two
+ * groups, an edge without an example. */
 co_status co_groups_create(const co_experiment *experiment, const co_population *population,
-                           int64_t bytes, co_groups **groups);
+                           const co_timing *timing, int64_t bytes, co_groups **groups);
 void co_groups_destroy(co_groups *groups);                          /* NULL allowed */
 size_t co_groups_bytes(const co_groups *groups, int64_t n_devices); /* a rank; NULL: none */
 void co_groups_keeps(co_groups *groups, co_keeps *keeps);

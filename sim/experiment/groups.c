@@ -9,8 +9,9 @@ const co_param co_groups_params[] = {
     {"servers", CO_INT, .lo = 1, .hi = 4096, .flags = CO_OPTIONAL,
      .doc = "edge servers, to which devices are dealt by their ids: device k to server k mod "
             "servers"},
-    {"by", CO_CHOICE, .words = "user|group", .flags = CO_OPTIONAL,
-     .doc = "or one for each value of that column of the data set, of which a device has one"},
+    {"by", CO_CHOICE, .words = "user|group|trace", .flags = CO_OPTIONAL,
+     .doc = "or one for each value of a column, of which a device has one: user or group of the "
+            "data set, group of clock.trace (trace)"},
     {"cloud_every", CO_INT, .def = 1, .lo = 1, .hi = 1e9,
      .doc = "rounds, each an average at the edge servers, from one average at the cloud to the "
             "next"},

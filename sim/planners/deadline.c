@@ -45,6 +45,12 @@ static void sizes(const co_config *opt, double per_round, double *asked, size_t 
     *rows = *asked > per_round && !is_partial(opt) ? (size_t)ceil(per_round) : 0;
 }
 
+/* With a count that it waits for, who else is fast decides. */
+static bool is_sampled(const co_config *opt)
+{
+    return co_config_real(opt, "over_select") == 1.0;
+}
+
 static co_status create(const co_config *opt, const co_plan *plan, void **self)
 {
     deadline *d = co_calloc(1, sizeof *d);
@@ -146,6 +152,7 @@ const co_planner co_planner_deadline = {
     .source = "Bonawitz et al. 2019, arXiv:1902.01046",
     .params = params,
     .n_versions = 1,
+    .is_sampled = is_sampled,
     .sizes = sizes,
     .create = create,
     .destroy = destroy,

@@ -11,6 +11,7 @@
 /* Vectors that contributions add to: the model, and behind it those of the bank (sim/bank.h): a
  * rule's, or the models of edge servers, which take no such rule. */
 enum { CO_INTO_MODEL, CO_INTO_RULE, CO_INTO_EDGES = CO_INTO_RULE };
+enum { CO_SURVEY_BYTES = 8 }; /* a loss, that a device sends back when it is measured */
 /* Values of the run file's devices/status. */
 enum {
     CO_REPORTED,
@@ -90,10 +91,13 @@ typedef struct {
     size_t n, capacity;
     co_plan_row *row; /* [n], ascending device: those that the step waited for */
     size_t n_lost, lost_room;
-    co_plan_row *lost;     /* [n_lost] asked, but late, unavailable, or gone on their way: behind
-                              co_planner_make by ascending device */
-    int64_t n_flying;      /* asked by the step's end and not back yet; 0 unless the planner says */
-    int64_t n_versions;    /* that those and the rows start from, the newest included; likewise 1 */
+    co_plan_row *lost; /* [n_lost] asked, but late, unavailable, or gone on their way: behind
+                          co_planner_make by ascending device */
+    /* Behind co_planner_make: devices still under way, and the versions, the one that the step
+     * makes included, that have to be there for them. */
+    int64_t n_flying, n_versions;
+    int64_t *held; /* [held_room] their versions, ascending */
+    size_t held_room;
     bool is_fixed_divisor; /* the mean divides by the weights before their factors */
     bool is_to_newest;     /* an update is what leads from the newest version to the device's model,
                               not from the version that the device has started from */
@@ -110,6 +114,7 @@ typedef struct {
     int64_t separation; /* devices.min_separation: steps of one device are as far apart at least */
     int64_t *last_step; /* [devices] in which each took part last; 0: never; NULL: no bound */
     co_heard *heard;    /* [capacity] for the selector, if it hears */
+    size_t n_surveyed;  /* devices that were sent the version in a pass before the step */
     bool unbiased;      /* aggregate.unbiased */
     double
         bound; /* aggregate.unbiased: W, a bound of the sum of w_i / pi_i over any plan; else 0 */
@@ -147,6 +152,12 @@ size_t co_plan_select(co_plan *plan, int64_t step);
  * selector asks those alone that are there, they are so at plan->time. */
 size_t co_plan_draw(co_plan *plan, int64_t step, int64_t ordinal, size_t m,
                     bool (*may)(const void *self, int64_t device), const void *self);
+/* Whom the selector wants measured before a step, from `time` on, and room for their losses, both
+ * lists its own; 0: no pass. */
+size_t co_plan_survey(co_plan *plan, int64_t step, int64_t time, const int64_t **devices,
+                      double **loss);
+/* Such a pass on a device: all its examples once, forward; its loss is sent back. */
+co_plan_row co_plan_survey_job(const co_plan *plan, int64_t device);
 /* What it is to train on a device, by what it holds now, from that version and begun at that time:
  * work, bytes, when it ends and how as far as the clock knows (CO_REPORTED, CO_EMPTY, CO_DROPPED,
  * CO_UNAVAILABLE). step: that it is asked in, which with the device keys what the clock draws. */

@@ -24,9 +24,9 @@ struct co_planner {
     /* Versions of the model that are kept in any case: the newest and the n_versions - 1 before it,
      * each one copy a node. At least 1. */
     size_t n_versions;
-    /* Whether all that the selector draws for a step take part in it, but for those that their own
-     * speed and their own chance of that step keep out: then who takes part is as secret as the
-     * draw. NULL: no. opt: section `devices`, range-checked. Local. */
+    /* Where it does not wait for all: whether those that the selector has named take part but for
+     * those that their own speed and their own chance of that step keep out, whoever else is named.
+     * Then amplification by sampling holds too. NULL: no. opt: section `devices`. Local. */
     bool (*is_sampled)(const co_config *opt);
     /* Devices asked at once and rows of a step at most, where those are not per_round and as many
      * as the selector names of it. NULL: they are. opt: section `devices`, range-checked. Local. */

@@ -18,15 +18,8 @@ static co_status next(void *self, const co_clock *now, co_plan *plan)
     return co_plan_time_goes_on(plan, now->time);
 }
 
-static bool is_sampled(const co_config *opt)
-{
-    (void)opt;
-    return true;
-}
-
 const co_planner co_planner_synchronous = {.name = "synchronous",
                                            .summary = "a step waits for all that it asked",
                                            .waits_for_all = true,
                                            .n_versions = 1,
-                                           .is_sampled = is_sampled,
                                            .next = next};

@@ -236,8 +236,10 @@ co_status co_private_broadcast(co_private *p, const co_comm *comm)
 
 bool co_private_is_sampled(const co_experiment *e)
 {
-    return e->planner->is_sampled && e->planner->is_sampled(&e->devices) &&
-           co_min_separation(e) <= 1;
+    const co_planner *planner = e->planner;
+    const bool is_drawn =
+        planner->waits_for_all || (planner->is_sampled && planner->is_sampled(&e->devices));
+    return is_drawn && co_min_separation(e) == 1 && !e->selector->asks_there;
 }
 
 co_status co_private_init(co_private *p, const co_experiment *e, const co_plan *plan,

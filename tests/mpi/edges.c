@@ -2,6 +2,7 @@
  * time and in bytes, and what is refused. HierFAVG itself against NumPy: tests/mpi/algorithms.c. */
 #include "core/memory.h"
 #include "core/vector.h"
+#include "sim/outlook.h"
 #include "tests/harness.h"
 #include "tests/run_helpers.h"
 #include <math.h>
@@ -163,6 +164,62 @@ static void an_edge_waits_for_its_own_devices(void)
     close_run(&experiment, &run);
 }
 
+#define TIMED                                                                                      \
+    COMMON                                                                                         \
+        "clock: {seconds_per_unit: 0.25, up: 5e3, down: 1e4, dropout: 0.1, availability: {name: "  \
+        "markov, on_s: 20, off_s: 20}}\n"
+
+/* Also where devices come and go; the dry run's schedule is the run's. */
+static void one_edge_takes_as_long(void)
+{
+    static const char *const groups[] = {"", "aggregate: {groups: {servers: 1}}",
+                                         "aggregate: {groups: {servers: 5, cloud_every: 2}}"};
+    int64_t time[3] = {-1, -2, 0};
+    for (int k = 0; k < 3; k++) {
+        co_experiment experiment;
+        co_run run;
+        co_outlook outlook;
+        char *text = co_format("%s%s", TIMED, groups[k]);
+        if (open_text(text, &experiment, &run)) {
+            time[k] = run.time;
+            CHECK(co_outlook_play(&outlook, &run.plan, &run.population, co_run_flops(&run),
+                                  INFINITY, &comm) == CO_OK);
+            CHECK(outlook.time == run.time && outlook.n_steps == 4);
+            co_outlook_fini(&outlook);
+            close_run(&experiment, &run);
+        }
+        co_free(text);
+    }
+    CHECK(time[0] == time[1] && time[0] > 0);
+    compare(TIMED, TIMED "aggregate: {groups: {servers: 1}}", 0.0);
+}
+
+/* Groups 3 and 7 of the trace are edges 0 and 1. */
+static void edges_of_a_trace(void)
+{
+    char path[256], *text;
+    snprintf(path, sizeof path, "%s", scratch_file("trace.csv"));
+    MPI_Bcast(path, sizeof path, MPI_CHAR, 0, comm.world);
+    FILE *file = comm.rank == 0 ? fopen(path, "w") : NULL;
+    if (file) fprintf(file, "device,group\n");
+    for (int k = 0; file && k < 30; k++) fprintf(file, "%d,%d\n", k, k < 20 ? 7 : 3);
+    if (file) fclose(file);
+    MPI_Barrier(comm.world);
+    co_experiment experiment;
+    co_run run;
+    text = co_format(COMMON "clock: {trace: %s}\naggregate: {groups: {by: trace, cloud_every: 2}}",
+                     path);
+    if (open_text(text, &experiment, &run)) {
+        const co_groups *g = run.plan.groups;
+        CHECK(g->n == 2);
+        for (int64_t k = 0; k < 30; k++) CHECK(co_groups_of(g, k) == (k < 20));
+        close_run(&experiment, &run);
+    }
+    co_free(text);
+    MPI_Barrier(comm.world);
+    if (comm.rank == 0) unlink(path);
+}
+
 static void refused(const char *yaml, const char *word)
 {
     co_experiment experiment;
@@ -180,6 +237,7 @@ static void what_edges_cannot_do_is_refused(void)
     refused(COMMON "aggregate: {groups: {servers: 31}}", "31 edge servers are more than the 30");
     refused(COMMON "aggregate: {groups: {by: user}}", "no column `user`");
     refused(COMMON "aggregate: {groups: {by: group}}", "no column `group`");
+    refused(COMMON "aggregate: {groups: {by: trace}}", "clock.trace");
     refused(COMMON "aggregate: {groups: {}}", "give servers");
     refused(COMMON "aggregate: {groups: {servers: 2, by: user}}", "one of them");
     refused(COMMON "aggregate: {groups: 3}", "must be a map");
@@ -215,6 +273,8 @@ int main(int argc, char **argv)
     one_edge_is_fedavg_however_seldom();
     between_averages_the_cloud_stays();
     an_edge_waits_for_its_own_devices();
+    one_edge_takes_as_long();
+    edges_of_a_trace();
     what_edges_cannot_do_is_refused();
     an_edge_without_an_example_is_refused();
     if (rank == 0) {
