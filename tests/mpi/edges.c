@@ -166,8 +166,8 @@ static void an_edge_waits_for_its_own_devices(void)
 
 #define TIMED                                                                                      \
     COMMON                                                                                         \
-        "clock: {seconds_per_unit: 0.25, up: 5e3, down: 1e4, dropout: 0.1, availability: {name: "  \
-        "markov, on_s: 20, off_s: 20}}\n"
+    "clock: {seconds_per_unit: 0.25, up: 5e3, down: 1e4, dropout: 0.1, availability: {name: "      \
+    "markov, on_s: 20, off_s: 20}}\n"
 
 /* Also where devices come and go; the dry run's schedule is the run's. */
 static void one_edge_takes_as_long(void)
