@@ -89,6 +89,12 @@ static const step steps[] = {
      FULL_FOLDER,
      false,
      false},
+    {"edges",
+     &co_command_run,
+     {"g.yaml", "--overwrite", "aggregate.groups={servers: 2, cloud_every: 2}"},
+     FULL_FOLDER,
+     false,
+     false},
 };
 enum { N_STEPS = sizeof steps / sizeof *steps };
 static const struct {
@@ -252,8 +258,7 @@ static void prepare(void)
         "output: {dir: out, checkpoint_every: 1, keep: 2}\\n' > e.yaml; "
         "printf 'rounds: 2\\ndata: {generator: synthetic, devices: 6, alpha: 1, beta: 1, size: "
         "15}\\nmodel: {name: softmax}\\n"
-        "devices: {per_round: 3}\\nlocal: {lr: 0.05}\\neval: {every: 1}\\noutput: {dir: gen}\\n"
-        "aggregate: {groups: {servers: 2, cloud_every: 2}}\\n' > "
+        "devices: {per_round: 3}\\nlocal: {lr: 0.05}\\neval: {every: 1}\\noutput: {dir: gen}\\n' > "
         "g.yaml");
     if (rank == 0) CHECK(write_blobs("data.h5", 60, 6, 3, 1) == CO_OK);
     MPI_Barrier(MPI_COMM_WORLD);
