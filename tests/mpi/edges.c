@@ -194,6 +194,36 @@ static void one_edge_takes_as_long(void)
     compare(TIMED, TIMED "aggregate: {groups: {servers: 1}}", 0.0);
 }
 
+/* An edge whose only device is away asks it again when the others have made their step, though the
+ * cloud never averages. */
+static void edges_of_devices_that_are_away_go_on(void)
+{
+    co_experiment experiment;
+    co_run run;
+    if (!open_text(
+            "rounds: 20\npartition: {method: iid, devices: 30}\ndevices: {per_round: 30}\n"
+            "local: {lr: 0.1}\naggregate: {groups: {servers: 30, cloud_every: 40}}\n"
+            "clock: {seconds_per_unit: 1, availability: {name: markov, on_s: 60, off_s: 60}}",
+            &experiment, &run))
+        return;
+    const co_table *t = &run.record.devices;
+    bool away[30] = {0};
+    int n_away = 0, n_back = 0;
+    for (size_t i = 0; comm.rank == 0 && i < t->n_rows; i++) {
+        const int64_t device = co_table_get_i64(t, i, (size_t)co_table_find(t, "device")),
+                      status = co_table_get_i64(t, i, (size_t)co_table_find(t, "status"));
+        if (co_table_get_i64(t, i, (size_t)co_table_find(t, "round")) == 1) {
+            away[device] = status == CO_UNAVAILABLE;
+            n_away += away[device];
+        } else if (away[device] && status != CO_UNAVAILABLE) {
+            away[device] = false;
+            n_back++;
+        }
+    }
+    CHECK(comm.rank != 0 || (n_away > 5 && n_back > n_away / 2));
+    close_run(&experiment, &run);
+}
+
 /* Groups 3 and 7 of the trace are edges 0 and 1. */
 static void edges_of_a_trace(void)
 {
@@ -275,6 +305,7 @@ int main(int argc, char **argv)
     an_edge_waits_for_its_own_devices();
     one_edge_takes_as_long();
     edges_of_a_trace();
+    edges_of_devices_that_are_away_go_on();
     what_edges_cannot_do_is_refused();
     an_edge_without_an_example_is_refused();
     if (rank == 0) {
