@@ -1,5 +1,6 @@
 /* sim/describe.c - the dry run: what a run will take, in examples, bytes, memory, virtual time. */
 #include "core/log.h"
+#include "sim/devices/timing.h"
 #include "sim/generation.h"
 #include "sim/devices/timing.h"
 #include "sim/outlook.h"
@@ -21,6 +22,19 @@ static void describe_state(const co_run *r)
     puts(")");
 }
 
+/* Edge servers; the models that go between them and the cloud. */
+static void describe_groups(const co_run *r)
+{
+    const co_groups *g = r->plan.groups;
+    char model[32];
+    if (!g) return;
+    co_format_bytes((double)g->bytes, model, sizeof model);
+    printf(
+        "edge servers %zu below the cloud, which averages them every %lld round%s: %s each down, "
+        "and up\n",
+        g->n, (long long)g->cloud_every, g->cloud_every == 1 ? "" : "s", model);
+}
+
 static void warn_of_double_counting(const co_experiment *e)
 {
     const char *weight = co_config_string(&e->aggregate, "weight");
@@ -39,6 +53,7 @@ static void measure(const co_run *r, size_t *own, size_t *node)
     const co_experiment *e = r->experiment;
     *own = co_workplace_bytes(&r->place) + co_public_bytes(&r->public) + co_works_bytes(&r->works) +
            co_exchange_bytes(&r->exchange) + co_run_wire_bytes(r) + co_bank_bytes(&r->bank) +
+           co_edges_bytes(&r->edges) + co_groups_bytes(r->plan.groups, r->population.n_devices) +
            r->n_slots * r->exchange.n_own * sizeof(float) + r->exchange.n_own * sizeof(double) +
            (e->eval_keys.generate.asked
                 ? co_generation_bytes(r->model, &r->population, &e->eval_keys.generate.how)
@@ -87,6 +102,7 @@ static void print(co_run *r)
            node_text, r->comm->size, r->comm->size == 1 ? "" : "s", r->comm->n_nodes,
            r->comm->n_nodes == 1 ? "" : "s");
     describe_state(r);
+    describe_groups(r);
     const bool central = co_evaluates_central(e, &r->population), devices = co_evaluates_devices(e);
     co_budget_print(&r->budget);
     if (co_private_print(&r->privacy, e->rounds) != CO_OK) co_warn("%s", co_status_message());

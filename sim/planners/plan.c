@@ -3,6 +3,7 @@
 #include "sim/planners/planner.h"
 #include "core/memory.h"
 #include "sim/devices/budget.h"
+#include "sim/devices/groups.h"
 #include "sim/devices/timing.h"
 #include <math.h>
 #include <stdlib.h>
@@ -245,6 +246,7 @@ co_plan_row co_plan_describe(const co_plan *plan, int64_t device, int64_t versio
 co_plan_row co_plan_job(const co_plan *plan, int64_t device, int64_t version, int64_t start,
                         int64_t step)
 {
+    if (plan->groups) start = co_groups_start(plan->groups, device, step);
     co_plan_row row = co_plan_describe(plan, device, version, start);
     if (plan->timing) co_timing_run(plan->timing, step, &row);
     return row;
