@@ -43,7 +43,7 @@ static void measure(const co_run *r, size_t *own, size_t *node)
                 : 0);
     *node = r->exchange.board.bytes + r->population.csr.bytes + r->population.tests.bytes +
             r->population.data.memory.bytes + co_bank_node_bytes(&r->bank) +
-            co_versions_node_bytes(&r->versions);
+            co_versions_node_bytes(&r->versions) + co_timing_bytes(r->plan.timing);
 }
 
 /* Rank 0. */
@@ -83,8 +83,14 @@ static void print(co_run *r)
     const bool central = co_evaluates_central(e, &r->population), devices = co_evaluates_devices(e);
     co_budget_print(&r->budget);
     if (co_private_print(&r->privacy, e->rounds) != CO_OK) co_warn("%s", co_status_message());
-    printf("rounds       %lld, evaluated every %lld (%s), output in %s\n", (long long)e->rounds,
-           (long long)e->eval_keys.every,
+    char every[96] = "";
+    int n_every = 0;
+    if (e->eval_keys.every > 0 || e->eval_keys.every_s == 0.0)
+        n_every = snprintf(every, sizeof every, " every %lld", (long long)e->eval_keys.every);
+    if (e->eval_keys.every_s > 0.0)
+        snprintf(every + n_every, sizeof every - (size_t)n_every, "%s every %g virtual seconds",
+                 n_every ? " and" : "", e->eval_keys.every_s);
+    printf("rounds       %lld, evaluated%s (%s), output in %s\n", (long long)e->rounds, every,
            central && devices ? "central and on devices"
            : central          ? "central"
            : devices          ? "on devices"

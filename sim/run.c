@@ -237,7 +237,6 @@ static co_status create_planner(co_run *r)
     CO_TRY(co_agree(st, r->comm));
     if (co_planner_is_timed(e->planner, r->plan.timing))
         co_keep_ints(&r->keeps, "clock/time", &r->time, NULL, 1);
-    if (r->plan.timing) co_timing_keeps(r->plan.timing, &r->keeps);
     if (e->planner->keeps) e->planner->keeps(r->planner, &r->keeps);
     co_plan_keeps(&r->plan, &r->keeps);
     return CO_OK;
@@ -273,7 +272,8 @@ static co_status create_exchange(co_run *r)
     co_needs needs = {CO_N_COUNTS, CO_N_SCALARS};
     co_observers_needs(r, &needs);
     r->first_count = needs.n_counts;
-    return co_exchange_init(&r->exchange, co_model_layout(r->model), CO_BOARD_WHOLE,
+    return co_exchange_init(&r->exchange, co_model_layout(r->model),
+                            r->plan.heard ? CO_BOARD_ROWS : CO_BOARD_WHOLE,
                             needs.n_counts - CO_N_COUNTS + r->chain.n_counts, needs.n_scalars,
                             r->plan.capacity, r->comm);
 }
@@ -282,7 +282,7 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
 {
     *r = (co_run){.comm = comm, .experiment = e, .dir = dir};
     const bool want_tests =
-        e->eval_keys.every > 0 && (!e->eval_keys.central_asked || e->eval_keys.central);
+        co_eval_is_on(&e->eval_keys) && (!e->eval_keys.central_asked || e->eval_keys.central);
     co_status st = co_population_create(e, want_tests, comm, &r->population);
     if (st == CO_OK) r->task = co_task_find(r->population.task);
     if (st == CO_OK) st = co_agree(create_local(r, dir), comm);
@@ -356,9 +356,7 @@ static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
     if (st == CO_OK) st = co_checkpoint_read(path, s, r->model);
     if (st == CO_OK) st = check_snapshot(r, s, path);
     if (st == CO_OK && s->privacy) st = co_private_resume(&r->privacy, s->privacy, s->round, path);
-    if (st == CO_OK)
-        st = co_record_resume(&r->record, s->round, r->experiment->eval_keys.every,
-                              r->experiment->rounds);
+    if (st == CO_OK) st = co_record_resume(&r->record, s->round, r->experiment);
     if (st == CO_OK && s->privacy) st = co_record_retell(&r->record, &r->privacy);
     if (s->budget) co_record_example_statement(&r->record, co_budget_release(&r->budget));
     return st;
@@ -402,6 +400,7 @@ co_status co_run_resume(co_run *r, const char *path)
         r->round = s.round;
         MPI_Bcast(&r->round, 1, MPI_INT64_T, 0, r->comm->world);
         co_keeps_broadcast(&r->keeps, r->comm);
+        r->moment = (co_moment){r->round, 1e-9 * (double)r->time, 1e-9 * (double)r->time};
         co_run_scatter_slots(r);
         st = resume_versions(r, path);
         co_bank_gather(&r->bank);

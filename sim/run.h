@@ -33,8 +33,9 @@ struct co_run {
     co_model *model;
     char *base; /* where its first values come from */
     char config_digest[33];
-    int64_t round; /* steps done */
-    int64_t time;  /* virtual, in nanoseconds, at which the newest version was made */
+    int64_t round;    /* steps done */
+    int64_t time;     /* virtual, in nanoseconds, at which the newest version was made */
+    co_moment moment; /* the newest step */
     co_ending ending;
     bool stop_wanted; /* some rank was asked to stop */
     co_status late;   /* an error of rank 0 that the next reduction carries to all */

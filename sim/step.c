@@ -234,7 +234,9 @@ void co_step_gather(co_run *r)
     note_load(r);
     co_watch_progress(CO_WATCH_WAITING, r->plan.round); /* until this rank has examples of its own
                                                             again, or writes files */
+    co_exchange_tell(x);
     co_exchange_gather(x);
+    if (x->told) co_exchange_take_rows(x, &r->plan);
     r->round = r->plan.round;
     co_private_take_part(&r->privacy, &r->plan);
     const co_status st = co_chain_end(&r->chain, r->round, co_exchange_counts(x, r->first_count),

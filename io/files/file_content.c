@@ -1,10 +1,10 @@
 /* io/files/file_content.c - content on its way into a file and into its digest.
  *
  * A large part gets its place in the file when its turn comes, by its first row, and its rows when
- * the digest, which goes by names, comes to it: writing, digest and seal see one pass of pieces
- * that stay in the cache. The seal goes by places, and as far as all before is written. Cost: the
- * larger of writing and BLAKE2b (0.9 GB/s), where digest and seal have a thread each; a block of
- * memory, 512 KiB or a row of chunks of the source. */
+ * the digest, which goes by names, comes to it, or, of what is in memory, beside the digest in the
+ * order of places. The seal follows as far as all before is written. Cost: the larger of writing
+ * and BLAKE2b (0.9 GB/s), where digest and seal have a thread each; a block of memory, 512 KiB or a
+ * row of chunks of the source. */
 #include "io/content.h"
 #include "core/memory.h"
 #include "io/files/digest.h"
@@ -130,11 +130,13 @@ static void numpy_name(const co_extent *extent, char name[32])
         snprintf(name, 32, "%s", fixed[extent->type]);
 }
 
-/* A pass under way. */
+/* A pass under way: the digest goes by names, writing by places and the seal behind it. What is in
+ * memory is written beside, piece by piece; what comes from a source when the digest has it. */
 typedef struct {
     const co_content *content;
     co_file *file;  /* NULL: the digest alone */
     uint64_t *next; /* [parts]: the byte in the file that is written next; UINT64_MAX: no more */
+    size_t writing, written; /* the part in memory that is written, bytes of it */
     co_hasher hash;
 } pass;
 
@@ -147,18 +149,63 @@ static uint64_t first_open(const pass *p)
     return first;
 }
 
-/* The next n bytes of a part, in pieces, into digest, file and seal. */
-static co_status pass_bytes(pass *p, const co_content_part *part, const void *bytes, size_t n)
+/* The next n bytes of part i into the file, and into the seal as far as all before is there. */
+static co_status put(pass *p, size_t i, const void *bytes, size_t n, bool last)
 {
-    uint64_t *next = p->file ? &p->next[part - p->content->part] : NULL;
+    CO_TRY(co_file_put(p->file, p->content->part[i].name, p->next[i], bytes, n));
+    p->next[i] = last ? UINT64_MAX : p->next[i] + n;
+    return co_file_final(p->file, first_open(p));
+}
+
+/* Whether there is a piece in memory that is not written yet. */
+static bool find_piece(pass *p)
+{
+    const co_content *content = p->content;
+    while (p->writing < content->n &&
+           !(content->part[p->writing].data && is_large(&content->part[p->writing])))
+        p->writing++;
+    return p->writing < content->n;
+}
+
+static co_status write_piece(pass *p)
+{
+    const co_content_part *part = &p->content->part[p->writing];
+    const size_t i = p->writing, at = p->written, left = bytes_of(part) - at;
+    const bool last = left <= BLOCK_BYTES;
+    p->written = last ? 0 : at + BLOCK_BYTES;
+    p->writing += last;
+    return put(p, i, (const char *)part->data + at, last ? left : BLOCK_BYTES, last);
+}
+
+/* A piece into the digest, and another one from memory into the file. */
+static co_status pass_piece(pass *p, const void *bytes, size_t n)
+{
+    co_hasher_feed(&p->hash, bytes, n);
+    return p->file && find_piece(p) ? write_piece(p) : CO_OK;
+}
+
+static size_t piece(size_t n, size_t at)
+{
+    return n - at < BLOCK_BYTES ? n - at : BLOCK_BYTES;
+}
+
+static co_status pass_memory(pass *p, const co_content_part *part)
+{
+    const size_t n = bytes_of(part);
+    for (size_t at = 0; at < n; at += BLOCK_BYTES)
+        CO_TRY(pass_piece(p, (const char *)part->data + at, piece(n, at)));
+    return CO_OK;
+}
+
+/* n bytes that were read, the last of the part or not. */
+static co_status pass_block(pass *p, const co_content_part *part, const char *bytes, size_t n,
+                            bool last)
+{
+    const size_t i = (size_t)(part - p->content->part);
     for (size_t at = 0; at < n; at += BLOCK_BYTES) {
-        const char *piece = (const char *)bytes + at;
-        const size_t size = n - at < BLOCK_BYTES ? n - at : BLOCK_BYTES;
-        co_hasher_feed(&p->hash, piece, size);
-        if (!next) continue;
-        CO_TRY(co_file_put(p->file, part->name, *next, piece, size));
-        *next += size;
-        CO_TRY(co_file_final(p->file, first_open(p)));
+        const size_t size = piece(n, at);
+        CO_TRY(pass_piece(p, bytes + at, size));
+        if (p->file) CO_TRY(put(p, i, bytes + at, size, last && at + size == n));
     }
     return CO_OK;
 }
@@ -178,7 +225,7 @@ static co_status pass_source(pass *p, const co_content_part *part)
         const size_t n = rows - at < step ? rows - at : step;
         st = co_file_read_rows(part->source, part->name, part->extent.type, at, n, block);
         if (st == CO_OK && part->check) st = part->check(part->self, part->name, at, n, block);
-        if (st == CO_OK) st = pass_bytes(p, part, block, n * row);
+        if (st == CO_OK) st = pass_block(p, part, block, n * row, at + n == rows);
     }
     co_free(block);
     return st;
@@ -194,8 +241,7 @@ static co_status pass_part(pass *p, const co_content_part *part)
     if (!is_large(part))
         co_hasher_feed(&p->hash, part->data, bytes_of(part));
     else
-        st = part->data ? pass_bytes(p, part, part->data, bytes_of(part)) : pass_source(p, part);
-    if (p->file) p->next[part - p->content->part] = UINT64_MAX;
+        st = part->data ? pass_memory(p, part) : pass_source(p, part);
     return st;
 }
 
@@ -239,6 +285,7 @@ co_status co_content_write(const co_content *content, co_file *file, const char 
     for (const co_content_part *part = following(content, NULL); part && st == CO_OK;
          part = following(content, part))
         st = pass_part(&p, part);
+    while (file && st == CO_OK && find_piece(&p)) st = write_piece(&p);
     pass_attributes(format, attribute, n_attributes, &p.hash);
     co_hasher_finish(&p.hash, sum, sizeof sum);
     co_hex(sum, sizeof sum, hex);

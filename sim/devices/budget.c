@@ -2,6 +2,7 @@
 #include "sim/devices/budget.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "sim/devices/turns.h"
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 
 enum { MOST_CLASSES = 64, EXACT_CLASSES = 8, MOST_NAMED = 5 };
+static const double left_out = 0.01; /* of the devices, at most, before the end of the run */
 #define MOST_EVENTS ((int64_t)1 << 40)
 
 static const co_accounting how = {.quick = true};
@@ -203,15 +205,25 @@ static co_status count_all(co_budget *b)
     return CO_OK;
 }
 
+/* Rounds of a device that its noise is found for. A selector of equal chances asks it in a binomial
+ * number of rounds; of another's, all rounds are an upper bound. */
+static void plan_rounds(co_budget *b)
+{
+    const co_experiment *e = b->experiment;
+    b->rounds = e->example_keys.rounds ? e->example_keys.rounds : e->rounds;
+    if (e->example_keys.rounds || e->selector->sampling == CO_SAMPLING_NONE) return;
+    const double rate = co_config_real(&e->devices, "per_round") / (double)b->population->n_devices;
+    b->rounds = co_turns_quantile(e->rounds, rate, left_out, &b->beyond);
+    if (b->rounds < 1) b->rounds = 1;
+}
+
 co_status co_budget_init(co_budget *b, const co_experiment *e, const co_population *population,
                          const co_comm *comm)
 {
     *b = (co_budget){0};
     if (!e->example_keys.is_on) return CO_OK;
-    const double expected = (double)e->rounds * co_config_real(&e->devices, "per_round") /
-                            (double)population->n_devices;
     *b = (co_budget){.experiment = e, .population = population, .is_first_rank = comm->rank == 0};
-    b->rounds = e->example_keys.rounds ? e->example_keys.rounds : (int64_t)ceil(expected - 1e-9);
+    plan_rounds(b);
     co_status st = make_classes(b);
     if (st == CO_OK) st = check(b);
     for (size_t c = 0; st == CO_OK && c < b->n_classes; c++)
@@ -420,6 +432,21 @@ static void print_devices(const co_budget *b, const char *what,
     puts(n > named ? " .." : "");
 }
 
+/* What the number of rounds is, and who outlasts it. */
+static void print_plan(const co_budget *b)
+{
+    const co_experiment *e = b->experiment;
+    const bool has_budget = e->example_keys.epsilon > 0.0;
+    printf("             planned for %lld of its rounds: ", (long long)b->rounds);
+    if (e->example_keys.rounds)
+        puts("local.dp.rounds");
+    else if (b->rounds >= e->rounds)
+        puts("all of the run");
+    else
+        printf("all but %.2g %% of devices %s\n", 100.0 * b->beyond,
+               has_budget ? "last to the end" : "take part in no more");
+}
+
 static bool has_no_round(const co_budget *b, const co_budget_class *of)
 {
     (void)b;
@@ -458,6 +485,7 @@ void co_budget_print(const co_budget *b)
     printf(" at delta %g after %lld of its rounds (%s example, %s)\n", keys->delta,
            (long long)b->rounds, keys->is_shuffled ? "replace one" : "add or remove one",
            keys->accountant->name);
+    print_plan(b);
     print_devices(b, "with too few examples for one round within epsilon", has_no_round);
     print_devices(b, "with too few examples for all rounds within epsilon", ends_early);
     print_devices(b, "with too few examples to sample from (rate 1)", is_unsampled);

@@ -37,8 +37,8 @@ const co_param co_example_params[] = {
     {"max_batch", CO_INT, .lo = 1, .hi = 1e6, .flags = CO_OPTIONAL,
      .doc = "examples in memory at once (default: batch); a larger batch goes in parts"},
     {"rounds", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL,
-     .doc = "rounds of one device that the noise is found for (default: rounds x per_round / "
-            "devices)"},
+     .doc = "rounds of one device that the noise is found for (default: what all but 1 % of the "
+            "devices take part in at most, by the selector's rate; all rounds where it has none)"},
     {"on_exhausted", CO_CHOICE, .words = "skip|stop",
      .doc = "a device without epsilon for another round: is left out, or ends the run"},
     {"public", CO_TREE, .flags = CO_OPTIONAL,
@@ -113,6 +113,11 @@ static co_status check_leaks(const co_experiment *e)
                               "%s weighs devices by the exact loss of their examples, which no "
                               "noise of local.dp covers; use mean",
                               e->aggregator->name);
+    if (e->selector->hear)
+        return co_config_fail(&e->devices, co_config_node(&e->devices, "select"),
+                              "%s goes by the exact losses of a device's examples, which no noise "
+                              "of local.dp covers; use uniform, poisson or available",
+                              e->selector->name);
     if (is_word(&e->aggregate, "weight", "tokens"))
         return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "weight"),
                               "tokens: local.dp takes the number of a device's examples for "

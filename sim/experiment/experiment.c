@@ -104,6 +104,7 @@ static void parse_keys(co_experiment *e)
     e->weighting = co_weighting_from(&e->aggregate);
     e->eval_keys = (co_eval_keys){.generate = e->eval_keys.generate,
                                   .every = co_config_int(&e->eval, "every"),
+                                  .every_s = number_or_none(&e->eval, "every_s"),
                                   .sample = count_or_none(&e->eval, "sample"),
                                   .max_examples = count_or_none(&e->eval, "max_examples"),
                                   .devices = co_config_bool(&e->eval, "devices"),
@@ -114,6 +115,7 @@ static void parse_keys(co_experiment *e)
                                   .has_target = co_config_has(&e->stop, "target"),
                                   .target = number_or_none(&e->stop, "target"),
                                   .walltime_s = number_or_none(&e->stop, "walltime"),
+                                  .virtual_s = number_or_none(&e->stop, "virtual_s"),
                                   .patience = count_or_none(&e->stop, "patience")};
     e->output_keys = (co_output_keys){
         .dir = co_config_string(&e->output, "dir"),

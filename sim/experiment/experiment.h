@@ -15,6 +15,8 @@
 #include "models/decoding/decode.h"
 #include "models/schedule.h"
 #include "models/step_schedule.h"
+#include "sim/availability/availability.h"
+#include "sim/laws/law.h"
 #include "sim/selectors/selector.h"
 
 typedef struct co_planner co_planner; /* sim/planners/planner.h */
@@ -38,31 +40,42 @@ typedef struct {
     double epsilon;    /* 0: no budget */
     int64_t group;     /* examples of a micro-batch, as expected; 1: none */
     int64_t max_batch; /* 0: that of the section */
-    int64_t rounds;    /* of one device that the noise is found for; 0: as many as are expected */
+    int64_t rounds;    /* of one device that the noise is found for; 0: what 99 % do at most */
     const co_accountant *accountant;
 } co_example_keys;
 /* Section clock. */
 typedef struct {
     bool is_on;
-    double seconds_per_unit; /* 0: of the model's cost, at `flops` a second */
-    double flops, down, up;  /* rates in bytes a second, 0: no time passes */
+    double seconds_per_unit;    /* 0: of the model's cost, at `flops` a second */
+    double flops, dropout;      /* dropout: of each participation */
+    co_law_use speed, down, up; /* speed: factor; rates in bytes a second */
+    const co_availability *availability;
+    co_config availability_options;
+    int64_t n_groups;                /* that go away together; 0: of the trace */
+    double group_up_s, group_down_s; /* mean times; 0: no outages */
+    const co_node *trace;            /* list of files; NULL: none */
 } co_clock_keys;
 typedef struct {
     bool asked;
-    int64_t every, max_examples; /* rounds; of a split, 0: all */
+    int64_t every, max_examples; /* rounds, 0: at each evaluation; of a split, 0: all */
     co_decoding how;             /* max_length 0: the data say it */
 } co_generate_keys;
 typedef struct {
-    int64_t every, sample; /* 0: never; all devices */
+    int64_t every, sample; /* rounds, 0: not by rounds; devices, 0: all */
+    double every_s;        /* of virtual time; 0: not by time */
     int64_t max_examples;  /* of a split, centrally; 0: all */
     bool devices, central, central_asked;
     co_generate_keys generate;
 } co_eval_keys;
+static inline bool co_eval_is_on(const co_eval_keys *keys)
+{
+    return keys->every > 0 || keys->every_s > 0.0;
+}
 typedef struct {
     const char *metric; /* NULL: none */
     bool has_target;
-    double target, walltime_s; /* 0: none */
-    int64_t patience;          /* 0: none */
+    double target, walltime_s, virtual_s; /* 0: none */
+    int64_t patience;                     /* 0: none */
 } co_stop_keys;
 typedef struct {
     const char *dir;

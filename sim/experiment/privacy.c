@@ -141,6 +141,11 @@ static co_status check_parts(co_experiment *e)
                               "no noise covers; use poisson or "
                               "uniform, or say counts: public if that is no secret",
                               e->selector->name);
+    if (e->selector->hear)
+        return co_config_fail(&e->devices, co_config_node(&e->devices, "select"),
+                              "%s: who is asked tells whose losses were large, which are sent as "
+                              "they are and no noise covers; use uniform, poisson or available",
+                              e->selector->name);
     if (strcmp(e->aggregator->name, "mean") != 0)
         return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "rule"),
                               "%s: how much one device changes its result is not known; under "

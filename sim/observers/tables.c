@@ -67,7 +67,8 @@ static void add_round(tables *t, co_run *r)
     double metrics[CO_MAX_METRICS];
     const int64_t reported = co_exchange_counted(x, CO_COUNT_REPORTED);
     const double loss = finish_sums(t, r, reported > 0, metrics);
-    int64_t down = 0, up = 0;
+    int64_t up = (int64_t)r->plan.n_surveyed * CO_SURVEY_BYTES,
+            down = (int64_t)r->plan.n_surveyed * r->plan.bytes_down;
     co_exchange_take_rows(x, &r->plan);
     for (size_t k = 0; k < r->plan.n; k++) {
         down += co_row_down(&r->plan.row[k]);

@@ -90,6 +90,20 @@ size_t co_plan_draw(co_plan *plan, int64_t step, int64_t ordinal, size_t m,
     return draw(plan, &g, ordinal, m);
 }
 
+size_t co_plan_survey(co_plan *plan, int64_t step, int64_t time, const int64_t **devices,
+                      double **loss)
+{
+    const co_selector *s = plan->selector;
+    const gate g = {.plan = plan, .step = step};
+    const co_draw wanted = {
+        .round = step, .m = (size_t)plan->input.per_round, .may = passes, .of = &g};
+    plan->n_surveyed = 0;
+    if (!s->survey || s->most_surveyed(plan->chosen_by) == 0) return 0;
+    plan->round = step;
+    plan->time = time;
+    return plan->n_surveyed = s->survey(plan->chosen_by, &plan->input, &wanted, devices, loss);
+}
+
 void co_plan_close(co_plan *plan)
 {
     for (size_t i = 0; plan->last_step && i < plan->n + plan->n_lost; i++)

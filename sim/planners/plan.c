@@ -214,7 +214,7 @@ co_plan_row co_plan_describe(const co_plan *plan, int64_t device, int64_t versio
                        .into = CO_INTO_MODEL,
                        .start = start,
                        .end = start,
-                       .bytes_down = plan->bytes_down,
+                       .bytes_down = plan->n_surveyed > 0 ? 0 : plan->bytes_down, /* has it */
                        .bytes_up = plan->bytes_up[attacker],
                        .weight = co_plan_weight(e, plan->population, device),
                        .factor = 1.0,
@@ -242,6 +242,18 @@ void co_plan_shorten(co_plan_row *row, int64_t n_steps)
     CO_ASSERT(n_steps >= 1 && n_steps <= row->n_steps);
     row->cost = 1.0 + (row->cost - 1.0) * (double)n_steps / (double)row->n_steps;
     row->n_steps = n_steps;
+}
+
+co_plan_row co_plan_survey_job(const co_plan *plan, int64_t device)
+{
+    const double forward = 1.0 / 3.0; /* of training: forward, and twice that backward */
+    co_plan_row row = co_plan_describe(plan, device, plan->round - 1, plan->time);
+    row.n_steps = 1;
+    row.bytes_down = plan->bytes_down;
+    row.bytes_up = CO_SURVEY_BYTES;
+    row.cost = forward * (double)co_population_rows(plan->population, device) + 1.0;
+    if (plan->timing) co_timing_run(plan->timing, plan->round, &row);
+    return row;
 }
 
 int64_t co_plan_trip(void *of, int64_t device)
@@ -291,7 +303,7 @@ co_status co_plan_wait(const co_plan *plan, int64_t time, int64_t *until)
     }
     for (int64_t k = 0; k < plan->population->n_devices; k++)
         if (co_timing_is_there(plan->timing, k, time)) return CO_OK;
-    return co_config_fail(&e->clock, co_node_find(e->clock.map, "availability"),
+    return co_config_fail(&e->top, co_node_find(e->root, "clock"),
                           "none of the %lld devices can be reached at %.6g s of virtual time, and "
                           "none will come any more",
                           (long long)plan->population->n_devices, 1e-9 * (double)time);

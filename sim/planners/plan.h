@@ -10,6 +10,7 @@
 
 /* Vectors that contributions add to: the model, and behind it those of the bank (sim/bank.h). */
 enum { CO_INTO_MODEL, CO_INTO_RULE };
+enum { CO_SURVEY_BYTES = 8 }; /* a loss, that a device sends back when it is measured */
 /* Values of the run file's devices/status. */
 enum {
     CO_REPORTED,
@@ -109,6 +110,7 @@ typedef struct {
     int64_t separation; /* devices.min_separation: steps of one device are as far apart at least */
     int64_t *last_step; /* [devices] in which each took part last; 0: never; NULL: no bound */
     co_heard *heard;    /* [capacity] for the selector, if it hears */
+    size_t n_surveyed;  /* devices that were sent the version in a pass before the step */
     bool unbiased;      /* aggregate.unbiased */
     double
         bound; /* aggregate.unbiased: W, a bound of the sum of w_i / pi_i over any plan; else 0 */
@@ -146,6 +148,12 @@ size_t co_plan_select(co_plan *plan, int64_t step);
  * selector asks those alone that are there, they are so at plan->time. */
 size_t co_plan_draw(co_plan *plan, int64_t step, int64_t ordinal, size_t m,
                     bool (*may)(const void *self, int64_t device), const void *self);
+/* Whom the selector wants measured before a step, from `time` on, and room for their losses, both
+ * lists its own; 0: no pass. */
+size_t co_plan_survey(co_plan *plan, int64_t step, int64_t time, const int64_t **devices,
+                      double **loss);
+/* Such a pass on a device: all its examples once, forward; its loss is sent back. */
+co_plan_row co_plan_survey_job(const co_plan *plan, int64_t device);
 /* What it is to train on a device, by what it holds now, from that version and begun at that time:
  * work, bytes, when it ends and how as far as the clock knows (CO_REPORTED, CO_EMPTY, CO_DROPPED,
  * CO_UNAVAILABLE). step: that it is asked in, which with the device keys what the clock draws. */

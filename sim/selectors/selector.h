@@ -73,6 +73,14 @@ typedef struct {
      * stay with rank 0. Local. */
     void (*hear)(void *self, const co_selector_input *in, int64_t step, const co_heard *heard,
                  size_t n);
+    /* A measuring pass before a step's plan: the devices that the newest version is sent to, and
+     * room for its loss on the examples of each, which the caller fills in before draw (NaN: no
+     * answer). Both lists are the member's own. Returns how many, at most most_surveyed: 0, no
+     * pass. Such a member has both, and goes only with planners that ask once a step while the most
+     * is not 0. NULL: none. Local. */
+    size_t (*most_surveyed)(const void *self);
+    size_t (*survey)(void *self, const co_selector_input *in, const co_draw *draw,
+                     const int64_t **devices, double **loss);
     /* Lists that have to be there after a resume. NULL: none. Local. */
     void (*keeps)(void *self, co_keeps *keeps);
     /* The probability that a round asks the device, with everybody allowed: exact. NULL: not known,

@@ -143,14 +143,13 @@ static co_stream stream_of(uint64_t seed, co_purpose purpose, const co_plan_row 
                           (uint64_t)step->number);
 }
 
-/* The gap to the next example is geometric: floor(log(u) / log(1 - rate)), u uniform in (0, 1]. */
 size_t co_noisy_batch(uint64_t seed, const co_plan_row *row, const co_noisy_step *step, double rate,
                       int64_t *index)
 {
     co_stream s = stream_of(seed, CO_DRAW_BATCH, row, step);
     size_t n = 0;
     for (int64_t next = 0;; next++) {
-        const double gap = rate < 1.0 ? floor(log(1.0 - co_draw_uniform(&s)) / log1p(-rate)) : 0.0;
+        const double gap = co_draw_gap(&s, rate);
         if (!(gap < (double)(row->n_examples - next))) return n;
         next += (int64_t)gap;
         index[n++] = next;

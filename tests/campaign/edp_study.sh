@@ -2,16 +2,16 @@
 # tests/campaign/edp_study.sh - what privacy of single examples costs language understanding: intents and slots (Snips, joint) and 77
 # intents (Banking77), one device with all texts. Methods: plain (no bound, no noise), dp (local.dp: every example's gradient bounded, by
 # ghost norms) and edp (local.dp.preset edp_sgd after Dupuy et al., arXiv:2107.14586: means of 4 bounded, by layer, decaying noise) at
-# epsilon 1, 2, 4, 8 and bounded without noise (none); OPTIMISER (adam) takes the steps of all. EPOCHS (20), SEEDS (1). Rates: of three for
+# epsilon 1, 2, 4, 8 and bounded without noise (none); OPTIMISER (adam) takes the steps of all. EPOCHS (10), SEEDS (1). Rates: of three for
 # each method the best on a validation split (a tenth of the training texts) after a quarter of the epochs, at epsilon 4; what this choice
 # tells of the texts is not in epsilon.
-#   MODEL=bilstm  embedding and LSTM of 64 units, drawn anew; half an hour on a free core, of which a quarter chooses rates
-#   MODEL=minilm  all of MiniLM (COHORT_MINILM), smaller rates; 40 s an epoch at best: half a day
+#   MODEL=bilstm  embedding and LSTM of 64 units, drawn anew; a quarter of an hour on a free core, a quarter of it for rates
+#   MODEL=minilm  all of MiniLM (COHORT_MINILM), smaller rates; some minutes an epoch: a day
 # Leaves MODEL/edp_study.png, utility over epsilon. Seconds a step: of the least disturbed epoch of all runs of a method.
 # Expected: utility rises with epsilon and stays below that without noise; dp's step below 2 x plain's. Dupuy et al. have edp ahead of
 # DP-SGD; here an example of a mean of 4 counts twice and weighs a quarter, so that edp's noise is worth 8 x that of dp: far behind.
 . "$(dirname "$0")/common.sh"
-kind=${MODEL:-bilstm} epochs=${EPOCHS:-20} seeds=${SEEDS:-1} optimiser=${OPTIMISER:-adam}
+kind=${MODEL:-bilstm} epochs=${EPOCHS:-10} seeds=${SEEDS:-1} optimiser=${OPTIMISER:-adam}
 intents=$shared/data/intent
 need data/intent/snips
 need data/intent/banking77
@@ -36,7 +36,7 @@ rounds: $epochs
 partition: {method: iid, devices: 1}
 devices: {per_round: 1}
 local: {epochs: 1, batch: 256, optimizer: $optimiser}
-eval: {every: 1}
+eval: {every: $epochs}
 output: {checkpoint_every: 1, keep: 1}
 Y
 play() { # DATA METHOD EPSILON RATE DIR words..

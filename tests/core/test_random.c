@@ -394,6 +394,27 @@ static double chi_square(const double *count, size_t n)
     return (x - (double)(n - 1)) / sqrt(2.0 * (double)(n - 1));
 }
 
+/* A last bit of a logarithm moves a gap only where it is a whole number to 1e-15. */
+Test(draw, gaps_are_geometric_and_those_of_libm)
+{
+    const double rates[] = {1e-9, 0.004, 0.3, 0.7, 0.999};
+    for (size_t k = 0; k < sizeof rates / sizeof *rates; k++) {
+        co_stream s = test_stream(40 + k), twin = s;
+        const double miss = 1.0 - rates[k], n = 300000.0;
+        double sum = 0.0, none = 0.0;
+        for (int i = 0; i < (int)n; i++) {
+            const double gap = co_draw_gap(&s, rates[k]);
+            cr_assert(gap == floor(log(1.0 - co_draw_uniform(&twin)) / log1p(-rates[k])));
+            sum += gap;
+            none += gap == 0.0;
+        }
+        cr_assert(fabs(sum / n * rates[k] - miss) < 4.0 * sqrt(miss / n), "mean %g", sum / n);
+        cr_assert(fabs(none - n * rates[k]) < 4.0 * sqrt(n * rates[k] * miss) + 1.0, "%g", none);
+    }
+    co_stream s = test_stream(50);
+    cr_assert(co_draw_gap(&s, 1.0) == 0.0 && s.next == 0);
+}
+
 Test(draw, uniform_fills_the_unit_interval_evenly)
 {
     double count[100] = {0};
@@ -632,6 +653,12 @@ Test(elementary, log_exp_and_cos_agree_with_libm)
                          fabs(co_plain_cos_turn(t) - (double)cosl(6.283185307179586476925L * t)));
     }
     cr_assert(worst_log < 2.0, "log: %g units", worst_log);
+    double worst_log1p = 0.0;
+    for (int i = 0; i < 100000; i++) {
+        const double x = ldexp(co_draw_uniform(&s) - 0.5, -(i % 60) + 1);
+        worst_log1p = fmax(worst_log1p, ulps(co_plain_log1p(0.99999 * x), log1pl(0.99999 * x)));
+    }
+    cr_assert(worst_log1p < 3.0, "log1p: %g units", worst_log1p);
     cr_assert(worst_exp < 2.0, "exp: %g units", worst_exp);
     cr_assert(worst_cos < 4e-16, "cos: %g", worst_cos);
     double worst_angle = 0.0;
