@@ -69,19 +69,25 @@ static void count(co_outlook *o, const stage *s)
     if (plan->n_flying > o->most_flying) o->most_flying = plan->n_flying;
 }
 
+static bool is_last(const co_experiment *e, const co_outlook *o)
+{
+    const double end = e->stop_keys.virtual_s;
+    return o->n_steps >= e->rounds || (end > 0.0 && 1e-9 * (double)o->time >= end);
+}
+
 /* Rank 0. */
 static co_status play(co_outlook *o, stage *s, co_population *population, double seconds)
 {
     const co_experiment *e = s->plan.experiment;
     const double start = co_now_s();
     co_status st = CO_OK;
-    while (st == CO_OK && o->n_steps < e->rounds && co_now_s() - start < seconds) {
+    while (!o->is_whole && co_now_s() - start < seconds) {
         const co_clock now = {.step = o->n_steps + 1, .time = o->time};
         if (co_population_move(population, now.step)) co_plan_look(&s->plan);
         st = co_planner_make(e->planner, s->planner, &now, &s->plan);
         if (st == CO_OK) count(o, s);
+        o->is_whole = st != CO_OK || is_last(e, o);
     }
-    o->is_whole = st != CO_OK || o->n_steps == e->rounds;
     if (st == CO_EUSAGE) { /* the run will say so in that step */
         o->end = co_strdup(co_status_message());
         st = o->end ? CO_OK : CO_FAIL(CO_ENOMEM, "the schedule's end");

@@ -91,8 +91,7 @@ static co_status check_arrivals(const co_experiment *e)
                               "covers; use another selector",
                               e->selector->name);
     if (co_private_is_sampled(e)) return CO_OK;
-    if (co_node_find(e->root, "clock") &&
-        strcmp(co_config_string(devices, "counts"), "public") != 0)
+    if (e->clock_keys.is_on && strcmp(co_config_string(devices, "counts"), "public") != 0)
         return co_config_fail(
             devices, co_config_node(devices, "mode"),
             "%s: who takes part in a step follows from times, which tell how many "
