@@ -10,7 +10,7 @@
 
 bool co_outlook_can(const co_experiment *e)
 {
-    return !e->selector->hear;
+    return !e->selector->hear && !e->selector->survey;
 }
 
 /* What plays: like what the run has, but its own. */
@@ -85,7 +85,10 @@ static co_status play(co_outlook *o, stage *s, co_population *population, double
         const co_clock now = {.step = o->n_steps + 1, .time = o->time};
         if (co_population_move(population, now.step)) co_plan_look(&s->plan);
         st = co_planner_make(e->planner, s->planner, &now, &s->plan);
-        if (st == CO_OK) count(o, s);
+        if (st == CO_OK) {
+            count(o, s);
+            co_plan_close(&s->plan);
+        }
         o->is_whole = st != CO_OK || is_last(e, o);
     }
     if (st == CO_EUSAGE) { /* the run will say so in that step */

@@ -85,7 +85,7 @@ static co_status check_simulation(const co_experiment *e)
 static co_status check_arrivals(const co_experiment *e)
 {
     const co_config *devices = &e->devices;
-    if (e->selector->hear)
+    if (e->selector->hear || e->selector->survey)
         return co_config_fail(devices, co_config_node(devices, "select"),
                               "%s: who is asked follows from losses of the devices, which no noise "
                               "covers; use another selector",
