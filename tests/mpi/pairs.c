@@ -48,6 +48,17 @@ static bool open_pair[PARTS][MOST][PARTS][MOST];
 static char out[256], blobs[256];
 static co_comm all, alone;
 
+static bool is_timed(size_t part)
+{
+    return part >= PLANNER;
+}
+
+/* Optimisers and how steps are made have nothing to do with whom a step asks and when. */
+static bool is_apart(size_t p, size_t q)
+{
+    return is_timed(q) && (p == 1 || p == 4 || p == STEPS);
+}
+
 static void list_members(void)
 {
     names[TRANSFORM][n_names[TRANSFORM]++] = "none";
@@ -62,7 +73,7 @@ static void list_members(void)
     for (size_t p = 0; p < PARTS; p++)
         for (size_t q = p + 1; q < PARTS; q++)
             for (size_t i = 0; i < n_names[p]; i++)
-                for (size_t k = 0; k < n_names[q]; k++) open_pair[p][i][q][k] = true;
+                for (size_t k = 0; k < n_names[q]; k++) open_pair[p][i][q][k] = !is_apart(p, q);
 }
 
 static char *text_of(const char *const choice[PARTS])
@@ -152,7 +163,15 @@ static size_t gain(const size_t at[PARTS], const bool chosen[PARTS], size_t p, s
     return n;
 }
 
-/* An experiment around the open pair (p, i), (q, k). */
+static size_t plain_of(size_t part)
+{
+    size_t i = 0;
+    while (strcmp(names[part][i], plainest[part]) != 0) i++;
+    return i;
+}
+
+/* An experiment around the open pair (p, i), (q, k); time and privacy do not stand in the way of
+ * pairs of other parts. */
 static void fill(size_t p, size_t i, size_t q, size_t k, size_t at[PARTS])
 {
     bool chosen[PARTS] = {false};
@@ -161,8 +180,9 @@ static void fill(size_t p, size_t i, size_t q, size_t k, size_t at[PARTS])
     chosen[p] = chosen[q] = true;
     for (size_t r = 0; r < PARTS; r++) {
         if (chosen[r]) continue;
-        size_t best = 0;
-        for (size_t j = 1; j < n_names[r]; j++)
+        size_t best = plain_of(r);
+        const bool is_free = is_timed(p) || is_timed(q) ? is_timed(r) : !is_timed(r);
+        for (size_t j = 0; is_free && j < n_names[r]; j++)
             if (gain(at, chosen, r, j) > gain(at, chosen, r, best)) best = j;
         at[r] = best;
         chosen[r] = true;
