@@ -103,7 +103,7 @@ grep -qE 'planned for 8 of its rounds: all of the run' text || fail "a selector 
 "$COHORT" run e.yaml --dry-run local.dp.rounds=3 > text 2>&1
 grep -qE 'planned for 3 of its rounds: local.dp.rounds' text || fail "rounds that are given: $(cat text)"
 "$COHORT" run e.yaml --dry-run local.dp.clip_quantile=0.4 > text 2>&1
-grep -qE 'clip from 0.5 on towards quantile 0.4 .* at most 1.15 x' text || fail "adaptive clip: $(cat text)"
+grep -qE 'clip from 0.5 on towards quantile 0.4 .*at most 1.15 x' text || fail "adaptive clip: $(cat text)"
 "$COHORT" run e.yaml --dry-run > text 2>&1
 grep -qE '1 device with too few examples to sample from \(rate 1\): 0 \(6 examples\)$' text || fail "a device of 6 examples: $(cat text)"
 "$COHORT" run e.yaml --dry-run local.dp.noise_multiplier=1.5 local.dp.epsilon=1.5 > text 2>&1
