@@ -35,7 +35,10 @@ typedef enum {
     CO_DRAW_BATCH,       /* round, device, step: the examples of a Poisson batch */
     CO_DRAW_SLOT,        /* round, device, step; draw i: the micro-batch of example i */
     CO_DRAW_LOCAL_NOISE, /* round, device, step: noise on a device's gradient */
-    CO_DRAW_PUBLIC       /* round, device, step: public examples of a device's step */
+    CO_DRAW_PUBLIC,      /* round, device, step: public examples of a device's step */
+    CO_DRAW_CLOCK,       /* device, step = which: what a device is like on the virtual clock */
+    CO_DRAW_PRESENCE,    /* round = time, device; step 1: group: when they are there */
+    CO_DRAW_WAY          /* round, device: what happens to a device that was asked */
 } co_purpose;
 
 typedef struct {

@@ -43,10 +43,13 @@ co_status co_content_add_part(co_content *content, const co_content_part *part);
 co_status co_content_add_strings(co_content *content, const char *name, char *const *strings,
                                  size_t n);
 void co_content_fini(co_content *content);
-/* Writes the parts, which stand in the file in the order in which they were added, and forms what
- * co_file_digest gives for a file of that format with these datasets and the root attributes that
- * enter it behind format and version, in the order of INTERFACE.md. file NULL: the digest alone, of
- * parts in memory; it cannot fail then. Large parts pass through in blocks and the digest is formed
+/* Gives the parts their datasets, in the order in which they were added, attributes and all but the
+ * rows of large ones. */
+co_status co_content_place(const co_content *content, co_file *file);
+/* Writes those rows, and forms what co_file_digest gives for a file of that format with these
+ * datasets and the root attributes that enter it behind format and version, in the order of
+ * INTERFACE.md. Nothing but co_file_publish comes behind. file NULL: the digest alone, of parts in
+ * memory; it cannot fail then. Large parts pass through in blocks, digest and seal are formed
  * beside. */
 co_status co_content_write(const co_content *content, co_file *file, const char *format,
                            const co_content_attribute *attribute, size_t n_attributes,

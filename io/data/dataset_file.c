@@ -28,6 +28,7 @@ static co_status write_all(co_file *file, co_dataset *data, uint64_t seed, const
     CO_TRY(co_file_set_text(file, "task", co_data_task_names[data->task]));
     snprintf(text, sizeof text, "%" PRIu64, seed);
     co_status st = co_columns_add(&content, data);
+    if (st == CO_OK) st = co_content_place(&content, file);
     if (st == CO_OK)
         st = co_content_write(&content, file, FORMAT, &(co_content_attribute){"seed", text}, 1,
                               data->digest);

@@ -135,9 +135,10 @@ static co_status write_file(const image *m, co_partition *p, const co_dataset *d
     co_file *file;
     CO_TRY(co_file_create(path, FORMAT, &file));
     co_status st = write_attributes(file, p, data, seed, config);
-    if (st == CO_OK) st = co_content_write(&m->content, file, FORMAT, m->attribute, 2, p->digest);
+    if (st == CO_OK) st = co_content_place(&m->content, file);
     if (st == CO_OK && co_file_has(file, "label_counts")) st = write_class_names(file, data);
     if (st == CO_OK) st = co_file_write_group(file, "stats");
+    if (st == CO_OK) st = co_content_write(&m->content, file, FORMAT, m->attribute, 2, p->digest);
     if (st == CO_OK) return co_file_publish(file, 0644);
     co_file_close(file);
     return st;

@@ -156,16 +156,10 @@ static co_status sync_temporary(const co_file *file, int fd, unsigned mode)
 /* Seals the closed temporary, brings it to the disk and looks whether it stands there. */
 static co_status seal_temporary(co_file *file, unsigned mode)
 {
-    char block[CO_SEAL_BLOCK];
-    co_read_back *check = NULL;
-    const int fd = open(file->temporary.path, O_RDWR | O_CLOEXEC);
-    if (fd < 0) return co_file_errno(file->path, "seal the file", errno);
-    co_status st = CO_OK;
-    if (file->format)
-        st = co_seal_write(fd, file->temporary.path, file->path, file->format, block, &check);
-    if (st == CO_OK) st = sync_temporary(file, fd, mode);
-    if (close(fd) != 0 && st == CO_OK) st = co_file_errno(file->path, "close", errno);
-    const co_status checked = co_read_back_finish(check, st == CO_OK ? block : NULL);
+    co_status st = file->sealing ? co_seal_write(file->sealing) : CO_OK;
+    if (st == CO_OK) st = sync_temporary(file, file->temporary.lock, mode);
+    const co_status checked = co_seal_end(file->sealing, st == CO_OK);
+    file->sealing = NULL;
     return st == CO_OK ? checked : st;
 }
 
@@ -187,10 +181,7 @@ static co_status sync_folder(const char *path)
 
 static co_status publish(co_file *file, unsigned mode)
 {
-    errno = 0;
-    const herr_t closed = H5Fclose(file->h5);
-    file->h5 = H5I_INVALID_HID;
-    if (closed < 0) return co_file_errno(file->path, "finish writing", errno);
+    if (file->h5 >= 0) CO_TRY(co_file_settle(file));
     CO_TRY(seal_temporary(file, mode));
     const bool fault = co_fault("file_rename");
     if (fault || co_temporary_rename(&file->temporary, file->path) != 0)
@@ -396,6 +387,7 @@ void co_file_close(co_file *file)
 {
     if (!file) return;
     if (file->h5 >= 0) H5Fclose(file->h5);
+    co_seal_end(file->sealing, false);
     co_temporary_remove(&file->temporary);
     co_free(file->path);
     co_free(file);

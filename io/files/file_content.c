@@ -1,9 +1,10 @@
 /* io/files/file_content.c - content on its way into a file and into its digest.
  *
  * A large part gets its place in the file when its turn comes, by its first row, and its rows when
- * the digest, which goes by names, comes to it: both see one pass of blocks that stay in the cache.
- * Cost: the larger of writing and BLAKE2b (0.9 GB/s), which has a thread of its own; a block of
- * memory, 512 KiB or a row of chunks of the source. */
+ * the digest, which goes by names, comes to it, or, of what is in memory, beside the digest in the
+ * order of places. The seal follows as far as all before is written. Cost: the larger of writing
+ * and BLAKE2b (0.9 GB/s), where digest and seal have a thread each; a block of memory, 512 KiB or a
+ * row of chunks of the source. */
 #include "io/content.h"
 #include "core/memory.h"
 #include "io/files/digest.h"
@@ -129,25 +130,87 @@ static void numpy_name(const co_extent *extent, char name[32])
         snprintf(name, 32, "%s", fixed[extent->type]);
 }
 
-static co_status pass_block(const co_content_part *part, co_file *file, size_t first, size_t n,
-                            const void *rows, co_hasher *hash)
+/* A pass under way: the digest goes by names, writing by places and the seal behind it. What is in
+ * memory is written beside, piece by piece; what comes from a source when the digest has it. */
+typedef struct {
+    const co_content *content;
+    co_file *file;  /* NULL: the digest alone */
+    uint64_t *next; /* [parts]: the byte in the file that is written next; UINT64_MAX: no more */
+    size_t writing, written; /* the part in memory that is written, bytes of it */
+    co_hasher hash;
+} pass;
+
+/* The first byte that is still to be written. */
+static uint64_t first_open(const pass *p)
 {
-    if (part->check) CO_TRY(part->check(part->self, part->name, first, n, rows));
-    co_hasher_feed(hash, rows, n * row_of(part));
-    return file ? co_file_write_rows(file, part->name, first, n, rows) : CO_OK;
+    uint64_t first = UINT64_MAX;
+    for (size_t i = 0; i < p->content->n; i++)
+        if (p->next[i] < first) first = p->next[i];
+    return first;
 }
 
-static co_status pass_memory(const co_content_part *part, co_file *file, co_hasher *hash)
+/* The next n bytes of part i into the file, and into the seal as far as all before is there. */
+static co_status put(pass *p, size_t i, const void *bytes, size_t n, bool last)
 {
-    const size_t rows = part->extent.dim[0], row = row_of(part),
-                 step = row >= BLOCK_BYTES ? 1 : BLOCK_BYTES / (row ? row : 1);
-    for (size_t at = 0; at < rows; at += step)
-        CO_TRY(pass_block(part, file, at, rows - at < step ? rows - at : step,
-                          (const char *)part->data + at * row, hash));
+    CO_TRY(co_file_put(p->file, p->content->part[i].name, p->next[i], bytes, n));
+    p->next[i] = last ? UINT64_MAX : p->next[i] + n;
+    return co_file_final(p->file, first_open(p));
+}
+
+/* Whether there is a piece in memory that is not written yet. */
+static bool find_piece(pass *p)
+{
+    const co_content *content = p->content;
+    while (p->writing < content->n &&
+           !(content->part[p->writing].data && is_large(&content->part[p->writing])))
+        p->writing++;
+    return p->writing < content->n;
+}
+
+static co_status write_piece(pass *p)
+{
+    const co_content_part *part = &p->content->part[p->writing];
+    const size_t i = p->writing, at = p->written, left = bytes_of(part) - at;
+    const bool last = left <= BLOCK_BYTES;
+    p->written = last ? 0 : at + BLOCK_BYTES;
+    p->writing += last;
+    return put(p, i, (const char *)part->data + at, last ? left : BLOCK_BYTES, last);
+}
+
+/* A piece into the digest, and another one from memory into the file. */
+static co_status pass_piece(pass *p, const void *bytes, size_t n)
+{
+    co_hasher_feed(&p->hash, bytes, n);
+    return p->file && find_piece(p) ? write_piece(p) : CO_OK;
+}
+
+static size_t piece(size_t n, size_t at)
+{
+    return n - at < BLOCK_BYTES ? n - at : BLOCK_BYTES;
+}
+
+static co_status pass_memory(pass *p, const co_content_part *part)
+{
+    const size_t n = bytes_of(part);
+    for (size_t at = 0; at < n; at += BLOCK_BYTES)
+        CO_TRY(pass_piece(p, (const char *)part->data + at, piece(n, at)));
     return CO_OK;
 }
 
-static co_status pass_source(const co_content_part *part, co_file *file, co_hasher *hash)
+/* n bytes that were read, the last of the part or not. */
+static co_status pass_block(pass *p, const co_content_part *part, const char *bytes, size_t n,
+                            bool last)
+{
+    const size_t i = (size_t)(part - p->content->part);
+    for (size_t at = 0; at < n; at += BLOCK_BYTES) {
+        const size_t size = piece(n, at);
+        CO_TRY(pass_piece(p, bytes + at, size));
+        if (p->file) CO_TRY(put(p, i, bytes + at, size, last && at + size == n));
+    }
+    return CO_OK;
+}
+
+static co_status pass_source(pass *p, const co_content_part *part)
 {
     const size_t rows = part->extent.dim[0], row = row_of(part);
     size_t step;
@@ -161,22 +224,25 @@ static co_status pass_source(const co_content_part *part, co_file *file, co_hash
     for (size_t at = 0; st == CO_OK && at < rows; at += step) {
         const size_t n = rows - at < step ? rows - at : step;
         st = co_file_read_rows(part->source, part->name, part->extent.type, at, n, block);
-        if (st == CO_OK) st = pass_block(part, file, at, n, block, hash);
+        if (st == CO_OK && part->check) st = part->check(part->self, part->name, at, n, block);
+        if (st == CO_OK) st = pass_block(p, part, block, n * row, at + n == rows);
     }
     co_free(block);
     return st;
 }
 
-static co_status pass_part(const co_content_part *part, co_file *file, co_hasher *hash)
+static co_status pass_part(pass *p, const co_content_part *part)
 {
     char path[sizeof part->name + 1], type[32];
+    co_status st = CO_OK;
     snprintf(path, sizeof path, "/%s", part->name);
     numpy_name(&part->extent, type);
-    co_digest_head(hash, path, type, &part->extent);
-    if (!part->data && bytes_of(part) > 0) return pass_source(part, file, hash);
-    if (is_large(part)) return pass_memory(part, file, hash);
-    co_hasher_feed(hash, part->data, bytes_of(part));
-    return CO_OK;
+    co_digest_head(&p->hash, path, type, &part->extent);
+    if (!is_large(part))
+        co_hasher_feed(&p->hash, part->data, bytes_of(part));
+    else
+        st = part->data ? pass_memory(p, part) : pass_source(p, part);
+    return st;
 }
 
 static void pass_attributes(const char *format, const co_content_attribute *attribute, size_t n,
@@ -189,19 +255,40 @@ static void pass_attributes(const char *format, const co_content_attribute *attr
     for (size_t i = 0; i < n; i++) co_digest_attribute(hash, attribute[i].name, attribute[i].value);
 }
 
+co_status co_content_place(const co_content *content, co_file *file)
+{
+    for (size_t i = 0; i < content->n; i++) CO_TRY(begin_part(&content->part[i], file));
+    return CO_OK;
+}
+
+/* Leaves the file to the rows of the large parts. */
+static co_status open_pass(pass *p)
+{
+    const co_content *content = p->content;
+    p->next = co_malloc(content->n, sizeof *p->next);
+    if (!p->next) return CO_FAIL(CO_ENOMEM, "places of %zu datasets", content->n);
+    for (size_t i = 0; i < content->n; i++) {
+        p->next[i] = UINT64_MAX;
+        if (is_large(&content->part[i]))
+            CO_TRY(co_file_place(p->file, content->part[i].name, &p->next[i]));
+    }
+    return co_file_settle(p->file);
+}
+
 co_status co_content_write(const co_content *content, co_file *file, const char *format,
                            const co_content_attribute *attribute, size_t n_attributes, char hex[33])
 {
-    co_hasher hash;
+    pass p = {.content = content, .file = file};
     unsigned char sum[16];
-    co_status st = CO_OK;
-    for (size_t i = 0; file && i < content->n; i++) CO_TRY(begin_part(&content->part[i], file));
-    co_hasher_start(&hash, sizeof sum);
+    co_status st = file ? open_pass(&p) : CO_OK;
+    co_hasher_start(&p.hash, sizeof sum);
     for (const co_content_part *part = following(content, NULL); part && st == CO_OK;
          part = following(content, part))
-        st = pass_part(part, file, &hash);
-    pass_attributes(format, attribute, n_attributes, &hash);
-    co_hasher_finish(&hash, sum, sizeof sum);
+        st = pass_part(&p, part);
+    while (file && st == CO_OK && find_piece(&p)) st = write_piece(&p);
+    pass_attributes(format, attribute, n_attributes, &p.hash);
+    co_hasher_finish(&p.hash, sum, sizeof sum);
     co_hex(sum, sizeof sum, hex);
+    co_free(p.next);
     return st;
 }

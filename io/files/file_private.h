@@ -19,22 +19,30 @@ typedef struct {
     char hex[65];
 } co_seal;
 
+typedef struct co_sealing co_sealing;
 struct co_file {
     hid_t h5;
     bool writing;
     char *path;
     co_temporary temporary; /* of a writer */
     const char *format;
-    char seal[65]; /* "" when made by hand or not yet published */
+    co_sealing *sealing; /* of a writer once HDF5 has closed the file; or NULL */
+    char seal[65];       /* "" when made by hand or not yet published */
 };
 
 /* One of the four formats as a static string; NULL for another word of n bytes. */
 const char *co_format_find(const char *word, size_t n);
-/* Hashes what stands behind the first 512 bytes of fd, the closed file at `temporary`, and writes
- * the block. *check: of what should stand on the disk, to be finished with the block once the file
- * is synced, also after a failure; path outlives it. */
-co_status co_seal_write(int fd, const char *temporary, const char *path, const char *format,
-                        char block[CO_SEAL_BLOCK], co_read_back **check);
+/* The seal of fd, the file at `temporary` that HDF5 has closed at its final size, begins to be
+ * formed; path outlives it. Ends with co_seal_end, also after a failure elsewhere. */
+co_status co_seal_start(int fd, const char *temporary, const char *path, const char *format,
+                        co_sealing **sealing);
+/* Nothing before byte `end` of the file changes any more: whole pieces before it are hashed. */
+co_status co_seal_follow(co_sealing *sealing, uint64_t end);
+/* Hashes the rest and writes the block. */
+co_status co_seal_write(co_sealing *sealing);
+/* After the sync: whether all of it stands on the disk; synced false: gives up. Frees it; NULL
+ * allowed. */
+co_status co_seal_end(co_sealing *sealing, bool synced);
 /* CO_EDATA naming what is wrong with the file, what it is and where a file of `format` (NULL: any)
  * comes from. */
 co_status co_seal_verify(int fd, const char *path, const char *format, co_seal *seal);
@@ -82,6 +90,16 @@ co_status co_stored_read(const co_file *file, const char *name, const co_stored 
                          hid_t memory, size_t first, size_t n, void *data);
 /* co_file_read for strings: data[n][width], zero-padded. */
 co_status co_file_read_text(const co_file *file, const char *name, size_t width, char *data);
+
+/* Where the first byte of a contiguous dataset stands in the file. */
+co_status co_file_place(const co_file *file, const char *name, uint64_t *at);
+/* All is written but rows of datasets whose place is known: HDF5 closes the file, and its seal
+ * begins to be formed. From now on only the next two and co_file_publish are called. */
+co_status co_file_settle(co_file *file);
+/* n bytes of the dataset `name` (for messages), at a place in the file. Fault site: file_write. */
+co_status co_file_put(co_file *file, const char *name, uint64_t at, const void *bytes, size_t n);
+/* Nothing before byte `end` changes any more. */
+co_status co_file_final(co_file *file, uint64_t end);
 
 /* What the content digest is fed, for a dataset before its bytes and for an attribute. */
 void co_digest_head(co_hasher *hash, const char *path, const char *type, const co_extent *extent);

@@ -3,8 +3,9 @@
  *
  * HEX = BLAKE2b-32(line up to and including the blank before HEX || what follows the block). The
  * line is hashed too, and the parser takes one spelling only (single blanks, no leading zeros,
- * lower-case digits, zero padding), so that no bit of the file can change unnoticed. Cost: one
- * streaming pass, about 0.9 GB/s, with reading and its check (read_back.c) beside it. */
+ * lower-case digits, zero padding), so that no bit of the file can change unnoticed. A seal may
+ * begin while rows are still written and follow them through the page cache. Cost: one streaming
+ * pass, about 0.9 GB/s, with reading and its check (read_back.c) beside it. */
 #include "io/files/file_private.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -53,10 +54,27 @@ static ssize_t read_at(int fd, unsigned char *buffer, size_t n, off_t at)
 
 /* ---- hash ---- */
 
-/* BLAKE2b-32 of prefix and of bytes [512, 512 + length) of fd, as hex. check: is told what was
- * read; NULL: none. */
+/* Bytes [begin, end) of fd into the hash. check: is told what was read; NULL: none. */
+static co_status hash_range(int fd, const char *path, uint64_t begin, uint64_t end,
+                            co_hasher *hasher, unsigned char buffer[CHUNK], co_read_back *check)
+{
+    for (uint64_t at = begin; at < end;) {
+        const size_t n = end - at < CHUNK ? (size_t)(end - at) : CHUNK;
+        const ssize_t got = read_at(fd, buffer, n, (off_t)at);
+        if (got < 0) return co_file_errno(path, "read", errno);
+        if ((size_t)got < n)
+            return CO_FAIL(CO_EDATA, "%s: ends while it is read; is another program writing it?",
+                           path);
+        co_hasher_feed(hasher, buffer, n);
+        if (check) co_read_back_expect(check, buffer, n);
+        at += n;
+    }
+    return CO_OK;
+}
+
+/* BLAKE2b-32 of prefix and of bytes [512, 512 + length) of fd, as hex. */
 static co_status hash_body(int fd, const char *path, const char *prefix, size_t n_prefix,
-                           uint64_t length, char hex[65], co_read_back *check)
+                           uint64_t length, char hex[65])
 {
     unsigned char hash[32], *buffer = co_malloc(CHUNK, 1);
     if (!buffer)
@@ -65,26 +83,27 @@ static co_status hash_body(int fd, const char *path, const char *prefix, size_t 
     co_hasher_start(&hasher, sizeof hash);
     co_hasher_feed(&hasher, prefix, n_prefix);
     posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    co_status st = CO_OK;
-    for (uint64_t at = 0; at < length && st == CO_OK;) {
-        const size_t n = length - at < CHUNK ? (size_t)(length - at) : CHUNK;
-        const ssize_t got = read_at(fd, buffer, n, (off_t)(CO_SEAL_BLOCK + at));
-        if (got < 0)
-            st = co_file_errno(path, "read", errno);
-        else if ((size_t)got < n)
-            st = CO_FAIL(CO_EDATA, "%s: ends while it is read; is another program writing it?",
-                         path);
-        else {
-            co_hasher_feed(&hasher, buffer, n);
-            if (check) co_read_back_expect(check, buffer, n);
-        }
-        at += n;
-    }
+    const co_status st =
+        hash_range(fd, path, CO_SEAL_BLOCK, CO_SEAL_BLOCK + length, &hasher, buffer, NULL);
     co_hasher_finish(&hasher, hash, sizeof hash);
     co_hex(hash, sizeof hash, hex);
     co_free(buffer);
     return st;
 }
+
+/* ---- a seal in the making ---- */
+
+struct co_sealing {
+    const char *path;
+    int fd;
+    uint64_t at, end; /* hashed up to here; the size of the file */
+    co_hasher hasher;
+    co_read_back *check;
+    unsigned char *buffer; /* [CHUNK] */
+    bool written;          /* the block is whole */
+    int n_prefix;
+    char block[CO_SEAL_BLOCK];
+};
 
 static co_status write_block(int fd, const char *path, const char block[CO_SEAL_BLOCK])
 {
@@ -100,21 +119,70 @@ static co_status write_block(int fd, const char *path, const char block[CO_SEAL_
     return CO_OK;
 }
 
-co_status co_seal_write(int fd, const char *temporary, const char *path, const char *format,
-                        char block[CO_SEAL_BLOCK], co_read_back **check)
+co_status co_seal_start(int fd, const char *temporary, const char *path, const char *format,
+                        co_sealing **sealing)
 {
     struct stat info;
-    char hex[65];
+    *sealing = NULL;
     if (fstat(fd, &info) != 0) return co_file_errno(path, "read", errno);
     if (info.st_size < CO_SEAL_BLOCK) return CO_FAIL(CO_EFILE, "%s: HDF5 left an empty file", path);
-    const uint64_t length = (uint64_t)info.st_size - CO_SEAL_BLOCK;
-    memset(block, 0, CO_SEAL_BLOCK);
-    const int n = snprintf(block, CO_SEAL_BLOCK, "%s %d %llu ", format, CO_FILE_VERSION,
-                           (unsigned long long)length);
-    CO_TRY(co_read_back_start(temporary, path, CO_SEAL_BLOCK, (uint64_t)info.st_size, check));
-    CO_TRY(hash_body(fd, path, block, (size_t)n, length, hex, *check));
-    snprintf(block + n, CO_SEAL_BLOCK - (size_t)n, "%s\n", hex);
-    return write_block(fd, path, block);
+    co_sealing *s = co_calloc(1, sizeof *s);
+    if (!s) return CO_FAIL(CO_ENOMEM, "%s: out of memory", path);
+    s->path = path;
+    s->fd = fd;
+    s->at = CO_SEAL_BLOCK;
+    s->end = (uint64_t)info.st_size;
+    s->buffer = co_malloc(CHUNK, 1);
+    co_status st =
+        s->buffer ? co_read_back_start(temporary, path, CO_SEAL_BLOCK, s->end, &s->check)
+                  : CO_FAIL(CO_ENOMEM, "%s: out of memory for a buffer of %zu bytes", path, CHUNK);
+    if (st != CO_OK) {
+        co_free(s->buffer);
+        co_free(s);
+        return st;
+    }
+    s->n_prefix = snprintf(s->block, sizeof s->block, "%s %d %llu ", format, CO_FILE_VERSION,
+                           (unsigned long long)(s->end - CO_SEAL_BLOCK));
+    co_hasher_start(&s->hasher, 32);
+    co_hasher_feed(&s->hasher, s->block, (size_t)s->n_prefix);
+    *sealing = s;
+    return CO_OK;
+}
+
+co_status co_seal_follow(co_sealing *s, uint64_t end)
+{
+    const uint64_t whole = end < s->end ? end / CHUNK * CHUNK : s->end;
+    if (whole <= s->at) return CO_OK;
+    CO_TRY(hash_range(s->fd, s->path, s->at, whole, &s->hasher, s->buffer, s->check));
+    s->at = whole;
+    return CO_OK;
+}
+
+static void finish_block(co_sealing *s)
+{
+    unsigned char hash[32];
+    char hex[65];
+    co_hasher_finish(&s->hasher, hash, sizeof hash);
+    co_hex(hash, sizeof hash, hex);
+    snprintf(s->block + s->n_prefix, sizeof s->block - (size_t)s->n_prefix, "%s\n", hex);
+}
+
+co_status co_seal_write(co_sealing *s)
+{
+    CO_TRY(co_seal_follow(s, s->end));
+    finish_block(s);
+    s->written = true;
+    return write_block(s->fd, s->path, s->block);
+}
+
+co_status co_seal_end(co_sealing *s, bool synced)
+{
+    if (!s) return CO_OK;
+    if (!s->written) finish_block(s);
+    const co_status st = co_read_back_finish(s->check, synced ? s->block : NULL);
+    co_free(s->buffer);
+    co_free(s);
+    return st;
 }
 
 /* The line taken apart; pointers into the block. */
@@ -261,7 +329,7 @@ co_status co_seal_verify(int fd, const char *path, const char *format, co_seal *
                  (unsigned long long)line.length, (unsigned long long)length);
         return damaged(path, text);
     }
-    CO_TRY(hash_body(fd, path, start, (size_t)(line.word[3] - start), length, hex, NULL));
+    CO_TRY(hash_body(fd, path, start, (size_t)(line.word[3] - start), length, hex));
     if (memcmp(hex, line.word[3], 64) != 0) return damaged(path, "its digest does not hold");
     return take_line(path, &line, seal);
 }

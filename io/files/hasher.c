@@ -10,7 +10,7 @@
 #include "core/thread.h"
 #include <string.h>
 
-enum { PIECE = 1 << 18, N_PIECES = 8, FEW = 1 << 20 };
+enum { PIECE = 1 << 18, N_PIECES = 16, FEW = 1 << 20 };
 
 struct co_hash_ring {
     pthread_t thread;

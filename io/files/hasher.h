@@ -14,6 +14,6 @@ typedef struct {
 /* n_out: bytes of the hash, 16 to 64. Ends with co_hasher_finish, also after a failure elsewhere.
  */
 void co_hasher_start(co_hasher *hasher, size_t n_out);
-/* Takes a copy: the bytes may change once it returns. Waits while the hash is 2 MiB behind. */
+/* Takes a copy: the bytes may change once it returns. Waits while the hash is 4 MiB behind. */
 void co_hasher_feed(co_hasher *hasher, const void *bytes, size_t n);
 void co_hasher_finish(co_hasher *hasher, unsigned char *out, size_t n_out);

@@ -4,9 +4,9 @@
  * gives: four chains x = f((x ^ word) K), f a bijection, of 64-bit words in turn. A changed word
  * always changes it, other changes but for 1 in 2^64; they tell a copy that differs by chance as
  * BLAKE2b does, at ten times its pace. The first piece, whose head is written last, is compared
- * after the final sync. One fdatasync comes before: the writer has sent its bytes on their way, so
- * that it waits little, and what it leaves clean can be dropped on every file system. Cost: one
- * pass of the disk each way beside the hash; 8 bytes a piece. */
+ * after the final sync. An fdatasync comes before each batch of pieces: the writer has sent its
+ * bytes on their way, so that it waits little, and what it leaves clean can be dropped on every
+ * file system. Cost: one pass of the disk each way beside the hash; 8 bytes a piece. */
 #include "io/files/read_back.h"
 #include "core/memory.h"
 #include "core/thread.h"
@@ -18,6 +18,7 @@
 
 #define PIECE ((uint64_t)8 << 20)
 #define BUFFER ((size_t)256 << 10)
+enum { BATCH = 8 }; /* pieces that are brought to the disk together */
 
 typedef struct {
     uint64_t lane[4];
@@ -109,16 +110,21 @@ static bool check_piece(const co_read_back *c, size_t piece, int *error)
     return finish_sum(&sum, end - begin) == c->want[piece];
 }
 
-/* Checks the pieces but the first, as they become known. */
-static void check_pieces(co_read_back *c, int error)
+/* Checks the pieces but the first, in batches, as they become known. */
+static void check_pieces(co_read_back *c)
 {
-    bool good = error == 0;
+    bool good = true;
+    int error = 0;
+    size_t piece = 1;
     pthread_mutex_lock(&c->lock);
-    for (size_t piece = 1; good; piece++) {
-        while (c->n_known <= piece && !c->closed) pthread_cond_wait(&c->more, &c->lock);
-        if (c->n_known <= piece) break;
+    while (good) {
+        while (c->n_known < piece + BATCH && !c->closed) pthread_cond_wait(&c->more, &c->lock);
+        const size_t n_known = c->n_known;
+        if (n_known <= piece) break;
         pthread_mutex_unlock(&c->lock);
-        good = check_piece(c, piece, &error);
+        good = fdatasync(c->fd) == 0;
+        if (!good) error = errno;
+        for (; piece < n_known && good; piece++) good = check_piece(c, piece, &error);
         pthread_mutex_lock(&c->lock);
     }
     c->error = error;
@@ -128,8 +134,7 @@ static void check_pieces(co_read_back *c, int error)
 
 static void *follow(void *self)
 {
-    co_read_back *c = self;
-    check_pieces(c, fdatasync(c->fd) == 0 ? 0 : errno);
+    check_pieces(self);
     return NULL;
 }
 
@@ -226,7 +231,7 @@ co_status co_read_back_finish(co_read_back *c, const void *head)
     if (c->with_thread)
         pthread_join(c->thread, NULL);
     else if (head)
-        check_pieces(c, 0);
+        check_pieces(c);
     co_status st = CO_OK;
     if (head) {
         CO_ASSERT(c->expected == c->bytes);

@@ -663,6 +663,13 @@ static void step(const void *self, const co_call *call, const co_step *step, flo
     }
 }
 
+/* Scores and their sum of values; a causal row sees half of the others. */
+static double pair_flops(const void *self)
+{
+    const attend *a = self;
+    return (a->causal ? 1.0 : 2.0) * (double)a->heads * (double)a->size;
+}
+
 static co_facts facts(const void *self)
 {
     const attend *a = self;
@@ -695,4 +702,5 @@ const co_layer co_layer_attend = {.name = "attend",
                                   .backward_input = backward_input,
                                   .step_size = step_size,
                                   .lay = lay,
-                                  .step = step};
+                                  .step = step,
+                                  .pair_flops = pair_flops};

@@ -43,17 +43,18 @@
 #define MOST_FREQUENCIES 65536
 #define FAR 0.1 /* of the moments' bound: the rule's place was a poor guess */
 #define MOST_NEARER 4
+#define NEAR_STEPS 64
 #define LEAST_BUDGET 6e6 /* where the rule's place is hard to find */
 #define ROTATIONS CO_ROTATIONS
 
-/* The ledger as atoms, and its moments around where they matter. */
+/* The ledger as atoms, and its moments and log_kernel() around where they matter. */
 typedef struct {
     co_saddle_row *rows;
     size_t n, n_atoms;
     double n_events, infinite, log_delta,
         epsilon; /* log_delta, epsilon: of the point in question, the known and the estimate */
     bool is_smooth;
-    double tilt[N_TILTS], moment[N_TILTS];
+    double tilt[N_TILTS], moment[N_TILTS], kernel[N_TILTS];
 } curve;
 
 static void fini_curve(curve *c)
@@ -121,6 +122,7 @@ static void place(curve *c, const co_loss_question *ask)
     for (int i = 0; i < N_TILTS; i++) {
         c->tilt[i] = exp(at + LOG_TILTS * (2.0 * i / (N_TILTS - 1) - 1.0));
         c->moment[i] = co_saddle_moment(c->rows, c->n, c->tilt[i]);
+        c->kernel[i] = log_kernel(c->tilt[i]);
     }
 }
 
@@ -131,7 +133,7 @@ static double log_tail(const curve *c, double x, double h, double beyond, double
     *at = INFINITY;
     for (int i = 0; i < N_TILTS; i++) {
         const double t = c->tilt[i],
-                     value = c->moment[i] + 0.5 * h * h * t * (t + 1.0) - t * x + log_kernel(t);
+                     value = c->moment[i] + 0.5 * h * h * t * (t + 1.0) - t * x + c->kernel[i];
         if (t > beyond && value < least) least = value, *at = t;
     }
     return least;
@@ -345,6 +347,20 @@ static double normal_quantile(double p)
     return hi;
 }
 
+/* An epsilon where the rule knows that delta is at least `enough`, the place before it in *hi; 0:
+ * none. Steps of half the rule's own scale, which grow once that place is left behind. */
+static double find_known(const curve *c, const integrand *f, double enough, double *hi)
+{
+    double lo = c->epsilon, step = 0.5 / f->at.tilt;
+    *hi = lo;
+    for (int i = 0; lo > 1e-4 * c->epsilon; i++) {
+        if (lower_delta(c, f, lo) >= enough) return lo;
+        if (i >= NEAR_STEPS) step *= 1.25;
+        *hi = lo, lo = fmax(0.9 * lo, lo - step);
+    }
+    return 0.0;
+}
+
 /* The bound in `known` (of the moments) made better by the rule. */
 static double answer_from(const curve *c, const integrand *f, const co_loss_question *ask,
                           co_loss_form form, double known)
@@ -360,9 +376,8 @@ static double answer_from(const curve *c, const integrand *f, const co_loss_ques
     }
     double lo = 0.0, hi = c->epsilon;
     if (lower) { /* far from the place that the rule is made for it may know nothing */
-        for (lo = hi; lo > 1e-4 * c->epsilon && !(lower_delta(c, f, lo) >= ask->delta + part);)
-            hi = lo, lo = fmax(0.9 * lo, lo - 0.5 / f->at.tilt);
-        if (!(lo > 1e-4 * c->epsilon)) return known;
+        lo = find_known(c, f, ask->delta + part, &hi);
+        if (lo == 0.0) return known;
     }
     if (!lower && upper_delta(c, f, hi) > ask->delta) return known;
     if (!lower && upper_delta(c, f, 0.0) <= ask->delta) return 0.0;

@@ -130,6 +130,11 @@ static co_status check_leaks(const co_experiment *e)
                               "%s weighs devices by the exact loss of their examples, which no "
                               "noise of local.dp covers; use mean",
                               e->aggregator->name);
+    if (e->selector->hear)
+        return co_config_fail(&e->devices, co_config_node(&e->devices, "select"),
+                              "%s goes by the exact losses of a device's examples, which no noise "
+                              "of local.dp covers; use uniform, poisson or available",
+                              e->selector->name);
     if (is_word(&e->aggregate, "weight", "tokens"))
         return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "weight"),
                               "tokens: local.dp takes the number of a device's examples for "

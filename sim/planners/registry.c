@@ -1,5 +1,6 @@
 /* sim/planners/registry.c - finds members of the kind planner by name. */
 #include "sim/planners/planner.h"
+#include <string.h>
 
 #define X(name) extern const co_planner co_planner_##name;
 #include "sim/planners/list.h"
@@ -17,4 +18,9 @@ const co_kind co_kind_planner = {
 const co_planner *co_planner_find(const char *name)
 {
     return (const co_planner *)co_plugin_find(&co_kind_planner, name);
+}
+
+bool co_is_timed(const co_experiment *e)
+{
+    return e->clock_keys.is_on || strcmp(e->planner->name, "synchronous") != 0;
 }
