@@ -32,15 +32,19 @@ typedef struct {
     double clip_grad;      /* 0: none */
 } co_local_keys;
 /* Section local.dp. */
+typedef enum { CO_BOUND_FLAT, CO_BOUND_SIZES, CO_BOUND_WEIGHTS, CO_BOUND_PUBLIC } co_bounds;
 typedef struct {
-    bool is_on, is_shuffled, is_naive, is_layerwise;
+    bool is_on, is_shuffled, is_naive;
+    co_bounds bounds;
     bool stops; /* the run ends with the first device whose budget is spent */
     double clip, delta, decay;
-    double multiplier; /* below 0: found for epsilon */
-    double epsilon;    /* 0: no budget */
-    int64_t group;     /* examples of a micro-batch, as expected; 1: none */
-    int64_t max_batch; /* 0: that of the section */
-    int64_t rounds;    /* of one device that the noise is found for; 0: what 99 % do at most */
+    double multiplier;          /* below 0: found for epsilon */
+    double epsilon;             /* 0: no budget */
+    int64_t group;              /* examples of a micro-batch, as expected; 1: none */
+    int64_t max_batch;          /* 0: that of the section */
+    double quantile, clip_rate; /* adaptive clip; quantile below 0: none */
+    double count_noise;         /* 0: as co_example_split has it */
+    int64_t rounds; /* of one device that the noise is found for; 0: what 99 % do at most */
     const co_accountant *accountant;
 } co_example_keys;
 /* Section clock. */
