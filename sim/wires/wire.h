@@ -33,7 +33,8 @@ typedef struct {
     CO_PLUGIN_FIELDS;
     bool whole;    /* brings every update whole */
     bool residues; /* adds the contributions' residues, not their updates */
-    /* CO_EUSAGE with the figure when a node's memory is too small. Collective(comm). */
+    /* CO_EUSAGE with the figure when a node's memory is too small. Holds nothing after a failure.
+     * Collective(comm). */
     co_status (*create)(const co_wire_setup *setup, void **self);
     void (*destroy)(void *self);                    /* Collective(comm). NULL allowed */
     size_t (*bytes)(const void *self);              /* a rank */
