@@ -2,6 +2,7 @@
 #include "sim/outlook.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "sim/devices/groups.h"
 #include "sim/devices/timing.h"
 #include "sim/observers/evaluation.h"
 #include <inttypes.h>
@@ -11,7 +12,7 @@
 
 bool co_outlook_can(const co_experiment *e)
 {
-    return !e->selector->hear;
+    return !e->selector->hear && !e->selector->survey;
 }
 
 /* What plays: like what the run has, but its own. */
@@ -25,6 +26,7 @@ static void close_stage(stage *s, const co_experiment *e)
 {
     if (e->planner->destroy) e->planner->destroy(s->planner);
     co_timing_destroy(s->plan.timing);
+    co_groups_destroy(s->plan.groups);
     co_plan_fini(&s->plan);
     co_free(s->parts);
 }
@@ -44,7 +46,10 @@ static co_status open_stage(stage *s, const co_plan *like, const co_population *
     s->plan.bytes_down = like->bytes_down;
     memcpy(s->plan.bytes_up, like->bytes_up, sizeof s->plan.bytes_up);
     co_plan_look(&s->plan);
-    if (e->planner->create) st = e->planner->create(&e->devices, &s->plan, &s->planner);
+    if (like->groups)
+        st = co_groups_create(e, population, s->plan.timing, like->groups->bytes, &s->plan.groups);
+    if (st == CO_OK && e->planner->create)
+        st = e->planner->create(&e->devices, &s->plan, &s->planner);
     return co_agree(st, comm);
 }
 
@@ -90,6 +95,8 @@ static co_status play(co_outlook *o, stage *s, co_population *population, double
         if (co_population_move(population, now.step)) co_plan_look(&s->plan);
         st = co_planner_make(e->planner, s->planner, &now, &s->plan);
         if (st == CO_OK) count(o, s);
+        if (st == CO_OK) co_plan_close(&s->plan);
+        if (st == CO_OK && s->plan.groups) co_groups_step(s->plan.groups, now.step, NULL);
     }
     o->is_whole = st != CO_OK || ends(e, o, heeds_stop);
     if (st == CO_EUSAGE) { /* the run will say so in that step */

@@ -1,19 +1,13 @@
 /* sim/predict.c - one forward pass over the chosen examples; rank 0 writes what the others send.
  *
  * Time: the pass / ranks, and one message a batch. */
-#include "sim/predict.h"
+#include "sim/predict_model.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/vector.h"
 #include "io/files/digest.h"
-#include "io/files/inputs.h"
 #include "models/kernel_path.h"
 #include "sim/observers/evaluation.h"
-#include "sim/first_model.h"
-#include "sim/play.h"
-#include "sim/predict_answers.h"
-#include "sim/predict_text.h"
-#include "sim/run.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -21,167 +15,16 @@
 
 static const char *const split_names[] = {"train", "test", "validation"};
 
-typedef struct {
-    const co_predict_request *want;
-    const co_comm *comm;
-    co_experiment experiment;
-    bool stored; /* the model is a checkpoint */
-    int64_t round;
-    char trained_on[33]; /* data_digest of the checkpoint; rank 0 */
-    co_population population;
-    co_model *model;
-    size_t node; /* hidden: whose values */
-    co_segment params;
-    co_workspace *workspace;
-    co_examples examples;
-    int64_t n, n_pieces;
-    int64_t *id;           /* [n] */
-    int64_t *row;          /* [n + 1] first row of each example */
-    int64_t *piece;        /* [n_pieces + 1] first example of each batch */
-    bool per_row;          /* rows are tokens */
-    bool of_targets;       /* those of targets */
-    const char *name;      /* of the dataset: logits, loss, hidden */
-    size_t width, outputs; /* outputs: of a row, without what a chain adds */
-    float *values;         /* of the largest piece; tags: int32 */
-    double *sums;
-    co_predicted_texts texts; /* text; rank 0 */
-    co_given_answers given;   /* rank 0 */
-    co_file *file;            /* rank 0 */
-} predictor;
-
-static bool wants(const predictor *p, const char *output)
-{
-    return strcmp(p->want->output, output) == 0;
-}
-
-/* ---- the model ---- */
-
-/* Rank 0: the experiment that a checkpoint holds; *config stays NULL when the file is none. */
-static co_status look(predictor *p, char **config)
-{
-    co_file *file = NULL;
-    char *digest = NULL;
-    if (!co_file_is_hdf5(p->want->model)) return CO_OK;
-    CO_TRY(co_file_open(p->want->model, "cohort-checkpoint", false, &file));
-    co_status st = co_file_get_int(file, "round", &p->round);
-    if (st == CO_OK) st = co_file_get_text(file, "data_digest", &digest);
-    if (st == CO_OK) snprintf(p->trained_on, sizeof p->trained_on, "%s", digest);
-    if (st == CO_OK) st = co_file_get_text(file, "config", config);
-    co_free(digest);
-    co_file_close(file);
-    return st;
-}
-
-/* Collective(comm). */
-static co_status load_experiment(predictor *p)
-{
-    char *config = NULL;
-    CO_TRY(co_agree(p->comm->rank == 0 ? look(p, &config) : CO_OK, p->comm));
-    co_status st = co_broadcast_text(&config, p->comm);
-    MPI_Bcast(&p->round, 1, MPI_INT64_T, 0, p->comm->world);
-    p->stored = config != NULL;
-    if (st == CO_OK)
-        st = co_agree(p->stored ? co_experiment_parse(config, p->want->model, &p->experiment)
-                                : co_experiment_load(p->want->model, NULL, 0, 0, &p->experiment),
-                      p->comm);
-    co_free(config);
-    return st;
-}
-
-/* The file that is written must not be one that is read. Rank 0. */
-static co_status check_output(const predictor *p)
-{
-    const co_config *model = &p->experiment.model;
-    const char *const inputs[] = {p->want->model, p->want->data,
-                                  co_config_has(model, "init") ? co_config_string(model, "init")
-                                                               : NULL};
-    return co_output_differs(p->want->file, inputs, sizeof inputs / sizeof *inputs);
-}
-
-static co_status tap(predictor *p)
-{
-    CO_TRY(p->want->tap ? co_model_tap(p->model, p->want->tap, &p->node)
-                        : co_model_tap_hidden(p->model, &p->node));
-    const co_shape shape = co_model_tap_shape(p->model, p->node);
-    p->width = co_shape_size(&shape);
-    p->per_row = shape.sequence;
-    p->of_targets = shape.target;
-    return CO_OK;
-}
-
-/* Whether a loss is of whole texts, though outputs are of rows. */
-static bool is_of_texts(const predictor *p, const co_task *task)
-{
-    return task->label_per_text || task->joins || co_model_has_chain(p->model);
-}
-
-/* The model of these data, and what of it is asked for. Local. */
-static co_status create_model(predictor *p)
-{
-    const co_task *task = co_task_find(p->population.task);
-    const size_t n_classes = p->population.labels.n;
-    co_status st = co_model_create(&p->experiment.model, &p->population.shape,
-                                   &p->population.labels, task, &p->model);
-    if (st == CO_OK) st = co_run_check_lengths(&p->experiment.model, p->model, &p->population);
-    if (st != CO_OK)
-        return st == CO_ENOMEM ? st
-                               : co_fail_in(st, "%s does not go with this model", p->want->data);
-    if (!wants(p, "hidden") && !co_model_has_head(p->model))
-        return CO_FAIL(
-            CO_EUSAGE,
-            "the model has no head and gives hidden states alone; ask for output=hidden");
-    if (wants(p, "tags") && !task->tags)
-        return CO_FAIL(CO_EUSAGE, "the task is %s, which gives no tags; ask for output=logits",
-                       task->name);
-    if (wants(p, "answers") && p->population.data.task != CO_DATA_SPAN)
-        return CO_FAIL(CO_EUSAGE,
-                       "%s asks no questions (task %s): output=answers needs the task span",
-                       p->want->data, task->name);
-    p->outputs = task->outputs(n_classes);
-    p->of_targets = task->targets;
-    p->per_row =
-        task->per_row && !wants(p, "answers") && !(wants(p, "loss") && is_of_texts(p, task));
-    p->width = wants(p, "loss") || wants(p, "tags") ? 1
-               : wants(p, "answers")                ? sizeof(co_window_says) / sizeof(float)
-                                                    : p->outputs;
-    if (wants(p, "hidden")) CO_TRY(tap(p));
-    if (wants(p, "text")) p->per_row = false, p->width = 1;
-    p->sums = co_malloc(task->n_sums(n_classes), sizeof *p->sums);
-    if (!p->sums) return CO_FAIL(CO_ENOMEM, "sums of %zu classes", n_classes);
-    return co_workspace_create(p->model, CO_EVAL_BLOCK, CO_EVAL_BLOCK, 0, &p->workspace);
-}
-
-/* The model at round 0, or that of the checkpoint; where that leaves out tensors which came from a
- * folder (output.frozen: refer), over the model at round 0. */
-static co_status read_params(const predictor *p)
-{
-    const co_experiment *e = &p->experiment;
-    if (!p->stored || (e->output_keys.refers && co_config_has(&e->model, "from")))
-        CO_TRY(co_first_model(e, p->model, p->params.data));
-    if (!p->stored) return CO_OK;
-    const co_status st = co_checkpoint_read_model(p->want->model, p->model, p->params.data);
-    return st == CO_EDATA ? co_fail_in(st, "%s does not go with this model", p->want->data) : st;
-}
-
-/* Once a node. Collective(comm). */
-static co_status load_params(predictor *p)
-{
-    CO_TRY(co_segment_create(&p->params, co_model_size(p->model) * sizeof(float), p->comm));
-    CO_TRY(co_agree(p->comm->node_rank == 0 ? read_params(p) : CO_OK, p->comm));
-    co_segment_sync(&p->params, p->comm);
-    return CO_OK;
-}
-
 /* ---- the examples ---- */
 
-static bool is_wanted(const predictor *p, int split)
+static bool is_wanted(const co_predictor *p, int split)
 {
     const char digit[] = {(char)('0' + split), 0}, *asked = p->want->split;
     return strcmp(asked, "all") == 0 || strcmp(asked, digit) == 0 ||
            strcmp(asked, split_names[split]) == 0;
 }
 
-static int64_t rows_of(const predictor *p, int64_t id)
+static int64_t rows_of(const co_predictor *p, int64_t id)
 {
     const co_dataset *data = &p->population.data;
     return !p->per_row
@@ -189,7 +32,7 @@ static int64_t rows_of(const predictor *p, int64_t id)
                : (int64_t)(p->of_targets ? co_dataset_target_rows : co_dataset_rows)(data, id);
 }
 
-static void list_examples(predictor *p)
+static void list_examples(co_predictor *p)
 {
     const co_dataset *data = &p->population.data;
     int64_t at = 0;
@@ -204,7 +47,7 @@ static void list_examples(predictor *p)
 }
 
 /* Batches end where a block of their split does, and within it where texts are too many. */
-static void cut_pieces(predictor *p)
+static void cut_pieces(co_predictor *p)
 {
     const uint8_t *split = p->population.data.split;
     int64_t first = 0; /* of the split */
@@ -219,7 +62,7 @@ static void cut_pieces(predictor *p)
     p->piece[p->n_pieces] = p->n;
 }
 
-static co_status choose(predictor *p)
+static co_status choose(co_predictor *p)
 {
     const co_dataset *data = &p->population.data;
     int64_t most = 0;
@@ -245,18 +88,18 @@ static co_status choose(predictor *p)
 /* ---- the pass ---- */
 
 /* Floats from one row of outputs to the next. */
-static size_t stride_of(const predictor *p)
+static size_t stride_of(const co_predictor *p)
 {
     return p->outputs + (co_model_has_chain(p->model) ? CO_CRF_EXTRA : 0);
 }
 
 /* The task's loss of text or row i alone, of a text by row; else of an example. */
-static float loss_of(predictor *p, const float *out, size_t i)
+static float loss_of(co_predictor *p, const float *out, size_t i)
 {
     const co_task *task = co_model_task(p->model);
     const size_t n_classes = co_model_n_classes(p->model);
     const int64_t *at = p->examples.batch.offsets;
-    const bool whole = is_of_texts(p, task);
+    const bool whole = co_predict_of_texts(p, task);
     const int64_t bounds[] = {0, whole ? at[i + 1] - at[i] : 1};
     const size_t first = whole ? (size_t)at[i] : i;
     co_batch batch = {.n = 1, .rows = (size_t)bounds[1], .offsets = task->per_row ? bounds : NULL};
@@ -274,7 +117,7 @@ static float loss_of(predictor *p, const float *out, size_t i)
 }
 
 /* The tag of a row, as the bits of a float. */
-static float tag_of(const predictor *p, const float *row)
+static float tag_of(const co_predictor *p, const float *row)
 {
     const co_labels *labels = &p->population.labels;
     const size_t n_tags = labels->n_tags ? labels->n_tags : labels->n;
@@ -287,18 +130,19 @@ static float tag_of(const predictor *p, const float *row)
     return bits;
 }
 
-static void fill_values(predictor *p, const float *out, size_t rows)
+static void fill_values(co_predictor *p, const float *out, size_t rows)
 {
     const size_t stride = stride_of(p);
     for (size_t i = 0; i < rows; i++)
-        if (wants(p, "logits"))
+        if (co_predict_wants(p, "logits"))
             memcpy(p->values + i * p->width, out + i * stride, p->width * sizeof *out);
         else
-            p->values[i] = wants(p, "tags") ? tag_of(p, out + i * stride) : loss_of(p, out, i);
+            p->values[i] =
+                co_predict_wants(p, "tags") ? tag_of(p, out + i * stride) : loss_of(p, out, i);
 }
 
 /* What every window of the batch says, as rows of floats. */
-static void ask_windows(predictor *p, int64_t first, const float *out)
+static void ask_windows(co_predictor *p, int64_t first, const float *out)
 {
     const co_batch *batch = &p->examples.batch;
     for (size_t i = 0; i < batch->n; i++) {
@@ -309,7 +153,7 @@ static void ask_windows(predictor *p, int64_t first, const float *out)
 }
 
 /* values of the batch. Local. */
-static co_status compute(predictor *p, int64_t piece)
+static co_status compute(co_predictor *p, int64_t piece)
 {
     const int64_t first = p->piece[piece], end = p->piece[piece + 1];
     const size_t rows = (size_t)(p->row[end] - p->row[first]);
@@ -320,16 +164,16 @@ static co_status compute(predictor *p, int64_t piece)
     CO_ASSERT(batch->n == (size_t)(end - first));
     CO_TRY(co_workspace_reserve(p->workspace, batch->n, batch->rows, batch->target_rows));
     const float *out = co_model_forward(p->model, p->workspace, p->params.data, &pass);
-    if (wants(p, "hidden"))
+    if (co_predict_wants(p, "hidden"))
         co_model_tap_values(p->model, p->workspace, batch, p->node, p->values);
-    else if (wants(p, "answers"))
+    else if (co_predict_wants(p, "answers"))
         ask_windows(p, first, out);
     else
         fill_values(p, out, rows);
     return CO_OK;
 }
 
-static co_status hear_windows(predictor *p, int64_t first, int64_t end)
+static co_status hear_windows(co_predictor *p, int64_t first, int64_t end)
 {
     for (int64_t i = first; i < end; i++) {
         co_window_says says;
@@ -339,17 +183,17 @@ static co_status hear_windows(predictor *p, int64_t first, int64_t end)
     return CO_OK;
 }
 
-static co_status write_piece(predictor *p, int64_t piece)
+static co_status write_piece(co_predictor *p, int64_t piece)
 {
     const int64_t first = p->row[p->piece[piece]], end = p->row[p->piece[piece + 1]];
     if (end == first) return CO_OK;
-    if (wants(p, "answers")) return hear_windows(p, first, end);
+    if (co_predict_wants(p, "answers")) return hear_windows(p, first, end);
     return co_file_write_rows(p->file, p->name, (size_t)first, (size_t)(end - first), p->values);
 }
 
 /* The batches [wave, wave + ranks), in order, into the file. The status is rank 0's.
  * Collective(comm). */
-static co_status collect(predictor *p, int64_t wave, MPI_Datatype row)
+static co_status collect(co_predictor *p, int64_t wave, MPI_Datatype row)
 {
     const int64_t own = wave + p->comm->rank;
     co_status st = p->comm->rank == 0 ? write_piece(p, own) : CO_OK;
@@ -365,7 +209,7 @@ static co_status collect(predictor *p, int64_t wave, MPI_Datatype row)
 }
 
 /* Collective(comm). */
-static co_status pass(predictor *p)
+static co_status pass(co_predictor *p)
 {
     co_progress progress;
     MPI_Datatype row;
@@ -392,7 +236,7 @@ static co_status pass(predictor *p)
 
 /* ---- the file; rank 0 ---- */
 
-static co_status write_attributes(const predictor *p)
+static co_status write_attributes(const co_predictor *p)
 {
     char *config = NULL;
     const size_t size = co_model_size(p->model), n_blocks = co_n_blocks(size);
@@ -414,30 +258,31 @@ static co_status write_attributes(const predictor *p)
                                     {"blas_core", co_blas_core()}};
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
         CO_TRY(co_file_set_text(p->file, texts[k][0], texts[k][1]));
-    if (wants(p, "hidden"))
+    if (co_predict_wants(p, "hidden"))
         CO_TRY(co_file_set_text(p->file, "tap", co_model_tap_name(p->model, p->node)));
     return co_file_set_int(p->file, "round", p->round);
 }
 
-static co_status open_file(predictor *p)
+static co_status open_file(co_predictor *p)
 {
     const size_t rows = (size_t)p->row[p->n];
-    const co_extent extent = {.type = wants(p, "tags") ? CO_I32 : CO_F32,
-                              .ndim = wants(p, "loss") || wants(p, "tags") ? 1 : 2,
-                              .dim = {rows, p->width}};
+    const co_extent extent = {
+        .type = co_predict_wants(p, "tags") ? CO_I32 : CO_F32,
+        .ndim = co_predict_wants(p, "loss") || co_predict_wants(p, "tags") ? 1 : 2,
+        .dim = {rows, p->width}};
     if (p->stored && strcmp(p->trained_on, p->population.data_digest) != 0)
         co_log("%s is not the data set that the model was trained with: its classes and tokens "
                "are taken to mean the same",
                p->want->data);
     CO_TRY(co_file_create(p->want->file, "cohort-predictions", &p->file));
     CO_TRY(write_attributes(p));
-    if (wants(p, "answers")) return CO_OK; /* known when all windows were heard */
+    if (co_predict_wants(p, "answers")) return CO_OK; /* known when all windows were heard */
     CO_TRY(co_file_write_i64(p->file, "id", p->id, (size_t)p->n));
     if (p->per_row) CO_TRY(co_file_write_i64(p->file, "offsets", p->row, (size_t)p->n + 1));
-    return wants(p, "text") ? CO_OK : co_file_create_rows(p->file, p->name, &extent);
+    return co_predict_wants(p, "text") ? CO_OK : co_file_create_rows(p->file, p->name, &extent);
 }
 
-static co_status write_texts(const predictor *p)
+static co_status write_texts(const co_predictor *p)
 {
     const co_text *text = &p->texts.text;
     const co_extent extent = {.type = CO_U8, .ndim = 1, .dim = {text->n}};
@@ -449,16 +294,16 @@ static co_status write_texts(const predictor *p)
     return CO_OK;
 }
 
-static co_status close_file(predictor *p)
+static co_status close_file(co_predictor *p)
 {
-    if (wants(p, "text")) CO_TRY(write_texts(p));
+    if (co_predict_wants(p, "text")) CO_TRY(write_texts(p));
     co_file *file = p->file;
-    if (wants(p, "answers")) CO_TRY(co_given_write(&p->given, &p->population, file));
+    if (co_predict_wants(p, "answers")) CO_TRY(co_given_write(&p->given, &p->population, file));
     p->file = NULL;
     return co_file_publish(file, 0644);
 }
 
-static void fini(predictor *p)
+static void fini(co_predictor *p)
 {
     co_file_close(p->file);
     co_free(p->id);
@@ -479,22 +324,22 @@ static void fini(predictor *p)
 co_status co_predict(const co_predict_request *want, const co_comm *comm, co_predicted *said)
 {
     const bool first = comm->rank == 0;
-    predictor p = {.want = want, .comm = comm, .name = want->output};
-    co_status st = load_experiment(&p);
-    if (st == CO_OK) st = co_agree(first ? check_output(&p) : CO_OK, comm);
+    co_predictor p = {.want = want, .comm = comm, .name = want->output};
+    co_status st = co_predict_experiment(&p);
+    if (st == CO_OK) st = co_agree(first ? co_predict_check_output(&p) : CO_OK, comm);
     if (st == CO_OK) st = co_population_load(&p.experiment, want->data, comm, &p.population);
-    if (st == CO_OK) st = co_agree(create_model(&p), comm);
-    if (st == CO_OK) st = load_params(&p);
+    if (st == CO_OK) st = co_agree(co_predict_model(&p), comm);
+    if (st == CO_OK) st = co_predict_params(&p);
     if (st == CO_OK) st = co_agree(choose(&p), comm);
     if (st == CO_OK) st = co_agree(first ? open_file(&p) : CO_OK, comm);
-    if (st == CO_OK && wants(&p, "text"))
+    if (st == CO_OK && co_predict_wants(&p, "text"))
         st = co_predict_texts(p.model, &p.population, p.params.data, &want->how, p.id, p.n, comm,
                               &p.texts);
     else if (st == CO_OK)
         st = pass(&p);
     if (st == CO_OK) st = co_agree(first ? close_file(&p) : CO_OK, comm);
     *said = (co_predicted){.n = p.n, .n_rows = p.row ? p.row[p.n] : 0, .width = p.width};
-    if (wants(&p, "answers")) said->n_rows = (int64_t)p.given.n, said->width = 1;
+    if (co_predict_wants(&p, "answers")) said->n_rows = (int64_t)p.given.n, said->width = 1;
     fini(&p);
     return st;
 }

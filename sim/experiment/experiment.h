@@ -32,15 +32,19 @@ typedef struct {
     double clip_grad;      /* 0: none */
 } co_local_keys;
 /* Section local.dp. */
+typedef enum { CO_BOUND_FLAT, CO_BOUND_SIZES, CO_BOUND_WEIGHTS, CO_BOUND_PUBLIC } co_bounds;
 typedef struct {
-    bool is_on, is_shuffled, is_naive, is_layerwise;
+    bool is_on, is_shuffled, is_naive;
+    co_bounds bounds;
     bool stops; /* the run ends with the first device whose budget is spent */
     double clip, delta, decay;
-    double multiplier; /* below 0: found for epsilon */
-    double epsilon;    /* 0: no budget */
-    int64_t group;     /* examples of a micro-batch, as expected; 1: none */
-    int64_t max_batch; /* 0: that of the section */
-    int64_t rounds;    /* of one device that the noise is found for; 0: what 99 % do at most */
+    double multiplier;          /* below 0: found for epsilon */
+    double epsilon;             /* 0: no budget */
+    int64_t group;              /* examples of a micro-batch, as expected; 1: none */
+    int64_t max_batch;          /* 0: that of the section */
+    double quantile, clip_rate; /* adaptive clip; quantile below 0: none */
+    double count_noise;         /* 0: as co_example_split has it */
+    int64_t rounds; /* of one device that the noise is found for; 0: what 99 % do at most */
     const co_accountant *accountant;
 } co_example_keys;
 /* Section clock. */
@@ -55,6 +59,14 @@ typedef struct {
     double group_up_s, group_down_s; /* mean times; 0: no outages */
     const co_node *trace;            /* list of files; NULL: none */
 } co_clock_keys;
+/* Section aggregate.groups. */
+typedef struct {
+    bool is_on;
+    int64_t servers; /* dealt by id; 0: by a column */
+    const char *by;  /* NULL: dealt */
+    int64_t cloud_every;
+    double up, down; /* bytes a second between an edge server and the cloud, 0: no time passes */
+} co_group_keys;
 typedef struct {
     bool asked;
     int64_t every, max_examples; /* rounds, 0: at each evaluation; of a split, 0: all */
@@ -88,7 +100,7 @@ typedef struct {
     char *file;    /* where it was read from */
     co_node *root; /* the resolved tree */
     co_config top, data, partition, model, devices, local, local_dp, local_public, aggregate,
-        server, privacy, clock, eval, stop, output;
+        groups, server, privacy, clock, eval, stop, output;
     const co_planner *planner;
     const co_selector *selector;
     const co_attack *attack;
@@ -102,6 +114,7 @@ typedef struct {
     co_local_keys local_keys;
     co_example_keys example_keys;
     co_clock_keys clock_keys;
+    co_group_keys group_keys;
     co_weighting weighting;
     co_eval_keys eval_keys;
     co_stop_keys stop_keys;

@@ -18,9 +18,13 @@ static co_status create(const co_wire_setup *setup, void **self)
     const co_comm *comm = setup->exchange->comm;
     ring *w = co_calloc(1, sizeof *w);
     CO_ASSERT(setup->bits > 0 && setup->bits <= CO_MAX_RING_BITS);
-    if (w) *w = (ring){setup->exchange, (INT64_C(1) << setup->bits) - 1};
-    *self = w;
-    return co_agree(w ? CO_OK : CO_FAIL(CO_ENOMEM, "ring"), comm);
+    const co_status st = co_agree(w ? CO_OK : CO_FAIL(CO_ENOMEM, "ring"), comm);
+    if (st == CO_OK)
+        *w = (ring){setup->exchange, (INT64_C(1) << setup->bits) - 1};
+    else
+        co_free(w);
+    *self = st == CO_OK ? w : NULL;
+    return st;
 }
 
 CO_CLONES static void add_residues(int64_t *restrict sum, const uint64_t *restrict residue,

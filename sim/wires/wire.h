@@ -2,11 +2,13 @@
  *
  * Every wire uses the exchange (sim/wires/exchange.h) for counts, exact scalars and the status, and
  * alone decides how updates are added: `sum` adds integers as devices come, `rows` brings every
- * update whole to the owners of its coordinates, `ring` adds residues modulo 2^b that stages made.
+ * update whole to the owners of its coordinates, `ring` adds residues modulo 2^b that stages made,
+ * `edges` adds integers into vectors of the bank.
  * A step: begin; add for each own device that reports; the exchange's reduction; finish. What is
  * summed then stands in the exchange. Adding one: a file sim/wires/<name>.c with the table
  * co_wire_<name>, and a line in list.h. */
 #pragma once
+#include "sim/bank.h"
 #include "sim/stages/chain.h"
 #include "sim/wires/exchange.h"
 
@@ -20,6 +22,7 @@ typedef struct {
 
 typedef struct {
     co_exchange *exchange;
+    co_bank *bank;    /* vectors that rows may add to; NULL: all add to the model */
     size_t capacity;  /* most devices of a step */
     size_t n_scratch; /* bytes beside the rows, for the aggregator */
     int bits;         /* b, with residues */
@@ -30,7 +33,8 @@ typedef struct {
     CO_PLUGIN_FIELDS;
     bool whole;    /* brings every update whole */
     bool residues; /* adds the contributions' residues, not their updates */
-    /* CO_EUSAGE with the figure when a node's memory is too small. Collective(comm). */
+    /* CO_EUSAGE with the figure when a node's memory is too small. Holds nothing after a failure.
+     * Collective(comm). */
     co_status (*create)(const co_wire_setup *setup, void **self);
     void (*destroy)(void *self);                    /* Collective(comm). NULL allowed */
     size_t (*bytes)(const void *self);              /* a rank */

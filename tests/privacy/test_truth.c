@@ -63,7 +63,7 @@ Test(truth, brackets_hold_it_and_are_within_a_hundredth)
          n++)
         if (n % EVERY == 0) check_line(noise, sampling, z, rate, (int64_t)rounds, delta, truth);
     fclose(file);
-    cr_expect(n >= 60, "%d settings", n);
+    cr_expect(n >= (path ? 1 : 60), "%d settings", n);
     cr_expect_eq(co_memory_blocks(), 0);
 }
 

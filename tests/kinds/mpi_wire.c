@@ -1,6 +1,7 @@
-/* tests/mpi/wires.c - every wire of the list under the same laws: what is summed has the same bits
- * whatever the wire and wherever the devices train, what comes whole is whole, and what did not
- * report is not there. */
+/* tests/kinds/mpi_wire.c - every wire of the list under the same laws, on 1, 2, 3 and 4 ranks: what
+ * is summed has the same bits whatever the wire, the order of the devices and the ranks on which
+ * they train; what comes whole is whole; what did not report is not there, nor anything of the step
+ * before; a rank holds the bytes that were said; memory that one rank lacks is told on all. */
 #include "core/memory.h"
 #include "core/vector.h"
 #include "sim/wires/wire.h"
@@ -78,7 +79,7 @@ static void make_round(round_plan *r, size_t n, size_t round, int turn)
                                   .outcome = outcome,
                                   .rank = (int)((k * 5 + (size_t)turn) % (size_t)comm.size),
                                   .attacker = k % 3 == 1};
-        r->order[k] = n - 1 - k;
+        r->order[k] = (size_t)turn % 2 ? (k + (size_t)turn) % n : n - 1 - k;
         all += r->row[k].weight;
     }
     for (size_t k = 0; k < n; k++) r->row[k].coefficient = r->row[k].weight / all;
@@ -194,7 +195,6 @@ static void play(const co_wire *wire, const co_wire_setup *setup, void *self, si
     double wait_s;
     float *sent = co_malloc(x->n, sizeof *sent);
     make_round(&r, n_devices, round, turn);
-    draw_updates(x->n, round);
     if (wire->whole) co_chain_add(&chain, &rows_stage, &seen);
     CHECK(co_chain_ready(&chain, NULL, MOST) == CO_OK);
     co_exchange_clear(x);
@@ -225,6 +225,40 @@ static void play(const co_wire *wire, const co_wire_setup *setup, void *self, si
                                 still reads */
 }
 
+/* Lists of a few words a device, and a rank's requests, are left out of what is said. */
+static void check_bytes(const co_wire *wire, const co_wire_setup *setup, const void *self,
+                        size_t held)
+{
+    const size_t said = wire->bytes ? wire->bytes(self) : 0,
+                 lists = 48 * (setup->capacity + (size_t)comm.size) + 256;
+    CHECK(held >= said && held <= said + lists);
+    if (held < said || held > said + lists)
+        fprintf(stderr, "%s: %zu bytes held, %zu said\n", wire->name, held, said);
+}
+
+/* No rank is left alone when one lacks the memory for the n-th block. */
+static void check_shortage(const co_wire *wire, const co_wire_setup *setup)
+{
+    char site[32];
+    bool struck = true;
+    for (int nth = 1; struck; nth++) {
+        void *self = NULL;
+        const size_t before = co_memory_blocks();
+        snprintf(site, sizeof site, "alloc:%d:%d", comm.size - 1, nth);
+        co_fault_plan(site);
+        int codes[2] = {(int)wire->create(setup, &self), 0}, did = co_fault_struck();
+        co_fault_plan(NULL);
+        codes[1] = -codes[0];
+        MPI_Allreduce(MPI_IN_PLACE, codes, 2, MPI_INT, MPI_MAX, comm.world);
+        MPI_Allreduce(MPI_IN_PLACE, &did, 1, MPI_INT, MPI_MAX, comm.world);
+        struck = did;
+        CHECK(codes[0] == -codes[1]);
+        CHECK(codes[0] == (struck ? CO_ENOMEM : CO_OK));
+        if (codes[0] == CO_OK && wire->destroy) wire->destroy(self);
+        CHECK(co_memory_blocks() == before);
+    }
+}
+
 /* Rounds of one wire, one after the other: full, partial, one device, none that reports, placed
  * anywhere. */
 static void check_wire(const co_wire *wire, size_t n_params, bool gaps, bool adds_up)
@@ -236,11 +270,17 @@ static void check_wire(const co_wire *wire, size_t n_params, bool gaps, bool add
     CHECK(co_exchange_init(&x, &layout, CO_BOARD_WHOLE, 0, 0, MOST, &comm) == CO_OK);
     const co_wire_setup setup = {
         .exchange = &x, .capacity = MOST, .n_scratch = 100, .bits = BITS, .adds_up = adds_up};
+    if (n_params == 300) check_shortage(wire, &setup); /* one size is enough */
+    const size_t before = co_memory_bytes();
     CHECK(wire->create(&setup, &self) == CO_OK);
+    check_bytes(wire, &setup, self, co_memory_bytes() - before);
     if (wire->bytes) CHECK(wire->bytes(self) >= MOST * x.n_own * sizeof(float) + setup.n_scratch);
-    for (size_t round = 0; round < sizeof n_devices / sizeof *n_devices; round++)
+    for (size_t round = 0; round < sizeof n_devices / sizeof *n_devices; round++) {
+        draw_updates(x.n, round);
         for (int turn = 0; turn < comm.size; turn++)
             play(wire, &setup, self, n_devices[round], round, turn, false);
+    }
+    draw_updates(x.n, 9);
     if (wire->whole) play(wire, &setup, self, MOST, 9, 1, true);
     if (wire->slices) {
         co_sum_slice slice[comm.size];
