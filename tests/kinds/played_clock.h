@@ -76,23 +76,10 @@ void co_timing_run(co_timing *t, int64_t step, co_plan_row *row)
     if (t->tell) t->tell(t->told, step, row);
 }
 
-/* A device's trips differ from step to step; what a selector may know of them is their mean. */
-int64_t co_timing_trip(const co_timing *t, const co_plan_row *row)
-{
-    (void)row;
-    return (t->is_calm ? 3 : 4) * (int64_t)CO_NANO;
-}
-
 int64_t co_timing_steps_by(const co_timing *t, const co_plan_row *row, int64_t deadline)
 {
     (void)t;
     if (row->end <= deadline) return row->n_steps;
     const int64_t whole = row->end - row->start, left = deadline - row->start;
     return left <= 0 ? 0 : row->n_steps * left / whole;
-}
-
-int64_t co_timing_trip(const co_timing *t, const co_plan_row *row)
-{
-    (void)t;
-    return row->end - row->start;
 }
