@@ -239,7 +239,11 @@ bool co_private_is_sampled(const co_experiment *e)
     const co_planner *planner = e->planner;
     const bool is_drawn =
         planner->waits_for_all || (planner->is_sampled && planner->is_sampled(&e->devices));
-    return is_drawn && co_min_separation(e) == 1 && !e->selector->asks_there;
+    const co_clock_keys *clock = &e->clock_keys;
+    const bool is_always_there =
+        !clock->is_on ||
+        (strcmp(clock->availability->name, "always") == 0 && clock->group_up_s == 0.0);
+    return is_drawn && is_always_there && co_min_separation(e) == 1 && !e->selector->asks_there;
 }
 
 co_status co_private_init(co_private *p, const co_experiment *e, const co_plan *plan,

@@ -65,7 +65,10 @@ typedef struct {
     co_private_row row;        /* rank 0: of the last round */
 } co_private;
 
-/* Whether sampling hides who takes part in a step. Local. */
+/* Whether sampling hides who takes part in a step: the selector's draw alone decides, and what a
+ * device's own speed and own chance of dropping out in that step leave of it. Where devices come
+ * and go, a step's length depends on who was drawn, and on it who is there in the next: no. Local.
+ */
 bool co_private_is_sampled(const co_experiment *experiment);
 /* Not on for mechanism none. Local. */
 co_status co_private_init(co_private *p, const co_experiment *experiment, const co_plan *plan,
