@@ -2,9 +2,7 @@
 #include "core/log.h"
 #include "sim/devices/timing.h"
 #include "sim/generation.h"
-#include "sim/devices/timing.h"
 #include "sim/outlook.h"
-#include "sim/devices/timing.h"
 #include "sim/run.h"
 #include <stdio.h>
 
