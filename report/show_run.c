@@ -58,6 +58,16 @@ static int64_t total(const co_table *table, const char *name)
     return sum;
 }
 
+/* With edge servers: what of the traffic goes between them and the cloud. */
+static void print_levels(FILE *out, const co_table *rounds)
+{
+    char down[32], up[32];
+    if (co_table_find(rounds, "bytes_cloud_down") < 0) return;
+    co_format_bytes((double)total(rounds, "bytes_cloud_down"), down, sizeof down);
+    co_format_bytes((double)total(rounds, "bytes_cloud_up"), up, sizeof up);
+    co_print_field(out, "to the cloud", "%s down, %s up, between it and edge servers", down, up);
+}
+
 static void print_totals(FILE *out, const co_table *rounds)
 {
     char down[32], up[32], seconds[32];
@@ -72,6 +82,7 @@ static void print_totals(FILE *out, const co_table *rounds)
     co_format_bytes((double)total(rounds, "bytes_down"), down, sizeof down);
     co_format_bytes((double)total(rounds, "bytes_up"), up, sizeof up);
     co_print_field(out, "traffic", "%s down, %s up", down, up);
+    print_levels(out, rounds);
     co_print_field(out, "updates lost",
                    "%" PRId64 " non-finite; %" PRId64 " values cut to the bound (saturated)",
                    total(rounds, "n_nonfinite"), total(rounds, "n_saturated"));

@@ -2,7 +2,9 @@
 #include "core/log.h"
 #include "sim/devices/timing.h"
 #include "sim/generation.h"
+#include "sim/devices/timing.h"
 #include "sim/outlook.h"
+#include "sim/devices/timing.h"
 #include "sim/run.h"
 #include <stdio.h>
 
@@ -20,6 +22,19 @@ static void describe_state(const co_run *r)
     puts(")");
 }
 
+/* Edge servers; the models that go between them and the cloud. */
+static void describe_groups(const co_run *r)
+{
+    const co_groups *g = r->plan.groups;
+    char model[32];
+    if (!g) return;
+    co_format_bytes((double)g->bytes, model, sizeof model);
+    printf(
+        "edge servers %zu below the cloud, which averages them every %lld round%s: %s each down, "
+        "and up\n",
+        g->n, (long long)g->cloud_every, g->cloud_every == 1 ? "" : "s", model);
+}
+
 static void warn_of_double_counting(const co_experiment *e)
 {
     const char *weight = co_config_string(&e->aggregate, "weight");
@@ -28,8 +43,8 @@ static void warn_of_double_counting(const co_experiment *e)
         return;
     co_warn("data count twice: devices.select: %s asks devices with more of them more often, and "
             "aggregate.weight: %s "
-            "counts them again; set aggregate.weight: uniform, or aggregate.unbiased: true",
-            e->selector->name, weight);
+            "counts them again; set aggregate.weight: uniform%s",
+            e->selector->name, weight, e->selector->chance ? ", or aggregate.unbiased: true" : "");
 }
 
 /* Bytes of a rank, and of a node beside it. */
@@ -38,6 +53,7 @@ static void measure(const co_run *r, size_t *own, size_t *node)
     const co_experiment *e = r->experiment;
     *own = co_workplace_bytes(&r->place) + co_public_bytes(&r->public) + co_works_bytes(&r->works) +
            co_exchange_bytes(&r->exchange) + co_run_wire_bytes(r) + co_bank_bytes(&r->bank) +
+           co_edges_bytes(&r->edges) + co_groups_bytes(r->plan.groups, r->population.n_devices) +
            r->n_slots * r->exchange.n_own * sizeof(float) + r->exchange.n_own * sizeof(double) +
            (e->eval_keys.generate.asked
                 ? co_generation_bytes(r->model, &r->population, &e->eval_keys.generate.how)
@@ -62,7 +78,10 @@ static void print(co_run *r)
         examples += (double)co_population_examples(&r->population, k) / (double)n;
     co_format_bytes((double)own, rank_text, sizeof rank_text);
     co_format_bytes((double)node, node_text, sizeof node_text);
-    co_format_bytes(per_round * (double)r->plan.bytes_down, down, sizeof down);
+    const size_t n_surveyed =
+        e->selector->survey ? e->selector->most_surveyed(r->plan.chosen_by) : 0;
+    const double n_sent = n_surveyed > 0 ? (double)n_surveyed : per_round;
+    co_format_bytes(n_sent * (double)r->plan.bytes_down, down, sizeof down);
     co_format_bytes(per_round * (double)r->plan.bytes_up[0], up, sizeof up);
     char tokens[80] = "";
     if (r->population.shape.tokens)
@@ -77,10 +96,13 @@ static void print(co_run *r)
            co_model_size(r->model), (long long)co_model_layout(r->model)->n_shared,
            co_run_flops(r));
     printf("a round      about %.0f examples, %s down, %s up\n", per_round * examples, down, up);
+    if (n_surveyed > 0)
+        printf("             a pass over the examples of %zu devices goes before it\n", n_surveyed);
     printf("memory       %s a rank, %s a node beside it; %d rank%s on %d node%s\n", rank_text,
            node_text, r->comm->size, r->comm->size == 1 ? "" : "s", r->comm->n_nodes,
            r->comm->n_nodes == 1 ? "" : "s");
     describe_state(r);
+    describe_groups(r);
     const bool central = co_evaluates_central(e, &r->population), devices = co_evaluates_devices(e);
     co_budget_print(&r->budget);
     if (co_private_print(&r->privacy, e->rounds) != CO_OK) co_warn("%s", co_status_message());

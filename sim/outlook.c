@@ -2,7 +2,9 @@
 #include "sim/outlook.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "sim/devices/groups.h"
 #include "sim/devices/timing.h"
+#include "sim/observers/evaluation.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -10,7 +12,7 @@
 
 bool co_outlook_can(const co_experiment *e)
 {
-    return !e->selector->hear && !e->selector->survey;
+    return !e->selector->hear;
 }
 
 /* What plays: like what the run has, but its own. */
@@ -24,6 +26,7 @@ static void close_stage(stage *s, const co_experiment *e)
 {
     if (e->planner->destroy) e->planner->destroy(s->planner);
     co_timing_destroy(s->plan.timing);
+    co_groups_destroy(s->plan.groups);
     co_plan_fini(&s->plan);
     co_free(s->parts);
 }
@@ -43,7 +46,10 @@ static co_status open_stage(stage *s, const co_plan *like, const co_population *
     s->plan.bytes_down = like->bytes_down;
     memcpy(s->plan.bytes_up, like->bytes_up, sizeof s->plan.bytes_up);
     co_plan_look(&s->plan);
-    if (e->planner->create) st = e->planner->create(&e->devices, &s->plan, &s->planner);
+    if (like->groups)
+        st = co_groups_create(e, population, s->plan.timing, like->groups->bytes, &s->plan.groups);
+    if (st == CO_OK && e->planner->create)
+        st = e->planner->create(&e->devices, &s->plan, &s->planner);
     return co_agree(st, comm);
 }
 
@@ -69,10 +75,12 @@ static void count(co_outlook *o, const stage *s)
     if (plan->n_flying > o->most_flying) o->most_flying = plan->n_flying;
 }
 
-static bool is_last(const co_experiment *e, const co_outlook *o)
+/* Whether the run ends with the step that was played last. */
+static bool ends(const co_experiment *e, const co_outlook *o, bool heeds_stop)
 {
-    const double end = e->stop_keys.virtual_s;
-    return o->n_steps >= e->rounds || (end > 0.0 && 1e-9 * (double)o->time >= end);
+    const double now_s = 1e-9 * (double)o->time;
+    const co_moment at = {.round = o->n_steps, .now_s = now_s};
+    return heeds_stop ? co_is_last_step(e, &at) : o->n_steps >= e->rounds;
 }
 
 /* Rank 0. */
@@ -81,16 +89,16 @@ static co_status play(co_outlook *o, stage *s, co_population *population, double
     const co_experiment *e = s->plan.experiment;
     const double start = co_now_s();
     co_status st = CO_OK;
-    while (!o->is_whole && co_now_s() - start < seconds) {
+    const bool heeds_stop = seconds < INFINITY;
+    while (st == CO_OK && !ends(e, o, heeds_stop) && co_now_s() - start < seconds) {
         const co_clock now = {.step = o->n_steps + 1, .time = o->time};
         if (co_population_move(population, now.step)) co_plan_look(&s->plan);
         st = co_planner_make(e->planner, s->planner, &now, &s->plan);
-        if (st == CO_OK) {
-            count(o, s);
-            co_plan_close(&s->plan);
-        }
-        o->is_whole = st != CO_OK || is_last(e, o);
+        if (st == CO_OK) count(o, s);
+        if (st == CO_OK) co_plan_close(&s->plan);
+        if (st == CO_OK && s->plan.groups) co_groups_step(s->plan.groups, now.step, NULL);
     }
+    o->is_whole = st != CO_OK || ends(e, o, heeds_stop);
     if (st == CO_EUSAGE) { /* the run will say so in that step */
         o->end = co_strdup(co_status_message());
         st = o->end ? CO_OK : CO_FAIL(CO_ENOMEM, "the schedule's end");

@@ -21,7 +21,8 @@ typedef struct {
 
 /* Whether it can be played: choice is blind to losses. Local. */
 bool co_outlook_can(const co_experiment *experiment);
-/* From the first step on, by rank 0, for all to know; at most some `seconds` long, INFINITY: all.
+/* From the first step on, by rank 0, for all to know; at most some `seconds` long, and to
+ * stop.virtual_s; INFINITY: all rounds, whatever stop says, which a resume may change.
  * plan: the run's, for what a participation weighs in bytes; flops as for the clock. population is
  * moved through its periods, and back to the first. Collective(comm). CO_ENOMEM. */
 co_status co_outlook_play(co_outlook *outlook, const co_plan *plan, co_population *population,

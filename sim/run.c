@@ -16,12 +16,13 @@ double co_run_flops(const co_run *r)
     return co_model_flops(r->model, r->population.mean_rows, r->population.mean_target_rows);
 }
 
-/* What the rule has all devices receive. Collective(comm). */
+/* What the rule has all devices receive, or models of edge servers. Collective(comm). */
 static co_status create_bank(co_run *r)
 {
     const char *name = r->experiment->rule->common;
     co_plan_look(&r->plan);
-    return name ? co_bank_open(&r->bank, name, co_model_layout(r->model), r->comm) : CO_OK;
+    if (name) CO_TRY(co_bank_open(&r->bank, name, co_model_layout(r->model), 0, r->comm));
+    return co_edges_create(&r->edges, r->plan.groups, &r->bank, &r->exchange);
 }
 
 /* Integers modulo 2^b only mean something as a sum whose weights their stage knows. Local. */
@@ -57,11 +58,15 @@ static co_status create_wire(co_run *r)
     const bool whole = e->aggregator->combine || co_chain_needs_rows(&r->chain);
     const co_wire_setup setup = {
         .exchange = &r->exchange,
+        .bank = &r->bank,
         .bits = r->chain.ring.bits,
         .capacity = r->plan.capacity,
         .adds_up = e->aggregator->finish != NULL,
         .n_scratch = co_aggregation_scratch(&r->aggregation, r->plan.capacity, r->exchange.n_own)};
-    r->wire = co_wire_find(r->chain.ring.bits ? "ring" : whole ? "rows" : "sum");
+    r->wire = co_wire_find(r->chain.ring.bits ? "ring"
+                           : whole            ? "rows"
+                           : r->plan.groups   ? "edges"
+                                              : "sum");
     return r->wire->create(&setup, &r->wire_self);
 }
 
@@ -221,6 +226,16 @@ static co_status create_budget(co_run *r)
     return CO_OK;
 }
 
+/* Edge servers' last models are nobody's. */
+static void warn_of_left_rounds(const co_experiment *e)
+{
+    const long long left = (long long)(e->rounds % e->group_keys.cloud_every);
+    if (left > 0)
+        co_warn("the last %lld of %lld rounds change edge servers alone: the cloud averages every "
+                "%lld; let rounds be a multiple of aggregate.groups.cloud_every",
+                left, (long long)e->rounds, (long long)e->group_keys.cloud_every);
+}
+
 /* What a participation is sent and sends, in bytes; the clock; the planner, which may look at both.
  * Collective(comm). */
 static co_status create_planner(co_run *r)
@@ -232,11 +247,16 @@ static co_status create_planner(co_run *r)
     for (int attacker = 0; attacker < 2; attacker++)
         r->plan.bytes_up[attacker] = co_chain_bytes(&r->chain, attacker, up);
     CO_TRY(co_timing_create(e, &r->population, co_run_flops(r), r->comm, &r->plan.timing));
-    co_status st = CO_OK;
-    if (e->planner->create) st = e->planner->create(&e->devices, &r->plan, &r->planner);
+    co_status st =
+        co_groups_create(e, &r->population, r->plan.timing, r->plan.bytes_down, &r->plan.groups);
+    if (st == CO_OK && e->planner->create)
+        st = e->planner->create(&e->devices, &r->plan, &r->planner);
     CO_TRY(co_agree(st, r->comm));
-    if (co_planner_is_timed(e->planner, r->plan.timing))
-        co_keep_ints(&r->keeps, "clock/time", &r->time, NULL, 1);
+    if (r->plan.groups) {
+        co_groups_keeps(r->plan.groups, &r->keeps);
+        warn_of_left_rounds(e);
+    }
+    if (co_is_timed(e)) co_keep_ints(&r->keeps, "clock/time", &r->time, NULL, 1);
     if (e->planner->keeps) e->planner->keeps(r->planner, &r->keeps);
     co_plan_keeps(&r->plan, &r->keeps);
     return CO_OK;
@@ -319,6 +339,7 @@ void co_run_destroy(co_run *r)
     co_budget_fini(&r->budget);
     co_public_fini(&r->public);
     co_state_fini(&r->state);
+    co_edges_fini(&r->edges);
     co_bank_fini(&r->bank);
     co_versions_fini(&r->versions);
     co_exchange_fini(&r->exchange);
@@ -327,6 +348,7 @@ void co_run_destroy(co_run *r)
         r->experiment->planner->destroy(r->planner);
     co_keeps_fini(&r->keeps);
     co_timing_destroy(r->plan.timing);
+    co_groups_destroy(r->plan.groups);
     co_plan_fini(&r->plan);
     co_model_destroy(r->model);
     co_free(r->base);

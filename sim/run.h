@@ -15,6 +15,7 @@
 #include "sim/devices/budget.h"
 #include "sim/devices/state.h"
 #include "sim/bank.h"
+#include "sim/edges.h"
 #include "sim/planners/planner.h"
 #include "sim/versions.h"
 #include "sim/work/public_data.h"
@@ -64,7 +65,8 @@ struct co_run {
     const co_wire *wire;
     void *wire_self;
     co_versions versions; /* of the model, the newest in the exchange */
-    co_bank bank;         /* vectors that devices receive beside the model */
+    co_bank bank;         /* vectors that devices receive beside the model, or edges' models */
+    co_edges edges;
     /* combine: slots are the server optimiser's, the aggregator's, the bank's */
     co_aggregation aggregation;
     void *server; /* the server optimiser's own */

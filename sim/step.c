@@ -29,17 +29,25 @@ static co_request request_of(const co_run *r, double lr)
 {
     return (co_request){.step = r->plan.round,
                         .lr = lr,
-                        .beside = co_bank_read(&r->bank, CO_INTO_RULE),
+                        .beside = r->experiment->rule->common ? co_bank_read(&r->bank, CO_INTO_RULE)
+                                                              : NULL,
                         .frozen = r->exchange.model,
                         .n_slices = (size_t)r->comm->size};
 }
 
-/* What is meant for the model, in what a device gives; NULL: nothing. */
-static const co_piece *model_piece(const co_given *given)
+/* What is meant for the model that the row adds to, in what a device gives; NULL: nothing. */
+static const co_piece *model_piece(const co_given *given, const co_plan_row *row)
 {
     for (size_t i = 0; i < given->n_pieces; i++)
-        if (given->piece[i].into == CO_INTO_MODEL) return &given->piece[i];
+        if (given->piece[i].into == row->into) return &given->piece[i];
     return NULL;
+}
+
+/* The model that a device starts from. */
+static const float *version_of(co_run *r, const co_plan_row *row)
+{
+    return r->plan.groups ? co_edges_read(&r->edges, row, r->plan.round)
+                          : co_versions_read(&r->versions, row->version);
 }
 
 static bool is_moved(const co_run *r, const co_plan_row *row)
@@ -97,10 +105,10 @@ static void count(co_run *r, size_t k, const co_given *given)
     const co_plan_row *row = &r->plan.row[k];
     if (row->outcome == CO_REPORTED) {
         for (size_t i = 0; i < given->n_pieces; i++)
-            if (given->piece[i].into != CO_INTO_MODEL)
+            if (given->piece[i].into != row->into)
                 co_bank_add(&r->bank, given->piece[i].into, given->piece[i].value,
                             row->weight / r->plan.population_weight);
-        if (model_piece(given)) {
+        if (model_piece(given, row)) {
             co_exchange_scalar(x, CO_SUM_TOTAL, row->share);
             co_exchange_scalar(x, CO_SUM_TERMS, row->share * given->term);
         }
@@ -120,10 +128,10 @@ static co_status ask(co_run *r, size_t k, co_request *with)
     co_plan_row *row = &r->plan.row[k];
     co_given given;
     while (co_fault("hang")) sleep(3600); /* the watchdog's test */
-    with->version = co_versions_read(&r->versions, row->version);
+    with->version = version_of(r, row);
     with->state = co_state_open(&r->state, &r->plan, k);
     CO_TRY(r->works.work[row->work]->perform(r->works.self[row->work], with, row, &given));
-    const co_piece *piece = model_piece(&given);
+    const co_piece *piece = model_piece(&given, row);
     if (row->outcome == CO_REPORTED && piece && is_moved(r, row))
         lead_to_newest(r, piece, with->version, row);
     if (row->outcome == CO_REPORTED && piece && !piece->is_added)

@@ -189,6 +189,12 @@ static int64_t whole_way(const co_timing *t, const co_plan_row *row, int64_t *wo
     return end < CO_NEVER ? end : CO_NEVER;
 }
 
+const int32_t *co_timing_groups(const co_timing *t, size_t *n_groups)
+{
+    *n_groups = t ? (size_t)t->trace.n_groups : 0;
+    return *n_groups > 0 ? t->trace.group : NULL;
+}
+
 /* ---- when it is there ---- */
 
 static int64_t group_of(const co_timing *t, int64_t device)

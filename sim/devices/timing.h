@@ -22,6 +22,9 @@ co_status co_timing_create(const co_experiment *experiment, const co_population 
                            double flops, const co_comm *comm, co_timing **timing);
 void co_timing_destroy(co_timing *timing);       /* NULL allowed. Collective(node) */
 size_t co_timing_bytes(const co_timing *timing); /* a node; 0 for NULL */
+/* The trace's column `group`, [n_devices], and how many groups there may be; NULL without. Local.
+ */
+const int32_t *co_timing_groups(const co_timing *timing, size_t *n_groups);
 
 /* Sets row->end and row->outcome of a participation that starts at row->start, from the row's
  * device, cost, n_steps and bytes: CO_REPORTED and CO_EMPTY stay when all goes well; CO_UNAVAILABLE

@@ -2,6 +2,7 @@
  * section clock. */
 #include "sim/experiment/sections.h"
 #include <stdio.h>
+#include <string.h>
 
 const co_param co_clock_params[] = {
     {"speed", CO_TREE, .flags = CO_OPTIONAL,
@@ -81,9 +82,18 @@ static bool is_traced(const co_law_use *use)
     return use->law && use->law->is_traced;
 }
 
-/* A trace stands there when something reads it, and only then. */
-static co_status check_trace(const co_config *clock, const co_clock_keys *k)
+/* Whether edge servers are those of the trace's groups. */
+static bool edges_read(const co_experiment *e)
 {
+    const co_node *groups = co_node_find(e->aggregate.map, "groups"),
+                  *by = groups && groups->kind == CO_NODE_MAP ? co_node_find(groups, "by") : NULL;
+    return by && by->kind == CO_NODE_SCALAR && strcmp(by->text, "trace") == 0;
+}
+
+/* A trace stands there when something reads it, and only then. */
+static co_status check_trace(const co_experiment *e, const co_clock_keys *k)
+{
+    const co_config *clock = &e->clock;
     const char *reads = is_traced(&k->speed)                      ? "speed"
                         : is_traced(&k->down)                     ? "down"
                         : is_traced(&k->up)                       ? "up"
@@ -95,10 +105,10 @@ static co_status check_trace(const co_config *clock, const co_clock_keys *k)
         return co_config_fail(clock, co_config_node(clock, reads),
                               "%s needs the key `trace`: a file, or a list of files",
                               reads[0] == 'o' ? "without groups it" : "file");
-    if (has && !reads)
+    if (has && !reads && !edges_read(e))
         return co_config_fail(clock, co_config_node(clock, "trace"),
                               "nothing reads it: say speed: file, down: file, up: file or "
-                              "availability: file");
+                              "availability: file, or aggregate.groups: {by: trace}");
     if (is_traced(&k->speed) && k->seconds_per_unit > 0.0)
         return co_config_fail(clock, co_config_node(clock, "seconds_per_unit"),
                               "does not go with speed: file: the trace says the seconds of an "
@@ -124,5 +134,5 @@ co_status co_check_clock(co_experiment *e)
     CO_TRY(co_law_read(&e->clock, "up", true, &k->up));
     CO_TRY(read_availability(&e->clock, k));
     CO_TRY(read_outage(&e->clock, k));
-    return check_trace(&e->clock, k);
+    return check_trace(e, k);
 }

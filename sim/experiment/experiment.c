@@ -153,6 +153,7 @@ static co_status resolve(co_experiment *e)
     CO_TRY(co_check_example(e));
     CO_TRY(co_check_mode(e));
     CO_TRY(co_check_unbiased(e));
+    CO_TRY(co_check_groups(e));
     CO_TRY(co_check_control(e));
     e->seed = co_config_int(&e->top, "seed");
     e->rounds = co_config_int(&e->top, "rounds");

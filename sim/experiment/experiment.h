@@ -55,6 +55,14 @@ typedef struct {
     double group_up_s, group_down_s; /* mean times; 0: no outages */
     const co_node *trace;            /* list of files; NULL: none */
 } co_clock_keys;
+/* Section aggregate.groups. */
+typedef struct {
+    bool is_on;
+    int64_t servers; /* dealt by id; 0: by a column */
+    const char *by;  /* NULL: dealt */
+    int64_t cloud_every;
+    double up, down; /* bytes a second between an edge server and the cloud, 0: no time passes */
+} co_group_keys;
 typedef struct {
     bool asked;
     int64_t every, max_examples; /* rounds, 0: at each evaluation; of a split, 0: all */
@@ -88,7 +96,7 @@ typedef struct {
     char *file;    /* where it was read from */
     co_node *root; /* the resolved tree */
     co_config top, data, partition, model, devices, local, local_dp, local_public, aggregate,
-        server, privacy, clock, eval, stop, output;
+        groups, server, privacy, clock, eval, stop, output;
     const co_planner *planner;
     const co_selector *selector;
     const co_attack *attack;
@@ -102,6 +110,7 @@ typedef struct {
     co_local_keys local_keys;
     co_example_keys example_keys;
     co_clock_keys clock_keys;
+    co_group_keys group_keys;
     co_weighting weighting;
     co_eval_keys eval_keys;
     co_stop_keys stop_keys;

@@ -88,7 +88,7 @@ static co_status check_arrivals(const co_experiment *e)
     if (e->selector->hear || e->selector->survey)
         return co_config_fail(devices, co_config_node(devices, "select"),
                               "%s: who is asked follows from losses of the devices, which no noise "
-                              "covers; use another selector",
+                              "covers; use uniform, poisson or available",
                               e->selector->name);
     if (co_private_is_sampled(e)) return CO_OK;
     if (e->clock_keys.is_on && strcmp(co_config_string(devices, "counts"), "public") != 0)
@@ -139,11 +139,6 @@ static co_status check_parts(co_experiment *e)
                               "%s: who is asked would tell how many examples devices have, which "
                               "no noise covers; use poisson or "
                               "uniform, or say counts: public if that is no secret",
-                              e->selector->name);
-    if (e->selector->hear)
-        return co_config_fail(&e->devices, co_config_node(&e->devices, "select"),
-                              "%s: who is asked tells whose losses were large, which are sent as "
-                              "they are and no noise covers; use uniform, poisson or available",
                               e->selector->name);
     if (strcmp(e->aggregator->name, "mean") != 0)
         return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "rule"),

@@ -49,6 +49,15 @@ static void add_devices(co_record *r, const co_plan *plan)
     }
 }
 
+static void add_levels(co_record *r, const co_round_row *row)
+{
+    const size_t after = r->rounds.n_columns - N_LEVELS;
+    co_table_set_i64(&r->rounds, after + G_EDGE_DOWN, row->bytes_down);
+    co_table_set_i64(&r->rounds, after + G_EDGE_UP, row->bytes_up);
+    co_table_set_i64(&r->rounds, after + G_CLOUD_DOWN, row->cloud_down);
+    co_table_set_i64(&r->rounds, after + G_CLOUD_UP, row->cloud_up);
+}
+
 /* Columns of a timed run from `first` on. */
 static void set_timed(co_table *t, size_t first, const co_plan *plan)
 {
@@ -88,6 +97,7 @@ void co_record_round(co_record *r, const co_plan *plan, const co_round_row *row,
     co_table_set_f64(t, after + T_WALL, r->wall_before_s + co_now_s() - r->started_s);
     co_table_set_u64(t, after + T_DIGEST, row->model_digest);
     if (r->is_timed) set_timed(t, after + N_TAIL, plan);
+    if (r->with_groups) add_levels(r, row);
     if (r->with_devices) add_devices(r, plan);
 }
 

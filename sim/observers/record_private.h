@@ -29,6 +29,8 @@ enum {
     V_UNAVAILABLE,
     N_TIMED
 };
+/* With edge servers, behind all others: bytes of each level. */
+enum { G_EDGE_DOWN, G_EDGE_UP, G_CLOUD_DOWN, G_CLOUD_UP, N_LEVELS };
 enum { E_ROUND, E_SPLIT, E_SCOPE, E_N, N_EVAL };
 enum { D_ROUND, D_DEVICE, D_EXAMPLES, D_WEIGHT, D_LOSS, D_NORM, D_STALENESS, D_STATUS, N_DEVICES };
 /* Of a timed run, behind those. */

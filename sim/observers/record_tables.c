@@ -13,6 +13,10 @@ static const co_column head[] = {
 static const co_column tail[] = {
     {"update_norm", CO_F64}, {"lr_local", CO_F64}, {"lr_server", CO_F64}, {"bytes_down", CO_I64},
     {"bytes_up", CO_I64},    {"sim_s", CO_F64},    {"wall_s", CO_F64},    {"model_digest", CO_U64}};
+static const co_column levels[] = {{"bytes_edge_down", CO_I64},
+                                   {"bytes_edge_up", CO_I64},
+                                   {"bytes_cloud_down", CO_I64},
+                                   {"bytes_cloud_up", CO_I64}};
 static const co_column timed[] = {{"device_s", CO_F64},       {"lost_s", CO_F64},
                                   {"in_flight", CO_I64},      {"versions", CO_I64},
                                   {"staleness_mean", CO_F64}, {"staleness_max", CO_I64},
@@ -85,7 +89,7 @@ static co_status init_devices(co_record *r)
 
 static co_status init_tables(co_record *r, const co_eval_columns *eval)
 {
-    co_column columns[sizeof head / sizeof *head + CO_MAX_METRICS + N_TAIL + N_TIMED];
+    co_column columns[sizeof head / sizeof *head + CO_MAX_METRICS + N_TAIL + N_TIMED + N_LEVELS];
     char names[CO_MAX_METRICS][64];
     CO_ASSERT(r->n_metrics <= CO_MAX_METRICS);
     memcpy(columns, head, sizeof head);
@@ -97,8 +101,16 @@ static co_status init_tables(co_record *r, const co_eval_columns *eval)
     }
     const size_t n_plain = R_METRICS + r->n_trained + N_TAIL;
     memcpy(columns + R_METRICS + r->n_trained, tail, sizeof tail);
-    memcpy(columns + n_plain, timed, sizeof timed);
-    CO_TRY(co_table_init(&r->rounds, "rounds", columns, n_plain + (r->is_timed ? N_TIMED : 0)));
+    size_t n = n_plain;
+    if (r->is_timed) {
+        memcpy(columns + n, timed, sizeof timed);
+        n += N_TIMED;
+    }
+    if (r->with_groups) {
+        memcpy(columns + n, levels, sizeof levels);
+        n += N_LEVELS;
+    }
+    CO_TRY(co_table_init(&r->rounds, "rounds", columns, n));
     CO_TRY(init_eval(eval, &r->eval));
     CO_TRY(co_table_init(&r->load, "load", load_columns, N_LOAD));
     if (r->with_privacy)
@@ -126,6 +138,7 @@ co_status co_record_init(co_record *r, const co_experiment *e, const co_populati
     r->with_privacy =
         co_mechanism_find(co_config_string(&e->privacy, "mechanism"))->norm != CO_NORM_NONE;
     r->with_examples = e->example_keys.is_on;
+    r->with_groups = e->group_keys.is_on;
     r->is_timed = co_is_timed(e);
     r->by_arrival = !co_private_is_sampled(e);
     if (co_config_has(&e->output, "devices"))

@@ -75,6 +75,8 @@ static void add_round(tables *t, co_run *r)
         up += co_row_up(&r->plan.row[k]);
     }
     for (size_t k = 0; k < r->plan.n_lost; k++) down += co_row_down(&r->plan.lost[k]);
+    int64_t cloud_down = 0, cloud_up = 0;
+    if (r->plan.groups) co_groups_traffic(r->plan.groups, r->round, &cloud_down, &cloud_up);
     const co_round_row row = {.n_reported = reported,
                               .n_nonfinite = co_exchange_counted(x, CO_COUNT_NONFINITE),
                               .n_saturated = co_exchange_counted(x, CO_COUNT_SATURATED),
@@ -85,6 +87,8 @@ static void add_round(tables *t, co_run *r)
                               .lr_server = co_schedule_rate(&r->experiment->server_rate, r->round),
                               .bytes_down = down,
                               .bytes_up = up,
+                              .cloud_down = cloud_down,
+                              .cloud_up = cloud_up,
                               .model_digest = co_exchange_digest(x)};
     co_record_round(&r->record, &r->plan, &row, metrics);
 }

@@ -5,6 +5,7 @@
  * asked in step s when s - last >= b. A device in flight takes part in the step that it arrives in,
  * or that loses it: no earlier one, so that the bound holds there as well. */
 #include "core/memory.h"
+#include "sim/devices/groups.h"
 #include "sim/devices/timing.h"
 #include "sim/planners/planner.h"
 #include <math.h>
@@ -52,13 +53,20 @@ static bool is_rested(const co_plan *plan, int64_t step, int64_t device)
            step - plan->last_step[device] >= plan->separation;
 }
 
+/* When it would begin. */
+static int64_t begin_of(const gate *g, int64_t device)
+{
+    const co_groups *groups = g->plan->groups;
+    return groups ? co_groups_start(groups, device, g->step) : g->plan->time;
+}
+
 static bool passes(const void *of, int64_t device)
 {
     const gate *g = of;
     const co_plan *plan = g->plan;
     return is_rested(plan, g->step, device) && (!g->may || g->may(g->self, device)) &&
            (!plan->selector->asks_there || !plan->timing ||
-            co_timing_is_there(plan->timing, device, plan->time));
+            co_timing_is_there(plan->timing, device, begin_of(g, device)));
 }
 
 static size_t draw(co_plan *plan, const gate *g, int64_t ordinal, size_t m)

@@ -128,6 +128,7 @@ co_status co_flights_dispatch(co_flights *f, co_plan *plan, const co_clock *now,
                               int64_t interval, size_t *n_asked)
 {
     const size_t n_free = (size_t)(f->room - f->n);
+    plan->time = now->time; /* of those that are there now */
     *n_asked = n_free > 0 ? co_plan_draw(plan, now->step, ordinal, n_free, is_free, f) : 0;
     for (size_t i = 0; i < *n_asked; i++) {
         co_plan_row row = co_plan_job(plan, plan->devices[i], now->step - 1, now->time, now->step);

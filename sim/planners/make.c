@@ -5,6 +5,7 @@
  * mean over the population. In integers: a_i = w_i / (pi_i m A) with m the room of a plan and A the
  * largest w_k / pi_k, hence sum a_i <= 1. */
 #include "core/memory.h"
+#include "sim/devices/groups.h"
 #include "sim/devices/timing.h"
 #include "sim/planners/planner.h"
 #include <stdlib.h>
@@ -66,17 +67,18 @@ co_status co_planner_make(const co_planner *planner, void *self, const co_clock 
     plan->n = plan->n_lost = 0;
     CO_TRY(planner->next(self, now, plan));
     CO_ASSERT(plan->time >= now->time);
-    if (plan->time >= CO_NEVER)
-        return co_config_fail(
-            &plan->experiment->clock, NULL,
-            "this round ends behind %d s (63 years) of virtual time, which no run "
-            "may pass",
-            CO_NEVER_S);
-    CO_TRY(count_flights(planner, self, plan));
     qsort(plan->lost, plan->n_lost, sizeof *plan->lost, by_id);
     plan->weight = 0.0;
     for (size_t i = 0; i < plan->n; i++) plan->weight += plan->row[i].weight;
     set_coefficients(plan);
+    if (plan->groups) co_groups_plan(plan->groups, plan);
+    if (plan->time >= CO_NEVER)
+        return co_config_fail(
+            &plan->experiment->top, NULL,
+            "this round ends behind %d s (63 years) of virtual time, which no run "
+            "may pass",
+            CO_NEVER_S);
+    CO_TRY(count_flights(planner, self, plan));
     co_plan_place(plan);
     return CO_OK;
 }

@@ -3,6 +3,7 @@
 #include "sim/planners/planner.h"
 #include "core/memory.h"
 #include "sim/devices/budget.h"
+#include "sim/devices/groups.h"
 #include "sim/devices/timing.h"
 #include <math.h>
 #include <stdlib.h>
@@ -61,6 +62,18 @@ static int64_t count_held(const void *population, int64_t device)
     return co_population_examples(population, device);
 }
 
+/* A measuring pass goes before a step: there is none before devices that are asked in between. */
+static co_status check_survey(const co_plan *plan)
+{
+    const co_experiment *e = plan->experiment;
+    const co_selector *s = plan->selector;
+    if (!e->planner->draws || !s->survey || s->most_surveyed(plan->chosen_by) == 0) return CO_OK;
+    return co_config_fail(&e->devices, co_config_node(&e->devices, "select"),
+                          "%s measures its candidates before each step, mode: %s asks devices at "
+                          "any time: set last_known: true, or mode: synchronous or deadline",
+                          s->name, e->planner->name);
+}
+
 co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_population *population,
                        int size, size_t train)
 {
@@ -111,6 +124,7 @@ co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_populatio
     if (st == CO_OK) st = co_plan_open_memory(plan);
     if (st == CO_OK && e->selector->create)
         st = e->selector->create(&e->devices, &plan->input, &plan->chosen_by);
+    if (st == CO_OK) st = check_survey(plan);
     if (st != CO_OK) co_plan_fini(plan);
     return st;
 }
@@ -232,6 +246,7 @@ co_plan_row co_plan_describe(const co_plan *plan, int64_t device, int64_t versio
 co_plan_row co_plan_job(const co_plan *plan, int64_t device, int64_t version, int64_t start,
                         int64_t step)
 {
+    if (plan->groups) start = co_groups_start(plan->groups, device, step);
     co_plan_row row = co_plan_describe(plan, device, version, start);
     if (plan->timing) co_timing_run(plan->timing, step, &row);
     return row;

@@ -8,8 +8,9 @@
 #include "core/comm.h"
 #include "sim/devices/population.h"
 
-/* Vectors that contributions add to: the model, and behind it those of the bank (sim/bank.h). */
-enum { CO_INTO_MODEL, CO_INTO_RULE };
+/* Vectors that contributions add to: the model, and behind it those of the bank (sim/bank.h): a
+ * rule's, or the models of edge servers, which take no such rule. */
+enum { CO_INTO_MODEL, CO_INTO_RULE, CO_INTO_EDGES = CO_INTO_RULE };
 enum { CO_SURVEY_BYTES = 8 }; /* a loss, that a device sends back when it is measured */
 /* Values of the run file's devices/status. */
 enum {
@@ -31,7 +32,8 @@ typedef struct {
     int64_t start, end; /* virtual time in nanoseconds */
     int64_t bytes_down, bytes_up; /* of vectors, as work and stages say */
     double weight, coefficient;   /* w_i; a_i = factor w_i / W with W of the plan, or what
-                                     aggregate.unbiased makes of it */
+                                     aggregate.unbiased makes of it; below an edge server W is
+                                     that of the edge */
     double factor;                /* in (0, 1]: of an old version (staleness); 1 */
     double share;                 /* what a_i counts for in the sum that the mean divides by */
     double cost;                  /* examples to go through, plus one for the device */
@@ -71,11 +73,13 @@ static inline int64_t co_row_up(const co_plan_row *row)
 
 typedef struct co_budget co_budget; /* sim/devices/budget.h */
 typedef struct co_timing co_timing; /* sim/devices/timing.h */
+typedef struct co_groups co_groups; /* sim/devices/groups.h */
 
 typedef struct {
     const co_experiment *experiment;
     const co_population *population;
     co_timing *timing; /* how long devices take, and when they are there; NULL: no time passes */
+    co_groups *groups; /* edge servers below the model, each with a time of its own; NULL: none */
     int64_t bytes_down, bytes_up[2]; /* of a device's participation; up: honest, attacker */
     const co_budget *budget; /* devices whose budget is spent drop out; NULL: none has one */
     int size;                /* ranks */

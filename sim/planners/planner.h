@@ -55,11 +55,6 @@ bool co_is_timed(const co_experiment *experiment);
 co_status co_planner_make(const co_planner *planner, void *self, const co_clock *now,
                           co_plan *plan);
 
-/* Whether virtual time is part of the run. */
-static inline bool co_planner_is_timed(const co_planner *planner, const co_timing *timing)
-{
-    return timing || !planner->waits_for_all;
-}
 /* Whether devices may start from an older version than the newest. */
 static inline bool co_planner_is_stale(const co_planner *planner)
 {

@@ -1,6 +1,5 @@
 /* sim/planners/registry.c - finds members of the kind planner by name. */
 #include "sim/planners/planner.h"
-#include <string.h>
 
 #define X(name) extern const co_planner co_planner_##name;
 #include "sim/planners/list.h"
@@ -22,5 +21,5 @@ const co_planner *co_planner_find(const char *name)
 
 bool co_is_timed(const co_experiment *e)
 {
-    return e->clock_keys.is_on || strcmp(e->planner->name, "synchronous") != 0;
+    return e->clock_keys.is_on || !e->planner->waits_for_all;
 }

@@ -198,10 +198,11 @@ static bool may(const co_draw *wanted, int64_t device)
     return !wanted->may || wanted->may(wanted->of, device);
 }
 
-static co_stream stream(const co_selector_input *in, const co_draw *wanted, uint64_t which)
+static co_queue_chances chances(const co_selector_input *in, const co_draw *wanted, uint64_t which)
 {
-    return co_stream_open(in->seed, CO_DRAW_SELECT, (uint64_t)wanted->round,
-                          (uint64_t)wanted->ordinal, which);
+    const co_stream s = co_stream_open(in->seed, CO_DRAW_SELECT, (uint64_t)wanted->round,
+                                       (uint64_t)wanted->ordinal, which);
+    return co_queue_chances_open(&s);
 }
 
 /* The first m of a queue into devices. */
@@ -219,7 +220,7 @@ static size_t take(co_queue *queue, const co_draw *wanted, size_t m, int64_t *de
 static size_t take_worth(oort *o, const co_selector_input *in, const co_draw *wanted, size_t m,
                          int64_t *devices)
 {
-    const co_stream s = stream(in, wanted, STREAM_WORTH);
+    co_queue_chances c = chances(in, wanted, STREAM_WORTH);
     const double most_time = threshold(o);
     double least = 0.0;
     co_queued next;
@@ -231,7 +232,7 @@ static size_t take_worth(oort *o, const co_selector_input *in, const co_draw *wa
     co_queue_settle(&o->queue);
     while (co_queue_take(&o->queue, &next) && (o->admitted.n < m || -next.key >= least)) {
         if (!may(wanted, next.device)) continue;
-        co_queue_add(&o->admitted, co_queue_chance(&s, next.device, -next.key), next.device);
+        co_queue_add(&o->admitted, co_queue_chance(&c, next.device, -next.key), next.device);
         least = o->admitted.n == m ? o->cutoff * -next.key : least;
     }
     return take(&o->admitted, &(co_draw){0}, m, devices);
@@ -241,14 +242,14 @@ static size_t take_worth(oort *o, const co_selector_input *in, const co_draw *wa
 static size_t take_new(oort *o, const co_selector_input *in, const co_draw *wanted, size_t m,
                        int64_t *devices)
 {
-    const co_stream s = stream(in, wanted, STREAM_NEW);
+    co_queue_chances c = chances(in, wanted, STREAM_NEW);
     if (m == 0) return 0;
     co_queue_clear(&o->queue);
     for (int64_t k = 0; k < o->n; k++)
         if (o->utility[k] < 0.0)
             co_queue_add(
                 &o->queue,
-                co_queue_chance(&s, k, o->by_speed ? 1.0 / fmax((double)o->trip[k], 1.0) : 1.0), k);
+                co_queue_chance(&c, k, o->by_speed ? 1.0 / fmax((double)o->trip[k], 1.0) : 1.0), k);
     return take(&o->queue, wanted, m, devices);
 }
 

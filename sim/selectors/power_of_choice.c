@@ -83,11 +83,12 @@ static void nominate(power *p, const co_selector_input *in, const co_draw *wante
 {
     const co_stream s = co_stream_open(in->seed, CO_DRAW_SELECT, (uint64_t)wanted->round,
                                        (uint64_t)wanted->ordinal, 0);
+    co_queue_chances c = co_queue_chances_open(&s);
     co_queued next;
     co_queue_clear(&p->queue);
     for (int64_t k = 0; k < p->n; k++)
         if (p->examples[k] > 0)
-            co_queue_add(&p->queue, co_queue_chance(&s, k, (double)p->examples[k]), k);
+            co_queue_add(&p->queue, co_queue_chance(&c, k, (double)p->examples[k]), k);
     co_queue_settle(&p->queue);
     p->step = wanted->round;
     p->n_candidates = 0;

@@ -58,10 +58,18 @@ bool co_queue_take(co_queue *r, co_queued *next)
     return true;
 }
 
-double co_queue_chance(const co_stream *s, int64_t device, double weight)
+co_queue_chances co_queue_chances_open(const co_stream *stream)
 {
-    uint32_t word;
-    co_fill_u32(s, (uint64_t)device, 1, &word);
-    const double u = ((double)word + 0.5) * 0x1p-32;
+    return (co_queue_chances){.stream = *stream, .first = -1};
+}
+
+double co_queue_chance(co_queue_chances *c, int64_t device, double weight)
+{
+    enum { N = sizeof c->word / sizeof *c->word };
+    if (c->first != device - device % N) {
+        c->first = device - device % N;
+        co_fill_u32(&c->stream, (uint64_t)c->first, N, c->word);
+    }
+    const double u = ((double)c->word[device % N] + 0.5) * 0x1p-32;
     return weight > 0.0 ? -co_plain_log(u) / weight : INFINITY;
 }

@@ -27,8 +27,16 @@ void co_queue_add(co_queue *queue, double key, int64_t device);
 void co_queue_settle(co_queue *queue);
 bool co_queue_take(co_queue *queue, co_queued *next);
 
+/* Keys by chance, of a stream by device. */
+typedef struct {
+    co_stream stream;
+    int64_t first; /* of the devices whose words are here; -1: none */
+    uint32_t word[256];
+} co_queue_chances;
+
+co_queue_chances co_queue_chances_open(const co_stream *stream);
 /* A key such that devices by rising key are drawn one by one without replacement, each time with
- * probabilities in proportion to the weights of those that are left: -log(u) / weight, u of the
- * stream by device. weight 0: never before another. Source: Efraimidis and Spirakis 2006, Inf.
- * Process. Lett. 97. */
-double co_queue_chance(const co_stream *stream, int64_t device, double weight);
+ * probabilities in proportion to the weights of those that are left: -log(u) / weight, u uniform.
+ * weight 0: never before another. Cheap by rising device. Source: Efraimidis and Spirakis 2006,
+ * Inf. Process. Lett. 97. */
+double co_queue_chance(co_queue_chances *chances, int64_t device, double weight);

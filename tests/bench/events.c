@@ -41,13 +41,6 @@ static size_t told_draw(void *self, const co_selector_input *in, const co_draw *
     return n;
 }
 
-static size_t told_select(void *self, const co_selector_input *in, int64_t round, int64_t *devices,
-                          int64_t *scratch)
-{
-    return told_draw(self, in, &(co_draw){.round = round, .m = (size_t)in->per_round}, devices,
-                     scratch);
-}
-
 static void print_rows(const char *what, const co_plan *plan, const co_plan_row *row, size_t n)
 {
     for (size_t k = 0; k < n; k++)
@@ -82,7 +75,6 @@ static co_status open_bench(bench *b, char **argument, const char *options, bool
     within = b->experiment.selector;
     b->selector = *within;
     b->selector.draw = told_draw;
-    b->selector.select = told_select;
     b->plan.selector = &b->selector;
     played_clock_open(&b->timing, (uint64_t)atoll(argument[4]));
     if (!b->timing) return CO_FAIL(CO_ENOMEM, "clock");
