@@ -42,6 +42,7 @@ static const co_release *release_number(int k)
     r.unit = (co_unit)(k / CO_N_SAMPLINGS);
     if (by_arrival) r.sampling = CO_SAMPLING_NONE;
     r.by_arrival = by_arrival && r.unit == CO_UNIT_DEVICE;
+    if (r.by_arrival) r.noise_cohort = r.noise_population = 0.0; /* is refused */
     if (r.sampling == CO_SAMPLING_NONE) r.rate = 1.0;
     return &r;
 }
