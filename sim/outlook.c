@@ -12,7 +12,7 @@
 
 bool co_outlook_can(const co_experiment *e)
 {
-    return !e->selector->hear && !e->selector->survey;
+    return !e->selector->hear;
 }
 
 /* What plays: like what the run has, but its own. */

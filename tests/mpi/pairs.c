@@ -2,8 +2,7 @@
  * alone and by all ranks, with the same bits; every pair they forbid is refused with a reason.
  *
  * The parts of an experiment: local rule, local optimiser, transform, aggregator, server optimiser,
- * attack, how local steps are made, planner, selector, law of speeds, availability and privacy. A
- * covering array by greedy choice: an experiment after
+ * attack, and how local steps are made. A covering array by greedy choice: an experiment after
  * another takes, part by part, the member that covers most pairs not yet played. An experiment that
  * is refused leaves its pairs open; whether a pair can be played at all is then asked with the
  * plainest members beside it. */
@@ -17,54 +16,26 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PARTS = 12, KINDS = 6, MOST = 16, TRANSFORM = 2, STEPS = 6, FIRST_TEXT = 6 };
-enum { PLANNER = 7, SELECTOR, CLOCK, DATA, PRIVACY };
+enum { PARTS = 7, KINDS = 6, MOST = 16, TRANSFORM = 2, STEPS = 6 };
 
 static const co_kind *const kinds[KINDS] = {
     &co_kind_local_rule, &co_kind_optimizer,        &co_kind_stage,
     &co_kind_aggregator, &co_kind_server_optimizer, &co_kind_attack};
-static const char *const plainest[PARTS] = {"sgd", "sgd", "none", "mean", "sgd", "none",
-                                            "",    "",    "",     "",     "",    ""};
-/* Texts of the experiment; the first of each is the plainest. */
-static const char *const texts[PARTS - FIRST_TEXT][MOST] = {
-    {"", ", accumulate: 2", ", step_schedule: {name: linear, warmup: 0.4}",
-     ", weight_decay: 0.1, no_decay: ['*.bias']", ", clip_grad: 0.2"},
-    {"", ", mode: deadline, over_select: 1.3", ", mode: deadline, deadline_s: 9, late: partial",
-     ", mode: buffered, concurrency: 5, staleness: polynomial",
-     ", mode: buffered, concurrency: 7, difference: current, max_staleness: 2, divisor: weights",
-     ", mode: semi_synchronous, interval_s: 7, staleness: hinge"},
-    {"", ", select: poisson", ", select: weighted", ", select: mixture", ", select: top_m",
-     ", select: available", ", select: oort", ", select: power_of_choice", ", min_separation: 2"},
-    {"", "clock: {seconds_per_unit: 1, down: 1000, up: 1000}",
-     "clock: {seconds_per_unit: 1, speed: {name: lognormal, sigma: 1}, dropout: 0.2}",
-     "clock: {seconds_per_unit: 1, up: {name: pareto, median: 900}, availability: {name: markov, "
-     "on_s: 30, off_s: 10}}"},
-    {"", "{method: dirichlet, devices: 9, alpha: 0.5}", "{method: iid, devices: 9}"},
-    {"", "privacy: {clip: 0.1, noise_multiplier: 1, delta: 1e-3}",
-     "privacy: {clip: 0.1, epsilon: 20, delta: 1e-3}"}};
+static const char *const plainest[PARTS] = {"sgd", "sgd", "none", "mean", "sgd", "none", ""};
+static const char *const steps[] = {
+    "", ", accumulate: 2", ", step_schedule: {name: linear, warmup: 0.4}",
+    ", weight_decay: 0.1, no_decay: ['*.bias']", ", clip_grad: 0.2"};
 static const char *names[PARTS][MOST];
 static size_t n_names[PARTS], n_refused, n_played;
 static bool open_pair[PARTS][MOST][PARTS][MOST];
-static char out[256], blobs[256];
+static char out[256];
 static co_comm all, alone;
-
-static bool is_timed(size_t part)
-{
-    return part >= PLANNER;
-}
-
-/* Optimisers and how steps are made have nothing to do with whom a step asks and when. */
-static bool is_apart(size_t p, size_t q)
-{
-    return is_timed(q) && (p == 1 || p == 4 || p == STEPS);
-}
 
 static void list_members(void)
 {
     names[TRANSFORM][n_names[TRANSFORM]++] = "none";
-    for (size_t p = FIRST_TEXT; p < PARTS; p++)
-        for (const char *const *text = texts[p - FIRST_TEXT]; *text; text++)
-            names[p][n_names[p]++] = *text;
+    for (size_t k = 0; k < sizeof steps / sizeof *steps; k++)
+        names[STEPS][n_names[STEPS]++] = steps[k];
     for (size_t p = 0; p < KINDS; p++)
         for (const co_plugin *const *m = kinds[p]->members; *m; m++) {
             CHECK(n_names[p] < MOST);
@@ -73,27 +44,21 @@ static void list_members(void)
     for (size_t p = 0; p < PARTS; p++)
         for (size_t q = p + 1; q < PARTS; q++)
             for (size_t i = 0; i < n_names[p]; i++)
-                for (size_t k = 0; k < n_names[q]; k++) open_pair[p][i][q][k] = !is_apart(p, q);
+                for (size_t k = 0; k < n_names[q]; k++) open_pair[p][i][q][k] = true;
 }
 
 static char *text_of(const char *const choice[PARTS])
 {
     const bool attacked = strcmp(choice[5], "none") != 0,
                transformed = strcmp(choice[TRANSFORM], "none") != 0;
-    char data[512];
-    if (*choice[DATA])
-        snprintf(data, sizeof data, "data: {file: %s}\npartition: %s", blobs, choice[DATA]);
-    else
-        snprintf(data, sizeof data,
-                 "data: {generator: synthetic, devices: 9, alpha: 1, beta: 1, size: 12}");
     return co_format(
-        "name: pair\nrounds: 3\n%s\n%s\n%s\n"
-        "model: {name: softmax}\ndevices: {per_round: 6, counts: public%s%s, attack: %s%s}\n"
+        "name: pair\nrounds: 3\ndata: {generator: synthetic, devices: 9, alpha: 1, "
+        "beta: 1, size: 12}\n"
+        "model: {name: softmax}\ndevices: {per_round: 6, attack: %s%s}\n"
         "local: {rule: %s, optimizer: %s, lr: 0.01, batch: 3%s}\ntransforms: [%s%s%s]\n"
         "aggregate: {rule: %s}\nserver: {optimizer: %s, lr: 0.1}\neval: {every: 3}\n"
         "output: {dir: %s, checkpoint_every: 0}\n",
-        data, choice[CLOCK], choice[PRIVACY], choice[PLANNER], choice[SELECTOR], choice[5],
-        attacked ? ", attackers: 0.3" : "", choice[0], choice[1], choice[STEPS],
+        choice[5], attacked ? ", attackers: 0.3" : "", choice[0], choice[1], choice[STEPS],
         transformed ? "{name: " : "", transformed ? choice[TRANSFORM] : "", transformed ? "}" : "",
         choice[3], choice[4], out);
 }
@@ -139,8 +104,8 @@ static bool same_bits(const char *const choice[PARTS])
     }
     CHECK(play(choice, &all, got) == CO_OK);
     if (memcmp(expected, got, sizeof got) != 0)
-        for (size_t p = 0; p < PARTS; p++)
-            fprintf(stderr, "%s;%s", choice[p], p + 1 < PARTS ? " " : "\n");
+        fprintf(stderr, "%s %s %s %s %s %s%s\n", choice[0], choice[1], choice[2], choice[3],
+                choice[4], choice[5], choice[STEPS]);
     CHECK(memcmp(expected, got, sizeof got) == 0);
     n_played++;
     return true;
@@ -163,15 +128,7 @@ static size_t gain(const size_t at[PARTS], const bool chosen[PARTS], size_t p, s
     return n;
 }
 
-static size_t plain_of(size_t part)
-{
-    size_t i = 0;
-    while (strcmp(names[part][i], plainest[part]) != 0) i++;
-    return i;
-}
-
-/* An experiment around the open pair (p, i), (q, k); time and privacy do not stand in the way of
- * pairs of other parts. */
+/* An experiment around the open pair (p, i), (q, k). */
 static void fill(size_t p, size_t i, size_t q, size_t k, size_t at[PARTS])
 {
     bool chosen[PARTS] = {false};
@@ -180,9 +137,8 @@ static void fill(size_t p, size_t i, size_t q, size_t k, size_t at[PARTS])
     chosen[p] = chosen[q] = true;
     for (size_t r = 0; r < PARTS; r++) {
         if (chosen[r]) continue;
-        size_t best = plain_of(r);
-        const bool is_free = is_timed(p) || is_timed(q) ? is_timed(r) : !is_timed(r);
-        for (size_t j = 0; is_free && j < n_names[r]; j++)
+        size_t best = 0;
+        for (size_t j = 1; j < n_names[r]; j++)
             if (gain(at, chosen, r, j) > gain(at, chosen, r, best)) best = j;
         at[r] = best;
         chosen[r] = true;
@@ -211,12 +167,7 @@ int main(int argc, char **argv)
     setenv("COHORT_PROGRESS", "off", 1);
     CHECK(co_comm_init(&all) == CO_OK);
     CHECK(co_comm_init_on(&alone, MPI_COMM_SELF) == CO_OK);
-    if (rank == 0) {
-        snprintf(out, sizeof out, "%s", scratch_file("pairs"));
-        snprintf(blobs, sizeof blobs, "%s", scratch_file("pairs.h5"));
-        CHECK(write_blobs(blobs, 120, 4, 3, 1) == CO_OK);
-    }
-    MPI_Bcast(blobs, sizeof blobs, MPI_CHAR, 0, MPI_COMM_WORLD);
+    if (rank == 0) snprintf(out, sizeof out, "%s", scratch_file("pairs"));
     MPI_Bcast(out, sizeof out, MPI_CHAR, 0, MPI_COMM_WORLD);
     list_members();
     if (all.size == 3) /* one cut suffices: placement.c has the others */
@@ -230,7 +181,6 @@ int main(int argc, char **argv)
         CHECK(all.size != 3 || (n_played > 60 && n_refused > 5));
         co_output_remove(out);
         rmdir(out);
-        unlink(blobs);
     }
     co_comm_fini(&alone);
     co_comm_fini(&all);
