@@ -18,17 +18,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_STATS = 40, DIGIT = 11 };
-
-co_status co_statistic_add(co_partition *p, const char *name, double value)
-{
-    CO_ASSERT(p->n_stats < MAX_STATS);
-    char *copy = co_strdup(name);
-    if (!copy) return CO_FAIL(CO_ENOMEM, "name of a statistic");
-    p->stat_name[p->n_stats] = copy;
-    p->stat[p->n_stats++] = value;
-    return CO_OK;
-}
+enum { DIGIT = 11 };
 
 /* Sorts x[k] >= 0 into one of the two blocks; returns which. */
 static int64_t *sort_sizes(int64_t *x, int64_t *spare, int64_t k)
@@ -125,8 +115,8 @@ co_status co_partition_statistics(co_partition *p, const co_dataset *data, uint6
     p->stat_name = NULL;
     p->stat = NULL;
     if (p->n_devices < 1) return CO_FAIL(CO_EDATA, "a partition without devices has no statistics");
-    p->stat = co_calloc(MAX_STATS, sizeof *p->stat);
-    p->stat_name = co_calloc(MAX_STATS, sizeof *p->stat_name);
+    p->stat = co_calloc(CO_MAX_STATISTICS, sizeof *p->stat);
+    p->stat_name = co_calloc(CO_MAX_STATISTICS, sizeof *p->stat_name);
     if (!p->stat || !p->stat_name) return CO_FAIL(CO_ENOMEM, "statistics of a partition");
     CO_TRY(size_statistics(p));
     CO_TRY(co_statistic_add(p, "n_unassigned", (double)p->n_unassigned));

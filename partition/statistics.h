@@ -2,6 +2,8 @@
 #pragma once
 #include "partition/partitioner.h"
 
+enum { CO_MAX_STATISTICS = 40 }; /* of a partition */
+
 /* Appends a scalar to the partition's; the room is made by co_partition_statistics. */
 co_status co_statistic_add(co_partition *p, const char *name, double value);
 /* Those of statistics_labels.c; data has labels. seed keys the sampled pairs. */

@@ -1,6 +1,8 @@
 /* report/print.c - lines that all reports print alike. */
 #include "report/print.h"
 #include "core/log.h"
+#include "core/memory.h"
+#include "report/show.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -102,4 +104,14 @@ void co_print_file_size(FILE *out, const char *path)
     char text[32] = "?";
     if (stat(path, &info) == 0) co_format_bytes((double)info.st_size, text, sizeof text);
     co_print_field(out, "file", "%s, %s", path, text);
+}
+
+co_status co_show_attribute(const co_file *file, FILE *out, const char *label, const char *name)
+{
+    char *text = NULL;
+    if (!co_file_has_attr(file, name)) return CO_OK;
+    CO_TRY(co_file_get_text(file, name, &text));
+    co_print_field(out, label, "%s", text);
+    co_free(text);
+    return CO_OK;
 }

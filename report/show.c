@@ -24,16 +24,6 @@ static const co_view *find_view(const char *format)
     return NULL;
 }
 
-co_status co_show_attribute(const co_file *file, FILE *out, const char *label, const char *name)
-{
-    char *text = NULL;
-    if (!co_file_has_attr(file, name)) return CO_OK;
-    CO_TRY(co_file_get_text(file, name, &text));
-    co_print_field(out, label, "%s", text);
-    co_free(text);
-    return CO_OK;
-}
-
 /* The type of an attribute is found by asking: text, integers, then reals. */
 static co_status attribute_json(const co_file *file, const char *name, co_json *json)
 {

@@ -10,32 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-co_status co_lists_device(co_lists *lists, const char *name, int32_t *device)
-{
-    return co_members_number(&lists->devices, name, device);
-}
-
-co_status co_lists_add(co_lists *lists, int32_t device, bool test, int64_t example)
-{
-    co_list_part *part = &lists->part[test];
-    if (co_reserve((void **)&part->device, &part->device_room, part->n + 1, sizeof *part->device) ||
-        co_reserve((void **)&part->example, &part->example_room, part->n + 1,
-                   sizeof *part->example))
-        return CO_FAIL(CO_ENOMEM, "%s: out of memory after %zu examples", lists->path, part->n);
-    part->device[part->n] = device;
-    part->example[part->n++] = example;
-    return CO_OK;
-}
-
-static void lists_fini(co_lists *lists)
-{
-    co_members_fini(&lists->devices);
-    for (int k = 0; k < 2; k++) {
-        co_free(lists->part[k].device);
-        co_free(lists->part[k].example);
-    }
-}
-
 /* ---- numbering ---- */
 
 /* The number that a name is, as it would be written; -1 otherwise. */
@@ -150,7 +124,7 @@ co_status co_lists_read(const char *path, const char *method, co_partition *part
     *partition = (co_partition){0};
     co_status st = read_by_content(&lists, method);
     if (st == CO_OK) st = give(&lists, partition);
-    lists_fini(&lists);
+    co_lists_fini(&lists);
     if (st != CO_OK) co_partition_fini(partition);
     return st;
 }

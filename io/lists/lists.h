@@ -39,6 +39,7 @@ typedef struct {
 } co_lists;
 co_status co_lists_device(co_lists *lists, const char *name, int32_t *device); /* its number */
 co_status co_lists_add(co_lists *lists, int32_t device, bool test, int64_t example);
+void co_lists_fini(co_lists *lists);
 
 co_status co_lists_json(co_lists *lists);
 co_status co_lists_csv(co_lists *lists);
