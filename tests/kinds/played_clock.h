@@ -52,6 +52,11 @@ int64_t co_timing_next_arrival(co_timing *t, int64_t time)
     return (time / period + 1) * period;
 }
 
+int64_t co_timing_trip(const co_timing *t, const co_plan_row *row)
+{
+    return (t->is_calm ? 3 : 1 + row->device % 7) * (int64_t)CO_NANO;
+}
+
 void co_timing_run(co_timing *t, int64_t step, co_plan_row *row)
 {
     const uint64_t draw = played_draw(t, row->device, step, 70);
