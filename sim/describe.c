@@ -1,5 +1,6 @@
 /* sim/describe.c - the dry run: what a run will take, in examples, bytes, memory, virtual time. */
 #include "core/log.h"
+#include "sim/devices/timing.h"
 #include "sim/generation.h"
 #include "sim/outlook.h"
 #include "sim/run.h"
