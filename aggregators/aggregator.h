@@ -62,9 +62,11 @@ typedef struct {
     /* Form sum. *factor in [0, 1] multiplies the update in the sum, *term >= 0 its part in
      * `terms`. Local. NULL: both 1 */
     void (*report)(const void *self, const co_device_report *device, double *factor, double *term);
-    const char *partner; /* local.rule that is the devices' half, without which this one is no
-                            algorithm; NULL: any */
-    bool needs_reach;    /* report reads `reach`: only with linear local rules and optimisers */
+    const char *partner;      /* local.rule that is the devices' half, without which this one is no
+                                 algorithm; NULL: any */
+    const char *needs_newest; /* why devices must not start from an older version than the newest;
+                                 NULL: they may */
+    bool needs_reach; /* report reads `reach`: only with linear local rules and optimisers */
     /* Form all. update[n]. Collective(in->comm). NULL: form sum */
     void (*combine)(const void *self, const co_updates *in, double *update);
     /* Bytes of in->scratch for up to n_rows devices and n coordinates. NULL: none. Local. */

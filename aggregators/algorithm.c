@@ -39,12 +39,20 @@ static const co_algorithm table[] = {
            "Wang et al. 2020, arXiv:2007.07481", "sgd", "fednova", "sgd", NULL),
     MEMBER("qfedavg", "fedavg that leans towards devices of high loss (q)" BY_CHANCE,
            "Li et al. 2020, arXiv:1905.10497", "sgd", "qfedavg", "sgd", NULL),
+    MEMBER("fedbuff",
+           "asynchronous fedavg: a step whenever per_round devices have come back" EQUALLY,
+           "Nguyen et al. 2022, arXiv:2106.06639", "sgd", "mean", "sgd", "devices.mode=buffered",
+           "devices.staleness=polynomial", NULL),
+    MEMBER("fedasync", "every device that comes back is mixed into the model at once (lr 0.6)",
+           "Xie et al. 2019, arXiv:1903.03934", "sgd", "mean", "sgd", "devices.mode=buffered",
+           "devices.per_round=1", "devices.difference=current", "devices.staleness=polynomial",
+           "server.lr=0.6", NULL),
 };
 
 enum { N = sizeof table / sizeof *table };
 #define AT(k) (const co_plugin *)&table[k]
-static const co_plugin *const members[] = {AT(0), AT(1), AT(2), AT(3), AT(4), AT(5),
-                                           AT(6), AT(7), AT(8), AT(9), NULL};
+static const co_plugin *const members[] = {AT(0), AT(1), AT(2), AT(3),  AT(4),  AT(5), AT(6),
+                                           AT(7), AT(8), AT(9), AT(10), AT(11), NULL};
 _Static_assert(sizeof members / sizeof *members == N + 1, "every algorithm stands in the list");
 const co_kind co_kind_algorithm = {"algorithm", "named compositions; keys given in the file win",
                                    members};

@@ -27,4 +27,5 @@ const co_aggregator co_aggregator_feddyn = {
     .source = "Acar et al. 2021, arXiv:2111.04263, Algorithm 1",
     .finish = finish,
     .partner = "feddyn",
+    .needs_newest = "its drift is that of devices which all started from one model",
     .slots = slots};

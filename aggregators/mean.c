@@ -34,6 +34,9 @@ const co_param co_aggregate_params[] = {
      .doc = "devices mixed into one before a rule that sees every update; 1: none"},
     {"weight_cap", CO_REAL, .lo = 0.0, .hi = 1e15, .flags = CO_LO_OPEN | CO_OPTIONAL,
      .doc = "largest weight of one device"},
+    {"groups", CO_TREE, .flags = CO_OPTIONAL,
+     .doc = "edge servers that average devices of their own below the model: {servers or by, "
+            "cloud_every, up, down} (section aggregate.groups)"},
     {0}};
 
 co_weighting co_weighting_from(const co_config *opt)

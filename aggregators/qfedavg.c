@@ -57,5 +57,6 @@ const co_aggregator co_aggregator_qfedavg = {
     .create = create,
     .destroy = co_free,
     .finish = finish,
+    .needs_newest = "it compares devices by their losses of one model",
     .stress = stress,
     .report = report};

@@ -15,6 +15,8 @@
 #include "privacy/accountants/accountant.h"
 #include "privacy/mechanisms/mechanism.h"
 #include "privacy/statements/statement.h"
+#include "sim/availability/availability.h"
+#include "sim/laws/law.h"
 #include "sim/observers/observer.h"
 #include "sim/planners/planner.h"
 #include "sim/selectors/selector.h"
@@ -33,6 +35,8 @@ const co_kind *const co_kinds[] = {&co_kind_reader,
                                    &co_kind_algorithm,
                                    &co_kind_planner,
                                    &co_kind_selector,
+                                   &co_kind_speed_law,
+                                   &co_kind_availability,
                                    &co_kind_work,
                                    &co_kind_attack,
                                    &co_kind_local_rule,

@@ -271,6 +271,24 @@ co_status co_config_check(const co_config *cfg, const co_param *const *tables, s
     return CO_OK;
 }
 
+co_status co_config_named_map(const co_config *cfg, co_node *node)
+{
+    if (node->kind == CO_NODE_SCALAR && !co_node_is_null(node)) {
+        co_node *name = co_node_create(CO_NODE_SCALAR, "name", node->text);
+        if (!name) return CO_FAIL(CO_ENOMEM, "experiment tree");
+        name->line = node->line;
+        name->column = node->column;
+        name->quoted = node->quoted;
+        co_free(node->text);
+        node->text = NULL;
+        node->kind = CO_NODE_MAP;
+        node->first = name;
+    }
+    const co_node *name = node->kind == CO_NODE_MAP ? co_node_find(node, "name") : NULL;
+    if (name && name->kind == CO_NODE_SCALAR && !co_node_is_null(name)) return CO_OK;
+    return co_config_fail(cfg, node, "must be a name, or a map with name: ..");
+}
+
 bool co_config_has(const co_config *cfg, const char *key)
 {
     return co_node_find(cfg->map, key) != NULL;

@@ -128,6 +128,10 @@ co_status co_config_check(const co_config *cfg, const co_param *const *tables, s
 co_status co_config_fail(const co_config *cfg, const co_node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The map of a key that is {name: X, ..} or, for short, X: that becomes {name: X}. CO_EUSAGE for a
+ * list, nothing, or a map without the scalar `name`. */
+co_status co_config_named_map(const co_config *cfg, co_node *node);
+
 /* Getters for checked options; the key must be in one of the tables that were checked (else
  * CO_ASSERT). */
 bool co_config_has(const co_config *cfg, const char *key);

@@ -10,8 +10,18 @@
 #include <stdint.h>
 #include <string.h>
 
-/* log x of a positive normal x. x = m 2^e, m in [sqrt 1/2, sqrt 2), s = (m - 1) / (m + 1), |s| <
- * 0.1716: log x = e log 2 + 2 (s + s^3 / 3 + .. + s^21 / 21). */
+/* f - log(1 + f) for f in [sqrt 1/2 - 1, sqrt 2 - 1): with s = f / (2 + f), |s| < 0.1716, log(1 +
+ * f) = 2 (s + s^3 / 3 + .. + s^21 / 21). */
+static inline double co_plain_log_rest(double f)
+{
+    const double s = f / (2.0 + f), z = s * s;
+    double tail =
+        1.0 / 21.0; /* log m = 2 s + s z 2 (1/3 + z/5 + ..) = f - s (f - 2 z (1/3 + ..)) */
+    for (int k = 19; k >= 3; k -= 2) tail = tail * z + 1.0 / k;
+    return s * (f - 2.0 * z * tail);
+}
+
+/* log x of a positive normal x. x = m 2^e, m in [sqrt 1/2, sqrt 2): log x = e log 2 + log m. */
 static inline double co_plain_log(double x)
 {
     const double ln2_high = 0x1.62e42fee00000p-1,
@@ -22,11 +32,14 @@ static inline double co_plain_log(double x)
     const double e = (double)(above >> 52);
     bits -= (above >> 52) * (INT64_C(1) << 52);
     memcpy(&x, &bits, sizeof x);
-    const double f = x - 1.0, s = f / (2.0 + f), z = s * s;
-    double tail =
-        1.0 / 21.0; /* log m = 2 s + s z 2 (1/3 + z/5 + ..) = f - s (f - 2 z (1/3 + ..)) */
-    for (int k = 19; k >= 3; k -= 2) tail = tail * z + 1.0 / k;
-    return e * ln2_high + (f - (s * (f - 2.0 * z * tail) - e * ln2_low));
+    const double f = x - 1.0;
+    return e * ln2_high + (f - (co_plain_log_rest(f) - e * ln2_low));
+}
+
+/* log(1 + x) for x > -1, small x to its last bits; elsewhere the sum is rounded first: 3 units. */
+static inline double co_plain_log1p(double x)
+{
+    return x > -0.29 && x < 0.41 ? x - co_plain_log_rest(x) : co_plain_log(1.0 + x);
 }
 
 /* exp x for x <= 0; 0 below -746, NaN of NaN. x = k log 2 + r, |r| <= 0.347: 2^k (1 + r + .. + r^14

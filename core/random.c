@@ -84,6 +84,12 @@ static double gamma_log(co_stream *s, double shape)
     }
 }
 
+double co_draw_gap(co_stream *s, double rate)
+{
+    if (!(rate < 1.0)) return 0.0;
+    return floor(co_plain_log(1.0 - co_draw_uniform(s)) / co_plain_log1p(-rate));
+}
+
 double co_draw_gamma_log(co_stream *s, double shape)
 {
     CO_ASSERT(shape > 0.0 && shape <= DBL_MAX);

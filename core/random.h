@@ -35,7 +35,10 @@ typedef enum {
     CO_DRAW_BATCH,       /* round, device, step: the examples of a Poisson batch */
     CO_DRAW_SLOT,        /* round, device, step; draw i: the micro-batch of example i */
     CO_DRAW_LOCAL_NOISE, /* round, device, step: noise on a device's gradient */
-    CO_DRAW_PUBLIC       /* round, device, step: public examples of a device's step */
+    CO_DRAW_PUBLIC,      /* round, device, step: public examples of a device's step */
+    CO_DRAW_CLOCK,       /* device, step = which: what a device is like on the virtual clock */
+    CO_DRAW_PRESENCE,    /* round = time, device; step 1: group: when they are there */
+    CO_DRAW_WAY          /* round, device: what happens to a device that was asked */
 } co_purpose;
 
 typedef struct {
@@ -56,6 +59,9 @@ double
 co_draw_normal(co_stream *s); /* standard normal, double precision (Box-Muller, one of the pair) */
 void co_skip_normal(co_stream *s, uint64_t n); /* goes on behind so many of those; O(1). The stream
                                                   has drawn nothing else */
+double co_draw_gap(co_stream *s, double rate); /* misses before the next hit, each a hit with
+                                                  probability rate in (0, 1]: floor(log u / log(1 -
+                                                  rate)), a whole number that may pass 2^63 */
 double
 co_draw_gamma_log(co_stream *s,
                   double shape); /* log of a Gamma(shape, 1) draw; shape > 0, any size down to
@@ -78,3 +84,7 @@ void co_fill_uniform(const co_stream *s, uint64_t first, size_t n,
                      float *out); /* [0, 1), 24 bits */
 void co_fill_normal(const co_stream *s, uint64_t first, size_t n,
                     float *out); /* Box-Muller over words 2k, 2k + 1 */
+/* x[i] = scale x[i] + std z[i], z standard normal: one pass over a vector that noise goes on. Draws
+ * of the stream from its first, in an order and with last bits of their own: not those of
+ * co_fill_normal. The same bits on every instruction set. */
+void co_add_noise(const co_stream *s, size_t n, float scale, float std, float *x);

@@ -8,7 +8,15 @@
  * (-pi/4, pi/4), 2 bits the quarter turn; draw 2k = radius cos, 2k + 1 = radius sin. log u is taken
  * from 1 - u when u > sqrt 1/2, so that small radii keep all their bits. Polynomials are plain
  * series, error 1e-7 relative. Cost: 1.2 ns a normal and 0.7 ns a word with AVX-512; 2 KiB of
- * stack. Source: Salmon et al., SC 2011, section 4.3 (Philox); Box & Muller, Ann. Math. Stat. 1958.
+ * stack.
+ *
+ * Noise is added with fewer operations: no division, the smallest radii (below 1e-3, one in a
+ * million) on a coarser grid, the angle's two last bits for the quarter, and draws in the order of
+ * the vectors. Draw 256 g + 64 j + l comes from word j of block 64 g + l: j = 0 and 1 are a pair, 2
+ * and 3. Cost: 0.9 ns a coordinate with AVX-512. Polynomials: least greatest error, 2e-7 relative
+ * of log, 3e-8 of sine and cosine.
+ *
+ * Source: Salmon et al., SC 2011, section 4.3 (Philox); Box & Muller, Ann. Math. Stat. 1958.
  */
 #include "core/clones.h"
 #include "core/philox.h"
@@ -78,6 +86,29 @@ CO_INLINE void normal_pair(uint32_t *w, uint32_t *v)
     *v = (uint32_t)y ^ (uint32_t)(quarter & 2) << 30;       /* sin < 0 in quarters 2 and 3 */
 }
 
+/* Two words in, two draws of a normal law with standard deviation std out. u = 2^-e (1 + f) with
+ * -0.293 < f < 0.415, -2 log(1 + f) = f times a polynomial of degree 7; t in (-1, 1) eighths of a
+ * turn. */
+CO_INLINE void noise_pair(uint32_t w, uint32_t v, float std, float *x, float *y)
+{
+    const int32_t bits = as_int((float)(int32_t)(w >> 1) + 0.5f);
+    const int32_t above = bits - 0x3f3504f3; /* sqrt 1/2 */
+    const float e = (float)(31 - (above >> 23)), f = as_float(bits - (above & ~0x7fffff)) - 1.0f;
+    const float f2 = f * f, f4 = f2 * f2;
+    const float low =
+        (f * 0x1.00007ap0f - 0x1.fffffep0f) + f2 * (f * 0x1.ff623cp-2f - 0x1.5559dcp-1f);
+    const float upper =
+        (f * 0x1.614c0ap-2f - 0x1.978e2ep-2f) + f2 * (f * 0x1.9dfa7ep-3f - 0x1.4c3d12p-2f);
+    const float length = std * sqrtf(e * 1.38629436f + f * (low + f4 * upper));
+    const float t = (float)(int32_t)v * 0x1p-31f, z = t * t, z2 = z * z;
+    const float sine =
+        t * ((0.78539819f - z * 0.08074544f) + z2 * (0.00249000709f - z * 3.5954508e-5f));
+    const float cosine = (1.0f - z * 0.30842426f) + z2 * (0.0158499144f - z * 3.1888051e-4f);
+    const float a = length * sine, b = as_float(as_int(length * cosine) ^ (int32_t)(v << 31));
+    *x = v & 2 ? a : b;
+    *y = v & 2 ? b : a;
+}
+
 CO_CLONES static void word_kernel(uint32_t w[4][BLOCKS], uint32_t *out)
 {
     in_stream_order(w, out);
@@ -130,4 +161,32 @@ void co_fill_uniform(const co_stream *s, uint64_t first, size_t n, float *out)
 void co_fill_normal(const co_stream *s, uint64_t first, size_t n, float *out)
 {
     fill(s, first, n, out, normal_kernel);
+}
+
+CO_CLONES static void noise_kernel(uint32_t w[4][BLOCKS], float scale, float std,
+                                   float *restrict out)
+{
+    for (size_t j = 0; j < 4; j += 2, out += 2 * BLOCKS)
+        for (size_t l = 0; l < BLOCKS; l++) {
+            float x, y;
+            noise_pair(w[j][l], w[j + 1][l], std, &x, &y);
+            out[l] = out[l] * scale + x;
+            out[BLOCKS + l] = out[BLOCKS + l] * scale + y;
+        }
+}
+
+void co_add_noise(const co_stream *s, size_t n, float scale, float std, float *x)
+{
+    uint32_t w[4][BLOCKS];
+    float last[WORDS] = {0};
+    for (size_t at = 0; at < n; at += WORDS) {
+        co_philox_blocks(s->key, s->high, at / 4, w);
+        if (n - at >= WORDS) {
+            noise_kernel(w, scale, std, x + at);
+            continue;
+        }
+        memcpy(last, x + at, (n - at) * sizeof *x);
+        noise_kernel(w, scale, std, last);
+        memcpy(x + at, last, (n - at) * sizeof *x);
+    }
 }

@@ -355,11 +355,12 @@ double co_model_flops(const co_model *model, double n_rows, double n_target_rows
     double sum = 0.0;
     for (size_t l = 1; l < model->n_nodes; l++) {
         const co_vertex *v = &model->node[l];
-        const co_shape *in = &model->node[v->input[0]].out;
-        if (v->layer->flops)
-            sum += v->layer->flops(v->self) * (!in->sequence ? 1.0
-                                               : in->target  ? n_target_rows
-                                                             : n_rows);
+        const co_shape *in = &model->node[v->input[0]].out,
+                       *last = &model->node[v->input[v->n_inputs - 1]].out;
+        const double rows = !in->sequence ? 1.0 : in->target ? n_target_rows : n_rows;
+        const double others = last->target ? n_target_rows : n_rows;
+        if (v->layer->flops) sum += v->layer->flops(v->self) * rows;
+        if (v->layer->pair_flops) sum += v->layer->pair_flops(v->self) * rows * others;
     }
     return sum;
 }

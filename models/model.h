@@ -77,7 +77,9 @@ size_t co_model_longest(const co_model *model, bool target);
 char *co_model_describe(const co_model *model); /* new block: JSON list of {name, shape, role}, as
                                                    checkpoints carry it */
 void co_model_init(const co_model *model, uint64_t seed, float *params);
-/* Multiply-adds of one example of so many rows, and rows of its target, forward. */
+/* Multiply-adds of one example of so many rows, and rows of its target, forward. Attention grows
+ * with the square of a text's own length: of the mean length of texts it is somewhat less than
+ * their mean. */
 double co_model_flops(const co_model *model, double n_rows, double n_target_rows);
 
 /* Activations, their gradients and scratch for batches of at most max_n examples, max_rows rows and

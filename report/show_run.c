@@ -58,6 +58,16 @@ static int64_t total(const co_table *table, const char *name)
     return sum;
 }
 
+/* With edge servers: what of the traffic goes between them and the cloud. */
+static void print_levels(FILE *out, const co_table *rounds)
+{
+    char down[32], up[32];
+    if (co_table_find(rounds, "bytes_cloud_down") < 0) return;
+    co_format_bytes((double)total(rounds, "bytes_cloud_down"), down, sizeof down);
+    co_format_bytes((double)total(rounds, "bytes_cloud_up"), up, sizeof up);
+    co_print_field(out, "to the cloud", "%s down, %s up, between it and edge servers", down, up);
+}
+
 static void print_totals(FILE *out, const co_table *rounds)
 {
     char down[32], up[32], seconds[32];
@@ -72,11 +82,72 @@ static void print_totals(FILE *out, const co_table *rounds)
     co_format_bytes((double)total(rounds, "bytes_down"), down, sizeof down);
     co_format_bytes((double)total(rounds, "bytes_up"), up, sizeof up);
     co_print_field(out, "traffic", "%s down, %s up", down, up);
+    print_levels(out, rounds);
     co_print_field(out, "updates lost",
                    "%" PRId64 " non-finite; %" PRId64 " values cut to the bound (saturated)",
                    total(rounds, "n_nonfinite"), total(rounds, "n_saturated"));
     co_format_seconds(n ? co_column_cell(rounds, n - 1, "wall_s") : 0.0, seconds, sizeof seconds);
     co_print_field(out, "time", "%s", seconds);
+}
+
+static double summed(const co_table *table, const char *name)
+{
+    double sum = 0.0;
+    for (size_t r = 0; r < table->n_rows; r++) {
+        const double value = co_column_cell(table, r, name);
+        if (!isnan(value)) sum += value;
+    }
+    return sum;
+}
+
+static int64_t greatest(const co_table *table, const char *name)
+{
+    int64_t most = 0;
+    for (size_t r = 0; r < table->n_rows; r++) {
+        const int64_t value = co_column_count(table, r, name);
+        if (value > most) most = value;
+    }
+    return most;
+}
+
+/* Mean over the devices that arrived, from the means of the rounds. */
+static double mean_staleness(const co_table *rounds)
+{
+    double sum = 0.0, n = 0.0;
+    for (size_t r = 0; r < rounds->n_rows; r++) {
+        const double mean = co_column_cell(rounds, r, "staleness_mean"),
+                     came = (double)(co_column_count(rounds, r, "n_reported") +
+                                     co_column_count(rounds, r, "n_empty") +
+                                     co_column_count(rounds, r, "n_nonfinite"));
+        if (isnan(mean)) continue;
+        sum += mean * came;
+        n += came;
+    }
+    return n > 0.0 ? sum / n : 0.0;
+}
+
+/* Of a timed run: virtual time, what the devices did in it, and whom the steps lost. */
+static void print_time(FILE *out, const co_table *rounds)
+{
+    const size_t n = rounds->n_rows;
+    char time[32], each[32], devices[32];
+    if (n == 0 || co_table_find(rounds, "device_s") < 0) return;
+    const double seconds = co_column_cell(rounds, n - 1, "sim_s"),
+                 device_s = summed(rounds, "device_s"), lost_s = summed(rounds, "lost_s");
+    co_format_seconds(seconds, time, sizeof time);
+    co_format_seconds(seconds / (double)n, each, sizeof each);
+    co_format_seconds(device_s, devices, sizeof devices);
+    co_print_field(out, "virtual time", "%s, %s a round", time, each);
+    co_print_field(out, "device time", "%s, of which %.1f %% counted", devices,
+                   device_s > 0.0 ? 100.0 * (1.0 - lost_s / device_s) : 100.0);
+    co_print_field(
+        out, "devices lost", "%" PRId64 " late, %" PRId64 " unavailable, %" PRId64 " dropped",
+        total(rounds, "n_late"), total(rounds, "n_unavailable"), total(rounds, "n_dropped"));
+    co_print_field(out, "staleness",
+                   "%.2f on average, %" PRId64 " at most; up to %" PRId64
+                   " versions of the model, %" PRId64 " devices at work between rounds",
+                   mean_staleness(rounds), greatest(rounds, "staleness_max"),
+                   greatest(rounds, "versions"), greatest(rounds, "in_flight"));
 }
 
 typedef struct {
@@ -249,6 +320,7 @@ static co_status text(const co_file *file, FILE *out)
     if (st == CO_OK) st = co_show_curves(file, out, &rounds, &eval);
     if (st == CO_OK) {
         print_totals(out, &rounds);
+        print_time(out, &rounds);
         st = print_load(out, &load);
     }
     if (st == CO_OK) st = co_show_privacy(file, out, &privacy, &examples);

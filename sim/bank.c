@@ -1,18 +1,43 @@
 /* sim/bank.c - vectors beside the model. A step costs one reduce-scatter and one all-gather a
  * vector. */
 #include "sim/bank.h"
+#include "core/memory.h"
 
-co_status co_bank_open(co_bank *b, const char *name, const co_layout *layout, const co_comm *comm)
+/* Room for one vector more. Local. */
+static co_status grow(co_bank *b, const char *name)
 {
-    CO_ASSERT(b->n < CO_MAX_BANK);
-    CO_TRY(co_exchange_init(&b->vector[b->n], layout, CO_BOARD_TRAINED, 0, 0, 0, comm));
-    b->name[b->n++] = name;
+    char **names = co_realloc(b->name, b->n + 1, sizeof *names);
+    if (names) b->name = names;
+    co_exchange *vectors = co_realloc(b->vector, b->n + 1, sizeof *vectors);
+    if (vectors) b->vector = vectors;
+    char *copy = names && vectors ? co_strdup(name) : NULL;
+    if (!copy) return CO_FAIL(CO_ENOMEM, "vectors beside the model");
+    b->name[b->n] = copy;
     return CO_OK;
+}
+
+co_status co_bank_open(co_bank *b, const char *name, const co_layout *layout, size_t n_scalars,
+                       const co_comm *comm)
+{
+    const co_status grown = grow(b, name);
+    co_status st = co_agree(grown, comm);
+    if (st == CO_OK)
+        st = co_exchange_init(&b->vector[b->n], layout, CO_BOARD_TRAINED, 0, n_scalars, 0, comm);
+    if (st == CO_OK)
+        b->n++;
+    else if (grown == CO_OK)
+        co_free(b->name[b->n]);
+    return st;
 }
 
 void co_bank_fini(co_bank *b)
 {
-    for (size_t k = 0; k < b->n; k++) co_exchange_fini(&b->vector[k]);
+    for (size_t k = 0; k < b->n; k++) {
+        co_exchange_fini(&b->vector[k]);
+        co_free(b->name[k]);
+    }
+    co_free(b->name);
+    co_free(b->vector);
     *b = (co_bank){0};
 }
 
@@ -62,6 +87,12 @@ void co_bank_step(co_bank *b, double *scratch)
         for (size_t j = 0; j < x->n_own; j++) own[j] += (float)scratch[j];
         co_exchange_gather(x);
     }
+}
+
+void co_bank_reduce(co_bank *b)
+{
+    double wait_s;
+    for (size_t k = 0; k < b->n; k++) co_exchange_reduce(&b->vector[k], &wait_s);
 }
 
 void co_bank_gather(co_bank *b)

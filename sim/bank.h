@@ -3,21 +3,21 @@
  *
  * Vector k + 1 of a plan's `into` is vector k here (CO_INTO_MODEL is the model itself, which the
  * aggregator and the server's optimiser step). A vector of the bank gains the exact sum of what
- * came, each part times its weight. First members: what scaffold and feddyn have all devices
- * receive. Memory a rank and vector as the exchange's. */
+ * came, each part times its weight. Members: what scaffold and feddyn have all devices receive; the
+ * models of edge servers, as how far they are from the cloud's (sim/edges.h). Memory a rank and
+ * vector as the exchange's. */
 #pragma once
 #include "sim/wires/exchange.h"
 
-enum { CO_MAX_BANK = 8 };
-
 typedef struct {
     size_t n;
-    const char *name[CO_MAX_BANK]; /* in checkpoints: server/<name> */
-    co_exchange vector[CO_MAX_BANK];
+    char **name;         /* [n] in checkpoints: server/<name> */
+    co_exchange *vector; /* [n] */
 } co_bank;
 
-/* One vector more, zero at first. name is borrowed. Collective(comm). */
-co_status co_bank_open(co_bank *bank, const char *name, const co_layout *layout,
+/* One vector more, zero at first, and beside its sum so many exact scalars. CO_ENOMEM.
+ * Collective(comm). */
+co_status co_bank_open(co_bank *bank, const char *name, const co_layout *layout, size_t n_scalars,
                        const co_comm *comm);
 void co_bank_fini(co_bank *bank);               /* Collective(node) */
 size_t co_bank_bytes(const co_bank *bank);      /* a rank */
@@ -33,5 +33,7 @@ void co_bank_add(co_bank *bank, size_t into, const float *value, double weight);
 /* Every vector gains its sum. scratch: as many doubles as this rank owns coordinates.
  * Collective(comm). */
 void co_bank_step(co_bank *bank, double *scratch);
+/* The sums alone, without that the vectors gain them. Collective(comm). */
+void co_bank_reduce(co_bank *bank);
 /* Makes slices that ranks wrote known to all. Collective(comm). */
 void co_bank_gather(co_bank *bank);

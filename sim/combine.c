@@ -65,9 +65,9 @@ static void aggregate(co_run *r, const co_round_sum *sum, const co_gathered *gat
     co_aggregate_all(&r->aggregation, &in, (uint64_t)e->seed, r->plan.round, r->update);
 }
 
-/* The aggregate and the server's step on this rank's slice, and the records of its blocks.
- * Collective(comm) where the aggregator sees whole updates, else Local. */
-static void step_slice(co_run *r, const co_gathered *gathered, double lr)
+/* What has met, backward through the stages and into the step's update. False when nothing has, and
+ * the model stays. Collective(comm) where the aggregator sees whole updates, else Local. */
+static bool make_update(co_run *r, const co_gathered *gathered)
 {
     co_exchange *x = &r->exchange;
     const double total = co_exchange_summed(x, CO_SUM_TOTAL);
@@ -83,14 +83,23 @@ static void step_slice(co_run *r, const co_gathered *gathered, double lr)
                                        : 1.0,
                        .n_reported = co_exchange_counted(x, CO_COUNT_REPORTED),
                        .slot = r->slot + r->n_server_slots};
-    if (co_chain_releases(&r->chain) || (in.n_reported > 0 && in.total > 0.0)) {
-        co_chain_backward(&r->chain, r->plan.round, &in);
-        CO_ASSERT(in.bits == 0); /* the stage that made residues has made a sum of them */
-        aggregate(r, &in, gathered);
+    if (!co_chain_releases(&r->chain) && (in.n_reported == 0 || in.total <= 0.0)) return false;
+    co_chain_backward(&r->chain, r->plan.round, &in);
+    CO_ASSERT(in.bits == 0); /* the stage that made residues has made a sum of them */
+    aggregate(r, &in, gathered);
+    return true;
+}
+
+/* The update and the server's step on this rank's slice, and the records of its blocks. */
+static void step_slice(co_run *r, const co_gathered *gathered, double lr)
+{
+    const co_exchange *x = &r->exchange;
+    if (r->plan.groups ? co_edges_average(&r->edges, r->plan.round, r->update)
+                       : make_update(r, gathered)) {
         clear_unsent(r);
         step_spans(r, lr);
     } else {
-        memset(r->update, 0, x->n_own * sizeof *r->update); /* nobody reported: the model stays */
+        memset(r->update, 0, x->n_own * sizeof *r->update);
     }
     for (const co_part *p = x->own; p < x->own + x->n_own_parts; p++)
         for (size_t done = 0; done < p->size; done += CO_BLOCK) {
@@ -105,7 +114,7 @@ static void step_slice(co_run *r, const co_gathered *gathered, double lr)
 void co_run_combine(co_run *r, const co_gathered *gathered, double lr)
 {
     step_slice(r, gathered, lr);
-    co_bank_step(&r->bank, r->update);
+    if (!r->plan.groups) co_bank_step(&r->bank, r->update);
 }
 
 co_status co_run_combine_create(co_run *r)

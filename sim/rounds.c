@@ -6,22 +6,33 @@
  * on its message. */
 #include "core/log.h"
 #include "sim/step.h"
+#include "sim/survey.h"
 #include "sim/watch.h"
 #include <stdio.h>
 
-/* Which devices, from which version, on which rank: the same on all ranks, without a message. */
-static void plan(co_run *r, int64_t step)
+/* Which devices, from which version, on which rank: the same on all ranks, without a message but
+ * for those of a measuring pass. Collective(comm). */
+static co_status plan(co_run *r, int64_t step)
 {
+    co_clock now = {.step = step, .time = r->time};
     if (co_population_move(&r->population, step)) co_plan_look(&r->plan);
-    co_planner_make(r->experiment->planner, r->planner, &(co_clock){.step = step}, &r->plan);
     co_status_set_round(step);
+    CO_TRY(co_run_survey(r, step, &now.time));
+    if (r->ending != CO_GOES_ON) return CO_OK;
+    co_status st = co_keeps_hold(&r->keeps);
+    if (st == CO_OK) st = co_planner_make(r->experiment->planner, r->planner, &now, &r->plan);
+    if (r->keeps.n == 0 && !co_planner_is_stale(r->experiment->planner))
+        return st; /* there is nothing that could fail */
+    CO_TRY(co_agree(st, r->comm));
+    return co_versions_plan(&r->versions, r->experiment->planner, r->planner);
 }
 
 /* One step; without a new version when it was given up half way. Collective(comm). */
 static co_status play(co_run *r)
 {
     const co_experiment *e = r->experiment;
-    plan(r, r->round + 1);
+    CO_TRY(plan(r, r->round + 1));
+    if (r->ending != CO_GOES_ON) return CO_OK; /* nothing of this step has touched the model */
     co_step_open(r);
     const co_status st = co_step_work(r, co_schedule_rate(&e->local_rate, r->plan.round));
     const co_gathered met = co_step_meet(r, st);
@@ -29,8 +40,11 @@ static co_status play(co_run *r)
         return co_agree(st == CO_ESTOPPED ? CO_OK : st, r->comm); /* the error is what to tell */
     if (co_exchange_counted(&r->exchange, CO_COUNT_ABANDONED) > 0) {
         r->ending = CO_STOPPED; /* nothing of this step has touched the model */
+        co_keeps_back(&r->keeps);
         return CO_OK;
     }
+    r->moment = (co_moment){r->plan.round, 1e-9 * (double)r->time, 1e-9 * (double)r->plan.time};
+    r->time = r->plan.time;
     co_versions_step(&r->versions);
     co_run_combine(r, &met, co_schedule_rate(&e->server_rate, r->plan.round));
     co_step_gather(r);

@@ -3,18 +3,26 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/vector.h"
+#include "sim/devices/timing.h"
 #include "sim/first_model.h"
-#include "sim/generation.h"
+#include "sim/outlook.h"
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-/* What the rule has all devices receive. Collective(comm). */
+#define MOST_PLAYED 1e8 /* participations of a schedule that is played through for its privacy */
+
+double co_run_flops(const co_run *r)
+{
+    return co_model_flops(r->model, r->population.mean_rows, r->population.mean_target_rows);
+}
+
+/* What the rule has all devices receive, or models of edge servers. Collective(comm). */
 static co_status create_bank(co_run *r)
 {
     const char *name = r->experiment->rule->common;
     co_plan_look(&r->plan);
-    return name ? co_bank_open(&r->bank, name, co_model_layout(r->model), r->comm) : CO_OK;
+    if (name) CO_TRY(co_bank_open(&r->bank, name, co_model_layout(r->model), 0, r->comm));
+    return co_edges_create(&r->edges, r->plan.groups, &r->bank, &r->exchange);
 }
 
 /* Integers modulo 2^b only mean something as a sum whose weights their stage knows. Local. */
@@ -50,15 +58,19 @@ static co_status create_wire(co_run *r)
     const bool whole = e->aggregator->combine || co_chain_needs_rows(&r->chain);
     const co_wire_setup setup = {
         .exchange = &r->exchange,
+        .bank = &r->bank,
         .bits = r->chain.ring.bits,
         .capacity = r->plan.capacity,
         .adds_up = e->aggregator->finish != NULL,
         .n_scratch = co_aggregation_scratch(&r->aggregation, r->plan.capacity, r->exchange.n_own)};
-    r->wire = co_wire_find(r->chain.ring.bits ? "ring" : whole ? "rows" : "sum");
+    r->wire = co_wire_find(r->chain.ring.bits ? "ring"
+                           : whole            ? "rows"
+                           : r->plan.groups   ? "edges"
+                                              : "sum");
     return r->wire->create(&setup, &r->wire_self);
 }
 
-static size_t wire_bytes(const co_run *r)
+size_t co_run_wire_bytes(const co_run *r)
 {
     return r->wire->bytes ? r->wire->bytes(r->wire_self) : 0;
 }
@@ -76,7 +88,8 @@ static co_status create_state(co_run *r)
     const size_t n = r->n_rule_states + co_chain_slots(&r->chain, r->state_name + r->n_rule_states,
                                                        CO_MAX_STATES - r->n_rule_states);
     return co_state_init(&r->state, n, co_model_layout(r->model)->n, r->plan.capacity,
-                         r->population.n_devices, r->experiment->rounds, wire_bytes(r), r->comm);
+                         r->population.n_devices, r->experiment->rounds, co_run_wire_bytes(r),
+                         r->comm);
 }
 
 /* Refuses a run in which no device ever holds an example. O(devices), in most cases O(1). */
@@ -147,7 +160,6 @@ static co_status create_local(co_run *r, const char *dir)
     const co_experiment *e = r->experiment;
     CO_TRY(check_examples(r));
     CO_TRY(co_plan_init(&r->plan, e, &r->population, r->comm->size, co_work_index("train")));
-    if (e->planner->create) CO_TRY(e->planner->create(&e->devices, &r->plan, &r->planner));
     CO_TRY(co_aggregate_check(e->aggregator, &e->aggregate, (size_t)fmax(1.0, r->plan.per_round)));
     CO_TRY(co_aggregation_create(e->aggregator, &e->aggregate, &r->aggregation));
     CO_TRY(co_model_create(&e->model, &r->population.shape, &r->population.labels, r->task,
@@ -214,13 +226,74 @@ static co_status create_budget(co_run *r)
     return CO_OK;
 }
 
+/* Edge servers' last models are nobody's. */
+static void warn_of_left_rounds(const co_experiment *e)
+{
+    const long long left = (long long)(e->rounds % e->group_keys.cloud_every);
+    if (left > 0)
+        co_warn("the last %lld of %lld rounds change edge servers alone: the cloud averages every "
+                "%lld; let rounds be a multiple of aggregate.groups.cloud_every",
+                left, (long long)e->rounds, (long long)e->group_keys.cloud_every);
+}
+
+/* What a participation is sent and sends, in bytes; the clock; the planner, which may look at both.
+ * Collective(comm). */
+static co_status create_planner(co_run *r)
+{
+    const co_experiment *e = r->experiment;
+    const co_work *train = r->works.work[r->plan.train];
+    int64_t up;
+    train->traffic(r->works.self[r->plan.train], &r->plan.bytes_down, &up);
+    for (int attacker = 0; attacker < 2; attacker++)
+        r->plan.bytes_up[attacker] = co_chain_bytes(&r->chain, attacker, up);
+    CO_TRY(co_timing_create(e, &r->population, co_run_flops(r), r->comm, &r->plan.timing));
+    co_status st =
+        co_groups_create(e, &r->population, r->plan.timing, r->plan.bytes_down, &r->plan.groups);
+    if (st == CO_OK && e->planner->create)
+        st = e->planner->create(&e->devices, &r->plan, &r->planner);
+    CO_TRY(co_agree(st, r->comm));
+    if (r->plan.groups) {
+        co_groups_keeps(r->plan.groups, &r->keeps);
+        warn_of_left_rounds(e);
+    }
+    if (co_is_timed(e)) co_keep_ints(&r->keeps, "clock/time", &r->time, NULL, 1);
+    if (e->planner->keeps) e->planner->keeps(r->planner, &r->keeps);
+    co_plan_keeps(&r->plan, &r->keeps);
+    return CO_OK;
+}
+
+/* The most steps that a device may take part in: as the schedule says, where it can be played in
+ * time, and never more than the separation allows. Collective(comm). */
+static co_status foresee_parts(co_run *r, int64_t *most)
+{
+    const co_experiment *e = r->experiment;
+    co_outlook outlook;
+    const int64_t apart = co_min_separation(e);
+    *most = (e->rounds + apart - 1) / apart;
+    if (!co_outlook_can(e) || (double)e->rounds * r->plan.per_round > MOST_PLAYED) return CO_OK;
+    CO_TRY(co_outlook_play(&outlook, &r->plan, &r->population, co_run_flops(r), INFINITY, r->comm));
+    if (outlook.most_parts < *most) *most = outlook.most_parts > 0 ? outlook.most_parts : 1;
+    co_outlook_fini(&outlook);
+    return CO_OK;
+}
+
+/* Collective(comm). */
+static co_status start_privacy(co_run *r)
+{
+    int64_t last = r->experiment->rounds;
+    if (r->privacy.by_arrival) CO_TRY(foresee_parts(r, &last));
+    co_private_keeps(&r->privacy, &r->keeps);
+    return co_private_start(&r->privacy, last, r->comm);
+}
+
 /* Collective(comm). */
 static co_status create_exchange(co_run *r)
 {
     co_needs needs = {CO_N_COUNTS, CO_N_SCALARS};
     co_observers_needs(r, &needs);
     r->first_count = needs.n_counts;
-    return co_exchange_init(&r->exchange, co_model_layout(r->model), CO_BOARD_WHOLE,
+    return co_exchange_init(&r->exchange, co_model_layout(r->model),
+                            r->plan.heard ? CO_BOARD_ROWS : CO_BOARD_WHOLE,
                             needs.n_counts - CO_N_COUNTS + r->chain.n_counts, needs.n_scalars,
                             r->plan.capacity, r->comm);
 }
@@ -229,15 +302,20 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
 {
     *r = (co_run){.comm = comm, .experiment = e, .dir = dir};
     const bool want_tests =
-        e->eval_keys.every > 0 && (!e->eval_keys.central_asked || e->eval_keys.central);
+        co_eval_is_on(&e->eval_keys) && (!e->eval_keys.central_asked || e->eval_keys.central);
     co_status st = co_population_create(e, want_tests, comm, &r->population);
     if (st == CO_OK) r->task = co_task_find(r->population.task);
     if (st == CO_OK) st = co_agree(create_local(r, dir), comm);
     if (st == CO_OK) st = create_budget(r);
-    if (st == CO_OK) st = co_private_init(&r->privacy, e, &r->plan, r->population.n_devices, comm);
+    if (st == CO_OK)
+        st = co_agree(
+            co_private_init(&r->privacy, e, &r->plan, r->population.n_devices, comm->rank == 0),
+            comm);
     if (st == CO_OK) st = co_agree(create_chain(r), comm);
+    if (st == CO_OK) st = create_planner(r);
+    if (st == CO_OK) st = start_privacy(r);
     if (st == CO_OK) st = create_exchange(r);
-    if (st == CO_OK) st = co_versions_init(&r->versions, e->planner->n_versions, &r->exchange);
+    if (st == CO_OK) co_versions_init(&r->versions, &r->exchange);
     if (st == CO_OK) st = create_bank(r);
     if (st == CO_OK) st = co_agree(co_run_combine_create(r), comm);
     if (st == CO_OK) st = create_wire(r);
@@ -261,12 +339,16 @@ void co_run_destroy(co_run *r)
     co_budget_fini(&r->budget);
     co_public_fini(&r->public);
     co_state_fini(&r->state);
+    co_edges_fini(&r->edges);
     co_bank_fini(&r->bank);
     co_versions_fini(&r->versions);
     co_exchange_fini(&r->exchange);
     co_private_fini(&r->privacy);
     if (r->experiment && r->experiment->planner->destroy)
         r->experiment->planner->destroy(r->planner);
+    co_keeps_fini(&r->keeps);
+    co_timing_destroy(r->plan.timing);
+    co_groups_destroy(r->plan.groups);
     co_plan_fini(&r->plan);
     co_model_destroy(r->model);
     co_free(r->base);
@@ -296,12 +378,20 @@ static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
     if (st == CO_OK) st = co_checkpoint_read(path, s, r->model);
     if (st == CO_OK) st = check_snapshot(r, s, path);
     if (st == CO_OK && s->privacy) st = co_private_resume(&r->privacy, s->privacy, s->round, path);
-    if (st == CO_OK)
-        st = co_record_resume(&r->record, s->round, r->experiment->eval_keys.every,
-                              r->experiment->rounds);
+    if (st == CO_OK) st = co_record_resume(&r->record, s->round, r->experiment);
     if (st == CO_OK && s->privacy) st = co_record_retell(&r->record, &r->privacy);
     if (s->budget) co_record_example_statement(&r->record, co_budget_release(&r->budget));
     return st;
+}
+
+/* Once the planner has its lists. Collective(comm). */
+static co_status resume_versions(co_run *r, const char *path)
+{
+    CO_TRY(co_versions_open(&r->versions, r->round, r->experiment->planner, r->planner));
+    CO_TRY(co_agree(r->comm->rank == 0 ? co_checkpoint_read_versions(path, &r->versions, r->model)
+                                       : CO_OK,
+                    r->comm));
+    return co_versions_broadcast(&r->versions);
 }
 
 co_status co_run_resume(co_run *r, const char *path)
@@ -311,7 +401,7 @@ co_status co_run_resume(co_run *r, const char *path)
                      .n_slots = r->n_slots,
                      .slot = r->whole_slot,
                      .slot_name = r->slot_name,
-                     .versions = &r->versions,
+                     .keeps = &r->keeps,
                      .privacy = r->privacy.is_on ? &privacy : NULL,
                      .budget = r->budget.experiment ? &r->budget : NULL,
                      .state = &r->state,
@@ -331,8 +421,10 @@ co_status co_run_resume(co_run *r, const char *path)
     if (st == CO_OK) {
         r->round = s.round;
         MPI_Bcast(&r->round, 1, MPI_INT64_T, 0, r->comm->world);
+        co_keeps_broadcast(&r->keeps, r->comm);
+        r->moment = (co_moment){r->round, 1e-9 * (double)r->time, 1e-9 * (double)r->time};
         co_run_scatter_slots(r);
-        st = co_versions_resume(&r->versions, r->round);
+        st = resume_versions(r, path);
         co_bank_gather(&r->bank);
         if (st == CO_OK) st = co_segment_broadcast(&r->exchange.board, r->comm);
         if (st == CO_OK) co_exchange_hash(&r->exchange);
@@ -340,86 +432,4 @@ co_status co_run_resume(co_run *r, const char *path)
     if (st == CO_OK) st = co_observers_load(r);
     co_run_free_slots(r);
     return st;
-}
-
-static void describe_state(const co_run *r)
-{
-    char all[32], each[32];
-    if (!r->state.comm) return;
-    co_format_bytes(r->state.bytes_all, all, sizeof all);
-    co_format_bytes((double)(r->state.block * sizeof(float)), each, sizeof each);
-    printf("device state up to %s over all nodes beside it: %s for each device that takes part (",
-           all, each);
-    for (size_t k = 0; k < r->state.n_slots; k++) printf("%s%s", k ? ", " : "", r->state_name[k]);
-    puts(")");
-}
-
-static void warn_of_double_counting(const co_experiment *e)
-{
-    const char *weight = co_config_string(&e->aggregate, "weight");
-    if (!e->selector->looks_at_all || e->weighting.by == CO_WEIGHT_UNIFORM ||
-        co_config_bool(&e->aggregate, "unbiased"))
-        return;
-    co_warn("data count twice: devices.select: %s asks devices with more of them more often, and "
-            "aggregate.weight: %s "
-            "counts them again; set aggregate.weight: uniform, or aggregate.unbiased: true",
-            e->selector->name, weight);
-}
-
-void co_run_describe(co_run *r)
-{
-    const co_experiment *e = r->experiment;
-    const size_t own =
-        co_workplace_bytes(&r->place) + co_public_bytes(&r->public) + co_works_bytes(&r->works) +
-        co_exchange_bytes(&r->exchange) + wire_bytes(r) + co_bank_bytes(&r->bank) +
-        r->n_slots * r->exchange.n_own * sizeof(float) + r->exchange.n_own * sizeof(double) +
-        (e->eval_keys.generate.asked
-             ? co_generation_bytes(r->model, &r->population, &e->eval_keys.generate.how)
-             : 0);
-    const size_t node = r->exchange.board.bytes + r->population.csr.bytes +
-                        r->population.tests.bytes + r->population.data.memory.bytes +
-                        co_bank_node_bytes(&r->bank) + co_versions_node_bytes(&r->versions);
-    if (r->comm->rank != 0) return;
-    warn_of_double_counting(e);
-    char rank_text[32], node_text[32], down[32], up[32];
-    const double per_round = r->plan.per_round;
-    double examples = 0.0;
-    const int64_t n = r->population.n_devices < 100000 ? r->population.n_devices : 100000;
-    for (int64_t k = 0; k < n; k++)
-        examples += (double)co_population_examples(&r->population, k) / (double)n;
-    co_format_bytes((double)own, rank_text, sizeof rank_text);
-    co_format_bytes((double)node, node_text, sizeof node_text);
-    int64_t each_down = 0, each_up = 0;
-    const size_t train = co_work_index("train");
-    r->works.work[train]->traffic(r->works.self[train], &each_down, &each_up);
-    each_up = co_chain_bytes(&r->chain, false, each_up);
-    co_format_bytes(per_round * (double)each_down, down, sizeof down);
-    co_format_bytes(per_round * (double)each_up, up, sizeof up);
-    char tokens[80] = "";
-    if (r->population.shape.tokens)
-        snprintf(tokens, sizeof tokens, ", %.1f tokens an example", r->population.mean_rows);
-    if (r->population.most_target_rows)
-        snprintf(tokens, sizeof tokens, ", %.1f tokens of a source, %.1f of a target",
-                 r->population.mean_rows, r->population.mean_target_rows);
-    printf("devices      %lld, %g a round%s, %.1f examples each on average%s\n",
-           (long long)r->population.n_devices, per_round, e->selector->any_real ? " expected" : "",
-           examples, tokens);
-    printf("model        %zu parameters (%lld travel), %.3g multiply-adds an example\n",
-           co_model_size(r->model), (long long)co_model_layout(r->model)->n_shared,
-           co_model_flops(r->model, r->population.mean_rows, r->population.mean_target_rows));
-    printf("a round      about %.0f examples, %s down, %s up\n", per_round * examples, down, up);
-    printf("memory       %s a rank, %s a node beside it; %d rank%s on %d node%s\n", rank_text,
-           node_text, r->comm->size, r->comm->size == 1 ? "" : "s", r->comm->n_nodes,
-           r->comm->n_nodes == 1 ? "" : "s");
-    describe_state(r);
-    const bool central = co_evaluates_central(e, &r->population), devices = co_evaluates_devices(e);
-    co_budget_print(&r->budget);
-    if (co_private_print(&r->privacy, e->rounds) != CO_OK) co_warn("%s", co_status_message());
-    printf("rounds       %lld, evaluated every %lld (%s), output in %s\n", (long long)e->rounds,
-           (long long)e->eval_keys.every,
-           central && devices ? "central and on devices"
-           : central          ? "central"
-           : devices          ? "on devices"
-                              : "no evaluation",
-           r->dir);
 }

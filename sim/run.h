@@ -15,6 +15,7 @@
 #include "sim/devices/budget.h"
 #include "sim/devices/state.h"
 #include "sim/bank.h"
+#include "sim/edges.h"
 #include "sim/planners/planner.h"
 #include "sim/versions.h"
 #include "sim/work/public_data.h"
@@ -33,7 +34,9 @@ struct co_run {
     co_model *model;
     char *base; /* where its first values come from */
     char config_digest[33];
-    int64_t round; /* steps done */
+    int64_t round;    /* steps done */
+    int64_t time;     /* virtual, in nanoseconds, at which the newest version was made */
+    co_moment moment; /* the newest step */
     co_ending ending;
     bool stop_wanted; /* some rank was asked to stop */
     co_status late;   /* an error of rank 0 that the next reduction carries to all */
@@ -41,7 +44,8 @@ struct co_run {
         double start, worked, wait; /* clock before and after this rank's work; seconds after it */
     } times;                        /* of the step */
     /* plan */
-    void *planner; /* what the experiment's planner keeps */
+    void *planner;  /* what the experiment's planner keeps */
+    co_keeps keeps; /* of planner, selector and clock, for checkpoints */
     co_plan plan;
     /* work */
     co_public public; /* section local.dp.public */
@@ -61,7 +65,8 @@ struct co_run {
     const co_wire *wire;
     void *wire_self;
     co_versions versions; /* of the model, the newest in the exchange */
-    co_bank bank;         /* vectors that devices receive beside the model */
+    co_bank bank;         /* vectors that devices receive beside the model, or edges' models */
+    co_edges edges;
     /* combine: slots are the server optimiser's, the aggregator's, the bank's */
     co_aggregation aggregation;
     void *server; /* the server optimiser's own */
@@ -102,5 +107,7 @@ co_status co_run_open_slots(co_run *run); /* rank 0: room for them. Local */
 void co_run_free_slots(co_run *run);      /* Local */
 /* All rounds that are left. Collective(comm). */
 co_status co_run_rounds(co_run *run);
+double co_run_flops(const co_run *run);      /* multiply-adds of an example, forward. Local */
+size_t co_run_wire_bytes(const co_run *run); /* a rank. Local */
 /* What the run will take, on stdout of rank 0. Collective(comm). */
 void co_run_describe(co_run *run);

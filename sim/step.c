@@ -4,28 +4,15 @@
  * a_i = w_i stress_i over the sum of all, one reduction of an exact scalar. */
 #include "sim/step.h"
 #include "core/log.h"
+#include "core/vector.h"
 #include "sim/watch.h"
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
 
-/* What each device is sent and sends, in bytes. */
-static void declare(co_run *r)
-{
-    for (size_t k = 0; k < r->plan.n; k++) {
-        co_plan_row *row = &r->plan.row[k];
-        const co_work *work = r->works.work[row->work];
-        row->bytes_down = row->bytes_up = 0;
-        if (work->traffic)
-            work->traffic(r->works.self[row->work], &row->bytes_down, &row->bytes_up);
-        row->bytes_up = co_chain_bytes(&r->chain, row->attacker, row->bytes_up);
-    }
-}
-
 void co_step_open(co_run *r)
 {
     CO_ASSERT(!co_fault("assert")); /* the test of what a broken invariant does to other ranks */
-    declare(r);
     co_exchange_clear(&r->exchange);
     co_bank_clear(&r->bank);
     if (r->wire->begin) r->wire->begin(r->wire_self, &r->plan);
@@ -42,17 +29,45 @@ static co_request request_of(const co_run *r, double lr)
 {
     return (co_request){.step = r->plan.round,
                         .lr = lr,
-                        .beside = co_bank_read(&r->bank, CO_INTO_RULE),
+                        .beside = r->experiment->rule->common ? co_bank_read(&r->bank, CO_INTO_RULE)
+                                                              : NULL,
                         .frozen = r->exchange.model,
                         .n_slices = (size_t)r->comm->size};
 }
 
-/* What is meant for the model, in what a device gives; NULL: nothing. */
-static const co_piece *model_piece(const co_given *given)
+/* What is meant for the model that the row adds to, in what a device gives; NULL: nothing. */
+static const co_piece *model_piece(const co_given *given, const co_plan_row *row)
 {
     for (size_t i = 0; i < given->n_pieces; i++)
-        if (given->piece[i].into == CO_INTO_MODEL) return &given->piece[i];
+        if (given->piece[i].into == row->into) return &given->piece[i];
     return NULL;
+}
+
+/* The model that a device starts from. */
+static const float *version_of(co_run *r, const co_plan_row *row)
+{
+    return r->plan.groups ? co_edges_read(&r->edges, row, r->plan.round)
+                          : co_versions_read(&r->versions, row->version);
+}
+
+static bool is_moved(const co_run *r, const co_plan_row *row)
+{
+    return r->plan.is_to_newest && row->version != r->versions.newest;
+}
+
+/* Makes an update lead from the newest version to the device's model: what was added to the model
+ * since the version that the device started from comes off again. Local. */
+static void lead_to_newest(const co_run *r, const co_piece *piece, const float *version,
+                           co_plan_row *row)
+{
+    const co_layout *layout = r->exchange.layout;
+    const float *newest = r->exchange.model;
+    for (const co_part *s = layout->span[CO_SHARED];
+         s < layout->span[CO_SHARED] + layout->n_spans[CO_SHARED]; s++)
+        for (size_t j = 0; j < s->size; j++)
+            piece->value[s->at + j] += version[s->offset + j] - newest[s->offset + j];
+    row->update_norm = co_vector_norm(piece->value, piece->n);
+    if (!isfinite(row->update_norm)) row->outcome = CO_NONFINITE;
 }
 
 /* The update of the model through the stages and onto the wire. Local. */
@@ -64,6 +79,7 @@ static void send(co_run *r, size_t k, const co_piece *piece, co_given *given, fl
                          .update = piece->value,
                          .norm = row->update_norm,
                          .weight = row->weight,
+                         .factor = row->factor,
                          .coefficient = row->coefficient,
                          .attacker = row->attacker};
     const bool finite = co_chain_forward(&r->chain, r->plan.round, row->device, &c,
@@ -89,12 +105,12 @@ static void count(co_run *r, size_t k, const co_given *given)
     const co_plan_row *row = &r->plan.row[k];
     if (row->outcome == CO_REPORTED) {
         for (size_t i = 0; i < given->n_pieces; i++)
-            if (given->piece[i].into != CO_INTO_MODEL)
+            if (given->piece[i].into != row->into)
                 co_bank_add(&r->bank, given->piece[i].into, given->piece[i].value,
                             row->weight / r->plan.population_weight);
-        if (model_piece(given)) {
-            co_exchange_scalar(x, CO_SUM_TOTAL, row->coefficient);
-            co_exchange_scalar(x, CO_SUM_TERMS, row->coefficient * given->term);
+        if (model_piece(given, row)) {
+            co_exchange_scalar(x, CO_SUM_TOTAL, row->share);
+            co_exchange_scalar(x, CO_SUM_TERMS, row->share * given->term);
         }
         co_observers_see(r, row, given);
         co_exchange_count(x, CO_COUNT_REPORTED, 1);
@@ -112,10 +128,12 @@ static co_status ask(co_run *r, size_t k, co_request *with)
     co_plan_row *row = &r->plan.row[k];
     co_given given;
     while (co_fault("hang")) sleep(3600); /* the watchdog's test */
-    with->version = co_versions_read(&r->versions, row->version);
+    with->version = version_of(r, row);
     with->state = co_state_open(&r->state, &r->plan, k);
     CO_TRY(r->works.work[row->work]->perform(r->works.self[row->work], with, row, &given));
-    const co_piece *piece = model_piece(&given);
+    const co_piece *piece = model_piece(&given, row);
+    if (row->outcome == CO_REPORTED && piece && is_moved(r, row))
+        lead_to_newest(r, piece, with->version, row);
     if (row->outcome == CO_REPORTED && piece && !piece->is_added)
         send(r, k, piece, &given, with->state);
     co_state_close(&r->state, &r->plan, k, row->outcome == CO_REPORTED);
@@ -132,7 +150,8 @@ static co_status ask_own(co_run *r, double lr)
     for (size_t i = 0; i < r->plan.n; i++) {
         const co_plan_row *row = &r->plan.row[r->plan.order[i]];
         if (!is_own(r, row)) continue;
-        const bool adds = row->into == CO_INTO_MODEL && !co_chain_touches(&r->chain, row->attacker);
+        const bool adds = row->into == CO_INTO_MODEL && !is_moved(r, row) &&
+                          !co_chain_touches(&r->chain, row->attacker);
         with.slice = plain && adds ? slice : NULL;
         CO_TRY(ask(r, r->plan.order[i], &with));
     }
@@ -167,7 +186,7 @@ static co_status weigh_by_stress(co_run *r, double lr)
     const double total = co_scalar_value(&sum);
     for (size_t k = 0; k < r->plan.n; k++)
         if (r->plan.row[k].rank == r->comm->rank)
-            r->plan.row[k].coefficient *= total > 0.0 ? 1.0 / total : 0.0;
+            r->plan.row[k].share = r->plan.row[k].coefficient *= total > 0.0 ? 1.0 / total : 0.0;
     return st;
 }
 
@@ -177,7 +196,8 @@ co_status co_step_work(co_run *r, double lr)
     if (r->late != CO_OK) st = r->late;
     if (st == CO_OK) st = ask_own(r, lr);
     if (st == CO_OK && co_fault("train")) st = CO_FAIL(CO_EINTERNAL, "injected fault in training");
-    if (st == CO_OK && r->comm->rank == 0) st = co_record_reserve(&r->record, r->plan.capacity);
+    if (st == CO_OK && r->comm->rank == 0)
+        st = co_record_reserve(&r->record, r->plan.capacity + r->plan.n_lost);
     r->times.worked = co_now_s();
     return st;
 }
@@ -222,11 +242,15 @@ void co_step_gather(co_run *r)
     note_load(r);
     co_watch_progress(CO_WATCH_WAITING, r->plan.round); /* until this rank has examples of its own
                                                             again, or writes files */
+    co_exchange_tell(x);
     co_exchange_gather(x);
+    if (x->told) co_exchange_take_rows(x, &r->plan);
     r->round = r->plan.round;
+    co_private_take_part(&r->privacy, &r->plan);
     const co_status st = co_chain_end(&r->chain, r->round, co_exchange_counts(x, r->first_count),
                                       co_exchange_counted(x, CO_COUNT_REPORTED));
     const co_status spent = co_budget_commit(&r->budget, &r->plan);
+    co_plan_close(&r->plan);
     if (r->late == CO_OK) r->late = st != CO_OK ? st : spent;
     for (int k = 0; k < r->comm->size; k++) r->stop_wanted |= x->record[k].stop_wanted != 0;
     co_watch_round(co_now_s() - r->times.start);

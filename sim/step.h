@@ -2,7 +2,7 @@
 #pragma once
 #include "sim/run.h"
 
-/* After the plan: bytes of its rows, and wire, bank and device state made ready. Local; sends. */
+/* After the plan: wire, bank and device state made ready. Local; sends. */
 void co_step_open(co_run *run);
 /* Works on this rank's devices of the plan, one to completion before the next, and puts what they
  * give through the stages and on the wire. Collective(comm) where the aggregator weighs devices by

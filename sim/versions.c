@@ -1,68 +1,175 @@
-/* sim/versions.c - the ring. A step costs one copy of the model a node, where there is a ring. */
+/* sim/versions.c - a pool of copies, in segments each a quarter larger than all before it: few
+ * windows, little room that is not used. A step costs one copy of the model a node, where one is
+ * needed. */
 #include "sim/versions.h"
-#include <string.h>
+#include "core/log.h"
+#include "core/memory.h"
+#include <stdio.h>
 
-co_status co_versions_init(co_versions *v, size_t n, const co_exchange *x)
+void co_versions_init(co_versions *v, const co_exchange *x)
 {
-    co_status st = CO_OK;
-    CO_ASSERT(n >= 1 && n <= CO_MAX_VERSIONS);
-    *v = (co_versions){.exchange = x, .n = 1};
-    for (; st == CO_OK && v->n < n; v->n += st == CO_OK)
-        st = co_segment_create(&v->old[v->n - 1], x->n_params * sizeof(float), x->comm);
-    if (st != CO_OK) co_versions_fini(v);
-    return st;
+    *v = (co_versions){.exchange = x};
 }
 
 void co_versions_fini(co_versions *v)
 {
-    for (size_t k = 0; k + 1 < v->n; k++) co_segment_fini(&v->old[k]);
+    for (size_t k = 0; k < v->n_segments; k++) co_segment_fini(&v->segment[k]);
+    co_free(v->old);
     *v = (co_versions){0};
+}
+
+size_t co_versions_bytes(const co_exchange *x)
+{
+    return x->n_params * sizeof(float);
 }
 
 size_t co_versions_node_bytes(const co_versions *v)
 {
-    return v->n > 1 ? (v->n - 1) * v->old[0].bytes : 0;
+    return v->room > 0 ? v->room * co_versions_bytes(v->exchange) : 0;
 }
 
-static const co_segment *place_of(const co_versions *v, int64_t version)
+static co_old_version *find(const co_versions *v, int64_t version)
 {
-    return &v->old[version % (int64_t)(v->n - 1)];
+    for (size_t k = 0; k < v->room; k++)
+        if (v->old[k].version == version) return &v->old[k];
+    return NULL;
 }
 
 const float *co_versions_read(const co_versions *v, int64_t version)
 {
-    CO_ASSERT(version >= 0 && version <= v->newest && version > v->newest - (int64_t)v->n);
-    return version == v->newest ? v->exchange->model : place_of(v, version)->data;
+    if (version == v->newest) return v->exchange->model;
+    const co_old_version *old = find(v, version);
+    CO_ASSERT(old);
+    return old->value;
 }
 
-/* Its owner alone may be stepping a slice already; slices of other nodes change in the gather. */
-void co_versions_step(co_versions *v)
+const co_old_version *co_versions_before(const co_versions *v, int64_t version)
+{
+    const co_old_version *found = NULL;
+    for (const co_old_version *old = v->old; old < v->old + v->room; old++)
+        if (old->version >= 0 && old->version < version &&
+            (!found || old->version > found->version))
+            found = old;
+    return found;
+}
+
+/* Collective(comm). */
+static co_status add_segment(co_versions *v, size_t n)
+{
+    const size_t bytes = co_versions_bytes(v->exchange);
+    const co_comm *comm = v->exchange->comm;
+    co_segment *segment = &v->segment[v->n_segments];
+    CO_ASSERT(v->n_segments < CO_MAX_VERSION_SEGMENTS);
+    co_old_version *old = co_realloc(v->old, v->room + n, sizeof *old);
+    if (old) v->old = old;
+    CO_TRY(co_agree(old ? CO_OK : CO_FAIL(CO_ENOMEM, "list of versions"), comm));
+    CO_TRY(co_segment_create(segment, n * bytes, comm));
+    v->n_segments++;
+    for (size_t k = 0; k < n; k++)
+        v->old[v->room++] = (co_old_version){.version = -1,
+                                             .segment = v->n_segments - 1,
+                                             .value = (float *)((char *)segment->data + k * bytes)};
+    return CO_OK;
+}
+
+/* Room for n copies. Collective(comm) where there is less. */
+static co_status make_room(co_versions *v, size_t n)
+{
+    if (n <= v->room) return CO_OK;
+    const size_t quarter = v->room / 4 + 1;
+    const co_status st = add_segment(v, n - v->room > quarter ? n - v->room : quarter);
+    if (st != CO_ENOMEM) return st;
+    char cause[600];
+    snprintf(cause, sizeof cause, "%s", co_status_message());
+    return CO_FAIL(CO_ENOMEM,
+                   "%zu older versions of the model that devices still hold: %s; a smaller "
+                   "devices.max_staleness or devices.concurrency bounds them",
+                   n, cause);
+}
+
+static bool is_wanted(const co_planner *planner, const int64_t *held, size_t n, int64_t version,
+                      int64_t next)
+{
+    if (version < 0) return false;
+    if (version > next - (int64_t)planner->n_versions) return true;
+    for (size_t k = 0; k < n; k++)
+        if (held[k] == version) return true;
+    return false;
+}
+
+co_status co_versions_plan(co_versions *v, const co_planner *planner, const void *self)
+{
+    const int64_t *held = NULL;
+    const size_t n = planner->holds ? planner->holds(self, &held) : 0;
+    size_t n_held = 0;
+    for (size_t k = 0; k < v->room; k++) {
+        v->old[k].is_held = is_wanted(planner, held, n, v->old[k].version, v->newest + 1);
+        n_held += v->old[k].is_held;
+    }
+    v->keeps_newest = is_wanted(planner, held, n, v->newest, v->newest + 1);
+    return make_room(v, n_held + v->keeps_newest);
+}
+
+static void release(co_versions *v)
+{
+    v->n_used = 0;
+    for (size_t k = 0; k < v->room; k++) {
+        if (!v->old[k].is_held) v->old[k].version = -1;
+        v->n_used += v->old[k].is_held;
+    }
+}
+
+/* A rank copies its own slice, which it alone may be stepping already; slices of other nodes change
+ * in the gather. */
+static void copy_newest(co_versions *v)
 {
     const co_exchange *x = v->exchange;
     const co_comm *comm = x->comm;
-    if (v->n > 1) {
-        float *to = place_of(v, v->newest)->data;
-        for (int r = 0; r < comm->size; r++) {
-            const bool here = comm->node_of_rank[r] == comm->node_of_rank[comm->rank];
-            if (here ? r != comm->rank : comm->node_rank != 0) continue;
-            co_exchange_copy(x, r, to);
-        }
-        co_segment_sync(&v->old[v->newest % (int64_t)(v->n - 1)], comm);
+    co_old_version *to = find(v, -1);
+    CO_ASSERT(to);
+    for (int r = 0; r < comm->size; r++) {
+        const bool here = comm->node_of_rank[r] == comm->node_of_rank[comm->rank];
+        if (here ? r != comm->rank : comm->node_rank != 0) continue;
+        co_exchange_copy(x, r, to->value);
     }
+    to->version = v->newest;
+    v->n_used++;
+    co_segment_sync(&v->segment[to->segment], comm);
+}
+
+void co_versions_step(co_versions *v)
+{
+    release(v);
+    if (v->keeps_newest) copy_newest(v);
+    if (v->n_used > v->most) v->most = v->n_used;
+    v->keeps_newest = false;
     v->newest++;
 }
 
-float *co_versions_place(const co_versions *v, size_t back)
+co_status co_versions_open(co_versions *v, int64_t newest, const co_planner *planner,
+                           const void *self)
 {
-    const int64_t version = v->newest - (int64_t)back;
-    return back >= 1 && back < v->n && version >= 0 ? place_of(v, version)->data : NULL;
+    const int64_t *held = NULL;
+    const size_t n = planner->holds ? planner->holds(self, &held) : 0;
+    int64_t first = newest - (int64_t)planner->n_versions + 1;
+    size_t n_held = 0;
+    v->newest = newest;
+    for (size_t k = 0; k < n; k++)
+        if (held[k] < first) first = held[k];
+    if (first < 0) first = 0;
+    for (int64_t version = first; version < newest; version++)
+        n_held += is_wanted(planner, held, n, version, newest);
+    CO_TRY(make_room(v, n_held));
+    for (int64_t version = first; version < newest; version++)
+        if (is_wanted(planner, held, n, version, newest)) find(v, -1)->version = version;
+    v->n_used = v->most = n_held;
+    return CO_OK;
 }
 
-co_status co_versions_resume(co_versions *v, int64_t newest)
+co_status co_versions_broadcast(co_versions *v)
 {
     co_status st = CO_OK;
-    v->newest = newest;
-    for (size_t k = 0; st == CO_OK && k + 1 < v->n; k++)
-        st = co_segment_broadcast(&v->old[k], v->exchange->comm);
+    for (size_t k = 0; st == CO_OK && k < v->n_segments; k++)
+        st = co_segment_broadcast(&v->segment[k], v->exchange->comm);
     return st;
 }

@@ -36,6 +36,8 @@ typedef struct {
      * vector). Dropped when the update is not finite. NULL: nothing. Local. */
     void (*end)(const void *self, const co_rule_view *view, float *change);
     const char *const *slots; /* names of the vectors kept per device; ends with NULL. NULL: none */
+    const char *needs_newest; /* why devices must not start from an older version than the newest;
+                                 NULL: they may */
     const char *common; /* name of the vector all devices receive, zero at first. NULL: none */
     bool (*needs_anchor)(const void *self); /* NULL: never */
     bool (*needs_linear)(

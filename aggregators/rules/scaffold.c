@@ -72,6 +72,8 @@ const co_rule co_rule_scaffold = {.name = "scaffold",
                                   .adjust = adjust,
                                   .end = end,
                                   .slots = slots,
+                                  .needs_newest = "its control variates are gradients at one "
+                                                  "model, which all devices have received",
                                   .common = "control",
                                   .needs_anchor = needs_anchor,
                                   .needs_linear = needs_linear};

@@ -46,6 +46,7 @@ typedef struct {
     double norm;   /* L2 of update; a stage that changes the update sets it to NaN: it is measured
                       before the next reads it */
     double weight; /* w_i */
+    double factor; /* in (0, 1]: of an old version; in a_i, and in whatever stands for a_i */
     double coefficient; /* a_i, by which the sum multiplies the update */
     bool attacker;
     /* Integers: the sum bounds and rounds bounded_weight x update on this grid, in place of a_i u_i

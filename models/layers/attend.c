@@ -281,6 +281,13 @@ static void backward_input(const void *self, const co_call *call)
     run(a, call, true);
 }
 
+/* Scores and their sum of values; a causal row sees half of the others. */
+static double pair_flops(const void *self)
+{
+    const co_attend *a = self;
+    return (a->causal ? 1.0 : 2.0) * (double)a->heads * (double)a->size;
+}
+
 static co_facts facts(const void *self)
 {
     const co_attend *a = self;
@@ -313,4 +320,5 @@ const co_layer co_layer_attend = {.name = "attend",
                                   .backward_input = backward_input,
                                   .step_size = co_attend_step_size,
                                   .lay = co_attend_lay,
-                                  .step = co_attend_step};
+                                  .step = co_attend_step,
+                                  .pair_flops = pair_flops};

@@ -187,8 +187,10 @@ typedef struct {
     void (*step)(const void *self, const co_call *call, const co_step *step, float *block);
     /* Most rows that a sequence may have (co_model_longest). NULL: any number. */
     size_t (*longest)(const void *self);
-    /* Multiply-adds of one forward row, for predicting cost. NULL: negligible. */
+    /* Multiply-adds of one forward row, for predicting cost; and of one row of the first and one of
+     * the last input together (attention). NULL: negligible. */
     double (*flops)(const void *self);
+    double (*pair_flops)(const void *self);
 } co_layer;
 
 extern const co_kind co_kind_layer;

@@ -4,6 +4,7 @@
  * what one does. The most events within a target are found on the line of log epsilon over log
  * events, some ten questions. */
 #include "privacy/accountants/example.h"
+#include "privacy/accountants/gaussian.h"
 #include <math.h>
 
 int64_t co_example_epoch(const co_example_schedule *s)
@@ -35,6 +36,15 @@ static int64_t span_of(const co_example_schedule *s)
 double co_example_noise(const co_example_schedule *s, int64_t event)
 {
     return s->decay == 1.0 ? s->multiplier : s->multiplier * power(s->decay, event / span_of(s));
+}
+
+co_example_split co_example_split_noise(const co_example_schedule *s, double count_noise,
+                                        int64_t event)
+{
+    const double z = s->multiplier, share = z > 0.0 ? co_example_noise(s, event) / z : 1.0;
+    const double count = count_noise > 0.0 ? count_noise : fmax((double)s->batch / 20.0, z);
+    return (co_example_split){.gradient = share * co_adaptive_clip_noise(z, count),
+                              .count = share * count};
 }
 
 static co_event event_of(const co_example_schedule *s, int64_t number)

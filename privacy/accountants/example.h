@@ -27,6 +27,17 @@ int64_t co_example_epoch(const co_example_schedule *schedule);
 int64_t co_example_events(const co_example_schedule *schedule, int64_t n_steps);
 /* The noise multiplier of event number `event`, from 0, counted over all rounds of the device. */
 double co_example_noise(const co_example_schedule *schedule, int64_t event);
+/* The noise of an event shared between the gradient's sum, in units of its bound, and a count of
+ * halves (+ or - 1/2 for each example, by whether it was clipped): what one example changes of both
+ * together, in units of their noise, is 1 / z, z = co_example_noise: gradient = (z^-2 - (2
+ * count)^-2)^(-1/2) (Andrew et al. 2021, arXiv:1905.03871, section 3). count_noise: of event 0; 0:
+ * batch / 20 and at least z, so that the count takes a quarter at most. NAN: the count alone costs
+ * more. */
+typedef struct {
+    double gradient, count;
+} co_example_split;
+co_example_split co_example_split_noise(const co_example_schedule *schedule, double count_noise,
+                                        int64_t event);
 /* epsilon of the device's first n events. */
 co_status co_example_epsilon(const co_example_schedule *schedule, const co_accountant *by,
                              const co_accounting *how, double delta, int64_t n_events,

@@ -7,7 +7,7 @@
 
 static bool fits(const co_release *r)
 {
-    return r->sampling != CO_SAMPLING_NONE;
+    return r->sampling != CO_SAMPLING_NONE && !r->by_arrival;
 }
 
 static co_relation neighbours(const co_release *r)

@@ -15,9 +15,16 @@ co_event co_device_event(const co_release *r, co_relation relation)
 static void say_accounting(const co_release *r, co_statement_text *words)
 {
     const bool is_rdp = !r->accountant->has_lower;
-    co_say(words, "composition", "%lld release%s, one a round%s; the accountant adds them up",
-           (long long)r->n_releases, r->n_releases == 1 ? "" : "s",
-           r->is_adaptive ? ", with the noisy count that moves the clip" : "");
+    const char *count = r->is_adaptive ? ", with the noisy count that moves the clip" : "";
+    if (r->by_arrival)
+        co_say(words, "composition",
+               "%lld release%s, one a round%s; no device takes part in more than %lld of them so "
+               "far, which the accountant adds up",
+               (long long)r->n_releases, r->n_releases == 1 ? "" : "s", count,
+               (long long)r->n_parts);
+    else
+        co_say(words, "composition", "%lld release%s, one a round%s; the accountant adds them up",
+               (long long)r->n_releases, r->n_releases == 1 ? "" : "s", count);
     co_say(words, "accountant", "%s%s%s", r->accountant->name,
            is_rdp ? ", conversion " : ", no conversion: a certified upper bound",
            !is_rdp      ? ""
@@ -55,6 +62,8 @@ void co_say_device(const co_release *r, co_statement_text *words)
     co_say(
         words, "not covered",
         "train_loss and train metrics, n_selected, n_reported, n_empty, n_nonfinite, n_examples, "
-        "bytes, n_contributions, tables devices and load: exact values of real devices\n"
-        "table eval, where its examples belong to devices of the population; a stop rule on it");
+        "bytes, n_contributions, tables devices and load%s: exact values of real devices\n"
+        "table eval, where its examples belong to devices of the population; a stop rule on it%s",
+        r->is_timed && !r->by_arrival ? ", sim_s, device_s, lost_s and other columns of time" : "",
+        r->is_timed && !r->by_arrival ? " or on virtual time" : "");
 }

@@ -4,13 +4,13 @@
  * Poisson batches: one example is added or removed. Shuffled batches: one is replaced, each is in
  * one step an epoch, without amplification (removing one would move all behind it). In
  * micro-batches one example changes the clipped mean of its own, by twice the bound at most either
- * way. */
+ * way. A noisy count that moves the clip is part of its step's event. */
 #include "privacy/statements/statement.h"
 
 static bool fits(const co_release *r)
 {
     return r->sampling != CO_SAMPLING_FIXED && r->mechanism->noise == CO_NOISE_GAUSSIAN &&
-           !r->is_secure && !r->is_adaptive && r->noise_cohort == 0.0;
+           !r->is_secure && r->noise_cohort == 0.0;
 }
 
 static co_relation neighbours(const co_release *r)
@@ -53,6 +53,11 @@ static void say(const co_release *r, co_statement_text *words)
         "standard deviation %g at least on the sum, once a step",
         r->mechanism->name, r->clip, r->is_grouped ? "micro-batch" : "example",
         r->clip * (r->is_grouped || !is_poisson ? 2.0 : 1.0), r->noise_std);
+    if (r->is_adaptive)
+        co_say(words, "clip",
+               "of a device's step: in each round from %g on towards a quantile of its norms, by a "
+               "noisy count that is charged; sums and noise are in proportion to it",
+               r->clip);
     if (r->is_public_clip)
         co_say(
             words, "clip",

@@ -2,3 +2,4 @@
 X(central)
 X(public_counts)
 X(example)
+X(arrivals)

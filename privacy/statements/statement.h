@@ -31,6 +31,10 @@ typedef struct {
     bool is_grouped;     /* bounds are of groups, in which one neighbour changes up to twice that */
     double noise_cohort, noise_population; /* of a simulated cohort; 0: what is told is what ran */
     int64_t n_releases;
+    bool by_arrival; /* no sampling hides who takes part in a step: a device pays for the steps that
+                        it takes part in */
+    int64_t n_parts; /* by_arrival: the most steps that any device has taken part in */
+    bool is_timed;   /* virtual time is told too */
     const co_accountant *accountant;
     bool classic; /* rdp's conversion */
 } co_release;

@@ -2,6 +2,7 @@
 #include "sim/devices/budget.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "sim/devices/turns.h"
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 
 enum { MOST_CLASSES = 64, EXACT_CLASSES = 8, MOST_NAMED = 5 };
+static const double left_out = 0.01; /* of the devices, at most, before the end of the run */
 #define MOST_EVENTS ((int64_t)1 << 40)
 
 static const co_accounting how = {.quick = true};
@@ -122,6 +124,23 @@ static co_status account_class(const co_budget *b, co_budget_class *of)
     return CO_OK;
 }
 
+/* Adaptive clip: the count takes a part of the noise, never all of it. */
+static co_status check_count(const co_budget *b)
+{
+    const co_example_keys *keys = &b->experiment->example_keys;
+    for (size_t c = 0; keys->quantile >= 0.0 && c < b->n_classes; c++) {
+        const co_example_schedule *s = &b->class[c].schedule;
+        if (isnan(co_example_split_noise(s, keys->count_noise, 0).gradient))
+            return co_config_fail(
+                &b->experiment->local_dp,
+                co_config_node(&b->experiment->local_dp, "clip_count_noise"),
+                "the count with noise %g alone costs a device of %lld examples more than noise "
+                "multiplier %g: raise it above %g",
+                keys->count_noise, (long long)s->n, s->multiplier, s->multiplier / 2.0);
+    }
+    return CO_OK;
+}
+
 /* Each class by one rank, then known to all: no rank counts otherwise than another. */
 static co_status account(co_budget *b, const co_comm *comm)
 {
@@ -146,7 +165,7 @@ static co_status account(co_budget *b, const co_comm *comm)
         b->class[c].planned = shared[c][1];
         b->class[c].most = shared[c][2] < 0.0 ? INT64_MAX : (int64_t)shared[c][2];
     }
-    return CO_OK;
+    return check_count(b);
 }
 
 static co_status check(const co_budget *b)
@@ -203,15 +222,25 @@ static co_status count_all(co_budget *b)
     return CO_OK;
 }
 
+/* Rounds of a device that its noise is found for. A selector of equal chances asks it in a binomial
+ * number of rounds; of another's, all rounds are an upper bound. */
+static void plan_rounds(co_budget *b)
+{
+    const co_experiment *e = b->experiment;
+    b->rounds = e->example_keys.rounds ? e->example_keys.rounds : e->rounds;
+    if (e->example_keys.rounds || e->selector->sampling == CO_SAMPLING_NONE) return;
+    const double rate = co_config_real(&e->devices, "per_round") / (double)b->population->n_devices;
+    b->rounds = co_turns_quantile(e->rounds, rate, left_out, &b->beyond);
+    if (b->rounds < 1) b->rounds = 1;
+}
+
 co_status co_budget_init(co_budget *b, const co_experiment *e, const co_population *population,
                          const co_comm *comm)
 {
     *b = (co_budget){0};
     if (!e->example_keys.is_on) return CO_OK;
-    const double expected = (double)e->rounds * co_config_real(&e->devices, "per_round") /
-                            (double)population->n_devices;
     *b = (co_budget){.experiment = e, .population = population, .is_first_rank = comm->rank == 0};
-    b->rounds = e->example_keys.rounds ? e->example_keys.rounds : (int64_t)ceil(expected - 1e-9);
+    plan_rounds(b);
     co_status st = make_classes(b);
     if (st == CO_OK) st = check(b);
     for (size_t c = 0; st == CO_OK && c < b->n_classes; c++)
@@ -355,23 +384,30 @@ co_release co_budget_release(const co_budget *b)
     const co_example_keys *keys = &b->experiment->example_keys;
     const co_example_schedule *s = &b->class[0].schedule; /* the highest rate */
     const bool is_grouped = keys->group > 1;
-    double least = INFINITY;
+    const bool is_adaptive = keys->quantile >= 0.0;
+    double least = INFINITY, gradient = INFINITY; /* on both; on the sum */
     int64_t most = 0;
     for (size_t c = 0; c < b->n_classes; c++) {
         const co_budget_class *of = &b->class[c];
         const int64_t events = of->n_spent ? of->spent[of->n_spent - 1].events : 0;
-        const double last = co_example_noise(&of->schedule, events > 0 ? events - 1 : 0);
-        if (last < least) least = last;
+        const int64_t newest = events > 0 ? events - 1 : 0;
+        const double last = co_example_noise(&of->schedule, newest);
+        least = fmin(least, last);
+        gradient = fmin(
+            gradient,
+            is_adaptive ? co_example_split_noise(&of->schedule, keys->count_noise, newest).gradient
+                        : last);
         if (events > most) most = events;
     }
-    const double multiplier = (is_grouped ? 2.0 : 1.0) * least;
+    const double doubled = is_grouped ? 2.0 : 1.0;
     return (co_release){.unit = CO_UNIT_EXAMPLE,
                         .mechanism = co_mechanism_find("gaussian"),
-                        .multiplier = multiplier,
+                        .multiplier = doubled * least,
                         .sampling = keys->is_shuffled ? CO_SAMPLING_NONE : CO_SAMPLING_POISSON,
                         .rate = keys->is_shuffled ? 1.0 : (double)s->batch / (double)s->n,
                         .clip = keys->clip,
-                        .noise_std = keys->clip * multiplier,
+                        .noise_std = keys->clip * doubled * gradient,
+                        .is_adaptive = is_adaptive,
                         .is_grouped = is_grouped,
                         .is_public_clip =
                             b->experiment->local_public.map &&
@@ -420,6 +456,38 @@ static void print_devices(const co_budget *b, const char *what,
     puts(n > named ? " .." : "");
 }
 
+/* How the noise is shared out where a count moves the clip. */
+static void print_count(const co_budget *b)
+{
+    const co_example_keys *keys = &b->experiment->example_keys;
+    double most = 0.0, gradient = 0.0, count = 0.0;
+    for (size_t c = 0; c < b->n_classes; c++) {
+        const co_example_split s =
+            co_example_split_noise(&b->class[c].schedule, keys->count_noise, 0);
+        const double z = b->class[c].schedule.multiplier;
+        if (z > 0.0) most = fmax(most, s.gradient / z);
+        gradient = fmax(gradient, s.gradient), count = fmax(count, s.count);
+    }
+    printf("             clip from %g on towards quantile %g of a device's norms, paid for: noise "
+           "%.4g on the count, %.4g x clip on the sum (at most %.3g x that of a fixed clip)\n",
+           keys->clip, keys->quantile, count, gradient, most);
+}
+
+/* What the number of rounds is, and who outlasts it. */
+static void print_plan(const co_budget *b)
+{
+    const co_experiment *e = b->experiment;
+    const bool has_budget = e->example_keys.epsilon > 0.0;
+    printf("             planned for %lld of its rounds: ", (long long)b->rounds);
+    if (e->example_keys.rounds)
+        puts("local.dp.rounds");
+    else if (b->rounds >= e->rounds)
+        puts("all of the run");
+    else
+        printf("all but %.2g %% of devices %s\n", 100.0 * b->beyond,
+               has_budget ? "last to the end" : "take part in no more");
+}
+
 static bool has_no_round(const co_budget *b, const co_budget_class *of)
 {
     (void)b;
@@ -458,6 +526,8 @@ void co_budget_print(const co_budget *b)
     printf(" at delta %g after %lld of its rounds (%s example, %s)\n", keys->delta,
            (long long)b->rounds, keys->is_shuffled ? "replace one" : "add or remove one",
            keys->accountant->name);
+    print_plan(b);
+    if (keys->quantile >= 0.0) print_count(b);
     print_devices(b, "with too few examples for one round within epsilon", has_no_round);
     print_devices(b, "with too few examples for all rounds within epsilon", ends_early);
     print_devices(b, "with too few examples to sample from (rate 1)", is_unsampled);

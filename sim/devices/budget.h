@@ -25,7 +25,7 @@ typedef struct {
     int64_t n_devices, largest;   /* devices; examples of the largest of them */
     int64_t each;                 /* most events of a device's round */
     int64_t most;                 /* events within the budget; INT64_MAX: no budget */
-    double planned;               /* epsilon after the rounds that are expected */
+    double planned;               /* epsilon after the rounds that are planned */
     size_t n_spent, capacity;
     co_spent *spent; /* rank 0: ascending by events */
 } co_budget_class;
@@ -34,7 +34,8 @@ typedef struct co_budget {
     const co_experiment *experiment; /* NULL: no section local.dp, and nothing below */
     const co_population *population;
     bool is_first_rank;
-    int64_t rounds;   /* of a device, as expected */
+    int64_t rounds;   /* of a device that are planned for: all but 1 % take part in no more */
+    double beyond;    /* share of the devices that are expected to */
     size_t n_classes; /* ascending by examples */
     co_budget_class *class;
     int64_t *events; /* [n_devices] so far */

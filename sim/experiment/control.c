@@ -7,7 +7,10 @@
 
 const co_param co_eval_params[] = {
     {"every", CO_INT, .def = 10, .lo = 0, .hi = 1e9,
-     .doc = "rounds between two evaluations; 0: never"},
+     .doc = "rounds between two evaluations; 0: never, or by every_s alone"},
+    {"every_s", CO_REAL, .lo = 0.0, .hi = 2e9, .flags = CO_OPTIONAL | CO_LO_OPEN,
+     .doc = "also after the first round behind each multiple of so many virtual seconds (section "
+            "clock)"},
     {"central", CO_BOOL, .flags = CO_OPTIONAL,
      .doc = "on the data set's test split (default: when there is one)"},
     {"devices", CO_BOOL, .def = 0,
@@ -27,7 +30,8 @@ const co_param co_eval_params[] = {
     {0}};
 const co_param co_generate_params[] = {
     {"every", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL,
-     .doc = "rounds between two, a multiple of eval.every (default: that); the last round too"},
+     .doc = "rounds between two, a multiple of eval.every (default: at each evaluation); the last "
+            "round too"},
     {"max_examples", CO_INT, .def = 0, .lo = 0, .hi = 9e15,
      .doc = "most examples of a split, a keyed sample, the same one each time; 0: all"},
     CO_DECODING_PARAMS,
@@ -41,6 +45,9 @@ const co_param co_stop_params[] = {
      .doc = "stop after that many evaluations without a better value"},
     {"walltime", CO_REAL, .lo = 0.0, .hi = 1e9, .flags = CO_OPTIONAL | CO_LO_OPEN,
      .doc = "seconds after which the run writes a checkpoint and leaves with exit code 75"},
+    {"virtual_s", CO_REAL, .lo = 0.0, .hi = 2e9, .flags = CO_OPTIONAL | CO_LO_OPEN,
+     .doc = "the run is done with the first round whose virtual time (section clock) has reached "
+            "it"},
     {0}};
 const co_param co_output_params[] = {
     {"dir", CO_STRING, .flags = CO_OPTIONAL,
@@ -73,7 +80,7 @@ static co_status check_generate(co_experiment *e)
         return co_config_fail(&e->eval, own.map,
                               "generate is a map such as {beams: 4, max_length: 64}");
     CO_TRY(co_config_check(&own, tables, 1));
-    keys->every = co_config_has(&own, "every") ? co_config_int(&own, "every") : every;
+    keys->every = co_config_has(&own, "every") ? co_config_int(&own, "every") : 0;
     keys->max_examples = co_config_int(&own, "max_examples");
     keys->how = co_decoding_from(&own);
     if (every > 0 && keys->every % every != 0)
@@ -81,6 +88,15 @@ static co_status check_generate(co_experiment *e)
                               "%lld is no multiple of eval.every: %lld", (long long)keys->every,
                               (long long)every);
     return CO_OK;
+}
+
+/* Without a clock no time passes. */
+static co_status check_timed(const co_experiment *e, const co_config *section, const char *key)
+{
+    if (!co_config_has(section, key) || e->clock_keys.is_on) return CO_OK;
+    return co_config_fail(section, co_config_node(section, key),
+                          "is virtual time, which passes with the section clock alone: add one, or "
+                          "leave it out");
 }
 
 static co_status check_stop(co_experiment *e)
@@ -93,10 +109,10 @@ static co_status check_stop(co_experiment *e)
                               "target and patience need metric (accuracy, loss ..)");
     if (!none && !goal)
         return co_config_fail(&e->stop, e->stop.map, "metric needs target or patience");
-    if (!none && co_config_int(&e->eval, "every") == 0)
+    if (!none && co_config_int(&e->eval, "every") == 0 && !co_config_has(&e->eval, "every_s"))
         return co_config_fail(&e->stop, e->stop.map,
                               "metric needs evaluations: set eval.every above 0");
-    return CO_OK;
+    return check_timed(e, &e->stop, "virtual_s");
 }
 
 static co_status check_output(co_experiment *e)
@@ -113,6 +129,7 @@ static co_status check_output(co_experiment *e)
 co_status co_check_control(co_experiment *e)
 {
     CO_TRY(co_section_check(&e->eval, NULL, NULL, NULL));
+    CO_TRY(check_timed(e, &e->eval, "every_s"));
     CO_TRY(check_generate(e));
     CO_TRY(check_stop(e));
     return check_output(e);

@@ -9,6 +9,8 @@ const co_param co_devices_params[] = {
     {"select", CO_STRING, .words = "uniform", .doc = "selector (cohort list selector)"},
     {"per_round", CO_REAL, .lo = 0, .hi = 2147483647, .flags = CO_REQUIRED | CO_LO_OPEN,
      .doc = "devices asked in a round; select: poisson: their expected number"},
+    {"min_separation", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL,
+     .doc = "steps in which a device takes part are at least so far apart (default: 1, no bound)"},
     {"counts", CO_CHOICE, .words = "private|public",
      .doc = "may everybody know how many examples each device has? with a mechanism, selectors "
             "that look at that need public"},
@@ -64,6 +66,31 @@ static co_status check_memory(const co_config *devices)
     return CO_OK;
 }
 
+/* A bound on how soon a device comes again makes other probabilities of a selector that has no
+ * choice among the rest. */
+static co_status check_separation(const co_experiment *e)
+{
+    const co_selector *s = e->selector;
+    if (co_min_separation(e) == 1 || s->draw || s->sampling == CO_SAMPLING_POISSON) return CO_OK;
+    return co_config_fail(
+        &e->devices, co_config_node(&e->devices, "min_separation"),
+        "select: %s asks by probabilities over all devices, which would be others "
+        "without those that took part lately; use uniform or poisson",
+        s->name);
+}
+
+int64_t co_min_separation(const co_experiment *e)
+{
+    return co_config_has(&e->devices, "min_separation")
+               ? co_config_int(&e->devices, "min_separation")
+               : 1;
+}
+
+co_sampling co_experiment_sampling(const co_experiment *e)
+{
+    return co_min_separation(e) > 1 ? CO_SAMPLING_NONE : e->selector->sampling;
+}
+
 co_status co_check_devices(co_experiment *e)
 {
     const co_plugin *planner, *selector, *attack;
@@ -75,11 +102,53 @@ co_status co_check_devices(co_experiment *e)
     e->attack = (const co_attack *)attack;
     CO_TRY(co_section_check(&e->devices, planner, selector, attack));
     CO_TRY(check_attackers(e));
+    CO_TRY(check_separation(e));
     const double per_round = co_config_real(&e->devices, "per_round");
     if (!e->selector->any_real && per_round != floor(per_round))
         return co_config_fail(&e->devices, co_config_node(&e->devices, "per_round"),
                               "%g: select: %s asks a whole number of devices; select: poisson "
                               "takes any expected number",
                               per_round, selector->name);
+    if (e->planner->draws && !e->selector->draw)
+        return co_config_fail(&e->devices, co_config_node(&e->devices, "select"),
+                              "%s names devices once a step alone; mode: %s asks some at any time",
+                              selector->name, planner->name);
     return check_memory(&e->devices);
+}
+
+static co_status refuse_mode(const co_experiment *e, const char *what, const char *name,
+                             const char *why)
+{
+    return co_config_fail(&e->devices, co_config_node(&e->devices, "mode"),
+                          "%s: %s: %s does not go with devices that start from older versions: %s",
+                          e->planner->name, what, name, why);
+}
+
+/* Rules that rest on all devices having started from the newest version. */
+static co_status check_stale(const co_experiment *e)
+{
+    if (!co_planner_is_stale(e->planner)) return CO_OK;
+    if (e->rule->needs_newest)
+        return refuse_mode(e, "local.rule", e->rule->name, e->rule->needs_newest);
+    if (e->aggregator->needs_newest)
+        return refuse_mode(e, "aggregate.rule", e->aggregator->name, e->aggregator->needs_newest);
+    const co_node *law = co_node_find(e->devices.map, "staleness");
+    if (law && e->aggregator->combine && !e->aggregator->weighted &&
+        strcmp(law->text, "constant") != 0)
+        return co_config_fail(&e->devices, law,
+                              "%s has no effect on aggregate.rule: %s, which counts every device "
+                              "the same; set constant",
+                              law->text, e->aggregator->name);
+    return CO_OK;
+}
+
+co_status co_check_mode(const co_experiment *e)
+{
+    const co_node *unbiased = co_config_node(&e->aggregate, "unbiased");
+    if (co_config_bool(&e->aggregate, "unbiased") && !e->planner->waits_for_all)
+        return co_config_fail(&e->aggregate, unbiased,
+                              "devices.mode: %s does not wait for all that it has asked, so that "
+                              "nobody knows how likely a device is to be part of a step",
+                              e->planner->name);
+    return check_stale(e);
 }

@@ -30,15 +30,27 @@ const co_param co_example_params[] = {
             "means of several"},
     {"microbatch", CO_INT, .lo = 1, .hi = 1e6, .flags = CO_OPTIONAL,
      .doc = "norms: microbatch: examples of one, as expected (above 1 an example counts twice)"},
-    {"bounds", CO_CHOICE, .words = "flat|layerwise",
-     .doc = "layerwise: a bound for each layer, their squares adding up to clip's, by its size"},
+    {"bounds", CO_CHOICE, .words = "flat|layerwise|layerwise_weights|layerwise_public",
+     .doc =
+         "layerwise: a bound for each layer, their squares adding up to clip's, by its size; "
+         "_weights: "
+         "half by the norms of the received weights; _public: half by those of public gradients"},
+    {"clip_quantile", CO_REAL, .lo = 0.0, .hi = 1.0, .flags = CO_OPTIONAL,
+     .doc =
+         "adaptive clip: in each round of a device, from `clip` on, towards that quantile of its "
+         "norms; a noisy count pays for it"},
+    {"clip_rate", CO_REAL, .lo = 0.0, .hi = 10.0, .flags = CO_OPTIONAL,
+     .doc = "adaptive clip: geometric step (default 0.2)"},
+    {"clip_count_noise", CO_REAL, .lo = 0.0, .hi = 1e15, .flags = CO_OPTIONAL | CO_LO_OPEN,
+     .doc = "adaptive clip: standard deviation of the noise on a step's count (microbatch: / 2; "
+            "default: batch / 20, at least the noise multiplier)"},
     {"decay", CO_REAL, .def = 1.0, .lo = 0.0, .hi = 1.0, .flags = CO_LO_OPEN,
      .doc = "factor on the noise from epoch to epoch of a device"},
     {"max_batch", CO_INT, .lo = 1, .hi = 1e6, .flags = CO_OPTIONAL,
      .doc = "examples in memory at once (default: batch); a larger batch goes in parts"},
     {"rounds", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL,
-     .doc = "rounds of one device that the noise is found for (default: rounds x per_round / "
-            "devices)"},
+     .doc = "rounds of one device that the noise is found for (default: what all but 1 % of the "
+            "devices take part in at most, by the selector's rate; all rounds where it has none)"},
     {"on_exhausted", CO_CHOICE, .words = "skip|stop",
      .doc = "a device without epsilon for another round: is left out, or ends the run"},
     {"public", CO_TREE, .flags = CO_OPTIONAL,
@@ -82,6 +94,11 @@ static co_status check_keys(const co_config *dp)
         return co_config_fail(
             dp, co_config_node(dp, "rounds"),
             "is for noise that is found for an epsilon; noise_multiplier is given");
+    const bool is_adaptive = co_config_has(dp, "clip_quantile");
+    const char *const rest[] = {"clip_rate", "clip_count_noise"};
+    for (int k = 0; k < 2 && !is_adaptive; k++)
+        if (co_config_has(dp, rest[k]))
+            return co_config_fail(dp, co_config_node(dp, rest[k]), "goes with clip_quantile");
     return CO_OK;
 }
 
@@ -113,6 +130,11 @@ static co_status check_leaks(const co_experiment *e)
                               "%s weighs devices by the exact loss of their examples, which no "
                               "noise of local.dp covers; use mean",
                               e->aggregator->name);
+    if (e->selector->hear)
+        return co_config_fail(&e->devices, co_config_node(&e->devices, "select"),
+                              "%s goes by the exact losses of a device's examples, which no noise "
+                              "of local.dp covers; use uniform, poisson or available",
+                              e->selector->name);
     if (is_word(&e->aggregate, "weight", "tokens"))
         return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "weight"),
                               "tokens: local.dp takes the number of a device's examples for "
@@ -137,13 +159,28 @@ static co_status check_sampling(const co_experiment *e)
 static co_status check_public(co_experiment *e)
 {
     co_node *map = co_node_find(e->local_dp.map, "public");
+    if (!map && is_word(&e->local_dp, "bounds", "layerwise_public"))
+        return co_config_fail(&e->local_dp, co_config_node(&e->local_dp, "bounds"),
+                              "layerwise_public: needs section public with a file");
     if (!map) return CO_OK;
     e->local_public = (co_config){e->file, "local.dp.public", map};
     if (map->kind != CO_NODE_MAP)
         return co_config_fail(&e->local_dp, map,
                               "must be a map such as {file: public.h5, "
                               "fraction: 0.5}");
-    return co_config_check(&e->local_public, (const co_param *const[]){co_public_params}, 1);
+    CO_TRY(co_config_check(&e->local_public, (const co_param *const[]){co_public_params}, 1));
+    if (co_config_has(&e->local_dp, "clip_quantile") &&
+        co_config_has(&e->local_public, "clip_quantile"))
+        return co_config_fail(&e->local_dp, co_config_node(&e->local_dp, "clip_quantile"),
+                              "the clip follows private norms or public ones, not both");
+    return CO_OK;
+}
+
+static co_bounds read_bounds(const co_config *dp)
+{
+    if (is_word(dp, "bounds", "layerwise")) return CO_BOUND_SIZES;
+    if (is_word(dp, "bounds", "layerwise_weights")) return CO_BOUND_WEIGHTS;
+    return is_word(dp, "bounds", "layerwise_public") ? CO_BOUND_PUBLIC : CO_BOUND_FLAT;
 }
 
 static void read_keys(const co_config *dp, co_example_keys *keys)
@@ -158,7 +195,11 @@ static void read_keys(const co_config *dp, co_example_keys *keys)
         .decay = co_config_real(dp, "decay"),
         .is_shuffled = is_word(dp, "sampling", "shuffle"),
         .is_naive = is_word(dp, "norms", "naive"),
-        .is_layerwise = is_word(dp, "bounds", "layerwise"),
+        .bounds = read_bounds(dp),
+        .quantile = co_config_has(dp, "clip_quantile") ? co_config_real(dp, "clip_quantile") : -1.0,
+        .clip_rate = co_config_has(dp, "clip_rate") ? co_config_real(dp, "clip_rate") : 0.2,
+        .count_noise =
+            co_config_has(dp, "clip_count_noise") ? co_config_real(dp, "clip_count_noise") : 0.0,
         .stops = is_word(dp, "on_exhausted", "stop"),
         .group = co_config_has(dp, "microbatch") ? co_config_int(dp, "microbatch") : 1,
         .max_batch = co_config_has(dp, "max_batch") ? co_config_int(dp, "max_batch") : 0,

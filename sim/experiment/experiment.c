@@ -27,6 +27,7 @@ const co_param co_top_params[] = {
     SECTION("aggregate", "one update out of many"),
     SECTION("server", "the step of the global model"),
     SECTION("privacy", "bound and noise"),
+    SECTION("clock", "how long devices take on a virtual clock"),
     SECTION("eval", "evaluation"),
     SECTION("stop", "when to end early"),
     SECTION("output", "files"),
@@ -103,6 +104,7 @@ static void parse_keys(co_experiment *e)
     e->weighting = co_weighting_from(&e->aggregate);
     e->eval_keys = (co_eval_keys){.generate = e->eval_keys.generate,
                                   .every = co_config_int(&e->eval, "every"),
+                                  .every_s = number_or_none(&e->eval, "every_s"),
                                   .sample = count_or_none(&e->eval, "sample"),
                                   .max_examples = count_or_none(&e->eval, "max_examples"),
                                   .devices = co_config_bool(&e->eval, "devices"),
@@ -113,6 +115,7 @@ static void parse_keys(co_experiment *e)
                                   .has_target = co_config_has(&e->stop, "target"),
                                   .target = number_or_none(&e->stop, "target"),
                                   .walltime_s = number_or_none(&e->stop, "walltime"),
+                                  .virtual_s = number_or_none(&e->stop, "virtual_s"),
                                   .patience = count_or_none(&e->stop, "patience")};
     e->output_keys = (co_output_keys){
         .dir = co_config_string(&e->output, "dir"),
@@ -145,9 +148,12 @@ static co_status resolve(co_experiment *e)
     CO_TRY(co_check_data(e));
     CO_TRY(co_check_devices(e));
     CO_TRY(co_check_training(e));
+    CO_TRY(co_check_clock(e));
     CO_TRY(co_check_privacy(e));
     CO_TRY(co_check_example(e));
+    CO_TRY(co_check_mode(e));
     CO_TRY(co_check_unbiased(e));
+    CO_TRY(co_check_groups(e));
     CO_TRY(co_check_control(e));
     e->seed = co_config_int(&e->top, "seed");
     e->rounds = co_config_int(&e->top, "rounds");

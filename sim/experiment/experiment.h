@@ -15,6 +15,8 @@
 #include "models/decoding/decode.h"
 #include "models/schedule.h"
 #include "models/step_schedule.h"
+#include "sim/availability/availability.h"
+#include "sim/laws/law.h"
 #include "sim/selectors/selector.h"
 
 typedef struct co_planner co_planner; /* sim/planners/planner.h */
@@ -30,33 +32,62 @@ typedef struct {
     double clip_grad;      /* 0: none */
 } co_local_keys;
 /* Section local.dp. */
+typedef enum { CO_BOUND_FLAT, CO_BOUND_SIZES, CO_BOUND_WEIGHTS, CO_BOUND_PUBLIC } co_bounds;
 typedef struct {
-    bool is_on, is_shuffled, is_naive, is_layerwise;
+    bool is_on, is_shuffled, is_naive;
+    co_bounds bounds;
     bool stops; /* the run ends with the first device whose budget is spent */
     double clip, delta, decay;
-    double multiplier; /* below 0: found for epsilon */
-    double epsilon;    /* 0: no budget */
-    int64_t group;     /* examples of a micro-batch, as expected; 1: none */
-    int64_t max_batch; /* 0: that of the section */
-    int64_t rounds;    /* of one device that the noise is found for; 0: as many as are expected */
+    double multiplier;          /* below 0: found for epsilon */
+    double epsilon;             /* 0: no budget */
+    int64_t group;              /* examples of a micro-batch, as expected; 1: none */
+    int64_t max_batch;          /* 0: that of the section */
+    double quantile, clip_rate; /* adaptive clip; quantile below 0: none */
+    double count_noise;         /* 0: as co_example_split has it */
+    int64_t rounds; /* of one device that the noise is found for; 0: what 99 % do at most */
     const co_accountant *accountant;
 } co_example_keys;
+/* Section clock. */
+typedef struct {
+    bool is_on;
+    double seconds_per_unit;    /* 0: of the model's cost, at `flops` a second */
+    double flops, dropout;      /* dropout: of each participation */
+    co_law_use speed, down, up; /* speed: factor; rates in bytes a second */
+    const co_availability *availability;
+    co_config availability_options;
+    int64_t n_groups;                /* that go away together; 0: of the trace */
+    double group_up_s, group_down_s; /* mean times; 0: no outages */
+    const co_node *trace;            /* list of files; NULL: none */
+} co_clock_keys;
+/* Section aggregate.groups. */
+typedef struct {
+    bool is_on;
+    int64_t servers; /* dealt by id; 0: by a column */
+    const char *by;  /* NULL: dealt */
+    int64_t cloud_every;
+    double up, down; /* bytes a second between an edge server and the cloud, 0: no time passes */
+} co_group_keys;
 typedef struct {
     bool asked;
-    int64_t every, max_examples; /* rounds; of a split, 0: all */
+    int64_t every, max_examples; /* rounds, 0: at each evaluation; of a split, 0: all */
     co_decoding how;             /* max_length 0: the data say it */
 } co_generate_keys;
 typedef struct {
-    int64_t every, sample; /* 0: never; all devices */
+    int64_t every, sample; /* rounds, 0: not by rounds; devices, 0: all */
+    double every_s;        /* of virtual time; 0: not by time */
     int64_t max_examples;  /* of a split, centrally; 0: all */
     bool devices, central, central_asked;
     co_generate_keys generate;
 } co_eval_keys;
+static inline bool co_eval_is_on(const co_eval_keys *keys)
+{
+    return keys->every > 0 || keys->every_s > 0.0;
+}
 typedef struct {
     const char *metric; /* NULL: none */
     bool has_target;
-    double target, walltime_s; /* 0: none */
-    int64_t patience;          /* 0: none */
+    double target, walltime_s, virtual_s; /* 0: none */
+    int64_t patience;                     /* 0: none */
 } co_stop_keys;
 typedef struct {
     const char *dir;
@@ -69,7 +100,7 @@ typedef struct {
     char *file;    /* where it was read from */
     co_node *root; /* the resolved tree */
     co_config top, data, partition, model, devices, local, local_dp, local_public, aggregate,
-        server, privacy, eval, stop, output;
+        groups, server, privacy, clock, eval, stop, output;
     const co_planner *planner;
     const co_selector *selector;
     const co_attack *attack;
@@ -82,6 +113,8 @@ typedef struct {
     co_config transform_options[CO_MAX_TRANSFORMS];
     co_local_keys local_keys;
     co_example_keys example_keys;
+    co_clock_keys clock_keys;
+    co_group_keys group_keys;
     co_weighting weighting;
     co_eval_keys eval_keys;
     co_stop_keys stop_keys;
@@ -101,6 +134,12 @@ static inline int64_t co_local_step_size(const co_local_keys *local, int64_t n)
                ? n
                : local->batch * local->accumulate;
 }
+
+/* devices.min_separation; 1: no bound. */
+int64_t co_min_separation(const co_experiment *experiment);
+/* What privacy accountants know the sample of a step as: the selector's, unless who took part
+ * lately cannot be in it. */
+co_sampling co_experiment_sampling(const co_experiment *experiment);
 
 /* local.no_decay of transformers where none is written; ends with NULL. Each may name no tensor. */
 extern const char *const co_no_decay_patterns[];

@@ -81,6 +81,36 @@ static co_status check_simulation(const co_experiment *e)
     return CO_OK;
 }
 
+/* Nothing hides who takes part in a step: then that must be no secret. */
+static co_status check_arrivals(const co_experiment *e)
+{
+    const co_config *devices = &e->devices;
+    if (e->selector->hear || e->selector->survey)
+        return co_config_fail(devices, co_config_node(devices, "select"),
+                              "%s: who is asked follows from losses of the devices, which no noise "
+                              "covers; use uniform, poisson or available",
+                              e->selector->name);
+    if (co_private_is_sampled(e)) return CO_OK;
+    if (e->clock_keys.is_on && strcmp(co_config_string(devices, "counts"), "public") != 0)
+        return co_config_fail(
+            devices, co_config_node(devices, "mode"),
+            "%s: who takes part in a step follows from times, which tell how many "
+            "examples devices have and which no noise covers; say counts: public "
+            "if that is no secret, or leave section clock out",
+            e->planner->name);
+    if (co_planner_is_stale(e->planner) &&
+        strcmp(co_config_string(devices, "divisor"), "buffer") != 0)
+        return co_config_fail(devices, co_config_node(devices, "divisor"),
+                              "weights: under privacy the divisor is the public number per_round; "
+                              "use buffer");
+    if (co_config_has(&e->privacy, "noise_cohort"))
+        return co_config_fail(&e->privacy, co_config_node(&e->privacy, "noise_cohort"),
+                              "a simulated cohort is a sample, but in mode: %s no sampling is "
+                              "claimed, and a device pays for its own steps",
+                              e->planner->name);
+    return CO_OK;
+}
+
 static co_status check_mechanism(const co_experiment *e, const co_mechanism *mechanism)
 {
     const co_config *privacy = &e->privacy;
@@ -146,6 +176,7 @@ static co_status check_guarantee(co_experiment *e)
     CO_TRY(check_budget(e, mechanism));
     CO_TRY(check_simulation(e));
     CO_TRY(check_mechanism(e, mechanism));
+    CO_TRY(check_arrivals(e));
     return check_parts(e);
 }
 

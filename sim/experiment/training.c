@@ -162,6 +162,14 @@ co_status co_check_unbiased(const co_experiment *e)
             &e->aggregate, node,
             "devices.select: %s never asks some devices, whose share no weight can make up for",
             e->selector->name);
+    if (!e->selector->chance)
+        return co_config_fail(&e->aggregate, node,
+                              "with what probability devices.select: %s asks a device is not known",
+                              e->selector->name);
+    if (co_min_separation(e) > 1)
+        return co_config_fail(&e->aggregate, node,
+                              "devices.min_separation changes the probabilities with which devices "
+                              "are asked: leave one of them out");
     if (strcmp(co_config_string(&e->privacy, "mechanism"), "none") != 0)
         return co_config_fail(
             &e->aggregate, node,

@@ -84,7 +84,7 @@ static co_status create(co_run *run, void **self)
         return co_config_fail(eval, co_config_node(eval, "central"),
                               "the data have neither a test nor a validation split; import them "
                               "with test_fraction=0.1");
-    if (!keys->central_asked && !any && keys->every > 0)
+    if (!keys->central_asked && !any && co_eval_is_on(keys))
         co_warn("no evaluation: the data have no test split (import with test_fraction=0.1, or set "
                 "eval.every: 0)");
     if (!co_evaluates_central(run->experiment, &run->population)) return CO_OK;
@@ -164,7 +164,7 @@ static co_status begin(void *self, co_run *run)
 
 static co_status step(void *self, co_run *run)
 {
-    return co_evaluation_is_due(run->experiment, run->round) ? evaluate_all(self, run) : CO_OK;
+    return co_evaluation_is_due(run->experiment, &run->moment) ? evaluate_all(self, run) : CO_OK;
 }
 
 const co_observer co_observer_central = {.name = "central",

@@ -28,6 +28,7 @@ static co_snapshot snapshot_of(co_run *r)
                      .model_digest = co_exchange_digest(&r->exchange),
                      .model = r->exchange.model,
                      .versions = &r->versions,
+                     .keeps = &r->keeps,
                      .n_slots = r->n_slots,
                      .slot_name = r->slot_name,
                      .slot = r->whole_slot,
@@ -90,12 +91,12 @@ static bool wants_best(const co_run *r)
 }
 
 /* Whether the evaluation of this round is the best so far, on the validation split where there is
- * one. Decided from the table, as the stop rule: nothing to keep over a resume. Only evaluations at
- * multiples of eval.every count: a longer run has them too. */
+ * one. Decided from the table, as the stop rule: nothing to keep over a resume. Only evaluations
+ * that a longer run has too count. */
 static bool is_best(const co_run *r)
 {
     const co_table *t = &r->record.eval;
-    const int64_t every = r->experiment->eval_keys.every, of = r->population.has_split[2] ? 2 : 1;
+    const int64_t of = r->population.has_split[2] ? 2 : 1;
     const char *wanted = r->experiment->stop_keys.metric;
     const int column = co_table_find(t, wanted ? wanted : r->task->metrics[0].name);
     const int split = co_table_find(t, "split"), scope = co_table_find(t, "scope"),
@@ -108,7 +109,9 @@ static bool is_best(const co_run *r)
         if (co_table_get_i64(t, i, (size_t)split) != of ||
             co_table_get_i64(t, i, (size_t)scope) != CO_SCOPE_ALL)
             continue;
-        if (co_table_get_i64(t, i, (size_t)round) % every != 0 || isnan(value)) continue;
+        const co_moment moment =
+            co_record_moment(&r->record, co_table_get_i64(t, i, (size_t)round));
+        if (!co_evaluation_is_regular(r->experiment, &moment) || isnan(value)) continue;
         if (!isnan(best) && (higher ? value <= best : value >= best)) continue;
         best = value;
         at = co_table_get_i64(t, i, (size_t)round);
@@ -120,8 +123,8 @@ static bool is_best(const co_run *r)
 static void keep_best(co_run *r)
 {
     const double start = co_now_s();
-    if (!wants_best(r) || r->late != CO_OK || r->round % r->experiment->eval_keys.every != 0 ||
-        !is_best(r))
+    if (!wants_best(r) || r->late != CO_OK ||
+        !co_evaluation_is_regular(r->experiment, &r->moment) || !is_best(r))
         return;
     const co_snapshot s = snapshot_of(r);
     co_watch_progress(CO_WATCH_WORKING, -1);

@@ -104,7 +104,7 @@ static co_status begin(void *self, co_run *run)
 
 static co_status step(void *self, co_run *run)
 {
-    return co_evaluation_is_due(run->experiment, run->round) ? evaluate(self, run) : CO_OK;
+    return co_evaluation_is_due(run->experiment, &run->moment) ? evaluate(self, run) : CO_OK;
 }
 
 const co_observer co_observer_devices = {.name = "devices",

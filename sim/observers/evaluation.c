@@ -10,18 +10,33 @@
 bool co_evaluates_central(const co_experiment *e, const co_population *population)
 {
     const bool any = population->has_split[1] || population->has_split[2];
-    return any && e->eval_keys.every > 0 && (!e->eval_keys.central_asked || e->eval_keys.central);
+    return any && co_eval_is_on(&e->eval_keys) &&
+           (!e->eval_keys.central_asked || e->eval_keys.central);
 }
 
 bool co_evaluates_devices(const co_experiment *e)
 {
-    return e->eval_keys.devices && e->eval_keys.every > 0;
+    return e->eval_keys.devices && co_eval_is_on(&e->eval_keys);
 }
 
-bool co_evaluation_is_due(const co_experiment *e, int64_t round)
+bool co_is_last_step(const co_experiment *e, const co_moment *m)
 {
-    const int64_t every = e->eval_keys.every;
-    return every > 0 && (round % every == 0 || round >= e->rounds);
+    const double end = e->stop_keys.virtual_s;
+    return m->round >= e->rounds || (end > 0.0 && m->round > 0 && m->now_s >= end);
+}
+
+bool co_evaluation_is_regular(const co_experiment *e, const co_moment *m)
+{
+    const co_eval_keys *keys = &e->eval_keys;
+    if (keys->every > 0 && m->round % keys->every == 0) return true;
+    if (keys->every_s == 0.0) return false;
+    return m->round == 0 || floor(m->now_s / keys->every_s) > floor(m->before_s / keys->every_s);
+}
+
+bool co_evaluation_is_due(const co_experiment *e, const co_moment *m)
+{
+    return co_eval_is_on(&e->eval_keys) &&
+           (co_evaluation_is_regular(e, m) || co_is_last_step(e, m));
 }
 
 const char *co_eval_covered(const co_experiment *e, bool of_devices)

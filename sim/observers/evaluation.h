@@ -43,10 +43,22 @@ typedef struct {
 co_status co_evaluate_span(co_evaluator *evaluator, co_population *population, co_eval_span span,
                            const float *params, const co_comm *comm, double *loss, double *metrics);
 
-/* Whether, and after which rounds, a run evaluates; Same on all ranks. */
+/* A step that was made: its number, and virtual time before and behind it, in seconds. */
+typedef struct {
+    int64_t round;
+    double before_s, now_s;
+} co_moment;
+
+/* Whether, and after which steps, a run evaluates; Same on all ranks: moment. */
 bool co_evaluates_central(const co_experiment *experiment, const co_population *population);
 bool co_evaluates_devices(const co_experiment *experiment);
-bool co_evaluation_is_due(const co_experiment *experiment, int64_t round);
+/* At each multiple of eval.every, and with the first step whose time has reached or passed another
+ * multiple of eval.every_s: runs that go on for longer evaluate there, too. */
+bool co_evaluation_is_regular(const co_experiment *experiment, const co_moment *moment);
+/* Those, and the last step. */
+bool co_evaluation_is_due(const co_experiment *experiment, const co_moment *moment);
+/* Whether the run ends with the step by rounds or by stop.virtual_s. */
+bool co_is_last_step(const co_experiment *experiment, const co_moment *moment);
 /* What the statement of a private run says of columns of eval (report/show_privacy.c): what is
  * computed from the model alone is covered. NULL without privacy. */
 const char *co_eval_covered(const co_experiment *experiment, bool of_devices);

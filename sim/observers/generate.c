@@ -171,8 +171,9 @@ static co_status step(void *self, co_run *r)
     generate *g = self;
     const co_experiment *e = r->experiment;
     const double start = co_now_s();
-    const bool due = r->round % e->eval_keys.generate.every == 0 || r->round >= e->rounds;
-    if (!due || !co_evaluation_is_due(e, r->round)) return CO_OK;
+    const int64_t every = e->eval_keys.generate.every;
+    const bool due = every == 0 || r->round % every == 0 || co_is_last_step(e, &r->moment);
+    if (!due || !co_evaluation_is_due(e, &r->moment)) return CO_OK;
     co_generation_lay(&g->texts, r->exchange.model);
     for (int split = 1; split <= 2; split++)
         if (g->n[split] > 0) CO_TRY(evaluate(g, r, split));

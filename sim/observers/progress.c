@@ -18,18 +18,27 @@ static co_status begin(void *self, co_run *run)
     return CO_OK;
 }
 
+/* ", at 3 h 20 min" of virtual time. */
+static void say_time(const co_run *run, char *text, size_t size)
+{
+    char seconds[32];
+    co_format_seconds(1e-9 * (double)run->time, seconds, sizeof seconds);
+    snprintf(text, size, ", at %s", seconds);
+}
+
 static co_status step(void *self, co_run *run)
 {
     const co_table *t = &run->record.rounds;
     const int column = co_table_find(t, "train_loss");
     const int64_t rounds = run->experiment->rounds;
-    char text[160], metric[64] = "";
+    char text[200], metric[64] = "", time[48] = "";
     double loss, value;
     co_record_newest(&run->record, &loss, &value);
     if (!isnan(value))
         snprintf(metric, sizeof metric, ", test %s %.4f", run->task->metrics[0].name, value);
-    snprintf(text, sizeof text, "round %lld/%lld, train loss %.4f%s", (long long)run->round,
-             (long long)rounds,
+    if (co_is_timed(run->experiment)) say_time(run, time, sizeof time);
+    snprintf(text, sizeof text, "round %lld/%lld%s, train loss %.4f%s", (long long)run->round,
+             (long long)rounds, time,
              t->n_rows ? co_table_get_f64(t, t->n_rows - 1, (size_t)column) : NAN, metric);
     co_progress_step(self, run->ending == CO_DONE ? rounds : run->round, rounds, text);
     return CO_OK;

@@ -18,13 +18,24 @@ static int64_t count(const co_plan *plan, int outcome)
 {
     int64_t n = 0;
     for (size_t i = 0; i < plan->n; i++) n += plan->row[i].outcome == outcome;
+    for (size_t i = 0; i < plan->n_lost; i++) n += plan->lost[i].outcome == outcome;
     return n;
+}
+
+/* Of a timed run: when a device was at work, for which version, and what it cost. */
+static void set_time(co_table *t, const co_plan_row *row)
+{
+    co_table_set_i64(t, D_VERSION, row->version);
+    co_table_set_f64(t, D_START, 1e-9 * (double)row->start);
+    co_table_set_f64(t, D_END, 1e-9 * (double)row->end);
+    co_table_set_i64(t, D_DOWN, co_row_down(row));
+    co_table_set_i64(t, D_UP, co_row_up(row));
 }
 
 static void add_devices(co_record *r, const co_plan *plan)
 {
-    for (size_t i = 0; i < plan->n; i++) {
-        const co_plan_row *row = &plan->row[i];
+    for (size_t i = 0; i < plan->n + plan->n_lost; i++) {
+        const co_plan_row *row = i < plan->n ? &plan->row[i] : &plan->lost[i - plan->n];
         CO_ASSERT(co_table_add_row(&r->devices) == CO_OK); /* reserved */
         co_table_set_i64(&r->devices, D_ROUND, plan->round);
         co_table_set_i64(&r->devices, D_DEVICE, row->device);
@@ -34,7 +45,31 @@ static void add_devices(co_record *r, const co_plan *plan)
         co_table_set_f64(&r->devices, D_NORM, row->update_norm);
         co_table_set_i64(&r->devices, D_STALENESS, plan->round - 1 - row->version);
         co_table_set_i64(&r->devices, D_STATUS, row->outcome);
+        if (r->is_timed) set_time(&r->devices, row);
     }
+}
+
+static void add_levels(co_record *r, const co_round_row *row)
+{
+    const size_t after = r->rounds.n_columns - N_LEVELS;
+    co_table_set_i64(&r->rounds, after + G_EDGE_DOWN, row->bytes_down);
+    co_table_set_i64(&r->rounds, after + G_EDGE_UP, row->bytes_up);
+    co_table_set_i64(&r->rounds, after + G_CLOUD_DOWN, row->cloud_down);
+    co_table_set_i64(&r->rounds, after + G_CLOUD_UP, row->cloud_up);
+}
+
+/* Columns of a timed run from `first` on. */
+static void set_timed(co_table *t, size_t first, const co_plan *plan)
+{
+    const co_times times = co_plan_times(plan);
+    co_table_set_f64(t, first + V_DEVICE_S, times.device_s);
+    co_table_set_f64(t, first + V_LOST_S, times.lost_s);
+    co_table_set_i64(t, first + V_IN_FLIGHT, plan->n_flying);
+    co_table_set_i64(t, first + V_VERSIONS, plan->n_versions);
+    co_table_set_f64(t, first + V_STALENESS_MEAN, times.staleness_mean);
+    co_table_set_i64(t, first + V_STALENESS_MAX, times.staleness_max);
+    co_table_set_i64(t, first + V_LATE, count(plan, CO_LATE));
+    co_table_set_i64(t, first + V_UNAVAILABLE, count(plan, CO_UNAVAILABLE));
 }
 
 void co_record_round(co_record *r, const co_plan *plan, const co_round_row *row,
@@ -44,7 +79,7 @@ void co_record_round(co_record *r, const co_plan *plan, const co_round_row *row,
     const size_t after = R_METRICS + r->n_trained;
     CO_ASSERT(co_table_add_row(t) == CO_OK); /* reserved */
     co_table_set_i64(t, R_ROUND, plan->round);
-    co_table_set_i64(t, R_SELECTED, (int64_t)plan->n);
+    co_table_set_i64(t, R_SELECTED, (int64_t)(plan->n + plan->n_lost));
     co_table_set_i64(t, R_REPORTED, row->n_reported);
     co_table_set_i64(t, R_DROPPED, count(plan, CO_DROPPED));
     co_table_set_i64(t, R_EMPTY, count(plan, CO_EMPTY));
@@ -58,10 +93,11 @@ void co_record_round(co_record *r, const co_plan *plan, const co_round_row *row,
     co_table_set_f64(t, after + T_LR_SERVER, row->lr_server);
     co_table_set_i64(t, after + T_DOWN, row->bytes_down);
     co_table_set_i64(t, after + T_UP, row->bytes_up);
-    co_table_set_f64(t, after + T_SIM,
-                     0.0); /* devices have no speed of their own: no simulated time passes */
+    co_table_set_f64(t, after + T_SIM, 1e-9 * (double)plan->time);
     co_table_set_f64(t, after + T_WALL, r->wall_before_s + co_now_s() - r->started_s);
     co_table_set_u64(t, after + T_DIGEST, row->model_digest);
+    if (r->is_timed) set_timed(t, after + N_TAIL, plan);
+    if (r->with_groups) add_levels(r, row);
     if (r->with_devices) add_devices(r, plan);
 }
 
@@ -78,6 +114,7 @@ void co_record_private(co_record *r, const co_private_row *row)
     co_table_set_f64(t, P_EPSILON, row->epsilon);
     co_table_set_f64(t, P_DELTA, row->delta);
     co_table_set_i64(t, P_SIMULATED, row->release.noise_cohort > 0.0);
+    if (r->by_arrival) co_table_set_i64(t, P_PARTS, row->n_parts);
     r->privacy_bound = row->bound;
     r->statement = row->statement;
     r->release = row->release;

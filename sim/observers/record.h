@@ -27,8 +27,11 @@ typedef struct {
         *privacy_bound; /* the accountant whose bound its last epsilon is; NULL: no row yet */
     const co_statement *statement;  /* NULL: no row yet */
     co_release release;             /* of the last row */
+    bool by_arrival;                /* a column of participations in privacy */
+    bool is_timed;                  /* columns of the virtual clock in rounds and devices */
     bool with_examples;             /* the table privacy_examples */
     co_release example_release;     /* of its last row; accountant NULL: no row yet */
+    bool with_groups;               /* rounds has the bytes of each level */
     bool with_devices, with_scores; /* the table devices; columns over devices in eval */
     int64_t load_span;       /* rounds summed in a row of load: 1 while ranks x rounds <= 1e6 */
     int64_t span_round;      /* last round in span; 0: empty */
@@ -47,6 +50,8 @@ typedef struct {
     int64_t n_reported, n_nonfinite, n_saturated, n_examples;
     double train_loss, update_norm, lr_local, lr_server;
     int64_t bytes_down, bytes_up;
+    int64_t cloud_down,
+        cloud_up; /* bytes between edge servers and the cloud, where there are any */
     uint64_t model_digest;
 } co_round_row;
 
@@ -66,7 +71,9 @@ co_status co_record_init(co_record *record, const co_experiment *experiment,
 void co_record_fini(co_record *record);
 /* Takes over the rows of an earlier start up to `round`, from the run file; rows of eval that a run
  * of `rounds` rounds would not have are dropped. */
-co_status co_record_resume(co_record *record, int64_t round, int64_t eval_every, int64_t rounds);
+co_status co_record_resume(co_record *record, int64_t round, const co_experiment *experiment);
+/* The step of a row of rounds; 0: before the first. Rank 0. Local. */
+co_moment co_record_moment(const co_record *record, int64_t round);
 co_status co_record_reserve(co_record *record, size_t cohort); /* room for one more round */
 void co_record_round(co_record *record, const co_plan *plan, const co_round_row *row,
                      const double *train_metrics);

@@ -17,8 +17,24 @@ enum {
     R_METRICS
 };
 enum { T_NORM, T_LR_LOCAL, T_LR_SERVER, T_DOWN, T_UP, T_SIM, T_WALL, T_DIGEST, N_TAIL };
+/* Of a timed run, behind those. */
+enum {
+    V_DEVICE_S,
+    V_LOST_S,
+    V_IN_FLIGHT,
+    V_VERSIONS,
+    V_STALENESS_MEAN,
+    V_STALENESS_MAX,
+    V_LATE,
+    V_UNAVAILABLE,
+    N_TIMED
+};
+/* With edge servers, behind all others: bytes of each level. */
+enum { G_EDGE_DOWN, G_EDGE_UP, G_CLOUD_DOWN, G_CLOUD_UP, N_LEVELS };
 enum { E_ROUND, E_SPLIT, E_SCOPE, E_N, N_EVAL };
 enum { D_ROUND, D_DEVICE, D_EXAMPLES, D_WEIGHT, D_LOSS, D_NORM, D_STALENESS, D_STATUS, N_DEVICES };
+/* Of a timed run, behind those. */
+enum { D_VERSION = N_DEVICES, D_START, D_END, D_DOWN, D_UP, N_TIMED_DEVICES };
 enum {
     L_ROUND,
     L_RANK,
@@ -42,7 +58,9 @@ enum {
     P_EPSILON,
     P_DELTA,
     P_SIMULATED,
-    N_PRIVACY
+    N_PRIVACY,
+    P_PARTS = N_PRIVACY, /* by arrival alone */
+    N_ARRIVALS
 };
 enum { X_ROUND, X_MAX, X_P10, X_P50, X_P90, X_DELTA, X_EXHAUSTED, N_EXAMPLES };
 

@@ -11,13 +11,22 @@ static void cut(co_table *table, int64_t round)
     co_table_truncate(table, n);
 }
 
+co_moment co_record_moment(const co_record *r, int64_t round)
+{
+    const size_t sim = R_METRICS + r->n_trained + T_SIM;
+    co_moment at = {.round = round};
+    if (round > 0) at.now_s = co_table_get_f64(&r->rounds, (size_t)round - 1, sim);
+    if (round > 1) at.before_s = co_table_get_f64(&r->rounds, (size_t)round - 2, sim);
+    return at;
+}
+
 /* Drops the evaluation that only the shorter run's last round had. */
-static void drop_foreign_eval(co_record *r, int64_t every, int64_t rounds)
+static void drop_foreign_eval(co_record *r, const co_experiment *e)
 {
     size_t n = r->eval.n_rows;
     while (n > 0) {
-        const int64_t round = co_table_get_i64(&r->eval, n - 1, E_ROUND);
-        if (every > 0 && (round % every == 0 || round == rounds)) break;
+        const co_moment at = co_record_moment(r, co_table_get_i64(&r->eval, n - 1, E_ROUND));
+        if (co_evaluation_is_due(e, &at)) break;
         n--;
     }
     co_table_truncate(&r->eval, n);
@@ -90,7 +99,7 @@ static co_status read_tables(co_record *r, co_file *file)
     return CO_OK;
 }
 
-co_status co_record_resume(co_record *r, int64_t round, int64_t eval_every, int64_t rounds)
+co_status co_record_resume(co_record *r, int64_t round, const co_experiment *e)
 {
     co_file *file = NULL;
     CO_TRY(co_file_open(r->path, "cohort-run", false, &file));
@@ -108,7 +117,7 @@ co_status co_record_resume(co_record *r, int64_t round, int64_t eval_every, int6
         (r->with_examples && r->examples.n_rows != (size_t)round))
         return CO_FAIL(CO_EDATA, "%s: holds %zu rounds, but the checkpoint is of round %lld",
                        r->path, r->rounds.n_rows, (long long)round);
-    drop_foreign_eval(r, eval_every, rounds);
+    drop_foreign_eval(r, e);
     const size_t wall = R_METRICS + r->n_trained + T_WALL;
     r->wall_before_s = round > 0 ? co_table_get_f64(&r->rounds, (size_t)round - 1, wall) : 0.0;
     r->segment_first_round = round + 1;
@@ -121,7 +130,8 @@ co_status co_record_retell(co_record *r, co_private *p)
     if (!r->with_privacy || t->n_rows == 0) return CO_OK;
     double *epsilon = t->data[P_EPSILON];
     for (size_t i = 0; i < t->n_rows; i++)
-        CO_TRY(co_private_tell(p, co_table_get_i64(t, i, P_ROUND), &epsilon[i]));
+        CO_TRY(co_private_tell(p, co_table_get_i64(t, i, r->by_arrival ? P_PARTS : P_ROUND),
+                               &epsilon[i]));
     r->statement = p->statement;
     r->release = co_private_release(p); /* of the next round, but for what the row says */
     r->release.clip = co_table_get_f64(t, t->n_rows - 1, P_CLIP);

@@ -2,6 +2,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "sim/observers/record_private.h"
+#include "sim/planners/planner.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,14 @@ static const co_column head[] = {
 static const co_column tail[] = {
     {"update_norm", CO_F64}, {"lr_local", CO_F64}, {"lr_server", CO_F64}, {"bytes_down", CO_I64},
     {"bytes_up", CO_I64},    {"sim_s", CO_F64},    {"wall_s", CO_F64},    {"model_digest", CO_U64}};
+static const co_column levels[] = {{"bytes_edge_down", CO_I64},
+                                   {"bytes_edge_up", CO_I64},
+                                   {"bytes_cloud_down", CO_I64},
+                                   {"bytes_cloud_up", CO_I64}};
+static const co_column timed[] = {{"device_s", CO_F64},       {"lost_s", CO_F64},
+                                  {"in_flight", CO_I64},      {"versions", CO_I64},
+                                  {"staleness_mean", CO_F64}, {"staleness_max", CO_I64},
+                                  {"n_late", CO_I64},         {"n_unavailable", CO_I64}};
 static const co_column eval_head[] = {
     {"round", CO_I64},
     {"split", CO_U8, .words = "train,test,validation"},
@@ -21,6 +30,11 @@ static const co_column eval_head[] = {
 static const co_column devices_columns[] = {
     {"round", CO_I64}, {"device", CO_I64},      {"n_examples", CO_I64}, {"weight", CO_F64},
     {"loss", CO_F64},  {"update_norm", CO_F64}, {"staleness", CO_I64},  {"status", CO_U8}};
+static const co_column timed_devices[] = {{"version", CO_I64},
+                                          {"start_s", CO_F64},
+                                          {"end_s", CO_F64},
+                                          {"bytes_down", CO_I64},
+                                          {"bytes_up", CO_I64}};
 static const co_column load_columns[] = {
     {"round", CO_I64},       {"rank", CO_I64},    {"n_devices", CO_I64}, {"n_examples", CO_I64},
     {"predicted_s", CO_F64}, {"train_s", CO_F64}, {"wait_s", CO_F64},    {"reduce_s", CO_F64},
@@ -28,7 +42,8 @@ static const co_column load_columns[] = {
 static const co_column privacy_columns[] = {
     {"round", CO_I64},         {"released", CO_U8}, {"n_contributions", CO_I64},
     {"sampling_rate", CO_F64}, {"clip", CO_F64},    {"noise_std", CO_F64},
-    {"epsilon", CO_F64},       {"delta", CO_F64},   {"simulated", CO_U8}};
+    {"epsilon", CO_F64},       {"delta", CO_F64},   {"simulated", CO_U8},
+    {"participations", CO_I64}};
 static const co_column examples_columns[] = {{"round", CO_I64},       {"epsilon_max", CO_F64},
                                              {"epsilon_p10", CO_F64}, {"epsilon_p50", CO_F64},
                                              {"epsilon_p90", CO_F64}, {"delta", CO_F64},
@@ -59,20 +74,22 @@ static co_status init_eval(const co_eval_columns *add, co_table *table)
 /* The table devices; the words of status are the record's. */
 static co_status init_devices(co_record *r)
 {
-    co_column columns[N_DEVICES];
+    co_column columns[N_TIMED_DEVICES];
     char *words = r->status_words;
     const size_t size = sizeof r->status_words;
-    memcpy(columns, devices_columns, sizeof columns);
+    memcpy(columns, devices_columns, sizeof devices_columns);
+    memcpy(columns + N_DEVICES, timed_devices, sizeof timed_devices);
     for (int k = 0; k < CO_N_OUTCOMES; k++)
         snprintf(words + strlen(words), size - strlen(words), "%s%s", k ? "," : "",
                  co_outcome_names[k]);
     columns[D_STATUS].words = words;
-    return co_table_init(&r->devices, "devices", columns, N_DEVICES);
+    return co_table_init(&r->devices, "devices", columns,
+                         r->is_timed ? N_TIMED_DEVICES : N_DEVICES);
 }
 
 static co_status init_tables(co_record *r, const co_eval_columns *eval)
 {
-    co_column columns[sizeof head / sizeof *head + CO_MAX_METRICS + N_TAIL];
+    co_column columns[sizeof head / sizeof *head + CO_MAX_METRICS + N_TAIL + N_TIMED + N_LEVELS];
     char names[CO_MAX_METRICS][64];
     CO_ASSERT(r->n_metrics <= CO_MAX_METRICS);
     memcpy(columns, head, sizeof head);
@@ -82,11 +99,23 @@ static co_status init_tables(co_record *r, const co_eval_columns *eval)
         columns[R_METRICS + k] = (co_column){names[k], CO_F64};
         k++;
     }
+    const size_t n_plain = R_METRICS + r->n_trained + N_TAIL;
     memcpy(columns + R_METRICS + r->n_trained, tail, sizeof tail);
-    CO_TRY(co_table_init(&r->rounds, "rounds", columns, R_METRICS + r->n_trained + N_TAIL));
+    size_t n = n_plain;
+    if (r->is_timed) {
+        memcpy(columns + n, timed, sizeof timed);
+        n += N_TIMED;
+    }
+    if (r->with_groups) {
+        memcpy(columns + n, levels, sizeof levels);
+        n += N_LEVELS;
+    }
+    CO_TRY(co_table_init(&r->rounds, "rounds", columns, n));
     CO_TRY(init_eval(eval, &r->eval));
     CO_TRY(co_table_init(&r->load, "load", load_columns, N_LOAD));
-    if (r->with_privacy) CO_TRY(co_table_init(&r->privacy, "privacy", privacy_columns, N_PRIVACY));
+    if (r->with_privacy)
+        CO_TRY(co_table_init(&r->privacy, "privacy", privacy_columns,
+                             r->by_arrival ? N_ARRIVALS : N_PRIVACY));
     if (r->with_examples)
         CO_TRY(co_table_init(&r->examples, "privacy_examples", examples_columns, N_EXAMPLES));
     return r->with_devices ? init_devices(r) : CO_OK;
@@ -109,6 +138,9 @@ co_status co_record_init(co_record *r, const co_experiment *e, const co_populati
     r->with_privacy =
         co_mechanism_find(co_config_string(&e->privacy, "mechanism"))->norm != CO_NORM_NONE;
     r->with_examples = e->example_keys.is_on;
+    r->with_groups = e->group_keys.is_on;
+    r->is_timed = co_is_timed(e);
+    r->by_arrival = !co_private_is_sampled(e);
     if (co_config_has(&e->output, "devices"))
         r->with_devices = co_config_bool(&e->output, "devices");
     for (const co_metric *m = r->task->metrics; m->name; m++) {

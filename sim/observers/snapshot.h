@@ -9,6 +9,7 @@
 #include "sim/stages/private.h"
 #include "sim/devices/budget.h"
 #include "sim/devices/state.h"
+#include "sim/kept.h"
 #include "sim/versions.h"
 
 /* What is stored. Vectors are whole (on rank 0), borrowed. */
@@ -17,7 +18,9 @@ typedef struct {
     uint64_t model_digest;
     float *model;     /* [size]; read: holds the first model, for tensors that are left out */
     const char *base; /* where frozen tensors come from, which are left out; NULL: they are not */
-    co_versions *versions; /* those before it, where the planner needs them; NULL: none */
+    co_keeps *keeps;  /* of planner, selector, clock; read: filled in. NULL: none */
+    const co_versions *versions; /* those before it that are still needed; read: by a call of its
+                                    own. NULL: none */
     size_t n_slots;
     const char *const *slot_name;
     float *const *slot; /* [n_slots][size] */
@@ -43,3 +46,7 @@ co_status co_checkpoint_config(const char *path, char **config);
 /* Reads model and slots into the snapshot's vectors; tensors must fit the model by name and shape,
  * the digest of the model must hold, and that of tensors that were left out (CO_EUSAGE). Local. */
 co_status co_checkpoint_read(const char *path, co_snapshot *snapshot, const co_model *model);
+/* Older versions of the model, into those that the resumed run has room for. CO_EDATA when one is
+ * missing or has another size. Local (rank 0). */
+co_status co_checkpoint_read_versions(const char *path, const co_versions *versions,
+                                      const co_model *model);

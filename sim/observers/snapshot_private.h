@@ -3,12 +3,17 @@
 #pragma once
 #include "io/files/file.h"
 #include "sim/devices/budget.h"
+#include "sim/kept.h"
 #include "sim/stages/private.h"
 
 /* Ledger, clip, multiplier and, where noise is secure, its key. Local. */
 co_status co_checkpoint_write_privacy(co_file *file, const co_private_state *state);
 /* The same back. CO_EDATA when the run was not private or what is there makes no sense. Local. */
 co_status co_checkpoint_read_privacy(const co_file *file, co_private_state *state);
+
+/* The lists, and the same back. CO_EDATA when one is missing or has another length. Local. */
+co_status co_checkpoint_write_kept(co_file *file, const co_keeps *keeps);
+co_status co_checkpoint_read_kept(const co_file *file, co_keeps *keeps);
 
 /* Of section local.dp: noise and limits of the classes, events of the devices that have spent any.
  * Local. */

@@ -112,15 +112,14 @@ static co_status read_vector(const co_file *file, const char *name, size_t n, fl
     return co_file_read(file, name, CO_F32, 0, vector);
 }
 
-static co_status read_versions(const co_file *file, co_snapshot *s, size_t n)
+static co_status read_versions(const co_file *file, const co_versions *versions, size_t n)
 {
-    if (!s->versions) return CO_OK;
-    s->versions->newest = s->round;
-    for (size_t back = 1; back < s->versions->n; back++) {
-        float *version = co_versions_place(s->versions, back);
+    const int64_t newest = versions->newest;
+    const co_old_version *old = co_versions_before(versions, newest);
+    for (; old; old = co_versions_before(versions, old->version)) {
         char name[CO_NAME + 16];
-        snprintf(name, sizeof name, "versions/%zu", back);
-        if (version) CO_TRY(read_vector(file, name, n, version));
+        snprintf(name, sizeof name, "versions/%lld", (long long)(newest - old->version));
+        CO_TRY(read_vector(file, name, n, old->value));
     }
     return CO_OK;
 }
@@ -159,9 +158,9 @@ static co_status read_all(const co_file *file, co_snapshot *s, const co_model *m
     }
     CO_TRY(compare_arithmetic(file));
     if (s->privacy) CO_TRY(co_checkpoint_read_privacy(file, s->privacy));
+    if (s->keeps) CO_TRY(co_checkpoint_read_kept(file, s->keeps));
     if (s->budget) CO_TRY(co_checkpoint_read_budget(file, s->budget));
     CO_TRY(co_file_get_int(file, "round", &s->round));
-    CO_TRY(read_versions(file, s, co_model_size(model)));
     return read_states(file, s, co_model_layout(model));
 }
 
@@ -170,6 +169,17 @@ co_status co_checkpoint_read(const char *path, co_snapshot *s, const co_model *m
     co_file *file = NULL;
     CO_TRY(co_file_open(path, "cohort-checkpoint", false, &file));
     const co_status st = read_all(file, s, model);
+    co_file_close(file);
+    return st;
+}
+
+co_status co_checkpoint_read_versions(const char *path, const co_versions *versions,
+                                      const co_model *model)
+{
+    co_file *file = NULL;
+    if (!co_versions_before(versions, versions->newest)) return CO_OK;
+    CO_TRY(co_file_open(path, "cohort-checkpoint", false, &file));
+    const co_status st = read_versions(file, versions, co_model_size(model));
     co_file_close(file);
     return st;
 }

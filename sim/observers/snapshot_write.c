@@ -42,15 +42,15 @@ static co_status write_model(co_file *file, const co_snapshot *s, const co_model
     return CO_OK;
 }
 
-/* versions/<k>: the model k steps before. */
+/* versions/<k>: the model k steps before, where it is still needed. */
 static co_status write_versions(co_file *file, const co_snapshot *s, size_t n)
 {
     const co_extent extent = {.type = CO_F32, .ndim = 1, .dim = {n}};
-    for (size_t back = 1; s->versions && back < s->versions->n; back++) {
-        const float *version = co_versions_place(s->versions, back);
+    const co_old_version *old = s->versions ? co_versions_before(s->versions, s->round) : NULL;
+    for (; old; old = co_versions_before(s->versions, old->version)) {
         char name[CO_NAME + 16];
-        snprintf(name, sizeof name, "versions/%zu", back);
-        if (version) CO_TRY(co_file_write(file, name, &extent, version));
+        snprintf(name, sizeof name, "versions/%lld", (long long)(s->round - old->version));
+        CO_TRY(co_file_write(file, name, &extent, old->value));
     }
     return CO_OK;
 }
@@ -109,6 +109,7 @@ static co_status write_all(co_file *file, const co_snapshot *s, const co_model *
     CO_TRY(co_file_set_text(file, "blas_core", co_blas_core()));
     if (s->privacy) CO_TRY(co_checkpoint_write_privacy(file, s->privacy));
     if (s->budget) CO_TRY(co_checkpoint_write_budget(file, s->budget));
+    if (s->keeps) CO_TRY(co_checkpoint_write_kept(file, s->keeps));
     CO_TRY(write_model(file, s, model));
     CO_TRY(write_versions(file, s, co_model_size(model)));
     return write_states(file, s, co_model_layout(model));
@@ -146,6 +147,7 @@ co_status co_checkpoint_write_best(const char *dir, const co_snapshot *s, const 
     co_snapshot bare = *s;
     bare.n_slots = 0;
     bare.versions = NULL;
+    bare.keeps = NULL;
     bare.state = NULL;
     bare.privacy = NULL;
     bare.budget = NULL;

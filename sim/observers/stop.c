@@ -1,6 +1,6 @@
 /* sim/observers/stop.c - whether the run goes on: its last round, section `stop`, a request to
- * stop. The rule is decided by rank 0 from all evaluations in the table: nothing to keep over a
- * resume. */
+ * stop. The rule of a metric is decided by rank 0 from all evaluations in the table: nothing to
+ * keep over a resume. */
 #include "core/memory.h"
 #include "sim/run.h"
 #include <math.h>
@@ -73,14 +73,15 @@ static co_status begin(void *self, co_run *run)
 {
     (void)self;
     if (run->round > 0) apply(run);
+    if (co_is_last_step(run->experiment, &run->moment)) run->ending = CO_DONE;
     return CO_OK;
 }
 
 static co_status step(void *self, co_run *run)
 {
     (void)self;
-    if (co_evaluation_is_due(run->experiment, run->round)) apply(run);
-    if (run->round >= run->experiment->rounds) run->ending = CO_DONE;
+    if (co_evaluation_is_due(run->experiment, &run->moment)) apply(run);
+    if (co_is_last_step(run->experiment, &run->moment)) run->ending = CO_DONE;
     if (run->stop_wanted && run->ending == CO_GOES_ON) run->ending = CO_STOPPED;
     return CO_OK;
 }

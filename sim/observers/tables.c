@@ -67,12 +67,16 @@ static void add_round(tables *t, co_run *r)
     double metrics[CO_MAX_METRICS];
     const int64_t reported = co_exchange_counted(x, CO_COUNT_REPORTED);
     const double loss = finish_sums(t, r, reported > 0, metrics);
-    int64_t down = 0, up = 0;
+    int64_t up = (int64_t)r->plan.n_surveyed * CO_SURVEY_BYTES,
+            down = (int64_t)r->plan.n_surveyed * r->plan.bytes_down;
     co_exchange_take_rows(x, &r->plan);
     for (size_t k = 0; k < r->plan.n; k++) {
-        down += r->plan.row[k].bytes_down;
-        if (r->plan.row[k].outcome == CO_REPORTED) up += r->plan.row[k].bytes_up;
+        down += co_row_down(&r->plan.row[k]);
+        up += co_row_up(&r->plan.row[k]);
     }
+    for (size_t k = 0; k < r->plan.n_lost; k++) down += co_row_down(&r->plan.lost[k]);
+    int64_t cloud_down = 0, cloud_up = 0;
+    if (r->plan.groups) co_groups_traffic(r->plan.groups, r->round, &cloud_down, &cloud_up);
     const co_round_row row = {.n_reported = reported,
                               .n_nonfinite = co_exchange_counted(x, CO_COUNT_NONFINITE),
                               .n_saturated = co_exchange_counted(x, CO_COUNT_SATURATED),
@@ -83,6 +87,8 @@ static void add_round(tables *t, co_run *r)
                               .lr_server = co_schedule_rate(&r->experiment->server_rate, r->round),
                               .bytes_down = down,
                               .bytes_up = up,
+                              .cloud_down = cloud_down,
+                              .cloud_up = cloud_up,
                               .model_digest = co_exchange_digest(x)};
     co_record_round(&r->record, &r->plan, &row, metrics);
 }

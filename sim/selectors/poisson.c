@@ -32,7 +32,7 @@ static size_t select_devices(void *self, const co_selector_input *in, int64_t ro
     co_stream s = co_stream_open(in->seed, CO_DRAW_SELECT, (uint64_t)round, 0, 0);
     size_t n = 0;
     for (int64_t next = 0;; next++) {
-        const double gap = rate < 1.0 ? floor(log(1.0 - co_draw_uniform(&s)) / log1p(-rate)) : 0.0;
+        const double gap = co_draw_gap(&s, rate);
         if (!(gap < (double)(in->n_devices - next))) return n;
         next += (int64_t)gap;
         CO_ASSERT(n < room); /* fails once in e^60 rounds */

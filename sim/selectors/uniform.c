@@ -1,15 +1,13 @@
 /* sim/selectors/uniform.c - a fixed number of devices, every subset equally likely, without
  * replacement. O(cohort) time and memory whatever the population. Source: McMahan et al. 2017,
  * arXiv:1602.05629, Algorithm 1. */
-#include "sim/selectors/selector.h"
+#include "sim/selectors/draw.h"
 
-static size_t select_devices(void *self, const co_selector_input *in, int64_t round,
-                             int64_t *devices, int64_t *scratch)
+static size_t draw(void *self, const co_selector_input *in, const co_draw *wanted, int64_t *devices,
+                   int64_t *scratch)
 {
     (void)self;
-    co_stream s = co_stream_open(in->seed, CO_DRAW_SELECT, (uint64_t)round, 0, 0);
-    co_draw_subset(&s, in->n_devices, (size_t)in->per_round, devices, scratch);
-    return (size_t)in->per_round;
+    return co_draw_allowed(in, wanted, devices, scratch);
 }
 
 static double chance(const void *self, const co_selector_input *in, int64_t device)
@@ -24,5 +22,5 @@ const co_selector co_selector_uniform = {
     .summary = "a fixed number of devices, all alike, without replacement; O(cohort)",
     .source = "McMahan et al. 2017, arXiv:1602.05629",
     .sampling = CO_SAMPLING_FIXED,
-    .select = select_devices,
+    .draw = draw,
     .chance = chance};

@@ -13,6 +13,11 @@
  * updates by the clip, and gets its own noise; the two releases together cost what one of
  * `multiplier` does. Denominator m there too.
  *
+ * Arrivals (buffered steps, and whatever else the selector's draw does not hide): a device changes
+ * the sum of a step by the clip at most, whatever its version, since factors of staleness are at
+ * most 1; it pays for the steps that it takes part in. Their counts are exact, and the ledger holds
+ * the largest (privacy/statements/arrivals.c).
+ *
  * Simulated cohorts: noise x m / noise_cohort on our sum is, after division by m, the noise that a
  * cohort of that size has after its own division. The signal stays that of our smaller cohort. */
 #include "sim/stages/private.h"
@@ -29,6 +34,12 @@
 
 enum { UNCLIPPED, N_COUNTS }; /* what the stage counts: contributions that are not above the clip */
 
+/* Releases that a device is charged for so far. */
+static int64_t charged(const co_private *p)
+{
+    return p->state.ledger.n ? p->state.ledger.rows[0].count : 0;
+}
+
 co_release co_private_release(const co_private *p)
 {
     const bool is_integer = p->mechanism->noise == CO_NOISE_DISCRETE_GAUSSIAN;
@@ -36,7 +47,7 @@ co_release co_private_release(const co_private *p)
                         .mechanism = p->mechanism,
                         .multiplier = p->state.multiplier,
                         .lattice_std = is_integer ? LATTICE : 0.0,
-                        .sampling = p->experiment->selector->sampling,
+                        .sampling = p->sampling,
                         .rate = p->rate,
                         .clip = p->grid.clip,
                         .noise_std = p->grid.scale * p->grid.step * p->mechanism->spread,
@@ -44,7 +55,10 @@ co_release co_private_release(const co_private *p)
                         .is_secure = p->state.is_secure,
                         .noise_cohort = p->noise_cohort,
                         .noise_population = p->noise_population,
-                        .n_releases = p->state.ledger.n ? p->state.ledger.rows[0].count : 0,
+                        .n_releases = p->by_arrival ? p->n_released : charged(p),
+                        .by_arrival = p->by_arrival,
+                        .n_parts = p->by_arrival ? charged(p) : 0,
+                        .is_timed = co_is_timed(p->experiment),
                         .accountant = p->accountant,
                         .classic = p->how.classic};
 }
@@ -56,19 +70,19 @@ static co_event event_of(const co_private *p)
     return p->statement->event(&release);
 }
 
-/* Rounds as a row's epsilon is told of them: 5 significant bits, rounded up, but not beyond the
- * last round, which is told as it is. A bound for more rounds holds for fewer, and the accountant
- * is asked 16 times each doubling, for a quick bound; the last round's was made as sharp as can be
- * before the first one, and is never exceeded. */
+/* Rounds (of arrivals: steps of a device) as a row's epsilon is told of them: 5 significant bits,
+ * rounded up, but not beyond the last round, which is told as it is. A bound for more rounds holds
+ * for fewer, and the accountant is asked 16 times each doubling, for a quick bound; the last
+ * round's was made as sharp as can be before the first one, and is never exceeded. */
 static int64_t rounds_told(const co_private *p, int64_t n)
 {
     int64_t unit = 1;
     while (n > 32 * unit) unit *= 2;
-    const int64_t told = (n + unit - 1) / unit * unit, last = p->experiment->rounds;
+    const int64_t told = (n + unit - 1) / unit * unit, last = p->last;
     return n <= last && told > last ? last : told;
 }
 
-/* epsilon of n rounds. quick: in some ms. */
+/* epsilon of n releases. quick: in some ms. */
 static co_status ask(const co_private *p, int64_t n, bool quick, co_guarantee *g)
 {
     co_ledger ledger = {0};
@@ -114,7 +128,7 @@ static co_status plan_epsilon(co_private *p)
 {
     const co_config *privacy = &p->experiment->privacy;
     co_guarantee g;
-    CO_TRY(ask(p, p->experiment->rounds, false, &g));
+    CO_TRY(ask(p, p->last, false, &g));
     p->planned = g.epsilon;
     p->planned_bound = g.bound;
     if (g.epsilon > 0.0 || p->delta == 0.0) return CO_OK;
@@ -179,8 +193,9 @@ static void read_options(co_private *p, const co_experiment *e)
         p->rate = p->noise_cohort / p->noise_population;
         p->noise_factor = p->per_round / p->noise_cohort;
     }
-    if (e->selector->sampling == CO_SAMPLING_NONE)
-        p->rate = 1.0; /* charged as if asked in every round */
+    p->by_arrival = !co_private_is_sampled(e);
+    p->sampling = p->by_arrival ? CO_SAMPLING_NONE : co_experiment_sampling(e);
+    if (p->sampling == CO_SAMPLING_NONE) p->rate = 1.0; /* charged for all that it is part of */
     p->state.clip = co_config_real(&e->privacy, "clip");
     p->state.is_secure = co_config_bool(&e->privacy, "secure");
     if (co_config_has(&e->privacy, "noise_multiplier"))
@@ -206,8 +221,7 @@ static co_status start(co_private *p)
 co_status co_private_broadcast(co_private *p, const co_comm *comm)
 {
     if (!p->is_on) return CO_OK;
-    double words[3] = {p->state.multiplier, p->state.clip,
-                       p->state.ledger.n ? (double)p->state.ledger.rows[0].count : 0.0};
+    double words[3] = {p->state.multiplier, p->state.clip, (double)charged(p)};
     MPI_Bcast(words, 3, MPI_DOUBLE, 0, comm->world);
     MPI_Bcast(p->state.key, sizeof p->state.key, MPI_UNSIGNED_CHAR, 0, comm->world);
     memcpy(p->source.key, p->state.key, sizeof p->source.key);
@@ -220,24 +234,47 @@ co_status co_private_broadcast(co_private *p, const co_comm *comm)
     return co_agree(st, comm);
 }
 
+bool co_private_is_sampled(const co_experiment *e)
+{
+    const co_planner *planner = e->planner;
+    const bool is_drawn =
+        planner->waits_for_all || (planner->is_sampled && planner->is_sampled(&e->devices));
+    const co_clock_keys *clock = &e->clock_keys;
+    const bool is_always_there =
+        !clock->is_on ||
+        (strcmp(clock->availability->name, "always") == 0 && clock->group_up_s == 0.0);
+    return is_drawn && is_always_there && co_min_separation(e) == 1 && !e->selector->asks_there;
+}
+
 co_status co_private_init(co_private *p, const co_experiment *e, const co_plan *plan,
-                          int64_t population, const co_comm *comm)
+                          int64_t population, bool is_first_rank)
 {
     *p = (co_private){.experiment = e,
                       .population = (double)population,
                       .per_round = plan->per_round,
-                      .is_first_rank = comm->rank == 0};
+                      .is_first_rank = is_first_rank};
     p->mechanism = co_mechanism_find(co_config_string(&e->privacy, "mechanism"));
     if (p->mechanism->norm == CO_NORM_NONE) return CO_OK;
     read_options(p, e);
     p->is_on = true;
+    p->n_devices = population;
+    if (p->by_arrival) p->parts = co_calloc((size_t)population, sizeof *p->parts);
+    if (p->by_arrival && !p->parts) return CO_FAIL(CO_ENOMEM, "steps of each device");
     const co_release release = co_private_release(p);
     p->statement = co_statement_for(&release);
     CO_ASSERT(p->statement); /* one for every sampling */
+    return CO_OK;
+}
+
+co_status co_private_start(co_private *p, int64_t last, const co_comm *comm)
+{
+    const co_experiment *e = p->experiment;
     co_status st = CO_OK;
+    if (!p->is_on) return CO_OK;
+    p->last = last;
     if (comm->rank == 0) st = check_delta(p);
     if (st == CO_OK && comm->rank == 0 && co_config_has(&e->privacy, "epsilon"))
-        st = find_noise(p, e->rounds);
+        st = find_noise(p, last);
     if (st == CO_OK && comm->rank == 0) st = plan_epsilon(p);
     CO_TRY(co_agree(st, comm));
     p->source.seed = (uint64_t)e->seed;
@@ -255,7 +292,29 @@ void co_private_state_fini(co_private_state *state)
 void co_private_fini(co_private *p)
 {
     co_private_state_fini(&p->state);
+    co_free(p->parts);
     *p = (co_private){0};
+}
+
+void co_private_keeps(co_private *p, co_keeps *keeps)
+{
+    if (p->by_arrival) co_keep_ints(keeps, "privacy/participations", p->parts, NULL, p->n_devices);
+}
+
+/* A row that is not finite counts as zero, which is a value of its own: it is charged too. */
+void co_private_take_part(co_private *p, const co_plan *plan)
+{
+    if (!p->by_arrival) return;
+    for (size_t i = 0; i < plan->n; i++)
+        if (co_row_works(&plan->row[i])) p->parts[plan->row[i].device]++;
+}
+
+static int64_t most_parts(const co_private *p)
+{
+    int64_t most = 0;
+    for (int64_t k = 0; k < p->n_devices; k++)
+        if (p->parts[k] > most) most = p->parts[k];
+    return most;
 }
 
 /* Integers on the grid, bounded by the sum; without noise the clipped update itself. */
@@ -264,7 +323,7 @@ static void forward(void *self, const co_stage_key *key, co_contribution *c, flo
     const co_private *p = self;
     const co_weighting by = p->experiment->weighting;
     const double norm = p->mechanism->norm == CO_NORM_L1 ? co_norm_l1(c->update, c->n) : c->norm;
-    const double weight = by.by == CO_WEIGHT_UNIFORM ? 1.0 : c->weight / by.cap;
+    const double weight = c->factor * (by.by == CO_WEIGHT_UNIFORM ? 1.0 : c->weight / by.cap);
     (void)state;
     if (norm <= p->grid.clip) c->counts[UNCLIPPED]++;
     if (p->grid.scale == 0.0) {
@@ -309,9 +368,9 @@ static co_status account(co_private *p, int64_t rounds)
     if (n == p->accounted) return CO_OK;
     p->accounted = n;
     p->epsilon = p->planned, p->bound = p->planned_bound;
-    if (n == p->experiment->rounds) return CO_OK;
+    if (n == p->last) return CO_OK;
     CO_TRY(ask(p, n, true, &g));
-    if (n < p->experiment->rounds && g.epsilon > p->planned) return CO_OK;
+    if (n < p->last && g.epsilon > p->planned) return CO_OK;
     p->epsilon = g.epsilon, p->bound = g.bound;
     return CO_OK;
 }
@@ -319,7 +378,7 @@ static co_status account(co_private *p, int64_t rounds)
 static co_status describe(co_private *p, int64_t round, int64_t n_contributions)
 {
     CO_ASSERT(p->state.ledger.n == 1);
-    CO_TRY(account(p, p->state.ledger.rows[0].count));
+    CO_TRY(account(p, charged(p)));
     const co_release release = co_private_release(p);
     p->row = (co_private_row){.round = round,
                               .n_contributions = n_contributions,
@@ -329,6 +388,7 @@ static co_status describe(co_private *p, int64_t round, int64_t n_contributions)
                               .epsilon = p->epsilon,
                               .delta = p->delta,
                               .bound = p->bound,
+                              .n_parts = release.n_parts,
                               .statement = p->statement,
                               .release = release};
     return CO_OK;
@@ -340,6 +400,8 @@ static co_status end(void *self, const co_stage_key *key, const int64_t *counts,
     co_private *p = self;
     const co_event event = event_of(p);
     CO_TRY(co_ledger_add(&p->state.ledger, &event, 1));
+    p->n_released = key->step;
+    if (p->by_arrival) p->state.ledger.rows[0].count = most_parts(p);
     if (p->is_adaptive)
         p->state.clip = co_adapted_clip(p->state.clip,
                                         noisy_fraction(p, key->step, counts[UNCLIPPED], n_reported),
@@ -366,11 +428,17 @@ co_status co_private_resume(co_private *p, co_private_state *state_take, int64_t
     p->state = read;
     const co_event event = event_of(p);
     const co_ledger_row *row = read.ledger.n == 1 ? &read.ledger.rows[0] : NULL;
-    if (!row || row->count != round)
+    if (!row || (!p->by_arrival && row->count != round))
         return CO_FAIL(
             CO_EDATA,
             "%s: the privacy ledger holds %lld releases, but the checkpoint is of round %lld", path,
             row ? (long long)row->count : 0LL, (long long)round);
+    if (p->by_arrival && row->count != most_parts(p))
+        return CO_FAIL(CO_EDATA,
+                       "%s: the privacy ledger holds %lld releases, but the most steps of a device "
+                       "are %lld",
+                       path, (long long)row->count, (long long)most_parts(p));
+    p->n_released = round;
     if (row->event.noise != event.noise || row->event.sampling != event.sampling ||
         row->event.rate != event.rate || row->event.noise_multiplier != event.noise_multiplier)
         return CO_FAIL(CO_EDATA,
@@ -379,9 +447,9 @@ co_status co_private_resume(co_private *p, co_private_state *state_take, int64_t
     return plan_epsilon(p); /* of the noise that the run began with */
 }
 
-co_status co_private_tell(co_private *p, int64_t rounds, double *epsilon)
+co_status co_private_tell(co_private *p, int64_t n, double *epsilon)
 {
-    CO_TRY(account(p, rounds));
+    CO_TRY(account(p, n));
     *epsilon = p->epsilon;
     return CO_OK;
 }
@@ -396,6 +464,11 @@ co_status co_private_print(co_private *p, int64_t rounds)
            p->noise_cohort > 0.0 ? " (simulated cohort)" : "", p->planned, p->delta,
            (long long)rounds, co_relation_text(p->statement->neighbours(&release)),
            co_unit_text(release.unit), p->accountant->name);
+    if (p->by_arrival)
+        printf(
+            "             no amplification by sampling: a device pays for its own steps, at most "
+            "%lld\n",
+            (long long)p->last);
     if (p->grid.scale > 0.0)
         printf("             grid step %g; largest possible sum 2^%.1f of 2^62\n", p->grid.step,
                log2(p->population * p->grid.bound + 64.0 * p->grid.scale));

@@ -143,7 +143,7 @@ co_status co_exchange_init(co_exchange *x, const co_layout *layout, co_board boa
     *x = (co_exchange){.comm = comm,
                        .layout = layout,
                        .kind = board,
-                       .n_params = board == CO_BOARD_WHOLE ? layout->whole : layout->n,
+                       .n_params = board != CO_BOARD_TRAINED ? layout->whole : layout->n,
                        .n = layout->n,
                        .n_blocks = co_n_blocks(layout->n),
                        .n_counts = CO_N_COUNTS + n_counts,
@@ -163,9 +163,11 @@ co_status co_exchange_init(co_exchange *x, const co_layout *layout, co_board boa
     st = co_agree(st, comm);
     const size_t model_bytes = (x->n_params * sizeof(float) + 63) / 64 * 64;
     const size_t block_bytes = (x->n_all_blocks * sizeof(co_block_record) + 63) / 64 * 64;
+    const size_t told_bytes = board == CO_BOARD_ROWS ? n_rows * CO_ROW_WORDS * sizeof(int64_t) : 0;
     if (st == CO_OK)
-        st = co_segment_create(&x->board, model_bytes + block_bytes + size * sizeof(co_rank_record),
-                               comm);
+        st = co_segment_create(
+            &x->board, model_bytes + block_bytes + told_bytes + size * sizeof(co_rank_record),
+            comm);
     if (st == CO_OK) st = create_send(x);
     if (st != CO_OK) {
         co_exchange_fini(x);
@@ -173,7 +175,9 @@ co_status co_exchange_init(co_exchange *x, const co_layout *layout, co_board boa
     }
     x->model = x->board.data;
     x->block = (co_block_record *)((char *)x->board.data + model_bytes);
-    x->record = (co_rank_record *)((char *)x->board.data + model_bytes + block_bytes);
+    char *const behind = (char *)x->board.data + model_bytes + block_bytes;
+    x->told = told_bytes ? (int64_t *)behind : NULL;
+    x->record = (co_rank_record *)(behind + told_bytes);
     return CO_OK;
 }
 
@@ -407,9 +411,20 @@ int64_t *co_exchange_sum(co_exchange *x)
     return x->received;
 }
 
+static const int64_t *received_rows(const co_exchange *x)
+{
+    return x->received + x->n_own + x->n_counts + x->n_scalars * CO_SCALAR_DIGITS;
+}
+
+void co_exchange_tell(co_exchange *x)
+{
+    if (x->told && x->comm->rank == 0)
+        memcpy(x->told, received_rows(x), x->n_rows * CO_ROW_WORDS * sizeof *x->told);
+}
+
 void co_exchange_take_rows(const co_exchange *x, co_plan *plan)
 {
-    const int64_t *word = x->received + x->n_own + x->n_counts + x->n_scalars * CO_SCALAR_DIGITS;
+    const int64_t *word = x->told ? x->told : received_rows(x);
     for (size_t i = 0; i < plan->n; i++, word += CO_ROW_WORDS) {
         co_plan_row *row = &plan->row[i];
         if (!co_row_works(row)) continue;
@@ -449,7 +464,7 @@ static void copy_shared(const co_exchange *x, float *packed, bool to_board)
 {
     const co_part *s = x->layout->span[CO_SHARED];
     for (size_t k = 0; k < x->layout->n_spans[CO_SHARED]; packed += s[k++].size) {
-        float *board = x->model + (x->kind == CO_BOARD_WHOLE ? s[k].offset : s[k].at);
+        float *board = x->model + (x->kind != CO_BOARD_TRAINED ? s[k].offset : s[k].at);
         memcpy(to_board ? board : packed, to_board ? packed : board, s[k].size * sizeof *packed);
     }
 }
@@ -482,14 +497,17 @@ void co_exchange_gather(co_exchange *x)
     co_segment_sync(&x->board, comm);
     if (comm->n_nodes == 1) return;
     if (comm->leaders != MPI_COMM_NULL) {
+        enum { RECORD_WORDS = sizeof(co_rank_record) / sizeof(int64_t) };
+        const size_t n_told = x->told ? x->n_rows * CO_ROW_WORDS : 0;
         size_t block_first[comm->size], rank_first[comm->size];
         for (int r = 0; r < comm->size; r++) {
             block_first[r] = x->slice_first[r] == x->n ? x->n_blocks : x->slice_first[r] / CO_BLOCK;
-            rank_first[r] = (size_t)r;
+            rank_first[r] = r == 0 ? 0 : n_told + (size_t)r * RECORD_WORDS;
         }
         gather_model(x);
         gather_span(x, x->block, block_first, x->n_blocks, sizeof(co_block_record));
-        gather_span(x, x->record, rank_first, (size_t)comm->size, sizeof(co_rank_record));
+        gather_span(x, x->told ? (void *)x->told : x->record, rank_first,
+                    n_told + (size_t)comm->size * RECORD_WORDS, sizeof(int64_t));
     }
     co_segment_sync(&x->board, comm);
 }

@@ -8,8 +8,9 @@
  * status, counts, exact scalars. The tail of rank 0 also carries a row per device of the plan (one
  * rank alone fills a row, so that integer sums pass doubles through bit by bit). On the wire
  * between nodes stand the shared coordinates alone: what lies between them is zero. The model lies
- * once per node in a segment; beside it lie a hash and a sum of squares per block, and a
- * record per rank, so that they ride in the all-gather. Blocks in which nothing is trained have no
+ * once per node in a segment; beside it lie a hash and a sum of squares per block, a
+ * record per rank, and where the selector goes by losses the rows of the plan, so that they ride in
+ * the all-gather. Blocks in which nothing is trained have no
  * owner and are hashed once (co_exchange_hash). */
 #pragma once
 #include "core/comm.h"
@@ -31,8 +32,9 @@ enum { CO_ROW_WORDS = 3 }; /* outcome and saturation, loss, update norm */
 
 /* What the vector on the board is. */
 typedef enum {
-    CO_BOARD_WHOLE,  /* the whole model */
-    CO_BOARD_TRAINED /* only what is trained of it */
+    CO_BOARD_WHOLE,   /* the whole model */
+    CO_BOARD_TRAINED, /* only what is trained of it */
+    CO_BOARD_ROWS     /* the whole model, and the rows of the plan beside it */
 } co_board;
 
 /* Per block, written by its owner. */
@@ -74,7 +76,8 @@ typedef struct {
     float *model;           /* [n_params], once per node */
     co_block_record *block; /* [n_all_blocks] those that are trained first */
     unsigned char *hashes;  /* [n_all_blocks][16] room for a digest */
-    co_rank_record *record; /* [size] */
+    int64_t *told;          /* [n_rows][CO_ROW_WORDS] by rank 0; NULL: not on this board */
+    co_rank_record *record; /* [size], behind `told` without a gap */
 } co_exchange;
 
 /* Collective(comm). n_counts: whole numbers in the tail behind the first CO_N_COUNTS; n_scalars:
@@ -114,8 +117,13 @@ void co_exchange_copy(const co_exchange *x, int rank, float *to);
 void co_exchange_add_own(co_exchange *x, const float *update, double coefficient);
 void co_exchange_values(const co_exchange *x, double *values); /* [n_own] the sum as numbers */
 int64_t *co_exchange_sum(co_exchange *x); /* [n_own] the same as integers, for stages to change */
-void co_exchange_take_rows(const co_exchange *x,
-                           co_plan *plan); /* rank 0 only: fills in outcome, loss, norm */
+/* Fills in outcome, loss and norm. Rank 0, after the reduce; with CO_BOARD_ROWS every rank, after
+ * the gather. Local. */
+void co_exchange_take_rows(const co_exchange *x, co_plan *plan);
+
+/* Between the reduce and the gather: with CO_BOARD_ROWS rank 0 puts the rows on its board. Local.
+ */
+void co_exchange_tell(co_exchange *x);
 
 /* Makes the model, block records and rank records that this rank wrote on its board known to all.
  * Collective(comm). */

@@ -2,3 +2,4 @@
 X(sum)
 X(rows)
 X(ring)
+X(edges)

@@ -162,7 +162,8 @@ static size_t add(void *self, const co_plan *plan, size_t row, const co_contribu
     CO_ASSERT(c->next < plan->n &&
               plan->row[row].rank == x->comm->rank); /* in the plan's order, each once */
     c->next++;
-    c->counts[row] = c->adds_up ? contribution->coefficient : contribution->weight;
+    c->counts[row] =
+        c->adds_up ? contribution->coefficient : contribution->factor * contribution->weight;
     memcpy(c->rows + row * x->n_own, contribution->update + x->first, x->n_own * sizeof *c->rows);
     leave(c, contribution->update);
     return 0;

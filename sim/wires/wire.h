@@ -2,11 +2,13 @@
  *
  * Every wire uses the exchange (sim/wires/exchange.h) for counts, exact scalars and the status, and
  * alone decides how updates are added: `sum` adds integers as devices come, `rows` brings every
- * update whole to the owners of its coordinates, `ring` adds residues modulo 2^b that stages made.
+ * update whole to the owners of its coordinates, `ring` adds residues modulo 2^b that stages made,
+ * `edges` adds integers into vectors of the bank.
  * A step: begin; add for each own device that reports; the exchange's reduction; finish. What is
  * summed then stands in the exchange. Adding one: a file sim/wires/<name>.c with the table
  * co_wire_<name>, and a line in list.h. */
 #pragma once
+#include "sim/bank.h"
 #include "sim/stages/chain.h"
 #include "sim/wires/exchange.h"
 
@@ -20,6 +22,7 @@ typedef struct {
 
 typedef struct {
     co_exchange *exchange;
+    co_bank *bank;    /* vectors that rows may add to; NULL: all add to the model */
     size_t capacity;  /* most devices of a step */
     size_t n_scratch; /* bytes beside the rows, for the aggregator */
     int bits;         /* b, with residues */

@@ -4,7 +4,9 @@
  *   gradient = (sum_i clip(g_i) + z S N(0, 1)) / B
  *
  * over the examples i of the step's batch: g_i the gradient of the example alone, clipped to an L2
- * norm of at most C (layerwise: each layer's part to C_l, the squares of all C_l adding up to C^2),
+ * norm of at most C (layerwise: each layer's part to C_l, the squares of all C_l adding up to C^2;
+ * by public facts: the layers' sizes, or half by these and half by the squared norms of the weights
+ * as received, which are the pretrained ones and then what was released, or of public gradients),
  * B the expected size of a batch, a public number, whatever came. An empty batch is a noisy step
  * like any other, a larger one than max_batch goes through the model in parts, and an example whose
  * gradient is not finite counts as zero. S is the most that one example changes the sum by: C.
@@ -12,6 +14,14 @@
  * Micro-batches of b: an example belongs to slot h(step, example) of B / b, the mean over the
  * slots' expected size is what is clipped, and the divisor is B / b. One example changes its own
  * slot alone, from one clipped vector to another: S = 2 C.
+ *
+ * Adaptive clip (Andrew et al. 2021, arXiv:1905.03871, with examples for users): after a step C is
+ * multiplied by e^(-rate (f - quantile)), f the noisy fraction of its examples (micro-batches:
+ * slots) that were not above C, (count - m / 2 + noise) / B + 1/2. One example changes that count
+ * of halves by 1/2, and z is of the sum and the count together, so that the account does not know
+ * the difference; noise and bounds go with C. C belongs to the device, since its examples alone are
+ * counted, and begins each of its rounds at `clip` again: a device keeps nothing between rounds,
+ * and what one device spends tells nothing of another.
  *
  * Public examples (sim/work/public_data.h) may lower C for all devices of a version, and what they
  * add comes after the noise. Everything after the noise (rule, momentum, Adam, what the server

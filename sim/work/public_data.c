@@ -30,7 +30,7 @@ const co_param co_public_params[] = {
      .doc = "clip at that quantile of the norms of public gradients, but not above `clip`"},
     {0}};
 
-static co_status read_keys(const co_config *opt, co_public_keys *k)
+static co_status read_keys(const co_config *opt, bool is_measured, co_public_keys *k)
 {
     *k = (co_public_keys){
         .batch = co_config_int(opt, "batch"),
@@ -44,10 +44,10 @@ static co_status read_keys(const co_config *opt, co_public_keys *k)
         return co_config_fail(opt, co_config_node(opt, "lambda"),
                               "give fraction or lambda, not both");
     if (k->warm_start == 0 && k->subspace == 0 && k->quantile < 0.0 && k->fraction == 0.0 &&
-        k->lambda == 0.0)
+        k->lambda == 0.0 && !is_measured)
         return co_config_fail(opt, opt->map,
                               "public examples serve for nothing: give fraction, lambda, "
-                              "warm_start, subspace or clip_quantile");
+                              "warm_start, subspace or clip_quantile, or bounds: layerwise_public");
     return CO_OK;
 }
 
@@ -83,6 +83,9 @@ static co_status allocate(co_public *p)
     const co_dataset *data = &p->population.data;
     const size_t n_sums = co_model_task(p->model)->n_sums(co_model_n_classes(p->model));
     const size_t rows = (size_t)p->keys.subspace;
+    const bool is_measured = p->experiment->example_keys.bounds == CO_BOUND_PUBLIC;
+    size_t n_tensors;
+    co_model_tensors(p->model, &n_tensors);
     p->n_coords = layout->n;
     p->ids = co_malloc((size_t)data->n, sizeof *p->ids);
     p->order = co_malloc((size_t)data->n, sizeof *p->order);
@@ -90,8 +93,13 @@ static co_status allocate(co_public *p)
     p->part = co_calloc(layout->n_grad, sizeof *p->part);
     p->basis = co_malloc(rows * layout->n, sizeof *p->basis);
     p->sums = co_calloc(n_sums, sizeof *p->sums);
-    p->norms = co_malloc(LOOKED_AT, sizeof *p->norms);
-    if (!p->ids || !p->order || !p->grad || !p->part || !p->basis || !p->sums || !p->norms)
+    p->n_norms =
+        (LOOKED_AT + 1) * (is_measured ? n_tensors : 1); /* a group has a tensor at least */
+    p->norms = co_malloc(p->n_norms, sizeof *p->norms);
+    p->rows = co_malloc(2 * rows * layout->n, sizeof *p->rows);
+    p->gram = co_malloc(8 * rows * rows, sizeof *p->gram);
+    if (!p->ids || !p->order || !p->grad || !p->part || !p->basis || !p->sums || !p->norms ||
+        !p->rows || !p->gram)
         return CO_FAIL(CO_ENOMEM, "public examples beside a model of %zu parameters", layout->n);
     for (int64_t i = 0; i < data->n; i++)
         if (!data->split || data->split[i] == 0) p->ids[p->n++] = i;
@@ -104,7 +112,8 @@ co_status co_public_init(co_public *p, const co_experiment *e, const co_model *m
     *p = (co_public){0};
     if (!e->local_public.map) return CO_OK;
     *p = (co_public){.experiment = e, .model = model, .version = -1};
-    co_status st = co_agree(read_keys(&e->local_public, &p->keys), comm);
+    co_status st = co_agree(
+        read_keys(&e->local_public, e->example_keys.bounds == CO_BOUND_PUBLIC, &p->keys), comm);
     if (st == CO_OK)
         st =
             co_population_load(e, co_config_string(&e->local_public, "file"), comm, &p->population);
@@ -132,6 +141,8 @@ void co_public_fini(co_public *p)
     co_free(p->basis);
     co_free(p->sums);
     co_free(p->norms);
+    co_free(p->rows);
+    co_free(p->gram);
     *p = (co_public){0};
 }
 
@@ -140,7 +151,8 @@ size_t co_public_bytes(const co_public *p)
     if (!p->experiment) return 0;
     return (3 * (size_t)p->keys.subspace * p->n_coords + 2 * co_model_layout(p->model)->n_grad) *
                sizeof(float) +
-           2 * p->n * sizeof(int64_t);
+           8 * (size_t)(p->keys.subspace * p->keys.subspace) * sizeof(double) +
+           p->n_norms * sizeof(double) + 2 * p->n * sizeof(int64_t);
 }
 
 /* m of the public examples into order, drawn for the key. */
@@ -219,27 +231,52 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The quantile of the norms of some public gradients (nearest rank), and what clips at it. */
-static co_status find_clip(co_public *p, const float *params, const float *frozen)
+/* norms[*n][n_groups] of the gradients of some examples, drawn for the version by `number`. */
+static co_status find_norms(co_public *p, int64_t version, uint64_t number, const float *params,
+                            const float *frozen, const uint32_t *group, size_t n_groups, size_t *n)
 {
-    const double all = INFINITY, most = p->experiment->example_keys.clip;
     const size_t n_grad = co_model_layout(p->model)->n_grad;
-    const size_t m = draw(p, (uint64_t)p->version, UINT64_MAX, UINT64_MAX, LOOKED_AT);
+    const size_t m = *n = draw(p, (uint64_t)version, UINT64_MAX, number, LOOKED_AT);
+    double *all = p->norms + LOOKED_AT * n_groups; /* bounds that nothing reaches */
+    for (size_t l = 0; l < n_groups; l++) all[l] = INFINITY;
     for (size_t at = 0; at < m; at += p->examples.batch.n) {
         co_pass pass;
         CO_TRY(read(p, p->order + at, m - at, frozen, &pass));
-        const co_clipping how = {
-            .n_groups = 1, .clip = &all, .n_slots = p->examples.batch.n, .slot_size = 1};
+        const co_clipping how = {.n_groups = n_groups,
+                                 .group = n_groups > 1 ? group : NULL,
+                                 .clip = all,
+                                 .n_slots = p->examples.batch.n,
+                                 .slot_size = 1};
         CO_TRY(co_workspace_clip(p->workspace, &how, n_grad));
         memset(p->part, 0, n_grad * sizeof *p->part);
-        co_model_clipped(p->model, p->workspace, params, &pass, &how, p->part, p->norms + at,
-                         p->sums);
+        co_model_clipped(p->model, p->workspace, params, &pass, &how, p->part,
+                         p->norms + at * n_groups, p->sums);
     }
+    return CO_OK;
+}
+
+/* The quantile of the norms of some public gradients (nearest rank), and what clips at it. */
+static co_status find_clip(co_public *p, const float *params, const float *frozen)
+{
+    const double most = p->experiment->example_keys.clip;
+    size_t m;
+    CO_TRY(find_norms(p, p->version, UINT64_MAX, params, frozen, NULL, 1, &m));
     qsort(p->norms, m, sizeof *p->norms, by_size);
     const size_t rank = (size_t)fmax(1.0, ceil(p->keys.quantile * (double)m));
     p->clip = p->norms[rank - 1];
     if (!(p->clip < most)) p->clip = most; /* also where it is not a number */
     if (p->clip < 1e-9 * most) p->clip = 1e-9 * most;
+    return CO_OK;
+}
+
+co_status co_public_measure(co_public *p, int64_t version, const float *params, const float *frozen,
+                            const uint32_t *group, size_t n_groups, double *square)
+{
+    size_t m;
+    CO_TRY(find_norms(p, version, UINT64_MAX - 2, params, frozen, group, n_groups, &m));
+    memset(square, 0, n_groups * sizeof *square);
+    for (size_t i = 0; i < m * n_groups; i++)
+        square[i % n_groups] += p->norms[i] * p->norms[i] / (double)m;
     return CO_OK;
 }
 
@@ -309,18 +346,14 @@ static void take_directions(co_public *p, const float *rows, size_t m, double *g
 static co_status find_basis(co_public *p, const float *params, const float *frozen)
 {
     const size_t m = 2 * (size_t)p->keys.subspace < p->n ? 2 * (size_t)p->keys.subspace : p->n;
-    float *rows = co_malloc(m * p->n_coords, sizeof *rows);
-    double *gram = co_malloc(2 * m * m, sizeof *gram);
-    co_status st = rows && gram ? CO_OK : CO_FAIL(CO_ENOMEM, "gradients of %zu public examples", m);
+    co_status st = CO_OK;
     draw(p, (uint64_t)p->version, UINT64_MAX, UINT64_MAX - 1, m);
     for (size_t i = 0; st == CO_OK && i < m; i++) {
         p->order[0] = p->order[i];
         st = gradient_of(p, 1, params, frozen, i, p->grad);
-        memcpy(rows + i * p->n_coords, p->grad, p->n_coords * sizeof *rows);
+        memcpy(p->rows + i * p->n_coords, p->grad, p->n_coords * sizeof *p->rows);
     }
-    if (st == CO_OK) take_directions(p, rows, m, gram, gram + m * m);
-    co_free(rows);
-    co_free(gram);
+    if (st == CO_OK) take_directions(p, p->rows, m, p->gram, p->gram + m * m);
     return st;
 }
 

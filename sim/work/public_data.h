@@ -32,7 +32,10 @@ typedef struct co_public {
     size_t n_basis;       /* directions that were found: at most subspace */
     float *basis;         /* [n_basis][n_coords] orthonormal */
     float *grad, *part;   /* [n_grad] room */
-    double *sums, *norms; /* [n_sums]; of the examples that are looked at */
+    double *sums, *norms; /* [n_sums]; of the examples that are looked at, of each group */
+    size_t n_norms;       /* room of norms */
+    float *rows;          /* subspace: [2 subspace][n_coords] the gradients of a version */
+    double *gram;         /* .. and [2][2 subspace][2 subspace] */
 } co_public;
 
 extern const co_param co_public_params[];
@@ -47,6 +50,11 @@ co_status co_public_warm_start(co_public *public, float *params);
 /* Clip and basis at a version: params as received, [n]. Local; the same for all devices. */
 co_status co_public_look(co_public *public, int64_t version, const float *params,
                          const float *frozen);
+/* square[n_groups]: mean squared norms of their gradients at a version, by the groups of the
+ * tensors. CO_ENOMEM. Local; the same for all devices. */
+co_status co_public_measure(co_public *public, int64_t version, const float *params,
+                            const float *frozen, const uint32_t *group, size_t n_groups,
+                            double *square);
 /* grad[n], a noisy step's gradient at params: projected, then mixed with the mean gradient of a
  * keyed batch of public examples. Local. */
 co_status co_public_mix(co_public *public, int64_t step, int64_t device, int64_t number,

@@ -25,7 +25,6 @@
 
 static const double window_s = 0.3, clip = 1.0, noise_multiplier = 1.0;
 static const float lr = 0.01f;
-enum { PIECE = 4096 };
 
 typedef struct {
     co_model *model;
@@ -123,18 +122,14 @@ static void clipped(bench *b, const co_pass *pass, bool naive)
     co_model_clipped(b->model, b->workspace, b->params, pass, &how, b->grad, b->norms, b->sums);
 }
 
-/* The step, with noise drawn piece by piece. */
+/* The step: noise on the sum, as a device adds it, and SGD's. */
 static void step(bench *b)
 {
     const co_stream stream = co_stream_open(1, CO_DRAW_DROPOUT, 0, 0, b->step);
-    const float by = -lr / (float)b->batch.n;
-    const float sigma = (float)(noise_multiplier * clip);
-    float noise[PIECE];
-    for (size_t k = 0; k < b->layout->n; k += PIECE) {
-        const size_t n = b->layout->n - k < PIECE ? b->layout->n - k : PIECE;
-        co_fill_normal(&stream, k, n, noise);
-        for (size_t i = 0; i < n; i++) b->params[k + i] += by * (b->grad[k + i] + sigma * noise[i]);
-    }
+    const double scale = 1.0 / (double)b->batch.n;
+    co_add_noise(&stream, b->layout->n, (float)scale, (float)(scale * noise_multiplier * clip),
+                 b->grad);
+    co_vector_add_scaled(b->params, b->grad, b->layout->n, -lr);
 }
 
 static double measure(bench *b, const char *what)

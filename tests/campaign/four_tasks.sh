@@ -3,8 +3,10 @@
 # (20 Newsgroups, accuracy), tags (WNUT17, entity F1; a chain over a BiLSTM with letters), spans (SQuAD v1.1's dev part, 8 articles held
 # out, F1), texts from texts (Multi30k English-German, BLEU, greedy). 100 devices, 10 a round, 1 epoch each, EPOCHS passes over the data
 # in all; central: one device that goes through as many examples, an epoch a round. Skew: Dirichlet over classes, sets of entity types,
-# articles; seq2seq: over clusters of hidden states.
-#   SIZE=small  models of our own of about 1 M parameters; central, uniform, 0.1 x FedAvg, FedOPT. An hour on 2 free cores, two on busy ones
+# articles; seq2seq: over clusters of hidden states. Rates: of three or four for SGD and for AdamW the best on a validation split (a tenth
+# of the training examples; WNUT17's dev part) after a quarter of the rounds on the uniform partition; kept in SIZE/TASK-OPTIMISER.rate.
+#   SIZE=small  models of our own of about 1 M parameters; central, uniform, 0.1 x FedAvg, FedOPT. An hour and a half on a
+#               free core, of which 20 minutes choose rates
 #   SIZE=full   MiniLM where a pretrained encoder serves (not for tags, whose letters are the point), a transformer of 3+3 layers; central,
 #               uniform, alpha 1, 0.1, sizes by Dirichlet(1) x FedAvg, FedProx (both SGD on devices), FedOPT (AdamW on devices).
 #               About 27 hours on 2 cores
@@ -24,40 +26,41 @@ export LIMIT=${LIMIT:-36000}
 texts=$shared/data/seq2seq/multi30k
 mkdir -p "$size"
 
-# Of task $1: data, import, model, passes, batch, rates of SGD and AdamW, examples of an evaluation, seconds of a pass on one core
+# Of task $1: data, import, model, passes, batch, rates of SGD and AdamW to choose from, examples of an evaluation, seconds of a pass on
+# one core, the metric that the rates are chosen by
 setting() {
     sgd=() adamw=(local.weight_decay=0.01) evaluation=(eval.max_examples=1500)
     local pieces=(${minilm:+tokens=wordpiece "vocab=$minilm/vocab.txt"})
     case $1 in
     news)
-        import=(newsgroups "$shared/data/text_classification/20news-bydate.tar.gz")
+        import=(newsgroups "$shared/data/text_classification/20news-bydate.tar.gz") metric=accuracy
         if [ "$size" = small ]; then
             import+=(min_count=5 max_tokens=400) model='{name: bow, embedding: 32}'
-            epochs=20 batch=16 sgd+=(local.lr=2) adamw+=(local.lr=0.01) seconds=5
+            epochs=20 batch=16 sgd_rates="2 6 20 60" adamw_rates="0.01 0.03 0.1 0.3" seconds=5
         else
             import+=("${pieces[@]}" max_tokens=256) model="{from: $minilm}"
-            epochs=3 batch=32 sgd+=(local.lr=0.1) adamw+=(local.lr=0.00005) seconds=2000
+            epochs=3 batch=32 sgd_rates="0.03 0.1 0.3" adamw_rates="0.00002 0.00005 0.00015" seconds=2000
         fi ;;
     tags)
         local dir=$shared/data/tagging/wnut17
         import=(conll train="$dir/wnut17train.conll" dev="$dir/emerging.dev.conll" test="$dir/emerging.test.annotated" min_count=2 chars=true)
-        model='{name: bilstm, embedding: 100, units: 128, head: crf, chars: cnn, dropout: 0.3}'
-        epochs=20 batch=8 sgd+=(local.lr=0.3 local.clip_grad=5) adamw+=(local.lr=0.003) seconds=4 ;;
+        model='{name: bilstm, embedding: 100, units: 128, head: crf, chars: cnn, dropout: 0.3}' metric=entity_f1
+        epochs=20 batch=8 sgd=(local.clip_grad=5) sgd_rates="0.1 0.3 1 3" adamw_rates="0.001 0.003 0.01" seconds=4 ;;
     span)
-        import=(squad "$shared/data/qa/squad_dev-v1.1.json" test_articles=8)
+        import=(squad "$shared/data/qa/squad_dev-v1.1.json" test_articles=8) metric=f1
         if [ "$size" = small ]; then
             import+=(min_count=3 max_tokens=200 stride=64) evaluation=(eval.max_examples=1000)
             model='{name: bilstm, embedding: 64, units: 64}'
-            epochs=8 batch=16 sgd+=(local.lr=0.3 local.clip_grad=5) adamw+=(local.lr=0.003) seconds=14
+            epochs=8 batch=16 sgd=(local.clip_grad=5) sgd_rates="0.1 0.3 1 3" adamw_rates="0.001 0.003 0.01" seconds=14
         else
             import+=("${pieces[@]}" max_tokens=384 stride=128) model="{from: $minilm, separator: 102}"
-            epochs=2 batch=16 sgd+=(local.lr=0.05 local.clip_grad=1) adamw+=(local.lr=0.00005) seconds=1800
+            epochs=2 batch=16 sgd=(local.clip_grad=1) sgd_rates="0.02 0.05 0.15" adamw_rates="0.00002 0.00005 0.00015" seconds=1800
         fi ;;
     pairs)
         import=(pairs source="$texts/train.en.gz" target="$texts/train.de.gz" test_source="$texts/test_2016_flickr.en.gz"
             test_target="$texts/test_2016_flickr.de.gz" min_count=4 lowercase=false)
-        model='{name: seq2seq_transformer, layers: 2, hidden: 96, heads: 4, tied: output}'
-        epochs=6 batch=16 sgd+=(local.lr=0.5 local.clip_grad=1) adamw+=(local.lr=0.001) seconds=60
+        model='{name: seq2seq_transformer, layers: 2, hidden: 96, heads: 4, tied: output}' metric=loss
+        epochs=6 batch=16 sgd=(local.clip_grad=1) sgd_rates="0.2 0.5 1 2" adamw_rates="0.0005 0.001 0.003" seconds=60
         [ "$size" = small ] || { model='{name: seq2seq_transformer, layers: 3, hidden: 256, heads: 8, tied: output}'; epochs=8 seconds=250; }
         ;;
     *) echo "no task $1; there are news, tags, span, pairs"; exit 2 ;;
@@ -81,8 +84,47 @@ hours() { # of the cells that are not done
         [ ! -e "$size/$task-$partition-$algorithm.done" ] || continue
         setting "$task"
         total=$((total + seconds * epochs / ($([ "$partition" = central ] && echo 1 || echo "$ranks"))))
+        [ "$partition" != central ] || [ -e "$size/$task-sgd.rate" ] || total=$((total + 7 * seconds * epochs / (8 * ranks)))
     done < <(cells)
     $python -c "print(f'{$total / 3600:.1f}')"
+}
+data() { # NAME words..: imports what setting says
+    local file=$size/$1.h5
+    shift
+    [ -e "$file" ] || "$cohort" import "${import[@]}" "$@" -o "$file" > last.log || { tail -n 5 last.log; exit 1; }
+}
+choose() { # TASK OPTIMISER rates..: leaves the best of the rates in SIZE/TASK-OPTIMISER.rate
+    local task=$1 optimiser=$2 rate rounds=$((10 * epochs / 4)) kept=$size/$1-$2.rate
+    shift 2
+    [ ! -e "$kept" ] || return 0
+    local words=(data.file="$size/$task-tune.h5" "model=$model" local.batch="$batch" seed="$seed" local.optimizer="$optimiser"
+        partition='{method: iid, devices: 100}' rounds="$rounds" eval.every="$rounds" "${evaluation[@]}")
+    if [ "$optimiser" = adamw ]; then words+=("${adamw[@]}"); else words+=("${sgd[@]}"); fi
+    if [ "$task" = tags ]; then data tags-tune; else data "$task-tune" validation_fraction=0.1; fi
+    for rate; do
+        # a rate that diverges is not the best; whatever else goes wrong ends the campaign
+        (train "$size/base.yaml" "${words[@]}" local.lr="$rate" output.dir="$size/tune/$task-$optimiser-$rate") || grep -q finite last.log || exit 1
+    done
+    $python - "$metric" "$rounds" "$size/tune/$task-$optimiser-" "$@" > "$kept.part" <<'P'
+import sys
+import h5py
+import numpy as np
+metric, rounds, stem, *rates = sys.argv[1:]
+
+
+def rank(rate):
+    with h5py.File(f"{stem}{rate}/run.h5") as h:
+        last = np.flatnonzero(h["eval/split"][:] == 2)[-1]
+        at, value, loss = (h["eval/" + k][:][last] for k in ("round", metric, "loss"))
+    print(f"{stem}{rate}: {metric} {value:.4f}, loss {loss:.4f} on the validation split after round {at}", file=sys.stderr)
+    done = at == int(rounds) and np.isfinite(loss)
+    return (-value if metric == "loss" else value, -loss) if done else (-np.inf, -np.inf)
+
+
+print(max(rates, key=rank))
+P
+    mv "$kept.part" "$kept"
+    echo "$task: rate $(cat "$kept") for $optimiser, of $*"
 }
 features() { # FILE: of each source what MiniLM says, or the encoder of the central model
     [ ! -e "$1" ] || return 0
@@ -111,7 +153,10 @@ while read -r -u 3 task partition algorithm; do
     setting "$task"
     cell=$size/$task-$partition-$algorithm
     [ ! -e "$cell.done" ] || continue
-    [ -e "$size/$task.h5" ] || "$cohort" import "${import[@]}" -o "$size/$task.h5" > last.log || { tail -n 5 last.log; exit 1; }
+    data "$task"
+    # shellcheck disable=SC2086
+    { choose "$task" sgd $sgd_rates; choose "$task" adamw $adamw_rates; }
+    sgd+=(local.lr="$(cat "$size/$task-sgd.rate")") adamw+=(local.lr="$(cat "$size/$task-adamw.rate")")
     words=(name="$task-$partition-$algorithm" data.file="$size/$task.h5" "model=$model" local.batch="$batch" seed="$seed" "${evaluation[@]}")
     case $algorithm in
     fedopt) words+=(local.optimizer=adamw "${adamw[@]}") ;;

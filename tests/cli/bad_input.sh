@@ -276,6 +276,11 @@ bad 2 'batch' 'batch = 2.5' $new local.batch=2.5
 bad 2 'seed' 'seed = 2^64' $new seed=18446744073709551616
 bad 2 'per_round' 'per_round = 0' $new devices.per_round=0
 both 2 'population of 6 devices' 'a cohort larger than the population' $new devices.per_round=7
+both 2 '7 edge servers are more than the 6 devices' 'more edge servers than devices' $new aggregate.groups='{servers: 7}'
+both 2 'no column .user.' 'edge servers by a column that is not there' $new aggregate.groups='{by: user}'
+bad 2 'clock.trace with the column group' 'edge servers by a trace that is not there' $new aggregate.groups='{by: trace}'
+bad 2 'aggregate.groups.*give servers' 'edge servers without their number' $new aggregate.groups='{cloud_every: 2}'
+bad 2 'median: edge servers' 'edge servers under the median' $new aggregate='{rule: median, groups: {servers: 2}}'
 bad 2 'epochs or steps|epochs.*steps' 'epochs and steps' $new local.epochs=1 local.steps=2
 bad 2 'layers' 'name and layers' $new 'model.layers=[flatten]'
 bad 2 'dens' 'an unknown layer' $new 'model={layers: [{dens: 3}]}'

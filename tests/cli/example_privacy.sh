@@ -38,7 +38,8 @@ Y
 n_kind=0
 for kind in "" "local.dp.norms=naive" "local.dp.sampling=shuffle" "local.dp.preset=edp_sgd" \
     "privacy={clip: 0.3, noise_multiplier: 1, delta: 1e-2}" \
-    "local.dp.public={file: rows.h5, fraction: 0.3, warm_start: 2, subspace: 5, clip_quantile: 0.3, batch: 9}"; do
+    "local.dp.public={file: rows.h5, fraction: 0.3, warm_start: 2, subspace: 5, clip_quantile: 0.3, batch: 9}" \
+    "local.dp={clip: 0.5, epsilon: 4, delta: 1e-3, clip_quantile: 0.5, bounds: layerwise_public, public: {file: rows.h5}}"; do
     n_kind=$((n_kind + 1))
     for n in 1 2 3 4; do
         [ $n = 1 ] || [ $n = 3 ] || [ $n_kind = 1 ] || continue
@@ -84,8 +85,16 @@ $python -c "import sys; sys.exit(0 if $(last skip/run.h5 epsilon_max) <= 4 else 
 
 # what the dry run says: the forecast, devices whose examples are too few
 "$COHORT" run e.yaml --dry-run > text 2>&1
-grep -qE 'examples +poisson batches, clip 0.5, noise [0-9.]+ to [0-9.]+ x 0.5; epsilon of a device .* at delta 0.001 after 4 of its rounds' text ||
+grep -qE 'examples +poisson batches, clip 0.5, noise [0-9.]+ to [0-9.]+ x 0.5; epsilon of a device .* at delta 0.001 after 7 of its rounds' text ||
     fail "forecast: $(grep examples text)"
+grep -qE 'planned for 7 of its rounds: all but 0.39 % of devices last to the end' text || fail "who lasts: $(cat text)"
+"$COHORT" run e.yaml --dry-run devices.select=weighted > text 2>&1
+grep -qE 'planned for 8 of its rounds: all of the run' text || fail "a selector of other chances: $(cat text)"
+"$COHORT" run e.yaml --dry-run local.dp.rounds=3 > text 2>&1
+grep -qE 'planned for 3 of its rounds: local.dp.rounds' text || fail "rounds that are given: $(cat text)"
+"$COHORT" run e.yaml --dry-run local.dp.clip_quantile=0.4 > text 2>&1
+grep -qE 'clip from 0.5 on towards quantile 0.4 .*at most 1.15 x' text || fail "adaptive clip: $(cat text)"
+"$COHORT" run e.yaml --dry-run > text 2>&1
 grep -qE '1 device with too few examples to sample from \(rate 1\): 0 \(6 examples\)$' text || fail "a device of 6 examples: $(cat text)"
 "$COHORT" run e.yaml --dry-run local.dp.noise_multiplier=1.5 local.dp.epsilon=1.5 > text 2>&1
 grep -qE '[2-4] devices with too few examples for one round within epsilon: 0 \(6 examples\), 1 \(9 examples\)' text || fail "devices without a round: $(cat text)"
@@ -105,6 +114,9 @@ for words in 'privacy +epsilon <= .* at delta 0.01 after 3 rounds' 'privacy +of 
 done
 "$COHORT" run e.yaml rounds=3 local.dp.sampling=shuffle output.dir=shuffle > text 2>&1 || fail "shuffle: $(cat text)"
 "$COHORT" show shuffle/run.h5 | grep -q 'no amplification' || fail "shuffled batches are told as a sample"
+"$COHORT" run e.yaml rounds=3 local.dp.clip_quantile=0.5 output.dir=adaptive > text 2>&1 || fail "adaptive clip: $(cat text)"
+"$COHORT" show adaptive/run.h5 | grep -q 'in each round from 0.5 on towards a quantile of its norms, by a noisy count that is charged' ||
+    fail "the statement does not tell of the count: $("$COHORT" show adaptive/run.h5)"
 "$COHORT" list statement | grep -q '^example: one example' || fail "cohort list does not know the statement"
 
 # refused before anything is written
@@ -127,6 +139,11 @@ refused 'public examples serve for nothing' "local.dp.public={file: rows.h5}"
 refused 'fraction or lambda, not both' "local.dp.public={file: rows.h5, fraction: 0.3, lambda: 1}"
 refused 'local.dp.public.file: required' "local.dp.public={fraction: 0.3}"
 refused 'must be a map' local.dp.public=rows.h5
+refused 'clip_rate: goes with clip_quantile' local.dp.clip_rate=0.3
+refused 'clip_count_noise: goes with clip_quantile' local.dp.clip_count_noise=3
+refused 'raise it above 0.75' local.dp.noise_multiplier=1.5 local.dp.clip_quantile=0.5 local.dp.clip_count_noise=0.75
+refused 'private norms or public ones, not both' local.dp.clip_quantile=0.5 "local.dp.public={file: rows.h5, clip_quantile: 0.3}"
+refused 'layerwise_public: needs section public' local.dp.bounds=layerwise_public
 cut -d, -f1,2,4,5 rows.csv > two.csv
 "$COHORT" import csv two.csv header=true y=label user=user test_fraction=0 -o two.h5 > /dev/null || fail "import of two columns"
 refused 'is not of the task, shape, classes' "local.dp.public={file: two.h5, fraction: 0.3}"

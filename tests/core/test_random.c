@@ -11,13 +11,16 @@
 #define co_fill_u32 plain_fill_u32
 #define co_fill_uniform plain_fill_uniform
 #define co_fill_normal plain_fill_normal
+#define co_add_noise plain_add_noise
 #include "core/random_fill.c"
 #undef co_fill_u32
 #undef co_fill_uniform
 #undef co_fill_normal
+#undef co_add_noise
 void co_fill_u32(const co_stream *s, uint64_t first, size_t n, uint32_t *out);
 void co_fill_uniform(const co_stream *s, uint64_t first, size_t n, float *out);
 void co_fill_normal(const co_stream *s, uint64_t first, size_t n, float *out);
+void co_add_noise(const co_stream *s, size_t n, float scale, float std, float *x);
 #include "core/elementary.h"
 #include "core/memory.h"
 #include "core/status.h"
@@ -300,6 +303,76 @@ Test(fill, a_million_normals_are_normal_and_so_are_their_tails)
     co_free(z);
 }
 
+Test(noise, bits_are_those_of_the_baseline_processor_and_never_change)
+{
+    enum { N = 100003 };
+    static float fast[N + 1], plain[N + 1], part[N];
+    const co_stream s = co_stream_open(1, CO_DRAW_TEST, 2, 3, 4);
+    uint64_t digest = 0xcbf29ce484222325; /* FNV-1a over words */
+    for (size_t i = 0; i < N; i++) fast[i] = plain[i] = (float)i * 0.01f;
+    co_add_noise(&s, N, 0.5f, 3.0f, fast);
+    plain_add_noise(&s, N, 0.5f, 3.0f, plain);
+    cr_assert_arr_eq(fast, plain, sizeof fast); /* and nothing behind the end is touched */
+    for (size_t i = 0; i < N; i++) {
+        uint32_t bits;
+        memcpy(&bits, &fast[i], sizeof bits);
+        digest = (digest ^ bits) * 0x100000001b3;
+    }
+    cr_assert_eq(digest, 0xc704a05dba0b5ab4, "digest %#llx", (unsigned long long)digest);
+    for (size_t n = 0; n < 700; n++) { /* a shorter vector gets the first of the same draws */
+        for (size_t i = 0; i < n; i++) part[i] = (float)i * 0.01f;
+        co_add_noise(&s, n, 0.5f, 3.0f, part);
+        cr_assert_eq(memcmp(part, fast, n * sizeof *part), 0, "%zu", n);
+    }
+}
+
+/* Draws beyond an edge, and the variance to 0.1 %: 5 standard deviations of 5e7 draws. */
+Test(noise, has_the_tails_and_the_variance_of_a_normal_law, .timeout = 120)
+{
+    enum { N = 1 << 20, TIMES = 48 };
+    const double edges[] = {2.0, 3.0, 4.0, 4.5, 5.0};
+    double beyond[2][5] = {{0}}, sum = 0.0, squares = 0.0, fourth = 0.0, product = 0.0, both = 0.0;
+    float *x = co_malloc(N, sizeof *x);
+    for (uint64_t t = 0; t < TIMES; t++) {
+        const co_stream s = test_stream(100 + t);
+        memset(x, 0, N * sizeof *x);
+        co_add_noise(&s, N, 1.0f, 1.0f, x);
+        for (size_t i = 0; i < N; i++) {
+            const double z = (double)x[i], z2 = z * z;
+            sum += z, squares += z2, fourth += z2 * z2;
+            for (int k = 0; k < 5; k++) beyond[z < 0.0][k] += z2 > edges[k] * edges[k];
+            if (i % 128 >= 64) continue; /* its pair stands 64 further on */
+            const double pair = (double)x[i + 64];
+            product += z * pair, both += (z2 - 1.0) * (pair * pair - 1.0);
+        }
+    }
+    const double n = (double)N * TIMES;
+    cr_assert(fabs(sum) < 4.0 * sqrt(n), "mean %g", sum / n);
+    cr_assert(fabs(squares / n - 1.0) < 1e-3, "variance %g", squares / n);
+    cr_assert(fabs(fourth / n - 3.0) < 4.0 * sqrt(96.0 / n), "fourth moment %g", fourth / n);
+    cr_assert(fabs(product) < 4.0 * sqrt(n / 2.0) && fabs(both) < 4.0 * sqrt(2.0 * n));
+    for (int k = 0; k < 5; k++) {
+        const double expected = 0.5 * n * erfc(edges[k] / sqrt(2.0));
+        for (int side = 0; side < 2; side++)
+            cr_assert(fabs(beyond[side][k] - expected) < 4.0 * sqrt(expected),
+                      "beyond %g: %g, not %g", edges[k], beyond[side][k], expected);
+    }
+    co_free(x);
+}
+
+Test(noise, a_million_draws_are_normal)
+{
+    const size_t n = 1000000;
+    float *x = co_calloc(n, sizeof *x);
+    double *z = co_malloc(n, sizeof *z);
+    const co_stream s = test_stream(8);
+    co_add_noise(&s, n, 1.0f, 1.0f, x);
+    for (size_t i = 0; i < n; i++) z[i] = (double)x[i];
+    check_normal(z, n);
+    co_free(x);
+    co_free(z);
+}
+
 Test(draw, normals_one_by_one_are_normal)
 {
     const size_t n = 400000;
@@ -319,6 +392,27 @@ static double chi_square(const double *count, size_t n)
         x += (count[i] - total / (double)n) * (count[i] - total / (double)n);
     x /= total / (double)n;
     return (x - (double)(n - 1)) / sqrt(2.0 * (double)(n - 1));
+}
+
+/* A last bit of a logarithm moves a gap only where it is a whole number to 1e-15. */
+Test(draw, gaps_are_geometric_and_those_of_libm)
+{
+    const double rates[] = {1e-9, 0.004, 0.3, 0.7, 0.999};
+    for (size_t k = 0; k < sizeof rates / sizeof *rates; k++) {
+        co_stream s = test_stream(40 + k), twin = s;
+        const double miss = 1.0 - rates[k], n = 300000.0;
+        double sum = 0.0, none = 0.0;
+        for (int i = 0; i < (int)n; i++) {
+            const double gap = co_draw_gap(&s, rates[k]);
+            cr_assert(gap == floor(log(1.0 - co_draw_uniform(&twin)) / log1p(-rates[k])));
+            sum += gap;
+            none += gap == 0.0;
+        }
+        cr_assert(fabs(sum / n * rates[k] - miss) < 4.0 * sqrt(miss / n), "mean %g", sum / n);
+        cr_assert(fabs(none - n * rates[k]) < 4.0 * sqrt(n * rates[k] * miss) + 1.0, "%g", none);
+    }
+    co_stream s = test_stream(50);
+    cr_assert(co_draw_gap(&s, 1.0) == 0.0 && s.next == 0);
 }
 
 Test(draw, uniform_fills_the_unit_interval_evenly)
@@ -559,6 +653,12 @@ Test(elementary, log_exp_and_cos_agree_with_libm)
                          fabs(co_plain_cos_turn(t) - (double)cosl(6.283185307179586476925L * t)));
     }
     cr_assert(worst_log < 2.0, "log: %g units", worst_log);
+    double worst_log1p = 0.0;
+    for (int i = 0; i < 100000; i++) {
+        const double x = ldexp(co_draw_uniform(&s) - 0.5, -(i % 60) + 1);
+        worst_log1p = fmax(worst_log1p, ulps(co_plain_log1p(0.99999 * x), log1pl(0.99999 * x)));
+    }
+    cr_assert(worst_log1p < 3.0, "log1p: %g units", worst_log1p);
     cr_assert(worst_exp < 2.0, "exp: %g units", worst_exp);
     cr_assert(worst_cos < 4e-16, "cos: %g", worst_cos);
     double worst_angle = 0.0;

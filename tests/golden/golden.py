@@ -194,6 +194,7 @@ def members_used(config):
     lists = {"model.layers", "model.encoder"} & set(value)
     used["layer"] = used["block"] = set(re.findall(r"\w+", value["model"])) if lists else set()
     used["transform"] = set(re.findall(r"name: (\w+)", value.get("transforms", "")))
+    used["speed_law"] = used["availability"] = set(re.findall(r"name: (\w+)", value.get("clock", "")))
     used["task"] = {"classification"}
     if "data.file" in value:
         with h5py.File(value["data.file"]) as h:

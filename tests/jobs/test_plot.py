@@ -276,6 +276,48 @@ class Curves(Pictures):
             self.assertEqual(len(self.curves(figure.axes[1])[1].get_xdata()), 20)
         self.assertEqual([plot.byte_text(v) for v in (0, 999, 1500, 2.5e6, 3e15)], ["0 B", "999 B", "1.5 kB", "2.5 MB", "3e+03 TB"])
 
+    def test_curves_over_virtual_time_in_the_unit_that_fits(self):
+        path = write_run(self.at("run.h5"))
+        with h5py.File(path, "a") as file:
+            file["rounds/sim_s"] = np.zeros(20)
+        self.assertIn("section clock", self.call(path, "x=virtual", code=2))
+        with h5py.File(path, "a") as file:
+            file["rounds/sim_s"][:] = 600.0 * np.arange(1, 21)
+        run = plot.read(path)
+        figure, _ = plot.draw_runs([run], "virtual")
+        axes = figure.axes[0]
+        np.testing.assert_allclose(self.curves(axes)[0].get_xdata(), np.linspace(0, 12000, 5))
+        self.assertEqual(axes.get_xlabel(), "virtual time (hours)")
+        self.assertEqual(axes.xaxis.get_major_formatter()(7200.0), "2")
+        self.assertEqual([plot.time_unit(s)[0] for s in (5, 179, 180, 3 * 3600, 3 * 86400)],
+                         ["seconds", "seconds", "minutes", "hours", "days"])
+
+    def test_who_was_at_work_when(self):
+        path = write_run(self.at("run.h5"))
+        self.assertIn("section clock", self.call(path, "show=times", code=2))
+        with h5py.File(path, "a") as file:
+            file["rounds/sim_s"] = 10.0 * np.arange(1, 21)
+            rows = [(1, 4, 0.0, 10.0, 0, 0), (2, 4, 10.0, 20.0, 0, 0), (2, 7, 0.0, 18.0, 1, 0), (3, 9, 20.0, 25.0, 0, 1),
+                    (3, 5, 20.0, 20.0, 0, 2)]
+            for name, column in zip(plot.TIMED, zip(*rows)):
+                file["devices/" + name] = np.array(column)
+            file["devices/status"].attrs["status_names"] = np.bytes_("reported,late,unavailable")
+        figure, name = plot.draw_times(plot.read(path))
+        axes = figure.axes[0]
+        bars = [bar.get_paths()[0].get_extents() for bar in axes.collections]
+        np.testing.assert_allclose([[b.x0, b.x1] for b in bars], [[0, 10], [10, 20], [0, 18], [20, 25]])
+        np.testing.assert_allclose([(b.y0 + b.y1) / 2 for b in bars], [0, 0, 2, 3])
+        self.assertEqual([label.get_text() for label in axes.get_yticklabels()], ["4", "5", "7", "9"])
+        fresh, _, old, late = [bar.get_facecolor()[0] for bar in axes.collections]
+        self.assertFalse(np.allclose(fresh, old))
+        self.assertEqual(plot.plt.matplotlib.colors.to_hex(late), plot.LOST["late"].lower())
+        self.assertEqual([t.get_text() for t in axes.get_legend().get_texts()],
+                         ["staleness 0", "staleness 1", "late", "unavailable", "step"])
+        self.assertEqual(name, "times")
+        self.call(path, "show=times")
+        self.assert_pictures("times")
+        self.assertIn("one run", self.call(path, path, "show=times", code=2))
+
     def test_epsilon_of_a_run_without_privacy_is_2(self):
         self.assertIn("not private", self.call(write_run(self.at("run.h5")), "x=epsilon", code=2))
 

@@ -121,6 +121,7 @@ static size_t add_own(const co_wire *wire, void *self, const round_plan *r, size
         memcpy(sent, update_of[k], n_params * sizeof *sent);
         for (size_t j = 0; j < n_params; j++) residue[j] = residue_of(k, j);
         const co_contribution c = {.n = n_params,
+                                   .factor = 1.0,
                                    .update = sent,
                                    .norm = co_vector_norm(sent, n_params),
                                    .weight = row->weight,

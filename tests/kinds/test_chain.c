@@ -91,6 +91,7 @@ static bool forward(co_chain *chain, int64_t device, bool attacker, float *updat
                     float *const *state, co_contribution *c)
 {
     *c = (co_contribution){.n = N,
+                           .factor = 1.0,
                            .update = update,
                            .norm = co_vector_norm(update, N),
                            .weight = 1.0,
@@ -308,6 +309,7 @@ Test(chain, every_transform_takes_its_place)
             int64_t counts[16] = {0};
             const co_stage_key key = {.seed = 11, .step = 7, .device = 3, .cohort = 20};
             co_contribution by_itself = {.n = N,
+                                         .factor = 1.0,
                                          .update = alone,
                                          .norm = co_vector_norm(alone, N),
                                          .weight = 1.0,

@@ -11,7 +11,11 @@
     for (int k_ = 0; k_ < N_RELEASES; k_++)                                                        \
         for (const co_release *r = release_number(k_); r; r = NULL)
 
-enum { N_MECHANISMS = 3, N_RELEASES = CO_N_UNITS * CO_N_SAMPLINGS * N_MECHANISMS * 16 };
+enum {
+    N_MECHANISMS = 3,
+    N_HIDDEN = CO_N_UNITS * CO_N_SAMPLINGS * N_MECHANISMS * 16,
+    N_RELEASES = 2 * N_HIDDEN
+}; /* then once more, where no sample hides who takes part */
 
 /* Every unit, sampling, mechanism, accountant, and what else may be. */
 static const co_release *release_number(int k)
@@ -23,17 +27,22 @@ static const co_release *release_number(int k)
                      .multiplier = 0.9,
                      .rate = 0.125,
                      .n_releases = 7,
+                     .n_parts = 3,
                      .is_adaptive = k & 1,
                      .is_secure = k & 2,
                      .classic = k & 4,
                      .accountant = co_accountant_find(k & 4 ? "rdp" : "pld"),
                      .noise_cohort = k & 8 ? 1000 : 0,
                      .noise_population = k & 8 ? 4e6 : 0};
-    k /= 16;
+    const bool by_arrival = k >= N_HIDDEN;
+    k = k % N_HIDDEN / 16;
     r.mechanism = co_mechanism_find(mechanisms[k % N_MECHANISMS]);
     k /= N_MECHANISMS;
     r.sampling = (co_sampling)(k % CO_N_SAMPLINGS);
     r.unit = (co_unit)(k / CO_N_SAMPLINGS);
+    if (by_arrival) r.sampling = CO_SAMPLING_NONE;
+    r.by_arrival = by_arrival && r.unit == CO_UNIT_DEVICE;
+    if (r.by_arrival) r.noise_cohort = r.noise_population = 0.0; /* is refused */
     if (r.sampling == CO_SAMPLING_NONE) r.rate = 1.0;
     return &r;
 }

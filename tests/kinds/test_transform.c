@@ -37,6 +37,7 @@ static void apply(const co_stage *member, void *self, float *update, float *cons
     static uint64_t residue[N];
     const co_part all = {0, 0, N};
     co_contribution c = {.n = N,
+                         .factor = 1.0,
                          .part = &all,
                          .n_parts = 1,
                          .update = update,

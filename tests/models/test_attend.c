@@ -344,3 +344,24 @@ Test(attend, refuses_what_does_not_fit)
     refuse("gate", "{}", 12, 13, 0, "one shape");
     refuse("gate", "{act: relu}", 12, 12, 0, "act");
 }
+
+/* Four projections a row, scores and their sums a pair of rows (causal: of half the pairs), the
+ * head once a text. */
+Test(attend, costs_grow_with_the_square_of_a_text)
+{
+    const co_shape tokens = {.sequence = true, .tokens = true, .dim = {9}};
+    for (int causal = 0; causal < 2; causal++) {
+        co_model *model;
+        char yaml[200];
+        snprintf(yaml, sizeof yaml,
+                 "{layers: [{embedding: 8}, {attention: {heads: 2, causal: %s}}, {pool_time: "
+                 "mean}, {dense: classes}]}",
+                 causal ? "true" : "false");
+        cr_assert_eq(test_model(yaml, &tokens, 3, &model), CO_OK, "%s", co_status_message());
+        for (double t = 1.0; t < 40.0; t *= 3.0)
+            cr_expect_eq(co_model_flops(model, t, 0.0),
+                         4.0 * 64.0 * t + (causal ? 8.0 : 16.0) * t * t + 8.0 * 3.0);
+        co_model_destroy(model);
+    }
+    cr_expect_eq(co_memory_blocks(), 0);
+}

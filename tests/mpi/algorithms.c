@@ -109,7 +109,7 @@ static void play(const char *name, char *settings, const float *want)
     if (st == CO_OK) {
         const double distance = relative_distance(run.exchange.model, want, SIZE);
         if (comm.rank == 0) printf("%-28s %.2e\n", name, distance);
-        CHECK(distance < 1e-5);
+        CHECK(distance < (strncmp(name, "hierarchy", 9) == 0 ? 1e-6 : 1e-5));
         close_run(&experiment, &run);
     }
     co_free(text);
@@ -151,7 +151,7 @@ int main(int argc, char **argv)
     MPI_Bcast(same_path, sizeof same_path, MPI_CHAR, 0, comm.world);
     MPI_Bcast(init_path, sizeof init_path, MPI_CHAR, 0, comm.world);
     MPI_Bcast(out, sizeof out, MPI_CHAR, 0, comm.world);
-    CHECK(play_all("algorithms.txt") >= 27);
+    CHECK(play_all("algorithms.txt") >= 33);
     CHECK(play_all("fine_tuning.txt") >= 13);
     if (rank == 0) {
         co_output_remove(out);

@@ -167,6 +167,8 @@ static void an_example_changes_the_sum_by_its_bound_at_most(void)
               {"norms: naive", 0.3, 16, 0},
               {"norms: ghost, max_batch: 5", 0.3, 16, 5},
               {"norms: ghost, bounds: layerwise", 0.3, 16, 0},
+              {"norms: ghost, bounds: layerwise_weights", 0.3, 16, 0},
+              {"norms: naive, bounds: layerwise_public", 0.3, 16, 0},
               {"norms: microbatch, microbatch: 1", 0.3, 16, 0},
               {"norms: microbatch, microbatch: 2", 0.6, 8, 0},
               {"norms: microbatch, microbatch: 4", 0.6, 4, 0},
@@ -174,9 +176,12 @@ static void an_example_changes_the_sum_by_its_bound_at_most(void)
     for (size_t k = 0; k < sizeof of / sizeof *of; k++) {
         bench b = {0};
         double all[MOST], without[MOST], most = 0.0;
-        char *local = co_format(
-            "batch: 16, dp: {sampling: shuffle, clip: 0.3, noise_multiplier: 1, delta: 1e-3, %s}",
-            of[k].mode);
+        const bool is_public = strstr(of[k].mode, "_public") != NULL;
+        char *local =
+            co_format("batch: 16, dp: {sampling: shuffle, clip: 0.3, noise_multiplier: 1, "
+                      "delta: 1e-3, %s%s%s%s}",
+                      of[k].mode, is_public ? ", public: {file: " : "", is_public ? blobs : "",
+                      is_public ? "}" : "");
         const bool is_good = open_bench(&b, huge, local);
         co_free(local);
         if (!is_good) return;
@@ -186,6 +191,8 @@ static void an_example_changes_the_sum_by_its_bound_at_most(void)
             for (size_t j = 0; j < b.run.exchange.n_params; j++)
                 b.params[j] = (float)(co_draw_normal(&s) * (step % 3 ? 1.0 : 20.0));
             for (int i = 0; i < 16; i++) id[i] = (int64_t)co_draw_below(&s, 3) + 3 * i;
+            b.row.version = step;
+            CHECK(co_noisy_gradient_open(b.noisy, &b.row, b.params) == CO_OK);
             const size_t gone = co_draw_below(&s, 16);
             memcpy(fewer, id, gone * sizeof *id);
             memcpy(fewer + gone, id + gone + 1, (15 - gone) * sizeof *id);
@@ -195,6 +202,176 @@ static void an_example_changes_the_sum_by_its_bound_at_most(void)
         }
         if (!(most <= of[k].bound)) fprintf(stderr, "%s: %.9g\n", of[k].mode, most);
         CHECK(most <= of[k].bound && most > 0.5 * of[k].bound);
+        close_bench(&b);
+    }
+}
+
+/* Where one example reaches every layer's bound, the parts are C_l: their squares add up to C^2,
+ * and they are by the sizes, and half of them by the weights or by something else. */
+static void bounds_of_layers_add_up_to_the_clip(void)
+{
+    enum { FIRST = 6 * FEATURES + 6, SECOND = 6 * 3 + 3 };
+    static const char *const bounds[] = {"layerwise", "layerwise_weights", "layerwise_public"};
+    for (int k = 0; k < 3; k++) {
+        bench b = {0};
+        double sum[MOST], none[MOST] = {0}, part[2] = {0}, weights[2] = {0};
+        char *local = co_format(
+            "batch: 16, dp: {sampling: shuffle, clip: 0.3, noise_multiplier: 1, "
+            "delta: 1e-3, bounds: %s%s%s%s}",
+            bounds[k], k == 2 ? ", public: {file: " : "", k == 2 ? blobs : "", k == 2 ? "}" : "");
+        const bool is_good = open_bench(&b, huge, local);
+        co_free(local);
+        if (!is_good) return;
+        co_stream s = co_stream_open(6, CO_DRAW_TEST, 0, 0, 0);
+        for (size_t j = 0; j < FIRST + SECOND; j++)
+            b.params[j] = (float)(co_draw_normal(&s) * (j < FIRST ? 1.0 : 3.0));
+        for (size_t j = 0; j < FIRST + SECOND; j++)
+            weights[j >= FIRST] += (double)b.params[j] * (double)b.params[j];
+        b.row.version = 5;
+        CHECK(co_noisy_gradient_open(b.noisy, &b.row, b.params) == CO_OK);
+        for (int64_t id = 0; id < 48; id++) {
+            sum_of(&b, 1, &id, 1, 16.0, sum);
+            part[0] = fmax(part[0], distance(sum, none, FIRST));
+            part[1] = fmax(part[1], distance(sum + FIRST, none, SECOND));
+        }
+        const double size = (double)FIRST / (FIRST + SECOND), c2 = 0.3 * 0.3;
+        const double share = part[0] * part[0] / c2;
+        const double both = part[0] * part[0] + part[1] * part[1];
+        CHECK(both <= c2 && both > c2 * (1.0 - 3e-4)); /* factors are rounded down */
+        const double wanted = k == 0 ? size : 0.5 * (size + weights[0] / (weights[0] + weights[1]));
+        if (k < 2 && !(fabs(share - wanted) < 3e-4))
+            fprintf(stderr, "%s: %g, not %g\n", bounds[k], share, wanted);
+        CHECK(k == 2 ? share > 0.5 * size && share < 0.5 * size + 0.5 && fabs(share - size) > 1e-3
+                     : fabs(share - wanted) < 3e-4);
+        close_bench(&b);
+    }
+}
+
+/* Step 1 alone has noise of ones; the counts of all steps have count_given. */
+static float count_given;
+static size_t n_given;
+static void noise_of_step_1(int64_t step, size_t first, size_t n, float *noise)
+{
+    for (size_t j = 0; j < n; j++)
+        noise[j] = first + j >= n_given ? count_given : step == 1 ? 1.0f : 0.0f;
+}
+
+/* The clip that the device has now, from the noise of an empty step: gradient: noise of the sum in
+ * units of the clip. */
+static double clip_now(bench *b, double gradient, double divisor)
+{
+    const co_noisy_step empty = {.step = 9, .number = 1};
+    b->run.place.given_noise = noise_of_step_1;
+    CHECK(co_noisy_gradient_of(b->noisy, &b->row, &empty, b->params, b->grad, b->sums) == CO_OK);
+    return (double)b->grad[0] * divisor / gradient;
+}
+
+enum { BATCH = 16 };
+static const double rate = 0.4, quantile = 0.3, count_std = 2.0;
+
+/* A round of the device with one step over id[m]: the sum, and the count of halves that the next
+ * clip tells of. */
+static double halves_of(bench *b, const int64_t *id, size_t m, double divisor, double *sum)
+{
+    const double gradient = 1.0 / sqrt(1.0 - 1.0 / (4.0 * count_std * count_std));
+    b->run.place.given_noise = noise_of_step_1;
+    CHECK(co_noisy_gradient_open(b->noisy, &b->row, b->params) == CO_OK);
+    sum_of(b, 3, id, m, divisor, sum);
+    const double next = clip_now(b, gradient, divisor) / (divisor < BATCH ? 2.0 : 1.0);
+    return (quantile - log(next / 0.3) / rate - 0.5) * divisor;
+}
+
+/* Sum and count of one step together, in units of their noise: an example changes them by 1 / z at
+ * most, and some by as much; z is 1. In slots the noise is double and so is what one changes. */
+static void an_example_changes_sum_and_count_by_what_is_paid(void)
+{
+    for (int k = 0; k < 3; k++) {
+        bench b = {0};
+        const double divisor = k == 2 ? 4.0 : BATCH, twice = k == 2 ? 2.0 : 1.0;
+        const double gradient = 1.0 / sqrt(1.0 - 1.0 / (4.0 * count_std * count_std));
+        double all[MOST], without[MOST], alone[MOST], most = 0.0;
+        char *local = co_format(
+            "batch: %d, dp: {sampling: shuffle, clip: 0.3, noise_multiplier: 1, delta: 1e-3, "
+            "clip_quantile: %g, clip_rate: %g, clip_count_noise: %g%s}",
+            BATCH, quantile, rate, count_std,
+            k == 0   ? ""
+            : k == 1 ? ", bounds: layerwise, max_batch: 5"
+                     : ", norms: microbatch, microbatch: 4");
+        const bool is_good = open_bench(&b, huge, local);
+        co_free(local);
+        if (!is_good) return;
+        n_given = b.run.place.n;
+        for (int64_t step = 1; step <= 40; step++) {
+            int64_t id[BATCH], fewer[BATCH];
+            co_stream s = co_stream_open(7, CO_DRAW_TEST, (uint64_t)step, 0, 0);
+            for (size_t j = 0; j < n_given; j++)
+                b.params[j] = (float)(co_draw_normal(&s) * (step % 3 ? 1.0 : 20.0));
+            for (int i = 0; i < BATCH; i++) id[i] = (int64_t)co_draw_below(&s, 3) + 3 * i;
+            const size_t gone = co_draw_below(&s, BATCH);
+            memcpy(fewer, id, gone * sizeof *id);
+            memcpy(fewer + gone, id + gone + 1, (BATCH - 1 - gone) * sizeof *id);
+            count_given = 0.0f;
+            const double halves = halves_of(&b, id, BATCH, divisor, all),
+                         rest = halves_of(&b, fewer, BATCH - 1, divisor, without);
+            const double of_sum = distance(all, without, n_given) / (0.3 * twice * gradient),
+                         of_count = (halves - rest) / (count_std * twice);
+            most = fmax(most, sqrt(of_sum * of_sum + of_count * of_count));
+            if (k == 2) continue;
+            double added = 0.0; /* the count of a batch is that of its examples */
+            for (int i = 0; i < BATCH; i++) added += halves_of(&b, id + i, 1, divisor, alone);
+            CHECK(fabs(added - halves) < 1e-3);
+            count_given = 1.0f;
+            CHECK(fabs(halves_of(&b, id, BATCH, divisor, all) - halves - count_std) < 1e-3);
+        }
+        if (!(most <= 1.0 + 1e-4)) fprintf(stderr, "kind %d: %.9g\n", k, most);
+        CHECK(most <= 1.0 + 1e-4 && most > (k == 2 ? 0.5 : 0.99));
+        close_bench(&b);
+    }
+}
+
+/* Norms of the 48 examples, and where the clip comes to stand after many steps with drawn noise; a
+ * new round begins at `clip`. */
+static void the_clip_finds_the_quantile_of_the_device(void)
+{
+    double norm[48], sum[MOST], none[MOST] = {0};
+    bench b = {0};
+    if (!open_bench(&b, blobs,
+                    "batch: 16, dp: {sampling: shuffle, clip: 1e6, noise_multiplier: 1, delta: "
+                    "1e-3}"))
+        return;
+    for (int64_t id = 0; id < 48; id++) {
+        sum_of(&b, 1, &id, 1, 16.0, sum);
+        norm[id] = distance(sum, none, b.run.exchange.n_params);
+    }
+    close_bench(&b);
+    for (int k = 0; k < 2; k++) {
+        const double wanted = k ? 0.75 : 0.25;
+        char *local = co_format(
+            "batch: 16, dp: {sampling: shuffle, clip: %g, noise_multiplier: 0.5, delta: 1e-3, "
+            "clip_quantile: %g, clip_rate: 0.05, clip_count_noise: 1}",
+            k ? 0.01 : 100.0, wanted);
+        b = (bench){0};
+        const bool is_good = open_bench(&b, blobs, local);
+        co_free(local);
+        if (!is_good) return;
+        n_given = b.run.place.n, count_given = 0.0f;
+        b.run.place.given_noise = NULL;
+        CHECK(co_noisy_gradient_open(b.noisy, &b.row, b.params) == CO_OK);
+        for (int64_t step = 0; step < 1500; step++) {
+            co_stream s = co_stream_open(8, CO_DRAW_TEST, (uint64_t)step, 0, 0);
+            co_noisy_step at = {.step = 4, .number = step, .m = 16};
+            for (int i = 0; i < 16; i++) b.run.place.index[i] = (int64_t)co_draw_below(&s, 48);
+            CHECK(co_noisy_gradient_of(b.noisy, &b.row, &at, b.params, b.grad, b.sums) == CO_OK);
+        }
+        const double gradient = 1.0 / sqrt(1.0 / 0.25 - 1.0 / 4.0);
+        const double clip = clip_now(&b, gradient, 16.0);
+        double below = 0.0;
+        for (int i = 0; i < 48; i++) below += norm[i] <= clip;
+        if (!(fabs(below / 48.0 - wanted) < 0.15))
+            fprintf(stderr, "clip %g: %g\n", clip, below / 48);
+        CHECK(fabs(below / 48.0 - wanted) < 0.15);
+        CHECK(co_noisy_gradient_open(b.noisy, &b.row, b.params) == CO_OK);
+        CHECK(fabs(clip_now(&b, gradient, 16.0) * (k ? 100.0 : 0.01) - 1.0) < 1e-5);
         close_bench(&b);
     }
 }
@@ -590,6 +767,9 @@ int main(int argc, char **argv)
     MPI_Bcast(out, sizeof out, MPI_CHAR, 0, comm.world);
     noise_is_added_once_a_step_of_the_promised_size();
     an_example_changes_the_sum_by_its_bound_at_most();
+    bounds_of_layers_add_up_to_the_clip();
+    an_example_changes_sum_and_count_by_what_is_paid();
+    the_clip_finds_the_quantile_of_the_device();
     the_divisor_is_public_and_parts_change_nothing();
     batches_follow_the_binomial_law();
     empty_batches_are_full_noisy_steps();

@@ -89,6 +89,12 @@ static const step steps[] = {
      FULL_FOLDER,
      false,
      false},
+    {"edges",
+     &co_command_run,
+     {"g.yaml", "--overwrite", "aggregate.groups={servers: 2, cloud_every: 2}"},
+     FULL_FOLDER,
+     false,
+     false},
 };
 enum { N_STEPS = sizeof steps / sizeof *steps };
 static const struct {

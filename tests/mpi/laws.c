@@ -202,6 +202,7 @@ static void state_of_a_device_is_its_own(void)
             with.state = state;
             CHECK(train->perform(self, &with, row, &given) == CO_OK);
             co_contribution c = {.n = n,
+                                 .factor = 1.0,
                                  .update = given.piece[0].value,
                                  .norm = row->update_norm,
                                  .weight = row->weight,

@@ -66,6 +66,19 @@ static const char *const experiments[] = {
     "devices: 4}\n"
     "model: {layers: [{dense: 400}, relu, {dense: classes}]}\n"
     "devices: {per_round: 2}\nlocal: {batch: 50, lr: 0.05}\neval: {every: 0}\noutput: {dir: OUT}\n",
+    /* devices under way while steps are made: old versions, differences to the newest, some lost */
+    "name: buffered\nrounds: 9\ndata: {file: BLOBS}\npartition: {method: dirichlet, devices: 30, "
+    "alpha: 0.3}\n"
+    "model: {layers: [{dense: 500}, relu, {dense: classes}]}\n"
+    "devices: {mode: buffered, per_round: 4, concurrency: 15, staleness: hinge, staleness_b: 1, "
+    "max_staleness: 3, difference: current}\nlocal: {batch: 8, lr: 0.05}\n"
+    "clock: {seconds_per_unit: 1, up: 1e5}\neval: {every: 3}\noutput: {dir: OUT}\n",
+    "name: ticks\nrounds: 4\ndata: {file: BLOBS}\npartition: {method: dirichlet, devices: 30, "
+    "alpha: 0.3}\n"
+    "model: {layers: [{dense: 500}, relu, {dense: classes}]}\n"
+    "devices: {mode: semi_synchronous, per_round: 9, interval_s: 30, steps_by_speed: true}\n"
+    "local: {batch: 8, lr: 0.05}\nclock: {seconds_per_unit: 1}\neval: {every: 0}\n"
+    "output: {dir: OUT}\n",
     /* coefficients that come out of a pass before training */
     "name: qfedavg\nrounds: 3\nalgorithm: qfedavg\n"
     "data: {generator: synthetic, devices: 30, alpha: 1, beta: 1, size: 37}\n"

@@ -108,6 +108,45 @@ Test(example, a_device_pays_for_what_it_does)
     cr_expect_eq(cost(&s, "pld", 1e-5, 0), 0.0);
 }
 
+/* Noise on the sum with multiplier `gradient` and on halves with `count` is two releases of one
+ * step: their account, by the composition of Gaussians, is that of one with z. */
+Test(example, sum_and_count_cost_together_what_the_multiplier_says)
+{
+    const double given[] = {0.0, 0.7, 3.0, 50.0};
+    for (int k = 0; k < 16; k++) {
+        const double z = (double[]){0.9, 1.3, 1.0, 0.6}[k % 4];
+        co_example_schedule s = schedule_of("shuffle", 70, 20, z, 0.8);
+        const co_accountant *by = co_accountant_find(k & 4 ? "pld" : "rdp");
+        co_ledger both = {0}, one = {0};
+        for (int64_t e = 0; e < 5; e++) {
+            const co_example_split split = co_example_split_noise(&s, given[k / 4], e);
+            const double whole = co_example_noise(&s, e);
+            cr_assert(split.gradient > whole && split.count > 0.5 * whole);
+            cr_expect(fabs(split.count - pow(0.8, (double)e) *
+                                             (given[k / 4] > 0.0 ? given[k / 4] : fmax(1.0, z))) <
+                      1e-12 * split.count);
+            const double of[] = {split.gradient, 2.0 * split.count, whole};
+            for (int i = 0; i < 3; i++) {
+                const co_event event = {.noise = CO_NOISE_GAUSSIAN,
+                                        .sampling = CO_SAMPLING_NONE,
+                                        .noise_multiplier = of[i],
+                                        .rate = 1.0};
+                cr_assert_eq(co_ledger_add(i < 2 ? &both : &one, &event, 1), CO_OK);
+            }
+        }
+        co_guarantee a, b;
+        cr_assert_eq(co_account_epsilon(by, &both, &quick, 1e-5, &a), CO_OK);
+        cr_assert_eq(co_account_epsilon(by, &one, &quick, 1e-5, &b), CO_OK);
+        cr_expect(fabs(a.epsilon - b.epsilon) < 2e-3 * b.epsilon, "%g, not %g", a.epsilon,
+                  b.epsilon);
+        co_ledger_fini(&both);
+        co_ledger_fini(&one);
+    }
+    const co_example_schedule s = schedule_of("poisson", 70, 20, 2.0, 1.0);
+    cr_expect(isnan(co_example_split_noise(&s, 1.0, 0).gradient), "the count alone costs as much");
+    cr_expect_eq(co_memory_blocks(), 0);
+}
+
 /* Every fourth step begins an epoch of 20 of 70 examples; noise falls with the device's own. */
 Test(example, noise_decays_with_the_epochs_of_the_device)
 {

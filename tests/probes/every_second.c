@@ -2,7 +2,7 @@
  * from the version before the newest, as if it had come late. */
 #include "sim/planners/planner.h"
 
-static void next(void *self, const co_clock *now, co_plan *plan)
+static co_status next(void *self, const co_clock *now, co_plan *plan)
 {
     (void)self;
     const size_t n = co_plan_select(plan, now->step);
@@ -10,6 +10,7 @@ static void next(void *self, const co_clock *now, co_plan *plan)
         co_plan_row *row = co_plan_ask(plan, now->time, plan->devices[i]);
         if (i % 2 == 1 && row->version > 0) row->version--;
     }
+    return CO_OK;
 }
 
 const co_planner co_planner_every_second = {.name = "every_second",

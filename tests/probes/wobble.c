@@ -31,7 +31,7 @@ static co_status begin(void *self, co_run *run)
 static co_status step(void *self, co_run *run)
 {
     size_t row;
-    if (run->comm->rank != 0 || !co_evaluation_is_due(run->experiment, run->round)) return CO_OK;
+    if (run->comm->rank != 0 || !co_evaluation_is_due(run->experiment, &run->moment)) return CO_OK;
     const co_status st =
         co_record_eval(&run->record, run->round, 1, CO_SCOPE_ALL, run->population.n_split[1], &row);
     if (st == CO_OK)

@@ -72,6 +72,13 @@ def averaging(steps, lr, pull=0.0, server_lr=1.0):
     return w
 
 
+def averaging_part(steps, lr, rounds):
+    w = START.copy()
+    for picked in rounds:
+        w = w + mean_over(picked, {k: local(w, k, steps, lr) for k in picked})
+    return w
+
+
 def with_momentum(steps, lr, momentum):
     w, m = START.copy(), 0.0
     for _ in range(ROUNDS):
@@ -234,6 +241,25 @@ def own_momentum(beta, rounds=EVERYBODY, steps=2, lr=0.2):
     return w
 
 
+def hierarchy(edge_of, cloud_every, rounds=EVERYBODY, steps=2, lr=0.2, server_lr=1.0, momentum=0.0):
+    """HierFAVG, Liu et al. 2020, Algorithm 1: whole models, averaged at edges and every cloud_every rounds at the cloud, by the data
+    that took part; with everybody in each round that is |D^l| / |D|."""
+    v, m = START.copy(), 0.0
+    x, data = {l: v.copy() for l in set(edge_of)}, {l: 0.0 for l in set(edge_of)}
+    for t, picked in enumerate(rounds, 1):
+        for l in x:
+            own = [k for k in picked if edge_of[k] == l]
+            if own:
+                x[l] = mean_over(own, {k: x[l] + local(x[l], k, steps, lr) for k in own})
+                data[l] += sum(WEIGHT[k] for k in own)
+        if t % cloud_every == 0:
+            mean = sum(data[l] * x[l] for l in x) / sum(data.values())
+            m = momentum * m + mean - v
+            v = v + server_lr * m
+            x, data = {l: v.copy() for l in x}, {l: 0.0 for l in x}
+    return v
+
+
 def show(name, settings, w):
     print(f"case {name} {len(w)}")
     print(settings)
@@ -273,3 +299,12 @@ if __name__ == "__main__":
     show("multi_krum", train + "{rule: multi_krum, f: 1}", robust(krum(1, 5)))
     show("geometric_median", train + "{rule: geometric_median}", robust(geometric_median))
     show("centred_clip", train + "{rule: centred_clip, tau: 0.2, iterations: 2}", robust(centred_clip(0.2, 2)))
+    two = "local: {batch: 0, steps: 2, lr: 0.2}; aggregate: "
+    dealt = [k % 2 for k in ALL]
+    show("hierarchy", two + "{groups: {servers: 2, cloud_every: 2}}", hierarchy(dealt, 2))
+    show("hierarchy_long", two + "{groups: {servers: 2, cloud_every: 5}}", hierarchy(dealt, 5))
+    show("hierarchy_three_part", two + "{groups: {servers: 3, cloud_every: 2}}" + part, hierarchy([k % 3 for k in ALL], 2, PICKED))
+    show("hierarchy_users", two + "{groups: {by: user, cloud_every: 4}}", hierarchy(ALL, 4))
+    show("hierarchy_every_part", two + "{groups: {servers: 4, cloud_every: 1}}" + part, averaging_part(2, 0.2, PICKED))
+    show("hierarchy_momentum_part", two + "{groups: {servers: 2, cloud_every: 2}}; server: {lr: 0.7, momentum: 0.5}" + part,
+         hierarchy(dealt, 2, PICKED, server_lr=0.7, momentum=0.5))

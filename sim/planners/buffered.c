@@ -1,0 +1,136 @@
+/* sim/planners/buffered.c - asynchronous: as many devices as there are places are under way at any
+ * time; a step is made when `per_round` of them have come back (the buffer is full), and who comes
+ * later joins a later step.
+ *
+ * At a time: who comes back, by id; then the step, when the buffer is full; who else comes at that
+ * time belongs to the next step; then free places are filled from the newest version. A place that
+ * finds nobody stays empty until the next event; with nobody under way until somebody can be
+ * reached, or the step is made with what has come. Sources: Nguyen et al., AISTATS 2022,
+ * arXiv:2106.06639, Algorithm 1; with difference: current, per_round 1 and server.lr alpha Xie,
+ * Koyejo, Gupta, arXiv:1903.03934, Algorithm 1: x <- (1 - alpha s) x + alpha s x_local. */
+#include "core/memory.h"
+#include "sim/planners/flights.h"
+#include "sim/planners/staleness.h"
+#include <math.h>
+
+typedef struct {
+    co_staleness staleness;
+    co_flights flights;
+    size_t n, size; /* of the buffer */
+    co_plan_row *row;
+} buffered;
+
+static void destroy(void *self)
+{
+    buffered *b = self;
+    if (!b) return;
+    co_flights_fini(&b->flights);
+    co_free(b->row);
+    co_free(b);
+}
+
+static void sizes(const co_config *opt, double per_round, double *asked, size_t *rows)
+{
+    *asked = co_staleness_places(opt, per_round);
+    *rows = (size_t)ceil(per_round);
+}
+
+static co_status create(const co_config *opt, const co_plan *plan, void **self)
+{
+    buffered *b = co_calloc(1, sizeof *b);
+    if (!b) return CO_FAIL(CO_ENOMEM, "planner");
+    b->staleness = co_staleness_from(opt);
+    b->size = plan->capacity;
+    b->row = co_calloc(b->size, sizeof *b->row);
+    co_status st = b->row ? CO_OK : CO_FAIL(CO_ENOMEM, "a buffer of %zu devices", b->size);
+    if (st == CO_OK)
+        st = co_flights_init(&b->flights, (size_t)co_staleness_places(opt, plan->per_round),
+                             plan->population->n_devices);
+    if (st != CO_OK) {
+        destroy(b);
+        b = NULL;
+    }
+    *self = b;
+    return st;
+}
+
+static void keeps(void *self, co_keeps *list)
+{
+    co_flights_keeps(&((buffered *)self)->flights, list);
+}
+
+static size_t holds(const void *self, const int64_t **version)
+{
+    const co_flights *f = &((const buffered *)self)->flights;
+    *version = f->version;
+    return (size_t)f->n;
+}
+
+/* Who comes back at that time, until the buffer is full. */
+static co_status take(buffered *b, co_plan *plan, int64_t time)
+{
+    while (b->n < b->size && co_flights_next(&b->flights) == time) {
+        const co_plan_row row = co_flights_take(&b->flights, plan);
+        if (co_row_comes(&row))
+            b->row[b->n++] = row;
+        else
+            CO_TRY(co_plan_lose(plan, &row));
+    }
+    return CO_OK;
+}
+
+/* Time goes on to the next event. *is_over: nothing can happen before the step, which is made as it
+ * is. n_asked: devices that were asked at that time. */
+static co_status go_on(const buffered *b, const co_plan *plan, size_t n_asked, int64_t *time,
+                       bool *is_over)
+{
+    if (b->flights.n > 0) {
+        *time = co_flights_next(&b->flights);
+        return CO_OK;
+    }
+    *is_over = b->n > 0;
+    if (*is_over) return CO_OK;
+    const int64_t now = *time;
+    CO_TRY(co_plan_wait(plan, now, time));
+    *is_over = *time > now ? plan->n_lost > 0 : n_asked == 0;
+    return CO_OK;
+}
+
+static co_status next(void *self, const co_clock *now, co_plan *plan)
+{
+    buffered *b = self;
+    co_clock at = *now;
+    co_flights_begin(&b->flights);
+    b->n = 0;
+    for (int64_t ordinal = 0;; ordinal++) {
+        size_t n_asked;
+        bool is_over = false;
+        CO_TRY(take(b, plan, at.time));
+        if (b->n == b->size) break;
+        CO_TRY(co_flights_dispatch(&b->flights, plan, &at, ordinal, 0, &n_asked));
+        CO_TRY(go_on(b, plan, n_asked, &at.time, &is_over));
+        if (is_over) break;
+    }
+    plan->time = at.time;
+    co_staleness_add(&b->staleness, plan, b->row, b->n);
+    if (b->staleness.most >= 0)
+        CO_TRY(co_flights_give_up(&b->flights, plan, now->step - b->staleness.most, plan->time));
+    co_flights_end(&b->flights, plan);
+    return CO_OK;
+}
+
+static const co_param params[] = {CO_STALENESS_PARAMS, {0}};
+
+const co_planner co_planner_buffered = {
+    .name = "buffered",
+    .summary = "asynchronous: a step whenever per_round devices have come back",
+    .source = "Nguyen et al. 2022, arXiv:2106.06639",
+    .params = params,
+    .draws = true,
+    .n_versions = 1,
+    .sizes = sizes,
+    .create = create,
+    .destroy = destroy,
+    .keeps = keeps,
+    .holds = holds,
+    .next = next};
