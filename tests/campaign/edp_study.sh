@@ -7,7 +7,8 @@
 # tells of the texts is not in epsilon.
 #   MODEL=bilstm  embedding and LSTM of 64 units, drawn anew; a quarter of an hour on a free core, a quarter of it for rates
 #   MODEL=minilm  all of MiniLM (COHORT_MINILM), smaller rates; some minutes an epoch: a day
-# Leaves MODEL/edp_study.png, utility over epsilon. Seconds a step: of the least disturbed epoch of all runs of a method.
+# Leaves MODEL/edp_study.png, utility over epsilon. Seconds a step: of the processor (user), of two epochs with noise,
+# TIMES (3) of each method in alternation; the median ratio.
 # Expected: utility rises with epsilon and stays below that without noise; dp's step below 2 x plain's. Dupuy et al. have edp ahead of
 # DP-SGD; here an example of a mean of 4 counts twice and weighs a quarter, so that edp's noise is worth 8 x that of dp: far behind.
 . "$(dirname "$0")/common.sh"
@@ -44,7 +45,10 @@ play() { # DATA METHOD EPSILON RATE DIR words..
     shift 5
     [ "$data" = banking77 ] || model=$joint
     noise="epsilon: $epsilon, rounds: $epochs"
-    [ "$epsilon" != none ] || noise="noise_multiplier: 0"
+    case $epsilon in
+    none) noise="noise_multiplier: 0" ;;
+    any) noise="noise_multiplier: 1, accountant: rdp" ;;
+    esac
     case $method in
     plain) set -- "$@" ;;
     dp) set -- local.dp="{clip: 1, delta: 1e-5, $noise}" "${words[@]}" "$@" ;;
@@ -87,8 +91,20 @@ for data in snips banking77; do
         done
     done
 done
+if [ ! -e seconds.done ]; then
+    rm -f ./*.seconds
+    for _ in $(seq 1 "${TIMES:-3}"); do
+        for data in snips banking77; do
+            for method in plain dp edp; do
+                rm -rf timed
+                TIMEFORMAT=%3U
+                { time play $data $method any 0.01 timed rounds=2 eval.every=0 > /dev/null; } 2>> $data-$method.seconds
+            done
+        done
+    done
+    touch seconds.done
+fi
 $python - "$seeds" <<'P'
-import glob
 import sys
 import h5py
 import matplotlib
@@ -109,21 +125,15 @@ def score(data, method, epsilon, metric):
     return 100 * np.mean(values)
 
 
-def step(data, method):
-    """Seconds of one of the least disturbed epoch."""
-    best = np.inf
-    for f in glob.glob(f"{data}-{method}-*/run.h5"):
-        with h5py.File(f) as h:
-            best = min(best, h["load/train_s"][:].min())
-    with h5py.File(data + ".h5") as h:
-        return best / (np.count_nonzero(h["split"][:] == 0) / 256)
-
-
+with h5py.File("snips.h5") as a, h5py.File("banking77.h5") as b:
+    steps = {"snips": a, "banking77": b}
+    steps = {k: 2 * -(-np.count_nonzero(h["split"][:] == 0) // 256) for k, h in steps.items()}
 said, good, of = [], True, {}
 axes = plt.subplots(1, 2, figsize=(10, 4))[1]
 print("| data, metric | method | epsilon " + " | ".join(epsilons) + " | s a step | times plain |\n|---|---|" + "---|" * 7)
 for ax, data in zip(axes, metrics):
-    seconds = {m: step(data, m) for m in ("plain", "dp", "edp")}
+    user = {m: np.loadtxt(f"{data}-{m}.seconds", ndmin=1) / steps[data] for m in ("plain", "dp", "edp")}
+    seconds, times = {m: np.median(v) for m, v in user.items()}, {m: np.median(v / user["plain"]) for m, v in user.items()}
     for metric, line in zip(metrics[data], ("-", ":")):
         base = score(data, "plain", "none", metric)
         print(f"| {data}, {names[metric]} | plain | | | | | {base:.2f} | {seconds['plain']:.4f} | |")
@@ -132,15 +142,14 @@ for ax, data in zip(axes, metrics):
             row = [score(data, method, e, metric) for e in epsilons]
             of[data, method, metric] = row
             print(f"| {data}, {names[metric]} | {method} | " + " | ".join(f"{v:.2f}" for v in row) +
-                  f" | {seconds[method]:.4f} | {seconds[method] / seconds['plain']:.2f} |")
+                  f" | {seconds[method]:.4f} | {times[method]:.2f} |")
             ax.plot(range(5), row, "o", color=f"C{k}", linestyle=line, label=f"{method}, {names[metric]}")
             good &= all(a <= b + 2 for a, b in zip(row, row[1:])) and row[3] <= base
     ax.set(title=data, xlabel="epsilon at delta 1e-5", ylabel="test, %", xticks=range(5), xticklabels=epsilons)
     ax.legend(fontsize=7)
     first = metrics[data][0]
     said.append(f"{data} accuracy {score(data, 'plain', 'none', first):.1f}; dp {', '.join(f'{v:.1f}' for v in of[data, 'dp', first])}; "
-                f"edp {', '.join(f'{v:.1f}' for v in of[data, 'edp', first])}; a step {seconds['dp'] / seconds['plain']:.2f} and "
-                f"{seconds['edp'] / seconds['plain']:.2f} x plain's")
+                f"edp {', '.join(f'{v:.1f}' for v in of[data, 'edp', first])}; a step {times['dp']:.2f} and {times['edp']:.2f} x plain's")
 plt.tight_layout()
 plt.savefig("edp_study.png", dpi=120)
 print(f"RESULT edp_study, {len(seeds)} seed(s), epsilon {', '.join(epsilons)}: {'; '.join(said)}; {'rises with epsilon' if good else 'NOT always rising with epsilon'}")

@@ -3,10 +3,11 @@
 # (20 Newsgroups, accuracy), tags (WNUT17, entity F1; a chain over a BiLSTM with letters), spans (SQuAD v1.1's dev part, 8 articles held
 # out, F1), texts from texts (Multi30k English-German, BLEU, greedy). 100 devices, 10 a round, 1 epoch each, EPOCHS passes over the data
 # in all; central: one device that goes through as many examples, an epoch a round. Skew: Dirichlet over classes, sets of entity types,
-# articles; seq2seq: over clusters of hidden states. Rates: of three or four for SGD and for AdamW the best on a validation split (a tenth
-# of the training examples; WNUT17's dev part) after a quarter of the rounds on the uniform partition; kept in SIZE/TASK-OPTIMISER.rate.
+# articles; seq2seq: over clusters of hidden states. Rates: of three to five for SGD and for AdamW the best on a validation split (a tenth
+# of the training examples; WNUT17's dev part) after a quarter of the rounds, for central training and for the uniform partition, which
+# serves for all others; kept in SIZE/TASK-PARTITION-OPTIMISER.rate.
 #   SIZE=small  models of our own of about 1 M parameters; central, uniform, 0.1 x FedAvg, FedOPT. An hour and a half on a
-#               free core, of which 20 minutes choose rates
+#               free core, of which 30 minutes choose rates
 #   SIZE=full   MiniLM where a pretrained encoder serves (not for tags, whose letters are the point), a transformer of 3+3 layers; central,
 #               uniform, alpha 1, 0.1, sizes by Dirichlet(1) x FedAvg, FedProx (both SGD on devices), FedOPT (AdamW on devices).
 #               About 27 hours on 2 cores
@@ -36,7 +37,7 @@ setting() {
         import=(newsgroups "$shared/data/text_classification/20news-bydate.tar.gz") metric=accuracy
         if [ "$size" = small ]; then
             import+=(min_count=5 max_tokens=400) model='{name: bow, embedding: 32}'
-            epochs=20 batch=16 sgd_rates="2 6 20 60" adamw_rates="0.01 0.03 0.1 0.3" seconds=5
+            epochs=20 batch=16 sgd_rates="2 6 20 60" adamw_rates="0.003 0.01 0.03 0.1 0.3" seconds=5
         else
             import+=("${pieces[@]}" max_tokens=256) model="{from: $minilm}"
             epochs=3 batch=32 sgd_rates="0.03 0.1 0.3" adamw_rates="0.00002 0.00005 0.00015" seconds=2000
@@ -84,7 +85,7 @@ hours() { # of the cells that are not done
         [ ! -e "$size/$task-$partition-$algorithm.done" ] || continue
         setting "$task"
         total=$((total + seconds * epochs / ($([ "$partition" = central ] && echo 1 || echo "$ranks"))))
-        [ "$partition" != central ] || [ -e "$size/$task-sgd.rate" ] || total=$((total + 7 * seconds * epochs / (8 * ranks)))
+        [ "$partition" = 0.1 ] || [ -e "$size/$task-$partition-adamw.rate" ] || total=$((total + 7 * seconds * epochs / 8))
     done < <(cells)
     $python -c "print(f'{$total / 3600:.1f}')"
 }
@@ -93,19 +94,21 @@ data() { # NAME words..: imports what setting says
     shift
     [ -e "$file" ] || "$cohort" import "${import[@]}" "$@" -o "$file" > last.log || { tail -n 5 last.log; exit 1; }
 }
-choose() { # TASK OPTIMISER rates..: leaves the best of the rates in SIZE/TASK-OPTIMISER.rate
-    local task=$1 optimiser=$2 rate rounds=$((10 * epochs / 4)) kept=$size/$1-$2.rate
-    shift 2
+choose() { # TASK PARTITION OPTIMISER rates..: leaves the best of the rates in SIZE/TASK-PARTITION-OPTIMISER.rate
+    local task=$1 partition=$2 optimiser=$3 rate kept=$size/$1-$2-$3.rate tries=$size/tune/$1-$2-$3- on=$ranks
+    local rounds=$((10 * epochs / 4)) devices=100
+    shift 3
     [ ! -e "$kept" ] || return 0
-    local words=(data.file="$size/$task-tune.h5" "model=$model" local.batch="$batch" seed="$seed" local.optimizer="$optimiser"
-        partition='{method: iid, devices: 100}' rounds="$rounds" eval.every="$rounds" "${evaluation[@]}")
+    local words=(data.file="$size/$task-tune.h5" "model=$model" local.batch="$batch" seed="$seed" local.optimizer="$optimiser" "${evaluation[@]}")
+    if [ "$partition" = central ]; then rounds=$(((epochs + 3) / 4)) devices=1 on=1 words+=(devices.per_round=1); fi
     if [ "$optimiser" = adamw ]; then words+=("${adamw[@]}"); else words+=("${sgd[@]}"); fi
+    words+=(partition="{method: iid, devices: $devices}" rounds="$rounds" eval.every="$rounds")
     if [ "$task" = tags ]; then data tags-tune; else data "$task-tune" validation_fraction=0.1; fi
     for rate; do
         # a rate that diverges is not the best; whatever else goes wrong ends the campaign
-        (train "$size/base.yaml" "${words[@]}" local.lr="$rate" output.dir="$size/tune/$task-$optimiser-$rate") || grep -q finite last.log || exit 1
+        (ranks=$on train "$size/base.yaml" "${words[@]}" local.lr="$rate" output.dir="$tries$rate") || grep -q finite last.log || exit 1
     done
-    $python - "$metric" "$rounds" "$size/tune/$task-$optimiser-" "$@" > "$kept.part" <<'P'
+    $python - "$metric" "$rounds" "$tries" "$@" > "$kept.part" <<'P'
 import sys
 import h5py
 import numpy as np
@@ -124,7 +127,7 @@ def rank(rate):
 print(max(rates, key=rank))
 P
     mv "$kept.part" "$kept"
-    echo "$task: rate $(cat "$kept") for $optimiser, of $*"
+    echo "$task, $partition: rate $(cat "$kept") for $optimiser, of $*"
 }
 features() { # FILE: of each source what MiniLM says, or the encoder of the central model
     [ ! -e "$1" ] || return 0
@@ -154,9 +157,11 @@ while read -r -u 3 task partition algorithm; do
     cell=$size/$task-$partition-$algorithm
     [ ! -e "$cell.done" ] || continue
     data "$task"
+    like=uniform
+    [ "$partition" != central ] || like=central
     # shellcheck disable=SC2086
-    { choose "$task" sgd $sgd_rates; choose "$task" adamw $adamw_rates; }
-    sgd+=(local.lr="$(cat "$size/$task-sgd.rate")") adamw+=(local.lr="$(cat "$size/$task-adamw.rate")")
+    { choose "$task" $like sgd $sgd_rates; choose "$task" $like adamw $adamw_rates; }
+    sgd+=(local.lr="$(cat "$size/$task-$like-sgd.rate")") adamw+=(local.lr="$(cat "$size/$task-$like-adamw.rate")")
     words=(name="$task-$partition-$algorithm" data.file="$size/$task.h5" "model=$model" local.batch="$batch" seed="$seed" "${evaluation[@]}")
     case $algorithm in
     fedopt) words+=(local.optimizer=adamw "${adamw[@]}") ;;
