@@ -129,7 +129,7 @@ refused 'give a list of values' e.yaml grid.local.lr=0.1
 refused 'one word or number' e.yaml 'grid.aggregate=[{rule: median}]'
 refused 'unknown|did you mean' e.yaml grid.local.lrr=[0.1,0.2]
 refused 'whole number' e.yaml seeds=0
-refused 'takes -o DIR' out/algorithm=fedavg,local.epochs=1/seed-1/run.h5
+refused 'needs -o DIR' out/algorithm=fedavg,local.epochs=1/seed-1/run.h5
 refused 'no run has that label' alone/run.h5 -o bad baseline=nobody
 
 # what no run could answer is refused before the first run; a key of one algorithm is left out of the others
