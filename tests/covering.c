@@ -69,7 +69,7 @@ static void cover(covering *c, pair a, covering_play *play, size_t *count)
     (void)count;
     fill(c, a, at);
     if (!play(at))
-        play_plain(c, a, play);
+        c->forbidden[a.p][a.i][a.q][a.k] = !play_plain(c, a, play);
     else
         for (size_t p = 0; p < c->n_parts; p++)
             for (size_t q = p + 1; q < c->n_parts; q++) c->open[p][at[p]][q][at[q]] = false;
@@ -79,7 +79,12 @@ static void cover(covering *c, pair a, covering_play *play, size_t *count)
 size_t covering_ask(covering *c, covering_play *allows)
 {
     size_t n_forbidden = 0;
+    memset(c->open, true, sizeof c->open);
     each(c, ask, allows, &n_forbidden);
+    for (size_t p = 0; p < c->n_parts; p++)
+        for (size_t q = p + 1; q < c->n_parts; q++)
+            for (size_t i = 0; c->apart[p][q] && i < c->n[p]; i++)
+                memset(c->open[p][i][q], false, sizeof c->open[p][i][q]);
     return n_forbidden;
 }
 
