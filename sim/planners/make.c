@@ -67,7 +67,7 @@ co_status co_planner_make(const co_planner *planner, void *self, const co_clock 
     plan->n = plan->n_lost = 0;
     CO_TRY(planner->next(self, now, plan));
     CO_ASSERT(plan->time >= now->time);
-    qsort(plan->lost, plan->n_lost, sizeof *plan->lost, by_id);
+    if (plan->n_lost > 1) qsort(plan->lost, plan->n_lost, sizeof *plan->lost, by_id);
     plan->weight = 0.0;
     for (size_t i = 0; i < plan->n; i++) plan->weight += plan->row[i].weight;
     set_coefficients(plan);
