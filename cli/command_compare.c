@@ -149,9 +149,13 @@ static co_status read_words(co_compare *c, const co_words *words, int n_ranks)
     if (c->experiment && c->n_files)
         return CO_FAIL(CO_EUSAGE, "compare: give an experiment or run files, not both (%s, %s)",
                        c->experiment, c->files[0]);
-    if (c->n_files && (c->n_grid || c->n_tune || c->n_overrides || c->n_groups || !words->output))
+    if (c->n_files && (c->n_grid || c->n_tune || c->n_overrides || c->n_groups))
         return CO_FAIL(CO_EUSAGE,
                        "compare of run files: takes -o DIR, baseline=, metric= and target= alone");
+    if (c->n_files && !words->output)
+        return CO_FAIL(
+            CO_EUSAGE,
+            "compare of run files: needs -o DIR, the folder for compare.h5 and pictures");
     if (c->tune_rounds && !c->n_tune)
         return CO_FAIL(CO_EUSAGE, "tune_rounds: nothing is tuned; add tune.KEY=[a,b]");
     if (c->n_groups > n_ranks)

@@ -151,9 +151,12 @@ void co_format_seconds(double seconds, char *text, size_t size)
         snprintf(text, size, "%.0f s", seconds);
     else if (seconds < 6000.0)
         snprintf(text, size, "%d min %02d s", (int)seconds / 60, (int)seconds % 60);
-    else
+    else if (seconds < 4 * 86400.0)
         snprintf(text, size, "%lld h %02d min", (long long)seconds / 3600,
                  (int)((int64_t)seconds / 60 % 60));
+    else
+        snprintf(text, size, "%lld days %lld h", (long long)seconds / 86400,
+                 (long long)seconds / 3600 % 24);
 }
 
 void co_format_bytes(double bytes, char *text, size_t size)

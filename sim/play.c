@@ -135,6 +135,21 @@ static int64_t total(const co_table *rounds, const char *name)
     return sum;
 }
 
+/* A run in which devices were asked, and none came back. */
+static void warn_of_silence(const co_table *rounds)
+{
+    if (total(rounds, "n_reported") + total(rounds, "n_nonfinite") > 0 ||
+        total(rounds, "n_selected") == 0)
+        return;
+    const bool is_timed = co_table_find(rounds, "n_late") >= 0;
+    co_warn("the model is what it was: none of %lld participations reported; %lld dropped out, "
+            "%lld were late, %lld unavailable, %lld without examples",
+            (long long)total(rounds, "n_selected"), (long long)total(rounds, "n_dropped"),
+            is_timed ? (long long)total(rounds, "n_late") : 0,
+            is_timed ? (long long)total(rounds, "n_unavailable") : 0,
+            (long long)total(rounds, "n_empty"));
+}
+
 /* Updates that did not reach the sum as they were. */
 static void warn_of_losses(const co_table *rounds)
 {
@@ -159,6 +174,7 @@ static void report(const co_run *run, double seconds)
     const co_table *rounds = &run->record.rounds;
     if (run->comm->rank != 0 || rounds->n_rows == 0) return;
     warn_of_losses(rounds);
+    warn_of_silence(rounds);
     if (!co_log_speaks()) return;
     printf(
         "%lld rounds, train loss %.4f", (long long)run->round,

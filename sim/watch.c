@@ -19,7 +19,8 @@ static size_t n_rounds;
 static unsigned patience_s, stop_patience_s;
 static volatile int64_t current_round;
 static struct sigaction old_usr1, old_term, old_alarm;
-static int depth; /* of starts without their end */
+static int depth;       /* of starts without their end */
+static unsigned left_s; /* of an alarm that the process had set before */
 static bool (*listener)(void *);
 static void *listener_self;
 static double listened_s;
@@ -97,7 +98,10 @@ static void install(void)
 
 void co_watch_start(double walltime_s)
 {
-    if (depth++ == 0) install();
+    if (depth++ == 0) {
+        left_s = alarm(0);
+        install();
+    }
     waiting = second_alarm = 0;
     expired = false;
     if (!asked) asked_s = 0.0;
@@ -118,6 +122,7 @@ void co_watch_end(void)
     sigaction(SIGUSR1, &old_usr1, NULL);
     sigaction(SIGTERM, &old_term, NULL);
     sigaction(SIGALRM, &old_alarm, NULL);
+    alarm(left_s);
 }
 
 void co_watch_listen(bool (*wants_stop)(void *), void *self)

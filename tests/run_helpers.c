@@ -1,6 +1,7 @@
 /* tests/run_helpers.c - experiments in tests. */
 #include "core/memory.h"
 #include "core/random.h"
+#include "tests/harness.h"
 #include "tests/run_helpers.h"
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +31,19 @@ void close_run(co_experiment *experiment, co_run *run)
 {
     co_run_destroy(run);
     co_experiment_fini(experiment);
+}
+
+bool play_on(const char *data, const char *yaml, const char *out, const co_comm *comm,
+             co_experiment *experiment, co_run *run)
+{
+    char *text = co_format("name: test\n%s\ndata: {file: %s}\noutput: {dir: %s, "
+                           "checkpoint_every: 0}\neval: {every: 0}\n",
+                           yaml, data, out);
+    const co_status st = play_text(text, comm, experiment, run);
+    if (st != CO_OK) fprintf(stderr, "%s\n", co_status_message());
+    co_free(text);
+    CHECK(st == CO_OK);
+    return st == CO_OK;
 }
 
 co_status write_blobs(const char *path, int64_t n, size_t features, size_t classes, uint64_t seed)
@@ -109,4 +123,19 @@ co_status write_texts(const char *path, int64_t n, co_data_task task, uint64_t s
     const co_status st = co_dataset_write(&data, path, seed, "test: texts\n");
     co_dataset_fini(&data);
     return st;
+}
+
+double sum_of_ranks(double x, const co_comm *comm)
+{
+    MPI_Allreduce(MPI_IN_PLACE, &x, 1, MPI_DOUBLE, MPI_SUM, comm->world);
+    return x;
+}
+
+double last_value(const co_table *table, const char *column, const co_comm *comm)
+{
+    double x = 0.0;
+    if (comm->rank == 0)
+        x = co_table_get_f64(table, table->n_rows - 1, (size_t)co_table_find(table, column));
+    MPI_Bcast(&x, 1, MPI_DOUBLE, 0, comm->world);
+    return x;
 }

@@ -15,6 +15,7 @@ co_moment co_record_moment(const co_record *r, int64_t round)
 {
     const size_t sim = R_METRICS + r->n_trained + T_SIM;
     co_moment at = {.round = round};
+    if ((size_t)round > r->rounds.n_rows) return at; /* of a run without those rows */
     if (round > 0) at.now_s = co_table_get_f64(&r->rounds, (size_t)round - 1, sim);
     if (round > 1) at.before_s = co_table_get_f64(&r->rounds, (size_t)round - 2, sim);
     return at;

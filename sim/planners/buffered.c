@@ -80,7 +80,8 @@ static co_status take(buffered *b, co_plan *plan, int64_t time)
 }
 
 /* Time goes on to the next event. *is_over: nothing can happen before the step, which is made as it
- * is. n_asked: devices that were asked at that time. */
+ * is. n_asked: devices that were asked at that time. Who has to rest (min_separation) or is lost
+ * may be asked again in another step alone. */
 static co_status go_on(const buffered *b, const co_plan *plan, size_t n_asked, int64_t *time,
                        bool *is_over)
 {
@@ -92,7 +93,7 @@ static co_status go_on(const buffered *b, const co_plan *plan, size_t n_asked, i
     if (*is_over) return CO_OK;
     const int64_t now = *time;
     CO_TRY(co_plan_wait(plan, now, time));
-    *is_over = *time > now ? plan->n_lost > 0 : n_asked == 0;
+    *is_over = *time > now ? plan->n_lost > 0 || plan->last_step != NULL : n_asked == 0;
     return CO_OK;
 }
 

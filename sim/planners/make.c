@@ -74,9 +74,9 @@ co_status co_planner_make(const co_planner *planner, void *self, const co_clock 
     if (plan->groups) co_groups_plan(plan->groups, plan);
     if (plan->time >= CO_NEVER)
         return co_config_fail(
-            &plan->experiment->top, NULL,
-            "this round ends behind %d s (63 years) of virtual time, which no run "
-            "may pass",
+            &plan->experiment->top, co_node_find(plan->experiment->root, "clock"),
+            "this round ends behind %d s (63 years) of virtual time, which no run may pass: a "
+            "device is too slow (seconds_per_unit, up, down), or interval_s too long",
             CO_NEVER_S);
     CO_TRY(count_flights(planner, self, plan));
     co_plan_place(plan);

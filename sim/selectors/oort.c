@@ -94,7 +94,7 @@ static co_status create(const co_config *opt, const co_selector_input *in, void 
     o->trip = co_calloc(n, sizeof *o->trip);
     o->sorted = co_calloc(n, sizeof *o->sorted);
     o->room = co_malloc(n, sizeof *o->room);
-    const bool made = co_queue_init(&o->queue, n) & co_queue_init(&o->admitted, n);
+    const bool made = co_queue_init(&o->queue, n) && co_queue_init(&o->admitted, n);
     if (!o->utility || !o->last || !o->count || !o->history || !o->trip || !o->sorted || !o->room ||
         !made) {
         destroy(o);

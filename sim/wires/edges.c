@@ -13,9 +13,14 @@ typedef struct {
 static co_status create(const co_wire_setup *setup, void **self)
 {
     edges_wire *w = co_calloc(1, sizeof *w);
-    if (w) *w = (edges_wire){.exchange = setup->exchange, .bank = setup->bank};
-    *self = w;
-    return co_agree(w ? CO_OK : CO_FAIL(CO_ENOMEM, "sums of edge servers"), setup->exchange->comm);
+    const co_status st =
+        co_agree(w ? CO_OK : CO_FAIL(CO_ENOMEM, "sums of edge servers"), setup->exchange->comm);
+    if (st == CO_OK)
+        *w = (edges_wire){.exchange = setup->exchange, .bank = setup->bank};
+    else
+        co_free(w);
+    *self = st == CO_OK ? w : NULL;
+    return st;
 }
 
 static void destroy(void *self)

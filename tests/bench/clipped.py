@@ -61,7 +61,10 @@ def torch_step(model, ghost):
         optimizer = DPOptimizer(torch.optim.SGD(net.parameters(), lr=LR), **how)
 
     def step():
-        loss_of(net(x), y).backward()
+        if ghost and model == "char_lstm":
+            loss_of(net(x).transpose(1, 2).flatten(0, 1), y.flatten(), shape=(BATCH, LENGTH, TOKENS)).backward()
+        else:
+            loss_of(net(x), y).backward()
         optimizer.step()
         optimizer.zero_grad()
     return step, "opacus " + opacus.__version__

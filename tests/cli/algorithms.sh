@@ -1,15 +1,7 @@
 #!/bin/bash
 # tests/cli/algorithms.sh - algorithms with a memory, as a user calls them: the state of aggregators and of devices survives a stop
 # and a kill, and what makes no sense or does not fit in memory is refused before the first round.
-set -u
-work=$SCRATCH/algorithms-$$
-mkdir -p "$work" && cd "$work" || exit 1
-trap 'rm -rf "$work"' EXIT
-export COHORT_PROGRESS=off
-failures=0
-
-fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
-on() { local n=$1; shift; timeout -k 5 100 mpirun --bind-to none -n "$n" "$COHORT" "$@"; }
+. "$SOURCE/tests/cli/helpers/opening.sh"
 refused() { # refused PATTERN words..
     local pattern=$1 text rc; shift
     text=$(on 2 run e.yaml output.dir=never "$@" 2>&1); rc=$?

@@ -1,16 +1,7 @@
 #!/bin/bash
 # tests/cli/compare.sh - cohort compare as a user calls it: folders, the table against SciPy, going on after a stop, tuning on the
 # validation split alone, existing run files, refusals.
-set -u
-work=$SCRATCH/compare-$$
-mkdir -p "$work" && cd "$work" || exit 1
-trap 'rm -rf "$work"' EXIT
-export COHORT_PROGRESS=off
-failures=0
-python=${COHORT_PYTHON:-/usr/bin/python3}
-
-fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
-on() { local n=$1; shift; timeout -k 5 100 mpirun --bind-to none -n "$n" "$COHORT" "$@"; }
+. "$SOURCE/tests/cli/helpers/opening.sh"
 refused() { # refused PATTERN words..
     local pattern=$1 text rc; shift
     text=$("$COHORT" compare "$@" 2>&1); rc=$?
@@ -138,7 +129,7 @@ refused 'give a list of values' e.yaml grid.local.lr=0.1
 refused 'one word or number' e.yaml 'grid.aggregate=[{rule: median}]'
 refused 'unknown|did you mean' e.yaml grid.local.lrr=[0.1,0.2]
 refused 'whole number' e.yaml seeds=0
-refused 'takes -o DIR' out/algorithm=fedavg,local.epochs=1/seed-1/run.h5
+refused 'needs -o DIR' out/algorithm=fedavg,local.epochs=1/seed-1/run.h5
 refused 'no run has that label' alone/run.h5 -o bad baseline=nobody
 
 # what no run could answer is refused before the first run; a key of one algorithm is left out of the others

@@ -1,17 +1,7 @@
 #!/bin/bash
 # tests/cli/example_privacy.sh - section local.dp as a user sees it: the same bits on any number of ranks and after a kill in the middle
 # of the devices' budgets, with nothing counted twice; what the dry run says; the table and the two statements; what is refused.
-set -u
-work=$SCRATCH/example-privacy-$$
-mkdir -p "$work" && cd "$work" || exit 1
-trap 'rm -rf "$work"' EXIT
-export COHORT_PROGRESS=off
-failures=0
-python=/usr/bin/python3
-
-fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
-on() { local n=$1; shift; timeout -k 5 100 mpirun --bind-to none -n "$n" "$COHORT" "$@"; }
-digest() { "$COHORT" show "$1" --digest; }
+. "$SOURCE/tests/cli/helpers/opening.sh"
 last() { "$COHORT" show "$1" --json | $python -c "import json,sys; print(repr(json.load(sys.stdin)['last']['privacy_examples']['$2']))"; }
 refused() { # refused PATTERN words..
     local pattern=$1; shift

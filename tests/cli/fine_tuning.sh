@@ -1,26 +1,7 @@
 #!/bin/bash
 # tests/cli/fine_tuning.sh - how devices fine-tune, as a user calls it: masked language modelling on texts of other tasks, micro-batches
 # of ragged texts, schedules within a round; the same bits on 1 to 4 ranks and after a stop; what is refused.
-set -u
-work=$SCRATCH/fine-$$
-mkdir -p "$work" && cd "$work" || exit 1
-trap 'rm -rf "$work"' EXIT
-export COHORT_PROGRESS=off
-failures=0
-python=${COHORT_PYTHON:-/usr/bin/python3}
-
-fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
-on() { local n=$1; shift; timeout -k 5 100 mpirun --bind-to none -n "$n" "$COHORT" "$@"; }
-digest() { "$COHORT" show "$1" --digest; }
-good() { "$COHORT" "$@" > log 2>&1 || fail "$*: $(cat log)"; }
-refused() { # refused CODE PATTERN words..
-    local code=$1 pattern=$2; shift 2
-    local text rc
-    text=$("$COHORT" "$@" 2>&1); rc=$?
-    [ $rc -eq "$code" ] || fail "exit code $rc instead of $code: $*: $text"
-    grep -qE -- "$pattern" <<< "$text" || fail "no '$pattern' in the message of $*: $text"
-    [ "$(wc -l <<< "$text")" -eq 1 ] || fail "more than one message: $*: $text"
-}
+. "$SOURCE/tests/cli/helpers/opening.sh"
 
 # Texts of 1 to 30 words of two kinds, in which a word tells the next ones; a table without texts.
 awk 'BEGIN { srand(1); print "text,label"; split("the cat sat on a mat and then it ran far away", w, " ");

@@ -1,17 +1,7 @@
 #!/bin/bash
 # tests/cli/generate.sh - texts that models write: eval.generate with the same bits on 1 to 4 ranks and after a resume, a small
 # translation that is learnt, `predict output=text` for pairs and for language models, what is refused and how.
-set -u
-work=$SCRATCH/generate-$$
-mkdir -p "$work" && cd "$work" || exit 1
-trap 'rm -rf "$work"' EXIT
-export COHORT_PROGRESS=off
-failures=0
-python=/usr/bin/python3
-
-fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
-on() { local n=$1; shift; timeout -k 5 100 mpirun --bind-to none -n "$n" "$COHORT" "$@"; }
-digest() { "$COHORT" show "$1" --digest; }
+. "$SOURCE/tests/cli/helpers/opening.sh"
 refused() { # refused CODE PATTERN words..
     local code=$1 pattern=$2 text rc; shift 2
     text=$(on 1 "$@" 2>&1); rc=$?

@@ -114,6 +114,20 @@ assert np.abs(local - x1).max() > 1e-3
 P
 fi
 
+# Nobody is under way, and all who are there have to rest: the step is made without them.
+cat > e.yaml <<'Y'
+name: rests
+rounds: 30
+data: {generator: synthetic, devices: 40, alpha: 1, beta: 1, size: 20}
+model: {name: softmax}
+devices: {per_round: 5, mode: buffered, concurrency: 10, min_separation: 7}
+clock: {seconds_per_unit: 0.02, availability: {name: markov, on_s: 10, off_s: 100}}
+eval: {every: 0}
+Y
+run 1 rests
+run 3 rests-3
+[ "$(digest rests/run.h5)" = "$(digest rests-3/run.h5)" ] || fail "devices that have to rest: 3 ranks differ from 1"
+
 cat > e.yaml <<'Y'
 name: refused
 rounds: 4

@@ -1,17 +1,7 @@
 #!/bin/bash
 # tests/cli/privacy.sh - private runs as a user sees them: the same bits on any number of ranks, epsilon after a kill and a
 # resume digit for digit, a secret key that stays in the checkpoint, the report, and what is refused before the first round.
-set -u
-work=$SCRATCH/privacy-$$
-mkdir -p "$work" && cd "$work" || exit 1
-trap 'rm -rf "$work"' EXIT
-export COHORT_PROGRESS=off
-failures=0
-python=/usr/bin/python3
-
-fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
-on() { local n=$1; shift; timeout -k 5 100 mpirun --bind-to none -n "$n" "$COHORT" "$@"; }
-digest() { "$COHORT" show "$1" --digest; }
+. "$SOURCE/tests/cli/helpers/opening.sh"
 last() { "$COHORT" show "$1" --json | $python -c "import json,sys; print(repr(json.load(sys.stdin)['last']['privacy']['$2']))"; }
 refused() { # refused PATTERN words..
     local pattern=$1; shift

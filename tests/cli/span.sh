@@ -1,27 +1,8 @@
 #!/bin/bash
 # tests/cli/span.sh - questions about texts: windows joined, answers, exact match and F1 as computed anew, the same bits on 1 to 4
 # ranks and after a stop, samples of questions, export for transformers, and what is refused.
-set -u
-work=$SCRATCH/span-$$
-mkdir -p "$work" && cd "$work" || exit 1
-trap 'rm -rf "$work"' EXIT
-export COHORT_PROGRESS=off PYTHONDONTWRITEBYTECODE=1
-failures=0
-python=${COHORT_PYTHON:-/usr/bin/python3}
-"$python" -c 'import h5py, numpy' 2> /dev/null || { echo "skipped: $python has no h5py"; exit 77; }
-
-fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
-on() { local n=$1; shift; timeout -k 5 100 mpirun --bind-to none -n "$n" "$COHORT" "$@"; }
-digest() { "$COHORT" show "$1" --digest; }
-good() { "$COHORT" "$@" > log 2>&1 || fail "$*: $(cat log)"; }
-refused() { # refused CODE PATTERN words..
-    local code=$1 pattern=$2; shift 2
-    local text rc
-    text=$("$COHORT" "$@" 2>&1); rc=$?
-    [ $rc -eq "$code" ] || fail "exit code $rc instead of $code: $*: $text"
-    grep -qE -- "$pattern" <<< "$text" || fail "no '$pattern' in the message of $*: $text"
-    [ "$(wc -l <<< "$text")" -eq 1 ] || fail "more than one message: $*: $text"
-}
+. "$SOURCE/tests/cli/helpers/opening.sh"
+need_h5py
 
 for version in 1 2; do
     "$python" "$SOURCE/tests/cli/span.py" write $version raw$version.h5 || fail "no questions"

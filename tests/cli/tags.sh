@@ -1,19 +1,8 @@
 #!/bin/bash
 # tests/cli/tags.sh - taggers as a user trains and uses them: letters at import, chains, intents with slots, against an independent
 # computation from the files; partitions by types of entities; and what is refused.
-set -u
-work=$SCRATCH/tags-$$
-mkdir -p "$work" && cd "$work" || exit 1
-trap 'rm -rf "$work"' EXIT
-export COHORT_PROGRESS=off PYTHONDONTWRITEBYTECODE=1
-failures=0
-python=${COHORT_PYTHON:-/usr/bin/python3}
-"$python" -c 'import h5py, numpy' 2> /dev/null || { echo "skipped: $python has no h5py"; exit 77; }
-
-fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
-on() { local n=$1; shift; timeout -k 5 100 mpirun --bind-to none -n "$n" "$COHORT" "$@"; }
-digest() { "$COHORT" show "$1" --digest; }
-good() { "$COHORT" "$@" > log 2>&1 || fail "$*: $(cat log)"; }
+. "$SOURCE/tests/cli/helpers/opening.sh"
+need_h5py
 check() { "$python" "$SOURCE/tests/cli/tags.py" "$@" > log 2>&1 || fail "tags.py $*: $(tail -4 log)"; }
 refused() { # refused CODE PATTERN words..
     local code=$1 pattern=$2; shift 2

@@ -1,27 +1,8 @@
 #!/bin/bash
 # tests/cli/tasks.sh - regressions and examples with several labels as a user runs them: import from every format that has them,
 # the same bits on 1 to 4 ranks and after a stop, metrics in show, plot, compare and the stop rule, and what is refused.
-set -u
-work=$SCRATCH/tasks-$$
-mkdir -p "$work" && cd "$work" || exit 1
-trap 'rm -rf "$work"' EXIT
-export COHORT_PROGRESS=off
-failures=0
-python=${COHORT_PYTHON:-/usr/bin/python3}
-
-fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
-on() { local n=$1; shift; timeout -k 5 100 mpirun --bind-to none -n "$n" "$COHORT" "$@"; }
-digest() { "$COHORT" show "$1" --digest; }
+. "$SOURCE/tests/cli/helpers/opening.sh"
 column() { "$COHORT" show "$1" --json | $python -c "import json,sys; print(repr(json.load(sys.stdin)['last']['eval']['$2']))"; }
-good() { "$COHORT" "$@" > log 2>&1 || fail "$*: $(cat log)"; }
-refused() { # refused CODE PATTERN words..
-    local code=$1 pattern=$2; shift 2
-    local text rc
-    text=$("$COHORT" "$@" 2>&1); rc=$?
-    [ $rc -eq "$code" ] || fail "exit code $rc instead of $code: $*: $text"
-    grep -qE -- "$pattern" <<< "$text" || fail "no '$pattern' in the message of $*: $text"
-    [ "$(wc -l <<< "$text")" -eq 1 ] || fail "more than one message: $*: $text"
-}
 
 # Two numbers that are nearly linear in three features, 12 users; four labels that hang on their signs, one of them rare.
 awk 'BEGIN { srand(1); print "who,a,b,c,up,down";

@@ -26,29 +26,17 @@ static co_comm comm;
 
 static bool play(const char *data, const char *yaml, co_experiment *experiment, co_run *run)
 {
-    char *text = co_format("name: examples\n%s\ndata: {file: %s}\noutput: {dir: %s, "
-                           "checkpoint_every: 0}\neval: {every: 0}\n",
-                           yaml, data, out);
-    const co_status st = play_text(text, &comm, experiment, run);
-    if (st != CO_OK) fprintf(stderr, "%s\n", co_status_message());
-    co_free(text);
-    CHECK(st == CO_OK);
-    return st == CO_OK;
+    return play_on(data, yaml, out, &comm, experiment, run);
 }
 
 static double summed(double x)
 {
-    MPI_Allreduce(MPI_IN_PLACE, &x, 1, MPI_DOUBLE, MPI_SUM, comm.world);
-    return x;
+    return sum_of_ranks(x, &comm);
 }
 
 static double last_of(const co_run *run, const char *column)
 {
-    double x = 0.0;
-    const co_table *t = &run->record.examples;
-    if (comm.rank == 0) x = co_table_get_f64(t, t->n_rows - 1, (size_t)co_table_find(t, column));
-    MPI_Bcast(&x, 1, MPI_DOUBLE, 0, comm.world);
-    return x;
+    return last_value(&run->record.examples, column, &comm);
 }
 
 /* Examples whose classes the data do not tell: their part in half a million coordinates is next to
