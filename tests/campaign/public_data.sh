@@ -5,6 +5,7 @@
 # SGD. none: no privacy, on the private examples; dp: no public ones; all: all four parts; +PART: that one alone; -PART: the other three.
 # Each at four rates, of which the best on a validation split counts (a tenth of the private examples; what this choice tells of them is not
 # in epsilon). EPOCHS (10), SEEDS (1), EPSILON (3), SETS ("fashion banking"). 88 runs a seed, half an hour on a free core.
+# On cores that others use: twice that, and COHORT_WATCHDOG_S=3600, for the directions of one round may take a minute then.
 # Expected, after Golatkar et al.: all nearer to none than dp; the warm start gives most of it. Their models stand on pretrained features;
 # these are drawn anew, so that a few directions of public gradients (subspace) may leave out what is to be learnt.
 . "$(dirname "$0")/common.sh"
