@@ -51,7 +51,7 @@ static co_status count_flights(const co_planner *planner, const void *self, co_p
         plan->held_room = 2 * n;
     }
     if (n > 0) memcpy(plan->held, version, n * sizeof *version);
-    qsort(plan->held, n, sizeof *plan->held, by_version);
+    if (n > 1) qsort(plan->held, n, sizeof *plan->held, by_version);
     plan->n_flying = (int64_t)n;
     plan->n_versions = 1;
     for (size_t k = 0; k < n; k++)
