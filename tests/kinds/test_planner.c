@@ -312,7 +312,7 @@ Test(planner, old_versions_count_for_what_the_paper_says)
         const co_plan *plan = next_step(&b);
         for (size_t k = 0; k < plan->n; k++) {
             const int64_t tau = step - 1 - plan->row[k].version;
-            const double want = tau > 0.5 ? 1.0 / (2.0 * ((double)tau - 0.5) + 1.0) : 1.0;
+            const double want = tau > 0 ? 1.0 / (2.0 * ((double)tau - 0.5) + 1.0) : 1.0;
             cr_expect_eq(plan->row[k].factor, want);
             if (tau > most) most = tau;
         }

@@ -179,14 +179,15 @@ static void presence_decides(bench *b, int64_t n_devices)
     CHECK(most == least);
 }
 
+#define OUTAGE "outage: {groups: 60, up_s: 20, down_s: 10}"
+
 static void who_goes_away_is_lost(void)
 {
     static const char *const clocks[] = {
         "{seconds_per_unit: 1, availability: {name: markov, on_s: 12, off_s: 8}}",
         "{seconds_per_unit: 1, availability: {name: periodic, period_s: 30, share: 0.5}}",
-        "{seconds_per_unit: 1, outage: {groups: 60, up_s: 20, down_s: 10}}",
-        "{seconds_per_unit: 1, availability: {name: markov, on_s: 50, off_s: 8}, outage: {groups: "
-        "60, up_s: 20, down_s: 10}}"};
+        "{seconds_per_unit: 1, " OUTAGE "}",
+        "{seconds_per_unit: 1, availability: {name: markov, on_s: 50, off_s: 8}, " OUTAGE "}"};
     for (int i = 0; i < 4; i++) {
         bench b;
         open_bench(&b, 200, clocks[i]);
