@@ -24,7 +24,7 @@ static co_status plan(co_run *r, int64_t step)
     if (r->keeps.n == 0 && !co_planner_is_stale(r->experiment->planner))
         return st; /* there is nothing that could fail */
     CO_TRY(co_agree(st, r->comm));
-    return co_versions_plan(&r->versions, r->experiment->planner, r->planner);
+    return co_versions_plan(&r->versions, r->experiment->planner, &r->plan);
 }
 
 /* One step; without a new version when it was given up half way. Collective(comm). */

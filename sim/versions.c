@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 void co_versions_init(co_versions *v, const co_exchange *x)
 {
@@ -97,16 +98,30 @@ static bool is_wanted(const co_planner *planner, const int64_t *held, size_t n, 
     return false;
 }
 
-co_status co_versions_plan(co_versions *v, const co_planner *planner, const void *self)
+static int by_version(const void *a, const void *b)
 {
-    const int64_t *held = NULL;
-    const size_t n = planner->holds ? planner->holds(self, &held) : 0;
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Whether the version stays behind the step that is planned. */
+static bool stays(const co_versions *v, const co_planner *planner, const co_plan *plan,
+                  int64_t version)
+{
+    if (version < 0) return false;
+    if (version > v->newest + 1 - (int64_t)planner->n_versions) return true;
+    return plan->n_flying > 0 && bsearch(&version, plan->held, (size_t)plan->n_flying,
+                                         sizeof version, by_version) != NULL;
+}
+
+co_status co_versions_plan(co_versions *v, const co_planner *planner, const co_plan *plan)
+{
     size_t n_held = 0;
     for (size_t k = 0; k < v->room; k++) {
-        v->old[k].is_held = is_wanted(planner, held, n, v->old[k].version, v->newest + 1);
+        v->old[k].is_held = stays(v, planner, plan, v->old[k].version);
         n_held += v->old[k].is_held;
     }
-    v->keeps_newest = is_wanted(planner, held, n, v->newest, v->newest + 1);
+    v->keeps_newest = stays(v, planner, plan, v->newest);
     return make_room(v, n_held + v->keeps_newest);
 }
 

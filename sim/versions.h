@@ -34,10 +34,10 @@ size_t co_versions_bytes(const co_exchange *exchange); /* of one copy */
 const float *co_versions_read(const co_versions *versions, int64_t version);
 /* The latest of those kept that is older than `version`; NULL: none. Local. */
 const co_old_version *co_versions_before(const co_versions *versions, int64_t version);
-/* Behind the plan of the next step: which versions the planner still holds when it is made, and
+/* Behind the plan of the next step: which versions its devices under way still hold, and
  * room for them. CO_ENOMEM on all ranks or none. Collective(comm) where room is made, else Local;
  * Same on all ranks: everything. */
-co_status co_versions_plan(co_versions *versions, const co_planner *planner, const void *self);
+co_status co_versions_plan(co_versions *versions, const co_planner *planner, const co_plan *plan);
 /* Before the newest is stepped and after everybody has read what the step's devices started from:
  * keeps it where the plan says so; what nobody needs any more goes. Collective(node). */
 void co_versions_step(co_versions *versions);
