@@ -395,18 +395,19 @@ static co_status describe(co_private *p, int64_t round, int64_t n_contributions)
 }
 
 /* The round into the ledger, its row, the next clip and grid. */
-static co_status end(void *self, const co_stage_key *key, const int64_t *counts, int64_t n_reported)
+static co_status end(void *self, const co_stage_key *key, const co_stage_end *end)
 {
     co_private *p = self;
+    if (end->failed) return CO_OK; /* nothing was released */
     const co_event event = event_of(p);
     CO_TRY(co_ledger_add(&p->state.ledger, &event, 1));
     p->n_released = key->step;
     if (p->by_arrival) p->state.ledger.rows[0].count = most_parts(p);
     if (p->is_adaptive)
-        p->state.clip = co_adapted_clip(p->state.clip,
-                                        noisy_fraction(p, key->step, counts[UNCLIPPED], n_reported),
-                                        p->quantile, p->clip_rate);
-    if (p->is_first_rank) CO_TRY(describe(p, key->step, n_reported));
+        p->state.clip = co_adapted_clip(
+            p->state.clip, noisy_fraction(p, key->step, end->counts[UNCLIPPED], end->n_reported),
+            p->quantile, p->clip_rate);
+    if (p->is_first_rank) CO_TRY(describe(p, key->step, end->n_reported));
     return start(p);
 }
 
