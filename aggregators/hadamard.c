@@ -1,155 +1,114 @@
-/* aggregators/hadamard.c - signs from one bit a coordinate, then log2 n passes of sums and
- * differences in double. Cost: 2 ns a coordinate with AVX-512. */
+/* aggregators/hadamard.c - fast Walsh-Hadamard transforms, two stages of butterflies a pass. */
 #include "aggregators/hadamard.h"
-#include "core/clones.h"
 #include "core/random.h"
-#include "core/vector.h"
 #include <math.h>
 #include <string.h>
 
-/* Pairs half apart, for all of x. */
-CO_INLINE void butterflies(double *x, size_t n, size_t half)
+typedef double octet __attribute__((vector_size(8 * sizeof(double))));
+
+/* The stages of pairs 1, 2 and 4 apart: (a, b) becomes (b + a, a - b). */
+CO_INLINE void walsh_octet(double *x)
 {
-    for (size_t at = 0; at < n; at += 2 * half)
-        for (size_t j = at; j < at + half; j++) {
-            const double a = x[j], b = x[j + half];
-            x[j] = a + b;
-            x[j + half] = a - b;
-        }
+    octet v;
+    memcpy(&v, x, sizeof v);
+    v = __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3) +
+        v * (octet){1, 1, 1, 1, -1, -1, -1, -1};
+    v = __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5) +
+        v * (octet){1, 1, -1, -1, 1, 1, -1, -1};
+    v = __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6) +
+        v * (octet){1, -1, 1, -1, 1, -1, 1, -1};
+    memcpy(x, &v, sizeof v);
 }
 
-CO_CLONES static void transform(double *x, size_t n, double scale)
+/* x <- H x sqrt n, n a power of two. */
+CO_CLONES static void walsh(double *x, size_t n)
 {
-    for (size_t half = 1; half < n && half < 8; half *= 2) butterflies(x, n, half);
-    for (size_t half = 8; half < n; half *= 2) butterflies(x, n, half);
-    for (size_t j = 0; j < n; j++) x[j] *= scale;
+    size_t h = n / 2;
+    for (; h >= 16; h /= 4)
+        for (size_t i = 0; i < n; i += 2 * h) CO_IN_ANY_ORDER
+    for (size_t j = i; j < i + h / 2; j++) {
+        const double a = x[j] + x[j + h], b = x[j + h / 2] + x[j + h + h / 2];
+        const double c = x[j] - x[j + h], d = x[j + h / 2] - x[j + h + h / 2];
+        x[j] = a + b;
+        x[j + h / 2] = a - b;
+        x[j + h] = c + d;
+        x[j + h + h / 2] = c - d;
+    }
+    for (; h > 0 && (h >= 8 || n < 8); h /= 2)
+        for (size_t i = 0; i < n; i += 2 * h) CO_IN_ANY_ORDER
+    for (size_t j = i; j < i + h; j++) {
+        const double a = x[j], b = x[j + h];
+        x[j] = a + b;
+        x[j + h] = a - b;
+    }
+    for (size_t i = 0; h > 0 && i < n; i += 8) walsh_octet(x + i);
 }
 
-void co_hadamard(double *x, size_t n)
+/* y = x with the signs that the bits from `bit` of the words on say, times scale. A piece below 32
+ * lies within a word, others begin with one. */
+CO_CLONES static void flip(double *y, size_t n, const uint32_t *word, size_t bit, double scale)
 {
-    transform(x, n, 1.0 / sqrt((double)n));
-}
-
-size_t co_hadamard_piece(size_t n)
-{
-    size_t size = 1;
-    while (2 * size <= n) size *= 2;
-    return size;
-}
-
-static void transform_pieces(double *x, size_t n)
-{
-    for (size_t at = 0; at < n;) {
-        const size_t size = co_hadamard_piece(n - at);
-        co_hadamard(x + at, size);
-        at += size;
+    for (size_t i = 0; i < n; i += 32) {
+        const uint32_t w = word[(bit + i) / 32] >> bit % 32;
+        const size_t m = n - i < 32 ? n - i : 32;
+        for (size_t k = 0; k < m; k++) y[i + k] *= w >> k & 1 ? -scale : scale;
     }
 }
 
-CO_CLONES static void flip(double *x, const uint32_t *restrict bits, size_t n)
+static size_t largest_power(size_t n)
 {
-    for (size_t j = 0; j < n; j++) {
-        const uint32_t bit = bits[j / 32] >> (j % 32) & 1;
-        x[j] *= 1.0 - 2.0 * (double)(int32_t)bit;
+    size_t power = 1;
+    while (power <= n / 2) power *= 2;
+    return power;
+}
+
+/* A block's travelling coordinates, y[n] <- factor H D y, or factor D H y. */
+static void rotate_block(uint64_t seed, int64_t step, size_t offset, bool is_back, double factor,
+                         double *y, size_t n)
+{
+    uint32_t word[CO_BLOCK / 32];
+    const co_stream s = co_stream_open(seed, CO_DRAW_ROTATE, (uint64_t)step, 0, offset / CO_BLOCK);
+    co_fill_u32(&s, 0, (n + 31) / 32, word);
+    for (size_t at = 0, m; at < n; at += m) {
+        m = largest_power(n - at);
+        const double scale = factor / sqrt((double)m);
+        if (!is_back) flip(y + at, m, word, at, scale);
+        walsh(y + at, m);
+        if (is_back) flip(y + at, m, word, at, scale);
     }
 }
 
-static void change_signs(uint64_t seed, int64_t step, uint64_t block, double *x, size_t n)
+CO_CLONES static void widen(const float *restrict x, size_t n, double *restrict y)
 {
-    uint32_t bits[CO_BLOCK / 32];
-    const co_stream s = co_stream_open(seed, CO_DRAW_SIGNS, (uint64_t)step, block, 0);
-    co_fill_u32(&s, 0, (n + 31) / 32, bits);
-    flip(x, bits, n);
+    for (size_t i = 0; i < n; i++) y[i] = (double)x[i];
 }
 
-void co_rotate_block(uint64_t seed, int64_t step, uint64_t block, double *x, size_t n)
+CO_CLONES static void narrow(const double *restrict y, size_t n, float *restrict x)
 {
-    change_signs(seed, step, block, x, n);
-    transform_pieces(x, n);
+    for (size_t i = 0; i < n; i++) x[i] = (float)y[i];
 }
 
-void co_unrotate_block(uint64_t seed, int64_t step, uint64_t block, double *x, size_t n)
+void co_rotate(const co_layout *layout, uint64_t seed, int64_t step, const co_part *part,
+               size_t n_parts, double factor, float *update)
 {
-    transform_pieces(x, n);
-    change_signs(seed, step, block, x, n);
-}
-
-/* The first shared span that ends behind `from`. */
-static const co_part *span_at(const co_layout *l, size_t from)
-{
-    size_t lo = 0, hi = l->n_spans[CO_SHARED];
-    while (lo < hi) {
-        const size_t k = lo + (hi - lo) / 2;
-        const co_part *s = &l->span[CO_SHARED][k];
-        if (s->offset + s->size <= from)
-            lo = k + 1;
-        else
-            hi = k;
-    }
-    return l->span[CO_SHARED] + lo;
-}
-
-/* What of a span lies in [from, to), counted from `from`. */
-static size_t cut(const co_part *s, size_t from, size_t to, size_t *at)
-{
-    const size_t first = s->offset > from ? s->offset : from,
-                 last = s->offset + s->size < to ? s->offset + s->size : to;
-    *at = first - from;
-    return last - first;
-}
-
-size_t co_block_gather(const co_layout *l, size_t from, size_t to, const double *values,
-                       double *shared)
-{
-    const co_part *end = l->span[CO_SHARED] + l->n_spans[CO_SHARED];
-    size_t n = 0, at;
-    for (const co_part *s = span_at(l, from); s < end && s->offset < to; s++) {
-        const size_t size = cut(s, from, to, &at);
-        memcpy(shared + n, values + at, size * sizeof *shared);
-        n += size;
-    }
-    return n;
-}
-
-void co_block_scatter(const co_layout *l, size_t from, size_t to, const double *shared,
-                      double *values)
-{
-    const co_part *end = l->span[CO_SHARED] + l->n_spans[CO_SHARED];
-    size_t at;
-    for (const co_part *s = span_at(l, from); s < end && s->offset < to; s++) {
-        const size_t size = cut(s, from, to, &at);
-        memcpy(values + at, shared, size * sizeof *shared);
-        shared += size;
+    float room[CO_BLOCK];
+    double y[CO_BLOCK];
+    for (co_walk w = co_walk_begin(layout, part, n_parts); co_walk_next(&w);) {
+        float *x = co_walk_pack(&w, update, sizeof *x, room);
+        widen(x, w.n, y);
+        rotate_block(seed, step, w.offset, false, factor, y, w.n);
+        narrow(y, w.n, x);
+        co_walk_unpack(&w, x, sizeof *x, update);
     }
 }
 
-void co_rotate(const co_layout *l, uint64_t seed, int64_t step, double scale, float *update)
+void co_rotate_back(const co_layout *layout, uint64_t seed, int64_t step, const co_part *part,
+                    size_t n_parts, double *value)
 {
-    double values[CO_BLOCK], shared[CO_BLOCK];
-    for (const co_part *p = l->part; p < l->part + l->n_parts; p++)
-        for (size_t done = 0; done < p->size; done += CO_BLOCK) {
-            const size_t from = p->offset + done,
-                         m = p->size - done < CO_BLOCK ? p->size - done : CO_BLOCK;
-            float *u = update + p->at + done;
-            for (size_t j = 0; j < m; j++) values[j] = (double)u[j];
-            const size_t n = co_block_gather(l, from, from + m, values, shared);
-            co_rotate_block(seed, step, from / CO_BLOCK, shared, n);
-            co_block_scatter(l, from, from + m, shared, values);
-            for (size_t j = 0; j < m; j++) u[j] = (float)(values[j] * scale);
-        }
-}
-
-void co_unrotate(const co_layout *l, const co_part *part, size_t n_parts, uint64_t seed,
-                 int64_t step, double *values)
-{
-    double shared[CO_BLOCK];
-    for (const co_part *p = part; p < part + n_parts; p++)
-        for (size_t done = 0; done < p->size; done += CO_BLOCK) {
-            const size_t from = p->offset + done,
-                         m = p->size - done < CO_BLOCK ? p->size - done : CO_BLOCK;
-            double *x = values + p->at + done;
-            const size_t n = co_block_gather(l, from, from + m, x, shared);
-            co_unrotate_block(seed, step, from / CO_BLOCK, shared, n);
-            co_block_scatter(l, from, from + m, shared, x);
-        }
+    double room[CO_BLOCK];
+    for (co_walk w = co_walk_begin(layout, part, n_parts); co_walk_next(&w);) {
+        double *y = co_walk_pack(&w, value, sizeof *y, room);
+        rotate_block(seed, step, w.offset, true, 1.0, y, w.n);
+        co_walk_unpack(&w, y, sizeof *y, value);
+    }
 }

@@ -1,34 +1,19 @@
-/* aggregators/hadamard.h - a random rotation of what travels of an update, block by block of the
- * grid: it spreads every block's norm evenly over its coordinates.
+/* aggregators/hadamard.h - a randomised rotation of what travels, block by block.
  *
- * The shared coordinates of a block of CO_BLOCK are gathered and cut into powers of two, the
- * largest first; each piece gets random signs and an orthonormal Walsh-Hadamard transform. Nothing
- * is padded, so that nothing more travels, and a piece of s coordinates is flat to 1 / sqrt(s).
- * Blocks have one owner: the sum is rotated back on each rank's slice. Signs are a function of
- * (seed, step, block): the same for all devices of a step. The same bits on every instruction set.
- * Source: Suresh et al. 2017, arXiv:1611.00429; Kairouz et al. 2021, arXiv:2102.06387, section 4.
- * Local. */
+ * The n travelling coordinates of a block of the model's grid are cut into powers of two, the
+ * largest first (4,096; or 2,048 + 512 + ..). Each piece x becomes H D x: D random signs, keyed by
+ * (seed, step, block) and the same on all devices, H the Walsh-Hadamard matrix in Sylvester's order
+ * over sqrt(piece), orthonormal and its own inverse. So norms and sums of updates stay what they
+ * are, one large coordinate of a piece of d becomes d of 1 / sqrt d of it (1/64 in a whole block),
+ * and no padding has to travel. Worked out in double: the inverse gives a float back but for its
+ * last bit. Source: Suresh et al., ICML 2017, arXiv:1611.00429, section 3; there one transform
+ * with padding, here pieces. All calls are Local. */
 #pragma once
-#include "models/model.h"
+#include "aggregators/travel.h"
 
-/* x[n], n a power of two: x = H x / sqrt(n), its own inverse. */
-void co_hadamard(double *x, size_t n);
-/* The largest power of two that is not above n >= 1: where the next piece ends. */
-size_t co_hadamard_piece(size_t n);
-/* x[n], n <= CO_BLOCK: the coordinates of one block, there and back. */
-void co_rotate_block(uint64_t seed, int64_t step, uint64_t block, double *x, size_t n);
-void co_unrotate_block(uint64_t seed, int64_t step, uint64_t block, double *x, size_t n);
-
-/* The shared coordinates among [from, to) of the vector, of values whose first is that of `from`:
- * their number returned. And back to their places. */
-size_t co_block_gather(const co_layout *layout, size_t from, size_t to, const double *values,
-                       double *shared);
-void co_block_scatter(const co_layout *layout, size_t from, size_t to, const double *shared,
-                      double *values);
-
-/* An update of layout->n floats, rotated in place and multiplied by `scale` (in double, before it
- * is float again). */
-void co_rotate(const co_layout *layout, uint64_t seed, int64_t step, double scale, float *update);
-/* Values of the parts of a slice (whole blocks), rotated back in place. */
-void co_unrotate(const co_layout *layout, const co_part *part, size_t n_parts, uint64_t seed,
-                 int64_t step, double *values);
+/* update of part[n_parts], a device's whole; times factor, before it is float again. */
+void co_rotate(const co_layout *layout, uint64_t seed, int64_t step, const co_part *part,
+               size_t n_parts, double factor, float *update);
+/* The inverse, on a sum or a slice of it. */
+void co_rotate_back(const co_layout *layout, uint64_t seed, int64_t step, const co_part *part,
+                    size_t n_parts, double *value);

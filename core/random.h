@@ -40,8 +40,11 @@ typedef enum {
     CO_DRAW_PRESENCE,    /* round = time, device; step 1: group: when they are there */
     CO_DRAW_WAY,         /* round, device: what happens to a device that was asked */
     CO_DRAW_SHARE,       /* round, device: its share of the noise of a step */
-    CO_DRAW_SIGNS,       /* round, device = block: of a rotation */
-    CO_DRAW_ROUNDING     /* round, device, step = attempt; draw i: coordinate i */
+    CO_DRAW_ROUNDING,    /* round, device, step = attempt; draw i: coordinate i */
+    CO_DRAW_ROTATE = 40, /* round, step = block of the model: signs of a rotation */
+    CO_DRAW_QUANTISE,    /* round, device, step = block: roundings of a stage */
+    CO_DRAW_RANDOM_K,    /* round: which coordinates all devices send */
+    CO_DRAW_LOW_RANK     /* round, device, step = tensor: where factors are looked for */
 } co_purpose;
 
 typedef struct {

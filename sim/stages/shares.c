@@ -136,7 +136,8 @@ static void forward(void *self, const co_stage_key *key, co_contribution *c, flo
     const co_noise_release share = co_noise_share_of(&s->source, key->step, key->device);
     int64_t *q = (int64_t *)c->residue;
     (void)state;
-    co_rotate(s->layout, key->seed, key->step, factor / s->what.step, c->update);
+    co_rotate(s->layout, key->seed, key->step, c->part, c->n_parts, factor / s->what.step,
+              c->update);
     co_round_within(key->seed, key->step, key->device, c->update, c->n, s->what.bound_square, q);
     co_noise_table_add(&s->table, &share, 0, c->n, q);
     for (size_t j = 0; j < c->n; j++) c->residue[j] &= mask;
@@ -155,7 +156,7 @@ static void backward(void *self, const co_stage_key *key, co_round_sum *sum)
         if (sum->sum[j] >= half) sum->sum[j] -= 2 * half;
     sum->step = s->what.step;
     co_sum_to_values(sum);
-    co_unrotate(s->layout, sum->part, sum->n_parts, key->seed, key->step, sum->value);
+    co_rotate_back(s->layout, key->seed, key->step, sum->part, sum->n_parts, sum->value);
     sum->total = s->per_round;
 }
 

@@ -1,91 +1,158 @@
-/* The rotation: orthonormal, its own way back, block by block, flat. */
+/* The rotation of what travels: against its definition, there and back, by slices, with gaps. */
 #include "aggregators/hadamard.h"
-#include "core/random.h"
-#include "core/vector.h"
 #include "tests/harness.h"
-#include <criterion/criterion.h>
+#include "tests/kinds/options.h"
 #include <math.h>
-#include <string.h>
 
-enum { N = 2 * CO_BLOCK + 1234 };
+enum { N = 3 * CO_BLOCK + 1013 }; /* the last block: 512 + 256 + 128 + 64 + 32 + 16 + 4 + 1 */
 
-static void fill(double *x, size_t n, uint64_t key)
+static const co_part all = {0, 0, N};
+
+/* Of a model of five blocks: the second is frozen whole, others have holes. */
+static co_part parts[] = {{0, 0, CO_BLOCK}, {2 * CO_BLOCK, CO_BLOCK, 2 * CO_BLOCK + 1013}};
+static co_part shared[] = {{5, 5, 3000},
+                           {3500, 3500, 596},
+                           {2 * CO_BLOCK, CO_BLOCK, 700},
+                           {2 * CO_BLOCK + 800, CO_BLOCK + 800, CO_BLOCK},
+                           {4 * CO_BLOCK + 1000, 3 * CO_BLOCK + 1000, 13}};
+static const co_layout holed = {.whole = 4 * CO_BLOCK + 1013,
+                                .n = N,
+                                .n_parts = 2,
+                                .part = parts,
+                                .span = {[CO_SHARED] = shared},
+                                .n_spans = {[CO_SHARED] = 5},
+                                .n_shared = 3000 + 596 + 700 + CO_BLOCK + 13};
+
+static bool travels(size_t j)
 {
-    co_stream s = co_stream_open(4, CO_DRAW_TEST, key, 0, 0);
-    for (size_t j = 0; j < n; j++) x[j] = co_draw_normal(&s);
+    for (size_t k = 0; k < 5; k++)
+        if (j >= shared[k].at && j < shared[k].at + shared[k].size) return true;
+    return false;
 }
 
-static double square_sum(const double *x, size_t n)
+Test(hadamard, a_walk_meets_what_travels_once_and_in_order)
 {
-    double sum = 0.0;
-    for (size_t j = 0; j < n; j++) sum += x[j] * x[j];
-    return sum;
+    static size_t met[N];
+    size_t n = 0, n_blocks = 0;
+    for (co_walk w = co_walk_begin(&holed, parts, 2); co_walk_next(&w); n_blocks++) {
+        size_t m = 0;
+        cr_expect_eq(w.offset % CO_BLOCK, 0);
+        for (size_t k = 0, size; k < w.n_runs; k++, m += size)
+            for (size_t j = co_walk_run(&w, k, &size), end = j + size; j < end; j++) met[n++] = j;
+        cr_expect_eq(m, w.n);
+    }
+    cr_expect_eq(n_blocks, 4);
+    cr_assert_eq(n, holed.n_shared);
+    cr_expect_eq(n, co_walk_count(&holed, parts, 2));
+    for (size_t j = 0, k = 0; j < N; j++)
+        if (travels(j)) cr_assert_eq(met[k++], j);
 }
 
-Test(hadamard, is_the_matrix_of_signs_by_parity)
+/* (H D x)_i = sum_j (-1)^bits(i & j) d_j x_j / sqrt n, d_j = +-1: the signs show in a spike's
+ * image.
+ */
+Test(hadamard, pieces_are_sylvesters_matrix_behind_signs)
 {
-    double x[64], y[64];
-    for (size_t n = 1; n <= 64; n *= 2) {
-        fill(x, n, n);
-        for (size_t i = 0; i < n; i++) {
-            y[i] = 0.0;
-            for (size_t j = 0; j < n; j++)
-                y[i] += (__builtin_popcountll(i & j) % 2 ? -1.0 : 1.0) * x[j] / sqrt((double)n);
+    for (size_t n = 1; n <= 1024; n *= 2) {
+        static float x[1024], y[1024];
+        float sign[1024];
+        const co_part one = {0, 0, n};
+        for (size_t j = 0; j < n; j++) {
+            memset(y, 0, sizeof y);
+            y[j] = 1.0f;
+            co_rotate(NULL, 3, 1, &one, 1, 1.0, y);
+            sign[j] = y[0] > 0.0f ? 1.0f : -1.0f;
+            cr_expect_float_eq(fabsf(y[n - 1]), 1.0 / sqrt((double)n), 1e-7);
         }
-        co_hadamard(x, n);
-        for (size_t i = 0; i < n; i++) cr_expect_float_eq(x[i], y[i], 1e-14, "%zu of %zu", i, n);
+        test_fill(700, n, 1.0f, x);
+        memcpy(y, x, sizeof y);
+        co_rotate(NULL, 3, 1, &one, 1, 1.0, y);
+        for (size_t i = 0; i < n; i++) {
+            double want = 0.0;
+            for (size_t j = 0; j < n; j++)
+                want += (__builtin_popcountll(i & j) % 2 ? -1.0 : 1.0) * (double)(sign[j] * x[j]);
+            cr_assert_float_eq(y[i], want / sqrt((double)n), 1e-6, "%zu of %zu", i, n);
+        }
     }
 }
 
-Test(hadamard, keeps_norms_and_goes_back_for_any_length)
+/* As each owner of whole blocks does it by itself. */
+static void back_by_slices(const co_layout *layout, const co_part *part, size_t n_parts, double *v)
 {
-    static double x[CO_BLOCK], y[CO_BLOCK];
-    for (size_t n = 1; n <= CO_BLOCK; n += n < 70 ? 1 : 1009) {
-        fill(x, n, n);
-        memcpy(y, x, n * sizeof *y);
-        co_rotate_block(1, 2, 3, y, n);
-        cr_expect_float_eq(square_sum(y, n), square_sum(x, n), 1e-10, "%zu", n);
-        co_unrotate_block(1, 2, 3, y, n);
-        for (size_t j = 0; j < n; j++) cr_assert_float_eq(x[j], y[j], 1e-13, "%zu of %zu", j, n);
+    for (size_t p = 0; p < n_parts; p++)
+        for (size_t done = 0; done < part[p].size; done += CO_BLOCK) {
+            const size_t left = part[p].size - done, at = part[p].at + done;
+            const co_part own = {part[p].offset + done, 0, left < CO_BLOCK ? left : CO_BLOCK};
+            co_rotate_back(layout, 3, 1, &own, 1, v + at);
+        }
+}
+
+Test(hadamard, the_inverse_is_exact_by_whole_vectors_and_by_slices)
+{
+    const co_layout *const layouts[] = {NULL, &holed};
+    for (int k = 0; k < 2; k++) {
+        static float x[N], y[N];
+        static double whole[N], sliced[N];
+        const co_part *part = k ? parts : &all;
+        test_fill(701, N, 2.0f, x);
+        memcpy(y, x, sizeof y);
+        co_rotate(layouts[k], 3, 1, part, k ? 2 : 1, 1.0, y);
+        cr_expect(memcmp(x, y, sizeof x) != 0);
+        for (size_t j = 0; j < N; j++) {
+            if (k && !travels(j)) cr_assert_eq(x[j], y[j]); /* not touched */
+            whole[j] = sliced[j] = (double)y[j];
+        }
+        cr_expect_float_eq(co_vector_norm(y, N), co_vector_norm(x, N), 1e-5);
+        co_rotate_back(layouts[k], 3, 1, part, k ? 2 : 1, whole);
+        back_by_slices(layouts[k], part, k ? 2 : 1, sliced);
+        cr_expect_arr_eq(whole, sliced, sizeof whole);
+        for (size_t j = 0; j < N; j++) cr_assert_float_eq(whole[j], x[j], 1e-6);
     }
 }
 
-/* One coordinate spreads evenly; another step or block has other signs. */
-Test(hadamard, spreads_one_coordinate_over_its_piece)
+/* In double both ways nothing but roundings of double is left. */
+Test(hadamard, there_and_back_in_double)
 {
-    static double x[CO_BLOCK], y[CO_BLOCK];
-    x[5] = 64.0;
-    co_rotate_block(1, 2, 3, x, CO_BLOCK);
-    for (size_t j = 0; j < CO_BLOCK; j++) cr_assert_eq(fabs(x[j]), 1.0);
-    for (int k = 0; k < 3; k++) {
-        double dot = 0.0;
-        fill(x, CO_BLOCK, 1), memcpy(y, x, sizeof y);
-        co_rotate_block(1, 2, 3, x, CO_BLOCK);
-        co_rotate_block(k == 0 ? 9 : 1, k == 1 ? 9 : 2, k == 2 ? 9 : 3, y, CO_BLOCK);
-        for (size_t j = 0; j < CO_BLOCK; j++) dot += x[j] * y[j] / CO_BLOCK;
-        cr_expect(fabs(dot) < 5.0 / sqrt(CO_BLOCK), "%d: correlation %g", k, dot);
+    static double v[CO_BLOCK];
+    static float x[CO_BLOCK], y[CO_BLOCK];
+    const co_part block = {7 * CO_BLOCK, 0, CO_BLOCK};
+    test_fill(702, CO_BLOCK, 1.0f, x);
+    for (int j = 0; j < CO_BLOCK; j++) v[j] = (double)x[j];
+    co_rotate_back(NULL, 3, 1, &block, 1, v); /* D H x: its inverse is H D */
+    for (int j = 0; j < CO_BLOCK; j++) y[j] = (float)v[j];
+    co_rotate(NULL, 3, 1, &block, 1, 1.0, y);
+    for (int j = 0; j < CO_BLOCK; j++) cr_assert_float_eq(y[j], x[j], 1e-6);
+}
+
+/* A spike of a whole block becomes 1/64 everywhere; any vector's largest coordinate is that of
+ * random signs: below sqrt(2 log(2 n / beta) / n) of its norm but with probability beta. */
+Test(hadamard, rotated_vectors_are_flat)
+{
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        static float x[CO_BLOCK];
+        const co_part block = {0, 0, CO_BLOCK};
+        memset(x, 0, sizeof x);
+        x[seed * 17] = -8.0f;
+        co_rotate(NULL, seed, 1, &block, 1, 1.0, x);
+        for (int j = 0; j < CO_BLOCK; j++) cr_assert_eq(fabsf(x[j]), 0.125f);
+        for (int j = 0; j < CO_BLOCK; j++) x[j] = j < 100 ? 10.0f : 0.001f * (float)j;
+        const double norm = co_vector_norm(x, CO_BLOCK);
+        co_rotate(NULL, seed, 1, &block, 1, 1.0, x);
+        const double bound = norm * sqrt(2.0 * log(2.0 * CO_BLOCK / 1e-4) / CO_BLOCK);
+        cr_assert(co_block_largest(x, CO_BLOCK) < bound, "%g",
+                  (double)co_block_largest(x, CO_BLOCK));
     }
 }
 
-/* Shared spans with holes between them, cut into slices of whole blocks as ranks own them. */
-Test(hadamard, an_update_goes_there_and_back_on_slices_and_what_stays_is_not_touched)
+/* Another step, another block: other signs. */
+Test(hadamard, signs_are_keyed_by_step_and_block)
 {
-    co_part spans[] = {{10, 10, 3000}, {3500, 3500, 900}, {CO_BLOCK + 2000, CO_BLOCK + 2000, 5000}};
-    co_part whole[] = {{0, 0, N}};
-    co_layout l = {.whole = N, .n = N, .n_parts = 1, .part = whole};
-    static float update[N];
-    static double first[N], values[N];
-    l.span[CO_SHARED] = spans, l.n_spans[CO_SHARED] = 3;
-    fill(first, N, 8);
-    for (int j = 0; j < N; j++) update[j] = (float)first[j];
-    co_rotate(&l, 5, 6, 16.0, update);
-    for (int j = 0; j < N; j++) values[j] = (double)update[j];
-    for (size_t at = 0; at < N; at += CO_BLOCK) { /* three ranks */
-        const co_part slice = {at, 0, N - at < CO_BLOCK ? N - at : CO_BLOCK};
-        co_unrotate(&l, &slice, 1, 5, 6, values + at);
+    static float x[4][CO_BLOCK];
+    const co_part at[] = {{0, 0, CO_BLOCK}, {CO_BLOCK, 0, CO_BLOCK}};
+    for (int k = 0; k < 4; k++) {
+        for (int j = 0; j < CO_BLOCK; j++) x[k][j] = 1.0f;
+        co_rotate(NULL, 1, 1 + k % 2, &at[k / 2], 1, 1.0, x[k]);
+        for (int i = 0; i < k; i++)
+            cr_expect_lt(fabs(co_vector_dot(x[i], x[k], CO_BLOCK)), 5.0 * 64.0, "%d, %d", i, k);
     }
-    for (int j = 0; j < N; j++)
-        cr_assert_float_eq(values[j], 16.0 * (double)(float)first[j], 1e-4, "%d", j);
-    for (int j = 3010; j < 3500; j++) cr_assert_eq(update[j], 16.0f * (float)first[j]);
-    cr_expect(update[20] != 16.0f * (float)first[20]);
 }

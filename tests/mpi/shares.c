@@ -87,7 +87,7 @@ static bool add_device(co_run *run, co_plan_row *row, const float *model, int64_
     if (reports) {
         float *u = given.piece[0].value;
         const double norm = row->update_norm, clip = s->setup.clip;
-        co_rotate(l, seed, run->plan.round,
+        co_rotate(l, seed, run->plan.round, l->part, l->n_parts,
                   (norm > clip ? clip / norm : 1.0) * (1.0 - 0x1p-18) / s->what.step, u);
         co_round_within(seed, run->plan.round, row->device, u, l->n, s->what.bound_square, q);
         co_noise_table_add(&s->table, &share, 0, l->n, q);
@@ -105,7 +105,7 @@ static void step_plainly(co_run *run, const int64_t *sum, double *value, float *
     const double m = run->shares.per_round;
     float *now = co_malloc(l->n, sizeof *now);
     for (size_t j = 0; j < l->n; j++) value[j] = (double)sum[j] * run->shares.what.step / 1.0;
-    co_unrotate(l, l->part, l->n_parts, (uint64_t)run->experiment->seed, run->plan.round, value);
+    co_rotate_back(l, (uint64_t)run->experiment->seed, run->plan.round, l->part, l->n_parts, value);
     co_layout_pack(l, model, now);
     for (size_t s = 0; s < l->n_spans[CO_SHARED]; s++)
         for (size_t j = l->span[CO_SHARED][s].at, i = 0; i < l->span[CO_SHARED][s].size; i++, j++)
