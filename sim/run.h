@@ -10,6 +10,7 @@
 #include "sim/observers/observer.h"
 #include "sim/wires/wire.h"
 #include "sim/stages/private.h"
+#include "sim/stages/shares.h"
 #include "trust/adversaries/poisoning.h"
 #include "sim/observers/record.h"
 #include "sim/devices/budget.h"
@@ -58,7 +59,9 @@ struct co_run {
     const char *state_name[CO_MAX_STATES];
     /* stages */
     co_chain chain;
-    co_private privacy; /* the last of them, where it is on */
+    co_charge charge;   /* what a private one costs; off: there is none */
+    co_private privacy; /* the last of them, where it has the charge */
+    co_shares shares;   /* likewise */
     size_t first_count; /* of the stages, in the exchange */
     /* wire */
     co_exchange exchange; /* exchange.model: the newest version, whole on every rank */
