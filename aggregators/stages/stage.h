@@ -28,6 +28,17 @@ typedef enum {
     CO_INTEGERS /* residue: they meet modulo 2^b, on the wire `ring` */
 } co_domain;
 
+/* What a stage makes of an update that one behind it could undo: then fewer bytes would be counted
+ * than what is left needs. */
+enum {
+    CO_MAKES_FEW = 1,     /* few coordinates, the device's own */
+    CO_MAKES_SHARED = 2,  /* few coordinates, those that the seed names */
+    CO_MAKES_CODES = 4,   /* values of few bits */
+    CO_MAKES_FACTORS = 8, /* a matrix of small rank */
+    CO_MAKES_MIXED = 16,  /* coordinates of a rotation */
+    CO_BEARS_ALL = 31
+};
+
 /* Integers as a stage makes them. */
 typedef struct {
     int bits;     /* b, at most CO_MAX_RING_BITS */
@@ -130,6 +141,12 @@ typedef struct {
     /* Names of the vectors that the server keeps, zero at first: sum->slot[..][n] in backward; ends
      * with NULL. NULL: none */
     const char *const *server_slots;
+    /* Whether backward and server_slots are there with these options. NULL: they are. Local. */
+    bool (*serves)(const void *self);
+    unsigned makes, bears; /* CO_MAKES_..: of an update; what of that it keeps as it is */
+    bool codes;            /* sets coded_bits */
+    bool fixed_shares; /* backward needs sum->coverage, and that a device's part of the population's
+                          weight is the same in all steps */
     size_t n_counts;
     bool enforced;  /* the server sees to it: attackers go through it as well */
     bool releases;  /* gives a sum also when nobody reported */

@@ -12,58 +12,145 @@ static size_t count_names(const char *const *name)
     return n;
 }
 
-void co_chain_add(co_chain *chain, const co_stage *stage, void *self)
+static void insert(co_chain *chain, size_t at, const co_stage *stage, void *self)
 {
     CO_ASSERT(chain->n < CO_MAX_STAGES);
-    chain->link[chain->n++] =
-        (co_link){stage, self, chain->n_slots, chain->n_counts, chain->n_server_slots};
+    for (size_t k = chain->n; k > at; k--) chain->link[k] = chain->link[k - 1];
+    chain->link[at] = (co_link){stage,
+                                self,
+                                chain->n_slots,
+                                chain->n_counts,
+                                chain->n_server_slots,
+                                !stage->serves || stage->serves(self)};
+    chain->n++;
     chain->n_slots += count_names(stage->slots);
     chain->n_counts += stage->n_counts;
-    chain->n_server_slots += count_names(stage->server_slots);
+    chain->n_server_slots += chain->link[at].serves ? count_names(stage->server_slots) : 0;
+}
+
+void co_chain_add(co_chain *chain, const co_stage *stage, void *self)
+{
+    insert(chain, chain->n, stage, self);
+}
+
+void co_chain_attack(co_chain *chain, const co_stage *stage, void *self)
+{
+    size_t at = 0;
+    while (at < chain->n && chain->link[at].stage->gives == CO_FLOATS) at++;
+    insert(chain, at, stage, self);
+    chain->close_at = at;
+}
+
+static co_status add_list(co_chain *chain, size_t n, const co_stage *const *stage,
+                          const co_config *options)
+{
+    for (size_t k = 0; k < n; k++) {
+        void *self = NULL;
+        if (stage[k]->create) CO_TRY(stage[k]->create(&options[k], &self));
+        co_chain_add(chain, stage[k], self);
+    }
+    chain->close_at = chain->n;
+    return CO_OK;
 }
 
 co_status co_chain_create(co_chain *chain, const co_experiment *e)
 {
-    *chain = (co_chain){.seed = (uint64_t)e->seed};
-    for (size_t k = 0; k < e->n_transforms; k++) {
-        void *self = NULL;
-        if (e->transform[k]->create)
-            CO_TRY(e->transform[k]->create(&e->transform_options[k], &self));
-        co_chain_add(chain, e->transform[k], self);
-    }
-    chain->n_transforms = chain->n;
-    return CO_OK;
+    *chain = (co_chain){.section = "transforms", .seed = (uint64_t)e->seed};
+    return add_list(chain, e->n_transforms, e->transform, e->transform_options);
+}
+
+co_status co_chain_create_downlink(co_chain *chain, const co_experiment *e)
+{
+    *chain = (co_chain){.section = "downlink", .seed = (uint64_t)e->seed};
+    return add_list(chain, e->n_downlink, e->downlink, e->downlink_options);
 }
 
 /* The sum of a step's integers keeps its value modulo 2^bits, where it is not meant to wrap. */
-static co_status check_ring(const co_link *link, const co_ring *ring, size_t cohort)
+static co_status check_ring(const co_chain *chain, const co_link *link)
 {
+    const co_ring *ring = &chain->ring;
     CO_ASSERT(ring->bits > 0 && ring->bits <= CO_MAX_RING_BITS);
-    if (ring->wraps || (double)cohort * ring->bound < ldexp(1.0, ring->bits - 1)) return CO_OK;
+    if (ring->wraps || (double)chain->cohort * ring->bound < ldexp(1.0, ring->bits - 1))
+        return CO_OK;
     return CO_FAIL(CO_EUSAGE,
-                   "transforms: the integers of %s, up to %g from each of %zu devices, can pass "
-                   "the 2^%d that their sum has room for; ask fewer devices a round",
-                   link->stage->name, ring->bound, cohort, ring->bits - 1);
+                   "%s: the integers of %s, up to %g from each of %zu devices, can pass the 2^%d "
+                   "that their sum has room for; ask fewer devices a round",
+                   chain->section, link->stage->name, ring->bound, chain->cohort, ring->bits - 1);
+}
+
+/* The last of the first n links that made what a stage would undo; NULL: none did. */
+static const co_link *find_undone(const co_chain *chain, size_t n, const co_stage *stage)
+{
+    while (n-- > 0)
+        if (chain->link[n].stage->makes & ~stage->bears) return &chain->link[n];
+    return NULL;
+}
+
+/* What the stage at `at` makes of the update may be what the one in front of it has made. */
+static co_status check_made(const co_chain *chain, size_t at)
+{
+    const co_stage *stage = chain->link[at].stage;
+    const co_link *undone = find_undone(chain, at, stage);
+    if (!undone) return CO_OK;
+    return CO_FAIL(
+        CO_EUSAGE,
+        "%s: %s would undo what %s in front of it has made of an update; put %s in front "
+        "of %s, or leave one of the two out",
+        chain->section, stage->name, undone->stage->name, stage->name, undone->stage->name);
+}
+
+/* What closes makes up for the loss of those behind it, which the server has to have as it is. */
+static co_status check_closing(const co_chain *chain, size_t at)
+{
+    const co_stage *stage = chain->link[at].stage;
+    if (!stage->close || at >= chain->close_at) return CO_OK;
+    if (chain->ring.bits)
+        return CO_FAIL(CO_EUSAGE,
+                       "%s: %s has to know what the server has of an update by itself; of integers "
+                       "modulo 2^%d there is the sum alone: leave one of the two out",
+                       chain->section, stage->name, chain->ring.bits);
+    for (size_t k = at + 1; k < chain->close_at; k++)
+        if (chain->link[k].stage->makes) return CO_OK;
+    return CO_FAIL(CO_EUSAGE,
+                   "%s: nothing behind %s makes an update smaller, whose loss it could make up "
+                   "for; put it in front of a stage that does, or leave it out",
+                   chain->section, stage->name);
+}
+
+/* From floats to integers, once. *maker: of the integers; NULL: not yet. */
+static co_status check_domain(co_chain *chain, const co_link *link, const co_link **maker)
+{
+    const co_stage *stage = link->stage;
+    if (*maker && stage->takes != CO_INTEGERS)
+        return CO_FAIL(CO_EUSAGE,
+                       "%s: %s works on numbers, and %s in front of it makes integers modulo 2^%d "
+                       "of them; leave one of the two out, or put %s last",
+                       chain->section, stage->name, (*maker)->stage->name, chain->ring.bits,
+                       (*maker)->stage->name);
+    if (!*maker && stage->takes == CO_INTEGERS)
+        return CO_FAIL(CO_EUSAGE, "%s: %s works on integers, and nothing in front of it makes any",
+                       chain->section, stage->name);
+    if (*maker || stage->gives != CO_INTEGERS) return CO_OK;
+    *maker = link;
+    chain->ring = stage->ring(link->self, chain->cohort);
+    return check_ring(chain, link);
 }
 
 static co_status check_order(co_chain *chain)
 {
-    const co_link *maker = NULL; /* of the integers */
-    for (const co_link *link = chain->link; link < chain->link + chain->n; link++) {
-        const co_stage *stage = link->stage;
-        if (maker && (stage->takes != CO_INTEGERS || stage->rows))
+    const co_link *maker = NULL;
+    for (size_t k = 0; k < chain->n; k++) {
+        CO_TRY(check_domain(chain, &chain->link[k], &maker));
+        CO_TRY(check_made(chain, k));
+    }
+    for (size_t k = 0; k < chain->n; k++) {
+        const co_stage *stage = chain->link[k].stage;
+        if (maker && stage->rows)
             return CO_FAIL(CO_EUSAGE,
-                           "transforms: %s works on numbers, and %s in front of it makes integers "
-                           "modulo 2^%d of them; leave one of the two out, or put %s last",
-                           stage->name, maker->stage->name, chain->ring.bits, maker->stage->name);
-        if (!maker && stage->takes == CO_INTEGERS)
-            return CO_FAIL(CO_EUSAGE,
-                           "transforms: %s works on integers, and nothing in front of it makes any",
-                           stage->name);
-        if (maker || stage->gives != CO_INTEGERS) continue;
-        maker = link;
-        chain->ring = stage->ring(link->self, chain->cohort);
-        CO_TRY(check_ring(link, &chain->ring, chain->cohort));
+                           "%s: %s reads the updates of all devices; of the integers that %s makes "
+                           "there is the sum alone: leave one of the two out",
+                           chain->section, stage->name, maker->stage->name);
+        CO_TRY(check_closing(chain, k));
     }
     return CO_OK;
 }
@@ -71,6 +158,7 @@ static co_status check_order(co_chain *chain)
 co_status co_chain_ready(co_chain *chain, const co_stage_site *site)
 {
     const co_layout *layout = site->layout;
+    if (!chain->section) chain->section = "transforms";
     chain->layout = layout;
     chain->cohort = site->cohort;
     for (size_t k = 0; k < chain->n; k++)
@@ -133,7 +221,7 @@ size_t co_chain_server_slots(const co_chain *chain, const char **name, size_t ro
     CO_ASSERT(chain->n_server_slots <= room);
     for (size_t k = 0; k < chain->n; k++) {
         const co_link *link = &chain->link[k];
-        for (size_t s = 0; s < count_names(link->stage->server_slots); s++)
+        for (size_t s = 0; link->serves && s < count_names(link->stage->server_slots); s++)
             name[link->first_server_slot + s] = link->stage->server_slots[s];
     }
     return chain->n_server_slots;
@@ -151,7 +239,7 @@ static void clear_unsent(const co_layout *l, void *values, size_t bytes)
 static void close_transforms(co_chain *chain, const co_stage_key *key, co_contribution *c,
                              float *const *state)
 {
-    for (size_t k = chain->n_transforms; k-- > 0;) {
+    for (size_t k = chain->close_at; k-- > 0;) {
         const co_link *link = &chain->link[k];
         if (!link->stage->close || !binds(link->stage, c->attacker)) continue;
         c->counts = chain->counts + link->first_count;
@@ -179,28 +267,36 @@ bool co_chain_forward(co_chain *chain, int64_t step, int64_t device, co_contribu
 {
     const co_stage_key key = {chain->seed, step, device, chain->cohort};
     const co_part all = {0, 0, c->n};
-    c->part = chain->layout ? chain->layout->part : &all;
-    c->n_parts = chain->layout ? chain->layout->n_parts : 1;
+    if (!c->part) {
+        c->part = chain->layout ? chain->layout->part : &all;
+        c->n_parts = chain->layout ? chain->layout->n_parts : 1;
+    }
     c->residue = chain->ring.bits ? chain->residue : NULL;
     c->coded_bits = NAN;
     memset(chain->counts, 0, (chain->n_counts + 1) * sizeof *chain->counts);
     for (size_t k = 0; k < chain->n; k++) {
-        if (k == chain->n_transforms) close_transforms(chain, &key, c, state);
+        if (k == chain->close_at) close_transforms(chain, &key, c, state);
         if (binds(chain->link[k].stage, c->attacker) &&
             !pass(chain, &chain->link[k], &key, c, state))
             return false;
     }
-    if (chain->n == chain->n_transforms) close_transforms(chain, &key, c, state);
+    if (chain->n == chain->close_at) close_transforms(chain, &key, c, state);
     return true;
 }
 
-int64_t co_chain_bytes(const co_chain *chain, bool attacker, int64_t n_values)
+co_message co_chain_message(const co_chain *chain, bool attacker, int64_t n_values)
 {
     co_message message = {n_values, 32.0, 0};
     for (size_t k = 0; k < chain->n; k++) {
         const co_stage *stage = chain->link[k].stage;
         if (stage->message && binds(stage, attacker)) stage->message(chain->link[k].self, &message);
     }
+    return message;
+}
+
+int64_t co_chain_bytes(const co_chain *chain, bool attacker, int64_t n_values)
+{
+    const co_message message = co_chain_message(chain, attacker, n_values);
     return co_message_bytes(&message);
 }
 
@@ -217,7 +313,7 @@ void co_chain_backward(const co_chain *chain, int64_t step, float *const *slot, 
     for (size_t k = chain->n; k-- > 0 && !sum->failed;) {
         const co_link *link = &chain->link[k];
         sum->slot = slot ? slot + link->first_server_slot : NULL;
-        if (link->stage->backward) link->stage->backward(link->self, &key, sum);
+        if (link->stage->backward && link->serves) link->stage->backward(link->self, &key, sum);
     }
     sum->slot = rules;
 }

@@ -79,7 +79,7 @@ static void destroy_probe(void *self)
 static const char *const slot_names[] = {"came_in", NULL};
 #define PROBE                                                                                      \
     .forward = plus_one, .rows = look_at_rows, .backward = double_and_add, .end = end_step,        \
-    .destroy = destroy_probe, .slots = slot_names, .n_counts = 2
+    .destroy = destroy_probe, .slots = slot_names, .n_counts = 2, .bears = CO_BEARS_ALL
 static const co_stage offered = {.name = "plus_one", .summary = "test", PROBE};
 static const co_stage enforced = {
     .name = "plus_one_too", .summary = "test", PROBE, .enforced = true};
@@ -289,14 +289,15 @@ static void give_back(void *self, const co_stage_key *key, co_contribution *c, f
 /* Two transforms that close, then what is no transform. */
 Test(chain, what_closes_sees_the_update_behind_the_last_transform)
 {
-    const co_stage closes = {.name = "closes", .summary = "test", PROBE, .close = give_back};
+    const co_stage closes = {.name = "closes", .summary = "test", PROBE, .close = give_back},
+                   few = {.name = "few", .summary = "test", PROBE, .makes = CO_MAKES_FEW};
     co_chain chain = {.seed = 11};
     probe p[3] = {{.who = 'a'}, {.who = 'b'}, {.who = 'c'}};
     static float u[N], memory[3][N], *const state[] = {memory[0], memory[1], memory[2]};
     co_contribution c;
     co_chain_add(&chain, &closes, &p[0]);
-    co_chain_add(&chain, &offered, &p[1]);
-    chain.n_transforms = 2;
+    co_chain_add(&chain, &few, &p[1]);
+    chain.close_at = 2;
     co_chain_add(&chain, &enforced, &p[2]);
     cr_assert_eq(co_chain_ready(&chain, &(co_stage_site){.cohort = 1}), CO_OK);
     cr_expect(forward(&chain, 1, false, u, state, &c));
