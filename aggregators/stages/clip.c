@@ -37,4 +37,4 @@ const co_stage co_stage_clip = {.name = "clip",
                                 .create = create,
                                 .destroy = co_free,
                                 .forward = forward,
-                                .bears = CO_BEARS_ALL};
+                                .keeps_zeros = true};

@@ -28,17 +28,6 @@ typedef enum {
     CO_INTEGERS /* residue: they meet modulo 2^b, on the wire `ring` */
 } co_domain;
 
-/* What a stage makes of an update that one behind it could undo: then fewer bytes would be counted
- * than what is left needs. */
-enum {
-    CO_MAKES_FEW = 1,     /* few coordinates, the device's own */
-    CO_MAKES_SHARED = 2,  /* few coordinates, those that the seed names */
-    CO_MAKES_CODES = 4,   /* values of few bits */
-    CO_MAKES_FACTORS = 8, /* a matrix of small rank */
-    CO_MAKES_MIXED = 16,  /* coordinates of a rotation */
-    CO_BEARS_ALL = 31
-};
-
 /* Integers as a stage makes them. */
 typedef struct {
     int bits;     /* b, at most CO_MAX_RING_BITS */
@@ -124,7 +113,8 @@ typedef struct {
     void (*forward)(void *self, const co_stage_key *key, co_contribution *contribution,
                     float *const *state);
     /* Behind the last of the experiment's transforms, the last stage that closes first: update is
-     * what the server will have of it. NULL: nothing. Local. */
+     * what the server will have of it behind the backward of the stages behind this one. NULL:
+     * nothing. Local. */
     void (*close)(void *self, const co_stage_key *key, co_contribution *contribution,
                   float *const *state);
     void (*rows)(
@@ -143,14 +133,21 @@ typedef struct {
     const char *const *server_slots;
     /* Whether backward and server_slots are there with these options. NULL: they are. Local. */
     bool (*serves)(const void *self);
-    unsigned makes, bears; /* CO_MAKES_..: of an update; what of that it keeps as it is */
-    bool codes;            /* sets coded_bits */
+    bool codes;        /* sets coded_bits */
     bool fixed_shares; /* backward needs sum->coverage, and that a device's part of the population's
                           weight is the same in all steps */
     size_t n_counts;
     bool enforced;  /* the server sees to it: attackers go through it as well */
     bool releases;  /* gives a sum also when nobody reported */
     bool blockwise; /* forward works on each block of CO_BLOCK coordinates of the model by itself */
+    /* What the order of a chain goes by. */
+    bool sparse; /* sends some coordinates alone: behind it stands only what keeps zeros */
+    bool
+        same_places; /* sparse, and all devices of a step send the same ones: integers may follow */
+    bool keeps_zeros; /* a coordinate that is zero stays zero */
+    bool coded;       /* says how a value is written: behind it nothing changes values any more */
+    bool mixes;       /* the coordinates of a block with each other, until backward */
+    bool by_tensor;   /* goes by the shapes of the model's tensors: behind nothing that mixes */
 } co_stage;
 
 extern const co_kind co_kind_stage;

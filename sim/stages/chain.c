@@ -78,25 +78,36 @@ static co_status check_ring(const co_chain *chain, const co_link *link)
                    chain->section, link->stage->name, ring->bound, chain->cohort, ring->bits - 1);
 }
 
-/* The last of the first n links that made what a stage would undo; NULL: none did. */
-static const co_link *find_undone(const co_chain *chain, size_t n, const co_stage *stage)
+/* Whether `stage` would undo what `before` has done to an update, whose bytes would then not be
+ * those that travel; NULL: no. */
+static const char *find_why(const co_stage *before, const co_stage *stage)
 {
-    while (n-- > 0)
-        if (chain->link[n].stage->makes & ~stage->bears) return &chain->link[n];
-    return NULL;
+    const bool makes_integers = stage->gives == CO_INTEGERS && stage->takes == CO_FLOATS;
+    return before->coded ? "has written values in few bits, which would change behind it"
+           : before->sparse && makes_integers && !before->same_places
+               ? "leaves each device coordinates of its own, and integers are summed in all"
+           : before->sparse && !stage->keeps_zeros
+               ? "leaves few coordinates, which would become many"
+           : before->mixes && stage->by_tensor
+               ? "mixes coordinates, and the shapes of tensors mean nothing behind it"
+               : NULL;
 }
 
-/* What the stage at `at` makes of the update may be what the one in front of it has made. */
-static co_status check_made(const co_chain *chain, size_t at)
+/* What attackers do, and what the server does to bound updates, is no part of the message. */
+static co_status check_undone(const co_chain *chain, size_t at)
 {
     const co_stage *stage = chain->link[at].stage;
-    const co_link *undone = find_undone(chain, at, stage);
-    if (!undone) return CO_OK;
-    return CO_FAIL(
-        CO_EUSAGE,
-        "%s: %s would undo what %s in front of it has made of an update; put %s in front "
-        "of %s, or leave one of the two out",
-        chain->section, stage->name, undone->stage->name, stage->name, undone->stage->name);
+    const bool changes = stage->forward && stage->takes == CO_FLOATS && !stage->enforced;
+    for (size_t k = at; changes && k-- > 0;) {
+        const co_stage *before = chain->link[k].stage;
+        const char *why = before->enforced ? NULL : find_why(before, stage);
+        if (why)
+            return CO_FAIL(CO_EUSAGE,
+                           "%s: %s cannot stand behind %s, which %s; put %s in front, or leave one "
+                           "of the two out",
+                           chain->section, stage->name, before->name, why, stage->name);
+    }
+    return CO_OK;
 }
 
 /* What closes makes up for the loss of those behind it, which the server has to have as it is. */
@@ -110,7 +121,7 @@ static co_status check_closing(const co_chain *chain, size_t at)
                        "modulo 2^%d there is the sum alone: leave one of the two out",
                        chain->section, stage->name, chain->ring.bits);
     for (size_t k = at + 1; k < chain->close_at; k++)
-        if (chain->link[k].stage->makes) return CO_OK;
+        if (chain->link[k].stage->message) return CO_OK;
     return CO_FAIL(CO_EUSAGE,
                    "%s: nothing behind %s makes an update smaller, whose loss it could make up "
                    "for; put it in front of a stage that does, or leave it out",
@@ -141,7 +152,7 @@ static co_status check_order(co_chain *chain)
     const co_link *maker = NULL;
     for (size_t k = 0; k < chain->n; k++) {
         CO_TRY(check_domain(chain, &chain->link[k], &maker));
-        CO_TRY(check_made(chain, k));
+        CO_TRY(check_undone(chain, k));
     }
     for (size_t k = 0; k < chain->n; k++) {
         const co_stage *stage = chain->link[k].stage;
@@ -155,6 +166,18 @@ static co_status check_order(co_chain *chain)
     return CO_OK;
 }
 
+/* Whether a stage that closes stands in front of one whose work the server undoes. */
+static bool needs_decoding(const co_chain *chain)
+{
+    bool closes = false;
+    for (size_t k = 0; k < chain->close_at; k++) {
+        const co_link *link = &chain->link[k];
+        if (closes && !link->stage->close && link->stage->backward && link->serves) return true;
+        closes |= link->stage->close != NULL;
+    }
+    return false;
+}
+
 co_status co_chain_ready(co_chain *chain, const co_stage_site *site)
 {
     const co_layout *layout = site->layout;
@@ -165,6 +188,12 @@ co_status co_chain_ready(co_chain *chain, const co_stage_site *site)
         if (chain->link[k].stage->ready)
             CO_TRY(chain->link[k].stage->ready(chain->link[k].self, site));
     CO_TRY(check_order(chain));
+    const size_t n_decoded = needs_decoding(chain) && layout ? layout->n : 0;
+    if (n_decoded) {
+        chain->decoded = co_malloc(n_decoded, sizeof *chain->decoded);
+        chain->number = co_malloc(n_decoded, sizeof *chain->number);
+        if (!chain->decoded || !chain->number) return CO_FAIL(CO_ENOMEM, "stages of an update");
+    }
     chain->counts = co_calloc(chain->n_counts + 1, sizeof *chain->counts);
     chain->residue = co_malloc(chain->ring.bits && layout ? layout->n : 0, sizeof *chain->residue);
     return chain->counts && chain->residue ? CO_OK : CO_FAIL(CO_ENOMEM, "stages of an update");
@@ -176,6 +205,8 @@ void co_chain_destroy(co_chain *chain)
         if (chain->link[k].stage->destroy) chain->link[k].stage->destroy(chain->link[k].self);
     co_free(chain->counts);
     co_free(chain->residue);
+    co_free(chain->decoded);
+    co_free(chain->number);
     *chain = (co_chain){0};
 }
 
@@ -235,16 +266,41 @@ static void clear_unsent(const co_layout *l, void *values, size_t bytes)
             memset((char *)values + l->span[role][k].at * bytes, 0, l->span[role][k].size * bytes);
 }
 
+/* What the server makes of the update when it comes by itself: backward through a link. */
+static void decode(co_chain *chain, const co_link *link, const co_stage_key *key,
+                   co_contribution *c)
+{
+    const co_stage_key server = {key->seed, key->step, -1, key->cohort};
+    co_round_sum sum = {.n = c->n,
+                        .part = c->part,
+                        .n_parts = c->n_parts,
+                        .value = chain->number,
+                        .is_value = true,
+                        .total = 1.0,
+                        .terms = 1.0,
+                        .coverage = 1.0,
+                        .n_reported = 1};
+    for (size_t j = 0; j < c->n; j++) chain->number[j] = (double)c->update[j];
+    link->stage->backward(link->self, &server, &sum);
+    for (size_t j = 0; j < c->n; j++) chain->decoded[j] = (float)chain->number[j];
+    c->update = chain->decoded;
+}
+
 /* Behind the last transform. */
 static void close_transforms(co_chain *chain, const co_stage_key *key, co_contribution *c,
                              float *const *state)
 {
+    float *const sent = c->update;
     for (size_t k = chain->close_at; k-- > 0;) {
         const co_link *link = &chain->link[k];
-        if (!link->stage->close || !binds(link->stage, c->attacker)) continue;
+        if (!binds(link->stage, c->attacker)) continue;
         c->counts = chain->counts + link->first_count;
-        link->stage->close(link->self, key, c, state ? state + link->first_slot : NULL);
+        if (link->stage->close)
+            link->stage->close(link->self, key, c, state ? state + link->first_slot : NULL);
+        else if (chain->decoded && link->stage->backward && link->serves)
+            decode(chain, link, key, c);
     }
+    c->update = sent;
 }
 
 /* One stage on a device's update. False when the update is not finite behind it. */

@@ -3,8 +3,8 @@
  *
  * Order: the experiment's transforms, what attackers do, the central bound of section `privacy`.
  * Where transforms make integers, attackers stand in front of those. What may stand behind what
- * follows from what stages say of themselves: floats or integers (takes, gives), what they make of
- * an update and what of that they keep (makes, bears), whether they close. */
+ * follows from what stages say of themselves: floats or integers (takes, gives), whether they leave
+ * few coordinates, few bits or mixed ones, whether they close. */
 #pragma once
 #include "aggregators/stages/stage.h"
 #include "sim/experiment/experiment.h"
@@ -29,6 +29,9 @@ typedef struct {
     int64_t *counts;   /* [n_counts] of one device */
     co_ring ring;      /* of the integers that reach the wire; bits 0: floats do */
     uint64_t *residue; /* [layout->n] of one device, with a ring */
+    float
+        *decoded; /* [layout->n] for what closes, where a stage behind it is undone on the server */
+    double *number; /* [layout->n] beside it */
 } co_chain;
 
 /* Makes the experiment's transforms; co_chain_attack and co_chain_add put what else there is, then

@@ -417,7 +417,6 @@ const co_stage co_stage_private = {.name = "central privacy",
                                    .backward = backward,
                                    .end = end,
                                    .n_counts = N_COUNTS,
-                                   .bears = CO_BEARS_ALL,
                                    .enforced = true,
                                    .releases = true};
 

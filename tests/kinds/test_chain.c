@@ -71,6 +71,14 @@ static co_status end_step(void *self, const co_stage_key *key, const co_stage_en
     return p->end == CO_OK ? CO_OK : CO_FAIL(p->end, "stage %c", p->who);
 }
 
+static void halve(const void *self, co_message *m)
+{
+    if (((const probe *)self)->who == 'a')
+        m->bits /= 2.0;
+    else
+        m->beside += 3;
+}
+
 static void destroy_probe(void *self)
 {
     called(((probe *)self)->who, NULL);
@@ -79,7 +87,7 @@ static void destroy_probe(void *self)
 static const char *const slot_names[] = {"came_in", NULL};
 #define PROBE                                                                                      \
     .forward = plus_one, .rows = look_at_rows, .backward = double_and_add, .end = end_step,        \
-    .destroy = destroy_probe, .slots = slot_names, .n_counts = 2, .bears = CO_BEARS_ALL
+    .destroy = destroy_probe, .slots = slot_names, .n_counts = 2
 static const co_stage offered = {.name = "plus_one", .summary = "test", PROBE};
 static const co_stage enforced = {
     .name = "plus_one_too", .summary = "test", PROBE, .enforced = true};
@@ -227,14 +235,6 @@ Test(chain, rows_slots_and_counts_reach_their_own_stage)
     cr_expect_str_eq(calls.who, "ac", "each is destroyed once");
 }
 
-static void halve(const void *self, co_message *m)
-{
-    if (((const probe *)self)->who == 'a')
-        m->bits /= 2.0;
-    else
-        m->beside += 3;
-}
-
 /* In the order of the stages; attackers pay for what binds them alone. */
 Test(chain, bytes_are_what_the_stages_say)
 {
@@ -290,7 +290,7 @@ static void give_back(void *self, const co_stage_key *key, co_contribution *c, f
 Test(chain, what_closes_sees_the_update_behind_the_last_transform)
 {
     const co_stage closes = {.name = "closes", .summary = "test", PROBE, .close = give_back},
-                   few = {.name = "few", .summary = "test", PROBE, .makes = CO_MAKES_FEW};
+                   few = {.name = "few", .summary = "test", PROBE, .message = halve};
     co_chain chain = {.seed = 11};
     probe p[3] = {{.who = 'a'}, {.who = 'b'}, {.who = 'c'}};
     static float u[N], memory[3][N], *const state[] = {memory[0], memory[1], memory[2]};

@@ -53,13 +53,11 @@ co_status co_poisoning_create(const co_attack *attack, const co_config *opt, con
                                      .summary = "attackers change their updates",
                                      .destroy = destroy,
                                      .forward = forward,
-                                     .bears = CO_BEARS_ALL,
                                      .enforced = true},
                           colludes = {.name = "poisoning",
                                       .summary = "attackers send one vector",
                                       .destroy = destroy,
                                       .rows = rows,
-                                      .bears = CO_BEARS_ALL,
                                       .enforced = true};
     *stage = attack->collude ? &colludes : attack->tamper ? &tampers : NULL;
     if (!*stage) return CO_OK;
