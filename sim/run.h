@@ -59,7 +59,8 @@ struct co_run {
     const char *state_name[CO_MAX_STATES];
     /* stages */
     co_chain chain;
-    co_private privacy;    /* the last of them, where it is on */
+    co_charge charge;      /* what a private one costs; off: there is none */
+    co_private privacy;    /* the last of them, where the charge is on */
     size_t first_count;    /* of the stages, in the exchange */
     co_message message[2]; /* of an update behind the stages: honest, attacker */
     co_downlink downlink;
