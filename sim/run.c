@@ -100,6 +100,13 @@ static co_status create_downlink(co_run *r, const co_stage_site *site)
     return co_downlink_create(&r->downlink, e, site);
 }
 
+/* What no device weighs more than, as the experiment says it. */
+static double most_weight(const co_experiment *e)
+{
+    if (co_config_bool(&e->aggregate, "unbiased")) return INFINITY; /* w_i over a probability */
+    return e->weighting.by == CO_WEIGHT_UNIFORM ? fmin(1.0, e->weighting.cap) : e->weighting.cap;
+}
+
 /* The stages, in their order: transforms, attackers, the central bound. Local. */
 static co_status create_chain(co_run *r)
 {
@@ -114,6 +121,7 @@ static co_status create_chain(co_run *r)
                           .cohort = r->plan.capacity,
                           .population = r->population.n_devices};
     site.tensor = co_model_tensors(r->model, &site.n_tensors);
+    site.most_weight = most_weight(e);
     CO_TRY(co_chain_ready(&r->chain, &site));
     CO_TRY(check_ring(r));
     CO_TRY(check_sum(r));

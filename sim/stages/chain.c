@@ -21,7 +21,8 @@ static void insert(co_chain *chain, size_t at, const co_stage *stage, void *self
                                 chain->n_slots,
                                 chain->n_counts,
                                 chain->n_server_slots,
-                                !stage->serves || stage->serves(self)};
+                                !stage->serves || stage->serves(self),
+                                false};
     chain->n++;
     chain->n_slots += count_names(stage->slots);
     chain->n_counts += stage->n_counts;
@@ -48,6 +49,7 @@ static co_status add_list(co_chain *chain, size_t n, const co_stage *const *stag
         void *self = NULL;
         if (stage[k]->create) CO_TRY(stage[k]->create(&options[k], &self));
         co_chain_add(chain, stage[k], self);
+        chain->link[k].is_listed = true;
     }
     chain->close_at = chain->n;
     return CO_OK;
@@ -97,10 +99,10 @@ static const char *find_why(const co_stage *before, const co_stage *stage)
 static co_status check_undone(const co_chain *chain, size_t at)
 {
     const co_stage *stage = chain->link[at].stage;
-    const bool changes = stage->forward && stage->takes == CO_FLOATS && !stage->enforced;
+    const bool changes = stage->forward && stage->takes == CO_FLOATS && chain->link[at].is_listed;
     for (size_t k = at; changes && k-- > 0;) {
         const co_stage *before = chain->link[k].stage;
-        const char *why = before->enforced ? NULL : find_why(before, stage);
+        const char *why = chain->link[k].is_listed ? find_why(before, stage) : NULL;
         if (why)
             return CO_FAIL(CO_EUSAGE,
                            "%s: %s cannot stand behind %s, which %s; put %s in front, or leave one "
@@ -329,6 +331,7 @@ bool co_chain_forward(co_chain *chain, int64_t step, int64_t device, co_contribu
     }
     c->residue = chain->ring.bits ? chain->residue : NULL;
     c->coded_bits = NAN;
+    c->n_values = (int64_t)(chain->layout ? chain->layout->n_shared : c->n);
     memset(chain->counts, 0, (chain->n_counts + 1) * sizeof *chain->counts);
     for (size_t k = 0; k < chain->n; k++) {
         if (k == chain->close_at) close_transforms(chain, &key, c, state);
