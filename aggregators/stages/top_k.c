@@ -67,6 +67,7 @@ const co_stage co_stage_top_k = {.name = "top_k",
                                  .ready = ready,
                                  .forward = forward,
                                  .message = message,
+                                 .codes = true,
                                  .enforced = true,
                                  .sparse = true,
                                  .keeps_zeros = true};
