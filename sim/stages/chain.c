@@ -3,6 +3,8 @@
 #include "core/memory.h"
 #include "core/vector.h"
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 static size_t count_names(const char *const *name)
@@ -22,7 +24,7 @@ static void insert(co_chain *chain, size_t at, const co_stage *stage, void *self
                                 chain->n_counts,
                                 chain->n_server_slots,
                                 !stage->serves || stage->serves(self),
-                                false};
+                                NULL};
     chain->n++;
     chain->n_slots += count_names(stage->slots);
     chain->n_counts += stage->n_counts;
@@ -49,7 +51,7 @@ static co_status add_list(co_chain *chain, size_t n, const co_stage *const *stag
         void *self = NULL;
         if (stage[k]->create) CO_TRY(stage[k]->create(&options[k], &self));
         co_chain_add(chain, stage[k], self);
-        chain->link[k].is_listed = true;
+        chain->link[k].where = &options[k];
     }
     chain->close_at = chain->n;
     return CO_OK;
@@ -67,6 +69,20 @@ co_status co_chain_create_downlink(co_chain *chain, const co_experiment *e)
     return add_list(chain, e->n_downlink, e->downlink, e->downlink_options);
 }
 
+/* CO_EUSAGE at the stage's place in the experiment, or at the section's. */
+__attribute__((format(printf, 3, 4))) static co_status
+refuse(const co_chain *chain, const co_link *link, const char *format, ...)
+{
+    char text[600];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return link->where && link->where->map
+               ? co_config_fail(link->where, co_config_node(link->where, "name"), "%s", text)
+               : CO_FAIL(CO_EUSAGE, "%s: %s", chain->section, text);
+}
+
 /* The sum of a step's integers keeps its value modulo 2^bits, where it is not meant to wrap. */
 static co_status check_ring(const co_chain *chain, const co_link *link)
 {
@@ -74,10 +90,10 @@ static co_status check_ring(const co_chain *chain, const co_link *link)
     CO_ASSERT(ring->bits > 0 && ring->bits <= CO_MAX_RING_BITS);
     if (ring->wraps || (double)chain->cohort * ring->bound < ldexp(1.0, ring->bits - 1))
         return CO_OK;
-    return CO_FAIL(CO_EUSAGE,
-                   "%s: the integers of %s, up to %g from each of %zu devices, can pass the 2^%d "
-                   "that their sum has room for; ask fewer devices a round",
-                   chain->section, link->stage->name, ring->bound, chain->cohort, ring->bits - 1);
+    return refuse(chain, link,
+                  "the integers of %s, up to %g from each of %zu devices, can pass the 2^%d "
+                  "that their sum has room for; ask fewer devices a round",
+                  link->stage->name, ring->bound, chain->cohort, ring->bits - 1);
 }
 
 /* Whether `stage` would undo what `before` has done to an update, whose bytes would then not be
@@ -99,15 +115,15 @@ static const char *find_why(const co_stage *before, const co_stage *stage)
 static co_status check_undone(const co_chain *chain, size_t at)
 {
     const co_stage *stage = chain->link[at].stage;
-    const bool changes = stage->forward && stage->takes == CO_FLOATS && chain->link[at].is_listed;
+    const bool changes = stage->forward && stage->takes == CO_FLOATS && chain->link[at].where;
     for (size_t k = at; changes && k-- > 0;) {
         const co_stage *before = chain->link[k].stage;
-        const char *why = chain->link[k].is_listed ? find_why(before, stage) : NULL;
+        const char *why = chain->link[k].where ? find_why(before, stage) : NULL;
         if (why)
-            return CO_FAIL(CO_EUSAGE,
-                           "%s: %s cannot stand behind %s, which %s; put %s in front, or leave one "
-                           "of the two out",
-                           chain->section, stage->name, before->name, why, stage->name);
+            return refuse(chain, &chain->link[at],
+                          "%s cannot stand behind %s, which %s; put %s in front, or leave one "
+                          "of the two out",
+                          stage->name, before->name, why, stage->name);
     }
     return CO_OK;
 }
@@ -118,16 +134,16 @@ static co_status check_closing(const co_chain *chain, size_t at)
     const co_stage *stage = chain->link[at].stage;
     if (!stage->close || at >= chain->close_at) return CO_OK;
     if (chain->ring.bits)
-        return CO_FAIL(CO_EUSAGE,
-                       "%s: %s has to know what the server has of an update by itself; of integers "
-                       "modulo 2^%d there is the sum alone: leave one of the two out",
-                       chain->section, stage->name, chain->ring.bits);
+        return refuse(chain, &chain->link[at],
+                      "%s has to know what the server has of an update by itself; of integers "
+                      "modulo 2^%d there is the sum alone: leave one of the two out",
+                      stage->name, chain->ring.bits);
     for (size_t k = at + 1; k < chain->close_at; k++)
         if (chain->link[k].stage->message) return CO_OK;
-    return CO_FAIL(CO_EUSAGE,
-                   "%s: nothing behind %s makes an update smaller, whose loss it could make up "
-                   "for; put it in front of a stage that does, or leave it out",
-                   chain->section, stage->name);
+    return refuse(chain, &chain->link[at],
+                  "nothing behind %s makes an update smaller, whose loss it could make up "
+                  "for; put it in front of a stage that does, or leave it out",
+                  stage->name);
 }
 
 /* From floats to integers, once. *maker: of the integers; NULL: not yet. */
@@ -135,14 +151,13 @@ static co_status check_domain(co_chain *chain, const co_link *link, const co_lin
 {
     const co_stage *stage = link->stage;
     if (*maker && stage->takes != CO_INTEGERS)
-        return CO_FAIL(CO_EUSAGE,
-                       "%s: %s works on numbers, and %s in front of it makes integers modulo 2^%d "
-                       "of them; leave one of the two out, or put %s last",
-                       chain->section, stage->name, (*maker)->stage->name, chain->ring.bits,
-                       (*maker)->stage->name);
+        return refuse(chain, link->where ? link : *maker,
+                      "%s works on numbers, and %s in front of it makes integers modulo 2^%d "
+                      "of them; leave one of the two out, or put %s last",
+                      stage->name, (*maker)->stage->name, chain->ring.bits, (*maker)->stage->name);
     if (!*maker && stage->takes == CO_INTEGERS)
-        return CO_FAIL(CO_EUSAGE, "%s: %s works on integers, and nothing in front of it makes any",
-                       chain->section, stage->name);
+        return refuse(chain, link, "%s works on integers, and nothing in front of it makes any",
+                      stage->name);
     if (*maker || stage->gives != CO_INTEGERS) return CO_OK;
     *maker = link;
     chain->ring = stage->ring(link->self, chain->cohort);
@@ -159,10 +174,10 @@ static co_status check_order(co_chain *chain)
     for (size_t k = 0; k < chain->n; k++) {
         const co_stage *stage = chain->link[k].stage;
         if (maker && stage->rows)
-            return CO_FAIL(CO_EUSAGE,
-                           "%s: %s reads the updates of all devices; of the integers that %s makes "
-                           "there is the sum alone: leave one of the two out",
-                           chain->section, stage->name, maker->stage->name);
+            return refuse(chain, maker,
+                          "%s reads the updates of all devices; of the integers that %s makes "
+                          "there is the sum alone: leave one of the two out",
+                          stage->name, maker->stage->name);
         CO_TRY(check_closing(chain, k));
     }
     return CO_OK;
@@ -180,6 +195,14 @@ static bool needs_decoding(const co_chain *chain)
     return false;
 }
 
+/* What a stage refuses gets its place in the experiment. */
+static co_status ready_link(const co_link *link, const co_stage_site *site)
+{
+    const co_status st = link->stage->ready(link->self, site);
+    const co_node *item = link->where ? link->where->map : NULL;
+    return st == CO_EUSAGE && item ? co_fail_in(st, "%s:%d", link->where->file, item->line) : st;
+}
+
 co_status co_chain_ready(co_chain *chain, const co_stage_site *site)
 {
     const co_layout *layout = site->layout;
@@ -187,8 +210,7 @@ co_status co_chain_ready(co_chain *chain, const co_stage_site *site)
     chain->layout = layout;
     chain->cohort = site->cohort;
     for (size_t k = 0; k < chain->n; k++)
-        if (chain->link[k].stage->ready)
-            CO_TRY(chain->link[k].stage->ready(chain->link[k].self, site));
+        if (chain->link[k].stage->ready) CO_TRY(ready_link(&chain->link[k], site));
     CO_TRY(check_order(chain));
     const size_t n_decoded = needs_decoding(chain) && layout ? layout->n : 0;
     if (n_decoded) {

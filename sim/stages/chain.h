@@ -15,8 +15,8 @@ typedef struct {
     const co_stage *stage;
     void *self;
     size_t first_slot, first_count, first_server_slot;
-    bool serves;    /* it has a half on the server */
-    bool is_listed; /* in the experiment */
+    bool serves;            /* it has a half on the server */
+    const co_config *where; /* in the experiment's list; NULL: it is not of that */
 } co_link;
 
 typedef struct {
