@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from .watching import watch
 
 __version__ = "0.1.0"
-__all__ = ["CohortError", "Comparison", "Dataset", "Partition", "Predictions", "Run", "Writer", "compare", "dry_run", "import_data",
-           "load", "partition", "predict", "read_dataset", "read_partition", "read_tensors", "run", "watch", "write_dataset",
-           "write_partition", "write_text_dataset"]
+__all__ = ["CohortError", "Comparison", "Dataset", "Partition", "Predictions", "Run", "Writer", "compare", "dry_run",
+           "import_data", "load", "partition", "predict", "read_dataset", "read_partition", "read_tensors", "run", "watch",
+           "write_dataset", "write_partition", "write_text_dataset"]
 
 # Where names live. They are loaded when they are asked for: `cohort plot` needs neither pandas nor YAML.
 _HOMES = {"comparisons": ("Comparison", "compare"),

@@ -214,7 +214,9 @@ class Writer:
             for key, value in (("scale", self.scale), ("shift", self.shift)):
                 if value is not None:
                     self.file["x"].attrs[key] = np.asarray(value, np.float64)
-        task = self.task or ("tagging" if "token_y" in self.file else "lm" if "tokens" in self.file and "y" not in self.file else None)
+        task = self.task
+        if task is None and "tokens" in self.file and "y" not in self.file:
+            task = "tagging" if "token_y" in self.file else "lm"
         if task:
             self.file.attrs["task"] = np.bytes_(task.encode())
 

@@ -46,7 +46,8 @@ def write_partition(path: PathLike, data: PathLike, indices: Sequence[Sequence[i
     with tempfile.TemporaryDirectory(prefix="cohort-") as folder:
         lists = Path(folder) / "lists.json"
         lists.write_text(json.dumps([[int(i) for i in device] for device in indices]), encoding="utf-8")
-        return partition(data, "imported", out=path, overwrite=overwrite, **{"from": str(lists)})
+        options: dict[str, Any] = {"from": str(lists)}
+        return partition(data, "imported", out=path, overwrite=overwrite, **options)
 
 
 def _path(data: Any) -> str:

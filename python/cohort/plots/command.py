@@ -22,15 +22,16 @@ from typing import Any
 
 from .comparison import draw_comparison
 from .curves import draw_runs
-from .files import FILES, Failure, USAGE, class_names, read
+from .files import FILES, USAGE, Failure, class_names, read
 from .partition import draw_partition, draw_partitions
 from .spread import draw_devices
 from .style import set_style
 from .times import draw_times
 from .types import Drawn, Figure
 
-WORDS = {"x": ["round", "bytes", "seconds", "epsilon", "virtual"], "show": ["curves", "devices", "times"], "draw": ["auto", "bars", "map"],
-         "values": ["shares", "counts"], "sort": ["id", "size", "class"]}  # options and what they may be, the default first
+WORDS = {"x": ["round", "bytes", "seconds", "epsilon", "virtual"], "show": ["curves", "devices", "times"],
+         "draw": ["auto", "bars", "map"], "values": ["shares", "counts"],
+         "sort": ["id", "size", "class"]}  # options and what they may be, the default first
 FREE = ["metric", "data"]  # options whose value is a name
 OF_RUNS, OF_PARTITIONS = ["x", "show", "metric"], ["draw", "values", "sort", "data"]
 

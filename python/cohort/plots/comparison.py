@@ -1,12 +1,12 @@
 """Comparisons: means with their intervals."""
 from __future__ import annotations
 
-
 import numpy as np
 from matplotlib import pyplot as plt
 
 from .style import CURVES, GREY, headline, number, split_label
 from .types import Drawn, Part
+
 
 def draw_comparison(part: Part) -> Drawn:
     """A line a label: each seed a point, the mean and its 95 % interval."""

@@ -8,13 +8,14 @@ import numpy as np
 from matplotlib import lines, ticker
 from matplotlib import pyplot as plt
 
-from .files import Failure, USAGE
+from .files import USAGE, Failure
 from .style import CURVES, DASHES, GREY, byte_text, headline, number, set_time_axis, split_label, unit_scale
 from .types import Array, Axes, Drawn, Figure, Part
 
 TENTHS = [f"p{k}0" for k in range(1, 10)]
 SUFFIXES = ["weighted", *TENTHS, "worst10"]  # of columns over devices
-X_LABELS = {"round": "round", "virtual": "virtual time", "bytes": "sent and received by all devices", "seconds": "seconds", "epsilon": "epsilon"}
+X_LABELS = {"round": "round", "virtual": "virtual time", "bytes": "sent and received by all devices",
+            "seconds": "seconds", "epsilon": "epsilon"}
 
 
 def measured(run: Part) -> list[str]:
@@ -38,7 +39,7 @@ def first_metric(runs: list[Part], wanted: str | None = None) -> str | None:
 def group_runs(runs: list[Part]) -> list[tuple[str, list[Part]]]:
     """[(label, runs)]: the seeds of one label are one curve; runs of one name are told apart by their folder."""
     names = [run["name"] for run in runs if not run["seed"]]
-    groups = {}
+    groups: dict[str, list[Part]] = {}
     for run in runs:
         label = run["name"]
         if not run["seed"] and names.count(label) > 1:
@@ -64,8 +65,8 @@ def spent(run: Part, rounds: Array, x: str) -> Array:
     """What the run had used up when each of the rounds was over: rounds, bytes, seconds or epsilon; 0 before the first."""
     if x == "round":
         return rounds.astype(float)
-    table, columns = {"bytes": ("rounds", ("bytes_down", "bytes_up")), "virtual": ("rounds", ("sim_s",)), "seconds": ("rounds", ("wall_s",)),
-                      "epsilon": ("privacy", ("epsilon",))}[x]
+    table, columns = {"bytes": ("rounds", ("bytes_down", "bytes_up")), "virtual": ("rounds", ("sim_s",)),
+                      "seconds": ("rounds", ("wall_s",)), "epsilon": ("privacy", ("epsilon",))}[x]
     if any(len(run[table].get(name, ())) == 0 for name in columns):
         why = "the run is not private" if x == "epsilon" else f"its table {table} lacks {' or '.join(columns)}"
         raise Failure(USAGE, f"x={x}: {run['path']}: {why}")
@@ -189,7 +190,8 @@ def draw_runs(runs: list[Part], x: str = "round", metric: str | None = None) -> 
     loss_axes, metric_axes = panels[0][-1], panels[0][0] if metric else None
     marks, band = [], None
     for i, (name, (_, members)) in enumerate(zip(names, groups)):
-        look = {"color": CURVES[i % len(CURVES)], "linestyle": DASHES[i // len(CURVES) % len(DASHES)], "label": name}
+        look: dict[str, Any] = {"color": CURVES[i % len(CURVES)], "label": name,
+                                "linestyle": DASHES[i // len(CURVES) % len(DASHES)]}
         marks.append(lines.Line2D([], [], **look))
         draw_group(loss_axes, metric_axes, members, metric, look, with_training, x)
     finish_axes(loss_axes, "loss", x)
@@ -208,7 +210,7 @@ def legends_beside(axes: Axes, marks: list[Any], title: str | None, bands: list[
     """To the right of the last panel: which colour is which run; below it what is thick (tested) and thin (training), in grey
     when there are several colours; and bands. A single kind of loss stands at the axis instead."""
     handles, labels = axes.get_legend_handles_labels()
-    chosen = {}
+    chosen: dict[str, Any] = {}
     for handle, label in zip(handles, labels):
         chosen.setdefault(label, handle)
     if len(chosen) == 1:

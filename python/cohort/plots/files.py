@@ -84,12 +84,13 @@ def read_run(file: Any, path: str) -> Part:
                 raise KeyError(f"table {group} has no column {name}")
     config = text(file.attrs.get("config", ""))
     folder = os.path.dirname(os.path.abspath(path))
-    columns = file["eval"] if "eval" in file else {}
-    units = {name: text(columns[name].attrs["unit"]) for name in columns if "unit" in columns[name].attrs}
-    better = {name: text(columns[name].attrs["better"]) for name in columns if "better" in columns[name].attrs}
-    words = text(columns["split"].attrs.get("split_names", SPLITS)) if scores else SPLITS
-    run = {"kind": "run", "units": units, "better": better, "split_names": words.split(","),
-           "metric": text(columns.attrs["metric"]) if scores and "metric" in columns.attrs else None, "path": path, "folder": folder, "state": text(file.attrs.get("state", "")),
+    stored: Any = file.get("eval", {})
+    units = {name: text(stored[name].attrs["unit"]) for name in stored if "unit" in stored[name].attrs}
+    better = {name: text(stored[name].attrs["better"]) for name in stored if "better" in stored[name].attrs}
+    words = text(stored["split"].attrs.get("split_names", SPLITS)) if scores else SPLITS
+    run: Part = {"kind": "run", "units": units, "better": better, "split_names": words.split(","),
+           "metric": text(stored.attrs["metric"]) if scores and "metric" in stored.attrs else None, "path": path,
+           "folder": folder, "state": text(file.attrs.get("state", "")),
            "name": config_value(config, "name") or os.path.basename(folder), "rounds": rounds, "seed": None,
            "epsilon": None}
     if re.fullmatch(r"seed-\d+", os.path.basename(folder)):

@@ -1,18 +1,18 @@
 """How a metric is spread over the devices."""
 from __future__ import annotations
 
-
 import numpy as np
 from matplotlib import pyplot as plt
 
 from .curves import TENTHS, first_metric, group_runs
-from .files import Failure, USAGE
-from .style import CURVES, evenly, headline, number, unit_scale
+from .files import USAGE, Failure
+from .style import CURVES, headline, number, unit_scale
 from .types import Array, Drawn, Part
 
+
 def spread_edges(rows: Part, metric: str, share: bool, higher: bool) -> Array:
-    """Edges of ten tenths of the devices, from the lowest to the highest value, and which ends are only sketched: the file has the
-    deciles and the mean of the worst tenth, not the two extremes."""
+    """Edges of ten tenths of the devices, from the lowest to the highest value. The two ends are only sketched: the file has the
+    deciles and the mean of the worst tenth."""
     inner = [float(rows[f"{metric}_{tenth}"][-1]) for tenth in TENTHS]
     worst = float(rows[f"{metric}_worst10"][-1])
     far = 2 * worst - (inner[0] if higher else inner[-1])  # an even spread around the mean of the worst tenth
@@ -35,12 +35,12 @@ def tenths_in_bins(edges: Array, first: int, last: int, bins: Array) -> Array:
 
 def draw_devices(runs: list[Part], metric: str | None = None) -> Drawn:
     """Histograms over the devices at the last evaluation, one below the other, with a common axis."""
-    metric = first_metric(runs, metric)
+    metric = first_metric(runs, metric) or ""
     for run in runs:
         missing = [t for t in [*TENTHS, "worst10"] if f"{metric}_{t}" not in run["devices"]]
         if missing or not metric or not np.isfinite(run["devices"][f"{metric}_p50"][-1]):
-            raise Failure(USAGE, f"show=devices: {run['path']}: has no deciles of {metric or 'a metric'} over devices; run it with "
-                          "eval.devices=true")
+            raise Failure(USAGE, f"show=devices: {run['path']}: has no deciles of {metric or 'a metric'} over devices; run it "
+                          "with eval.devices=true")
     scale, groups = unit_scale(runs, metric), [(label, run) for label, members in group_runs(runs) for run in members]
     higher = runs[0]["better"].get(metric, "higher") == "higher"
     edges = [scale * spread_edges(run["devices"], metric, scale > 1, higher) for _, run in groups]

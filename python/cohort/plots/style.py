@@ -4,10 +4,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from matplotlib import lines, ticker
 from matplotlib import pyplot as plt
+from matplotlib import ticker
 
-from .files import is_fraction, read, text
+from .files import is_fraction
 from .types import Array, Axes, Figure, Part
 
 CURVES = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#333333"]  # Okabe and Ito 2008
@@ -24,10 +24,11 @@ def number(value: Any, digits: int = 3) -> str:
 
 def byte_text(value: Any, _: Any = None) -> str:
     """1500000 -> 1.5 MB"""
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if value < 1000 or unit == "TB":
-            return f"{value:.3g} {unit}"
+    units = ["B", "kB", "MB", "GB", "TB"]
+    while value >= 1000 and len(units) > 1:
         value /= 1000
+        del units[0]
+    return f"{value:.3g} {units[0]}"
 
 
 def set_style() -> None:

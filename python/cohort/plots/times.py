@@ -1,12 +1,11 @@
 """Who was at work when."""
 from __future__ import annotations
 
-
 import numpy as np
-from matplotlib import lines
+from matplotlib import colors, lines
 from matplotlib import pyplot as plt
 
-from .files import Failure, USAGE, open_file, read_table, text
+from .files import USAGE, Failure, open_file, read_table, text
 from .style import evenly, headline, number, set_time_axis
 from .types import Array, Drawn, Part
 
@@ -21,8 +20,8 @@ def read_times(path: str) -> tuple[Part, list[str], Array]:
     with open_file(path) as file:
         table = read_table(file, "devices")
         if any(name not in table for name in TIMED):
-            raise Failure(USAGE, f"show=times: {path}: its table devices tells no times; give the experiment a section clock, and "
-                          "output.devices=true if the run is long")
+            raise Failure(USAGE, f"show=times: {path}: its table devices tells no times; give the experiment a section clock, "
+                          "and output.devices=true if the run is long")
         words = text(file["devices/status"].attrs["status_names"]).split(",")
         return table, words, file["rounds/sim_s"][:]
 
@@ -45,7 +44,7 @@ def draw_times(run: Part) -> Drawn:
     status = np.array([words[k] if k < len(words) else "unknown" for k in table["status"][rows]])
     age = table["staleness"][rows]
     oldest = max(1, int(age.max(initial=0)))
-    shade = plt.matplotlib.colors.LinearSegmentedColormap.from_list("age", ["#9ECAE1", "#08306B"])
+    shade = colors.LinearSegmentedColormap.from_list("age", ["#9ECAE1", "#08306B"])
     figure, axes = plt.subplots(figsize=(10.6, 1.5 + 0.19 * max(len(ids), 6)))
     for i, row in enumerate(rows):
         start, end, low = table["start_s"][row], table["end_s"][row], np.searchsorted(ids, table["device"][row]) - 0.38
@@ -66,7 +65,8 @@ def draw_times(run: Part) -> Drawn:
     axes.set_ylabel("device" if total == len(ids) else f"device ({len(ids)} of {number(total)}, evenly spaced)")
     marks = [lines.Line2D([], [], color=shade(value), linewidth=6, label=f"staleness {round(np.expm1(value * np.log1p(oldest)))}")
              for value in ((0.0, 0.5, 1.0) if oldest > 1 else (0.0, 1.0) if age.max(initial=0) else (0.0,))]
-    marks += [lines.Line2D([], [], color=color, linewidth=6, label=word) for word, color in LOST.items() if (status == word).any()]
+    found = [(word, color) for word, color in LOST.items() if (status == word).any()]
+    marks += [lines.Line2D([], [], color=color, linewidth=6, label=word) for word, color in found]
     if 0 < len(shown) <= 200:
         marks.append(lines.Line2D([], [], color="#BBBBBB", linewidth=1, label="step"))
     axes.legend(handles=marks, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, labelspacing=0.7)
