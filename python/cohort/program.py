@@ -138,6 +138,9 @@ def watch(words: Sequence[str], ranks: int, launcher: Sequence[str] | None, see:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
             raise
+        finally:
+            if child.returncode is not None:
+                child.stdout.close()
     output = "\n".join(lines)
     if code != 0:
         raise CohortError(message_of(output, code), _exit_code(code, output), output)
