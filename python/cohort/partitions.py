@@ -3,7 +3,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,8 +32,8 @@ def partition(data: PathLike, method: str = "dirichlet", devices: int | None = N
     words += [f"{key}={yaml_text.word(value)}" for key, value in options.items()]
     folder = None
     if out is None:
-        folder = tempfile.TemporaryDirectory(prefix="cohort-")
-        out = Path(folder.name) / "partition.h5"
+        folder = tempfile.mkdtemp(prefix="cohort-")
+        out = Path(folder) / "partition.h5"
     program.call([*words, "-o", os.fspath(out), *["--overwrite"] * overwrite])
     return Partition(out, folder)
 
@@ -57,9 +59,10 @@ def _path(data: Any) -> str:
 class Partition:
     """Who has which examples."""
 
-    def __init__(self, path: PathLike, owner: Any = None) -> None:
+    def __init__(self, path: PathLike, folder: str | None = None) -> None:
         self.file = Path(path)  #: the partition file
-        self._owner = owner  # a folder that goes with the object
+        if folder is not None:  # it goes with the object
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         with h5py.File(self.file, "r") as file:
             form = tables.text(file.attrs.get("format", ""))
             if form != "cohort-partition":

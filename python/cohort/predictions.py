@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,8 +27,8 @@ def predict(model: PathLike | Run, data: PathLike, *, output: str = "logits", sp
     source = model.checkpoints[-1] if isinstance(model, Run) else model
     folder = None
     if out is None:
-        folder = tempfile.TemporaryDirectory(prefix="cohort-")
-        out = Path(folder.name) / "predictions.h5"
+        folder = tempfile.mkdtemp(prefix="cohort-")
+        out = Path(folder) / "predictions.h5"
     words = ["predict", os.fspath(source), os.fspath(getattr(data, "file", data)), "-o", os.fspath(out), f"output={output}",
              f"split={split}"]
     words += [f"{key}={yaml_text.word(value)}" for key, value in options.items()]
@@ -37,9 +39,10 @@ def predict(model: PathLike | Run, data: PathLike, *, output: str = "logits", sp
 class Predictions:
     """A predictions file, its columns read when they are asked for."""
 
-    def __init__(self, path: PathLike, owner: Any = None) -> None:
+    def __init__(self, path: PathLike, folder: str | None = None) -> None:
         self.file = Path(path)
-        self._owner = owner
+        if folder is not None:  # it goes with the object
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         with h5py.File(self.file, "r") as file:
             self.attributes = {key: tables.plain(value) for key, value in file.attrs.items()}
             self.columns = {name: file[name].shape for name in file if isinstance(file[name], h5py.Dataset)}

@@ -262,8 +262,9 @@ def _plain(values: Any) -> Any:
     if array is not None and array.dtype.kind in "fiub":
         return array
     rows = list(values)
-    if rows and all(isinstance(v, (int, float, np.number)) and not isinstance(v, bool) for v in rows):
-        return np.asarray(rows)
+    numbers = [v for v in rows if v is not None]
+    if numbers and all(isinstance(v, (int, float, np.number)) and not isinstance(v, bool) for v in numbers):
+        return np.array([np.nan if v is None else v for v in rows]) if len(numbers) < len(rows) else np.asarray(rows)
     return rows
 
 
