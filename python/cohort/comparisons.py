@@ -38,7 +38,7 @@ class Comparison:
     """What a comparison found."""
 
     def __init__(self, path: PathLike) -> None:
-        given = Path(path)
+        given = Path(path).absolute()
         self.file = given / "compare.h5" if given.is_dir() else given  #: compare.h5
         self.folder = self.file.parent
         with h5py.File(self.file, "r") as file:

@@ -35,7 +35,7 @@ class Dataset:
     """A data set file: its columns are read when they are asked for."""
 
     def __init__(self, path: PathLike) -> None:
-        self.file = Path(path)
+        self.file = Path(path).absolute()
         with h5py.File(self.file, "r") as file:
             form = tables.text(file.attrs.get("format", ""))
             if form not in ("cohort-dataset", ""):

@@ -60,7 +60,7 @@ class Partition:
     """Who has which examples."""
 
     def __init__(self, path: PathLike, folder: str | None = None) -> None:
-        self.file = Path(path)  #: the partition file
+        self.file = Path(path).absolute()  #: the partition file
         if folder is not None:  # it goes with the object
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         with h5py.File(self.file, "r") as file:

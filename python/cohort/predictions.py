@@ -40,7 +40,7 @@ class Predictions:
     """A predictions file, its columns read when they are asked for."""
 
     def __init__(self, path: PathLike, folder: str | None = None) -> None:
-        self.file = Path(path)
+        self.file = Path(path).absolute()
         if folder is not None:  # it goes with the object
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         with h5py.File(self.file, "r") as file:

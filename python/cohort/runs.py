@@ -58,7 +58,7 @@ class Run:
     """What a run has left: tables, experiment, checkpoints, the trained model."""
 
     def __init__(self, path: PathLike) -> None:
-        given = Path(path)
+        given = Path(path).absolute()  # the folder of work may change
         self.file = given / "run.h5" if given.is_dir() else given  #: run.h5
         self.folder = self.file.parent  #: where all its files are
         if not self.file.exists():
@@ -142,8 +142,8 @@ class Run:
     @property
     def privacy_statement(self) -> str:
         """What is guaranteed to whom, in the words of the run file; empty without a mechanism."""
-        found = [str(value) for key, value in self.attributes.items() if key.startswith("privacy_statement")]
-        return "\n\n".join(found)
+        statements = json.loads(str(self.attributes.get("privacy_statement", "[]")))
+        return "\n\n".join("\n".join(f"{label}: {words}" for label, words in one.items()) for one in statements)
 
     @property
     def score(self) -> float:

@@ -86,7 +86,7 @@ class Runs(InFolder):
         for change, code, words in (({}, 2, "holds a run already"), ({"locl": {"lr": 1}}, 2, "did you mean local"),
                                     ({"data": {"file": "none.h5"}, "overwrite": True}, 2, "generator"),
                                     ({"model": {"init": "none.h5"}, "overwrite": True}, 4, "none.h5"),
-                                    ({"rounds": 20, "server": {"lr": 1e6}, "model": {"name": "mlp", "hidden": [64, 64]}, "overwrite": True}, 5, "non-finite")):
+                                    ({"rounds": 20, "local": {"lr": 1e6}, "server": {"lr": 1e6}, "model": {"name": "mlp", "hidden": [64, 64]}, "overwrite": True}, 5, "non-finite")):
             with self.assertRaises(cohort.CohortError) as caught:
                 self.small(**change)
             self.assertEqual(caught.exception.exit_code, code, caught.exception)
