@@ -19,9 +19,10 @@ static bool is_by(const co_config *opt, const char *word)
     return co_config_has(opt, "by") && strcmp(co_config_string(opt, "by"), word) == 0;
 }
 
-bool co_partition_needs_tags(const co_config *opt, const co_partitioner *member,
-                             const co_dataset *data)
+bool co_partition_needs_texts(const co_config *opt, const co_partitioner *member,
+                              const co_dataset *data)
 {
+    if (is_by(opt, "length")) return !data->token_offsets && data->n_vocab > 0;
     if (data->token_y || data->task != CO_DATA_TAGGING) return false;
     return is_by(opt, "tags") || (wants_labels(member, data) && !co_config_has(opt, "by"));
 }

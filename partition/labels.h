@@ -8,9 +8,9 @@
 #pragma once
 #include "partition/partitioner.h"
 
-/* Whether such labels come from token_y, which columns alone do not have. Local. */
-bool co_partition_needs_tags(const co_config *opt, const co_partitioner *member,
-                             const co_dataset *data);
+/* Whether such labels come from the texts, which columns alone do not have. Local. */
+bool co_partition_needs_texts(const co_config *opt, const co_partitioner *member,
+                              const co_dataset *data);
 /* *view: data, borrowed, with y and n_classes by these rules where the member wants labels;
  * labels are numbered in the order in which they occur. CO_EUSAGE: no tag names an entity, the data
  * set lacks the column, the member goes by no labels. CO_EDATA, CO_EFILE: the file. Local. */
