@@ -1,4 +1,5 @@
 """Data sets, partitions, predictions and trackers of the Python package."""
+import json
 import os
 import sys
 import unittest
@@ -90,6 +91,21 @@ class Datasets(InFolder):
         from cohort.datasets import write_text_dataset
         data = write_text_dataset(self.folder / "p.h5", [{"source": "a b", "target": "b a"}, {"source": "c", "target": "c c"}])
         self.assertEqual((data.task, len(data)), ("seq2seq", 2))
+
+    def test_clinc150(self):
+        parts = {"oos_test": [["what?", "oos"]], "val": [["wie geht's ü", "b"]], "test": [["now", "a"], ["then", "b"]], "oos_val": [],
+                 "oos_train": [["none", "oos"]], "train": [["one two", "b"], ["two", "a"]]}
+        (self.folder / "c.json").write_text(json.dumps(parts))
+        order = [("train", 0), ("oos_train", 0), ("val", 2), ("test", 1), ("oos_test", 1)]
+        for oos in ("keep", "drop"):
+            want = [(text, label, split) for key, split in order for text, label in parts[key] if oos == "keep" or label != "oos"]
+            data = cohort.import_data("clinc150", self.folder / "c.json", out=self.folder / "c.h5", oos=oos, overwrite=True)
+            self.assertEqual([(data.text(k), data.classes[data["y"][k]], data["split"][k]) for k in range(len(data))], want)
+        for bad in ("{", '{"train": [["a"]]}', '{"val": []}', "[]", '{"train": [["a", 1]]}', '{"train": [["a", "b"]]} x'):
+            (self.folder / "bad.json").write_text(bad)
+            with self.assertRaises(cohort.CohortError) as caught:
+                cohort.import_data("clinc150", self.folder / "bad.json", out=self.folder / "b.h5")
+            self.assertEqual(caught.exception.exit_code, 3, bad)
 
     def test_another_file_is_refused(self):
         with h5py.File(self.folder / "o.h5", "w") as file:
