@@ -129,6 +129,7 @@ static void print(co_run *r)
     describe_groups(r);
     const bool central = co_evaluates_central(e, &r->population), devices = co_evaluates_devices(e);
     co_budget_print(&r->budget);
+    co_shares_print(&r->shares, e->rounds);
     if (co_private_print(&r->privacy, e->rounds) != CO_OK) co_warn("%s", co_status_message());
     char every[96] = "";
     int n_every = 0;

@@ -107,7 +107,7 @@ static double most_weight(const co_experiment *e)
     return e->weighting.by == CO_WEIGHT_UNIFORM ? fmin(1.0, e->weighting.cap) : e->weighting.cap;
 }
 
-/* The stages, in their order: transforms, attackers, the central bound. Local. */
+/* The stages, in their order: transforms, attackers, the private one. Local. */
 static co_status create_chain(co_run *r)
 {
     const co_experiment *e = r->experiment;
@@ -116,7 +116,8 @@ static co_status create_chain(co_run *r)
     CO_TRY(co_chain_create(&r->chain, e));
     CO_TRY(co_poisoning_create(e->attack, &e->devices, &poisoning, &attack));
     if (poisoning) co_chain_attack(&r->chain, poisoning, attack);
-    if (r->charge.is_on) co_chain_add(&r->chain, &co_stage_private, &r->privacy);
+    if (r->privacy.charge) co_chain_add(&r->chain, &co_stage_private, &r->privacy);
+    if (r->shares.charge) co_chain_add(&r->chain, &co_stage_shares, &r->shares);
     co_stage_site site = {.layout = co_model_layout(r->model),
                           .cohort = r->plan.capacity,
                           .population = r->population.n_devices};
@@ -374,6 +375,7 @@ static co_status start_privacy(co_run *r)
     int64_t last = r->experiment->rounds;
     if (r->charge.release.by_arrival) CO_TRY(foresee_parts(r, &last));
     co_charge_keeps(&r->charge, &r->keeps);
+    CO_TRY(co_shares_start(&r->shares, last, r->comm));
     return co_private_start(&r->privacy, last, r->comm);
 }
 
@@ -401,6 +403,10 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
     if (st == CO_OK)
         st = co_agree(co_private_init(&r->privacy, e, &r->plan, r->population.n_devices,
                                       comm->rank == 0, &r->charge),
+                      comm);
+    if (st == CO_OK)
+        st = co_agree(co_shares_init(&r->shares, e, &r->plan, r->population.n_devices,
+                                     comm->rank == 0, &r->charge),
                       comm);
     if (st == CO_OK) st = co_agree(create_chain(r), comm);
     if (st == CO_OK) st = create_planner(r);
@@ -435,6 +441,7 @@ void co_run_destroy(co_run *r)
     co_bank_fini(&r->bank);
     co_versions_fini(&r->versions);
     co_exchange_fini(&r->exchange);
+    co_shares_fini(&r->shares);
     co_charge_fini(&r->charge);
     if (r->experiment && r->experiment->planner->destroy)
         r->experiment->planner->destroy(r->planner);
@@ -469,6 +476,7 @@ static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
     co_status st = co_run_open_slots(r);
     if (st == CO_OK) st = co_checkpoint_read(path, s, r->model);
     if (st == CO_OK) st = check_snapshot(r, s, path);
+    if (st == CO_OK && s->privacy) st = co_shares_resume(&r->shares, s->privacy->multiplier);
     if (st == CO_OK && s->privacy) st = co_charge_resume(&r->charge, s->privacy, s->round, path);
     if (st == CO_OK) st = co_record_resume(&r->record, s->round, r->experiment);
     if (st == CO_OK && s->privacy) st = co_record_retell(&r->record, &r->charge);
@@ -509,6 +517,7 @@ co_status co_run_resume(co_run *r, const char *path)
     }
     st = co_agree(st, r->comm);
     if (st == CO_OK) st = co_private_broadcast(&r->privacy, r->comm);
+    if (st == CO_OK) st = co_shares_broadcast(&r->shares, r->comm);
     if (st == CO_OK) st = co_budget_broadcast(&r->budget, r->comm);
     if (st == CO_OK) {
         r->round = s.round;

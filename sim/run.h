@@ -11,6 +11,7 @@
 #include "sim/wires/wire.h"
 #include "sim/stages/downlink.h"
 #include "sim/stages/private.h"
+#include "sim/stages/shares.h"
 #include "trust/adversaries/poisoning.h"
 #include "sim/observers/record.h"
 #include "sim/devices/budget.h"
@@ -60,7 +61,8 @@ struct co_run {
     /* stages */
     co_chain chain;
     co_charge charge;      /* what a private one costs; off: there is none */
-    co_private privacy;    /* the last of them, where the charge is on */
+    co_private privacy;    /* the last of them, where it has the charge */
+    co_shares shares;      /* likewise */
     size_t first_count;    /* of the stages, in the exchange */
     co_message message[2]; /* of an update behind the stages: honest, attacker */
     co_downlink downlink;

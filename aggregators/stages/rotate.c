@@ -30,7 +30,7 @@ static co_status ready(void *self, const co_stage_site *site)
 static void forward(void *self, const co_stage_key *key, co_contribution *c, float *const *state)
 {
     (void)state;
-    co_rotate(*(const co_layout **)self, key->seed, key->step, c->part, c->n_parts, c->update);
+    co_rotate(*(const co_layout **)self, key->seed, key->step, c->part, c->n_parts, 1.0, c->update);
     c->norm = NAN;
 }
 

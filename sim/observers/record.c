@@ -108,7 +108,7 @@ void co_record_private(co_record *r, const co_private_row *row)
     co_table *t = &r->privacy;
     CO_ASSERT(co_table_add_row(t) == CO_OK); /* reserved */
     co_table_set_i64(t, P_ROUND, row->round);
-    co_table_set_i64(t, P_RELEASED, 1);
+    co_table_set_i64(t, P_RELEASED, !row->failed);
     co_table_set_i64(t, P_CONTRIBUTIONS, row->n_contributions);
     co_table_set_f64(t, P_RATE, row->sampling_rate);
     co_table_set_f64(t, P_CLIP, row->clip);

@@ -472,6 +472,13 @@ static void orders_that_cannot_be_are_refused(void)
     refused(SOME, STAGES(&rows, &integers), "rows reads the updates of all devices");
     refused(SOME "aggregate: {rule: median}", STAGES(&halved), "median reads updates one by one");
     allowed(SOME, STAGES(&plain, &few, &plain));
+    for (int k = 0; k < 2; k++)
+        refused("model: {name: softmax}\nrounds: 2\ndevices: {select: poisson, per_round: 7}\n"
+                "privacy: {mechanism: ddgauss, clip: 1, noise_multiplier: 1, delta: 1e-3, "
+                "min_reporting: 3}",
+                k ? STAGES(&symbols) : STAGES(&few),
+                k ? "distributed privacy cannot stand behind symbols"
+                  : "distributed privacy cannot stand behind few");
     allowed(SOME, STAGES(&halved, &few, &plain));
     allowed(SOME EF "aggregate: {rule: median}", STAGES(&coarse));
     allowed("model: {name: softmax}\nrounds: 2\ndevices: {per_round: 7, attack: sign_flip, "
