@@ -58,7 +58,7 @@ static void coarsen(void *self, const co_stage_key *key, co_contribution *c, flo
     }
     c->norm = NAN;
     c->coded_bits = 1.0 * (double)n_zero + 9.3 * (double)(c->n - (size_t)n_zero);
-    if (c->counts) c->counts[0] = (int64_t)ceil(c->coded_bits / 8.0) + 5;
+    if (c->counts) c->counts[0] = (int64_t)ceil(c->coded_bits / 8.0);
 }
 
 static co_status end_of_coarse(void *self, const co_stage_key *key, const co_stage_end *end)
