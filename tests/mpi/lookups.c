@@ -88,7 +88,7 @@ static void each_aggregator(void)
                      "devices: {per_round: 9}\naggregate: {rule: %s, bucketing: %d}\nlocal: {rule: "
                      "%s}\ntransforms: [%s]",
                      a->name, s, a->partner ? a->partner : "sgd",
-                     a->needs_stage ? a->needs_stage : "");
+                     a->needs_stage ? "{name: sign}" : "");
             expect_none("aggregator", a->name, words);
         }
     }
@@ -99,6 +99,22 @@ static void each_aggregator(void)
                  "devices: {per_round: 9}\nlocal: {rule: %s}\naggregate: {rule: %s}", rule->name,
                  rule->partner ? rule->partner : "mean");
         expect_none("local rule", rule->name, words);
+    }
+}
+
+/* With options of the small model where it needs them, and something behind that is worth to make
+ * up for. */
+static void each_transform(void)
+{
+    for (const co_plugin *const *at = co_kind_stage.members; *at; at++) {
+        const co_stage *stage = co_stage_find((*at)->name);
+        char words[512];
+        snprintf(words, sizeof words,
+                 "devices: {per_round: 9}\naggregate: {weight: uniform}\ntransforms: [{name: "
+                 "%s%s}%s]",
+                 stage->name, stage->by_tensor ? ", rank: 1" : "",
+                 stage->close ? ", {name: sign}" : "");
+        expect_none("transform", stage->name, words);
     }
 }
 
@@ -120,7 +136,7 @@ int main(int argc, char **argv)
     each(&co_kind_optimizer, "devices: {per_round: 9}\nlocal: {optimizer: %s}");
     each(&co_kind_attack, "devices: {per_round: 9, attack: %s, attackers: 3}");
     each(&co_kind_selector, "devices: {per_round: 9, select: %s}");
-    each(&co_kind_stage, "devices: {per_round: 9}\ntransforms: [{name: %s}]");
+    each_transform();
     static const char *const schedules[] = {"constant", "step, every: 2, factor: 0.5",
                                             "exponential, factor: 0.5", "cosine"};
     for (size_t k = 0; k < 4; k++) {
