@@ -7,6 +7,7 @@
 #include "sim/first_model.h"
 #include "sim/outlook.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MOST_PLAYED 1e8 /* participations of a schedule that is played through for its privacy */
@@ -78,8 +79,7 @@ static co_status check_shares(co_run *r)
         if (!link->stage->fixed_shares || !link->serves) continue;
         r->plan.weighs_population = true;
         if (why)
-            return co_config_fail(&r->experiment->top,
-                                  co_node_find(r->experiment->root, "transforms"),
+            return co_config_fail(link->where, co_config_node(link->where, "name"),
                                   "%s keeps the mean of what all devices have sent, in which each "
                                   "has a fixed part: %s; leave one of the two out",
                                   link->stage->name, why);
@@ -348,7 +348,10 @@ static co_status create_planner(co_run *r)
         co_groups_keeps(r->plan.groups, &r->keeps);
         warn_of_left_rounds(e);
     }
-    if (co_is_timed(e)) co_keep_ints(&r->keeps, "clock/time", &r->time, NULL, 1);
+    if (co_is_timed(e)) {
+        co_keep_ints(&r->keeps, "clock/time", &r->time, NULL, 1);
+        co_keep_within(&r->keeps, 0.0, (double)CO_NEVER);
+    }
     if (e->planner->keeps) e->planner->keeps(r->planner, &r->keeps);
     co_plan_keeps(&r->plan, &r->keeps);
     return CO_OK;
@@ -469,6 +472,17 @@ static co_status check_snapshot(const co_run *r, const co_snapshot *s, const cha
     return CO_OK;
 }
 
+static co_status check_planner(const co_run *r, const co_snapshot *s, const char *path)
+{
+    char cause[300];
+    const co_planner *planner = r->experiment->planner;
+    const co_clock now = {.step = s->round + 1, .time = r->time};
+    const co_status st = planner->check ? planner->check(r->planner, &r->plan, &now) : CO_OK;
+    if (st == CO_OK) return st;
+    snprintf(cause, sizeof cause, "%s", co_status_message());
+    return CO_FAIL(st, "%s: %s", path, cause);
+}
+
 /* Rank 0 reads the whole vectors; the model goes to every node's board, the slots to their owners.
  */
 static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
@@ -476,6 +490,7 @@ static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
     co_status st = co_run_open_slots(r);
     if (st == CO_OK) st = co_checkpoint_read(path, s, r->model);
     if (st == CO_OK) st = check_snapshot(r, s, path);
+    if (st == CO_OK) st = check_planner(r, s, path);
     if (st == CO_OK && s->privacy) st = co_shares_resume(&r->shares, s->privacy->multiplier);
     if (st == CO_OK && s->privacy) st = co_charge_resume(&r->charge, s->privacy, s->round, path);
     if (st == CO_OK) st = co_record_resume(&r->record, s->round, r->experiment);

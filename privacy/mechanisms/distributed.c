@@ -52,6 +52,7 @@ static co_status check_share(const co_distributed_setup *s, const co_distributed
 co_status co_distributed_make(const co_distributed_setup *s, co_distributed *d)
 {
     const double share_std = s->multiplier * s->clip / sqrt(s->n_least);
+    const bool is_replaced = s->sampling == CO_SAMPLING_FIXED;
     *d = (co_distributed){0};
     CO_TRY(choose_step(s, share_std, &d->step));
     const double variance = share_std * share_std / (d->step * d->step);
@@ -61,8 +62,9 @@ co_status co_distributed_make(const co_distributed_setup *s, co_distributed *d)
     d->bound = co_rounded_norm(s->clip / d->step, s->dim, s->beta);
     d->bound_square = (uint64_t)(d->bound * d->bound);
     d->event = (co_event){.noise = s->mechanism->noise,
-                          .noise_multiplier = d->std / d->bound,
-                          .rate = 1.0,
+                          .sampling = s->sampling,
+                          .noise_multiplier = d->std / d->bound / (is_replaced ? 2.0 : 1.0),
+                          .rate = s->sampling == CO_SAMPLING_NONE ? 1.0 : s->rate,
                           .lattice_std = d->std,
                           .dim = s->dim,
                           .n_shares = s->n_least};
@@ -91,14 +93,19 @@ co_status co_distributed_find_noise(co_distributed_setup *s, const co_accountant
                                     const co_accounting *how, double epsilon, double delta,
                                     int64_t n)
 {
-    double lo = LEAST_MULTIPLIER, hi = MOST_MULTIPLIER, got;
-    CO_TRY(epsilon_with(s, hi, by, how, delta, n, &got));
+    double hi = LEAST_MULTIPLIER, best = INFINITY, got = INFINITY;
+    while (!(got <= epsilon) && hi < MOST_MULTIPLIER) {
+        hi *= 2.0;
+        CO_TRY(epsilon_with(s, hi, by, how, delta, n, &got));
+        best = fmin(best, got);
+    }
     if (!(got <= epsilon))
         return CO_FAIL(
             CO_EUSAGE,
             "privacy: no noise reaches epsilon %g at delta %g with %d bits for %g numbers "
             "(at best %g); raise bits, epsilon or min_reporting",
-            epsilon, delta, s->bits, s->dim, got);
+            epsilon, delta, s->bits, s->dim, best);
+    double lo = hi / 2.0;
     while (hi > lo * (1.0 + 1e-6)) {
         const double middle = sqrt(lo * hi);
         CO_TRY(epsilon_with(s, middle, by, how, delta, n, &got));

@@ -19,6 +19,8 @@ typedef struct {
     double granularity;            /* step; 0: chosen by k */
     double n_least, n_most, dim;   /* devices of a sum; numbers of an update */
     int bits;
+    co_sampling sampling; /* of the event alone: fixed replaces a device, at twice the bound */
+    double rate;
 } co_distributed_setup;
 
 typedef struct {
@@ -27,7 +29,7 @@ typedef struct {
     uint64_t bound_square;
     uint64_t share; /* variance of a device's noise, in 1 / CO_NOISE_UNIT */
     double std;     /* of n_least shares, in steps */
-    co_event event; /* without sampling; add or remove one */
+    co_event event; /* sampled as the setup says */
 } co_distributed;
 
 /* step = the least gamma with 2^b gamma >= 2 k sqrt(c^2 n^2 / d + (gamma^2 / 4 + sigma^2) n), n =
