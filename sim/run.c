@@ -79,8 +79,7 @@ static co_status check_shares(co_run *r)
         if (!link->stage->fixed_shares || !link->serves) continue;
         r->plan.weighs_population = true;
         if (why)
-            return co_config_fail(&r->experiment->top,
-                                  co_node_find(r->experiment->root, "transforms"),
+            return co_config_fail(link->where, co_config_node(link->where, "name"),
                                   "%s keeps the mean of what all devices have sent, in which each "
                                   "has a fixed part: %s; leave one of the two out",
                                   link->stage->name, why);

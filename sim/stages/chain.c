@@ -111,19 +111,22 @@ static const char *find_why(const co_stage *before, const co_stage *stage)
                : NULL;
 }
 
-/* What attackers do, and what the server does to bound updates, is no part of the message. */
+/* What attackers do, and the central bound, are no part of the message. */
 static co_status check_undone(const co_chain *chain, size_t at)
 {
-    const co_stage *stage = chain->link[at].stage;
-    const bool changes = stage->forward && stage->takes == CO_FLOATS && chain->link[at].where;
+    const co_link *link = &chain->link[at];
+    const co_stage *stage = link->stage;
+    const bool changes =
+        stage->forward && stage->takes == CO_FLOATS && (link->where || stage->gives == CO_INTEGERS);
     for (size_t k = at; changes && k-- > 0;) {
-        const co_stage *before = chain->link[k].stage;
-        const char *why = chain->link[k].where ? find_why(before, stage) : NULL;
+        const co_link *before = &chain->link[k];
+        const char *why = before->where ? find_why(before->stage, stage) : NULL;
         if (why)
-            return refuse(chain, &chain->link[at],
-                          "%s cannot stand behind %s, which %s; put %s in front, or leave one "
-                          "of the two out",
-                          stage->name, before->name, why, stage->name);
+            return refuse(
+                chain, link->where ? link : before,
+                "%s cannot stand behind %s, which %s; change their order, or leave one of "
+                "the two out",
+                stage->name, before->stage->name, why);
     }
     return CO_OK;
 }
