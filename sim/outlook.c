@@ -45,6 +45,9 @@ static co_status open_stage(stage *s, const co_plan *like, const co_population *
     if (st != CO_OK) return st;
     s->plan.bytes_down = like->bytes_down;
     memcpy(s->plan.bytes_up, like->bytes_up, sizeof s->plan.bytes_up);
+    if (like->has_version)
+        CO_TRY(co_agree(co_plan_send_versions(&s->plan, like->bytes_model, like->bytes_version),
+                        comm));
     co_plan_look(&s->plan);
     if (like->groups)
         st = co_groups_create(e, population, s->plan.timing, like->groups->bytes, &s->plan.groups);

@@ -105,8 +105,8 @@ compare() { # compare STUDY AT_ONCE TARGET
     play "$1" fedasync 40000 devices.mode=buffered devices.per_round=1 devices.concurrency="$at_once" \
         devices.difference=current devices.staleness=polynomial server.lr=0.3 eval.every=200
     play "$1" oort 400 devices.select=oort
-    "$python" "$top/jobs/plot" "$1"/*/seed-*/run.h5 x=virtual -o "$1" > /dev/null || echo "$1: no picture"
-    "$python" "$top/jobs/plot" "$1"/fedbuff/seed-1/run.h5 show=times -o "$1-times" > /dev/null || echo "$1: no picture of times"
+    COHORT_PYTHON=$python "$cohort" plot "$1"/*/seed-*/run.h5 x=virtual -o "$1" > /dev/null || echo "$1: no picture"
+    COHORT_PYTHON=$python "$cohort" plot "$1"/fedbuff/seed-1/run.h5 show=times -o "$1-times" > /dev/null || echo "$1: no picture of times"
 }
 studies=${STUDIES:-writers fashion}
 for study in $studies; do
