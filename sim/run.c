@@ -7,6 +7,7 @@
 #include "sim/first_model.h"
 #include "sim/outlook.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MOST_PLAYED 1e8 /* participations of a schedule that is played through for its privacy */
@@ -347,7 +348,10 @@ static co_status create_planner(co_run *r)
         co_groups_keeps(r->plan.groups, &r->keeps);
         warn_of_left_rounds(e);
     }
-    if (co_is_timed(e)) co_keep_ints(&r->keeps, "clock/time", &r->time, NULL, 1);
+    if (co_is_timed(e)) {
+        co_keep_ints(&r->keeps, "clock/time", &r->time, NULL, 1);
+        co_keep_within(&r->keeps, 0.0, (double)CO_NEVER);
+    }
     if (e->planner->keeps) e->planner->keeps(r->planner, &r->keeps);
     co_plan_keeps(&r->plan, &r->keeps);
     return CO_OK;
@@ -468,6 +472,17 @@ static co_status check_snapshot(const co_run *r, const co_snapshot *s, const cha
     return CO_OK;
 }
 
+static co_status check_planner(const co_run *r, const co_snapshot *s, const char *path)
+{
+    char cause[300];
+    const co_planner *planner = r->experiment->planner;
+    const co_clock now = {.step = s->round + 1, .time = r->time};
+    const co_status st = planner->check ? planner->check(r->planner, &r->plan, &now) : CO_OK;
+    if (st == CO_OK) return st;
+    snprintf(cause, sizeof cause, "%s", co_status_message());
+    return CO_FAIL(st, "%s: %s", path, cause);
+}
+
 /* Rank 0 reads the whole vectors; the model goes to every node's board, the slots to their owners.
  */
 static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
@@ -475,6 +490,7 @@ static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
     co_status st = co_run_open_slots(r);
     if (st == CO_OK) st = co_checkpoint_read(path, s, r->model);
     if (st == CO_OK) st = check_snapshot(r, s, path);
+    if (st == CO_OK) st = check_planner(r, s, path);
     if (st == CO_OK && s->privacy) st = co_shares_resume(&r->shares, s->privacy->multiplier);
     if (st == CO_OK && s->privacy) st = co_charge_resume(&r->charge, s->privacy, s->round, path);
     if (st == CO_OK) st = co_record_resume(&r->record, s->round, r->experiment);

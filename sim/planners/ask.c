@@ -15,7 +15,10 @@ co_status co_plan_check_separation(co_plan *plan, double asked, size_t rows)
     const co_experiment *e = plan->experiment;
     const double n = (double)plan->population->n_devices;
     plan->separation = co_min_separation(e);
-    const double need = (double)(plan->separation - 1) * (rows ? (double)rows : asked) + asked;
+    /* who is asked and lost rests as well; of those under way between steps it is not known which
+     * step that will be, so that places may stay empty where many are lost */
+    const double rest = rows && e->planner->holds ? (double)rows : asked,
+                 need = (double)(plan->separation - 1) * rest + asked;
     if (plan->separation > 1 && need > n)
         return co_config_fail(
             &e->devices, co_config_node(&e->devices, "min_separation"),
@@ -142,11 +145,15 @@ void co_plan_close(co_plan *plan)
 
 void co_plan_keeps(co_plan *plan, co_keeps *keeps)
 {
-    if (plan->last_step)
+    if (plan->last_step) {
         co_keep_ints(keeps, "selector/last_step", plan->last_step, NULL,
                      plan->population->n_devices);
-    if (plan->has_version)
+        co_keep_within(keeps, 0.0, (double)plan->experiment->rounds);
+    }
+    if (plan->has_version) {
         co_keep_ints(keeps, "downlink/version", plan->has_version, NULL,
                      plan->population->n_devices);
+        co_keep_within(keeps, 0.0, (double)plan->experiment->rounds);
+    }
     if (plan->selector->keeps) plan->selector->keeps(plan->chosen_by, keeps);
 }

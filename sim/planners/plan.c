@@ -326,13 +326,13 @@ co_status co_plan_wait(const co_plan *plan, int64_t time, int64_t *until)
     const co_experiment *e = plan->experiment;
     *until = time;
     if (!plan->timing) return CO_OK;
+    for (int64_t k = 0; k < plan->population->n_devices; k++)
+        if (co_timing_is_there(plan->timing, k, time)) return CO_OK;
     const int64_t next = co_timing_next_arrival(plan->timing, time);
     if (next < CO_NEVER) {
         *until = next;
         return CO_OK;
     }
-    for (int64_t k = 0; k < plan->population->n_devices; k++)
-        if (co_timing_is_there(plan->timing, k, time)) return CO_OK;
     return co_config_fail(&e->top, co_node_find(e->root, "clock"),
                           "none of the %lld devices can be reached at %.6g s of virtual time, and "
                           "none will come any more",

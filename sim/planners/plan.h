@@ -191,9 +191,9 @@ int64_t co_plan_trip(void *plan, int64_t device);
 co_plan_row *co_plan_add(co_plan *plan, const co_plan_row *row);
 /* One that the step does not wait for, with its outcome. CO_ENOMEM. */
 co_status co_plan_lose(co_plan *plan, const co_plan_row *row);
-/* When it is worth to ask again, where nobody could be reached at `time`: when the next device
- * comes; `time` itself when none will come any more, but some are there. CO_EUSAGE: nobody is
- * there, and nobody will come any more. */
+/* When it is worth to ask again, where nobody whom a step asked could be reached at `time`: that
+ * very time while any device is there, whom another draw may name; else when the next one comes.
+ * CO_EUSAGE: nobody is there, and nobody will come any more. */
 co_status co_plan_wait(const co_plan *plan, int64_t time, int64_t *until);
 /* At the end of a step that has no row and took no time, since `begin`: time goes on to the first
  * at which it is worth to ask again. As co_plan_wait. */

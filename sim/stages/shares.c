@@ -183,7 +183,8 @@ const co_stage co_stage_shares = {.name = "distributed privacy",
                                   .end = end,
                                   .message = message,
                                   .enforced = true,
-                                  .releases = true};
+                                  .releases = true,
+                                  .mixes = true};
 
 void co_shares_print(const co_shares *s, int64_t rounds)
 {

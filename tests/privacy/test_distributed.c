@@ -62,7 +62,7 @@ Test(distributed, is_what_the_papers_say)
         n_sampled += x.setup.sampling == CO_SAMPLING_POISSON;
     }
     fclose(file);
-    cr_expect(n == 40 && n_sampled > 5, "%d settings, %d sampled", n, n_sampled);
+    cr_expect(n == 30 && n_sampled > 5, "%d settings, %d sampled", n, n_sampled);
 }
 
 /* Of each setting's own epsilon: the noise found for it is not more than the setting's. */

@@ -1,6 +1,6 @@
 """tests/reference/distributed.py - distributed discrete Gaussian and Skellam noise by the papers' formulas, apart from cohort's code.
 
-    python distributed.py > distributed.txt     40 settings, the file that tests/privacy/test_distributed.c reads
+    python distributed.py > distributed.txt     30 settings, the file that tests/privacy/test_distributed.c reads
 
 Granularity by root finding (arXiv:2102.06387, section 4.2), norm after rounding (its Definition 4), Renyi divergence (its Proposition 14;
 arXiv:2110.04995, Theorem 3.5), Poisson sampling (Zhu and Wang 2019, Theorem 5, in exact rationals of mpmath), conversion by dp_accounting.
@@ -83,7 +83,7 @@ def line(mechanism, bits, least, most, dim, multiplier, beta, k, rate, rounds, d
 
 if __name__ == "__main__":
     draw, n = random.Random(7), 0
-    while n < 40:
+    while n < 30:
         least = round(10**draw.uniform(0.5, 3))
         found = line(("ddgauss", "skellam")[n % 2], draw.choice([8, 10, 12, 14, 16, 18, 20]), least, round(least * draw.uniform(1, 1.5)),
                      round(10**draw.uniform(2, 6.5)), round(10**draw.uniform(-0.5, 1.2), 3), draw.choice([0.0, 0.1, math.exp(-0.5)]),
