@@ -22,12 +22,20 @@ typedef struct {
     int bits;        /* above 0: sum is modulo 2^bits, in [0, 2^bits), step and total are nothing
                         yet: the stage that made integers sets them, and this to 0 */
     double step;     /* what 1 in sum stands for; 0: 2^-44 */
+    double *value;   /* [n] room; the sum as numbers once is_value, and then sum is nothing */
+    bool is_value;   /* a stage has made numbers of the integers: co_sum_to_values */
+    bool failed;     /* a stage says that the step is to have no result: the model stays */
     double total;    /* sum of a_i over the devices that reported, or what is fixed for it; > 0 */
     double terms;    /* sum of a_i term_i over them (report); total without report */
     double coverage; /* W over the weights of the whole population */
     int64_t n_reported;
-    float *const *slot; /* [..][n] the rule's state, as `slots` says */
+    float *const *slot; /* [..][n] the rule's state, as `slots` says; to a stage: its own, as its
+                           `server_slots` says */
 } co_round_sum;
+/* The sum as numbers: in->value, and is_value. Nothing when it is that already. Local. */
+void co_sum_to_values(co_round_sum *in);
+/* out[n] = sum / divisor in double, whatever the sum is of by now. Local. */
+void co_sum_mean(const co_round_sum *in, double divisor, double *out);
 
 /* A trained device, as a rule of form `sum` sees it. */
 typedef struct {

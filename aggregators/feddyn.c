@@ -11,7 +11,7 @@ static void finish(const void *self, const co_round_sum *in, double *update)
 {
     (void)self;
     float *drift = in->slot[0];
-    co_exact_mean(in->sum, in->n, in->total, update);
+    co_sum_mean(in, in->total, update);
     for (size_t j = 0; j < in->n; j++) {
         const double now = (double)drift[j] + in->total * in->coverage * update[j];
         drift[j] = (float)now;

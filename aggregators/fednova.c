@@ -18,7 +18,7 @@ static void report(const void *self, const co_device_report *device, double *fac
 static void finish(const void *self, const co_round_sum *in, double *update)
 {
     (void)self;
-    co_exact_mean(in->sum, in->n, in->total / (in->terms / in->total), update);
+    co_sum_mean(in, in->total / (in->terms / in->total), update);
 }
 
 const co_aggregator co_aggregator_fednova = {

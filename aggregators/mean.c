@@ -8,13 +8,27 @@
 #include <math.h>
 #include <string.h>
 
+void co_sum_to_values(co_round_sum *in)
+{
+    if (in->is_value) return;
+    co_sum_mean(in, 1.0, in->value);
+    in->is_value = true;
+}
+
+void co_sum_mean(const co_round_sum *in, double divisor, double *out)
+{
+    if (in->is_value)
+        for (size_t j = 0; j < in->n; j++) out[j] = in->value[j] / divisor;
+    else if (in->step > 0.0)
+        for (size_t j = 0; j < in->n; j++) out[j] = (double)in->sum[j] * in->step / divisor;
+    else
+        co_exact_mean(in->sum, in->n, divisor, out);
+}
+
 static void finish(const void *self, const co_round_sum *in, double *update)
 {
     (void)self;
-    if (in->step > 0.0)
-        for (size_t j = 0; j < in->n; j++) update[j] = (double)in->sum[j] * in->step / in->total;
-    else
-        co_exact_mean(in->sum, in->n, in->total, update);
+    co_sum_mean(in, in->total, update);
 }
 
 const co_aggregator co_aggregator_mean = {.name = "mean",

@@ -42,7 +42,7 @@ static void report(const void *self, const co_device_report *device, double *fac
 static void finish(const void *self, const co_round_sum *in, double *update)
 {
     (void)self;
-    co_exact_mean(in->sum, in->n, in->terms, update);
+    co_sum_mean(in, in->terms, update);
 }
 
 static const co_param params[] = {{"q", CO_REAL, .def = 1.0, .lo = 0.0, .hi = 100.0,

@@ -76,6 +76,7 @@ static bool make_update(co_run *r, const co_gathered *gathered)
                        .n_parts = x->n_own_parts,
                        .sum = co_exchange_sum(x),
                        .bits = r->chain.ring.bits,
+                       .value = r->update,
                        .total = total > 0.0 && r->plan.bound > 0.0 ? r->plan.fixed_total : total,
                        .terms = co_exchange_summed(x, CO_SUM_TERMS),
                        .coverage = r->plan.population_weight > 0.0
@@ -83,8 +84,11 @@ static bool make_update(co_run *r, const co_gathered *gathered)
                                        : 1.0,
                        .n_reported = co_exchange_counted(x, CO_COUNT_REPORTED),
                        .slot = r->slot + r->n_server_slots};
+    float *const *stages = r->slot + r->n_server_slots + r->n_rule_slots;
     if (!co_chain_releases(&r->chain) && (in.n_reported == 0 || in.total <= 0.0)) return false;
-    co_chain_backward(&r->chain, r->plan.round, &in);
+    co_chain_backward(&r->chain, r->plan.round, stages, &in);
+    r->step_failed = in.failed;
+    if (in.failed) return false;
     CO_ASSERT(in.bits == 0); /* the stage that made residues has made a sum of them */
     aggregate(r, &in, gathered);
     return true;
@@ -94,6 +98,7 @@ static bool make_update(co_run *r, const co_gathered *gathered)
 static void step_slice(co_run *r, const co_gathered *gathered, double lr)
 {
     const co_exchange *x = &r->exchange;
+    r->step_failed = false;
     if (r->plan.groups ? co_edges_average(&r->edges, r->plan.round, r->update)
                        : make_update(r, gathered)) {
         clear_unsent(r);
@@ -126,7 +131,8 @@ co_status co_run_combine_create(co_run *r)
     const char *const *rules = e->aggregator->slots ? e->aggregator->slots : none;
     while (own[r->n_server_slots]) r->n_server_slots++;
     r->n_slots = r->n_server_slots;
-    while (rules[r->n_slots - r->n_server_slots]) r->n_slots++;
+    while (rules[r->n_rule_slots]) r->n_rule_slots++;
+    r->n_slots += r->n_rule_slots + r->chain.n_server_slots;
     const size_t n_sliced = r->n_slots;
     r->n_slots += r->bank.n;
     r->slot_name = co_calloc(r->n_slots, sizeof *r->slot_name);
@@ -138,10 +144,13 @@ co_status co_run_combine_create(co_run *r)
         return CO_FAIL(CO_ENOMEM, "no memory for the server's state");
     for (size_t k = 0; k < n_sliced; k++) {
         r->slot[k] = r->slots + k * r->exchange.n_own;
-        r->slot_name[k] = k < r->n_server_slots ? own[k] : rules[k - r->n_server_slots];
+        if (k < r->n_server_slots + r->n_rule_slots)
+            r->slot_name[k] = k < r->n_server_slots ? own[k] : rules[k - r->n_server_slots];
         if (server->init && k < r->n_server_slots)
             server->init(r->server, k, r->slot[k], r->exchange.n_own);
     }
+    co_chain_server_slots(&r->chain, r->slot_name + r->n_server_slots + r->n_rule_slots,
+                          r->chain.n_server_slots);
     for (size_t k = 0; k < r->bank.n; k++) {
         r->slot[n_sliced + k] = co_bank_own(&r->bank, k);
         r->slot_name[n_sliced + k] = r->bank.name[k];

@@ -46,7 +46,11 @@ static co_status create_chain(co_run *r)
     CO_TRY(co_poisoning_create(e->attack, &e->devices, &poisoning, &attack));
     if (poisoning) co_chain_add(&r->chain, poisoning, attack);
     if (r->charge.is_on) co_chain_add(&r->chain, &co_stage_private, &r->privacy);
-    CO_TRY(co_chain_ready(&r->chain, co_model_layout(r->model), r->plan.capacity));
+    co_stage_site site = {.layout = co_model_layout(r->model),
+                          .cohort = r->plan.capacity,
+                          .population = r->population.n_devices};
+    site.tensor = co_model_tensors(r->model, &site.n_tensors);
+    CO_TRY(co_chain_ready(&r->chain, &site));
     return check_ring(r);
 }
 
@@ -245,7 +249,8 @@ static co_status create_planner(co_run *r)
     int64_t up;
     train->traffic(r->works.self[r->plan.train], &r->plan.bytes_down, &up);
     for (int attacker = 0; attacker < 2; attacker++)
-        r->plan.bytes_up[attacker] = co_chain_bytes(&r->chain, attacker, up);
+        r->plan.bytes_up[attacker] =
+            co_chain_bytes(&r->chain, attacker, up / (int64_t)sizeof(float));
     CO_TRY(co_timing_create(e, &r->population, co_run_flops(r), r->comm, &r->plan.timing));
     co_status st =
         co_groups_create(e, &r->population, r->plan.timing, r->plan.bytes_down, &r->plan.groups);

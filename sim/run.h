@@ -68,10 +68,11 @@ struct co_run {
     co_versions versions; /* of the model, the newest in the exchange */
     co_bank bank;         /* vectors that devices receive beside the model, or edges' models */
     co_edges edges;
-    /* combine: slots are the server optimiser's, the aggregator's, the bank's */
+    /* combine: slots are the server optimiser's, the aggregator's, the stages', the bank's */
     co_aggregation aggregation;
     void *server; /* the server optimiser's own */
-    size_t n_slots, n_server_slots;
+    size_t n_slots, n_server_slots, n_rule_slots;
+    bool step_failed;       /* a stage has said so of the newest step: it changed nothing */
     const char **slot_name; /* [n_slots] */
     float *slots, **slot;   /* [n_slots][n_own] */
     double *update;         /* [n_own] */

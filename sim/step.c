@@ -246,9 +246,10 @@ void co_step_gather(co_run *r)
     co_exchange_gather(x);
     if (x->told) co_exchange_take_rows(x, &r->plan);
     r->round = r->plan.round;
-    co_charge_take_part(&r->charge, &r->plan);
-    const co_status st = co_chain_end(&r->chain, r->round, co_exchange_counts(x, r->first_count),
-                                      co_exchange_counted(x, CO_COUNT_REPORTED));
+    if (!r->step_failed) co_charge_take_part(&r->charge, &r->plan);
+    const co_stage_end end = {co_exchange_counts(x, r->first_count),
+                              co_exchange_counted(x, CO_COUNT_REPORTED), r->step_failed};
+    const co_status st = co_chain_end(&r->chain, r->round, &end);
     const co_status spent = co_budget_commit(&r->budget, &r->plan);
     co_plan_close(&r->plan);
     if (r->late == CO_OK) r->late = st != CO_OK ? st : spent;

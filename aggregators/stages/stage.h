@@ -5,7 +5,8 @@
  * the device) and may have one on the server (rows: all updates of a step at once; backward: the
  * sum, on each owner's slice; end: the step's exact counts). What an experiment lists under
  * `transforms` comes first, then what attackers do, then the central bound of section `privacy`.
- * Transforms carry no privacy guarantee. Every stage states what it takes and gives, floats or
+ * What stands after a stage that closes (error feedback) is seen by it once the last transform is
+ * done. Every stage states what it takes and gives, floats or
  * integers modulo 2^b; that each takes what the one before gives, and that the sum of a step's
  * integers fits, is checked before the first step. Adding a transform: a file
  * aggregators/stages/<name>.c with the table co_stage_<name>, and a line in list.h; clip.c is the
@@ -35,6 +36,28 @@ typedef struct {
 } co_ring;
 enum { CO_MAX_RING_BITS = 44 };
 
+/* Where a stage works, known before the first step. Borrowed as long as the stage lives. */
+typedef struct {
+    const co_layout *layout; /* of the updates; NULL in tests: everything travels */
+    const co_tensor *tensor; /* [n_tensors] of the model; NULL with 0 */
+    size_t n_tensors;
+    size_t cohort;      /* most devices of a step */
+    int64_t population; /* devices of the run */
+} co_stage_site;
+
+/* What a contribution is on the wire: a function of sizes alone, never of values. */
+typedef struct {
+    int64_t n_values;
+    double bits;    /* of each value; 32 before the first stage */
+    int64_t beside; /* bytes of indices, scales and headers */
+} co_message;
+static inline int64_t co_message_bytes(const co_message *m)
+{
+    const double bytes = (double)m->n_values * m->bits / 8.0;
+    const int64_t whole = (int64_t)bytes;
+    return whole + (bytes > (double)whole) + m->beside;
+}
+
 /* What a device sends. Borrowed during forward. */
 typedef struct {
     size_t n;            /* coordinates, of what is trained of the model */
@@ -54,8 +77,9 @@ typedef struct {
     const co_mechanism *mechanism;
     const co_grid *grid;
     double bounded_weight, bounded_norm; /* in [0, 1]; of update, in the mechanism's kind of norm */
-    int64_t *counts; /* [n_counts] of the stage, zero at first: their exact sums over all devices
-                        come to `end` */
+    double coded_bits; /* of an entropy code of the message; NAN: no stage has made symbols */
+    int64_t *counts;   /* [n_counts] of the stage, zero at first: their exact sums over all devices
+                          come to `end` */
 } co_contribution;
 
 /* The updates of a step that came whole, for the coordinates that this rank owns, devices by
@@ -67,33 +91,49 @@ typedef struct {
     const float **scratch;         /* [n_rows] */
 } co_stage_rows;
 
+/* What a step has come to. */
+typedef struct {
+    const int64_t *counts; /* [n_counts] of the stage, exact sums over all devices */
+    int64_t n_reported;
+    bool failed; /* it has no result: nothing was released */
+} co_stage_end;
+
 typedef struct {
     CO_PLUGIN_FIELDS;
     co_status (*create)(const co_config *opt, void **self); /* Local. NULL: no options */
     void (*destroy)(void *self);
     co_domain takes, gives; /* a stage that gives integers binds attackers as well */
+    /* Before the first step: makes room, looks at shapes. CO_EUSAGE: cannot work there. NULL:
+     * nothing. Local. */
+    co_status (*ready)(void *self, const co_stage_site *site);
     /* Where floats become integers: what they are with that many devices in a step. Local. */
     co_ring (*ring)(const void *self, size_t cohort);
     /* state[slots][n]: the device's own, zero before it first takes part; kept only when the update
      * reaches the sum. NULL: nothing on the device. Local. */
     void (*forward)(void *self, const co_stage_key *key, co_contribution *contribution,
                     float *const *state);
+    /* Behind the last of the experiment's transforms, the last stage that closes first: update is
+     * what the server will have of it. NULL: nothing. Local. */
+    void (*close)(void *self, const co_stage_key *key, co_contribution *contribution,
+                  float *const *state);
     void (*rows)(
         void *self,
         const co_stage_rows *rows); /* NULL: none. Costs memory of cohort x model / ranks. Local */
     /* Changes the sum on this rank's slice before the aggregator sees it; in the last stage of
      * integers from residues to a sum with its step and total. NULL: none. Local. */
     void (*backward)(void *self, const co_stage_key *key, co_round_sum *sum);
-    /* After the step, with the exact counts, the same on all ranks. NULL: none. Local. */
-    co_status (*end)(void *self, const co_stage_key *key, const int64_t *counts,
-                     int64_t n_reported);
-    /* Bytes on the wire of a contribution of so many that goes through: a function of sizes alone,
-     * never of values. NULL: as many. Local. */
-    int64_t (*bytes)(const void *self, int64_t bytes);
+    /* After the step, with what it has come to, the same on all ranks. NULL: none. Local. */
+    co_status (*end)(void *self, const co_stage_key *key, const co_stage_end *end);
+    /* What a message is behind the stage. NULL: what it was. Local. */
+    void (*message)(const void *self, co_message *message);
     const char *const *slots; /* names of the vectors kept per device; ends with NULL. NULL: none */
+    /* Names of the vectors that the server keeps, zero at first: sum->slot[..][n] in backward; ends
+     * with NULL. NULL: none */
+    const char *const *server_slots;
     size_t n_counts;
-    bool enforced; /* the server sees to it: attackers go through it as well */
-    bool releases; /* gives a sum also when nobody reported */
+    bool enforced;  /* the server sees to it: attackers go through it as well */
+    bool releases;  /* gives a sum also when nobody reported */
+    bool blockwise; /* forward works on each block of CO_BLOCK coordinates of the model by itself */
 } co_stage;
 
 extern const co_kind co_kind_stage;

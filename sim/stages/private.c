@@ -158,14 +158,16 @@ static double noisy_fraction(const co_private *p, int64_t round, int64_t below, 
 }
 
 /* The round into the ledger, the next clip and grid. */
-static co_status end(void *self, const co_stage_key *key, const int64_t *counts, int64_t n_reported)
+static co_status end(void *self, const co_stage_key *key, const co_stage_end *end)
 {
     co_private *p = self;
-    CO_TRY(co_charge_step(p->charge, key->step, n_reported));
+    if (end->failed) return CO_OK; /* nothing was released */
+    CO_TRY(co_charge_step(p->charge, key->step, end->n_reported));
     if (p->is_adaptive)
-        p->charge->state.clip = co_adapted_clip(
-            p->charge->state.clip, noisy_fraction(p, key->step, counts[UNCLIPPED], n_reported),
-            p->quantile, p->clip_rate);
+        p->charge->state.clip =
+            co_adapted_clip(p->charge->state.clip,
+                            noisy_fraction(p, key->step, end->counts[UNCLIPPED], end->n_reported),
+                            p->quantile, p->clip_rate);
     return start(p);
 }
 

@@ -197,7 +197,7 @@ static void play(const co_wire *wire, const co_wire_setup *setup, void *self, si
     float *sent = co_malloc(x->n, sizeof *sent);
     make_round(&r, n_devices, round, turn);
     if (wire->whole) co_chain_add(&chain, &rows_stage, &seen);
-    CHECK(co_chain_ready(&chain, NULL, MOST) == CO_OK);
+    CHECK(co_chain_ready(&chain, &(co_stage_site){.cohort = MOST}) == CO_OK);
     co_exchange_clear(x);
     if (wire->begin) wire->begin(self, &r.plan);
     const size_t n_cut = add_own(wire, self, &r, x->n, sent);

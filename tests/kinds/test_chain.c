@@ -62,13 +62,12 @@ static void double_and_add(void *self, const co_stage_key *key, co_round_sum *su
         sum->sum[j] = 2 * sum->sum[j] + (((probe *)self)->who - 'a');
 }
 
-static co_status end_step(void *self, const co_stage_key *key, const int64_t *counts,
-                          int64_t n_reported)
+static co_status end_step(void *self, const co_stage_key *key, const co_stage_end *end)
 {
     probe *p = self;
     called(p->who, key);
-    memcpy(p->n_ended, counts, sizeof p->n_ended);
-    p->n_reported = n_reported;
+    memcpy(p->n_ended, end->counts, sizeof p->n_ended);
+    p->n_reported = end->n_reported;
     return p->end == CO_OK ? CO_OK : CO_FAIL(p->end, "stage %c", p->who);
 }
 
@@ -108,7 +107,7 @@ static void make(co_chain *chain, probe p[3])
     co_chain_add(chain, &offered, &p[0]);
     co_chain_add(chain, &server_only, &p[1]);
     co_chain_add(chain, &enforced, &p[2]);
-    cr_assert_eq(co_chain_ready(chain, NULL, 20), CO_OK);
+    cr_assert_eq(co_chain_ready(chain, &(co_stage_site){.cohort = 20}), CO_OK);
     forget_calls();
 }
 
@@ -158,7 +157,7 @@ Test(chain, attackers_go_through_what_is_enforced_alone)
     end(&chain);
     chain = (co_chain){0};
     co_chain_add(&chain, &offered, &p[0]);
-    cr_assert_eq(co_chain_ready(&chain, NULL, 1), CO_OK);
+    cr_assert_eq(co_chain_ready(&chain, &(co_stage_site){.cohort = 1}), CO_OK);
     cr_expect(!co_chain_touches(&chain, true) && co_chain_touches(&chain, false));
     end(&chain);
 }
@@ -193,7 +192,7 @@ Test(chain, the_sum_goes_back_last_stage_first)
     int64_t sum[2] = {5, -5};
     co_round_sum in = {.n = 2, .sum = sum};
     make(&chain, p);
-    co_chain_backward(&chain, 7, &in);
+    co_chain_backward(&chain, 7, NULL, &in);
     cr_expect_str_eq(calls.who, "cba");
     cr_expect(sum[0] == 50 && sum[1] == -30, "%lld %lld", (long long)sum[0], (long long)sum[1]);
     cr_expect(calls.key.device == -1 && calls.key.step == 7);
@@ -214,38 +213,42 @@ Test(chain, rows_slots_and_counts_reach_their_own_stage)
     cr_expect(co_chain_needs_rows(&chain) && !co_chain_releases(&chain));
     co_chain_rows(&chain, &rows);
     cr_expect(strcmp(calls.who, "ac") == 0 && one[0] == 3.0f && one[1] == 2.0f);
-    cr_expect_eq(co_chain_end(&chain, 7, counts, 6), CO_OK);
+    cr_expect_eq(co_chain_end(&chain, 7, &(co_stage_end){counts, 6, false}), CO_OK);
     cr_expect(p[0].n_ended[0] == 10 && p[0].n_ended[1] == 20 && p[2].n_ended[0] == 30 &&
               p[2].n_ended[1] == 40);
     cr_expect(p[0].n_reported == 6 && p[2].n_reported == 6);
     forget_calls();
     p[0].end = CO_EDATA;
-    cr_expect_eq(co_chain_end(&chain, 7, counts, 6), CO_EDATA, "the first error");
+    cr_expect_eq(co_chain_end(&chain, 7, &(co_stage_end){counts, 6, false}), CO_EDATA,
+                 "the first error");
     cr_expect_str_eq(calls.who, "a");
     forget_calls();
     end(&chain);
     cr_expect_str_eq(calls.who, "ac", "each is destroyed once");
 }
 
-static int64_t halve(const void *self, int64_t bytes)
+static void halve(const void *self, co_message *m)
 {
-    return ((const probe *)self)->who == 'a' ? bytes / 2 : bytes + 3;
+    if (((const probe *)self)->who == 'a')
+        m->bits /= 2.0;
+    else
+        m->beside += 3;
 }
 
 /* In the order of the stages; attackers pay for what binds them alone. */
 Test(chain, bytes_are_what_the_stages_say)
 {
-    const co_stage half = {.name = "half", .forward = plus_one, .bytes = halve};
-    const co_stage more = {.name = "more", .forward = plus_one, .bytes = halve, .enforced = true};
+    const co_stage half = {.name = "half", .forward = plus_one, .message = halve};
+    const co_stage more = {.name = "more", .forward = plus_one, .message = halve, .enforced = true};
     co_chain chain = {0};
     probe p[3] = {{.who = 'a'}, {.who = 'b'}, {.who = 'c'}};
-    cr_expect_eq(co_chain_bytes(&chain, false, 100), 100);
+    cr_expect_eq(co_chain_bytes(&chain, false, 25), 100);
     co_chain_add(&chain, &half, &p[0]);
     co_chain_add(&chain, &more, &p[1]);
     co_chain_add(&chain, &enforced, &p[2]);
-    cr_assert_eq(co_chain_ready(&chain, NULL, 1), CO_OK);
-    cr_expect_eq(co_chain_bytes(&chain, false, 100), 53);
-    cr_expect_eq(co_chain_bytes(&chain, true, 100), 103);
+    cr_assert_eq(co_chain_ready(&chain, &(co_stage_site){.cohort = 1}), CO_OK);
+    cr_expect_eq(co_chain_bytes(&chain, false, 25), 53);
+    cr_expect_eq(co_chain_bytes(&chain, true, 25), 103);
     end(&chain);
 }
 
@@ -267,13 +270,61 @@ Test(chain, what_does_not_travel_counts_as_zero)
     co_contribution c;
     co_chain_add(&chain, &offered, &a);
     co_chain_add(&chain, &enforced, &b);
-    cr_assert_eq(co_chain_ready(&chain, &layout, 20), CO_OK);
+    cr_assert_eq(co_chain_ready(&chain, &(co_stage_site){.cohort = 20, .layout = &layout}), CO_OK);
     cr_assert(forward(&chain, 3, false, u, state, &c));
     for (size_t j = 0; j < N; j++) {
         cr_expect_eq(memory[1][j], j < 100 ? 1.0f : 0.0f, "the second stage at %zu", j);
         cr_expect_eq(u[j], j < 100 ? 2.0f : 0.0f, "the wire at %zu", j);
     }
     cr_expect_float_eq(c.norm, 20.0, 1e-12);
+    end(&chain);
+}
+
+static void give_back(void *self, const co_stage_key *key, co_contribution *c, float *const *state)
+{
+    called((char)(((probe *)self)->who - 'a' + 'A'), key);
+    cr_expect_eq(state[0][0] + 2.0f, c->update[0], "it sees what the last transform left");
+}
+
+/* Two transforms that close, then what is no transform. */
+Test(chain, what_closes_sees_the_update_behind_the_last_transform)
+{
+    const co_stage closes = {.name = "closes", .summary = "test", PROBE, .close = give_back};
+    co_chain chain = {.seed = 11};
+    probe p[3] = {{.who = 'a'}, {.who = 'b'}, {.who = 'c'}};
+    static float u[N], memory[3][N], *const state[] = {memory[0], memory[1], memory[2]};
+    co_contribution c;
+    co_chain_add(&chain, &closes, &p[0]);
+    co_chain_add(&chain, &offered, &p[1]);
+    chain.n_transforms = 2;
+    co_chain_add(&chain, &enforced, &p[2]);
+    cr_assert_eq(co_chain_ready(&chain, &(co_stage_site){.cohort = 1}), CO_OK);
+    cr_expect(forward(&chain, 1, false, u, state, &c));
+    cr_expect_str_eq(calls.who, "abAc");
+    forget_calls();
+    cr_expect(forward(&chain, 1, true, u, state, &c));
+    cr_expect_str_eq(calls.who, "c", "attackers keep nothing");
+    end(&chain);
+}
+
+static void fail_step(void *self, const co_stage_key *key, co_round_sum *sum)
+{
+    called(((probe *)self)->who, key);
+    sum->failed = true;
+}
+
+Test(chain, a_stage_can_say_that_a_step_has_no_result)
+{
+    const co_stage fails = {.name = "fails", .summary = "test", .backward = fail_step};
+    co_chain chain = {.seed = 11};
+    probe p[2] = {{.who = 'a'}, {.who = 'b'}};
+    int64_t sum[2] = {5, -5};
+    co_round_sum in = {.n = 2, .sum = sum};
+    co_chain_add(&chain, &server_only, &p[0]);
+    co_chain_add(&chain, &fails, &p[1]);
+    cr_assert_eq(co_chain_ready(&chain, &(co_stage_site){.cohort = 1}), CO_OK);
+    co_chain_backward(&chain, 7, NULL, &in);
+    cr_expect(in.failed && sum[0] == 5 && strcmp(calls.who, "b") == 0, "nothing goes further");
     end(&chain);
 }
 
@@ -298,7 +349,7 @@ Test(chain, every_transform_takes_its_place)
         co_chain_add(&chain, &offered, &a);
         co_chain_add(&chain, member, self[0]);
         co_chain_add(&chain, &enforced, &c);
-        cr_assert_eq(co_chain_ready(&chain, NULL, 20), CO_OK);
+        cr_assert_eq(co_chain_ready(&chain, &(co_stage_site){.cohort = 20}), CO_OK);
         const size_t n_slots = co_chain_slots(&chain, name, 8);
         memset(memory, 0, sizeof memory);
         memset(own, 0, sizeof own);

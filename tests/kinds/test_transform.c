@@ -22,6 +22,8 @@ static void *open_member(const co_stage *member, const char *yaml)
     const co_config opt = test_options(yaml, "transforms", &member->params, 1, &root);
     if (member->create) cr_assert_eq(member->create(&opt, &self), CO_OK);
     co_node_destroy(root);
+    const co_stage_site site = {.cohort = 10, .population = 100};
+    if (member->ready) cr_assert_eq(member->ready(self, &site), CO_OK);
     return self;
 }
 
@@ -49,7 +51,11 @@ static void apply(const co_stage *member, void *self, float *update, float *cons
     if (member->gives == CO_FLOATS)
         cr_expect(isnan(c.norm) || c.norm == co_vector_norm(update, N), "%s: another norm",
                   member->name);
-    if (member->bytes) cr_expect(member->bytes(self, 4 * N) >= 0, "%s: bytes", member->name);
+    if (member->message) {
+        co_message m = {N, 32.0, 0};
+        member->message(self, &m);
+        cr_expect(co_message_bytes(&m) >= 0 && m.n_values <= N, "%s: message", member->name);
+    }
 }
 
 #define EACH_MEMBER(member)                                                                        \

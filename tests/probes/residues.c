@@ -35,10 +35,10 @@ static void backward(void *self, const co_stage_key *key, co_round_sum *sum)
     sum->total = (double)sum->n_reported;
 }
 
-static int64_t bytes(const void *self, int64_t of_floats)
+static void message(const void *self, co_message *m)
 {
     (void)self;
-    return of_floats / 2;
+    m->bits = BITS;
 }
 
 const co_stage co_stage_residues = {.name = "residues",
@@ -47,4 +47,4 @@ const co_stage co_stage_residues = {.name = "residues",
                                     .ring = ring,
                                     .forward = forward,
                                     .backward = backward,
-                                    .bytes = bytes};
+                                    .message = message};
