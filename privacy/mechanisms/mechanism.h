@@ -9,6 +9,7 @@
 #pragma once
 #include "core/config.h"
 #include "privacy/accountants/accountant.h"
+#include "privacy/mechanisms/correlated.h"
 #include "privacy/mechanisms/noise_words.h"
 
 typedef enum { CO_NORM_NONE, CO_NORM_L1, CO_NORM_L2 } co_norm;
@@ -20,6 +21,8 @@ typedef struct {
     bool is_exact;  /* drawn in integers alone: may be used with secret noise, and takes a whole
                        scale */
     double spread;  /* standard deviation / scale */
+    const co_correlation *correlation; /* noise of a step depends on that of others, and there is
+                                          no `add`; NULL: each step by itself */
     /* sum[j] += noise of coordinate first + j; scale in grid steps, in [2^20, 2^21]. Local. */
     void (*add)(const co_noise_release *release, double scale, uint64_t first, size_t n,
                 int64_t *sum);
@@ -27,5 +30,5 @@ typedef struct {
 
 extern const co_kind co_kind_mechanism;
 const co_mechanism *co_mechanism_find(const char *name);
-/* Options of the mechanisms that bound. */
+/* Options of the mechanisms that bound and add noise to each step by itself. */
 extern const co_param co_mechanism_params[];
