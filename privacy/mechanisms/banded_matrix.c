@@ -136,7 +136,8 @@ static co_status read_line(reading *r, int line, char **at)
         if (*p == '\0' || *p == '\n') break;
         const double x = strtod(p, &end);
         if (end == p || !isfinite(x) || !strchr(" \t\r,\n", *end))
-            return CO_FAIL(CO_EDATA, "%s, line %d: '%.12s' is no number", r->path, line, p);
+            return CO_FAIL(CO_EDATA, "%s, line %d: '%.*s' is no number", r->path, line,
+                           (int)strcspn(p, " \t\r,\n"), p);
         if (co_reserve((void **)&r->value, &r->value_room, r->n_values + 1, sizeof x) != 0)
             return CO_FAIL(CO_ENOMEM, "%s", r->path);
         r->value[r->n_values++] = x;

@@ -34,8 +34,8 @@ void co_banded_normalise(co_banded *matrix);
 /* Variances of prefix sums: the largest, the mean. CO_ENOMEM. */
 co_status co_banded_errors(const co_banded *matrix, double *most, double *mean);
 /* The largest r_j: with steps at least `separation` apart, k participations change C x by at most
- * sqrt(k r) bounds. separation >= bands: the columns do not meet, r = 1, and it is exact; below, a
- * bound: r_j = the most that |C_j . C_m| sums to over j and other m that far apart. (Signs: where
- * C^T C has negative entries, contributions of opposite sign make up for them, so that magnitudes
- * count.) */
+ * sqrt(k r) bounds. separation >= bands: the columns do not meet, r = 1, and it is exact (Toeplitz:
+ * but for the last columns, whose norm is less); below, a bound: r_j = the most that |C_j . C_m|
+ * sums to over j and other m that far apart. (Signs: where C^T C has negative entries,
+ * contributions of opposite sign make up for them, so that magnitudes count.) */
 double co_banded_reach(const co_banded *matrix, int64_t separation);

@@ -10,7 +10,7 @@
 
 static bool fits(const co_release *r)
 {
-    return r->mechanism->correlation != NULL;
+    return r->by_arrival && r->mechanism->correlation;
 }
 
 static co_relation neighbours(const co_release *r)

@@ -8,7 +8,7 @@
 enum { N = 5000, DRAWS = 1000000 };
 static const double scale = (1 << 20) + 77;
 
-/* Members with noise. */
+/* Members that add noise to each step by itself. */
 #define EACH_MEMBER(member)                                                                        \
     for (const co_plugin *const *at_ = co_kind_mechanism.members; *at_; at_++)                     \
         for (const co_mechanism *member = (const co_mechanism *)*at_; member && member->add;       \
@@ -173,11 +173,14 @@ Test(mechanism, only_what_bounds_adds_noise)
 {
     for (const co_plugin *const *at = co_kind_mechanism.members; *at; at++) {
         const co_mechanism *member = (const co_mechanism *)*at;
-        cr_expect((member->norm == CO_NORM_NONE) == !member->add &&
-                      !member->add == !(member->spread > 0.0),
+        cr_expect(!(member->add && member->correlation), "%s: noise of both kinds", member->name);
+        cr_expect((member->norm == CO_NORM_NONE) == (!member->add && !member->correlation) &&
+                      (member->norm == CO_NORM_NONE) == !(member->spread > 0.0),
                   "%s", member->name);
-        cr_expect((member->params == co_mechanism_params) == (member->norm != CO_NORM_NONE),
-                  "%s: options", member->name);
+        cr_expect((member->params == co_mechanism_params) == (member->add != NULL), "%s: options",
+                  member->name);
+        cr_expect(!member->correlation || (member->noise == CO_NOISE_GAUSSIAN && !member->is_exact),
+                  "%s: accounted for as Gaussian draws", member->name);
         cr_expect(member->norm != CO_NORM_NONE || !member->is_exact, "%s", member->name);
         test_option_texts(*at, NULL);
     }
