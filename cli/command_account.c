@@ -7,6 +7,7 @@
 #include "privacy/accountants/accountant.h"
 #include "privacy/accountants/gaussian.h"
 #include "privacy/statements/statement.h"
+#include "cli/account_correlated.h"
 #include "cli/console.h"
 #include "io/json.h"
 #include "report/print.h"
@@ -19,14 +20,14 @@ enum { SIGNIFICANT = 7 };
 static const co_param params[] = {
     {.key = "mechanism",
      .type = CO_CHOICE,
-     .words = "gaussian|laplace|discrete_gaussian",
+     .words = "gaussian|laplace|discrete_gaussian|tree|banded",
      .doc = "the noise"},
     {.key = "noise_multiplier",
      .type = CO_REAL,
      .lo = 0.0,
      .hi = 1e9,
      .flags = CO_OPTIONAL,
-     .doc = "standard deviation (laplace: scale) / sensitivity"},
+     .doc = "standard deviation (laplace: scale) / sensitivity; tree, banded: of one draw / clip"},
     {.key = "epsilon",
      .type = CO_REAL,
      .lo = 0.0,
@@ -86,8 +87,11 @@ static void print_help(void)
                                         "C when a device is added or removed\n"
                                         "(sampling none, poisson) and 2 C when one is replaced "
                                         "(sampling fixed). mechanism=discrete_gaussian\n"
-                                        "is one integer that changes by at most 1.\n\nOptions:\n");
+                                        "is one integer that changes by at most 1. mechanism=tree "
+                                        "and mechanism=banded (DP-FTRL) release all\n"
+                                        "rounds together; no sampling is claimed.\n\nOptions:\n");
     co_print_params(stdout, params);
+    co_print_params(stdout, co_correlated_account_params);
     co_print_wrapped(stdout, "\n  --json       one line of JSON\n\n"
                              "Example: cohort account mechanism=gaussian noise_multiplier=1.1 "
                              "delta=1e-5 rounds=1000 sampling=poisson "
@@ -143,7 +147,9 @@ static co_status read_event(const co_config *opt, co_event *event)
     const char *mechanism = co_config_string(opt, "mechanism"),
                *sampling = co_config_string(opt, "sampling");
     *event = (co_event){.noise_multiplier = 1.0, .rate = 1.0};
-    while (strcmp(co_noise_text(event->noise), mechanism) != 0) event->noise++;
+    while (event->noise < CO_N_NOISES && strcmp(co_noise_text(event->noise), mechanism) != 0)
+        event->noise++;
+    if (event->noise == CO_N_NOISES) event->noise = CO_NOISE_GAUSSIAN; /* correlated draws */
     while (strcmp(co_sampling_text(event->sampling), sampling) != 0) event->sampling++;
     CO_TRY(check_sampling(opt, event->sampling));
     if (has(opt, "noise_multiplier"))
@@ -168,6 +174,7 @@ typedef struct {
     int64_t rounds, population, per_round;
     co_guarantee g;
     bool solved_delta;
+    co_correlated_account correlated;
 } result;
 
 static void print_number(const char *label, double value, const char *behind)
@@ -216,8 +223,11 @@ static void print_text(const result *r)
     if (pair && r->solved_delta)
         print_number("at least", r->g.delta_lower, " (certified lower bound)");
     if (!isnan(r->noise_multiplier))
-        print_number("noise", r->noise_multiplier, " = standard deviation / sensitivity");
+        print_number("noise", r->noise_multiplier,
+                     r->correlated.is_on ? " = standard deviation of one draw / clip"
+                                         : " = standard deviation / sensitivity");
     co_print_field(stdout, "mechanism", "%s, %lld rounds", r->mechanism, (long long)r->rounds);
+    if (r->correlated.is_on) co_correlated_account_print(&r->correlated, r->noise_multiplier);
     print_sampling(r);
     co_print_field(stdout, "unit", "one %s", co_unit_text(CO_UNIT_DEVICE));
     co_print_field(stdout, "neighbours", "%s %s", r->relation, co_unit_text(CO_UNIT_DEVICE));
@@ -251,6 +261,13 @@ static void print_json(const result *r)
     co_json_real(&json, "order", r->g.order);
     co_json_text(&json, "mechanism", r->mechanism);
     co_json_int(&json, "rounds", r->rounds);
+    if (r->correlated.is_on) {
+        co_json_int(&json, "separation", r->correlated.separation);
+        co_json_int(&json, "participations", r->correlated.participations);
+        co_json_int(&json, "sensitivity_squared", r->correlated.squared);
+        co_json_real(&json, "prefix_max", r->correlated.most);
+        co_json_real(&json, "prefix_mean", r->correlated.mean);
+    }
     co_json_close(&json, '}');
     fputc('\n', stdout);
 }
@@ -278,14 +295,15 @@ static co_status solve(const co_config *opt, const co_event *event, result *r)
     co_event e = *event;
     co_ledger ledger = {0};
     how.lower = by->has_lower;
+    const int64_t n = r->correlated.is_on ? r->correlated.squared : r->rounds;
     co_status st = CO_OK;
-    CO_TRY_OUT(co_ledger_add(&ledger, &e, r->rounds));
+    CO_TRY_OUT(co_ledger_add(&ledger, &e, n));
     if (!has(opt, "noise_multiplier")) {
         double factor;
         CO_TRY_OUT(co_account_noise(by, &ledger, &how, epsilon, delta, &factor, &r->g));
         e.noise_multiplier = co_round_digits(factor, SIGNIFICANT, true);
         co_ledger_fini(&ledger);
-        CO_TRY_OUT(co_ledger_add(&ledger, &e, r->rounds));
+        CO_TRY_OUT(co_ledger_add(&ledger, &e, n));
     }
     r->noise_multiplier = e.noise_multiplier;
     if (r->solved_delta)
@@ -351,7 +369,8 @@ static co_status account(const co_words *words)
     if (words->n_positional)
         return CO_FAIL(CO_EUSAGE, "account takes key=value words, '%.64s' is none",
                        words->positional[0]);
-    CO_TRY(co_config_check(&opt, (const co_param *const[]){params}, 1));
+    CO_TRY(
+        co_config_check(&opt, (const co_param *const[]){params, co_correlated_account_params}, 2));
     if (has(&opt, "rho")) return account_zcdp(&opt, words->json);
     CO_TRY(check_known(&opt));
     CO_TRY(read_event(&opt, &event));
@@ -367,6 +386,7 @@ static co_status account(const co_words *words)
                                                                       : CO_RELATION_ADD_REMOVE);
     r.conversion = strcmp(r.accountant, "rdp") == 0 ? co_config_string(&opt, "conversion")
                                                     : "none: the privacy loss distribution itself";
+    CO_TRY(co_correlated_account_read(&opt, &r.correlated));
     CO_TRY(solve(&opt, &event, &r));
     CO_TRY(check_delta(&opt, &r));
     print_result(&r, words->json);

@@ -40,8 +40,7 @@ static co_status find_matrix(const co_config *opt, int64_t n_steps, int64_t sepa
         return co_config_fail(
             opt, co_config_node(opt, "bands"),
             "%lld, but steps of one device are only %lld apart: the matrix is "
-            "made for devices.min_separation: %lld or more; lower bands, or raise "
-            "min_separation",
+            "made for devices.min_separation: %lld or more; lower bands, or raise it",
             (long long)bands, (long long)separation, (long long)bands);
     return co_banded_optimise(n_steps, bands < n_steps ? bands : n_steps, &b->matrix);
 }
