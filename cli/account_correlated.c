@@ -96,6 +96,7 @@ co_status co_correlated_account_read(const co_config *opt, co_correlated_account
 
 void co_correlated_account_print(const co_correlated_account *a, double z)
 {
+    if (!a->is_on) return;
     const double rho = (double)a->squared / (2.0 * z * z);
     co_print_field(stdout, "made by", "%s", a->matrix);
     co_print_field(stdout, "device", "in %lld rounds at most, %lld or more apart",
@@ -107,4 +108,14 @@ void co_correlated_account_print(const co_correlated_account *a, double z)
                    "noise of %.6g x clip at most, %.6g in the mean square (of the model, by the "
                    "clip)",
                    z * sqrt(a->most), z * sqrt(a->mean));
+}
+
+void co_correlated_account_json(const co_correlated_account *a, co_json *json)
+{
+    if (!a->is_on) return;
+    co_json_int(json, "separation", a->separation);
+    co_json_int(json, "participations", a->participations);
+    co_json_int(json, "sensitivity_squared", a->squared);
+    co_json_real(json, "prefix_max", a->most);
+    co_json_real(json, "prefix_mean", a->mean);
 }

@@ -1,6 +1,7 @@
 /* cli/account_correlated.h - correlated noise, as cohort account knows it. Local. */
 #pragma once
 #include "core/config.h"
+#include "io/json.h"
 
 /* separation, participations, and the options of the mechanisms tree and banded. */
 extern const co_param co_correlated_account_params[];
@@ -16,5 +17,7 @@ typedef struct {
 /* From checked options. CO_EUSAGE: keys that say nothing beside the mechanism, or do not go
  * together. */
 co_status co_correlated_account_read(const co_config *opt, co_correlated_account *out);
+/* JSON of the same. */
+void co_correlated_account_json(const co_correlated_account *account, co_json *json);
 /* What a device's share of all releases comes to, and what is left of the noise on prefix sums. */
 void co_correlated_account_print(const co_correlated_account *account, double noise_multiplier);

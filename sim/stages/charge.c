@@ -13,7 +13,7 @@
 #include "core/memory.h"
 #include <string.h>
 
-bool co_charge_is_hidden(const co_experiment *e)
+bool co_charge_is_sampled(const co_experiment *e)
 {
     const co_planner *planner = e->planner;
     const bool is_drawn =
@@ -25,14 +25,10 @@ bool co_charge_is_hidden(const co_experiment *e)
     return is_drawn && is_always_there && co_min_separation(e) == 1 && !e->selector->asks_there;
 }
 
-static const co_mechanism *mechanism_of(const co_experiment *e)
+bool co_charge_is_by_arrival(const co_experiment *e)
 {
-    return co_mechanism_find(co_config_string(&e->privacy, "mechanism"));
-}
-
-bool co_charge_is_sampled(const co_experiment *e)
-{
-    return co_charge_is_hidden(e) && !mechanism_of(e)->correlation;
+    const co_mechanism *m = co_mechanism_find(co_config_string(&e->privacy, "mechanism"));
+    return m->share || m->correlation || !co_charge_is_sampled(e);
 }
 
 /* Correlated noise as its mechanism makes it, of all rounds. */
@@ -73,7 +69,7 @@ co_status co_charge_init(co_charge *c, const co_experiment *e, const co_release 
     if (co_config_has(&e->privacy, "noise_multiplier"))
         c->state.multiplier = co_config_real(&e->privacy, "noise_multiplier");
     co_release *r = &c->release;
-    r->by_arrival = !co_charge_is_sampled(e);
+    r->by_arrival = co_charge_is_by_arrival(e);
     r->sampling = r->by_arrival ? CO_SAMPLING_NONE : co_experiment_sampling(e);
     if (r->sampling == CO_SAMPLING_NONE) r->rate = 1.0; /* charged for all that it is part of */
     r->unit = CO_UNIT_DEVICE;
@@ -197,7 +193,8 @@ co_status co_charge_plan(co_charge *c, int64_t last)
     CO_TRY(cost_of(c, c->rounds, last, &c->last));
     if (!c->is_first_rank) return CO_OK;
     CO_TRY(check_delta(c));
-    if (co_config_has(c->options, "epsilon")) CO_TRY(find_noise(c, c->last));
+    if (co_config_has(c->options, "epsilon") && c->state.multiplier == 0.0)
+        CO_TRY(find_noise(c, c->last));
     return plan_epsilon(c);
 }
 
@@ -240,6 +237,8 @@ void co_charge_keeps(co_charge *c, co_keeps *keeps)
     if (c->release.by_arrival)
         co_keep_ints(keeps, "privacy/participations", c->parts, NULL, c->n_devices);
     if (c->matrix) co_keep_ints(keeps, "privacy/matrix", &c->matrix, NULL, 1);
+    if (c->release.n_shares > 0.0) /* steps may fail */
+        co_keep_ints(keeps, "privacy/releases", &c->n_released, NULL, 1);
 }
 
 /* A row that is not finite counts as zero, which is a value of its own: it is charged too. */
@@ -296,12 +295,20 @@ co_status co_charge_step(co_charge *c, int64_t step, int64_t n_contributions)
 {
     const co_event event = event_of(c);
     CO_TRY(co_ledger_add(&c->state.ledger, &event, 1));
-    c->n_released = step;
+    c->n_released++;
     if (c->release.by_arrival) {
         c->most_parts = most_parts(c);
         CO_TRY(cost_of(c, step, c->most_parts, &c->state.ledger.rows[0].count));
     }
     return c->is_first_rank ? describe(c, step, n_contributions) : CO_OK;
+}
+
+co_status co_charge_fail(co_charge *c, int64_t step, int64_t n_contributions)
+{
+    if (!c->is_first_rank) return CO_OK;
+    CO_TRY(describe(c, step, n_contributions));
+    c->row.failed = true;
+    return CO_OK;
 }
 
 /* The ledger of a checkpoint against the steps of the devices, and the matrix against this run's.
@@ -340,7 +347,7 @@ co_status co_charge_resume(co_charge *c, co_private_state *state_take, int64_t r
             "%s: the privacy ledger holds %lld releases, but the checkpoint is of round %lld", path,
             row ? (long long)row->count : 0LL, (long long)round);
     CO_TRY(check_parts(c, row->count, round, path));
-    c->n_released = round;
+    if (c->release.n_shares == 0.0) c->n_released = round; /* else kept */
     if (row->event.noise != event.noise || row->event.sampling != event.sampling ||
         row->event.rate != event.rate || row->event.noise_multiplier != event.noise_multiplier)
         return CO_FAIL(CO_EDATA,

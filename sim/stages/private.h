@@ -17,7 +17,7 @@
 typedef struct {
     const co_experiment *experiment;
     const co_mechanism *mechanism;
-    co_charge *charge; /* borrowed; NULL: mechanism none, and nothing below */
+    co_charge *charge; /* borrowed; NULL: mechanism none or one in shares, and nothing below */
     bool is_adaptive;
     double population, per_round;
     double noise_factor;      /* per_round / noise_cohort; 1 without a simulated cohort */
@@ -29,7 +29,7 @@ typedef struct {
     co_noise_rows rows;       /* of correlated noise */
 } co_private;
 
-/* charge: what it costs; off for mechanism none. Local. */
+/* charge: what it costs; stays off for mechanism none and those in shares. Local. */
 co_status co_private_init(co_private *p, const co_experiment *experiment, const co_plan *plan,
                           int64_t population, bool is_first_rank, co_charge *charge);
 /* Finds the noise for a target epsilon. last: releases that a device is charged for in all rounds:
