@@ -415,6 +415,7 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
     if (st == CO_OK) st = create_planner(r);
     if (st == CO_OK) st = start_privacy(r);
     if (st == CO_OK) st = create_exchange(r);
+    if (st == CO_OK) st = co_agree(co_private_open(&r->privacy, r->exchange.n_own), comm);
     if (st == CO_OK) co_versions_init(&r->versions, &r->exchange);
     if (st == CO_OK) st = create_bank(r);
     if (st == CO_OK) st = co_agree(co_run_combine_create(r), comm);
@@ -444,6 +445,7 @@ void co_run_destroy(co_run *r)
     co_bank_fini(&r->bank);
     co_versions_fini(&r->versions);
     co_exchange_fini(&r->exchange);
+    co_private_fini(&r->privacy);
     co_shares_fini(&r->shares);
     co_charge_fini(&r->charge);
     if (r->experiment && r->experiment->planner->destroy)
