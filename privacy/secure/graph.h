@@ -32,7 +32,13 @@ typedef struct co_secagg_graph co_secagg_graph;
 co_status co_secagg_graph_create(size_t n, size_t k, const co_noise_source *source, uint64_t step,
                                  co_secagg_graph **graph);
 void co_secagg_graph_destroy(co_secagg_graph *graph); /* NULL allowed */
-/* neighbour[k]: places, ascending. The j-th is `slot` j of this device, everywhere. */
-void co_secagg_neighbours(const co_secagg_graph *graph, size_t place, uint32_t *neighbour);
-/* The slot of `place` with its neighbour `of`; k when they are not joined. */
+/* The neighbour in slot j < k of a device: places in order, its own left out, when complete; else
+ * one step ahead on the circle, one back, two ahead, and so on. O(1). */
+size_t co_secagg_neighbour(const co_secagg_graph *graph, size_t place, size_t slot);
+/* The slot of `place` with the device `of`; k when they are not joined. O(1). */
 size_t co_secagg_slot(const co_secagg_graph *graph, size_t of, size_t place);
+/* The k + 1 shares of a secret are held by the neighbours and the device itself. Share i < k + 1,
+ * at x = i + 1: held by place i when complete, so that all secrets are opened with the same
+ * weights; else by the neighbour in slot i, the last by the device itself. O(1). */
+size_t co_secagg_holder(const co_secagg_graph *graph, size_t of, size_t i);
+size_t co_secagg_share_of(const co_secagg_graph *graph, size_t of, size_t holder); /* i */

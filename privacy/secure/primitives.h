@@ -31,6 +31,11 @@ void co_hkdf_extract(const void *salt, size_t n_salt, const void *input, size_t 
 void co_hkdf_expand(const unsigned char key[32], const void *info, size_t n_info,
                     unsigned char *out, size_t n);
 
+/* The name of a derived key: a literal and some numbers. Returns its bytes. */
+enum { CO_LABEL_BYTES = 64 };
+size_t co_label(const char *purpose, const uint64_t *number, size_t n_numbers,
+                unsigned char label[CO_LABEL_BYTES]);
+
 /* Random bytes of one device in one step for one purpose (a literal, part of the result): a
  * function of the source's seed, or of its secret key. The same on every rank and in a replay, so a
  * step that is played again with the same inputs sends the same bytes. place: of the device in the
@@ -46,10 +51,10 @@ void co_key_public(const unsigned char secret[CO_KEY_BYTES], unsigned char publi
 bool co_key_agree(const unsigned char secret[CO_KEY_BYTES],
                   const unsigned char public[CO_KEY_BYTES], unsigned char shared[CO_KEY_BYTES]);
 
-/* ChaCha20-Poly1305 with a zero nonce, under a key that seals nothing else. sealed: n +
- * CO_TAG_BYTES bytes. beside: what is not sealed and yet cannot be changed. */
-void co_seal(const unsigned char key[CO_KEY_BYTES], const void *plain, size_t n, const void *beside,
-             size_t n_beside, unsigned char *sealed);
+/* ChaCha20-Poly1305 with a zero nonce, under a key that seals nothing else: what it is and whose it
+ * is goes into the key. sealed: n + CO_TAG_BYTES bytes. */
+void co_seal(const unsigned char key[CO_KEY_BYTES], const void *plain, size_t n,
+             unsigned char *sealed);
 /* False, and plain is zero: not what was sealed. n: bytes of plain. */
 bool co_unseal(const unsigned char key[CO_KEY_BYTES], const unsigned char *sealed, size_t n,
-               const void *beside, size_t n_beside, void *plain);
+               void *plain);

@@ -37,6 +37,11 @@
 #include "privacy/secure/graph.h"
 #include "privacy/secure/mask.h"
 
+enum {
+    CO_SECAGG_MOST_DEVICES = 1000000,
+    CO_SECAGG_KEYS_BYTES = 2 * CO_KEY_BYTES, /* public keys of a device: for sealing, for masks */
+    CO_SECAGG_SEALED_BYTES = 2 * CO_KEY_BYTES + CO_TAG_BYTES /* shares of b_u and of s_u */
+};
 typedef enum {
     CO_SECAGG_ADVERTISE,
     CO_SECAGG_SHARE,
@@ -53,7 +58,7 @@ typedef struct {
     int bits;
 } co_secagg_shape;
 
-/* CO_EUSAGE with the figure: 2 <= n <= 10^6 here; k as in graph.h, at most CO_SHAMIR_MOST - 1; 2 <=
+/* CO_EUSAGE with the figure: 2 <= n <= 10^6; k as in graph.h, at most 65,534; 2 <=
  * t <= k + 1; 1 <= bits <= CO_MASK_MAX_BITS; n_values >= 1. */
 co_status co_secagg_check(const co_secagg_shape *shape);
 
@@ -68,3 +73,9 @@ typedef struct {
     uint64_t step;
     const co_secagg_graph *graph;
 } co_secagg_round;
+
+/* Whether enough are left when a stage ends: CO_EDATA with the figures when fewer than t devices
+ * are, or fewer than t holders of a secret that has to be opened. sent[n]: how many stages each
+ * device has answered, at most closed + 1. O(n k). */
+co_status co_secagg_enough(const co_secagg_round *round, co_secagg_stage closed,
+                           const unsigned char *sent);

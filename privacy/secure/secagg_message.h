@@ -26,3 +26,11 @@ void co_secagg_seal_message(const co_secagg_message *m, unsigned char *out);
  * receiver of the round. CO_EDATA. */
 co_status co_secagg_open_message(const co_secagg_round *round, const unsigned char *in, size_t n,
                                  co_secagg_message *m);
+enum { CO_SECAGG_PARTY_TEXT = 32 };
+const char *co_secagg_party(int64_t place, char text[CO_SECAGG_PARTY_TEXT]); /* "device 3" */
+
+/* Bits behind each other, lowest of a byte first. */
+bool co_bit(const unsigned char *bits, size_t i);
+void co_set_bit(unsigned char *bits, size_t i);
+bool co_bits_end(const unsigned char *bits, size_t n); /* what fills the last byte is zero */
+bool co_all_zero(const unsigned char *bytes, size_t n);

@@ -4,8 +4,8 @@
  * back go into `take` in any order, and `close` ends the stage: who sent nothing has dropped out.
  * After the last one `terms` tells the masks that are left in the sum of all inputs that were
  * taken. The server has no secrets: every rank may keep a copy fed with the same messages, and give
- * to and take the terms of different devices. Memory: 64 bytes a device, and 112 for each
- * neighbour of one that it serves or takes terms of. All calls are Local. */
+ * to and take the terms of different devices. Memory: 100 bytes a device, and 96 for each
+ * neighbour of one that it serves. All calls are Local. */
 #pragma once
 #include "privacy/secure/secagg_message.h"
 
