@@ -8,6 +8,7 @@
 #include "sim/observers/snapshot.h"
 #include "sim/observers/evaluation_devices.h"
 #include "sim/observers/observer.h"
+#include "sim/secagg.h"
 #include "sim/wires/wire.h"
 #include "sim/stages/private.h"
 #include "trust/adversaries/poisoning.h"
@@ -59,6 +60,7 @@ struct co_run {
     /* stages */
     co_chain chain;
     co_private privacy; /* the last of them, where it is on */
+    co_secagg secagg;   /* behind all, where it is on */
     size_t first_count; /* of the stages, in the exchange */
     /* wire */
     co_exchange exchange; /* exchange.model: the newest version, whole on every rank */

@@ -2,6 +2,7 @@
  * cells in memory. */
 #include "core/log.h"
 #include "sim/observers/record_private.h"
+#include "sim/planners/secure.h"
 #include <math.h>
 
 co_status co_record_reserve(co_record *r, size_t cohort)
@@ -23,13 +24,13 @@ static int64_t count(const co_plan *plan, int outcome)
 }
 
 /* Of a timed run: when a device was at work, for which version, and what it cost. */
-static void set_time(co_table *t, const co_plan_row *row)
+static void set_time(co_table *t, const co_plan *plan, const co_plan_row *row)
 {
     co_table_set_i64(t, D_VERSION, row->version);
     co_table_set_f64(t, D_START, 1e-9 * (double)row->start);
     co_table_set_f64(t, D_END, 1e-9 * (double)row->end);
-    co_table_set_i64(t, D_DOWN, co_row_down(row));
-    co_table_set_i64(t, D_UP, co_row_up(row));
+    co_table_set_i64(t, D_DOWN, co_plan_down(plan, row));
+    co_table_set_i64(t, D_UP, co_plan_up(plan, row));
 }
 
 static void add_devices(co_record *r, const co_plan *plan)
@@ -45,7 +46,7 @@ static void add_devices(co_record *r, const co_plan *plan)
         co_table_set_f64(&r->devices, D_NORM, row->update_norm);
         co_table_set_i64(&r->devices, D_STALENESS, plan->round - 1 - row->version);
         co_table_set_i64(&r->devices, D_STATUS, row->outcome);
-        if (r->is_timed) set_time(&r->devices, row);
+        if (r->is_timed) set_time(&r->devices, plan, row);
     }
 }
 
@@ -56,6 +57,22 @@ static void add_levels(co_record *r, const co_round_row *row)
     co_table_set_i64(&r->rounds, after + G_EDGE_UP, row->bytes_up);
     co_table_set_i64(&r->rounds, after + G_CLOUD_DOWN, row->cloud_down);
     co_table_set_i64(&r->rounds, after + G_CLOUD_UP, row->cloud_up);
+}
+
+static void add_secagg(co_table *t, const co_plan *plan)
+{
+    const size_t after = t->n_columns - N_SECAGG;
+    const co_secure *s = plan->secure;
+    co_table_set_i64(t, after + S_NEIGHBOURS, (int64_t)s->round.shape.k);
+    co_table_set_i64(t, after + S_THRESHOLD, (int64_t)s->round.shape.threshold);
+    co_table_set_i64(t, after + S_FAILED, s->failed < CO_SECAGG_STAGES ? s->failed + 1 : 0);
+    for (int k = 0; k < CO_SECAGG_STAGES; k++) {
+        const co_secure_stage of = co_secure_stage_of(plan, (co_secagg_stage)k);
+        const size_t at = after + N_SECAGG_HEAD + (size_t)(N_SECAGG_OF_STAGE * k);
+        co_table_set_i64(t, at + S_ANSWERED, of.n_answered);
+        co_table_set_i64(t, at + S_BYTES, of.bytes);
+        co_table_set_f64(t, at + S_SECONDS, of.seconds);
+    }
 }
 
 /* Columns of a timed run from `first` on. */
@@ -98,6 +115,7 @@ void co_record_round(co_record *r, const co_plan *plan, const co_round_row *row,
     co_table_set_u64(t, after + T_DIGEST, row->model_digest);
     if (r->is_timed) set_timed(t, after + N_TAIL, plan);
     if (r->with_groups) add_levels(r, row);
+    if (r->with_secagg) add_secagg(t, plan);
     if (r->with_devices) add_devices(r, plan);
 }
 

@@ -31,6 +31,10 @@ enum {
 };
 /* With edge servers, behind all others: bytes of each level. */
 enum { G_EDGE_DOWN, G_EDGE_UP, G_CLOUD_DOWN, G_CLOUD_UP, N_LEVELS };
+/* With secure aggregation, behind all others: of the step, then of each of its stages. */
+enum { S_NEIGHBOURS, S_THRESHOLD, S_FAILED, N_SECAGG_HEAD };
+enum { S_ANSWERED, S_BYTES, S_SECONDS, N_SECAGG_OF_STAGE };
+enum { N_SECAGG = N_SECAGG_HEAD + N_SECAGG_OF_STAGE * CO_SECAGG_STAGES };
 enum { E_ROUND, E_SPLIT, E_SCOPE, E_N, N_EVAL };
 enum { D_ROUND, D_DEVICE, D_EXAMPLES, D_WEIGHT, D_LOSS, D_NORM, D_STALENESS, D_STATUS, N_DEVICES };
 /* Of a timed run, behind those. */

@@ -26,8 +26,9 @@ struct co_secure {
     co_secagg_graph *graph;
     co_plan_row *row;    /* [n] of the devices asked, by place, as they were when the input began */
     unsigned char *sent; /* [n] stages that each has answered */
-    int64_t begin, end[CO_SECAGG_STAGES]; /* virtual, in nanoseconds; end: of those that were played */
-    int failed; /* the stage that left too few; CO_SECAGG_STAGES: none */
+    int64_t begin,
+        end[CO_SECAGG_STAGES]; /* virtual, in nanoseconds; end: of those that were played */
+    int failed;                /* the stage that left too few; CO_SECAGG_STAGES: none */
     co_status status;
     size_t found_for, found_k, found_t; /* the last parameters that were found */
 };
