@@ -62,7 +62,7 @@ static co_status create_chain(co_run *r)
     CO_TRY(co_chain_create(&r->chain, e));
     CO_TRY(co_poisoning_create(e->attack, &e->devices, &poisoning, &attack));
     if (poisoning) co_chain_add(&r->chain, poisoning, attack);
-    if (r->privacy.is_on) co_chain_add(&r->chain, &co_stage_private, &r->privacy);
+    if (r->charge.is_on) co_chain_add(&r->chain, &co_stage_private, &r->privacy);
     CO_TRY(add_secagg(r));
     co_stage_site site = {.layout = co_model_layout(r->model),
                           .cohort = r->plan.capacity,
@@ -307,8 +307,8 @@ static co_status foresee_parts(co_run *r, int64_t *most)
 static co_status start_privacy(co_run *r)
 {
     int64_t last = r->experiment->rounds;
-    if (r->privacy.by_arrival) CO_TRY(foresee_parts(r, &last));
-    co_private_keeps(&r->privacy, &r->keeps);
+    if (r->charge.release.by_arrival) CO_TRY(foresee_parts(r, &last));
+    co_charge_keeps(&r->charge, &r->keeps);
     return co_private_start(&r->privacy, last, r->comm);
 }
 
@@ -334,9 +334,9 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
     if (st == CO_OK) st = co_agree(create_local(r, dir), comm);
     if (st == CO_OK) st = create_budget(r);
     if (st == CO_OK)
-        st = co_agree(
-            co_private_init(&r->privacy, e, &r->plan, r->population.n_devices, comm->rank == 0),
-            comm);
+        st = co_agree(co_private_init(&r->privacy, e, &r->plan, r->population.n_devices,
+                                      comm->rank == 0, &r->charge),
+                      comm);
     if (st == CO_OK)
         st = co_secagg_create(&r->secagg, e, &r->plan, co_model_layout(r->model), comm);
     if (st == CO_OK) st = co_agree(create_chain(r), comm);
@@ -371,7 +371,7 @@ void co_run_destroy(co_run *r)
     co_bank_fini(&r->bank);
     co_versions_fini(&r->versions);
     co_exchange_fini(&r->exchange);
-    co_private_fini(&r->privacy);
+    co_charge_fini(&r->charge);
     if (r->experiment && r->experiment->planner->destroy)
         r->experiment->planner->destroy(r->planner);
     co_keeps_fini(&r->keeps);
@@ -407,9 +407,9 @@ static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
     co_status st = co_run_open_slots(r);
     if (st == CO_OK) st = co_checkpoint_read(path, s, r->model);
     if (st == CO_OK) st = check_snapshot(r, s, path);
-    if (st == CO_OK && s->privacy) st = co_private_resume(&r->privacy, s->privacy, s->round, path);
+    if (st == CO_OK && s->privacy) st = co_charge_resume(&r->charge, s->privacy, s->round, path);
     if (st == CO_OK) st = co_record_resume(&r->record, s->round, r->experiment);
-    if (st == CO_OK && s->privacy) st = co_record_retell(&r->record, &r->privacy);
+    if (st == CO_OK && s->privacy) st = co_record_retell(&r->record, &r->charge);
     if (s->budget) co_record_example_statement(&r->record, co_budget_release(&r->budget));
     return st;
 }
@@ -432,7 +432,7 @@ co_status co_run_resume(co_run *r, const char *path)
                      .slot = r->whole_slot,
                      .slot_name = r->slot_name,
                      .keeps = &r->keeps,
-                     .privacy = r->privacy.is_on ? &privacy : NULL,
+                     .privacy = r->charge.is_on ? &privacy : NULL,
                      .budget = r->budget.experiment ? &r->budget : NULL,
                      .state = &r->state,
                      .rounds = r->experiment->rounds,

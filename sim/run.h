@@ -59,7 +59,8 @@ struct co_run {
     const char *state_name[CO_MAX_STATES];
     /* stages */
     co_chain chain;
-    co_private privacy; /* the last of them, where it is on */
+    co_charge charge;   /* what a private one costs; off: there is none */
+    co_private privacy; /* the last of them, where the charge is on */
     co_secagg secagg;   /* behind all, where it is on */
     size_t first_count; /* of the stages, in the exchange */
     /* wire */

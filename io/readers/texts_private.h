@@ -33,6 +33,8 @@ co_status co_texts_count(co_texts_work *work, const char *text, size_t n);
 /* Adds the tokens of a text whose first byte is number `from`; no marks. */
 co_status co_texts_cut(co_texts_work *work, const char *text, size_t n, size_t from,
                        co_subwords *out);
+/* The number of a token as it stands, by a member without `cut`. */
+int32_t co_texts_number(co_texts_work *work, const char *token, size_t bytes);
 /* The token of a name that the vocabulary has. */
 int32_t co_texts_token(const co_texts_work *work, const char *name);
 /* Seq2seq: whether targets share the vocabulary of the sources; the target's text, the first answer

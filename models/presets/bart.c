@@ -106,27 +106,6 @@ static co_status add_half(const half *h)
     return CO_OK;
 }
 
-static co_status bart(const co_config *opt, const co_task *task, co_node **list)
-{
-    co_transformer t;
-    *list = NULL;
-    CO_TRY(co_transformer_open(&t, opt, task, "model."));
-    t.dropout = co_config_real(opt, "dropout");
-    const half encoder = open_half(&t, false), decoder = open_half(&t, true);
-    co_status st = add_half(&encoder);
-    if (st == CO_OK) st = add_half(&decoder);
-    if (st != CO_OK) {
-        co_text_fini(&t.items);
-        return st;
-    }
-    if (t.head != CO_HEAD_NONE)
-        co_items_add(&t.items,
-                     "{dense: {units: %s, packed: true, bias: false}, name: lm_head, tie: "
-                     "{weight: %sshared.weight}}",
-                     t.tokens, t.prefix);
-    return co_items_list(&t.items, list);
-}
-
 static const co_param params[] = {
     CO_OPTION_LAYERS(12),
     {"decoder_layers", CO_INT, .lo = 1, .hi = 4096, .flags = CO_OPTIONAL,
@@ -150,6 +129,28 @@ static const co_param params[] = {
     {"head", CO_CHOICE, .words = "task|seq2seq|none",
      .doc = "what stands behind the model; none: hidden states"},
     {0}};
+
+static co_status bart(const co_config *opt, const co_task *task, co_node **list)
+{
+    co_transformer t;
+    *list = NULL;
+    CO_TRY(co_transformer_open(&t, opt, params, task, "model."));
+    t.dropout = co_config_real(opt, "dropout");
+    const half encoder = open_half(&t, false), decoder = open_half(&t, true);
+    co_status st = add_half(&encoder);
+    if (st == CO_OK) st = add_half(&decoder);
+    if (st != CO_OK) {
+        co_text_fini(&t.items);
+        return st;
+    }
+    if (t.head != CO_HEAD_NONE)
+        co_items_add(&t.items,
+                     "{dense: {units: %s, packed: true, bias: false}, name: lm_head, tie: "
+                     "{weight: %sshared.weight}}",
+                     t.tokens, t.prefix);
+    return co_items_list(&t.items, list);
+}
+
 const co_model_preset co_preset_bart = {
     .name = "bart",
     .summary = "a text from a text: encoder and decoder with one embedding, learnt positions",

@@ -100,19 +100,6 @@ static void add_head(co_transformer *t, double eps)
     co_items_add(&t->items, "{dense: {units: classes, packed: true}, name: classifier}");
 }
 
-static co_status bert(const co_config *opt, const co_task *task, co_node **list)
-{
-    const double eps = co_config_real(opt, "eps");
-    co_transformer t;
-    *list = NULL;
-    CO_TRY(co_transformer_open(&t, opt, task, "bert."));
-    t.dropout = co_config_real(opt, "dropout");
-    add_embeddings(&t, eps);
-    for (long long k = 0; k < t.layers; k++) add_layer(&t, eps, k);
-    add_head(&t, eps);
-    return co_items_list(&t.items, list);
-}
-
 static const co_param params[] = {
     CO_OPTION_LAYERS(12),
     CO_OPTION_COUNT("hidden", 768, "floats of a token"),
@@ -131,6 +118,20 @@ static const co_param params[] = {
     CO_OPTION_INIT_RANGE,
     CO_OPTION_HEAD("crf|joint|span|mlm"),
     {0}};
+
+static co_status bert(const co_config *opt, const co_task *task, co_node **list)
+{
+    const double eps = co_config_real(opt, "eps");
+    co_transformer t;
+    *list = NULL;
+    CO_TRY(co_transformer_open(&t, opt, params, task, "bert."));
+    t.dropout = co_config_real(opt, "dropout");
+    add_embeddings(&t, eps);
+    for (long long k = 0; k < t.layers; k++) add_layer(&t, eps, k);
+    add_head(&t, eps);
+    return co_items_list(&t.items, list);
+}
+
 const co_model_preset co_preset_bert = {
     .name = "bert",
     .summary = "encoder of texts: learnt positions, attention to all tokens",

@@ -67,18 +67,6 @@ static void add_head(co_transformer *t)
     }
 }
 
-static co_status distilbert(const co_config *opt, const co_task *task, co_node **list)
-{
-    co_transformer t;
-    *list = NULL;
-    CO_TRY(co_transformer_open(&t, opt, task, "distilbert."));
-    t.dropout = co_config_real(opt, "dropout");
-    add_embeddings(&t);
-    for (long long k = 0; k < t.layers; k++) add_layer(&t, k);
-    add_head(&t);
-    return co_items_list(&t.items, list);
-}
-
 static const co_param params[] = {
     CO_OPTION_LAYERS(6),
     CO_OPTION_COUNT("hidden", 768, "floats of a token"),
@@ -93,6 +81,19 @@ static const co_param params[] = {
     CO_OPTION_INIT_RANGE,
     CO_OPTION_HEAD("crf|joint|span|mlm"),
     {0}};
+
+static co_status distilbert(const co_config *opt, const co_task *task, co_node **list)
+{
+    co_transformer t;
+    *list = NULL;
+    CO_TRY(co_transformer_open(&t, opt, params, task, "distilbert."));
+    t.dropout = co_config_real(opt, "dropout");
+    add_embeddings(&t);
+    for (long long k = 0; k < t.layers; k++) add_layer(&t, k);
+    add_head(&t);
+    return co_items_list(&t.items, list);
+}
+
 const co_model_preset co_preset_distilbert = {
     .name = "distilbert",
     .summary = "encoder of texts: BERT without segments and with half the layers",

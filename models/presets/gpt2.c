@@ -42,27 +42,6 @@ static void add_layer(co_transformer *t, double eps, long long k)
     co_items_add(&t->items, "]}, ");
 }
 
-static co_status gpt2(const co_config *opt, const co_task *task, co_node **list)
-{
-    const double eps = co_config_real(opt, "eps");
-    co_transformer t;
-    *list = NULL;
-    CO_TRY(co_transformer_open(&t, opt, task, "transformer."));
-    t.dropout = co_config_real(opt, "dropout");
-    add_embeddings(&t);
-    for (long long k = 0; k < t.layers; k++) add_layer(&t, eps, k);
-    co_transformer_norm(&t, "layer_norm", eps, "ln_f");
-    co_transformer_decoder_head(&t, "wte", "classifier");
-    return co_items_list(&t.items, list);
-}
-
-static double spread(const co_config *opt, const char *tensor)
-{
-    const double range = co_config_real(opt, "init_range");
-    return strstr(tensor, ".c_proj.") ? range / sqrt(2.0 * (double)co_config_int(opt, "layers"))
-                                      : range;
-}
-
 static const co_param params[] = {
     CO_OPTION_LAYERS(12),
     CO_OPTION_COUNT("hidden", 768, "floats of a token"),
@@ -82,6 +61,28 @@ static const co_param params[] = {
     {"tied", CO_BOOL, .def = 1, .doc = "head lm is the embedding"},
     CO_OPTION_HEAD("lm"),
     {0}};
+
+static co_status gpt2(const co_config *opt, const co_task *task, co_node **list)
+{
+    const double eps = co_config_real(opt, "eps");
+    co_transformer t;
+    *list = NULL;
+    CO_TRY(co_transformer_open(&t, opt, params, task, "transformer."));
+    t.dropout = co_config_real(opt, "dropout");
+    add_embeddings(&t);
+    for (long long k = 0; k < t.layers; k++) add_layer(&t, eps, k);
+    co_transformer_norm(&t, "layer_norm", eps, "ln_f");
+    co_transformer_decoder_head(&t, "wte", "classifier");
+    return co_items_list(&t.items, list);
+}
+
+static double spread(const co_config *opt, const char *tensor)
+{
+    const double range = co_config_real(opt, "init_range");
+    return strstr(tensor, ".c_proj.") ? range / sqrt(2.0 * (double)co_config_int(opt, "layers"))
+                                      : range;
+}
+
 const co_model_preset co_preset_gpt2 = {
     .name = "gpt2",
     .summary = "decoder of texts: learnt positions, attention to what stands before",

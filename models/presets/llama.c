@@ -39,24 +39,6 @@ static void add_layer(co_transformer *t, double eps, long long kv_heads, long lo
                  (long long)co_config_int(t->opt, "intermediate"), at, at, at);
 }
 
-static co_status llama(const co_config *opt, const co_task *task, co_node **list)
-{
-    const double eps = co_config_real(opt, "eps");
-    const long long kv_heads = co_config_int(opt, "kv_heads");
-    co_transformer t;
-    *list = NULL;
-    CO_TRY(co_transformer_open(&t, opt, task, "model."));
-    if (kv_heads > 0 && t.heads % kv_heads != 0)
-        return co_config_fail(opt, co_config_node(opt, "kv_heads"),
-                              "%lld do not divide heads: %lld evenly", kv_heads, t.heads);
-    co_transformer_embedding(&t, "embed_tokens");
-    for (long long k = 0; k < t.layers; k++)
-        add_layer(&t, eps, kv_heads > 0 ? kv_heads : t.heads, k);
-    co_transformer_norm(&t, "rms_norm", eps, "norm");
-    co_transformer_decoder_head(&t, "embed_tokens", "score");
-    return co_items_list(&t.items, list);
-}
-
 static const co_param params[] = {
     CO_OPTION_LAYERS(32),
     CO_OPTION_COUNT("hidden", 4096, "floats of a token"),
@@ -75,6 +57,25 @@ static const co_param params[] = {
     {"tied", CO_BOOL, .doc = "head lm is the embedding"},
     CO_OPTION_HEAD("lm"),
     {0}};
+
+static co_status llama(const co_config *opt, const co_task *task, co_node **list)
+{
+    const double eps = co_config_real(opt, "eps");
+    const long long kv_heads = co_config_int(opt, "kv_heads");
+    co_transformer t;
+    *list = NULL;
+    CO_TRY(co_transformer_open(&t, opt, params, task, "model."));
+    if (kv_heads > 0 && t.heads % kv_heads != 0)
+        return co_config_fail(opt, co_config_node(opt, "kv_heads"),
+                              "%lld do not divide heads: %lld evenly", kv_heads, t.heads);
+    co_transformer_embedding(&t, "embed_tokens");
+    for (long long k = 0; k < t.layers; k++)
+        add_layer(&t, eps, kv_heads > 0 ? kv_heads : t.heads, k);
+    co_transformer_norm(&t, "rms_norm", eps, "norm");
+    co_transformer_decoder_head(&t, "embed_tokens", "score");
+    return co_items_list(&t.items, list);
+}
+
 const co_model_preset co_preset_llama = {
     .name = "llama",
     .summary = "decoder of texts: rotary positions, grouped heads, gated feed-forward parts",

@@ -22,10 +22,9 @@ static co_head wanted_by(const co_task *task)
 }
 
 /* Whether option `head` knows the word. */
-static bool has_head(const co_config *opt, const char *word)
+static bool has_head(const co_param *params, const char *word)
 {
-    const co_model_preset *preset = co_preset_find(co_config_string(opt, "name"));
-    for (const co_param *p = preset->params; p->key; p++)
+    for (const co_param *p = params; p->key; p++)
         if (strcmp(p->key, "head") == 0) {
             const char *at = strstr(p->words, word);
             const char end = at ? at[strlen(word)] : 'x';
@@ -35,15 +34,16 @@ static bool has_head(const co_config *opt, const char *word)
 }
 
 /* Why a model has no such head, and which has. */
-static const char *why_not(const co_config *opt, co_head head)
+static const char *why_not(const co_param *params, co_head head)
 {
     if (head == CO_HEAD_SEQ2SEQ) return "it reads no targets; use seq2seq_transformer or bart";
-    if (has_head(opt, "seq2seq")) return "it says a text from a text; use bert or gpt2";
+    if (has_head(params, "seq2seq")) return "it says a text from a text; use bert or gpt2";
     return head == CO_HEAD_LM ? "it sees what it would have to predict; use gpt2 or llama"
                               : "it sees only what stands before; use bert or distilbert";
 }
 
-static co_status find_head(const co_config *opt, const co_task *task, co_head *head)
+static co_status find_head(const co_config *opt, const co_param *params, const co_task *task,
+                           co_head *head)
 {
     const char *word = co_config_string(opt, "head");
     *head = wanted_by(task);
@@ -51,10 +51,10 @@ static co_status find_head(const co_config *opt, const co_task *task, co_head *h
         *head = CO_HEAD_NONE;
         return CO_OK;
     }
-    if (!has_head(opt, head_names[*head]))
+    if (!has_head(params, head_names[*head]))
         return co_config_fail(opt, co_config_node(opt, "name"),
                               "%s has no head for the task %s: %s", co_config_string(opt, "name"),
-                              task->name, why_not(opt, *head));
+                              task->name, why_not(params, *head));
     if (*head == CO_HEAD_TAGGING && strcmp(word, head_names[CO_HEAD_CRF]) == 0) *head = CO_HEAD_CRF;
     if (strcmp(word, "task") == 0 || strcmp(word, head_names[*head]) == 0) return CO_OK;
     return co_config_fail(opt, co_config_node(opt, "head"),
@@ -62,8 +62,8 @@ static co_status find_head(const co_config *opt, const co_task *task, co_head *h
                           task->name, head_names[*head]);
 }
 
-co_status co_transformer_open(co_transformer *t, const co_config *opt, const co_task *task,
-                              const char *prefix)
+co_status co_transformer_open(co_transformer *t, const co_config *opt, const co_param *params,
+                              const co_task *task, const char *prefix)
 {
     *t = (co_transformer){.opt = opt,
                           .hidden = co_config_int(opt, "hidden"),
@@ -71,7 +71,7 @@ co_status co_transformer_open(co_transformer *t, const co_config *opt, const co_
                           .heads = co_config_int(opt, "heads"),
                           .vocabulary = co_config_int(opt, "vocabulary"),
                           .tokens = "classes"};
-    CO_TRY(find_head(opt, task, &t->head));
+    CO_TRY(find_head(opt, params, task, &t->head));
     t->prefix = t->head == CO_HEAD_NONE ? "" : prefix;
     if (t->vocabulary > 0) snprintf(t->tokens, sizeof t->tokens, "%lld", t->vocabulary);
     if (t->hidden % t->heads == 0) return CO_OK;

@@ -84,10 +84,11 @@ typedef struct {
     const char *prefix; /* of the names of the model without its head: "bert.", "" without one */
 } co_transformer;
 
-/* Reads what the options say. prefix: of the architecture. CO_EUSAGE: heads that do not divide
- * hidden, a head that is not what the task wants, or that the architecture has not. Local. */
-co_status co_transformer_open(co_transformer *t, const co_config *opt, const co_task *task,
-                              const char *prefix);
+/* Reads what the options say, which are the architecture's params. prefix: of the architecture.
+ * CO_EUSAGE: heads that do not divide hidden, a head that is not what the task wants, or that the
+ * architecture has not. Local. */
+co_status co_transformer_open(co_transformer *t, const co_config *opt, const co_param *params,
+                              const co_task *task, const char *prefix);
 /* "gelu", "{gelu: {form: tanh}}": the item of option `activation`. */
 const char *co_transformer_activation(const co_config *opt);
 /* Nothing where p is 0. */

@@ -10,7 +10,7 @@
 #include "sim/observers/evaluation_devices.h"
 #include "sim/wires/exchange.h"
 #include "sim/devices/budget.h"
-#include "sim/stages/private.h"
+#include "sim/stages/charge.h"
 
 enum { CO_MAX_METRICS = 32 }; /* of a task */
 
@@ -81,7 +81,7 @@ void co_record_round(co_record *record, const co_plan *plan, const co_round_row 
                      const double *train_metrics);
 /* After a resume: epsilon in the rows of table privacy as the run with its present number of rounds
  * tells it, and the statement of the last row. */
-co_status co_record_retell(co_record *record, co_private *privacy);
+co_status co_record_retell(co_record *record, co_charge *charge);
 void co_record_private(co_record *record, const co_private_row *row); /* of a reserved round */
 /* Of a reserved round: what the examples of the devices have paid. */
 void co_record_examples(co_record *record, const co_example_row *row);

@@ -170,7 +170,7 @@ co_status co_record_init(co_record *r, const co_experiment *e, const co_populati
     r->with_groups = e->group_keys.is_on;
     r->with_secagg = e->secagg_keys.is_on;
     r->is_timed = co_is_timed(e);
-    r->by_arrival = !co_private_is_sampled(e);
+    r->by_arrival = !co_charge_is_sampled(e);
     if (co_config_has(&e->output, "devices"))
         r->with_devices = co_config_bool(&e->output, "devices");
     for (const co_metric *m = r->task->metrics; m->name; m++) {

@@ -101,8 +101,8 @@ static co_status step(void *self, co_run *run)
     if (run->comm->rank == 0) {
         co_record_load(&run->record, run->round, run->exchange.record);
         add_round(self, run);
-        if (run->privacy.is_on && run->late == CO_OK)
-            co_record_private(&run->record, &run->privacy.row);
+        if (run->charge.is_on && run->late == CO_OK)
+            co_record_private(&run->record, &run->charge.row);
     }
     MPI_Barrier(run->comm->node); /* nobody changes a rank's record before rank 0 has read it */
     co_rank_record *own = &run->exchange.record[run->comm->rank];
