@@ -67,14 +67,16 @@ static double log_cut(double n, double k, double lost)
                     : log(n) + log(n - k - 1.0) - log(2.0) + log_choose(lost, k) - log_choose(n, k);
 }
 
-/* The smallest threshold that k neighbours allow, 0: none. corrupt, lost: how many of n. */
+/* The smallest threshold that k neighbours allow, 0: none. Of those that are lost all shares have
+ * to come from neighbours; who is left keeps one itself. corrupt, lost: how many of n. */
 static size_t threshold_of(double n, double k, double corrupt, double lost,
                            const co_secagg_risk *risk)
 {
     const double each = exp2(-(risk->security + 1.0));
     if (log_cut(n, k, corrupt + lost) > log(each)) return 0;
     const double t1 = upper_end(&(urn){n - 1.0, corrupt, k}, each / n),
-                 t2 = lower_end(&(urn){n - 1.0, n - lost - 1.0, k}, exp2(-risk->correctness) / n);
+                 t2 = lower_end(&(urn){n - 1.0, fmin(n - lost, n - 1.0), k},
+                                exp2(-risk->correctness) / n);
     double t = fmax(t1, 2.0);
     if (risk->lies) t = fmax(t, floor((k + 1.0 + t1 - 1.0) / 2.0) + 1.0);
     return t <= t2 ? (size_t)t : 0;
