@@ -38,7 +38,11 @@ typedef enum {
     CO_DRAW_PUBLIC,      /* round, device, step: public examples of a device's step */
     CO_DRAW_CLOCK,       /* device, step = which: what a device is like on the virtual clock */
     CO_DRAW_PRESENCE,    /* round = time, device; step 1: group: when they are there */
-    CO_DRAW_WAY          /* round, device: what happens to a device that was asked */
+    CO_DRAW_WAY,         /* round, device: what happens to a device that was asked */
+    CO_DRAW_ROTATE = 40, /* round, step = block of the model: signs of a rotation */
+    CO_DRAW_QUANTISE,    /* round, device, step = block: roundings of a stage */
+    CO_DRAW_RANDOM_K,    /* round: which coordinates all devices send */
+    CO_DRAW_LOW_RANK     /* round, device, step = tensor: where factors are looked for */
 } co_purpose;
 
 typedef struct {

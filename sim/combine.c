@@ -77,6 +77,7 @@ static bool make_update(co_run *r, const co_gathered *gathered)
                        .sum = co_exchange_sum(x),
                        .bits = r->chain.ring.bits,
                        .value = r->update,
+                       .weight = r->plan.weight,
                        .total = total > 0.0 && r->plan.bound > 0.0 ? r->plan.fixed_total : total,
                        .terms = co_exchange_summed(x, CO_SUM_TERMS),
                        .coverage = r->plan.population_weight > 0.0

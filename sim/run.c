@@ -37,6 +37,13 @@ static co_status check_ring(const co_run *r)
                           e->aggregator->name, r->chain.ring.bits);
 }
 
+/* What no device weighs more than, as the experiment says it. */
+static double most_weight(const co_experiment *e)
+{
+    if (co_config_bool(&e->aggregate, "unbiased")) return INFINITY; /* w_i over a probability */
+    return e->weighting.by == CO_WEIGHT_UNIFORM ? fmin(1.0, e->weighting.cap) : e->weighting.cap;
+}
+
 /* Masks are of integers. Local. */
 static co_status add_secagg(co_run *r)
 {
@@ -68,6 +75,7 @@ static co_status create_chain(co_run *r)
                           .cohort = r->plan.capacity,
                           .population = r->population.n_devices};
     site.tensor = co_model_tensors(r->model, &site.n_tensors);
+    site.most_weight = most_weight(e);
     CO_TRY(co_chain_ready(&r->chain, &site));
     return check_ring(r);
 }

@@ -1,3 +1,13 @@
 /* aggregators/stages/list.h - the members of the kind transform. */
 X(clip)
 X(momentum)
+X(rotate)
+X(top_k)
+X(random_k)
+X(quantise)
+X(sign)
+X(ternary)
+X(half)
+X(bf16)
+X(low_rank)
+X(ring)

@@ -142,12 +142,36 @@ static co_status check_halves(const co_experiment *e)
     return CO_OK;
 }
 
+/* A rule that counts what one transform makes needs it; one that sees every update would see it as
+ * a transform has turned it, which is only undone on the sum. */
+static co_status check_stages(const co_experiment *e)
+{
+    const co_node *rule = co_config_node(&e->aggregate, "rule");
+    const char *wanted = e->aggregator->needs_stage;
+    bool found = !wanted;
+    for (size_t k = 0; k < e->n_transforms; k++) {
+        const co_stage *s = e->transform[k];
+        found |= wanted && strcmp(s->name, wanted) == 0;
+        if (e->aggregator->combine && s->backward && s->gives == CO_FLOATS)
+            return co_config_fail(&e->aggregate, rule,
+                                  "%s sees every update by itself, and what transform %s does to "
+                                  "them is undone on their sum alone; use mean, or leave %s out",
+                                  e->aggregator->name, s->name, s->name);
+    }
+    if (found) return CO_OK;
+    return co_config_fail(&e->aggregate, rule,
+                          "%s counts what transform %s makes of updates; add {name: %s} to "
+                          "transforms, or use another rule",
+                          e->aggregator->name, wanted, wanted);
+}
+
 co_status co_check_training(co_experiment *e)
 {
     CO_TRY(check_local(e));
     CO_TRY(check_transforms(e));
     CO_TRY(check_server(e));
-    return check_halves(e);
+    CO_TRY(check_halves(e));
+    return check_stages(e);
 }
 
 co_status co_check_unbiased(const co_experiment *e)

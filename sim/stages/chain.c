@@ -183,6 +183,7 @@ bool co_chain_forward(co_chain *chain, int64_t step, int64_t device, co_contribu
     c->n_parts = chain->layout ? chain->layout->n_parts : 1;
     c->residue = chain->ring.bits ? chain->residue : NULL;
     c->coded_bits = NAN;
+    c->n_values = (int64_t)(chain->layout ? chain->layout->n_shared : c->n);
     memset(chain->counts, 0, (chain->n_counts + 1) * sizeof *chain->counts);
     for (size_t k = 0; k < chain->n; k++) {
         if (k == chain->n_transforms) close_transforms(chain, &key, c, state);
