@@ -2,7 +2,6 @@
  * cells in memory. */
 #include "core/log.h"
 #include "sim/observers/record_private.h"
-#include "sim/planners/secure.h"
 #include <math.h>
 
 co_status co_record_reserve(co_record *r, size_t cohort)
@@ -59,22 +58,6 @@ static void add_levels(co_record *r, const co_round_row *row)
     co_table_set_i64(&r->rounds, after + G_CLOUD_UP, row->cloud_up);
 }
 
-static void add_secagg(co_table *t, const co_plan *plan)
-{
-    const size_t after = t->n_columns - N_SECAGG;
-    const co_secure *s = plan->secure;
-    co_table_set_i64(t, after + S_NEIGHBOURS, (int64_t)s->round.shape.k);
-    co_table_set_i64(t, after + S_THRESHOLD, (int64_t)s->round.shape.threshold);
-    co_table_set_i64(t, after + S_FAILED, s->failed < CO_SECAGG_STAGES ? s->failed + 1 : 0);
-    for (int k = 0; k < CO_SECAGG_STAGES; k++) {
-        const co_secure_stage of = co_secure_stage_of(plan, (co_secagg_stage)k);
-        const size_t at = after + N_SECAGG_HEAD + (size_t)(N_SECAGG_OF_STAGE * k);
-        co_table_set_i64(t, at + S_ANSWERED, of.n_answered);
-        co_table_set_i64(t, at + S_BYTES, of.bytes);
-        co_table_set_f64(t, at + S_SECONDS, of.seconds);
-    }
-}
-
 /* Columns of a timed run from `first` on. */
 static void set_timed(co_table *t, size_t first, const co_plan *plan)
 {
@@ -115,7 +98,7 @@ void co_record_round(co_record *r, const co_plan *plan, const co_round_row *row,
     co_table_set_u64(t, after + T_DIGEST, row->model_digest);
     if (r->is_timed) set_timed(t, after + N_TAIL, plan);
     if (r->with_groups) add_levels(r, row);
-    if (r->with_secagg) add_secagg(t, plan);
+    if (r->secagg) co_record_secagg(t, plan);
     if (r->with_devices) add_devices(r, plan);
 }
 

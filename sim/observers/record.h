@@ -25,15 +25,15 @@ typedef struct {
     bool with_privacy;      /* the table privacy */
     const char
         *privacy_bound; /* the accountant whose bound its last epsilon is; NULL: no row yet */
-    const co_statement *statement; /* NULL: no row yet */
-    co_release release;            /* of the last row */
-    bool by_arrival;               /* a column of participations in privacy */
-    bool is_timed;                 /* columns of the virtual clock in rounds and devices */
-    bool with_examples;            /* the table privacy_examples */
-    co_release example_release;    /* of its last row; accountant NULL: no row yet */
-    bool with_groups;              /* rounds has the bytes of each level */
-    bool with_secagg;      /* rounds has the stages of secure aggregation, in the last columns */
-    char secagg_words[64]; /* of how a step can fail */
+    const co_statement *statement;  /* NULL: no row yet */
+    co_release release;             /* of the last row */
+    bool by_arrival;                /* a column of participations in privacy */
+    bool is_timed;                  /* columns of the virtual clock in rounds and devices */
+    bool with_examples;             /* the table privacy_examples */
+    co_release example_release;     /* of its last row; accountant NULL: no row yet */
+    bool with_groups;               /* rounds has the bytes of each level */
+    const co_secagg_keys *secagg;   /* NULL: none; else its stages are the last columns of rounds */
+    char secagg_words[64];          /* of how a step can fail */
     bool with_devices, with_scores; /* the table devices; columns over devices in eval */
     int64_t load_span;       /* rounds summed in a row of load: 1 while ranks x rounds <= 1e6 */
     int64_t span_round;      /* last round in span; 0: empty */

@@ -1,6 +1,7 @@
 /* sim/observers/record_private.h - the columns of the run file's tables, in the order in which they
  * stand there; of the files record_*.c alone. Their names are in record_tables.c. */
 #pragma once
+#include "io/json.h"
 #include "sim/observers/record.h"
 
 /* Columns of rounds before and after the training metrics. */
@@ -67,6 +68,12 @@ enum {
     N_ARRIVALS
 };
 enum { X_ROUND, X_MAX, X_P10, X_P50, X_P90, X_DELTA, X_EXHAUSTED, N_EXAMPLES };
+
+/* Names of its columns, and what a round says in them. (record_secagg.c) Local. */
+void co_record_secagg_columns(co_record *record, co_column *column, char name[N_SECAGG][32]);
+void co_record_secagg(co_table *rounds, const co_plan *plan);
+/* A map of texts: who learns what, under which assumptions, what is not covered. Local. */
+void co_record_secagg_say(const co_record *record, co_json *json);
 
 /* A new row of eval with its head; all else is NaN until set. CO_ENOMEM. Local. */
 co_status co_record_add_eval(co_record *record, int64_t round, int64_t split, int64_t scope,

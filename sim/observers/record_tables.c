@@ -3,7 +3,6 @@
 #include "core/memory.h"
 #include "sim/observers/record_private.h"
 #include "sim/planners/planner.h"
-#include "sim/planners/secure.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -88,29 +87,6 @@ static co_status init_devices(co_record *r)
                          r->is_timed ? N_TIMED_DEVICES : N_DEVICES);
 }
 
-/* Columns of secure aggregation: how a step was made and ended; of each stage how many answered,
- * all bytes of it both ways, its virtual seconds. */
-static void secagg_columns(co_record *r, co_column *column, char name[N_SECAGG][32])
-{
-    static const char *const head_of[] = {"secagg_neighbours", "secagg_threshold", "secagg_failed"},
-                             *const of_stage[] = {"answered", "bytes", "s"};
-    char *words = r->secagg_words;
-    const size_t size = sizeof r->secagg_words;
-    snprintf(words, size, "no");
-    for (int k = 0; k < N_SECAGG_HEAD; k++)
-        column[k] = (co_column){head_of[k], k == S_FAILED ? CO_U8 : CO_I64};
-    for (int stage = 0; stage < CO_SECAGG_STAGES; stage++) {
-        snprintf(words + strlen(words), size - strlen(words), ",%s", co_secure_stage_names[stage]);
-        for (int k = 0; k < N_SECAGG_OF_STAGE; k++) {
-            const int at = N_SECAGG_HEAD + N_SECAGG_OF_STAGE * stage + k;
-            snprintf(name[at], sizeof name[at], "secagg_%s_%s", of_stage[k],
-                     co_secure_stage_names[stage]);
-            column[at] = (co_column){name[at], k == S_SECONDS ? CO_F64 : CO_I64};
-        }
-    }
-    column[S_FAILED].words = words;
-}
-
 static co_status init_tables(co_record *r, const co_eval_columns *eval)
 {
     co_column columns[sizeof head / sizeof *head + CO_MAX_METRICS + N_TAIL + N_TIMED + N_LEVELS +
@@ -135,8 +111,8 @@ static co_status init_tables(co_record *r, const co_eval_columns *eval)
         memcpy(columns + n, levels, sizeof levels);
         n += N_LEVELS;
     }
-    if (r->with_secagg) {
-        secagg_columns(r, columns + n, secagg_names);
+    if (r->secagg) {
+        co_record_secagg_columns(r, columns + n, secagg_names);
         n += N_SECAGG;
     }
     CO_TRY(co_table_init(&r->rounds, "rounds", columns, n));
@@ -168,7 +144,7 @@ co_status co_record_init(co_record *r, const co_experiment *e, const co_populati
         co_mechanism_find(co_config_string(&e->privacy, "mechanism"))->norm != CO_NORM_NONE;
     r->with_examples = e->example_keys.is_on;
     r->with_groups = e->group_keys.is_on;
-    r->with_secagg = e->secagg_keys.is_on;
+    if (e->secagg_keys.is_on) r->secagg = &e->secagg_keys;
     r->is_timed = co_is_timed(e);
     r->by_arrival = !co_charge_is_sampled(e);
     if (co_config_has(&e->output, "devices"))
