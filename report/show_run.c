@@ -83,8 +83,8 @@ static void print_secagg(FILE *out, const co_table *rounds)
         snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s %s", k ? ", " : "", stages[k],
                  bytes);
     }
-    co_print_field(out, "secure sums", "%zu of %zu rounds; in the others too few were left",
-                   rounds->n_rows - (size_t)failed, rounds->n_rows);
+    co_print_field(out, "secure sums", "%zu of %zu rounds%s", rounds->n_rows - (size_t)failed,
+                   rounds->n_rows, failed ? "; in the others too few devices were left" : "");
     co_print_field(out, "their traffic", "%s", all);
 }
 

@@ -3,6 +3,7 @@
 #include "sim/secagg.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,11 +76,6 @@ void co_secagg_destroy(co_secagg *s)
 static const co_secagg_round *round_of(const co_secagg *s)
 {
     return &s->plan->secure->round;
-}
-
-size_t co_secagg_bytes_held(const co_secagg *s)
-{
-    return s->is_on ? s->n_message + s->n_passing + s->term_room * sizeof *s->term : 0;
 }
 
 /* ---- messages ---- */
@@ -315,6 +311,7 @@ static void forward(void *self, const co_stage_key *key, co_contribution *c, flo
     const co_plan_row wanted = {.device = key->device}, *row;
     size_t done = 0;
     (void)state;
+    c->coded_bits = NAN; /* masked values are uniform: no code makes them shorter */
     if (!s->is_played) return;
     row = bsearch(&wanted, s->plan->row, s->plan->n, sizeof wanted, by_id);
     CO_ASSERT(row && s->device[row->place]);

@@ -40,8 +40,7 @@ typedef struct {
  * secagg.secure gives a key of the system's generator. Collective(comm). */
 co_status co_secagg_create(co_secagg *s, const co_experiment *experiment, const co_plan *plan,
                            const co_layout *layout, const co_comm *comm);
-void co_secagg_destroy(co_secagg *s);            /* wipes. Zeroed allowed */
-size_t co_secagg_bytes_held(const co_secagg *s); /* a rank, at most, between two steps */
+void co_secagg_destroy(co_secagg *s); /* wipes. Zeroed allowed */
 
 /* The stage, last in the chain, with a co_secagg as its self (borrowed): masks the integers of an
  * update; backward takes what is left off the sum, or says that the step has failed. */

@@ -37,7 +37,7 @@ const co_param co_secagg_params[] = {
             "one core of a server"},
     {"share_s", CO_REAL, .def = 2e-6, .lo = 0.0, .hi = 1e6,
      .doc = "of a share made, sealed or opened"},
-    {"value_s", CO_REAL, .def = 2e-9, .lo = 0.0, .hi = 1e6, .doc = "of a number masked once"},
+    {"value_s", CO_REAL, .def = 4e-9, .lo = 0.0, .hi = 1e6, .doc = "of a number masked once"},
     {"stage_s", CO_REAL, .lo = 0.0, .hi = 1e9, .flags = CO_OPTIONAL | CO_LO_OPEN,
      .doc = "virtual seconds that the server waits in each stage at most (default: until every "
             "device has answered or gone away)"},

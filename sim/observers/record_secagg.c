@@ -70,7 +70,7 @@ void co_record_secagg_say(const co_record *r, co_json *json)
     const co_secagg_keys *k = r->secagg;
     co_json_open(json, NULL, '{');
     co_json_text(json, "statement", "secure aggregation");
-    co_json_text(json, "the server learns",
+    co_json_text(json, "server learns",
                  "the sum of the updates of a round, who was asked and who answered which stage; "
                  "of a round that failed no sum");
     co_json_text(json, "protocol",

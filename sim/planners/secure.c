@@ -25,7 +25,7 @@ static co_status find_parameters(co_secure *s, size_t n, size_t *k, size_t *t)
     return CO_OK;
 }
 
-static co_status shape_of(co_secure *s, size_t n, co_secagg_shape *shape)
+co_status co_secure_shape(co_secure *s, size_t n, co_secagg_shape *shape)
 {
     const co_secagg_keys *keys = s->keys;
     *shape = (co_secagg_shape){.n = n, .n_values = s->n_values, .bits = s->bits};
@@ -60,7 +60,7 @@ co_status co_secure_create(const co_experiment *e, size_t n_values, int bits, si
                      .sent = co_calloc(most, sizeof *s->sent)};
     co_status st =
         s->row && s->sent ? CO_OK : CO_FAIL(CO_ENOMEM, "secure aggregation of %zu devices", most);
-    if (st == CO_OK && shape_of(s, (size_t)llround(expected), &shape) != CO_OK) {
+    if (st == CO_OK && co_secure_shape(s, (size_t)llround(expected), &shape) != CO_OK) {
         char cause[400];
         snprintf(cause, sizeof cause, "%s", co_status_message());
         st = co_config_fail(&e->secagg, e->secagg.map, "%s (devices.per_round)", cause);
@@ -218,7 +218,7 @@ static void begin(co_plan *plan, int64_t step, size_t n)
     memset(s->end, 0, sizeof s->end);
     co_secagg_graph_destroy(s->graph);
     s->graph = NULL;
-    if (shape_of(s, n, &s->round.shape) != CO_OK)
+    if (co_secure_shape(s, n, &s->round.shape) != CO_OK)
         s->round.shape.k = 0;
     else
         s->status =

@@ -43,6 +43,9 @@ co_status co_secure_create(const co_experiment *experiment, size_t n_values, int
 void co_secure_destroy(co_secure *secure); /* NULL allowed */
 size_t co_secure_bytes(const co_secure *secure);
 
+/* What a step of n devices is: neighbours, threshold. CO_EUSAGE: it cannot be. */
+co_status co_secure_shape(co_secure *secure, size_t n, co_secagg_shape *shape);
+
 /* The step's devices (plan->devices, n of them) through the stages before the input and, each by
  * itself, through that; what went wrong is in `status`. */
 void co_secure_open(co_plan *plan, int64_t step, size_t n);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Seconds of Flower's SecAgg+ for one round, to set beside `cohort_secagg` (tests/bench/secagg.c) and `cohort run`.
+"""Seconds of the processor of Flower's SecAgg+ for one round, to set beside `cohort_secagg` (tests/bench/secagg.c) and `cohort run`.
 
     python secagg.py DEVICES VALUES [SHARES [THRESHOLD]]
 
@@ -61,12 +61,12 @@ class Clients:
 
     def send_and_receive(self, messages, timeout=None):
         messages = [copy.deepcopy(msg) for msg in messages]  # clients take theirs apart
-        began = time.perf_counter()
+        began = time.process_time()
         replies = []
         for msg in messages:
             node = msg.metadata.dst_node_id
             replies.append(secaggplus_mod(msg, self.contexts[node], self.train))
-        self.seconds.append(time.perf_counter() - began)
+        self.seconds.append(time.process_time() - began)
         return replies
 
 
@@ -82,9 +82,9 @@ def main():
     state.array_records[MAIN_PARAMS_RECORD] = compat.parameters_to_arrayrecord(parameters, False)
     legacy = LegacyContext(context=context(0), config=ServerConfig(num_rounds=1), strategy=clients, client_manager=clients)
     legacy.state = state
-    began = time.perf_counter()
+    began = time.process_time()
     SecAggPlusWorkflow(shares, threshold, max_weight=1.0)(clients, legacy)
-    whole = time.perf_counter() - began
+    whole = time.process_time() - began
     error = np.abs(clients.mean - np.mean(list(clients.updates.values()), axis=0)).max()
     print(f"{n} devices, {shares} shares, threshold {threshold}, {values} values; largest error of the mean {error:.2g}")
     for name, seconds in zip(("setup", "shares", "masked vectors", "unmask"), clients.seconds):
