@@ -62,16 +62,16 @@ static size_t largest_power(size_t n)
     return power;
 }
 
-/* A block's travelling coordinates, y[n] <- H D y, or back. */
-static void rotate_block(uint64_t seed, int64_t step, size_t offset, bool is_back, double *y,
-                         size_t n)
+/* A block's travelling coordinates, y[n] <- factor H D y, or factor D H y. */
+static void rotate_block(uint64_t seed, int64_t step, size_t offset, bool is_back, double factor,
+                         double *y, size_t n)
 {
     uint32_t word[CO_BLOCK / 32];
     const co_stream s = co_stream_open(seed, CO_DRAW_ROTATE, (uint64_t)step, 0, offset / CO_BLOCK);
     co_fill_u32(&s, 0, (n + 31) / 32, word);
     for (size_t at = 0, m; at < n; at += m) {
         m = largest_power(n - at);
-        const double scale = 1.0 / sqrt((double)m);
+        const double scale = factor / sqrt((double)m);
         if (!is_back) flip(y + at, m, word, at, scale);
         walsh(y + at, m);
         if (is_back) flip(y + at, m, word, at, scale);
@@ -89,14 +89,14 @@ CO_CLONES static void narrow(const double *restrict y, size_t n, float *restrict
 }
 
 void co_rotate(const co_layout *layout, uint64_t seed, int64_t step, const co_part *part,
-               size_t n_parts, float *update)
+               size_t n_parts, double factor, float *update)
 {
     float room[CO_BLOCK];
     double y[CO_BLOCK];
     for (co_walk w = co_walk_begin(layout, part, n_parts); co_walk_next(&w);) {
         float *x = co_walk_pack(&w, update, sizeof *x, room);
         widen(x, w.n, y);
-        rotate_block(seed, step, w.offset, false, y, w.n);
+        rotate_block(seed, step, w.offset, false, factor, y, w.n);
         narrow(y, w.n, x);
         co_walk_unpack(&w, x, sizeof *x, update);
     }
@@ -108,7 +108,7 @@ void co_rotate_back(const co_layout *layout, uint64_t seed, int64_t step, const 
     double room[CO_BLOCK];
     for (co_walk w = co_walk_begin(layout, part, n_parts); co_walk_next(&w);) {
         double *y = co_walk_pack(&w, value, sizeof *y, room);
-        rotate_block(seed, step, w.offset, true, y, w.n);
+        rotate_block(seed, step, w.offset, true, 1.0, y, w.n);
         co_walk_unpack(&w, y, sizeof *y, value);
     }
 }

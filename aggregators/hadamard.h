@@ -11,9 +11,9 @@
 #pragma once
 #include "aggregators/travel.h"
 
-/* update of part[n_parts], a device's whole. */
+/* update of part[n_parts], a device's whole; times factor, before it is float again. */
 void co_rotate(const co_layout *layout, uint64_t seed, int64_t step, const co_part *part,
-               size_t n_parts, float *update);
+               size_t n_parts, double factor, float *update);
 /* The inverse, on a sum or a slice of it. */
 void co_rotate_back(const co_layout *layout, uint64_t seed, int64_t step, const co_part *part,
                     size_t n_parts, double *value);

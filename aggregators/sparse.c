@@ -41,15 +41,29 @@ CO_INLINE uint32_t magnitude(float x)
     return bits & INT32_MAX;
 }
 
-/* count[b] += those whose bits from `shift` on are the n_bits b behind what stands in prefix. */
+/* The bits, from `shift` on, of those of x[n] that agree with prefix there but for the last n_bits;
+ * how many. Without a branch, which would be guessed wrong again and again. */
+static size_t pick(const float *x, size_t n, uint32_t prefix, int shift, int n_bits, uint32_t *bits)
+{
+    size_t m = 0;
+    for (size_t i = 0; i < n; i++) {
+        bits[m] = magnitude(x[i]) >> shift;
+        m += bits[m] >> n_bits == prefix;
+    }
+    return m;
+}
+
+/* count[b] = those whose bits from `shift` on are the n_bits b behind what stands in prefix. */
 static void count_bins(const float *x, size_t n, uint32_t prefix, int shift, int n_bits,
                        size_t *count)
 {
     const uint32_t mask = (1u << n_bits) - 1;
+    uint32_t bits[CO_BLOCK];
     memset(count, 0, MOST_BINS * sizeof *count);
-    for (size_t i = 0; i < n; i++) {
-        const uint32_t bits = magnitude(x[i]) >> shift;
-        if (bits >> n_bits == prefix) count[bits & mask]++;
+    for (size_t at = 0; at < n; at += CO_BLOCK) {
+        const size_t m =
+            pick(x + at, n - at < CO_BLOCK ? n - at : CO_BLOCK, prefix, shift, n_bits, bits);
+        for (size_t i = 0; i < m; i++) count[bits[i] & mask]++;
     }
 }
 
@@ -149,18 +163,32 @@ static int golomb_bits(double p)
     return bits;
 }
 
+/* Places of x[n] that are not zero; how many. */
+static size_t find_places(const float *x, size_t n, uint32_t *place)
+{
+    size_t m = 0;
+    for (size_t i = 0; i < n; i++) {
+        place[m] = (uint32_t)i;
+        m += x[i] != 0.0f;
+    }
+    return m;
+}
+
 double co_place_bits(const co_walk *begin, const float *update, int64_t k, int64_t n)
 {
     const int rice = golomb_bits((double)k / (double)n);
-    int64_t bits = 0, n_found = 0;
-    uint64_t gap = 0; /* zeros since the last place */
+    uint32_t place[CO_BLOCK];
+    int64_t ones = 0, n_found = 0;
+    uint64_t next = 0, before = 0; /* behind the last place; in front of the run */
     for (co_walk w = *begin; co_walk_next(&w);)
-        for (size_t r = 0, size; r < w.n_runs; r++)
-            for (size_t j = co_walk_run(&w, r, &size), end = j + size; j < end; j++, gap++) {
-                if (update[j] == 0.0f) continue;
-                bits += (int64_t)(gap >> rice) + 1 + rice;
-                n_found++;
-                gap = UINT64_MAX; /* 0 behind this one */
+        for (size_t r = 0, size; r < w.n_runs; r++, before += size) {
+            const size_t at = co_walk_run(&w, r, &size), m = find_places(update + at, size, place);
+            for (size_t i = 0; i < m; i++) {
+                ones += (int64_t)((before + place[i] - next) >> rice);
+                next = before + place[i] + 1;
             }
-    return (double)(bits + (k - n_found) * (1 + rice));
+            n_found += (int64_t)m;
+        }
+    CO_ASSERT(n_found <= k);
+    return (double)(ones + k * (1 + rice));
 }

@@ -91,6 +91,11 @@ static void send(co_run *r, size_t k, const co_piece *piece, co_given *given, fl
         return;
     }
     double factor = 1.0;
+    if (!isnan(c.coded_bits)) {
+        const co_message *m = &r->message[row->attacker];
+        row->bytes_coded =
+            row->bytes_up + (int64_t)ceil(c.coded_bits / 8.0) - co_message_bytes(m);
+    }
     if (rule->report) rule->report(r->aggregation.self, &given->report, &factor, &given->term);
     c.coefficient *= factor;
     row->saturated = r->wire->add(r->wire_self, &r->plan, k, &c) > 0;
@@ -124,6 +129,7 @@ static void count(co_run *r, size_t k, co_given *given)
         co_observers_see(r, row, given);
         co_exchange_count(x, CO_COUNT_REPORTED, 1);
         co_exchange_count(x, CO_COUNT_SATURATED, row->saturated);
+        co_exchange_count(x, CO_COUNT_CODED, row->bytes_coded);
     } else {
         co_exchange_count(x, CO_COUNT_NONFINITE, 1);
     }

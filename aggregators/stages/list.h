@@ -1,6 +1,7 @@
 /* aggregators/stages/list.h - the members of the kind transform. */
 X(clip)
 X(momentum)
+X(error_feedback)
 X(rotate)
 X(top_k)
 X(random_k)

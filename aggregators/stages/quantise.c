@@ -6,7 +6,7 @@
  * error's mean square is at most min(d / s^2, sqrt d / s) |v|^2 in a bucket of d. Buckets are cut
  * of what travels of each block of the grid. The message: ceil(log2(2 s + 1)) bits a value, a float
  * a bucket, no header. Coded: an Elias omega code of l + 1, and a sign where l is not 0 (the
- * paper's appendix A.3). Draws are keyed by (seed, step, device, block). Cost: 1.5 ns a coordinate.
+ * paper's appendix A.3). Draws are keyed by (seed, step, device, block). Cost: 1 ns a coordinate.
  * Source: Alistarh et al., NeurIPS 2017, arXiv:1610.02132, equations 1-3, Lemma 3.1. */
 #include "aggregators/stages/stage.h"
 #include "aggregators/travel.h"
@@ -154,6 +154,7 @@ const co_stage co_stage_quantise = {.name = "quantise",
                                     .ready = ready,
                                     .forward = forward,
                                     .message = message,
+                                    .codes = true,
                                     .enforced = true,
                                     .blockwise = true,
                                     .keeps_zeros = true,

@@ -7,10 +7,10 @@
  * so that sums cannot pass half of 2^bits where most devices of a step x levels stay below it:
  * refused before the first step otherwise. Weights: uniform, or capped (aggregate.weight_cap), for
  * a device knows neither the others' nor their sum; they are added exactly beside the ring. The
- * message: bits a value, no header. Draws are keyed by (seed, step, device, block). Cost: 1.5 ns a
- * coordinate on a device, 0.5 on the slice. Source: Bonawitz et al., arXiv:1912.00131 (clip, scale,
- * round at random, modulo); coordinates are clipped as in Flower's SecAgg+, not the norm: put clip
- * in front for that. */
+ * message: bits a value, no header. Draws are keyed by (seed, step, device, block). Cost: 1.2 ns a
+ * coordinate on a device, one pass over the slice. Source: Bonawitz et al., arXiv:1912.00131 (clip,
+ * scale, round at random, modulo); coordinates are clipped as in Flower's SecAgg+, not the norm:
+ * put clip in front for that. */
 #include "aggregators/stages/stage.h"
 #include "aggregators/travel.h"
 #include "core/memory.h"

@@ -4,7 +4,7 @@
  * All devices of a step turn the same way: the sum is turned back on each owner's slice. A rounding
  * to levels of the largest magnitude of a bucket then errs by that of a rotated one, which is
  * sqrt(2 log n / n) of the norm and not the norm. Nothing is sent of it: signs are keyed by (seed,
- * step, block). Cost: 1.7 ns a coordinate on a device, 1.6 on the slice. Source: Suresh et al.,
+ * step, block). Cost: 1 ns a coordinate on a device and on the slice. Source: Suresh et al.,
  * ICML 2017, arXiv:1611.00429, section 3; there the vector is padded to a power of two, here the
  * last block and blocks of which a part travels are cut into powers of two, for padding would have
  * to be sent. */
@@ -30,7 +30,7 @@ static co_status ready(void *self, const co_stage_site *site)
 static void forward(void *self, const co_stage_key *key, co_contribution *c, float *const *state)
 {
     (void)state;
-    co_rotate(*(const co_layout **)self, key->seed, key->step, c->part, c->n_parts, c->update);
+    co_rotate(*(const co_layout **)self, key->seed, key->step, c->part, c->n_parts, 1.0, c->update);
     c->norm = NAN;
 }
 

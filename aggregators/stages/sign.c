@@ -3,7 +3,7 @@
  * u_j becomes m sgn(u_j): m the mean magnitude of what travels (`mean`: |u|_1 / n, the least square
  * error, and what error feedback is proven for), that which keeps the norm (`l2`: |u|_2 / sqrt n),
  * or 1 (`none`, for aggregate.rule majority_vote). A 0 counts as +. The message: a bit a value and,
- * but for `none`, a float; no header. Biased. Cost: 0.5 ns a coordinate. Source: Bernstein et al.,
+ * but for `none`, a float; no header. Biased. Cost: 0.2 ns a coordinate. Source: Bernstein et al.,
  * ICML 2018, arXiv:1802.04434; Karimireddy et al., ICML 2019, arXiv:1901.09847, section 4 (mean).
  */
 #include "aggregators/stages/stage.h"

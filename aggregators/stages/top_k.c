@@ -4,7 +4,7 @@
  * Over all that travels of a device's update. The message: k values and k places of ceil(log2 n)
  * bits; no header, for k and n are known on both sides. Coded: places as a Golomb-Rice code of gaps
  * (aggregators/sparse.h). Biased: what is left out is lost unless error_feedback keeps it.
- * Cost: 2.5 ns a coordinate. Source: Aji & Heafield, EMNLP 2017, arXiv:1704.05021; Stich et al.,
+ * Cost: 3.5 ns a coordinate. Source: Aji & Heafield, EMNLP 2017, arXiv:1704.05021; Stich et al.,
  * NeurIPS 2018, arXiv:1809.07599. */
 #include "aggregators/sparse.h"
 #include "aggregators/stages/stage.h"
@@ -67,6 +67,7 @@ const co_stage co_stage_top_k = {.name = "top_k",
                                  .ready = ready,
                                  .forward = forward,
                                  .message = message,
+                                 .codes = true,
                                  .enforced = true,
                                  .sparse = true,
                                  .keeps_zeros = true};

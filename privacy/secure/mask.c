@@ -4,23 +4,16 @@
  * Chunks begin at whole blocks of the keystream, whatever the slice. */
 #include "privacy/secure/mask.h"
 #include "core/clones.h"
+#include "privacy/secure/keystream.h"
 #include <sodium.h>
 #include <string.h>
 
-enum { CHUNK = 2048, BLOCK = 64 }; /* coordinates; bytes of ChaCha20 */
+enum { CHUNK = 2048 }; /* coordinates */
+_Static_assert(8 * CHUNK <= CO_KEYSTREAM_MOST, "of one call");
 
 static size_t word_bytes(int bits)
 {
     return bits <= 16 ? 2 : bits <= 32 ? 4 : 8;
-}
-
-/* n bytes of the keystream from block number `block` on. */
-static void keystream(const unsigned char *seed, uint64_t block, unsigned char *out, size_t n)
-{
-    static const unsigned char zeros[8 * CHUNK + BLOCK],
-        no_nonce[crypto_stream_chacha20_ietf_NONCEBYTES];
-    CO_ASSERT(block <= UINT32_MAX - n / BLOCK && n <= sizeof zeros);
-    crypto_stream_chacha20_ietf_xor_ic(out, zeros, n, no_nonce, (uint32_t)block, seed);
 }
 
 CO_CLONES static void add_words(const unsigned char *restrict bytes, size_t word, uint64_t sign,
@@ -51,14 +44,14 @@ void co_mask_add(const co_mask_term *term, size_t n_terms, int bits, uint64_t *v
                  size_t n)
 {
     const size_t word = word_bytes(bits);
-    unsigned char stream[8 * CHUNK + BLOCK];
+    unsigned char stream[8 * CHUNK];
     CO_ASSERT(bits >= 1 && bits <= CO_MASK_MAX_BITS && sodium_init() >= 0);
     for (size_t done = 0, m; done < n; done += m) {
         const size_t at = first + done, room = CHUNK - at % CHUNK,
-                     skip = at * word % BLOCK; /* only ever in the first chunk */
+                     skip = at * word % CO_KEYSTREAM_BLOCK; /* only ever in the first chunk */
         m = n - done < room ? n - done : room;
         for (size_t i = 0; i < n_terms; i++) {
-            keystream(term[i].seed, at * word / BLOCK, stream, skip + m * word);
+            co_keystream(term[i].seed, at * word / CO_KEYSTREAM_BLOCK, stream, skip + m * word);
             add_words(stream + skip, word, term[i].sign < 0 ? UINT64_MAX : 0, values + done, m);
         }
         reduce_words(values + done, m, (UINT64_C(1) << bits) - 1);

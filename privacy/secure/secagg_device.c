@@ -17,8 +17,8 @@ static const char *const call_name[] = {"advertise", "share",  "receive", "mask"
 
 typedef struct {
     bool has_keys, shared, survives;
-    unsigned char pair[CO_KEY_BYTES];                                /* of the keys for sealing */
-    unsigned char mask_public[CO_KEY_BYTES];                         /* theirs */
+    unsigned char pair[CO_KEY_BYTES];        /* of the keys for sealing, bound to the others */
+    unsigned char mask_public[CO_KEY_BYTES]; /* theirs */
     unsigned char own_share[CO_KEY_BYTES], mask_share[CO_KEY_BYTES]; /* of their b_v, s_v */
 } neighbour;
 
@@ -29,7 +29,7 @@ struct co_secagg_device {
     unsigned char seal_secret[CO_KEY_BYTES], mask_secret[CO_KEY_BYTES], own_seed[CO_KEY_BYTES],
         shares_seed[2][CO_KEY_BYTES];
     unsigned char own_share[CO_KEY_BYTES]; /* its own, of its own b_u */
-    unsigned char seal_public[CO_KEY_BYTES], list[32];
+    unsigned char seal_public[CO_KEY_BYTES], mask_public[CO_KEY_BYTES], list[32];
     size_t n_terms;
     co_mask_term *term; /* [k + 1] */
     neighbour neighbour[];
@@ -150,6 +150,7 @@ co_status co_secagg_device_advertise(co_secagg_device *d, unsigned char *out)
     co_key_public(d->mask_secret, body + CO_KEY_BYTES);
     co_secagg_commit(d->own_seed, body + CO_SECAGG_KEYS_BYTES);
     memcpy(d->seal_public, body, CO_KEY_BYTES);
+    memcpy(d->mask_public, body + CO_KEY_BYTES, CO_KEY_BYTES);
     send_up(d, CO_SECAGG_ADVERTISE, out);
     d->next = SHARE;
     return CO_OK;
@@ -178,6 +179,16 @@ static co_status check_different(const co_secagg_device *d, const unsigned char 
     return same ? CO_FAIL(CO_EDATA, "%zu of the keys stand in the list twice", same) : CO_OK;
 }
 
+/* Both keys for masks go into the key for sealing: were one changed on its way, what is sealed with
+ * it does not open, in place of a mask that does not cancel. */
+static void bind(const co_secagg_device *d, neighbour *v, size_t place)
+{
+    const bool first = d->place < place;
+    const co_hmac_piece mask_keys[] = {{first ? d->mask_public : v->mask_public, CO_KEY_BYTES},
+                                       {first ? v->mask_public : d->mask_public, CO_KEY_BYTES}};
+    co_hmac(v->pair, CO_KEY_BYTES, mask_keys, 2, v->pair);
+}
+
 static co_status take_keys(co_secagg_device *d, const co_secagg_message *m)
 {
     const unsigned char *keys;
@@ -191,6 +202,7 @@ static co_status take_keys(co_secagg_device *d, const co_secagg_message *m)
             return CO_FAIL(CO_EDATA, "the key of neighbour %zu agrees with any other",
                            place_of(d, j));
         memcpy(v->mask_public, keys + CO_SECAGG_KEYS_BYTES * j + CO_KEY_BYTES, CO_KEY_BYTES);
+        bind(d, v, place_of(d, j));
         v->has_keys = true;
         n++;
     }

@@ -28,6 +28,12 @@ bool co_charge_is_sampled(const co_experiment *e)
            !e->selector->asks_there;
 }
 
+bool co_charge_is_by_arrival(const co_experiment *e)
+{
+    return co_mechanism_find(co_config_string(&e->privacy, "mechanism"))->share ||
+           !co_charge_is_sampled(e);
+}
+
 co_status co_charge_init(co_charge *c, const co_experiment *e, const co_release *release,
                          int64_t n_devices, bool is_first_rank)
 {
@@ -45,7 +51,7 @@ co_status co_charge_init(co_charge *c, const co_experiment *e, const co_release 
     if (co_config_has(&e->privacy, "noise_multiplier"))
         c->state.multiplier = co_config_real(&e->privacy, "noise_multiplier");
     co_release *r = &c->release;
-    r->by_arrival = !co_charge_is_sampled(e);
+    r->by_arrival = co_charge_is_by_arrival(e);
     r->sampling = r->by_arrival ? CO_SAMPLING_NONE : co_experiment_sampling(e);
     if (r->sampling == CO_SAMPLING_NONE) r->rate = 1.0; /* charged for all that it is part of */
     r->unit = CO_UNIT_DEVICE;
@@ -167,7 +173,8 @@ co_status co_charge_plan(co_charge *c, int64_t last)
     c->last = last;
     if (!c->is_first_rank) return CO_OK;
     CO_TRY(check_delta(c));
-    if (co_config_has(c->options, "epsilon")) CO_TRY(find_noise(c, last));
+    if (co_config_has(c->options, "epsilon") && c->state.multiplier == 0.0)
+        CO_TRY(find_noise(c, last));
     return plan_epsilon(c);
 }
 
@@ -208,6 +215,8 @@ void co_charge_keeps(co_charge *c, co_keeps *keeps)
 {
     if (c->release.by_arrival)
         co_keep_ints(keeps, "privacy/participations", c->parts, NULL, c->n_devices);
+    if (c->release.n_shares > 0.0) /* steps may fail */
+        co_keep_ints(keeps, "privacy/releases", &c->n_released, NULL, 1);
 }
 
 /* A row that is not finite counts as zero, which is a value of its own: it is charged too. */
@@ -264,9 +273,17 @@ co_status co_charge_step(co_charge *c, int64_t step, int64_t n_contributions)
 {
     const co_event event = event_of(c);
     CO_TRY(co_ledger_add(&c->state.ledger, &event, 1));
-    c->n_released = step;
+    c->n_released++;
     if (c->release.by_arrival) c->state.ledger.rows[0].count = most_parts(c);
     return c->is_first_rank ? describe(c, step, n_contributions) : CO_OK;
+}
+
+co_status co_charge_fail(co_charge *c, int64_t step, int64_t n_contributions)
+{
+    if (!c->is_first_rank) return CO_OK;
+    CO_TRY(describe(c, step, n_contributions));
+    c->row.failed = true;
+    return CO_OK;
 }
 
 co_status co_charge_resume(co_charge *c, co_private_state *state_take, int64_t round,
@@ -288,7 +305,7 @@ co_status co_charge_resume(co_charge *c, co_private_state *state_take, int64_t r
                        "%s: the privacy ledger holds %lld releases, but the most steps of a device "
                        "are %lld",
                        path, (long long)row->count, (long long)most_parts(c));
-    c->n_released = round;
+    if (c->release.n_shares == 0.0) c->n_released = round; /* else kept */
     if (row->event.noise != event.noise || row->event.sampling != event.sampling ||
         row->event.rate != event.rate || row->event.noise_multiplier != event.noise_multiplier)
         return CO_FAIL(CO_EDATA,

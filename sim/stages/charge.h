@@ -25,6 +25,7 @@ typedef struct {
     double sampling_rate, clip, noise_std, epsilon, delta;
     const char *bound; /* the accountant whose bound epsilon is */
     int64_t n_parts;   /* by arrival: the most steps of a device so far */
+    bool failed;       /* nothing was released */
     const co_statement *statement;
     co_release release; /* this one, for the statement */
 } co_private_row;
@@ -55,13 +56,17 @@ typedef struct {
  * and go, a step's length depends on who was drawn, and on it who is there in the next: no. Local.
  */
 bool co_charge_is_sampled(const co_experiment *experiment);
+/* Whether each device is charged for its own steps: not sampled, or not in secret from a server
+ * that sums up without seeing. Local. */
+bool co_charge_is_by_arrival(const co_experiment *experiment);
 /* On from here. release: what the stage does in a step, at a rate of `rate` if it is sampled; unit,
  * multiplier, sampling, accountant and what else section privacy says are filled in. Local. */
 co_status co_charge_init(co_charge *charge, const co_experiment *experiment,
                          const co_release *release, int64_t n_devices, bool is_first_rank);
-/* Finds the noise for a target epsilon, and epsilon of the whole run. last: releases that a device
- * is charged for in all rounds: their number, or by arrival the most steps that a device can take
- * part in. The work is rank 0's, the status too; co_charge_broadcast follows. Local. */
+/* Finds the noise for a target epsilon, where the stage has not set its multiplier, and epsilon of
+ * the whole run. last: releases that a device is charged for in all rounds: their number, or by
+ * arrival the most steps that a device can take part in. The work is rank 0's, the status too;
+ * co_charge_broadcast follows. Local. */
 co_status co_charge_plan(co_charge *charge, int64_t last);
 /* What rank 0 holds of the state to all others. Collective(comm); the status is Local. */
 co_status co_charge_broadcast(co_charge *charge, const co_comm *comm);
@@ -72,6 +77,8 @@ void co_charge_take_part(co_charge *charge, const co_plan *plan);
 /* The step into the ledger, and on rank 0 its row. release.clip and noise_std are the step's.
  * Same on all ranks: everything. Local. */
 co_status co_charge_step(co_charge *charge, int64_t step, int64_t n_contributions);
+/* A step without a result: a row, and no charge. Likewise. */
+co_status co_charge_fail(co_charge *charge, int64_t step, int64_t n_contributions);
 /* What is released: in the round at hand, and so far. Local. */
 co_release co_charge_release(const co_charge *charge);
 /* Takes over a checkpoint's state, whose ledger must hold `round` releases: CO_EDATA else. Rank 0;

@@ -97,7 +97,7 @@ co_status co_private_init(co_private *p, const co_experiment *e, const co_plan *
                       .population = (double)population,
                       .per_round = plan->per_round,
                       .mechanism = co_mechanism_find(co_config_string(&e->privacy, "mechanism"))};
-    if (p->mechanism->norm == CO_NORM_NONE) return CO_OK;
+    if (p->mechanism->norm == CO_NORM_NONE || p->mechanism->share) return CO_OK;
     read_options(p, &e->privacy, &what);
     p->charge = charge;
     return co_charge_init(charge, e, &what, population, is_first_rank);
@@ -161,7 +161,7 @@ static double noisy_fraction(const co_private *p, int64_t round, int64_t below, 
 static co_status end(void *self, const co_stage_key *key, const co_stage_end *end)
 {
     co_private *p = self;
-    if (end->failed) return CO_OK; /* nothing was released */
+    if (end->failed) return co_charge_fail(p->charge, key->step, end->n_reported);
     CO_TRY(co_charge_step(p->charge, key->step, end->n_reported));
     if (p->is_adaptive)
         p->charge->state.clip =

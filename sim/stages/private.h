@@ -15,7 +15,7 @@
 typedef struct {
     const co_experiment *experiment;
     const co_mechanism *mechanism;
-    co_charge *charge; /* borrowed; NULL: mechanism none, and nothing below */
+    co_charge *charge; /* borrowed; NULL: mechanism none or one in shares, and nothing below */
     bool is_adaptive;
     double population, per_round;
     double noise_factor;      /* per_round / noise_cohort; 1 without a simulated cohort */
@@ -26,7 +26,7 @@ typedef struct {
     co_grid grid, count_grid; /* of the round */
 } co_private;
 
-/* charge: what it costs; off for mechanism none. Local. */
+/* charge: what it costs; stays off for mechanism none and those in shares. Local. */
 co_status co_private_init(co_private *p, const co_experiment *experiment, const co_plan *plan,
                           int64_t population, bool is_first_rank, co_charge *charge);
 /* Finds the noise for a target epsilon. last: releases that a device is charged for in all rounds:

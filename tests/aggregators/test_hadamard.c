@@ -60,13 +60,13 @@ Test(hadamard, pieces_are_sylvesters_matrix_behind_signs)
         for (size_t j = 0; j < n; j++) {
             memset(y, 0, sizeof y);
             y[j] = 1.0f;
-            co_rotate(NULL, 3, 1, &one, 1, y);
+            co_rotate(NULL, 3, 1, &one, 1, 1.0, y);
             sign[j] = y[0] > 0.0f ? 1.0f : -1.0f;
             cr_expect_float_eq(fabsf(y[n - 1]), 1.0 / sqrt((double)n), 1e-7);
         }
         test_fill(700, n, 1.0f, x);
         memcpy(y, x, sizeof y);
-        co_rotate(NULL, 3, 1, &one, 1, y);
+        co_rotate(NULL, 3, 1, &one, 1, 1.0, y);
         for (size_t i = 0; i < n; i++) {
             double want = 0.0;
             for (size_t j = 0; j < n; j++)
@@ -96,7 +96,7 @@ Test(hadamard, the_inverse_is_exact_by_whole_vectors_and_by_slices)
         const co_part *part = k ? parts : &all;
         test_fill(701, N, 2.0f, x);
         memcpy(y, x, sizeof y);
-        co_rotate(layouts[k], 3, 1, part, k ? 2 : 1, y);
+        co_rotate(layouts[k], 3, 1, part, k ? 2 : 1, 1.0, y);
         cr_expect(memcmp(x, y, sizeof x) != 0);
         for (size_t j = 0; j < N; j++) {
             if (k && !travels(j)) cr_assert_eq(x[j], y[j]); /* not touched */
@@ -120,7 +120,7 @@ Test(hadamard, there_and_back_in_double)
     for (int j = 0; j < CO_BLOCK; j++) v[j] = (double)x[j];
     co_rotate_back(NULL, 3, 1, &block, 1, v); /* D H x: its inverse is H D */
     for (int j = 0; j < CO_BLOCK; j++) y[j] = (float)v[j];
-    co_rotate(NULL, 3, 1, &block, 1, y);
+    co_rotate(NULL, 3, 1, &block, 1, 1.0, y);
     for (int j = 0; j < CO_BLOCK; j++) cr_assert_float_eq(y[j], x[j], 1e-6);
 }
 
@@ -133,11 +133,11 @@ Test(hadamard, rotated_vectors_are_flat)
         const co_part block = {0, 0, CO_BLOCK};
         memset(x, 0, sizeof x);
         x[seed * 17] = -8.0f;
-        co_rotate(NULL, seed, 1, &block, 1, x);
+        co_rotate(NULL, seed, 1, &block, 1, 1.0, x);
         for (int j = 0; j < CO_BLOCK; j++) cr_assert_eq(fabsf(x[j]), 0.125f);
         for (int j = 0; j < CO_BLOCK; j++) x[j] = j < 100 ? 10.0f : 0.001f * (float)j;
         const double norm = co_vector_norm(x, CO_BLOCK);
-        co_rotate(NULL, seed, 1, &block, 1, x);
+        co_rotate(NULL, seed, 1, &block, 1, 1.0, x);
         const double bound = norm * sqrt(2.0 * log(2.0 * CO_BLOCK / 1e-4) / CO_BLOCK);
         cr_assert(co_block_largest(x, CO_BLOCK) < bound, "%g",
                   (double)co_block_largest(x, CO_BLOCK));
@@ -151,7 +151,7 @@ Test(hadamard, signs_are_keyed_by_step_and_block)
     const co_part at[] = {{0, 0, CO_BLOCK}, {CO_BLOCK, 0, CO_BLOCK}};
     for (int k = 0; k < 4; k++) {
         for (int j = 0; j < CO_BLOCK; j++) x[k][j] = 1.0f;
-        co_rotate(NULL, 1, 1 + k % 2, &at[k / 2], 1, x[k]);
+        co_rotate(NULL, 1, 1 + k % 2, &at[k / 2], 1, 1.0, x[k]);
         for (int i = 0; i < k; i++)
             cr_expect_lt(fabs(co_vector_dot(x[i], x[k], CO_BLOCK)), 5.0 * 64.0, "%d, %d", i, k);
     }

@@ -71,6 +71,14 @@ static co_status end_step(void *self, const co_stage_key *key, const co_stage_en
     return p->end == CO_OK ? CO_OK : CO_FAIL(p->end, "stage %c", p->who);
 }
 
+static void halve(const void *self, co_message *m)
+{
+    if (((const probe *)self)->who == 'a')
+        m->bits /= 2.0;
+    else
+        m->beside += 3;
+}
+
 static void destroy_probe(void *self)
 {
     called(((probe *)self)->who, NULL);
@@ -227,14 +235,6 @@ Test(chain, rows_slots_and_counts_reach_their_own_stage)
     cr_expect_str_eq(calls.who, "ac", "each is destroyed once");
 }
 
-static void halve(const void *self, co_message *m)
-{
-    if (((const probe *)self)->who == 'a')
-        m->bits /= 2.0;
-    else
-        m->beside += 3;
-}
-
 /* In the order of the stages; attackers pay for what binds them alone. */
 Test(chain, bytes_are_what_the_stages_say)
 {
@@ -289,14 +289,15 @@ static void give_back(void *self, const co_stage_key *key, co_contribution *c, f
 /* Two transforms that close, then what is no transform. */
 Test(chain, what_closes_sees_the_update_behind_the_last_transform)
 {
-    const co_stage closes = {.name = "closes", .summary = "test", PROBE, .close = give_back};
+    const co_stage closes = {.name = "closes", .summary = "test", PROBE, .close = give_back},
+                   few = {.name = "few", .summary = "test", PROBE, .message = halve};
     co_chain chain = {.seed = 11};
     probe p[3] = {{.who = 'a'}, {.who = 'b'}, {.who = 'c'}};
     static float u[N], memory[3][N], *const state[] = {memory[0], memory[1], memory[2]};
     co_contribution c;
     co_chain_add(&chain, &closes, &p[0]);
-    co_chain_add(&chain, &offered, &p[1]);
-    chain.n_transforms = 2;
+    co_chain_add(&chain, &few, &p[1]);
+    chain.close_at = 2;
     co_chain_add(&chain, &enforced, &p[2]);
     cr_assert_eq(co_chain_ready(&chain, &(co_stage_site){.cohort = 1}), CO_OK);
     cr_expect(forward(&chain, 1, false, u, state, &c));

@@ -108,9 +108,11 @@ Test(secagg_attacks, tampering_that_knows_the_format_is_found)
         bool in_the_end; /* by the server, when secrets are opened */
     } row[] = {
         {CO_SECAGG_ADVERTISE, CO_SECAGG_UP, 0, "not what neighbour", false},
+        {CO_SECAGG_ADVERTISE, CO_SECAGG_UP, 40, "not what neighbour", false},
         {CO_SECAGG_ADVERTISE, CO_SECAGG_UP, 70, "the seed it advertised", true},
         {CO_SECAGG_SHARE, CO_SECAGG_DOWN, 0, "something from neighbour", false},
         {CO_SECAGG_SHARE, CO_SECAGG_DOWN, 1, "not what neighbour", false},
+        {CO_SECAGG_SHARE, CO_SECAGG_DOWN, 40, "not what neighbour", false},
         {CO_SECAGG_SHARE, CO_SECAGG_UP, 5, "not what neighbour 3 sealed", false},
         {CO_SECAGG_SHARE, CO_SECAGG_UP, 85, "not what neighbour 3 sealed", false},
         {CO_SECAGG_INPUT, CO_SECAGG_DOWN, 30, "device 3: not what neighbour", false},

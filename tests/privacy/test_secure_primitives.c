@@ -1,6 +1,7 @@
 /* Keys, sealing and masks: what the RFCs print, and any part of a mask alike. */
 #include "core/memory.h"
 #include "core/random.h"
+#include "privacy/secure/keystream.h"
 #include "privacy/secure/mask.h"
 #include <criterion/criterion.h>
 #include <sodium.h>
@@ -134,6 +135,24 @@ Test(secure_primitives, masks_are_the_keystream_of_rfc_8439)
         co_mask_add(&term, 1, 32, values, b ? 16 : 0, 16);
         for (int j = 0; j < 16; j++) words[j] = (uint32_t)values[j];
         cr_expect(are(words, 64, block[b]), "block %d", b);
+    }
+}
+
+Test(secure_primitives, keystreams_are_the_same_on_every_path)
+{
+    enum { N = 5000 };
+    static unsigned char fast[N], plain[N];
+    unsigned char key[32];
+    for (uint64_t i = 0; i < 200; i++) {
+        co_stream s = co_stream_open(4, CO_DRAW_TEST, i, 0, 0);
+        const size_t n = co_draw_below(&s, N);
+        const uint64_t block = i % 2 ? UINT32_MAX - 1 - n / 64 : co_draw_u32(&s) >> 1;
+        co_secure_draw(&(co_noise_source){.seed = i}, "test", 0, 0, key, sizeof key);
+        memset(fast, 1, N);
+        memset(plain, 1, N);
+        co_keystream(key, block, fast, n);
+        co_keystream_plain(key, block, plain, n);
+        cr_assert_arr_eq(fast, plain, N, "%zu bytes from block %zu", n, (size_t)block);
     }
 }
 
