@@ -22,7 +22,10 @@ bool co_charge_is_sampled(const co_experiment *e)
     const bool is_always_there =
         !clock->is_on ||
         (strcmp(clock->availability->name, "always") == 0 && clock->group_up_s == 0.0);
-    return is_drawn && is_always_there && co_min_separation(e) == 1 && !e->selector->asks_there;
+    /* with a deadline behind stages that wait for the slowest, others decide who is late */
+    const bool waits_for_others = e->secagg_keys.is_on && !planner->waits_for_all;
+    return is_drawn && !waits_for_others && is_always_there && co_min_separation(e) == 1 &&
+           !e->selector->asks_there;
 }
 
 bool co_charge_is_by_arrival(const co_experiment *e)

@@ -68,10 +68,14 @@ static void each_mechanism(void)
         for (int k = 0; k < 2; k++) {
             char words[512];
             const co_mechanism *m = co_mechanism_find((*at)->name);
-            if (m->norm == CO_NORM_NONE || (k && (m->norm == CO_NORM_L1 || m->share))) continue;
+            if (m->norm == CO_NORM_NONE ||
+                (k && (m->norm == CO_NORM_L1 || m->share || m->correlation)))
+                continue;
             snprintf(words, sizeof words,
-                     "devices: {select: poisson, per_round: 8}\nprivacy: {mechanism: %s, clip: 1, "
-                     "noise_multiplier: 1, delta: 1e-5%s}",
+                     "devices: {%s}\nprivacy: {mechanism: %s, clip: 1, noise_multiplier: 1, delta: "
+                     "1e-5%s}",
+                     m->correlation ? "per_round: 2, min_separation: 8"
+                                    : "select: poisson, per_round: 8",
                      m->name, m->share ? ", min_reporting: 2" : more[k]);
             expect_none("mechanism", m->name, words);
         }

@@ -1,9 +1,10 @@
 /* tests/mpi/ring.c - integers modulo 2^b from the devices to the model, of tests/probes/residues.c
  * and of transform ring: the same bits, on any number of ranks, as every device's update by itself,
- * rounded and added up plainly; and chains and rules that cannot be are refused before the first
- * step. */
+ * rounded and added up plainly, with secure aggregation among devices that drop out as well; and
+ * chains and rules that cannot be are refused before the first step. */
 #include "core/exact.h"
 #include "core/memory.h"
+#include "sim/planners/secure.h"
 #include "tests/harness.h"
 #include "tests/run_helpers.h"
 #include <math.h>
@@ -89,8 +90,8 @@ static bool add_device(co_run *run, co_plan_row *row, const float *model, int64_
 }
 
 /* Three rounds of the run and of plain integers beside it, in such steps. weight_cap: of ring; 0:
- * every device counts the same. */
-static void equals_plain_integers(const char *words, double step, double weight_cap)
+ * every device counts the same. *n_lost: devices that the steps asked in vain. */
+static void equals_plain_integers(const char *words, double step, double weight_cap, size_t *n_lost)
 {
     const co_stage *const stages[] = {&co_stage_residues};
     co_experiment experiment;
@@ -101,13 +102,17 @@ static void equals_plain_integers(const char *words, double step, double weight_
     const co_layout *l = co_model_layout(run.model);
     const size_t whole = l->whole;
     float *model = co_malloc(whole, sizeof *model), *now = co_malloc(l->n, sizeof *now);
-    int64_t *sum = co_malloc(l->n, sizeof *sum), largest = 0;
+    int64_t *sum = co_malloc(l->n, sizeof *sum), largest = 0, time = 0;
+    *n_lost = 0;
     co_model_init(run.model, (uint64_t)experiment.seed, model);
     for (int64_t round = 1; round <= 3; round++) {
         int64_t n_reported = 0;
         co_scalar shares = {0};
         memset(sum, 0, l->n * sizeof *sum);
-        co_planner_make(experiment.planner, run.planner, &(co_clock){.step = round}, &run.plan);
+        co_planner_make(experiment.planner, run.planner, &(co_clock){round, time}, &run.plan);
+        time = run.plan.time;
+        *n_lost += run.plan.n_lost;
+        if (run.plan.secure) CHECK(run.plan.secure->failed == CO_SECAGG_STAGES);
         for (size_t k = 0; k < run.plan.n; k++)
             if (run.plan.row[k].outcome != CO_EMPTY) {
                 n_reported += add_device(&run, &run.plan.row[k], model, sum,
@@ -221,9 +226,16 @@ static void members_that_cannot_follow_are_refused(void)
             NULL, 0, "majority_vote counts what transform sign makes");
 }
 
+/* Many drop out, in all stages. */
+static const char with_secagg[] =
+    "model: {layers: [{dense: 1500}, tanh, {dense: classes}], freeze: [0.weight]}\ndevices: "
+    "{per_round: 12}\nclock: {seconds_per_unit: 0.05, down: 3e4, up: 2e4, dropout: 0.3}\nsecagg: "
+    "{protocol: secagg_plus, neighbours: 6, threshold: 2, share_s: 0.05}\n";
+
 int main(int argc, char **argv)
 {
     harness_start(&argc, &argv);
+    size_t n_lost;
     setenv("COHORT_PROGRESS", "off", 1);
     CHECK(co_comm_init(&comm) == CO_OK);
     if (comm.rank == 0) {
@@ -236,18 +248,21 @@ int main(int argc, char **argv)
     MPI_Bcast(out, sizeof out, MPI_CHAR, 0, comm.world);
     equals_plain_integers("model: {layers: [{dense: 700}, tanh, {dense: classes}]}\ndevices: "
                           "{per_round: 9}",
-                          0x1p-10, 0.0);
+                          0x1p-10, 0.0, &n_lost);
     equals_plain_integers("model: {layers: [{dense: 1500}, tanh, {dense: classes}], freeze: "
                           "[0.weight]}\ndevices: {per_round: 6, attack: label_flip, attackers: 8}",
-                          0x1p-10, 0.0);
+                          0x1p-10, 0.0, &n_lost);
     equals_plain_integers("model: {layers: [{dense: 700}, tanh, {dense: classes}]}\ndevices: "
                           "{per_round: 9, attack: sign_flip, attackers: 30}",
-                          0x1p-10, 0.0);
+                          0x1p-10, 0.0, &n_lost);
     equals_plain_integers(
         "model: {layers: [{dense: 700}, tanh, {dense: classes}], freeze: [2.bias]}\n"
         "devices: {per_round: 9}\naggregate: {weight_cap: 7}\ntransforms: [{name: "
         "ring, clip: 0.1, levels: 3000, bits: 16}]",
-        0.1 / 3000.0, 7.0);
+        0.1 / 3000.0, 7.0, &n_lost);
+    CHECK(n_lost == 0);
+    equals_plain_integers(with_secagg, 0x1p-10, 0.0, &n_lost);
+    CHECK(n_lost > 3);
     impossible_chains_are_refused();
     members_that_cannot_follow_are_refused();
     MPI_Barrier(comm.world);
