@@ -103,13 +103,16 @@ static co_status check_ring(const co_chain *chain, const co_link *link)
 static const char *find_why(const co_stage *before, const co_stage *stage)
 {
     const bool makes_integers = stage->gives == CO_INTEGERS && stage->takes == CO_FLOATS;
-    return before->coded ? "has written values in few bits, which would change behind it"
+    return before->coded ? "has said how values are written, which would change behind it"
            : before->sparse && makes_integers && !before->same_places
                ? "leaves each device coordinates of its own, and integers are summed in all"
            : before->sparse && stage->sparse ? "has chosen which coordinates are sent"
            : before->sparse && !stage->keeps_zeros
                ? "leaves few coordinates, which would become many"
            : before->mixes && stage->mixes ? "mixes the same coordinates already"
+           : before->mixes && stage->slots
+               ? "mixes coordinates in another way in each step, and what it remembers would mean "
+                 "nothing in the next"
            : before->mixes && stage->by_tensor
                ? "mixes coordinates, and the shapes of tensors mean nothing behind it"
                : NULL;
