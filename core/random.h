@@ -38,7 +38,11 @@ typedef enum {
     CO_DRAW_PUBLIC,      /* round, device, step: public examples of a device's step */
     CO_DRAW_CLOCK,       /* device, step = which: what a device is like on the virtual clock */
     CO_DRAW_PRESENCE,    /* round = time, device; step 1: group: when they are there */
-    CO_DRAW_WAY          /* round, device: what happens to a device that was asked */
+    CO_DRAW_WAY,         /* round, device: what happens to a device that was asked */
+
+    CO_DRAW_MESSAGE = 48, /* round, device, step = 1 + coordinate: noise of local privacy; 0: what a
+                             message has once */
+    CO_DRAW_LABEL         /* device, step = example: a label's randomised response */
 } co_purpose;
 
 typedef struct {

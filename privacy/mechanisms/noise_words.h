@@ -16,7 +16,7 @@ typedef struct {
     unsigned char key[CO_NOISE_KEY_BYTES];
 } co_noise_source;
 
-typedef enum { CO_NOISE_FOR_SUM, CO_NOISE_FOR_COUNT } co_noise_purpose;
+typedef enum { CO_NOISE_FOR_SUM, CO_NOISE_FOR_COUNT, CO_NOISE_FOR_MESSAGE } co_noise_purpose;
 
 /* A new key from the system's generator (libsodium: getrandom). */
 void co_noise_source_draw(co_noise_source *source);
@@ -25,11 +25,14 @@ void co_noise_source_draw(co_noise_source *source);
 typedef struct {
     bool is_secret;
     uint64_t seed, round;
+    uint64_t device; /* for a message: whose */
     co_noise_purpose purpose;
     unsigned char key[CO_NOISE_KEY_BYTES]; /* of this release alone */
 } co_noise_release;
 co_noise_release co_noise_release_of(const co_noise_source *source, co_noise_purpose purpose,
                                      int64_t round);
+/* Of what one device sends in a round. */
+co_noise_release co_noise_message_of(const co_noise_source *source, int64_t round, int64_t device);
 
 /* The words of one coordinate. */
 typedef struct {
