@@ -374,7 +374,7 @@ static co_status json_last(const co_file *file, co_json *json)
         if (rounds.n_rows) row_json(json, "rounds", &rounds, rounds.n_rows - 1);
         if (privacy.n_rows) row_json(json, "privacy", &privacy, privacy.n_rows - 1);
         if (examples.n_rows) row_json(json, "privacy_examples", &examples, examples.n_rows - 1);
-        if (privacy.n_rows || examples.n_rows) st = co_show_statements_json(file, json);
+        st = co_show_statements_json(file, json);
         if (eval.n_rows) {
             const int64_t round = co_column_count(&eval, eval.n_rows - 1, "round");
             row_json(json, "eval", &eval, last_row(&eval));

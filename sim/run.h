@@ -9,6 +9,7 @@
 #include "sim/observers/evaluation_devices.h"
 #include "sim/observers/observer.h"
 #include "sim/wires/wire.h"
+#include "sim/stages/messages.h"
 #include "sim/stages/private.h"
 #include "trust/adversaries/poisoning.h"
 #include "sim/observers/record.h"
@@ -59,6 +60,7 @@ struct co_run {
     /* stages */
     co_chain chain;
     co_private privacy; /* the last of them, where it is on */
+    co_messages messages;
     size_t first_count; /* of the stages, in the exchange */
     /* wire */
     co_exchange exchange; /* exchange.model: the newest version, whole on every rank */
@@ -110,5 +112,7 @@ void co_run_free_slots(co_run *run);      /* Local */
 co_status co_run_rounds(co_run *run);
 double co_run_flops(const co_run *run);      /* multiply-adds of an example, forward. Local */
 size_t co_run_wire_bytes(const co_run *run); /* a rank. Local */
+/* The most steps that a device may take part in. Collective(comm). */
+co_status co_run_foresee_parts(co_run *run, int64_t *most);
 /* What the run will take, on stdout of rank 0. Collective(comm). */
 void co_run_describe(co_run *run);

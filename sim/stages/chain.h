@@ -16,8 +16,9 @@ typedef struct {
 
 typedef struct {
     uint64_t seed;
-    size_t cohort;           /* most devices of a step */
-    const co_layout *layout; /* of the updates; NULL: everything travels */
+    const co_noise_source *noise; /* of stages whose draws are secret; NULL: there is none */
+    size_t cohort;                /* most devices of a step */
+    const co_layout *layout;      /* of the updates; NULL: everything travels */
     size_t n, n_slots, n_counts, n_server_slots;
     size_t n_transforms; /* of the links: those that the experiment lists, first */
     co_link link[CO_MAX_STAGES];
