@@ -19,8 +19,9 @@
 
 #define STEPS 60
 #define GROUPS 400.0
-#define ROUNDING 1e-5 /* of delta: more than the logarithms of binomials lose up to 10^9 messages  \
-                       */
+#define ROUNDING                                                                                   \
+    1e-5 /* of delta: more than the logarithms of binomials lose up to 10^9 messages               \
+          */
 
 static double log_right(double epsilon) /* log p */
 {
@@ -50,10 +51,10 @@ double co_pure_epsilon(double each, int64_t n, double delta)
 
 double co_shuffled_closed(double epsilon, double n, double delta)
 {
-    if (epsilon > log(n / (16.0 * log(2.0 / delta)))) return NAN;
-    const double more = exp(epsilon);
-    return log1p((more - 1.0) / (more + 1.0) *
-                 (8.0 * sqrt(more * log(4.0 / delta)) / sqrt(n) + 8.0 * more / n));
+    const double more = exp(epsilon), terms = log(4.0 / delta);
+    if (epsilon > log(n / (16.0 * terms))) return NAN;
+    const double all = 8.0 * sqrt(more * terms / n) + 8.0 * more / n;
+    return log1p(all * -expm1(-epsilon) / (1.0 + exp(-epsilon - log1p(all))));
 }
 
 static double log_choose(double n, double k)

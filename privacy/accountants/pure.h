@@ -11,8 +11,8 @@ double co_pure_epsilon(double epsilon, int64_t n, double delta);
 
 /* n messages of a round, each epsilon-private for itself (replace one), in an order that nobody
  * knows: (result, delta)-private for any one device. Feldman, McMillan and Talwar 2020,
- * arXiv:2012.12803: Theorem 3.1 in closed form, NAN where it says nothing (epsilon above log (n /
- * (16 log (2 / delta)))). n >= 1, delta in (0, 1). */
+ * arXiv:2012.12803: Theorem 3.1 in closed form, as careful as in its authors' program; NAN where it
+ * says nothing: epsilon above log (n / (16 log (4 / delta))). n >= 1, delta in (0, 1). */
 double co_shuffled_closed(double epsilon, double n, double delta);
 /* The same by their Theorem 3.2, the divergence of the two laws that dominate, summed up: an upper
  * bound, not above epsilon, some ms. n >= 1 and whole. */

@@ -25,13 +25,15 @@ static co_relation neighbours(const co_release *r)
     return CO_RELATION_REPLACE;
 }
 
-/* "epsilon 2", with delta where there is one. */
+/* "epsilon 2", rounded up to five digits, with delta where there is one. */
 static const char *guarantee(double epsilon, double delta, char text[96])
 {
+    const double unit = epsilon > 0.0 ? pow(10.0, floor(log10(epsilon)) - 4.0) : 1.0;
+    const double up = ceil(epsilon / unit * (1.0 - 1e-12)) * unit;
     if (delta > 0.0)
-        snprintf(text, 96, "epsilon %.5g at delta %g", epsilon, delta);
+        snprintf(text, 96, "epsilon %.5g at delta %g", up, delta);
     else
-        snprintf(text, 96, "epsilon %.5g", epsilon);
+        snprintf(text, 96, "epsilon %.5g", up);
     return text;
 }
 

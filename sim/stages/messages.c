@@ -98,7 +98,7 @@ static void shuffle(co_release *r, double reports)
     r->delta_shuffled = r->delta > 0.0 ? r->delta : 1e-6;
     if (r->mechanism->noise == CO_NOISE_GAUSSIAN || reports < 2.0 || reports > 1e7) return;
     const double epsilon = co_shuffled_epsilon(r->epsilon, floor(reports), r->delta_shuffled);
-    if (epsilon < r->epsilon) r->epsilon_shuffled = epsilon;
+    if (epsilon < 0.99 * r->epsilon) r->epsilon_shuffled = epsilon;
 }
 
 co_status co_messages_release(co_messages *m, co_release *release)
