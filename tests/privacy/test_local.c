@@ -111,11 +111,11 @@ Test(privunit, draws_follow_the_law)
         double sum = 0.0, squares = 0.0, off = 0.0;
         for (int k = 0; k < DRAWS; k++) {
             const double t = co_privunit_draw(&law, &s);
-            sum += t, squares += t * t, off += t < law.cap;
+            sum += t - law.mean, squares += (t - law.mean) * (t - law.mean), off += t < law.cap;
         }
-        const double mean = sum / DRAWS, spread = sqrt((squares / DRAWS - mean * mean) / DRAWS);
-        cr_expect(fabs(mean - law.mean) < 4.5 * spread + 1e-8, "d %zu, epsilon %g: mean %g, not %g",
-                  law.n, epsilon[i / 5], mean, law.mean);
+        const double error = sum / DRAWS, spread = sqrt((squares / DRAWS - error * error) / DRAWS);
+        cr_expect(fabs(error) < 4.5 * spread, "d %zu, epsilon %g: mean %g off %g, +- %g", law.n,
+                  epsilon[i / 5], error, law.mean, spread);
         const double z =
             (off - DRAWS * law.outside) / sqrt(DRAWS * law.outside * (1.0 - law.outside) + 1.0);
         cr_expect(fabs(z) < 4.5, "d %zu, epsilon %g: %g off the cap, not %g", law.n, epsilon[i / 5],
