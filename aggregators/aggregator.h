@@ -25,6 +25,7 @@ typedef struct {
     double *value;   /* [n] room; the sum as numbers once is_value, and then sum is nothing */
     bool is_value;   /* a stage has made numbers of the integers: co_sum_to_values */
     bool failed;     /* a stage says that the step is to have no result: the model stays */
+    double weight;   /* W of the plan: a_i W is what the device weighs */
     double total;    /* sum of a_i over the devices that reported, or what is fixed for it; > 0 */
     double terms;    /* sum of a_i term_i over them (report); total without report */
     double coverage; /* W over the weights of the whole population */
@@ -72,6 +73,7 @@ typedef struct {
     void (*report)(const void *self, const co_device_report *device, double *factor, double *term);
     const char *partner;      /* local.rule that is the devices' half, without which this one is no
                                  algorithm; NULL: any */
+    const char *needs_stage;  /* transform that the devices must have; NULL: any, or none */
     const char *needs_newest; /* why devices must not start from an older version than the newest;
                                  NULL: they may */
     bool needs_reach; /* report reads `reach`: only with linear local rules and optimisers */

@@ -8,6 +8,7 @@
 #include "privacy/accountants/gaussian.h"
 #include "privacy/statements/statement.h"
 #include "cli/account_message.h"
+#include "cli/account_shares.h"
 #include "cli/console.h"
 #include "io/json.h"
 #include "report/print.h"
@@ -20,14 +21,15 @@ enum { SIGNIFICANT = 7 };
 static const co_param params[] = {
     {.key = "mechanism",
      .type = CO_CHOICE,
-     .words = "gaussian|laplace|discrete_gaussian",
-     .doc = "the noise"},
+     .words = "gaussian|laplace|discrete_gaussian|ddgauss|skellam",
+     .doc = "the noise; the last two in shares of devices"},
     {.key = "noise_multiplier",
      .type = CO_REAL,
      .lo = 0.0,
      .hi = 1e9,
      .flags = CO_OPTIONAL,
-     .doc = "standard deviation (laplace: scale) / sensitivity"},
+     .doc = "standard deviation (laplace: scale) / sensitivity; ddgauss, skellam: of the noise of "
+            "min_reporting devices / clip"},
     {.key = "epsilon",
      .type = CO_REAL,
      .lo = 0.0,
@@ -100,8 +102,13 @@ static void print_help(void)
                                         "C when a device is added or removed\n"
                                         "(sampling none, poisson) and 2 C when one is replaced "
                                         "(sampling fixed). mechanism=discrete_gaussian\n"
-                                        "is one integer that changes by at most 1.\n\nOptions:\n");
+                                        "is one integer that changes by at most 1.\n"
+                                        "mechanism=ddgauss and skellam need dim= and "
+                                        "min_reporting=; sampling amplifies their guarantee\n"
+                                        "against those alone who do not know the sample: a server "
+                                        "that collects shares knows it.\n\nOptions:\n");
     co_print_params(stdout, params);
+    co_print_params(stdout, co_account_shares_params);
     co_print_wrapped(stdout, "\n  --json       one line of JSON\n\n"
                              "Example: cohort account mechanism=gaussian noise_multiplier=1.1 "
                              "delta=1e-5 rounds=1000 sampling=poisson "
@@ -182,6 +189,7 @@ typedef struct {
     int64_t rounds, population, per_round;
     co_guarantee g;
     bool solved_delta;
+    co_account_shares shares; /* is_on: the noise is in such */
 } result;
 
 static void print_number(const char *label, double value, const char *behind)
@@ -230,9 +238,12 @@ static void print_text(const result *r)
     if (pair && r->solved_delta)
         print_number("at least", r->g.delta_lower, " (certified lower bound)");
     if (!isnan(r->noise_multiplier))
-        print_number("noise", r->noise_multiplier, " = standard deviation / sensitivity");
+        print_number("noise", r->noise_multiplier,
+                     r->shares.is_on ? " = standard deviation of min_reporting devices / clip"
+                                     : " = standard deviation / sensitivity");
     co_print_field(stdout, "mechanism", "%s, %lld rounds", r->mechanism, (long long)r->rounds);
     print_sampling(r);
+    co_account_shares_print(&r->shares);
     co_print_field(stdout, "unit", "one %s", co_unit_text(CO_UNIT_DEVICE));
     co_print_field(stdout, "neighbours", "%s %s", r->relation, co_unit_text(CO_UNIT_DEVICE));
     co_print_field(stdout, "accountant", "%s%s", r->accountant,
@@ -265,6 +276,7 @@ static void print_json(const result *r)
     co_json_real(&json, "order", r->g.order);
     co_json_text(&json, "mechanism", r->mechanism);
     co_json_int(&json, "rounds", r->rounds);
+    co_account_shares_json(&r->shares, &json);
     co_json_close(&json, '}');
     fputc('\n', stdout);
 }
@@ -293,15 +305,17 @@ static co_status solve(const co_config *opt, const co_event *event, result *r)
     co_ledger ledger = {0};
     how.lower = by->has_lower;
     co_status st = CO_OK;
+    if (r->shares.is_on)
+        CO_TRY_OUT(co_account_shares_solve(&r->shares, by, &how, epsilon, delta, r->rounds, &e));
     CO_TRY_OUT(co_ledger_add(&ledger, &e, r->rounds));
-    if (!has(opt, "noise_multiplier")) {
+    if (!has(opt, "noise_multiplier") && !r->shares.is_on) {
         double factor;
         CO_TRY_OUT(co_account_noise(by, &ledger, &how, epsilon, delta, &factor, &r->g));
         e.noise_multiplier = co_round_digits(factor, SIGNIFICANT, true);
         co_ledger_fini(&ledger);
         CO_TRY_OUT(co_ledger_add(&ledger, &e, r->rounds));
     }
-    r->noise_multiplier = e.noise_multiplier;
+    r->noise_multiplier = r->shares.is_on ? r->shares.setup.multiplier : e.noise_multiplier;
     if (r->solved_delta)
         CO_TRY_OUT(co_account_delta(by, &ledger, &how, epsilon, &r->g));
     else
@@ -365,7 +379,7 @@ static co_status account(const co_words *words)
     if (words->n_positional)
         return CO_FAIL(CO_EUSAGE, "account takes key=value words, '%.64s' is none",
                        words->positional[0]);
-    CO_TRY(co_config_check(&opt, (const co_param *const[]){params}, 1));
+    CO_TRY(co_config_check(&opt, (const co_param *const[]){params, co_account_shares_params}, 2));
     if (has(&opt, "epsilon_message")) return co_account_message(&opt, words->json);
     if (has(&opt, "reports"))
         return co_config_fail(&opt, co_config_node(&opt, "reports"), "goes with epsilon_message=");
@@ -380,6 +394,8 @@ static co_status account(const co_words *words)
                 .population = has(&opt, "population") ? co_config_int(&opt, "population") : 0,
                 .per_round = has(&opt, "per_round") ? co_config_int(&opt, "per_round") : 0,
                 .solved_delta = !has(&opt, "delta")};
+    CO_TRY(co_account_shares_read(&opt, &event, &r.shares));
+    if (r.shares.is_on) r.accountant = "rdp";
     r.relation = co_relation_text(event.sampling == CO_SAMPLING_FIXED ? CO_RELATION_REPLACE
                                                                       : CO_RELATION_ADD_REMOVE);
     r.conversion = strcmp(r.accountant, "rdp") == 0 ? co_config_string(&opt, "conversion")

@@ -1,9 +1,11 @@
-/* cli/command_plot.c - cohort plot: hands its words to the Python script jobs/plot.
+/* cli/command_plot.c - cohort plot: hands its words to the Python package's module cohort.plots.
  *
- * The script stands at ../jobs/plot or ../share/cohort/plot from the folder of the program.
- * COHORT_PYTHON names the interpreter; else Debian's /usr/bin/python3, else python3 of PATH. The
- * process becomes the script, whose exit code is then ours. */
+ * The package stands at ../python or ../share/cohort/python from the folder of the program, and is
+ * put before what PYTHONPATH names. COHORT_PYTHON names the interpreter; else Debian's
+ * /usr/bin/python3, else python3 of PATH. The process becomes the interpreter, whose exit code is
+ * then ours. */
 #include "core/memory.h"
+#include "core/text.h"
 #include "cli/console.h"
 #include "cli/plot.h"
 #include <errno.h>
@@ -14,10 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static co_status find_script(char script[PATH_MAX + 64])
+/* Lets Python find the package. */
+static co_status show_package(void)
 {
-    static const char *const places[] = {"/../jobs/plot", "/../share/cohort/plot"};
-    char folder[PATH_MAX];
+    static const char *const places[] = {"/../python", "/../share/cohort/python"};
+    char folder[PATH_MAX], module[PATH_MAX + 64];
     const ssize_t n = readlink("/proc/self/exe", folder, sizeof folder - 1);
     if (n <= 0)
         return CO_FAIL(CO_EFILE, "/proc/self/exe: %s; cannot tell where the program lies",
@@ -25,12 +28,20 @@ static co_status find_script(char script[PATH_MAX + 64])
     folder[n] = '\0';
     *strrchr(folder, '/') = '\0';
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        snprintf(script, PATH_MAX + 64, "%s%s", folder, places[i]);
-        if (access(script, R_OK) == 0) return CO_OK;
+        snprintf(module, sizeof module, "%s%s/cohort/plots", folder, places[i]);
+        if (access(module, R_OK) != 0) continue;
+        const char *others = getenv("PYTHONPATH");
+        char *path = others && *others ? co_format("%s%s:%s", folder, places[i], others)
+                                       : co_format("%s%s", folder, places[i]);
+        if (!path) return CO_FAIL(CO_ENOMEM, "PYTHONPATH");
+        setenv("PYTHONPATH", path, 1);
+        co_free(path);
+        return CO_OK;
     }
     return CO_FAIL(
         CO_EFILE,
-        "the script `plot` is neither at %s%s nor at %s%s; install the program (cmake --install)",
+        "the Python package `cohort` is neither at %s%s nor at %s%s; install the program "
+        "(cmake --install)",
         folder, places[0], folder, places[1]);
 }
 
@@ -41,16 +52,24 @@ static const char *interpreter(void)
     return access("/usr/bin/python3", X_OK) == 0 ? "/usr/bin/python3" : "python3";
 }
 
-static co_status become_script(int n_words, char **words)
+enum { N_CALL = 4 }; /* words before the user's; then room for -o, its value and the end */
+
+/* The call, for execvp and spawn, which do not change its words. NULL: no memory. */
+static char **call_of(const char *python, size_t n_words)
 {
-    char script[PATH_MAX + 64];
+    char **call = co_calloc(n_words + N_CALL + 3, sizeof *call);
+    const char *const first[N_CALL] = {python, "-B", "-m", "cohort.plots"};
+    for (size_t i = 0; call && i < N_CALL; i++) call[i] = (char *)(size_t)first[i];
+    return call;
+}
+
+static co_status become_python(int n_words, char **words)
+{
     const char *python = interpreter();
-    CO_TRY(find_script(script));
-    char **call = co_calloc((size_t)n_words + 3, sizeof *call);
+    CO_TRY(show_package());
+    char **call = call_of(python, (size_t)n_words);
     if (!call) return CO_FAIL(CO_ENOMEM, "out of memory for %d words", n_words);
-    call[0] = (char *)(size_t)python; /* execvp does not change them */
-    call[1] = script;
-    for (int i = 0; i < n_words; i++) call[i + 2] = words[i];
+    for (int i = 0; i < n_words; i++) call[i + N_CALL] = words[i];
     fflush(NULL);
     execvp(python, call);
     co_free(call);
@@ -61,18 +80,15 @@ static co_status become_script(int n_words, char **words)
 
 co_status co_plot_runs(const char *const *files, size_t n_files, const char *picture)
 {
-    char script[PATH_MAX + 64];
     const char *python = interpreter();
     pid_t child;
     int status = 0;
-    CO_TRY(find_script(script));
-    char **call = co_calloc(n_files + 5, sizeof *call);
+    CO_TRY(show_package());
+    char **call = call_of(python, n_files);
     if (!call) return CO_FAIL(CO_ENOMEM, "picture of %zu runs", n_files);
-    call[0] = (char *)(size_t)python;
-    call[1] = script;
-    for (size_t i = 0; i < n_files; i++) call[i + 2] = (char *)(size_t)files[i];
-    call[n_files + 2] = (char *)(size_t) "-o";
-    call[n_files + 3] = (char *)(size_t)picture;
+    for (size_t i = 0; i < n_files; i++) call[i + N_CALL] = (char *)(size_t)files[i];
+    call[n_files + N_CALL] = (char *)(size_t) "-o";
+    call[n_files + N_CALL + 1] = (char *)(size_t)picture;
     fflush(NULL);
     const bool good = posix_spawnp(&child, python, NULL, NULL, call, environ) == 0 &&
                       waitpid(child, &status, 0) == child && WIFEXITED(status) &&
@@ -121,7 +137,7 @@ static co_status run(int n_words, char **words)
     CO_TRY(co_alone_check("plot"));
     if (!has_files)
         return CO_FAIL(CO_EUSAGE, "plot: which file? Give runs, partitions or a compare.h5");
-    return become_script(n_words, words);
+    return become_python(n_words, words);
 }
 
 const co_command co_command_plot = {

@@ -39,6 +39,12 @@ typedef enum {
     CO_DRAW_CLOCK,       /* device, step = which: what a device is like on the virtual clock */
     CO_DRAW_PRESENCE,    /* round = time, device; step 1: group: when they are there */
     CO_DRAW_WAY,         /* round, device: what happens to a device that was asked */
+    CO_DRAW_SHARE,       /* round, device: its share of the noise of a step */
+    CO_DRAW_ROUNDING,    /* round, device, step = attempt; draw i: coordinate i */
+    CO_DRAW_ROTATE = 40, /* round, step = block of the model: signs of a rotation */
+    CO_DRAW_QUANTISE,    /* round, device, step = block: roundings of a stage */
+    CO_DRAW_RANDOM_K,    /* round: which coordinates all devices send */
+    CO_DRAW_LOW_RANK,    /* round, device, step = tensor: where factors are looked for */
 
     CO_DRAW_MESSAGE = 48, /* round, device, step = 1 + coordinate: noise of local privacy; 0: what a
                              message has once */
@@ -84,6 +90,8 @@ size_t co_draw_subset_scratch(size_t m);
  * calls; does not move the stream. Same bits on every instruction set (only +, -, *, /, sqrt in a
  * fixed order). */
 void co_fill_u32(const co_stream *s, uint64_t first, size_t n, uint32_t *out);
+void co_fill_u64(const co_stream *s, uint64_t first, size_t n,
+                 uint64_t *out); /* words 2 i and 2 i + 1, the lower half first */
 void co_fill_uniform(const co_stream *s, uint64_t first, size_t n,
                      float *out); /* [0, 1), 24 bits */
 void co_fill_normal(const co_stream *s, uint64_t first, size_t n,

@@ -153,6 +153,18 @@ void co_fill_u32(const co_stream *s, uint64_t first, size_t n, uint32_t *out)
     fill(s, first, n, out, word_kernel);
 }
 
+void co_fill_u64(const co_stream *s, uint64_t first, size_t n, uint64_t *out)
+{
+    enum { PAIRS = 128 };
+    uint32_t words[2 * PAIRS];
+    for (size_t at = 0; at < n; at += PAIRS) {
+        const size_t m = n - at < PAIRS ? n - at : PAIRS;
+        co_fill_u32(s, 2 * (first + at), 2 * m, words);
+        for (size_t i = 0; i < m; i++)
+            out[at + i] = words[2 * i] | (uint64_t)words[2 * i + 1] << 32;
+    }
+}
+
 void co_fill_uniform(const co_stream *s, uint64_t first, size_t n, float *out)
 {
     fill(s, first, n, out, uniform_kernel);

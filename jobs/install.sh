@@ -11,9 +11,10 @@ set -eu
 libraries="libopenmpi-dev openmpi-bin libhdf5-openmpi-dev libopenblas-dev libyaml-dev librandom123-dev
     libsodium-dev libfftw3-dev zlib1g-dev libutf8proc-dev"
 plots="python3-h5py python3-matplotlib"
+package="python3-pandas python3-yaml python3-pil" # of the Python package, where it is not installed by pip
 case "${1:-}" in
 '') ;;
-tests) libraries="$libraries libcriterion-dev hdf5-tools" ;;
+tests) libraries="$libraries libcriterion-dev hdf5-tools $package" ;;
 *)
     echo "install.sh: '$1' is unknown; usage: jobs/install.sh [tests]" >&2
     exit 2

@@ -68,6 +68,15 @@ static void print_levels(FILE *out, const co_table *rounds)
     co_print_field(out, "to the cloud", "%s down, %s up, between it and edge servers", down, up);
 }
 
+/* With transforms that write symbols: what an entropy code would make of the traffic up. */
+static void print_coded(FILE *out, const co_table *rounds)
+{
+    char up[32];
+    if (co_table_find(rounds, "bytes_up_coded") < 0) return;
+    co_format_bytes((double)total(rounds, "bytes_up_coded"), up, sizeof up);
+    co_print_field(out, "", "%s up behind an entropy code", up);
+}
+
 static void print_totals(FILE *out, const co_table *rounds)
 {
     char down[32], up[32], seconds[32];
@@ -82,6 +91,7 @@ static void print_totals(FILE *out, const co_table *rounds)
     co_format_bytes((double)total(rounds, "bytes_down"), down, sizeof down);
     co_format_bytes((double)total(rounds, "bytes_up"), up, sizeof up);
     co_print_field(out, "traffic", "%s down, %s up", down, up);
+    print_coded(out, rounds);
     print_levels(out, rounds);
     co_print_field(out, "updates lost",
                    "%" PRId64 " non-finite; %" PRId64 " values cut to the bound (saturated)",

@@ -77,6 +77,7 @@ static bool make_update(co_run *r, const co_gathered *gathered)
                        .sum = co_exchange_sum(x),
                        .bits = r->chain.ring.bits,
                        .value = r->update,
+                       .weight = r->plan.weight,
                        .total = total > 0.0 && r->plan.bound > 0.0 ? r->plan.fixed_total : total,
                        .terms = co_exchange_summed(x, CO_SUM_TERMS),
                        .coverage = r->plan.population_weight > 0.0
@@ -98,7 +99,9 @@ static bool make_update(co_run *r, const co_gathered *gathered)
 static void step_slice(co_run *r, const co_gathered *gathered, double lr)
 {
     const co_exchange *x = &r->exchange;
+    float *rest = r->downlink_rest;
     r->step_failed = false;
+    if (rest) co_downlink_begin(x, rest);
     if (r->plan.groups ? co_edges_average(&r->edges, r->plan.round, r->update)
                        : make_update(r, gathered)) {
         clear_unsent(r);
@@ -106,6 +109,7 @@ static void step_slice(co_run *r, const co_gathered *gathered, double lr)
     } else {
         memset(r->update, 0, x->n_own * sizeof *r->update);
     }
+    if (rest) co_downlink_send(&r->downlink, r->plan.round, x, rest);
     for (const co_part *p = x->own; p < x->own + x->n_own_parts; p++)
         for (size_t done = 0; done < p->size; done += CO_BLOCK) {
             const size_t at = p->at + done,
@@ -132,7 +136,7 @@ co_status co_run_combine_create(co_run *r)
     while (own[r->n_server_slots]) r->n_server_slots++;
     r->n_slots = r->n_server_slots;
     while (rules[r->n_rule_slots]) r->n_rule_slots++;
-    r->n_slots += r->n_rule_slots + r->chain.n_server_slots;
+    r->n_slots += r->n_rule_slots + r->chain.n_server_slots + co_downlink_is_on(&r->downlink);
     const size_t n_sliced = r->n_slots;
     r->n_slots += r->bank.n;
     r->slot_name = co_calloc(r->n_slots, sizeof *r->slot_name);
@@ -151,6 +155,10 @@ co_status co_run_combine_create(co_run *r)
     }
     co_chain_server_slots(&r->chain, r->slot_name + r->n_server_slots + r->n_rule_slots,
                           r->chain.n_server_slots);
+    if (co_downlink_is_on(&r->downlink)) {
+        r->downlink_rest = r->slot[n_sliced - 1];
+        r->slot_name[n_sliced - 1] = CO_DOWNLINK_SLOT;
+    }
     for (size_t k = 0; k < r->bank.n; k++) {
         r->slot[n_sliced + k] = co_bank_own(&r->bank, k);
         r->slot_name[n_sliced + k] = r->bank.name[k];

@@ -34,6 +34,30 @@ static void describe_groups(const co_run *r)
         g->n, (long long)g->cloud_every, g->cloud_every == 1 ? "" : "s", model);
 }
 
+/* How much less than a whole model a message is. */
+static void print_less(const char *what, double bytes, double whole)
+{
+    char text[32], all[32];
+    co_format_bytes(bytes, text, sizeof text);
+    co_format_bytes(whole, all, sizeof all);
+    if (bytes < whole)
+        printf("             %s %s, %.3g x less than the model's %s\n", what, text, whole / bytes,
+               all);
+    else
+        printf("             %s %s, no less than the model's %s\n", what, text, all);
+}
+
+/* What stages make of what goes up and down. */
+static void describe_messages(const co_run *r)
+{
+    const double up = (double)co_message_bytes(&r->message[0]),
+                 whole = (double)co_model_layout(r->model)->n_shared * sizeof(float);
+    if (up != whole) print_less("a device sends", up, whole);
+    if (co_downlink_is_on(&r->downlink))
+        print_less("for each version that it lacks it is sent", (double)r->plan.bytes_version,
+                   whole);
+}
+
 static void warn_of_double_counting(const co_experiment *e)
 {
     const char *weight = co_config_string(&e->aggregate, "weight");
@@ -94,7 +118,9 @@ static void print(co_run *r, int64_t most_messages)
     printf("model        %zu parameters (%lld travel), %.3g multiply-adds an example\n",
            co_model_size(r->model), (long long)co_model_layout(r->model)->n_shared,
            co_run_flops(r));
-    printf("a round      about %.0f examples, %s down, %s up\n", per_round * examples, down, up);
+    printf("a round      about %.0f examples, %s%s down, %s up\n", per_round * examples,
+           co_downlink_is_on(&r->downlink) ? "at most " : "", down, up);
+    describe_messages(r);
     if (n_surveyed > 0)
         printf("             a pass over the examples of %zu devices goes before it\n", n_surveyed);
     printf("memory       %s a rank, %s a node beside it; %d rank%s on %d node%s\n", rank_text,
@@ -104,6 +130,7 @@ static void print(co_run *r, int64_t most_messages)
     describe_groups(r);
     const bool central = co_evaluates_central(e, &r->population), devices = co_evaluates_devices(e);
     co_budget_print(&r->budget);
+    co_shares_print(&r->shares, e->rounds);
     if (co_private_print(&r->privacy, e->rounds) != CO_OK) co_warn("%s", co_status_message());
     if (co_messages_print(&r->messages, most_messages) != CO_OK) co_warn("%s", co_status_message());
     if (e->label_epsilon > 0.0)

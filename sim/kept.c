@@ -7,6 +7,7 @@
 static void add(co_keeps *k, co_kept item)
 {
     CO_ASSERT(k->n < CO_MAX_KEPT);
+    item.lo = 1.0; /* above hi: anything */
     k->list[k->n++] = item;
 }
 
@@ -18,6 +19,13 @@ void co_keep_ints(co_keeps *keeps, const char *name, int64_t *value, int64_t *n,
 void co_keep_reals(co_keeps *keeps, const char *name, double *value, int64_t *n, int64_t most)
 {
     add(keeps, (co_kept){.name = name, .is_real = true, .value = value, .n = n, .most = most});
+}
+
+void co_keep_within(co_keeps *keeps, double lo, double hi)
+{
+    CO_ASSERT(keeps->n > 0 && lo <= hi);
+    keeps->list[keeps->n - 1].lo = lo;
+    keeps->list[keeps->n - 1].hi = hi;
 }
 
 static int64_t count(const co_kept *k)

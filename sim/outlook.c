@@ -45,6 +45,9 @@ static co_status open_stage(stage *s, const co_plan *like, const co_population *
     if (st != CO_OK) return st;
     s->plan.bytes_down = like->bytes_down;
     memcpy(s->plan.bytes_up, like->bytes_up, sizeof s->plan.bytes_up);
+    if (like->has_version)
+        CO_TRY(co_agree(co_plan_send_versions(&s->plan, like->bytes_model, like->bytes_version),
+                        comm));
     co_plan_look(&s->plan);
     if (like->groups)
         st = co_groups_create(e, population, s->plan.timing, like->groups->bytes, &s->plan.groups);
@@ -172,4 +175,10 @@ void co_outlook_print(const co_outlook *o, int64_t rounds, double version_bytes)
            o->most_versions == 2 ? "" : "s", memory, o->most_flying);
     print_lost(o);
     if (o->end) printf("             then it ends: %s\n", o->end);
+    if (o->n_rows == 0)
+        co_warn("no participation of these %" PRId64 " steps reports in time (%" PRId64
+                " %s, %" PRId64 " %s, %" PRId64 " %s): the model stays what it is",
+                o->n_steps, o->n_lost[CO_DROPPED], co_outcome_names[CO_DROPPED], o->n_lost[CO_LATE],
+                co_outcome_names[CO_LATE], o->n_lost[CO_UNAVAILABLE],
+                co_outcome_names[CO_UNAVAILABLE]);
 }

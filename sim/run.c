@@ -7,6 +7,7 @@
 #include "sim/first_model.h"
 #include "sim/outlook.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MOST_PLAYED 1e8 /* participations of a schedule that is played through for its privacy */
@@ -36,7 +37,78 @@ static co_status check_ring(const co_run *r)
                           e->aggregator->name, r->chain.ring.bits);
 }
 
-/* The stages, in their order: transforms, attackers, the central bound. Local. */
+/* What a stage does to the sum means nothing to a rule that reads updates one by one. Local. */
+static co_status check_sum(const co_run *r)
+{
+    const co_experiment *e = r->experiment;
+    for (const co_link *link = r->chain.link; link < r->chain.link + r->chain.n; link++) {
+        const char *name = link->stage->name;
+        if (!link->stage->backward || !link->serves) continue;
+        if (!e->aggregator->finish)
+            return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "rule"),
+                                  "%s reads updates one by one, and what %s has done to them the "
+                                  "server undoes in their sum alone; use mean",
+                                  e->aggregator->name, name);
+        if (e->group_keys.is_on)
+            return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "groups"),
+                                  "%s needs one sum over all devices, edge servers make one each; "
+                                  "leave it or aggregate.groups out",
+                                  name);
+    }
+    return CO_OK;
+}
+
+/* Why a device's part in the sum is not the same part of the population's weight in all steps;
+ * NULL: it is. */
+static const char *find_moving_share(const co_run *r)
+{
+    const co_experiment *e = r->experiment;
+    return !e->aggregator->fixed_total       ? "aggregate.rule has weights of its own; use mean"
+           : r->plan.unbiased                ? "aggregate.unbiased weighs by chances"
+           : co_planner_is_stale(e->planner) ? "devices.mode weighs old versions less"
+           : r->population.n_periods > 0     ? "devices.period_rounds lets weights change"
+           : r->charge.is_on                 ? "section privacy bounds what devices send behind it"
+                                             : NULL;
+}
+
+/* Local. */
+static co_status check_shares(co_run *r)
+{
+    const char *why = find_moving_share(r);
+    for (const co_link *link = r->chain.link; link < r->chain.link + r->chain.n; link++) {
+        if (!link->stage->fixed_shares || !link->serves) continue;
+        r->plan.weighs_population = true;
+        if (why)
+            return co_config_fail(&r->experiment->top,
+                                  co_node_find(r->experiment->root, "transforms"),
+                                  "%s keeps the mean of what all devices have sent, in which each "
+                                  "has a fixed part: %s; leave one of the two out",
+                                  link->stage->name, why);
+    }
+    return CO_OK;
+}
+
+/* Who is measured before a step is sent the model as well, to no message of a version. Local. */
+static co_status create_downlink(co_run *r, const co_stage_site *site)
+{
+    const co_experiment *e = r->experiment;
+    const co_selector *s = e->selector;
+    if (e->n_downlink > 0 && s->survey && s->most_surveyed(r->plan.chosen_by) > 0)
+        return co_config_fail(&e->devices, co_config_node(&e->devices, "select"),
+                              "%s sends the model to candidates before each step, downlink its "
+                              "changes behind it: set last_known: true, or leave downlink out",
+                              s->name);
+    return co_downlink_create(&r->downlink, e, site);
+}
+
+/* What no device weighs more than, as the experiment says it. */
+static double most_weight(const co_experiment *e)
+{
+    if (co_config_bool(&e->aggregate, "unbiased")) return INFINITY; /* w_i over a probability */
+    return e->weighting.by == CO_WEIGHT_UNIFORM ? fmin(1.0, e->weighting.cap) : e->weighting.cap;
+}
+
+/* The stages, in their order: transforms, attackers, the private one. Local. */
 static co_status create_chain(co_run *r)
 {
     const co_experiment *e = r->experiment;
@@ -44,16 +116,21 @@ static co_status create_chain(co_run *r)
     void *attack = NULL;
     CO_TRY(co_chain_create(&r->chain, e));
     CO_TRY(co_poisoning_create(e->attack, &e->devices, &poisoning, &attack));
-    if (poisoning) co_chain_add(&r->chain, poisoning, attack);
-    if (r->privacy.is_on) co_chain_add(&r->chain, &co_stage_private, &r->privacy);
+    if (poisoning) co_chain_attack(&r->chain, poisoning, attack);
+    if (r->privacy.charge) co_chain_add(&r->chain, &co_stage_private, &r->privacy);
+    if (r->shares.charge) co_chain_add(&r->chain, &co_stage_shares, &r->shares);
     co_stage_site site = {.layout = co_model_layout(r->model),
                           .cohort = r->plan.capacity,
                           .population = r->population.n_devices};
     site.tensor = co_model_tensors(r->model, &site.n_tensors);
+    site.most_weight = most_weight(e);
     CO_TRY(co_chain_ready(&r->chain, &site));
     CO_TRY(co_messages_init(&r->messages, e, &r->chain, &r->plan, r->population.n_devices));
     r->chain.noise = &r->messages.source;
-    return check_ring(r);
+    CO_TRY(check_ring(r));
+    CO_TRY(check_sum(r));
+    CO_TRY(check_shares(r));
+    return create_downlink(r, &site);
 }
 
 /* Whole updates for an aggregator or a stage that sees them all, residues where stages make such,
@@ -242,17 +319,28 @@ static void warn_of_left_rounds(const co_experiment *e)
                 left, (long long)e->rounds, (long long)e->group_keys.cloud_every);
 }
 
-/* What a participation is sent and sends, in bytes; the clock; the planner, which may look at both.
- * Collective(comm). */
+/* What a participation is sent and sends, in bytes: the model's part through the stages, what goes
+ * beside it (a rule's common vector) as it is. Local. */
+static co_status set_traffic(co_run *r)
+{
+    const co_work *train = r->works.work[r->plan.train];
+    const int64_t n = (int64_t)co_model_layout(r->model)->n_shared,
+                  model = n * (int64_t)sizeof(float);
+    int64_t up;
+    train->traffic(r->works.self[r->plan.train], &r->plan.bytes_down, &up);
+    for (int attacker = 0; attacker < 2; attacker++) {
+        r->message[attacker] = co_chain_message(&r->chain, attacker, n);
+        r->plan.bytes_up[attacker] = up - model + co_message_bytes(&r->message[attacker]);
+    }
+    if (!co_downlink_is_on(&r->downlink)) return CO_OK;
+    return co_plan_send_versions(&r->plan, model, co_chain_bytes(&r->downlink.chain, false, n));
+}
+
+/* The clock; the planner, which may look at it and at bytes. Collective(comm). */
 static co_status create_planner(co_run *r)
 {
     const co_experiment *e = r->experiment;
-    const co_work *train = r->works.work[r->plan.train];
-    int64_t up;
-    train->traffic(r->works.self[r->plan.train], &r->plan.bytes_down, &up);
-    for (int attacker = 0; attacker < 2; attacker++)
-        r->plan.bytes_up[attacker] =
-            co_chain_bytes(&r->chain, attacker, up / (int64_t)sizeof(float));
+    CO_TRY(co_agree(set_traffic(r), r->comm));
     CO_TRY(co_timing_create(e, &r->population, co_run_flops(r), r->comm, &r->plan.timing));
     co_status st =
         co_groups_create(e, &r->population, r->plan.timing, r->plan.bytes_down, &r->plan.groups);
@@ -263,7 +351,10 @@ static co_status create_planner(co_run *r)
         co_groups_keeps(r->plan.groups, &r->keeps);
         warn_of_left_rounds(e);
     }
-    if (co_is_timed(e)) co_keep_ints(&r->keeps, "clock/time", &r->time, NULL, 1);
+    if (co_is_timed(e)) {
+        co_keep_ints(&r->keeps, "clock/time", &r->time, NULL, 1);
+        co_keep_within(&r->keeps, 0.0, (double)CO_NEVER);
+    }
     if (e->planner->keeps) e->planner->keeps(r->planner, &r->keeps);
     co_plan_keeps(&r->plan, &r->keeps);
     return CO_OK;
@@ -288,10 +379,11 @@ co_status co_run_foresee_parts(co_run *r, int64_t *most)
 static co_status start_privacy(co_run *r)
 {
     int64_t last = r->experiment->rounds;
-    if (r->privacy.by_arrival) CO_TRY(co_run_foresee_parts(r, &last));
-    co_private_keeps(&r->privacy, &r->keeps);
+    if (r->charge.release.by_arrival) CO_TRY(co_run_foresee_parts(r, &last));
+    co_charge_keeps(&r->charge, &r->keeps);
     co_messages_start(&r->messages, r->comm);
     co_messages_keeps(&r->messages, &r->keeps);
+    CO_TRY(co_shares_start(&r->shares, last, r->comm));
     return co_private_start(&r->privacy, last, r->comm);
 }
 
@@ -317,9 +409,13 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
     if (st == CO_OK) st = co_agree(create_local(r, dir), comm);
     if (st == CO_OK) st = create_budget(r);
     if (st == CO_OK)
-        st = co_agree(
-            co_private_init(&r->privacy, e, &r->plan, r->population.n_devices, comm->rank == 0),
-            comm);
+        st = co_agree(co_private_init(&r->privacy, e, &r->plan, r->population.n_devices,
+                                      comm->rank == 0, &r->charge),
+                      comm);
+    if (st == CO_OK)
+        st = co_agree(co_shares_init(&r->shares, e, &r->plan, r->population.n_devices,
+                                     comm->rank == 0, &r->charge),
+                      comm);
     if (st == CO_OK) st = co_agree(create_chain(r), comm);
     if (st == CO_OK) st = create_planner(r);
     if (st == CO_OK) st = start_privacy(r);
@@ -344,6 +440,7 @@ void co_run_destroy(co_run *r)
     co_workplace_fini(&r->place);
     if (r->wire && r->wire->destroy) r->wire->destroy(r->wire_self);
     co_chain_destroy(&r->chain);
+    co_downlink_destroy(&r->downlink);
     co_aggregation_destroy(&r->aggregation);
     co_budget_fini(&r->budget);
     co_public_fini(&r->public);
@@ -352,8 +449,9 @@ void co_run_destroy(co_run *r)
     co_bank_fini(&r->bank);
     co_versions_fini(&r->versions);
     co_exchange_fini(&r->exchange);
-    co_private_fini(&r->privacy);
     co_messages_fini(&r->messages);
+    co_shares_fini(&r->shares);
+    co_charge_fini(&r->charge);
     if (r->experiment && r->experiment->planner->destroy)
         r->experiment->planner->destroy(r->planner);
     co_keeps_fini(&r->keeps);
@@ -380,6 +478,17 @@ static co_status check_snapshot(const co_run *r, const co_snapshot *s, const cha
     return CO_OK;
 }
 
+static co_status check_planner(const co_run *r, const co_snapshot *s, const char *path)
+{
+    char cause[300];
+    const co_planner *planner = r->experiment->planner;
+    const co_clock now = {.step = s->round + 1, .time = r->time};
+    const co_status st = planner->check ? planner->check(r->planner, &r->plan, &now) : CO_OK;
+    if (st == CO_OK) return st;
+    snprintf(cause, sizeof cause, "%s", co_status_message());
+    return CO_FAIL(st, "%s: %s", path, cause);
+}
+
 /* Rank 0 reads the whole vectors; the model goes to every node's board, the slots to their owners.
  */
 static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
@@ -387,9 +496,11 @@ static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
     co_status st = co_run_open_slots(r);
     if (st == CO_OK) st = co_checkpoint_read(path, s, r->model);
     if (st == CO_OK) st = check_snapshot(r, s, path);
-    if (st == CO_OK && s->privacy) st = co_private_resume(&r->privacy, s->privacy, s->round, path);
+    if (st == CO_OK) st = check_planner(r, s, path);
+    if (st == CO_OK && s->privacy) st = co_shares_resume(&r->shares, s->privacy->multiplier);
+    if (st == CO_OK && s->privacy) st = co_charge_resume(&r->charge, s->privacy, s->round, path);
     if (st == CO_OK) st = co_record_resume(&r->record, s->round, r->experiment);
-    if (st == CO_OK && s->privacy) st = co_record_retell(&r->record, &r->privacy);
+    if (st == CO_OK && s->privacy) st = co_record_retell(&r->record, &r->charge);
     if (s->budget) co_record_statement(&r->record, co_budget_release(&r->budget));
     return st;
 }
@@ -412,7 +523,7 @@ co_status co_run_resume(co_run *r, const char *path)
                      .slot = r->whole_slot,
                      .slot_name = r->slot_name,
                      .keeps = &r->keeps,
-                     .privacy = r->privacy.is_on ? &privacy : NULL,
+                     .privacy = r->charge.is_on ? &privacy : NULL,
                      .budget = r->budget.experiment ? &r->budget : NULL,
                      .state = &r->state,
                      .rounds = r->experiment->rounds,
@@ -427,6 +538,7 @@ co_status co_run_resume(co_run *r, const char *path)
     }
     st = co_agree(st, r->comm);
     if (st == CO_OK) st = co_private_broadcast(&r->privacy, r->comm);
+    if (st == CO_OK) st = co_shares_broadcast(&r->shares, r->comm);
     if (st == CO_OK) st = co_budget_broadcast(&r->budget, r->comm);
     if (st == CO_OK) {
         r->round = s.round;

@@ -9,8 +9,10 @@
 #include "sim/observers/evaluation_devices.h"
 #include "sim/observers/observer.h"
 #include "sim/wires/wire.h"
+#include "sim/stages/downlink.h"
 #include "sim/stages/messages.h"
 #include "sim/stages/private.h"
+#include "sim/stages/shares.h"
 #include "trust/adversaries/poisoning.h"
 #include "sim/observers/record.h"
 #include "sim/devices/budget.h"
@@ -59,9 +61,14 @@ struct co_run {
     const char *state_name[CO_MAX_STATES];
     /* stages */
     co_chain chain;
-    co_private privacy; /* the last of them, where it is on */
-    co_messages messages;
-    size_t first_count; /* of the stages, in the exchange */
+    co_charge charge;      /* what a private one costs; off: there is none */
+    co_private privacy;    /* the last of them, where it has the charge */
+    co_shares shares;      /* likewise */
+    co_messages messages;  /* of devices, under a transform of local privacy */
+    size_t first_count;    /* of the stages, in the exchange */
+    co_message message[2]; /* of an update behind the stages: honest, attacker */
+    co_downlink downlink;
+    float *downlink_rest; /* [n_own] one of the slots; NULL: models are sent as they are */
     /* wire */
     co_exchange exchange; /* exchange.model: the newest version, whole on every rank */
     const co_wire *wire;
@@ -69,7 +76,8 @@ struct co_run {
     co_versions versions; /* of the model, the newest in the exchange */
     co_bank bank;         /* vectors that devices receive beside the model, or edges' models */
     co_edges edges;
-    /* combine: slots are the server optimiser's, the aggregator's, the stages', the bank's */
+    /* combine: slots are the server optimiser's, the aggregator's, the stages', the downlink's, the
+       bank's */
     co_aggregation aggregation;
     void *server; /* the server optimiser's own */
     size_t n_slots, n_server_slots, n_rule_slots;

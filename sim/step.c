@@ -91,6 +91,11 @@ static void send(co_run *r, size_t k, const co_piece *piece, co_given *given, fl
         return;
     }
     double factor = 1.0;
+    if (!isnan(c.coded_bits)) {
+        const co_message *m = &r->message[row->attacker];
+        row->bytes_coded =
+            row->bytes_up + (int64_t)ceil(c.coded_bits / 8.0) + m->beside - co_message_bytes(m);
+    }
     if (rule->report) rule->report(r->aggregation.self, &given->report, &factor, &given->term);
     c.coefficient *= factor;
     row->saturated = r->wire->add(r->wire_self, &r->plan, k, &c) > 0;
@@ -115,6 +120,7 @@ static void count(co_run *r, size_t k, const co_given *given)
         co_observers_see(r, row, given);
         co_exchange_count(x, CO_COUNT_REPORTED, 1);
         co_exchange_count(x, CO_COUNT_SATURATED, row->saturated);
+        co_exchange_count(x, CO_COUNT_CODED, row->bytes_coded);
     } else {
         co_exchange_count(x, CO_COUNT_NONFINITE, 1);
     }
@@ -246,7 +252,7 @@ void co_step_gather(co_run *r)
     co_exchange_gather(x);
     if (x->told) co_exchange_take_rows(x, &r->plan);
     r->round = r->plan.round;
-    if (!r->step_failed) co_private_take_part(&r->privacy, &r->plan);
+    if (!r->step_failed) co_charge_take_part(&r->charge, &r->plan);
     co_messages_count(&r->messages, &r->plan);
     const co_stage_end end = {co_exchange_counts(x, r->first_count),
                               co_exchange_counted(x, CO_COUNT_REPORTED), r->step_failed};

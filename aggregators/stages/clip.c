@@ -36,4 +36,5 @@ const co_stage co_stage_clip = {.name = "clip",
                                 .params = params,
                                 .create = create,
                                 .destroy = co_free,
-                                .forward = forward};
+                                .forward = forward,
+                                .keeps_zeros = true};

@@ -40,11 +40,12 @@ enum { CO_MAX_RING_BITS = 44 };
 
 /* Where a stage works, known before the first step. Borrowed as long as the stage lives. */
 typedef struct {
-    const co_layout *layout; /* of the updates; NULL in tests: everything travels */
+    const co_layout *layout; /* of the updates; NULL in tests of stages that do not ask for it */
     const co_tensor *tensor; /* [n_tensors] of the model; NULL with 0 */
     size_t n_tensors;
     size_t cohort;      /* most devices of a step */
     int64_t population; /* devices of the run */
+    double most_weight; /* no w_i is larger; INFINITY: nothing says so beforehand */
 } co_stage_site;
 
 /* What a contribution is on the wire: a function of sizes alone, never of values. */
@@ -74,12 +75,15 @@ typedef struct {
     double factor; /* in (0, 1]: of an old version; in a_i, and in whatever stands for a_i */
     double coefficient; /* a_i, by which the sum multiplies the update */
     bool attacker;
+    int64_t
+        n_values; /* that are sent of it: what travels, or fewer behind a stage that is sparse */
     /* Integers: the sum bounds and rounds bounded_weight x update on this grid, in place of a_i u_i
      * on its own. NULL: floats. */
     const co_mechanism *mechanism;
     const co_grid *grid;
     double bounded_weight, bounded_norm; /* in [0, 1]; of update, in the mechanism's kind of norm */
-    double coded_bits; /* of an entropy code of the message; NAN: no stage has made symbols */
+    double coded_bits; /* of an entropy code of the message, values at 32 bits each until a stage
+                          codes them; NAN: no stage has made symbols */
     int64_t *counts;   /* [n_counts] of the stage, zero at first: their exact sums over all devices
                           come to `end` */
 } co_contribution;
@@ -115,7 +119,8 @@ typedef struct {
     void (*forward)(void *self, const co_stage_key *key, co_contribution *contribution,
                     float *const *state);
     /* Behind the last of the experiment's transforms, the last stage that closes first: update is
-     * what the server will have of it. NULL: nothing. Local. */
+     * what the server will have of it behind the backward of the stages behind this one. NULL:
+     * nothing. Local. */
     void (*close)(void *self, const co_stage_key *key, co_contribution *contribution,
                   float *const *state);
     void (*rows)(
@@ -137,10 +142,23 @@ typedef struct {
     /* Names of the vectors that the server keeps, zero at first: sum->slot[..][n] in backward; ends
      * with NULL. NULL: none */
     const char *const *server_slots;
+    /* Whether backward and server_slots are there with these options. NULL: they are. Local. */
+    bool (*serves)(const void *self);
+    bool codes;        /* sets coded_bits */
+    bool fixed_shares; /* backward needs sum->coverage, and that a device's part of the population's
+                          weight is the same in all steps */
     size_t n_counts;
     bool enforced;  /* the server sees to it: attackers go through it as well */
     bool releases;  /* gives a sum also when nobody reported */
     bool blockwise; /* forward works on each block of CO_BLOCK coordinates of the model by itself */
+    /* What the order of a chain goes by. */
+    bool sparse; /* sends some coordinates alone: behind it stands only what keeps zeros */
+    bool
+        same_places; /* sparse, and all devices of a step send the same ones: integers may follow */
+    bool keeps_zeros; /* a coordinate that is zero stays zero */
+    bool coded;       /* says how a value is written: behind it nothing changes values any more */
+    bool mixes;       /* the coordinates of a block with each other, until backward */
+    bool by_tensor;   /* goes by the shapes of the model's tensors: behind nothing that mixes */
 } co_stage;
 
 extern const co_kind co_kind_stage;

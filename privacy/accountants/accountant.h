@@ -19,6 +19,8 @@ typedef enum {
     CO_NOISE_GAUSSIAN,
     CO_NOISE_LAPLACE,
     CO_NOISE_DISCRETE_GAUSSIAN,
+    CO_NOISE_DDGAUSS, /* discrete Gaussians, in shares */
+    CO_NOISE_SKELLAM, /* likewise */
     CO_N_NOISES
 } co_noise;
 typedef enum {
@@ -34,10 +36,12 @@ typedef struct {
     co_sampling sampling;
     double noise_multiplier; /* >= 0; 0: no noise at all, epsilon is infinite */
     double rate; /* poisson: sampling rate; fixed: cohort / population; none: ignored. In [0, 1] */
-    /* discrete_gaussian: standard deviation in steps of the lattice, for vectors of integers of any
+    /* Noise of integers: standard deviation in steps of the lattice, for vectors of integers of any
      * length with an L2 sensitivity of lattice_std / noise_multiplier steps. 0: one integer that
      * changes by at most 1. */
     double lattice_std;
+    /* Noise in shares: integers of the vector; devices that add a share each, at least. */
+    double dim, n_shares;
 } co_event;
 
 typedef struct {

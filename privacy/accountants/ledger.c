@@ -1,11 +1,12 @@
 /* privacy/accountants/ledger.c - the list of a run's releases: equal events are one row, rows in a
  * fixed order. */
 #include "core/memory.h"
-#include "privacy/accountants/accountant.h"
+#include "privacy/accountants/rdp_shares.h"
 #include <math.h>
 #include <string.h>
 
-static const char *const noises[CO_N_NOISES] = {"gaussian", "laplace", "discrete_gaussian"};
+static const char *const noises[CO_N_NOISES] = {"gaussian", "laplace", "discrete_gaussian",
+                                                "ddgauss", "skellam"};
 static const char *const samplings[CO_N_SAMPLINGS] = {"none", "poisson", "fixed"};
 
 const char *co_noise_text(co_noise noise)
@@ -43,7 +44,7 @@ static int compare_reals(double a, double b)
     return (a > b) - (a < b);
 }
 
-/* A total order over events: by noise, sampling, noise multiplier, rate, lattice. */
+/* A total order over events: by noise, sampling, noise multiplier, rate, lattice, shares. */
 static int compare(const co_event *a, const co_event *b)
 {
     if (a->noise != b->noise) return a->noise < b->noise ? -1 : 1;
@@ -51,7 +52,11 @@ static int compare(const co_event *a, const co_event *b)
     const int by_noise = compare_reals(a->noise_multiplier, b->noise_multiplier);
     if (by_noise) return by_noise;
     const int by_rate = compare_reals(a->rate, b->rate);
-    return by_rate ? by_rate : compare_reals(a->lattice_std, b->lattice_std);
+    if (by_rate) return by_rate;
+    const int by_lattice = compare_reals(a->lattice_std, b->lattice_std);
+    if (by_lattice) return by_lattice;
+    const int by_dim = compare_reals(a->dim, b->dim);
+    return by_dim ? by_dim : compare_reals(a->n_shares, b->n_shares);
 }
 
 static co_status check(const co_ledger *ledger, const co_event *event, int64_t count)
@@ -65,6 +70,10 @@ static co_status check(const co_ledger *ledger, const co_event *event, int64_t c
         return CO_FAIL(CO_EUSAGE,
                        "privacy: standard deviation of %g lattice steps is no number >= 0",
                        event->lattice_std);
+    if (!(event->dim >= 0.0 && event->n_shares >= 0.0) || isinf(event->dim + event->n_shares))
+        return CO_FAIL(CO_EUSAGE,
+                       "privacy: %g integers with noise of %g devices are no numbers >= 0",
+                       event->dim, event->n_shares);
     if (count < 0)
         return CO_FAIL(CO_EUSAGE, "privacy: a release cannot happen %lld times", (long long)count);
     const co_relation before = co_ledger_relation(ledger), now = relation_of(event);
@@ -81,7 +90,8 @@ co_status co_ledger_add(co_ledger *ledger, const co_event *event, int64_t count)
 {
     co_event e = *event;
     if (e.sampling == CO_SAMPLING_NONE) e.rate = 1.0;
-    if (e.noise != CO_NOISE_DISCRETE_GAUSSIAN) e.lattice_std = 0.0;
+    if (e.noise == CO_NOISE_GAUSSIAN || e.noise == CO_NOISE_LAPLACE) e.lattice_std = 0.0;
+    if (!co_noise_is_shared(e.noise)) e.dim = e.n_shares = 0.0;
     CO_TRY(check(ledger, &e, count));
     if (count == 0) return CO_OK;
     size_t at = 0;

@@ -18,6 +18,7 @@
 #include "privacy/accountants/gaussian.h"
 #include "privacy/accountants/pld_compose.h"
 #include "privacy/accountants/pld_contour.h"
+#include "privacy/accountants/rdp_shares.h"
 #include <math.h>
 
 #define MOST_GRID 131072.0 /* points of the grid; beyond, pld_contour.c is faster */
@@ -408,10 +409,23 @@ static co_status answer_plan(const plan *p, const co_accounting *how, const co_l
     return CO_OK;
 }
 
+/* Noise in shares: its loss is bounded by its moments alone, which rdp has. */
+static bool is_unknown(const co_ledger *ledger)
+{
+    for (size_t i = 0; i < ledger->n; i++)
+        if (co_noise_is_shared(ledger->rows[i].event.noise)) return true;
+    return false;
+}
+
 static co_status answer(const co_ledger *ledger, const co_accounting *how,
                         const co_loss_question *ask, double *upper, double *lower)
 {
     plan p;
+    if (is_unknown(ledger)) {
+        *upper = ask->for_delta ? 1.0 : INFINITY;
+        *lower = 0.0;
+        return CO_OK;
+    }
     co_status st = init_plan(&p, ledger);
     if (st == CO_OK) st = answer_plan(&p, how, ask, upper, lower);
     co_ledger_fini(&p.rows);

@@ -12,11 +12,13 @@
  * outside [0, 1], Gauss-Legendre inside. discrete_gaussian: at integer orders the same number as
  * gaussian (E_Q[e^(k l)] is, for every integer k), between them the chord of the convex K. Below
  * noise 0.3, where the rule is long, by its binomial sum (ibid., Section 3.3). fixed size:
- * rdp_fixed.c, integer orders, and the chord between them. Cost: gaussian (a + 24 z) / step terms
- * of some 50 ns, step = min(z / 4, 0.9 z^2); orders end where that passes 2^15. */
+ * rdp_fixed.c, integer orders, and the chord between them. Noise in shares: rdp_shares.c. Cost:
+ * gaussian (a + 24 z) / step terms of some 50 ns, step = min(z / 4, 0.9 z^2); orders end where that
+ * passes 2^15. */
 #include "privacy/accountants/rdp_event.h"
 #include "core/memory.h"
 #include "privacy/accountants/rdp_fixed.h"
+#include "privacy/accountants/rdp_shares.h"
 #include <math.h>
 #include <string.h>
 
@@ -139,13 +141,18 @@ static bool needs_table(const co_event *e)
 {
     if (e->rate == 1.0) return false;
     return e->sampling == CO_SAMPLING_FIXED ||
-           (e->sampling == CO_SAMPLING_POISSON && e->noise == CO_NOISE_DISCRETE_GAUSSIAN);
+           (e->sampling == CO_SAMPLING_POISSON &&
+            (e->noise == CO_NOISE_DISCRETE_GAUSSIAN || co_noise_is_shared(e->noise)));
 }
 
 static co_status fill_table(co_rdp_event *e)
 {
     const double z = e->event.noise_multiplier;
     if (e->event.sampling == CO_SAMPLING_FIXED) return co_rdp_fixed(&e->event, e->table, N_TABLE);
+    if (co_noise_is_shared(e->event.noise)) {
+        co_rdp_shares_poisson(&e->event, e->table, N_TABLE);
+        return CO_OK;
+    }
     for (size_t a = 2; a < N_TABLE; a++)
         e->table[a] = z < LEAST_RULE ? binomial_gaussian(z, e->event.rate, (int)a)
                                      : poisson_gaussian(z, e->event.rate, (double)a);
@@ -161,7 +168,8 @@ static co_status take_table(co_rdp_event *e)
     const co_event *of = &e->event;
     if (!is_filled || of->noise != newest.noise || of->sampling != newest.sampling ||
         of->noise_multiplier != newest.noise_multiplier || of->rate != newest.rate ||
-        of->lattice_std != newest.lattice_std) {
+        of->lattice_std != newest.lattice_std || of->dim != newest.dim ||
+        of->n_shares != newest.n_shares) {
         CO_TRY(fill_table(e));
         memcpy(table, e->table, sizeof table);
         newest = *of;
@@ -202,6 +210,7 @@ double co_rdp_event_moment(const co_rdp_event *e, double excess)
         const size_t below = (size_t)fmin(a, (double)(e->n_table - 2));
         return e->table[below] + (a - (double)below) * (e->table[below + 1] - e->table[below]);
     }
+    if (co_noise_is_shared(e->event.noise)) return co_rdp_shares(&e->event, excess);
     if (e->event.noise == CO_NOISE_LAPLACE)
         return q < 1.0 ? poisson_laplace(z, q, a) : closed_laplace(z, a);
     return q < 1.0 ? poisson_gaussian(z, q, a) : a * excess / (2.0 * z * z);

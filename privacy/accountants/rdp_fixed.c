@@ -5,12 +5,13 @@
  * and Kasiviswanathan 2019, arXiv:1808.00087, Theorem 9): K(a) <= log(1 + C(a,2) g^2 min(4 (e^D_2 -
  * 1), e^D_2 min(2, (e^D_inf - 1)^2))
  *                 + sum_(j>2) C(a,j) g^j e^((j-1) D_j) min(2, (e^D_inf - 1)^j)).
- * For gaussian and discrete_gaussian each term j > 2 also takes the smaller 4 sqrt(B(2 floor(j/2))
- * B(2 ceil(j/2))), B(j) = E_Q[(P/Q - 1)^j] (their Theorem 27). B at even j is a sum without
- * cancellation when taken as an integral over x ~ Q: the trapezoidal rule, as in rdp_event.c. It
- * has the same value for the discrete noise: only integer moments enter. Cost: O(n^2) additions in
- * logarithms, O(n (n + z) / step) for B. */
+ * Noise in shares (rdp_shares.c) takes D_inf as infinite. For gaussian and discrete_gaussian each
+ * term j > 2 also takes the smaller 4 sqrt(B(2 floor(j/2)) B(2 ceil(j/2))), B(j) = E_Q[(P/Q - 1)^j]
+ * (their Theorem 27). B at even j is a sum without cancellation when taken as an integral over x ~
+ * Q: the trapezoidal rule, as in rdp_event.c. It has the same value for the discrete noise: only
+ * integer moments enter. Cost: O(n^2) additions in logarithms, O(n (n + z) / step) for B. */
 #include "privacy/accountants/rdp_fixed.h"
+#include "privacy/accountants/rdp_shares.h"
 #include "core/memory.h"
 #include <math.h>
 
@@ -61,6 +62,7 @@ static co_status fill_even(double z, int highest, double *even)
 static double base_moment(const co_event *e, double j)
 {
     const double z = e->noise_multiplier;
+    if (co_noise_is_shared(e->noise)) return co_rdp_shares(e, j - 1.0);
     if (e->noise != CO_NOISE_LAPLACE) return j * (j - 1.0) / (2.0 * z * z);
     const double up = log(j / (2.0 * j - 1.0)) + (j - 1.0) / z,
                  down = log((j - 1.0) / (2.0 * j - 1.0)) - j / z;
@@ -71,7 +73,8 @@ static double base_moment(const co_event *e, double j)
 static co_status fill_terms(const co_event *e, double *term, int n)
 {
     const bool laplace = e->noise == CO_NOISE_LAPLACE,
-               refined = !laplace && e->noise_multiplier > LEAST_REFINED;
+               refined =
+                   !laplace && !co_noise_is_shared(e->noise) && e->noise_multiplier > LEAST_REFINED;
     const double log_flat =
         laplace ? log(expm1(1.0 / e->noise_multiplier)) : INFINITY; /* log(e^D_inf - 1) */
     const double second = base_moment(e, 2.0);

@@ -3,13 +3,14 @@
  *
  * Contributions are integers on a grid: u / step rounded toward zero, with an L1 or L2 norm of at
  * most clip / step, so that their sum is exact and one device changes it by at most that. Noise is
- * added once, by the owner of a coordinate. Section `privacy` of an experiment names a mechanism;
+ * added once, by the owner of a coordinate; or in shares, by each device before its integers meet
+ * (privacy/mechanisms/distributed.h). Section `privacy` of an experiment names a mechanism;
  * none has neither bound nor noise. Adding one: a file privacy/<name>.c with the table
  * co_mechanism_<name>, and a line in list.h. */
 #pragma once
 #include "core/config.h"
 #include "privacy/accountants/accountant.h"
-#include "privacy/mechanisms/noise_words.h"
+#include "privacy/mechanisms/noise_table.h"
 
 typedef enum { CO_NORM_NONE, CO_NORM_L1, CO_NORM_L2 } co_norm;
 
@@ -21,9 +22,13 @@ typedef struct {
     bool is_exact;  /* drawn in integers alone: may be used with secret noise, and takes a whole
                        scale */
     double spread;  /* standard deviation / scale */
-    /* sum[j] += noise of coordinate first + j; scale in grid steps, in [2^20, 2^21]. Local. */
+    /* sum[j] += noise of coordinate first + j; scale in grid steps, in [2^20, 2^21]. NULL: noise is
+     * in shares. Local. */
     void (*add)(const co_noise_release *release, double scale, uint64_t first, size_t n,
                 int64_t *sum);
+    /* The law of a device's share, of a variance of parts / CO_NOISE_UNIT (noise_table.h). NULL: it
+     * is the owner who adds noise. Local. */
+    co_status (*share)(uint64_t parts, co_noise_table *table);
 } co_mechanism;
 
 extern const co_kind co_kind_mechanism;

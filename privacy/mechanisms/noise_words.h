@@ -16,7 +16,12 @@ typedef struct {
     unsigned char key[CO_NOISE_KEY_BYTES];
 } co_noise_source;
 
-typedef enum { CO_NOISE_FOR_SUM, CO_NOISE_FOR_COUNT, CO_NOISE_FOR_MESSAGE } co_noise_purpose;
+typedef enum {
+    CO_NOISE_FOR_SUM,
+    CO_NOISE_FOR_COUNT,
+    CO_NOISE_FOR_SHARE,
+    CO_NOISE_FOR_MESSAGE
+} co_noise_purpose;
 
 /* A new key from the system's generator (libsodium: getrandom). */
 void co_noise_source_draw(co_noise_source *source);
@@ -24,15 +29,21 @@ void co_noise_source_draw(co_noise_source *source);
 /* One release: the noise of one purpose in one round. */
 typedef struct {
     bool is_secret;
-    uint64_t seed, round;
-    uint64_t device; /* for a message: whose */
+    uint64_t seed, round, device; /* device: of a share or a message, else 0 */
     co_noise_purpose purpose;
     unsigned char key[CO_NOISE_KEY_BYTES]; /* of this release alone */
 } co_noise_release;
 co_noise_release co_noise_release_of(const co_noise_source *source, co_noise_purpose purpose,
                                      int64_t round);
-/* Of what one device sends in a round. */
+/* Of what one device sends in a round, under a key of its own as well. */
 co_noise_release co_noise_message_of(const co_noise_source *source, int64_t round, int64_t device);
+/* A device's share of the noise of a round. Secret: under a key of its own, made from the source's.
+ */
+co_noise_release co_noise_share_of(const co_noise_source *source, int64_t round, int64_t device);
+/* word[j] = the 64 bits of coordinate first + j, one of two sequences (which: 0, 1), whatever the
+ * cut into calls. Shares alone, which draw nothing else. 1 ns a word of the seed, 2 of a key. */
+void co_noise_fill(const co_noise_release *share, unsigned which, uint64_t first, size_t n,
+                   uint64_t *word);
 
 /* The words of one coordinate. */
 typedef struct {

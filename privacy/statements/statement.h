@@ -22,13 +22,15 @@ typedef struct {
     const co_mechanism *mechanism; /* with noise */
     double multiplier;             /* scale of the noise / bound of a contribution */
     double lattice_std;            /* as in co_event */
-    co_sampling sampling;          /* what the sampler is known to accountants as */
-    double rate;                   /* as accounted for */
-    double clip, noise_std;        /* of the newest release, in units of the model */
-    bool is_adaptive;              /* a noisy count that moves the clip is released too */
-    bool is_secure;                /* noise from a secret key */
-    bool is_public_clip; /* the clip follows public examples, and is at most what is said */
-    bool is_grouped;     /* bounds are of groups, in which one neighbour changes up to twice that */
+    double n_shares, dim;          /* noise in shares, as in co_event; 0: the server adds it */
+    double stretch;         /* likewise: what one device changes of the sum / clip, at least 1 */
+    co_sampling sampling;   /* what the sampler is known to accountants as */
+    double rate;            /* as accounted for */
+    double clip, noise_std; /* of the newest release, in units of the model */
+    bool is_adaptive;       /* a noisy count that moves the clip is released too */
+    bool is_secure;         /* noise from a secret key */
+    bool is_public_clip;    /* the clip follows public examples, and is at most what is said */
+    bool is_grouped; /* bounds are of groups, in which one neighbour changes up to twice that */
     double noise_cohort, noise_population; /* of a simulated cohort; 0: what is told is what ran */
     int64_t n_releases;
     bool by_arrival; /* no sampling hides who takes part in a step: a device pays for the steps that

@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "sim/devices/timing.h"
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,7 +187,9 @@ size_t co_groups_bytes(const co_groups *g, int64_t n_devices)
 void co_groups_keeps(co_groups *g, co_keeps *keeps)
 {
     co_keep_ints(keeps, "groups/ready", g->ready, NULL, (int64_t)g->n);
+    co_keep_within(keeps, 0.0, 9e18);
     co_keep_reals(keeps, "groups/weight", g->weight, NULL, (int64_t)g->n);
+    co_keep_within(keeps, 0.0, DBL_MAX);
 }
 
 size_t co_groups_of(const co_groups *g, int64_t device)

@@ -24,6 +24,7 @@ const co_param co_top_params[] = {
     SECTION("devices", "which devices a round asks"),
     SECTION("local", "training on a device"),
     SECTION("transforms", "list of {name: .., options}"),
+    SECTION("downlink", "list of {name: .., options}: what the server sends"),
     SECTION("aggregate", "one update out of many"),
     SECTION("server", "the step of the global model"),
     SECTION("privacy", "bound and noise"),

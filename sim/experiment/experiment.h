@@ -108,9 +108,9 @@ typedef struct {
     const co_optimizer *optimizer;
     const co_aggregator *aggregator;
     const co_server *server_optimizer;
-    size_t n_transforms;
-    const co_stage *transform[CO_MAX_TRANSFORMS];
-    co_config transform_options[CO_MAX_TRANSFORMS];
+    size_t n_transforms, n_downlink;
+    const co_stage *transform[CO_MAX_TRANSFORMS], *downlink[CO_MAX_TRANSFORMS];
+    co_config transform_options[CO_MAX_TRANSFORMS], downlink_options[CO_MAX_TRANSFORMS];
     const co_stage *private_stage; /* of the transforms: makes messages private; NULL: none does */
     double label_epsilon;          /* section local.label_dp; 0: labels are as they are */
     co_local_keys local_keys;

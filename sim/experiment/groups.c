@@ -68,13 +68,18 @@ static co_status check_stages(const co_experiment *e)
 {
     for (size_t k = 0; k < e->n_transforms; k++) {
         const co_stage *s = e->transform[k];
-        if (s->backward || s->rows || s->gives != CO_FLOATS)
+        if ((s->backward && !s->serves) || s->rows || s->gives != CO_FLOATS)
             return co_config_fail(&e->transform_options[k],
                                   co_config_node(&e->transform_options[k], "name"),
                                   "%s needs one sum over all devices, edge servers make one each; "
                                   "leave it or aggregate.groups out",
                                   s->name);
     }
+    if (e->n_downlink > 0)
+        return co_config_fail(&e->downlink_options[0],
+                              co_config_node(&e->downlink_options[0], "name"),
+                              "edge servers send models of their own; leave downlink or "
+                              "aggregate.groups out");
     if (e->attack->collude)
         return co_config_fail(&e->devices, co_config_node(&e->devices, "attack"),
                               "%s reads the updates of all devices, which meet at several edge "

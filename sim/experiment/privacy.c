@@ -1,7 +1,7 @@
 /* sim/experiment/privacy.c - section privacy; experiments whose privacy would not be what it says
  * are refused before anything starts. */
 #include "sim/experiment/sections.h"
-#include "sim/stages/private.h"
+#include "sim/stages/charge.h"
 #include <string.h>
 
 const co_param co_privacy_params[] = {
@@ -90,7 +90,7 @@ static co_status check_arrivals(const co_experiment *e)
                               "%s: who is asked follows from losses of the devices, which no noise "
                               "covers; use uniform, poisson or available",
                               e->selector->name);
-    if (co_private_is_sampled(e)) return CO_OK;
+    if (co_charge_is_sampled(e)) return CO_OK;
     if (e->clock_keys.is_on && strcmp(co_config_string(devices, "counts"), "public") != 0)
         return co_config_fail(
             devices, co_config_node(devices, "mode"),

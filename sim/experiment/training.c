@@ -2,6 +2,7 @@
  * aggregate, server. */
 #include "models/presets/preset.h"
 #include "sim/experiment/sections.h"
+#include <stdio.h>
 #include <string.h>
 
 const co_param co_local_params[] = {
@@ -44,6 +45,10 @@ const co_param co_transforms_params[] = {
     {"name", CO_STRING, .flags = CO_REQUIRED,
      .doc = "transform (cohort list transform); its options beside it"},
     {0}};
+const co_param co_downlink_params[] = {
+    {"name", CO_STRING, .flags = CO_REQUIRED,
+     .doc = "transform that works block by block, on what the server sends; its options beside it"},
+    {0}};
 
 const char *const co_no_decay_patterns[] = {"*bias", "*[nN]orm.weight", "*ln_?.weight", NULL};
 
@@ -85,31 +90,73 @@ static co_status check_local(co_experiment *e)
     return fill_no_decay(e);
 }
 
-static co_status check_transforms(co_experiment *e)
+/* One item of a list of stages. Those before it are in stage[n]. */
+static co_status read_stage(const co_experiment *e, const char *section, co_node *item, size_t n,
+                            const co_stage **stage, co_config *options)
 {
-    const co_node *list = co_node_find(e->root, "transforms");
+    if (item->kind == CO_NODE_SCALAR)
+        return co_config_fail(&e->top, item, "%s: an item is a map: {name: %s}", section,
+                              item->text);
+    if (item->kind != CO_NODE_MAP || n == CO_MAX_TRANSFORMS)
+        return co_config_fail(&e->top, item, "%s: at most %d items of the form {name: .., options}",
+                              section, CO_MAX_TRANSFORMS);
+    options[n] = (co_config){e->file, section, item};
+    const co_plugin *member;
+    CO_TRY(co_section_member(&options[n], "name", "", &co_kind_stage, &member));
+    CO_TRY(co_section_check(&options[n], member, NULL, NULL));
+    stage[n] = (const co_stage *)member;
+    for (size_t k = 0; k < n; k++)
+        if (stage[k]->slots && stage[k] == stage[n])
+            return co_config_fail(&options[n], item,
+                                  "%s keeps state on the devices and can stand here only once",
+                                  member->name);
+    return CO_OK;
+}
+
+static co_status read_stages(const co_experiment *e, const char *section, size_t *n,
+                             const co_stage **stage, co_config *options)
+{
+    const co_node *list = co_node_find(e->root, section);
     if (!list) return CO_OK;
     if (list->kind != CO_NODE_LIST)
         return co_config_fail(&e->top, list, "must be a list of {name: .., options}");
     for (co_node *item = list->first; item; item = item->next) {
-        if (item->kind == CO_NODE_SCALAR)
-            return co_config_fail(&e->top, item, "transforms: an item is a map: {name: %s}",
-                                  item->text);
-        if (item->kind != CO_NODE_MAP || e->n_transforms == CO_MAX_TRANSFORMS)
-            return co_config_fail(&e->top, item,
-                                  "transforms: at most %d items of the form {name: .., options}",
-                                  CO_MAX_TRANSFORMS);
-        co_config options = {e->file, "transforms", item};
-        const co_plugin *member;
-        CO_TRY(co_section_member(&options, "name", "", &co_kind_stage, &member));
-        CO_TRY(co_section_check(&options, member, NULL, NULL));
-        for (size_t k = 0; k < e->n_transforms; k++)
-            if (e->transform[k]->slots && (const co_plugin *)e->transform[k] == member)
-                return co_config_fail(&options, item,
-                                      "%s keeps state on the devices and can stand here only once",
-                                      member->name);
-        e->transform[e->n_transforms] = (const co_stage *)member;
-        e->transform_options[e->n_transforms++] = options;
+        CO_TRY(read_stage(e, section, item, *n, stage, options));
+        ++*n;
+    }
+    return CO_OK;
+}
+
+/* The names of what downlink takes, into text[size]. */
+static void list_blockwise(char *text, size_t size)
+{
+    size_t n = 0;
+    text[0] = 0;
+    for (const co_plugin *const *m = co_kind_stage.members; *m && n < size; m++)
+        if (((const co_stage *)*m)->blockwise)
+            n += (size_t)snprintf(text + n, size - n, "%s%s", n ? ", " : "", (*m)->name);
+}
+
+/* What the server sends is compressed by the owners of its blocks, each by itself, and made up for
+ * on the server. */
+static co_status check_downlink(co_experiment *e)
+{
+    char known[300];
+    CO_TRY(read_stages(e, "downlink", &e->n_downlink, e->downlink, e->downlink_options));
+    for (size_t k = 0; k < e->n_downlink; k++) {
+        const co_config *options = &e->downlink_options[k];
+        const co_stage *s = e->downlink[k];
+        if (s->slots && s->close)
+            return co_config_fail(options, co_config_node(options, "name"),
+                                  "%s: leave it out, the server makes up for what is lost on its "
+                                  "way down in any case",
+                                  s->name);
+        list_blockwise(known, sizeof known);
+        if (!s->blockwise)
+            return co_config_fail(options, co_config_node(options, "name"),
+                                  "%s looks at an update as a whole, the model is sent block by "
+                                  "block; known here: %s",
+                                  s->name, known);
     }
     return CO_OK;
 }
@@ -145,12 +192,37 @@ static co_status check_halves(const co_experiment *e)
     return CO_OK;
 }
 
+/* A rule that counts what one transform makes needs it; one that sees every update would see it as
+ * a transform has turned it, which is only undone on the sum. */
+static co_status check_stages(const co_experiment *e)
+{
+    const co_node *rule = co_config_node(&e->aggregate, "rule");
+    const char *wanted = e->aggregator->needs_stage;
+    bool found = !wanted;
+    for (size_t k = 0; k < e->n_transforms; k++) {
+        const co_stage *s = e->transform[k];
+        found |= wanted && strcmp(s->name, wanted) == 0;
+        if (e->aggregator->combine && s->backward && !s->serves && s->gives == CO_FLOATS)
+            return co_config_fail(&e->aggregate, rule,
+                                  "%s sees every update by itself, and what transform %s does to "
+                                  "them is undone on their sum alone; use mean, or leave %s out",
+                                  e->aggregator->name, s->name, s->name);
+    }
+    if (found) return CO_OK;
+    return co_config_fail(&e->aggregate, rule,
+                          "%s counts what transform %s makes of updates; add {name: %s} to "
+                          "transforms, or use another rule",
+                          e->aggregator->name, wanted, wanted);
+}
+
 co_status co_check_training(co_experiment *e)
 {
     CO_TRY(check_local(e));
-    CO_TRY(check_transforms(e));
+    CO_TRY(read_stages(e, "transforms", &e->n_transforms, e->transform, e->transform_options));
+    CO_TRY(check_downlink(e));
     CO_TRY(check_server(e));
-    return check_halves(e);
+    CO_TRY(check_halves(e));
+    return check_stages(e);
 }
 
 co_status co_check_unbiased(const co_experiment *e)

@@ -32,7 +32,7 @@ static co_snapshot snapshot_of(co_run *r)
                      .n_slots = r->n_slots,
                      .slot_name = r->slot_name,
                      .slot = r->whole_slot,
-                     .privacy = r->privacy.is_on ? &r->privacy.state : NULL,
+                     .privacy = r->charge.is_on ? &r->charge.state : NULL,
                      .budget = r->budget.experiment ? &r->budget : NULL,
                      .state = &r->state,
                      .state_name = r->state_name};
@@ -153,8 +153,8 @@ static co_status begin(void *self, co_run *run)
         return CO_OK;
     }
     keep_best(run);
-    return run->privacy.state.is_secure ? save(run, "running") /* the key, before its first use */
-                                        : CO_OK;
+    return run->charge.state.is_secure ? save(run, "running") /* the key, before its first use */
+                                       : CO_OK;
 }
 
 static co_status step(void *self, co_run *run)

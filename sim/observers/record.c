@@ -97,6 +97,8 @@ void co_record_round(co_record *r, const co_plan *plan, const co_round_row *row,
     co_table_set_f64(t, after + T_WALL, r->wall_before_s + co_now_s() - r->started_s);
     co_table_set_u64(t, after + T_DIGEST, row->model_digest);
     if (r->is_timed) set_timed(t, after + N_TAIL, plan);
+    if (r->with_codes)
+        co_table_set_i64(t, after + N_TAIL + (r->is_timed ? N_TIMED : 0) + C_UP, row->bytes_coded);
     if (r->with_groups) add_levels(r, row);
     if (r->with_devices) add_devices(r, plan);
 }
@@ -106,7 +108,7 @@ void co_record_private(co_record *r, const co_private_row *row)
     co_table *t = &r->privacy;
     CO_ASSERT(co_table_add_row(t) == CO_OK); /* reserved */
     co_table_set_i64(t, P_ROUND, row->round);
-    co_table_set_i64(t, P_RELEASED, 1);
+    co_table_set_i64(t, P_RELEASED, !row->failed);
     co_table_set_i64(t, P_CONTRIBUTIONS, row->n_contributions);
     co_table_set_f64(t, P_RATE, row->sampling_rate);
     co_table_set_f64(t, P_CLIP, row->clip);

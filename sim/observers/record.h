@@ -10,7 +10,7 @@
 #include "sim/observers/evaluation_devices.h"
 #include "sim/wires/exchange.h"
 #include "sim/devices/budget.h"
-#include "sim/stages/private.h"
+#include "sim/stages/charge.h"
 
 enum { CO_MAX_METRICS = 32 }; /* of a task */
 
@@ -33,6 +33,7 @@ typedef struct {
     size_t n_beside; /* statements beside that of the rows: on examples, messages, labels */
     co_release beside[3];
     bool with_groups;               /* rounds has the bytes of each level */
+    bool with_codes;                /* rounds has the bytes up behind an entropy code */
     bool with_devices, with_scores; /* the table devices; columns over devices in eval */
     int64_t load_span;       /* rounds summed in a row of load: 1 while ranks x rounds <= 1e6 */
     int64_t span_round;      /* last round in span; 0: empty */
@@ -50,7 +51,7 @@ typedef struct {
 typedef struct {
     int64_t n_reported, n_nonfinite, n_saturated, n_examples;
     double train_loss, update_norm, lr_local, lr_server;
-    int64_t bytes_down, bytes_up;
+    int64_t bytes_down, bytes_up, bytes_coded;
     int64_t cloud_down,
         cloud_up; /* bytes between edge servers and the cloud, where there are any */
     uint64_t model_digest;
@@ -80,7 +81,7 @@ void co_record_round(co_record *record, const co_plan *plan, const co_round_row 
                      const double *train_metrics);
 /* After a resume: epsilon in the rows of table privacy as the run with its present number of rounds
  * tells it, and the statement of the last row. */
-co_status co_record_retell(co_record *record, co_private *privacy);
+co_status co_record_retell(co_record *record, co_charge *charge);
 void co_record_private(co_record *record, const co_private_row *row); /* of a reserved round */
 /* Of a reserved round: what the examples of the devices have paid. */
 void co_record_examples(co_record *record, const co_example_row *row);

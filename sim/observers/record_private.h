@@ -29,6 +29,8 @@ enum {
     V_UNAVAILABLE,
     N_TIMED
 };
+/* With a transform that makes symbols, behind those. */
+enum { C_UP, N_CODED };
 /* With edge servers, behind all others: bytes of each level. */
 enum { G_EDGE_DOWN, G_EDGE_UP, G_CLOUD_DOWN, G_CLOUD_UP, N_LEVELS };
 enum { E_ROUND, E_SPLIT, E_SCOPE, E_N, N_EVAL };

@@ -125,16 +125,16 @@ co_status co_record_resume(co_record *r, int64_t round, const co_experiment *e)
     return CO_OK;
 }
 
-co_status co_record_retell(co_record *r, co_private *p)
+co_status co_record_retell(co_record *r, co_charge *charge)
 {
     const co_table *t = &r->privacy;
     if (!r->with_privacy || t->n_rows == 0) return CO_OK;
     double *epsilon = t->data[P_EPSILON];
     for (size_t i = 0; i < t->n_rows; i++)
-        CO_TRY(co_private_tell(p, co_table_get_i64(t, i, r->by_arrival ? P_PARTS : P_ROUND),
-                               &epsilon[i]));
-    r->statement = p->statement;
-    r->release = co_private_release(p); /* of the next round, but for what the row says */
+        CO_TRY(co_charge_tell(charge, co_table_get_i64(t, i, r->by_arrival ? P_PARTS : P_ROUND),
+                              &epsilon[i]));
+    r->statement = charge->statement;
+    r->release = co_charge_release(charge); /* of the next round, but for what the row says */
     r->release.clip = co_table_get_f64(t, t->n_rows - 1, P_CLIP);
     r->release.noise_std = co_table_get_f64(t, t->n_rows - 1, P_STD);
     return CO_OK;

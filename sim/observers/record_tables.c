@@ -13,6 +13,7 @@ static const co_column head[] = {
 static const co_column tail[] = {
     {"update_norm", CO_F64}, {"lr_local", CO_F64}, {"lr_server", CO_F64}, {"bytes_down", CO_I64},
     {"bytes_up", CO_I64},    {"sim_s", CO_F64},    {"wall_s", CO_F64},    {"model_digest", CO_U64}};
+static const co_column coded[] = {{"bytes_up_coded", CO_I64}};
 static const co_column levels[] = {{"bytes_edge_down", CO_I64},
                                    {"bytes_edge_up", CO_I64},
                                    {"bytes_cloud_down", CO_I64},
@@ -89,7 +90,8 @@ static co_status init_devices(co_record *r)
 
 static co_status init_tables(co_record *r, const co_eval_columns *eval)
 {
-    co_column columns[sizeof head / sizeof *head + CO_MAX_METRICS + N_TAIL + N_TIMED + N_LEVELS];
+    co_column columns[sizeof head / sizeof *head + CO_MAX_METRICS + N_TAIL + N_TIMED + N_CODED +
+                      N_LEVELS];
     char names[CO_MAX_METRICS][64];
     CO_ASSERT(r->n_metrics <= CO_MAX_METRICS);
     memcpy(columns, head, sizeof head);
@@ -105,6 +107,10 @@ static co_status init_tables(co_record *r, const co_eval_columns *eval)
     if (r->is_timed) {
         memcpy(columns + n, timed, sizeof timed);
         n += N_TIMED;
+    }
+    if (r->with_codes) {
+        memcpy(columns + n, coded, sizeof coded);
+        n += N_CODED;
     }
     if (r->with_groups) {
         memcpy(columns + n, levels, sizeof levels);
@@ -139,8 +145,9 @@ co_status co_record_init(co_record *r, const co_experiment *e, const co_populati
         co_mechanism_find(co_config_string(&e->privacy, "mechanism"))->norm != CO_NORM_NONE;
     r->with_examples = e->example_keys.is_on;
     r->with_groups = e->group_keys.is_on;
+    for (size_t k = 0; k < e->n_transforms; k++) r->with_codes |= e->transform[k]->codes;
     r->is_timed = co_is_timed(e);
-    r->by_arrival = !co_private_is_sampled(e);
+    r->by_arrival = co_charge_is_by_arrival(e);
     if (co_config_has(&e->output, "devices"))
         r->with_devices = co_config_bool(&e->output, "devices");
     for (const co_metric *m = r->task->metrics; m->name; m++) {

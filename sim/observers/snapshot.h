@@ -6,7 +6,7 @@
 #pragma once
 #include "models/model.h"
 #include "sim/experiment/experiment.h"
-#include "sim/stages/private.h"
+#include "sim/stages/charge.h"
 #include "sim/devices/budget.h"
 #include "sim/devices/state.h"
 #include "sim/kept.h"

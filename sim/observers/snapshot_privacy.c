@@ -4,16 +4,18 @@
 #include "sim/observers/snapshot_private.h"
 #include <string.h>
 
-enum { N_LEDGER_COLUMNS = 6 };
+enum { N_PLAIN_COLUMNS = 6, N_LEDGER_COLUMNS = 8 }; /* the last ones where noise is in shares */
 static const char *const ledger_names[N_LEDGER_COLUMNS] = {
     "privacy/noise", "privacy/sampling",    "privacy/noise_multiplier",
-    "privacy/rate",  "privacy/lattice_std", "privacy/count"};
+    "privacy/rate",  "privacy/lattice_std", "privacy/count",
+    "privacy/dim",   "privacy/n_shares"};
 
 static void ledger_row_values(const co_ledger_row *row, double value[N_LEDGER_COLUMNS])
 {
     const co_event *e = &row->event;
     const double values[] = {(double)e->noise, (double)e->sampling, e->noise_multiplier,
-                             e->rate,          e->lattice_std,      (double)row->count};
+                             e->rate,          e->lattice_std,      (double)row->count,
+                             e->dim,           e->n_shares};
     memcpy(value, values, sizeof values);
 }
 
@@ -22,6 +24,8 @@ co_status co_checkpoint_write_privacy(co_file *file, const co_private_state *p)
 {
     const co_extent bytes = {.type = CO_U8, .ndim = 1, .dim = {CO_NOISE_KEY_BYTES}};
     const size_t n = p->ledger.n;
+    const bool in_shares = n > 0 && p->ledger.rows[0].event.n_shares > 0.0;
+    const size_t n_columns = in_shares ? N_LEDGER_COLUMNS : N_PLAIN_COLUMNS;
     double *columns = co_malloc(n * N_LEDGER_COLUMNS, sizeof *columns), value[N_LEDGER_COLUMNS];
     if (!columns) return CO_FAIL(CO_ENOMEM, "privacy ledger of %zu rows", n);
     for (size_t i = 0; i < n; i++) {
@@ -29,7 +33,7 @@ co_status co_checkpoint_write_privacy(co_file *file, const co_private_state *p)
         for (size_t c = 0; c < N_LEDGER_COLUMNS; c++) columns[c * n + i] = value[c];
     }
     co_status st = CO_OK;
-    for (size_t c = 0; c < N_LEDGER_COLUMNS && st == CO_OK; c++)
+    for (size_t c = 0; c < n_columns && st == CO_OK; c++)
         st = co_file_write_f64(file, ledger_names[c], columns + c * n, n);
     co_free(columns);
     CO_TRY(st);
@@ -45,7 +49,9 @@ static co_status add_release(const co_file *file, const double value[N_LEDGER_CO
                             .sampling = (co_sampling)value[1],
                             .noise_multiplier = value[2],
                             .rate = value[3],
-                            .lattice_std = value[4]};
+                            .lattice_std = value[4],
+                            .dim = value[6],
+                            .n_shares = value[7]};
     const bool known =
         value[0] >= 0 && value[0] < CO_N_NOISES && value[1] >= 0 && value[1] < CO_N_SAMPLINGS;
     if (!known || !(value[5] >= 0 && value[5] < 0x1p53))
@@ -59,17 +65,19 @@ static co_status add_release(const co_file *file, const double value[N_LEDGER_CO
 
 static co_status read_ledger(const co_file *file, co_ledger *ledger)
 {
-    double *column[N_LEDGER_COLUMNS] = {NULL}, value[N_LEDGER_COLUMNS];
+    double *column[N_LEDGER_COLUMNS] = {NULL}, value[N_LEDGER_COLUMNS] = {0};
     size_t n[N_LEDGER_COLUMNS] = {0};
+    const size_t n_columns =
+        co_file_has(file, ledger_names[N_PLAIN_COLUMNS]) ? N_LEDGER_COLUMNS : N_PLAIN_COLUMNS;
     co_status st = CO_OK;
-    for (size_t c = 0; c < N_LEDGER_COLUMNS && st == CO_OK; c++) {
+    for (size_t c = 0; c < n_columns && st == CO_OK; c++) {
         st = co_file_read_new(file, ledger_names[c], CO_F64, (void **)&column[c], &n[c]);
         if (st == CO_OK && n[c] != n[0])
             st = CO_FAIL(CO_EDATA, "%s: %s has %zu rows, %s %zu", co_file_path(file),
                          ledger_names[c], n[c], ledger_names[0], n[0]);
     }
     for (size_t i = 0; st == CO_OK && i < n[0]; i++) {
-        for (size_t c = 0; c < N_LEDGER_COLUMNS; c++) value[c] = column[c][i];
+        for (size_t c = 0; c < n_columns; c++) value[c] = column[c][i];
         st = add_release(file, value, ledger);
     }
     for (size_t c = 0; c < N_LEDGER_COLUMNS; c++) co_free(column[c]);

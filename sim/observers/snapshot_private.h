@@ -4,7 +4,7 @@
 #include "io/files/file.h"
 #include "sim/devices/budget.h"
 #include "sim/kept.h"
-#include "sim/stages/private.h"
+#include "sim/stages/charge.h"
 
 /* Ledger, clip, multiplier and, where noise is secure, its key. Local. */
 co_status co_checkpoint_write_privacy(co_file *file, const co_private_state *state);

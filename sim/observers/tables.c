@@ -67,8 +67,9 @@ static void add_round(tables *t, co_run *r)
     double metrics[CO_MAX_METRICS];
     const int64_t reported = co_exchange_counted(x, CO_COUNT_REPORTED);
     const double loss = finish_sums(t, r, reported > 0, metrics);
-    int64_t up = (int64_t)r->plan.n_surveyed * CO_SURVEY_BYTES,
-            down = (int64_t)r->plan.n_surveyed * r->plan.bytes_down;
+    const int64_t surveyed = (int64_t)r->plan.n_surveyed;
+    int64_t up = surveyed * CO_SURVEY_BYTES, down = surveyed * r->plan.bytes_down;
+    const int64_t coded = up + co_exchange_counted(x, CO_COUNT_CODED);
     co_exchange_take_rows(x, &r->plan);
     for (size_t k = 0; k < r->plan.n; k++) {
         down += co_row_down(&r->plan.row[k]);
@@ -87,6 +88,7 @@ static void add_round(tables *t, co_run *r)
                               .lr_server = co_schedule_rate(&r->experiment->server_rate, r->round),
                               .bytes_down = down,
                               .bytes_up = up,
+                              .bytes_coded = coded,
                               .cloud_down = cloud_down,
                               .cloud_up = cloud_up,
                               .model_digest = co_exchange_digest(x)};
@@ -98,8 +100,8 @@ static co_status step(void *self, co_run *run)
     if (run->comm->rank == 0) {
         co_record_load(&run->record, run->round, run->exchange.record);
         add_round(self, run);
-        if (run->privacy.is_on && run->late == CO_OK)
-            co_record_private(&run->record, &run->privacy.row);
+        if (run->charge.is_on && run->late == CO_OK)
+            co_record_private(&run->record, &run->charge.row);
     }
     MPI_Barrier(run->comm->node); /* nobody changes a rank's record before rank 0 has read it */
     co_rank_record *own = &run->exchange.record[run->comm->rank];

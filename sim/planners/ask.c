@@ -15,7 +15,10 @@ co_status co_plan_check_separation(co_plan *plan, double asked, size_t rows)
     const co_experiment *e = plan->experiment;
     const double n = (double)plan->population->n_devices;
     plan->separation = co_min_separation(e);
-    const double need = (double)(plan->separation - 1) * (rows ? (double)rows : asked) + asked;
+    /* who is asked and lost rests as well; of those under way between steps it is not known which
+     * step that will be, so that places may stay empty where many are lost */
+    const double rest = rows && e->planner->holds ? (double)rows : asked,
+                 need = (double)(plan->separation - 1) * rest + asked;
     if (plan->separation > 1 && need > n)
         return co_config_fail(
             &e->devices, co_config_node(&e->devices, "min_separation"),
@@ -78,6 +81,16 @@ static size_t draw(co_plan *plan, const gate *g, int64_t ordinal, size_t m)
                                 plan->scratch);
 }
 
+co_status co_plan_send_versions(co_plan *plan, int64_t bytes_model, int64_t bytes_version)
+{
+    const size_t n = (size_t)plan->population->n_devices;
+    CO_ASSERT(bytes_version > 0);
+    plan->bytes_model = bytes_model;
+    plan->bytes_version = bytes_version;
+    plan->has_version = co_calloc(n, sizeof *plan->has_version);
+    return plan->has_version ? CO_OK : CO_FAIL(CO_ENOMEM, "versions of %zu devices", n);
+}
+
 size_t co_plan_select(co_plan *plan, int64_t step)
 {
     const co_selector *s = plan->selector;
@@ -117,6 +130,9 @@ void co_plan_close(co_plan *plan)
     for (size_t i = 0; plan->last_step && i < plan->n + plan->n_lost; i++)
         plan->last_step[i < plan->n ? plan->row[i].device : plan->lost[i - plan->n].device] =
             plan->round;
+    for (size_t i = 0; plan->has_version && i < plan->n; i++)
+        if (co_row_is_back(&plan->row[i]))
+            plan->has_version[plan->row[i].device] = 1 + plan->row[i].version;
     if (!plan->heard) return;
     for (size_t i = 0; i < plan->n; i++) {
         const co_plan_row *row = &plan->row[i];
@@ -129,8 +145,15 @@ void co_plan_close(co_plan *plan)
 
 void co_plan_keeps(co_plan *plan, co_keeps *keeps)
 {
-    if (plan->last_step)
+    if (plan->last_step) {
         co_keep_ints(keeps, "selector/last_step", plan->last_step, NULL,
                      plan->population->n_devices);
+        co_keep_within(keeps, 0.0, (double)plan->experiment->rounds);
+    }
+    if (plan->has_version) {
+        co_keep_ints(keeps, "downlink/version", plan->has_version, NULL,
+                     plan->population->n_devices);
+        co_keep_within(keeps, -1.0, (double)plan->experiment->rounds);
+    }
     if (plan->selector->keeps) plan->selector->keeps(plan->chosen_by, keeps);
 }

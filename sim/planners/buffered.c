@@ -9,23 +9,18 @@
  * arXiv:2106.06639, Algorithm 1; with difference: current, per_round 1 and server.lr alpha Xie,
  * Koyejo, Gupta, arXiv:1903.03934, Algorithm 1: x <- (1 - alpha s) x + alpha s x_local. */
 #include "core/memory.h"
-#include "sim/planners/flights.h"
-#include "sim/planners/staleness.h"
+#include "sim/planners/asynchronous.h"
 #include <math.h>
 
 typedef struct {
-    co_staleness staleness;
-    co_flights flights;
-    size_t n, size; /* of the buffer */
-    co_plan_row *row;
+    co_asynchronous on; /* first: co_asynchronous_keeps .. take it for the whole */
+    size_t size;        /* of the buffer */
 } buffered;
 
 static void destroy(void *self)
 {
     buffered *b = self;
-    if (!b) return;
-    co_flights_fini(&b->flights);
-    co_free(b->row);
+    if (b) co_asynchronous_fini(&b->on);
     co_free(b);
 }
 
@@ -39,44 +34,15 @@ static co_status create(const co_config *opt, const co_plan *plan, void **self)
 {
     buffered *b = co_calloc(1, sizeof *b);
     if (!b) return CO_FAIL(CO_ENOMEM, "planner");
-    b->staleness = co_staleness_from(opt);
     b->size = plan->capacity;
-    b->row = co_calloc(b->size, sizeof *b->row);
-    co_status st = b->row ? CO_OK : CO_FAIL(CO_ENOMEM, "a buffer of %zu devices", b->size);
-    if (st == CO_OK)
-        st = co_flights_init(&b->flights, (size_t)co_staleness_places(opt, plan->per_round),
-                             plan->population->n_devices);
+    const co_status st =
+        co_asynchronous_init(&b->on, opt, plan, (size_t)co_staleness_places(opt, plan->per_round));
     if (st != CO_OK) {
-        destroy(b);
+        co_free(b);
         b = NULL;
     }
     *self = b;
     return st;
-}
-
-static void keeps(void *self, co_keeps *list)
-{
-    co_flights_keeps(&((buffered *)self)->flights, list);
-}
-
-static size_t holds(const void *self, const int64_t **version)
-{
-    const co_flights *f = &((const buffered *)self)->flights;
-    *version = f->version;
-    return (size_t)f->n;
-}
-
-/* Who comes back at that time, until the buffer is full. */
-static co_status take(buffered *b, co_plan *plan, int64_t time)
-{
-    while (b->n < b->size && co_flights_next(&b->flights) == time) {
-        const co_plan_row row = co_flights_take(&b->flights, plan);
-        if (co_row_comes(&row))
-            b->row[b->n++] = row;
-        else
-            CO_TRY(co_plan_lose(plan, &row));
-    }
-    return CO_OK;
 }
 
 /* Time goes on to the next event. *is_over: nothing can happen before the step, which is made as it
@@ -85,11 +51,11 @@ static co_status take(buffered *b, co_plan *plan, int64_t time)
 static co_status go_on(const buffered *b, const co_plan *plan, size_t n_asked, int64_t *time,
                        bool *is_over)
 {
-    if (b->flights.n > 0) {
-        *time = co_flights_next(&b->flights);
+    if (b->on.flights.n > 0) {
+        *time = co_flights_next(&b->on.flights);
         return CO_OK;
     }
-    *is_over = b->n > 0;
+    *is_over = b->on.n > 0;
     if (*is_over) return CO_OK;
     const int64_t now = *time;
     CO_TRY(co_plan_wait(plan, now, time));
@@ -101,23 +67,18 @@ static co_status next(void *self, const co_clock *now, co_plan *plan)
 {
     buffered *b = self;
     co_clock at = *now;
-    co_flights_begin(&b->flights);
-    b->n = 0;
+    co_asynchronous_begin(&b->on);
     for (int64_t ordinal = 0;; ordinal++) {
         size_t n_asked;
         bool is_over = false;
-        CO_TRY(take(b, plan, at.time));
-        if (b->n == b->size) break;
-        CO_TRY(co_flights_dispatch(&b->flights, plan, &at, ordinal, 0, &n_asked));
+        CO_TRY(co_asynchronous_take(&b->on, plan, at.time, b->size));
+        if (b->on.n == b->size) break;
+        CO_TRY(co_flights_dispatch(&b->on.flights, plan, &at, ordinal, 0, &n_asked));
         CO_TRY(go_on(b, plan, n_asked, &at.time, &is_over));
         if (is_over) break;
     }
     plan->time = at.time;
-    co_staleness_add(&b->staleness, plan, b->row, b->n);
-    if (b->staleness.most >= 0)
-        CO_TRY(co_flights_give_up(&b->flights, plan, now->step - b->staleness.most, plan->time));
-    co_flights_end(&b->flights, plan);
-    return CO_OK;
+    return co_asynchronous_end(&b->on, plan, now);
 }
 
 static const co_param params[] = {CO_STALENESS_PARAMS, {0}};
@@ -132,6 +93,7 @@ const co_planner co_planner_buffered = {
     .sizes = sizes,
     .create = create,
     .destroy = destroy,
-    .keeps = keeps,
-    .holds = holds,
+    .keeps = co_asynchronous_keeps,
+    .check = co_asynchronous_check,
+    .holds = co_asynchronous_holds,
     .next = next};

@@ -42,7 +42,7 @@ void co_flights_keeps(co_flights *f, co_keeps *keeps)
     for (int k = 0; k < N_LISTS; k++) co_keep_ints(keeps, name[k], *list[k], &f->n, f->room);
 }
 
-static void set_busy(co_flights *f, int64_t device, bool is_busy)
+static void set_busy(const co_flights *f, int64_t device, bool is_busy)
 {
     const unsigned char bit = (unsigned char)(1u << (device % 8));
     if (is_busy)
@@ -71,6 +71,36 @@ void co_flights_end(co_flights *f, const co_plan *plan)
 static bool before(const co_flights *f, int64_t a, int64_t b)
 {
     return f->end[a] != f->end[b] ? f->end[a] < f->end[b] : f->device[a] < f->device[b];
+}
+
+/* NULL, or the list of entry k that does not fit. */
+static const char *misfit(const co_flights *f, int64_t k, int64_t n_devices, const co_clock *now)
+{
+    if (f->device[k] < 0 || f->device[k] >= n_devices) return "device";
+    if (f->version[k] < 0 || f->version[k] >= now->step - 1) return "version";
+    if (f->start[k] < 0 || f->start[k] > now->time) return "start";
+    if (f->end[k] < now->time || (k > 0 && before(f, k, (k - 1) / 2))) return "end";
+    if (f->outcome[k] < 0 || f->outcome[k] >= CO_N_OUTCOMES) return "outcome";
+    return f->steps[k] < 0 ? "steps" : NULL;
+}
+
+co_status co_flights_check(const co_flights *f, int64_t n_devices, const co_clock *now)
+{
+    const char *list = NULL;
+    int64_t k = 0;
+    while (k < f->n && !(list = misfit(f, k, n_devices, now))) k++;
+    if (list)
+        return CO_FAIL(CO_EDATA,
+                       "planner/%s: value %lld cannot be one of a device under way after round "
+                       "%lld: the file is damaged",
+                       list, (long long)k + 1, (long long)now->step - 1);
+    for (k = 0; k < f->n && is_free(f, f->device[k]); k++) set_busy(f, f->device[k], true);
+    const bool is_twice = k < f->n;
+    for (int64_t i = 0; i < k; i++) set_busy(f, f->device[i], false);
+    if (is_twice)
+        return CO_FAIL(CO_EDATA, "planner/device: %lld is under way twice: the file is damaged",
+                       (long long)f->device[k]);
+    return CO_OK;
 }
 
 static void copy(co_flights *f, int64_t to, int64_t from)

@@ -19,6 +19,9 @@ void co_flights_fini(co_flights *f);
 /* planner/device, planner/version .. */
 void co_flights_keeps(co_flights *f, co_keeps *keeps);
 
+/* Behind a resume, before the step `now`: CO_EDATA when these devices cannot be under way. */
+co_status co_flights_check(const co_flights *f, int64_t n_devices, const co_clock *now);
+
 /* At the begin of a step: who is under way is busy, nobody else. */
 void co_flights_begin(co_flights *f);
 /* And at its end: rows and lost of the plan are free again. */

@@ -141,6 +141,7 @@ void co_plan_fini(co_plan *plan)
     co_free(plan->load);
     co_free(plan->attackers);
     co_free(plan->last_step);
+    co_free(plan->has_version);
     co_free(plan->heard);
     *plan = (co_plan){0};
 }
@@ -195,7 +196,7 @@ void co_plan_look(co_plan *plan)
     double total = 0.0, largest = 0.0;
     if (plan->selector->look) plan->selector->look(plan->chosen_by, &plan->input);
     plan->population_weight = 0.0;
-    if (e->rule->common || e->aggregator->slots)
+    if (e->rule->common || e->aggregator->slots || plan->weighs_population)
         for (int64_t k = 0; k < population->n_devices; k++)
             plan->population_weight += co_plan_weight(e, population, k);
     if (!plan->unbiased) return;
@@ -215,6 +216,17 @@ static bool attacks(const co_plan *plan, int64_t device)
            bsearch(&device, plan->attackers, plan->n_attackers, sizeof *plan->attackers, by_id);
 }
 
+/* Bytes that a device is sent which is to start from a version: the messages of those that it
+ * lacks, or all of it where that is less. */
+static int64_t sent_down(const co_plan *plan, int64_t device, int64_t version)
+{
+    if (!plan->has_version) return plan->bytes_down;
+    const int64_t has = plan->has_version[device] - 1, all = plan->bytes_model;
+    const bool is_whole =
+        has < 0 || plan->bytes_version >= all || version - has > all / plan->bytes_version;
+    return plan->bytes_down - all + (is_whole ? all : (version - has) * plan->bytes_version);
+}
+
 co_plan_row co_plan_describe(const co_plan *plan, int64_t device, int64_t version, int64_t start)
 {
     const co_experiment *e = plan->experiment;
@@ -228,8 +240,10 @@ co_plan_row co_plan_describe(const co_plan *plan, int64_t device, int64_t versio
                        .into = CO_INTO_MODEL,
                        .start = start,
                        .end = start,
-                       .bytes_down = plan->n_surveyed > 0 ? 0 : plan->bytes_down, /* has it */
+                       .bytes_down =
+                           plan->n_surveyed > 0 ? 0 : sent_down(plan, device, version), /* has it */
                        .bytes_up = plan->bytes_up[attacker],
+                       .bytes_coded = plan->bytes_up[attacker],
                        .weight = co_plan_weight(e, plan->population, device),
                        .factor = 1.0,
                        .outcome = n > 0 ? CO_REPORTED : CO_EMPTY,
@@ -275,7 +289,8 @@ int64_t co_plan_trip(void *of, int64_t device)
 {
     const co_plan *plan = of;
     if (!plan->timing) return 0;
-    const co_plan_row row = co_plan_describe(plan, device, 0, 0);
+    co_plan_row row = co_plan_describe(plan, device, 0, 0);
+    row.bytes_down = plan->bytes_down; /* as for the first time */
     return co_timing_trip(plan->timing, &row);
 }
 
@@ -311,13 +326,13 @@ co_status co_plan_wait(const co_plan *plan, int64_t time, int64_t *until)
     const co_experiment *e = plan->experiment;
     *until = time;
     if (!plan->timing) return CO_OK;
+    for (int64_t k = 0; k < plan->population->n_devices; k++)
+        if (co_timing_is_there(plan->timing, k, time)) return CO_OK;
     const int64_t next = co_timing_next_arrival(plan->timing, time);
     if (next < CO_NEVER) {
         *until = next;
         return CO_OK;
     }
-    for (int64_t k = 0; k < plan->population->n_devices; k++)
-        if (co_timing_is_there(plan->timing, k, time)) return CO_OK;
     return co_config_fail(&e->top, co_node_find(e->root, "clock"),
                           "none of the %lld devices can be reached at %.6g s of virtual time, and "
                           "none will come any more",

@@ -31,6 +31,7 @@ typedef struct {
     size_t work, into;  /* what it is asked (position in sim/work/list.h); the vector it adds to */
     int64_t start, end; /* virtual time in nanoseconds */
     int64_t bytes_down, bytes_up; /* of vectors, as work and stages say */
+    int64_t bytes_coded;          /* of bytes_up, behind an entropy code; on the rank that trains */
     double weight, coefficient;   /* w_i; a_i = factor w_i / W with W of the plan, or what
                                      aggregate.unbiased makes of it; below an edge server W is
                                      that of the edge */
@@ -60,6 +61,12 @@ static inline bool co_row_comes(const co_plan_row *row)
     return row->outcome == CO_REPORTED || row->outcome == CO_EMPTY;
 }
 
+/* Whether it has come back, with an update or without: the same on all ranks. */
+static inline bool co_row_is_back(const co_plan_row *row)
+{
+    return co_row_comes(row) || row->outcome == CO_NONFINITE;
+}
+
 /* Bytes that a device was sent, and that arrived from it. */
 static inline int64_t co_row_down(const co_plan_row *row)
 {
@@ -80,7 +87,12 @@ typedef struct {
     const co_population *population;
     co_timing *timing; /* how long devices take, and when they are there; NULL: no time passes */
     co_groups *groups; /* edge servers below the model, each with a time of its own; NULL: none */
-    int64_t bytes_down, bytes_up[2]; /* of a device's participation; up: honest, attacker */
+    int64_t bytes_down, bytes_up[2]; /* of a device's participation; up: honest, attacker; down: of
+                                        one that has no version of the model */
+    int64_t bytes_model, bytes_version; /* with has_version: of the model as a whole, and of the
+                                           message that makes the next version of one */
+    int64_t *has_version;    /* [devices] 1 + the version that each came back with last, 0: never;
+                                NULL: models are sent whole */
     const co_budget *budget; /* devices whose budget is spent drop out; NULL: none has one */
     int size;                /* ranks */
     size_t train;            /* the work that rows are asked */
@@ -103,6 +115,7 @@ typedef struct {
                               not from the version that the device has started from */
     double weight;         /* of all rows */
     double population_weight; /* of all devices, where the algorithm needs it; else 0 */
+    bool weighs_population;   /* a stage needs it */
     int64_t *attackers;       /* [n_attackers] ids, ascending */
     size_t n_attackers;
     size_t n_asked; /* room of devices: the most that are asked at once */
@@ -133,6 +146,9 @@ co_status co_plan_open_memory(co_plan *plan);
 co_status co_plan_init(co_plan *plan, const co_experiment *experiment,
                        const co_population *population, int size, size_t train);
 void co_plan_fini(co_plan *plan);
+/* From now on a device is sent the messages of all versions that it lacks, at most the whole model.
+ * Local. CO_ENOMEM. */
+co_status co_plan_send_versions(co_plan *plan, int64_t bytes_model, int64_t bytes_version);
 /* Local steps of a device that trains on n examples. Local. */
 int64_t co_plan_steps(const co_experiment *experiment, int64_t n);
 /* w_i of a device, by what it holds now. Local. */
@@ -175,18 +191,18 @@ int64_t co_plan_trip(void *plan, int64_t device);
 co_plan_row *co_plan_add(co_plan *plan, const co_plan_row *row);
 /* One that the step does not wait for, with its outcome. CO_ENOMEM. */
 co_status co_plan_lose(co_plan *plan, const co_plan_row *row);
-/* When it is worth to ask again, where nobody could be reached at `time`: when the next device
- * comes; `time` itself when none will come any more, but some are there. CO_EUSAGE: nobody is
- * there, and nobody will come any more. */
+/* When it is worth to ask again, where nobody whom a step asked could be reached at `time`: that
+ * very time while any device is there, whom another draw may name; else when the next one comes.
+ * CO_EUSAGE: nobody is there, and nobody will come any more. */
 co_status co_plan_wait(const co_plan *plan, int64_t time, int64_t *until);
 /* At the end of a step that has no row and took no time, since `begin`: time goes on to the first
  * at which it is worth to ask again. As co_plan_wait. */
 co_status co_plan_time_goes_on(co_plan *plan, int64_t begin);
 /* A row more from the newest model: co_plan_job and co_plan_add. */
 co_plan_row *co_plan_ask(co_plan *plan, int64_t time, int64_t device);
-/* What is kept of earlier steps (min_separation, the selector) goes on by this one, once it is
- * done: outcomes and losses of the rows are known, where the selector hears. Local; Same on all
- * ranks. */
+/* What is kept of earlier steps (min_separation, versions that devices have, the selector) goes on
+ * by this one, once it is done: outcomes and losses of the rows are known, where the selector
+ * hears. Local; Same on all ranks. */
 void co_plan_close(co_plan *plan);
 void co_plan_keeps(co_plan *plan, co_keeps *keeps);
 /* Seconds that the devices of a step, arrived or lost, were at work, up to the step at most;

@@ -37,6 +37,9 @@ struct co_planner {
     void (*destroy)(void *self); /* NULL allowed */
     /* Lists that have to be there after a resume. NULL: none. Local. */
     void (*keeps)(void *self, co_keeps *keeps);
+    /* Behind a resume, before the step `now`: CO_EDATA where the lists that were read cannot be of
+     * it. NULL: they always are. Local. */
+    co_status (*check)(const void *self, const co_plan *plan, const co_clock *now);
     /* Behind `next`: the versions that devices under way have started from, with repeats; their
      * number is that of the devices. NULL: none is under way. Borrowed. Local. */
     size_t (*holds)(const void *self, const int64_t **version);

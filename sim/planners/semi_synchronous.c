@@ -6,24 +6,19 @@
  * (Li et al., arXiv:2309.14675), whose server learns the speeds; here the clock knows them. */
 #include "core/memory.h"
 #include "sim/devices/timing.h"
-#include "sim/planners/flights.h"
-#include "sim/planners/staleness.h"
+#include "sim/planners/asynchronous.h"
 #include <math.h>
 
 typedef struct {
-    co_staleness staleness;
-    co_flights flights;
+    co_asynchronous on; /* first: co_asynchronous_keeps .. take it for the whole */
     int64_t interval;
     bool by_speed;
-    co_plan_row *row; /* [capacity] */
 } semi_synchronous;
 
 static void destroy(void *self)
 {
     semi_synchronous *s = self;
-    if (!s) return;
-    co_flights_fini(&s->flights);
-    co_free(s->row);
+    if (s) co_asynchronous_fini(&s->on);
     co_free(s);
 }
 
@@ -37,53 +32,30 @@ static co_status create(const co_config *opt, const co_plan *plan, void **self)
 {
     semi_synchronous *s = co_calloc(1, sizeof *s);
     if (!s) return CO_FAIL(CO_ENOMEM, "planner");
-    s->staleness = co_staleness_from(opt);
     s->interval = (int64_t)llrint(co_config_real(opt, "interval_s") * CO_NANO);
     s->by_speed = co_config_bool(opt, "steps_by_speed");
-    s->row = co_calloc(plan->capacity, sizeof *s->row);
-    co_status st = s->row ? CO_OK : CO_FAIL(CO_ENOMEM, "rows of %zu devices", plan->capacity);
-    if (st == CO_OK) st = co_flights_init(&s->flights, plan->capacity, plan->population->n_devices);
+    const co_status st = co_asynchronous_init(&s->on, opt, plan, plan->capacity);
     if (st != CO_OK) {
-        destroy(s);
+        co_free(s);
         s = NULL;
     }
     *self = s;
     return st;
 }
 
-static void keeps(void *self, co_keeps *list)
-{
-    co_flights_keeps(&((semi_synchronous *)self)->flights, list);
-}
-
-static size_t holds(const void *self, const int64_t **version)
-{
-    const co_flights *f = &((const semi_synchronous *)self)->flights;
-    *version = f->version;
-    return (size_t)f->n;
-}
-
 static co_status next(void *self, const co_clock *now, co_plan *plan)
 {
     semi_synchronous *s = self;
-    size_t n = 0, n_asked;
+    size_t n_asked;
     int64_t until;
-    co_flights_begin(&s->flights);
-    CO_TRY(co_flights_dispatch(&s->flights, plan, now, 0, s->by_speed ? s->interval : 0, &n_asked));
-    if (s->flights.n == 0) CO_TRY(co_plan_wait(plan, now->time, &until)); /* somebody will come */
+    co_asynchronous_begin(&s->on);
+    CO_TRY(
+        co_flights_dispatch(&s->on.flights, plan, now, 0, s->by_speed ? s->interval : 0, &n_asked));
+    if (s->on.flights.n == 0)
+        CO_TRY(co_plan_wait(plan, now->time, &until)); /* somebody will come */
     plan->time = now->time + s->interval;
-    while (co_flights_next(&s->flights) <= plan->time) {
-        const co_plan_row row = co_flights_take(&s->flights, plan);
-        if (co_row_comes(&row))
-            s->row[n++] = row;
-        else
-            CO_TRY(co_plan_lose(plan, &row));
-    }
-    co_staleness_add(&s->staleness, plan, s->row, n);
-    if (s->staleness.most >= 0)
-        CO_TRY(co_flights_give_up(&s->flights, plan, now->step - s->staleness.most, plan->time));
-    co_flights_end(&s->flights, plan);
-    return CO_OK;
+    CO_TRY(co_asynchronous_take(&s->on, plan, plan->time, plan->capacity));
+    return co_asynchronous_end(&s->on, plan, now);
 }
 
 static const co_param params[] = {
@@ -105,6 +77,7 @@ const co_planner co_planner_semi_synchronous = {
     .sizes = sizes,
     .create = create,
     .destroy = destroy,
-    .keeps = keeps,
-    .holds = holds,
+    .keeps = co_asynchronous_keeps,
+    .check = co_asynchronous_check,
+    .holds = co_asynchronous_holds,
     .next = next};

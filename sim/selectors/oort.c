@@ -22,6 +22,7 @@
 #include "core/memory.h"
 #include "sim/selectors/draw.h"
 #include "sim/selectors/queue.h"
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -319,10 +320,15 @@ static void keeps(void *self, co_keeps *keeps)
 {
     oort *o = self;
     co_keep_reals(keeps, "selector/utility", o->utility, NULL, o->n);
+    co_keep_within(keeps, -1.0, DBL_MAX);
     co_keep_ints(keeps, "selector/last", o->last, NULL, o->n);
+    co_keep_within(keeps, 0.0, 1e18);
     co_keep_ints(keeps, "selector/count", o->count, NULL, o->n);
+    co_keep_within(keeps, 0.0, 1e18);
     co_keep_reals(keeps, "selector/history", o->history, NULL, 2 * o->window);
+    co_keep_within(keeps, 0.0, DBL_MAX);
     co_keep_reals(keeps, "selector/paced", o->paced, NULL, 1);
+    co_keep_within(keeps, 0.0, DBL_MAX);
 }
 
 static const co_param params[] = {

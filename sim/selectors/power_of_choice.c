@@ -157,7 +157,9 @@ static void hear(void *self, const co_selector_input *in, int64_t step, const co
 static void keeps(void *self, co_keeps *keeps)
 {
     power *p = self;
-    if (p->last_known) co_keep_reals(keeps, "selector/last_loss", p->last, NULL, p->n);
+    if (!p->last_known) return;
+    co_keep_reals(keeps, "selector/last_loss", p->last, NULL, p->n);
+    co_keep_within(keeps, -INFINITY, INFINITY); /* but not NaN */
 }
 
 static const co_param params[] = {

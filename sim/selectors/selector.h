@@ -75,7 +75,8 @@ typedef struct {
                  size_t n);
     /* A measuring pass before a step's plan: the devices that the newest version is sent to, and
      * room for its loss on the examples of each, which the caller fills in before draw (NaN: no
-     * answer). Both lists are the member's own. Returns how many, at most most_surveyed: 0, no
+     * answer). Both lists are the member's own, and nothing that it keeps for a resume is changed:
+     * the pass may be given up half way. Returns how many, at most most_surveyed: 0, no
      * pass. Such a member has both, and goes only with planners that ask once a step while the most
      * is not 0. NULL: none. Local. */
     size_t (*most_surveyed)(const void *self);

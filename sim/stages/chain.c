@@ -3,6 +3,8 @@
 #include "core/memory.h"
 #include "core/vector.h"
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 static size_t count_names(const char *const *name)
@@ -12,71 +14,210 @@ static size_t count_names(const char *const *name)
     return n;
 }
 
-void co_chain_add(co_chain *chain, const co_stage *stage, void *self)
+static void insert(co_chain *chain, size_t at, const co_stage *stage, void *self)
 {
     CO_ASSERT(chain->n < CO_MAX_STAGES);
-    chain->link[chain->n++] =
-        (co_link){stage, self, chain->n_slots, chain->n_counts, chain->n_server_slots};
+    for (size_t k = chain->n; k > at; k--) chain->link[k] = chain->link[k - 1];
+    chain->link[at] = (co_link){stage,
+                                self,
+                                chain->n_slots,
+                                chain->n_counts,
+                                chain->n_server_slots,
+                                !stage->serves || stage->serves(self),
+                                NULL};
+    chain->n++;
     chain->n_slots += count_names(stage->slots);
     chain->n_counts += stage->n_counts;
-    chain->n_server_slots += count_names(stage->server_slots);
+    chain->n_server_slots += chain->link[at].serves ? count_names(stage->server_slots) : 0;
+}
+
+void co_chain_add(co_chain *chain, const co_stage *stage, void *self)
+{
+    insert(chain, chain->n, stage, self);
+}
+
+void co_chain_attack(co_chain *chain, const co_stage *stage, void *self)
+{
+    size_t at = 0;
+    while (at < chain->n && chain->link[at].stage->gives == CO_FLOATS) at++;
+    insert(chain, at, stage, self);
+    chain->close_at = at;
+}
+
+static co_status add_list(co_chain *chain, size_t n, const co_stage *const *stage,
+                          const co_config *options)
+{
+    for (size_t k = 0; k < n; k++) {
+        void *self = NULL;
+        if (stage[k]->create) CO_TRY(stage[k]->create(&options[k], &self));
+        co_chain_add(chain, stage[k], self);
+        chain->link[k].where = &options[k];
+    }
+    chain->close_at = chain->n;
+    return CO_OK;
 }
 
 co_status co_chain_create(co_chain *chain, const co_experiment *e)
 {
-    *chain = (co_chain){.seed = (uint64_t)e->seed};
-    for (size_t k = 0; k < e->n_transforms; k++) {
-        void *self = NULL;
-        if (e->transform[k]->create)
-            CO_TRY(e->transform[k]->create(&e->transform_options[k], &self));
-        co_chain_add(chain, e->transform[k], self);
-    }
-    chain->n_transforms = chain->n;
-    return CO_OK;
+    *chain = (co_chain){.section = "transforms", .seed = (uint64_t)e->seed};
+    return add_list(chain, e->n_transforms, e->transform, e->transform_options);
+}
+
+co_status co_chain_create_downlink(co_chain *chain, const co_experiment *e)
+{
+    *chain = (co_chain){.section = "downlink", .seed = (uint64_t)e->seed};
+    return add_list(chain, e->n_downlink, e->downlink, e->downlink_options);
+}
+
+/* CO_EUSAGE at the stage's place in the experiment, or at the section's. */
+__attribute__((format(printf, 3, 4))) static co_status
+refuse(const co_chain *chain, const co_link *link, const char *format, ...)
+{
+    char text[600];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return link->where && link->where->map
+               ? co_config_fail(link->where, co_config_node(link->where, "name"), "%s", text)
+               : CO_FAIL(CO_EUSAGE, "%s: %s", chain->section, text);
 }
 
 /* The sum of a step's integers keeps its value modulo 2^bits, where it is not meant to wrap. */
-static co_status check_ring(const co_link *link, const co_ring *ring, size_t cohort)
+static co_status check_ring(const co_chain *chain, const co_link *link)
 {
+    const co_ring *ring = &chain->ring;
     CO_ASSERT(ring->bits > 0 && ring->bits <= CO_MAX_RING_BITS);
-    if (ring->wraps || (double)cohort * ring->bound < ldexp(1.0, ring->bits - 1)) return CO_OK;
-    return CO_FAIL(CO_EUSAGE,
-                   "transforms: the integers of %s, up to %g from each of %zu devices, can pass "
-                   "the 2^%d that their sum has room for; ask fewer devices a round",
-                   link->stage->name, ring->bound, cohort, ring->bits - 1);
+    if (ring->wraps || (double)chain->cohort * ring->bound < ldexp(1.0, ring->bits - 1))
+        return CO_OK;
+    return refuse(chain, link,
+                  "the integers of %s, up to %g from each of %zu devices, can pass the 2^%d "
+                  "that their sum has room for; ask fewer devices a round",
+                  link->stage->name, ring->bound, chain->cohort, ring->bits - 1);
+}
+
+/* Whether `stage` would undo what `before` has done to an update, whose bytes would then not be
+ * those that travel; NULL: no. */
+static const char *find_why(const co_stage *before, const co_stage *stage)
+{
+    const bool makes_integers = stage->gives == CO_INTEGERS && stage->takes == CO_FLOATS;
+    return before->coded ? "has written values in few bits, which would change behind it"
+           : before->sparse && makes_integers && !before->same_places
+               ? "leaves each device coordinates of its own, and integers are summed in all"
+           : before->sparse && !stage->keeps_zeros
+               ? "leaves few coordinates, which would become many"
+           : before->mixes && stage->by_tensor
+               ? "mixes coordinates, and the shapes of tensors mean nothing behind it"
+               : NULL;
+}
+
+/* What attackers do, and what the server does to bound updates, is no part of the message. */
+static co_status check_undone(const co_chain *chain, size_t at)
+{
+    const co_stage *stage = chain->link[at].stage;
+    const bool changes = stage->forward && stage->takes == CO_FLOATS && chain->link[at].where;
+    for (size_t k = at; changes && k-- > 0;) {
+        const co_stage *before = chain->link[k].stage;
+        const char *why = chain->link[k].where ? find_why(before, stage) : NULL;
+        if (why)
+            return refuse(chain, &chain->link[at],
+                          "%s cannot stand behind %s, which %s; put %s in front, or leave one "
+                          "of the two out",
+                          stage->name, before->name, why, stage->name);
+    }
+    return CO_OK;
+}
+
+/* What closes makes up for the loss of those behind it, which the server has to have as it is. */
+static co_status check_closing(const co_chain *chain, size_t at)
+{
+    const co_stage *stage = chain->link[at].stage;
+    if (!stage->close || at >= chain->close_at) return CO_OK;
+    if (chain->ring.bits)
+        return refuse(chain, &chain->link[at],
+                      "%s has to know what the server has of an update by itself; of integers "
+                      "modulo 2^%d there is the sum alone: leave one of the two out",
+                      stage->name, chain->ring.bits);
+    for (size_t k = at + 1; k < chain->close_at; k++)
+        if (chain->link[k].stage->message) return CO_OK;
+    return refuse(chain, &chain->link[at],
+                  "nothing behind %s makes an update smaller, whose loss it could make up "
+                  "for; put it in front of a stage that does, or leave it out",
+                  stage->name);
+}
+
+/* From floats to integers, once. *maker: of the integers; NULL: not yet. */
+static co_status check_domain(co_chain *chain, const co_link *link, const co_link **maker)
+{
+    const co_stage *stage = link->stage;
+    if (*maker && stage->takes != CO_INTEGERS)
+        return refuse(chain, link->where ? link : *maker,
+                      "%s works on numbers, and %s in front of it makes integers modulo 2^%d "
+                      "of them; leave one of the two out, or put %s last",
+                      stage->name, (*maker)->stage->name, chain->ring.bits, (*maker)->stage->name);
+    if (!*maker && stage->takes == CO_INTEGERS)
+        return refuse(chain, link, "%s works on integers, and nothing in front of it makes any",
+                      stage->name);
+    if (*maker || stage->gives != CO_INTEGERS) return CO_OK;
+    *maker = link;
+    chain->ring = stage->ring(link->self, chain->cohort);
+    return check_ring(chain, link);
 }
 
 static co_status check_order(co_chain *chain)
 {
-    const co_link *maker = NULL; /* of the integers */
-    for (const co_link *link = chain->link; link < chain->link + chain->n; link++) {
-        const co_stage *stage = link->stage;
-        if (maker && (stage->takes != CO_INTEGERS || stage->rows))
-            return CO_FAIL(CO_EUSAGE,
-                           "transforms: %s works on numbers, and %s in front of it makes integers "
-                           "modulo 2^%d of them; leave one of the two out, or put %s last",
-                           stage->name, maker->stage->name, chain->ring.bits, maker->stage->name);
-        if (!maker && stage->takes == CO_INTEGERS)
-            return CO_FAIL(CO_EUSAGE,
-                           "transforms: %s works on integers, and nothing in front of it makes any",
-                           stage->name);
-        if (maker || stage->gives != CO_INTEGERS) continue;
-        maker = link;
-        chain->ring = stage->ring(link->self, chain->cohort);
-        CO_TRY(check_ring(link, &chain->ring, chain->cohort));
+    const co_link *maker = NULL;
+    for (size_t k = 0; k < chain->n; k++) {
+        CO_TRY(check_domain(chain, &chain->link[k], &maker));
+        CO_TRY(check_undone(chain, k));
+    }
+    for (size_t k = 0; k < chain->n; k++) {
+        const co_stage *stage = chain->link[k].stage;
+        if (maker && stage->rows)
+            return refuse(chain, maker,
+                          "%s reads the updates of all devices; of the integers that %s makes "
+                          "there is the sum alone: leave one of the two out",
+                          stage->name, maker->stage->name);
+        CO_TRY(check_closing(chain, k));
     }
     return CO_OK;
+}
+
+/* Whether a stage that closes stands in front of one whose work the server undoes. */
+static bool needs_decoding(const co_chain *chain)
+{
+    bool closes = false;
+    for (size_t k = 0; k < chain->close_at; k++) {
+        const co_link *link = &chain->link[k];
+        if (closes && !link->stage->close && link->stage->backward && link->serves) return true;
+        closes |= link->stage->close != NULL;
+    }
+    return false;
+}
+
+/* What a stage refuses gets its place in the experiment. */
+static co_status ready_link(const co_link *link, const co_stage_site *site)
+{
+    const co_status st = link->stage->ready(link->self, site);
+    const co_node *item = link->where ? link->where->map : NULL;
+    return st == CO_EUSAGE && item ? co_fail_in(st, "%s:%d", link->where->file, item->line) : st;
 }
 
 co_status co_chain_ready(co_chain *chain, const co_stage_site *site)
 {
     const co_layout *layout = site->layout;
+    if (!chain->section) chain->section = "transforms";
     chain->layout = layout;
     chain->cohort = site->cohort;
     for (size_t k = 0; k < chain->n; k++)
-        if (chain->link[k].stage->ready)
-            CO_TRY(chain->link[k].stage->ready(chain->link[k].self, site));
+        if (chain->link[k].stage->ready) CO_TRY(ready_link(&chain->link[k], site));
     CO_TRY(check_order(chain));
+    const size_t n_decoded = needs_decoding(chain) && layout ? layout->n : 0;
+    if (n_decoded) {
+        chain->decoded = co_malloc(n_decoded, sizeof *chain->decoded);
+        chain->number = co_malloc(n_decoded, sizeof *chain->number);
+        if (!chain->decoded || !chain->number) return CO_FAIL(CO_ENOMEM, "stages of an update");
+    }
     chain->counts = co_calloc(chain->n_counts + 1, sizeof *chain->counts);
     chain->residue = co_malloc(chain->ring.bits && layout ? layout->n : 0, sizeof *chain->residue);
     return chain->counts && chain->residue ? CO_OK : CO_FAIL(CO_ENOMEM, "stages of an update");
@@ -88,6 +229,8 @@ void co_chain_destroy(co_chain *chain)
         if (chain->link[k].stage->destroy) chain->link[k].stage->destroy(chain->link[k].self);
     co_free(chain->counts);
     co_free(chain->residue);
+    co_free(chain->decoded);
+    co_free(chain->number);
     *chain = (co_chain){0};
 }
 
@@ -133,7 +276,7 @@ size_t co_chain_server_slots(const co_chain *chain, const char **name, size_t ro
     CO_ASSERT(chain->n_server_slots <= room);
     for (size_t k = 0; k < chain->n; k++) {
         const co_link *link = &chain->link[k];
-        for (size_t s = 0; s < count_names(link->stage->server_slots); s++)
+        for (size_t s = 0; link->serves && s < count_names(link->stage->server_slots); s++)
             name[link->first_server_slot + s] = link->stage->server_slots[s];
     }
     return chain->n_server_slots;
@@ -147,16 +290,41 @@ static void clear_unsent(const co_layout *l, void *values, size_t bytes)
             memset((char *)values + l->span[role][k].at * bytes, 0, l->span[role][k].size * bytes);
 }
 
+/* What the server makes of the update when it comes by itself: backward through a link. */
+static void decode(co_chain *chain, const co_link *link, const co_stage_key *key,
+                   co_contribution *c)
+{
+    const co_stage_key server = {key->seed, key->step, -1, key->cohort};
+    co_round_sum sum = {.n = c->n,
+                        .part = c->part,
+                        .n_parts = c->n_parts,
+                        .value = chain->number,
+                        .is_value = true,
+                        .total = 1.0,
+                        .terms = 1.0,
+                        .coverage = 1.0,
+                        .n_reported = 1};
+    for (size_t j = 0; j < c->n; j++) chain->number[j] = (double)c->update[j];
+    link->stage->backward(link->self, &server, &sum);
+    for (size_t j = 0; j < c->n; j++) chain->decoded[j] = (float)chain->number[j];
+    c->update = chain->decoded;
+}
+
 /* Behind the last transform. */
 static void close_transforms(co_chain *chain, const co_stage_key *key, co_contribution *c,
                              float *const *state)
 {
-    for (size_t k = chain->n_transforms; k-- > 0;) {
+    float *const sent = c->update;
+    for (size_t k = chain->close_at; k-- > 0;) {
         const co_link *link = &chain->link[k];
-        if (!link->stage->close || !binds(link->stage, c->attacker)) continue;
+        if (!binds(link->stage, c->attacker)) continue;
         c->counts = chain->counts + link->first_count;
-        link->stage->close(link->self, key, c, state ? state + link->first_slot : NULL);
+        if (link->stage->close)
+            link->stage->close(link->self, key, c, state ? state + link->first_slot : NULL);
+        else if (chain->decoded && link->stage->backward && link->serves)
+            decode(chain, link, key, c);
     }
+    c->update = sent;
 }
 
 /* One stage on a device's update. False when the update is not finite behind it. */
@@ -179,28 +347,37 @@ bool co_chain_forward(co_chain *chain, int64_t step, int64_t device, co_contribu
 {
     const co_stage_key key = {chain->seed, step, device, chain->cohort, chain->noise};
     const co_part all = {0, 0, c->n};
-    c->part = chain->layout ? chain->layout->part : &all;
-    c->n_parts = chain->layout ? chain->layout->n_parts : 1;
+    if (!c->part) {
+        c->part = chain->layout ? chain->layout->part : &all;
+        c->n_parts = chain->layout ? chain->layout->n_parts : 1;
+    }
     c->residue = chain->ring.bits ? chain->residue : NULL;
     c->coded_bits = NAN;
+    c->n_values = (int64_t)(chain->layout ? chain->layout->n_shared : c->n);
     memset(chain->counts, 0, (chain->n_counts + 1) * sizeof *chain->counts);
     for (size_t k = 0; k < chain->n; k++) {
-        if (k == chain->n_transforms) close_transforms(chain, &key, c, state);
+        if (k == chain->close_at) close_transforms(chain, &key, c, state);
         if (binds(chain->link[k].stage, c->attacker) &&
             !pass(chain, &chain->link[k], &key, c, state))
             return false;
     }
-    if (chain->n == chain->n_transforms) close_transforms(chain, &key, c, state);
+    if (chain->n == chain->close_at) close_transforms(chain, &key, c, state);
     return true;
 }
 
-int64_t co_chain_bytes(const co_chain *chain, bool attacker, int64_t n_values)
+co_message co_chain_message(const co_chain *chain, bool attacker, int64_t n_values)
 {
     co_message message = {n_values, 32.0, 0};
     for (size_t k = 0; k < chain->n; k++) {
         const co_stage *stage = chain->link[k].stage;
         if (stage->message && binds(stage, attacker)) stage->message(chain->link[k].self, &message);
     }
+    return message;
+}
+
+int64_t co_chain_bytes(const co_chain *chain, bool attacker, int64_t n_values)
+{
+    const co_message message = co_chain_message(chain, attacker, n_values);
     return co_message_bytes(&message);
 }
 
@@ -217,7 +394,7 @@ void co_chain_backward(const co_chain *chain, int64_t step, float *const *slot, 
     for (size_t k = chain->n; k-- > 0 && !sum->failed;) {
         const co_link *link = &chain->link[k];
         sum->slot = slot ? slot + link->first_server_slot : NULL;
-        if (link->stage->backward) link->stage->backward(link->self, &key, sum);
+        if (link->stage->backward && link->serves) link->stage->backward(link->self, &key, sum);
     }
     sum->slot = rules;
 }

@@ -17,7 +17,7 @@ co_status co_messages_init(co_messages *m, const co_experiment *e, const co_chai
     *m = (co_messages){.told = -1};
     if (!e->private_stage) return CO_OK;
     m->stage = e->private_stage;
-    for (size_t k = 0; k < chain->n_transforms; k++)
+    for (size_t k = 0; k < chain->n; k++)
         if (chain->link[k].stage == m->stage) m->stage->guarantee(chain->link[k].self, &m->once);
     m->accountant = m->once.accountant = co_accountant_find("pld");
     m->n_devices = population;

@@ -26,6 +26,7 @@ enum {
     CO_COUNT_NONFINITE,
     CO_COUNT_SATURATED,
     CO_COUNT_EXAMPLES,
+    CO_COUNT_CODED, /* bytes up, behind an entropy code */
     CO_N_COUNTS
 };
 enum { CO_ROW_WORDS = 3 }; /* outcome and saturation, loss, update norm */

@@ -18,7 +18,7 @@ for seed in ${SEEDS:-1 2 3}; do
         train "$base" "${common[@]}" seed="$seed" "model={from: $minilm, lora: {$targets, aggregate: $way}}" local.lr=0.003 output.dir="$way-$seed"
     done
 done
-$python "$top/jobs/plot" full-1/run.h5 mean-1/run.h5 freeze_a-1/run.h5 -o adapters.png
+COHORT_PYTHON=$python "$cohort" plot full-1/run.h5 mean-1/run.h5 freeze_a-1/run.h5 -o adapters.png
 $python - <<'P'
 import glob
 import h5py

@@ -6,7 +6,7 @@ need data/images/fashion-mnist
 [ -e fashion_mnist.h5 ] || "$cohort" import fashion_mnist "$shared/data/images/fashion-mnist" -o fashion_mnist.h5
 [ -e fm.part.h5 ] || "$cohort" partition fashion_mnist.h5 -o fm.part.h5 method=dirichlet devices=1000 alpha=0.3 seed=1
 train "$top/jobs/experiments/fashion_mnist.yaml" rounds=200
-$python "$top/jobs/plot" runs/fashion_mnist/run.h5
+COHORT_PYTHON=$python "$cohort" plot runs/fashion_mnist/run.h5
 $python - <<'P'
 import h5py
 h = h5py.File("runs/fashion_mnist/run.h5")

@@ -33,7 +33,7 @@ for seed in ${SEEDS:-1}; do
             "model={from: $minilm, freeze: [$(sed 's/[^,]*/"&"/g; s/" /"/g' <<< "$globs")]}" output.dir="frozen$layers-$seed"
     done
 done
-$python "$top/jobs/plot" fedopt-1/run.h5 fedavg-1/run.h5 fedprox-1/run.h5 -o fednlp_text.png
+COHORT_PYTHON=$python "$cohort" plot fedopt-1/run.h5 fedavg-1/run.h5 fedprox-1/run.h5 -o fednlp_text.png
 $python - <<'P'
 import glob
 import h5py

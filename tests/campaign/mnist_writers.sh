@@ -6,7 +6,7 @@ need data/images/mnist
 need data/images/qmnist
 [ -e mnist_writers.h5 ] || "$cohort" import mnist "$shared/data/images/mnist" writers="$shared/data/images/qmnist" -o mnist_writers.h5
 train "$top/jobs/experiments/mnist_writers.yaml" rounds=200
-$python "$top/jobs/plot" runs/mnist_writers/run.h5
+COHORT_PYTHON=$python "$cohort" plot runs/mnist_writers/run.h5
 $python - <<'P'
 import h5py
 h = h5py.File("runs/mnist_writers/run.h5")

@@ -15,7 +15,7 @@ for seed in ${SEEDS:-1 2 3}; do
     train "$base" seed="$seed" output.dir="dirichlet1-$seed" partition.alpha=1.0 rounds=$((passes * 10)) eval.every=$passes
     train "$base" seed="$seed" output.dir="dirichlet01-$seed" partition.alpha=0.1 rounds=$((passes * 10)) eval.every=$passes
 done
-$python "$top/jobs/plot" central-1/run.h5 iid-1/run.h5 dirichlet1-1/run.h5 dirichlet01-1/run.h5 -o newsgroups.png
+COHORT_PYTHON=$python "$cohort" plot central-1/run.h5 iid-1/run.h5 dirichlet1-1/run.h5 dirichlet01-1/run.h5 -o newsgroups.png
 $python - <<'P'
 import glob
 import h5py

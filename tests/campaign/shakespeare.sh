@@ -11,7 +11,7 @@ rounds=$((passes * roles / 10))
 train "$top/jobs/experiments/shakespeare.yaml" name=federated output.dir=federated rounds=$rounds eval.every=$((rounds / 10)) local.lr="${LR:-1.0}"
 train "$top/jobs/experiments/shakespeare.yaml" name=central output.dir=central "partition={method: iid, devices: 1}" devices.per_round=1 \
     rounds="$passes" eval.every=1 local.lr="${CENTRAL_LR:-1.0}" output.checkpoint_every=1
-$python "$top/jobs/plot" federated/run.h5 central/run.h5 -o shakespeare.png
+COHORT_PYTHON=$python "$cohort" plot federated/run.h5 central/run.h5 -o shakespeare.png
 $python - <<'P'
 import h5py
 out = []

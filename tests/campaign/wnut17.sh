@@ -13,7 +13,7 @@ base=$top/jobs/experiments/wnut17.yaml
 train "$base" name=central output.dir=central partition.devices=1 devices.per_round=1 local.epochs=1 rounds="$passes" eval.every=2 \
     local.lr="${CENTRAL_LR:-0.005}"
 train "$base" name=federated output.dir=federated local.epochs=2 rounds=$((passes * 3 / 2)) eval.every=$passes
-$python "$top/jobs/plot" central/run.h5 federated/run.h5 -o wnut17.png
+COHORT_PYTHON=$python "$cohort" plot central/run.h5 federated/run.h5 -o wnut17.png
 $python - <<'P'
 import glob
 import h5py

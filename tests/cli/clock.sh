@@ -130,5 +130,21 @@ fi
 timeout 60 "$COHORT" run e.yaml 'clock={availability: file, seconds_per_unit: 0.05, trace: t.csv}' rounds=100000 output.dir=gone > /dev/null 2> err
 [ $? -eq 2 ] || fail "a population that is gone: not exit code 2"
 grep -q 'none of the 4 devices can be reached' err || fail "a population that is gone: $(cat err)"
+# ---- a draw that names only devices that are away: others are there, so that time does not go on to the next who comes
+printf 'device,start_s,end_s\n0,0,5000\n1,0,5000\n2,0,5000\n3,90000,90001\n' > t.csv
+timeout 60 "$COHORT" run e.yaml 'clock={availability: file, seconds_per_unit: 0.05, trace: t.csv}' devices.per_round=1 rounds=40 \
+    output.dir=late > /dev/null 2> err || fail "a late device: $(cat err)"
+if "$python" -c 'import h5py' 2> /dev/null; then
+    "$python" - << 'P' || fail "a late device carries time away"
+import h5py
+f = h5py.File("late/run.h5")
+assert f["rounds/n_unavailable"][:].sum() > 3 and f["rounds/sim_s"][-1] < 5000, (f["rounds/n_unavailable"][:], f["rounds/sim_s"][:])
+P
+fi
+# ---- a dry run in which nobody reports says so
+timeout 60 "$COHORT" run e.yaml --dry-run 'clock={seconds_per_unit: 0.05}' devices='{per_round: 3, mode: deadline, deadline_s: 1e-6}' > out 2> err
+grep -q 'warning: no participation of these 12 steps reports in time (0 dropped, 36 late, 0 unavailable)' err || fail "a dry run of lost steps: $(cat err)"
+timeout 60 "$COHORT" run e.yaml --dry-run 'clock={seconds_per_unit: 0.05}' > out 2> err
+[ ! -s err ] || fail "a dry run warns: $(cat err)"
 [ $failures -eq 0 ] && echo "clock: all checks passed"
 [ $failures -eq 0 ]

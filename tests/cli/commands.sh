@@ -210,11 +210,11 @@ if command -v mpirun >/dev/null; then
     [ ! -e ranks.h5 ] || fault 'an import under mpirun wrote a file'
 fi
 
-# ---- plot: the script's exit code and words pass through
+# ---- plot: Python's exit code and words pass through
 bad 2 'which file' plot
 bad 2 '-o needs a file name' plot data.h5 -o
-if [ -r "$(dirname "$COHORT")/../jobs/plot" ]; then
-    printf '#!/bin/sh\nshift; echo "words: $*"; exit 3\n' >python && chmod +x python
+if [ -r "$(dirname "$COHORT")/../python" ]; then
+    printf '#!/bin/sh\nshift 3; echo "words: $*"; exit 3\n' >python && chmod +x python
     COHORT_PYTHON=$work/python "$COHORT" plot part.h5 -o 'a picture' >out 2>err
     same "$? $(cat out)" '3 words: part.h5 -o a picture' 'plot passes on words and exit code'
     COHORT_PYTHON=$work/none bad 4 'COHORT_PYTHON' plot part.h5

@@ -24,10 +24,10 @@ on 2 compare e.yaml grid.algorithm=[fedavg,fedavgm] grid.local.epochs=[1,2] seed
     baseline=algorithm=fedavg,local.epochs=1 > text 2> log || fail "compare: $(cat text log)"
 [ "$(ls out | grep -v compare | tr '\n' ' ')" = "algorithm=fedavg,local.epochs=1 algorithm=fedavg,local.epochs=2\
  algorithm=fedavgm,local.epochs=1 algorithm=fedavgm,local.epochs=2 " ] || fail "files: $(ls out)"
-if [ -e "$(dirname "$COHORT")/../jobs/plot" ] && $python -c 'import h5py, matplotlib' 2> /dev/null; then
+if [ -e "$(dirname "$COHORT")/../python" ] && $python -c 'import h5py, matplotlib' 2> /dev/null; then
     [ -s out/compare.png ] && [ -s out/compare.svg ] || fail "no pictures: $(cat log)"
 else
-    echo "note: no plot script beside this build, or no matplotlib: no pictures"
+    echo "note: no Python package beside this build, or no matplotlib: no pictures"
 fi
 [ "$(ls out/algorithm=fedavgm,local.epochs=2 | tr '\n' ' ')" = "seed-1 seed-2 seed-3 " ] || fail "seeds"
 grep -q 'algorithm=fedavgm,local.epochs=2 *3 ' text || fail "no table: $(cat text)"

@@ -15,7 +15,7 @@ same() { # same STEPS DEVICES PER_ROUND MODE [key=value ..]
     for word in "$@"; do options+=", ${word%%=*}: ${word#*=}"; done
     for salt in ${salts:-1}; do
         "$EVENTS" "$devices" "$per_round" "$steps" $salt "$options" > told 2> log || fail "$mode $*: $(cat log)"
-        "$python" "$SOURCE/tests/reference/events.py" "$mode" per_round="$per_round" "$@" < told > text 2>&1 ||
+        "$python" "$SOURCE/tests/reference/events.py" "$mode" devices="$devices" per_round="$per_round" "$@" < told > text 2>&1 ||
             fail "$mode $* (salt $salt): $(tail -1 text)"
         cat text
     done
@@ -30,6 +30,10 @@ same 60 30 5 buffered concurrency=2
 salts="1 2 3" same 60 30 5 buffered concurrency=25 max_staleness=2
 same 60 30 1 buffered concurrency=30
 same 60 9 7 buffered concurrency=9 # fewer devices than a buffer and the places beside it
+same 60 1 1 synchronous # the only device is away now and then
+same 60 1 1 buffered
+same 60 6 1 synchronous # one of six or two are away: another draw finds somebody else at the same time
+same 60 6 2 buffered concurrency=2
 same 60 30 5 semi_synchronous interval_s=2 concurrency=20
 same 60 30 5 semi_synchronous interval_s=1 concurrency=28 max_staleness=3
 same 60 30 5 semi_synchronous interval_s=3 steps_by_speed=true
@@ -38,7 +42,7 @@ salts="1 2" same 1500 300 10 buffered concurrency=100
 
 # The simulation does see a difference: an event that comes a nanosecond late, two that change their places.
 "$EVENTS" 30 5 20 1 'mode: buffered, concurrency: 12' > told || fail "events"
-check() { "$python" "$SOURCE/tests/reference/events.py" buffered per_round=5 concurrency=12 > text 2>&1; }
+check() { "$python" "$SOURCE/tests/reference/events.py" buffered devices=30 per_round=5 concurrency=12 > text 2>&1; }
 check < told || fail "the events as they are"
 awk '$1 == "row" && $2 == 9 && !n++ {$6++} {print}' told | check && fail "an end that is a nanosecond late passes"
 awk '$1 == "row" && $2 == 7 && !n++ {$4--} {print}' told | check && fail "another version passes"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # tests/cli/help.sh - every help text and every member of `cohort list`: no line of more than 100 columns, but for words that are
-# longer than what is left of one; `cohort plot --help` tells every option that jobs/plot takes.
+# longer than what is left of one; `cohort plot --help` tells every option that cohort.plots takes.
 set -u
 : "${COHORT:?the program}" "${SCRATCH:?a folder}" "${SOURCE:?the checkout}"
 mkdir -p "$SCRATCH"
@@ -27,7 +27,7 @@ for method in $("$COHORT" list partitioner | sed -n '2,$s/^\([a-z0-9_]*\): .*/\1
 
 python=${COHORT_PYTHON:-/usr/bin/python3}
 if "$python" -c 'import h5py, matplotlib' 2> /dev/null; then
-    for key in $("$python" "$SOURCE/jobs/plot" --help | tr -s ' \n' ' ' | sed 's/.*options: x=/x=/' | grep -oE '(^|[ ;])[a-z]+=' | tr -d ' ;='); do
+    for key in $(PYTHONPATH=$SOURCE/python "$python" -B -m cohort.plots --help | tr -s ' \n' ' ' | sed 's/.*options: x=/x=/' | grep -oE '(^|[ ;])[a-z]+=' | tr -d ' ;='); do
         "$COHORT" plot --help | grep -q "^  $key=" || { failures=$((failures + 1)); echo "FAILED: plot --help does not tell $key="; }
     done
 fi

@@ -128,6 +128,57 @@ run 1 rests
 run 3 rests-3
 [ "$(digest rests/run.h5)" = "$(digest rests-3/run.h5)" ] || fail "devices that have to rest: 3 ranks differ from 1"
 
+# A checkpoint that was made by hand: every list that a resume goes on with is looked at first.
+cat > e.yaml <<'Y'
+name: damaged
+rounds: 8
+data: {generator: synthetic, devices: 40, alpha: 1, beta: 1, size: 20}
+model: {name: softmax}
+devices: {per_round: 5, mode: buffered, concurrency: 10, select: oort, min_separation: 2}
+clock: {seconds_per_unit: 1, speed: lognormal}
+local: {batch: 8}
+eval: {every: 0}
+output: {checkpoint_every: 4, keep: 1}
+Y
+cat > damage.py <<'P'
+"""damage.py LIST PLACE VALUE: of again/ckpt-00000004.h5, sealed anew. VALUE cut: one value less; twice: that of the place behind it."""
+import hashlib, sys, h5py
+name, at, value = sys.argv[1:]
+with h5py.File("again/ckpt-00000004.h5", "a") as h:
+    values = h[name][:]
+    if value == "cut":
+        values = values[:-1]
+    elif value == "twice":
+        values[int(at)] = values[int(at) + 1]
+    else:
+        values[int(at)] = float(value) if values.dtype.kind == "f" else int(value)
+    del h[name]
+    h[name] = values
+with open("again/ckpt-00000004.h5", "r+b") as f:
+    block, body = f.read(512), f.read()
+    line = b"%s %s %d " % (*block.split()[:2], len(body))
+    f.seek(0)
+    f.write((line + hashlib.blake2b(line + body, digest_size=32).hexdigest().encode() + b"\n").ljust(512, b"\0"))
+P
+damaged() { # damaged LIST PLACE VALUE [PATTERN]
+    local rc
+    rm -rf again && cp -r damaged again && "$python" damage.py "${@:1:3}" || fail "damage.py $*"
+    "$COHORT" run e.yaml output.dir=again --resume > text 2>&1; rc=$?
+    [ $rc -eq 3 ] && [ "$(wc -l < text)" -eq 1 ] && grep -q "again/ckpt-00000004.h5: ${4:-$1}" text || fail "damaged $*: exit code $rc: $(cat text)"
+}
+if "$python" -c 'import h5py' 2> /dev/null; then
+    run 1 damaged rounds=4
+    for what in 'device 2 40' 'device 0 -1' 'version 1 4' 'version 0 -1' 'start 3 9000000000000000000' 'start 0 -5' \
+        'end 0 9000000000000000000' 'end 2 1' 'outcome 1 9' 'steps 0 -1'; do damaged planner/$what; done
+    damaged planner/device 1 cut 'planner/version has 9 values'
+    damaged planner/device 0 twice 'planner/device: [0-9]* is under way twice'
+    for what in 'last_step 3 -1' 'last_step 3 9' 'utility 7 nan' 'utility 7 -2' 'last 0 -1' 'count 5 -1' 'history 1 nan' 'paced 0 inf'; do
+        damaged selector/$what
+    done
+    damaged clock/time 0 -1
+    on 3 run e.yaml output.dir=damaged --resume > text 2>&1 || fail "the undamaged one: $(cat text)"
+fi
+
 cat > e.yaml <<'Y'
 name: refused
 rounds: 4

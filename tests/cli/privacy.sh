@@ -46,19 +46,19 @@ slow="rounds=40 model.hidden=[400] data.size=300 privacy.clip_quantile=0.5 priva
 on 2 run e.yaml $slow output.dir=whole > /dev/null 2>&1 || fail "undisturbed run"
 n_killed=0
 for try in 1 2; do
-    rm -rf out
-    on $try run e.yaml $slow output.dir=out > /dev/null 2>&1 &
+    rm -rf killed-$$
+    on $try run e.yaml $slow output.dir=killed-$$ > /dev/null 2>&1 &
     job=$!
-    for _ in $(seq 400); do ls out/ckpt-*.h5 > /dev/null 2>&1 && break; sleep 0.02; done
+    for _ in $(seq 400); do ls killed-$$/ckpt-*.h5 > /dev/null 2>&1 && break; sleep 0.02; done
     sleep 0.$((try * 7))
-    pkill -KILL -f "$COHORT run e.yaml .*output.dir=out\$"
+    pkill -KILL -f "$COHORT run e.yaml .*output.dir=killed-$$\$"
     wait $job 2> /dev/null
-    [ -e out/ckpt-00000040.h5 ] || n_killed=$((n_killed + 1))
-    on $((try % 3 + 1)) run e.yaml $slow --resume > text 2>&1 || fail "resume after a kill: $(cat text)"
+    [ -e killed-$$/ckpt-00000040.h5 ] || n_killed=$((n_killed + 1))
+    on $((try % 3 + 1)) run e.yaml $slow output.dir=killed-$$ --resume > text 2>&1 || fail "resume after a kill: $(cat text)"
     for f in run.h5 ckpt-00000040.h5; do
-        [ "$(digest out/$f)" = "$(digest whole/$f)" ] || fail "$f differs after a kill and a resume"
+        [ "$(digest killed-$$/$f)" = "$(digest whole/$f)" ] || fail "$f differs after a kill and a resume"
     done
-    [ "$(last out/run.h5 epsilon)" = "$(last whole/run.h5 epsilon)" ] || fail "epsilon differs after a kill and a resume"
+    [ "$(last killed-$$/run.h5 epsilon)" = "$(last whole/run.h5 epsilon)" ] || fail "epsilon differs after a kill and a resume"
 done
 [ $n_killed -gt 0 ] || fail "no try was killed before its end"
 "$COHORT" account mechanism=gaussian noise_multiplier=0.9 delta=1e-4 rounds=40 sampling=poisson rate=0.125 --json > answer
@@ -68,7 +68,7 @@ tight, told = json.load(open("answer"))["epsilon_lower"], float(sys.argv[1])
 sys.exit(0 if tight <= told <= 1.01 * tight else 1)
 P
 "$COHORT" show whole/run.h5 | grep -qE 'epsilon by +pld' || fail "whose bound epsilon is"
-rm -rf out whole
+rm -rf killed-$$ whole
 
 # the last row is what account says of the same rounds, to the digit, also where devices are many and a round is short
 "$COHORT" run e.yaml rounds=40 eval.every=0 output.dir=j privacy.delta=1e-8 privacy.noise_cohort=10 privacy.noise_population=1e7 \

@@ -104,15 +104,10 @@ assert h5py.File("cmp/compare.h5")["runs/score"].attrs["better"] == b"lower"
 P
 fi
 if "$python" -c 'import h5py, matplotlib' 2> /dev/null; then
-    "$python" "$SOURCE/jobs/plot" one/run.h5 all/run.h5 metric=wobble -o curves > log 2>&1 && [ -s curves.png ] || fail "plot: $(cat log)"
-    PLOT=$SOURCE/jobs/plot "$python" - <<'P' || fail "the direction in pictures"
-import importlib.machinery, importlib.util, os, sys
-sys.dont_write_bytecode = True
-loader = importlib.machinery.SourceFileLoader("plot", os.environ["PLOT"])
-plot = importlib.util.module_from_spec(importlib.util.spec_from_loader("plot", loader))
-loader.exec_module(plot)
-plot.import_libraries()
-assert plot.read("one/run.h5")["better"]["wobble"] == "lower" and plot.read("cmp/compare.h5")["better"] == "lower"
+    PYTHONPATH=$SOURCE/python "$python" -B -m cohort.plots one/run.h5 all/run.h5 metric=wobble -o curves > log 2>&1 && [ -s curves.png ] || fail "plot: $(cat log)"
+    PYTHONPATH=$SOURCE/python "$python" -B - <<'P' || fail "the direction in pictures"
+from cohort.plots.files import read
+assert read("one/run.h5")["better"]["wobble"] == "lower" and read("cmp/compare.h5")["better"] == "lower"
 P
 fi
 [ $failures -eq 0 ] && echo "probes: all good"

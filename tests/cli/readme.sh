@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 . "$SOURCE/jobs/env.sh"
 PATH=$(dirname "$COHORT"):$PATH
-export COHORT_PROGRESS=off
+export COHORT_PROGRESS=off PYTHONPATH=$SOURCE/python PYTHONDONTWRITEBYTECODE=1
 ln -s "$SOURCE/jobs" jobs
 ln -s "${COHORT_SHARED:-none}"/data/tabular/heart_disease/processed.*.data . 2> /dev/null
 ln -s "${COHORT_SHARED:-none}"/data/text_classification/20news-bydate.tar.gz . 2> /dev/null
@@ -52,11 +52,11 @@ for block in *.block; do
     *en_de.yaml*) [ -e en_de.h5 ] || { echo "skipped: $first"; continue; } ;;
     *filtered_dev.tsv*) [ -e filtered_dev.tsv ] || { echo "skipped: $first"; continue; } ;;
     *minilm/* | *minilm.yaml*) [ -e minilm/vocab.txt ] && [ -e 20news-bydate.tar.gz ] || { echo "skipped: $first"; continue; } ;;
-    *tokenizers*) make_tokenizer 2> /dev/null || { echo "skipped: $first"; continue; } ;;
+    *convert.tokenised*) make_tokenizer 2> /dev/null || { echo "skipped: $first"; continue; } ;;
     *bart_ids.h5*) [ -e bart_ids.h5 ] || { echo "skipped: $first"; continue; } ;;
     *ids.h5*) [ -e ids.h5 ] || { echo "skipped: $first"; continue; } ;;
-    *torch*) "$python" -c 'import torch' 2> /dev/null || { echo "skipped: $first"; cp runs/mine/ckpt-00000020.h5 start.h5; continue; } ;;
-    *pandas*) "$python" -c 'import pandas' 2> /dev/null || { echo "skipped: $first"; continue; } ;;
+    *state_dict\(\)*start.h5*) "$python" -c 'import pandas, yaml' 2> /dev/null || { echo "skipped: $first"; cp runs/mine/ckpt-00000020.h5 start.h5; continue; } ;;
+    *"import cohort"*) "$python" -c 'import pandas, yaml' 2> /dev/null || { echo "skipped: $first"; continue; } ;;
     esac
     sed -i '/^cohort plot/d; s/rounds=400/rounds=8/; s/runs\/\(prox\|private\)$/& rounds=5/; s/seeds=3/& rounds=20/' "$block"
     sed -i 's/max_tokens=256/max_tokens=8/; s/\(minilm\|lora\|en_de\)\/ckpt-00000020/\1\/ckpt-00000001/

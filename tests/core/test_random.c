@@ -9,11 +9,13 @@
 /* A copy of the bulk draws compiled for the baseline processor alone. */
 #define CO_NO_CLONES
 #define co_fill_u32 plain_fill_u32
+#define co_fill_u64 plain_fill_u64
 #define co_fill_uniform plain_fill_uniform
 #define co_fill_normal plain_fill_normal
 #define co_add_noise plain_add_noise
 #include "core/random_fill.c"
 #undef co_fill_u32
+#undef co_fill_u64
 #undef co_fill_uniform
 #undef co_fill_normal
 #undef co_add_noise

@@ -51,6 +51,13 @@ static const char *mild(const co_aggregator *member)
     return strcmp(member->name, "qfedavg") == 0 ? "{q: 0}" : "{}";
 }
 
+/* What becomes of updates that agree: themselves, or of votes their signs. */
+static double agreed(const co_aggregator *member, float x)
+{
+    if (!member->needs_stage) return (double)x;
+    return (double)((x > 0.0f) - (x < 0.0f));
+}
+
 Test(aggregator, one_device_is_handed_through)
 {
     co_stream s = co_stream_open(1, CO_DRAW_TEST, 0, 0, 0);
@@ -66,8 +73,8 @@ Test(aggregator, one_device_is_handed_through)
             memset(b.slots, 0, 4 * N * sizeof *b.slots);
             aggregate(&b, row, 1, update);
             for (size_t j = 0; j < N; j++)
-                cr_expect(fabs(update[j] - (double)x[j]) <= 0x1p-43 * 5, "%s: %g, %g", member->name,
-                          update[j], (double)x[j]);
+                cr_expect(fabs(update[j] - agreed(member, x[j])) <= 0x1p-43 * 5, "%s: %g, %g",
+                          member->name, update[j], (double)x[j]);
         }
         close_rule(&b);
     }
@@ -117,7 +124,7 @@ Test(aggregator, agreement_is_kept)
         test_fill(700, N, 3.0f, x);
         for (size_t i = 0; i < 9; i++) row[i] = x;
         aggregate(&b, row, 9, update);
-        for (size_t j = 0; j < N; j++) cr_expect_float_eq(update[j], (double)x[j], 1e-11);
+        for (size_t j = 0; j < N; j++) cr_expect_float_eq(update[j], agreed(member, x[j]), 1e-11);
         close_rule(&b);
     }
 }
@@ -238,5 +245,20 @@ Test(aggregator, feddyn_adds_the_drift_of_past_rounds)
             &update);
         cr_expect_float_eq(update, 2.0 + 0.5 * round, 1e-6);
     }
+    close_rule(&b);
+}
+
+/* Votes of three devices of weights 1, 1 and 2, by hand; four of one size may tie. */
+Test(aggregator, majority_vote_goes_where_more_weight_points)
+{
+    static const float row[3][5] = {{1, 1, -1, 1, 1}, {1, -1, -1, -1, 1}, {1, -1, 1, 1, -1}};
+    static const double weight[3] = {0.25, 0.25, 0.5}, want[5] = {1, -1, 0, 1, 0};
+    rule_bench b;
+    int64_t sum[5] = {0};
+    double update[5];
+    open_rule(&b, "majority_vote", "{}", 5);
+    for (int i = 0; i < 3; i++) co_exact_add(sum, row[i], 5, weight[i]);
+    b.rule->finish(b.aggregation.self, &(co_round_sum){.n = 5, .sum = sum, .total = 1.0}, update);
+    cr_expect_arr_eq(update, want, sizeof want);
     close_rule(&b);
 }

@@ -3,10 +3,11 @@
 #include "core/vector.h"
 #include "sim/stages/chain.h"
 #include "tests/harness.h"
+#include "tests/aggregators/stages.h"
 #include "tests/kinds/options.h"
 #include <math.h>
 
-enum { N = 300, MOST_CALLS = 64 };
+enum { N = 2000, MOST_CALLS = 64 };
 
 /* Stages in the order in which they were called, and with which key. */
 static struct {
@@ -69,6 +70,14 @@ static co_status end_step(void *self, const co_stage_key *key, const co_stage_en
     memcpy(p->n_ended, end->counts, sizeof p->n_ended);
     p->n_reported = end->n_reported;
     return p->end == CO_OK ? CO_OK : CO_FAIL(p->end, "stage %c", p->who);
+}
+
+static void halve(const void *self, co_message *m)
+{
+    if (((const probe *)self)->who == 'a')
+        m->bits /= 2.0;
+    else
+        m->beside += 3;
 }
 
 static void destroy_probe(void *self)
@@ -227,14 +236,6 @@ Test(chain, rows_slots_and_counts_reach_their_own_stage)
     cr_expect_str_eq(calls.who, "ac", "each is destroyed once");
 }
 
-static void halve(const void *self, co_message *m)
-{
-    if (((const probe *)self)->who == 'a')
-        m->bits /= 2.0;
-    else
-        m->beside += 3;
-}
-
 /* In the order of the stages; attackers pay for what binds them alone. */
 Test(chain, bytes_are_what_the_stages_say)
 {
@@ -289,14 +290,15 @@ static void give_back(void *self, const co_stage_key *key, co_contribution *c, f
 /* Two transforms that close, then what is no transform. */
 Test(chain, what_closes_sees_the_update_behind_the_last_transform)
 {
-    const co_stage closes = {.name = "closes", .summary = "test", PROBE, .close = give_back};
+    const co_stage closes = {.name = "closes", .summary = "test", PROBE, .close = give_back},
+                   few = {.name = "few", .summary = "test", PROBE, .message = halve};
     co_chain chain = {.seed = 11};
     probe p[3] = {{.who = 'a'}, {.who = 'b'}, {.who = 'c'}};
     static float u[N], memory[3][N], *const state[] = {memory[0], memory[1], memory[2]};
     co_contribution c;
     co_chain_add(&chain, &closes, &p[0]);
-    co_chain_add(&chain, &offered, &p[1]);
-    chain.n_transforms = 2;
+    co_chain_add(&chain, &few, &p[1]);
+    chain.close_at = 2;
     co_chain_add(&chain, &enforced, &p[2]);
     cr_assert_eq(co_chain_ready(&chain, &(co_stage_site){.cohort = 1}), CO_OK);
     cr_expect(forward(&chain, 1, false, u, state, &c));
@@ -342,14 +344,20 @@ Test(chain, every_transform_takes_its_place)
         static float u[N], alone[N], memory[8][N], own[8][N], *state[8], *own_state[8];
         void *self[2] = {NULL, NULL};
         co_node *root;
-        const co_config opt = test_options("{}", "transforms", &member->params, 1, &root);
+        const char *yaml = member->sample ? member->sample : "{}";
+        const co_config opt = test_options(yaml, "transforms", &member->params, 1, &root);
         for (int k = 0; k < 2; k++)
             if (member->create) cr_assert_eq(member->create(&opt, &self[k]), CO_OK);
         co_node_destroy(root);
         co_chain_add(&chain, &offered, &a);
         co_chain_add(&chain, member, self[0]);
         co_chain_add(&chain, &enforced, &c);
-        cr_assert_eq(co_chain_ready(&chain, &(co_stage_site){.cohort = 20}), CO_OK);
+        static open_site site;
+        make_site(&site, N);
+        co_stage_site here = site_of(&site);
+        here.cohort = 20;
+        cr_assert_eq(co_chain_ready(&chain, &here), CO_OK, "%s", co_status_message());
+        if (member->ready) cr_assert_eq(member->ready(self[1], &here), CO_OK);
         const size_t n_slots = co_chain_slots(&chain, name, 8);
         memset(memory, 0, sizeof memory);
         memset(own, 0, sizeof own);
@@ -361,6 +369,8 @@ Test(chain, every_transform_takes_its_place)
             const co_stage_key key = {.seed = 11, .step = 7, .device = 3, .cohort = 20};
             co_contribution by_itself = {.n = N,
                                          .factor = 1.0,
+                                         .part = &site.all,
+                                         .n_parts = 1,
                                          .update = alone,
                                          .norm = co_vector_norm(alone, N),
                                          .weight = 1.0,

@@ -15,7 +15,7 @@
         for (const co_release *r = release_number(k_); r; r = NULL)
 
 enum {
-    N_MECHANISMS = 5,
+    N_MECHANISMS = 7,
     N_HIDDEN = CO_N_UNITS * CO_N_SAMPLINGS * N_MECHANISMS * 16,
     N_RELEASES = 2 * N_HIDDEN
 }; /* then once more, where no sample hides who takes part */
@@ -23,7 +23,8 @@ enum {
 /* Every unit, sampling, mechanism, accountant, and what else may be. */
 static const co_release *release_number(int k)
 {
-    static const char *const listed[] = {"gaussian", "laplace", "discrete_gaussian"};
+    static const char *const listed[] = {"gaussian", "laplace", "discrete_gaussian", "ddgauss",
+                                         "skellam"};
     static const co_mechanism *const others[] = {&co_mechanism_privunit, &co_mechanism_response};
     static co_release r;
     r = (co_release){.clip = 0.5,
@@ -45,14 +46,20 @@ static const co_release *release_number(int k)
                      .epsilon_shuffled = k & 2 ? NAN : 0.25,
                      .delta_shuffled = 1e-7,
                      .n_classes = 10};
-    const bool by_arrival = k >= N_HIDDEN;
+    bool by_arrival = k >= N_HIDDEN;
     k = k % N_HIDDEN / 16;
     const int m = k % N_MECHANISMS;
     k /= N_MECHANISMS;
     r.sampling = (co_sampling)(k % CO_N_SAMPLINGS);
     r.unit = (co_unit)(k / CO_N_SAMPLINGS);
-    const bool is_listed = m < 3 || r.unit == CO_UNIT_DEVICE; /* sums take members of the kind */
-    r.mechanism = is_listed ? co_mechanism_find(listed[m % 3]) : others[m - 3];
+    const bool is_listed = m < 5 || r.unit == CO_UNIT_DEVICE; /* sums take members of the kind */
+    r.mechanism = is_listed ? co_mechanism_find(listed[m % 5]) : others[m - 5];
+    if (r.mechanism->share) { /* a server that knows who takes part */
+        by_arrival = true;
+        r.unit = CO_UNIT_DEVICE;
+        r.is_adaptive = false;
+        r.n_shares = 20.0, r.dim = 1000.0, r.stretch = 2.0, r.lattice_std = 300.0;
+    }
     if (by_arrival) r.sampling = CO_SAMPLING_NONE;
     r.by_arrival = by_arrival && r.unit == CO_UNIT_DEVICE;
     if (r.by_arrival) r.noise_cohort = r.noise_population = 0.0; /* is refused */
@@ -101,11 +108,13 @@ Test(statement, the_event_is_what_was_sampled_and_added)
         cr_expect(said != CO_RELATION_ANY && (counted == CO_RELATION_ANY || counted == said),
                   "%s, sampling %s: said %s, counted %s", m->name, co_sampling_text(r->sampling),
                   co_relation_text(said), co_relation_text(counted));
+        cr_expect(e.n_shares == r->n_shares && e.dim == r->dim, "%s: another vector", m->name);
         cr_expect(e.noise == r->mechanism->noise && e.sampling == r->sampling && e.rate == r->rate,
                   "%s: another event than the release", m->name);
-        cr_expect_eq(e.noise_multiplier * (said == CO_RELATION_REPLACE ? 2.0 : 1.0), r->multiplier,
-                     "%s, %s: noise multiplier %g of %g", m->name, co_relation_text(said),
-                     e.noise_multiplier, r->multiplier);
+        cr_expect_eq(e.noise_multiplier * (said == CO_RELATION_REPLACE ? 2.0 : 1.0) *
+                         (r->stretch > 0.0 ? r->stretch : 1.0),
+                     r->multiplier, "%s, %s: noise multiplier %g of %g", m->name,
+                     co_relation_text(said), e.noise_multiplier, r->multiplier);
         co_ledger_fini(&ledger);
     }
     cr_expect_eq(co_memory_blocks(), 0);

@@ -131,10 +131,10 @@ static void each_device_pays_for_its_own_steps(void)
         }
         MPI_Bcast(&most, 1, MPI_INT64_T, 0, comm.world);
         MPI_Bcast(parts, DEVICES, MPI_INT64_T, 0, comm.world);
-        CHECK(memcmp(parts, run.privacy.parts, sizeof parts) == 0);
-        CHECK(run.privacy.state.ledger.rows[0].count == most && most < ROUNDS && most > 1);
-        CHECK(run.privacy.last == most); /* as was foreseen */
-        CHECK(strcmp(run.privacy.statement->name, "arrivals") == 0);
+        CHECK(memcmp(parts, run.charge.parts, sizeof parts) == 0);
+        CHECK(run.charge.state.ledger.rows[0].count == most && most < ROUNDS && most > 1);
+        CHECK(run.charge.last == most); /* as was foreseen */
+        CHECK(strcmp(run.charge.statement->name, "arrivals") == 0);
         close_run(&experiment, &run);
     }
 }
@@ -152,7 +152,7 @@ static void sampling_is_claimed_where_it_holds(void)
                       "clock: {seconds_per_unit: 1, dropout: 0.1}\n" PRIVATE "\n",
                       users[0], kept[k]);
         CHECK(co_experiment_parse(text, "test.yaml", &experiment) == CO_OK);
-        CHECK(co_private_is_sampled(&experiment));
+        CHECK(co_charge_is_sampled(&experiment));
         co_experiment_fini(&experiment);
         co_free(text);
     }

@@ -86,8 +86,9 @@ static void each_aggregator(void)
         for (int s = 1; s <= (a->combine ? 3 : 1); s += 2) {
             snprintf(words, sizeof words,
                      "devices: {per_round: 9}\naggregate: {rule: %s, bucketing: %d}\nlocal: {rule: "
-                     "%s}",
-                     a->name, s, a->partner ? a->partner : "sgd");
+                     "%s}\ntransforms: [%s]",
+                     a->name, s, a->partner ? a->partner : "sgd",
+                     a->needs_stage ? a->needs_stage : "");
             expect_none("aggregator", a->name, words);
         }
     }

@@ -67,16 +67,20 @@ static char *text_of(const size_t at[])
     const char *c[PARTS];
     for (size_t p = 0; p < PARTS; p++) c[p] = names[p][at[p]];
     const bool attacked = strcmp(c[ATTACK], "none") != 0,
-               transformed = strcmp(c[TRANSFORM], "none") != 0;
+               transformed = strcmp(c[TRANSFORM], "none") != 0,
+               fed_back = strcmp(c[TRANSFORM], "error_feedback") == 0; /* of what is lost there */
     return co_format(
         "name: pair\nrounds: 3\ndata: {generator: synthetic, devices: 9, alpha: 1, "
         "beta: 1, size: 12}\n"
         "model: {name: softmax}\ndevices: {per_round: 6, attack: %s%s}\n"
         "local: {rule: %s, optimizer: %s, lr: 0.01, batch: 3%s}\ntransforms: [%s%s%s]\n"
-        "aggregate: {rule: %s}\nserver: {optimizer: %s, lr: 0.1}\neval: {every: 3}\n"
+        "aggregate: {rule: %s, weight_cap: 9}\nserver: {optimizer: %s, lr: 0.1}\neval: {every: 3}\n"
         "output: {dir: %s, checkpoint_every: 0}\n",
         c[ATTACK], attacked ? ", attackers: 0.3" : "", c[RULE], c[OPTIMIZER], c[STEPS],
-        transformed ? "{name: " : "", transformed ? c[TRANSFORM] : "", transformed ? "}" : "",
+        transformed ? "{name: " : "", transformed ? c[TRANSFORM] : "",
+        fed_back      ? "}, {name: top_k, fraction: 0.3}"
+        : transformed ? "}"
+                      : "",
         aggregator_of(c[RULE], c[AGGREGATOR]), c[SERVER], bits.out);
 }
 

@@ -1,7 +1,7 @@
-/* tests/mpi/pairs_time.c - planners, selectors, clocks, partitions, privacy and edge servers
- * together, and with every rule, transform, aggregator and attack: every pair that is allowed plays
- * three rounds, by rank 0 alone and by all ranks, with the same bits; every pair that is not is
- * refused with a reason. pairs.c has the pairs of the others. */
+/* tests/mpi/pairs_time.c - planners, selectors, clocks, partitions, privacy, edge servers,
+ * transforms and downlinks together, and with every rule, aggregator and attack: every pair that is
+ * allowed plays three rounds, by rank 0 alone and by all ranks, with the same bits; every pair that
+ * is not is refused with a reason. pairs.c has the pairs of the others. */
 #include "tests/covering.h"
 #include "tests/same_bits.h"
 #include "trust/adversaries/attack.h"
@@ -20,8 +20,9 @@ enum {
     DATA,
     PRIVACY,
     GROUPS,
-    RULE,
+    DOWNLINK,
     TRANSFORM,
+    RULE,
     AGGREGATOR,
     ATTACK,
     PARTS
@@ -46,9 +47,16 @@ static const char *const texts[RULE][COVERING_MOST] = {
     {"", "{method: dirichlet, devices: 20, alpha: 0.5}", "{method: iid, devices: 20, sizes: zipf}"},
     {"", "privacy: {clip: 0.1, noise_multiplier: 1, delta: 1e-3}",
      ", dp: {clip: 1, noise_multiplier: 0.8, delta: 1e-3}"},
-    {"", ", groups: {servers: 3, cloud_every: 2}", ", groups: {servers: 2, up: 1e4, down: 1e4}"}};
-static const co_kind *const kinds[PARTS - RULE] = {&co_kind_local_rule, &co_kind_stage,
-                                                   &co_kind_aggregator, &co_kind_attack};
+    {"", ", groups: {servers: 3, cloud_every: 2}", ", groups: {servers: 2, up: 1e4, down: 1e4}"},
+    {"", "{name: rotate}, {name: quantise, levels: 3}", "{name: bf16}"},
+    {"", "{name: clip, norm: 0.1}", "{name: momentum}, {name: half}",
+     "{name: error_feedback}, {name: top_k, fraction: 0.2}",
+     "{name: error_feedback, method: ef21}, {name: rotate}, {name: quantise, levels: 1}",
+     "{name: error_feedback}, {name: sign}", "{name: random_k, fraction: 0.3}, {name: bf16}",
+     "{name: error_feedback}, {name: ternary, fraction: 0.2}", "{name: low_rank, rank: 1}",
+     "{name: rotate}, {name: random_k, fraction: 0.5}, {name: ring, clip: 1}"}};
+static const co_kind *const kinds[PARTS - RULE] = {&co_kind_local_rule, &co_kind_aggregator,
+                                                   &co_kind_attack};
 static const char *names[PARTS][COVERING_MOST];
 static covering pairs;
 static char blobs[256];
@@ -91,7 +99,6 @@ static void list_members(void)
 {
     for (size_t p = 0; p < RULE; p++)
         for (const char *const *text = texts[p]; *text; text++) add(p, *text);
-    add(TRANSFORM, "none");
     for (size_t p = RULE; p < PARTS; p++)
         for (const co_plugin *const *m = kinds[p - RULE]->members; *m; m++) {
             if (p == AGGREGATOR && is_half((*m)->name)) continue;
@@ -102,28 +109,30 @@ static void list_members(void)
     pairs.n_parts = PARTS;
     for (size_t p = RULE; p < PARTS; p++)
         for (size_t q = p + 1; q < PARTS; q++) pairs.apart[p][q] = true;
+    for (size_t q = RULE; q < PARTS; q++) pairs.apart[TRANSFORM][q] = true;
     check_texts(&co_kind_planner, PLANNER);
     check_texts(&co_kind_selector, SELECTOR);
+    check_texts(&co_kind_stage, TRANSFORM);
 }
 
 static char *text_of(const size_t at[])
 {
     const char *c[PARTS];
     for (size_t p = 0; p < PARTS; p++) c[p] = names[p][at[p]];
-    const bool attacked = strcmp(c[ATTACK], "none") != 0,
-               transformed = strcmp(c[TRANSFORM], "none") != 0, local = c[PRIVACY][0] == ',';
+    const bool attacked = strcmp(c[ATTACK], "none") != 0, local = c[PRIVACY][0] == ',',
+               ring = strstr(c[TRANSFORM], "ring") != NULL;
     char *data = *c[DATA] ? co_format("data: {file: %s}\npartition: %s", blobs, c[DATA])
                           : co_strdup("data: {generator: synthetic, devices: 20, alpha: 1, "
                                       "beta: 1, size: 6}");
     char *text = co_format(
         "name: pair\nrounds: 3\n%s\n%s\n%s\nmodel: {name: softmax}\n"
         "devices: {per_round: 5, counts: public, %s, %s, attack: %s%s}\n"
-        "local: {rule: %s, lr: 0.01, batch: 3%s}\ntransforms: [%s%s%s]\n"
-        "aggregate: {rule: %s%s}\neval: {every: 3}\noutput: {dir: %s, checkpoint_every: 0}\n",
+        "local: {rule: %s, lr: 0.01, batch: 3%s}\ntransforms: [%s]\ndownlink: [%s]\n"
+        "aggregate: {rule: %s%s%s}\neval: {every: 3}\noutput: {dir: %s, checkpoint_every: 0}\n",
         data, c[CLOCK], local ? "" : c[PRIVACY], c[PLANNER], c[SELECTOR], c[ATTACK],
-        attacked ? ", attackers: 0.3" : "", c[RULE], local ? c[PRIVACY] : "",
-        transformed ? "{name: " : "", transformed ? c[TRANSFORM] : "", transformed ? "}" : "",
-        aggregator_of(c[RULE], c[AGGREGATOR]), c[GROUPS], bits.out);
+        attacked ? ", attackers: 0.3" : "", c[RULE], local ? c[PRIVACY] : "", c[TRANSFORM],
+        c[DOWNLINK], aggregator_of(c[RULE], c[AGGREGATOR]), c[GROUPS],
+        ring ? ", weight_cap: 9" : "", bits.out);
     co_free(data);
     return text;
 }

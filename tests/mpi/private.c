@@ -271,7 +271,7 @@ static void epsilon_is_of_the_sampling_that_took_place(void)
         CHECK(k == 3 ? g.epsilon == least
                      : g.epsilon > least); /* each promises less than the one before */
         least = g.epsilon;
-        CHECK(run.privacy.state.ledger.n == 1 && run.privacy.state.ledger.rows[0].count == 9);
+        CHECK(run.charge.state.ledger.n == 1 && run.charge.state.ledger.rows[0].count == 9);
         co_ledger_fini(&ledger);
         close_run(&experiment, &run);
     }
@@ -294,9 +294,9 @@ static void the_adaptive_clip_follows_the_norms_and_is_charged(void)
     const double multiplier = 1.0 / sqrt(1.0 / 0.25 - 1.0 / 4.0);
     CHECK(fabs(run.privacy.vector_multiplier / multiplier - 1.0) < 1e-12);
     CHECK(fabs(last_of(&run, "noise_std") / last_of(&run, "clip") / multiplier - 1.0) < 1e-9);
-    CHECK(run.privacy.state.clip <
+    CHECK(run.charge.state.clip <
           0.1); /* norms are some 1e-4: from 1 down, at most e^(-0.1) a round */
-    CHECK(run.privacy.state.clip > 1e-7);
+    CHECK(run.charge.state.clip > 1e-7);
     close_run(&experiment, &run);
 }
 

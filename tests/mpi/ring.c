@@ -36,8 +36,10 @@ static co_status open_with(const char *words, const co_stage *const *stages, siz
     return st;
 }
 
-/* sum[j] += the integers of one device's update. Frozen coordinates give none. */
-static bool add_device(co_run *run, co_plan_row *row, const float *model, int64_t *sum)
+/* sum[j] += the integers of one device's update, that of an attacker turned around and four times
+ * as large where it is_turned. Frozen coordinates give none. */
+static bool add_device(co_run *run, co_plan_row *row, const float *model, int64_t *sum,
+                       bool is_turned)
 {
     const co_work *train = co_work_find("train");
     const co_request with = {.version = model, .frozen = model, .step = run->plan.round, .lr = 0.1};
@@ -50,7 +52,8 @@ static bool add_device(co_run *run, co_plan_row *row, const float *model, int64_
     CHECK(train->perform(self, &with, row, &given) == CO_OK);
     const bool reports = row->outcome == CO_REPORTED;
     for (size_t j = 0; reports && j < n; j++) {
-        double steps = rint((double)given.piece[0].value[j] * 1024.0);
+        const double turned = row->attacker && is_turned ? -4.0 : 1.0;
+        double steps = rint(turned * (double)given.piece[0].value[j] * 1024.0);
         steps = steps > 500.0 ? 500.0 : steps < -500.0 ? -500.0 : steps;
         sum[j] += (int64_t)steps;
     }
@@ -78,7 +81,8 @@ static void equals_plain_integers(const char *words)
         co_planner_make(experiment.planner, run.planner, &(co_clock){.step = round}, &run.plan);
         for (size_t k = 0; k < run.plan.n; k++)
             if (run.plan.row[k].outcome != CO_EMPTY)
-                n_reported += add_device(&run, &run.plan.row[k], model, sum);
+                n_reported += add_device(&run, &run.plan.row[k], model, sum,
+                                         strstr(words, "sign_flip") != NULL);
         co_layout_pack(l, model, now);
         for (size_t s = 0; s < l->n_spans[CO_SHARED]; s++)
             for (size_t j = l->span[CO_SHARED][s].at, i = 0; i < l->span[CO_SHARED][s].size;
@@ -125,8 +129,8 @@ static void impossible_chains_are_refused(void)
     refused(plain, (const co_stage *const[]){ring, &floats}, 2, "floats works on numbers");
     refused(plain, (const co_stage *const[]){&integers, ring}, 2, "nothing in front of it");
     refused(plain, (const co_stage *const[]){ring, ring}, 2, "residues works on numbers");
-    refused("model: {name: softmax}\ndevices: {per_round: 7, attack: sign_flip, attackers: 2}",
-            &ring, 1, "poisoning works on numbers");
+    refused("model: {name: softmax}\ndevices: {per_round: 7, attack: alie, attackers: 0.2}", &ring,
+            1, "poisoning reads the updates of all devices");
     refused("model: {name: softmax}\ndevices: {per_round: 7}\nprivacy: {mechanism: gaussian, clip: "
             "1, noise_multiplier: 1, delta: 1e-5}",
             &ring, 1, "central privacy works on numbers");
@@ -159,6 +163,8 @@ int main(int argc, char **argv)
                           "{per_round: 9}");
     equals_plain_integers("model: {layers: [{dense: 1500}, tanh, {dense: classes}], freeze: "
                           "[0.weight]}\ndevices: {per_round: 6, attack: label_flip, attackers: 8}");
+    equals_plain_integers("model: {layers: [{dense: 700}, tanh, {dense: classes}]}\ndevices: "
+                          "{per_round: 9, attack: sign_flip, attackers: 30}");
     impossible_chains_are_refused();
     MPI_Barrier(comm.world);
     if (comm.rank == 0) {

@@ -33,6 +33,10 @@ class World:
         self.places = int(options.get("concurrency", options["per_round"]))
         self.most = int(options["max_staleness"]) if "max_staleness" in options else None
         self.n_asked = 0
+        self.n_devices = int(options["devices"])
+
+    def is_anybody_there(self):
+        return any((self.time // PERIOD + d) % 5 != 0 for d in range(self.n_devices))
 
     def ask(self, step, ordinal, wanted, busy):
         """Trips that begin now: dicts, in the order of the draw."""
@@ -92,8 +96,10 @@ class World:
             if self.under_way:
                 self.time = min(t["end"] for t in self.under_way)
                 continue
-            if rows:
+            if rows or (n_asked == 0 and self.is_anybody_there()):
                 break
+            if self.is_anybody_there():
+                continue
             self.time = (self.time // PERIOD + 1) * PERIOD
             if lost:
                 break
@@ -124,7 +130,7 @@ class World:
             if t["end"] > end or t["outcome"] in COMES:
                 t.update(outcome="late", end=end)
         self.time = end
-        if not rows and end == begin:
+        if not rows and end == begin and not self.is_anybody_there():
             self.time = (begin // PERIOD + 1) * PERIOD
         self.close(step, rows, lost)
 

@@ -1,12 +1,11 @@
-"""What jobs/plot draws and says, on small files written here with h5py alone (schema: the one of the program)."""
-import importlib.machinery
-import importlib.util
+"""What cohort.plots draws and says, on small files written here with h5py alone (schema: the one of the program)."""
 import io
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
 from contextlib import redirect_stderr, redirect_stdout
 from unittest import mock
@@ -15,18 +14,16 @@ import h5py
 import numpy as np
 
 sys.dont_write_bytecode = True
-PLOT = os.path.join(os.environ["SOURCE"], "jobs", "plot")
+PACKAGE = os.path.join(os.environ["SOURCE"], "python")
+sys.path.insert(0, PACKAGE)
+from cohort.plots import start  # noqa: E402
 
+start.use_libraries()
+from cohort.plots import command, comparison, curves, files, partition, spread, style, times  # noqa: E402
 
-def load_plot():
-    loader = importlib.machinery.SourceFileLoader("plot", PLOT)
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("plot", loader))
-    loader.exec_module(module)
-    module.import_libraries()
-    return module
-
-
-plot = load_plot()
+# Everything that draws, by its name alone.
+plot = types.SimpleNamespace(**{name: value for module in (files, style, curves, spread, times, comparison, partition, command)
+                                for name, value in vars(module).items() if not name.startswith("__")}, main=start.main)
 
 
 def write_run(path, name="example", rounds=20, every=5, gain=0.5, scopes=(0,), splits=(1,), metric="accuracy",
@@ -109,7 +106,7 @@ class Pictures(unittest.TestCase):
         out, err, here = io.StringIO(), io.StringIO(), os.getcwd()
         os.chdir(self.folder.name)
         try:
-            with mock.patch.object(sys, "argv", [PLOT, *arguments]), redirect_stdout(out), redirect_stderr(err):
+            with mock.patch.object(sys, "argv", ["plot", *arguments]), redirect_stdout(out), redirect_stderr(err):
                 got = plot.main()
         except SystemExit as leave:
             got = leave.code
@@ -119,8 +116,8 @@ class Pictures(unittest.TestCase):
 
     def start(self, *arguments, code=0, **environment):
         """The same as a program of its own, as users call it, with some variables set."""
-        done = subprocess.run([sys.executable, PLOT, *arguments], capture_output=True, text=True, check=False,
-                              cwd=self.folder.name, env={**os.environ, "COHORT_PYTHON": "", **environment})
+        done = subprocess.run([sys.executable, "-m", "cohort.plots", *arguments], capture_output=True, text=True, check=False,
+                              cwd=self.folder.name, env={**os.environ, "COHORT_PYTHON": "", "PYTHONPATH": PACKAGE, **environment})
         return self.checked(done.returncode, code, done.stdout, done.stderr)
 
     def checked(self, got, code, out, err):
@@ -532,7 +529,7 @@ class Refusals(Pictures):
     def test_missing_libraries_are_named_with_their_packages(self):
         with open(self.at("h5py.py"), "w", encoding="utf-8") as file:
             file.write("raise ModuleNotFoundError(\"No module named 'h5py'\", name='h5py')\n")
-        said = self.start(write_run(self.at("run.h5")), code=4, PYTHONPATH=self.folder.name)
+        said = self.start(write_run(self.at("run.h5")), code=4, PYTHONPATH=f"{PACKAGE}:{self.folder.name}")
         self.assertIn("python3-h5py", said)
         self.assertIn("python3-matplotlib", said)
 
@@ -541,7 +538,7 @@ class Refusals(Pictures):
             file.write("#!/bin/sh\necho wanted \"$@\"\n")
         os.chmod(self.at("python"), 0o755)
         said = self.start("run.h5", COHORT_PYTHON=self.at("python"))
-        self.assertEqual(said.split(), ["wanted", PLOT, "run.h5"])
+        self.assertEqual(said.split(), ["wanted", "-m", "cohort.plots", "run.h5"])
 
     def test_a_wanted_python_that_is_missing_is_4(self):
         self.assertIn("/no/python", self.start("run.h5", code=4, COHORT_PYTHON="/no/python"))

@@ -1,0 +1,212 @@
+"""Data sets, partitions, predictions and trackers of the Python package."""
+import os
+import sys
+import unittest
+
+import h5py
+import numpy as np
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from test_runs import InFolder  # noqa: E402  (puts the package on the path)
+
+import cohort  # noqa: E402
+
+
+def example(n=300, seed=0):
+    """Inputs that a linear model can tell apart."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 12)).astype("f4")
+    return x, (x @ rng.normal(size=(12, 3))).argmax(1)
+
+
+class Datasets(InFolder):
+    def write(self, name="d.h5", **columns):
+        return cohort.write_dataset(self.folder / name, **columns)
+
+    def test_what_is_written_is_read_back(self):
+        x, y = example()
+        names = np.array(["b", "ä", "c"])
+        data = self.write(x=x, y=names[y], users=[f"u{i % 7}" for i in range(300)], groups=np.arange(300) % 2,
+                          split=["train"] * 200 + ["test"] * 60 + ["validation"] * 40)
+        self.assertEqual(len(data), 300)
+        self.assertEqual(data.classes, ["b", "c", "ä"])
+        np.testing.assert_array_equal(np.array(data.classes)[data["y"]], names[y])
+        np.testing.assert_array_equal(data.x(), x)
+        np.testing.assert_array_equal(data.x(slice(3, 5)), x[3:5])
+        self.assertEqual(data.users[:8], [f"u{i % 7}" for i in range(8)])
+        self.assertEqual(data.labels().to_numpy().sum(), 300)
+        self.assertEqual(list(data.labels().columns), ["test", "train", "validation"])
+        with open(data.file, "rb") as file:
+            self.assertTrue(file.read(14).startswith(b"cohort-dataset"))  # sealed
+
+    def test_images_keep_their_scale(self):
+        x = np.arange(4 * 3 * 2 * 2, dtype="u1").reshape(4, 3, 2, 2)
+        data = self.write(x=x, y=[0, 1, 0, 1], scale=[0.5, 1.0, 2.0], shift=[0.0, 1.0, -1.0])
+        want = x.astype("f4") * np.array([0.5, 1, 2], "f4").reshape(1, 3, 1, 1) + np.array([0, 1, -1], "f4").reshape(1, 3, 1, 1)
+        np.testing.assert_allclose(data.x(), want)
+
+    def test_texts_as_tokens(self):
+        data = self.write(tokens=[[1, 2, 3], [0], [2, 2]], vocab=["a", "b", "c", "d"], text=["b c d", "ä", ""], y=["x", "y", "x"])
+        self.assertEqual([list(data.tokens(k)) for k in range(3)], [[1, 2, 3], [0], [2, 2]])
+        self.assertEqual((data.text(0), data.text(1), data.text(2)), ("b c d", "ä", ""))
+        self.assertEqual(data.task, "classification")
+        self.assertEqual(self.write("l.h5", tokens=[[1, 2], [3]], vocab=5).task, "lm")
+        self.assertEqual(self.write("t.h5", tokens=[[1, 2], [3]], token_y=[[0, 1], [0]], classes=["O", "B-x"], vocab=5).task, "tagging")
+
+    def test_numbers_to_predict(self):
+        data = self.write(x=np.eye(4, dtype="f4"), y=np.array([0.5, 1.5, 2.5, -1]), task="regression")
+        np.testing.assert_array_equal(data["y"], np.array([[0.5], [1.5], [2.5], [-1]], "f4"))
+        many = self.write("m.h5", x=np.eye(4, dtype="f4"), y=np.eye(4, 3), task="multilabel")
+        np.testing.assert_array_equal(many["y"], np.eye(4, 3))
+
+    def test_parts_are_added_as_they_come(self):
+        x, y = example()
+        with cohort.Writer(self.folder / "draft.h5") as writer:
+            for begin in range(0, 300, 70):
+                writer.add(x=x[begin:begin + 70], y=y[begin:begin + 70], users=[str(k % 3) for k in range(begin, min(300, begin + 70))])
+        data = cohort.import_data("h5", self.folder / "draft.h5", out=self.folder / "d.h5")
+        np.testing.assert_array_equal(data.x(), x)
+        np.testing.assert_array_equal(data["y"], y)
+        self.assertEqual(data.users, [str(k % 3) for k in range(300)])
+
+    def test_wrong_columns_are_told(self):
+        x, y = example(10)
+        for columns, words in (({"x": x, "y": y[:5]}, "different lengths"), ({}, "needs x"), ({"x": x, "y": y + 0.5}, "no classes"),
+                               ({"x": x, "y": y - 5}, "class -"), ({"x": x, "y": y, "split": "none"}, "'none'"),
+                               ({"x": [["a"]] * 10, "y": y}, "numbers are wanted"),
+                               ({"x": x, "y": ["q"] * 10, "classes": ["a"]}, "not among")):
+            with self.assertRaises(ValueError, msg=words) as caught:
+                self.write("bad.h5", **columns)
+            self.assertIn(words, str(caught.exception))
+            self.assertFalse((self.folder / "bad.h5").exists())
+        self.write(x=x, y=y)
+        with self.assertRaises(FileExistsError):
+            self.write(x=x, y=y)
+        self.write(x=x, y=y, overwrite=True)
+        self.assertEqual(os.listdir(self.folder), ["d.h5"])
+
+    def test_pairs_of_texts(self):
+        from cohort.datasets import write_text_dataset
+        data = write_text_dataset(self.folder / "p.h5", [{"source": "a b", "target": "b a"}, {"source": "c", "target": "c c"}])
+        self.assertEqual((data.task, len(data)), ("seq2seq", 2))
+
+    def test_another_file_is_refused(self):
+        with h5py.File(self.folder / "o.h5", "w") as file:
+            file.attrs["format"] = "other"
+        with self.assertRaises(ValueError):
+            cohort.read_dataset(self.folder / "o.h5")
+        with self.assertRaises(ValueError):
+            cohort.read_partition(self.folder / "o.h5")
+
+
+class Partitions(InFolder):
+    def setUp(self):
+        super().setUp()
+        x, y = example()
+        self.data = cohort.write_dataset(self.folder / "d.h5", x=x, y=np.array(["p", "q", "r"])[y], users=[f"u{i % 4}" for i in range(300)])
+
+    def test_every_example_is_at_one_device(self):
+        part = cohort.partition(self.data, "dirichlet", 9, alpha=0.3, seed=4)
+        np.testing.assert_array_equal(np.sort(np.concatenate(part.indices)), np.arange(300))
+        self.assertEqual(list(part.sizes), [len(ids) for ids in part.indices])
+        np.testing.assert_array_equal(part[2], part.indices[2])
+        np.testing.assert_array_equal(part[-1], part.indices[8])
+        y = np.array(self.data["y"])
+        for k in range(9):
+            np.testing.assert_array_equal(part.labels.iloc[k], np.bincount(y[part.indices[k]], minlength=3))
+        self.assertEqual(list(part.labels.columns), ["p", "q", "r"])
+        self.assertEqual(part.stats["size_max"], part.sizes.max())
+        self.assertTrue(all(len(ids) == 0 for ids in part.test_indices))
+        with self.assertRaises(IndexError):
+            part[9]
+
+    def test_test_parts_and_names_of_users(self):
+        part = cohort.partition(self.data, "natural", out=self.folder / "n.h5", test_fraction=0.2)
+        self.assertEqual(part.names, ["u0", "u1", "u2", "u3"])
+        self.assertEqual([len(ids) for ids in part.test_indices], [15] * 4)
+        self.assertEqual(repr(part), repr(cohort.read_partition(part.file)))
+
+    def test_lists_of_another_program(self):
+        lists = [[5, 3, 1], [], [2, 4]]
+        part = cohort.write_partition(self.folder / "l.h5", self.data, lists)
+        self.assertEqual([sorted(ids) for ids in part.indices], [[1, 3, 5], [], [2, 4]])
+        with self.assertRaises(cohort.CohortError) as caught:
+            cohort.write_partition(self.folder / "w.h5", self.data, [[999]])
+        self.assertEqual(caught.exception.exit_code, 3)
+
+    def test_a_run_on_both_and_what_it_says_of_examples(self):
+        part = cohort.partition(self.data, "dirichlet", 5, alpha=1)
+        run = cohort.run({"rounds": 30, "data": {"file": str(self.data.file)}, "partition": {"file": str(part.file)}, "model": {"name": "softmax"},
+                          "devices": {"per_round": 5}, "local": {"lr": 0.5}, "eval": {"every": 0}, "output": {"dir": str(self.folder / "r")}},
+                         ranks=1, progress=False)
+        found = cohort.predict(run, self.data)
+        self.assertGreater((found.labels == self.data["y"]).mean(), 0.9)
+        tensors = run.state_dict()
+        logits = self.data.x() @ np.asarray(tensors["1.weight"]).T + np.asarray(tensors["1.bias"])
+        np.testing.assert_allclose(found.logits, logits, atol=1e-4)
+        np.testing.assert_array_equal(found.ids, np.arange(300))
+        self.assertEqual(found.rows(7), slice(7, 8))
+        self.assertTrue(np.isnan(run.score))
+        self.assertEqual(len(cohort.predict(run, self.data, output="loss", split="train")["loss"]), 300)
+
+
+class Tracker:
+    def __init__(self):
+        self.told, self.closed = {}, False
+
+    def scalar(self, name, value, step):
+        assert (name, step) not in self.told, (name, step)
+        self.told[name, step] = value
+
+    def close(self):
+        self.closed = True
+
+
+class Watching(InFolder):
+    def test_each_number_is_told_once(self):
+        run = self.small()
+        tracker = Tracker()
+        cohort.watch(run, tracker)
+        self.assertTrue(tracker.closed)
+        self.assertEqual(tracker.told["rounds/train_loss", 3], run.rounds["train_loss"].iloc[2])
+        self.assertEqual(tracker.told["eval/test/central/accuracy", 6], run.score)
+        with self.assertRaises(ValueError):
+            cohort.watch(run, "nowhere")
+
+    def test_tensorboard_reads_what_is_mirrored(self):
+        try:
+            from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+            try:
+                import torch.utils.tensorboard  # noqa: F401
+            except ImportError:
+                import tensorboardX  # noqa: F401
+        except ImportError:
+            self.skipTest("no TensorBoard here")
+        run = self.small()
+        cohort.watch(run, f"tensorboard:{self.folder / 'tb'}")
+        events = EventAccumulator(str(self.folder / "tb"))
+        events.Reload()
+        self.assertEqual([e.step for e in events.Scalars("rounds/train_loss")], [1, 2, 3, 4, 5, 6])
+        self.assertAlmostEqual(events.Scalars("eval/test/central/accuracy")[-1].value, run.score, 5)
+
+
+class Pictures(InFolder):
+    def test_figures_come_from_the_objects(self):
+        try:
+            import matplotlib
+        except ImportError:
+            self.skipTest("no matplotlib here")
+        matplotlib.use("Agg")
+        run = self.small()
+        figure = run.plot(x="bytes")
+        self.assertEqual(len(figure.axes), 2)
+        with self.assertRaises(cohort.CohortError) as caught:
+            run.plot(x="nothing")
+        self.assertEqual(caught.exception.exit_code, 2)
+        data = cohort.write_dataset(self.folder / "d.h5", x=example()[0], y=example()[1])
+        self.assertEqual(len(cohort.partition(data, "dirichlet", 5, alpha=1).plot(sort="size").axes), 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
