@@ -19,8 +19,7 @@ co_status co_section_check(const co_config *section, const co_plugin *a, const c
 extern const co_param co_top_params[], co_data_params[], co_devices_params[], co_local_params[],
     co_transforms_params[], co_downlink_params[], co_server_params[], co_privacy_params[],
     co_example_params[], co_label_params[], co_clock_params[], co_groups_params[], co_eval_params[],
-    co_stop_params[],
-    co_output_params[];
+    co_stop_params[], co_output_params[];
 
 co_status co_check_data(co_experiment *e);    /* data, partition, model (data.c) */
 co_status co_check_devices(co_experiment *e); /* devices (devices.c) */
