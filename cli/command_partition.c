@@ -89,7 +89,7 @@ static co_status read_data(const co_words *words, const co_partitioner *member,
         CO_TRY(with_x ? co_dataset_read(path, data) : co_dataset_read_columns(path, data));
     else
         CO_TRY(co_dataset_load(path, with_x, data, comm));
-    if (!co_partition_needs_tags(member, data)) return CO_OK;
+    if (!co_partition_needs_texts(opt, member, data)) return CO_OK;
     if (data->in_segment) co_segment_fini(&data->memory);
     co_dataset_fini(data);
     return comm ? co_dataset_load(path, true, data, comm) : co_dataset_read(path, data);

@@ -2,14 +2,15 @@
  *
  * equal: spans [floor(n k / K), floor(n (k + 1) / K)): sizes differ by at most 1, and with K > n
  * the K - n empty devices are spread evenly over the ids. lognormal: weights exp(sigma z), z
- * normal. zipf: weights rank^-exponent, the ranks dealt by key. dirichlet: Dirichlet(beta). given:
+ * normal. zipf: weights rank^-exponent, the ranks dealt by key. dirichlet: Dirichlet(beta). linear,
+ * square, exponential: weights id + 1, (id + 1)^2, e^id (flwr-datasets). given:
  * the list `given`, one size a device; what it leaves over is unassigned. Cost: O(n + K). Source:
  * McMahan et al., AISTATS 2017, arXiv:1602.05629, section 3 (their IID split: equal). */
 #include "partition/partitioner.h"
 #include "partition/sizes.h"
 #include <string.h>
 
-enum { DRAW_SIZES, LAW_GIVEN = 4 };
+enum { DRAW_SIZES };
 
 static co_status take_given(const co_config *opt, const co_partition_input *in,
                             co_partition_plan *plan)
@@ -43,22 +44,32 @@ static co_status devices(const co_config *opt, int64_t *n_devices)
 static co_status plan_sizes(const co_config *opt, const co_partition_input *in,
                             co_partition_plan *plan)
 {
-    static const char *const key[] = {NULL, "sigma", "exponent", "beta"};
-    static const char *const word[] = {"equal", "lognormal", "zipf", "dirichlet", "given"};
+    static const struct {
+        const char *word, *key; /* key: of its parameter, which else is fixed */
+        co_size_law law;
+        double fixed;
+    } laws[] = {{"equal", NULL, CO_SIZES_EQUAL, 0.0},
+                {"lognormal", "sigma", CO_SIZES_LOGNORMAL, 0.0},
+                {"zipf", "exponent", CO_SIZES_ZIPF, 0.0},
+                {"dirichlet", "beta", CO_SIZES_DIRICHLET, 0.0},
+                {"linear", NULL, CO_SIZES_POWER, 1.0},
+                {"square", NULL, CO_SIZES_POWER, 2.0},
+                {"exponential", NULL, CO_SIZES_EXPONENTIAL, 1.0}};
     const char *sizes = co_config_string(opt, "sizes");
-    int law = 0;
-    while (strcmp(word[law], sizes) != 0) law++;
+    size_t k = 0;
     CO_TRY(co_partition_agree(in, co_partition_plan_counts(in, plan)));
-    if (law == LAW_GIVEN) return take_given(opt, in, plan);
-    return co_sizes(in, DRAW_SIZES, (co_size_law)law,
-                    key[law] ? co_config_real(opt, key[law]) : 0.0, in->n_examples, plan->count, 1);
+    if (strcmp(sizes, "given") == 0) return take_given(opt, in, plan);
+    while (strcmp(laws[k].word, sizes) != 0) k++;
+    return co_sizes(in, DRAW_SIZES, laws[k].law,
+                    laws[k].key ? co_config_real(opt, laws[k].key) : laws[k].fixed, in->n_examples,
+                    plan->count, 1);
 }
 
 static const co_param params[] = {
     {.key = "sizes",
      .type = CO_CHOICE,
-     .words = "equal|lognormal|zipf|dirichlet|given",
-     .doc = "law of the devices' sizes"},
+     .words = "equal|lognormal|zipf|dirichlet|linear|square|exponential|given",
+     .doc = "law of the devices' sizes; linear, square, exponential: by id + 1, its square, e^id"},
     {.key = "sigma",
      .type = CO_REAL,
      .def = 1.0,

@@ -1,9 +1,12 @@
-/* partition/labels.c - labels from tags and users. Cost: O(tokens), and a look-up an example. */
+/* partition/labels.c - labels from tags, users, groups, lengths and files. Cost: O(tokens), and a
+ * look-up an example. */
 #include "partition/labels.h"
 #include "core/memory.h"
 #include "core/text.h"
 #include "io/readers/members.h"
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool wants_labels(const co_partitioner *member, const co_dataset *data)
@@ -11,9 +14,19 @@ static bool wants_labels(const co_partitioner *member, const co_dataset *data)
     return (member->needs & CO_PART_NEEDS_LABELS) && !data->y;
 }
 
-bool co_partition_needs_tags(const co_partitioner *member, const co_dataset *data)
+/* Statistics of a finished partition have no options. */
+static bool is_by(const co_config *opt, const char *word)
 {
-    return wants_labels(member, data) && data->task == CO_DATA_TAGGING && !data->token_y;
+    return opt->map && co_config_has(opt, "by") && strcmp(co_config_string(opt, "by"), word) == 0;
+}
+
+bool co_partition_needs_texts(const co_config *opt, const co_partitioner *member,
+                              const co_dataset *data)
+{
+    if (is_by(opt, "length")) return !data->token_offsets && data->n_vocab > 0;
+    if (data->token_y || data->task != CO_DATA_TAGGING) return false;
+    return is_by(opt, "tags") ||
+           (wants_labels(member, data) && !(opt->map && co_config_has(opt, "by")));
 }
 
 /* type[tag]: the type of entity that it is of, -1: of none. */
@@ -71,15 +84,93 @@ static co_status label_by_types(const co_config *opt, const co_dataset *data, co
     return st;
 }
 
-/* Of nobody: one label more. */
-static void label_by_users(const co_dataset *data, co_dataset *view)
+/* By a column of names, of which there are n. Of nobody: one label more. */
+static void label_by_names(const co_dataset *data, const int32_t *column, size_t n,
+                           co_dataset *view)
 {
     bool nobody = false;
     for (int64_t i = 0; i < data->n; i++) {
-        nobody = nobody || data->user[i] < 0;
-        view->y[i] = data->user[i] >= 0 ? data->user[i] : (int32_t)data->n_users;
+        nobody = nobody || column[i] < 0;
+        view->y[i] = column[i] >= 0 ? column[i] : (int32_t)n;
     }
-    view->n_classes = data->n_users + nobody;
+    view->n_classes = n + nobody;
+}
+
+static int compare_lengths(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The tenth of all texts, by their tokens, that each is in: texts of one length are in one. */
+static co_status label_by_lengths(const co_dataset *data, co_dataset *view)
+{
+    enum { TENTHS = 10 };
+    const size_t n = (size_t)data->n;
+    int64_t *sorted = co_malloc(n, sizeof *sorted);
+    if (!sorted) return CO_FAIL(CO_ENOMEM, "lengths of %zu texts", n);
+    for (size_t i = 0; i < n; i++) sorted[i] = data->token_offsets[i + 1] - data->token_offsets[i];
+    qsort(sorted, n, sizeof *sorted, compare_lengths);
+    for (size_t i = 0; i < n; i++) {
+        const int64_t length = data->token_offsets[i + 1] - data->token_offsets[i];
+        int32_t tenth = 0;
+        while (tenth < TENTHS - 1 && length >= sorted[n * (size_t)(tenth + 1) / TENTHS]) tenth++;
+        view->y[i] = tenth;
+    }
+    view->n_classes = TENTHS;
+    co_free(sorted);
+    return CO_OK;
+}
+
+/* A word a line, line i + 1 of example i. */
+static co_status label_by_file(const char *path, const co_dataset *data, co_dataset *view)
+{
+    co_members words = {0};
+    char *line = NULL;
+    size_t room = 0;
+    int64_t n = 0;
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return CO_FAIL(CO_EFILE,
+                       "%s: cannot open: %s; by is y, user, group, tags, length or a file", path,
+                       strerror(errno));
+    co_status st = CO_OK;
+    for (ssize_t bytes; st == CO_OK && (bytes = getline(&line, &room, file)) >= 0; n++) {
+        while (bytes > 0 && (line[bytes - 1] == '\n' || line[bytes - 1] == '\r')) line[--bytes] = 0;
+        if (n < data->n) st = co_members_number(&words, line, &view->y[n]);
+    }
+    free(line);
+    fclose(file);
+    if (st == CO_OK && n != data->n)
+        st = CO_FAIL(CO_EDATA, "%s: has %lld lines, the data set %lld examples; one line each",
+                     path, (long long)n, (long long)data->n);
+    view->n_classes = words.n;
+    co_members_fini(&words);
+    return st;
+}
+
+/* What key `by` says. */
+static co_status label_by(const co_config *opt, const co_dataset *data, co_dataset *view)
+{
+    const char *by = co_config_string(opt, "by"), *lacks = NULL;
+    if (is_by(opt, "user")) {
+        if (data->user) label_by_names(data, data->user, data->n_users, view);
+        lacks = data->user ? NULL : "column user";
+    } else if (is_by(opt, "group")) {
+        if (data->group) label_by_names(data, data->group, data->n_groups, view);
+        lacks = data->group ? NULL : "column group";
+    } else if (is_by(opt, "tags")) {
+        if (data->token_y) return label_by_types(opt, data, view);
+        lacks = "tags";
+    } else if (is_by(opt, "length")) {
+        if (data->token_offsets) return label_by_lengths(data, view);
+        lacks = "tokens";
+    } else {
+        return label_by_file(by, data, view);
+    }
+    return lacks ? co_config_fail(opt, co_config_node(opt, "by"), "%s: the data set has no %s", by,
+                                  lacks)
+                 : CO_OK;
 }
 
 co_status co_partition_view(const co_config *opt, const co_partitioner *member,
@@ -87,12 +178,17 @@ co_status co_partition_view(const co_config *opt, const co_partitioner *member,
 {
     const bool tags = data->task == CO_DATA_TAGGING && data->token_y,
                users = data->task == CO_DATA_SPAN && data->user;
+    const bool by = opt->map && co_config_has(opt, "by") && !is_by(opt, "y");
     *view = *data;
-    if (!wants_labels(member, data) || (!tags && !users)) return CO_OK;
+    if (by && !(member->needs & CO_PART_NEEDS_LABELS))
+        return co_config_fail(opt, co_config_node(opt, "by"), "%s goes by no labels; leave it out",
+                              member->name);
+    if (!by && (!wants_labels(member, data) || (!tags && !users))) return CO_OK;
     view->y = co_malloc((size_t)data->n, sizeof *view->y);
     if (!view->y) return CO_FAIL(CO_ENOMEM, "labels of %lld examples", (long long)data->n);
+    if (by) return label_by(opt, data, view);
     if (tags) return label_by_types(opt, data, view);
-    label_by_users(data, view);
+    label_by_names(data, data->user, data->n_users, view);
     return CO_OK;
 }
 

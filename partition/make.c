@@ -38,6 +38,13 @@ const co_param co_partition_params[] = {
      .hi = INFINITY,
      .flags = CO_OPTIONAL,
      .doc = "seed of the partition; default: that of the run"},
+    {.key = "by",
+     .type = CO_STRING,
+     .flags = CO_OPTIONAL,
+     .doc =
+         "what methods that deal by label go by: y (default), user, group, tags (a text's set of "
+         "entity types), length (tenths of all lengths), or a file with a word a line for each "
+         "example"},
     {.key = "test_fraction",
      .type = CO_REAL,
      .def = 0.0,

@@ -12,7 +12,7 @@ typedef struct {
 static const peer keys[] = {
     {"num_partitions", "flwr-datasets", "`devices`"},
     {"partition_by", "flwr-datasets",
-     "no key: methods deal by the label y, natural by the column user"},
+     "`by`: y, user, group, tags, length or a file; natural goes by the column user"},
     {"min_partition_size", "flwr-datasets", "`min_size`"},
     {"self_balancing", "flwr-datasets", "`balanced` of method dirichlet"},
     {"num_shards_per_partition", "flwr-datasets", "`shards_per_device` of method shards"},

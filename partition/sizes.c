@@ -28,6 +28,11 @@ static co_status draw(const co_partition_input *in, uint64_t draw_id, co_size_la
     if (law == CO_SIZES_ZIPF) return draw_zipf(in, draw_id, parameter, weight);
     if (law == CO_SIZES_DIRICHLET)
         co_proportions_draw(in, draw_id, 0, parameter, in->first, m, weight);
+    else if (law == CO_SIZES_POWER)
+        for (int64_t i = 0; i < m; i++)
+            weight[i] = parameter * co_plain_log((double)(in->first + i + 1));
+    else if (law == CO_SIZES_EXPONENTIAL)
+        for (int64_t i = 0; i < m; i++) weight[i] = parameter * (double)(in->first + i);
     else
         for (int64_t i = 0; i < m; i++) {
             co_stream own = co_partition_stream(in, draw_id + 1, (uint64_t)(in->first + i), 0);

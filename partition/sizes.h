@@ -2,7 +2,14 @@
 #pragma once
 #include "partition/partitioner.h"
 
-typedef enum { CO_SIZES_EQUAL, CO_SIZES_LOGNORMAL, CO_SIZES_ZIPF, CO_SIZES_DIRICHLET } co_size_law;
+typedef enum {
+    CO_SIZES_EQUAL,
+    CO_SIZES_LOGNORMAL,
+    CO_SIZES_ZIPF,
+    CO_SIZES_DIRICHLET,
+    CO_SIZES_POWER,      /* (id + 1)^parameter: 1 linear, 2 square */
+    CO_SIZES_EXPONENTIAL /* e^(parameter id) */
+} co_size_law;
 /* Adds to count[i * stride], i over the devices of this rank, its part of n examples. parameter:
  * sigma of the log-normal, exponent of Zipf, concentration of the Dirichlet law. EQUAL: spans that
  * differ by at most 1, the empty ones spread evenly. ZIPF: weight (j + 1)^-exponent, the ranks j a

@@ -79,8 +79,7 @@ static co_status check_shares(co_run *r)
         if (!link->stage->fixed_shares || !link->serves) continue;
         r->plan.weighs_population = true;
         if (why)
-            return co_config_fail(&r->experiment->top,
-                                  co_node_find(r->experiment->root, "transforms"),
+            return co_config_fail(link->where, co_config_node(link->where, "name"),
                                   "%s keeps the mean of what all devices have sent, in which each "
                                   "has a fixed part: %s; leave one of the two out",
                                   link->stage->name, why);
@@ -420,6 +419,7 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
     if (st == CO_OK) st = create_planner(r);
     if (st == CO_OK) st = start_privacy(r);
     if (st == CO_OK) st = create_exchange(r);
+    if (st == CO_OK) st = co_agree(co_private_open(&r->privacy, r->exchange.n_own), comm);
     if (st == CO_OK) co_versions_init(&r->versions, &r->exchange);
     if (st == CO_OK) st = create_bank(r);
     if (st == CO_OK) st = co_agree(co_run_combine_create(r), comm);
@@ -450,6 +450,7 @@ void co_run_destroy(co_run *r)
     co_versions_fini(&r->versions);
     co_exchange_fini(&r->exchange);
     co_messages_fini(&r->messages);
+    co_private_fini(&r->privacy);
     co_shares_fini(&r->shares);
     co_charge_fini(&r->charge);
     if (r->experiment && r->experiment->planner->destroy)

@@ -93,8 +93,7 @@ static void send(co_run *r, size_t k, const co_piece *piece, co_given *given, fl
     double factor = 1.0;
     if (!isnan(c.coded_bits)) {
         const co_message *m = &r->message[row->attacker];
-        row->bytes_coded =
-            row->bytes_up + (int64_t)ceil(c.coded_bits / 8.0) + m->beside - co_message_bytes(m);
+        row->bytes_coded = row->bytes_up + (int64_t)ceil(c.coded_bits / 8.0) - co_message_bytes(m);
     }
     if (rule->report) rule->report(r->aggregation.self, &given->report, &factor, &given->term);
     c.coefficient *= factor;

@@ -8,8 +8,8 @@
  * multiplies them before it adds: the sum is of full matrices. It is not PowerSGD (Vogels et al.,
  * NeurIPS 2019, arXiv:1905.13727), whose devices share P after one mean and send Q in a second, so
  * that only factors are ever added; here nothing is shared, and one message is enough. Biased.
- * Cost: 4 r (iterations + 1/2) operations a coordinate; 3 ns at rank 4. Source: Halko, Martinsson, Tropp, SIAM
- * Review 2011, arXiv:0909.4061, Algorithms 4.3 and 4.4 (subspace iteration). */
+ * Cost: 4 r (iterations + 1/2) operations a coordinate; 3 ns at rank 4. Source: Halko, Martinsson,
+ * Tropp, SIAM Review 2011, arXiv:0909.4061, Algorithms 4.3 and 4.4 (subspace iteration). */
 #include "aggregators/stages/stage.h"
 #include "core/clones.h"
 #include "core/memory.h"

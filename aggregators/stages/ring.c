@@ -8,9 +8,9 @@
  * refused before the first step otherwise. Weights: uniform, or capped (aggregate.weight_cap), for
  * a device knows neither the others' nor their sum; they are added exactly beside the ring. The
  * message: bits a value, no header. Draws are keyed by (seed, step, device, block). Cost: 1.2 ns a
- * coordinate on a device, one pass over the slice. Source: Bonawitz et al., arXiv:1912.00131 (clip, scale,
- * round at random, modulo); coordinates are clipped as in Flower's SecAgg+, not the norm: put clip
- * in front for that. */
+ * coordinate on a device, one pass over the slice. Source: Bonawitz et al., arXiv:1912.00131 (clip,
+ * scale, round at random, modulo); coordinates are clipped as in Flower's SecAgg+, not the norm:
+ * put clip in front for that. */
 #include "aggregators/stages/stage.h"
 #include "aggregators/travel.h"
 #include "core/memory.h"

@@ -20,6 +20,7 @@ typedef enum {
     CO_NOISE_FOR_SUM,
     CO_NOISE_FOR_COUNT,
     CO_NOISE_FOR_SHARE,
+    CO_NOISE_FOR_ROWS,
     CO_NOISE_FOR_MESSAGE
 } co_noise_purpose;
 

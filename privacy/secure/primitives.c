@@ -3,9 +3,8 @@
 #include <sodium.h>
 #include <string.h>
 
-_Static_assert(CO_KEY_BYTES == crypto_scalarmult_BYTES &&
-                   CO_KEY_BYTES == crypto_aead_chacha20poly1305_ietf_KEYBYTES,
-               "256 bits");
+_Static_assert(CO_KEY_BYTES == crypto_scalarmult_BYTES, "256 bits");
+_Static_assert(CO_KEY_BYTES == crypto_aead_chacha20poly1305_ietf_KEYBYTES, "256 bits");
 _Static_assert(CO_TAG_BYTES == crypto_aead_chacha20poly1305_ietf_ABYTES, "128 bits");
 
 void co_wipe(void *bytes, size_t n)

@@ -153,7 +153,7 @@ void co_plan_keeps(co_plan *plan, co_keeps *keeps)
     if (plan->has_version) {
         co_keep_ints(keeps, "downlink/version", plan->has_version, NULL,
                      plan->population->n_devices);
-        co_keep_within(keeps, -1.0, (double)plan->experiment->rounds);
+        co_keep_within(keeps, 0.0, (double)plan->experiment->rounds);
     }
     if (plan->selector->keeps) plan->selector->keeps(plan->chosen_by, keeps);
 }

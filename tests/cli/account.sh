@@ -83,6 +83,24 @@ good '^ *epsilon +40$' epsilon_message=2 rounds=20
 good 'closed form +epsilon 0.2332656 ' epsilon_message=1 reports=10000 delta=1e-6
 good . epsilon_message=1 reports=10000 delta=1e-6 --json
 holds "0.05297 < d['epsilon'] < 0.05302 and d['reports'] == 10000 and d['unit'] == 'device'"
+# ---- noise in shares of devices: steps, norm and shares are said; a found noise holds; replacing costs twice
+shares="dim=7850 min_reporting=240 devices=300 bits=16 delta=1e-4"
+good 'steps .*clip; norm at most 1\.0[0-9]+ x clip once rounded' mechanism=ddgauss $shares noise_multiplier=4 rounds=12
+good '^ *accountant +rdp$' mechanism=skellam $shares noise_multiplier=4
+good . mechanism=ddgauss $shares noise_multiplier=4 rounds=12 --json
+holds "3.3 < d['epsilon'] < 3.6 and 0 < d['wrap'] < 1e-3 and d['bits']==16 and d['share_std'] > 0.5 and d['bound']=='rdp'"
+good . mechanism=skellam $shares epsilon=3 rounds=12 --json
+holds "d['epsilon'] <= 3 and d['epsilon'] > 2.999 and 4 < d['noise_multiplier'] < 5"
+good . mechanism=skellam $shares noise_multiplier=4 rounds=12 sampling=poisson rate=0.1 --json
+holds "d['epsilon'] < 1.6 and d['relation'] == 'add or remove one'"
+bad 'give two' mechanism=ddgauss $shares noise_multiplier=4 epsilon=1
+bad 'needs dim' mechanism=ddgauss min_reporting=10 delta=1e-5 noise_multiplier=1
+bad 'needs min_reporting' mechanism=skellam dim=10 delta=1e-5 noise_multiplier=1
+bad 'goes with mechanism=ddgauss' $sampled noise_multiplier=1 delta=1e-5 bits=8
+bad 'only accountant=rdp' mechanism=skellam $shares noise_multiplier=4 accountant=pld
+bad 'raise bits' mechanism=ddgauss dim=1000000 min_reporting=100 bits=8 delta=1e-6 epsilon=1
+bad 'set bits to' mechanism=ddgauss dim=100 min_reporting=1000 bits=6 delta=1e-6 noise_multiplier=1
+bad 'min_reporting is 240' mechanism=ddgauss dim=7850 min_reporting=240 devices=200 delta=1e-4 noise_multiplier=4
 
 # ---- refusals name the key and the remedy
 bad 'give two' $sampled delta=1e-5

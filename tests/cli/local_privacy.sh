@@ -10,6 +10,7 @@ said() { # said FILE STATEMENT LABEL
 import json, sys
 print([s for s in json.load(sys.stdin)['last']['statements'] if s['statement'] == '$2'][0]['$3'])"
 }
+statements() { "$COHORT" show "$1" --json | $python -c "import json, sys; print(*json.load(sys.stdin)['last']['statements'], sep='\n')"; }
 cat > e.yaml <<'Y'
 name: messages
 rounds: 6
@@ -42,6 +43,7 @@ for kind in "$privunit" "$gaussian" "$laplace" "$labels"; do
     for f in run.h5 ckpt-00000006.h5; do
         [ "$(digest cut/$f)" = "$(digest k1/$f)" ] || fail "'$kind': $f differs after a resume"
     done
+    diff <(statements cut/run.h5) <(statements k1/run.h5) || fail "'$kind': other statements after a resume"
     eval "of_$n_kind=$(digest k1/run.h5)"
     cp k1/run.h5 kind$n_kind.h5
 done

@@ -8,7 +8,8 @@
 #include <math.h>
 
 enum { N = 6, ROWS = 256, MOST_GROUPS = 64 };
-#ifdef __SANITIZE_ADDRESS__ /* sees an access, which the first tries make, twenty times as slowly */
+#ifdef __SANITIZE_ADDRESS__ /* sees an access, which the first tries make, twenty times as slowly  \
+                             */
 enum { N_TRIES = 6 };
 #else
 enum { N_TRIES = 60 };

@@ -58,7 +58,7 @@ static void coarsen(void *self, const co_stage_key *key, co_contribution *c, flo
     }
     c->norm = NAN;
     c->coded_bits = 1.0 * (double)n_zero + 9.3 * (double)(c->n - (size_t)n_zero);
-    if (c->counts) c->counts[0] = (int64_t)ceil(c->coded_bits / 8.0) + 5;
+    if (c->counts) c->counts[0] = (int64_t)ceil(c->coded_bits / 8.0);
 }
 
 static co_status end_of_coarse(void *self, const co_stage_key *key, const co_stage_end *end)
@@ -73,6 +73,13 @@ static void in_bytes(const void *self, co_message *m)
     (void)self;
     m->bits = 8.0;
     m->beside += 5;
+}
+
+/* Devices 0 to 4 give no update that is finite. */
+static void spoil(void *self, const co_stage_key *key, co_contribution *c, float *const *state)
+{
+    (void)self, (void)state;
+    if (key->device < 5) c->norm = INFINITY;
 }
 
 static void in_half(const void *self, co_message *m)
@@ -134,6 +141,7 @@ static const co_stage asked = {.name = "asked", .forward = add_up, .slots = aske
                                 .keeps_zeros = true,
                                 .mixes = true,
                                 .blockwise = true},
+                      spoils = {.name = "spoils", .forward = spoil},
                       symbols = {.name = "symbols", .forward = pass, .coded = true},
                       few = {.name = "few", .forward = pass, .message = in_half, .sparse = true},
                       shapes = {.name = "shapes", .forward = pass, .by_tensor = true},
@@ -154,10 +162,11 @@ typedef struct {
 
 static co_status open_with(const char *words, const lists *l, co_experiment *e, co_run *run)
 {
-    char *text = co_format("name: compression\npartition: {method: dirichlet, devices: 20, alpha: "
-                           "0.5}\nlocal: {lr: 0.1, batch: 8}\neval: {every: 0}\ndata: {file: "
-                           "%s}\noutput: {dir: %s, checkpoint_every: 0, devices: true}\n%s",
-                           blobs, out, words);
+    char *text =
+        co_format("name: compression\npartition: {method: dirichlet, devices: 20, alpha: 0.5}\n%s"
+                  "eval: {every: 0}\ndata: {file: %s}\noutput: {dir: %s, checkpoint_every: 0, "
+                  "devices: true}\n%s",
+                  strstr(words, "local:") ? "" : "local: {lr: 0.1, batch: 8}\n", blobs, out, words);
     co_status st = co_experiment_parse(text, "test.yaml", e);
     co_free(text);
     if (st != CO_OK) return st;
@@ -235,10 +244,11 @@ static void classic_remembers_what_is_lost(void)
 }
 
 /* G is the mean of what all devices have sent, each with its part of the population's weight. */
-static void ef21_keeps_the_mean_of_all(const char *words, bool is_decoded)
+static void ef21_keeps_the_mean_of_all(const char *words, bool is_decoded, bool some_fail)
 {
-    const lists l = {
-        {NULL}, {is_decoded ? &halved : &coarse, is_decoded ? &coarse : &sent}, {NULL}};
+    const lists l = {{some_fail ? &spoils : NULL},
+                     {is_decoded ? &halved : &coarse, is_decoded ? &coarse : &sent},
+                     {NULL}};
     co_experiment e;
     co_run run;
     if (!play(words, &l, &e, &run)) return;
@@ -382,7 +392,7 @@ static void bytes_are_those_of_the_messages_that_a_device_lacked(const char *wor
         sum_now += cell(rounds, r, "bytes_down");
     }
     if (comm.rank == 0) CHECK(n_part > 5 && n_whole > 5 && sum_now > 0);
-    if (comm.rank == 0 && strstr(words, "dropout")) CHECK(n_away > 3);
+    if (comm.rank == 0 && (strstr(words, "dropout") || strstr(words, "dp:"))) CHECK(n_away > 3);
     close_run(&e, &run);
 }
 
@@ -472,6 +482,13 @@ static void orders_that_cannot_be_are_refused(void)
     refused(SOME, STAGES(&rows, &integers), "rows reads the updates of all devices");
     refused(SOME "aggregate: {rule: median}", STAGES(&halved), "median reads updates one by one");
     allowed(SOME, STAGES(&plain, &few, &plain));
+    for (int k = 0; k < 2; k++)
+        refused("model: {name: softmax}\nrounds: 2\ndevices: {select: poisson, per_round: 7}\n"
+                "privacy: {mechanism: ddgauss, clip: 1, noise_multiplier: 1, delta: 1e-3, "
+                "min_reporting: 3}",
+                k ? STAGES(&symbols) : STAGES(&few),
+                k ? "distributed privacy cannot stand behind symbols"
+                  : "distributed privacy cannot stand behind few");
     allowed(SOME, STAGES(&halved, &few, &plain));
     allowed(SOME EF "aggregate: {rule: median}", STAGES(&coarse));
     allowed("model: {name: softmax}\nrounds: 2\ndevices: {per_round: 7, attack: sign_flip, "
@@ -526,11 +543,12 @@ int main(int argc, char **argv)
     MPI_Bcast(blobs, sizeof blobs, MPI_CHAR, 0, comm.world);
     MPI_Bcast(out, sizeof out, MPI_CHAR, 0, comm.world);
     classic_remembers_what_is_lost();
-    ef21_keeps_the_mean_of_all(FROZEN "rounds: 4\ndevices: {per_round: 5}\n" EF21, false);
+    ef21_keeps_the_mean_of_all(FROZEN "rounds: 4\ndevices: {per_round: 5}\n" EF21, false, false);
     ef21_keeps_the_mean_of_all(WIDE "rounds: 5\ndevices: {per_round: 4}\nclock: {dropout: "
                                     "0.3}\naggregate: {weight: uniform}\n" EF21,
-                               false);
-    ef21_keeps_the_mean_of_all(WIDE "rounds: 4\ndevices: {per_round: 5}\n" EF21, true);
+                               false, false);
+    ef21_keeps_the_mean_of_all(WIDE "rounds: 4\ndevices: {per_round: 5}\n" EF21, true, false);
+    ef21_keeps_the_mean_of_all(WIDE "rounds: 4\ndevices: {per_round: 12}\n" EF21, false, true);
     nothing_is_lost_on_the_way_down(WIDE "rounds: 7\ndevices: {per_round: 5}", &coarse);
     nothing_is_lost_on_the_way_down(WIDE "rounds: 7\ndevices: {per_round: 5}", &whole);
     nothing_is_lost_on_the_way_down(
@@ -548,6 +566,10 @@ int main(int argc, char **argv)
     bytes_are_those_of_the_messages_that_a_device_lacked(
         WIDE "rounds: 30\ndevices: {mode: deadline, per_round: 3, over_select: 2}\nclock: "
              "{seconds_per_unit: 1, down: 1e4}");
+    bytes_are_those_of_the_messages_that_a_device_lacked(
+        WIDE "rounds: 30\ndevices: {per_round: 5}\nclock: {seconds_per_unit: 1, down: 1e4}\n"
+             "local: {lr: 0.1, batch: 8, dp: {clip: 1, noise_multiplier: 2, epsilon: 4, delta: "
+             "1e-3}}");
     coded_bytes_are_summed_exactly();
     orders_that_cannot_be_are_refused();
     ef21_needs_fixed_shares();

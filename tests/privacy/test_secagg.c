@@ -32,7 +32,8 @@ static bool play(secagg_play *p)
     return false;
 }
 
-/* Pattern number i (those of five devices: privacy_secagg_five): the base-6 digits are after how many answers each device drops out. */
+/* Pattern number i (those of five devices: privacy_secagg_five): the base-6 digits are after how
+ * many answers each device drops out. */
 static size_t play_patterns(co_secagg_shape shape, size_t *n_worked)
 {
     size_t n_patterns = 1;

@@ -81,15 +81,15 @@ Test(secagg_attacks, other_lengths_are_found)
 {
     for (int stage = 0; stage < CO_SECAGG_STAGES; stage++)
         for (int way = stage == 0; way < 2; way++)
-            for (int i = 0; i < 4; i++) {
+            for (int i = 0; i < 5; i++) {
                 const size_t bytes =
                     co_secagg_bytes(&shape, (co_secagg_stage)stage, (co_secagg_way)way);
                 secagg_play p;
                 open_cohort(&p, 2);
                 plan.stage = (co_secagg_stage)stage, plan.way = (co_secagg_way)way;
-                plan.place = 2, plan.sealed_again = i == 2;
+                plan.place = 2, plan.sealed_again = i == 2 || i == 4;
                 plan.byte = i == 0 ? 1 : i == 1 ? 20 : bytes - 1;
-                plan.what = i == 3 ? LONGER : CUT;
+                plan.what = i >= 3 ? LONGER : CUT;
                 cr_assert_eq(secagg_run(&p), CO_OK, "%s", co_status_message());
                 cr_assert(p.n_refused == 1 && strstr(p.reason, "bytes"), "%s", p.reason);
                 secagg_close(&p);

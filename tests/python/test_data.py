@@ -1,4 +1,5 @@
 """Data sets, partitions, predictions and trackers of the Python package."""
+import json
 import os
 import sys
 import unittest
@@ -91,6 +92,33 @@ class Datasets(InFolder):
         data = write_text_dataset(self.folder / "p.h5", [{"source": "a b", "target": "b a"}, {"source": "c", "target": "c c"}])
         self.assertEqual((data.task, len(data)), ("seq2seq", 2))
 
+    def test_clinc150(self):
+        parts = {"oos_test": [["what?", "oos"]], "val": [["wie geht's ü", "b"]], "test": [["now", "a"], ["then", "b"]], "oos_val": [],
+                 "oos_train": [["none", "oos"]], "train": [["one two", "b"], ["two", "a"]]}
+        (self.folder / "c.json").write_text(json.dumps(parts))
+        order = [("train", 0), ("oos_train", 0), ("val", 2), ("test", 1), ("oos_test", 1)]
+        for oos in ("keep", "drop"):
+            want = [(text, label, split) for key, split in order for text, label in parts[key] if oos == "keep" or label != "oos"]
+            data = cohort.import_data("clinc150", self.folder / "c.json", out=self.folder / "c.h5", oos=oos, overwrite=True)
+            self.assertEqual([(data.text(k), data.classes[data["y"][k]], data["split"][k]) for k in range(len(data))], want)
+        for bad in ("{", '{"train": [["a"]]}', '{"val": []}', "[]", '{"train": [["a", 1]]}', '{"train": [["a", "b"]]} x'):
+            (self.folder / "bad.json").write_text(bad)
+            with self.assertRaises(cohort.CohortError) as caught:
+                cohort.import_data("clinc150", self.folder / "bad.json", out=self.folder / "b.h5")
+            self.assertEqual(caught.exception.exit_code, 3, bad)
+
+    def test_json_lines_with_classes(self):
+        lines = [{"t": "a b", "c": "x", "u": 5}, {"z": [1, {"q": 2}], "c": "y", "t": "ü", "u": "v"}, {"t": "", "c": "x", "u": 5}]
+        (self.folder / "l.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        data = cohort.import_data("jsonl", self.folder / "l.jsonl", out=self.folder / "l.h5", text="t", y="c", user="u")
+        self.assertEqual([(data.text(k), data.classes[data["y"][k]], data.users[k]) for k in range(3)],
+                         [(line["t"], line["c"], str(line["u"])) for line in lines])
+        self.assertEqual(cohort.import_data("jsonl", self.folder / "l.jsonl", out=self.folder / "m.h5", text="t").task, "lm")
+        for options, code in (({}, 2), ({"text": "t", "source": "t"}, 2), ({"source": "t"}, 2), ({"y": "c"}, 2), ({"text": "none"}, 3)):
+            with self.assertRaises(cohort.CohortError) as caught:
+                cohort.import_data("jsonl", self.folder / "l.jsonl", out=self.folder / "n.h5", **options)
+            self.assertEqual(caught.exception.exit_code, code, options)
+
     def test_another_file_is_refused(self):
         with h5py.File(self.folder / "o.h5", "w") as file:
             file.attrs["format"] = "other"
@@ -126,6 +154,33 @@ class Partitions(InFolder):
         self.assertEqual(part.names, ["u0", "u1", "u2", "u3"])
         self.assertEqual([len(ids) for ids in part.test_indices], [15] * 4)
         self.assertEqual(repr(part), repr(cohort.read_partition(part.file)))
+
+    def test_methods_go_by_what_is_named(self):
+        users = np.array([int(u[1:]) for u in self.data.users])
+        y = np.array(self.data["y"])
+        (self.folder / "words").write_text("".join(f"w{k % 5}\n" for k in range(300)))
+        for by, labels in (("user", users), (str(self.folder / "words"), np.arange(300) % 5), ("y", y)):
+            part = cohort.partition(self.data, "classes", len(set(labels)), classes_per_device=1, by=by)
+            self.assertTrue(all(len(set(labels[ids])) == 1 for ids in part.indices), by)
+            self.assertEqual(sorted(part.sizes), sorted(np.bincount(labels)))
+        texts = cohort.write_dataset(self.folder / "t.h5", tokens=[[0] * (1 + k % 20) for k in range(200)], vocab=3, y=np.arange(200) % 2)
+        part = cohort.partition(texts, "classes", 10, classes_per_device=1, by="length")
+        self.assertEqual(sorted(tuple(sorted({1 + i % 20 for i in ids})) for ids in part.indices), [(k, k + 1) for k in range(1, 20, 2)])
+        for method, by, code in (("iid", "user", 2), ("classes", "group", 2), ("classes", "tags", 2), ("classes", "length", 2), ("classes", "none", 4)):
+            with self.assertRaises(cohort.CohortError) as caught:
+                cohort.partition(self.data, method, 3, by=by)
+            self.assertEqual(caught.exception.exit_code, code, by)
+        (self.folder / "words").write_text("one\n")
+        with self.assertRaises(cohort.CohortError) as caught:
+            cohort.partition(self.data, "classes", 3, by=str(self.folder / "words"))
+        self.assertEqual((caught.exception.exit_code, "1 lines" in str(caught.exception)), (3, True))
+
+    def test_laws_of_sizes_are_flowers(self):
+        for law, weight in (("linear", lambda k: k + 1), ("square", lambda k: (k + 1) ** 2), ("exponential", np.exp)):
+            want = np.array([weight(k) for k in range(6)], float)
+            found = cohort.partition(self.data, "iid", 6, sizes=law).sizes
+            self.assertEqual(found.sum(), 300)
+            self.assertLessEqual(np.abs(found - 300 * want / want.sum()).max(), 1.0, law)
 
     def test_lists_of_another_program(self):
         lists = [[5, 3, 1], [], [2, 4]]
