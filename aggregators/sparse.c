@@ -10,10 +10,10 @@
 
 co_status co_share_from(const co_config *opt, co_share *share)
 {
-    *share = (co_share){.fraction = co_config_real(opt, "fraction")};
-    if (!co_config_has(opt, "k")) return CO_OK;
-    share->k = co_config_int(opt, "k");
-    if (co_config_node(opt, "fraction")->is_default) return CO_OK;
+    const bool has_fraction = co_config_has(opt, "fraction"), has_k = co_config_has(opt, "k");
+    *share = (co_share){.fraction = has_fraction ? co_config_real(opt, "fraction") : 0.01};
+    if (has_k) share->k = co_config_int(opt, "k");
+    if (!has_k || !has_fraction) return CO_OK;
     return co_config_fail(opt, co_config_node(opt, "k"),
                           "stands beside fraction; give one of the two");
 }

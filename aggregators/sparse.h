@@ -12,11 +12,10 @@ typedef struct {
 #define CO_SHARE_PARAMS                                                                            \
     {"fraction",                                                                                   \
      CO_REAL,                                                                                      \
-     .def = 0.01,                                                                                  \
      .lo = 0.0,                                                                                    \
      .hi = 1.0,                                                                                    \
-     .flags = CO_LO_OPEN,                                                                          \
-     .doc = "of the coordinates that travel"},                                                     \
+     .flags = CO_LO_OPEN | CO_OPTIONAL,                                                            \
+     .doc = "of the coordinates that travel (default: 0.01)"},                                     \
     {                                                                                              \
         "k", CO_INT, .lo = 1, .hi = 9007199254740992.0, .flags = CO_OPTIONAL,                      \
                      .doc = "how many coordinates, in place of fraction"                           \

@@ -7,6 +7,7 @@
 #include "privacy/accountants/accountant.h"
 #include "privacy/accountants/gaussian.h"
 #include "privacy/statements/statement.h"
+#include "cli/account_correlated.h"
 #include "cli/account_shares.h"
 #include "cli/console.h"
 #include "io/json.h"
@@ -20,15 +21,15 @@ enum { SIGNIFICANT = 7 };
 static const co_param params[] = {
     {.key = "mechanism",
      .type = CO_CHOICE,
-     .words = "gaussian|laplace|discrete_gaussian|ddgauss|skellam",
-     .doc = "the noise; the last two in shares of devices"},
+     .words = "gaussian|laplace|discrete_gaussian|ddgauss|skellam|tree|banded",
+     .doc = "the noise; ddgauss, skellam: in shares of devices; tree, banded: over all rounds"},
     {.key = "noise_multiplier",
      .type = CO_REAL,
      .lo = 0.0,
      .hi = 1e9,
      .flags = CO_OPTIONAL,
      .doc = "standard deviation (laplace: scale) / sensitivity; ddgauss, skellam: of the noise of "
-            "min_reporting devices / clip"},
+            "min_reporting devices / clip; tree, banded: of one draw / clip"},
     {.key = "epsilon",
      .type = CO_REAL,
      .lo = 0.0,
@@ -92,9 +93,12 @@ static void print_help(void)
                                         "mechanism=ddgauss and skellam need dim= and "
                                         "min_reporting=; sampling amplifies their guarantee\n"
                                         "against those alone who do not know the sample: a server "
-                                        "that collects shares knows it.\n\nOptions:\n");
+                                        "that collects shares knows it.\n"
+                                        "mechanism=tree and banded (DP-FTRL) need separation=; all "
+                                        "rounds are one release.\n\nOptions:\n");
     co_print_params(stdout, params);
     co_print_params(stdout, co_account_shares_params);
+    co_print_params(stdout, co_correlated_account_params);
     co_print_wrapped(stdout, "\n  --json       one line of JSON\n\n"
                              "Example: cohort account mechanism=gaussian noise_multiplier=1.1 "
                              "delta=1e-5 rounds=1000 sampling=poisson "
@@ -150,7 +154,9 @@ static co_status read_event(const co_config *opt, co_event *event)
     const char *mechanism = co_config_string(opt, "mechanism"),
                *sampling = co_config_string(opt, "sampling");
     *event = (co_event){.noise_multiplier = 1.0, .rate = 1.0};
-    while (strcmp(co_noise_text(event->noise), mechanism) != 0) event->noise++;
+    while (event->noise < CO_N_NOISES && strcmp(co_noise_text(event->noise), mechanism) != 0)
+        event->noise++;
+    if (event->noise == CO_N_NOISES) event->noise = CO_NOISE_GAUSSIAN; /* correlated draws */
     while (strcmp(co_sampling_text(event->sampling), sampling) != 0) event->sampling++;
     CO_TRY(check_sampling(opt, event->sampling));
     if (has(opt, "noise_multiplier"))
@@ -175,6 +181,7 @@ typedef struct {
     int64_t rounds, population, per_round;
     co_guarantee g;
     bool solved_delta;
+    co_correlated_account correlated;
     co_account_shares shares; /* is_on: the noise is in such */
 } result;
 
@@ -225,9 +232,11 @@ static void print_text(const result *r)
         print_number("at least", r->g.delta_lower, " (certified lower bound)");
     if (!isnan(r->noise_multiplier))
         print_number("noise", r->noise_multiplier,
-                     r->shares.is_on ? " = standard deviation of min_reporting devices / clip"
-                                     : " = standard deviation / sensitivity");
+                     r->shares.is_on       ? " = standard deviation of min_reporting devices / clip"
+                     : r->correlated.is_on ? " = standard deviation of one draw / clip"
+                                           : " = standard deviation / sensitivity");
     co_print_field(stdout, "mechanism", "%s, %lld rounds", r->mechanism, (long long)r->rounds);
+    co_correlated_account_print(&r->correlated, r->noise_multiplier);
     print_sampling(r);
     co_account_shares_print(&r->shares);
     co_print_field(stdout, "unit", "one %s", co_unit_text(CO_UNIT_DEVICE));
@@ -262,6 +271,7 @@ static void print_json(const result *r)
     co_json_real(&json, "order", r->g.order);
     co_json_text(&json, "mechanism", r->mechanism);
     co_json_int(&json, "rounds", r->rounds);
+    co_correlated_account_json(&r->correlated, &json);
     co_account_shares_json(&r->shares, &json);
     co_json_close(&json, '}');
     fputc('\n', stdout);
@@ -290,16 +300,17 @@ static co_status solve(const co_config *opt, const co_event *event, result *r)
     co_event e = *event;
     co_ledger ledger = {0};
     how.lower = by->has_lower;
+    const int64_t n = r->correlated.is_on ? r->correlated.squared : r->rounds;
     co_status st = CO_OK;
     if (r->shares.is_on)
         CO_TRY_OUT(co_account_shares_solve(&r->shares, by, &how, epsilon, delta, r->rounds, &e));
-    CO_TRY_OUT(co_ledger_add(&ledger, &e, r->rounds));
+    CO_TRY_OUT(co_ledger_add(&ledger, &e, n));
     if (!has(opt, "noise_multiplier") && !r->shares.is_on) {
         double factor;
         CO_TRY_OUT(co_account_noise(by, &ledger, &how, epsilon, delta, &factor, &r->g));
         e.noise_multiplier = co_round_digits(factor, SIGNIFICANT, true);
         co_ledger_fini(&ledger);
-        CO_TRY_OUT(co_ledger_add(&ledger, &e, r->rounds));
+        CO_TRY_OUT(co_ledger_add(&ledger, &e, n));
     }
     r->noise_multiplier = r->shares.is_on ? r->shares.setup.multiplier : e.noise_multiplier;
     if (r->solved_delta)
@@ -365,7 +376,10 @@ static co_status account(const co_words *words)
     if (words->n_positional)
         return CO_FAIL(CO_EUSAGE, "account takes key=value words, '%.64s' is none",
                        words->positional[0]);
-    CO_TRY(co_config_check(&opt, (const co_param *const[]){params, co_account_shares_params}, 2));
+    CO_TRY(co_config_check(
+        &opt,
+        (const co_param *const[]){params, co_account_shares_params, co_correlated_account_params},
+        3));
     if (has(&opt, "rho")) return account_zcdp(&opt, words->json);
     CO_TRY(check_known(&opt));
     CO_TRY(read_event(&opt, &event));
@@ -383,6 +397,7 @@ static co_status account(const co_words *words)
                                                                       : CO_RELATION_ADD_REMOVE);
     r.conversion = strcmp(r.accountant, "rdp") == 0 ? co_config_string(&opt, "conversion")
                                                     : "none: the privacy loss distribution itself";
+    CO_TRY(co_correlated_account_read(&opt, &r.correlated));
     CO_TRY(solve(&opt, &event, &r));
     CO_TRY(check_delta(&opt, &r));
     print_result(&r, words->json);

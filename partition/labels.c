@@ -14,9 +14,10 @@ static bool wants_labels(const co_partitioner *member, const co_dataset *data)
     return (member->needs & CO_PART_NEEDS_LABELS) && !data->y;
 }
 
+/* Statistics of a finished partition have no options. */
 static bool is_by(const co_config *opt, const char *word)
 {
-    return co_config_has(opt, "by") && strcmp(co_config_string(opt, "by"), word) == 0;
+    return opt->map && co_config_has(opt, "by") && strcmp(co_config_string(opt, "by"), word) == 0;
 }
 
 bool co_partition_needs_texts(const co_config *opt, const co_partitioner *member,
@@ -24,7 +25,8 @@ bool co_partition_needs_texts(const co_config *opt, const co_partitioner *member
 {
     if (is_by(opt, "length")) return !data->token_offsets && data->n_vocab > 0;
     if (data->token_y || data->task != CO_DATA_TAGGING) return false;
-    return is_by(opt, "tags") || (wants_labels(member, data) && !co_config_has(opt, "by"));
+    return is_by(opt, "tags") ||
+           (wants_labels(member, data) && !(opt->map && co_config_has(opt, "by")));
 }
 
 /* type[tag]: the type of entity that it is of, -1: of none. */
@@ -176,7 +178,7 @@ co_status co_partition_view(const co_config *opt, const co_partitioner *member,
 {
     const bool tags = data->task == CO_DATA_TAGGING && data->token_y,
                users = data->task == CO_DATA_SPAN && data->user;
-    const bool by = co_config_has(opt, "by") && !is_by(opt, "y");
+    const bool by = opt->map && co_config_has(opt, "by") && !is_by(opt, "y");
     *view = *data;
     if (by && !(member->needs & CO_PART_NEEDS_LABELS))
         return co_config_fail(opt, co_config_node(opt, "by"), "%s goes by no labels; leave it out",

@@ -110,7 +110,8 @@ static void print_examples(FILE *out, const co_table *t)
 co_status co_show_privacy(const co_file *file, FILE *out, const co_table *t,
                           const co_table *examples)
 {
-    if (t->n_rows == 0 && examples->n_rows == 0) return CO_OK;
+    const bool has_statements = co_file_has_attr(file, "privacy_statement");
+    if (t->n_rows == 0 && examples->n_rows == 0 && !has_statements) return CO_OK;
     const sink to = {.out = out};
     fputc('\n', out);
     if (t->n_rows > 0)
@@ -118,7 +119,7 @@ co_status co_show_privacy(const co_file *file, FILE *out, const co_table *t,
                        epsilon_of(t, "epsilon"), co_column_cell(t, t->n_rows - 1, "delta"),
                        co_column_cell(t, t->n_rows - 1, "round"));
     if (examples->n_rows > 0) print_examples(out, examples);
-    if (co_file_has_attr(file, "privacy_statement")) return take_statements(&to, file);
+    if (has_statements) return take_statements(&to, file);
     if (t->n_rows > 0) print_numbers(out, t);
     return CO_OK;
 }

@@ -68,6 +68,26 @@ static void print_levels(FILE *out, const co_table *rounds)
     co_print_field(out, "to the cloud", "%s down, %s up, between it and edge servers", down, up);
 }
 
+/* With secure aggregation: how many rounds have no sum, what its stages took of the traffic. */
+static void print_secagg(FILE *out, const co_table *rounds)
+{
+    static const char *const stages[] = {"keys", "shares", "input", "confirm", "unmask"};
+    char all[200] = "", bytes[32], name[64];
+    int64_t failed = 0;
+    if (co_table_find(rounds, "secagg_failed") < 0) return;
+    for (size_t r = 0; r < rounds->n_rows; r++)
+        failed += co_column_count(rounds, r, "secagg_failed") != 0;
+    for (size_t k = 0; k < sizeof stages / sizeof *stages; k++) {
+        snprintf(name, sizeof name, "secagg_bytes_%s", stages[k]);
+        co_format_bytes((double)total(rounds, name), bytes, sizeof bytes);
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s %s", k ? ", " : "", stages[k],
+                 bytes);
+    }
+    co_print_field(out, "secure sums", "%zu of %zu rounds%s", rounds->n_rows - (size_t)failed,
+                   rounds->n_rows, failed ? "; in the others too few devices were left" : "");
+    co_print_field(out, "their traffic", "%s", all);
+}
+
 /* With transforms that write symbols: what an entropy code would make of the traffic up. */
 static void print_coded(FILE *out, const co_table *rounds)
 {
@@ -93,6 +113,7 @@ static void print_totals(FILE *out, const co_table *rounds)
     co_print_field(out, "traffic", "%s down, %s up", down, up);
     print_coded(out, rounds);
     print_levels(out, rounds);
+    print_secagg(out, rounds);
     co_print_field(out, "updates lost",
                    "%" PRId64 " non-finite; %" PRId64 " values cut to the bound (saturated)",
                    total(rounds, "n_nonfinite"), total(rounds, "n_saturated"));
@@ -384,7 +405,7 @@ static co_status json_last(const co_file *file, co_json *json)
         if (rounds.n_rows) row_json(json, "rounds", &rounds, rounds.n_rows - 1);
         if (privacy.n_rows) row_json(json, "privacy", &privacy, privacy.n_rows - 1);
         if (examples.n_rows) row_json(json, "privacy_examples", &examples, examples.n_rows - 1);
-        if (privacy.n_rows || examples.n_rows) st = co_show_statements_json(file, json);
+        st = co_show_statements_json(file, json);
         if (eval.n_rows) {
             const int64_t round = co_column_count(&eval, eval.n_rows - 1, "round");
             row_json(json, "eval", &eval, last_row(&eval));

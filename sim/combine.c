@@ -85,6 +85,8 @@ static bool make_update(co_run *r, const co_gathered *gathered)
                                        : 1.0,
                        .n_reported = co_exchange_counted(x, CO_COUNT_REPORTED),
                        .slot = r->slot + r->n_server_slots};
+    r->step_failed = r->secagg.failed;
+    if (r->step_failed) return false;
     float *const *stages = r->slot + r->n_server_slots + r->n_rule_slots;
     if (!co_chain_releases(&r->chain) && (in.n_reported == 0 || in.total <= 0.0)) return false;
     co_chain_backward(&r->chain, r->plan.round, stages, &in);

@@ -3,7 +3,9 @@
 #include "sim/devices/timing.h"
 #include "sim/generation.h"
 #include "sim/outlook.h"
+#include "sim/planners/secure.h"
 #include "sim/run.h"
+#include <math.h>
 #include <stdio.h>
 
 #define MOST_S 2.0 /* of playing the schedule */
@@ -31,6 +33,23 @@ static void describe_groups(const co_run *r)
         "edge servers %zu below the cloud, which averages them every %lld round%s: %s each down, "
         "and up\n",
         g->n, (long long)g->cloud_every, g->cloud_every == 1 ? "" : "s", model);
+}
+
+/* Who shares with whom, in a round of as many devices as there are on average. */
+static void describe_secagg(const co_run *r)
+{
+    char down[32], up[32];
+    co_secure *s = r->plan.secure;
+    co_secagg_shape shape;
+    if (!s || co_secure_shape(s, (size_t)llround(r->plan.input.per_round), &shape) != CO_OK) return;
+    co_format_bytes((double)co_secagg_bytes_all(&shape, CO_SECAGG_DOWN), down, sizeof down);
+    co_format_bytes((double)co_secagg_bytes_all(&shape, CO_SECAGG_UP) -
+                        (double)co_secagg_bytes(&shape, CO_SECAGG_INPUT, CO_SECAGG_UP),
+                    up, sizeof up);
+    printf("secure sums  of %zu devices, %zu neighbours each, %zu of %zu shares open a secret; %s "
+           "down and %s up a device beside model and update%s\n",
+           shape.n, shape.k, shape.threshold, shape.k + 1, down, up,
+           r->secagg.is_played ? "" : "; the masks are not made");
 }
 
 /* How much less than a whole model a message is. */
@@ -76,7 +95,8 @@ static void measure(const co_run *r, size_t *own, size_t *node)
     *own = co_workplace_bytes(&r->place) + co_public_bytes(&r->public) + co_works_bytes(&r->works) +
            co_exchange_bytes(&r->exchange) + co_run_wire_bytes(r) + co_bank_bytes(&r->bank) +
            co_edges_bytes(&r->edges) + co_groups_bytes(r->plan.groups, r->population.n_devices) +
-           r->n_slots * r->exchange.n_own * sizeof(float) + r->exchange.n_own * sizeof(double) +
+           co_secure_bytes(r->plan.secure) + r->n_slots * r->exchange.n_own * sizeof(float) +
+           r->exchange.n_own * sizeof(double) +
            (e->eval_keys.generate.asked
                 ? co_generation_bytes(r->model, &r->population, &e->eval_keys.generate.how)
                 : 0);
@@ -127,6 +147,7 @@ static void print(co_run *r)
            r->comm->n_nodes == 1 ? "" : "s");
     describe_state(r);
     describe_groups(r);
+    describe_secagg(r);
     const bool central = co_evaluates_central(e, &r->population), devices = co_evaluates_devices(e);
     co_budget_print(&r->budget);
     co_shares_print(&r->shares, e->rounds);

@@ -5,6 +5,7 @@
 #include "sim/devices/groups.h"
 #include "sim/devices/timing.h"
 #include "sim/observers/evaluation.h"
+#include "sim/planners/secure.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@ static void close_stage(stage *s, const co_experiment *e)
     if (e->planner->destroy) e->planner->destroy(s->planner);
     co_timing_destroy(s->plan.timing);
     co_groups_destroy(s->plan.groups);
+    co_secure_destroy(s->plan.secure);
     co_plan_fini(&s->plan);
     co_free(s->parts);
 }
@@ -51,6 +53,9 @@ static co_status open_stage(stage *s, const co_plan *like, const co_population *
     co_plan_look(&s->plan);
     if (like->groups)
         st = co_groups_create(e, population, s->plan.timing, like->groups->bytes, &s->plan.groups);
+    if (st == CO_OK && like->secure)
+        st = co_secure_create(e, like->secure->n_values, like->secure->bits, s->plan.n_asked,
+                              s->plan.input.per_round, &s->plan.secure);
     if (st == CO_OK && e->planner->create)
         st = e->planner->create(&e->devices, &s->plan, &s->planner);
     return co_agree(st, comm);

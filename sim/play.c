@@ -166,6 +166,19 @@ static void warn_of_losses(const co_table *rounds)
                 cut, asked);
 }
 
+/* Rounds whose sum nobody could open. */
+static void warn_of_failed_sums(const co_table *rounds)
+{
+    const int column = co_table_find(rounds, "secagg_failed");
+    size_t failed = 0;
+    for (size_t i = 0; column >= 0 && i < rounds->n_rows; i++)
+        failed += co_table_get_i64(rounds, i, (size_t)column) != 0;
+    if (failed)
+        co_warn("%zu of %zu rounds changed nothing, for too few devices were left to open their "
+                "sum; lower secagg.threshold, or ask more devices",
+                failed, rounds->n_rows);
+}
+
 static void report(const co_run *run, double seconds)
 {
     char text[32];
@@ -175,6 +188,7 @@ static void report(const co_run *run, double seconds)
     if (run->comm->rank != 0 || rounds->n_rows == 0) return;
     warn_of_losses(rounds);
     warn_of_silence(rounds);
+    warn_of_failed_sums(rounds);
     if (!co_log_speaks()) return;
     printf(
         "%lld rounds, train loss %.4f", (long long)run->round,

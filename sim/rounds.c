@@ -21,7 +21,7 @@ static co_status plan(co_run *r, int64_t step)
     if (r->ending != CO_GOES_ON) return CO_OK;
     co_status st = co_keeps_hold(&r->keeps);
     if (st == CO_OK) st = co_planner_make(r->experiment->planner, r->planner, &now, &r->plan);
-    if (r->keeps.n == 0 && !co_planner_is_stale(r->experiment->planner))
+    if (r->keeps.n == 0 && !co_planner_is_stale(r->experiment->planner) && !r->plan.secure)
         return st; /* there is nothing that could fail */
     CO_TRY(co_agree(st, r->comm));
     return co_versions_plan(&r->versions, r->experiment->planner, &r->plan);
@@ -34,8 +34,10 @@ static co_status play(co_run *r)
     CO_TRY(plan(r, r->round + 1));
     if (r->ending != CO_GOES_ON) return CO_OK; /* nothing of this step has touched the model */
     co_step_open(r);
-    const co_status st = co_step_work(r, co_schedule_rate(&e->local_rate, r->plan.round));
-    const co_gathered met = co_step_meet(r, st);
+    co_gathered met;
+    co_status st = co_secagg_begin(&r->secagg);
+    if (st == CO_OK) st = co_step_work(r, co_schedule_rate(&e->local_rate, r->plan.round));
+    const co_status opened = co_step_meet(r, st, &met);
     if (co_exchange_counted(&r->exchange, CO_COUNT_FAILED) > 0)
         return co_agree(st == CO_ESTOPPED ? CO_OK : st, r->comm); /* the error is what to tell */
     if (co_exchange_counted(&r->exchange, CO_COUNT_ABANDONED) > 0) {
@@ -43,6 +45,7 @@ static co_status play(co_run *r)
         co_keeps_back(&r->keeps);
         return CO_OK;
     }
+    CO_TRY(opened);
     r->moment = (co_moment){r->plan.round, 1e-9 * (double)r->time, 1e-9 * (double)r->plan.time};
     r->time = r->plan.time;
     co_versions_step(&r->versions);

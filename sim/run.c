@@ -6,6 +6,7 @@
 #include "sim/devices/timing.h"
 #include "sim/first_model.h"
 #include "sim/outlook.h"
+#include "sim/planners/secure.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -107,7 +108,23 @@ static double most_weight(const co_experiment *e)
     return e->weighting.by == CO_WEIGHT_UNIFORM ? fmin(1.0, e->weighting.cap) : e->weighting.cap;
 }
 
-/* The stages, in their order: transforms, attackers, the private one. Local. */
+/* Masks are of integers. Local. */
+static co_status add_secagg(co_run *r)
+{
+    const co_experiment *e = r->experiment;
+    if (!r->secagg.is_on) return CO_OK;
+    for (size_t k = 0; k < r->chain.n; k++)
+        if (r->chain.link[k].stage->gives == CO_INTEGERS) {
+            co_chain_add(&r->chain, &co_stage_secagg, &r->secagg);
+            return CO_OK;
+        }
+    return co_config_fail(&e->secagg, e->secagg.map,
+                          "sums integers modulo 2^b, and nothing makes any of the updates: let "
+                          "transforms end with {name: ring, ..}, or set privacy.mechanism: ddgauss "
+                          "or skellam");
+}
+
+/* The stages, in their order: transforms, attackers, the private one, masks. Local. */
 static co_status create_chain(co_run *r)
 {
     const co_experiment *e = r->experiment;
@@ -118,6 +135,7 @@ static co_status create_chain(co_run *r)
     if (poisoning) co_chain_attack(&r->chain, poisoning, attack);
     if (r->privacy.charge) co_chain_add(&r->chain, &co_stage_private, &r->privacy);
     if (r->shares.charge) co_chain_add(&r->chain, &co_stage_shares, &r->shares);
+    CO_TRY(add_secagg(r));
     co_stage_site site = {.layout = co_model_layout(r->model),
                           .cohort = r->plan.capacity,
                           .population = r->population.n_devices};
@@ -341,6 +359,9 @@ static co_status create_planner(co_run *r)
     CO_TRY(co_timing_create(e, &r->population, co_run_flops(r), r->comm, &r->plan.timing));
     co_status st =
         co_groups_create(e, &r->population, r->plan.timing, r->plan.bytes_down, &r->plan.groups);
+    if (st == CO_OK)
+        st = co_secure_create(e, co_model_layout(r->model)->n_shared, r->chain.ring.bits,
+                              r->plan.n_asked, r->plan.input.per_round, &r->plan.secure);
     if (st == CO_OK && e->planner->create)
         st = e->planner->create(&e->devices, &r->plan, &r->planner);
     CO_TRY(co_agree(st, r->comm));
@@ -411,10 +432,13 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
         st = co_agree(co_shares_init(&r->shares, e, &r->plan, r->population.n_devices,
                                      comm->rank == 0, &r->charge),
                       comm);
+    if (st == CO_OK)
+        st = co_secagg_create(&r->secagg, e, &r->plan, co_model_layout(r->model), comm);
     if (st == CO_OK) st = co_agree(create_chain(r), comm);
     if (st == CO_OK) st = create_planner(r);
     if (st == CO_OK) st = start_privacy(r);
     if (st == CO_OK) st = create_exchange(r);
+    if (st == CO_OK) st = co_agree(co_private_open(&r->privacy, r->exchange.n_own), comm);
     if (st == CO_OK) co_versions_init(&r->versions, &r->exchange);
     if (st == CO_OK) st = create_bank(r);
     if (st == CO_OK) st = co_agree(co_run_combine_create(r), comm);
@@ -444,6 +468,7 @@ void co_run_destroy(co_run *r)
     co_bank_fini(&r->bank);
     co_versions_fini(&r->versions);
     co_exchange_fini(&r->exchange);
+    co_private_fini(&r->privacy);
     co_shares_fini(&r->shares);
     co_charge_fini(&r->charge);
     if (r->experiment && r->experiment->planner->destroy)
@@ -451,6 +476,8 @@ void co_run_destroy(co_run *r)
     co_keeps_fini(&r->keeps);
     co_timing_destroy(r->plan.timing);
     co_groups_destroy(r->plan.groups);
+    co_secagg_destroy(&r->secagg);
+    co_secure_destroy(r->plan.secure);
     co_plan_fini(&r->plan);
     co_model_destroy(r->model);
     co_free(r->base);

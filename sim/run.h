@@ -8,6 +8,7 @@
 #include "sim/observers/snapshot.h"
 #include "sim/observers/evaluation_devices.h"
 #include "sim/observers/observer.h"
+#include "sim/secagg.h"
 #include "sim/wires/wire.h"
 #include "sim/stages/downlink.h"
 #include "sim/stages/private.h"
@@ -63,6 +64,7 @@ struct co_run {
     co_charge charge;      /* what a private one costs; off: there is none */
     co_private privacy;    /* the last of them, where it has the charge */
     co_shares shares;      /* likewise */
+    co_secagg secagg;      /* behind all, where it is on */
     size_t first_count;    /* of the stages, in the exchange */
     co_message message[2]; /* of an update behind the stages: honest, attacker */
     co_downlink downlink;

@@ -93,8 +93,7 @@ static void send(co_run *r, size_t k, const co_piece *piece, co_given *given, fl
     double factor = 1.0;
     if (!isnan(c.coded_bits)) {
         const co_message *m = &r->message[row->attacker];
-        row->bytes_coded =
-            row->bytes_up + (int64_t)ceil(c.coded_bits / 8.0) - co_message_bytes(m);
+        row->bytes_coded = row->bytes_up + (int64_t)ceil(c.coded_bits / 8.0) - co_message_bytes(m);
     }
     if (rule->report) rule->report(r->aggregation.self, &given->report, &factor, &given->term);
     c.coefficient *= factor;
@@ -103,11 +102,20 @@ static void send(co_run *r, size_t k, const co_piece *piece, co_given *given, fl
         co_exchange_count(&r->exchange, r->first_count + i, r->chain.counts[i]);
 }
 
+/* Nobody sees what a single device has found. */
+static void blind(co_plan_row *row, co_given *given)
+{
+    row->loss = row->update_norm = NAN;
+    given->report = (co_device_report){.loss = NAN, .norm = NAN, .reach = NAN, .lr = NAN};
+    for (size_t i = 0; i < given->n_pieces; i++) given->piece[i].value = NULL;
+}
+
 /* Counts and exact scalars of a device, and what it adds to the bank. Local. */
-static void count(co_run *r, size_t k, const co_given *given)
+static void count(co_run *r, size_t k, co_given *given)
 {
     co_exchange *x = &r->exchange;
-    const co_plan_row *row = &r->plan.row[k];
+    co_plan_row *row = &r->plan.row[k];
+    if (r->secagg.is_on) blind(row, given);
     if (row->outcome == CO_REPORTED) {
         for (size_t i = 0; i < given->n_pieces; i++)
             if (given->piece[i].into != row->into)
@@ -208,20 +216,24 @@ co_status co_step_work(co_run *r, double lr)
     return st;
 }
 
-co_gathered co_step_meet(co_run *r, co_status st)
+co_status co_step_meet(co_run *r, co_status st, co_gathered *met)
 {
     co_exchange *x = &r->exchange;
     if (st != CO_OK)
         co_exchange_count(x, st == CO_ESTOPPED ? CO_COUNT_ABANDONED : CO_COUNT_FAILED, 1);
     co_watch_progress(CO_WATCH_WAITING, r->plan.round);
     co_exchange_reduce(x, &r->times.wait);
-    const co_gathered gathered = r->wire->finish(r->wire_self, &r->plan, &r->chain);
+    *met = r->wire->finish(r->wire_self, &r->plan, &r->chain);
     co_state_finish(&r->state, &r->plan);
-    co_watch_progress(CO_WATCH_WORKING, r->plan.round);
     const int64_t lost =
         co_exchange_counted(x, CO_COUNT_FAILED) + co_exchange_counted(x, CO_COUNT_ABANDONED);
-    co_state_commit(&r->state, &r->plan, lost == 0);
-    return gathered;
+    if (lost)
+        co_secagg_abandon(&r->secagg);
+    else
+        st = co_secagg_end(&r->secagg, x->own_span, x->n_own_spans, x->wire_first[r->comm->rank]);
+    co_watch_progress(CO_WATCH_WORKING, r->plan.round);
+    co_state_commit(&r->state, &r->plan, lost == 0 && st == CO_OK && !r->secagg.failed);
+    return lost ? CO_OK : st;
 }
 
 /* What this rank had to do, for all to see. */
@@ -256,7 +268,7 @@ void co_step_gather(co_run *r)
     const co_stage_end end = {co_exchange_counts(x, r->first_count),
                               co_exchange_counted(x, CO_COUNT_REPORTED), r->step_failed};
     const co_status st = co_chain_end(&r->chain, r->round, &end);
-    const co_status spent = co_budget_commit(&r->budget, &r->plan);
+    const co_status spent = r->step_failed ? CO_OK : co_budget_commit(&r->budget, &r->plan);
     co_plan_close(&r->plan);
     if (r->late == CO_OK) r->late = st != CO_OK ? st : spent;
     for (int k = 0; k < r->comm->size; k++) r->stop_wanted |= x->record[k].stop_wanted != 0;

@@ -7,10 +7,9 @@
 #include "core/memory.h"
 #include "io/json_in.h"
 #include "io/readers/columns.h"
-#include "io/readers/labels.h"
+#include "io/readers/labelled.h"
 #include "io/readers/raw.h"
 #include "io/readers/reader.h"
-#include "io/readers/texts.h"
 #include <string.h>
 
 static const struct {
@@ -24,10 +23,7 @@ enum { N_PARTS = sizeof parts / sizeof *parts };
 typedef struct {
     bool drops;
     const char *place[N_PARTS]; /* where the list of each part begins in the text; NULL: none */
-    co_texts texts;
-    char **label; /* [texts.n] */
-    size_t room;
-    size_t end[N_PARTS]; /* texts up to the end of each part */
+    co_labelled sentences;
 } clinc;
 
 static co_status find_parts(clinc *c, co_json_in *in)
@@ -49,7 +45,7 @@ static co_status find_parts(clinc *c, co_json_in *in)
 }
 
 /* ["text", "intent"] */
-static co_status take_pair(clinc *c, co_json_in *in)
+static co_status take_pair(clinc *c, co_json_in *in, uint8_t split)
 {
     char *text = NULL, *label = NULL;
     CO_TRY(co_json_in_take(in, '['));
@@ -57,14 +53,7 @@ static co_status take_pair(clinc *c, co_json_in *in)
     if (st == CO_OK) st = co_json_in_take(in, ',');
     if (st == CO_OK) st = co_json_in_text(in, &label);
     if (st == CO_OK) st = co_json_in_take(in, ']');
-    if (st == CO_OK && co_reserve((void **)&c->label, &c->room, c->texts.n + 1, sizeof *c->label))
-        st = CO_FAIL(CO_ENOMEM, "out of memory after %zu sentences", c->texts.n);
-    if (st == CO_OK) st = co_texts_bytes(&c->texts, text, strlen(text));
-    if (st == CO_OK) {
-        c->label[c->texts.n] = label;
-        label = NULL;
-        st = co_texts_end(&c->texts);
-    }
+    if (st == CO_OK) st = co_labelled_add(&c->sentences, text, label, split, NULL);
     co_free(text);
     co_free(label);
     return st;
@@ -77,7 +66,7 @@ static co_status take_part(clinc *c, co_json_in *in, size_t k)
     CO_TRY(co_json_in_take(in, '['));
     while (more) {
         CO_TRY(co_json_in_more(in, ']', &first, &more));
-        if (more) CO_TRY(take_pair(c, in));
+        if (more) CO_TRY(take_pair(c, in, parts[k].split));
     }
     return CO_OK;
 }
@@ -87,26 +76,10 @@ static co_status take_parts(clinc *c, co_json_in *in)
     CO_TRY(find_parts(c, in));
     for (size_t k = 0; k < N_PARTS; k++) {
         if (c->place[k] && !(parts[k].is_oos && c->drops)) CO_TRY(take_part(c, in, k));
-        c->end[k] = c->texts.n;
+        if (k == 0 && c->sentences.texts.n == 0)
+            return CO_FAIL(CO_EDATA, "%s: has no sentences under \"train\"", in->path);
     }
-    if (c->end[0] > 0) return CO_OK;
-    return CO_FAIL(CO_EDATA, "%s: has no sentences under \"train\"", in->path);
-}
-
-static co_status give(clinc *c, const char *path, co_dataset *data)
-{
-    const size_t n = c->texts.n;
-    CO_TRY(co_texts_give(&c->texts, path, data));
-    for (size_t i = 0, k = 0; i < n; i++) {
-        while (i >= c->end[k]) k++;
-        data->split[i] = parts[k].split;
-    }
-    data->y = co_malloc(n, sizeof *data->y);
-    if (!data->y) return CO_FAIL(CO_ENOMEM, "%s: %zu labels", path, n);
-    CO_TRY(co_labels_number(path, (const char *const *)c->label, n, data->y, &data->classes,
-                            &data->n_classes));
-    data->task = CO_DATA_CLASSIFICATION;
-    return co_columns_source(data, "clinc150", &path, 1);
+    return CO_OK;
 }
 
 static co_status read(const co_config *opt, const char *const *sources, size_t n_sources,
@@ -119,12 +92,10 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
     CO_TRY(co_raw_text(sources[0], &raw));
     co_json_in in = {.path = sources[0], .text = raw.bytes, .at = raw.bytes};
     co_status st = take_parts(&c, &in);
-    const size_t n = c.texts.n;
-    if (st == CO_OK) st = give(&c, sources[0], data);
+    if (st == CO_OK) st = co_labelled_give(&c.sentences, sources[0], data);
+    if (st == CO_OK) st = co_columns_source(data, "clinc150", sources, 1);
     co_raw_fini(&raw);
-    for (size_t i = 0; i < n; i++) co_free(c.label[i]);
-    co_free(c.label);
-    co_texts_fini(&c.texts);
+    co_labelled_fini(&c.sentences);
     return st;
 }
 

@@ -10,6 +10,7 @@
 #pragma once
 #include "core/config.h"
 #include "privacy/accountants/accountant.h"
+#include "privacy/mechanisms/correlated.h"
 #include "privacy/mechanisms/noise_table.h"
 
 typedef enum { CO_NORM_NONE, CO_NORM_L1, CO_NORM_L2 } co_norm;
@@ -22,15 +23,17 @@ typedef struct {
                        scale */
     double spread;  /* standard deviation / scale */
     /* sum[j] += noise of coordinate first + j; scale in grid steps, in [2^20, 2^21]. NULL: noise is
-     * in shares. Local. */
+     * in shares, or correlated. Local. */
     void (*add)(const co_noise_release *release, double scale, uint64_t first, size_t n,
                 int64_t *sum);
     /* The law of a device's share, of a variance of parts / CO_NOISE_UNIT (noise_table.h). NULL: it
      * is the owner who adds noise. Local. */
     co_status (*share)(uint64_t parts, co_noise_table *table);
+    const co_correlation *correlation; /* noise of a step depends on that of others (correlated.h);
+                                          NULL: each step by itself */
 } co_mechanism;
 
 extern const co_kind co_kind_mechanism;
 const co_mechanism *co_mechanism_find(const char *name);
-/* Options of the mechanisms that bound. */
+/* Options of the mechanisms that bound and add noise to each step by itself. */
 extern const co_param co_mechanism_params[];

@@ -16,7 +16,12 @@ typedef struct {
     unsigned char key[CO_NOISE_KEY_BYTES];
 } co_noise_source;
 
-typedef enum { CO_NOISE_FOR_SUM, CO_NOISE_FOR_COUNT, CO_NOISE_FOR_SHARE } co_noise_purpose;
+typedef enum {
+    CO_NOISE_FOR_SUM,
+    CO_NOISE_FOR_COUNT,
+    CO_NOISE_FOR_SHARE,
+    CO_NOISE_FOR_ROWS
+} co_noise_purpose;
 
 /* A new key from the system's generator (libsodium: getrandom). */
 void co_noise_source_draw(co_noise_source *source);

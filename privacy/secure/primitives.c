@@ -17,7 +17,7 @@ bool co_same_bytes(const unsigned char *a, const unsigned char *b, size_t n)
     return sodium_memcmp(a, b, n) == 0;
 }
 
-void co_hmac(const unsigned char *key, size_t n_key, const co_piece *piece, size_t n_pieces,
+void co_hmac(const unsigned char *key, size_t n_key, const co_hmac_piece *piece, size_t n_pieces,
              unsigned char out[32])
 {
     crypto_auth_hmacsha256_state state;
@@ -31,7 +31,7 @@ void co_hmac(const unsigned char *key, size_t n_key, const co_piece *piece, size
 void co_hkdf_extract(const void *salt, size_t n_salt, const void *input, size_t n_input,
                      unsigned char key[32])
 {
-    co_hmac(salt, n_salt, &(co_piece){input, n_input}, 1, key);
+    co_hmac(salt, n_salt, &(co_hmac_piece){input, n_input}, 1, key);
 }
 
 void co_hkdf_expand(const unsigned char key[32], const void *info, size_t n_info,
@@ -42,7 +42,7 @@ void co_hkdf_expand(const unsigned char key[32], const void *info, size_t n_info
     for (size_t done = 0; done < n; done += sizeof block) {
         const size_t m = n - done < sizeof block ? n - done : sizeof block;
         const unsigned char number = (unsigned char)(i + 1);
-        const co_piece piece[] = {{block, i ? sizeof block : 0}, {info, n_info}, {&number, 1}};
+        const co_hmac_piece piece[] = {{block, i ? sizeof block : 0}, {info, n_info}, {&number, 1}};
         co_hmac(key, 32, piece, 3, block);
         memcpy(out + done, block, m);
         i = number;

@@ -22,8 +22,8 @@ bool co_same_bytes(const unsigned char *a, const unsigned char *b, size_t n);
 typedef struct {
     const void *bytes;
     size_t n;
-} co_piece;
-void co_hmac(const unsigned char *key, size_t n_key, const co_piece *piece, size_t n_pieces,
+} co_hmac_piece;
+void co_hmac(const unsigned char *key, size_t n_key, const co_hmac_piece *piece, size_t n_pieces,
              unsigned char out[32]);
 /* RFC 5869: extract to a key of 32 bytes; expand one to n <= 8,160 bytes. */
 void co_hkdf_extract(const void *salt, size_t n_salt, const void *input, size_t n_input,

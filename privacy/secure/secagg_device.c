@@ -184,8 +184,8 @@ static co_status check_different(const co_secagg_device *d, const unsigned char 
 static void bind(const co_secagg_device *d, neighbour *v, size_t place)
 {
     const bool first = d->place < place;
-    const co_piece mask_keys[] = {{first ? d->mask_public : v->mask_public, CO_KEY_BYTES},
-                                  {first ? v->mask_public : d->mask_public, CO_KEY_BYTES}};
+    const co_hmac_piece mask_keys[] = {{first ? d->mask_public : v->mask_public, CO_KEY_BYTES},
+                                       {first ? v->mask_public : d->mask_public, CO_KEY_BYTES}};
     co_hmac(v->pair, CO_KEY_BYTES, mask_keys, 2, v->pair);
 }
 

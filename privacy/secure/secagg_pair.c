@@ -49,7 +49,7 @@ void co_secagg_tag(const unsigned char pair[CO_KEY_BYTES], uint64_t step, size_t
 {
     unsigned char key[CO_KEY_BYTES], whole[32];
     co_secagg_pair_key(pair, "confirm", step, from, to, key);
-    co_hmac(key, sizeof key, &(co_piece){list, 32}, 1, whole);
+    co_hmac(key, sizeof key, &(co_hmac_piece){list, 32}, 1, whole);
     memcpy(tag, whole, CO_TAG_BYTES);
     co_wipe(key, sizeof key);
 }

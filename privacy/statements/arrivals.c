@@ -10,7 +10,7 @@
 
 static bool fits(const co_release *r)
 {
-    return r->by_arrival && r->n_shares == 0.0;
+    return r->by_arrival && r->n_shares == 0.0 && !r->mechanism->correlation;
 }
 
 static co_relation neighbours(const co_release *r)

@@ -12,9 +12,8 @@ co_event co_device_event(const co_release *r, co_relation relation)
                       .lattice_std = r->lattice_std};
 }
 
-static void say_accounting(const co_release *r, co_statement_text *words)
+static void say_composition(const co_release *r, co_statement_text *words)
 {
-    const bool is_rdp = !r->accountant->has_lower;
     const char *count = r->is_adaptive ? ", with the noisy count that moves the clip" : "";
     if (r->by_arrival)
         co_say(words, "composition",
@@ -25,6 +24,11 @@ static void say_accounting(const co_release *r, co_statement_text *words)
     else
         co_say(words, "composition", "%lld release%s, one a round%s; the accountant adds them up",
                (long long)r->n_releases, r->n_releases == 1 ? "" : "s", count);
+}
+
+void co_say_accountant(const co_release *r, co_statement_text *words)
+{
+    const bool is_rdp = !r->accountant->has_lower;
     co_say(words, "accountant", "%s%s%s", r->accountant->name,
            is_rdp ? ", conversion " : ", no conversion: a certified upper bound",
            !is_rdp      ? ""
@@ -35,16 +39,21 @@ static void say_accounting(const co_release *r, co_statement_text *words)
                r->classic ? "72 from 1.25 to 512" : "all real orders above 1");
 }
 
+void co_say_mode(const co_release *r, co_statement_text *words)
+{
+    co_say(words, "mode", "%s",
+           r->is_secure ? "secure: noise from a secret key of the system's generator, which is in "
+                          "the checkpoints alone: destroy them after the run"
+                        : "simulation: the noise is reproducible, not private");
+}
+
 static void say_mechanism(const co_release *r, co_statement_text *words)
 {
     co_say(words, "mechanism",
            "%s, clip %g (%s), noise of standard deviation %g on the sum, once a round",
            r->mechanism->name, r->clip, r->mechanism->norm == CO_NORM_L1 ? "L1" : "L2",
            r->noise_std);
-    co_say(words, "mode", "%s",
-           r->is_secure ? "secure: noise from a secret key of the system's generator, which is in "
-                          "the checkpoints alone: destroy them after the run"
-                        : "simulation: the noise is reproducible, not private");
+    co_say_mode(r, words);
     if (r->noise_cohort > 0.0)
         co_say(words, "simulated",
                "the noise of %.15g devices a round out of %.15g: epsilon is of such a run, not of "
@@ -52,10 +61,8 @@ static void say_mechanism(const co_release *r, co_statement_text *words)
                r->noise_cohort, r->noise_population);
 }
 
-void co_say_device(const co_release *r, co_statement_text *words)
+void co_say_covered(const co_release *r, co_statement_text *words)
 {
-    say_accounting(r, words);
-    say_mechanism(r, words);
     co_say(words, "covered",
            "the model of every round, its digests, update_norm%s; all that is computed from them",
            r->is_adaptive ? ", clip (its noisy count is charged)" : "");
@@ -66,4 +73,12 @@ void co_say_device(const co_release *r, co_statement_text *words)
         "table eval, where its examples belong to devices of the population; a stop rule on it%s",
         r->is_timed && !r->by_arrival ? ", sim_s, device_s, lost_s and other columns of time" : "",
         r->is_timed && !r->by_arrival ? " or on virtual time" : "");
+}
+
+void co_say_device(const co_release *r, co_statement_text *words)
+{
+    say_composition(r, words);
+    co_say_accountant(r, words);
+    say_mechanism(r, words);
+    co_say_covered(r, words);
 }

@@ -36,7 +36,10 @@ typedef struct {
     bool by_arrival; /* no sampling hides who takes part in a step: a device pays for the steps that
                         it takes part in */
     int64_t n_parts; /* by_arrival: the most steps that any device has taken part in */
-    bool is_timed;   /* virtual time is told too */
+    const void *noise;           /* correlated: what its mechanism made; borrowed */
+    int64_t separation, squared; /* correlated: least difference of two steps of a device; square of
+                                    the sensitivity of all releases so far, in units of the clip */
+    bool is_timed;               /* virtual time is told too */
     const co_accountant *accountant;
     bool classic; /* rdp's conversion */
 } co_release;

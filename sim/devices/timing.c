@@ -176,6 +176,19 @@ static int64_t trip(const co_timing *t, const co_plan_row *row, int64_t *work)
     return whole < CO_NEVER ? whole : CO_NEVER;
 }
 
+int64_t co_timing_sends(const co_timing *t, int64_t device, int64_t bytes, bool up)
+{
+    return sent(t, up ? &t->keys->up : &t->keys->down, device, bytes);
+}
+
+int64_t co_timing_works(const co_timing *t, int64_t device, double seconds)
+{
+    const co_law_use *speed = &t->keys->speed;
+    if (speed->law && !speed->law->is_traced)
+        seconds *= speed->median * factor(t, speed, device, OF_SPEED);
+    return nanoseconds(seconds);
+}
+
 int64_t co_timing_trip(const co_timing *t, const co_plan_row *row)
 {
     int64_t work;
@@ -185,7 +198,7 @@ int64_t co_timing_trip(const co_timing *t, const co_plan_row *row)
 /* When the update is there if nothing happens. */
 static int64_t whole_way(const co_timing *t, const co_plan_row *row, int64_t *work)
 {
-    const int64_t end = row->start + trip(t, row, work);
+    const int64_t end = row->start + row->ahead + trip(t, row, work);
     return end < CO_NEVER ? end : CO_NEVER;
 }
 
@@ -241,6 +254,18 @@ int64_t co_timing_next_arrival(co_timing *t, int64_t time)
     return next;
 }
 
+int64_t co_timing_leaves(const co_timing *t, int64_t device, int64_t from, int64_t until)
+{
+    return first(t, device, false, from, until);
+}
+
+double co_timing_drops_at(const co_timing *t, int64_t step, int64_t device)
+{
+    co_stream s = co_stream_open(t->seed, CO_DRAW_WAY, (uint64_t)step, (uint64_t)device, 0);
+    return t->keys->dropout > 0.0 && co_draw_uniform(&s) < t->keys->dropout ? co_draw_uniform(&s)
+                                                                            : 1.0;
+}
+
 void co_timing_run(co_timing *t, int64_t step, co_plan_row *row)
 {
     int64_t work;
@@ -250,9 +275,8 @@ void co_timing_run(co_timing *t, int64_t step, co_plan_row *row)
         return;
     }
     const int64_t end = whole_way(t, row, &work);
-    co_stream s = co_stream_open(t->seed, CO_DRAW_WAY, (uint64_t)step, (uint64_t)row->device, 0);
-    const bool drops = t->keys->dropout > 0.0 && co_draw_uniform(&s) < t->keys->dropout;
-    const double part = drops ? co_draw_uniform(&s) : 1.0;
+    const double part = co_timing_drops_at(t, step, row->device);
+    const bool drops = part < 1.0;
     const int64_t stop = drops ? row->start + (int64_t)(part * (double)(end - row->start)) : end;
     row->end = first(t, row->device, false, row->start, stop);
     if (drops || row->end < end) row->outcome = CO_DROPPED;

@@ -31,6 +31,15 @@ const int32_t *co_timing_groups(const co_timing *timing, size_t *n_groups);
  * when it is not there at the start; CO_DROPPED when it goes away before its update is sent: end is
  * when. step: that it is asked in; with the device it keys what is drawn of the way. */
 void co_timing_run(co_timing *timing, int64_t step, co_plan_row *row);
+/* Parts of a way that goes by stages (sim/planners/secure.h). Nanoseconds that a device needs for
+ * so many bytes, up or down, and for what takes so many seconds at speed 1; a trace of seconds an
+ * example does not say that speed: 1 then. */
+int64_t co_timing_sends(const co_timing *timing, int64_t device, int64_t bytes, bool up);
+int64_t co_timing_works(const co_timing *timing, int64_t device, double seconds);
+/* At what part of its way, in [0, 1), a device drops out by itself; 1: it does not. */
+double co_timing_drops_at(const co_timing *timing, int64_t step, int64_t device);
+/* First time in [from, until) at which it is not there; until: none. */
+int64_t co_timing_leaves(const co_timing *timing, int64_t device, int64_t from, int64_t until);
 /* Nanoseconds of the whole participation of a row's device, when nothing comes between. */
 int64_t co_timing_trip(const co_timing *timing, const co_plan_row *row);
 /* Of a participation as it was run: steps of local training whose upload would end by `deadline`, 0

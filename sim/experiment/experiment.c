@@ -28,6 +28,7 @@ const co_param co_top_params[] = {
     SECTION("aggregate", "one update out of many"),
     SECTION("server", "the step of the global model"),
     SECTION("privacy", "bound and noise"),
+    SECTION("secagg", "the sum of a round by secure aggregation"),
     SECTION("clock", "how long devices take on a virtual clock"),
     SECTION("eval", "evaluation"),
     SECTION("stop", "when to end early"),
@@ -152,6 +153,7 @@ static co_status resolve(co_experiment *e)
     CO_TRY(co_check_clock(e));
     CO_TRY(co_check_privacy(e));
     CO_TRY(co_check_example(e));
+    CO_TRY(co_check_secagg(e));
     CO_TRY(co_check_mode(e));
     CO_TRY(co_check_unbiased(e));
     CO_TRY(co_check_groups(e));

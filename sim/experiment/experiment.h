@@ -15,6 +15,7 @@
 #include "models/decoding/decode.h"
 #include "models/schedule.h"
 #include "models/step_schedule.h"
+#include "privacy/secure/secagg.h"
 #include "sim/availability/availability.h"
 #include "sim/laws/law.h"
 #include "sim/selectors/selector.h"
@@ -67,6 +68,17 @@ typedef struct {
     int64_t cloud_every;
     double up, down; /* bytes a second between an edge server and the cloud, 0: no time passes */
 } co_group_keys;
+/* Section secagg. */
+typedef struct {
+    bool is_on, is_plus; /* is_plus: on a graph of few edges */
+    bool is_played;      /* every message and mask is made; else the plain integers are added */
+    bool is_secure;      /* keys of the system's generator */
+    double threshold;    /* below 1: a part; 0: found */
+    int64_t neighbours;  /* 0: found, with the threshold */
+    co_secagg_risk risk; /* that they are found from */
+    double agreement_s, share_s, value_s;
+    double stage_s; /* 0: no bound */
+} co_secagg_keys;
 typedef struct {
     bool asked;
     int64_t every, max_examples; /* rounds, 0: at each evaluation; of a split, 0: all */
@@ -100,7 +112,7 @@ typedef struct {
     char *file;    /* where it was read from */
     co_node *root; /* the resolved tree */
     co_config top, data, partition, model, devices, local, local_dp, local_public, aggregate,
-        groups, server, privacy, clock, eval, stop, output;
+        groups, server, privacy, clock, secagg, eval, stop, output;
     const co_planner *planner;
     const co_selector *selector;
     const co_attack *attack;
@@ -115,6 +127,7 @@ typedef struct {
     co_example_keys example_keys;
     co_clock_keys clock_keys;
     co_group_keys group_keys;
+    co_secagg_keys secagg_keys;
     co_weighting weighting;
     co_eval_keys eval_keys;
     co_stop_keys stop_keys;

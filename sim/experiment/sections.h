@@ -18,8 +18,8 @@ co_status co_section_check(const co_config *section, const co_plugin *a, const c
 
 extern const co_param co_top_params[], co_data_params[], co_devices_params[], co_local_params[],
     co_transforms_params[], co_downlink_params[], co_server_params[], co_privacy_params[],
-    co_example_params[], co_clock_params[], co_groups_params[], co_eval_params[], co_stop_params[],
-    co_output_params[];
+    co_example_params[], co_clock_params[], co_secagg_params[], co_groups_params[],
+    co_eval_params[], co_stop_params[], co_output_params[];
 
 co_status co_check_data(co_experiment *e);    /* data, partition, model (data.c) */
 co_status co_check_devices(co_experiment *e); /* devices (devices.c) */
@@ -30,5 +30,6 @@ co_status co_check_example(co_experiment *e);    /* local.dp, once all is known 
 co_status co_check_clock(co_experiment *e);      /* clock, where it is given (clock.c) */
 co_status co_check_mode(const co_experiment *e); /* devices.mode, once all is known (devices.c) */
 co_status co_check_groups(co_experiment *e); /* aggregate.groups, once all is known (groups.c) */
+co_status co_check_secagg(co_experiment *e); /* secagg, where it is given (secagg.c) */
 co_status co_check_unbiased(const co_experiment *e); /* aggregate.unbiased, once all is known */
 co_status co_check_control(co_experiment *e);        /* eval, stop, output (control.c) */

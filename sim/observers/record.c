@@ -23,13 +23,13 @@ static int64_t count(const co_plan *plan, int outcome)
 }
 
 /* Of a timed run: when a device was at work, for which version, and what it cost. */
-static void set_time(co_table *t, const co_plan_row *row)
+static void set_time(co_table *t, const co_plan *plan, const co_plan_row *row)
 {
     co_table_set_i64(t, D_VERSION, row->version);
     co_table_set_f64(t, D_START, 1e-9 * (double)row->start);
     co_table_set_f64(t, D_END, 1e-9 * (double)row->end);
-    co_table_set_i64(t, D_DOWN, co_row_down(row));
-    co_table_set_i64(t, D_UP, co_row_up(row));
+    co_table_set_i64(t, D_DOWN, co_plan_down(plan, row));
+    co_table_set_i64(t, D_UP, co_plan_up(plan, row));
 }
 
 static void add_devices(co_record *r, const co_plan *plan)
@@ -45,7 +45,7 @@ static void add_devices(co_record *r, const co_plan *plan)
         co_table_set_f64(&r->devices, D_NORM, row->update_norm);
         co_table_set_i64(&r->devices, D_STALENESS, plan->round - 1 - row->version);
         co_table_set_i64(&r->devices, D_STATUS, row->outcome);
-        if (r->is_timed) set_time(&r->devices, row);
+        if (r->is_timed) set_time(&r->devices, plan, row);
     }
 }
 
@@ -100,6 +100,7 @@ void co_record_round(co_record *r, const co_plan *plan, const co_round_row *row,
     if (r->with_codes)
         co_table_set_i64(t, after + N_TAIL + (r->is_timed ? N_TIMED : 0) + C_UP, row->bytes_coded);
     if (r->with_groups) add_levels(r, row);
+    if (r->secagg) co_record_secagg(t, plan);
     if (r->with_devices) add_devices(r, plan);
 }
 

@@ -32,6 +32,8 @@ typedef struct {
     bool with_examples;             /* the table privacy_examples */
     co_release example_release;     /* of its last row; accountant NULL: no row yet */
     bool with_groups;               /* rounds has the bytes of each level */
+    const co_secagg_keys *secagg;   /* NULL: none; else its stages are the last columns of rounds */
+    char secagg_words[64];          /* of how a step can fail */
     bool with_codes;                /* rounds has the bytes up behind an entropy code */
     bool with_devices, with_scores; /* the table devices; columns over devices in eval */
     int64_t load_span;       /* rounds summed in a row of load: 1 while ranks x rounds <= 1e6 */

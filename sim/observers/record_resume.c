@@ -131,8 +131,8 @@ co_status co_record_retell(co_record *r, co_charge *charge)
     if (!r->with_privacy || t->n_rows == 0) return CO_OK;
     double *epsilon = t->data[P_EPSILON];
     for (size_t i = 0; i < t->n_rows; i++)
-        CO_TRY(co_charge_tell(charge, co_table_get_i64(t, i, r->by_arrival ? P_PARTS : P_ROUND),
-                              &epsilon[i]));
+        CO_TRY(co_charge_tell(charge, co_table_get_i64(t, i, P_ROUND),
+                              r->by_arrival ? co_table_get_i64(t, i, P_PARTS) : 0, &epsilon[i]));
     r->statement = charge->statement;
     r->release = co_charge_release(charge); /* of the next round, but for what the row says */
     r->release.clip = co_table_get_f64(t, t->n_rows - 1, P_CLIP);

@@ -91,8 +91,8 @@ static co_status init_devices(co_record *r)
 static co_status init_tables(co_record *r, const co_eval_columns *eval)
 {
     co_column columns[sizeof head / sizeof *head + CO_MAX_METRICS + N_TAIL + N_TIMED + N_CODED +
-                      N_LEVELS];
-    char names[CO_MAX_METRICS][64];
+                      N_LEVELS + N_SECAGG];
+    char names[CO_MAX_METRICS][64], secagg_names[N_SECAGG][32];
     CO_ASSERT(r->n_metrics <= CO_MAX_METRICS);
     memcpy(columns, head, sizeof head);
     for (size_t m = 0, k = 0; m < r->n_metrics; m++) {
@@ -115,6 +115,10 @@ static co_status init_tables(co_record *r, const co_eval_columns *eval)
     if (r->with_groups) {
         memcpy(columns + n, levels, sizeof levels);
         n += N_LEVELS;
+    }
+    if (r->secagg) {
+        co_record_secagg_columns(r, columns + n, secagg_names);
+        n += N_SECAGG;
     }
     CO_TRY(co_table_init(&r->rounds, "rounds", columns, n));
     CO_TRY(init_eval(eval, &r->eval));
@@ -145,6 +149,7 @@ co_status co_record_init(co_record *r, const co_experiment *e, const co_populati
         co_mechanism_find(co_config_string(&e->privacy, "mechanism"))->norm != CO_NORM_NONE;
     r->with_examples = e->example_keys.is_on;
     r->with_groups = e->group_keys.is_on;
+    if (e->secagg_keys.is_on) r->secagg = &e->secagg_keys;
     for (size_t k = 0; k < e->n_transforms; k++) r->with_codes |= e->transform[k]->codes;
     r->is_timed = co_is_timed(e);
     r->by_arrival = co_charge_is_by_arrival(e);

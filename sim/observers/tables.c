@@ -66,16 +66,19 @@ static void add_round(tables *t, co_run *r)
     const co_exchange *x = &r->exchange;
     double metrics[CO_MAX_METRICS];
     const int64_t reported = co_exchange_counted(x, CO_COUNT_REPORTED);
-    const double loss = finish_sums(t, r, reported > 0, metrics);
+    const double loss = finish_sums(t, r, reported > 0 && !r->step_failed, metrics);
     const int64_t surveyed = (int64_t)r->plan.n_surveyed;
     int64_t up = surveyed * CO_SURVEY_BYTES, down = surveyed * r->plan.bytes_down;
     const int64_t coded = up + co_exchange_counted(x, CO_COUNT_CODED);
     co_exchange_take_rows(x, &r->plan);
     for (size_t k = 0; k < r->plan.n; k++) {
-        down += co_row_down(&r->plan.row[k]);
-        up += co_row_up(&r->plan.row[k]);
+        down += co_plan_down(&r->plan, &r->plan.row[k]);
+        up += co_plan_up(&r->plan, &r->plan.row[k]);
     }
-    for (size_t k = 0; k < r->plan.n_lost; k++) down += co_row_down(&r->plan.lost[k]);
+    for (size_t k = 0; k < r->plan.n_lost; k++) {
+        down += co_plan_down(&r->plan, &r->plan.lost[k]);
+        up += co_plan_up(&r->plan, &r->plan.lost[k]);
+    }
     int64_t cloud_down = 0, cloud_up = 0;
     if (r->plan.groups) co_groups_traffic(r->plan.groups, r->round, &cloud_down, &cloud_up);
     const co_round_row row = {.n_reported = reported,

@@ -8,6 +8,7 @@
 #include "sim/devices/groups.h"
 #include "sim/devices/timing.h"
 #include "sim/planners/planner.h"
+#include "sim/planners/secure.h"
 #include <math.h>
 
 co_status co_plan_check_separation(co_plan *plan, double asked, size_t rows)
@@ -91,7 +92,7 @@ co_status co_plan_send_versions(co_plan *plan, int64_t bytes_model, int64_t byte
     return plan->has_version ? CO_OK : CO_FAIL(CO_ENOMEM, "versions of %zu devices", n);
 }
 
-size_t co_plan_select(co_plan *plan, int64_t step)
+static size_t choose(co_plan *plan, int64_t step)
 {
     const co_selector *s = plan->selector;
     const gate g = {.plan = plan, .step = step};
@@ -101,6 +102,13 @@ size_t co_plan_select(co_plan *plan, int64_t step)
     for (size_t i = 0; i < n; i++)
         if (passes(&g, plan->devices[i])) plan->devices[kept++] = plan->devices[i];
     return kept;
+}
+
+size_t co_plan_select(co_plan *plan, int64_t step)
+{
+    const size_t n = choose(plan, step);
+    if (plan->secure) co_secure_open(plan, step, n); /* they wait for each other */
+    return n;
 }
 
 size_t co_plan_draw(co_plan *plan, int64_t step, int64_t ordinal, size_t m,

@@ -8,6 +8,7 @@
 #include "sim/devices/groups.h"
 #include "sim/devices/timing.h"
 #include "sim/planners/planner.h"
+#include "sim/planners/secure.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,6 +69,7 @@ co_status co_planner_make(const co_planner *planner, void *self, const co_clock 
     CO_TRY(planner->next(self, now, plan));
     CO_ASSERT(plan->time >= now->time);
     if (plan->n_lost > 1) qsort(plan->lost, plan->n_lost, sizeof *plan->lost, by_id);
+    if (plan->secure) CO_TRY(co_secure_close(plan));
     plan->weight = 0.0;
     for (size_t i = 0; i < plan->n; i++) plan->weight += plan->row[i].weight;
     set_coefficients(plan);

@@ -5,6 +5,7 @@
 #include "sim/devices/budget.h"
 #include "sim/devices/groups.h"
 #include "sim/devices/timing.h"
+#include "sim/planners/secure.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -260,10 +261,23 @@ co_plan_row co_plan_describe(const co_plan *plan, int64_t device, int64_t versio
 co_plan_row co_plan_job(const co_plan *plan, int64_t device, int64_t version, int64_t start,
                         int64_t step)
 {
+    if (plan->secure) return co_secure_job(plan, device);
     if (plan->groups) start = co_groups_start(plan->groups, device, step);
     co_plan_row row = co_plan_describe(plan, device, version, start);
     if (plan->timing) co_timing_run(plan->timing, step, &row);
     return row;
+}
+
+int64_t co_plan_down(const co_plan *plan, const co_plan_row *row)
+{
+    return co_row_down(row) +
+           (plan->secure ? co_secure_row_bytes(plan->secure, row, CO_SECAGG_DOWN) : 0);
+}
+
+int64_t co_plan_up(const co_plan *plan, const co_plan_row *row)
+{
+    return co_row_up(row) +
+           (plan->secure ? co_secure_row_bytes(plan->secure, row, CO_SECAGG_UP) : 0);
 }
 
 void co_plan_shorten(co_plan_row *row, int64_t n_steps)

@@ -18,7 +18,8 @@ enum {
     CO_DROPPED, /* its budget is spent, or it went away before it had sent its update */
     CO_EMPTY,
     CO_NONFINITE,
-    CO_LATE,        /* the step did not wait for it, or its version is too old */
+    CO_LATE,        /* the step did not wait for it, its version is too old, or the step was given
+                       up: too few answered a stage of secure aggregation */
     CO_UNAVAILABLE, /* asked, but not reachable */
     CO_N_OUTCOMES
 };
@@ -30,6 +31,9 @@ typedef struct {
     int64_t version;            /* of the model that it starts from */
     size_t work, into;  /* what it is asked (position in sim/work/list.h); the vector it adds to */
     int64_t start, end; /* virtual time in nanoseconds */
+    int64_t ahead;      /* nanoseconds before it is sent the model: stages of secure aggregation */
+    size_t place;       /* of secure aggregation: among all that the step has asked; */
+    int answers;        /* stages that it answers */
     int64_t bytes_down, bytes_up; /* of vectors, as work and stages say */
     int64_t bytes_coded;          /* of bytes_up, behind an entropy code; on the rank that trains */
     double weight, coefficient;   /* w_i; a_i = factor w_i / W with W of the plan, or what
@@ -67,7 +71,7 @@ static inline bool co_row_is_back(const co_plan_row *row)
     return co_row_comes(row) || row->outcome == CO_NONFINITE;
 }
 
-/* Bytes that a device was sent, and that arrived from it. */
+/* Bytes of vectors that a device was sent, and that arrived from it. */
 static inline int64_t co_row_down(const co_plan_row *row)
 {
     return row->outcome == CO_UNAVAILABLE ? 0 : row->bytes_down;
@@ -81,12 +85,14 @@ static inline int64_t co_row_up(const co_plan_row *row)
 typedef struct co_budget co_budget; /* sim/devices/budget.h */
 typedef struct co_timing co_timing; /* sim/devices/timing.h */
 typedef struct co_groups co_groups; /* sim/devices/groups.h */
+typedef struct co_secure co_secure; /* sim/planners/secure.h */
 
 typedef struct {
     const co_experiment *experiment;
     const co_population *population;
     co_timing *timing; /* how long devices take, and when they are there; NULL: no time passes */
     co_groups *groups; /* edge servers below the model, each with a time of its own; NULL: none */
+    co_secure *secure; /* who answers which stage of secure aggregation; NULL: there is none */
     int64_t bytes_down, bytes_up[2]; /* of a device's participation; up: honest, attacker; down: of
                                         one that has no version of the model */
     int64_t bytes_model, bytes_version; /* with has_version: of the model as a whole, and of the
@@ -179,6 +185,10 @@ co_plan_row co_plan_survey_job(const co_plan *plan, int64_t device);
  * CO_UNAVAILABLE). step: that it is asked in, which with the device keys what the clock draws. */
 co_plan_row co_plan_job(const co_plan *plan, int64_t device, int64_t version, int64_t start,
                         int64_t step);
+/* Bytes that a device was sent, and that arrived from it, those of secure aggregation included.
+ * Once outcomes are known. */
+int64_t co_plan_down(const co_plan *plan, const co_plan_row *row);
+int64_t co_plan_up(const co_plan *plan, const co_plan_row *row);
 /* The same without the clock: it ends when it begins. */
 co_plan_row co_plan_describe(const co_plan *plan, int64_t device, int64_t version, int64_t start);
 /* Local steps of a row become fewer, and its cost with them. n_steps in [1, row->n_steps]. */

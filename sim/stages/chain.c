@@ -90,10 +90,12 @@ static co_status check_ring(const co_chain *chain, const co_link *link)
     CO_ASSERT(ring->bits > 0 && ring->bits <= CO_MAX_RING_BITS);
     if (ring->wraps || (double)chain->cohort * ring->bound < ldexp(1.0, ring->bits - 1))
         return CO_OK;
-    return refuse(chain, link,
-                  "the integers of %s, up to %g from each of %zu devices, can pass the 2^%d "
-                  "that their sum has room for; ask fewer devices a round",
-                  link->stage->name, ring->bound, chain->cohort, ring->bits - 1);
+    return refuse(
+        chain, link,
+        "the integers of %s, up to %g from each of %zu devices, can pass the 2^%d "
+        "that their sum has room for; ask fewer devices a round, or let a device send smaller ones "
+        "(ring: fewer levels, or more bits)",
+        link->stage->name, ring->bound, chain->cohort, ring->bits - 1);
 }
 
 /* Whether `stage` would undo what `before` has done to an update, whose bytes would then not be
@@ -101,11 +103,16 @@ static co_status check_ring(const co_chain *chain, const co_link *link)
 static const char *find_why(const co_stage *before, const co_stage *stage)
 {
     const bool makes_integers = stage->gives == CO_INTEGERS && stage->takes == CO_FLOATS;
-    return before->coded ? "has written values in few bits, which would change behind it"
+    return before->coded ? "has said how values are written, which would change behind it"
            : before->sparse && makes_integers && !before->same_places
                ? "leaves each device coordinates of its own, and integers are summed in all"
+           : before->sparse && stage->sparse ? "has chosen which coordinates are sent"
            : before->sparse && !stage->keeps_zeros
                ? "leaves few coordinates, which would become many"
+           : before->mixes && stage->mixes ? "mixes the same coordinates already"
+           : before->mixes && stage->slots
+               ? "mixes coordinates in another way in each step, and what it remembers would mean "
+                 "nothing in the next"
            : before->mixes && stage->by_tensor
                ? "mixes coordinates, and the shapes of tensors mean nothing behind it"
                : NULL;
@@ -203,7 +210,9 @@ static co_status ready_link(const co_link *link, const co_stage_site *site)
 {
     const co_status st = link->stage->ready(link->self, site);
     const co_node *item = link->where ? link->where->map : NULL;
-    return st == CO_EUSAGE && item ? co_fail_in(st, "%s:%d", link->where->file, item->line) : st;
+    if (st != CO_EUSAGE || !item) return st;
+    return item->line > 0 ? co_fail_in(st, "%s:%d", link->where->file, item->line)
+                          : co_fail_in(st, "command line");
 }
 
 co_status co_chain_ready(co_chain *chain, const co_stage_site *site)

@@ -9,7 +9,7 @@
 #include "aggregators/stages/stage.h"
 #include "sim/experiment/experiment.h"
 
-enum { CO_MAX_STAGES = CO_MAX_TRANSFORMS + 2 };
+enum { CO_MAX_STAGES = CO_MAX_TRANSFORMS + 3 };
 
 typedef struct {
     const co_stage *stage;

@@ -22,13 +22,36 @@ bool co_charge_is_sampled(const co_experiment *e)
     const bool is_always_there =
         !clock->is_on ||
         (strcmp(clock->availability->name, "always") == 0 && clock->group_up_s == 0.0);
-    return is_drawn && is_always_there && co_min_separation(e) == 1 && !e->selector->asks_there;
+    /* with a deadline behind stages that wait for the slowest, others decide who is late */
+    const bool waits_for_others = e->secagg_keys.is_on && !planner->waits_for_all;
+    return is_drawn && !waits_for_others && is_always_there && co_min_separation(e) == 1 &&
+           !e->selector->asks_there;
 }
 
 bool co_charge_is_by_arrival(const co_experiment *e)
 {
-    return co_mechanism_find(co_config_string(&e->privacy, "mechanism"))->share ||
-           !co_charge_is_sampled(e);
+    const co_mechanism *m = co_mechanism_find(co_config_string(&e->privacy, "mechanism"));
+    return m->share || m->correlation || !co_charge_is_sampled(e);
+}
+
+/* Correlated noise as its mechanism makes it, of all rounds. */
+static co_status open_noise(co_charge *c, const co_experiment *e)
+{
+    const co_correlation *correlation = c->release.mechanism->correlation;
+    if (!correlation) return CO_OK;
+    c->release.separation = co_min_separation(e);
+    CO_TRY(correlation->create(c->options, e->rounds, c->release.separation, &c->noise));
+    c->release.noise = c->noise;
+    if (correlation->digest) c->matrix = (int64_t)correlation->digest(c->noise);
+    return CO_OK;
+}
+
+/* Releases that a device is charged for after so many steps, n_parts of its own at most. */
+static co_status cost_of(const co_charge *c, int64_t n_steps, int64_t n_parts, int64_t *n)
+{
+    const co_correlation *correlation = c->release.mechanism->correlation;
+    *n = c->release.by_arrival ? n_parts : n_steps;
+    return correlation ? correlation->cost(c->noise, n_steps, n_parts, n) : CO_OK;
 }
 
 co_status co_charge_init(co_charge *c, const co_experiment *e, const co_release *release,
@@ -41,6 +64,7 @@ co_status co_charge_init(co_charge *c, const co_experiment *e, const co_release 
                      .how = co_accounting_from(&e->privacy),
                      .delta = co_config_real(&e->privacy, "delta"),
                      .population = (double)n_devices,
+                     .rounds = e->rounds,
                      .n_devices = n_devices};
     c->how.quick = true;
     c->state.clip = co_config_real(&e->privacy, "clip");
@@ -59,7 +83,7 @@ co_status co_charge_init(co_charge *c, const co_experiment *e, const co_release 
     if (r->by_arrival && !c->parts) return CO_FAIL(CO_ENOMEM, "steps of each device");
     c->statement = co_statement_for(r);
     CO_ASSERT(c->statement); /* one for every sampling */
-    return CO_OK;
+    return open_noise(c, e);
 }
 
 /* Releases that a device is charged for so far. */
@@ -74,7 +98,8 @@ co_release co_charge_release(const co_charge *c)
     release.multiplier = c->state.multiplier;
     release.is_secure = c->state.is_secure;
     release.n_releases = release.by_arrival ? c->n_released : charged(c);
-    release.n_parts = release.by_arrival ? charged(c) : 0;
+    release.n_parts = release.by_arrival ? c->most_parts : 0;
+    release.squared = charged(c);
     return release;
 }
 
@@ -167,11 +192,12 @@ static co_status check_delta(const co_charge *c)
 
 co_status co_charge_plan(co_charge *c, int64_t last)
 {
-    c->last = last;
+    c->last_parts = last;
+    CO_TRY(cost_of(c, c->rounds, last, &c->last));
     if (!c->is_first_rank) return CO_OK;
     CO_TRY(check_delta(c));
     if (co_config_has(c->options, "epsilon") && c->state.multiplier == 0.0)
-        CO_TRY(find_noise(c, last));
+        CO_TRY(find_noise(c, c->last));
     return plan_epsilon(c);
 }
 
@@ -204,6 +230,7 @@ void co_private_state_fini(co_private_state *state)
 void co_charge_fini(co_charge *c)
 {
     co_private_state_fini(&c->state);
+    if (c->noise) c->release.mechanism->correlation->destroy(c->noise);
     co_free(c->parts);
     *c = (co_charge){0};
 }
@@ -212,6 +239,7 @@ void co_charge_keeps(co_charge *c, co_keeps *keeps)
 {
     if (c->release.by_arrival)
         co_keep_ints(keeps, "privacy/participations", c->parts, NULL, c->n_devices);
+    if (c->matrix) co_keep_ints(keeps, "privacy/matrix", &c->matrix, NULL, 1);
     if (c->release.n_shares > 0.0) /* steps may fail */
         co_keep_ints(keeps, "privacy/releases", &c->n_released, NULL, 1);
 }
@@ -271,7 +299,10 @@ co_status co_charge_step(co_charge *c, int64_t step, int64_t n_contributions)
     const co_event event = event_of(c);
     CO_TRY(co_ledger_add(&c->state.ledger, &event, 1));
     c->n_released++;
-    if (c->release.by_arrival) c->state.ledger.rows[0].count = most_parts(c);
+    if (c->release.by_arrival) {
+        c->most_parts = most_parts(c);
+        CO_TRY(cost_of(c, step, c->most_parts, &c->state.ledger.rows[0].count));
+    }
     return c->is_first_rank ? describe(c, step, n_contributions) : CO_OK;
 }
 
@@ -281,6 +312,27 @@ co_status co_charge_fail(co_charge *c, int64_t step, int64_t n_contributions)
     CO_TRY(describe(c, step, n_contributions));
     c->row.failed = true;
     return CO_OK;
+}
+
+/* The ledger of a checkpoint against the steps of the devices, and the matrix against this run's.
+ */
+static co_status check_parts(co_charge *c, int64_t count, int64_t round, const char *path)
+{
+    const co_correlation *correlation = c->release.mechanism->correlation;
+    int64_t wanted;
+    if (!c->release.by_arrival) return CO_OK;
+    c->most_parts = most_parts(c);
+    if (c->matrix && c->matrix != (int64_t)correlation->digest(c->noise))
+        return CO_FAIL(CO_EUSAGE,
+                       "%s: was made with another matrix of noise: it follows from horizon "
+                       "(or rounds), bands, or the file `matrix`, which must stay what they were",
+                       path);
+    CO_TRY(cost_of(c, round, c->most_parts, &wanted));
+    if (count == wanted) return CO_OK;
+    return CO_FAIL(CO_EDATA,
+                   "%s: the privacy ledger holds %lld releases, but the steps of the devices come "
+                   "to %lld (the most of a device are %lld)",
+                   path, (long long)count, (long long)wanted, (long long)c->most_parts);
 }
 
 co_status co_charge_resume(co_charge *c, co_private_state *state_take, int64_t round,
@@ -297,11 +349,7 @@ co_status co_charge_resume(co_charge *c, co_private_state *state_take, int64_t r
             CO_EDATA,
             "%s: the privacy ledger holds %lld releases, but the checkpoint is of round %lld", path,
             row ? (long long)row->count : 0LL, (long long)round);
-    if (c->release.by_arrival && row->count != most_parts(c))
-        return CO_FAIL(CO_EDATA,
-                       "%s: the privacy ledger holds %lld releases, but the most steps of a device "
-                       "are %lld",
-                       path, (long long)row->count, (long long)most_parts(c));
+    CO_TRY(check_parts(c, row->count, round, path));
     if (c->release.n_shares == 0.0) c->n_released = round; /* else kept */
     if (row->event.noise != event.noise || row->event.sampling != event.sampling ||
         row->event.rate != event.rate || row->event.noise_multiplier != event.noise_multiplier)
@@ -311,8 +359,10 @@ co_status co_charge_resume(co_charge *c, co_private_state *state_take, int64_t r
     return plan_epsilon(c); /* of the noise that the run began with */
 }
 
-co_status co_charge_tell(co_charge *c, int64_t n, double *epsilon)
+co_status co_charge_tell(co_charge *c, int64_t round, int64_t n_parts, double *epsilon)
 {
+    int64_t n;
+    CO_TRY(cost_of(c, round, n_parts, &n));
     CO_TRY(account(c, n));
     *epsilon = c->epsilon;
     return CO_OK;

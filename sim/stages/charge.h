@@ -5,7 +5,10 @@
  * co_release; the statement of that kind says what it is to an accountant. What is accounted for is
  * what was sampled and added: one event a step. Where the selector's draw does not say who takes
  * part (co_charge_is_sampled), each device is charged for its own steps, one event each: the ledger
- * holds as many as the device with the most. A run has one such stage at most. */
+ * holds as many as the device with the most. Correlated noise: all steps are one release, whose
+ * sensitivity follows from the steps so far, the most that any device took part in, and the
+ * separation; its square is a whole number, and the ledger holds as many. A run has one such stage
+ * at most. */
 #pragma once
 #include "privacy/statements/statement.h"
 #include "sim/planners/planner.h"
@@ -39,9 +42,14 @@ typedef struct {
     const co_statement *statement;
     co_accounting how;
     double delta, population;
+    int64_t rounds;            /* of the experiment */
     int64_t last;              /* releases to be charged for at the end of all rounds */
+    int64_t last_parts;        /* by arrival: the most steps of a device by then */
     int64_t n_released;        /* by arrival: steps so far; rank 0 after a resume */
     int64_t n_devices, *parts; /* by arrival: [n_devices] steps of each so far */
+    int64_t most_parts;        /* of these; rank 0 after a resume */
+    void *noise;               /* correlated: what release.mechanism makes of it */
+    int64_t matrix;            /* its digest, which a checkpoint keeps; 0: it has none */
     co_private_state state;
     double planned; /* epsilon of all rounds of the experiment, as sharp as can be; rank 0 */
     const char *planned_bound; /* whose bound that is; rank 0 */
@@ -57,10 +65,11 @@ typedef struct {
  */
 bool co_charge_is_sampled(const co_experiment *experiment);
 /* Whether each device is charged for its own steps: not sampled, or not in secret from a server
- * that sums up without seeing. Local. */
+ * that sums up without seeing, or not accounted for with correlated noise. Local. */
 bool co_charge_is_by_arrival(const co_experiment *experiment);
 /* On from here. release: what the stage does in a step, at a rate of `rate` if it is sampled; unit,
- * multiplier, sampling, accountant and what else section privacy says are filled in. Local. */
+ * multiplier, sampling, accountant and what else section privacy says are filled in. CO_ENOMEM;
+ * CO_EUSAGE, CO_EDATA, CO_EFILE: of correlated noise. Local. */
 co_status co_charge_init(co_charge *charge, const co_experiment *experiment,
                          const co_release *release, int64_t n_devices, bool is_first_rank);
 /* Finds the noise for a target epsilon, where the stage has not set its multiplier, and epsilon of
@@ -85,8 +94,9 @@ co_release co_charge_release(const co_charge *charge);
  * co_charge_broadcast follows. */
 co_status co_charge_resume(co_charge *charge, co_private_state *state_take, int64_t round,
                            const char *path);
-/* What the row of a round, up to which a device is charged for so many releases, says of epsilon:
- * the same whether the run was asked for as it is or grew on a resume. Rank 0. */
-co_status co_charge_tell(co_charge *charge, int64_t charged, double *epsilon);
+/* What the row of a round says of epsilon, up to which no device takes part in more than n_parts
+ * steps (by arrival): the same whether the run was asked for as it is or grew on a resume. Rank 0.
+ */
+co_status co_charge_tell(co_charge *charge, int64_t round, int64_t n_parts, double *epsilon);
 void co_private_state_fini(co_private_state *state);
 void co_charge_fini(co_charge *charge);

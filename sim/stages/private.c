@@ -103,6 +103,17 @@ co_status co_private_init(co_private *p, const co_experiment *e, const co_plan *
     return co_charge_init(charge, e, &what, population, is_first_rank);
 }
 
+co_status co_private_open(co_private *p, size_t n)
+{
+    if (!p->charge || !p->mechanism->correlation) return CO_OK;
+    return co_noise_rows_init(&p->rows, p->mechanism->correlation, p->charge->noise, n);
+}
+
+void co_private_fini(co_private *p)
+{
+    co_noise_rows_fini(&p->rows);
+}
+
 co_status co_private_start(co_private *p, int64_t last, const co_comm *comm)
 {
     co_charge *charge = p->charge;
@@ -133,6 +144,17 @@ static void forward(void *self, const co_stage_key *key, co_contribution *c, flo
     c->bounded_norm = norm;
 }
 
+static void add_noise(co_private *p, int64_t step, co_round_sum *sum)
+{
+    if (p->mechanism->correlation) {
+        co_noise_rows_add(&p->rows, &p->source, step, p->grid.scale, sum);
+        return;
+    }
+    const co_noise_release release = co_noise_release_of(&p->source, CO_NOISE_FOR_SUM, step);
+    for (const co_part *at = sum->part; at < sum->part + sum->n_parts; at++)
+        p->mechanism->add(&release, p->grid.scale, at->offset, at->size, sum->sum + at->at);
+}
+
 static void backward(void *self, const co_stage_key *key, co_round_sum *sum)
 {
     co_private *p = self;
@@ -140,9 +162,7 @@ static void backward(void *self, const co_stage_key *key, co_round_sum *sum)
         sum->total = p->per_round / (double)key->cohort;
         return;
     }
-    const co_noise_release release = co_noise_release_of(&p->source, CO_NOISE_FOR_SUM, key->step);
-    for (const co_part *at = sum->part; at < sum->part + sum->n_parts; at++)
-        p->mechanism->add(&release, p->grid.scale, at->offset, at->size, sum->sum + at->at);
+    add_noise(p, key->step, sum);
     sum->step = p->grid.step;
     sum->total = p->per_round;
 }
@@ -180,6 +200,24 @@ const co_stage co_stage_private = {.name = "central privacy",
                                    .enforced = true,
                                    .releases = true};
 
+/* Lines of correlated noise. */
+static co_status print_rows(const co_private *p)
+{
+    const co_charge *c = p->charge;
+    const co_correlation *correlation = p->mechanism->correlation;
+    char matrix[160];
+    double most, mean;
+    CO_TRY(correlation->errors(c->noise, &most, &mean));
+    correlation->say(c->noise, matrix, sizeof matrix);
+    printf("             noise combined by %s; sensitivity^2 %lld with steps of a device %lld or "
+           "more apart\n"
+           "             prefix sums: standard deviation %.4g draws at most, %.4g in the mean "
+           "square; %.3g MB kept a million coordinates\n",
+           matrix, (long long)c->last, (long long)c->release.separation, sqrt(most), sqrt(mean),
+           8.0 * (double)(correlation->n_kept(c->noise) + 1));
+    return CO_OK;
+}
+
 co_status co_private_print(const co_private *p, int64_t rounds)
 {
     const co_charge *c = p->charge;
@@ -195,7 +233,8 @@ co_status co_private_print(const co_private *p, int64_t rounds)
         printf(
             "             no amplification by sampling: a device pays for its own steps, at most "
             "%lld\n",
-            (long long)c->last);
+            (long long)c->last_parts);
+    if (p->mechanism->correlation) CO_TRY(print_rows(p));
     if (p->grid.scale > 0.0)
         printf("             grid step %g; largest possible sum 2^%.1f of 2^62\n", p->grid.step,
                log2(p->population * p->grid.bound + 64.0 * p->grid.scale));

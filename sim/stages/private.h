@@ -6,11 +6,13 @@
  * without any contribution releases noise all the same, and an update that is not finite counts as
  * zero. Neighbours: one device added or removed (poisson), or replaced (all others: twice the
  * sensitivity), by one with as many examples where public counts choose (weighted, mixture, top_m:
- * no amplification by sampling). What that costs: sim/stages/charge.h. */
+ * no amplification by sampling). With correlated noise (privacy/mechanisms/correlated.h) the noise
+ * of a step depends on that of others. What that costs: sim/stages/charge.h. */
 #pragma once
 #include "privacy/mechanisms/bound.h"
 #include "aggregators/stages/stage.h"
 #include "sim/stages/charge.h"
+#include "sim/stages/noise_rows.h"
 
 typedef struct {
     const co_experiment *experiment;
@@ -24,6 +26,7 @@ typedef struct {
     double count_std, quantile, clip_rate; /* adaptive clip: of the noise on the count; .. */
     co_noise_source source;
     co_grid grid, count_grid; /* of the round */
+    co_noise_rows rows;       /* of correlated noise */
 } co_private;
 
 /* charge: what it costs; stays off for mechanism none and those in shares. Local. */
@@ -32,6 +35,9 @@ co_status co_private_init(co_private *p, const co_experiment *experiment, const 
 /* Finds the noise for a target epsilon. last: releases that a device is charged for in all rounds:
  * their number, or by arrival the most steps that a device can take part in. Collective(comm). */
 co_status co_private_start(co_private *p, int64_t last, const co_comm *comm);
+/* Room for correlated noise on n coordinates, those that this rank owns. CO_ENOMEM. Local. */
+co_status co_private_open(co_private *p, size_t n);
+void co_private_fini(co_private *p);
 /* The stage, with a co_private that is on as its self (borrowed): bounds the updates, noises the
  * sum, keeps the ledger and the row. */
 extern const co_stage co_stage_private;

@@ -32,6 +32,19 @@ numpy ef21 'transforms=[{name: error_feedback, method: ef21}, {name: top_k, k: 4
 numpy downlink 'downlink=[{name: bf16}]'
 "$COHORT" show run/run.h5 | grep -q 'behind an entropy code' && fail "coded bytes without a code"
 
+# ---- a stop, and on with other ranks: the same tables (versions that devices have, memories, what is kept back) and checkpoint
+same() { # words..
+    good run e.yaml --overwrite "$@"
+    digest run/run.h5 > whole; digest run/ckpt-00000012.h5 >> whole
+    on 3 run e.yaml --overwrite "$@" rounds=5 output.dir=parts > log 2>&1 || fail "$(cat log)"
+    on 2 run e.yaml --resume "$@" output.dir=parts > log 2>&1 || fail "$(cat log)"
+    digest parts/run.h5 > found; digest parts/ckpt-00000012.h5 >> found
+    cmp -s whole found || fail "other bits behind a resume: $*"
+}
+same 'transforms=[{name: error_feedback}, {name: top_k, k: 4}]' 'downlink=[{name: quantise}]' 'clock={down: 100, dropout: 0.3}'
+same 'transforms=[{name: error_feedback, method: ef21}, {name: rotate}, {name: quantise, levels: 1}]' 'downlink=[{name: bf16}]'
+same 'clock={seconds_per_unit: 1, down: 100}' 'devices={mode: buffered, per_round: 2, concurrency: 6}' 'downlink=[{name: bf16}]'
+
 # ---- what is told
 dry() { "$COHORT" run e.yaml --dry-run --overwrite "$@" 2>&1; }
 dry 'transforms=[{name: top_k, k: 4}]' | grep -q 'a device sends 19 B, 4.42 x less than the model.s 84 B' || fail "dry run: $(dry 'transforms=[{name: top_k, k: 4}]')"

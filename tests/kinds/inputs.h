@@ -75,6 +75,8 @@ MAKE_TEXT(libsvm, "+1 1:0.5 3:2 9:-1e-3\n-1 2:1 # note\n+1 1:7 2:8 12:9\n")
 MAKE_TEXT(shakespeare,
           "First Citizen:\nHear me:\nspeak.\n\nAll:\nSpeak!\n\nFirst Citizen:\nYou are resolved?\n")
 MAKE_TEXT(conll, "-DOCSTART- O\n\nNew B-LOC\nYork I-LOC\nis O\n\n\nAnn I-PER\nis O\n")
+MAKE_TEXT(clinc150, "{\"val\": [[\"what now\", \"time\"]], \"oos_train\": [[\"ah\", \"oos\"]], "
+                    "\"train\": [[\"what time\", \"time\"], [\"play on\", \"music\"]]}")
 MAKE_TEXT(snips, "{\"Play\": [{\"data\": [{\"text\": \"play some \"}, {\"text\": \"Los Lobos\", "
                  "\"entity\": \"artist\"}]}, {\"data\": [{\"text\": \"stop\"}]}]}")
 MAKE_TEXT(leaf, "{\"users\": [\"b\", \"a\"], \"num_samples\": [2, 1], \"hierarchies\": [[1], {}], "
@@ -190,6 +192,7 @@ static const recipe recipes[] = {
      false}, /* tar: a part may be whole messages */
     {"conll", make_conll, NULL, "train=%s", false},
     {"snips", make_snips, "train_Play_full.json", "", true},
+    {"clinc150", make_clinc150, NULL, "", true},
     {"fednlp", make_fednlp, NULL, "min_count=1", true},
     {"tff", make_tff, NULL, "", true},
     {"leaf", make_leaf, NULL, "", true},

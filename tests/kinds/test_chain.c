@@ -2,8 +2,8 @@
  * back. Every transform of the list takes part; two stages of the test's own say what they saw. */
 #include "core/vector.h"
 #include "sim/stages/chain.h"
+#include "tests/aggregators/stages.h"
 #include "tests/harness.h"
-#include "tests/kinds/options.h"
 #include <math.h>
 
 enum { N = 300, MOST_CALLS = 64 };
@@ -333,6 +333,7 @@ Test(chain, a_stage_can_say_that_a_step_has_no_result)
  * and its state is its own. */
 Test(chain, every_transform_takes_its_place)
 {
+    static open_site site;
     for (const co_plugin *const *at = co_kind_stage.members; *at; at++) {
         const co_stage *member = co_stage_find((*at)->name);
         co_chain chain = {.seed = 11};
@@ -350,7 +351,12 @@ Test(chain, every_transform_takes_its_place)
         co_chain_add(&chain, &offered, &a);
         co_chain_add(&chain, member, self[0]);
         co_chain_add(&chain, &enforced, &c);
-        cr_assert_eq(co_chain_ready(&chain, &(co_stage_site){.cohort = 20}), CO_OK);
+        make_site(&site, N);
+        site.tensor[0] = (co_tensor){.ndim = 2, .dim = {10, 20}, .size = 200};
+        co_stage_site at_site = site_of(&site);
+        at_site.cohort = 20;
+        cr_assert_eq(co_chain_ready(&chain, &at_site), CO_OK, "%s", co_status_message());
+        if (member->ready) cr_assert_eq(member->ready(self[1], &at_site), CO_OK);
         const size_t n_slots = co_chain_slots(&chain, name, 8);
         memset(memory, 0, sizeof memory);
         memset(own, 0, sizeof own);
@@ -361,6 +367,10 @@ Test(chain, every_transform_takes_its_place)
             int64_t counts[16] = {0};
             const co_stage_key key = {.seed = 11, .step = 7, .device = 3, .cohort = 20};
             co_contribution by_itself = {.n = N,
+                                         .part = site.layout.part,
+                                         .n_parts = 1,
+                                         .n_values = N,
+                                         .coded_bits = NAN,
                                          .factor = 1.0,
                                          .update = alone,
                                          .norm = co_vector_norm(alone, N),

@@ -8,7 +8,7 @@
 
 enum { N = 5000, DRAWS = 1000000 };
 
-/* Members with noise; of the server alone; in shares. */
+/* Members with noise of each step by itself; of the server alone; in shares. */
 #define EACH_MEMBER(member)                                                                        \
     for (const co_plugin *const *at_ = co_kind_mechanism.members; *at_; at_++)                     \
         for (const co_mechanism *member = (const co_mechanism *)*at_; member && has_noise(member); \
@@ -221,15 +221,17 @@ Test(mechanism, only_what_bounds_adds_noise)
 {
     for (const co_plugin *const *at = co_kind_mechanism.members; *at; at++) {
         const co_mechanism *member = (const co_mechanism *)*at;
-        cr_expect((member->norm == CO_NORM_NONE) == !has_noise(member) &&
-                      !has_noise(member) == !(member->spread > 0.0),
+        cr_expect((member->norm == CO_NORM_NONE) == (!has_noise(member) && !member->correlation) &&
+                      (member->norm == CO_NORM_NONE) == !(member->spread > 0.0),
                   "%s", member->name);
-        cr_expect(!member->add || !member->share, "%s: noise twice", member->name);
+        cr_expect(!!member->add + !!member->share + !!member->correlation <= 1, "%s: noise twice",
+                  member->name);
         cr_expect(!member->share || (member->is_exact && member->norm == CO_NORM_L2), "%s",
                   member->name);
-        cr_expect(member->params == (member->share                  ? co_distributed_params
-                                     : member->norm != CO_NORM_NONE ? co_mechanism_params
-                                                                    : NULL),
+        cr_expect(!member->correlation || (member->noise == CO_NOISE_GAUSSIAN && !member->is_exact),
+                  "%s: accounted for as Gaussian draws", member->name);
+        cr_expect((member->params == co_distributed_params) == (member->share != NULL) &&
+                      (member->params == co_mechanism_params) == (member->add != NULL),
                   "%s: options", member->name);
         cr_expect(member->norm != CO_NORM_NONE || !member->is_exact, "%s", member->name);
         test_option_texts(*at, NULL);

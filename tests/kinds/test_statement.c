@@ -2,7 +2,7 @@
  * of those releases alone that it fits; together they leave no sampling without one. */
 #include "privacy/statements/statement.h"
 #include "tests/harness.h"
-#include "tests/kinds/options.h"
+#include "tests/kinds/correlations.h"
 
 #define EACH_MEMBER(m)                                                                             \
     for (const co_plugin *const *at_ = co_kind_statement.members; *at_; at_++)                     \
@@ -12,16 +12,53 @@
         for (const co_release *r = release_number(k_); r; r = NULL)
 
 enum {
-    N_MECHANISMS = 5,
+    N_MECHANISMS = 7,
     N_HIDDEN = CO_N_UNITS * CO_N_SAMPLINGS * N_MECHANISMS * 16,
     N_RELEASES = 2 * N_HIDDEN
 }; /* then once more, where no sample hides who takes part */
 
+static size_t n_kept_blocks; /* of the noise below */
+
+/* Noise that is correlated, of 20 steps, made once. */
+static const void *noise_of(const co_mechanism *mechanism)
+{
+    static struct {
+        const co_mechanism *mechanism;
+        void *self;
+    } made[N_MECHANISMS];
+    int k = 0;
+    while (made[k].mechanism && made[k].mechanism != mechanism) k++;
+    if (!made[k].mechanism) {
+        const size_t before = co_memory_blocks();
+        made[k].mechanism = mechanism;
+        made[k].self = make_correlation(mechanism, "", 20, 8);
+        n_kept_blocks += co_memory_blocks() - before;
+    }
+    return made[k].self;
+}
+
+/* Correlated noise is of devices, without a sample, without an adaptive clip or a secret key. */
+static void make_correlated(co_release *r)
+{
+    if (r->unit != CO_UNIT_DEVICE) {
+        r->mechanism = co_mechanism_find("gaussian");
+        return;
+    }
+    r->by_arrival = true;
+    r->sampling = CO_SAMPLING_NONE;
+    r->rate = 1.0;
+    r->noise_cohort = r->noise_population = 0.0;
+    r->is_adaptive = r->is_secure = false;
+    r->noise = noise_of(r->mechanism);
+    r->separation = 8;
+    r->squared = 12;
+}
+
 /* Every unit, sampling, mechanism, accountant, and what else may be. */
 static const co_release *release_number(int k)
 {
-    static const char *const mechanisms[] = {"gaussian", "laplace", "discrete_gaussian", "ddgauss",
-                                             "skellam"};
+    static const char *const mechanisms[] = {
+        "gaussian", "laplace", "discrete_gaussian", "tree", "banded", "ddgauss", "skellam"};
     static co_release r;
     r = (co_release){.clip = 0.5,
                      .noise_std = 0.45,
@@ -51,6 +88,7 @@ static const co_release *release_number(int k)
     r.by_arrival = by_arrival && r.unit == CO_UNIT_DEVICE;
     if (r.by_arrival) r.noise_cohort = r.noise_population = 0.0; /* is refused */
     if (r.sampling == CO_SAMPLING_NONE) r.rate = 1.0;
+    if (r.mechanism->correlation) make_correlated(&r);
     return &r;
 }
 
@@ -104,7 +142,7 @@ Test(statement, the_event_is_what_was_sampled_and_added)
                      co_relation_text(said), e.noise_multiplier, r->multiplier);
         co_ledger_fini(&ledger);
     }
-    cr_expect_eq(co_memory_blocks(), 0);
+    cr_expect_eq(co_memory_blocks(), n_kept_blocks);
 }
 
 static void expect_said(const co_statement *m, const co_statement_text *words, const char *label,
@@ -158,5 +196,28 @@ Test(statement, a_simulated_cohort_is_called_one_and_no_other_is)
         cr_expect((said != NULL) == simulated, "%s, simulated %d", m->name, simulated);
         cr_expect(!said || (strstr(said, "1000 devices") && strstr(said, "4000000")), "%s: %s",
                   m->name, said);
+    }
+}
+
+/* All steps are one release: what it comes to, how far apart a device's steps are, and what the
+ * noise is made of is said. */
+Test(statement, correlated_noise_is_called_one_release)
+{
+    EACH_MEMBER(m) EACH_RELEASE(r)
+    {
+        char text[64];
+        co_statement_text words = {0};
+        if (!speaks_of(m, r)) continue;
+        cr_expect((strcmp(m->name, "correlated") == 0) == (r->mechanism->correlation != NULL));
+        if (!r->mechanism->correlation) continue;
+        m->say(r, &words);
+        expect_said(m, &words, "composition", "one Gaussian release");
+        expect_said(m, &words, "composition", "sensitivity^2 12");
+        expect_said(m, &words, "composition", "at most 3 of them");
+        expect_said(m, &words, "sampling", "none claimed");
+        snprintf(text, sizeof text, "at least %lld", (long long)r->separation);
+        expect_said(m, &words, "sampling", text);
+        r->mechanism->correlation->say(r->noise, text, sizeof text);
+        expect_said(m, &words, "mechanism", text);
     }
 }

@@ -259,6 +259,9 @@ Test(transform, what_stays_behind_is_left_alone)
         memset(residue, 0, sizeof residue);
         forget();
         const co_contribution c = apply_on(member, b.self, parts, 2, 3, u, residue, state);
+        int64_t n_sent = 0;
+        for (size_t j = 0; j < N; j++) n_sent += u[j] != 0.0f;
+        if (member->sparse) cr_expect_eq(n_sent, c.n_values, "%s sends zeros", member->name);
         for (int k = 0; k < 3; k++) {
             memset(u + shared[k].at, 0, shared[k].size * sizeof *u);
             memset(residue + shared[k].at, 0, shared[k].size * sizeof *residue);

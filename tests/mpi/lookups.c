@@ -68,11 +68,15 @@ static void each_mechanism(void)
         for (int k = 0; k < 2; k++) {
             char words[512];
             const co_mechanism *m = co_mechanism_find((*at)->name);
-            if (m->norm == CO_NORM_NONE || (k && m->norm == CO_NORM_L1)) continue;
+            if (m->norm == CO_NORM_NONE ||
+                (k && (m->norm == CO_NORM_L1 || m->share || m->correlation)))
+                continue;
             snprintf(words, sizeof words,
-                     "devices: {select: poisson, per_round: 8}\nprivacy: {mechanism: %s, clip: 1, "
-                     "noise_multiplier: 1, delta: 1e-5%s}",
-                     m->name, more[k]);
+                     "devices: {%s}\nprivacy: {mechanism: %s, clip: 1, noise_multiplier: 1, delta: "
+                     "1e-5%s}",
+                     m->correlation ? "per_round: 2, min_separation: 8"
+                                    : "select: poisson, per_round: 8",
+                     m->name, m->share ? ", min_reporting: 2" : more[k]);
             expect_none("mechanism", m->name, words);
         }
 }
@@ -88,7 +92,7 @@ static void each_aggregator(void)
                      "devices: {per_round: 9}\naggregate: {rule: %s, bucketing: %d}\nlocal: {rule: "
                      "%s}\ntransforms: [%s]",
                      a->name, s, a->partner ? a->partner : "sgd",
-                     a->needs_stage ? a->needs_stage : "");
+                     a->needs_stage ? "{name: sign}" : "");
             expect_none("aggregator", a->name, words);
         }
     }
@@ -99,6 +103,22 @@ static void each_aggregator(void)
                  "devices: {per_round: 9}\nlocal: {rule: %s}\naggregate: {rule: %s}", rule->name,
                  rule->partner ? rule->partner : "mean");
         expect_none("local rule", rule->name, words);
+    }
+}
+
+/* With options of the small model where it needs them, and something behind that is worth to make
+ * up for. */
+static void each_transform(void)
+{
+    for (const co_plugin *const *at = co_kind_stage.members; *at; at++) {
+        const co_stage *stage = co_stage_find((*at)->name);
+        char words[512];
+        snprintf(words, sizeof words,
+                 "devices: {per_round: 9}\naggregate: {weight: uniform}\ntransforms: [{name: "
+                 "%s%s}%s]",
+                 stage->name, stage->by_tensor ? ", rank: 1" : "",
+                 stage->close ? ", {name: sign}" : "");
+        expect_none("transform", stage->name, words);
     }
 }
 
@@ -120,7 +140,7 @@ int main(int argc, char **argv)
     each(&co_kind_optimizer, "devices: {per_round: 9}\nlocal: {optimizer: %s}");
     each(&co_kind_attack, "devices: {per_round: 9, attack: %s, attackers: 3}");
     each(&co_kind_selector, "devices: {per_round: 9, select: %s}");
-    each(&co_kind_stage, "devices: {per_round: 9}\ntransforms: [{name: %s}]");
+    each_transform();
     static const char *const schedules[] = {"constant", "step, every: 2, factor: 0.5",
                                             "exponential, factor: 0.5", "cosine"};
     for (size_t k = 0; k < 4; k++) {

@@ -107,6 +107,18 @@ class Datasets(InFolder):
                 cohort.import_data("clinc150", self.folder / "bad.json", out=self.folder / "b.h5")
             self.assertEqual(caught.exception.exit_code, 3, bad)
 
+    def test_json_lines_with_classes(self):
+        lines = [{"t": "a b", "c": "x", "u": 5}, {"z": [1, {"q": 2}], "c": "y", "t": "ü", "u": "v"}, {"t": "", "c": "x", "u": 5}]
+        (self.folder / "l.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        data = cohort.import_data("jsonl", self.folder / "l.jsonl", out=self.folder / "l.h5", text="t", y="c", user="u")
+        self.assertEqual([(data.text(k), data.classes[data["y"][k]], data.users[k]) for k in range(3)],
+                         [(line["t"], line["c"], str(line["u"])) for line in lines])
+        self.assertEqual(cohort.import_data("jsonl", self.folder / "l.jsonl", out=self.folder / "m.h5", text="t").task, "lm")
+        for options, code in (({}, 2), ({"text": "t", "source": "t"}, 2), ({"source": "t"}, 2), ({"y": "c"}, 2), ({"text": "none"}, 3)):
+            with self.assertRaises(cohort.CohortError) as caught:
+                cohort.import_data("jsonl", self.folder / "l.jsonl", out=self.folder / "n.h5", **options)
+            self.assertEqual(caught.exception.exit_code, code, options)
+
     def test_another_file_is_refused(self):
         with h5py.File(self.folder / "o.h5", "w") as file:
             file.attrs["format"] = "other"
