@@ -53,7 +53,8 @@ static void say(const co_release *r, co_statement_text *words)
         r->n_shares);
     co_say(words, "assumes",
            "at least %.15g devices whose reports are in a sum are honest: they add their noise and "
-           "keep it secret; the server and others follow the protocol of the aggregation; only the "
+           "keep it secret; the server and others follow the protocol of the aggregation, which "
+           "stops where fewer are left; only the "
            "covered values are published, other runs on these devices add to epsilon",
            r->n_shares);
 }

@@ -169,6 +169,17 @@ static co_status check_parts(co_experiment *e)
     return CO_OK;
 }
 
+/* Shares of noise hide a device from a server that sees no more than their sum. */
+static co_status check_secagg(const co_experiment *e, const co_mechanism *mechanism)
+{
+    if (!mechanism->share || co_node_find(e->root, "secagg")) return CO_OK;
+    return co_config_fail(&e->privacy, co_config_node(&e->privacy, "mechanism"),
+                          "%s: a device's own noise is too little for a server that sees its "
+                          "message; add section secagg: {protocol: secagg}, or let the server add "
+                          "the noise (gaussian, discrete_gaussian)",
+                          mechanism->name);
+}
+
 static co_status check_guarantee(co_experiment *e)
 {
     const co_mechanism *mechanism = co_mechanism_find(co_config_string(&e->privacy, "mechanism"));
@@ -176,6 +187,7 @@ static co_status check_guarantee(co_experiment *e)
     CO_TRY(check_budget(e, mechanism));
     CO_TRY(check_simulation(e));
     CO_TRY(check_mechanism(e, mechanism));
+    CO_TRY(check_secagg(e, mechanism));
     CO_TRY(check_arrivals(e));
     return check_parts(e);
 }

@@ -8,6 +8,7 @@
 #include "aggregators/hadamard.h"
 #include "core/vector.h"
 #include "privacy/mechanisms/rounding.h"
+#include "sim/planners/secure.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +29,7 @@ co_status co_shares_init(co_shares *s, const co_experiment *e, const co_plan *pl
                          int64_t population, bool is_first_rank, co_charge *charge)
 {
     const co_config *privacy = &e->privacy;
-    *s = (co_shares){.experiment = e, .per_round = plan->per_round};
+    *s = (co_shares){.experiment = e, .plan = plan, .per_round = plan->per_round};
     if (!co_has_shares(e)) return CO_OK;
     s->charge = charge;
     s->source.seed = (uint64_t)e->seed;
@@ -96,6 +97,21 @@ co_status co_shares_broadcast(co_shares *s, const co_comm *comm)
     return st;
 }
 
+/* Where all share their secrets with all, no sum of fewer than min_reporting can be opened; on a
+ * sparse graph it is the server that stops. */
+static co_status check_threshold(const co_shares *s)
+{
+    const co_config *secagg = &s->experiment->secagg;
+    co_secagg_shape shape;
+    if (!s->plan->secure) return CO_OK;
+    CO_TRY(co_secure_shape(s->plan->secure, (size_t)s->setup.n_most, &shape));
+    if (shape.k + 1 < shape.n || (double)shape.threshold >= s->setup.n_least) return CO_OK;
+    return co_config_fail(secagg, co_config_node(secagg, "threshold"),
+                          "%zu devices open a sum, but the noise of fewer than "
+                          "privacy.min_reporting: %.0f is too little; raise threshold",
+                          shape.threshold, s->setup.n_least);
+}
+
 /* The multiplier that the section gives, or that its epsilon needs; a message names the key. */
 static co_status find_multiplier(co_shares *s, int64_t last)
 {
@@ -118,7 +134,8 @@ co_status co_shares_start(co_shares *s, int64_t last, const co_comm *comm)
 {
     co_charge *c = s->charge;
     if (!c) return CO_OK;
-    co_status st = comm->rank == 0 ? find_multiplier(s, last) : CO_OK;
+    co_status st = check_threshold(s);
+    if (st == CO_OK && comm->rank == 0) st = find_multiplier(s, last);
     if (st == CO_OK) st = co_charge_plan(c, last);
     CO_TRY(co_agree(st, comm));
     if (c->state.is_secure) co_noise_source_draw(&s->source);

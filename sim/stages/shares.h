@@ -17,6 +17,7 @@ typedef struct {
     const co_experiment *experiment;
     co_charge *charge; /* borrowed; NULL: another mechanism, and nothing below */
     const co_layout *layout;
+    const co_plan *plan; /* borrowed */
     double per_round;
     co_distributed_setup setup;
     co_distributed what; /* of the run */

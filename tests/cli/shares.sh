@@ -22,6 +22,7 @@ devices: {per_round: 12}
 clock: {dropout: 0.4}
 local: {batch: 8, lr: 0.05}
 eval: {every: 4}
+secagg: {threshold: 7}
 privacy: {mechanism: skellam, clip: 0.5, noise_multiplier: 3, delta: 1e-4, min_reporting: 7, bits: 12}
 output: {dir: out, checkpoint_every: 3}
 Y
@@ -60,9 +61,9 @@ import h5py, sys
 h = h5py.File("whole/run.h5")
 came, released, e = h["rounds/n_reported"][:], h["privacy/released"][:], h["privacy/epsilon"][:]
 digest, parts = h["rounds/model_digest"][:], h["privacy/participations"][:]
-failed = came < 7
+failed = released == 0
 still = digest[1:] == digest[:-1]
-good = 3 < failed.sum() < 37 and (released == ~failed).all() and (still == failed[1:]).all() and (e[1:] >= e[:-1]).all()
+good = 3 < failed.sum() < 37 and (came[~failed] >= 7).all() and (still == failed[1:]).all() and (e[1:] >= e[:-1]).all()
 sys.exit(0 if good and (e[1:][failed[1:]] == e[:-1][failed[1:]]).all() and parts[-1] <= (~failed).sum() else 1)
 P
 rm -rf out whole grown
@@ -92,6 +93,10 @@ done
 
 # refused before anything is written
 few="mechanism: ddgauss, clip: 0.5, delta: 1e-4"
+sed '/^secagg/d' e.yaml > bare.yaml
+text=$("$COHORT" run bare.yaml 2>&1)
+[ $? -eq 2 ] && grep -q 'add section secagg' <<< "$text" || fail "without secagg: $text"
+refused 'raise threshold' secagg.threshold=6
 refused 'min_reporting.* a round has 12 devices at most' privacy.min_reporting=13
 refused 'min_reporting' "privacy={$few, noise_multiplier: 3}"
 refused 'either noise_multiplier, or epsilon' "privacy={$few, min_reporting: 7}"

@@ -76,7 +76,7 @@ static void each_mechanism(void)
                      "1e-5%s}",
                      m->correlation ? "per_round: 2, min_separation: 8"
                                     : "select: poisson, per_round: 8",
-                     m->name, m->share ? ", min_reporting: 2" : more[k]);
+                     m->name, m->share ? ", min_reporting: 2}\nsecagg: {threshold: 2" : more[k]);
             expect_none("mechanism", m->name, words);
         }
 }

@@ -48,7 +48,7 @@ static const char *const texts[RULE][COVERING_MOST] = {
     {"", "{method: dirichlet, devices: 20, alpha: 0.5}", "{method: iid, devices: 20, sizes: zipf}"},
     {"", "privacy: {clip: 0.1, noise_multiplier: 1, delta: 1e-3}",
      "privacy: {mechanism: skellam, clip: 0.1, noise_multiplier: 1, delta: 1e-3, min_reporting: 2, "
-     "bits: 12}",
+     "bits: 12}\nsecagg: {simulate: sum, threshold: 2}",
      ", dp: {clip: 1, noise_multiplier: 0.8, delta: 1e-3}"},
     {"", ", groups: {servers: 3, cloud_every: 2}", ", groups: {servers: 2, up: 1e4, down: 1e4}"},
     {"", "{name: rotate}, {name: quantise, levels: 3}", "{name: bf16}"},

@@ -22,8 +22,8 @@ enum { WIDTH = 1000 };
 #define TOLERANCE 0.01
 #endif
 #define PRIVATE                                                                                    \
-    "privacy: {mechanism: %s, clip: %g, noise_multiplier: %g, delta: 1e-5, min_reporting: %d, "    \
-    "bits: %d%s}"
+    "secagg: {simulate: sum, %s}\nprivacy: {mechanism: %s, clip: %g, noise_multiplier: %g, "       \
+    "delta: 1e-5, min_reporting: %d, bits: %d%s}"
 
 static char blobs[256], out[256];
 static co_comm comm;
@@ -51,11 +51,12 @@ static void noise_is_that_of_central_privacy_at_the_fewest_devices(void)
         co_run run;
         const int reports = k & 2 ? 6 : 3;
         double squares = 0.0;
-        char *yaml = co_format(
-            "rounds: 1\npartition: {method: iid, devices: 8}\ndevices: {per_round: %d}\n"
-            "model: {layers: [{dense: %d}, relu, {dense: %d}, relu, {dense: classes}]}\n"
-            "local: {lr: 0}\n" PRIVATE,
-            reports, WIDTH, WIDTH, modes[k & 1], 0.3, 1.7, 3, 16, k & 4 ? ", secure: true" : "");
+        char *yaml =
+            co_format("rounds: 1\npartition: {method: iid, devices: 8}\ndevices: {per_round: %d}\n"
+                      "model: {layers: [{dense: %d}, relu, {dense: %d}, relu, {dense: classes}]}\n"
+                      "local: {lr: 0}\n" PRIVATE,
+                      reports, WIDTH, WIDTH, "threshold: 3", modes[k & 1], 0.3, 1.7, 3, 16,
+                      k & 4 ? ", secure: true" : "");
         if (!play(yaml, &experiment, &run)) return;
         for (size_t j = 0; j < run.exchange.n_own; j++) squares += run.update[j] * run.update[j];
         const double n = (double)run.exchange.n_params, wanted = 0.51 * 0.51 * reports / 3.0,
@@ -122,7 +123,7 @@ static void equals_plain_integers(const char *words, const char *mechanism)
     char *text = co_format("rounds: 3\npartition: {method: dirichlet, devices: 90, alpha: "
                            "0.5}\nlocal: {lr: 0.1, batch: 8}\n%s\n" PRIVATE "\ndata: {file: "
                            "%s}\noutput: {dir: %s, checkpoint_every: 0}\neval: {every: 0}\nname: s",
-                           words, mechanism, 0.05, 0.8, 5, 20, "", blobs, out);
+                           words, "threshold: 5", mechanism, 0.05, 0.8, 5, 20, "", blobs, out);
     co_status st = co_experiment_parse(text, "test.yaml", &experiment);
     co_free(text);
     CHECK(st == CO_OK);
@@ -161,7 +162,7 @@ static size_t integers_of(int bits, int64_t **sum, int64_t *first)
     char *yaml = co_format("rounds: 1\npartition: {method: iid, devices: 8}\ndevices: {per_round: "
                            "5}\nmodel: {layers: [{dense: 90}, relu, {dense: classes}]}\nlocal: "
                            "{lr: 0.1}\n" PRIVATE,
-                           "skellam", 0.3, 0.5, 5, bits, ", granularity: 0.001");
+                           "threshold: 5", "skellam", 0.3, 0.5, 5, bits, ", granularity: 0.001");
     *sum = NULL;
     if (!play(yaml, &experiment, &run)) return 0;
     const size_t n = run.exchange.n_own;
@@ -204,8 +205,9 @@ static void too_few_reports_are_no_result_and_cost_nothing(void)
     co_run run;
     char *yaml = co_format("rounds: 16\npartition: {method: iid, devices: 10}\ndevices: "
                            "{per_round: 10}\nmodel: {name: softmax}\nlocal: {lr: 0.1}\nclock: "
-                           "{dropout: 0.5}\n" PRIVATE,
-                           "ddgauss", 0.3, 2.0, 5, 16, "");
+                           "{dropout: 0.4}\n" PRIVATE,
+                           "protocol: secagg_plus, neighbours: 4, threshold: 2", "ddgauss", 0.3,
+                           2.0, 5, 16, "");
     if (!play(yaml, &experiment, &run)) return;
     const co_table *rounds = &run.record.rounds, *t = &run.record.privacy;
     int64_t n_failed = 0, n_exact = 0;
@@ -214,7 +216,7 @@ static void too_few_reports_are_no_result_and_cost_nothing(void)
                       released = column_of(t, i, "released");
         const size_t digest = (size_t)co_table_find(rounds, "model_digest"),
                      epsilon = (size_t)co_table_find(t, "epsilon");
-        CHECK(released == (reported >= 5));
+        CHECK(released <= (reported >= 5)); /* the masks may stay on a sum of more */
         n_failed += !released, n_exact += reported == 5;
         if (i == 0) continue;
         const bool moved =
@@ -237,7 +239,7 @@ static void epsilon_is_of_the_steps_of_a_device(void)
     co_run run;
     char *yaml = co_format("rounds: 9\npartition: {method: iid, devices: 40}\ndevices: {per_round: "
                            "8}\nmodel: {name: softmax}\nlocal: {lr: 0.1}\n" PRIVATE,
-                           "skellam", 1.0, 2.0, 8, 14, "");
+                           "threshold: 8", "skellam", 1.0, 2.0, 8, 14, "");
     if (!play(yaml, &experiment, &run)) return;
     const double step = run.shares.what.step, d = (double)co_model_layout(run.model)->n_shared,
                  c = 1.0 / step,
