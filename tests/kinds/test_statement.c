@@ -60,8 +60,8 @@ static void make_correlated(co_release *r)
 /* Every unit, sampling, mechanism, accountant, and what else may be. */
 static const co_release *release_number(int k)
 {
-    static const char *const listed[] = {"gaussian", "laplace", "discrete_gaussian", "tree",
-                                         "banded",   "ddgauss", "skellam"};
+    static const char *const listed[] = {
+        "gaussian", "laplace", "discrete_gaussian", "tree", "banded", "ddgauss", "skellam"};
     static const co_mechanism *const others[] = {&co_mechanism_privunit, &co_mechanism_response};
     static co_release r;
     r = (co_release){.clip = 0.5,
