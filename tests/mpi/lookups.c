@@ -116,7 +116,10 @@ static void each_transform(void)
         snprintf(words, sizeof words,
                  "devices: {per_round: 9}\naggregate: {weight: uniform}\ntransforms: [{name: "
                  "%s%s}%s]",
-                 stage->name, stage->by_tensor ? ", rank: 1" : "",
+                 stage->name,
+                 stage->by_tensor   ? ", rank: 1"
+                 : stage->guarantee ? ", clip: 1, epsilon: 4, delta: 1e-3"
+                                    : "",
                  stage->close ? ", {name: sign}" : "");
         expect_none("transform", stage->name, words);
     }
