@@ -8,6 +8,7 @@
 #include "privacy/accountants/gaussian.h"
 #include "privacy/statements/statement.h"
 #include "cli/account_correlated.h"
+#include "cli/account_message.h"
 #include "cli/account_shares.h"
 #include "cli/console.h"
 #include "io/json.h"
@@ -79,6 +80,19 @@ static const co_param params[] = {
      .hi = 1e6,
      .flags = CO_OPTIONAL | CO_LO_OPEN,
      .doc = "zCDP of all rounds, in place of mechanism and noise_multiplier"},
+    {.key = "epsilon_message",
+     .type = CO_REAL,
+     .lo = 0.0,
+     .hi = 1000.0,
+     .flags = CO_OPTIONAL | CO_LO_OPEN,
+     .doc = "local privacy: of one message of a device, which sends `rounds` of them; in place of "
+            "mechanism and noise_multiplier, delta 0 where none is given"},
+    {.key = "reports",
+     .type = CO_INT,
+     .lo = 1,
+     .hi = 10000000,
+     .flags = CO_OPTIONAL,
+     .doc = "epsilon_message: messages of a round that a trusted party shuffles"},
     {0}};
 
 static void print_help(void)
@@ -380,6 +394,9 @@ static co_status account(const co_words *words)
         &opt,
         (const co_param *const[]){params, co_account_shares_params, co_correlated_account_params},
         3));
+    if (has(&opt, "epsilon_message")) return co_account_message(&opt, words->json);
+    if (has(&opt, "reports"))
+        return co_config_fail(&opt, co_config_node(&opt, "reports"), "goes with epsilon_message=");
     if (has(&opt, "rho")) return account_zcdp(&opt, words->json);
     CO_TRY(check_known(&opt));
     CO_TRY(read_event(&opt, &event));

@@ -44,7 +44,11 @@ typedef enum {
     CO_DRAW_ROTATE = 40, /* round, step = block of the model: signs of a rotation */
     CO_DRAW_QUANTISE,    /* round, device, step = block: roundings of a stage */
     CO_DRAW_RANDOM_K,    /* round: which coordinates all devices send */
-    CO_DRAW_LOW_RANK     /* round, device, step = tensor: where factors are looked for */
+    CO_DRAW_LOW_RANK,    /* round, device, step = tensor: where factors are looked for */
+
+    CO_DRAW_MESSAGE = 48, /* round, device, step = 1 + coordinate: noise of local privacy; 0: what a
+                             message has once */
+    CO_DRAW_LABEL         /* device, step = example: a label's randomised response */
 } co_purpose;
 
 typedef struct {

@@ -1,5 +1,6 @@
 /* sim/describe.c - the dry run: what a run will take, in examples, bytes, memory, virtual time. */
 #include "core/log.h"
+#include "privacy/mechanisms/response.h"
 #include "sim/devices/timing.h"
 #include "sim/generation.h"
 #include "sim/outlook.h"
@@ -106,7 +107,7 @@ static void measure(const co_run *r, size_t *own, size_t *node)
 }
 
 /* Rank 0. */
-static void print(co_run *r)
+static void print(co_run *r, int64_t most_messages)
 {
     const co_experiment *e = r->experiment;
     size_t own, node;
@@ -152,6 +153,12 @@ static void print(co_run *r)
     co_budget_print(&r->budget);
     co_shares_print(&r->shares, e->rounds);
     if (co_private_print(&r->privacy, e->rounds) != CO_OK) co_warn("%s", co_status_message());
+    if (co_messages_print(&r->messages, most_messages) != CO_OK) co_warn("%s", co_status_message());
+    if (e->label_epsilon > 0.0)
+        printf("labels       randomised response, epsilon %g of each for all rounds: %.4g of them "
+               "as they are\n",
+               e->label_epsilon,
+               co_response_right(e->label_epsilon, (int64_t)co_model_n_classes(r->model)));
     char every[96] = "";
     int n_every = 0;
     if (e->eval_keys.every > 0 || e->eval_keys.every_s == 0.0)
@@ -191,6 +198,9 @@ static void describe_schedule(co_run *r)
 
 void co_run_describe(co_run *r)
 {
-    if (r->comm->rank == 0) print(r);
+    int64_t most_messages = r->experiment->rounds;
+    if (r->messages.stage && co_run_foresee_parts(r, &most_messages) != CO_OK && r->comm->rank == 0)
+        co_warn("%s", co_status_message());
+    if (r->comm->rank == 0) print(r, most_messages);
     describe_schedule(r);
 }

@@ -142,6 +142,8 @@ static co_status create_chain(co_run *r)
     site.tensor = co_model_tensors(r->model, &site.n_tensors);
     site.most_weight = most_weight(e);
     CO_TRY(co_chain_ready(&r->chain, &site));
+    CO_TRY(co_messages_init(&r->messages, e, &r->chain, &r->plan, r->population.n_devices));
+    r->chain.noise = &r->messages.source;
     CO_TRY(check_ring(r));
     CO_TRY(check_sum(r));
     CO_TRY(check_shares(r));
@@ -380,7 +382,7 @@ static co_status create_planner(co_run *r)
 
 /* The most steps that a device may take part in: as the schedule says, where it can be played in
  * time, and never more than the separation allows. Collective(comm). */
-static co_status foresee_parts(co_run *r, int64_t *most)
+co_status co_run_foresee_parts(co_run *r, int64_t *most)
 {
     const co_experiment *e = r->experiment;
     co_outlook outlook;
@@ -397,8 +399,10 @@ static co_status foresee_parts(co_run *r, int64_t *most)
 static co_status start_privacy(co_run *r)
 {
     int64_t last = r->experiment->rounds;
-    if (r->charge.release.by_arrival) CO_TRY(foresee_parts(r, &last));
+    if (r->charge.release.by_arrival) CO_TRY(co_run_foresee_parts(r, &last));
     co_charge_keeps(&r->charge, &r->keeps);
+    co_messages_start(&r->messages, r->comm);
+    co_messages_keeps(&r->messages, &r->keeps);
     CO_TRY(co_shares_start(&r->shares, last, r->comm));
     return co_private_start(&r->privacy, last, r->comm);
 }
@@ -468,6 +472,7 @@ void co_run_destroy(co_run *r)
     co_bank_fini(&r->bank);
     co_versions_fini(&r->versions);
     co_exchange_fini(&r->exchange);
+    co_messages_fini(&r->messages);
     co_private_fini(&r->privacy);
     co_shares_fini(&r->shares);
     co_charge_fini(&r->charge);
@@ -522,7 +527,7 @@ static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
     if (st == CO_OK && s->privacy) st = co_charge_resume(&r->charge, s->privacy, s->round, path);
     if (st == CO_OK) st = co_record_resume(&r->record, s->round, r->experiment);
     if (st == CO_OK && s->privacy) st = co_record_retell(&r->record, &r->charge);
-    if (s->budget) co_record_example_statement(&r->record, co_budget_release(&r->budget));
+    if (s->budget) co_record_statement(&r->record, co_budget_release(&r->budget));
     return st;
 }
 
@@ -565,6 +570,7 @@ co_status co_run_resume(co_run *r, const char *path)
         r->round = s.round;
         MPI_Bcast(&r->round, 1, MPI_INT64_T, 0, r->comm->world);
         co_keeps_broadcast(&r->keeps, r->comm);
+        co_messages_wake(&r->messages);
         r->moment = (co_moment){r->round, 1e-9 * (double)r->time, 1e-9 * (double)r->time};
         co_run_scatter_slots(r);
         st = resume_versions(r, path);

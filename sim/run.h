@@ -11,6 +11,7 @@
 #include "sim/secagg.h"
 #include "sim/wires/wire.h"
 #include "sim/stages/downlink.h"
+#include "sim/stages/messages.h"
 #include "sim/stages/private.h"
 #include "sim/stages/shares.h"
 #include "trust/adversaries/poisoning.h"
@@ -65,6 +66,7 @@ struct co_run {
     co_private privacy;    /* the last of them, where it has the charge */
     co_shares shares;      /* likewise */
     co_secagg secagg;      /* behind all, where it is on */
+    co_messages messages;  /* of devices, under a transform of local privacy */
     size_t first_count;    /* of the stages, in the exchange */
     co_message message[2]; /* of an update behind the stages: honest, attacker */
     co_downlink downlink;
@@ -120,5 +122,7 @@ void co_run_free_slots(co_run *run);      /* Local */
 co_status co_run_rounds(co_run *run);
 double co_run_flops(const co_run *run);      /* multiply-adds of an example, forward. Local */
 size_t co_run_wire_bytes(const co_run *run); /* a rank. Local */
+/* The most steps that a device may take part in. Collective(comm). */
+co_status co_run_foresee_parts(co_run *run, int64_t *most);
 /* What the run will take, on stdout of rank 0. Collective(comm). */
 void co_run_describe(co_run *run);

@@ -265,6 +265,7 @@ void co_step_gather(co_run *r)
     if (x->told) co_exchange_take_rows(x, &r->plan);
     r->round = r->plan.round;
     if (!r->step_failed) co_charge_take_part(&r->charge, &r->plan);
+    co_messages_count(&r->messages, &r->plan);
     const co_stage_end end = {co_exchange_counts(x, r->first_count),
                               co_exchange_counted(x, CO_COUNT_REPORTED), r->step_failed};
     const co_status st = co_chain_end(&r->chain, r->round, &end);

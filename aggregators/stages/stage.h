@@ -6,20 +6,22 @@
  * sum, on each owner's slice; end: the step's exact counts). What an experiment lists under
  * `transforms` comes first, then what attackers do, then the central bound of section `privacy`.
  * What stands after a stage that closes (error feedback) is seen by it once the last transform is
- * done. Every stage states what it takes and gives, floats or
- * integers modulo 2^b; that each takes what the one before gives, and that the sum of a step's
- * integers fits, is checked before the first step. Adding a transform: a file
- * aggregators/stages/<name>.c with the table co_stage_<name>, and a line in list.h; clip.c is the
- * simplest. */
+ * done. Transforms carry no privacy guarantee, but for those of local privacy (guarantee), of what
+ * a device sends. Every stage states what it takes and gives, floats or integers modulo 2^b; that
+ * each takes what the one before gives, and that the sum of a step's integers fits, is checked
+ * before the first step. Adding a transform: a file aggregators/stages/<name>.c with the table
+ * co_stage_<name>, and a line in list.h; clip.c is the simplest. */
 #pragma once
 #include "aggregators/aggregator.h"
 #include "privacy/mechanisms/bound.h"
+#include "privacy/statements/statement.h"
 
 /* Whose contribution, when: the key of every draw. */
 typedef struct {
     uint64_t seed;
-    int64_t step, device; /* device -1: the server's half */
-    size_t cohort;        /* most devices of a step */
+    int64_t step, device;         /* device -1: the server's half */
+    size_t cohort;                /* most devices of a step */
+    const co_noise_source *noise; /* of stages whose draws are secret; NULL: there is none */
 } co_stage_key;
 
 /* What a contribution consists of. */
@@ -131,6 +133,11 @@ typedef struct {
     co_status (*end)(void *self, const co_stage_key *key, const co_stage_end *end);
     /* What a message is behind the stage. NULL: what it was. Local. */
     void (*message)(const void *self, co_message *message);
+    /* What one message guarantees: the stage makes it private on the device, whatever stands in
+     * front of it (noise: nothing does not stay nothing). NULL: it does not. Local. */
+    void (*guarantee)(const void *self, co_release *release);
+    const char *sample; /* options with which it works, "{clip: 1, epsilon: 8}", where some have no
+                           default. NULL: none are needed */
     const char *const *slots; /* names of the vectors kept per device; ends with NULL. NULL: none */
     /* Names of the vectors that the server keeps, zero at first: sum->slot[..][n] in backward; ends
      * with NULL. NULL: none */

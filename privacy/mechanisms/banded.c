@@ -33,6 +33,13 @@ static void destroy(void *self)
 /* Optimised for steps that are that far apart; less is a poor choice, and no mistake of a file. */
 static co_status find_matrix(const co_config *opt, int64_t n_steps, int64_t separation, banded *b)
 {
+    if (co_config_has(opt, "horizon")) {
+        if (co_config_int(opt, "horizon") < n_steps)
+            return co_config_fail(opt, co_config_node(opt, "horizon"),
+                                  "the matrix would be made for %lld rounds, and there are %lld",
+                                  (long long)co_config_int(opt, "horizon"), (long long)n_steps);
+        n_steps = co_config_int(opt, "horizon");
+    }
     const int64_t bands = co_config_int(opt, "bands");
     b->is_a_file = co_config_has(opt, "matrix");
     if (b->is_a_file) return co_banded_read(co_config_string(opt, "matrix"), n_steps, &b->matrix);
@@ -143,6 +150,12 @@ static const co_param params[] = {
      .lo = 1,
      .hi = 4096,
      .doc = "of the matrix, at most devices.min_separation; each costs a vector of memory"},
+    {.key = "horizon",
+     .type = CO_INT,
+     .lo = 1,
+     .hi = 1e9,
+     .flags = CO_OPTIONAL,
+     .doc = "rounds that the matrix is made for, up to which a run may grow; default: rounds"},
     {.key = "matrix",
      .type = CO_STRING,
      .flags = CO_OPTIONAL,

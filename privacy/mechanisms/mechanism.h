@@ -18,7 +18,8 @@ typedef enum { CO_NORM_NONE, CO_NORM_L1, CO_NORM_L2 } co_norm;
 typedef struct {
     CO_PLUGIN_FIELDS;
     co_norm norm;   /* of the bound; CO_NORM_NONE: no bound, no noise, and nothing below */
-    co_noise noise; /* how accountants know it */
+    co_noise noise; /* how accountants know it; CO_N_NOISES: they do not, and the message as a whole
+                       is epsilon-private (privacy/accountants/pure.h) */
     bool is_exact;  /* drawn in integers alone: may be used with secret noise, and takes a whole
                        scale */
     double spread;  /* standard deviation / scale */

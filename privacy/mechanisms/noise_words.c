@@ -2,8 +2,9 @@
  *
  * Secret: the release's key is the first half of block `purpose` of ChaCha20(key, nonce = round);
  * coordinate j takes the blocks of ChaCha20(release's key, nonce = j) in order, sixteen words each.
- * A share's key is the first half of block 0 of ChaCha20(release's key, nonce = device), and its
- * words are the stream of nonce 0 or 1 in order, eight bytes a coordinate.
+ * The key of a share, or of a device's message, is the first half of block 0 of ChaCha20(key of the
+ * round's, nonce = device). Words of a share are the stream of nonce 0 or 1 in order, eight bytes a
+ * coordinate; those of a message as above.
  * So no two (purpose, round, coordinate, index) share a word, and knowing some noise tells nothing
  * about the rest. Cost: some 0.3 us a coordinate. Source: Bernstein 2008 (ChaCha), by libsodium. */
 #include "privacy/mechanisms/noise_words.h"
@@ -44,15 +45,26 @@ co_noise_release co_noise_release_of(const co_noise_source *source, co_noise_pur
     return release;
 }
 
-co_noise_release co_noise_share_of(const co_noise_source *source, int64_t round, int64_t device)
+static co_noise_release own_release(const co_noise_source *source, co_noise_purpose purpose,
+                                    int64_t round, int64_t device)
 {
-    co_noise_release share = co_noise_release_of(source, CO_NOISE_FOR_SHARE, round);
+    co_noise_release share = co_noise_release_of(source, purpose, round);
     unsigned char block[64];
     share.device = (uint64_t)device;
     if (!source->is_secret) return share;
     chacha_block(share.key, share.device, 0, block);
     memcpy(share.key, block, sizeof share.key);
     return share;
+}
+
+co_noise_release co_noise_share_of(const co_noise_source *source, int64_t round, int64_t device)
+{
+    return own_release(source, CO_NOISE_FOR_SHARE, round, device);
+}
+
+co_noise_release co_noise_message_of(const co_noise_source *source, int64_t round, int64_t device)
+{
+    return own_release(source, CO_NOISE_FOR_MESSAGE, round, device);
 }
 
 /* Eight bytes each, the lowest first. */
@@ -98,7 +110,11 @@ void co_noise_words_open(co_noise_words *words, const co_noise_release *release,
     words->release = release;
     words->coordinate = coordinate;
     words->next = 0;
-    if (!release->is_secret)
+    if (release->is_secret) return;
+    if (release->purpose == CO_NOISE_FOR_MESSAGE)
+        words->stream = co_stream_open(release->seed, CO_DRAW_MESSAGE, release->round,
+                                       release->device, 1 + coordinate);
+    else
         words->stream = co_stream_open(release->seed, CO_DRAW_NOISE, release->round, coordinate,
                                        (uint64_t)release->purpose);
 }

@@ -20,7 +20,8 @@ typedef enum {
     CO_NOISE_FOR_SUM,
     CO_NOISE_FOR_COUNT,
     CO_NOISE_FOR_SHARE,
-    CO_NOISE_FOR_ROWS
+    CO_NOISE_FOR_ROWS,
+    CO_NOISE_FOR_MESSAGE
 } co_noise_purpose;
 
 /* A new key from the system's generator (libsodium: getrandom). */
@@ -29,12 +30,14 @@ void co_noise_source_draw(co_noise_source *source);
 /* One release: the noise of one purpose in one round. */
 typedef struct {
     bool is_secret;
-    uint64_t seed, round, device; /* device: of a share, else 0 */
+    uint64_t seed, round, device; /* device: of a share or a message, else 0 */
     co_noise_purpose purpose;
     unsigned char key[CO_NOISE_KEY_BYTES]; /* of this release alone */
 } co_noise_release;
 co_noise_release co_noise_release_of(const co_noise_source *source, co_noise_purpose purpose,
                                      int64_t round);
+/* Of what one device sends in a round, under a key of its own as well. */
+co_noise_release co_noise_message_of(const co_noise_source *source, int64_t round, int64_t device);
 /* A device's share of the noise of a round. Secret: under a key of its own, made from the source's.
  */
 co_noise_release co_noise_share_of(const co_noise_source *source, int64_t round, int64_t device);

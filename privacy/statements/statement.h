@@ -42,6 +42,14 @@ typedef struct {
     bool is_timed;               /* virtual time is told too */
     const co_accountant *accountant;
     bool classic; /* rdp's conversion */
+    /* unit message, and labels (unit example) */
+    double epsilon, delta;   /* of one message; of the guarantee (0: none is needed) */
+    double epsilon_all;      /* of the n_releases messages of the device that has sent most */
+    double reports;          /* messages of a step, as asked for; 0: unknown */
+    double epsilon_shuffled; /* of a step, were they shuffled; NAN: no bound is known, or none below
+                                epsilon */
+    double delta_shuffled;
+    int64_t n_classes; /* labels */
 } co_release;
 
 /* Words in the order they are read: every label once, texts of several lines ended by \n between
@@ -61,7 +69,8 @@ typedef struct {
     /* Whether it is the statement of such releases; of all members, exactly one or none. */
     bool (*fits)(const co_release *release);
     co_relation (*neighbours)(const co_release *release); /* never ANY */
-    /* One release as the ledger takes it: the noise multiplier is that under the relation. */
+    /* One release as the ledger takes it: the noise multiplier is that under the relation. NULL:
+     * no ledger of the central bound takes it. */
     co_event (*event)(const co_release *release);
     /* Appends with co_say: unit, neighbours, sampling, composition, accountant, mechanism, mode,
      * covered, not covered, assumes; simulated where it is; more where it helps. */

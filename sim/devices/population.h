@@ -111,6 +111,9 @@ co_status co_population_open(co_population *population, int64_t device);
 int64_t co_population_rows(const co_population *population, int64_t device);
 /* Those of them that have a label, over which losses are means. */
 int64_t co_population_scored(const co_population *population, int64_t device);
+/* What an example of a device is called for good: its place in the data set, or of a generator that
+ * on its device. */
+int64_t co_population_id(const co_population *population, int64_t device, int64_t index);
 /* Examples index[n] of the opened device. CO_ENOMEM. */
 co_status co_population_read(co_population *population, int64_t device, const int64_t *index,
                              size_t n, co_examples *examples);

@@ -231,6 +231,14 @@ co_status co_population_read_ids(const co_population *p, const int64_t *ids, siz
     return read_ids(p, ids, NULL, co_population_fitting(p, ids, n), e);
 }
 
+int64_t co_population_id(const co_population *p, int64_t device, int64_t index)
+{
+    int64_t first, held;
+    if (!p->has_data) return index;
+    co_population_held(p, device, &first, &held);
+    return p->examples[first + index];
+}
+
 co_status co_population_read(co_population *p, int64_t device, const int64_t *index, size_t n,
                              co_examples *e)
 {

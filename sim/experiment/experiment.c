@@ -154,6 +154,7 @@ static co_status resolve(co_experiment *e)
     CO_TRY(co_check_privacy(e));
     CO_TRY(co_check_example(e));
     CO_TRY(co_check_secagg(e));
+    CO_TRY(co_check_local_privacy(e));
     CO_TRY(co_check_mode(e));
     CO_TRY(co_check_unbiased(e));
     CO_TRY(co_check_groups(e));

@@ -111,8 +111,8 @@ typedef struct {
 typedef struct {
     char *file;    /* where it was read from */
     co_node *root; /* the resolved tree */
-    co_config top, data, partition, model, devices, local, local_dp, local_public, aggregate,
-        groups, server, privacy, clock, secagg, eval, stop, output;
+    co_config top, data, partition, model, devices, local, local_dp, local_public, local_labels,
+        aggregate, groups, server, privacy, clock, secagg, eval, stop, output;
     const co_planner *planner;
     const co_selector *selector;
     const co_attack *attack;
@@ -123,6 +123,8 @@ typedef struct {
     size_t n_transforms, n_downlink;
     const co_stage *transform[CO_MAX_TRANSFORMS], *downlink[CO_MAX_TRANSFORMS];
     co_config transform_options[CO_MAX_TRANSFORMS], downlink_options[CO_MAX_TRANSFORMS];
+    const co_stage *private_stage; /* of the transforms: makes messages private; NULL: none does */
+    double label_epsilon;          /* section local.label_dp; 0: labels are as they are */
     co_local_keys local_keys;
     co_example_keys example_keys;
     co_clock_keys clock_keys;

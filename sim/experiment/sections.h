@@ -18,15 +18,17 @@ co_status co_section_check(const co_config *section, const co_plugin *a, const c
 
 extern const co_param co_top_params[], co_data_params[], co_devices_params[], co_local_params[],
     co_transforms_params[], co_downlink_params[], co_server_params[], co_privacy_params[],
-    co_example_params[], co_clock_params[], co_secagg_params[], co_groups_params[],
-    co_eval_params[], co_stop_params[], co_output_params[];
+    co_example_params[], co_label_params[], co_clock_params[], co_secagg_params[],
+    co_groups_params[], co_eval_params[], co_stop_params[], co_output_params[];
 
 co_status co_check_data(co_experiment *e);    /* data, partition, model (data.c) */
 co_status co_check_devices(co_experiment *e); /* devices (devices.c) */
 co_status
 co_check_training(co_experiment *e); /* local, transforms, aggregate, server (training.c) */
-co_status co_check_privacy(co_experiment *e);    /* privacy (privacy.c) */
-co_status co_check_example(co_experiment *e);    /* local.dp, once all is known (example.c) */
+co_status co_check_privacy(co_experiment *e); /* privacy (privacy.c) */
+co_status co_check_example(co_experiment *e); /* local.dp, once all is known (example.c) */
+/* transforms of local privacy and local.label_dp, once all is known (local_privacy.c) */
+co_status co_check_local_privacy(co_experiment *e);
 co_status co_check_clock(co_experiment *e);      /* clock, where it is given (clock.c) */
 co_status co_check_mode(const co_experiment *e); /* devices.mode, once all is known (devices.c) */
 co_status co_check_groups(co_experiment *e); /* aggregate.groups, once all is known (groups.c) */

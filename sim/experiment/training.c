@@ -28,6 +28,9 @@ const co_param co_local_params[] = {
     {"dp", CO_TREE, .flags = CO_OPTIONAL,
      .doc = "differential privacy for each example: {clip, noise_multiplier or epsilon, delta, ..} "
             "(section local.dp)"},
+    {"label_dp", CO_TREE, .flags = CO_OPTIONAL,
+     .doc = "randomised response on each training label, once for all rounds: {epsilon} (section "
+            "local.label_dp)"},
     {"no_decay", CO_STRINGS, .flags = CO_OPTIONAL,
      .doc = "tensors without weight decay, by patterns of names (*.bias); default: norms and "
             "biases of transformers, else none"},

@@ -32,7 +32,7 @@ static co_status step(void *self, co_run *run)
         co_example_row row;
         run->late = co_budget_tell(&run->budget, run->round, &row);
         if (run->late == CO_OK) co_record_examples(&run->record, &row);
-        co_record_example_statement(&run->record, co_budget_release(&run->budget));
+        co_record_statement(&run->record, co_budget_release(&run->budget));
     }
     end_where_spent(run);
     return CO_OK;

@@ -1,6 +1,7 @@
 /* sim/observers/list.h - the members of the kind observer, in the order in which they act. */
 X(tables)
 X(examples)
+X(messages)
 X(divergence)
 X(central)
 X(generate)

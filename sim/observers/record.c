@@ -136,9 +136,14 @@ void co_record_examples(co_record *r, const co_example_row *row)
     co_table_set_i64(t, X_EXHAUSTED, row->n_exhausted);
 }
 
-void co_record_example_statement(co_record *r, co_release release)
+void co_record_statement(co_record *r, co_release release)
 {
-    r->example_release = release;
+    const co_statement *by = co_statement_for(&release);
+    size_t k = 0;
+    while (k < r->n_beside && co_statement_for(&r->beside[k]) != by) k++;
+    CO_ASSERT(by && k < sizeof r->beside / sizeof *r->beside);
+    r->beside[k] = release;
+    if (k == r->n_beside) r->n_beside++;
 }
 
 co_status co_record_add_eval(co_record *r, int64_t round, int64_t split, int64_t scope, int64_t n)

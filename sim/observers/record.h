@@ -25,12 +25,13 @@ typedef struct {
     bool with_privacy;      /* the table privacy */
     const char
         *privacy_bound; /* the accountant whose bound its last epsilon is; NULL: no row yet */
-    const co_statement *statement;  /* NULL: no row yet */
-    co_release release;             /* of the last row */
-    bool by_arrival;                /* a column of participations in privacy */
-    bool is_timed;                  /* columns of the virtual clock in rounds and devices */
-    bool with_examples;             /* the table privacy_examples */
-    co_release example_release;     /* of its last row; accountant NULL: no row yet */
+    const co_statement *statement; /* NULL: no row yet */
+    co_release release;            /* of the last row */
+    bool by_arrival;               /* a column of participations in privacy */
+    bool is_timed;                 /* columns of the virtual clock in rounds and devices */
+    bool with_examples;            /* the table privacy_examples */
+    size_t n_beside; /* statements beside that of the rows: on examples, messages, labels */
+    co_release beside[3];
     bool with_groups;               /* rounds has the bytes of each level */
     const co_secagg_keys *secagg;   /* NULL: none; else its stages are the last columns of rounds */
     char secagg_words[64];          /* of how a step can fail */
@@ -86,8 +87,8 @@ co_status co_record_retell(co_record *record, co_charge *charge);
 void co_record_private(co_record *record, const co_private_row *row); /* of a reserved round */
 /* Of a reserved round: what the examples of the devices have paid. */
 void co_record_examples(co_record *record, const co_example_row *row);
-/* What the statement on examples tells of. */
-void co_record_example_statement(co_record *record, co_release release);
+/* What a statement beside that of the rows tells of, in place of what it told before. */
+void co_record_statement(co_record *record, co_release release);
 /* rank[ranks]: of that round, whose last times (reduce, eval, write) are those of the round before.
  */
 void co_record_load(co_record *record, int64_t round, const co_rank_record *rank);

@@ -57,8 +57,8 @@ static char *statement_json(const co_record *r)
     co_json json = {.out = out};
     co_json_open(&json, NULL, '[');
     if (r->statement) add_statement(&json, r->statement, &r->release);
-    if (r->example_release.accountant)
-        add_statement(&json, co_statement_for(&r->example_release), &r->example_release);
+    for (size_t k = 0; k < r->n_beside; k++)
+        add_statement(&json, co_statement_for(&r->beside[k]), &r->beside[k]);
     if (r->secagg) co_record_secagg_say(r, &json);
     co_json_close(&json, ']');
     if (fclose(out) == 0) return text;
@@ -71,7 +71,7 @@ static co_status write_privacy(const co_record *r, co_file *file)
     if (r->with_privacy) CO_TRY(co_table_write(&r->privacy, file));
     if (r->with_examples) CO_TRY(co_table_write(&r->examples, file));
     if (r->privacy_bound) CO_TRY(co_file_set_text(file, "privacy_bound", r->privacy_bound));
-    if (!r->statement && !r->example_release.accountant && !r->secagg) return CO_OK;
+    if (!r->statement && r->n_beside == 0 && !r->secagg) return CO_OK;
     char *text = statement_json(r);
     if (!text) return CO_FAIL(CO_ENOMEM, "out of memory for the privacy statement");
     const co_status st = co_file_set_text(file, "privacy_statement", text);

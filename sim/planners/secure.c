@@ -56,6 +56,9 @@ co_status co_secure_create(const co_experiment *e, size_t n_values, int bits, si
                      .n_values = n_values,
                      .bits = bits,
                      .most = most,
+                     .least = co_config_has(&e->privacy, "min_reporting")
+                                  ? (size_t)co_config_int(&e->privacy, "min_reporting")
+                                  : 0,
                      .row = co_calloc(most, sizeof *s->row),
                      .sent = co_calloc(most, sizeof *s->sent)};
     co_status st =
@@ -176,10 +179,19 @@ static int64_t play(const co_plan *plan, co_plan_row *row, size_t n, co_secagg_s
     return ends;
 }
 
+/* Fewer inputs than must be noised together are not opened, whatever the threshold. */
+static bool is_enough(const co_secure *s, co_secagg_stage stage)
+{
+    size_t n_inputs = 0;
+    for (size_t u = 0; u < s->round.shape.n; u++) n_inputs += s->sent[u] > CO_SECAGG_INPUT;
+    return s->round.shape.k > 0 && (stage != CO_SECAGG_INPUT || n_inputs >= s->least) &&
+           co_secagg_enough(&s->round, stage, s->sent) == CO_OK;
+}
+
 /* Whether the step goes on behind a stage. */
 static bool goes_on(co_secure *s, co_secagg_stage stage)
 {
-    if (s->round.shape.k > 0 && co_secagg_enough(&s->round, stage, s->sent) == CO_OK) return true;
+    if (is_enough(s, stage)) return true;
     s->failed = (int)stage;
     return false;
 }

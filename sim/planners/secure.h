@@ -20,7 +20,8 @@ struct co_secure {
     co_noise_source source; /* of the graph, which is public */
     size_t n_values;        /* that are masked, of `bits` bits */
     int bits;
-    size_t most; /* devices of a step */
+    size_t most;  /* devices of a step */
+    size_t least; /* inputs that may be opened: those whose noise suffices (min_reporting) */
     /* Of the step */
     co_secagg_round round; /* shape.k 0: nothing is possible with so few devices */
     co_secagg_graph *graph;

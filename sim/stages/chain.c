@@ -103,13 +103,16 @@ static co_status check_ring(const co_chain *chain, const co_link *link)
 static const char *find_why(const co_stage *before, const co_stage *stage)
 {
     const bool makes_integers = stage->gives == CO_INTEGERS && stage->takes == CO_FLOATS;
-    return before->coded ? "has written values in few bits, which would change behind it"
+    return before->coded ? "has said how values are written, which would change behind it"
            : before->sparse && makes_integers && !before->same_places
                ? "leaves each device coordinates of its own, and integers are summed in all"
            : before->sparse && stage->sparse ? "has chosen which coordinates are sent"
            : before->sparse && !stage->keeps_zeros
                ? "leaves few coordinates, which would become many"
            : before->mixes && stage->mixes ? "mixes the same coordinates already"
+           : before->mixes && stage->slots
+               ? "mixes coordinates in another way in each step, and what it remembers would mean "
+                 "nothing in the next"
            : before->mixes && stage->by_tensor
                ? "mixes coordinates, and the shapes of tensors mean nothing behind it"
                : NULL;
@@ -354,7 +357,7 @@ static bool pass(co_chain *chain, const co_link *link, const co_stage_key *key, 
 bool co_chain_forward(co_chain *chain, int64_t step, int64_t device, co_contribution *c,
                       float *const *state)
 {
-    const co_stage_key key = {chain->seed, step, device, chain->cohort};
+    const co_stage_key key = {chain->seed, step, device, chain->cohort, chain->noise};
     const co_part all = {0, 0, c->n};
     if (!c->part) {
         c->part = chain->layout ? chain->layout->part : &all;
@@ -398,7 +401,7 @@ void co_chain_rows(const co_chain *chain, const co_stage_rows *rows)
 
 void co_chain_backward(const co_chain *chain, int64_t step, float *const *slot, co_round_sum *sum)
 {
-    const co_stage_key key = {chain->seed, step, -1, chain->cohort};
+    const co_stage_key key = {chain->seed, step, -1, chain->cohort, chain->noise};
     float *const *rules = sum->slot;
     for (size_t k = chain->n; k-- > 0 && !sum->failed;) {
         const co_link *link = &chain->link[k];
@@ -410,7 +413,7 @@ void co_chain_backward(const co_chain *chain, int64_t step, float *const *slot, 
 
 co_status co_chain_end(co_chain *chain, int64_t step, const co_stage_end *end)
 {
-    const co_stage_key key = {chain->seed, step, -1, chain->cohort};
+    const co_stage_key key = {chain->seed, step, -1, chain->cohort, chain->noise};
     for (size_t k = 0; k < chain->n; k++) {
         const co_link *link = &chain->link[k];
         co_stage_end own = *end;

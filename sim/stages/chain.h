@@ -22,8 +22,9 @@ typedef struct {
 typedef struct {
     const char *section; /* that lists its stages */
     uint64_t seed;
-    size_t cohort;           /* most devices of a step */
-    const co_layout *layout; /* of the updates; NULL: everything travels */
+    const co_noise_source *noise; /* of stages whose draws are secret; NULL: there is none */
+    size_t cohort;                /* most devices of a step */
+    const co_layout *layout;      /* of the updates; NULL: everything travels */
     size_t n, n_slots, n_counts, n_server_slots;
     size_t close_at; /* link before which those before it close: behind the experiment's list */
     co_link link[CO_MAX_STAGES];

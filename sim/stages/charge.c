@@ -324,8 +324,8 @@ static co_status check_parts(co_charge *c, int64_t count, int64_t round, const c
     c->most_parts = most_parts(c);
     if (c->matrix && c->matrix != (int64_t)correlation->digest(c->noise))
         return CO_FAIL(CO_EUSAGE,
-                       "%s: was made with another matrix of noise: it follows from rounds, bands "
-                       "or the file `matrix`, which must stay what they were",
+                       "%s: was made with another matrix of noise: it follows from horizon "
+                       "(or rounds), bands, or the file `matrix`, which must stay what they were",
                        path);
     CO_TRY(cost_of(c, round, c->most_parts, &wanted));
     if (count == wanted) return CO_OK;

@@ -96,6 +96,12 @@ static co_status create_members(trainer *t)
         return co_config_fail(&e->devices, co_config_node(&e->devices, "attack"),
                               "%s needs classes; the task is %s", e->attack->name,
                               co_model_task(t->place->model)->name);
+    if (e->label_epsilon > 0.0 &&
+        strcmp(co_model_task(t->place->model)->name, "classification") != 0)
+        return co_config_fail(&e->local, co_config_node(&e->local, "label_dp"),
+                              "answers with one class for another; the task %s has no one class of "
+                              "an example",
+                              co_model_task(t->place->model)->name);
     while (e->rule->slots && e->rule->slots[t->n_rule_states]) t->n_rule_states++;
     t->needs_reach = linear || e->aggregator->needs_reach;
     return check_reach(t);

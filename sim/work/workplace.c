@@ -3,6 +3,7 @@
 #include "sim/work/workplace.h"
 #include "core/memory.h"
 #include "core/vector.h"
+#include "privacy/mechanisms/response.h"
 #include "sim/watch.h"
 #include <string.h>
 
@@ -132,6 +133,20 @@ void co_workplace_shuffle(co_workplace *w, const co_plan_row *row, int64_t step,
     co_draw_shuffle(&s, w->index, n);
 }
 
+/* Answers in place of the labels of examples index[n]: the same whenever they are read. An example
+ * of a data set has one, whichever devices hold it. */
+static void respond(co_workplace *w, int64_t device, const int64_t *index, size_t n)
+{
+    const double epsilon = w->experiment->label_epsilon;
+    for (size_t i = 0; epsilon > 0.0 && i < n; i++) {
+        const co_population *p = w->population;
+        co_stream s = co_stream_open(w->seed, CO_DRAW_LABEL, 0, p->has_data ? 0 : (uint64_t)device,
+                                     (uint64_t)co_population_id(p, device, index[i]));
+        w->examples.y[i] =
+            co_response_draw(epsilon, (int64_t)co_model_n_classes(w->model), w->examples.y[i], &s);
+    }
+}
+
 co_status co_workplace_read(co_workplace *w, const co_plan_row *row, int64_t step, int64_t at,
                             size_t n)
 {
@@ -139,6 +154,7 @@ co_status co_workplace_read(co_workplace *w, const co_plan_row *row, int64_t ste
     if (co_stop_overdue())
         return CO_FAIL(CO_ESTOPPED, "stopped in the middle of round %lld", (long long)step);
     CO_TRY(co_population_read(w->population, row->device, w->index + at, n, &w->examples));
+    respond(w, row->device, w->index + at, n);
     const int32_t last = (int32_t)co_model_n_classes(w->model) - 1;
     for (size_t i = 0; row->attacker && w->experiment->attack->flips_labels && i < n; i++)
         w->examples.y[i] = last - w->examples.y[i];

@@ -237,11 +237,8 @@ Test(stages, shares_are_counted_and_refused)
     static const struct {
         const char *yaml;
         int64_t k;
-    } good[] = {{"{}", 50},
-                {"{fraction: 1}", N},
-                {"{fraction: 1e-9}", 1},
-                {"{k: 7}", 7},
-                {"{fraction: 0.29}", 1450}};
+    } good[] = {{"{}", 50},    {"{fraction: 1}", N},       {"{fraction: 1e-9}", 1},
+                {"{k: 7}", 7}, {"{fraction: 0.29}", 1450}, {"{fraction: 0.00035}", 2}};
     static const char *const names[] = {"top_k", "random_k", "ternary"};
     const co_stage_site at = open_all(N);
     for (int m = 0; m < 3; m++) {

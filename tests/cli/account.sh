@@ -76,6 +76,13 @@ holds "1050 < d['epsilon_lower'] <= d['epsilon'] < 1054"
 good . mechanism=gaussian epsilon=100 delta=1e-5 rounds=1000 sampling=poisson rate=0.1 --json
 holds "99.9 < d['epsilon'] <= 100"
 
+# ---- messages of local privacy: of one device, and of a round that is shuffled
+good . epsilon_message=0.5 rounds=20 delta=1e-6 --json
+holds "abs(d['epsilon'] - 9.9867979) < 1e-6 and d['unit'] == 'message' and d['relation'] == 'replace one'"
+good '^ *epsilon +40$' epsilon_message=2 rounds=20
+good 'closed form +epsilon 0.2332656 ' epsilon_message=1 reports=10000 delta=1e-6
+good . epsilon_message=1 reports=10000 delta=1e-6 --json
+holds "0.05297 < d['epsilon'] < 0.05302 and d['reports'] == 10000 and d['unit'] == 'device'"
 # ---- noise in shares of devices: steps, norm and shares are said; a found noise holds; replacing costs twice
 shares="dim=7850 min_reporting=240 devices=300 bits=16 delta=1e-4"
 good 'steps .*clip; norm at most 1\.0[0-9]+ x clip once rounded' mechanism=ddgauss $shares noise_multiplier=4 rounds=12
@@ -106,6 +113,10 @@ bad 'mechanism' mechanism=gausian noise_multiplier=1 delta=1e-5
 bad 'rate' $sampled rate=1.5 noise_multiplier=1 delta=1e-5
 bad 'above 1 / population = 1e-07' mechanism=gaussian noise_multiplier=1 delta=1e-6 rounds=100 sampling=fixed population=10000000 per_round=1
 bad 'so large that epsilon is 0' mechanism=gaussian noise_multiplier=100 delta=1e-4 rounds=1 sampling=fixed population=10000 per_round=1
+bad 'need delta' epsilon_message=1 reports=100
+bad 'beside epsilon_message' epsilon_message=1 rate=0.1
+bad 'goes with epsilon_message' reports=10 noise_multiplier=1 delta=1e-5
+bad 'leave rounds out' epsilon_message=1 reports=100 rounds=2 delta=1e-5
 bad 'beside rho' rho=0.1 delta=1e-6 noise_multiplier=1
 
 echo "$checks checks, $failures failures"

@@ -64,7 +64,7 @@ fi
 cmake --install "$build" --prefix "$work/first" > said 2>&1 || fail "cmake --install: $(cat said)"
 mv first 'moved here'
 prefix="$work/moved here"
-for file in bin/cohort share/cohort/env.sh share/cohort/mca.conf share/cohort/plot share/cohort/experiments/quickstart.yaml \
+for file in bin/cohort share/cohort/env.sh share/cohort/mca.conf share/cohort/python/cohort/plots/__main__.py share/cohort/experiments/quickstart.yaml \
     share/cohort/slurm/requeue.sh; do
     [ -e "$prefix/$file" ] || fail "$file is not installed"
 done

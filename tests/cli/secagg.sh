@@ -64,6 +64,16 @@ grep -q "not covered *training loss and metrics" text || fail "no statement: $(c
 "$COHORT" run e.yaml --dry-run > text 2>&1 || fail "dry run"
 grep -q "secure sums *of 13 devices, 6 neighbours each, 4 of 7 shares" text || fail "dry run: $(cat text)"
 
+# noise in shares: fewer than must be noised together are never opened, whatever the threshold
+noised=(transforms=[] devices='{per_round: 12}' secagg='{threshold: 2}' privacy='{mechanism: ddgauss, clip: 1, noise_multiplier: 1, delta: 1e-3, min_reporting: 9}')
+"$COHORT" run e.yaml "${noised[@]}" clock.dropout=0.1 rounds=2 output.dir=noised > text 2>&1 || fail "ddgauss: $(cat text)"
+[ "$(last noised/run.h5 rounds secagg_failed)" = 0 ] || fail "ddgauss: a round of enough devices fails"
+"$COHORT" run e.yaml "${noised[@]}" clock.dropout=0.7 rounds=2 output.dir=few > text 2>&1 || fail "ddgauss, few: $(cat text)"
+[ "$(last few/run.h5 rounds secagg_failed)" = 3 ] || fail "ddgauss: inputs of too few are opened"
+for column in released epsilon participations; do
+    [ "$(last few/run.h5 privacy $column)" = 0 ] || fail "ddgauss: a failed round is charged for: $column $(last few/run.h5 privacy $column)"
+done
+
 # threshold and neighbours of a thousand devices, found
 "$COHORT" run e.yaml data.devices=1000 data.size=2 devices='{per_round: 1000}' secagg='{protocol: secagg_plus}' --dry-run > text 2>&1 || fail "found: $(cat text)"
 grep -qE "secure sums *of 1000 devices, [0-9]+ neighbours" text || fail "neighbours are not found: $(cat text)"

@@ -344,7 +344,8 @@ Test(chain, every_transform_takes_its_place)
         static float u[N], alone[N], memory[8][N], own[8][N], *state[8], *own_state[8];
         void *self[2] = {NULL, NULL};
         co_node *root;
-        const co_config opt = test_options("{}", "transforms", &member->params, 1, &root);
+        const char *yaml = member->sample ? member->sample : "{}";
+        const co_config opt = test_options(yaml, "transforms", &member->params, 1, &root);
         for (int k = 0; k < 2; k++)
             if (member->create) cr_assert_eq(member->create(&opt, &self[k]), CO_OK);
         co_node_destroy(root);

@@ -1,8 +1,11 @@
 /* Every statement of the list under the same laws; new members join by themselves. A member speaks
  * of those releases alone that it fits; together they leave no sampling without one. */
+#include "privacy/mechanisms/privunit.h"
+#include "privacy/mechanisms/response.h"
 #include "privacy/statements/statement.h"
 #include "tests/harness.h"
 #include "tests/kinds/correlations.h"
+#include <math.h>
 
 #define EACH_MEMBER(m)                                                                             \
     for (const co_plugin *const *at_ = co_kind_statement.members; *at_; at_++)                     \
@@ -12,7 +15,7 @@
         for (const co_release *r = release_number(k_); r; r = NULL)
 
 enum {
-    N_MECHANISMS = 7,
+    N_MECHANISMS = 9,
     N_HIDDEN = CO_N_UNITS * CO_N_SAMPLINGS * N_MECHANISMS * 16,
     N_RELEASES = 2 * N_HIDDEN
 }; /* then once more, where no sample hides who takes part */
@@ -57,8 +60,9 @@ static void make_correlated(co_release *r)
 /* Every unit, sampling, mechanism, accountant, and what else may be. */
 static const co_release *release_number(int k)
 {
-    static const char *const mechanisms[] = {
+    static const char *const listed[] = {
         "gaussian", "laplace", "discrete_gaussian", "tree", "banded", "ddgauss", "skellam"};
+    static const co_mechanism *const others[] = {&co_mechanism_privunit, &co_mechanism_response};
     static co_release r;
     r = (co_release){.clip = 0.5,
                      .noise_std = 0.45,
@@ -71,13 +75,22 @@ static const co_release *release_number(int k)
                      .classic = k & 4,
                      .accountant = co_accountant_find(k & 4 ? "rdp" : "pld"),
                      .noise_cohort = k & 8 ? 1000 : 0,
-                     .noise_population = k & 8 ? 4e6 : 0};
+                     .noise_population = k & 8 ? 4e6 : 0,
+                     .epsilon = 2.0,
+                     .epsilon_all = 5.0,
+                     .delta = 1e-6,
+                     .reports = k & 1 ? 500.0 : 0.0,
+                     .epsilon_shuffled = k & 2 ? NAN : 0.25,
+                     .delta_shuffled = 1e-7,
+                     .n_classes = 10};
     bool by_arrival = k >= N_HIDDEN;
     k = k % N_HIDDEN / 16;
-    r.mechanism = co_mechanism_find(mechanisms[k % N_MECHANISMS]);
+    const int m = k % N_MECHANISMS;
     k /= N_MECHANISMS;
     r.sampling = (co_sampling)(k % CO_N_SAMPLINGS);
     r.unit = (co_unit)(k / CO_N_SAMPLINGS);
+    const bool is_listed = m < 7 || r.unit == CO_UNIT_DEVICE; /* sums take members of the kind */
+    r.mechanism = is_listed ? co_mechanism_find(listed[m % 7]) : others[m - 7];
     if (r.mechanism->share) { /* a server that knows who takes part */
         by_arrival = true;
         r.unit = CO_UNIT_DEVICE;
@@ -124,7 +137,7 @@ Test(statement, the_event_is_what_was_sampled_and_added)
 {
     EACH_MEMBER(m) EACH_RELEASE(r)
     {
-        if (!speaks_of(m, r)) continue;
+        if (!speaks_of(m, r) || !m->event) continue;
         co_ledger ledger = {0};
         const co_event e = m->event(r);
         const co_relation said = m->neighbours(r);
@@ -168,9 +181,11 @@ Test(statement, says_who_is_protected_from_what_and_how)
         expect_said(m, &words, "sampling", text);
         snprintf(text, sizeof text, "%lld release", (long long)r->n_releases);
         expect_said(m, &words, "composition", text);
-        expect_said(m, &words, "accountant", r->accountant->name);
+        const bool is_known = r->mechanism->noise != CO_N_NOISES; /* to accountants */
+        expect_said(m, &words, "accountant", is_known ? r->accountant->name : "");
         expect_said(m, &words, "mechanism", r->mechanism->name);
-        expect_said(m, &words, "mechanism", r->mechanism->norm == CO_NORM_L1 ? "L1" : "L2");
+        if (r->mechanism->norm != CO_NORM_NONE)
+            expect_said(m, &words, "mechanism", r->mechanism->norm == CO_NORM_L1 ? "L1" : "L2");
         expect_said(m, &words, "mode", r->is_secure ? "secret key" : "not private");
         expect_said(m, &words, "covered", "model");
         if (r->unit == CO_UNIT_DEVICE &&
@@ -178,6 +193,24 @@ Test(statement, says_who_is_protected_from_what_and_how)
             expect_said(m, &words, "covered", "clip");
         expect_said(m, &words, "not covered", "train_loss");
         expect_said(m, &words, "assumes", "only the covered values are published");
+    }
+}
+
+/* Where no ledger tells it, the words do: for one release and for all. */
+Test(statement, what_no_ledger_takes_says_its_epsilon)
+{
+    EACH_MEMBER(m) EACH_RELEASE(r)
+    {
+        if (!speaks_of(m, r) || m->event) continue;
+        co_statement_text words = {0};
+        m->say(r, &words);
+        expect_said(m, &words, "epsilon", m->unit == CO_UNIT_MESSAGE ? "epsilon 2" : "2");
+        if (m->unit == CO_UNIT_MESSAGE) expect_said(m, &words, "epsilon", "epsilon 5 at delta");
+        const char *shuffled = co_said(&words, "were it shuffled");
+        cr_expect((shuffled != NULL) ==
+                  (m->unit == CO_UNIT_MESSAGE && r->reports > 0.0 && !isnan(r->epsilon_shuffled)));
+        cr_expect(!shuffled || (strstr(shuffled, "500 messages") && strstr(shuffled, "0.25") &&
+                                strstr(shuffled, "not part of the guarantee")));
     }
 }
 

@@ -473,9 +473,11 @@ static void orders_that_cannot_be_are_refused(void)
     refused(SOME EF, STAGES(&plain), "nothing behind error_feedback makes an update smaller");
     refused(SOME EF, STAGES(&integers), "error_feedback has to know what the server has");
     refused(SOME EF, STAGES(&coarse, &integers), "error_feedback has to know what the server has");
-    refused(SOME, STAGES(&symbols, &plain), "plain cannot stand behind symbols, which has written");
+    refused(SOME, STAGES(&symbols, &plain),
+            "plain cannot stand behind symbols, which has said how");
     refused(SOME, STAGES(&few, &fills), "fills cannot stand behind few, which leaves few");
     refused(SOME, STAGES(&few, &integers), "which leaves each device coordinates of its own");
+    refused(SOME, STAGES(&halved, &asked), "asked cannot stand behind halved, which mixes");
     refused(SOME, STAGES(&halved, &shapes), "shapes cannot stand behind halved, which mixes");
     refused(SOME EF, &(const lists){{&few}, {&coarse}, {NULL}},
             "error_feedback cannot stand behind few");

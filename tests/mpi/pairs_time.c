@@ -22,6 +22,7 @@ enum {
     GROUPS,
     DOWNLINK,
     TRANSFORM,
+    SECAGG,
     RULE,
     AGGREGATOR,
     ATTACK,
@@ -56,7 +57,9 @@ static const char *const texts[RULE][COVERING_MOST] = {
      "{name: error_feedback, method: ef21}, {name: rotate}, {name: quantise, levels: 1}",
      "{name: error_feedback}, {name: sign}", "{name: random_k, fraction: 0.3}, {name: bf16}",
      "{name: error_feedback}, {name: ternary, fraction: 0.2}", "{name: low_rank, rank: 1}",
-     "{name: rotate}, {name: random_k, fraction: 0.5}, {name: ring, clip: 1}"}};
+     "{name: rotate}, {name: random_k, fraction: 0.5}, {name: ring, clip: 1}"},
+    {"", "secagg: {protocol: secagg, threshold: 2}",
+     "secagg: {protocol: secagg_plus, neighbours: 2, threshold: 2, simulate: sum}"}};
 static const co_kind *const kinds[PARTS - RULE] = {&co_kind_local_rule, &co_kind_aggregator,
                                                    &co_kind_attack};
 static const char *names[PARTS][COVERING_MOST];
@@ -122,19 +125,20 @@ static char *text_of(const size_t at[])
     const char *c[PARTS];
     for (size_t p = 0; p < PARTS; p++) c[p] = names[p][at[p]];
     const bool attacked = strcmp(c[ATTACK], "none") != 0, local = c[PRIVACY][0] == ',',
-               ring = strstr(c[TRANSFORM], "ring") != NULL;
+               rings = strstr(c[TRANSFORM], "ring") != NULL, masks = *c[SECAGG] && !rings;
     char *data = *c[DATA] ? co_format("data: {file: %s}\npartition: %s", blobs, c[DATA])
                           : co_strdup("data: {generator: synthetic, devices: 20, alpha: 1, "
                                       "beta: 1, size: 6}");
     char *text = co_format(
-        "name: pair\nrounds: 3\n%s\n%s\n%s\nmodel: {name: softmax}\n"
+        "name: pair\nrounds: 3\n%s\n%s\n%s\n%s\nmodel: {name: softmax}\n"
         "devices: {per_round: 5, counts: public, %s, %s, attack: %s%s}\n"
-        "local: {rule: %s, lr: 0.01, batch: 3%s}\ntransforms: [%s]\ndownlink: [%s]\n"
+        "local: {rule: %s, lr: 0.01, batch: 3%s}\ntransforms: [%s%s%s]\ndownlink: [%s]\n"
         "aggregate: {rule: %s%s%s}\neval: {every: 3}\noutput: {dir: %s, checkpoint_every: 0}\n",
-        data, c[CLOCK], local ? "" : c[PRIVACY], c[PLANNER], c[SELECTOR], c[ATTACK],
+        data, c[CLOCK], c[SECAGG], local ? "" : c[PRIVACY], c[PLANNER], c[SELECTOR], c[ATTACK],
         attacked ? ", attackers: 0.3" : "", c[RULE], local ? c[PRIVACY] : "", c[TRANSFORM],
-        c[DOWNLINK], aggregator_of(c[RULE], c[AGGREGATOR]), c[GROUPS],
-        ring ? ", weight_cap: 9" : "", bits.out);
+        masks && *c[TRANSFORM] ? ", " : "", masks ? "{name: ring}" : "", c[DOWNLINK],
+        aggregator_of(c[RULE], c[AGGREGATOR]), c[GROUPS], rings || masks ? ", weight_cap: 9" : "",
+        bits.out);
     co_free(data);
     return text;
 }
