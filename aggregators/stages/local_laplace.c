@@ -15,15 +15,11 @@
 
 typedef struct {
     co_local local;
+    const co_mechanism *mechanism; /* laplace */
     co_grid grid;
     int64_t *q; /* [n_room] */
     size_t n_room;
 } laplace;
-
-static const co_mechanism *mechanism(void)
-{
-    return co_mechanism_find("laplace");
-}
 
 static void destroy(void *self)
 {
@@ -34,10 +30,10 @@ static void destroy(void *self)
 
 static co_status create(const co_config *opt, void **self)
 {
-    laplace l = {0};
-    CO_TRY(co_local_read(opt, mechanism(), &l.local));
+    laplace l = {.mechanism = co_mechanism_find("laplace")};
+    CO_TRY(co_local_read(opt, l.mechanism, &l.local));
     l.local.epsilon = co_config_real(opt, "epsilon");
-    CO_TRY(co_grid_make(mechanism(), l.local.clip, 2.0 / l.local.epsilon, 1.0, &l.grid));
+    CO_TRY(co_grid_make(l.mechanism, l.local.clip, 2.0 / l.local.epsilon, 1.0, &l.grid));
     *self = co_malloc(1, sizeof l);
     if (!*self) return CO_FAIL(CO_ENOMEM, "local_laplace");
     *(laplace *)*self = l;
@@ -66,9 +62,9 @@ static void forward(void *self, const co_stage_key *key, co_contribution *c, flo
     CO_ASSERT(co_reserve((void **)&l->q, &l->n_room, c->n, sizeof *l->q) == 0);
     const co_sum_slice slice = {.sum = l->q, .first = 0, .n = c->n};
     memset(l->q, 0, c->n * sizeof *l->q);
-    co_add_bounded(mechanism(), &l->grid, c->update, co_norm_l1(c->update, c->n), 1.0, &slice, 1);
+    co_add_bounded(l->mechanism, &l->grid, c->update, co_norm_l1(c->update, c->n), 1.0, &slice, 1);
     while (co_local_next(&walk, key, &p)) {
-        mechanism()->add(&release, l->grid.scale, p.offset, p.n, l->q + p.at);
+        l->mechanism->add(&release, l->grid.scale, p.offset, p.n, l->q + p.at);
         for (size_t j = p.at; j < p.at + p.n; j++)
             c->update[j] = (float)((double)l->q[j] * l->grid.step);
     }
@@ -79,11 +75,11 @@ static void guarantee(const void *self, co_release *r)
 {
     const laplace *l = self;
     *r = (co_release){.unit = CO_UNIT_MESSAGE,
-                      .mechanism = mechanism(),
+                      .mechanism = l->mechanism,
                       .multiplier = 2.0 / l->local.epsilon,
                       .rate = 1.0,
                       .clip = l->local.clip,
-                      .noise_std = l->grid.scale * l->grid.step * mechanism()->spread,
+                      .noise_std = l->grid.scale * l->grid.step * l->mechanism->spread,
                       .is_secure = l->local.is_secure,
                       .epsilon = l->local.epsilon,
                       .delta = l->local.delta};

@@ -76,7 +76,7 @@ static void each_mechanism(void)
                      "1e-5%s}",
                      m->correlation ? "per_round: 2, min_separation: 8"
                                     : "select: poisson, per_round: 8",
-                     m->name, m->share ? ", min_reporting: 2" : more[k]);
+                     m->name, m->share ? ", min_reporting: 2}\nsecagg: {threshold: 2" : more[k]);
             expect_none("mechanism", m->name, words);
         }
 }
@@ -116,7 +116,10 @@ static void each_transform(void)
         snprintf(words, sizeof words,
                  "devices: {per_round: 9}\naggregate: {weight: uniform}\ntransforms: [{name: "
                  "%s%s}%s]",
-                 stage->name, stage->by_tensor ? ", rank: 1" : "",
+                 stage->name,
+                 stage->by_tensor   ? ", rank: 1"
+                 : stage->guarantee ? ", clip: 1, epsilon: 4, delta: 1e-3"
+                                    : "",
                  stage->close ? ", {name: sign}" : "");
         expect_none("transform", stage->name, words);
     }
