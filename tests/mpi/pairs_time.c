@@ -57,7 +57,9 @@ static const char *const texts[RULE][COVERING_MOST] = {
      "{name: error_feedback, method: ef21}, {name: rotate}, {name: quantise, levels: 1}",
      "{name: error_feedback}, {name: sign}", "{name: random_k, fraction: 0.3}, {name: bf16}",
      "{name: error_feedback}, {name: ternary, fraction: 0.2}", "{name: low_rank, rank: 1}",
-     "{name: rotate}, {name: random_k, fraction: 0.5}, {name: ring, clip: 1}"},
+     "{name: rotate}, {name: random_k, fraction: 0.5}, {name: ring, clip: 1}",
+     "{name: local_gaussian, clip: 1, epsilon: 8, delta: 1e-2}",
+     "{name: local_laplace, clip: 1, epsilon: 8}", "{name: privunit, clip: 1, epsilon: 8}"},
     {"", "secagg: {protocol: secagg, threshold: 2}",
      "secagg: {protocol: secagg_plus, neighbours: 2, threshold: 2, simulate: sum}"}};
 static const co_kind *const kinds[PARTS - RULE] = {&co_kind_local_rule, &co_kind_aggregator,
@@ -137,7 +139,10 @@ static char *text_of(const size_t at[])
         data, c[CLOCK], c[SECAGG], local ? "" : c[PRIVACY], c[PLANNER], c[SELECTOR], c[ATTACK],
         attacked ? ", attackers: 0.3" : "", c[RULE], local ? c[PRIVACY] : "", c[TRANSFORM],
         masks && *c[TRANSFORM] ? ", " : "", masks ? "{name: ring}" : "", c[DOWNLINK],
-        aggregator_of(c[RULE], c[AGGREGATOR]), c[GROUPS], rings || masks ? ", weight_cap: 9" : "",
+        aggregator_of(c[RULE], c[AGGREGATOR]), c[GROUPS],
+        strstr(c[TRANSFORM], "epsilon") ? ", weight: uniform"
+        : rings || masks                ? ", weight_cap: 9"
+                                        : "",
         bits.out);
     co_free(data);
     return text;
