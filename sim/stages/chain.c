@@ -149,6 +149,12 @@ static co_status check_closing(const co_chain *chain, size_t at)
                       "modulo 2^%d there is the sum alone: leave one of the two out",
                       stage->name, chain->ring.bits);
     for (size_t k = at + 1; k < chain->close_at; k++)
+        if (chain->link[k].stage->guarantee)
+            return refuse(chain, &chain->link[at],
+                          "the noise of %s behind %s would count as lost and be sent once more; "
+                          "leave one of the two out",
+                          chain->link[k].stage->name, stage->name);
+    for (size_t k = at + 1; k < chain->close_at; k++)
         if (chain->link[k].stage->message) return CO_OK;
     return refuse(chain, &chain->link[at],
                   "nothing behind %s makes an update smaller, whose loss it could make up "

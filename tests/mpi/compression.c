@@ -481,13 +481,17 @@ static void orders_that_cannot_be_are_refused(void)
     refused(SOME, STAGES(&halved, &shapes), "shapes cannot stand behind halved, which mixes");
     refused(SOME EF, &(const lists){{&few}, {&coarse}, {NULL}},
             "error_feedback cannot stand behind few");
+    refused(
+        SOME "transforms: [{name: error_feedback}, {name: local_laplace, clip: 1, epsilon: 8}]\n"
+             "aggregate: {weight: uniform}",
+        STAGES(&coarse), "the noise of local_laplace behind error_feedback would count as lost");
     refused(SOME, STAGES(&rows, &integers), "rows reads the updates of all devices");
     refused(SOME "aggregate: {rule: median}", STAGES(&halved), "median reads updates one by one");
     allowed(SOME, STAGES(&plain, &few, &plain));
     for (int k = 0; k < 2; k++)
         refused("model: {name: softmax}\nrounds: 2\ndevices: {select: poisson, per_round: 7}\n"
                 "privacy: {mechanism: ddgauss, clip: 1, noise_multiplier: 1, delta: 1e-3, "
-                "min_reporting: 3}",
+                "min_reporting: 3}\nsecagg: {protocol: secagg}",
                 k ? STAGES(&symbols) : STAGES(&few),
                 k ? "distributed privacy cannot stand behind symbols"
                   : "distributed privacy cannot stand behind few");
