@@ -3,7 +3,7 @@
  * u = min(1, clip / |u|) u + N(0, (z clip)^2) on each coordinate that travels. Any two clipped
  * updates are at most 2 clip apart, so that one message is a Gaussian mechanism of noise z / 2
  * (Balle and Wang 2018, arXiv:1805.06530). The factor is made smaller by 2^-20, more than floats
- * add to norm or noise. Cost: one pass, 0.85 ns a coordinate with AVX-512. */
+ * add to norm or noise. Cost: one pass, 1 ns a coordinate with AVX-512. */
 #include "aggregators/stages/local.h"
 #include "core/memory.h"
 #include "privacy/accountants/gaussian.h"

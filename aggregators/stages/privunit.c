@@ -9,7 +9,7 @@
  *
  * The told vector has cosine t to the direction e and is t e + sqrt(1 - t^2) g' / |g'|, g' = g -
  * <g, e> e of standard normal g: one pass finds <g, e> and |g|, a second draws g again and adds it,
- * so that no vector is kept. Cost: 2.2 ns a coordinate with AVX-512. A zero update has the first
+ * so that no vector is kept. Cost: 2.8 ns a coordinate with AVX-512. A zero update has the first
  * coordinate's direction. Source: Bhowmick et al. 2018, arXiv:1812.00984. */
 #include "aggregators/stages/local.h"
 #include "core/memory.h"

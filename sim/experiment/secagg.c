@@ -34,7 +34,7 @@ const co_param co_secagg_params[] = {
             "the seed"},
     {"agreement_s", CO_REAL, .def = 5e-5, .lo = 0.0, .hi = 1e6,
      .doc = "virtual seconds of a key made or agreed on at speed 1, as the next two measured on "
-            "one core of a server"},
+            "one core of a busy server"},
     {"share_s", CO_REAL, .def = 2e-6, .lo = 0.0, .hi = 1e6,
      .doc = "of a share made, sealed or opened"},
     {"value_s", CO_REAL, .def = 4e-9, .lo = 0.0, .hi = 1e6, .doc = "of a number masked once"},

@@ -33,6 +33,7 @@ n_kind=0
 for kind in "$privunit" "$gaussian" "$laplace" "$labels"; do
     n_kind=$((n_kind + 1))
     for n in 1 2 3 4; do
+        [ $n = 1 ] || [ $n = 3 ] || [ $n_kind = 1 ] || continue
         on $n run e.yaml "$kind" output.dir=k$n --overwrite > text 2>&1 || fail "$kind on $n ranks: $(cat text)"
         for f in run.h5 ckpt-00000006.h5; do
             [ "$(digest k$n/$f)" = "$(digest k1/$f)" ] || fail "'$kind': $f differs on $n ranks"

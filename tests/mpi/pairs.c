@@ -69,19 +69,25 @@ static char *text_of(const size_t at[])
     const bool attacked = strcmp(c[ATTACK], "none") != 0,
                transformed = strcmp(c[TRANSFORM], "none") != 0,
                fed_back = strcmp(c[TRANSFORM], "error_feedback") == 0; /* of what is lost there */
+    const co_stage *stage = transformed ? co_stage_find(c[TRANSFORM]) : NULL;
+    const char *sample = stage && stage->sample ? stage->sample + 1 : "}"; /* behind its { */
     return co_format(
         "name: pair\nrounds: 3\ndata: {generator: synthetic, devices: 9, alpha: 1, "
         "beta: 1, size: 12}\n"
         "model: {name: softmax}\ndevices: {per_round: 6, attack: %s%s}\n"
-        "local: {rule: %s, optimizer: %s, lr: 0.01, batch: 3%s}\ntransforms: [%s%s%s]\n"
-        "aggregate: {rule: %s, weight_cap: 9}\nserver: {optimizer: %s, lr: 0.1}\neval: {every: 3}\n"
+        "local: {rule: %s, optimizer: %s, lr: 0.01, batch: 3%s}\ntransforms: [%s%s%s%s]\n"
+        "aggregate: {rule: %s, %s}\nserver: {optimizer: %s, lr: 0.1}\neval: {every: 3}\n"
         "output: {dir: %s, checkpoint_every: 0}\n",
         c[ATTACK], attacked ? ", attackers: 0.3" : "", c[RULE], c[OPTIMIZER], c[STEPS],
         transformed ? "{name: " : "", transformed ? c[TRANSFORM] : "",
+        !transformed       ? ""
+        : sample[0] == '}' ? ""
+                           : ", ",
         fed_back      ? "}, {name: top_k, fraction: 0.3}"
-        : transformed ? "}"
+        : transformed ? sample
                       : "",
-        aggregator_of(c[RULE], c[AGGREGATOR]), c[SERVER], bits.out);
+        aggregator_of(c[RULE], c[AGGREGATOR]),
+        stage && stage->guarantee ? "weight: uniform" : "weight_cap: 9", c[SERVER], bits.out);
 }
 
 static bool is_read(const size_t at[])

@@ -58,8 +58,9 @@ static const char *const texts[RULE][COVERING_MOST] = {
      "{name: error_feedback}, {name: sign}", "{name: random_k, fraction: 0.3}, {name: bf16}",
      "{name: error_feedback}, {name: ternary, fraction: 0.2}", "{name: low_rank, rank: 1}",
      "{name: rotate}, {name: random_k, fraction: 0.5}, {name: ring, clip: 1}",
-     "{name: local_gaussian, clip: 1, epsilon: 8, delta: 1e-2}",
-     "{name: local_laplace, clip: 1, epsilon: 8}", "{name: privunit, clip: 1, epsilon: 8}"},
+     "{name: privunit, clip: 0.1, epsilon: 8}, {name: half}",
+     "{name: momentum}, {name: local_gaussian, clip: 0.1, epsilon: 8, delta: 1e-3}",
+     "{name: local_laplace, clip: 1, epsilon: 40}, {name: ring, clip: 1}"},
     {"", "secagg: {protocol: secagg, threshold: 2}",
      "secagg: {protocol: secagg_plus, neighbours: 2, threshold: 2, simulate: sum}"}};
 static const co_kind *const kinds[PARTS - RULE] = {&co_kind_local_rule, &co_kind_aggregator,
@@ -127,7 +128,8 @@ static char *text_of(const size_t at[])
     const char *c[PARTS];
     for (size_t p = 0; p < PARTS; p++) c[p] = names[p][at[p]];
     const bool attacked = strcmp(c[ATTACK], "none") != 0, local = c[PRIVACY][0] == ',',
-               rings = strstr(c[TRANSFORM], "ring") != NULL, masks = *c[SECAGG] && !rings;
+               rings = strstr(c[TRANSFORM], "ring") != NULL, masks = *c[SECAGG] && !rings,
+               is_message = strstr(c[TRANSFORM], "epsilon") != NULL; /* local privacy */
     char *data = *c[DATA] ? co_format("data: {file: %s}\npartition: %s", blobs, c[DATA])
                           : co_strdup("data: {generator: synthetic, devices: 20, alpha: 1, "
                                       "beta: 1, size: 6}");
@@ -140,9 +142,9 @@ static char *text_of(const size_t at[])
         attacked ? ", attackers: 0.3" : "", c[RULE], local ? c[PRIVACY] : "", c[TRANSFORM],
         masks && *c[TRANSFORM] ? ", " : "", masks ? "{name: ring}" : "", c[DOWNLINK],
         aggregator_of(c[RULE], c[AGGREGATOR]), c[GROUPS],
-        strstr(c[TRANSFORM], "epsilon") ? ", weight: uniform"
-        : rings || masks                ? ", weight_cap: 9"
-                                        : "",
+        is_message       ? ", weight: uniform"
+        : rings || masks ? ", weight_cap: 9"
+                         : "",
         bits.out);
     co_free(data);
     return text;
