@@ -1,4 +1,4 @@
-/* sim/run.c - what a rank holds: made, resumed, described, given back. */
+/* sim/run.c - what a rank holds: made, given back. */
 #include "sim/run.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -8,8 +8,6 @@
 #include "sim/outlook.h"
 #include "sim/planners/secure.h"
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 #define MOST_PLAYED 1e8 /* participations of a schedule that is played through for its privacy */
 
@@ -25,149 +23,6 @@ static co_status create_bank(co_run *r)
     co_plan_look(&r->plan);
     if (name) CO_TRY(co_bank_open(&r->bank, name, co_model_layout(r->model), 0, r->comm));
     return co_edges_create(&r->edges, r->plan.groups, &r->bank, &r->exchange);
-}
-
-/* Integers modulo 2^b only mean something as a sum whose weights their stage knows. Local. */
-static co_status check_ring(const co_run *r)
-{
-    const co_experiment *e = r->experiment;
-    if (r->chain.ring.bits == 0 || e->aggregator->fixed_total) return CO_OK;
-    return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "rule"),
-                          "%s does not go with a transform that makes integers modulo 2^%d: their "
-                          "sum is all there is; use mean",
-                          e->aggregator->name, r->chain.ring.bits);
-}
-
-/* What a stage does to the sum means nothing to a rule that reads updates one by one. Local. */
-static co_status check_sum(const co_run *r)
-{
-    const co_experiment *e = r->experiment;
-    for (const co_link *link = r->chain.link; link < r->chain.link + r->chain.n; link++) {
-        const char *name = link->stage->name;
-        if (!link->stage->backward || !link->serves) continue;
-        if (!e->aggregator->finish)
-            return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "rule"),
-                                  "%s reads updates one by one, and what %s has done to them the "
-                                  "server undoes in their sum alone; use mean",
-                                  e->aggregator->name, name);
-        if (e->group_keys.is_on)
-            return co_config_fail(&e->aggregate, co_config_node(&e->aggregate, "groups"),
-                                  "%s needs one sum over all devices, edge servers make one each; "
-                                  "leave it or aggregate.groups out",
-                                  name);
-    }
-    return CO_OK;
-}
-
-/* Why a device's part in the sum is not the same part of the population's weight in all steps;
- * NULL: it is. */
-static const char *find_moving_share(const co_run *r)
-{
-    const co_experiment *e = r->experiment;
-    return !e->aggregator->fixed_total       ? "aggregate.rule has weights of its own; use mean"
-           : r->plan.unbiased                ? "aggregate.unbiased weighs by chances"
-           : co_planner_is_stale(e->planner) ? "devices.mode weighs old versions less"
-           : r->population.n_periods > 0     ? "devices.period_rounds lets weights change"
-           : r->charge.is_on                 ? "section privacy bounds what devices send behind it"
-                                             : NULL;
-}
-
-/* Local. */
-static co_status check_shares(co_run *r)
-{
-    const char *why = find_moving_share(r);
-    for (const co_link *link = r->chain.link; link < r->chain.link + r->chain.n; link++) {
-        if (!link->stage->fixed_shares || !link->serves) continue;
-        r->plan.weighs_population = true;
-        if (why)
-            return co_config_fail(link->where, co_config_node(link->where, "name"),
-                                  "%s keeps the mean of what all devices have sent, in which each "
-                                  "has a fixed part: %s; leave one of the two out",
-                                  link->stage->name, why);
-    }
-    return CO_OK;
-}
-
-/* Who is measured before a step is sent the model as well, to no message of a version. Local. */
-static co_status create_downlink(co_run *r, const co_stage_site *site)
-{
-    const co_experiment *e = r->experiment;
-    const co_selector *s = e->selector;
-    if (e->n_downlink > 0 && s->survey && s->most_surveyed(r->plan.chosen_by) > 0)
-        return co_config_fail(&e->devices, co_config_node(&e->devices, "select"),
-                              "%s sends the model to candidates before each step, downlink its "
-                              "changes behind it: set last_known: true, or leave downlink out",
-                              s->name);
-    return co_downlink_create(&r->downlink, e, site);
-}
-
-/* What no device weighs more than, as the experiment says it. */
-static double most_weight(const co_experiment *e)
-{
-    if (co_config_bool(&e->aggregate, "unbiased")) return INFINITY; /* w_i over a probability */
-    return e->weighting.by == CO_WEIGHT_UNIFORM ? fmin(1.0, e->weighting.cap) : e->weighting.cap;
-}
-
-/* Masks are of integers. Local. */
-static co_status add_secagg(co_run *r)
-{
-    const co_experiment *e = r->experiment;
-    if (!r->secagg.is_on) return CO_OK;
-    for (size_t k = 0; k < r->chain.n; k++)
-        if (r->chain.link[k].stage->gives == CO_INTEGERS) {
-            co_chain_add(&r->chain, &co_stage_secagg, &r->secagg);
-            return CO_OK;
-        }
-    return co_config_fail(&e->secagg, e->secagg.map,
-                          "sums integers modulo 2^b, and nothing makes any of the updates: let "
-                          "transforms end with {name: ring, ..}, or set privacy.mechanism: ddgauss "
-                          "or skellam");
-}
-
-/* The stages, in their order: transforms, attackers, the private one, masks. Local. */
-static co_status create_chain(co_run *r)
-{
-    const co_experiment *e = r->experiment;
-    const co_stage *poisoning;
-    void *attack = NULL;
-    CO_TRY(co_chain_create(&r->chain, e));
-    CO_TRY(co_poisoning_create(e->attack, &e->devices, &poisoning, &attack));
-    if (poisoning) co_chain_attack(&r->chain, poisoning, attack);
-    if (r->privacy.charge) co_chain_add(&r->chain, &co_stage_private, &r->privacy);
-    if (r->shares.charge) co_chain_add(&r->chain, &co_stage_shares, &r->shares);
-    CO_TRY(add_secagg(r));
-    co_stage_site site = {.layout = co_model_layout(r->model),
-                          .cohort = r->plan.capacity,
-                          .population = r->population.n_devices};
-    site.tensor = co_model_tensors(r->model, &site.n_tensors);
-    site.most_weight = most_weight(e);
-    CO_TRY(co_chain_ready(&r->chain, &site));
-    CO_TRY(co_messages_init(&r->messages, e, &r->chain, &r->plan, r->population.n_devices));
-    r->chain.noise = &r->messages.source;
-    CO_TRY(check_ring(r));
-    CO_TRY(check_sum(r));
-    CO_TRY(check_shares(r));
-    return create_downlink(r, &site);
-}
-
-/* Whole updates for an aggregator or a stage that sees them all, residues where stages make such,
- * else sums. Collective(comm). */
-static co_status create_wire(co_run *r)
-{
-    const co_experiment *e = r->experiment;
-    const bool whole = e->aggregator->combine || co_chain_needs_rows(&r->chain);
-    const co_wire_setup setup = {
-        .exchange = &r->exchange,
-        .bank = &r->bank,
-        .bits = r->chain.ring.bits,
-        .capacity = r->plan.capacity,
-        .adds_up = e->aggregator->finish != NULL,
-        .n_scratch = co_aggregation_scratch(&r->aggregation, r->plan.capacity, r->exchange.n_own)};
-    r->wire = co_wire_find(r->chain.ring.bits ? "ring"
-                           : whole            ? "rows"
-                           : r->plan.groups   ? "edges"
-                                              : "sum");
-    return r->wire->create(&setup, &r->wire_self);
 }
 
 size_t co_run_wire_bytes(const co_run *r)
@@ -438,7 +293,7 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
                       comm);
     if (st == CO_OK)
         st = co_secagg_create(&r->secagg, e, &r->plan, co_model_layout(r->model), comm);
-    if (st == CO_OK) st = co_agree(create_chain(r), comm);
+    if (st == CO_OK) st = co_agree(co_run_create_chain(r), comm);
     if (st == CO_OK) st = create_planner(r);
     if (st == CO_OK) st = start_privacy(r);
     if (st == CO_OK) st = create_exchange(r);
@@ -446,7 +301,7 @@ co_status co_run_create(co_run *r, co_experiment *e, const char *dir, const co_c
     if (st == CO_OK) co_versions_init(&r->versions, &r->exchange);
     if (st == CO_OK) st = create_bank(r);
     if (st == CO_OK) st = co_agree(co_run_combine_create(r), comm);
-    if (st == CO_OK) st = create_wire(r);
+    if (st == CO_OK) st = co_run_create_wire(r);
     if (st == CO_OK) st = create_state(r);
     if (st == CO_OK) st = start_model(r);
     if (st != CO_OK) co_run_destroy(r);
@@ -488,97 +343,4 @@ void co_run_destroy(co_run *r)
     co_free(r->base);
     co_population_fini(&r->population);
     *r = (co_run){0};
-}
-
-static co_status check_snapshot(const co_run *r, const co_snapshot *s, const char *path)
-{
-    if (strcmp(s->data_digest, r->population.data_digest) != 0)
-        return CO_FAIL(
-            CO_EUSAGE,
-            "%s: was made with other data (data_digest %s, now %s): give the same data set", path,
-            s->data_digest, r->population.data_digest);
-    if (strcmp(s->partition_digest, r->population.partition_digest) != 0)
-        return CO_FAIL(CO_EUSAGE,
-                       "%s: was made with another partition (partition_digest %s, now %s)", path,
-                       s->partition_digest, r->population.partition_digest);
-    return CO_OK;
-}
-
-static co_status check_planner(const co_run *r, const co_snapshot *s, const char *path)
-{
-    char cause[300];
-    const co_planner *planner = r->experiment->planner;
-    const co_clock now = {.step = s->round + 1, .time = r->time};
-    const co_status st = planner->check ? planner->check(r->planner, &r->plan, &now) : CO_OK;
-    if (st == CO_OK) return st;
-    snprintf(cause, sizeof cause, "%s", co_status_message());
-    return CO_FAIL(st, "%s: %s", path, cause);
-}
-
-/* Rank 0 reads the whole vectors; the model goes to every node's board, the slots to their owners.
- */
-static co_status read_snapshot(co_run *r, const char *path, co_snapshot *s)
-{
-    co_status st = co_run_open_slots(r);
-    if (st == CO_OK) st = co_checkpoint_read(path, s, r->model);
-    if (st == CO_OK) st = check_snapshot(r, s, path);
-    if (st == CO_OK) st = check_planner(r, s, path);
-    if (st == CO_OK && s->privacy) st = co_shares_resume(&r->shares, s->privacy->multiplier);
-    if (st == CO_OK && s->privacy) st = co_charge_resume(&r->charge, s->privacy, s->round, path);
-    if (st == CO_OK) st = co_record_resume(&r->record, s->round, r->experiment);
-    if (st == CO_OK && s->privacy) st = co_record_retell(&r->record, &r->charge);
-    if (s->budget) co_record_statement(&r->record, co_budget_release(&r->budget));
-    return st;
-}
-
-/* Once the planner has its lists. Collective(comm). */
-static co_status resume_versions(co_run *r, const char *path)
-{
-    CO_TRY(co_versions_open(&r->versions, r->round, r->experiment->planner, r->planner));
-    CO_TRY(co_agree(r->comm->rank == 0 ? co_checkpoint_read_versions(path, &r->versions, r->model)
-                                       : CO_OK,
-                    r->comm));
-    return co_versions_broadcast(&r->versions);
-}
-
-co_status co_run_resume(co_run *r, const char *path)
-{
-    co_private_state privacy = {0};
-    co_snapshot s = {.model = r->exchange.model,
-                     .n_slots = r->n_slots,
-                     .slot = r->whole_slot,
-                     .slot_name = r->slot_name,
-                     .keeps = &r->keeps,
-                     .privacy = r->charge.is_on ? &privacy : NULL,
-                     .budget = r->budget.experiment ? &r->budget : NULL,
-                     .state = &r->state,
-                     .rounds = r->experiment->rounds,
-                     .state_name = r->state_name};
-    co_status st = CO_OK;
-    if (r->comm->rank == 0) {
-        st = read_snapshot(r, path, &s);
-        co_state_end_put(&r->state);
-        co_private_state_fini(&privacy);
-    } else {
-        co_state_take(&r->state);
-    }
-    st = co_agree(st, r->comm);
-    if (st == CO_OK) st = co_private_broadcast(&r->privacy, r->comm);
-    if (st == CO_OK) st = co_shares_broadcast(&r->shares, r->comm);
-    if (st == CO_OK) st = co_budget_broadcast(&r->budget, r->comm);
-    if (st == CO_OK) {
-        r->round = s.round;
-        MPI_Bcast(&r->round, 1, MPI_INT64_T, 0, r->comm->world);
-        co_keeps_broadcast(&r->keeps, r->comm);
-        co_messages_wake(&r->messages);
-        r->moment = (co_moment){r->round, 1e-9 * (double)r->time, 1e-9 * (double)r->time};
-        co_run_scatter_slots(r);
-        st = resume_versions(r, path);
-        co_bank_gather(&r->bank);
-        if (st == CO_OK) st = co_segment_broadcast(&r->exchange.board, r->comm);
-        if (st == CO_OK) co_exchange_hash(&r->exchange);
-    }
-    if (st == CO_OK) st = co_observers_load(r);
-    co_run_free_slots(r);
-    return st;
 }

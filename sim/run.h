@@ -102,6 +102,11 @@ co_status co_run_create(co_run *run, co_experiment *experiment, const char *dir,
  * model: that of section opt. Local. */
 co_status co_run_check_lengths(const co_config *opt, const co_model *model,
                                const co_population *population);
+/* Parts of co_run_create (sim/run_stages.c). CO_EUSAGE: stages that cannot be in this experiment.
+ * Local. */
+co_status co_run_create_chain(co_run *run);
+/* Collective(comm). */
+co_status co_run_create_wire(co_run *run);
 void co_run_destroy(co_run *run); /* Collective(comm) */
 /* Goes to the state of a checkpoint and the rows of the run file before it. Collective(comm). path
  * on rank 0. */

@@ -48,6 +48,8 @@ void co_chain_attack(co_chain *chain, const co_stage *stage, void *self);
 /* CO_EUSAGE: a stage does not take what the one before it gives, would undo what that has made,
  * cannot work there, or the sum of a step's integers could pass its modulus. Local. */
 co_status co_chain_ready(co_chain *chain, const co_stage_site *site);
+/* Part of co_chain_ready (sim/stages/order.c): sets the chain's ring. CO_EUSAGE. Local. */
+co_status co_chain_check_order(co_chain *chain);
 void co_chain_destroy(co_chain *chain);
 
 /* Whether any stage has something to do on such a device. */
