@@ -4,7 +4,7 @@
  * All devices of a step turn the same way: the sum is turned back on each owner's slice. A rounding
  * to levels of the largest magnitude of a bucket then errs by that of a rotated one, which is
  * sqrt(2 log n / n) of the norm and not the norm. Nothing is sent of it: signs are keyed by (seed,
- * step, block). Cost: 1 ns a coordinate on a device and on the slice. Source: Suresh et al.,
+ * step, block). Cost: 1 to 2 ns a coordinate, on a device and on the slice. Source: Suresh et al.,
  * ICML 2017, arXiv:1611.00429, section 3; there the vector is padded to a power of two, here the
  * last block and blocks of which a part travels are cut into powers of two, for padding would have
  * to be sent. */

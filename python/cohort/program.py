@@ -142,6 +142,8 @@ def watch(words: Sequence[str], ranks: int, launcher: Sequence[str] | None, see:
             if child.returncode is not None:
                 child.stdout.close()
     output = "\n".join(lines)
+    if asked and code in (-signal.SIGUSR1, 128 + signal.SIGUSR1):  # the launcher was not ready to hand it on
+        raise CohortError("stopped before the first round", 75, output)
     if code != 0:
         raise CohortError(message_of(output, code), _exit_code(code, output), output)
     return output

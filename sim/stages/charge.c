@@ -237,11 +237,15 @@ void co_charge_fini(co_charge *c)
 
 void co_charge_keeps(co_charge *c, co_keeps *keeps)
 {
-    if (c->release.by_arrival)
+    if (c->release.by_arrival) {
         co_keep_ints(keeps, "privacy/participations", c->parts, NULL, c->n_devices);
+        co_keep_within(keeps, 0.0, 1e9); /* the most rounds that there can be */
+    }
     if (c->matrix) co_keep_ints(keeps, "privacy/matrix", &c->matrix, NULL, 1);
-    if (c->release.n_shares > 0.0) /* steps may fail */
+    if (c->release.n_shares > 0.0) { /* steps may fail */
         co_keep_ints(keeps, "privacy/releases", &c->n_released, NULL, 1);
+        co_keep_within(keeps, 0.0, 1e9);
+    }
 }
 
 /* A row that is not finite counts as zero, which is a value of its own: it is charged too. */

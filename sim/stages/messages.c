@@ -49,6 +49,7 @@ void co_messages_keeps(co_messages *m, co_keeps *keeps)
 {
     if (!m->stage) return;
     co_keep_ints(keeps, "privacy/messages", m->sent, NULL, m->n_devices);
+    co_keep_within(keeps, 0.0, 1e9); /* the most rounds that there can be */
     if (m->source.is_secret)
         co_keep_ints(keeps, "privacy/messages_key", m->key, NULL, CO_NOISE_KEY_BYTES / 8);
 }

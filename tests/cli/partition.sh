@@ -35,7 +35,7 @@ deal 2 'num_partitions: .* `devices` here' num_partitions=10
 deal 2 'num_clients: .*FedLab.* `devices` here' num_clients=10 method=iid
 deal 2 'self_balancing: .*`balanced` of method dirichlet' method=dirichlet devices=5 alpha=1 self_balancing=true
 deal 2 'min_partition_size: .*`min_size`' method=iid devices=5 min_partition_size=2
-deal 2 'partition_by: .*the label y' method=dirichlet devices=5 alpha=1 partition_by=label
+deal 2 'partition_by: .*by.: y, user' method=dirichlet devices=5 alpha=1 partition_by=label
 deal 2 'num_shards_per_partition: .*`shards_per_device`' method=shards devices=5 num_shards_per_partition=2
 deal 2 'dir_alpha: .*`alpha`' method=dirichlet devices=5 dir_alpha=1
 deal 2 'niid: .*PFLlib.*`method`' niid=true balance=true partition=pat

@@ -42,7 +42,6 @@ on 3 output.dir=three "$residues" aggregate.weight=uniform rounds=2
 on 2 output.dir=three "$residues" aggregate.weight=uniform rounds=4 --resume
 on 1 output.dir=plain 'transforms=[{name: clip, norm: 0.4}]' aggregate.weight=uniform
 refused "clip works on numbers" 'transforms=[{name: residues}, {name: clip}]'
-refused "poisoning works on numbers" "$residues" devices.attack=sign_flip devices.attackers=2
 refused "krum does not go with" "$residues" aggregate.rule=krum
 refused "central privacy works on numbers" "$residues" 'privacy={mechanism: gaussian, clip: 1, noise_multiplier: 1, delta: 1e-5}'
 refused "ask fewer devices" "$residues" data.devices=90 devices.per_round=80

@@ -65,7 +65,7 @@ grep -q "not covered *training loss and metrics" text || fail "no statement: $(c
 grep -q "secure sums *of 13 devices, 6 neighbours each, 4 of 7 shares" text || fail "dry run: $(cat text)"
 
 # noise in shares: fewer than must be noised together are never opened, whatever the threshold
-noised=(transforms=[] devices='{per_round: 12}' secagg='{threshold: 2}' privacy='{mechanism: ddgauss, clip: 1, noise_multiplier: 1, delta: 1e-3, min_reporting: 9}')
+noised=(transforms=[] devices='{per_round: 12}' secagg='{protocol: secagg_plus, neighbours: 4, threshold: 2}' privacy='{mechanism: ddgauss, clip: 1, noise_multiplier: 1, delta: 1e-3, min_reporting: 9}')
 "$COHORT" run e.yaml "${noised[@]}" clock.dropout=0.1 rounds=2 output.dir=noised > text 2>&1 || fail "ddgauss: $(cat text)"
 [ "$(last noised/run.h5 rounds secagg_failed)" = 0 ] || fail "ddgauss: a round of enough devices fails"
 "$COHORT" run e.yaml "${noised[@]}" clock.dropout=0.7 rounds=2 output.dir=few > text 2>&1 || fail "ddgauss, few: $(cat text)"
