@@ -50,6 +50,6 @@ unsigned co_round_within(uint64_t seed, int64_t step, int64_t device, const floa
         }
         if (sum <= most_square) return draw;
     }
-    CO_ASSERT(!"a vector that is longer than what its rounding is bound to");
+    CO_ASSERT(false && "a vector that is longer than what its rounding is bound to");
     return MOST_DRAWS;
 }

@@ -173,8 +173,9 @@ static co_status errors(const void *self, double *most, double *mean)
     *most = *mean = 0.0;
     for (int64_t step = 1; step <= t->n_steps; step++) {
         int64_t before;
-        const int64_t place = place_of(t, step, &before);
-        double v = t->restart > 0 ? each * (double)(before / t->restart) : 0.0;
+        const int64_t place = place_of(t, step, &before),
+                      n_trees = t->restart > 0 ? before / t->restart : 0; /* that are complete */
+        double v = each * (double)n_trees;
         for (int h = 0; h < LEVELS; h++)
             if (place >> h & 1) v += t->variance[h];
         *most = fmax(*most, v);

@@ -233,8 +233,9 @@ co_status co_tree_cost_squared(co_tree_cost *c, int64_t n_steps, int64_t most, i
     const int64_t q = least(most, most_in(c, n_steps));
     *squared = c->answer;
     if (c->steps == n_steps && c->most == q) return CO_OK;
-    const double trees = c->restart > 0 ? (double)(n_steps / c->restart + 1) : 1.0;
-    if ((double)q * (double)q * trees + (double)n_steps * (double)c->separation > MOST_JOINS)
+    const int64_t n_trees = c->restart > 0 ? n_steps / c->restart + 1 : 1;
+    if ((double)q * (double)q * (double)n_trees + (double)n_steps * (double)c->separation >
+        MOST_JOINS)
         *squared = bound(c, n_steps, q);
     else
         CO_TRY(search(c, n_steps, q, squared));

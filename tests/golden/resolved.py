@@ -45,7 +45,8 @@ def experiments():
         stand_ins = [f"data.file={mine}" for theirs, mine in DATA.items() if f"file: {theirs}" in text]
         dealt = ["partition={method: iid, devices: 5, test_fraction: 0.2}"] if stand_ins else []
         fewest = ["privacy.min_reporting=2"] if "min_reporting:" in text else []
-        yield os.path.basename(path), [path, *stand_ins, *dealt, *fewest, "devices.per_round=3"]
+        opens = ["secagg.threshold=2"] if "threshold:" in text else []
+        yield os.path.basename(path), [path, *stand_ins, *dealt, *fewest, *opens, "devices.per_round=3"]
 
 
 def small_model(folder):
