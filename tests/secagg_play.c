@@ -184,9 +184,32 @@ static size_t holders(const secagg_play *p, size_t u, int stages)
     return count;
 }
 
+/* Whether masks join all devices that sent an input: from the first one along the edges. */
+static bool is_joined(const secagg_play *p)
+{
+    const size_t n = p->round.shape.n;
+    bool reached[n];
+    size_t first = 0, n_reached = 0, n_there = 0;
+    for (size_t u = 0; u < n; u++) reached[u] = false, n_there += p->answers[u] >= 3;
+    while (first < n && p->answers[first] < 3) first++;
+    if (first == n) return true;
+    reached[first] = true;
+    for (bool more = true; more;) {
+        more = false;
+        for (size_t u = 0; u < n; u++)
+            for (size_t v = 0; reached[u] && v < n; v++)
+                if (!reached[v] && p->answers[v] >= 3 &&
+                    co_secagg_slot(p->graph, u, v) < p->round.shape.k)
+                    more = reached[v] = true;
+    }
+    for (size_t u = 0; u < n; u++) n_reached += reached[u];
+    return n_reached == n_there;
+}
+
 bool secagg_should_work(const secagg_play *p)
 {
     const size_t n = p->round.shape.n, t = p->round.shape.threshold;
+    if (!is_joined(p)) return false;
     for (int stages = 1; stages <= CO_SECAGG_STAGES; stages++) {
         size_t left = 0;
         for (size_t u = 0; u < n; u++) left += p->answers[u] >= stages;

@@ -52,11 +52,24 @@ static co_status find_matrix(const co_config *opt, int64_t n_steps, int64_t sepa
     return co_banded_optimise(n_steps, bands < n_steps ? bands : n_steps, &b->matrix);
 }
 
+/* A matrix of others may have an inverse that grows from row to row, beyond what integers hold. */
+static co_status check_growth(const co_config *opt, const banded *b)
+{
+    double most, mean;
+    CO_TRY(co_banded_errors(&b->matrix, &most, &mean));
+    if (most < 0x1p40) return CO_OK;
+    return co_config_fail(opt, co_config_node(opt, "matrix"),
+                          "its inverse grows: the noise of a prefix sum would be that of %g draws; "
+                          "take another matrix",
+                          most);
+}
+
 static co_status create(const co_config *opt, int64_t n_steps, int64_t separation, void **self)
 {
     banded *b = co_calloc(1, sizeof *b);
     if (!b) return CO_FAIL(CO_ENOMEM, "matrix of %lld steps", (long long)n_steps);
-    const co_status st = find_matrix(opt, n_steps, separation, b);
+    co_status st = find_matrix(opt, n_steps, separation, b);
+    if (st == CO_OK && b->is_a_file) st = check_growth(opt, b);
     if (st == CO_OK) {
         b->reach = co_banded_reach(&b->matrix, separation);
         *self = b;

@@ -72,7 +72,8 @@ co_status co_banded_errors(const co_banded *m, double *most, double *mean)
 static double side_of(const co_banded *m, int64_t j, int64_t separation, int side)
 {
     double best[1 << 12] = {0.0};
-    const int64_t reach = m->bands < 1 << 12 ? m->bands : 1 << 12;
+    const int64_t reach = m->bands;
+    CO_ASSERT(reach <= 1 << 12);
     double most = 0.0;
     for (int64_t d = reach - 1; d >= separation; d--) { /* best[d]: of m at distance d or more */
         const int64_t other = j + side * d;
@@ -227,6 +228,9 @@ co_status co_banded_read(const char *path, int64_t n, co_banded *out)
     *out = (co_banded){0};
     co_status st = read_lines(&r);
     if (st == CO_OK) st = r.n_rows == 1 ? take_column(&r, n, out) : take_rows(&r, n, out);
+    if (st == CO_OK && out->bands > 1 << 12)
+        st = CO_FAIL(CO_EDATA, "%s: a matrix of %lld bands; at most 4096", path,
+                     (long long)out->bands);
     if (st == CO_OK) co_banded_normalise(out);
     co_free(r.text);
     co_free(r.value);

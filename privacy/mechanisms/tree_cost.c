@@ -234,8 +234,8 @@ co_status co_tree_cost_squared(co_tree_cost *c, int64_t n_steps, int64_t most, i
     *squared = c->answer;
     if (c->steps == n_steps && c->most == q) return CO_OK;
     const int64_t n_trees = c->restart > 0 ? n_steps / c->restart + 1 : 1;
-    if ((double)q * (double)q * (double)n_trees + (double)n_steps * (double)c->separation >
-        MOST_JOINS)
+    const double joins = (double)most_in(c, n_steps); /* of a tree, whatever `most` is */
+    if (joins * joins * (double)n_trees + (double)n_steps * (double)c->separation > MOST_JOINS)
         *squared = bound(c, n_steps, q);
     else
         CO_TRY(search(c, n_steps, q, squared));

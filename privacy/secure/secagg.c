@@ -77,6 +77,27 @@ static bool is_needed(const co_secagg_round *round, co_secagg_stage closed,
             neighbours_left(round, sent, place, CO_SECAGG_INPUT + 1) > 0);
 }
 
+/* Whether those who sent an input fall into parts without a mask between them: on the circle two
+ * runs of k / 2 lost places, or more. The sum of each part would come out. */
+static bool is_cut(const co_secagg_round *round, const unsigned char *sent)
+{
+    const size_t n = round->shape.n, half = round->shape.k / 2;
+    size_t place = 0, lost = 0, n_runs = 0;
+    if (round->shape.k + 1 >= n) return false;
+    while (place < n && sent[place] <= CO_SECAGG_INPUT) place++;
+    if (place == n) return false;
+    for (size_t i = 0; i < n; i++) { /* once around, from one that is there */
+        place = co_secagg_neighbour(round->graph, place, 0);
+        if (sent[place] > CO_SECAGG_INPUT) {
+            n_runs += lost >= half;
+            lost = 0;
+        } else {
+            lost++;
+        }
+    }
+    return n_runs > 1;
+}
+
 co_status co_secagg_enough(const co_secagg_round *round, co_secagg_stage closed,
                            const unsigned char *sent)
 {
@@ -89,6 +110,11 @@ co_status co_secagg_enough(const co_secagg_round *round, co_secagg_stage closed,
                        "secure aggregation: after stage `%s` %zu of %zu devices are left, the "
                        "threshold is %zu",
                        co_secagg_stage_name(closed), present, s->n, s->threshold);
+    if (closed >= CO_SECAGG_INPUT && is_cut(round, sent))
+        return CO_FAIL(CO_EDATA,
+                       "secure aggregation: after stage `%s` the devices that are left have no "
+                       "masks between their parts, whose sums would come out",
+                       co_secagg_stage_name(closed));
     for (size_t u = 0; u < s->n; u++) {
         if (!is_needed(round, closed, sent, u)) continue;
         const size_t holders =

@@ -4,7 +4,7 @@
 #include "sim/experiment/sections.h"
 
 const co_param co_label_params[] = {
-    {"epsilon", CO_REAL, .lo = 0.0, .hi = 100.0, .flags = CO_REQUIRED | CO_LO_OPEN,
+    {"epsilon", CO_REAL, .lo = 0.0, .hi = 30.0, .flags = CO_REQUIRED | CO_LO_OPEN,
      .doc =
          "of each training label, over all rounds: it is told truly with probability e^epsilon / "
          "(e^epsilon + classes - 1), else as another"},

@@ -90,8 +90,12 @@ static co_status check_arrivals(const co_experiment *e)
                               "%s: who is asked follows from losses of the devices, which no noise "
                               "covers; use uniform, poisson or available",
                               e->selector->name);
-    if (co_charge_is_sampled(e)) return CO_OK;
-    if (e->clock_keys.is_on && strcmp(co_config_string(devices, "counts"), "public") != 0)
+    if (!co_charge_is_by_arrival(e)) return CO_OK;
+    const co_node *secagg = co_node_find(e->root, "secagg");
+    const bool follows_times = !co_charge_is_sampled(e) || !e->planner->waits_for_all ||
+                               (secagg && co_node_find(secagg, "stage_s"));
+    if (e->clock_keys.is_on && follows_times &&
+        strcmp(co_config_string(devices, "counts"), "public") != 0)
         return co_config_fail(
             devices, co_config_node(devices, "mode"),
             "%s: who takes part in a step follows from times, which tell how many "
@@ -169,10 +173,28 @@ static co_status check_parts(co_experiment *e)
     return CO_OK;
 }
 
+/* Section secagg, before it is read: masks are made, from keys of the system. */
+static bool is_secret(const co_node *secagg)
+{
+    const co_node *secure = co_node_find(secagg, "secure"),
+                  *simulate = co_node_find(secagg, "simulate");
+    bool is_secure = false;
+    if (secure) co_node_bool(secure, &is_secure);
+    return is_secure && !(simulate && simulate->kind == CO_NODE_SCALAR && simulate->text &&
+                          strcmp(simulate->text, "sum") == 0);
+}
+
 /* Shares of noise hide a device from a server that sees no more than their sum. */
 static co_status check_secagg(const co_experiment *e, const co_mechanism *mechanism)
 {
-    if (!mechanism->share || co_node_find(e->root, "secagg")) return CO_OK;
+    const co_node *secagg = co_node_find(e->root, "secagg");
+    if (!mechanism->share) return CO_OK;
+    if (secagg && co_config_bool(&e->privacy, "secure") && !is_secret(secagg))
+        return co_config_fail(&e->privacy, co_config_node(&e->privacy, "secure"),
+                              "true beside masks that are reproducible or not made: whoever knows "
+                              "the seed sees single messages; set secagg.secure: true and "
+                              "secagg.simulate: protocol");
+    if (secagg) return CO_OK;
     return co_config_fail(&e->privacy, co_config_node(&e->privacy, "mechanism"),
                           "%s: a device's own noise is too little for a server that sees its "
                           "message; add section secagg: {protocol: secagg}, or let the server add "

@@ -23,7 +23,8 @@ bool co_charge_is_sampled(const co_experiment *e)
         !clock->is_on ||
         (strcmp(clock->availability->name, "always") == 0 && clock->group_up_s == 0.0);
     /* with a deadline behind stages that wait for the slowest, others decide who is late */
-    const bool waits_for_others = e->secagg_keys.is_on && !planner->waits_for_all;
+    const co_node *secagg = co_node_find(e->root, "secagg"); /* which may not be read yet */
+    const bool waits_for_others = secagg && !secagg->is_default && !planner->waits_for_all;
     return is_drawn && !waits_for_others && is_always_there && co_min_separation(e) == 1 &&
            !e->selector->asks_there;
 }

@@ -2,6 +2,7 @@
  * n_kept + 1 doubles a coordinate; time: one row a step, behind a resume as many as there were. */
 #include "sim/stages/noise_rows.h"
 #include "core/memory.h"
+#include <math.h>
 #include <string.h>
 
 co_status co_noise_rows_init(co_noise_rows *r, const co_correlation *correlation, const void *noise,
@@ -46,5 +47,8 @@ void co_noise_rows_add(co_noise_rows *r, const co_noise_source *source, int64_t 
         r->made = 0;
     }
     while (r->made < step) make(r, source, scale, sum);
-    for (size_t j = 0; j < r->n; j++) sum->sum[j] += (int64_t)r->row[j];
+    for (size_t j = 0; j < r->n; j++) {
+        CO_ASSERT(fabs(r->row[j]) < 0x1p61); /* what a matrix may do to noise is bounded */
+        sum->sum[j] += (int64_t)r->row[j];
+    }
 }

@@ -97,7 +97,7 @@ assert [s['statement'] for s in json.load(sys.stdin)['last']['statements']] == [
 # ---- labels: with a rate of 0 the model stays, and the loss on the answers is that of the first round in all; evaluations are as without
 still="local.lr=0 devices.per_round=40 local.batch=0 local.epochs=1"
 "$COHORT" run e.yaml $still output.dir=plain > text 2>&1 && "$COHORT" run e.yaml $still "$labels" output.dir=noisy > text 2>&1 &&
-    "$COHORT" run e.yaml $still local.label_dp='{epsilon: 90}' output.dir=true > text 2>&1 || fail "labels: $(cat text)"
+    "$COHORT" run e.yaml $still local.label_dp='{epsilon: 30}' output.dir=true > text 2>&1 || fail "labels: $(cat text)"
 $python - <<'P' || fail "labels"
 import h5py
 read = lambda run, name: h5py.File(run + "/run.h5")[name][:]

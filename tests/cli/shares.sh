@@ -72,12 +72,12 @@ rm -rf out whole grown
 "$COHORT" run e.yaml output.dir=t privacy="{mechanism: ddgauss, clip: 0.5, epsilon: 2, delta: 1e-4, min_reporting: 7}" > text 2>&1 ||
     fail "run with a target: $(cat text)"
 $python -c "import sys; sys.exit(0 if 0 < float('$(last t/run.h5 epsilon)') <= 2 else 1)" || fail "a target of 2: $(last t/run.h5 epsilon)"
-on 2 run e.yaml privacy.secure=true rounds=3 output.dir=s > text 2>&1 || fail "secure run: $(cat text)"
+on 2 run e.yaml privacy.secure=true secagg.secure=true rounds=3 output.dir=s > text 2>&1 || fail "secure run: $(cat text)"
 [ "$(stat -c %a s/ckpt-00000003.h5)" = 600 ] || fail "the checkpoint with the key has mode $(stat -c %a s/ckpt-00000003.h5)"
 cp -r s s2
-for d in s s2; do on 1 run e.yaml privacy.secure=true rounds=6 output.dir=$d --resume > text 2>&1 || fail "$(cat text)"; done
+for d in s s2; do on 1 run e.yaml privacy.secure=true secagg.secure=true rounds=6 output.dir=$d --resume > text 2>&1 || fail "$(cat text)"; done
 [ "$(digest s/run.h5)" = "$(digest s2/run.h5)" ] || fail "a replay with the same key releases something else"
-"$COHORT" run e.yaml privacy.secure=true rounds=6 output.dir=s3 > /dev/null 2>&1
+"$COHORT" run e.yaml privacy.secure=true secagg.secure=true rounds=6 output.dir=s3 > /dev/null 2>&1
 [ "$(digest s/run.h5)" != "$(digest s3/run.h5)" ] || fail "two secure runs have the same noise"
 
 # what is said

@@ -22,7 +22,7 @@ enum { WIDTH = 1000 };
 #define TOLERANCE 0.01
 #endif
 #define PRIVATE                                                                                    \
-    "secagg: {simulate: sum, %s}\nprivacy: {mechanism: %s, clip: %g, noise_multiplier: %g, "       \
+    "secagg: {%s}\nprivacy: {mechanism: %s, clip: %g, noise_multiplier: %g, "                      \
     "delta: 1e-5, min_reporting: %d, bits: %d%s}"
 
 static char blobs[256], out[256];
@@ -55,8 +55,9 @@ static void noise_is_that_of_central_privacy_at_the_fewest_devices(void)
             co_format("rounds: 1\npartition: {method: iid, devices: 8}\ndevices: {per_round: %d}\n"
                       "model: {layers: [{dense: %d}, relu, {dense: %d}, relu, {dense: classes}]}\n"
                       "local: {lr: 0}\n" PRIVATE,
-                      reports, WIDTH, WIDTH, "threshold: 3", modes[k & 1], 0.3, 1.7, 3, 16,
-                      k & 4 ? ", secure: true" : "");
+                      reports, WIDTH, WIDTH,
+                      k & 4 ? "secure: true, threshold: 3" : "simulate: sum, threshold: 3",
+                      modes[k & 1], 0.3, 1.7, 3, 16, k & 4 ? ", secure: true" : "");
         if (!play(yaml, &experiment, &run)) return;
         for (size_t j = 0; j < run.exchange.n_own; j++) squares += run.update[j] * run.update[j];
         const double n = (double)run.exchange.n_params, wanted = 0.51 * 0.51 * reports / 3.0,
@@ -123,7 +124,8 @@ static void equals_plain_integers(const char *words, const char *mechanism)
     char *text = co_format("rounds: 3\npartition: {method: dirichlet, devices: 90, alpha: "
                            "0.5}\nlocal: {lr: 0.1, batch: 8}\n%s\n" PRIVATE "\ndata: {file: "
                            "%s}\noutput: {dir: %s, checkpoint_every: 0}\neval: {every: 0}\nname: s",
-                           words, "threshold: 5", mechanism, 0.05, 0.8, 5, 20, "", blobs, out);
+                           words, "simulate: sum, threshold: 5", mechanism, 0.05, 0.8, 5, 20, "",
+                           blobs, out);
     co_status st = co_experiment_parse(text, "test.yaml", &experiment);
     co_free(text);
     CHECK(st == CO_OK);
@@ -162,7 +164,8 @@ static size_t integers_of(int bits, int64_t **sum, int64_t *first)
     char *yaml = co_format("rounds: 1\npartition: {method: iid, devices: 8}\ndevices: {per_round: "
                            "5}\nmodel: {layers: [{dense: 90}, relu, {dense: classes}]}\nlocal: "
                            "{lr: 0.1}\n" PRIVATE,
-                           "threshold: 5", "skellam", 0.3, 0.5, 5, bits, ", granularity: 0.001");
+                           "simulate: sum, threshold: 5", "skellam", 0.3, 0.5, 5, bits,
+                           ", granularity: 0.001");
     *sum = NULL;
     if (!play(yaml, &experiment, &run)) return 0;
     const size_t n = run.exchange.n_own;
@@ -207,7 +210,7 @@ static void too_few_reports_are_no_result_and_cost_nothing(void)
     char *yaml = co_format("rounds: 16\npartition: {method: iid, devices: 10}\ndevices: "
                            "{select: poisson, per_round: 5}\nmodel: {name: softmax}\nlocal: {lr: "
                            "0.1}\n" PRIVATE,
-                           "threshold: 0.6", "ddgauss", 0.3, 2.0, 5, 16, "");
+                           "simulate: sum, threshold: 0.6", "ddgauss", 0.3, 2.0, 5, 16, "");
     if (!play(yaml, &experiment, &run)) return;
     const co_table *rounds = &run.record.rounds, *t = &run.record.privacy;
     int64_t n_failed = 0, n_exact = 0;
@@ -239,7 +242,7 @@ static void epsilon_is_of_the_steps_of_a_device(void)
     co_run run;
     char *yaml = co_format("rounds: 9\npartition: {method: iid, devices: 40}\ndevices: {per_round: "
                            "8}\nmodel: {name: softmax}\nlocal: {lr: 0.1}\n" PRIVATE,
-                           "threshold: 8", "skellam", 1.0, 2.0, 8, 14, "");
+                           "simulate: sum, threshold: 8", "skellam", 1.0, 2.0, 8, 14, "");
     if (!play(yaml, &experiment, &run)) return;
     const double step = run.shares.what.step, d = (double)co_model_layout(run.model)->n_shared,
                  c = 1.0 / step,
