@@ -137,10 +137,16 @@ static co_status label_by_file(const char *path, const co_dataset *data, co_data
     co_status st = CO_OK;
     for (ssize_t bytes; st == CO_OK && (bytes = getline(&line, &room, file)) >= 0; n++) {
         while (bytes > 0 && (line[bytes - 1] == '\n' || line[bytes - 1] == '\r')) line[--bytes] = 0;
-        if (n < data->n) st = co_members_number(&words, line, &view->y[n]);
+        if (bytes == 0)
+            st = CO_FAIL(CO_EDATA, "%s:%lld: an empty line; a word is wanted for each example",
+                         path, (long long)n + 1);
+        else if (n < data->n)
+            st = co_members_number(&words, line, &view->y[n]);
     }
+    const int error = ferror(file) ? errno : 0;
     free(line);
     fclose(file);
+    if (st == CO_OK && error) st = CO_FAIL(CO_EFILE, "%s: %s", path, strerror(error));
     if (st == CO_OK && n != data->n)
         st = CO_FAIL(CO_EDATA, "%s: has %lld lines, the data set %lld examples; one line each",
                      path, (long long)n, (long long)data->n);

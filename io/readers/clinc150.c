@@ -37,8 +37,14 @@ static co_status find_parts(clinc *c, co_json_in *in)
         if (!more) break;
         CO_TRY(co_json_in_key(in, &key));
         while (k < N_PARTS && strcmp(parts[k].key, key) != 0) k++;
+        const co_status st = k < N_PARTS ? CO_OK
+                                         : CO_FAIL(CO_EDATA,
+                                                   "%s: a list '%.60s'; known: train, val, test, "
+                                                   "oos_train, oos_val, oos_test",
+                                                   in->path, key);
         co_free(key);
-        if (co_json_in_next(in) && k < N_PARTS) c->place[k] = in->at;
+        CO_TRY(st);
+        if (co_json_in_next(in)) c->place[k] = in->at;
         CO_TRY(co_json_in_skip(in));
     }
     return co_json_in_end(in);

@@ -20,6 +20,9 @@ def compare(experiment: PathLike | Mapping[str, Any], grid: Mapping[str, Sequenc
     What is there already is kept: called again after a stop, it goes on. ``tune``: keys chosen for each point on the
     validation split. ``overrides`` as of ``run``.
     """
+    for key, values in [*grid.items(), *(tune or {}).items()]:
+        if isinstance(values, str):
+            raise ValueError(f"{key}: {values!r} is one value; a grid wants a list of them")
     words = [f"grid.{key}={yaml_text.word(list(values))}" for key, values in grid.items()]
     words += [f"tune.{key}={yaml_text.word(list(values))}" for key, values in (tune or {}).items()]
     words += [f"{key}={yaml_text.word(value)}" for key, value in _flatten(overrides)]

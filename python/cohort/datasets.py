@@ -130,7 +130,7 @@ def write_dataset(path: PathLike, *, x: Any = None, y: Any = None, users: Any = 
     """
     target = Path(path)
     if classes is None and y is not None and np.asarray(y).dtype.kind in "OUS" and task in (None, "classification"):
-        classes = sorted({tables.text(value) for value in np.asarray(y)})
+        classes = sorted(set(_names("y", y)))
     if target.exists() and not overwrite:
         raise FileExistsError(f"{path}: exists; overwrite=True replaces it")
     with tempfile.TemporaryDirectory(prefix=".cohort-", dir=target.parent if target.parent.is_dir() else None) as folder:
@@ -185,15 +185,16 @@ class Writer:
             columns["y"] = self._labels(np.asarray(y))
         for key, values in (("user", users), ("group", groups)):
             if values is not None:
-                columns[key] = self._numbers(key, [str(v) for v in np.asarray(values).ravel()])
+                columns[key] = self._numbers(key, _names(key, values))
         if split is not None:
             columns["split"] = _split(split, n)
         for key, values in columns.items():
             self._append(key, values)
         if tokens is not None:
-            self._lists("tokens", "token_offsets", [np.asarray(t, np.int32).ravel() for t in tokens])
+            self._lists("tokens", "token_offsets", [_narrow("tokens", t, np.int32).ravel() for t in tokens])
         if token_y is not None:
-            self._append("token_y", np.concatenate([np.asarray(t, np.int32).ravel() for t in token_y] or [np.zeros(0, np.int32)]))
+            tags = [_narrow("token_y", t, np.int32).ravel() for t in token_y]
+            self._append("token_y", np.concatenate(tags or [np.zeros(0, np.int32)]))
         if texts is not None:
             self._lists("text", "text_offsets", [np.frombuffer(t.encode("utf-8", "replace"), np.uint8) for t in texts])
         self.n += n
@@ -227,6 +228,8 @@ class Writer:
             self.file.create_dataset(key, data=values, maxshape=(None, *rest), chunks=chunk)
             return
         stored = self.file[key]
+        if stored.dtype != values.dtype:
+            raise ValueError(f"{key}: values of type {values.dtype} after such of {stored.dtype}; give all parts one type")
         if stored.shape[1:] != values.shape[1:]:
             raise ValueError(f"{key}: rows of shape {values.shape[1:]} after such of {stored.shape[1:]}")
         begin = stored.shape[0]
@@ -237,7 +240,7 @@ class Writer:
         begin = self.file[values].shape[0] if values in self.file else 0
         lengths = np.array([len(row) for row in rows], np.int64)
         ends = begin + np.cumsum(lengths)
-        self._append(values, np.concatenate(rows) if rows else np.zeros(0, np.int32))
+        self._append(values, np.concatenate(rows) if rows else np.zeros(0, np.int32 if values == "tokens" else np.uint8))
         self._append(offsets, ends if offsets in self.file else np.concatenate([[0], ends]).astype(np.int64))
 
     def _numbers(self, key: str, words: list[str]) -> Any:
@@ -249,22 +252,45 @@ class Writer:
         if self.task == "regression":
             return np.ascontiguousarray(y, np.float32).reshape(len(y), -1)
         if self.task == "multilabel":
-            return np.ascontiguousarray(y, np.uint8)
+            return _narrow("y", y, np.uint8)
         named = y.dtype.kind in "OUS"
         if self.named.setdefault("y", named) != named:
             raise ValueError("y: names here, numbers before")
         if named:
-            words = [tables.text(value) if isinstance(value, bytes) else str(value) for value in y]
+            words = _names("y", y)
             if self.fixed:
                 unknown = sorted(set(words) - set(self.names["y"]))
                 if unknown:
                     raise ValueError(f"y: {unknown[0]!r} is not among classes")
             return self._numbers("y", words)
-        if y.dtype.kind == "f" and not np.array_equal(y, np.rint(y)):
+        if y.dtype.kind == "f" and not (np.isfinite(y).all() and np.array_equal(y, np.rint(y))):
             raise ValueError("y holds numbers that are no classes; say task='regression'")
         if y.size and (y.min() < 0):
             raise ValueError(f"y: class {int(y.min())}; classes are 0, 1 ..")
-        return np.ascontiguousarray(y, np.int32)
+        return _narrow("y", y, np.int32)
+
+
+def _narrow(key: str, values: Any, kind: Any) -> Any:
+    """The same numbers in the file's type, or an error that names the first that is none of it."""
+    array = np.asarray(values)
+    with np.errstate(invalid="ignore"):
+        narrow = array.astype(kind)
+    wrong = array != narrow
+    if np.any(wrong):
+        raise ValueError(f"{key}: {array[wrong].flat[0]!r} is no {np.dtype(kind)}")
+    return np.ascontiguousarray(narrow)
+
+
+def _names(key: str, values: Any) -> list[str]:
+    """Names as texts, whole numbers in decimal; nobody is an error."""
+    out: list[str] = []
+    for value in np.asarray(values, object).ravel():
+        if value is None or (isinstance(value, float) and value != value):
+            raise ValueError(f"{key}: example {len(out)} has none; leave such examples out, or give it a name")
+        if isinstance(value, (float, np.floating)) and float(value).is_integer():
+            value = int(value)
+        out.append(tables.text(value) if isinstance(value, bytes) else str(value))
+    return out
 
 
 def _inputs(x: Any) -> Any:
@@ -279,8 +305,9 @@ def _inputs(x: Any) -> Any:
 def _split(split: Any, n: int) -> Any:
     if isinstance(split, (str, int)):
         split = [split] * n
+    split = [tables.text(s) if isinstance(s, (bytes, str)) else s for s in split]
     try:
-        return np.array([SPLITS[s] if isinstance(s, str) else int(s) for s in split], np.uint8)
+        return _narrow("split", [SPLITS[s] if isinstance(s, str) else s for s in split], np.uint8)
     except KeyError as error:
         raise ValueError(f"split: {error.args[0]!r}; train, test and validation are known") from None
 

@@ -47,9 +47,15 @@ def write_partition(path: PathLike, data: PathLike, indices: Sequence[Sequence[i
     """A partition made elsewhere, as one list of example ids a device (rows of the data set)."""
     with tempfile.TemporaryDirectory(prefix="cohort-") as folder:
         lists = Path(folder) / "lists.json"
-        lists.write_text(json.dumps([[int(i) for i in device] for device in indices]), encoding="utf-8")
+        lists.write_text(json.dumps([[_whole(i) for i in device] for device in indices]), encoding="utf-8")
         options: dict[str, Any] = {"from": str(lists)}
         return partition(data, "imported", out=path, overwrite=overwrite, **options)
+
+
+def _whole(value: Any) -> int:
+    if int(value) != value:
+        raise ValueError(f"{value!r} is no example's id: ids are whole numbers, rows of the data set")
+    return int(value)
 
 
 def _path(data: Any) -> str:

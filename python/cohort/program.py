@@ -3,10 +3,12 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -123,9 +125,14 @@ def watch(words: Sequence[str], ranks: int, launcher: Sequence[str] | None, see:
     lines: list[str] = []
     asked = False
     assert child.stdout is not None
+
+    def remind() -> None:
+        if asked and child.poll() is None:  # a launcher that is starting hears nothing yet
+            child.send_signal(signal.SIGUSR1)
+
     while True:
         try:
-            _follow(child.stdout.fileno(), lines, see)
+            _follow(child.stdout.fileno(), lines, see, remind)
             code = child.wait()
             break
         except KeyboardInterrupt:
@@ -149,10 +156,20 @@ def watch(words: Sequence[str], ranks: int, launcher: Sequence[str] | None, see:
     return output
 
 
-def _follow(pipe: int, lines: list[str], see: Callable[[str], None]) -> None:
-    """Lines as they come; the progress line is drawn over and over with carriage returns."""
+def _follow(pipe: int, lines: list[str], see: Callable[[str], None], remind: Callable[[], None]) -> None:
+    """Lines as they come; the progress line is drawn over and over with carriage returns. ``remind`` is called each second."""
     rest = b""
-    while chunk := os.read(pipe, 65536):
+    reminded = time.monotonic()
+    while True:
+        ready = select.select([pipe], [], [], 1.0)[0]
+        if time.monotonic() - reminded >= 1.0:
+            reminded = time.monotonic()
+            remind()
+        if not ready:
+            continue
+        chunk = os.read(pipe, 65536)
+        if not chunk:
+            break
         *whole, rest = re.split(rb"[\r\n]", rest + chunk)
         for raw in whole:
             line = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", raw.decode("utf-8", "replace")).rstrip()

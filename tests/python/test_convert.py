@@ -106,6 +106,23 @@ class Tables(InFolder):
         data = convert.parquet(self.folder / "t.parquet", self.folder / "d.h5", y="y", missing=0)
         np.testing.assert_array_equal(data.x(), [[1, 1, 1, 0], [0, 0, 0, 1], [3, 1, 1, 0]])
 
+    @needs("pyarrow")
+    def test_a_null_leaves_the_names_beside_it_as_they_are(self):
+        import pandas as pd
+        import pyarrow as pa
+        import pyarrow.parquet
+        who = [1 + k % 3 for k in range(5000)]
+        who[4500] = None
+        who[1] = 2**53 + 1
+        pa.parquet.write_table(pa.table({"v": [1.0] * 5000, "u": pa.array(who, pa.int64()), "y": [k % 2 for k in range(5000)]}), self.folder / "t.parquet")
+        want = [str(u) for u in who if u is not None]
+        data = convert.parquet(self.folder / "t.parquet", self.folder / "d.h5", y="y", user="u", missing="drop")
+        self.assertEqual(data.users, want)
+        frame = pd.DataFrame({"v": [1.0] * 3, "u": [1.0, None, 2.0], "y": [0, 1, 1]})
+        self.assertEqual(convert.frame(frame, self.folder / "e.h5", y="y", user="u", missing="drop").users, ["1", "2"])
+        with self.assertRaises(ValueError):
+            convert.frame(frame, self.folder / "f.h5", y="y", user="u", missing="dorp")
+
     def test_several_labels_and_numbers(self):
         rows = {"a": [1.0, 2.0], "p": [0.5, 1.5], "q": [3.0, 4.0]}
         data = convert.frame(rows, self.folder / "d.h5", y=["p", "q"], task="regression")

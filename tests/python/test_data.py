@@ -87,6 +87,24 @@ class Datasets(InFolder):
         self.write(x=x, y=y, overwrite=True)
         self.assertEqual(os.listdir(self.folder), ["d.h5"])
 
+    def test_numbers_that_the_file_cannot_hold_are_told(self):
+        x, y = example(10)
+        for columns in ({"y": y + 2**32}, {"tokens": [[1, 2**32 + 1]], "x": None, "y": None}, {"tokens": [[1.7]], "x": None, "y": None},
+                        {"y": np.full((10, 2), 0.7), "task": "multilabel"}, {"y": np.full((10, 2), 257), "task": "multilabel"},
+                        {"split": [0.7] * 10}, {"y": np.full(10, np.inf)}, {"users": [None] * 10}, {"users": [float("nan")] * 10},
+                        {"y": [None, "b"] * 5}):
+            with self.assertRaises(ValueError, msg=str(columns)):
+                self.write("bad.h5", **{"x": x, "y": y, **columns})
+            self.assertFalse((self.folder / "bad.h5").exists())
+        with cohort.Writer(self.folder / "draft.h5") as writer:
+            writer.add(x=np.zeros((2, 3), "u1"), y=[0, 1])
+            with self.assertRaises(ValueError):
+                writer.add(x=np.full((2, 3), 0.5, "f4"), y=[0, 1])
+        data = self.write("b.h5", x=x, y=y, users=np.array([b"a", b"b"] * 5), split=[b"train"] * 10)
+        self.assertEqual(set(data.users), {"a", "b"})
+        with self.assertRaises(ValueError):
+            cohort.write_partition(self.folder / "p.h5", data, [[0.7]])
+
     def test_pairs_of_texts(self):
         from cohort.datasets import write_text_dataset
         data = write_text_dataset(self.folder / "p.h5", [{"source": "a b", "target": "b a"}, {"source": "c", "target": "c c"}])
@@ -101,7 +119,7 @@ class Datasets(InFolder):
             want = [(text, label, split) for key, split in order for text, label in parts[key] if oos == "keep" or label != "oos"]
             data = cohort.import_data("clinc150", self.folder / "c.json", out=self.folder / "c.h5", oos=oos, overwrite=True)
             self.assertEqual([(data.text(k), data.classes[data["y"][k]], data["split"][k]) for k in range(len(data))], want)
-        for bad in ("{", '{"train": [["a"]]}', '{"val": []}', "[]", '{"train": [["a", 1]]}', '{"train": [["a", "b"]]} x'):
+        for bad in ("{", '{"train": [["a", "b"]], "tset": []}', '{"train": [["a"]]}', '{"val": []}', "[]", '{"train": [["a", 1]]}', '{"train": [["a", "b"]]} x'):
             (self.folder / "bad.json").write_text(bad)
             with self.assertRaises(cohort.CohortError) as caught:
                 cohort.import_data("clinc150", self.folder / "bad.json", out=self.folder / "b.h5")

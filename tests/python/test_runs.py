@@ -149,6 +149,25 @@ class Runs(InFolder):
                         progress=False, resume=True)
         self.assertEqual(int(on.rounds["round"].iloc[-1]), at + 5)
 
+    def test_ctrl_c_is_heard_however_early(self):
+        code = ("import sys, os, signal, threading, time; sys.path.insert(0, os.environ['SOURCE'] + '/python'); import cohort\n"
+                "import pandas, yaml\n"
+                f"e = {({**SMALL, 'rounds': 3000000, 'eval': {'every': 0}})!r}\n"
+                "def stop():\n"
+                "    while not started: time.sleep(0.001)\n"
+                "    time.sleep(float(sys.argv[1]))\n"
+                "    os.kill(os.getpid(), signal.SIGINT)\n"
+                "started = []\n"
+                "from cohort import program\n"
+                "begin = program.subprocess.Popen\n"
+                "program.subprocess.Popen = lambda *a, **k: (started.append(1), begin(*a, **k))[1] if 'start_new_session' in k else begin(*a, **k)\n"
+                "threading.Thread(target=stop, daemon=True).start()\n"
+                "try: cohort.run(e, ranks=2, progress=False, output={'dir': 'early' + sys.argv[1]})\n"
+                "except cohort.CohortError as error: print(error.exit_code)\n")
+        for delay in ("0.1", "0.7"):
+            done = subprocess.run([sys.executable, "-B", "-c", code, delay], capture_output=True, text=True, check=False, cwd=self.folder, timeout=120)
+            self.assertEqual(done.stdout.split(), ["75"], done.stderr)
+
     def test_a_dry_run_says_what_it_takes_and_leaves_nothing(self):
         said = cohort.dry_run(SMALL, output={"dir": str(self.folder / "dry")})
         self.assertIn("devices", said)
@@ -164,6 +183,8 @@ class Runs(InFolder):
         self.assertIn("device", run.privacy_statement)
 
     def test_a_comparison_is_two_tables(self):
+        with self.assertRaises(ValueError):
+            cohort.compare(SMALL, {"algorithm": "fedavg"})
         found = cohort.compare(SMALL, {"algorithm": ["fedavg", "fedavgm"]}, seeds=2, ranks=1, progress=False,
                                output={"dir": str(self.folder / "cmp")})
         self.assertEqual(list(found.summary["label"]), ["algorithm=fedavg", "algorithm=fedavgm"])

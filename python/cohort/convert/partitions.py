@@ -93,4 +93,4 @@ def _pfl_file(path: Path) -> tuple[Any, Any]:
     tree = plain_keys(read_pickle(stream, str(path)))
     if isinstance(tree, np.ndarray):
         tree = plain_keys(tree.item() if tree.ndim == 0 else tree.ravel()[0])
-    return np.asarray(tree["x"]), np.asarray(tree["y"]).astype(np.int64)
+    return np.asarray(tree["x"]), np.asarray(tree["y"])

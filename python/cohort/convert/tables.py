@@ -156,12 +156,16 @@ class _Reader:
 
     def __init__(self, how: Mapping[str, Any], task: str | None) -> None:
         self.how, self.task = how, task
+        missing = how.get("missing", "refuse")
+        if missing not in ("refuse", "drop") and not isinstance(missing, (int, float)):
+            raise ValueError(f"missing={missing!r}: refuse, drop, or a number that stands for nulls")
         self.words: dict[str, list[str]] = {}  # columns of words, and the words that the first batch has
         self.plan: list[str] | None = None
 
     def add(self, writer: Writer, columns: Columns, split: str) -> int:
         """Adds a batch; how many examples that are."""
-        columns = {str(name): _plain(values) for name, values in columns.items()}
+        named = set(self._named()) - {self.how.get("text"), self.how.get("tokens"), self.how.get("token_y")}
+        columns = {str(name): _listed(values) if str(name) in named else _plain(values) for name, values in columns.items()}
         self._check(columns)
         n = len(next(iter(columns.values()))) if columns else 0
         keep = self._kept(columns, n)
@@ -215,7 +219,8 @@ class _Reader:
 
     def _labels(self, at: Columns, name: Any) -> Any:
         if isinstance(name, str):
-            return np.asarray(at[name])
+            rows = at[name]
+            return np.asarray(rows) if all(isinstance(v, (int, float, np.number)) for v in rows) else np.array(rows, object)
         return np.stack([np.asarray(at[column], np.float32) for column in name], axis=1)
 
     def _x(self, at: Columns, n: int) -> Any:
@@ -241,6 +246,14 @@ class _Reader:
             raise ValueError(f"column {name!r}: the word {rest[0]!r} was not among those of the first {BATCH:,} rows; make it "
                              "categorical (pyarrow: dictionary) or numbers before")
         return np.array([[word == one for one in known] for word in words], np.float32).reshape(len(words), len(known))
+
+
+def _listed(values: Any) -> list[Any]:
+    """A column of names or labels as Python's own values: a null beside them must not make 3 of 3.0."""
+    if hasattr(values, "to_pylist"):
+        return list(values.to_pylist())
+    rows = values.tolist() if hasattr(values, "tolist") else list(values)
+    return [None if value is None or value != value else value for value in rows]
 
 
 def _plain(values: Any) -> Any:
