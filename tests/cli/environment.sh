@@ -31,7 +31,8 @@ expect "sh, from another folder: says so" "1" "$(cd / && fresh sh -c ". $SOURCE/
 if command -v ompi_info > /dev/null; then # Open MPI itself reads the list as it is meant
     expect "the parameter file in force" "ob1" "$(cd / && fresh bash -euc ". $SOURCE/jobs/env.sh; ompi_info --all --parsable" |
         sed -n 's/^mca:pml:base:param:pml:value://p')"
-    expect "a process alone makes no folder for a session" "" "$(cd / && fresh OMPI_MCA_orte_tmpdir_base=/dev/null/none bash -euc ". $SOURCE/jobs/env.sh
+    expect "a process alone makes no folder for a session" "" "$(cd / && fresh ASAN_OPTIONS="${ASAN_OPTIONS-}" LSAN_OPTIONS="${LSAN_OPTIONS-}" \
+        OMPI_MCA_orte_tmpdir_base=/dev/null/none bash -euc ". $SOURCE/jobs/env.sh
         '$COHORT' run '$SOURCE/jobs/experiments/quickstart.yaml' --dry-run" 2>&1 > /dev/null)"
     many=$(($(nproc) + 2)) # and so does its launcher
     said=$(cd / && fresh bash -euc ". $SOURCE/jobs/env.sh; timeout -k 5 60 mpirun -n $many sh -c 'echo here'" 2>&1)
