@@ -78,7 +78,7 @@ static void rotate_block(uint64_t seed, int64_t step, size_t offset, bool is_bac
     }
 }
 
-CO_CLONES static void widen(const float *restrict x, size_t n, double *restrict y)
+CO_CLONES static void to_doubles(const float *restrict x, size_t n, double *restrict y)
 {
     for (size_t i = 0; i < n; i++) y[i] = (double)x[i];
 }
@@ -95,7 +95,7 @@ void co_rotate(const co_layout *layout, uint64_t seed, int64_t step, const co_pa
     double y[CO_BLOCK];
     for (co_walk w = co_walk_begin(layout, part, n_parts); co_walk_next(&w);) {
         float *x = co_walk_pack(&w, update, sizeof *x, room);
-        widen(x, w.n, y);
+        to_doubles(x, w.n, y);
         rotate_block(seed, step, w.offset, false, factor, y, w.n);
         narrow(y, w.n, x);
         co_walk_unpack(&w, x, sizeof *x, update);

@@ -16,7 +16,7 @@ static size_t word_bytes(int bits)
     return bits <= 16 ? 2 : bits <= 32 ? 4 : 8;
 }
 
-CO_CLONES static void add_words(const unsigned char *restrict bytes, size_t word, uint64_t sign,
+CO_CLONES static void add_masks(const unsigned char *restrict bytes, size_t word, uint64_t sign,
                                 uint64_t *restrict values, size_t n)
 {
 #define ADD(type)                                                                                  \
@@ -52,7 +52,7 @@ void co_mask_add(const co_mask_term *term, size_t n_terms, int bits, uint64_t *v
         m = n - done < room ? n - done : room;
         for (size_t i = 0; i < n_terms; i++) {
             co_keystream(term[i].seed, at * word / CO_KEYSTREAM_BLOCK, stream, skip + m * word);
-            add_words(stream + skip, word, term[i].sign < 0 ? UINT64_MAX : 0, values + done, m);
+            add_masks(stream + skip, word, term[i].sign < 0 ? UINT64_MAX : 0, values + done, m);
         }
         reduce_words(values + done, m, (UINT64_C(1) << bits) - 1);
     }
