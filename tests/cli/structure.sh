@@ -41,5 +41,5 @@ while IFS= read -r name; do
     echo "$name(), CO_CLONES: in more than one file, which clang cannot link: give it another name"
     failures=$((failures + 1))
 done < <(grep -rh --include='*.c' --exclude-dir='build*' '^CO_CLONES' . | grep -o '\b[a-z_][a-z_0-9]*(' | tr -d '(' | sort | uniq -d)
-echo "$checked includes checked, $failures"
+echo "$checked includes checked, $failures failures"
 exit $((failures > 0))
