@@ -78,7 +78,7 @@ Test(shares, tables_hold_the_law)
         }
         cr_expect(worst < 2e-13, "%s, variance %g: a mass is off by %g", l->name, l->variance,
                   worst);
-        cr_expect(t.n > 9.0 * sqrt(l->variance), "%s, variance %g: ends at %zu", l->name,
+        cr_expect((double)t.n > 9.0 * sqrt(l->variance), "%s, variance %g: ends at %zu", l->name,
                   l->variance, t.n);
         co_noise_table_fini(&t);
     }
