@@ -244,20 +244,24 @@ static co_status open_own(co_secagg *s)
 static co_status share_terms(co_secagg *s)
 {
     const int size = s->comm->size;
-    int count[size], at[size], own = (int)(s->n_terms * sizeof *s->term), all = 0;
+    int count[size], at[size], own = (int)s->n_terms, all = 0;
     MPI_Allgather(&own, 1, MPI_INT, count, 1, MPI_INT, s->comm->world);
     for (int r = 0; r < size; r++) {
         at[r] = all;
         all += count[r];
     }
-    co_mask_term *term = co_malloc((size_t)all, 1);
-    CO_TRY(co_agree(term ? CO_OK : CO_FAIL(CO_ENOMEM, "secure aggregation: %d bytes of masks", all),
-                    s->comm));
-    MPI_Allgatherv(s->term, own, MPI_BYTE, term, count, at, MPI_BYTE, s->comm->world);
+    co_mask_term *term = co_malloc((size_t)all, sizeof *term);
+    CO_TRY(
+        co_agree(term ? CO_OK : CO_FAIL(CO_ENOMEM, "secure aggregation: %d masks", all), s->comm));
+    MPI_Datatype one; /* bytes would not fit into an int */
+    MPI_Type_contiguous((int)sizeof *term, MPI_BYTE, &one);
+    MPI_Type_commit(&one);
+    MPI_Allgatherv(s->term, own, one, term, count, at, one, s->comm->world);
+    MPI_Type_free(&one);
     forget_terms(s);
     co_free(s->term);
     s->term = term;
-    s->n_terms = s->term_room = (size_t)all / sizeof *term;
+    s->n_terms = s->term_room = (size_t)all;
     return CO_OK;
 }
 
