@@ -84,7 +84,8 @@ static void print_secagg(FILE *out, const co_table *rounds)
                  bytes);
     }
     co_print_field(out, "secure sums", "%zu of %zu rounds%s", rounds->n_rows - (size_t)failed,
-                   rounds->n_rows, failed ? "; in the others too few devices were left" : "");
+                   rounds->n_rows,
+                   failed ? "; in the others too few devices were left, or in parts" : "");
     co_print_field(out, "their traffic", "%s", all);
 }
 

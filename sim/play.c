@@ -175,7 +175,8 @@ static void warn_of_failed_sums(const co_table *rounds)
         failed += co_table_get_i64(rounds, i, (size_t)column) != 0;
     if (failed)
         co_warn("%zu of %zu rounds changed nothing, for too few devices were left to open their "
-                "sum; lower secagg.threshold, or ask more devices",
+                "sum, or those left were in parts without masks between them; lower "
+                "secagg.threshold, ask more devices, or give each more secagg.neighbours",
                 failed, rounds->n_rows);
 }
 
