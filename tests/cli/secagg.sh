@@ -39,7 +39,7 @@ done
 grep -q "changed nothing, for too few" text || fail "no word of rounds without a sum: $(cat text)"
 
 # a key of the system's generator is written nowhere, and another one at every start: the same run after a kill all the same
-slow="rounds=30 secagg.secure=true model.hidden=[2000]"
+slow="rounds=30 secagg.secure=true model.hidden=[1000]"
 on 2 run e.yaml $slow output.dir=whole > /dev/null 2>&1 || fail "undisturbed run"
 on 1 run e.yaml $slow output.dir=out > /dev/null 2>&1 &
 job=$!
