@@ -1,6 +1,7 @@
 /* The banded matrix: its optimum against jax_privacy's, its noise and errors against dense solves,
  * its sensitivity against every way to take part, and matrices from files. */
 #include "privacy/mechanisms/banded_matrix.h"
+#include "tests/harness.h"
 #include "tests/kinds/correlations.h"
 #include <math.h>
 #include <unistd.h>
@@ -199,11 +200,9 @@ Test(banded, no_way_to_take_part_changes_more_than_is_said)
 
 static const char *write_matrix(const char *text)
 {
-    static char path[] = "/tmp/test-banded-XXXXXX";
-    strcpy(path + sizeof path - 7, "XXXXXX");
-    const int file = mkstemp(path);
-    cr_assert(file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text));
-    close(file);
+    const char *path = scratch_file("matrix.txt");
+    FILE *file = fopen(path, "w");
+    cr_assert(file && fputs(text, file) >= 0 && fclose(file) == 0);
     return path;
 }
 
