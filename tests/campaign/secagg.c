@@ -12,6 +12,7 @@
 #include "core/random.h"
 #include "tests/secagg_play.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,15 +93,17 @@ static void patterns(size_t n, size_t t)
     }
 }
 
-/* Devices are lost at a rate of the scenario's own. SecAgg: any threshold that can work; keys are
- * new for every thousand. SecAgg+: its own threshold, one device in twenty lost. */
+/* Devices are lost at a rate of the scenario's own. SecAgg: any number of devices, each doubling
+ * alike often (a step of n devices costs n^2 to n^3), any threshold that can work; keys are new for
+ * every thousand. SecAgg+: its own threshold, one device in twenty lost. */
 static void random_ones(uint64_t from, uint64_t to, size_t most, bool plus)
 {
     for (uint64_t i = from; i < to; i++) {
         co_stream s = co_stream_open(11, CO_DRAW_TEST, i, plus, 0);
         const co_secagg_risk risk = {
             .corrupt = 0.2, .dropout = 0.05, .security = 40, .correctness = 30};
-        const size_t n = plus ? most : 2 + co_draw_below(&s, most - 1);
+        const double doublings = co_draw_uniform(&s) * log2(((double)most + 1) / 2);
+        const size_t n = plus ? most : (size_t)(2 * exp2(doublings));
         co_secagg_shape shape = {.n = n,
                                  .k = n - 1,
                                  .threshold = 2 + co_draw_below(&s, n - 1),
