@@ -1,5 +1,5 @@
-/* tests/bench/secagg.c - seconds of a whole step of secure aggregation, all devices and the server
- * in one process, every message as bytes.
+/* tests/bench/secagg.c - seconds of the processor of a whole step of secure aggregation, all
+ * devices and the server in one process, every message as bytes.
  *
  *     cohort_secagg DEVICES NEIGHBOURS THRESHOLD VALUES BITS [LOST [STEPS]]
  *
