@@ -127,7 +127,9 @@ static size_t add_own(const co_wire *wire, void *self, const round_plan *r, size
                                    .weight = row->weight,
                                    .coefficient = row->coefficient,
                                    .attacker = row->attacker,
-                                   .residue = residue};
+                                   .residue = residue,
+                                   .words = wire->words && k % 2 ? wire->words(self) : NULL};
+        for (size_t j = 0; c.words && j < n_params; j++) c.words[j] += (uint32_t)residue[j];
         n_cut += wire->add(self, &r->plan, k, &c);
         for (size_t j = 0; j < n_params; j++)
             sent[j] = NAN, residue[j] = 1; /* a wire keeps nothing of the caller's */
@@ -201,6 +203,7 @@ static void play(const co_wire *wire, const co_wire_setup *setup, void *self, si
     co_exchange_clear(x);
     if (wire->begin) wire->begin(self, &r.plan);
     const size_t n_cut = add_own(wire, self, &r, x->n, sent);
+    if (wire->send) wire->send(self);
     co_exchange_reduce(x, &wait_s);
     const co_gathered g = wire->finish(self, &r.plan, &chain);
     size_t n_reported = 0, n_attackers = 0;
