@@ -1,9 +1,9 @@
 """Partitions: which examples each device has."""
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import shutil
 import tempfile
 import weakref
 from collections.abc import Sequence
@@ -30,12 +30,13 @@ def partition(data: PathLike, method: str = "dirichlet", devices: int | None = N
     if devices is not None:
         words.append(f"devices={devices}")
     words += [f"{key}={yaml_text.word(value)}" for key, value in options.items()]
-    folder = None
-    if out is None:
-        folder = tempfile.mkdtemp(prefix="cohort-")
-        out = Path(folder) / "partition.h5"
-    program.call([*words, "-o", os.fspath(out), *["--overwrite"] * overwrite])
-    return Partition(out, folder)
+    with contextlib.ExitStack() as failed:
+        if out is None:
+            out = Path(failed.enter_context(tempfile.TemporaryDirectory(prefix="cohort-"))) / "partition.h5"
+        program.call([*words, "-o", os.fspath(out), *["--overwrite"] * overwrite])
+        made = Partition(out)
+        weakref.finalize(made, failed.pop_all().close)  # a folder of its own goes with the object
+    return made
 
 
 def read_partition(path: PathLike) -> Partition:
@@ -65,10 +66,8 @@ def _path(data: Any) -> str:
 class Partition:
     """Who has which examples."""
 
-    def __init__(self, path: PathLike, folder: str | None = None) -> None:
+    def __init__(self, path: PathLike) -> None:
         self.file = Path(path).absolute()  #: the partition file
-        if folder is not None:  # it goes with the object
-            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         with h5py.File(self.file, "r") as file:
             form = tables.text(file.attrs.get("format", ""))
             if form != "cohort-partition":

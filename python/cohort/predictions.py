@@ -1,8 +1,8 @@
 """What a trained model says of the examples of a data set."""
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 import tempfile
 import weakref
 from collections.abc import Sequence
@@ -25,24 +25,23 @@ def predict(model: PathLike | Run, data: PathLike, *, output: str = "logits", sp
     as the object.
     """
     source = model.checkpoints[-1] if isinstance(model, Run) else model
-    folder = None
-    if out is None:
-        folder = tempfile.mkdtemp(prefix="cohort-")
-        out = Path(folder) / "predictions.h5"
-    words = ["predict", os.fspath(source), os.fspath(getattr(data, "file", data)), "-o", os.fspath(out), f"output={output}",
-             f"split={split}"]
-    words += [f"{key}={yaml_text.word(value)}" for key, value in options.items()]
-    program.call([*words, *["--overwrite"] * overwrite], ranks, launcher)
-    return Predictions(out, folder)
+    with contextlib.ExitStack() as failed:
+        if out is None:
+            out = Path(failed.enter_context(tempfile.TemporaryDirectory(prefix="cohort-"))) / "predictions.h5"
+        words = ["predict", os.fspath(source), os.fspath(getattr(data, "file", data)), "-o", os.fspath(out), f"output={output}",
+                 f"split={split}"]
+        words += [f"{key}={yaml_text.word(value)}" for key, value in options.items()]
+        program.call([*words, *["--overwrite"] * overwrite], ranks, launcher)
+        made = Predictions(out)
+        weakref.finalize(made, failed.pop_all().close)  # a folder of its own goes with the object
+    return made
 
 
 class Predictions:
     """A predictions file, its columns read when they are asked for."""
 
-    def __init__(self, path: PathLike, folder: str | None = None) -> None:
+    def __init__(self, path: PathLike) -> None:
         self.file = Path(path).absolute()
-        if folder is not None:  # it goes with the object
-            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         with h5py.File(self.file, "r") as file:
             self.attributes = {key: tables.plain(value) for key, value in file.attrs.items()}
             self.columns = {name: file[name].shape for name in file if isinstance(file[name], h5py.Dataset)}

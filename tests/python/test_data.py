@@ -1,7 +1,9 @@
 """Data sets, partitions, predictions and trackers of the Python package."""
+import gc
 import json
 import os
 import sys
+import tempfile
 import unittest
 
 import h5py
@@ -199,6 +201,23 @@ class Partitions(InFolder):
             found = cohort.partition(self.data, "iid", 6, sizes=law).sizes
             self.assertEqual(found.sum(), 300)
             self.assertLessEqual(np.abs(found - 300 * want / want.sum()).max(), 1.0, law)
+
+    def test_files_without_a_name_go_with_their_object(self):
+        held = os.environ.get("TMPDIR"), tempfile.tempdir
+        self.addCleanup(lambda: (os.environ.pop("TMPDIR") if held[0] is None else os.environ.update(TMPDIR=held[0]),
+                                 setattr(tempfile, "tempdir", held[1])))
+        place = self.folder / "tmp"
+        place.mkdir()
+        os.environ["TMPDIR"], tempfile.tempdir = str(place), None
+        for refused in (lambda: cohort.partition(self.data, "iid", 0), lambda: cohort.predict(self.folder / "none", self.data)):
+            with self.assertRaises(cohort.CohortError):
+                refused()
+            self.assertEqual(list(place.glob("cohort-*")), [])
+        part = cohort.partition(self.data, "iid", 3)
+        self.assertEqual(list(place.glob("cohort-*")), [part.file.parent])
+        del part
+        gc.collect()
+        self.assertEqual(list(place.glob("cohort-*")), [])
 
     def test_lists_of_another_program(self):
         lists = [[5, 3, 1], [], [2, 4]]
