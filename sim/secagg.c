@@ -345,6 +345,12 @@ static void backward(void *self, const co_stage_key *key, co_round_sum *sum)
     forget_terms(s);
 }
 
+/* Whether there are masks. */
+static bool changes(const void *self)
+{
+    return ((const co_secagg *)self)->is_played;
+}
+
 static void add_header(const void *self, co_message *m)
 {
     (void)self;
@@ -356,6 +362,7 @@ const co_stage co_stage_secagg = {.name = "secure aggregation",
                                   .takes = CO_INTEGERS,
                                   .gives = CO_INTEGERS,
                                   .forward = forward,
+                                  .changes = changes,
                                   .backward = backward,
                                   .message = add_header,
                                   .enforced = true};

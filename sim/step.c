@@ -81,7 +81,8 @@ static void send(co_run *r, size_t k, const co_piece *piece, co_given *given, fl
                          .weight = row->weight,
                          .factor = row->factor,
                          .coefficient = row->coefficient,
-                         .attacker = row->attacker};
+                         .attacker = row->attacker,
+                         .words = r->wire->words ? r->wire->words(r->wire_self) : NULL};
     const bool finite = co_chain_forward(&r->chain, r->plan.round, row->device, &c,
                                          state ? state + r->n_rule_states : NULL);
     given->report.norm = row->update_norm = finite ? c.norm : NAN;
@@ -221,6 +222,7 @@ co_status co_step_meet(co_run *r, co_status st, co_gathered *met)
     co_exchange *x = &r->exchange;
     if (st != CO_OK)
         co_exchange_count(x, st == CO_ESTOPPED ? CO_COUNT_ABANDONED : CO_COUNT_FAILED, 1);
+    if (r->wire->send) r->wire->send(r->wire_self);
     co_watch_progress(CO_WATCH_WAITING, r->plan.round);
     co_exchange_reduce(x, &r->times.wait);
     *met = r->wire->finish(r->wire_self, &r->plan, &r->chain);

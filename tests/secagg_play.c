@@ -1,11 +1,19 @@
 #include "tests/secagg_play.h"
-#include "core/log.h"
 #include "core/memory.h"
 #include "core/random.h"
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 enum { CANARY = 0xa5, CANARIES = 16 };
+
+/* Seconds of the processor. */
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
 
 static size_t most_bytes(const co_secagg_shape *shape)
 {
@@ -32,12 +40,16 @@ void secagg_open(secagg_play *p, const co_secagg_shape *shape, uint64_t seed, ui
     p->plain = co_calloc(m, sizeof *p->plain);
     p->room = most_bytes(shape);
     p->message = co_calloc(p->room + CANARIES, 1);
-    CO_ASSERT(p->device && p->answers && p->values && p->sum && p->plain && p->message);
+    p->masked = co_calloc(m, sizeof *p->masked);
+    CO_ASSERT(p->device && p->answers && p->values && p->sum && p->plain && p->message &&
+              p->masked);
     memset(p->answers, CO_SECAGG_STAGES, n);
     co_stream s = co_stream_open(seed, CO_DRAW_TEST, step, 0, 0);
     for (size_t i = 0; i < n * m; i++) p->values[i] = co_draw_u64(&s) >> (64 - shape->bits);
+    const double start = now_s();
     for (size_t u = 0; u < n; u++)
         CO_ASSERT(co_secagg_device_create(&p->round, u, &p->source, &p->device[u]) == CO_OK);
+    p->seconds[CO_SECAGG_ADVERTISE][0] = now_s() - start;
     CO_ASSERT(co_secagg_server_create(&p->round, NULL, &p->server) == CO_OK);
 }
 
@@ -52,21 +64,20 @@ void secagg_close(secagg_play *p)
     co_free(p->sum);
     co_free(p->plain);
     co_free(p->message);
+    co_free(p->masked);
 }
 
 static co_status input(secagg_play *p, size_t u, const unsigned char *in, size_t n_in)
 {
     const size_t m = p->round.shape.n_values;
     co_secagg_device *d = p->device[u];
-    uint64_t *masked = co_malloc(m, sizeof *masked);
-    CO_ASSERT(masked);
+    uint64_t *masked = p->masked;
     memcpy(masked, p->values + u * m, m * sizeof *masked);
     co_status st = co_secagg_device_receive(d, in, n_in);
     const size_t half = m / 3;
     if (st == CO_OK) st = co_secagg_device_mask(d, masked, 0, half);
     if (st == CO_OK) st = co_secagg_device_mask(d, masked + half, half, m - half);
     if (st == CO_OK) st = co_secagg_device_input(d, masked, p->message);
-    co_free(masked);
     return st;
 }
 
@@ -104,26 +115,35 @@ static bool is_whole(const secagg_play *p, size_t n)
     return true;
 }
 
-static void take(secagg_play *p, co_secagg_stage stage, size_t u, size_t n)
+/* Whether an input was added. */
+static bool take(secagg_play *p, co_secagg_stage stage, size_t n)
 {
     const size_t m = p->round.shape.n_values;
     if (co_secagg_server_take(p->server, p->message, n) != CO_OK) {
         refused(p);
-        return;
+        return false;
     }
-    if (stage != CO_SECAGG_INPUT) return;
+    if (stage != CO_SECAGG_INPUT) return false;
     const size_t half = m / 2;
     const unsigned char *packed = p->message + CO_SECAGG_HEADER_BYTES;
     co_unpack_add(packed, p->round.shape.bits, p->sum, 0, half);
     co_unpack_add(packed, p->round.shape.bits, p->sum + half, half, m - half);
-    for (size_t j = 0; j < m; j++)
-        p->plain[j] =
-            (p->plain[j] + p->values[u * m + j]) & ((UINT64_C(1) << p->round.shape.bits) - 1);
+    return true;
+}
+
+/* What the sum has to be: no part of the seconds. */
+static void add_plain(secagg_play *p, size_t u, double *start)
+{
+    const double now = now_s();
+    const size_t m = p->round.shape.n_values;
+    const uint64_t most = (UINT64_C(1) << p->round.shape.bits) - 1;
+    for (size_t j = 0; j < m; j++) p->plain[j] = (p->plain[j] + p->values[u * m + j]) & most;
+    *start += now_s() - now;
 }
 
 co_status secagg_stage(secagg_play *p, co_secagg_stage stage)
 {
-    double start = co_now_s(), *seconds = p->seconds[stage];
+    double start = now_s(), *seconds = p->seconds[stage];
     for (size_t u = 0; u < p->round.shape.n; u++) {
         size_t n = co_secagg_bytes(&p->round.shape, stage, CO_SECAGG_DOWN);
         if (p->answers[u] <= stage || !co_secagg_server_present(p->server, u)) continue;
@@ -133,10 +153,10 @@ co_status secagg_stage(secagg_play *p, co_secagg_stage stage)
             if (p->on_way) p->on_way(p, stage, CO_SECAGG_DOWN, u, p->message, &n);
             if (n == 0) continue;
         }
-        double now = co_now_s();
+        double now = now_s();
         seconds[1] += now - start;
         const co_status st = secagg_answer(p, stage, u, n, &n);
-        start = co_now_s();
+        start = now_s();
         seconds[0] += start - now;
         if (st != CO_OK) {
             refused(p);
@@ -144,27 +164,28 @@ co_status secagg_stage(secagg_play *p, co_secagg_stage stage)
         }
         CO_ASSERT(is_whole(p, n));
         if (p->on_way) p->on_way(p, stage, CO_SECAGG_UP, u, p->message, &n);
-        if (n > 0) take(p, stage, u, n);
+        if (n > 0 && take(p, stage, n)) add_plain(p, u, &start);
     }
     const co_status st = co_secagg_server_close(p->server);
-    seconds[1] += co_now_s() - start;
+    seconds[1] += now_s() - start;
     return st;
 }
 
 co_status secagg_unmask(secagg_play *p, size_t first, size_t n)
 {
-    const double start = co_now_s();
-    co_mask_term *term = co_malloc(p->round.shape.k + 1, sizeof *term);
+    const double start = now_s();
+    size_t room = 0, n_terms = 0, more;
+    for (size_t u = 0; u < p->round.shape.n; u++) room += co_secagg_server_most_terms(p->server, u);
+    co_mask_term *term = co_malloc(room, sizeof *term);
     CO_ASSERT(term);
     co_status st = CO_OK;
-    for (size_t u = 0; u < p->round.shape.n && st == CO_OK; u++) {
-        size_t n_terms;
-        st = co_secagg_server_terms(p->server, u, term, &n_terms);
-        CO_ASSERT(n_terms <= co_secagg_server_most_terms(p->server, u));
-        if (st == CO_OK) co_mask_add(term, n_terms, p->round.shape.bits, p->sum + first, first, n);
+    for (size_t u = 0; u < p->round.shape.n && st == CO_OK; u++, n_terms += more) {
+        st = co_secagg_server_terms(p->server, u, term + n_terms, &more);
+        CO_ASSERT(more <= co_secagg_server_most_terms(p->server, u));
     }
+    if (st == CO_OK) co_mask_add(term, n_terms, p->round.shape.bits, p->sum + first, first, n);
     co_free(term);
-    p->seconds[CO_SECAGG_STAGES][1] += co_now_s() - start;
+    p->seconds[CO_SECAGG_STAGES][1] += now_s() - start;
     return st;
 }
 

@@ -13,11 +13,14 @@ struct secagg_play {
     unsigned char *answers; /* [n] stages that each device answers, then it drops out; 5: all */
     uint64_t *values;       /* [n][n_values] plain */
     uint64_t *sum, *plain;  /* [n_values] of what the server took; of the inputs that it took */
+    uint64_t *masked;       /* [n_values] the input that is on its way */
     unsigned char *message;
     size_t room;
-    size_t n_refused;                        /* answers that a device refused, or the server */
-    char reason[512];                        /* of the last one */
-    double seconds[CO_SECAGG_STAGES + 1][2]; /* of devices, of the server; the last: terms */
+    size_t n_refused; /* answers that a device refused, or the server */
+    char reason[512]; /* of the last one */
+    /* Of the processor, of devices and of the server; the last: taking masks off. Without what the
+     * play itself needs: drawing inputs, adding them in plain */
+    double seconds[CO_SECAGG_STAGES + 1][2];
     /* Sees, and may change, every message on its way; n 0: it is lost. NULL: nothing */
     void (*on_way)(secagg_play *play, co_secagg_stage stage, co_secagg_way way, size_t place,
                    unsigned char *message, size_t *n);

@@ -10,12 +10,15 @@
  * message: bits a value, no header. Draws are keyed by (seed, step, device, block). Cost: 1.2 ns a
  * coordinate on a device, one pass over the slice. Source: Bonawitz et al., arXiv:1912.00131 (clip,
  * scale, round at random, modulo); coordinates are clipped as in Flower's SecAgg+, not the norm:
- * put clip in front for that. */
+ * put clip in front for that. A number
+ * is rounded by adding 1.5 x 2^52, as the nearest integer to it less u - 1/2, u of 32 bits drawn
+ * within (0, 1) by 2^-51 x levels, so that whole numbers stay what they are. */
 #include "aggregators/stages/stage.h"
 #include "aggregators/travel.h"
 #include "core/memory.h"
 #include "core/random.h"
 #include <math.h>
+#include <string.h>
 
 typedef struct {
     double clip;
@@ -54,39 +57,66 @@ static co_ring integers(const void *self, size_t cohort)
     return (co_ring){.bits = r->bits, .bound = (double)r->levels};
 }
 
-/* residue = round(factor clamp(x)) modulo 2^bits, the upper integer with the probability of what is
- * above the lower one. |factor clip| < 2^30. */
-CO_CLONES static void round_all(const float *restrict x, size_t n, const uint32_t *restrict word,
-                                double clip, double factor, uint64_t mask,
-                                uint64_t *restrict residue)
+/* An update's numbers become whole ones. |factor clip| < 2^30. */
+typedef struct {
+    double clip, factor, spread; /* spread: 2^-32, less what keeps whole numbers */
+} rounding;
+
+/* The integer stands in the low bits, modulo 2^51. */
+CO_INLINE uint64_t rounded(float x, uint32_t word, const rounding *r)
 {
-    for (size_t j = 0; j < n; j++) {
-        const double value = (double)x[j], above = value < -clip ? -clip : value;
-        const double at = (above > clip ? clip : above) * factor;
-        const int32_t cut = (int32_t)at, below = cut - ((double)cut > at);
-        const double u = ((double)(int32_t)(word[j] ^ 0x80000000) + 0x1p31) * 0x1p-32;
-        const int32_t q = below + (u < at - (double)below);
-        residue[j] = (uint64_t)(int64_t)q & mask;
+    const double value = (double)x, above = value < -r->clip ? -r->clip : value;
+    const double at = (above > r->clip ? r->clip : above) * r->factor;
+    const double whole = at - (double)(int32_t)(word ^ 0x80000000) * r->spread + 0x1.8p52;
+    uint64_t bits;
+    memcpy(&bits, &whole, sizeof bits);
+    return bits;
+}
+
+CO_CLONES static void round_all(const float *restrict x, size_t n, const uint32_t *restrict word,
+                                const rounding *r, uint64_t mask, uint64_t *restrict residue)
+{
+    const rounding how = *r;
+    for (size_t j = 0; j < n; j++) residue[j] = rounded(x[j], word[j], &how) & mask;
+}
+
+CO_CLONES static void add_rounded(const float *restrict x, size_t n, const uint32_t *restrict word,
+                                  const rounding *r, uint32_t *restrict sum)
+{
+    const rounding how = *r;
+    for (size_t j = 0; j < n; j++) sum[j] += (uint32_t)rounded(x[j], word[j], &how);
+}
+
+/* The block at hand, as residues or into the sums. */
+static void take_block(const ring *r, const rounding *how, const co_walk *w, const uint32_t *word,
+                       co_contribution *c)
+{
+    float room[CO_BLOCK];
+    const float *x = co_walk_pack(w, c->update, sizeof *x, room);
+    if (c->words) {
+        uint32_t words[CO_BLOCK], *to = co_walk_pack(w, c->words, sizeof *to, words);
+        add_rounded(x, w->n, word, how, to);
+        co_walk_unpack(w, to, sizeof *to, c->words);
+    } else {
+        uint64_t residue[CO_BLOCK], *to = co_walk_pack(w, c->residue, sizeof *to, residue);
+        round_all(x, w->n, word, how, (UINT64_C(1) << r->bits) - 1, to);
+        co_walk_unpack(w, to, sizeof *to, c->residue);
     }
 }
 
 static void forward(void *self, const co_stage_key *key, co_contribution *c, float *const *state)
 {
     const ring *r = self;
-    float room[CO_BLOCK];
     uint32_t word[CO_BLOCK];
-    uint64_t residue[CO_BLOCK];
-    const double weight = c->factor * (c->weight / r->most_weight);
-    const double factor = fmin(weight, 1.0) * ((double)r->levels / r->clip);
+    const double weight = c->factor * (c->weight / r->most_weight), levels = (double)r->levels;
+    const rounding how = {r->clip, fmin(weight, 1.0) * (levels / r->clip),
+                          0x1p-32 * (1.0 - levels * 0x1p-51)};
     (void)state;
     for (co_walk w = co_walk_begin(r->layout, c->part, c->n_parts); co_walk_next(&w);) {
-        const float *x = co_walk_pack(&w, c->update, sizeof *x, room);
         const co_stream s = co_stream_open(key->seed, CO_DRAW_QUANTISE, (uint64_t)key->step,
                                            (uint64_t)key->device, w.offset / CO_BLOCK);
         co_fill_u32(&s, 0, w.n, word);
-        uint64_t *to = co_walk_pack(&w, c->residue, sizeof *to, residue);
-        round_all(x, w.n, word, r->clip, factor, (UINT64_C(1) << r->bits) - 1, to);
-        co_walk_unpack(&w, to, sizeof *to, c->residue);
+        take_block(r, &how, &w, word, c);
     }
 }
 
@@ -128,6 +158,7 @@ const co_stage co_stage_ring = {.name = "ring",
                                 .create = create,
                                 .destroy = co_free,
                                 .gives = CO_INTEGERS,
+                                .adds = true,
                                 .ready = ready,
                                 .ring = integers,
                                 .forward = forward,

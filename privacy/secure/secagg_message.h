@@ -1,9 +1,9 @@
 /* privacy/secure/secagg_message.h - messages as byte strings, and how they are read.
  *
  * Header, little-endian: version (1 byte), stage (1), way (1), zero (1), sender (4), receiver (4),
- * step (8), bytes that follow (8), their digest (16; BLAKE2b over the header before it and what
- * follows). A reader believes nothing: CO_EDATA "message of stage `share` from device 3: what is
- * wrong". All calls are Local. */
+ * step (8), bytes that follow (8), their digest (16; Poly1305 under an open key over the header
+ * before it and what follows: it finds damage). A reader believes nothing: CO_EDATA "message of
+ * stage `share` from device 3: what is wrong". All calls are Local. */
 #pragma once
 #include "privacy/secure/secagg.h"
 

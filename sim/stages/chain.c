@@ -221,13 +221,25 @@ static bool pass(co_chain *chain, const co_link *link, const co_stage_key *key, 
 {
     c->counts = chain->counts + link->first_count;
     link->stage->forward(link->self, key, c, state ? state + link->first_slot : NULL);
-    if (link->stage->gives == CO_INTEGERS) {
+    if (link->stage->gives == CO_INTEGERS && !c->words) {
         clear_unsent(chain->layout, c->residue, sizeof *c->residue);
-    } else if (isnan(c->norm)) {
+    } else if (link->stage->gives == CO_FLOATS && isnan(c->norm)) {
         clear_unsent(chain->layout, c->update, sizeof *c->update);
         c->norm = co_vector_norm(c->update, c->n);
     }
     return isfinite(c->norm);
+}
+
+/* Whether a stage adds, and nothing behind it has to do with its integers. */
+static bool can_add(const co_chain *chain)
+{
+    for (size_t k = chain->n; k-- > 0;) {
+        const co_link *link = &chain->link[k];
+        if (link->stage->adds) return true;
+        if (link->stage->forward && (!link->stage->changes || link->stage->changes(link->self)))
+            return false;
+    }
+    return false;
 }
 
 bool co_chain_forward(co_chain *chain, int64_t step, int64_t device, co_contribution *c,
@@ -240,6 +252,7 @@ bool co_chain_forward(co_chain *chain, int64_t step, int64_t device, co_contribu
         c->n_parts = chain->layout ? chain->layout->n_parts : 1;
     }
     c->residue = chain->ring.bits ? chain->residue : NULL;
+    if (!can_add(chain)) c->words = NULL;
     c->coded_bits = NAN;
     c->n_values = (int64_t)(chain->layout ? chain->layout->n_shared : c->n);
     memset(chain->counts, 0, (chain->n_counts + 1) * sizeof *chain->counts);

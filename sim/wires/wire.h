@@ -4,8 +4,8 @@
  * alone decides how updates are added: `sum` adds integers as devices come, `rows` brings every
  * update whole to the owners of its coordinates, `ring` adds residues modulo 2^b that stages made,
  * `edges` adds integers into vectors of the bank.
- * A step: begin; add for each own device that reports; the exchange's reduction; finish. What is
- * summed then stands in the exchange. Adding one: a file sim/wires/<name>.c with the table
+ * A step: begin; add for each own device that reports; send; the exchange's reduction; finish. What
+ * is summed then stands in the exchange. Adding one: a file sim/wires/<name>.c with the table
  * co_wire_<name>, and a line in list.h. */
 #pragma once
 #include "sim/bank.h"
@@ -42,8 +42,14 @@ typedef struct {
     /* Sums of this rank that training may add a_i u_i to by itself, [ranks]. NULL: `add` alone
      * adds. Local. */
     void (*slices)(void *self, co_sum_slice *slice);
+    /* Sums modulo 2^32 that a stage may add to by itself, [n] (a contribution's words); `add` then
+     * knows that it did. NULL, or it returns NULL: there are none. Local. */
+    uint32_t *(*words)(void *self);
     /* Returns how many coordinates were cut to the bound. Local; may wait. */
     size_t (*add)(void *self, const co_plan *plan, size_t row, const co_contribution *contribution);
+    /* What was added goes into the exchange's sums, before the reduction. NULL: it is there.
+     * Local. */
+    void (*send)(void *self);
     /* After the reduction. Collective(comm). */
     co_gathered (*finish)(void *self, const co_plan *plan, const co_chain *chain);
 } co_wire;

@@ -506,6 +506,39 @@ Test(stages, ring_is_a_sum_of_integers)
     cr_expect_eq(co_memory_blocks(), 0);
 }
 
+/* Into sums as well as into residues, whatever is there before. */
+Test(stages, ring_adds_what_it_would_send)
+{
+    enum { WIDTH = 9000 };
+    static float truth[WIDTH], u[WIDTH];
+    static uint64_t residue[WIDTH], want[WIDTH];
+    static uint32_t words[WIDTH];
+    const co_stage_site at = open_all(WIDTH);
+    stage_bench b;
+    open_stage(&b, "ring", "{clip: 2, levels: 300, bits: 20}", &at);
+    test_fill(993, WIDTH, 3.0f, truth);
+    for (size_t j = 0; j < WIDTH; j++) want[j] = words[j] = (uint32_t)j * 0x9e3779b9u;
+    for (int64_t device = 0; device < 5; device++) {
+        memcpy(u, truth, sizeof u);
+        send_weighed(&b, 1, 7, device, u, residue, 1.2);
+        for (size_t j = 0; j < WIDTH; j++) want[j] += residue[j];
+        memcpy(u, truth, sizeof u);
+        const co_stage_key key = {.seed = 1, .step = 7, .device = device, .cohort = 10};
+        co_contribution c = {.n = WIDTH,
+                             .part = b.layout->part,
+                             .n_parts = b.layout->n_parts,
+                             .update = u,
+                             .words = words,
+                             .norm = 1.0,
+                             .weight = 1.2,
+                             .factor = 1.0};
+        b.member->forward(b.self, &key, &c, NULL);
+    }
+    for (size_t j = 0; j < WIDTH; j++)
+        cr_assert_eq(words[j] & 0xfffff, want[j] & 0xfffff, "coordinate %zu", j);
+    close_stage(&b);
+}
+
 /* Whole levels stay whole, at any weight that is the most; the ends are not passed. */
 Test(stages, ring_keeps_whole_levels)
 {

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST = 12, N_MOST = 3 * CO_BLOCK + 77, BITS = 16 };
+enum { MOST = 12, N_MOST = 3 * CO_BLOCK + 77, BITS = 16, MORE_BITS = 40 };
 
 static co_comm comm;
 static float update_of[MOST][N_MOST];
@@ -105,13 +105,13 @@ static void look_at_rows(void *self, const co_stage_rows *rows)
 static const co_stage rows_stage = {.name = "rows", .summary = "test", .rows = look_at_rows};
 
 /* What stands for a number in a ring; sums of it wrap many times. */
-static uint64_t residue_of(size_t k, size_t j)
+static uint64_t residue_of(size_t k, size_t j, int bits)
 {
-    return (uint64_t)llrint((double)update_of[k][j] * 1e4) & 0xffff;
+    return ((uint64_t)llrint((double)update_of[k][j] * 1e4) & 0xffff) << (bits - BITS);
 }
 
 static size_t add_own(const co_wire *wire, void *self, const round_plan *r, size_t n_params,
-                      float *sent)
+                      int bits, float *sent)
 {
     size_t n_cut = 0;
     for (size_t i = 0; i < r->plan.n; i++) {
@@ -119,7 +119,7 @@ static size_t add_own(const co_wire *wire, void *self, const round_plan *r, size
         const co_plan_row *row = &r->row[k];
         if (row->rank != comm.rank || row->outcome != CO_REPORTED) continue;
         memcpy(sent, update_of[k], n_params * sizeof *sent);
-        for (size_t j = 0; j < n_params; j++) residue[j] = residue_of(k, j);
+        for (size_t j = 0; j < n_params; j++) residue[j] = residue_of(k, j, bits);
         const co_contribution c = {.n = n_params,
                                    .factor = 1.0,
                                    .update = sent,
@@ -127,7 +127,9 @@ static size_t add_own(const co_wire *wire, void *self, const round_plan *r, size
                                    .weight = row->weight,
                                    .coefficient = row->coefficient,
                                    .attacker = row->attacker,
-                                   .residue = residue};
+                                   .residue = residue,
+                                   .words = wire->words && k % 2 ? wire->words(self) : NULL};
+        for (size_t j = 0; c.words && j < n_params; j++) c.words[j] += (uint32_t)residue[j];
         n_cut += wire->add(self, &r->plan, k, &c);
         for (size_t j = 0; j < n_params; j++)
             sent[j] = NAN, residue[j] = 1; /* a wire keeps nothing of the caller's */
@@ -173,15 +175,15 @@ static void check_sum(const co_exchange *x, const round_plan *r, float factor)
 }
 
 /* The sum of the residues, modulo 2^b. */
-static void check_residues(const co_exchange *x, const round_plan *r)
+static void check_residues(const co_exchange *x, const round_plan *r, int bits)
 {
     const int64_t *sum = co_exchange_sum((co_exchange *)x);
     size_t n_wrong = 0;
     for (size_t j = 0; j < x->n_own; j++) {
         uint64_t want = 0;
         for (size_t k = 0; k < r->plan.n; k++)
-            if (r->row[k].outcome == CO_REPORTED) want += residue_of(k, x->first + j);
-        n_wrong += sum[j] != (int64_t)(want & 0xffff);
+            if (r->row[k].outcome == CO_REPORTED) want += residue_of(k, x->first + j, bits);
+        n_wrong += sum[j] != (int64_t)(want & ((UINT64_C(1) << bits) - 1));
     }
     CHECK(n_wrong == 0);
 }
@@ -200,7 +202,8 @@ static void play(const co_wire *wire, const co_wire_setup *setup, void *self, si
     CHECK(co_chain_ready(&chain, &(co_stage_site){.cohort = MOST}) == CO_OK);
     co_exchange_clear(x);
     if (wire->begin) wire->begin(self, &r.plan);
-    const size_t n_cut = add_own(wire, self, &r, x->n, sent);
+    const size_t n_cut = add_own(wire, self, &r, x->n, setup->bits, sent);
+    if (wire->send) wire->send(self);
     co_exchange_reduce(x, &wait_s);
     const co_gathered g = wire->finish(self, &r.plan, &chain);
     size_t n_reported = 0, n_attackers = 0;
@@ -217,7 +220,7 @@ static void play(const co_wire *wire, const co_wire_setup *setup, void *self, si
         CHECK(g.n_rows == 0);
     }
     if (wire->residues)
-        check_residues(x, &r);
+        check_residues(x, &r, setup->bits);
     else if (!wire->whole || setup->adds_up)
         check_sum(x, &r, changes ? 2.0f : 1.0f);
     co_chain_destroy(&chain);
@@ -262,7 +265,7 @@ static void check_shortage(const co_wire *wire, const co_wire_setup *setup)
 
 /* Rounds of one wire, one after the other: full, partial, one device, none that reports, placed
  * anywhere. */
-static void check_wire(const co_wire *wire, size_t n_params, bool gaps, bool adds_up)
+static void check_wire(const co_wire *wire, size_t n_params, bool gaps, bool adds_up, int bits)
 {
     static const size_t n_devices[] = {MOST, 5, 1, 3, MOST};
     co_exchange x;
@@ -270,12 +273,12 @@ static void check_wire(const co_wire *wire, size_t n_params, bool gaps, bool add
     make_layout(n_params, gaps);
     CHECK(co_exchange_init(&x, &layout, CO_BOARD_WHOLE, 0, 0, MOST, &comm) == CO_OK);
     const co_wire_setup setup = {
-        .exchange = &x, .capacity = MOST, .n_scratch = 100, .bits = BITS, .adds_up = adds_up};
+        .exchange = &x, .capacity = MOST, .n_scratch = 100, .bits = bits, .adds_up = adds_up};
     if (n_params == 300) check_shortage(wire, &setup); /* one size is enough */
     const size_t before = co_memory_bytes();
     CHECK(wire->create(&setup, &self) == CO_OK);
     check_bytes(wire, &setup, self, co_memory_bytes() - before);
-    if (wire->bytes) CHECK(wire->bytes(self) >= MOST * x.n_own * sizeof(float) + setup.n_scratch);
+    if (wire->whole) CHECK(wire->bytes(self) >= MOST * x.n_own * sizeof(float) + setup.n_scratch);
     for (size_t round = 0; round < sizeof n_devices / sizeof *n_devices; round++) {
         draw_updates(x.n, round);
         for (int turn = 0; turn < comm.size; turn++)
@@ -306,12 +309,13 @@ int main(int argc, char **argv)
     for (const co_plugin *const *at = co_kind_wire.members; *at; at++) {
         const co_wire *wire = co_wire_find((*at)->name);
         CHECK(wire && wire->create && wire->add && wire->finish && wire->summary);
-        CHECK(wire->whole == (wire->bytes != NULL));
+        CHECK(!wire->whole || wire->bytes);
         for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
             for (int adds_up = 0; adds_up <= wire->whole; adds_up++)
-                check_wire(wire, sizes[k], false, adds_up);
+                check_wire(wire, sizes[k], false, adds_up, BITS);
         for (int adds_up = 0; adds_up <= wire->whole; adds_up++)
-            check_wire(wire, N_MOST, true, adds_up);
+            check_wire(wire, N_MOST, true, adds_up, BITS);
+        if (wire->residues) check_wire(wire, N_MOST, true, false, MORE_BITS);
     }
     co_comm_fini(&comm);
     CHECK(co_memory_blocks() == 0);
