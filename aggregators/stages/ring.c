@@ -80,7 +80,7 @@ CO_CLONES static void round_all(const float *restrict x, size_t n, const uint32_
     for (size_t j = 0; j < n; j++) residue[j] = rounded(x[j], word[j], &how) & mask;
 }
 
-CO_CLONES static void add_rounded(const float *restrict x, size_t n, const uint32_t *restrict word,
+CO_CLONES static void add_integers(const float *restrict x, size_t n, const uint32_t *restrict word,
                                   const rounding *r, uint32_t *restrict sum)
 {
     const rounding how = *r;
@@ -95,7 +95,7 @@ static void take_block(const ring *r, const rounding *how, const co_walk *w, con
     const float *x = co_walk_pack(w, c->update, sizeof *x, room);
     if (c->words) {
         uint32_t words[CO_BLOCK], *to = co_walk_pack(w, c->words, sizeof *to, words);
-        add_rounded(x, w->n, word, how, to);
+        add_integers(x, w->n, word, how, to);
         co_walk_unpack(w, to, sizeof *to, c->words);
     } else {
         uint64_t residue[CO_BLOCK], *to = co_walk_pack(w, c->residue, sizeof *to, residue);
