@@ -81,7 +81,7 @@ CO_CLONES static void round_all(const float *restrict x, size_t n, const uint32_
 }
 
 CO_CLONES static void add_integers(const float *restrict x, size_t n, const uint32_t *restrict word,
-                                  const rounding *r, uint32_t *restrict sum)
+                                   const rounding *r, uint32_t *restrict sum)
 {
     const rounding how = *r;
     for (size_t j = 0; j < n; j++) sum[j] += (uint32_t)rounded(x[j], word[j], &how);

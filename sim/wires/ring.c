@@ -57,7 +57,8 @@ static uint32_t *words(void *self)
     return ((ring *)self)->words;
 }
 
-CO_CLONES static void add_residues(uint32_t *restrict sum, const uint64_t *restrict residue, size_t n)
+CO_CLONES static void add_residue_words(uint32_t *restrict sum, const uint64_t *restrict residue,
+                                        size_t n)
 {
     for (size_t j = 0; j < n; j++) sum[j] += (uint32_t)residue[j];
 }
@@ -86,7 +87,7 @@ static size_t add(void *self, const co_plan *plan, size_t row, const co_contribu
     (void)plan;
     (void)row;
     if (w->words) {
-        if (!c->words) add_residues(w->words, c->residue, w->exchange->n);
+        if (!c->words) add_residue_words(w->words, c->residue, w->exchange->n);
         return 0;
     }
     co_exchange_slices(w->exchange, slice);
