@@ -138,8 +138,7 @@ static void equals_plain_integers(const char *words, double step, double weight_
         for (size_t k = 0; k < run.plan.n; k++)
             if (run.plan.row[k].outcome != CO_EMPTY) {
                 n_reported += add_device(&run, &run.plan.row[k], model, sum,
-                                         strstr(words, "sign_flip") != NULL,
-                                         &n_cut[round - 1]);
+                                         strstr(words, "sign_flip") != NULL, &n_cut[round - 1]);
                 co_scalar_add(&shares, run.plan.row[k].share);
             }
         const double total = weight_cap > 0.0
