@@ -70,6 +70,24 @@ for i in 1 2 3 4 5; do echo '1,1,1,1,1,1,1,1,1,1'; done > table.csv
 deal 0 '100 train, 0 test, 0 unassigned' method=matrix matrix=table.csv unit=device
 grep -q wanted err && fault 'a table that fits is called short'
 
+for i in 0 1 2 3 4 5 6 7 8 9; do echo "$i,1,2,6"; done > classes.csv
+deal 0 '20 +\(classes_per_device|100 train, 0 test, 0 unassigned' method=distribution table=classes.csv
+deal 0 '10 train, 0 test, 90 unassigned' method=distribution table=ones.csv unit=count classes_per_device=1 < <(yes 1 | head -n 10 > ones.csv)
+deal 2 ' table: has 10 rows of 4 numbers; 10 classes .* 30 devices of 2 .* want 10 rows of 6' method=distribution table=classes.csv devices=30
+deal 2 ' distribution_array: .*that is `table`, a CSV file, of method distribution here' method=distribution distribution_array=a.npy
+deal 2 'DistributionPartitioner is a word of flwr-datasets; that is distribution here' method=DistributionPartitioner
+deal 2 'VerticalEvenPartitioner .* that is `cohort export vertical` here' method=VerticalEvenPartitioner
+
+# ---- numbers
+seq 100 -1 1 > ages.txt
+deal 0 '100 train, 0 test, 0 unassigned' method=continuous devices=4 strictness=1 by=ages.txt
+"$COHORT" export json part.h5 -o ages.json --overwrite >out 2>err || fault 'export of a continuous partition'
+deal 2 ' strictness: 1.5' method=continuous devices=4 strictness=1.5
+deal 2 'strictness' method=continuous devices=4
+deal 3 'ages.txt:3: .old. is no finite number' method=continuous devices=4 strictness=1 by=ages.txt < <(sed -i '3s/.*/old/' ages.txt)
+deal 2 'by: iid goes by no labels' method=iid devices=4 by=length
+deal 0 'continuous' method=continuous devices=4 strictness=0.5 by=x:0
+
 # ---- distances
 deal 0 'distances .*square root of the divergence, natural logarithm' method=dirichlet devices=5 alpha=1
 "$COHORT" show part.h5 | grep -q 'distances .*Jensen-Shannon distance = square root' || fault 'show says what JS is'
@@ -77,7 +95,7 @@ deal 0 'distances .*square root of the divergence, natural logarithm' method=dir
 
 # ---- ranks
 printf '3,1,4,1,5,9,2,6,5,3\n5,8,9,7,9,3,2,3,8,4\n6,2,6,4,3,3,8,3,2,7\n' > table.csv
-for words in 'method=matrix matrix=table.csv unit=device' 'method=dirichlet_device devices=13 alpha=0.2' 'method=dirichlet_device devices=130 alpha=0.001'; do
+for words in 'method=distribution table=classes.csv' 'method=continuous devices=7 strictness=0.4 by=x:0' 'method=matrix matrix=table.csv unit=device' 'method=dirichlet_device devices=13 alpha=0.2' 'method=dirichlet_device devices=130 alpha=0.001'; do
     for ranks in 1 3; do
         checks=$((checks + 1))
         mpirun -n $ranks "$COHORT" partition data.h5 -o on$ranks.h5 --overwrite $words >out 2>err || fault "$words on $ranks"

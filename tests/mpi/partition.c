@@ -115,6 +115,8 @@ int main(int argc, char **argv)
         "method=cluster devices=12 alpha=0.5 clusters=4",
         "method=features devices=12",
         "method=cluster devices=12 alpha=0.5 per=cluster",
+        "method=continuous devices=13 strictness=0.6 by=x:1 test_fraction=0.2",
+        "method=continuous devices=7000 strictness=1",
         "method=natural users_per_device=3"};
     const int rank = harness_start(&argc, &argv);
     co_dataset data;
