@@ -9,6 +9,18 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_C_FLAGS_RELEASE "-O3")
 set(CMAKE_C_FLAGS_DEBUG "-O1 -g")
 
+# Hundreds of programs of static libraries, for the tests: a faster linker where there is one and no other is named.
+if(COHORT_TESTS AND NOT CMAKE_EXE_LINKER_FLAGS MATCHES "-fuse-ld=")
+    include(CheckLinkerFlag)
+    foreach(linker lld gold)
+        check_linker_flag(C -fuse-ld=${linker} CO_LINKS_BY_${linker})
+        if(CO_LINKS_BY_${linker})
+            add_link_options(-fuse-ld=${linker})
+            break()
+        endif()
+    endforeach()
+endif()
+
 # Bits must not depend on what the compiler fuses: no contraction, no fast-math.
 function(co_options target)
     target_compile_definitions(${target} PRIVATE _GNU_SOURCE CO_VERSION="${PROJECT_VERSION}")
@@ -18,7 +30,7 @@ function(co_options target)
     target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR})
     if(COHORT_SANITIZE)
         target_compile_options(${target} PUBLIC -fsanitize=address,undefined -fno-sanitize-recover=all
-                               -fno-omit-frame-pointer)
+                               -fno-omit-frame-pointer -g1) # functions and lines, which is all that stacks show
         target_link_options(${target} PUBLIC -fsanitize=address,undefined)
     endif()
 endfunction()

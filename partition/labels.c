@@ -186,6 +186,7 @@ co_status co_partition_view(const co_config *opt, const co_partitioner *member,
                users = data->task == CO_DATA_SPAN && data->user;
     const bool by = opt->map && co_config_has(opt, "by") && !is_by(opt, "y");
     *view = *data;
+    if (member->needs & CO_PART_BY_VALUE) return CO_OK;
     if (by && !(member->needs & CO_PART_NEEDS_LABELS))
         return co_config_fail(opt, co_config_node(opt, "by"), "%s goes by no labels; leave it out",
                               member->name);

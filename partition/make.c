@@ -44,7 +44,7 @@ const co_param co_partition_params[] = {
      .doc =
          "what methods that deal by label go by: y (default), user, group, tags (a text's set of "
          "entity types), length (tenths of all lengths), or a file with a word a line for each "
-         "example"},
+         "example; of continuous: y, y:J, x:J, length, or a file with a number a line"},
     {.key = "test_fraction",
      .type = CO_REAL,
      .def = 0.0,
@@ -134,7 +134,7 @@ static co_status check_needs(const maker *m)
     if ((needs & CO_PART_NEEDS_USERS) && !m->in.data->user)
         return co_config_fail(opt, method, "%s needs the column `user`, which the data set lacks",
                               name);
-    if (co_partition_needs_x(m->member, opt) && !m->in.data->x)
+    if ((needs & CO_PART_NEEDS_FEATURES) && co_partition_needs_x(m->member, opt) && !m->in.data->x)
         return co_config_fail(opt, method,
                               "%s needs features: x, which the data set lacks, or features=FILE "
                               "(cohort predict .. output=hidden)",

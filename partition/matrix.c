@@ -13,77 +13,25 @@
 #include "core/elementary.h"
 #include "core/log.h"
 #include "core/memory.h"
-#include "io/readers/raw.h"
-#include "partition/rounding.h"
 #include "partition/proportions.h"
+#include "partition/rounding.h"
+#include "partition/table.h"
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { DRAW_CUT, DRAW_ROUND, MAX_REPORTED = 50 };
 
-typedef struct {
-    double *value; /* [n_rows][n_columns] */
-    size_t n, capacity, n_columns;
-    int64_t n_rows;
-} table;
-
-static co_status add_row(const char *path, int64_t line, char *text, table *t)
-{
-    size_t n = 0;
-    for (char *at = text, *end; *at; n++) {
-        const double x = strtod(at, &end);
-        if (end == at || !(x >= 0.0 && x <= 1e15))
-            return CO_FAIL(CO_EDATA, "%s: line %lld, entry %zu: '%.20s' is no number of 0 to 1e15",
-                           path, (long long)line, n + 1, at);
-        if (co_reserve((void **)&t->value, &t->capacity, t->n + 1, sizeof *t->value))
-            return CO_FAIL(CO_ENOMEM, "%s: %zu numbers", path, t->n + 1);
-        t->value[t->n++] = x;
-        at = end + strspn(end, " \t\r");
-        if (*at == ',') at++;
-    }
-    if (t->n_rows == 0) t->n_columns = n;
-    if (n != t->n_columns)
-        return CO_FAIL(CO_EDATA, "%s: line %lld has %zu numbers, the lines before have %zu", path,
-                       (long long)line, n, t->n_columns);
-    t->n_rows++;
-    return CO_OK;
-}
-
-static co_status read_table(const char *path, table *t)
-{
-    co_raw raw;
-    *t = (table){0};
-    CO_TRY(co_raw_text(path, &raw));
-    co_status st = CO_OK;
-    int64_t line = 0;
-    for (char *at = raw.bytes, *next; st == CO_OK && at && *at; at = next) {
-        next = strchr(at, '\n');
-        if (next) *next++ = '\0';
-        line++;
-        at += strspn(at, " \t\r");
-        if (*at && *at != '#') st = add_row(path, line, at, t);
-    }
-    co_raw_fini(&raw);
-    if (st == CO_OK && t->n_rows == 0) st = CO_FAIL(CO_EDATA, "%s: has no row of numbers", path);
-    if (st != CO_OK) {
-        co_free(t->value);
-        t->value = NULL;
-    }
-    return st;
-}
-
 static co_status devices(const co_config *opt, int64_t *n_devices)
 {
-    table t;
-    CO_TRY(read_table(co_config_string(opt, "matrix"), &t));
+    co_given_table t;
+    CO_TRY(co_given_table_read(co_config_string(opt, "matrix"), &t));
     *n_devices = t.n_rows;
-    co_free(t.value);
+    co_given_table_fini(&t);
     return CO_OK;
 }
 
-static co_status count_entries(const co_config *opt, const co_partition_input *in, const table *t,
-                               co_partition_plan *plan)
+static co_status count_entries(const co_config *opt, const co_partition_input *in,
+                               const co_given_table *t, co_partition_plan *plan)
 {
     const size_t g = plan->n_groups;
     for (size_t c = 0; c < g; c++) {
@@ -111,7 +59,8 @@ static double log_of(double x)
     return x > 0.0 ? co_plain_log(x) : -INFINITY;
 }
 
-static co_status cut_columns(const co_partition_input *in, const table *t, co_partition_plan *plan)
+static co_status cut_columns(const co_partition_input *in, const co_given_table *t,
+                             co_partition_plan *plan)
 {
     const size_t m = (size_t)(in->last - in->first), g = plan->n_groups;
     double *weight = co_malloc(m, sizeof *weight);
@@ -129,7 +78,7 @@ static co_status cut_columns(const co_partition_input *in, const table *t, co_pa
 
 typedef struct {
     const co_partition_input *in;
-    const table *t;
+    const co_given_table *t;
     double *part; /* [n_columns] of what is asked that can be given, at most 1 */
     int64_t *cap; /* [n_columns + 1] examples of the class; the last column is what goes without */
 } mixer;
@@ -203,7 +152,8 @@ static void report(const mixer *m, const int32_t *all, double *w)
     if (n_cells > MAX_REPORTED) co_log("  .. and %zu more", n_cells - MAX_REPORTED);
 }
 
-static co_status mix_rows(const co_partition_input *in, const table *t, co_partition_plan *plan)
+static co_status mix_rows(const co_partition_input *in, const co_given_table *t,
+                          co_partition_plan *plan)
 {
     const size_t g = plan->n_groups, k = (size_t)in->n_devices;
     mixer m = {in, t, co_malloc(g, sizeof *m.part), co_malloc(g + 1, sizeof *m.cap)};
@@ -228,8 +178,8 @@ static co_status mix_rows(const co_partition_input *in, const table *t, co_parti
     return st;
 }
 
-static co_status check_shape(const co_config *opt, const co_partition_input *in, const table *t,
-                             const co_partition_plan *plan)
+static co_status check_shape(const co_config *opt, const co_partition_input *in,
+                             const co_given_table *t, const co_partition_plan *plan)
 {
     if (t->n_rows == in->n_devices && t->n_columns == plan->n_groups) return CO_OK;
     return co_config_fail(opt, co_config_node(opt, "matrix"),
@@ -242,8 +192,8 @@ static co_status plan_matrix(const co_config *opt, const co_partition_input *in,
                              co_partition_plan *plan)
 {
     const char *unit = co_config_string(opt, "unit");
-    table t;
-    co_status st = read_table(co_config_string(opt, "matrix"), &t);
+    co_given_table t;
+    co_status st = co_given_table_read(co_config_string(opt, "matrix"), &t);
     if (st == CO_OK) st = check_shape(opt, in, &t, plan);
     st = co_partition_agree(in, st);
     if (st == CO_OK) st = co_partition_agree(in, co_partition_plan_counts(in, plan));
@@ -252,7 +202,7 @@ static co_status plan_matrix(const co_config *opt, const co_partition_input *in,
     else if (st == CO_OK)
         st = strcmp(unit, "class") == 0 ? cut_columns(in, &t, plan)
                                         : count_entries(opt, in, &t, plan);
-    co_free(t.value);
+    co_given_table_fini(&t);
     return st;
 }
 

@@ -41,7 +41,8 @@ enum {
     CO_PART_NEEDS_FEATURES = 8, /* x, or its key `features` names a file */
     CO_PART_REDRAW = 16,        /* sizes are random: up to 100 redraws when min_size is not met */
     CO_PART_TEST_SPLIT = 32,    /* with test_fraction 0 also assigns split 1, to the test parts */
-    CO_PART_MAY_DEVICES = 64 /* `devices` may be left out: the member's options tell the number */
+    CO_PART_MAY_DEVICES = 64, /* `devices` may be left out: the member's options tell the number */
+    CO_PART_BY_VALUE = 128    /* key `by` names numbers (values.h), not labels */
 };
 
 typedef struct {
@@ -60,12 +61,9 @@ typedef struct {
     co_status (*complete)(const co_config *opt, const co_partition_input *in, co_partition *p);
 } co_partitioner;
 
-/* Whether the member looks at x: it wants features, and no file of them (key `features`) is given.
- */
-static inline bool co_partition_needs_x(const co_partitioner *member, const co_config *opt)
-{
-    return (member->needs & CO_PART_NEEDS_FEATURES) && !co_config_has(opt, "features");
-}
+/* Whether the member looks at x: it wants features, and no file of them (key `features`) is given;
+ * or `by` names one of them. Local. */
+bool co_partition_needs_x(const co_partitioner *member, const co_config *opt);
 
 extern const co_kind co_kind_partitioner;
 const co_partitioner *co_partitioner_find(const char *name); /* NULL with a message */

@@ -6,6 +6,7 @@
 #include "sim/devices/timing.h"
 #include "sim/observers/evaluation.h"
 #include "sim/planners/secure.h"
+#include "sim/versions.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -165,7 +166,8 @@ void co_outlook_print(const co_outlook *o, int64_t rounds, double version_bytes)
     co_format_seconds(grows * time, whole, sizeof whole);
     co_format_seconds(time / n, each, sizeof each);
     co_format_seconds(grows * o->device_s, devices, sizeof devices);
-    co_format_bytes((double)(o->most_versions - 1) * version_bytes, memory, sizeof memory);
+    const size_t room = co_versions_room((size_t)o->most_versions - 1);
+    co_format_bytes((double)room * version_bytes, memory, sizeof memory);
     printf("virtual time %s for %lld steps, %s a step; %s of devices' time, %.1f %% of it lost\n",
            whole, (long long)(o->is_whole ? o->n_steps : rounds), each, devices,
            o->device_s > 0.0 ? 100.0 * o->lost_s / o->device_s : 0.0);
@@ -174,7 +176,7 @@ void co_outlook_print(const co_outlook *o, int64_t rounds, double version_bytes)
                "like them\n",
                o->n_steps);
     printf("versions     staleness %.2f on average, %" PRId64 " at most; up to %" PRId64
-           " old version%s of the model, %s a node; up to %" PRId64
+           " old version%s of the model, room of %s a node; up to %" PRId64
            " devices at work between steps\n",
            o->n_rows ? o->staleness / (double)o->n_rows : 0.0, o->most_stale, o->most_versions - 1,
            o->most_versions == 2 ? "" : "s", memory, o->most_flying);

@@ -1,6 +1,5 @@
-/* sim/versions.c - a pool of copies, in segments each a quarter larger than all before it: few
- * windows, little room that is not used. A step costs one copy of the model a node, where one is
- * needed. */
+/* sim/versions.c - a pool of copies, in segments each a quarter of all before it: few windows,
+ * little room that is not used. A step costs one copy of the model a node, where one is needed. */
 #include "sim/versions.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -22,6 +21,13 @@ void co_versions_fini(co_versions *v)
 size_t co_versions_bytes(const co_exchange *x)
 {
     return x->n_params * sizeof(float);
+}
+
+size_t co_versions_room(size_t n)
+{
+    size_t room = 0;
+    while (room < n) room += room / 4 + 1;
+    return room;
 }
 
 size_t co_versions_node_bytes(const co_versions *v)
@@ -77,8 +83,7 @@ static co_status add_segment(co_versions *v, size_t n)
 static co_status make_room(co_versions *v, size_t n)
 {
     if (n <= v->room) return CO_OK;
-    const size_t quarter = v->room / 4 + 1;
-    const co_status st = add_segment(v, n - v->room > quarter ? n - v->room : quarter);
+    const co_status st = add_segment(v, co_versions_room(n) - v->room);
     if (st != CO_ENOMEM) return st;
     char cause[600];
     snprintf(cause, sizeof cause, "%s", co_status_message());

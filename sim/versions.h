@@ -29,6 +29,7 @@ typedef struct {
 void co_versions_init(co_versions *versions, const co_exchange *exchange); /* Local */
 void co_versions_fini(co_versions *versions);                              /* Collective(node) */
 size_t co_versions_node_bytes(const co_versions *versions);
+size_t co_versions_room(size_t n); /* for how many copies there is room once n were needed; >= n */
 size_t co_versions_bytes(const co_exchange *exchange); /* of one copy */
 /* [n_params]; of an older one only what is trained. The newest, or one that is kept. Local. */
 const float *co_versions_read(const co_versions *versions, int64_t version);

@@ -55,12 +55,12 @@ release()
 {
     build build-ci -DCMAKE_BUILD_TYPE=Release -DCOHORT_TESTS=ON -DCMAKE_C_FLAGS=-Werror && suite build-ci "$@"
 }
-# Without the tests that read the sources or scripts alone, and those whose commands other tests give: README's blocks, and dry runs of
-# what golden runs.
+# Without the tests that read the sources or scripts alone, those of the Python package (the program that it starts is the one that
+# the other scripts start), and those whose commands other tests give: README's blocks, and dry runs of what golden runs.
 sanitizers()
 {
     build build-debug -DCMAKE_BUILD_TYPE=Debug -DCOHORT_TESTS=ON -DCOHORT_SANITIZE=ON &&
-        suite build-debug -E '^(cli_(tidy|format|structure|install|plot|readme)|golden_resolved)$' "$@"
+        suite build-debug -E '^(cli_(tidy|format|structure|install|plot|python|readme)|golden_resolved)$' "$@"
 }
 # Without optimising (no build type): what clang complains of it finds before.
 clang_build()

@@ -109,7 +109,7 @@ static co_status read_intervals(co_trace_draft *d, const co_csv *csv)
 co_status co_trace_read_csv(co_trace_draft *d, const char *path)
 {
     co_csv csv;
-    co_status st = co_csv_read(path, 0, true, &csv);
+    co_status st = co_csv_read(path, 0, true, NULL, &csv);
     if (st == CO_OK)
         st = has(&csv, "start_s") || has(&csv, "end_s") ? read_intervals(d, &csv)
                                                         : read_devices(d, &csv);

@@ -54,7 +54,7 @@ static co_status read_rows(co_lists *lists, const co_csv *csv)
 co_status co_lists_csv(co_lists *lists)
 {
     co_csv csv;
-    co_status st = co_csv_read(lists->path, 0, true, &csv);
+    co_status st = co_csv_read(lists->path, 0, true, NULL, &csv);
     if (st == CO_OK) st = read_rows(lists, &csv);
     co_csv_fini(&csv);
     return st;

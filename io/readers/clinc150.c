@@ -7,6 +7,7 @@
 #include "core/memory.h"
 #include "io/json_in.h"
 #include "io/readers/columns.h"
+#include "io/readers/encoding.h"
 #include "io/readers/labelled.h"
 #include "io/readers/raw.h"
 #include "io/readers/reader.h"
@@ -95,7 +96,7 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
     co_raw raw;
     if (n_sources != 1)
         return CO_FAIL(CO_EUSAGE, "clinc150 takes one file, %zu words were given", n_sources);
-    CO_TRY(co_raw_text(sources[0], &raw));
+    CO_TRY(co_raw_text_as(sources[0], co_encoding_of(opt), &raw));
     co_json_in in = {.path = sources[0], .text = raw.bytes, .at = raw.bytes};
     co_status st = take_parts(&c, &in);
     if (st == CO_OK) st = co_labelled_give(&c.sentences, sources[0], data);
@@ -108,6 +109,7 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
 static const co_param params[] = {
     {"oos", CO_CHOICE, .words = "keep|drop",
      .doc = "sentences out of scope: a class of their own, or left out"},
+    CO_ENCODING_PARAM,
     CO_TEXT_PARAMS("word", 0.0),
     {0}};
 const co_reader co_reader_clinc150 = {

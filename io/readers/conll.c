@@ -11,6 +11,7 @@
  * Splits: train 0, dev 2, test 1. Source of CoNLL-U: universaldependencies.org/format.html. */
 #include "core/memory.h"
 #include "io/readers/columns.h"
+#include "io/readers/encoding.h"
 #include "io/readers/members.h"
 #include "io/readers/raw.h"
 #include "io/readers/reader.h"
@@ -21,6 +22,7 @@
 #include <string.h>
 
 typedef struct {
+    const char *encoding;
     co_texts texts;
     co_tags tags;
     size_t n_words; /* of the open sentence */
@@ -154,7 +156,7 @@ static co_status open_form(sentences *s, const char *path, const char *text)
 static co_status read_file(sentences *s, const char *path)
 {
     co_raw raw;
-    CO_TRY(co_raw_text(path, &raw));
+    CO_TRY(co_raw_text_as(path, s->encoding, &raw));
     co_status st = open_form(s, path, raw.bytes);
     char *line = raw.bytes;
     for (size_t row = 1; st == CO_OK && line < raw.bytes + raw.n; row++) {
@@ -208,7 +210,8 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
                       co_dataset *data)
 {
     const char *scheme = co_config_string(opt, "scheme");
-    sentences s = {.asked = co_config_has(opt, "column") ? (size_t)co_config_int(opt, "column") : 0,
+    sentences s = {.encoding = co_encoding_of(opt),
+                   .asked = co_config_has(opt, "column") ? (size_t)co_config_int(opt, "column") : 0,
                    .scheme = strcmp(scheme, "io") == 0      ? CO_TAGS_IO
                              : strcmp(scheme, "plain") == 0 ? CO_TAGS_PLAIN
                                                             : CO_TAGS_BIO};
@@ -231,6 +234,7 @@ static const co_param params[] = {
      .doc = "field of the tag, from 0; default 1, CoNLL-U: 3 (part of speech)"},
     {"scheme", CO_CHOICE, .words = "bio|io|plain",
      .doc = "tags kept: B- and I-, I- alone, or every tag as it stands"},
+    CO_ENCODING_PARAM,
     CO_TEXT_PARAMS("blank", 0.0),
     CO_LETTER_PARAMS,
     {0}};

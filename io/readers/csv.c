@@ -15,6 +15,7 @@
 #include "io/readers/answers.h"
 #include "io/readers/columns.h"
 #include "io/readers/csv_table.h"
+#include "io/readers/encoding.h"
 #include "io/readers/labels.h"
 #include "io/readers/reader.h"
 #include "io/readers/texts.h"
@@ -48,7 +49,7 @@ static co_status read_files(const co_config *opt, const char *const *sources, co
     for (size_t k = 0; k < t->n_files; k++) {
         const char *path = k < t->n_train_files ? sources[k] : co_config_string(opt, "test");
         co_csv *csv = &t->csv[k];
-        CO_TRY(co_csv_read(path, separator, header, csv));
+        CO_TRY(co_csv_read(path, separator, header, co_encoding_of(opt), csv));
         t->file_name[k] = co_raw_name(path);
         if (csv->n_columns != t->csv[0].n_columns)
             return CO_FAIL(CO_EDATA, "%s:%zu: %zu columns, expected %zu as in %s", path,
@@ -296,6 +297,7 @@ static const co_param params[] = {
      .doc = "in place of y: column of the source's text .."},
     {"target", CO_STRING, .flags = CO_OPTIONAL, .doc = ".. and of its target's (seq2seq)"},
     CO_PAIR_TABLE_PARAMS,
+    CO_ENCODING_PARAM,
     CO_TEXT_PARAMS("word", 0.0),
     CO_LETTER_PARAMS,
     {0}};

@@ -148,10 +148,11 @@ static void take_sep(co_csv *csv, scanner *s, bool use)
     s->line++;
 }
 
-co_status co_csv_read(const char *path, char separator, bool header, co_csv *csv)
+co_status co_csv_read(const char *path, char separator, bool header, const char *encoding,
+                      co_csv *csv)
 {
     *csv = (co_csv){.path = path, .separator = separator ? separator : separator_of(path)};
-    CO_TRY(co_raw_text(path, &csv->raw));
+    CO_TRY(co_raw_text_as(path, encoding, &csv->raw));
     scanner s = {csv->raw.bytes, csv->raw.bytes + csv->raw.n, 1, csv->separator};
     if (strncmp(s.at, "sep=", 4) == 0 && s.at[4] && strchr("\r\n", s.at[5]))
         take_sep(csv, &s, !separator);

@@ -20,9 +20,11 @@ typedef struct {
  * lines are passed over, and so is a first line that begins with '|' (a comment in the C4.5 files
  * of UCI); a first line sep=C says the separator; a UTF-8 byte order mark is dropped. CO_EDATA with
  * line and column for rows of another length than the first (expected and found), a quote left
- * open, text behind a closing quote, zero bytes, no rows. path is kept. csv is ended by
+ * open, text behind a closing quote, zero bytes, no rows. encoding
+ * as in co_raw_text_as. path is kept. csv is ended by
  * co_csv_fini, also after a failure. */
-co_status co_csv_read(const char *path, char separator, bool header, co_csv *csv);
+co_status co_csv_read(const char *path, char separator, bool header, const char *encoding,
+                      co_csv *csv);
 void co_csv_fini(co_csv *csv);
 /* The column of a name in the header, else of a 0-based index. CO_EUSAGE names the option and what
  * there is. */

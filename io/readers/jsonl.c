@@ -5,6 +5,7 @@
 #include "io/json_in.h"
 #include "io/readers/answers.h"
 #include "io/readers/columns.h"
+#include "io/readers/encoding.h"
 #include "io/readers/labelled.h"
 #include "io/readers/raw.h"
 #include "io/readers/reader.h"
@@ -21,6 +22,7 @@ typedef struct {
     char *cell[N_KEYS]; /* of the map at hand */
     const char *seen;   /* up to here the lines are counted */
     size_t line;
+    const char *encoding;
 } table;
 
 /* A string, or what stands there: a class or a user may be a number. */
@@ -77,7 +79,7 @@ static void drop_cells(table *t)
 static co_status read_file(table *t, const char *path, uint8_t split)
 {
     co_raw raw;
-    CO_TRY(co_raw_text(path, &raw));
+    CO_TRY(co_raw_text_as(path, t->encoding, &raw));
     co_json_in in = {.path = path, .text = raw.bytes, .at = raw.bytes};
     co_status st = CO_OK;
     t->seen = raw.bytes;
@@ -123,7 +125,7 @@ static co_status read_all(const co_config *opt, table *t, const char *const *sou
 static co_status read(const co_config *opt, const char *const *sources, size_t n_sources,
                       co_dataset *data)
 {
-    table t = {0};
+    table t = {.encoding = co_encoding_of(opt)};
     if (n_sources < 1) return CO_FAIL(CO_EUSAGE, "jsonl takes one or more files, none was given");
     const co_status st = read_all(opt, &t, sources, n_sources, data);
     co_pairs_fini(&t.pairs);
@@ -140,6 +142,7 @@ static const co_param params[] = {
     {"user", CO_STRING, .flags = CO_OPTIONAL, .doc = "key of the user"},
     {"test", CO_STRING, .flags = CO_OPTIONAL, .doc = "file of test lines"},
     CO_PAIR_TABLE_PARAMS,
+    CO_ENCODING_PARAM,
     CO_TEXT_PARAMS("word", 128.0),
     {0}};
 const co_reader co_reader_jsonl = {

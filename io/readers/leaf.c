@@ -11,6 +11,7 @@
 #include "core/memory.h"
 #include "io/json_in.h"
 #include "io/readers/columns.h"
+#include "io/readers/encoding.h"
 #include "io/readers/labels.h"
 #include "io/readers/members.h"
 #include "io/readers/paths.h"
@@ -25,6 +26,7 @@ typedef enum { NONE, NUMBERS, TEXT, FIELDS } form;
 
 typedef struct {
     form form;
+    const char *encoding;
     size_t field, width; /* FIELDS: the text that is taken; NUMBERS: of a row */
     co_texts texts;
     float *x;
@@ -274,7 +276,7 @@ static co_status read_text(leaf *l, co_json_in *in)
 static co_status read_file(leaf *l, const char *path)
 {
     co_raw raw;
-    CO_TRY(co_raw_text(path, &raw));
+    CO_TRY(co_raw_text_as(path, l->encoding, &raw));
     co_json_in in = {.path = path, .text = raw.bytes, .at = raw.bytes};
     const co_status st = read_text(l, &in);
     co_raw_fini(&raw);
@@ -350,7 +352,7 @@ static co_status give(leaf *l, const char *source, co_dataset *data)
 static co_status read(const co_config *opt, const char *const *sources, size_t n_sources,
                       co_dataset *data)
 {
-    leaf l = {.field = (size_t)co_config_int(opt, "field")};
+    leaf l = {.field = (size_t)co_config_int(opt, "field"), .encoding = co_encoding_of(opt)};
     char **paths = NULL;
     size_t n = 0;
     if (n_sources != 1)
@@ -372,6 +374,7 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
 
 static const co_param params[] = {{"field", CO_INT, .def = 4.0, .lo = 0.0, .hi = 1000.0,
                                    .doc = "x as lists of texts: the one to take, from 0"},
+                                  CO_ENCODING_PARAM,
                                   CO_TEXT_PARAMS("char", 0.0),
                                   {0}};
 const co_reader co_reader_leaf = {.name = "leaf",

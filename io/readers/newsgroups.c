@@ -10,6 +10,7 @@
 #include "core/memory.h"
 #include "core/text.h"
 #include "io/readers/columns.h"
+#include "io/readers/encoding.h"
 #include "io/readers/members.h"
 #include "io/readers/paths.h"
 #include "io/readers/raw.h"
@@ -23,6 +24,7 @@
 #include <sys/stat.h>
 
 typedef struct {
+    const char *encoding;
     co_texts texts;
     co_members users, groups;
     int32_t *user, *group; /* [n messages] */
@@ -94,7 +96,7 @@ static size_t head_of(const char *bytes, size_t n, size_t *body)
     return n;
 }
 
-static co_status add_message(mail *m, const char *path, const char *bytes, size_t n, bool want_test)
+static co_status add_utf8(mail *m, const char *path, const char *bytes, size_t n, bool want_test)
 {
     char group[CO_TOKEN_BYTES + 3], name[CO_TOKEN_BYTES + 3] = "";
     bool test = false;
@@ -102,7 +104,9 @@ static co_status add_message(mail *m, const char *path, const char *bytes, size_
     if (!read_place(path, group, &test) || test != want_test) return CO_OK;
     const char *other;
     const size_t mark = co_text_mark(bytes, n, &other);
-    if (other) return CO_FAIL(CO_EDATA, "%s: is encoded as %s; save it as UTF-8", path, other);
+    if (other)
+        return CO_FAIL(CO_EDATA, "%s: is encoded as %s; save it as UTF-8, or give encoding=", path,
+                       other);
     bytes += mark;
     n -= mark;
     const size_t head = head_of(bytes, n, &body), at = m->texts.n;
@@ -119,6 +123,19 @@ static co_status add_message(mail *m, const char *path, const char *bytes, size_
     CO_TRY(co_texts_bytes(&m->texts, "\n", 1));
     CO_TRY(co_texts_bytes(&m->texts, bytes + body, n - body));
     return co_texts_end(&m->texts);
+}
+
+static co_status add_message(mail *m, const char *path, const char *bytes, size_t n, bool want_test)
+{
+    char group[CO_TOKEN_BYTES + 3];
+    bool test;
+    co_raw raw;
+    if (!m->encoding) return add_utf8(m, path, bytes, n, want_test);
+    if (!read_place(path, group, &test) || test != want_test) return CO_OK;
+    CO_TRY(co_raw_text_of(path, m->encoding, bytes, n, &raw));
+    const co_status st = add_utf8(m, path, raw.bytes, raw.n, want_test);
+    co_raw_fini(&raw);
+    return st;
 }
 
 /* ---- tar ---- */
@@ -266,7 +283,7 @@ static co_status read_all(mail *m, const char *source, bool classes, co_dataset 
 static co_status read(const co_config *opt, const char *const *sources, size_t n_sources,
                       co_dataset *data)
 {
-    mail m = {0};
+    mail m = {.encoding = co_encoding_of(opt)};
     if (n_sources != 1)
         return CO_FAIL(CO_EUSAGE, "newsgroups takes one folder or tar file, %zu were given",
                        n_sources);
@@ -283,6 +300,7 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
 static const co_param params[] = {
     {"task", CO_CHOICE, .words = "classification|multilabel",
      .doc = "the folder's name is the class, or each of its parts a label"},
+    CO_ENCODING_PARAM,
     CO_TEXT_PARAMS("word", 0.0),
     CO_LETTER_PARAMS,
     {0}};

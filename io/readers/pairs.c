@@ -3,6 +3,7 @@
 #include "core/memory.h"
 #include "io/readers/answers.h"
 #include "io/readers/columns.h"
+#include "io/readers/encoding.h"
 #include "io/readers/raw.h"
 #include "io/readers/reader.h"
 #include <stdio.h>
@@ -17,7 +18,7 @@ typedef struct {
 static co_status open_lines(const co_config *opt, const char *key, lines *l)
 {
     l->path = co_config_string(opt, key);
-    CO_TRY(co_raw_text(l->path, &l->raw));
+    CO_TRY(co_raw_text_as(l->path, co_encoding_of(opt), &l->raw));
     l->at = l->raw.bytes;
     l->end = l->raw.bytes + l->raw.n;
     return CO_OK;
@@ -105,6 +106,7 @@ static const co_param params[] = {
     {"validation_source", CO_STRING, .flags = CO_OPTIONAL, .doc = "sources of split 2"},
     {"validation_target", CO_STRING, .flags = CO_OPTIONAL, .doc = "and their targets"},
     CO_PAIR_PARAMS,
+    CO_ENCODING_PARAM,
     CO_TEXT_PARAMS("word", 128.0),
     {0}};
 const co_reader co_reader_pairs = {

@@ -17,6 +17,12 @@ co_status co_raw_read(const char *path, co_raw *raw);
 /* The same for a text: a UTF-8 byte order mark is dropped, and line ends of CR alone (old
  * spreadsheets) become LF. CO_EDATA too for UTF-16, UTF-32 and a zero byte. */
 co_status co_raw_text(const char *path, co_raw *raw);
+/* As co_raw_text of a file in that encoding (encoding.h), turned into UTF-8 while it is read; NULL:
+ * co_raw_text, which looks at no byte above 127, while "utf-8" refuses what is not that. */
+co_status co_raw_text_as(const char *path, const char *encoding, co_raw *raw);
+/* The same of n bytes that are in memory; path is for messages. */
+co_status co_raw_text_of(const char *path, const char *encoding, const char *bytes, size_t n,
+                         co_raw *raw);
 void co_raw_fini(co_raw *raw);
 
 /* The whole text is a decimal integer that fits / a finite decimal number (no hex, no nan, no inf);

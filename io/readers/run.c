@@ -16,11 +16,10 @@ static co_status check_names(const char *where, const char *what, char *const *n
             uint32_t code;
             bytes = co_utf8_decode(names[i] + at, size - at, &code);
             if (!bytes)
-                return CO_FAIL(
-                    CO_EDATA,
-                    "%s: %s '%.40s' is not UTF-8 (byte %02x); save the source as UTF-8, for "
-                    "instance by iconv -f latin1 -t utf-8",
-                    where, what, names[i], (unsigned char)names[i][at]);
+                return CO_FAIL(CO_EDATA,
+                               "%s: %s '%.40s' is not UTF-8 (byte %02x); give encoding=latin1, or "
+                               "what the source is, or save it as UTF-8",
+                               where, what, names[i], (unsigned char)names[i][at]);
         }
     return CO_OK;
 }

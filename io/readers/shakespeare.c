@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "io/readers/columns.h"
+#include "io/readers/encoding.h"
 #include "io/readers/members.h"
 #include "io/readers/paths.h"
 #include "io/readers/raw.h"
@@ -21,6 +22,7 @@
 enum { NAME = 128 };
 
 typedef struct {
+    const char *encoding;
     co_texts texts;
     co_members roles;
     int32_t *user; /* [n speeches] */
@@ -144,7 +146,7 @@ static const char *behind_act_one(const co_raw *raw)
 static co_status read_file(plays *p, const char *path)
 {
     co_raw raw;
-    CO_TRY(co_raw_text(path, &raw));
+    CO_TRY(co_raw_text_as(path, p->encoding, &raw));
     const char *play = co_raw_name(path), *end = raw.bytes + raw.n, *next = behind_act_one(&raw);
     const bool tabbed = next != NULL;
     const size_t before = p->texts.n;
@@ -201,8 +203,7 @@ static co_status read_all(plays *p, const char *source, co_dataset *data)
 static co_status read(const co_config *opt, const char *const *sources, size_t n_sources,
                       co_dataset *data)
 {
-    plays p = {0};
-    (void)opt;
+    plays p = {.encoding = co_encoding_of(opt)};
     if (n_sources != 1)
         return CO_FAIL(CO_EUSAGE, "shakespeare takes one file or folder of plays, %zu were given",
                        n_sources);
@@ -213,7 +214,7 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
     return st;
 }
 
-static const co_param params[] = {CO_TEXT_PARAMS("char", 80.0), {0}};
+static const co_param params[] = {CO_ENCODING_PARAM, CO_TEXT_PARAMS("char", 80.0), {0}};
 const co_reader co_reader_shakespeare = {
     .name = "shakespeare",
     .summary = "plays: an example is a speech, a user a role; next-token prediction",

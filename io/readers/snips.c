@@ -5,13 +5,15 @@
  * validate_NAME.json: {"NAME": [{"data": [{"text": ..}, {"text": .., "entity": SLOT}, ..]}, ..]}.
  * Blanks and the ends of parts cut words; the raw text is the words with a blank between. Intents,
  * the classes, are those of the training files in byte order; the tags O, B-SLOT and I-SLOT
- * (joint). validate files are split 1. A file that is no UTF-8 is read as Latin-1, and said so.
+ * (joint). validate files are split 1. Without encoding= a file that is no
+ * UTF-8 is read as Latin-1, and said so.
  * Cost: O(bytes). Source: Coucke et al., 2018, arXiv:1805.10190. */
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/text.h"
 #include "io/json_in.h"
 #include "io/readers/columns.h"
+#include "io/readers/encoding.h"
 #include "io/readers/paths.h"
 #include "io/readers/raw.h"
 #include "io/readers/reader.h"
@@ -20,7 +22,7 @@
 #include <string.h>
 
 typedef struct {
-    const char *folder;
+    const char *folder, *encoding;
     co_texts texts;
     co_tags tags;
     char **intent; /* [n_intents] of training files, in byte order */
@@ -207,8 +209,8 @@ static co_status take_file(snips *s, co_json_in *in, int32_t intent)
 static co_status read_file(snips *s, const char *path, int32_t intent)
 {
     co_raw raw;
-    co_status st = co_raw_text(path, &raw);
-    if (st == CO_OK) st = decode(path, &raw);
+    co_status st = co_raw_text_as(path, s->encoding, &raw);
+    if (st == CO_OK && !s->encoding) st = decode(path, &raw);
     co_json_in in = {.path = path, .text = raw.bytes, .at = raw.bytes};
     if (st == CO_OK) st = take_file(s, &in, intent);
     co_raw_fini(&raw);
@@ -264,8 +266,7 @@ static co_status read_folder(snips *s, co_dataset *data)
 static co_status read(const co_config *opt, const char *const *sources, size_t n_sources,
                       co_dataset *data)
 {
-    snips s = {0};
-    (void)opt;
+    snips s = {.encoding = co_encoding_of(opt)};
     if (n_sources != 1)
         return CO_FAIL(CO_EUSAGE, "snips takes one folder, %zu words were given", n_sources);
     s.folder = sources[0];
@@ -277,7 +278,8 @@ static co_status read(const co_config *opt, const char *const *sources, size_t n
     return st;
 }
 
-static const co_param params[] = {CO_TEXT_PARAMS("blank", 0.0), CO_LETTER_PARAMS, {0}};
+static const co_param params[] = {
+    CO_ENCODING_PARAM, CO_TEXT_PARAMS("blank", 0.0), CO_LETTER_PARAMS, {0}};
 const co_reader co_reader_snips = {
     .name = "snips",
     .summary = "sentences with an intent and slots among their words (joint); Snips, 2017",

@@ -12,6 +12,7 @@
 #include "io/json_in.h"
 #include "io/readers/answers.h"
 #include "io/readers/columns.h"
+#include "io/readers/encoding.h"
 #include "io/readers/members.h"
 #include "io/readers/raw.h"
 #include "io/readers/reader.h"
@@ -29,6 +30,7 @@ typedef struct {
 } question;
 
 typedef struct {
+    const char *encoding;
     co_json_in in;
     co_asked questions;
     co_answers answers;
@@ -273,7 +275,7 @@ static co_status read_file(source *s, const char *path, uint8_t part)
 {
     co_raw raw;
     const size_t before = s->questions.questions.n;
-    CO_TRY(co_raw_text(path, &raw));
+    CO_TRY(co_raw_text_as(path, s->encoding, &raw));
     s->in = (co_json_in){.path = path, .text = raw.bytes, .at = raw.bytes};
     s->part = part;
     s->n_articles = 0;
@@ -345,7 +347,7 @@ static co_status give(source *s, const co_config *opt, const char *const *source
 static co_status read(const co_config *opt, const char *const *sources, size_t n_sources,
                       co_dataset *data)
 {
-    source s = {0};
+    source s = {.encoding = co_encoding_of(opt)};
     co_status st = CO_OK;
     if (n_sources < 1)
         return CO_FAIL(CO_EUSAGE, "squad takes one or more files of training articles, none was "
@@ -374,6 +376,7 @@ static const co_param params[] = {
      .doc = "so many of the training articles, drawn by seed, become split 1 with all their "
             "questions"},
     CO_WINDOW_PARAMS,
+    CO_ENCODING_PARAM,
     CO_TEXT_PARAMS("word", 384.0),
     {0}};
 const co_reader co_reader_squad = {

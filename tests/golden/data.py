@@ -33,6 +33,8 @@ def write_table():
         json.dump({str(k): list(range(7 * k, 7 * k + 7)) for k in range(5)}, f)
     with open("matrix.csv", "w") as f:
         f.writelines(",".join(str(draw.below(4)) for _ in range(6)) + "\n" for _ in range(5))
+    with open("classes.csv", "w") as f:
+        f.writelines(",".join(str(1 + draw.below(4)) for _ in range(4)) + "\n" for _ in range(6))
 
 
 def write_targets():

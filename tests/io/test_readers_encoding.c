@@ -140,7 +140,7 @@ Test(encoding, names_in_another_encoding_are_refused_and_texts_are_not)
 {
     co_dataset d;
     import_bad("csv", write_text("l.csv", "1,caf\xe9\n2,b\n"), "y=1", CO_EDATA,
-               "class 'caf\xe9' is not UTF-8 (byte e9)", "iconv");
+               "class 'caf\xe9' is not UTF-8 (byte e9)", "encoding=latin1");
     import_good("csv", scratch_file("l.csv"), "y=0 text=1", &d);
     cr_expect_eq(d.n, 2);
     co_dataset_fini(&d);
@@ -148,7 +148,7 @@ Test(encoding, names_in_another_encoding_are_refused_and_texts_are_not)
     cr_expect_str_eq(d.classes[1], "caf\xc3\xa9");
     co_dataset_fini(&d);
     import_bad("csv", write_text("l.csv", "1,caf\xe9,0\n2,b,1\n"), "y=2 user=1", CO_EDATA,
-               "user 'caf\xe9'", "iconv");
+               "user 'caf\xe9'", "encoding=latin1");
 }
 
 Test(encoding, a_vocabulary_may_end_in_empty_lines)

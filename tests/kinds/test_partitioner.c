@@ -24,8 +24,18 @@ static void append_word(const co_param *param, co_stream *s, char *words, size_t
     co_param_words(param->type == CO_BOOL ? "false|true" : param->words, buffer, word);
     while (word[n]) n++;
     const char *drawn = word[co_draw_below(s, n)];
-    if (strcmp(drawn, "given") == 0) return; /* needs a list that fits */
     snprintf(words + strlen(words), size - strlen(words), " %s=%s", param->key, drawn);
+}
+
+/* " sizes=word" of a law, of members whose sizes are chosen; they stand alone with the defaults. */
+static void append_sizes(const co_param *param, co_stream *s, char *words, size_t size)
+{
+    static const char *const laws[] = {"equal",  "lognormal", "zipf",       "dirichlet",
+                                       "linear", "square",    "exponential"};
+    const bool fixed = strstr(words, " shard_size=") != NULL;
+    if (strcmp(param->key, "sizes") == 0 && !fixed)
+        snprintf(words + strlen(words), size - strlen(words), " sizes=%s",
+                 laws[co_draw_below(s, sizeof laws / sizeof *laws)]);
 }
 
 /* " key=value" of the required numbers, and of the others every second time. */
@@ -34,6 +44,7 @@ static void append_options(const co_param *params, co_stream *s, char *words, si
     for (const co_param *param = params; param && param->key; param++) {
         const bool number = param->type == CO_INT || param->type == CO_REAL;
         if (param->type == CO_CHOICE || param->type == CO_BOOL) append_word(param, s, words, size);
+        if (param->type == CO_STRING) append_sizes(param, s, words, size);
         if (!number || (!(param->flags & CO_REQUIRED) && co_draw_below(s, 2))) continue;
         const size_t used = strlen(words);
         snprintf(words + used, size - used, param->type == CO_INT ? " %s=%.0f" : " %s=%.17g",
@@ -53,6 +64,29 @@ static void append_matrix(int64_t k, size_t n_classes, co_stream *s, char *words
                     c + 1 < n_classes ? ',' : '\n');
     fclose(file);
     snprintf(words + strlen(words), size - strlen(words), " matrix=%s", path);
+}
+
+/* " table=FILE" and what goes with it: k devices where that is a multiple of the classes with
+ * training examples, else any number that is. */
+static void append_table(int64_t k, const co_dataset *data, co_stream *s, char *words, size_t size)
+{
+    const char *path = scratch_file("table.csv");
+    FILE *file = fopen(path, "w");
+    int64_t n_present = 0, *n = co_calloc(data->n_classes, sizeof *n);
+    cr_assert(file && n);
+    for (int64_t i = 0; i < data->n; i++)
+        if (data->split[i] == 0) n_present += n[data->y[i]]++ == 0;
+    co_free(n);
+    const int64_t each = 1 + (int64_t)co_draw_below(s, (uint64_t)(n_present < 3 ? n_present : 3)),
+                  turns = k > 0 && k % n_present == 0 ? k / n_present
+                                                      : 1 + (int64_t)co_draw_below(s, 3);
+    for (int64_t c = 0; c < n_present; c++)
+        for (int64_t j = 0; j < turns * each; j++)
+            fprintf(file, "%d%c", (int)co_draw_below(s, 5), j + 1 < turns * each ? ',' : '\n');
+    fclose(file);
+    snprintf(words + strlen(words), size - strlen(words),
+             " table=%s classes_per_device=%lld min_per_class=%d", path, (long long)each,
+             (int)co_draw_below(s, 2));
 }
 
 /* " from=FILE" with lists of 1 to 20 devices; a third of the examples stand nowhere. */
@@ -76,7 +110,10 @@ static void append_lists(const co_dataset *data, co_stream *s, char *words, size
 static void append_all(const co_partitioner *member, int64_t k, const co_dataset *data,
                        co_stream *s, char *words, size_t size)
 {
-    append_options(member->params, s, words, size);
+    if (strcmp(member->name, "distribution") == 0)
+        append_table(k, data, s, words, size);
+    else
+        append_options(member->params, s, words, size);
     if (strcmp(member->name, "matrix") == 0) append_matrix(k, data->n_classes, s, words, size);
     if (strcmp(member->name, "imported") == 0) append_lists(data, s, words, size);
 }
@@ -87,7 +124,7 @@ static void draw_words(const co_partitioner *member, const co_dataset *data, co_
     double devices = 0.0;
     snprintf(words, size, "method=%s seed=%llu", member->name,
              (unsigned long long)co_draw_below(s, 1000000));
-    if (!(member->needs & CO_PART_OWN_DEVICES)) {
+    if (!(member->needs & CO_PART_OWN_DEVICES) && strcmp(member->name, "distribution") != 0) {
         devices = floor(exp(co_draw_uniform(s) * log(10.0 * (double)data->n + 1.0)));
         snprintf(words + strlen(words), size - strlen(words), " devices=%.0f", devices);
     }

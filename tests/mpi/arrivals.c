@@ -234,6 +234,7 @@ static void the_schedule_that_is_played_through_is_the_run_s(void)
         CHECK(mixed(&run.keeps) == before);
         CHECK(o.is_whole && !o.end && o.n_steps == ROUNDS && o.time == run.time && o.time > 0);
         CHECK(o.most_versions == 1 + (int64_t)run.versions.most);
+        CHECK(co_versions_room((size_t)o.most_versions - 1) == run.versions.room);
         CHECK(mode > 2 || o.most_versions > 1);
         if (comm.rank == 0) {
             const co_table *t = &run.record.rounds;
