@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from .runs import PathLike, Run
 
-
 Point = tuple[str, float, int]  # name, value, round
 
 
