@@ -48,7 +48,8 @@ typedef enum {
 
     CO_DRAW_MESSAGE = 48, /* round, device, step = 1 + coordinate: noise of local privacy; 0: what a
                              message has once */
-    CO_DRAW_LABEL         /* device, step = example: a label's randomised response */
+    CO_DRAW_LABEL,        /* device, step = example: a label's randomised response */
+    CO_DRAW_FEATURES      /* the order in which features are shared out */
 } co_purpose;
 
 typedef struct {
