@@ -20,7 +20,8 @@ static void fill_cells(const co_param *param, char cell[N_CELLS][CELL])
     char allowed[CELL / 2];
     const char *doc = param->doc ? param->doc : "";
     snprintf(cell[0], CELL, "%s", param->key);
-    snprintf(cell[1], CELL, "%s", type_text(param->type));
+    snprintf(cell[1], CELL, "%s%s", type_text(param->type),
+             param->flags & CO_OR_LIST ? " or list" : "");
     co_param_default(param, cell[2], CELL);
     if (!cell[2][0]) snprintf(cell[2], CELL, param->flags & CO_REQUIRED ? "required" : "-");
     co_param_allowed(param, allowed, sizeof allowed);

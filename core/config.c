@@ -218,8 +218,10 @@ static co_status check_option(const co_config *cfg, const co_param *param)
         co_node_append(cfg->map, node);
     }
     if (param->type == CO_TREE) return CO_OK;
-    const co_status st = co_param_is_list(param) ? check_list(cfg, param, node)
-                                                 : check_scalar(cfg, param, node, node->key);
+    const bool list =
+        co_param_is_list(param) || (param->flags & CO_OR_LIST && node->kind == CO_NODE_LIST);
+    const co_status st =
+        list ? check_list(cfg, param, node) : check_scalar(cfg, param, node, node->key);
     if (st != CO_EUSAGE || !node->is_default) return st;
     return co_fail_in(CO_EINTERNAL, "the table of this option has a default that it forbids");
 }

@@ -63,7 +63,8 @@ enum {
     CO_REQUIRED = 1, /* no default: missing is an error */
     CO_LO_OPEN = 2,  /* lo itself is not allowed */
     CO_HI_OPEN = 4,  /* hi itself is not allowed */
-    CO_OPTIONAL = 8  /* may be absent: no default is filled in, ask co_config_has */
+    CO_OPTIONAL = 8, /* may be absent: no default is filled in, ask co_config_has */
+    CO_OR_LIST = 16 /* CO_INT, CO_REAL: a list of such will do too, and stays one: co_config_node */
 };
 
 /* One option. Tables end with {0}. lo == hi == 0: no range; a range with one end has hi = INFINITY

@@ -23,8 +23,8 @@ typedef struct {
 static void draw(const void *self, const co_partition_input *in, int64_t device, double *q)
 {
     const drawer *d = self;
-    co_mix_draw(in, DRAW_MIX, d->alpha, d->plan->group_size, d->plan->n_groups, device, d->shape,
-                q);
+    co_mix_draw(in, DRAW_MIX, d->alpha, NULL, d->plan->group_size, d->plan->n_groups, device,
+                d->shape, q);
 }
 
 static co_status take_by_device(double alpha, const co_partition_input *in, co_partition_plan *plan)
@@ -65,7 +65,7 @@ static co_status plan_clusters(const co_config *opt, const co_partition_input *i
     CO_TRY(find_clusters(opt, in, (size_t)k, &cluster));
     CO_TRY(co_partition_agree(in, co_partition_plan_regroup(in, plan, cluster, (size_t)k)));
     if (strcmp(co_config_string(opt, "per"), "device") == 0) return take_by_device(alpha, in, plan);
-    return co_dirichlet_plan(alpha, false, in, plan);
+    return co_dirichlet_plan((co_concentration){alpha, NULL}, false, in, plan);
 }
 
 static const co_param params[] = {

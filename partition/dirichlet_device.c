@@ -1,10 +1,12 @@
 /* partition/dirichlet_device.c - every device draws its own mix of the classes.
  *
- * Device k draws q_k ~ Dirichlet(alpha p), p the classes' parts of all examples, and takes its n_k
- * = n / K examples (sizes differ by at most 1) in these proportions. All mixes together ask for a
- * little more of some classes than there are, and less of others; so every device's mix is tilted
+ * Device k draws q_k ~ Dirichlet(alpha p), p the classes' parts of all examples, or
+ * Dirichlet(alpha) of a list of one concentration a class, and takes its n_k examples (by `sizes`:
+ * n / K that differ by at most 1, a law, or given) in these proportions. All mixes together ask for
+ * a little more of some classes than there are, and less of others; so every device's mix is tilted
  * by one weight a class, the same for all devices: x_kc = n_k q_kc b_c / sum_d q_kd b_d, with b
- * such that each class goes out whole, sum_k x_kc = n_c. That is the table nearest to the wishes
+ * such that each class goes out whole, sum_k x_kc = n_c (the same part of each where given sizes
+ * leave examples over). That is the table nearest to the wishes
  * (in Kullback-Leibler divergence) that deals every example; no device comes before another. The
  * tilt vanishes as K grows: b_c - 1 is of the order sqrt((1 / p_c - 1) / ((alpha + 1) K)) (alpha +
  * 1) / alpha. Entries are whole numbers by rounding.c. E sum_c q_c^2 = (alpha sum_c p_c^2 + 1) /
@@ -22,26 +24,23 @@
 #include "core/memory.h"
 #include "partition/pools.h"
 #include "partition/rounding.h"
+#include "partition/sizes.h"
 #include <math.h>
 #include <string.h>
 
-enum { DRAW_MIX, DRAW_ROUND, MAX_STEPS = 300 };
+enum { DRAW_MIX, DRAW_ROUND, DRAW_SIZES = 4, MAX_STEPS = 300 };
 #define LEAST 1e-30f /* a mix's smallest part of a class that has examples: all can be tilted */
 
 typedef struct {
     const co_partition_input *in;
     const co_partition_plan *plan;
+    int64_t *size;      /* [n_devices] examples of each */
     float *q;           /* [n_devices][n_groups] */
+    double *goal;       /* [n_groups] examples that go out */
     double *tilt;       /* [n_groups] */
     double *given;      /* [n_groups] sum over the devices */
     double *last, *row; /* [n_groups] tilt and given of the step before: [2 n_groups]; scratch */
 } fit;
-
-static int64_t size_of(const co_partition_input *in, int64_t device)
-{
-    return co_partition_span(in->n_examples, device + 1, in->n_devices) -
-           co_partition_span(in->n_examples, device, in->n_devices);
-}
 
 /* x_k of the device. */
 static void wanted(const void *self, int64_t device, double *x)
@@ -51,7 +50,7 @@ static void wanted(const void *self, int64_t device, double *x)
     const float *q = f->q + (size_t)device * g;
     double sum = 0.0;
     for (size_t c = 0; c < g; c++) sum += x[c] = (double)q[c] * f->tilt[c];
-    const double scale = sum > 0.0 ? (double)size_of(f->in, device) / sum : 0.0;
+    const double scale = sum > 0.0 ? (double)f->size[device] / sum : 0.0;
     for (size_t c = 0; c < g; c++) x[c] *= scale;
 }
 
@@ -65,8 +64,7 @@ static double measure(fit *f)
         wanted(f, k, f->row);
         for (size_t c = 0; c < g; c++) f->given[c] += f->row[c];
     }
-    for (size_t c = 0; c < g; c++)
-        error += 0.5 * fabs(f->given[c] - (double)f->plan->group_size[c]);
+    for (size_t c = 0; c < g; c++) error += 0.5 * fabs(f->given[c] - f->goal[c]);
     return error;
 }
 
@@ -77,7 +75,7 @@ static void move(fit *f, double step)
     double largest = 0.0;
     for (size_t c = 0; c < g; c++) {
         if (f->plan->group_size[c] == 0) continue;
-        const double ratio = (double)f->plan->group_size[c] / fmax(f->given[c], 1e-280),
+        const double ratio = f->goal[c] / fmax(f->given[c], 1e-280),
                      rise = fabs(co_plain_log(ratio)) * step;
         const double power = rise > 2.0 ? ratio : co_plain_exp(-rise);
         f->tilt[c] *= rise > 2.0 || ratio < 1.0 ? power : 1.0 / power;
@@ -109,15 +107,15 @@ static void find_tilt(fit *f)
 }
 
 /* All devices' mixes on every rank: each draws those of its own, and sends them to the others. */
-static void draw_mixes(fit *f, double alpha)
+static void draw_mixes(fit *f, double alpha, const double *each)
 {
     enum { ROWS = 4096 };
     const co_partition_input *in = f->in;
     const size_t g = f->plan->n_groups;
     for (int64_t k = in->first; k < in->last; k++) {
         float *q = f->q + (size_t)k * g;
-        if (size_of(in, k) > 0)
-            co_mix_draw(in, DRAW_MIX, alpha, f->plan->group_size, g, k, f->last, f->row);
+        if (f->size[k] > 0)
+            co_mix_draw(in, DRAW_MIX, alpha, each, f->plan->group_size, g, k, f->last, f->row);
         for (size_t c = 0; c < g; c++)
             q[c] = f->plan->group_size[c] > 0 ? fmaxf((float)f->row[c], LEAST) : 0.0f;
     }
@@ -138,18 +136,21 @@ static co_status fit_init(fit *f)
 {
     const size_t g = f->plan->n_groups, k = (size_t)f->in->n_devices;
     f->q = g && k > SIZE_MAX / g ? NULL : co_malloc(k * g, sizeof *f->q);
+    f->goal = co_malloc(g, sizeof *f->goal);
     f->tilt = co_malloc(g, sizeof *f->tilt);
     f->given = co_malloc(g, sizeof *f->given);
     f->last = co_malloc(2 * g, sizeof *f->last);
     f->row = co_calloc(g, sizeof *f->row);
-    return f->q && f->tilt && f->given && f->last && f->row
+    return f->q && f->goal && f->tilt && f->given && f->last && f->row
                ? CO_OK
                : CO_FAIL(CO_ENOMEM, "mixes of %zu devices and %zu classes", k, g);
 }
 
 static void fit_fini(fit *f)
 {
+    co_free(f->size);
     co_free(f->q);
+    co_free(f->goal);
     co_free(f->tilt);
     co_free(f->given);
     co_free(f->last);
@@ -171,18 +172,33 @@ static co_status round_fit(const fit *f, co_partition_plan *plan)
     return st;
 }
 
+/* Returns how many examples go out. */
+static int64_t set_goals(fit *f)
+{
+    int64_t total = 0;
+    for (int64_t k = 0; k < f->in->n_devices; k++) total += f->size[k];
+    const double part = f->in->n_examples ? (double)total / (double)f->in->n_examples : 0.0;
+    for (size_t c = 0; c < f->plan->n_groups; c++)
+        f->goal[c] = (double)f->plan->group_size[c] * part;
+    return total;
+}
+
 static co_status plan_mixes(const co_config *opt, const co_partition_input *in,
                             co_partition_plan *plan)
 {
     fit f = {.in = in, .plan = plan};
+    co_concentration alpha = {0};
     co_status st = fit_init(&f);
     if (st == CO_OK) st = co_partition_plan_counts(in, plan);
+    if (st == CO_OK) st = co_concentration_read(opt, "alpha", plan->n_groups, "classes", &alpha);
     st = co_partition_agree(in, st);
-    if (st == CO_OK && in->n_examples > 0) {
-        draw_mixes(&f, co_config_real(opt, "alpha"));
+    if (st == CO_OK) st = co_sizes_of_all(opt, in, DRAW_SIZES, &f.size);
+    if (st == CO_OK && set_goals(&f) > 0) {
+        draw_mixes(&f, alpha.one, alpha.each);
         find_tilt(&f);
         st = round_fit(&f, plan);
     }
+    co_free(alpha.each);
     fit_fini(&f);
     return st;
 }
@@ -192,13 +208,17 @@ static const co_param params[] = {
      .type = CO_REAL,
      .lo = 1e-6,
      .hi = 1e6,
-     .flags = CO_REQUIRED,
-     .doc = "concentration: small = few classes a device, large = all alike"},
+     .flags = CO_REQUIRED | CO_OR_LIST,
+     .doc =
+         "concentration: small = few classes a device, large = all alike; a number is shared out "
+         "as the examples are, a list has one a class"},
+    CO_SIZES_PARAMS,
     {0}};
 const co_partitioner co_partitioner_dirichlet_device = {
     .name = "dirichlet_device",
-    .summary = "each device's classes by Dirichlet(alpha x prior), equal sizes",
+    .summary = "each device's classes by Dirichlet(alpha x prior), equal or chosen sizes",
     .source = "Hsu et al. 2019, arXiv:1909.06335",
     .params = params,
-    .needs = CO_PART_NEEDS_LABELS,
+    .needs = CO_PART_NEEDS_LABELS | CO_PART_REDRAW | CO_PART_MAY_DEVICES,
+    .devices = co_sizes_devices,
     .plan = plan_mixes};

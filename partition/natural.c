@@ -2,7 +2,11 @@
  *
  * Users without a split-0 example, and with min_examples those with fewer, are no devices. The
  * others follow each other by ascending number; with users_per_device g > 1 a keyed permutation of
- * them is cut into ceil(users / g) groups whose sizes differ by at most 1. max_examples: a keyed
+ * them is cut into groups. Where g does not divide their number, `rest` says how: even, ceil(users
+ * / g) groups whose sizes differ by at most 1; smaller, groups of g and a last one of what remains;
+ * bigger, floor(users / g) groups whose sizes differ by at most 1; drop, the last ones of the order
+ * are no devices; strict, it is refused (flwr-datasets' modes of GroupedNaturalIdPartitioner, which
+ * groups by order of appearance). max_examples: a keyed
  * subset of so many of each device's examples stays, the others are unassigned. Split-1 examples of
  * a device's users become its test part while test_fraction is 0; those of other users stand in no
  * device. Examples without user (-1) stay unassigned. Cost: O(n + users) time; 8 bytes a user and 4
@@ -11,6 +15,7 @@
 #include "core/memory.h"
 #include "partition/partitioner.h"
 #include "partition/questions.h"
+#include <string.h>
 
 enum { DRAW_GROUPS, DRAW_MOST };
 
@@ -21,6 +26,7 @@ typedef struct {
     int64_t *size;      /* [n_users] split-0 examples */
     int32_t *device_of; /* [n_users]; -1: none */
     int64_t n_kept;     /* users on devices */
+    int64_t each;       /* users_per_device */
 } owners;
 
 static void count_users(owners *o)
@@ -33,11 +39,39 @@ static void count_users(owners *o)
     }
 }
 
+/* Groups of n users by `rest`; of drop and strict all have `each`. */
+static co_status count_groups(owners *o, int64_t n)
+{
+    const char *rest = co_config_string(o->opt, "rest");
+    const int64_t each = o->each, whole = n / each;
+    const bool even = strcmp(rest, "even") == 0, smaller = strcmp(rest, "smaller") == 0;
+    o->p->n_devices = whole + ((even || smaller) && n % each > 0);
+    o->n_kept = strcmp(rest, "drop") == 0 ? whole * each : n;
+    if (strcmp(rest, "strict") == 0 && n % each > 0)
+        return co_config_fail(o->opt, co_config_node(o->opt, "users_per_device"),
+                              "%lld users do not make whole groups of %lld, %lld remain; take "
+                              "another number or another rest",
+                              (long long)n, (long long)each, (long long)(n % each));
+    if (n > 0 && o->p->n_devices == 0)
+        return co_config_fail(o->opt, co_config_node(o->opt, "users_per_device"),
+                              "%lld users make no group of %lld; rest smaller makes one of all",
+                              (long long)n, (long long)each);
+    return CO_OK;
+}
+
+/* Where group d begins in the order. */
+static int64_t group_start(const owners *o, int64_t d)
+{
+    const int64_t k = o->p->n_devices;
+    if (strcmp(co_config_string(o->opt, "rest"), "smaller") != 0)
+        return co_partition_span(o->n_kept, d, k);
+    return d < k ? d * o->each : o->n_kept;
+}
+
 static co_status number_devices(owners *o)
 {
     const size_t n_users = o->in->data->n_users;
-    const int64_t least = co_config_int(o->opt, "min_examples"),
-                  each = co_config_int(o->opt, "users_per_device");
+    const int64_t least = co_config_int(o->opt, "min_examples");
     int64_t *order = co_malloc(n_users, sizeof *order), n = 0;
     if (!order) return CO_FAIL(CO_ENOMEM, "order of %zu users", n_users);
     for (size_t u = 0; u < n_users; u++) {
@@ -45,13 +79,12 @@ static co_status number_devices(owners *o)
         if (o->size[u] > 0 && o->size[u] >= least) order[n++] = (int64_t)u;
     }
     co_stream stream = co_partition_stream(o->in, DRAW_GROUPS, 0, 0);
-    if (each > 1) co_draw_shuffle(&stream, order, (size_t)n);
-    const int64_t k = o->p->n_devices = (n + each - 1) / each;
-    for (int64_t d = 0, i = 0; d < k; d++)
-        for (; i < co_partition_span(n, d + 1, k); i++) o->device_of[order[i]] = (int32_t)d;
+    if (o->each > 1) co_draw_shuffle(&stream, order, (size_t)n);
+    const co_status st = count_groups(o, n);
+    for (int64_t d = 0, i = 0; st == CO_OK && d < o->p->n_devices; d++)
+        for (; i < group_start(o, d + 1); i++) o->device_of[order[i]] = (int32_t)d;
     co_free(order);
-    o->n_kept = n;
-    if (n > 0) return CO_OK;
+    if (n > 0) return st;
     if (least > 1)
         return co_config_fail(o->opt, co_config_node(o->opt, "min_examples"),
                               "no user has %lld training examples", (long long)least);
@@ -122,6 +155,7 @@ static co_status assign(const co_config *opt, const co_partition_input *in, co_p
     owners o = {.opt = opt,
                 .in = in,
                 .p = p,
+                .each = co_config_int(opt, "users_per_device"),
                 .size = co_calloc(n_users, sizeof *o.size),
                 .device_of = co_malloc(n_users, sizeof *o.device_of)};
     co_status st = CO_OK;
@@ -146,6 +180,12 @@ static const co_param params[] = {
      .lo = 1,
      .hi = 2147483647,
      .doc = "users on one device, grouped by key"},
+    {.key = "rest",
+     .type = CO_CHOICE,
+     .words = "even|smaller|bigger|drop|strict",
+     .doc =
+         "when users_per_device does not divide the users: even groups no larger than it, a last "
+         "smaller group, even groups no smaller, users left out, or refused"},
     {.key = "min_examples",
      .type = CO_INT,
      .def = 0,

@@ -7,7 +7,7 @@
 
 enum { ROWS = 4096 };
 
-void co_mix_draw(const co_partition_input *in, uint64_t draw_id, double alpha,
+void co_mix_draw(const co_partition_input *in, uint64_t draw_id, double alpha, const double *each,
                  const int64_t *group_size, size_t n_groups, int64_t device, double *shape,
                  double *q)
 {
@@ -15,9 +15,30 @@ void co_mix_draw(const co_partition_input *in, uint64_t draw_id, double alpha,
     size_t n = 0;
     for (size_t c = 0; c < n_groups; c++)
         if (group_size[c] > 0)
-            shape[n++] = fmax(alpha * (double)group_size[c] / (double)in->n_examples, 1e-12);
+            shape[n++] = each ? each[c]
+                              : fmax(alpha * (double)group_size[c] / (double)in->n_examples, 1e-12);
     if (n > 0) co_draw_dirichlet(&stream, shape, n, q);
     for (size_t c = n_groups; c-- > 0;) q[c] = group_size[c] > 0 ? q[--n] : 0.0;
+}
+
+co_status co_concentration_read(const co_config *opt, const char *key, size_t n, const char *what,
+                                co_concentration *alpha)
+{
+    const co_node *node = co_config_node(opt, key);
+    *alpha = (co_concentration){0};
+    if (node->kind == CO_NODE_SCALAR) {
+        alpha->one = co_config_real(opt, key);
+        return CO_OK;
+    }
+    if (co_node_count(node) != n)
+        return co_config_fail(opt, node, "has %zu numbers for %zu %s; one each, or one for all",
+                              co_node_count(node), n, what);
+    alpha->each = co_malloc(n, sizeof *alpha->each);
+    if (!alpha->each) return CO_FAIL(CO_ENOMEM, "concentrations of %zu %s", n, what);
+    n = 0;
+    for (const co_node *item = node->first; item; item = item->next)
+        co_node_real(item, &alpha->each[n++]);
+    return CO_OK;
 }
 
 /* One round: cuts `size` by the weights, takes what is there; returns what is still wanted. */

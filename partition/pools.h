@@ -4,11 +4,21 @@
 #include "partition/partitioner.h"
 
 /* q[n_groups] ~ Dirichlet(alpha prior_1, .., alpha prior_C), prior the groups' parts of all
- * examples (0 where there are none): the mix that dirichlet_device draws for a device. shape:
- * [n_groups] scratch. Local. */
-void co_mix_draw(const co_partition_input *in, uint64_t draw_id, double alpha,
+ * examples (0 where there are none): the mix that dirichlet_device draws for a device. each:
+ * [n_groups] concentrations in place of alpha x prior, or NULL. shape: [n_groups] scratch. Local.
+ */
+void co_mix_draw(const co_partition_input *in, uint64_t draw_id, double alpha, const double *each,
                  const int64_t *group_size, size_t n_groups, int64_t device, double *shape,
                  double *q);
+
+/* A Dirichlet law's option: one number, or a list of one each. */
+typedef struct {
+    double one;
+    double *each; /* [n], a new block for the caller; NULL: it is a number */
+} co_concentration;
+/* CO_EUSAGE: the list has another length than the n `what` ("classes", "devices"). Local. */
+co_status co_concentration_read(const co_config *opt, const char *key, size_t n, const char *what,
+                                co_concentration *alpha);
 
 /* Adds to count[n_groups] `size` examples out of left[n_groups], in proportion to q: floor(size Q_c
  * + u)
@@ -26,6 +36,7 @@ typedef void co_mix(const void *self, const co_partition_input *in, int64_t devi
 co_status co_pool_plan(const co_partition_input *in, uint64_t draw_id, co_mix *mix,
                        const void *self, co_partition_plan *plan);
 
-/* dirichlet over the groups of the plan: also for cluster. Stage 0. Collective(in->ranks). */
-co_status co_dirichlet_plan(double alpha, bool balanced, const co_partition_input *in,
+/* dirichlet over the groups of the plan: also for cluster. each: [n_devices], or NULL. Stage 0.
+ * Collective(in->ranks). */
+co_status co_dirichlet_plan(co_concentration alpha, bool balanced, const co_partition_input *in,
                             co_partition_plan *plan);

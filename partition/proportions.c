@@ -28,12 +28,37 @@ static double try_gamma(double d, double c, double x, double u)
     return co_plain_log(u) < 0.5 * square + d * (1.0 - v + log_v) ? log_v : NAN;
 }
 
-void co_proportions_draw(const co_partition_input *in, uint64_t draw_id, uint64_t group,
-                         double alpha, int64_t first, int64_t n, double *log_weight)
+/* What a shape alone decides. */
+typedef struct {
+    bool boost;
+    double alpha, d, c, log_d, power;
+} gamma_shape;
+
+static gamma_shape shape_of(double alpha)
 {
     const bool boost = alpha < 1.0;
-    const double d = (boost ? alpha + 1.0 : alpha) - 1.0 / 3.0, c = 1.0 / sqrt(9.0 * d),
-                 log_d = co_plain_log(d), power = 1.0 / alpha;
+    const double d = (boost ? alpha + 1.0 : alpha) - 1.0 / 3.0;
+    return (gamma_shape){boost, alpha, d, 1.0 / sqrt(9.0 * d), co_plain_log(d), 1.0 / alpha};
+}
+
+/* Log of device's draw, from its words. */
+static double draw_one(const co_partition_input *in, uint64_t draw_id, uint64_t group,
+                       const gamma_shape *shape, int64_t device, float x, const uint32_t word[2])
+{
+    const double log_v = try_gamma(shape->d, shape->c, (double)x, uniform(word[0]));
+    if (isnan(log_v)) {
+        co_stream own = co_partition_stream(in, draw_id, AGAIN + (uint64_t)device, group);
+        return co_draw_gamma_log(&own, shape->alpha);
+    }
+    const double log_weight = shape->log_d + log_v;
+    return shape->boost ? log_weight + co_plain_log(uniform(word[1])) * shape->power : log_weight;
+}
+
+/* each: [n], or NULL: all have the same shape. */
+static void draw_all(const co_partition_input *in, uint64_t draw_id, uint64_t group,
+                     gamma_shape shape, const double *each, int64_t first, int64_t n,
+                     double *log_weight)
+{
     const co_stream normals = co_partition_stream(in, draw_id, NORMAL, group),
                     words = co_partition_stream(in, draw_id, WORD, group);
     float x[CHUNK];
@@ -43,18 +68,23 @@ void co_proportions_draw(const co_partition_input *in, uint64_t draw_id, uint64_
         co_fill_normal(&normals, (uint64_t)(first + at), m, x);
         co_fill_u32(&words, 2 * (uint64_t)(first + at), 2 * m, word);
         for (size_t i = 0; i < m; i++) {
-            double *out = &log_weight[(size_t)at + i];
-            const double log_v = try_gamma(d, c, (double)x[i], uniform(word[2 * i]));
-            if (isnan(log_v)) {
-                co_stream own =
-                    co_partition_stream(in, draw_id, AGAIN + (uint64_t)(first + at) + i, group);
-                *out = co_draw_gamma_log(&own, alpha);
-            } else {
-                *out = log_d + log_v;
-                if (boost) *out += co_plain_log(uniform(word[2 * i + 1])) * power;
-            }
+            if (each) shape = shape_of(each[(size_t)at + i]);
+            log_weight[(size_t)at + i] =
+                draw_one(in, draw_id, group, &shape, first + at + (int64_t)i, x[i], word + 2 * i);
         }
     }
+}
+
+void co_proportions_draw(const co_partition_input *in, uint64_t draw_id, uint64_t group,
+                         double alpha, int64_t first, int64_t n, double *log_weight)
+{
+    draw_all(in, draw_id, group, shape_of(alpha), NULL, first, n, log_weight);
+}
+
+void co_proportions_draw_each(const co_partition_input *in, uint64_t draw_id, uint64_t group,
+                              const double *alpha, int64_t first, int64_t n, double *log_weight)
+{
+    draw_all(in, draw_id, group, (gamma_shape){0}, alpha, first, n, log_weight);
 }
 
 /* Each log weight becomes exp(x - largest) 2^s as an integer, in its place; returns their sum. */

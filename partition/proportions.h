@@ -8,6 +8,9 @@
  */
 void co_proportions_draw(const co_partition_input *in, uint64_t draw_id, uint64_t group,
                          double alpha, int64_t first, int64_t n, double *log_weight);
+/* The same where each device has a concentration of its own: alpha[i] of device first + i. */
+void co_proportions_draw_each(const co_partition_input *in, uint64_t draw_id, uint64_t group,
+                              const double *alpha, int64_t first, int64_t n, double *log_weight);
 
 /* Cuts n examples among all devices in proportion to exp(log_weight[i]), i over the devices of this
  * rank; -INFINITY gets none. count[i * stride] += what it gets: with P the cumulated proportions

@@ -40,7 +40,15 @@ deal 2 'num_shards_per_partition: .*`shards_per_device`' method=shards devices=5
 deal 2 'dir_alpha: .*`alpha`' method=dirichlet devices=5 dir_alpha=1
 deal 2 'niid: .*PFLlib.*`method`' niid=true balance=true partition=pat
 deal 2 'pathological .*classes here' method=pathological devices=5
-deal 2 'exdir .*PFLlib.*dirichlet' method=exdir devices=5
+deal 2 'exdir .*PFLlib.*classes with classes_per_device and alpha' method=exdir devices=5
+deal 2 'class_assignment_mode: .*`assignment` of method classes' method=classes devices=5 class_assignment_mode=random
+deal 2 'keep_incomplete_shard: .*`keep_incomplete`' method=shards devices=5 keep_incomplete_shard=true
+deal 2 'group_size: .*`users_per_device`' method=natural group_size=3
+deal 2 'mode: .*`rest` of method natural' method=natural mode=strict
+deal 2 'sort_unique_ids: .*`seed`' method=natural sort_unique_ids=true
+deal 2 'partition_sizes: .*`sizes`' method=dirichlet_device alpha=1 'partition_sizes=[1,2]'
+deal 2 'SquarePartitioner .*iid with sizes=square' method=SquarePartitioner devices=4
+deal 0 '80 train, 0 test, 20 unassigned' method=shards devices=4 shard_size=10
 deal 2 'InnerDirichletPartitioner .*dirichlet_device' method=InnerDirichletPartitioner
 deal 2 'beta: .*`alpha`' method=dirichlet devices=5 beta=0.5
 deal 0 'method  *iid' method=iid devices=5 sizes=dirichlet beta=0.5
@@ -94,8 +102,10 @@ deal 0 'distances .*square root of the divergence, natural logarithm' method=dir
 "$COHORT" partition --help | grep -q 'js_\* is the Jensen-Shannon distance, the square root' || fault 'help says what JS is'
 
 # ---- ranks
+printf '%s\n' 30 1 22 0 9 > sizes.txt
 printf '3,1,4,1,5,9,2,6,5,3\n5,8,9,7,9,3,2,3,8,4\n6,2,6,4,3,3,8,3,2,7\n' > table.csv
-for words in 'method=distribution table=classes.csv' 'method=continuous devices=7 strictness=0.4 by=x:0' 'method=matrix matrix=table.csv unit=device' 'method=dirichlet_device devices=13 alpha=0.2' 'method=dirichlet_device devices=130 alpha=0.001'; do
+for words in 'method=distribution table=classes.csv' 'method=continuous devices=7 strictness=0.4 by=x:0' 'method=matrix matrix=table.csv unit=device' 'method=dirichlet_device devices=13 alpha=0.2' 'method=dirichlet_device devices=130 alpha=0.001' \
+    'method=classes sizes=sizes.txt alpha=5 classes_per_device=5' 'method=shards sizes=sizes.txt'; do
     for ranks in 1 3; do
         checks=$((checks + 1))
         mpirun -n $ranks "$COHORT" partition data.h5 -o on$ranks.h5 --overwrite $words >out 2>err || fault "$words on $ranks"

@@ -24,8 +24,18 @@ static void append_word(const co_param *param, co_stream *s, char *words, size_t
     co_param_words(param->type == CO_BOOL ? "false|true" : param->words, buffer, word);
     while (word[n]) n++;
     const char *drawn = word[co_draw_below(s, n)];
-    if (strcmp(drawn, "given") == 0) return; /* needs a list that fits */
     snprintf(words + strlen(words), size - strlen(words), " %s=%s", param->key, drawn);
+}
+
+/* " sizes=word" of a law, of members whose sizes are chosen; they stand alone with the defaults. */
+static void append_sizes(const co_param *param, co_stream *s, char *words, size_t size)
+{
+    static const char *const laws[] = {"equal",  "lognormal", "zipf",       "dirichlet",
+                                       "linear", "square",    "exponential"};
+    const bool fixed = strstr(words, " shard_size=") != NULL;
+    if (strcmp(param->key, "sizes") == 0 && !fixed)
+        snprintf(words + strlen(words), size - strlen(words), " sizes=%s",
+                 laws[co_draw_below(s, sizeof laws / sizeof *laws)]);
 }
 
 /* " key=value" of the required numbers, and of the others every second time. */
@@ -34,6 +44,7 @@ static void append_options(const co_param *params, co_stream *s, char *words, si
     for (const co_param *param = params; param && param->key; param++) {
         const bool number = param->type == CO_INT || param->type == CO_REAL;
         if (param->type == CO_CHOICE || param->type == CO_BOOL) append_word(param, s, words, size);
+        if (param->type == CO_STRING) append_sizes(param, s, words, size);
         if (!number || (!(param->flags & CO_REQUIRED) && co_draw_below(s, 2))) continue;
         const size_t used = strlen(words);
         snprintf(words + used, size - used, param->type == CO_INT ? " %s=%.0f" : " %s=%.17g",

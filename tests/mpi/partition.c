@@ -34,13 +34,26 @@ static void fill(co_dataset *data)
     }
 }
 
+/* The list of "[1,2]", or the word itself. */
+static co_node *value_node(const char *key, char *value)
+{
+    if (*value != '[') return co_node_create(CO_NODE_SCALAR, key, value);
+    co_node *list = co_node_create(CO_NODE_LIST, key, NULL);
+    for (char *at = value + 1, *end; *at; at = end + 1) {
+        end = at + strcspn(at, ",]");
+        *end = '\0';
+        co_node_append(list, co_node_create(CO_NODE_SCALAR, NULL, at));
+    }
+    return list;
+}
+
 static co_node *word_map(char *words)
 {
     co_node *map = co_node_create(CO_NODE_MAP, NULL, NULL);
     for (char *word = strtok(words, " "); map && word; word = strtok(NULL, " ")) {
         char *value = strchr(word, '=');
         *value = '\0';
-        if (co_node_set(map, word, value + 1) != CO_OK) return NULL;
+        co_node_append(map, value_node(word, value + 1));
     }
     return map;
 }
@@ -117,11 +130,24 @@ int main(int argc, char **argv)
         "method=cluster devices=12 alpha=0.5 per=cluster",
         "method=continuous devices=13 strictness=0.6 by=x:1 test_fraction=0.2",
         "method=continuous devices=7000 strictness=1",
-        "method=natural users_per_device=3"};
+        "method=natural users_per_device=3",
+        "method=natural users_per_device=3 rest=smaller",
+        "method=dirichlet_device devices=30 alpha=0.3 sizes=lognormal",
+        "method=shards devices=11 sizes=dirichlet beta=0.5",
+        "method=shards devices=11 shard_size=37 shards_per_device=0 keep_incomplete=true",
+        "method=classes devices=30 alpha=0.2 assignment=first",
+        "method=classes devices=30 classes_per_device=3 sizes=zipf assignment=random",
+        "method=classes devices=41 classes_per_device=1 sizes=linear alpha=2"};
+    static const char *const lists[] = {
+        "method=dirichlet devices=5 alpha=[0.1,1,5,0.3,20]",
+        "method=dirichlet_device devices=30 alpha=[1,2,3,4,0.1,0.2,0.3,0.4,1,1]",
+        "method=classes classes_per_device=3 sizes=given given=[100,200,37,0,5]",
+        "method=shards sizes=given given=[100,200,37,0,5]"};
     const int rank = harness_start(&argc, &argv);
     co_dataset data;
     fill(&data);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) try_words(words[i], &data, rank);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) try_words(lists[i], &data, rank);
     try_refusal(&data);
     co_dataset_fini(&data);
     CHECK(co_memory_blocks() == 0);

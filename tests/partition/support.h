@@ -61,7 +61,22 @@ static inline void add_features(co_dataset *data, uint64_t seed)
     for (int64_t i = 0; i < data->n; i++) data->group[i] = data->y[i] / 2;
 }
 
-/* A map of "key=value key=value"; NULL: out of memory. */
+/* The list of "[1,2]", or the word itself; cuts value. */
+static inline co_node *value_node(const char *key, char *value)
+{
+    if (*value != '[') return co_node_create(CO_NODE_SCALAR, key, value);
+    co_node *list = co_node_create(CO_NODE_LIST, key, NULL);
+    for (char *at = value + 1, *end; list && *at; at = end + 1) {
+        end = at + strcspn(at, ",]");
+        *end = '\0';
+        co_node *item = co_node_create(CO_NODE_SCALAR, NULL, at);
+        if (!item) return NULL;
+        co_node_append(list, item);
+    }
+    return list;
+}
+
+/* A map of "key=value key=[value,value]"; a key that stands there again replaces the one before. */
 static inline co_node *word_map(const char *words)
 {
     co_node *map = co_node_create(CO_NODE_MAP, NULL, NULL);
@@ -70,7 +85,10 @@ static inline co_node *word_map(const char *words)
     for (char *word = strtok_r(copy, " ", &save); map && word; word = strtok_r(NULL, " ", &save)) {
         char *value = strchr(word, '=');
         *value++ = '\0';
-        if (co_node_set(map, word, value) != CO_OK) return NULL;
+        co_node_remove(map, word);
+        co_node *node = value_node(word, value);
+        if (!node) return NULL;
+        co_node_append(map, node);
     }
     return map;
 }
@@ -96,6 +114,17 @@ static inline co_partition must_make(const char *words, const co_dataset *data)
     const co_status st = make_partition(words, data, &p);
     cr_assert(st == CO_OK, "%s: %s", words, co_status_message());
     return p;
+}
+
+/* The options are refused, by a message with that in it. */
+static inline void must_refuse(const char *words, const co_dataset *data, const char *what)
+{
+    co_partition p;
+    const co_status st = make_partition(words, data, &p);
+    cr_expect(st == CO_EUSAGE || st == CO_EDATA, "%s: status %d", words, (int)st);
+    cr_expect(strstr(co_status_message(), what), "%s: '%s' is not in: %s", words, what,
+              co_status_message());
+    co_partition_fini(&p);
 }
 
 /* The value of a statistic; the test fails when there is none. */

@@ -111,3 +111,46 @@ Test(dirichlet, alpha_is_required_and_positive)
     cr_expect(make_partition("method=dirichlet devices=5 alpha=0", &data, &p) == CO_EUSAGE);
     co_dataset_fini(&data);
 }
+
+/* alpha of device k is k + 1: E p_k = (k + 1) / 15, Var p_k = m (1 - m) / (15 + 1). */
+Test(dirichlet, a_list_has_one_concentration_a_device)
+{
+    enum { K = 5, SEEDS = 400, CLASSES = 4 };
+    co_dataset data = plain_data(8000, CLASSES);
+    double sum[K] = {0.0}, square[K] = {0.0};
+    for (int seed = 0; seed < SEEDS; seed++) {
+        char words[100];
+        snprintf(words, sizeof words, "method=dirichlet devices=5 alpha=[1,2,3,4,5] seed=%d", seed);
+        co_partition p = must_make(words, &data);
+        int64_t *counts = count_table(&p, &data);
+        for (size_t i = 0; i < K * CLASSES; i++) {
+            const double part = (double)counts[i] / 2000.0;
+            sum[i / CLASSES] += part;
+            square[i / CLASSES] += part * part;
+        }
+        co_free(counts);
+        co_partition_fini(&p);
+    }
+    for (int k = 0; k < K; k++) {
+        const double n = SEEDS * CLASSES, mean = sum[k] / n, m = (k + 1) / 15.0,
+                     variance = square[k] / n - mean * mean, wanted = m * (1.0 - m) / 16.0;
+        cr_expect(fabs(mean - m) < 4.0 * sqrt(wanted / n), "device %d: %g, not %g", k, mean, m);
+        cr_expect(fabs(variance / wanted - 1.0) < 0.2, "device %d: %g, not %g", k, variance,
+                  wanted);
+    }
+    must_refuse("method=dirichlet devices=3 alpha=[1,2]", &data, "2 numbers for 3 devices");
+    must_refuse("method=dirichlet devices=2 alpha=[1,-2]", &data, "alpha[1]");
+    co_dataset_fini(&data);
+}
+
+Test(dirichlet, a_list_of_equal_numbers_is_the_number)
+{
+    co_dataset data = plain_data(1000, 4);
+    co_partition a = must_make("method=dirichlet devices=4 alpha=0.3", &data),
+                 b = must_make("method=dirichlet devices=4 alpha=[0.3,0.3,0.3,0.3]", &data);
+    cr_expect_arr_eq(a.train_offsets, b.train_offsets, 5 * sizeof(int64_t));
+    cr_expect_arr_eq(a.train, b.train, 1000 * sizeof(int64_t));
+    co_partition_fini(&a);
+    co_partition_fini(&b);
+    co_dataset_fini(&data);
+}

@@ -28,7 +28,7 @@ static void check_mixes(double alpha, double distance)
     double q[2][C], shape[C], sum = 0.0, square = 0.0, js_sum = 0.0;
     for (int64_t k = 0; k < K; k++) {
         double squares = 0.0, total = 0.0;
-        co_mix_draw(&in, 0, alpha, size, C, k, shape, q[k % 2]);
+        co_mix_draw(&in, 0, alpha, NULL, size, C, k, shape, q[k % 2]);
         for (int c = 0; c < C; c++) {
             squares += q[k % 2][c] * q[k % 2][c];
             total += q[k % 2][c];
@@ -158,4 +158,31 @@ Test(dirichlet_device, every_margin_is_kept)
         co_partition_fini(&p);
         co_dataset_fini(&data);
     }
+}
+
+/* Class c has concentration alpha_c, and the examples are in the same proportions: the tilt is
+ * near 1, and devices hold E q_c = alpha_c / 10, Var q_c = m (1 - m) / 11. */
+Test(dirichlet_device, a_list_has_one_concentration_a_class)
+{
+    enum { DEVICES = 2000, CLASSES = 4 };
+    co_dataset data = plain_data(100 * DEVICES, CLASSES);
+    for (int64_t i = 0; i < data.n; i++)
+        data.y[i] = (int32_t)(i % 10 < 1 ? 0 : i % 10 < 3 ? 1 : i % 10 < 6 ? 2 : 3);
+    co_partition p = must_make("method=dirichlet_device devices=2000 alpha=[1,2,3,4]", &data);
+    int64_t *counts = count_table(&p, &data);
+    for (size_t c = 0; c < CLASSES; c++) {
+        double sum = 0.0, square = 0.0;
+        for (size_t d = 0; d < DEVICES; d++) {
+            const double part = (double)counts[d * CLASSES + c] / 100.0;
+            sum += part / DEVICES;
+            square += part * part / DEVICES;
+        }
+        const double m = (double)(c + 1) / 10.0, wanted = m * (1.0 - m) / 11.0;
+        cr_expect(fabs((square - sum * sum) / wanted - 1.0) < 0.15, "class %zu: %g, not %g", c,
+                  square - sum * sum, wanted);
+    }
+    co_free(counts);
+    co_partition_fini(&p);
+    must_refuse("method=dirichlet_device devices=3 alpha=[1,2]", &data, "2 numbers for 4 classes");
+    co_dataset_fini(&data);
 }

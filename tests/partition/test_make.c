@@ -237,6 +237,8 @@ Test(make, any_allocation_may_fail)
     walk_failures("method=iid devices=5 test_fraction=0.2");
     walk_failures("method=dirichlet devices=5 alpha=1");
     walk_failures("method=shards devices=50");
+    walk_failures("method=shards devices=6 shard_size=3");
+    walk_failures("method=classes classes_per_device=3 sizes=given given=[9,8,7,6]");
     walk_failures("method=natural");
 }
 

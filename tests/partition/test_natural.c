@@ -136,3 +136,43 @@ Test(natural, sizes_have_a_least_and_a_most)
     co_partition_fini(&p);
     co_dataset_fini(&data);
 }
+
+/* Sizes, in users, of the groups of ten users. */
+static int group_sizes(const char *words, int64_t n_users[10])
+{
+    co_dataset data = stairs();
+    co_partition p = must_make(words, &data);
+    const int n_groups = (int)p.n_devices;
+    for (int d = 0; d < n_groups; d++) {
+        unsigned users = 0;
+        for (int64_t i = p.train_offsets[d]; i < p.train_offsets[d + 1]; i++)
+            users |= 1u << data.user[p.train[i]];
+        n_users[d] = __builtin_popcount(users);
+    }
+    co_partition_fini(&p);
+    co_dataset_fini(&data);
+    return n_groups;
+}
+
+Test(natural, users_that_remain_go_where_rest_says)
+{
+    int64_t n[10];
+    cr_expect_eq(group_sizes("method=natural users_per_device=4 rest=smaller", n), 3);
+    cr_expect(n[0] == 4 && n[1] == 4 && n[2] == 2);
+    cr_expect_eq(group_sizes("method=natural users_per_device=4 rest=bigger", n), 2);
+    cr_expect(n[0] == 5 && n[1] == 5);
+    cr_expect_eq(group_sizes("method=natural users_per_device=4 rest=drop", n), 2);
+    cr_expect(n[0] == 4 && n[1] == 4);
+    cr_expect_eq(group_sizes("method=natural users_per_device=5 rest=strict", n), 2);
+    cr_expect_eq(group_sizes("method=natural users_per_device=11 rest=smaller", n), 1);
+    cr_expect_eq(n[0], 10);
+    co_dataset data = stairs();
+    must_refuse("method=natural users_per_device=4 rest=strict", &data,
+                "10 users do not make whole groups of 4, 2 remain");
+    must_refuse("method=natural users_per_device=11 rest=bigger", &data,
+                "10 users make no group of 11");
+    must_refuse("method=natural users_per_device=11 rest=drop", &data,
+                "10 users make no group of 11");
+    co_dataset_fini(&data);
+    cr_expect_eq(co_memory_blocks(), 0);
+}
