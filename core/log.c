@@ -143,6 +143,14 @@ void co_progress_end(co_progress *progress)
     if (open_line == progress) open_line = NULL;
 }
 
+void co_format_loss(double loss, char *text, size_t size)
+{
+    if (loss != loss)
+        snprintf(text, size, "none");
+    else
+        snprintf(text, size, "%.4f", loss);
+}
+
 void co_format_seconds(double seconds, char *text, size_t size)
 {
     if (seconds < 10.0)

@@ -38,6 +38,8 @@ void co_progress_step(co_progress *progress, int64_t done, int64_t total, const 
 void co_progress_end(co_progress *progress);
 /* "1 h 02 min", "3 min 10 s", "4.1 s" into text[size]. */
 void co_format_seconds(double seconds, char *text, size_t size);
+/* "1.2346"; of a loss that there is not (NaN), as of a step without a result, "none". */
+void co_format_loss(double loss, char *text, size_t size);
 /* "1.6 MiB" into text[size]. */
 void co_format_bytes(double bytes, char *text, size_t size);
 double co_now_s(void); /* monotonic clock, seconds */

@@ -98,6 +98,17 @@ static void print_coded(FILE *out, const co_table *rounds)
     co_print_field(out, "", "%s up behind an entropy code", up);
 }
 
+/* With integers of limited range: numbers beyond it. An earlier version did not count them: -1. */
+static void print_cut(FILE *out, const co_table *rounds)
+{
+    int64_t cut = 0;
+    if (co_table_find(rounds, "values_cut") < 0) return;
+    for (size_t r = 0; r < rounds->n_rows; r++)
+        if (co_column_count(rounds, r, "values_cut") > 0)
+            cut += co_column_count(rounds, r, "values_cut");
+    co_print_field(out, "", "%" PRId64 " numbers beyond what the ring's integers hold", cut);
+}
+
 static void print_totals(FILE *out, const co_table *rounds)
 {
     char down[32], up[32], seconds[32];
@@ -118,6 +129,7 @@ static void print_totals(FILE *out, const co_table *rounds)
     co_print_field(out, "updates lost",
                    "%" PRId64 " non-finite; %" PRId64 " values cut to the bound (saturated)",
                    total(rounds, "n_nonfinite"), total(rounds, "n_saturated"));
+    print_cut(out, rounds);
     co_format_seconds(n ? co_column_cell(rounds, n - 1, "wall_s") : 0.0, seconds, sizeof seconds);
     co_print_field(out, "time", "%s", seconds);
 }

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define MANY_CUT 1e-3 /* of the numbers that came */
+
 co_status co_blas_agree(const co_comm *comm)
 {
     co_kernel_level best;
@@ -180,9 +182,32 @@ static void warn_of_failed_sums(const co_table *rounds)
                 failed, rounds->n_rows);
 }
 
+/* Numbers of updates that the ring's integers cut or, with noise in shares, wrapped: more than one
+ * in a thousand. */
+static void warn_of_cut(const co_run *run)
+{
+    const co_table *rounds = &run->record.rounds;
+    const int column = co_table_find(rounds, "values_cut");
+    double cut = 0.0, sent = 0.0;
+    for (size_t i = 0; column >= 0 && i < rounds->n_rows; i++) {
+        const int64_t n = co_table_get_i64(rounds, i, (size_t)column);
+        if (n < 0) continue; /* an earlier version did not count */
+        cut += (double)n;
+        sent += (double)co_table_get_i64(rounds, i, (size_t)co_table_find(rounds, "n_reported")) *
+                (double)run->exchange.layout->n_shared;
+    }
+    if (cut > MANY_CUT * sent)
+        co_warn("%.0f of %.0f numbers of updates (%.2g %%) were beyond what the ring's integers "
+                "hold, and %s",
+                cut, sent, 100.0 * cut / sent,
+                run->shares.charge ? "wrapped: raise privacy.bits"
+                                   : "were cut to ring's clip: raise it, or bound updates in "
+                                     "front of it by transform clip");
+}
+
 static void report(const co_run *run, double seconds)
 {
-    char text[32];
+    char text[32], train_loss[32];
     double loss, metric;
     co_format_seconds(seconds, text, sizeof text);
     const co_table *rounds = &run->record.rounds;
@@ -190,10 +215,12 @@ static void report(const co_run *run, double seconds)
     warn_of_losses(rounds);
     warn_of_silence(rounds);
     warn_of_failed_sums(rounds);
+    warn_of_cut(run);
     if (!co_log_speaks()) return;
-    printf(
-        "%lld rounds, train loss %.4f", (long long)run->round,
-        co_table_get_f64(rounds, rounds->n_rows - 1, (size_t)co_table_find(rounds, "train_loss")));
+    const double trained =
+        co_table_get_f64(rounds, rounds->n_rows - 1, (size_t)co_table_find(rounds, "train_loss"));
+    co_format_loss(trained, train_loss, sizeof train_loss);
+    printf("%lld rounds, train loss %s", (long long)run->round, train_loss);
     co_record_newest(&run->record, &loss, &metric);
     if (!isnan(metric))
         printf(", test loss %.4f, test %s %.4f", loss, run->task->metrics[0].name, metric);

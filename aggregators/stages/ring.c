@@ -2,17 +2,17 @@
  *
  * A device clips each coordinate to [-clip, clip], multiplies by its weight over the largest that
  * there can be, and rounds levels / clip times that to one of the two whole numbers beside it, at
- * random and so that the mean is right. The sum of residues is read as the integer nearest to 0, in
- * steps of clip / levels, and divided by the sum of the weights. No contribution is above `levels`,
- * so that sums cannot pass half of 2^bits where most devices of a step x levels stay below it:
- * refused before the first step otherwise. Weights: uniform, or capped (aggregate.weight_cap), for
- * a device knows neither the others' nor their sum; they are added exactly beside the ring. The
- * message: bits a value, no header. Draws are keyed by (seed, step, device, block). Cost: 1.2 ns a
- * coordinate on a device, one pass over the slice. Source: Bonawitz et al., arXiv:1912.00131 (clip,
- * scale, round at random, modulo); coordinates are clipped as in Flower's SecAgg+, not the norm:
- * put clip in front for that. A number
- * is rounded by adding 1.5 x 2^52, as the nearest integer to it less u - 1/2, u of 32 bits drawn
- * within (0, 1) by 2^-51 x levels, so that whole numbers stay what they are. */
+ * random and so that the mean is right; clipped coordinates are counted. The sum of residues is
+ * read as the integer nearest to 0, in steps of clip / levels, and divided by the sum of the
+ * weights. No contribution is above `levels`, so that sums cannot pass half of 2^bits where most
+ * devices of a step x levels stay below it: refused before the first step otherwise. Weights:
+ * uniform, or capped (aggregate.weight_cap), for a device knows neither the others' nor their sum;
+ * they are added exactly beside the ring. The message: bits a value, no header. Draws are keyed by
+ * (seed, step, device, block). Cost: 1.2 ns a coordinate on a device, one pass over the slice.
+ * Source: Bonawitz et al., arXiv:1912.00131 (clip, scale, round at random, modulo); coordinates are
+ * clipped as in Flower's SecAgg+, not the norm: put clip in front for that. A number is rounded by
+ * adding 1.5 x 2^52, as the nearest integer to it less u - 1/2, u of 32 bits drawn within (0, 1) by
+ * 2^-51 x levels, so that whole numbers stay what they are. */
 #include "aggregators/stages/stage.h"
 #include "aggregators/travel.h"
 #include "core/memory.h"
@@ -87,12 +87,20 @@ CO_CLONES static void add_integers(const float *restrict x, size_t n, const uint
     for (size_t j = 0; j < n; j++) sum[j] += (uint32_t)rounded(x[j], word[j], &how);
 }
 
+CO_CLONES static int64_t count_beyond(const float *x, size_t n, double clip)
+{
+    int64_t beyond = 0;
+    for (size_t j = 0; j < n; j++) beyond += fabs((double)x[j]) > clip;
+    return beyond;
+}
+
 /* The block at hand, as residues or into the sums. */
 static void take_block(const ring *r, const rounding *how, const co_walk *w, const uint32_t *word,
                        co_contribution *c)
 {
     float room[CO_BLOCK];
     const float *x = co_walk_pack(w, c->update, sizeof *x, room);
+    c->counts[0] += count_beyond(x, w->n, r->clip);
     if (c->words) {
         uint32_t words[CO_BLOCK], *to = co_walk_pack(w, c->words, sizeof *to, words);
         add_integers(x, w->n, word, how, to);
@@ -164,5 +172,7 @@ const co_stage co_stage_ring = {.name = "ring",
                                 .forward = forward,
                                 .backward = backward,
                                 .message = message,
+                                .n_counts = 1,
+                                .counts_cut = true,
                                 .keeps_zeros = true,
                                 .coded = true};

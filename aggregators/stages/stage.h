@@ -153,8 +153,9 @@ typedef struct {
     bool fixed_shares; /* backward needs sum->coverage, and that a device's part of the population's
                           weight is the same in all steps */
     size_t n_counts;
-    bool enforced;  /* the server sees to it: attackers go through it as well */
-    bool releases;  /* gives a sum also when nobody reported */
+    bool counts_cut; /* counts[0]: numbers that its integers could not hold as they were */
+    bool enforced;   /* the server sees to it: attackers go through it as well */
+    bool releases;   /* gives a sum also when nobody reported */
     bool blockwise; /* forward works on each block of CO_BLOCK coordinates of the model by itself */
     /* What the order of a chain goes by. */
     bool sparse; /* sends some coordinates alone: behind it stands only what keeps zeros */

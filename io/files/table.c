@@ -237,9 +237,15 @@ static co_status read_column(co_table *table, const co_file *file, size_t c, siz
 
 co_status co_table_read(co_table *table, const co_file *file)
 {
+    return co_table_read_without(table, file, table->n_columns);
+}
+
+co_status co_table_read_without(co_table *table, const co_file *file, size_t column)
+{
     size_t n_rows = 0;
     table->n_rows = 0;
-    for (size_t c = 0; c < table->n_columns; c++) CO_TRY(read_column(table, file, c, &n_rows));
+    for (size_t c = 0; c < table->n_columns; c++)
+        if (c != column) CO_TRY(read_column(table, file, c, &n_rows));
     table->n_rows = n_rows;
     return CO_OK;
 }

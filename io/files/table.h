@@ -44,3 +44,6 @@ co_status co_table_write(const co_table *table,
 /* Reads the table's columns from a file; a missing column or another type is CO_EDATA. Replaces the
  * rows. */
 co_status co_table_read(co_table *table, const co_file *file);
+/* The same but for one column, behind the first, which the file lacks: its cells are the caller's
+ * to set. */
+co_status co_table_read_without(co_table *table, const co_file *file, size_t column);

@@ -69,7 +69,8 @@ void co_say_covered(const co_release *r, co_statement_text *words)
     co_say(
         words, "not covered",
         "train_loss and train metrics, n_selected, n_reported, n_empty, n_nonfinite, n_examples, "
-        "bytes, n_contributions, tables devices and load%s: exact values of real devices\n"
+        "values_cut, bytes, n_contributions, tables devices and load%s: exact values of real "
+        "devices\n"
         "table eval, where its examples belong to devices of the population; a stop rule on it%s",
         r->is_timed && !r->by_arrival ? ", sim_s, device_s, lost_s and other columns of time" : "",
         r->is_timed && !r->by_arrival ? " or on virtual time" : "");

@@ -31,15 +31,16 @@ static co_status step(void *self, co_run *run)
     const co_table *t = &run->record.rounds;
     const int column = co_table_find(t, "train_loss");
     const int64_t rounds = run->experiment->rounds;
-    char text[200], metric[64] = "", time[48] = "";
+    char text[200], metric[64] = "", time[48] = "", trained[32];
     double loss, value;
     co_record_newest(&run->record, &loss, &value);
     if (!isnan(value))
         snprintf(metric, sizeof metric, ", test %s %.4f", run->task->metrics[0].name, value);
     if (co_is_timed(run->experiment)) say_time(run, time, sizeof time);
-    snprintf(text, sizeof text, "round %lld/%lld%s, train loss %.4f%s", (long long)run->round,
-             (long long)rounds, time,
-             t->n_rows ? co_table_get_f64(t, t->n_rows - 1, (size_t)column) : NAN, metric);
+    co_format_loss(t->n_rows ? co_table_get_f64(t, t->n_rows - 1, (size_t)column) : NAN, trained,
+                   sizeof trained);
+    snprintf(text, sizeof text, "round %lld/%lld%s, train loss %s%s", (long long)run->round,
+             (long long)rounds, time, trained, metric);
     co_progress_step(self, run->ending == CO_DONE ? rounds : run->round, rounds, text);
     return CO_OK;
 }

@@ -97,8 +97,10 @@ void co_record_round(co_record *r, const co_plan *plan, const co_round_row *row,
     co_table_set_f64(t, after + T_WALL, r->wall_before_s + co_now_s() - r->started_s);
     co_table_set_u64(t, after + T_DIGEST, row->model_digest);
     if (r->is_timed) set_timed(t, after + N_TAIL, plan);
-    if (r->with_codes)
-        co_table_set_i64(t, after + N_TAIL + (r->is_timed ? N_TIMED : 0) + C_UP, row->bytes_coded);
+    size_t more = after + N_TAIL + (r->is_timed ? N_TIMED : 0);
+    if (r->with_codes) co_table_set_i64(t, more + C_UP, row->bytes_coded);
+    more += r->with_codes ? N_CODED : 0;
+    if (r->with_cut) co_table_set_i64(t, more + I_CUT, row->values_cut);
     if (r->with_groups) add_levels(r, row);
     if (r->secagg) co_record_secagg(t, plan);
     if (r->with_devices) add_devices(r, plan);

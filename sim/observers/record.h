@@ -36,6 +36,7 @@ typedef struct {
     const co_secagg_keys *secagg;   /* NULL: none; else its stages are the last columns of rounds */
     char secagg_words[64];          /* of how a step can fail */
     bool with_codes;                /* rounds has the bytes up behind an entropy code */
+    bool with_cut;                  /* rounds has the numbers that integers could not hold */
     bool with_devices, with_scores; /* the table devices; columns over devices in eval */
     int64_t load_span;       /* rounds summed in a row of load: 1 while ranks x rounds <= 1e6 */
     int64_t span_round;      /* last round in span; 0: empty */
@@ -54,6 +55,7 @@ typedef struct {
     int64_t n_reported, n_nonfinite, n_saturated, n_examples;
     double train_loss, update_norm, lr_local, lr_server;
     int64_t bytes_down, bytes_up, bytes_coded;
+    int64_t values_cut; /* numbers of devices that their integers could not hold */
     int64_t cloud_down,
         cloud_up; /* bytes between edge servers and the cloud, where there are any */
     uint64_t model_digest;

@@ -32,6 +32,8 @@ enum {
 };
 /* With a transform that makes symbols, behind those. */
 enum { C_UP, N_CODED };
+/* With integers that may not hold a number, behind those. */
+enum { I_CUT, N_CUT };
 /* With edge servers, behind all others: bytes of each level. */
 enum { G_EDGE_DOWN, G_EDGE_UP, G_CLOUD_DOWN, G_CLOUD_UP, N_LEVELS };
 /* With secure aggregation, behind all others: of the step, then of each of its stages. */

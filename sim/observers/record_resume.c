@@ -67,6 +67,16 @@ static co_status read_eval(co_record *r, co_file *file)
     return st;
 }
 
+/* Rounds, in which an earlier version did not count what integers could not hold: -1 then. */
+static co_status read_rounds(co_record *r, co_file *file)
+{
+    const int cut = co_table_find(&r->rounds, "values_cut");
+    if (cut < 0 || co_file_has(file, "rounds/values_cut")) return co_table_read(&r->rounds, file);
+    CO_TRY(co_table_read_without(&r->rounds, file, (size_t)cut));
+    for (size_t i = 0; i < r->rounds.n_rows; i++) ((int64_t *)r->rounds.data[cut])[i] = -1;
+    return CO_OK;
+}
+
 static co_status read_privacy_bound(co_record *r, co_file *file)
 {
     char *name = NULL;
@@ -81,7 +91,7 @@ static co_status read_privacy_bound(co_record *r, co_file *file)
 static co_status read_tables(co_record *r, co_file *file)
 {
     char *segments = NULL;
-    CO_TRY(co_table_read(&r->rounds, file));
+    CO_TRY(read_rounds(r, file));
     CO_TRY(read_eval(r, file));
     CO_TRY(co_table_read(&r->load, file));
     if (r->with_privacy) CO_TRY(co_table_read(&r->privacy, file));

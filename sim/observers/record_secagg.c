@@ -84,8 +84,9 @@ void co_record_secagg_say(const co_record *r, co_json *json)
                                 : "every mask was made, from keys that the seed tells");
     co_json_text(json, "covered", "updates; devices/loss and devices/update_norm are left out");
     co_json_text(json, "not covered",
-                 "training loss and metrics, and the sum of the weights: sums over the devices of "
-                 "a round, added in the clear; numbers of examples in devices/; evaluations on "
+                 "training loss and metrics, the sum of the weights, and how many numbers integers "
+                 "could not hold: sums over the devices of a round, added in the clear; numbers of "
+                 "examples in devices/; evaluations on "
                  "devices");
     co_json_close(json, '}');
 }

@@ -3,6 +3,7 @@
 #include "core/memory.h"
 #include "sim/observers/record_private.h"
 #include "sim/planners/planner.h"
+#include "sim/stages/shares.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ static const co_column head[] = {
 static const co_column tail[] = {
     {"update_norm", CO_F64}, {"lr_local", CO_F64}, {"lr_server", CO_F64}, {"bytes_down", CO_I64},
     {"bytes_up", CO_I64},    {"sim_s", CO_F64},    {"wall_s", CO_F64},    {"model_digest", CO_U64}};
+static const co_column cut[] = {{"values_cut", CO_I64}};
 static const co_column coded[] = {{"bytes_up_coded", CO_I64}};
 static const co_column levels[] = {{"bytes_edge_down", CO_I64},
                                    {"bytes_edge_up", CO_I64},
@@ -91,7 +93,7 @@ static co_status init_devices(co_record *r)
 static co_status init_tables(co_record *r, const co_eval_columns *eval)
 {
     co_column columns[sizeof head / sizeof *head + CO_MAX_METRICS + N_TAIL + N_TIMED + N_CODED +
-                      N_LEVELS + N_SECAGG];
+                      N_CUT + N_LEVELS + N_SECAGG];
     char names[CO_MAX_METRICS][64], secagg_names[N_SECAGG][32];
     CO_ASSERT(r->n_metrics <= CO_MAX_METRICS);
     memcpy(columns, head, sizeof head);
@@ -111,6 +113,10 @@ static co_status init_tables(co_record *r, const co_eval_columns *eval)
     if (r->with_codes) {
         memcpy(columns + n, coded, sizeof coded);
         n += N_CODED;
+    }
+    if (r->with_cut) {
+        memcpy(columns + n, cut, sizeof cut);
+        n += N_CUT;
     }
     if (r->with_groups) {
         memcpy(columns + n, levels, sizeof levels);
@@ -150,7 +156,11 @@ co_status co_record_init(co_record *r, const co_experiment *e, const co_populati
     r->with_examples = e->example_keys.is_on;
     r->with_groups = e->group_keys.is_on;
     if (e->secagg_keys.is_on) r->secagg = &e->secagg_keys;
-    for (size_t k = 0; k < e->n_transforms; k++) r->with_codes |= e->transform[k]->codes;
+    r->with_cut = co_has_shares(e);
+    for (size_t k = 0; k < e->n_transforms; k++) {
+        r->with_codes |= e->transform[k]->codes;
+        r->with_cut |= e->transform[k]->counts_cut;
+    }
     r->is_timed = co_is_timed(e);
     r->by_arrival = co_charge_is_by_arrival(e);
     if (co_config_has(&e->output, "devices"))

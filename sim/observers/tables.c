@@ -92,6 +92,8 @@ static void add_round(tables *t, co_run *r)
                               .bytes_down = down,
                               .bytes_up = up,
                               .bytes_coded = coded,
+                              .values_cut =
+                                  co_chain_cut(&r->chain, co_exchange_counts(x, r->first_count)),
                               .cloud_down = cloud_down,
                               .cloud_up = cloud_up,
                               .model_digest = co_exchange_digest(x)};

@@ -266,6 +266,14 @@ bool co_chain_forward(co_chain *chain, int64_t step, int64_t device, co_contribu
     return true;
 }
 
+int64_t co_chain_cut(const co_chain *chain, const int64_t *counts)
+{
+    int64_t cut = 0;
+    for (size_t k = 0; k < chain->n; k++)
+        if (chain->link[k].stage->counts_cut) cut += counts[chain->link[k].first_count];
+    return cut;
+}
+
 co_message co_chain_message(const co_chain *chain, bool attacker, int64_t n_values)
 {
     co_message message = {n_values, 32.0, 0};

@@ -64,6 +64,9 @@ size_t co_chain_server_slots(const co_chain *chain, const char **name, size_t ro
  * what it counted. False when the update is not finite behind one of them. Local. */
 bool co_chain_forward(co_chain *chain, int64_t step, int64_t device, co_contribution *contribution,
                       float *const *state);
+/* Of a step, numbers that the integers of stages could not hold, of all that counts[n_counts] tell.
+ */
+int64_t co_chain_cut(const co_chain *chain, const int64_t *counts);
 /* What a contribution of so many values is on the wire, behind all stages that bind the device. */
 co_message co_chain_message(const co_chain *chain, bool attacker, int64_t n_values);
 int64_t co_chain_bytes(const co_chain *chain, bool attacker, int64_t n_values);

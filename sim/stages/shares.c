@@ -149,7 +149,7 @@ static void forward(void *self, const co_stage_key *key, co_contribution *c, flo
     const co_weighting by = s->experiment->weighting;
     const double weight = c->factor * (by.by == CO_WEIGHT_UNIFORM ? 1.0 : c->weight / by.cap);
     const double factor = weight * co_clip_factor(s->setup.clip, c->norm) * BELOW_CLIP;
-    const uint64_t mask = (UINT64_C(1) << s->setup.bits) - 1;
+    const uint64_t mask = (UINT64_C(1) << s->setup.bits) - 1, half = (mask >> 1) + 1;
     const co_noise_release share = co_noise_share_of(&s->source, key->step, key->device);
     int64_t *q = (int64_t *)c->residue;
     (void)state;
@@ -157,7 +157,10 @@ static void forward(void *self, const co_stage_key *key, co_contribution *c, flo
               c->update);
     co_round_within(key->seed, key->step, key->device, c->update, c->n, s->what.bound_square, q);
     co_noise_table_add(&s->table, &share, 0, c->n, q);
-    for (size_t j = 0; j < c->n; j++) c->residue[j] &= mask;
+    for (size_t j = 0; j < c->n; j++) {
+        c->counts[0] += c->residue[j] + half > mask; /* below -half or from half on */
+        c->residue[j] &= mask;
+    }
 }
 
 static void backward(void *self, const co_stage_key *key, co_round_sum *sum)
@@ -199,6 +202,8 @@ const co_stage co_stage_shares = {.name = "distributed privacy",
                                   .backward = backward,
                                   .end = end,
                                   .message = message,
+                                  .n_counts = 1,
+                                  .counts_cut = true,
                                   .enforced = true,
                                   .releases = true,
                                   .mixes = true};

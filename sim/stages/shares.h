@@ -2,12 +2,12 @@
  * the noise before its integers leave it, and the server has nothing but their sum modulo 2^b.
  *
  * On the device: clip to C, rotate (aggregators/hadamard.h), divide by the step, round under the
- * norm bound, add a share of noise, reduce modulo 2^b. On a rank's slice: the sum read as the
- * numbers nearest to zero, back through the rotation, over the public number of devices asked or
- * expected. A step with fewer reports than privacy.min_reporting has no result and costs nothing. A
- * device whose update is not finite sends nothing, like one that drops out.
- * Who takes part is no secret from the server: a device pays for the steps that it takes part in
- * (sim/stages/charge.h, by arrival). Source: privacy/mechanisms/distributed.h. */
+ * norm bound, add a share of noise, reduce modulo 2^b (what is beyond half of it is counted). On a
+ * rank's slice: the sum read as the numbers nearest to zero, back through the rotation, over the
+ * public number of devices asked or expected. A step with fewer reports than privacy.min_reporting
+ * has no result and costs nothing. A device whose update is not finite sends nothing, like one that
+ * drops out. Who takes part is no secret from the server: a device pays for the steps that it takes
+ * part in (sim/stages/charge.h, by arrival). Source: privacy/mechanisms/distributed.h. */
 #pragma once
 #include "aggregators/stages/stage.h"
 #include "privacy/mechanisms/distributed.h"

@@ -73,13 +73,16 @@ static inline void close_stage(stage_bench *b)
     cr_expect_eq(co_memory_blocks(), 0, "%s", b->member->name);
 }
 
-/* Forward; weight 2 is the most. */
+/* Forward; weight 2 is the most. counts: of the last call. */
 static inline co_contribution send_weighed(const stage_bench *b, uint64_t seed, int64_t step,
                                            int64_t device, float *update, uint64_t *residue,
                                            double weight)
 {
+    static int64_t counts[16];
     const co_stage_key key = {.seed = seed, .step = step, .device = device, .cohort = 10};
+    memset(counts, 0, sizeof counts);
     co_contribution c = {.n = b->layout->n,
+                         .counts = counts,
                          .part = b->layout->part,
                          .n_parts = b->layout->n_parts,
                          .update = update,

@@ -520,7 +520,10 @@ Test(stages, ring_adds_what_it_would_send)
     for (size_t j = 0; j < WIDTH; j++) want[j] = words[j] = (uint32_t)j * 0x9e3779b9u;
     for (int64_t device = 0; device < 5; device++) {
         memcpy(u, truth, sizeof u);
-        send_weighed(&b, 1, 7, device, u, residue, 1.2);
+        int64_t n_beyond = 0, n_cut = 0;
+        for (size_t j = 0; j < WIDTH; j++) n_beyond += fabsf(truth[j]) > 2.0f;
+        cr_expect(n_beyond > 100 && n_beyond < WIDTH / 2);
+        cr_expect_eq(send_weighed(&b, 1, 7, device, u, residue, 1.2).counts[0], n_beyond);
         for (size_t j = 0; j < WIDTH; j++) want[j] += residue[j];
         memcpy(u, truth, sizeof u);
         const co_stage_key key = {.seed = 1, .step = 7, .device = device, .cohort = 10};
@@ -529,10 +532,12 @@ Test(stages, ring_adds_what_it_would_send)
                              .n_parts = b.layout->n_parts,
                              .update = u,
                              .words = words,
+                             .counts = &n_cut,
                              .norm = 1.0,
                              .weight = 1.2,
                              .factor = 1.0};
         b.member->forward(b.self, &key, &c, NULL);
+        cr_expect_eq(n_cut, n_beyond);
     }
     for (size_t j = 0; j < WIDTH; j++)
         cr_assert_eq(words[j] & 0xfffff, want[j] & 0xfffff, "coordinate %zu", j);

@@ -38,6 +38,15 @@ for words in "" secagg.simulate=sum secagg.secure=true; do
 done
 grep -q "changed nothing, for too few" text || fail "no word of rounds without a sum: $(cat text)"
 
+# numbers that the ring cuts are counted, the same on any number of ranks and behind masks; a warning where there are many
+for n in 1 3; do
+    on $n run e.yaml rounds=2 transforms='[{name: ring, clip: 0.01}]' output.dir=cut$n > text 2>&1 || fail "cut: $(cat text)"
+    grep -qE "warning: [0-9]+ of [0-9]+ numbers of updates .* were cut to ring's clip" text || fail "no word of what the ring cuts: $(cat text)"
+    [ "$(last cut$n/run.h5 rounds values_cut)" = "$(last cut1/run.h5 rounds values_cut)" ] || fail "values_cut on $n ranks"
+done
+[ "$(last cut1/run.h5 rounds values_cut)" -gt 100 ] || fail "values_cut: $(last cut1/run.h5 rounds values_cut)"
+[ "$(last k1/run.h5 rounds values_cut)" = 0 ] || fail "values_cut where nothing is cut: $(last k1/run.h5 rounds values_cut)"
+
 # a key of the system's generator is written nowhere, and another one at every start: the same run after a kill all the same
 slow="rounds=30 secagg.secure=true model.hidden=[1000]"
 on 2 run e.yaml $slow output.dir=whole > /dev/null 2>&1 || fail "undisturbed run"
@@ -56,6 +65,7 @@ done
 "$COHORT" run e.yaml rounds=3 secagg='{threshold: 0.99}' clock.dropout=0.6 local.dp='{clip: 1, noise_multiplier: 1, delta: 1e-4}' \
     output.dir=none > text 2>&1 || fail "rounds that all fail: $(cat text)"
 [ "$(last none/run.h5 rounds secagg_failed)" != 0 ] && [ "$(last none/run.h5 rounds train_loss)" = None ] || fail "a failed round"
+grep -q "3 rounds, train loss none;" text && ! grep -qw "nan" text || fail "a loss that there is not: $(cat text)"
 [ "$(last none/run.h5 privacy_examples epsilon_max)" = 0 ] || fail "failed rounds cost privacy: $(last none/run.h5 privacy_examples epsilon_max)"
 [ "$(last none/run.h5 rounds update_norm)" = 0 ] || fail "a failed round changes the model"
 "$COHORT" show none/run.h5 > text || fail show

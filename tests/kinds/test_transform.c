@@ -38,7 +38,10 @@ static co_contribution apply_on(const co_stage *member, void *self, const co_par
 {
     const co_stage_key key = {.seed = 1, .step = 1, .device = device, .cohort = 10};
     const size_t n = part[n_parts - 1].at + part[n_parts - 1].size;
+    int64_t counts[16] = {0};
+    CO_ASSERT(member->n_counts <= 16);
     co_contribution c = {.n = n,
+                         .counts = counts,
                          .factor = 1.0,
                          .part = part,
                          .n_parts = n_parts,
@@ -53,6 +56,7 @@ static co_contribution apply_on(const co_stage *member, void *self, const co_par
     if (member->gives == CO_FLOATS)
         cr_expect(isnan(c.norm) || c.norm == co_vector_norm(update, n), "%s: another norm",
                   member->name);
+    c.counts = NULL;
     return c;
 }
 

@@ -39,8 +39,9 @@ static co_status open_with(const char *words, const co_stage *const *stages, siz
     return st;
 }
 
-/* sum[j] += the integers that transform ring, the run's only stage, makes of an update. */
-static void add_rounded(co_run *run, const co_plan_row *row, float *update, int64_t *sum)
+/* sum[j] += the integers that transform ring, the run's only stage, makes of an update. Returns how
+ * many of its numbers that travel are beyond clip. */
+static int64_t add_rounded(co_run *run, const co_plan_row *row, float *update, int64_t *sum)
 {
     const co_layout *l = co_model_layout(run->model);
     const int64_t all = INT64_C(1) << run->chain.ring.bits;
@@ -55,16 +56,25 @@ static void add_rounded(co_run *run, const co_plan_row *row, float *update, int6
                          .residue = run->chain.residue,
                          .weight = row->weight,
                          .factor = row->factor};
+    const double clip = co_config_real(&run->experiment->transform_options[0], "clip");
+    int64_t n_cut = 0, n_told[1] = {0};
+    for (size_t s = 0; s < l->n_spans[CO_SHARED]; s++)
+        for (size_t j = 0; j < l->span[CO_SHARED][s].size; j++) {
+            const double x = (double)update[l->span[CO_SHARED][s].at + j];
+            n_cut += x > clip || x < -clip;
+        }
+    c.counts = n_told;
     memset(c.residue, 0, l->n * sizeof *c.residue);
     run->chain.link[0].stage->forward(run->chain.link[0].self, &key, &c, NULL);
     for (size_t j = 0; j < l->n; j++)
         sum[j] += (int64_t)c.residue[j] - ((int64_t)c.residue[j] < all / 2 ? 0 : all);
+    return n_cut;
 }
 
 /* sum[j] += the integers of one device's update, that of an attacker turned around and four times
  * as large where it is_turned. Frozen coordinates give none. */
 static bool add_device(co_run *run, co_plan_row *row, const float *model, int64_t *sum,
-                       bool is_turned)
+                       bool is_turned, int64_t *n_cut)
 {
     const co_work *train = co_work_find("train");
     const co_request with = {.version = model, .frozen = model, .step = run->plan.round, .lr = 0.1};
@@ -77,7 +87,7 @@ static bool add_device(co_run *run, co_plan_row *row, const float *model, int64_
     CHECK(train->perform(self, &with, row, &given) == CO_OK);
     const bool reports = row->outcome == CO_REPORTED;
     const bool is_ring = strcmp(run->chain.link[0].stage->name, "ring") == 0;
-    if (reports && is_ring) add_rounded(run, row, given.piece[0].value, sum);
+    if (reports && is_ring) *n_cut += add_rounded(run, row, given.piece[0].value, sum);
     for (size_t j = 0; reports && !is_ring && j < n; j++) {
         const double turned = row->attacker && is_turned ? -4.0 : 1.0;
         double steps = rint(turned * (double)given.piece[0].value[j] * 1024.0);
@@ -87,6 +97,18 @@ static bool add_device(co_run *run, co_plan_row *row, const float *model, int64_
     train->destroy(self);
     co_workplace_fini(&fresh);
     return reports;
+}
+
+/* Of each of three rounds, in the run file; some there are. */
+static void cuts_are_counted(const co_run *run, const int64_t *n_cut)
+{
+    const co_table *rounds = &run->record.rounds;
+    CHECK(n_cut[0] > 0);
+    if (comm.rank != 0) return;
+    const int column = co_table_find(rounds, "values_cut");
+    CHECK(column >= 0);
+    for (size_t i = 0; column >= 0 && i < 3; i++)
+        CHECK(co_table_get_i64(rounds, i, (size_t)column) == n_cut[i]);
 }
 
 /* Three rounds of the run and of plain integers beside it, in such steps. weight_cap: of ring; 0:
@@ -102,7 +124,7 @@ static void equals_plain_integers(const char *words, double step, double weight_
     const co_layout *l = co_model_layout(run.model);
     const size_t whole = l->whole;
     float *model = co_malloc(whole, sizeof *model), *now = co_malloc(l->n, sizeof *now);
-    int64_t *sum = co_malloc(l->n, sizeof *sum), largest = 0, time = 0;
+    int64_t *sum = co_malloc(l->n, sizeof *sum), largest = 0, time = 0, n_cut[3] = {0};
     *n_lost = 0;
     co_model_init(run.model, (uint64_t)experiment.seed, model);
     for (int64_t round = 1; round <= 3; round++) {
@@ -116,7 +138,7 @@ static void equals_plain_integers(const char *words, double step, double weight_
         for (size_t k = 0; k < run.plan.n; k++)
             if (run.plan.row[k].outcome != CO_EMPTY) {
                 n_reported += add_device(&run, &run.plan.row[k], model, sum,
-                                         strstr(words, "sign_flip") != NULL);
+                                         strstr(words, "sign_flip") != NULL, &n_cut[round - 1]);
                 co_scalar_add(&shares, run.plan.row[k].share);
             }
         const double total = weight_cap > 0.0
@@ -134,6 +156,7 @@ static void equals_plain_integers(const char *words, double step, double weight_
     CHECK(largest > 20);
     CHECK(co_run_rounds(&run) == CO_OK);
     CHECK(memcmp(run.exchange.model, model, whole * sizeof *model) == 0);
+    if (strstr(words, "name: ring")) cuts_are_counted(&run, n_cut);
     co_free(model);
     co_free(now);
     co_free(sum);
@@ -258,8 +281,13 @@ int main(int argc, char **argv)
     equals_plain_integers(
         "model: {layers: [{dense: 700}, tanh, {dense: classes}], freeze: [2.bias]}\n"
         "devices: {per_round: 9}\naggregate: {weight_cap: 7}\ntransforms: [{name: "
-        "ring, clip: 0.1, levels: 3000, bits: 16}]",
-        0.1 / 3000.0, 7.0, &n_lost);
+        "ring, clip: 0.02, levels: 3000, bits: 16}]",
+        0.02 / 3000.0, 7.0, &n_lost);
+    equals_plain_integers(
+        "model: {layers: [{dense: 700}, tanh, {dense: classes}], freeze: [2.bias]}\n"
+        "devices: {per_round: 9}\naggregate: {weight_cap: 7}\ntransforms: [{name: "
+        "ring, clip: 0.02, levels: 3000, bits: 40}]",
+        0.02 / 3000.0, 7.0, &n_lost);
     CHECK(n_lost == 0);
     equals_plain_integers(with_secagg, 0x1p-10, 0.0, &n_lost);
     CHECK(n_lost > 3);
