@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { DRAW_ORDER = 256 }; /* of CO_DRAW_SPLIT's rounds, which are splits below 256 elsewhere */
+
 typedef struct {
     const co_config *opt;
     size_t n_features;
@@ -52,7 +54,7 @@ static co_status find_order(sharing *s)
     for (size_t j = 0; j < s->n_features; j++)
         if (!s->is_kept[j]) s->order[s->n_order++] = (int64_t)j;
     co_stream stream =
-        co_stream_open((uint64_t)co_config_int(s->opt, "seed"), CO_DRAW_FEATURES, 0, 0, 0);
+        co_stream_open((uint64_t)co_config_int(s->opt, "seed"), CO_DRAW_SPLIT, DRAW_ORDER, 0, 0);
     if (co_config_bool(s->opt, "shuffle")) co_draw_shuffle(&stream, s->order, s->n_order);
     return CO_OK;
 }
