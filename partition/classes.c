@@ -173,12 +173,12 @@ static co_status cut_by_weight(const chooser *c, const co_config *opt)
 
 static co_status cut_to_sizes(const chooser *c, const co_config *opt)
 {
-    co_held h = {.in = c->in, .plan = c->plan, .k = (size_t)c->k, .held = c->held};
+    co_classes_held h = {.in = c->in, .plan = c->plan, .k = (size_t)c->k, .held = c->held};
     co_status st = co_sizes_of_all(opt, c->in, DRAW_SIZES, &h.size);
     if (st != CO_OK) return st;
     h.weight = co_malloc((size_t)(c->in->n_devices * c->k), sizeof *h.weight);
     if (h.weight) weigh(c, opt, h.weight);
-    st = h.weight ? co_held_fit(&h, opt)
+    st = h.weight ? co_classes_fit(&h, opt)
                   : CO_FAIL(CO_ENOMEM, "weights of %lld devices", (long long)c->in->n_devices);
     co_free(h.weight);
     co_free(h.size);

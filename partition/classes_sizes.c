@@ -30,14 +30,14 @@ enum { DRAW_CUT = 8, DRAW_ROUND = 10, MAX_STEPS = 2000 };
 #define LEAST 1e-12 /* of a device's largest part: all of its classes can be tilted */
 
 typedef struct {
-    const co_held *h;
+    const co_classes_held *h;
     double part;        /* of the sizes that there are examples for */
     double *tilt, *sum; /* [n_groups] */
     double *row;        /* [k] the device at hand */
 } table;
 
 /* The parts become numbers, 1 the largest of a device. */
-static void level_parts(const co_held *h)
+static void level_parts(const co_classes_held *h)
 {
     for (int64_t d = 0; d < h->in->n_devices; d++) {
         double *q = h->weight + (size_t)d * h->k, largest = -INFINITY;
@@ -49,7 +49,7 @@ static void level_parts(const co_held *h)
 
 static void fill_row(const table *t, int64_t device)
 {
-    const co_held *h = t->h;
+    const co_classes_held *h = t->h;
     const double *q = h->weight + (size_t)device * h->k;
     const int32_t *held = h->held + (size_t)device * h->k;
     double sum = 0.0;
@@ -104,7 +104,7 @@ static double find_tilt(table *t, bool given)
 /* Each class in proportion to the column; -INFINITY: the device does not hold it. */
 static co_status cut_columns(const table *t)
 {
-    const co_held *h = t->h;
+    const co_classes_held *h = t->h;
     const size_t g = h->plan->n_groups, k = h->k, first = (size_t)h->in->first,
                  m = (size_t)h->in->last - first;
     double *column = co_malloc(m, sizeof *column);
@@ -138,7 +138,7 @@ static void wanted(const void *self, int64_t device, double *x)
 
 static co_status round_rows(const table *t)
 {
-    const co_held *h = t->h;
+    const co_classes_held *h = t->h;
     const size_t g = h->plan->n_groups, cells = (size_t)h->in->n_devices * g;
     int32_t *all = co_malloc(cells, sizeof *all);
     if (!all) return CO_FAIL(CO_ENOMEM, "counts of %zu devices and classes", cells);
@@ -165,7 +165,7 @@ static co_status refuse(const table *t, const co_config *opt)
 }
 
 /* Of a law's sizes: the examples of classes that no device holds are not there. */
-static double find_part(const co_held *h)
+static double find_part(const co_classes_held *h)
 {
     double total = 0.0, there = 0.0;
     bool *is_held = co_calloc(h->plan->n_groups, sizeof *is_held);
@@ -178,7 +178,7 @@ static double find_part(const co_held *h)
     return total > 0.0 ? there / total : 0.0;
 }
 
-co_status co_held_fit(const co_held *held, const co_config *opt)
+co_status co_classes_fit(const co_classes_held *held, const co_config *opt)
 {
     const size_t g = held->plan->n_groups;
     const bool given = co_sizes_are_given(opt);

@@ -5,12 +5,12 @@
  * n / K that differ by at most 1, a law, or given) in these proportions. All mixes together ask for
  * a little more of some classes than there are, and less of others; so every device's mix is tilted
  * by one weight a class, the same for all devices: x_kc = n_k q_kc b_c / sum_d q_kd b_d, with b
- * such that each class goes out whole, sum_k x_kc = n_c (the same part of each where given sizes
- * leave examples over). That is the table nearest to the wishes
- * (in Kullback-Leibler divergence) that deals every example; no device comes before another. The
- * tilt vanishes as K grows: b_c - 1 is of the order sqrt((1 / p_c - 1) / ((alpha + 1) K)) (alpha +
- * 1) / alpha. Entries are whole numbers by rounding.c. E sum_c q_c^2 = (alpha sum_c p_c^2 + 1) /
- * (alpha + 1).
+ * such that each class goes out whole, sum_k x_kc = n_c (b_c <= 1 and sum_k x_kc <= n_c where given
+ * sizes leave examples over: only classes that run dry are tilted). That is the table nearest to
+ * the wishes (in Kullback-Leibler divergence) that deals every example; no device comes before
+ * another. The tilt vanishes as K grows: b_c - 1 is of the order sqrt((1 / p_c - 1) / ((alpha + 1)
+ * K)) (alpha + 1) / alpha. Entries are whole numbers by rounding.c. E sum_c q_c^2 = (alpha sum_c
+ * p_c^2 + 1) / (alpha + 1).
  *
  * b by iterative proportional fitting, b_c <- b_c (n_c / sum_k x_kc)^w: w = 1 always converges, and
  * the longer steps that are tried as long as the error falls come to w = (alpha + 1) / alpha, where
@@ -36,7 +36,7 @@ typedef struct {
     const co_partition_plan *plan;
     int64_t *size;      /* [n_devices] examples of each */
     float *q;           /* [n_devices][n_groups] */
-    double *goal;       /* [n_groups] examples that go out */
+    bool spare;         /* the sizes leave examples over */
     double *tilt;       /* [n_groups] */
     double *given;      /* [n_groups] sum over the devices */
     double *last, *row; /* [n_groups] tilt and given of the step before: [2 n_groups]; scratch */
@@ -54,6 +54,13 @@ static void wanted(const void *self, int64_t device, double *x)
     for (size_t c = 0; c < g; c++) x[c] *= scale;
 }
 
+/* Examples of the class too many or too few; with some to spare too many. */
+static double misplaced(const fit *f, size_t c)
+{
+    const double off = f->given[c] - (double)f->plan->group_size[c];
+    return f->spare ? fmax(off, 0.0) : fabs(off);
+}
+
 /* given of this tilt; returns how many examples are out of place. */
 static double measure(fit *f)
 {
@@ -64,7 +71,7 @@ static double measure(fit *f)
         wanted(f, k, f->row);
         for (size_t c = 0; c < g; c++) f->given[c] += f->row[c];
     }
-    for (size_t c = 0; c < g; c++) error += 0.5 * fabs(f->given[c] - f->goal[c]);
+    for (size_t c = 0; c < g; c++) error += 0.5 * misplaced(f, c);
     return error;
 }
 
@@ -75,12 +82,14 @@ static void move(fit *f, double step)
     double largest = 0.0;
     for (size_t c = 0; c < g; c++) {
         if (f->plan->group_size[c] == 0) continue;
-        const double ratio = f->goal[c] / fmax(f->given[c], 1e-280),
+        const double ratio = (double)f->plan->group_size[c] / fmax(f->given[c], 1e-280),
                      rise = fabs(co_plain_log(ratio)) * step;
         const double power = rise > 2.0 ? ratio : co_plain_exp(-rise);
         f->tilt[c] *= rise > 2.0 || ratio < 1.0 ? power : 1.0 / power;
+        if (f->spare) f->tilt[c] = fmin(f->tilt[c], 1.0);
         largest = fmax(largest, f->tilt[c]);
     }
+    if (f->spare) largest = 1.0;
     for (size_t c = 0; c < g; c++) f->tilt[c] = fmax(f->tilt[c] / largest, 1e-200);
 }
 
@@ -97,7 +106,7 @@ static void find_tilt(fit *f)
         const double next = measure(f);
         if (next < error || step == 1.0) {
             error = next;
-            step *= 1.5;
+            if (!f->spare) step *= 1.5;
             continue;
         }
         memcpy(f->tilt, f->last, g * sizeof *f->last);
@@ -136,12 +145,11 @@ static co_status fit_init(fit *f)
 {
     const size_t g = f->plan->n_groups, k = (size_t)f->in->n_devices;
     f->q = g && k > SIZE_MAX / g ? NULL : co_malloc(k * g, sizeof *f->q);
-    f->goal = co_malloc(g, sizeof *f->goal);
     f->tilt = co_malloc(g, sizeof *f->tilt);
     f->given = co_malloc(g, sizeof *f->given);
     f->last = co_malloc(2 * g, sizeof *f->last);
     f->row = co_calloc(g, sizeof *f->row);
-    return f->q && f->goal && f->tilt && f->given && f->last && f->row
+    return f->q && f->tilt && f->given && f->last && f->row
                ? CO_OK
                : CO_FAIL(CO_ENOMEM, "mixes of %zu devices and %zu classes", k, g);
 }
@@ -150,7 +158,6 @@ static void fit_fini(fit *f)
 {
     co_free(f->size);
     co_free(f->q);
-    co_free(f->goal);
     co_free(f->tilt);
     co_free(f->given);
     co_free(f->last);
@@ -172,14 +179,11 @@ static co_status round_fit(const fit *f, co_partition_plan *plan)
     return st;
 }
 
-/* Returns how many examples go out. */
-static int64_t set_goals(fit *f)
+/* Examples that go out. */
+static int64_t add_sizes(const fit *f)
 {
     int64_t total = 0;
     for (int64_t k = 0; k < f->in->n_devices; k++) total += f->size[k];
-    const double part = f->in->n_examples ? (double)total / (double)f->in->n_examples : 0.0;
-    for (size_t c = 0; c < f->plan->n_groups; c++)
-        f->goal[c] = (double)f->plan->group_size[c] * part;
     return total;
 }
 
@@ -193,7 +197,9 @@ static co_status plan_mixes(const co_config *opt, const co_partition_input *in,
     if (st == CO_OK) st = co_concentration_read(opt, "alpha", plan->n_groups, "classes", &alpha);
     st = co_partition_agree(in, st);
     if (st == CO_OK) st = co_sizes_of_all(opt, in, DRAW_SIZES, &f.size);
-    if (st == CO_OK && set_goals(&f) > 0) {
+    const int64_t total = st == CO_OK ? add_sizes(&f) : 0;
+    f.spare = total < in->n_examples;
+    if (total > 0) {
         draw_mixes(&f, alpha.one, alpha.each);
         find_tilt(&f);
         st = round_fit(&f, plan);

@@ -122,8 +122,10 @@ static co_status label_by_lengths(const co_dataset *data, co_dataset *view)
     return CO_OK;
 }
 
-/* A word a line, line i + 1 of example i. */
-static co_status label_by_file(const char *path, const co_dataset *data, co_dataset *view)
+/* A word a line, line i + 1 of example i. names: where the words go, for the caller; NULL: nowhere.
+ */
+static co_status label_by_file(const char *path, const co_dataset *data, co_dataset *view,
+                               char ***names)
 {
     co_members words = {0};
     char *line = NULL;
@@ -151,6 +153,11 @@ static co_status label_by_file(const char *path, const co_dataset *data, co_data
         st = CO_FAIL(CO_EDATA, "%s: has %lld lines, the data set %lld examples; one line each",
                      path, (long long)n, (long long)data->n);
     view->n_classes = words.n;
+    if (names && st == CO_OK) {
+        *names = words.name;
+        words.name = NULL;
+        words.n = 0;
+    }
     co_members_fini(&words);
     return st;
 }
@@ -172,11 +179,43 @@ static co_status label_by(const co_config *opt, const co_dataset *data, co_datas
         if (data->token_offsets) return label_by_lengths(data, view);
         lacks = "tokens";
     } else {
-        return label_by_file(by, data, view);
+        return label_by_file(by, data, view, NULL);
     }
     return lacks ? co_config_fail(opt, co_config_node(opt, "by"), "%s: the data set has no %s", by,
                                   lacks)
                  : CO_OK;
+}
+
+/* What key `by` says in place of the column user: devices are then its values. */
+static co_status users_by(const co_config *opt, const co_dataset *data, co_dataset *view)
+{
+    co_dataset labelled = *data;
+    co_status st = CO_OK;
+    char **names = NULL;
+    if (is_by(opt, "group") && data->group) {
+        view->user = data->group;
+        view->n_users = data->n_groups;
+        view->user_name = data->group_name;
+        return CO_OK;
+    }
+    if (is_by(opt, "y") && data->y) {
+        view->user = data->y;
+        view->n_users = data->n_classes;
+        view->user_name = data->classes;
+        return CO_OK;
+    }
+    if (is_by(opt, "y"))
+        return co_config_fail(opt, co_config_node(opt, "by"), "y: the data set has no classes");
+    labelled.y = co_malloc((size_t)data->n, sizeof *labelled.y);
+    if (!labelled.y) return CO_FAIL(CO_ENOMEM, "labels of %lld examples", (long long)data->n);
+    if (is_by(opt, "group") || is_by(opt, "tags") || is_by(opt, "length"))
+        st = label_by(opt, data, &labelled);
+    else
+        st = label_by_file(co_config_string(opt, "by"), data, &labelled, &names);
+    view->user = labelled.y; /* also after a failure: co_partition_view_fini frees it */
+    view->n_users = labelled.n_classes;
+    view->user_name = names;
+    return st;
 }
 
 co_status co_partition_view(const co_config *opt, const co_partitioner *member,
@@ -187,6 +226,10 @@ co_status co_partition_view(const co_config *opt, const co_partitioner *member,
     const bool by = opt->map && co_config_has(opt, "by") && !is_by(opt, "y");
     *view = *data;
     if (member->needs & CO_PART_BY_VALUE) return CO_OK;
+    if (opt->map && co_config_has(opt, "by") && !is_by(opt, "user") &&
+        member->needs & CO_PART_NEEDS_USERS)
+        return users_by(opt, data, view);
+    if (by && member->needs & CO_PART_NEEDS_USERS) return CO_OK;
     if (by && !(member->needs & CO_PART_NEEDS_LABELS))
         return co_config_fail(opt, co_config_node(opt, "by"), "%s goes by no labels; leave it out",
                               member->name);
@@ -202,5 +245,10 @@ co_status co_partition_view(const co_config *opt, const co_partitioner *member,
 void co_partition_view_fini(const co_dataset *data, co_dataset *view)
 {
     if (view->y != data->y) co_free(view->y);
+    if (view->user_name != data->user_name && view->user_name != data->classes &&
+        view->user_name != data->group_name)
+        co_strings_free(view->user_name, view->n_users);
+    if (view->user != data->user && view->user != data->group && view->user != data->y)
+        co_free(view->user);
     *view = (co_dataset){0};
 }

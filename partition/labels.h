@@ -2,9 +2,10 @@
  *
  * Key `by` names them: a column (user, group), the set of the types of a tagged text's entities
  * (tags), the tenth of all lengths that a text is in (length), or a file with a word for each
- * example. Without it, tasks that have no classes get: of a tagged text the set of types, of a
- * question the user (the article) that its context is of. Source: Lin et al., FedNLP, 2022,
- * arXiv:2104.08815, section 3. */
+ * example. Where devices are users (natural), it names what stands in their place. Without it,
+ * tasks that have no classes get: of a tagged text the set of types, of a question the user (the
+ * article) that its context is of. Source: Lin et al., FedNLP, 2022, arXiv:2104.08815, section 3.
+ */
 #pragma once
 #include "partition/partitioner.h"
 

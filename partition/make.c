@@ -44,7 +44,8 @@ const co_param co_partition_params[] = {
      .doc =
          "what methods that deal by label go by: y (default), user, group, tags (a text's set of "
          "entity types), length (tenths of all lengths), or a file with a word a line for each "
-         "example; of continuous: y, y:J, x:J, length, or a file with a number a line"},
+         "example; natural makes a device of each of its values, by default of each user; of "
+         "continuous: y, y:J, x:J, length, or a file with a number a line"},
     {.key = "test_fraction",
      .type = CO_REAL,
      .def = 0.0,

@@ -84,7 +84,7 @@ co_status co_encoding_open(const char *name, const char *path, co_raw *out, co_e
     *out = (co_raw){0};
     *e = (co_encoding){.name = name, .path = path, .out = out, .line = 1};
     if (n == 0 || n > MOST_NAME || strchr(name, '/')) return refuse_name(name);
-    const iconv_t made = open_name(name);
+    iconv_t made = open_name(name);
     if (made == (iconv_t)-1)
         return errno == EINVAL ? refuse_name(name)
                                : CO_FAIL(CO_ENOMEM, "encoding=%s: %s", name, strerror(errno));
@@ -154,8 +154,7 @@ static co_status check_mark(const co_encoding *e, const char *bytes, size_t n)
     if (utf8) other = "UTF-8";
     respell(e->name, "-_", 0, asked);
     if (!other || strncasecmp(asked, "ucs", 3) == 0 ||
-        (strncasecmp(asked, "utf", 3) == 0 &&
-         strncmp(asked + 3, other + 4, strlen(other + 4)) == 0))
+        (strncasecmp(asked, "utf", 3) == 0 && strstr(asked + 3, other + 4) == asked + 3))
         return CO_OK;
     return CO_FAIL(CO_EDATA,
                    "%s: begins with the mark of %s; give that as encoding= in place of %s", e->path,

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from . import program, tables, yaml_text
+from .errors import saying
 
 PathLike = str | os.PathLike[str]
 SPLITS = {"train": 0, "test": 1, "validation": 2, "dev": 2, "valid": 2}
@@ -136,8 +137,10 @@ def write_dataset(path: PathLike, *, x: Any = None, y: Any = None, users: Any = 
     with tempfile.TemporaryDirectory(prefix=".cohort-", dir=target.parent if target.parent.is_dir() else None) as folder:
         raw = Path(folder) / "raw.h5"
         with Writer(raw, task=task, vocab=vocab, classes=classes, scale=scale, shift=shift) as writer:
+            writer.file.attrs["source"] = b"arrays"
             writer.add(x=x, y=y, users=users, groups=groups, split=split, tokens=tokens, token_y=token_y, text=text)
-        return import_data("h5", raw, out=path, overwrite=overwrite)
+        with saying(raw, "the arrays"):
+            return import_data("h5", raw, out=path, overwrite=overwrite)
 
 
 class Writer:
@@ -325,4 +328,5 @@ def write_text_dataset(path: PathLike, pairs: Iterable[Mapping[str, str]], overw
         with lines.open("w", encoding="utf-8") as file:
             for pair in pairs:
                 file.write(json.dumps(dict(pair), ensure_ascii=False) + "\n")
-        return import_data("jsonl", lines, out=path, overwrite=overwrite, source="source", target="target", **options)
+        with saying(lines, "pairs"):
+            return import_data("jsonl", lines, out=path, overwrite=overwrite, source="source", target="target", **options)

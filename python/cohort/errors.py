@@ -1,4 +1,10 @@
 """What can go wrong, as the program says it."""
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
 
 
 class CohortError(RuntimeError):
@@ -17,3 +23,14 @@ class CohortError(RuntimeError):
     def stopped(self) -> bool:
         """Whether the run can simply go on with ``resume=True``."""
         return self.exit_code == 75
+
+
+@contextlib.contextmanager
+def saying(temporary: str | os.PathLike[str], given: str, places: bool = True) -> Iterator[None]:
+    """Errors of the program that name a temporary file name what the user gave instead; without ``places``, lines of it neither."""
+    try:
+        yield
+    except CohortError as error:
+        file = re.escape(os.fspath(temporary)) + ("" if places else r"(:\d+)*")
+        said, output = (re.sub(file, lambda _: given, text) for text in (str(error), error.output))
+        raise CohortError(said, error.exit_code, output) from None

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from . import program, tables, yaml_text
+from .errors import saying
 
 PathLike = str | os.PathLike[str]
 
@@ -50,7 +51,8 @@ def write_partition(path: PathLike, data: PathLike, indices: Sequence[Sequence[i
         lists = Path(folder) / "lists.json"
         lists.write_text(json.dumps([[_whole(i) for i in device] for device in indices]), encoding="utf-8")
         options: dict[str, Any] = {"from": str(lists)}
-        return partition(data, "imported", out=path, overwrite=overwrite, **options)
+        with saying(lists, "indices"):
+            return partition(data, "imported", out=path, overwrite=overwrite, **options)
 
 
 def _whole(value: Any) -> int:

@@ -97,11 +97,19 @@ def message_of(output: str, exit_code: int) -> str:
     """The program's own line among what launchers print."""
     lines = [line for line in output.splitlines() if line.startswith("cohort: ")]
     if lines:
-        return "\n".join(line.removeprefix("cohort: ") for line in lines)
+        return _in_python("\n".join(line.removeprefix("cohort: ") for line in lines))
     if exit_code < 0:
         return f"the program was ended by signal {signal.Signals(-exit_code).name}"
     rest = [line for line in output.splitlines() if line.strip()]
     return rest[-1] if rest else f"the program ended with exit code {exit_code}"
+
+
+def _in_python(message: str) -> str:
+    """Options of the command line as this package's functions have them."""
+    for word, here in (("command line: ", ""), ("add --overwrite", "set overwrite=True"), ("--overwrite", "overwrite=True"),
+                       ("--resume", "resume=True"), ("choose another -o", "choose another path")):
+        message = message.replace(word, here)
+    return message
 
 
 def call(words: Sequence[str], ranks: int = 1, launcher: Sequence[str] | None = None) -> str:

@@ -1,6 +1,7 @@
 """Runs: started, followed and read."""
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from . import program, tables, yaml_text
+from .errors import saying
 
 PathLike = str | os.PathLike[str]
 
@@ -266,24 +268,17 @@ def _flatten(overrides: Mapping[str, Any], above: str = "") -> Iterator[tuple[st
             yield above + key, value
 
 
-class _as_file:  # noqa: N801
+@contextlib.contextmanager
+def _as_file(experiment: PathLike | Mapping[str, Any]) -> Iterator[str]:
     """The experiment's own file, or one for as long as the program needs it."""
-
-    def __init__(self, experiment: PathLike | Mapping[str, Any]) -> None:
-        self.experiment = experiment
-        self.folder: tempfile.TemporaryDirectory[str] | None = None
-
-    def __enter__(self) -> str:
-        if not isinstance(self.experiment, Mapping):
-            return os.fspath(self.experiment)
-        self.folder = tempfile.TemporaryDirectory(prefix="cohort-")
-        path = Path(self.folder.name) / "experiment.yaml"
-        path.write_text(yaml_text.write(self.experiment), encoding="utf-8")
-        return str(path)
-
-    def __exit__(self, *_: object) -> None:
-        if self.folder:
-            self.folder.cleanup()
+    if not isinstance(experiment, Mapping):
+        yield os.fspath(experiment)
+        return
+    with tempfile.TemporaryDirectory(prefix="cohort-") as folder:
+        path = Path(folder) / "experiment.yaml"
+        path.write_text(yaml_text.write(experiment), encoding="utf-8")
+        with saying(path, "experiment", places=False):
+            yield str(path)
 
 
 def _folder_of(output: str, experiment: PathLike | Mapping[str, Any], overrides: Mapping[str, Any]) -> Path:

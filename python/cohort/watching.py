@@ -2,18 +2,21 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 from .runs import PathLike, Run
 
+Point = tuple[str, float, int]  # name, value, round
+
 
 class Sink(Protocol):
     """Where numbers go."""
 
     def scalar(self, name: str, value: float, step: int) -> None:
-        """One number of a round."""
+        """One number of a round. One that has ``scalars`` as well, of a list of (name, value, step), gets many at once."""
 
     def close(self) -> None:
         """The run is over."""
@@ -54,6 +57,14 @@ class MLflow:
         """One number of a round."""
         self.mlflow.log_metric(name, value, step=step)
 
+    def scalars(self, points: list[Point]) -> None:
+        """Many of them in one call for each thousand, as MLflow's batches allow."""
+        from mlflow.entities import Metric
+        client, now = self.mlflow.MlflowClient(), int(time.time() * 1000)
+        metrics = [Metric(name, value, now, step) for name, value, step in points]
+        for begin in range(0, len(metrics), 1000):
+            client.log_batch(self.active.info.run_id, metrics=metrics[begin:begin + 1000])
+
     def close(self) -> None:
         """The run is over."""
         self.mlflow.end_run()
@@ -65,10 +76,19 @@ class Wandb:
     def __init__(self, project: str, run: Run) -> None:
         import wandb
         self.run = wandb.init(project=project or "cohort", name=run.name, config=run.config, reinit=True)
+        self.run.define_metric("*", step_metric="round")
 
     def scalar(self, name: str, value: float, step: int) -> None:
         """One number of a round."""
         self.run.log({name: value, "round": step})
+
+    def scalars(self, points: list[Point]) -> None:
+        """Many of them in one call a round; ``round`` is the axis that all metrics are drawn over."""
+        rounds: dict[int, dict[str, float]] = {}
+        for name, value, step in points:
+            rounds.setdefault(step, {})[name] = value
+        for step, values in sorted(rounds.items()):
+            self.run.log({**values, "round": step})
 
     def close(self) -> None:
         """The run is over."""
@@ -89,13 +109,20 @@ def watch(path: PathLike | Run, to: str | Sink, every: float = 2.0) -> Run:
     told: dict[str, int] = {}
     try:
         for state in run.follow(every):
-            for table, rows in _new_rows(state, told):
-                for name, value, step in rows:
-                    if math.isfinite(value):
-                        sink.scalar(f"{table}/{name}", value, step)
+            _tell(sink, [(f"{table}/{name}", value, step) for table, rows in _new_rows(state, told) for name, value, step in rows
+                         if math.isfinite(value)])
     finally:
         sink.close()
     return run
+
+
+def _tell(sink: Sink, points: list[Point]) -> None:
+    at_once = getattr(sink, "scalars", None)
+    if at_once and points:
+        at_once(points)
+    elif not at_once:
+        for point in points:
+            sink.scalar(*point)
 
 
 def _open(to: str | Sink, run: Run) -> Sink:

@@ -4,15 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* By arrival, then id. context: period of each example. */
-int co_by_arrival(const void *a, const void *b, void *context)
-{
-    const int64_t i = *(const int64_t *)a, j = *(const int64_t *)b;
-    const int32_t *period = context;
-    if (period[i] != period[j]) return period[i] < period[j] ? -1 : 1;
-    return (i > j) - (i < j);
-}
-
 /* What devices keep. The keys of periods and a partition in periods come together. */
 co_status co_population_read_memory(const co_experiment *e, co_population *p)
 {
@@ -48,19 +39,6 @@ bool co_population_move(co_population *p, int64_t round)
     const int64_t was = p->period, now = round > 0 ? (round - 1) / p->period_rounds : 0;
     p->period = now < p->n_periods ? now : p->n_periods - 1;
     return p->period != was;
-}
-
-int64_t co_population_before(const co_population *p, const int64_t *ids, int64_t n, int64_t period)
-{
-    int64_t low = 0, high = n;
-    while (low < high) {
-        const int64_t middle = low + (high - low) / 2;
-        if (p->period_of[ids[middle]] < period)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
 }
 
 void co_population_recent(const co_population *p, int split, int64_t *first, int64_t *n)

@@ -94,18 +94,6 @@ static co_status check_separation(const co_experiment *e)
         s->name);
 }
 
-int64_t co_min_separation(const co_experiment *e)
-{
-    return co_config_has(&e->devices, "min_separation")
-               ? co_config_int(&e->devices, "min_separation")
-               : 1;
-}
-
-co_sampling co_experiment_sampling(const co_experiment *e)
-{
-    return co_min_separation(e) > 1 ? CO_SAMPLING_NONE : e->selector->sampling;
-}
-
 co_status co_check_devices(co_experiment *e)
 {
     const co_plugin *planner, *selector, *attack;
@@ -115,7 +103,7 @@ co_status co_check_devices(co_experiment *e)
     e->planner = (const co_planner *)planner;
     e->selector = (const co_selector *)selector;
     e->attack = (const co_attack *)attack;
-    CO_TRY(co_section_check(&e->devices, planner, selector, attack));
+    CO_TRY(co_section_check(&e->devices, co_devices_params, planner, selector, attack));
     CO_TRY(check_attackers(e));
     CO_TRY(check_separation(e));
     const double per_round = co_config_real(&e->devices, "per_round");

@@ -132,3 +132,74 @@ Test(labels, methods_without_labels_see_none)
     co_partition_fini(&p);
     co_dataset_fini(&data);
 }
+
+Test(labels, natural_makes_a_device_of_each_value_of_by)
+{
+    co_dataset data = mixed_data(300, 5, 7, 2);
+    add_features(&data, 3); /* groups of two classes */
+    co_partition p = must_make("method=natural by=group test_fraction=0.1", &data);
+    cr_expect_eq(p.n_devices, 3);
+    for (int64_t d = 0; d < 3; d++)
+        for (int64_t k = p.train_offsets[d]; k < p.train_offsets[d + 1]; k++)
+            cr_expect_eq(data.group[p.train[k]], d);
+    co_partition_fini(&p);
+    p = must_make("method=natural by=y", &data);
+    cr_expect_eq(p.n_devices, 5);
+    for (int64_t d = 0; d < 5; d++) {
+        for (int64_t k = p.train_offsets[d]; k < p.train_offsets[d + 1]; k++)
+            cr_expect_eq(data.y[p.train[k]], d);
+        for (int64_t k = p.test_offsets[d]; k < p.test_offsets[d + 1]; k++)
+            cr_expect(data.y[p.test[k]] == d && data.split[p.test[k]] == 1);
+    }
+    co_partition_fini(&p);
+    const char *path = scratch_file("words.txt");
+    FILE *file = fopen(path, "w");
+    for (int i = 0; i < 300; i++) fprintf(file, "%s\n", i % 3 ? "north" : "south");
+    fclose(file);
+    char words[400];
+    snprintf(words, sizeof words, "method=natural by=%s", path);
+    p = must_make(words, &data);
+    cr_assert_eq(p.n_devices, 2);
+    cr_expect_str_eq(p.device_name[0], "south");
+    cr_expect_str_eq(p.device_name[1], "north");
+    co_partition_fini(&p);
+    co_free(data.group);
+    data.group = NULL;
+    must_refuse("method=natural by=group", &data, "the data set has no column group");
+    must_refuse("method=natural by=tags", &data, "the data set has no tags");
+    co_dataset_fini(&data);
+    cr_expect_eq(co_memory_blocks(), 0);
+}
+
+/* Every method that goes by labels goes by a column: 30 users, cut as if they were classes. */
+Test(labels, every_method_by_label_takes_any_column)
+{
+    static const char *const methods[] = {"dirichlet devices=4 alpha=0.3",
+                                          "dirichlet_device devices=4 alpha=0.3",
+                                          "shards devices=4 sizes=linear",
+                                          "classes devices=15 assignment=deterministic",
+                                          "pachinko devices=4",
+                                          "dirichlet devices=4 alpha=1 balanced=true"};
+    co_dataset data = mixed_data(600, 5, 30, 2), twin;
+    for (int64_t i = 0; i < data.n; i++) data.user[i] = (int32_t)(i % 30);
+    add_features(&data, 3);
+    for (int64_t i = 0; i < data.n; i++) data.group[i] = data.user[i] / 10;
+    twin = data;
+    twin.y = data.user;
+    twin.n_classes = 30;
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        char words[200], by_user[220];
+        snprintf(words, sizeof words, "method=%s", methods[i]);
+        snprintf(by_user, sizeof by_user, "%s by=user", words);
+        co_partition a = must_make(by_user, &data), b = must_make(words, &twin);
+        cr_assert_eq(a.n_devices, b.n_devices);
+        cr_expect_arr_eq(a.train_offsets, b.train_offsets,
+                         (size_t)(a.n_devices + 1) * sizeof(int64_t), "%s", words);
+        cr_expect_arr_eq(a.train, b.train, (size_t)a.train_offsets[a.n_devices] * sizeof(int64_t),
+                         "%s", words);
+        co_partition_fini(&a);
+        co_partition_fini(&b);
+    }
+    co_dataset_fini(&data);
+    cr_expect_eq(co_memory_blocks(), 0);
+}

@@ -78,7 +78,7 @@ Test(sizes, a_file_gives_exact_sizes_and_the_number_of_devices)
 /* Given sizes leave 16 of 20 examples over: what is dealt is alike in all classes. */
 Test(sizes, what_given_sizes_leave_over_is_of_all_classes)
 {
-    static const char *const words[] = {"method=dirichlet_device alpha=5", "method=shards"};
+    static const char *const words[] = {"method=dirichlet_device alpha=500", "method=shards"};
     co_dataset data = plain_data(N, C);
     char list[400] = "";
     for (int k = 0; k < K; k++) snprintf(list + strlen(list), 8, "%s100", k ? "," : "");

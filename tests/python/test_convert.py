@@ -137,6 +137,37 @@ class Tables(InFolder):
             convert.frame({"v": [[1.0], [1.0, 2.0]], "y": [0, 1]}, self.folder / "r.h5", x="v", y="y")
         self.assertIn("different shapes", str(caught.exception))
 
+    @needs("pyarrow")
+    def test_lists_of_one_length_are_read_as_one_array(self):
+        import pyarrow as pa
+        from cohort.convert.tables import _plain
+        rows = [[1.5, 2.0], [0.0, -1.0], [3.0, 4.0]]
+        for kind in (pa.list_(pa.float32()), pa.large_list(pa.int64()), pa.list_(pa.float64(), 2), pa.list_(pa.uint8())):
+            given = [[int(abs(v)) for v in row] for row in rows] if "int" in str(kind) else rows
+            for part in (slice(None), slice(1, 3)):  # a slice of a column has its offset
+                read = _plain(pa.array(given, kind)[part])
+                self.assertIsInstance(read, np.ndarray)
+                np.testing.assert_array_equal(read, given[part])
+        for ugly in ([[1], [2, 3]], [[1], None], [[1], [None]], [[], []], [["a"], ["b"]]):
+            self.assertEqual(_plain(pa.array(ugly)), ugly)
+
+    @needs("pyarrow")
+    def test_tables_in_another_encoding(self):
+        path = self.folder / "latin.csv"
+        path.write_bytes("a,y\n1,café\n2,na\n".encode("latin1"))
+        with self.assertRaises(ValueError) as caught:
+            convert.csv(path, self.folder / "d.h5", y="y")
+        self.assertIn(f"{path}: column 'y' is not UTF-8; encoding=", str(caught.exception))
+        self.assertEqual(convert.csv(path, self.folder / "d.h5", y="y", encoding="latin1").classes, ["café", "na"])
+
+    @needs("pyarrow")
+    def test_a_null_is_told_with_its_row_of_the_source(self):
+        path = self.folder / "long.csv"
+        path.write_text("a,y\n" + "1,0\n" * 9000 + ",1\n")
+        with self.assertRaises(ValueError) as caught:
+            convert.csv(path, self.folder / "d.h5", y="y")
+        self.assertIn("long.csv, row 9000: column 'a' is null", str(caught.exception))
+
     def test_wrong_words_are_told(self):
         for how, kind, words in (({"y": "none"}, ValueError, "no column 'none'"), ({"why": 1}, TypeError, "why"),
                                  ({"y": "class", "x": "job"}, ValueError, "holds words")):

@@ -2,6 +2,7 @@
 import gc
 import json
 import os
+import struct
 import sys
 import tempfile
 import unittest
@@ -14,6 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from test_runs import InFolder  # noqa: E402  (puts the package on the path)
 
 import cohort  # noqa: E402
+from cohort import convert  # noqa: E402
 
 
 def example(n=300, seed=0):
@@ -226,6 +228,25 @@ class Partitions(InFolder):
         with self.assertRaises(cohort.CohortError) as caught:
             cohort.write_partition(self.folder / "w.h5", self.data, [[999]])
         self.assertEqual(caught.exception.exit_code, 3)
+        self.assertTrue(str(caught.exception).startswith("indices: "), caught.exception)
+
+    def test_messages_name_what_was_given_and_say_it_in_python(self):
+        there = cohort.partition(self.data, "iid", devices=3, out=self.folder / "there.h5").file
+        wrong = [(lambda: cohort.write_partition(self.folder / "w.h5", self.data, [[1, 1]]), "indices: train of device 0"),
+                 (lambda: cohort.write_dataset(self.folder / "w.h5", x=np.full((2, 2), np.nan, "f4"), y=[0, 1]), "the arrays: x, row 0"),
+                 (lambda: convert.frame({"a": [1.0, np.inf], "y": [0, 1]}, self.folder / "w.h5", y="y"), "data frame: x, row 1"),
+                 (lambda: cohort.datasets.write_text_dataset(self.folder / "w.h5", [{"source": "a"}]), "pairs:1"),
+                 (lambda: cohort.run({"name": "a", "rounds": 1, "model": {"name": "sofmax"}}, ranks=1, progress=False), "experiment: "),
+                 (lambda: cohort.partition(self.data, "iid", devices=3, out=there),
+                  "set overwrite=True"),
+                 (lambda: cohort.partition(self.data, "dirichlet", devices=3), "alpha: required")]
+        for act, words in wrong:
+            with self.assertRaises(cohort.CohortError) as caught:
+                act()
+            said = str(caught.exception)
+            self.assertIn(words, said)
+            for own in ("raw.h5", "draft.h5", "lists.json", "pairs.jsonl", "experiment.yaml", ".cohort-", "--", "command line"):
+                self.assertNotIn(own, said)
 
     def test_a_run_on_both_and_what_it_says_of_examples(self):
         part = cohort.partition(self.data, "dirichlet", 5, alpha=1)
@@ -255,6 +276,21 @@ class Tracker:
         self.closed = True
 
 
+def log_records(data, at=7, block=1 << 15):
+    """The records of a log of W&B, which is LevelDB's behind a head of 7 bytes: pieces of (crc, length, kind), none across blocks."""
+    whole = b""
+    while at < len(data):
+        if block - at % block < 7:
+            at += block - at % block
+            continue
+        _, size, kind = struct.unpack_from("<IHB", data, at)
+        whole += data[at + 7:at + 7 + size]
+        at += 7 + size
+        if kind in (1, 4):  # whole, or the last piece
+            yield whole
+            whole = b""
+
+
 class Watching(InFolder):
     def test_each_number_is_told_once(self):
         run = self.small()
@@ -281,6 +317,64 @@ class Watching(InFolder):
         events.Reload()
         self.assertEqual([e.step for e in events.Scalars("rounds/train_loss")], [1, 2, 3, 4, 5, 6])
         self.assertAlmostEqual(events.Scalars("eval/test/central/accuracy")[-1].value, run.score, 5)
+
+
+    def test_trackers_that_take_many_get_them_at_once(self):
+        class Batches(Tracker):
+            def __init__(self):
+                super().__init__()
+                self.calls = 0
+
+            def scalars(self, points):
+                self.calls += 1
+                for point in points:
+                    self.scalar(*point)
+
+        run, one, many = self.small(), Tracker(), Batches()
+        cohort.watch(run, one)
+        cohort.watch(run, many)
+        self.assertEqual((many.told, many.calls, many.closed), (one.told, 1, True))
+
+    def test_mlflow_has_what_is_mirrored(self):
+        try:
+            import mlflow
+        except ImportError:
+            self.skipTest("no MLflow here")
+        run, store = self.small(), f"sqlite:///{self.folder / 'mlflow.db'}"
+        self.addCleanup(mlflow.set_tracking_uri, None)
+        here = os.getcwd()
+        os.chdir(self.folder)
+        self.addCleanup(os.chdir, here)
+        cohort.watch(run, f"mlflow:{store}")
+        client = mlflow.MlflowClient(store)
+        (kept,) = client.search_runs(["0"])
+        told = {m.step: m.value for m in client.get_metric_history(kept.info.run_id, "rounds/train_loss")}
+        self.assertEqual(told, dict(zip(run.rounds["round"], run.rounds["train_loss"])))
+        self.assertEqual(kept.data.metrics["eval/test/central/accuracy"], run.score)
+        self.assertEqual((kept.info.status, kept.data.params["local.lr"]), ("FINISHED", str(run.config["local"]["lr"])))
+
+    def test_wandb_has_what_is_mirrored(self):
+        try:
+            import wandb
+            from wandb.proto import wandb_internal_pb2
+        except ImportError:
+            self.skipTest("no Weights & Biases here")
+        run, told = self.small(), {}
+        os.environ |= {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "WANDB_DIR": str(self.folder)}
+        cohort.watch(run, "wandb:small")
+        wandb.teardown()
+        (path,) = self.folder.glob("wandb/offline-run-*/run-*.wandb")
+        for raw in log_records(path.read_bytes()):
+            record = wandb_internal_pb2.Record()
+            record.ParseFromString(raw)
+            if record.WhichOneof("record_type") == "history":
+                row = {item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in record.history.item}
+                self.assertNotIn(row["round"], told)  # one call a round
+                told[row["round"]] = row
+        self.assertEqual(sorted(told), [0, *run.rounds["round"]])
+        for round_, loss in zip(run.rounds["round"], run.rounds["train_loss"]):
+            self.assertEqual(told[round_]["rounds/train_loss"], loss)
+        self.assertEqual(told[6]["eval/test/central/accuracy"], run.score)
 
 
 class Pictures(InFolder):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..datasets import Dataset, Writer, import_data
+from ..errors import saying
 
 PathLike = str | os.PathLike[str]
 BATCH = 4096  # examples that are in memory at a time
@@ -28,7 +29,8 @@ def build(out: PathLike, fill: Callable[[Writer], None], *, overwrite: bool = Fa
             if source:
                 writer.file.attrs["source"] = source.encode()
             fill(writer)
-        return import_data("h5", draft, out=out, overwrite=overwrite)
+        with saying(draft, source or os.fspath(out)):
+            return import_data("h5", draft, out=out, overwrite=overwrite)
 
 
 class Progress:

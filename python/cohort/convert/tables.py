@@ -25,9 +25,12 @@ def arrow(source: Sources, out: PathLike, **how: Any) -> Dataset:
     return _files(source, out, "ipc", how)
 
 
-def csv(source: Sources, out: PathLike, **how: Any) -> Dataset:
-    """CSV files by pyarrow's reader; ``how`` as of ``frame``. (`cohort import csv` reads them without any library.)"""
-    return _files(source, out, "csv", how)
+def csv(source: Sources, out: PathLike, *, encoding: str = "utf-8", **how: Any) -> Dataset:
+    """CSV files by pyarrow's reader, in any ``encoding`` of Python's; ``how`` as of ``frame``. (`cohort import csv` reads them
+    without any library.)"""
+    import pyarrow.csv
+    import pyarrow.dataset as ds
+    return _files(source, out, ds.CsvFileFormat(read_options=pyarrow.csv.ReadOptions(encoding=encoding)), how)
 
 
 def json_lines(source: Sources, out: PathLike, **how: Any) -> Dataset:
@@ -42,7 +45,10 @@ def json_records(source: Sources, out: PathLike, **how: Any) -> Dataset:
     def batches(paths: list[Path]) -> Iterator[Columns]:
         for path in paths:
             with path.open(encoding="utf-8") as file:
-                tree = json.load(file)
+                try:
+                    tree = json.load(file)
+                except ValueError as error:
+                    raise ValueError(f"{path}: {error}") from None
             if isinstance(tree, dict):
                 yield {key: list(value.values()) if isinstance(value, dict) else value for key, value in tree.items()}
                 continue
@@ -91,7 +97,7 @@ def frame(source: Any, out: PathLike, *, y: str | Sequence[str] | None = None, x
 # ---- files of pyarrow ------------------------------------------------------------------------------------------------
 
 
-def _files(source: Sources, out: PathLike, form: str, how: dict[str, Any]) -> Dataset:
+def _files(source: Sources, out: PathLike, form: Any, how: dict[str, Any]) -> Dataset:
     splits = _by_split(source)
     return _convert(out, {split: _batches(paths, form) for split, paths in splits.items()}, _named(source), how)
 
@@ -115,12 +121,15 @@ def _named(source: Sources) -> str:
     return os.fspath(source) if isinstance(source, (str, os.PathLike)) else ", ".join(map(os.fspath, source))  # type: ignore[arg-type]
 
 
-def _batches(paths: list[Path], form: str) -> Iterator[Columns]:
+def _batches(paths: list[Path], form: Any) -> Iterator[Columns]:
     import pyarrow as pa
     import pyarrow.dataset as ds
     for path in paths:
         try:
             for batch in ds.dataset(str(path), format=form).to_batches(batch_size=BATCH):
+                for name, kind in zip(batch.schema.names, batch.schema.types) if not isinstance(form, str) else ():
+                    if pa.types.is_binary(kind):
+                        raise ValueError(f"{path}: column {name!r} is not UTF-8; encoding='latin1', or what the file is")
                 yield {name: column for name, column in zip(batch.schema.names, batch.columns)}
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise ValueError(f"{path}: {error}") from None
@@ -138,10 +147,11 @@ def _convert(out: PathLike, parts: Mapping[str, Iterable[Columns]], named: str, 
     if unknown:
         raise TypeError(f"unknown option {unknown[0]}; known: {', '.join(sorted([*known, *fixed]))}")
     bar = Progress(named, shown=shown)
-    reader = _Reader(how, fixed.get("task"))
+    reader = _Reader(how, fixed.get("task"), named)
 
     def fill(writer: Writer) -> None:
         for split, batches in parts.items():
+            reader.seen = 0
             for columns in batches:
                 bar.add(reader.add(writer, columns, split))
 
@@ -154,8 +164,9 @@ def _convert(out: PathLike, parts: Mapping[str, Iterable[Columns]], named: str, 
 class _Reader:
     """Batches of columns on their way to a data set, by the options of ``frame``."""
 
-    def __init__(self, how: Mapping[str, Any], task: str | None) -> None:
+    def __init__(self, how: Mapping[str, Any], task: str | None, where: str) -> None:
         self.how, self.task = how, task
+        self.where, self.seen = where, 0  # what is read; rows of its part before the batch
         missing = how.get("missing", "refuse")
         if missing not in ("refuse", "drop") and not isinstance(missing, (int, float)):
             raise ValueError(f"missing={missing!r}: refuse, drop, or a number that stands for nulls")
@@ -169,6 +180,7 @@ class _Reader:
         self._check(columns)
         n = len(next(iter(columns.values()))) if columns else 0
         keep = self._kept(columns, n)
+        self.seen += n
         if n == 0 or not keep.any():
             return 0
         at = {name: _pick(values, keep) for name, values in columns.items()}
@@ -202,7 +214,7 @@ class _Reader:
     def _check(self, columns: Columns) -> None:
         for name in [*self._named(), *self._inputs(columns)]:
             if name not in columns:
-                raise ValueError(f"there is no column {name!r}; there are {', '.join(map(repr, columns))}")
+                raise ValueError(f"{self.where}: there is no column {name!r}; there are {', '.join(map(repr, columns))}")
 
     def _kept(self, columns: Columns, n: int) -> Any:
         """Rows without a null in a column that is used, or all, where a number stands for nulls."""
@@ -211,8 +223,8 @@ class _Reader:
         for name in [*self._named(), *self._inputs(columns)]:
             nulls = _nulls(columns[name])
             if missing == "refuse" and nulls.any():
-                raise ValueError(f"column {name!r}: row {int(np.argmax(nulls))} of a batch is null; missing='drop' leaves such rows "
-                                 "out, missing=0 reads them as that number")
+                raise ValueError(f"{self.where}, row {self.seen + int(np.argmax(nulls))}: column {name!r} is null; missing='drop' leaves "
+                                 "such rows out, missing=0 reads them as that number")
             if missing == "drop" or name in self._named():
                 void |= nulls
         return ~void
@@ -267,7 +279,8 @@ def _plain(values: Any) -> Any:
             return values.to_numpy(zero_copy_only=False)
         if pa.types.is_integer(kind) or pa.types.is_floating(kind):
             return values.cast(pa.float64()).to_numpy(zero_copy_only=False)
-        return values.to_pylist()
+        rows = _rows_of(values)
+        return values.to_pylist() if rows is None else rows
     if hasattr(values, "to_numpy"):
         array = values.to_numpy()
         return array if array.dtype.kind in "fiub" else [None if v is None or v != v else v for v in array.tolist()]
@@ -279,6 +292,22 @@ def _plain(values: Any) -> Any:
     if numbers and all(isinstance(v, (int, float, np.number)) and not isinstance(v, bool) for v in numbers):
         return np.array([np.nan if v is None else v for v in rows]) if len(numbers) < len(rows) else np.asarray(rows)
     return rows
+
+
+def _rows_of(values: Any) -> Any:
+    """A column of lists of numbers, all of one length and without nulls, as one array; else None."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    kind = values.type
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)) or len(values) == 0:
+        return None
+    if values.null_count or not (pa.types.is_integer(kind.value_type) or pa.types.is_floating(kind.value_type)):
+        return None
+    sizes = pc.min_max(pc.list_value_length(values)).as_py()
+    flat = values.flatten()
+    if sizes["min"] != sizes["max"] or sizes["min"] == 0 or flat.null_count:
+        return None
+    return flat.to_numpy(zero_copy_only=False).reshape(len(values), -1)
 
 
 def _nulls(values: Any) -> Any:
