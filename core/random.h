@@ -48,7 +48,10 @@ typedef enum {
 
     CO_DRAW_MESSAGE = 48, /* round, device, step = 1 + coordinate: noise of local privacy; 0: what a
                              message has once */
-    CO_DRAW_LABEL         /* device, step = example: a label's randomised response */
+    CO_DRAW_LABEL,        /* device, step = example: a label's randomised response */
+
+    CO_DRAW_MEMORY = 56, /* device, step = which example that came: its place in a reservoir */
+    CO_DRAW_REPLAY       /* round, device: which of its memory a device looks at again */
 } co_purpose;
 
 typedef struct {

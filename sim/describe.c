@@ -56,6 +56,14 @@ static void describe_failures(const co_run *r)
                co_binomial_below(of, rate * (1.0 - dropout), (double)least));
 }
 
+static void describe_memory(const co_run *r)
+{
+    char text[160];
+    if (!r->population.memory) return;
+    co_held_describe(r->population.memory, text, sizeof text);
+    printf("memory       of each device: %s\n", text);
+}
+
 /* Who shares with whom, in a round of as many devices as there are on average. */
 static void describe_secagg(const co_run *r)
 {
@@ -117,8 +125,8 @@ static void measure(const co_run *r, size_t *own, size_t *node)
     *own = co_workplace_bytes(&r->place) + co_public_bytes(&r->public) + co_works_bytes(&r->works) +
            co_exchange_bytes(&r->exchange) + co_run_wire_bytes(r) + co_bank_bytes(&r->bank) +
            co_edges_bytes(&r->edges) + co_groups_bytes(r->plan.groups, r->population.n_devices) +
-           co_secure_bytes(r->plan.secure) + r->n_slots * r->exchange.n_own * sizeof(float) +
-           r->exchange.n_own * sizeof(double) +
+           co_secure_bytes(r->plan.secure) + co_held_bytes(r->population.memory) +
+           r->n_slots * r->exchange.n_own * sizeof(float) + r->exchange.n_own * sizeof(double) +
            (e->eval_keys.generate.asked
                 ? co_generation_bytes(r->model, &r->population, &e->eval_keys.generate.how)
                 : 0);
@@ -167,6 +175,7 @@ static void print(co_run *r, int64_t most_messages)
     printf("memory       %s a rank, %s a node beside it; %d rank%s on %d node%s\n", rank_text,
            node_text, r->comm->size, r->comm->size == 1 ? "" : "s", r->comm->n_nodes,
            r->comm->n_nodes == 1 ? "" : "s");
+    describe_memory(r);
     describe_state(r);
     describe_groups(r);
     describe_secagg(r);

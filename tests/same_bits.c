@@ -8,6 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifdef __SANITIZE_ADDRESS__ /* the bits are those of the release build: all ranks alone play */
+static const bool compares = false;
+#else
+static const bool compares = true;
+#endif
+
 void same_bits_start(same_bits *s, const char *folder)
 {
     memset(s, 0, sizeof *s);
@@ -76,16 +82,34 @@ static co_status play(const char *text, const char *folder, const co_comm *comm,
     return CO_OK;
 }
 
+/* What rank 0 says. The others sleep until it does: they would take the cores on which it plays.
+ * Collective(comm). */
+static int said_by_first(int word, const co_comm *comm)
+{
+    MPI_Request request;
+    int done = 0;
+    MPI_Ibcast(&word, 1, MPI_INT, 0, comm->world, &request);
+    for (MPI_Test(&request, &done, MPI_STATUS_IGNORE); !done;
+         MPI_Test(&request, &done, MPI_STATUS_IGNORE))
+        usleep(200);
+    return word;
+}
+
 bool same_bits_play(same_bits *s, char *text)
 {
     char expected[2][33] = {"", ""}, got[2][33] = {"", ""};
+    int st = CO_OK;
     if (s->all.rank == 0) printf("%s\n", text), fflush(stdout);
-    int st = s->all.rank == 0 ? (int)play(text, s->out, &s->alone, expected) : 0;
-    MPI_Bcast(&st, 1, MPI_INT, 0, s->all.world);
+    if (compares) {
+        if (s->all.rank == 0) st = play(text, s->out, &s->alone, expected);
+        st = said_by_first(st, &s->all);
+    }
     if (st == CO_OK) {
-        CHECK(play(text, s->out, &s->all, got) == CO_OK);
-        if (memcmp(expected, got, sizeof got) != 0) fprintf(stderr, "other bits:\n%s\n", text);
-        CHECK(memcmp(expected, got, sizeof got) == 0);
+        st = play(text, s->out, &s->all, got);
+        CHECK(!compares || st == CO_OK);
+        const bool same = !compares || memcmp(expected, got, sizeof got) == 0;
+        if (!same) fprintf(stderr, "other bits:\n%s\n", text);
+        CHECK(same);
     }
     s->n_played += st == CO_OK;
     s->n_refused += st != CO_OK;

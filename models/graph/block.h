@@ -10,7 +10,7 @@
 typedef struct {
     CO_PLUGIN_FIELDS;
     const char *main_option; /* the option that `{residual: [..]}` sets; NULL: options are needed */
-    /* Adds nodes behind node `in` by co_build_list and co_build_layer; *out: the last one.
+    /* Adds nodes behind node `in` by place->list and co_build_layer; *out: the last one.
      * CO_EUSAGE when shapes do not fit. Local. */
     co_status (*build)(const co_place *place, const co_config *opt, size_t in, size_t *out);
 } co_block;

@@ -16,7 +16,7 @@ static co_status build(const co_place *place, const co_config *opt, size_t in, s
         char name[24];
         size_t end, ends[2] = {*out};
         snprintf(name, sizeof name, "%zu", n);
-        CO_TRY(co_build_list(place, list, name, in, &end));
+        CO_TRY(place->list(place, list, name, in, &end));
         ends[1] = end;
         if (n > 0) CO_TRY(co_build_layer(place, co_layer_find("beside"), NULL, NULL, ends, &end));
         *out = end;

@@ -55,7 +55,7 @@ static co_status build(const co_place *place, const co_config *opt, size_t in, s
     const size_t batch = 0;
     CO_TRY(co_build_layer(&own, &targets, NULL, NULL, &batch, out));
     inner.encoder = in;
-    return co_build_list(&inner, co_config_node(opt, "layers"), "", *out, out);
+    return inner.list(&inner, co_config_node(opt, "layers"), "", *out, out);
 }
 
 static const co_param params[] = {

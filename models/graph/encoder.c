@@ -6,7 +6,7 @@
 
 static co_status build(const co_place *place, const co_config *opt, size_t in, size_t *out)
 {
-    return co_build_list(place, co_config_node(opt, "layers"), "", in, out);
+    return place->list(place, co_config_node(opt, "layers"), "", in, out);
 }
 
 static const co_param params[] = {

@@ -72,7 +72,8 @@ struct co_model {
 };
 
 /* Where an item stands while a list is read. */
-typedef struct {
+typedef struct co_place co_place;
+struct co_place {
     co_model *model;
     const char *file;
     char name[CO_NAME + 1]; /* "3.0" */
@@ -80,7 +81,10 @@ typedef struct {
     const char *after;      /* as of a vertex; what stands inside a block has the block's */
     size_t n_classes;       /* what the word `classes` stands for */
     size_t encoder;         /* the node that a decoder around it looks at; 0: there is no decoder */
-} co_place;
+    /* For a block, whose options hold lists: co_build_list. */
+    co_status (*list)(const co_place *place, const co_node *list, const char *name, size_t in,
+                      size_t *out);
+};
 
 /* Node 0. */
 co_status co_build_input(co_model *model, const co_shape *in);
@@ -93,14 +97,15 @@ co_status co_build_list(const co_place *place, const co_node *list, const char *
 co_status co_build_check_name(const co_place *place, const co_node *node);
 /* One node, named as `place`. options: unchecked, NULL for a layer that has none. tie: NULL, or a
  * map {tensor: tensor of the model}. */
+co_status co_build_node(const co_place *place, const co_layer *layer, co_node *options,
+                        const co_node *tie, const size_t *in, size_t *out);
+/* The same, and behind it the change of low rank where model.lora names the layer; *out: the last
+ * one. */
 co_status co_build_layer(const co_place *place, const co_layer *layer, co_node *options,
                          const co_node *tie, const size_t *in, size_t *out);
 /* Section model.lora, if there is one. CO_EUSAGE: not one that can be. Local. */
 co_status co_lora_open(co_model *model, const co_config *opt);
 void co_lora_close(co_model *model); /* nothing without one */
-/* The layer that follows node *out, made from node `in` at that place, where that is a target;
- * *out: the new node. Local. */
-co_status co_lora_follow(const co_place *place, size_t in, size_t *out);
 /* Roles, as lora and freeze say. CO_EUSAGE: a pattern matches nothing. Local. */
 co_status co_set_roles(co_model *model, const co_config *opt);
 /* Puts the tensors into their order, after the nodes. CO_EUSAGE: `after` names no item, or goes

@@ -99,9 +99,9 @@ static co_status build(const co_place *place, const co_config *opt, size_t in, s
                               "stands in models of the task joint, the task is %s; leave it out",
                               place->model->task->name);
     inner.n_classes = labels->n - labels->n_tags;
-    CO_TRY(co_build_list(&inner, co_config_node(opt, "classes"), "classes", in, &ends[0]));
+    CO_TRY(inner.list(&inner, co_config_node(opt, "classes"), "classes", in, &ends[0]));
     inner.n_classes = labels->n_tags;
-    CO_TRY(co_build_list(&inner, co_config_node(opt, "tags"), "tags", in, &ends[1]));
+    CO_TRY(inner.list(&inner, co_config_node(opt, "tags"), "tags", in, &ends[1]));
     return co_build_layer(place, &join_rows, NULL, NULL, ends, out);
 }
 

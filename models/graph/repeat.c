@@ -12,7 +12,7 @@ static co_status build(const co_place *place, const co_config *opt, size_t in, s
     for (int64_t c = 0; c < times; c++) {
         char copy[24];
         snprintf(copy, sizeof copy, "%lld", (long long)c);
-        CO_TRY(co_build_list(place, co_config_node(opt, "layers"), copy, *out, out));
+        CO_TRY(place->list(place, co_config_node(opt, "layers"), copy, *out, out));
     }
     return CO_OK;
 }

@@ -23,9 +23,9 @@ static co_status check_ends(const co_place *place, const co_config *opt, size_t 
 static co_status build(const co_place *place, const co_config *opt, size_t in, size_t *out)
 {
     size_t ends[2] = {in, in};
-    CO_TRY(co_build_list(place, co_config_node(opt, "layers"), "", in, &ends[0]));
+    CO_TRY(place->list(place, co_config_node(opt, "layers"), "", in, &ends[0]));
     if (co_config_has(opt, "shortcut"))
-        CO_TRY(co_build_list(place, co_config_node(opt, "shortcut"), "shortcut", in, &ends[1]));
+        CO_TRY(place->list(place, co_config_node(opt, "shortcut"), "shortcut", in, &ends[1]));
     CO_TRY(check_ends(place, opt, ends[0], ends[1]));
     return co_build_layer(place, co_layer_find("add"), NULL, NULL, ends, out);
 }

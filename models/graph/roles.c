@@ -105,7 +105,9 @@ static bool is_dense(const co_vertex *v)
     return v->layer && strcmp(v->layer->name, "dense") == 0;
 }
 
-co_status co_lora_follow(const co_place *place, size_t in, size_t *out)
+/* The layer that follows node *out, made from node `in`, where that is a target; *out: the new one.
+ */
+static co_status follow(const co_place *place, size_t in, size_t *out)
 {
     co_lora *l = place->model->lora;
     bool wanted = false;
@@ -121,9 +123,16 @@ co_status co_lora_follow(const co_place *place, size_t in, size_t *out)
     const size_t inputs[] = {*out, in};
     co_node *options = co_node_copy(l->options);
     if (!options) return CO_FAIL(CO_ENOMEM, "model.lora");
-    const co_status st = co_build_layer(place, co_layer_find("lora"), options, NULL, inputs, out);
+    const co_status st = co_build_node(place, co_layer_find("lora"), options, NULL, inputs, out);
     co_node_destroy(options);
     return st;
+}
+
+co_status co_build_layer(const co_place *place, const co_layer *layer, co_node *options,
+                         const co_node *tie, const size_t *in, size_t *out)
+{
+    CO_TRY(co_build_node(place, layer, options, tie, in, out));
+    return follow(place, in[0], out);
 }
 
 /* A node of that last part stands before node end. */

@@ -3,6 +3,12 @@
 #include "privacy/secure/secagg_message.h"
 #include "privacy/secure/shamir.h"
 
+const char *co_secagg_stage_name(co_secagg_stage stage)
+{
+    static const char *const names[] = {"advertise", "share", "input", "confirm", "unmask"};
+    return stage < CO_SECAGG_STAGES ? names[stage] : "none";
+}
+
 co_status co_secagg_check(const co_secagg_shape *s)
 {
     const bool complete = s->k + 1 == s->n;

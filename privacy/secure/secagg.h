@@ -62,6 +62,7 @@ typedef struct {
  * t <= k + 1; 1 <= bits <= CO_MASK_MAX_BITS; n_values >= 1. */
 co_status co_secagg_check(const co_secagg_shape *shape);
 
+const char *co_secagg_stage_name(co_secagg_stage stage);
 /* Bytes of a device's message, header included; 0: there is none (advertise, down). */
 uint64_t co_secagg_bytes(const co_secagg_shape *shape, co_secagg_stage stage, co_secagg_way way);
 /* Of all stages. */

@@ -7,12 +7,6 @@
 enum { VERSION = 2, DIGEST_AT = 28, DIGEST_BYTES = 16 };
 _Static_assert(DIGEST_AT + DIGEST_BYTES == CO_SECAGG_HEADER_BYTES, "the digest ends the header");
 
-const char *co_secagg_stage_name(co_secagg_stage stage)
-{
-    static const char *const names[] = {"advertise", "share", "input", "confirm", "unmask"};
-    return stage < CO_SECAGG_STAGES ? names[stage] : "none";
-}
-
 static void put(unsigned char *at, uint64_t x, size_t n)
 {
     for (size_t b = 0; b < n; b++) at[b] = (unsigned char)(x >> (8 * b));

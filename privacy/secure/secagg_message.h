@@ -19,7 +19,6 @@ typedef struct {
     size_t n_body;
 } co_secagg_message;
 
-const char *co_secagg_stage_name(co_secagg_stage stage);
 /* out[CO_SECAGG_HEADER_BYTES + n_body] holds the body already: puts the header before it. */
 void co_secagg_seal_message(const co_secagg_message *m, unsigned char *out);
 /* A message of this round: whole, undamaged, its length that of its stage and way, its sender and

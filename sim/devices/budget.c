@@ -102,7 +102,7 @@ static int64_t events_of_round(const co_budget *b, const co_budget_class *of)
         const co_example_schedule own = {.n = ends[k],
                                          .batch = batch == 0 || batch > ends[k] ? ends[k] : batch,
                                          .is_shuffled = of->schedule.is_shuffled};
-        const int64_t n = co_example_events(&own, co_plan_steps(b->experiment, ends[k]));
+        const int64_t n = co_example_events(&own, co_experiment_steps(b->experiment, ends[k]));
         if (n > most) most = n;
     }
     return most;

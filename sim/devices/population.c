@@ -216,6 +216,7 @@ void co_population_fini(co_population *p)
     co_dataset_fini(&p->data);
     co_labels_fini(&p->labels);
     for (int s = 0; s < 3; s++) co_free(p->split_ids[s]);
+    co_held_destroy(p->memory);
     co_free(p->scratch);
     co_free(p->drawn_x);
     co_free(p->drawn_y);
@@ -224,11 +225,8 @@ void co_population_fini(co_population *p)
 
 int64_t co_population_examples(const co_population *p, int64_t device)
 {
-    if (p->has_data) {
-        int64_t first, held;
-        co_population_held(p, device, &first, &held);
-        return held;
-    }
+    if (p->memory) return co_held_count(p, device);
+    if (p->has_data) return p->offsets[device + 1] - p->offsets[device];
     return co_population_drawn_examples(p, device);
 }
 

@@ -2,9 +2,8 @@
  * from a generator.
  *
  * With a partition in periods (method temporal) examples arrive and leave: a device holds those
- * that have arrived by the current period and that devices.memory keeps. Its list stands in the
- * order of arrival (period, then id), so that what it holds is one piece of it and a function of
- * the period alone.
+ * that have arrived by the current period and that devices.memory keeps (held.h). Its list stands
+ * in the order of arrival (period, then id).
  *
  * One copy of data and partition per node (segments). A device's examples are numbered from
  * 0; what it trains on comes first. Creating is Collective; reading is Local and allocates nothing.
@@ -15,6 +14,7 @@
 #include "io/data/synthetic.h"
 #include "models/batch.h"
 #include "models/tasks/task.h"
+#include "sim/devices/held.h"
 #include "sim/experiment/experiment.h"
 
 /* Examples read for a model. Zero-initialised is empty; its room grows with what is read. */
@@ -38,7 +38,7 @@ typedef struct {
 } co_examples;
 void co_examples_fini(co_examples *examples);
 
-typedef struct {
+struct co_population {
     int64_t n_devices;
     size_t x_size;
     const char *task;         /* in the kind task */
@@ -65,9 +65,9 @@ typedef struct {
     int64_t n_split[3];
     int64_t n_periods, period,
         period_rounds;        /* 0 without periods; the current one; rounds that one lasts */
+    int64_t step;             /* the current one, where there are periods */
     const int32_t *period_of; /* [data.n] */
-    int64_t window, capacity; /* periods that a device keeps, the current one included; examples it
-                                 keeps: the latest */
+    co_held *memory;          /* NULL without periods */
     /* from a generator */
     co_synthetic generator;
     double test_fraction;
@@ -77,7 +77,7 @@ typedef struct {
     float *drawn_x; /* examples of the device that was opened last */
     int32_t *drawn_y;
     int64_t drawn_capacity, drawn_device;
-} co_population;
+};
 
 /* Loads or makes data and partition as the experiment says. central: whether the generator's test
  * examples will be asked for (costs 8 bytes a device). Collective(comm). */

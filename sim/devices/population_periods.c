@@ -4,23 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* By arrival, then id. context: period of each example. */
-int co_by_arrival(const void *a, const void *b, void *context)
-{
-    const int64_t i = *(const int64_t *)a, j = *(const int64_t *)b;
-    const int32_t *period = context;
-    if (period[i] != period[j]) return period[i] < period[j] ? -1 : 1;
-    return (i > j) - (i < j);
-}
-
 /* What devices keep. The keys of periods and a partition in periods come together. */
 co_status co_population_read_memory(const co_experiment *e, co_population *p)
 {
     const co_config *devices = &e->devices;
     const co_node *rounds = co_config_node(devices, "period_rounds");
     const char *memory = co_config_string(devices, "memory");
-    if (!p->n_periods && (rounds || strcmp(memory, "all") != 0))
-        return co_config_fail(devices, rounds ? rounds : co_config_node(devices, "memory"),
+    const co_node *replay = co_config_node(devices, "replay");
+    if (!p->n_periods && (rounds || replay || strcmp(memory, "all") != 0))
+        return co_config_fail(devices,
+                              rounds   ? rounds
+                              : replay ? replay
+                                       : co_config_node(devices, "memory"),
                               "needs a partition whose examples arrive in periods (method: "
                               "temporal); these %lld devices "
                               "hold everything from the start",
@@ -31,54 +26,30 @@ co_status co_population_read_memory(const co_experiment *e, co_population *p)
             "the partition has %lld periods: set devices.period_rounds, the rounds that one lasts",
             (long long)p->n_periods);
     p->period_rounds = rounds ? co_config_int(devices, "period_rounds") : 1;
-    p->window = strcmp(memory, "window") == 0 ? co_config_int(devices, "window") : INT64_MAX;
-    p->capacity = strcmp(memory, "fifo") == 0 ? co_config_int(devices, "capacity") : INT64_MAX;
     for (int s = 1; s < 3 && p->n_periods; s++)
         qsort_r(p->split_ids[s], (size_t)p->n_split[s], sizeof *p->split_ids[s], co_by_arrival,
                 (void *)(uintptr_t)p->period_of);
-    return CO_OK;
+    return p->n_periods ? co_held_create(e, p, &p->memory) : CO_OK;
 }
 
 bool co_population_move(co_population *p, int64_t round)
 {
     if (!p->n_periods) return false;
+    p->step = round;
     const int64_t was = p->period, now = round > 0 ? (round - 1) / p->period_rounds : 0;
     p->period = now < p->n_periods ? now : p->n_periods - 1;
     return p->period != was;
 }
 
-/* How many of ids[n], by arrival, arrive before the period. */
-static int64_t count_before(const co_population *p, const int64_t *ids, int64_t n, int64_t period)
-{
-    int64_t low = 0, high = n;
-    while (low < high) {
-        const int64_t middle = low + (high - low) / 2;
-        if (p->period_of[ids[middle]] < period)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 void co_population_recent(const co_population *p, int split, int64_t *first, int64_t *n)
 {
-    *first = count_before(p, p->split_ids[split], p->n_split[split], p->period);
-    *n = count_before(p, p->split_ids[split], p->n_split[split], p->period + 1) - *first;
+    *first = co_population_before(p, p->split_ids[split], p->n_split[split], p->period);
+    *n = co_population_before(p, p->split_ids[split], p->n_split[split], p->period + 1) - *first;
 }
 
-/* What the device holds now: examples [*first, *first + *n) of the partition. */
-void co_population_held(const co_population *p, int64_t device, int64_t *first, int64_t *n)
+const int64_t *co_population_held(const co_population *p, int64_t device, int64_t *n)
 {
-    const int64_t begin = p->offsets[device], all = p->offsets[device + 1] - begin;
-    *first = begin;
-    *n = all;
-    if (!p->n_periods) return;
-    const int64_t end = count_before(p, p->examples + begin, all, p->period + 1);
-    int64_t gone = p->window > p->period
-                       ? 0
-                       : count_before(p, p->examples + begin, end, p->period + 1 - p->window);
-    if (end - gone > p->capacity) gone = end - p->capacity;
-    *first = begin + gone;
-    *n = end - gone;
+    if (p->memory) return co_held_list(p, device, n);
+    *n = p->offsets[device + 1] - p->offsets[device];
+    return p->examples + p->offsets[device];
 }

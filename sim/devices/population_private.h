@@ -11,9 +11,11 @@ co_status co_population_place_partition(const co_experiment *experiment, co_popu
 co_status co_population_read_memory(const co_experiment *experiment, co_population *population);
 /* Order of ids for qsort_r: by arrival, then id. period: int32_t of each example. */
 int co_by_arrival(const void *a, const void *b, void *period);
-/* What the device holds now: examples [*first, *first + *n) of the partition. Local. */
-void co_population_held(const co_population *population, int64_t device, int64_t *first,
-                        int64_t *n);
+/* How many of ids[n], by arrival, arrive before the period. */
+int64_t co_population_before(const co_population *population, const int64_t *ids, int64_t n,
+                             int64_t period);
+/* What the device holds now: *n ids of the data set, borrowed until the next call. Local. */
+const int64_t *co_population_held(const co_population *population, int64_t device, int64_t *n);
 
 /* Devices from the experiment's generator. Collective(comm). */
 co_status co_population_open_generator(const co_experiment *experiment, bool central,

@@ -106,9 +106,9 @@ static int64_t sum_over(const co_population *p, int64_t device,
                         size_t (*of)(const co_dataset *data, int64_t id))
 {
     if (!p->shape.tokens) return co_population_examples(p, device);
-    int64_t sum = 0, first, n;
-    co_population_held(p, device, &first, &n);
-    for (int64_t i = first; i < first + n; i++) sum += (int64_t)of(&p->data, p->examples[i]);
+    int64_t sum = 0, n;
+    const int64_t *held = co_population_held(p, device, &n);
+    for (int64_t i = 0; i < n; i++) sum += (int64_t)of(&p->data, held[i]);
     return sum;
 }
 
@@ -233,20 +233,15 @@ co_status co_population_read_ids(const co_population *p, const int64_t *ids, siz
 
 int64_t co_population_id(const co_population *p, int64_t device, int64_t index)
 {
-    int64_t first, held;
-    if (!p->has_data) return index;
-    co_population_held(p, device, &first, &held);
-    return p->examples[first + index];
+    int64_t n;
+    return p->has_data ? co_population_held(p, device, &n)[index] : index;
 }
 
 co_status co_population_read(co_population *p, int64_t device, const int64_t *index, size_t n,
                              co_examples *e)
 {
-    if (p->has_data) {
-        int64_t first, held;
-        co_population_held(p, device, &first, &held);
-        return read_ids(p, p->examples + first, index, n, e);
-    }
+    int64_t held;
+    if (p->has_data) return read_ids(p, co_population_held(p, device, &held), index, n, e);
     CO_TRY(reserve(p, e, n, n, 0));
     for (size_t i = 0; i < n; i++) {
         memcpy(e->x + i * p->x_size, p->drawn_x + (size_t)index[i] * p->x_size,

@@ -122,7 +122,7 @@ co_status co_check_clock(co_experiment *e)
     *k = (co_clock_keys){0};
     if (!co_node_find(e->root, "clock")) return CO_OK;
     CO_TRY(co_section_open(e, "clock", &e->clock));
-    CO_TRY(co_section_check(&e->clock, NULL, NULL, NULL));
+    CO_TRY(co_section_check(&e->clock, co_clock_params, NULL, NULL, NULL));
     k->is_on = true;
     if (co_config_has(&e->clock, "seconds_per_unit"))
         k->seconds_per_unit = co_config_real(&e->clock, "seconds_per_unit");

@@ -101,7 +101,7 @@ static co_status check_timed(const co_experiment *e, const co_config *section, c
 
 static co_status check_stop(co_experiment *e)
 {
-    CO_TRY(co_section_check(&e->stop, NULL, NULL, NULL));
+    CO_TRY(co_section_check(&e->stop, co_stop_params, NULL, NULL, NULL));
     const bool none = strcmp(co_config_string(&e->stop, "metric"), "none") == 0;
     const bool goal = co_config_has(&e->stop, "target") || co_config_has(&e->stop, "patience");
     if (none && goal)
@@ -117,7 +117,7 @@ static co_status check_stop(co_experiment *e)
 
 static co_status check_output(co_experiment *e)
 {
-    CO_TRY(co_section_check(&e->output, NULL, NULL, NULL));
+    CO_TRY(co_section_check(&e->output, co_output_params, NULL, NULL, NULL));
     if (co_config_has(&e->output, "dir")) return CO_OK;
     char *dir = co_format("runs/%s", co_config_string(&e->top, "name"));
     if (!dir) return CO_FAIL(CO_ENOMEM, "output.dir");
@@ -128,7 +128,7 @@ static co_status check_output(co_experiment *e)
 
 co_status co_check_control(co_experiment *e)
 {
-    CO_TRY(co_section_check(&e->eval, NULL, NULL, NULL));
+    CO_TRY(co_section_check(&e->eval, co_eval_params, NULL, NULL, NULL));
     CO_TRY(check_timed(e, &e->eval, "every_s"));
     CO_TRY(check_generate(e));
     CO_TRY(check_stop(e));

@@ -67,7 +67,7 @@ static co_status check_partition(co_experiment *e)
         return co_config_fail(&e->partition, e->partition.map,
                               "needs method (cohort list partitioner) or file");
     CO_TRY(co_section_member(&e->partition, "method", "iid", &co_kind_partitioner, &member));
-    return co_section_check(&e->partition, member, NULL, NULL);
+    return co_section_check(&e->partition, co_partition_params, member, NULL, NULL);
 }
 
 static co_status check_model(co_experiment *e)
@@ -79,7 +79,7 @@ static co_status check_model(co_experiment *e)
         CO_TRY(co_section_member(&e->model, "name", "softmax", &co_kind_model, &preset));
     if (co_node_find(e->model.map, "loss"))
         CO_TRY(co_section_member(&e->model, "loss", "", &co_kind_loss, &loss));
-    CO_TRY(co_section_check(&e->model, preset, loss, NULL));
+    CO_TRY(co_section_check(&e->model, co_model_params, preset, loss, NULL));
     if (!preset && !co_config_node(&e->model, "layers") && !co_config_node(&e->model, "encoder") &&
         !co_config_node(&e->model, "decoder"))
         return co_config_fail(&e->model, e->model.map,

@@ -16,12 +16,19 @@ const co_param co_devices_params[] = {
             "that look at that need public"},
     {"period_rounds", CO_INT, .lo = 1, .hi = 1e9, .flags = CO_OPTIONAL,
      .doc = "rounds of a period, where examples arrive in periods (partition method temporal)"},
-    {"memory", CO_CHOICE, .words = "all|window|fifo",
-     .doc = "of what has arrived a device keeps: all, the latest periods, the latest examples"},
+    {"memory", CO_CHOICE, .words = "all|window|fifo|reservoir|balanced",
+     .doc = "of what has arrived a device keeps: all, the latest periods, the latest examples, any "
+            "examples alike, any with classes balanced"},
     {"window", CO_INT, .lo = 1, .hi = 1e6, .flags = CO_OPTIONAL,
      .doc = "memory: window: periods kept, the current one included"},
     {"capacity", CO_INT, .lo = 1, .hi = 1e12, .flags = CO_OPTIONAL,
-     .doc = "memory: fifo: examples kept"},
+     .doc = "memory: fifo, reservoir, balanced: examples kept"},
+    {"replay", CO_REAL, .lo = 0.0, .hi = 1.0, .flags = CO_OPTIONAL | CO_LO_OPEN | CO_HI_OPEN,
+     .doc = "memory is of earlier periods, and this share of what a device trains on is drawn from "
+            "it, the rest is new (default: it trains on its memory, which has what is new)"},
+    {"replay_select", CO_CHOICE, .words = "random|balanced|coordinated",
+     .doc = "replay: drawn alike, by class, or by class over all devices, whose classes the server "
+            "counts"},
     {"attack", CO_STRING, .words = "none", .doc = "what attackers send (cohort list attack)"},
     {"attackers", CO_REAL, .lo = 0.0, .hi = 2147483647, .flags = CO_OPTIONAL | CO_LO_OPEN,
      .doc = "how many devices attack, drawn by the seed; below 1: a share of all"},
@@ -54,15 +61,23 @@ static co_status check_attackers(const co_experiment *e)
 
 static co_status check_memory(const co_config *devices)
 {
-    static const char *const key[] = {"window", "capacity"}, *const word[] = {"window", "fifo"};
+    const char *memory = co_config_string(devices, "memory");
+    const bool window = strcmp(memory, "window") == 0, all = strcmp(memory, "all") == 0;
+    static const char *const key[] = {"window", "capacity"}, *const word[] = {
+                                                                 "window",
+                                                                 "fifo, reservoir or balanced"};
     for (int k = 0; k < 2; k++) {
-        const bool asked = strcmp(co_config_string(devices, "memory"), word[k]) == 0;
+        const bool asked = k == 0 ? window : !window && !all;
         if (asked != co_config_has(devices, key[k]))
             return co_config_fail(devices, co_config_node(devices, asked ? "memory" : key[k]),
                                   asked ? "%s needs the key `%s`"
                                         : "goes with memory: %s; leave `%s` out",
-                                  word[k], key[k]);
+                                  asked ? memory : word[k], key[k]);
     }
+    const char *select = co_config_string(devices, "replay_select");
+    if (strcmp(select, "random") != 0 && !co_config_has(devices, "replay"))
+        return co_config_fail(devices, co_config_node(devices, "replay_select"),
+                              "%s stands without replay, the share that is drawn", select);
     return CO_OK;
 }
 
@@ -79,18 +94,6 @@ static co_status check_separation(const co_experiment *e)
         s->name);
 }
 
-int64_t co_min_separation(const co_experiment *e)
-{
-    return co_config_has(&e->devices, "min_separation")
-               ? co_config_int(&e->devices, "min_separation")
-               : 1;
-}
-
-co_sampling co_experiment_sampling(const co_experiment *e)
-{
-    return co_min_separation(e) > 1 ? CO_SAMPLING_NONE : e->selector->sampling;
-}
-
 co_status co_check_devices(co_experiment *e)
 {
     const co_plugin *planner, *selector, *attack;
@@ -100,7 +103,7 @@ co_status co_check_devices(co_experiment *e)
     e->planner = (const co_planner *)planner;
     e->selector = (const co_selector *)selector;
     e->attack = (const co_attack *)attack;
-    CO_TRY(co_section_check(&e->devices, planner, selector, attack));
+    CO_TRY(co_section_check(&e->devices, co_devices_params, planner, selector, attack));
     CO_TRY(check_attackers(e));
     CO_TRY(check_separation(e));
     const double per_round = co_config_real(&e->devices, "per_round");
@@ -142,8 +145,22 @@ static co_status check_stale(const co_experiment *e)
     return CO_OK;
 }
 
+/* Classes that the server counts over all memories are no part of what a mechanism releases. */
+static co_status check_replay(const co_experiment *e)
+{
+    const char *mechanism = co_config_string(&e->privacy, "mechanism");
+    if (strcmp(co_config_string(&e->devices, "replay_select"), "coordinated") != 0 ||
+        strcmp(mechanism, "none") == 0)
+        return CO_OK;
+    return co_config_fail(&e->devices, co_config_node(&e->devices, "replay_select"),
+                          "coordinated tells the server the classes in all memories, for which "
+                          "privacy.mechanism: %s does not account; use balanced or random",
+                          mechanism);
+}
+
 co_status co_check_mode(const co_experiment *e)
 {
+    CO_TRY(check_replay(e));
     const co_node *unbiased = co_config_node(&e->aggregate, "unbiased");
     if (co_config_bool(&e->aggregate, "unbiased") && !e->planner->waits_for_all)
         return co_config_fail(&e->aggregate, unbiased,

@@ -3,7 +3,10 @@
 #include "aggregators/algorithm.h"
 #include "core/memory.h"
 #include "io/yaml.h"
+#include "partition/partitioner.h"
+#include "models/model.h"
 #include "sim/experiment/sections.h"
+#include "sim/work/public_data.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -34,6 +37,28 @@ const co_param co_top_params[] = {
     SECTION("stop", "when to end early"),
     SECTION("output", "files"),
     {0}};
+
+const co_section co_experiment_sections[] = {{"", co_top_params},
+                                             {"data", co_data_params},
+                                             {"partition", co_partition_params},
+                                             {"model", co_model_params},
+                                             {"devices", co_devices_params},
+                                             {"local", co_local_params},
+                                             {"local.dp", co_example_params},
+                                             {"local.dp.public", co_public_params},
+                                             {"local.label_dp", co_label_params},
+                                             {"transforms", co_transforms_params},
+                                             {"downlink", co_downlink_params},
+                                             {"aggregate", co_aggregate_params},
+                                             {"aggregate.groups", co_groups_params},
+                                             {"server", co_server_params},
+                                             {"privacy", co_privacy_params},
+                                             {"secagg", co_secagg_params},
+                                             {"clock", co_clock_params},
+                                             {"eval", co_eval_params},
+                                             {"stop", co_stop_params},
+                                             {"output", co_output_params},
+                                             {NULL, NULL}};
 
 co_node *co_experiment_find(const co_experiment *e, const char *word)
 {

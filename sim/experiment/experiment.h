@@ -156,6 +156,10 @@ int64_t co_min_separation(const co_experiment *experiment);
 /* What privacy accountants know the sample of a step as: the selector's, unless who took part
  * lately cannot be in it. */
 co_sampling co_experiment_sampling(const co_experiment *experiment);
+/* Whether a run has columns of virtual time: it has a clock, or steps that do not wait for all. */
+bool co_is_timed(const co_experiment *experiment);
+/* Local steps of a device that trains on n examples. */
+int64_t co_experiment_steps(const co_experiment *experiment, int64_t n);
 
 /* local.no_decay of transformers where none is written; ends with NULL. Each may name no tensor. */
 extern const char *const co_no_decay_patterns[];

@@ -230,6 +230,6 @@ co_status co_check_privacy(co_experiment *e)
     const co_plugin *mechanism;
     CO_TRY(default_mechanism(&e->privacy));
     CO_TRY(co_section_member(&e->privacy, "mechanism", "none", &co_kind_mechanism, &mechanism));
-    CO_TRY(co_section_check(&e->privacy, mechanism, NULL, NULL));
+    CO_TRY(co_section_check(&e->privacy, co_privacy_params, mechanism, NULL, NULL));
     return check_guarantee(e);
 }

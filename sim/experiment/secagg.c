@@ -152,7 +152,7 @@ co_status co_check_secagg(co_experiment *e)
     *k = (co_secagg_keys){0};
     if (!co_node_find(e->root, "secagg")) return CO_OK;
     CO_TRY(co_section_open(e, "secagg", &e->secagg));
-    CO_TRY(co_section_check(s, NULL, NULL, NULL));
+    CO_TRY(co_section_check(s, co_secagg_params, NULL, NULL, NULL));
     *k = (co_secagg_keys){.is_on = true,
                           .is_plus = strcmp(co_config_string(s, "protocol"), "secagg_plus") == 0,
                           .is_played = strcmp(co_config_string(s, "simulate"), "protocol") == 0,

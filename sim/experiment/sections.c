@@ -1,40 +1,6 @@
 /* sim/experiment/sections.c - finding and checking a section by its table. */
 #include "sim/experiment/sections.h"
-#include "partition/partitioner.h"
-#include "models/model.h"
-#include "sim/work/public_data.h"
 #include <stdio.h>
-#include <string.h>
-
-const co_section co_experiment_sections[] = {{"", co_top_params},
-                                             {"data", co_data_params},
-                                             {"partition", co_partition_params},
-                                             {"model", co_model_params},
-                                             {"devices", co_devices_params},
-                                             {"local", co_local_params},
-                                             {"local.dp", co_example_params},
-                                             {"local.dp.public", co_public_params},
-                                             {"local.label_dp", co_label_params},
-                                             {"transforms", co_transforms_params},
-                                             {"downlink", co_downlink_params},
-                                             {"aggregate", co_aggregate_params},
-                                             {"aggregate.groups", co_groups_params},
-                                             {"server", co_server_params},
-                                             {"privacy", co_privacy_params},
-                                             {"secagg", co_secagg_params},
-                                             {"clock", co_clock_params},
-                                             {"eval", co_eval_params},
-                                             {"stop", co_stop_params},
-                                             {"output", co_output_params},
-                                             {NULL, NULL}};
-
-static const co_param *section_params(const char *name)
-{
-    for (const co_section *s = co_experiment_sections; s->name; s++)
-        if (strcmp(s->name, name) == 0) return s->params;
-    CO_ASSERT(false && "a section without a table");
-    return NULL;
-}
 
 co_status co_section_open(co_experiment *e, const char *name, co_config *section)
 {
@@ -76,10 +42,10 @@ co_status co_section_member(const co_config *section, const char *key, const cha
     return co_config_fail(section, co_node_find(section->map, key), "%s", text);
 }
 
-co_status co_section_check(const co_config *section, const co_plugin *a, const co_plugin *b,
-                           const co_plugin *c)
+co_status co_section_check(const co_config *section, const co_param *params, const co_plugin *a,
+                           const co_plugin *b, const co_plugin *c)
 {
-    const co_param *tables[] = {section_params(section->section), a ? a->params : NULL,
-                                b ? b->params : NULL, c ? c->params : NULL};
+    const co_param *tables[] = {params, a ? a->params : NULL, b ? b->params : NULL,
+                                c ? c->params : NULL};
     return co_config_check(section, tables, 4);
 }

@@ -12,9 +12,9 @@ co_status co_section_name(const co_config *section, const char *key, const char 
 /* Finds the member that `key` names; the registry's message gets file, line and key before it. */
 co_status co_section_member(const co_config *section, const char *key, const char *standard,
                             const co_kind *kind, const co_plugin **member);
-/* The section's keys and the options of its members (NULL: none). */
-co_status co_section_check(const co_config *section, const co_plugin *a, const co_plugin *b,
-                           const co_plugin *c);
+/* The section's keys (params) and the options of its members (NULL: none). */
+co_status co_section_check(const co_config *section, const co_param *params, const co_plugin *a,
+                           const co_plugin *b, const co_plugin *c);
 
 extern const co_param co_top_params[], co_data_params[], co_devices_params[], co_local_params[],
     co_transforms_params[], co_downlink_params[], co_server_params[], co_privacy_params[],

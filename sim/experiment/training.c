@@ -81,7 +81,7 @@ static co_status check_local(co_experiment *e)
     CO_TRY(co_section_member(&e->local, "optimizer", "sgd", &co_kind_optimizer, &optimizer));
     e->rule = (const co_rule *)rule;
     e->optimizer = (const co_optimizer *)optimizer;
-    CO_TRY(co_section_check(&e->local, rule, optimizer, NULL));
+    CO_TRY(co_section_check(&e->local, co_local_params, rule, optimizer, NULL));
     if (co_config_has(&e->local, "epochs") && co_config_has(&e->local, "steps"))
         return co_config_fail(&e->local, co_config_node(&e->local, "steps"),
                               "give epochs or steps, not both");
@@ -103,7 +103,8 @@ static co_status read_stage(const co_experiment *e, const char *section, co_node
     options[n] = (co_config){e->file, section, item};
     const co_plugin *member;
     CO_TRY(co_section_member(&options[n], "name", "", &co_kind_stage, &member));
-    CO_TRY(co_section_check(&options[n], member, NULL, NULL));
+    CO_TRY(co_section_check(&options[n], co_transforms_params, member, NULL,
+                            NULL)); /* downlink: the same keys */
     stage[n] = (const co_stage *)member;
     for (size_t k = 0; k < n; k++)
         if (stage[k]->slots && stage[k] == stage[n])
@@ -165,10 +166,10 @@ static co_status check_server(co_experiment *e)
 {
     const co_plugin *rule, *optimizer;
     CO_TRY(co_section_member(&e->aggregate, "rule", "mean", &co_kind_aggregator, &rule));
-    CO_TRY(co_section_check(&e->aggregate, rule, NULL, NULL));
+    CO_TRY(co_section_check(&e->aggregate, co_aggregate_params, rule, NULL, NULL));
     CO_TRY(
         co_section_member(&e->server, "optimizer", "sgd", &co_kind_server_optimizer, &optimizer));
-    CO_TRY(co_section_check(&e->server, optimizer, NULL, NULL));
+    CO_TRY(co_section_check(&e->server, co_server_params, optimizer, NULL, NULL));
     e->aggregator = (const co_aggregator *)rule;
     e->server_optimizer = (const co_server *)optimizer;
     return CO_OK;

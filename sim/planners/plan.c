@@ -13,51 +13,6 @@
 const char *const co_outcome_names[CO_N_OUTCOMES] = {"reported",  "dropped", "empty",
                                                      "nonfinite", "late",    "unavailable"};
 
-static int by_id(const void *a, const void *b)
-{
-    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* attacker_ids into plan->attackers. */
-static co_status take_attackers(co_plan *plan, const co_experiment *e, const co_node *list,
-                                int64_t n_devices)
-{
-    size_t k = 0;
-    for (const co_node *item = list->first; item; item = item->next, k++)
-        if (!co_node_int(item, &plan->attackers[k]) || plan->attackers[k] >= n_devices)
-            return co_config_fail(&e->devices, item, "there is no device %s; ids are 0 to %lld",
-                                  item->text, (long long)n_devices - 1);
-    qsort(plan->attackers, k, sizeof *plan->attackers, by_id);
-    return CO_OK;
-}
-
-/* Which devices attack: those named, or as many as asked for, drawn by the seed. */
-static co_status choose_attackers(co_plan *plan, const co_experiment *e, int64_t n_devices)
-{
-    const co_node *list = co_config_node(&e->devices, "attacker_ids");
-    const double asked =
-        co_config_has(&e->devices, "attackers") ? co_config_real(&e->devices, "attackers") : 0.0;
-    const double n =
-        asked < 1.0 ? floor(asked * (double)n_devices + 1e-9) : asked; /* 0.29 x 100 is 28.99.. */
-    if (n > (double)n_devices)
-        return co_config_fail(&e->devices, co_config_node(&e->devices, "attackers"),
-                              "%g is more than the %lld devices", n, (long long)n_devices);
-    plan->n_attackers = list ? co_node_count(list) : (size_t)n;
-    plan->attackers = co_malloc(plan->n_attackers, sizeof *plan->attackers);
-    int64_t *scratch = co_malloc(co_draw_subset_scratch(plan->n_attackers), sizeof *scratch);
-    co_status st =
-        plan->attackers && scratch ? CO_OK : CO_FAIL(CO_ENOMEM, "%zu attackers", plan->n_attackers);
-    if (st == CO_OK && list) {
-        st = take_attackers(plan, e, list, n_devices);
-    } else if (st == CO_OK) {
-        co_stream s = co_stream_open((uint64_t)e->seed, CO_DRAW_ATTACK, 0, 0, 0);
-        co_draw_subset(&s, n_devices, plan->n_attackers, plan->attackers, scratch);
-    }
-    co_free(scratch);
-    return st;
-}
-
 static int64_t count_held(const void *population, int64_t device)
 {
     return co_population_examples(population, device);
@@ -120,7 +75,7 @@ co_status co_plan_init(co_plan *plan, const co_experiment *e, const co_populatio
     plan->order = co_malloc(plan->capacity, sizeof *plan->order);
     plan->load = co_calloc((size_t)size, sizeof *plan->load);
     co_status st = plan->row && plan->devices && plan->scratch && plan->order && plan->load
-                       ? choose_attackers(plan, e, population->n_devices)
+                       ? co_plan_choose_attackers(plan)
                        : CO_FAIL(CO_ENOMEM, "a round's plan of %zu devices", plan->capacity);
     if (st == CO_OK) st = co_plan_open_memory(plan);
     if (st == CO_OK && e->selector->create)
@@ -147,49 +102,6 @@ void co_plan_fini(co_plan *plan)
     *plan = (co_plan){0};
 }
 
-int64_t co_plan_steps(const co_experiment *e, int64_t n)
-{
-    if (n == 0) return 0;
-    const co_local_keys *local = &e->local_keys;
-    if (local->steps) return local->steps;
-    if (e->example_keys.is_on && !e->example_keys.is_shuffled) /* batches do not end with epochs */
-        return local->batch == 0 || local->batch > n
-                   ? local->epochs
-                   : (local->epochs * n + local->batch - 1) / local->batch;
-    const int64_t size = co_local_step_size(local, n);
-    return local->epochs * ((n + size - 1) / size);
-}
-
-/* Rows (examples, or tokens of texts) that local training goes through: what it costs. n_rows: of
- * all examples that the device holds. */
-static double work(const co_experiment *e, const co_plan_row *row, int64_t n_held, int64_t n_rows)
-{
-    const co_local_keys *local = &e->local_keys;
-    const int64_t size = co_local_step_size(local, row->n_examples);
-    const double whole = local->steps ? (double)row->n_steps * (double)size
-                                      : (double)row->n_examples * (double)local->epochs;
-    return whole * (double)n_rows / (double)n_held + 1.0; /* a device costs something by itself */
-}
-
-/* Examples that a device trains on in a round. */
-static int64_t count_examples(const co_experiment *e, const co_population *population,
-                              int64_t device)
-{
-    if (co_population_scored(population, device) == 0)
-        return 0; /* texts without a token that has a label are nothing to train on */
-    const int64_t n = co_population_examples(population, device);
-    const int64_t most = e->local_keys.max_examples;
-    return most == 0 || n < most ? n : most;
-}
-
-double co_plan_weight(const co_experiment *e, const co_population *population, int64_t device)
-{
-    const int64_t n = count_examples(e, population, device),
-                  n_held = co_population_examples(population, device);
-    const double n_rows = (double)co_population_scored(population, device);
-    return co_weighting_of(e->weighting, n, n_held > 0 ? n_rows * (double)n / (double)n_held : 0.0);
-}
-
 void co_plan_look(co_plan *plan)
 {
     const co_experiment *e = plan->experiment;
@@ -209,53 +121,6 @@ void co_plan_look(co_plan *plan)
     }
     plan->bound = (double)plan->capacity * largest;
     plan->fixed_total = plan->bound > 0.0 ? total / plan->bound : 0.0;
-}
-
-static bool attacks(const co_plan *plan, int64_t device)
-{
-    return plan->n_attackers > 0 &&
-           bsearch(&device, plan->attackers, plan->n_attackers, sizeof *plan->attackers, by_id);
-}
-
-/* Bytes that a device is sent which is to start from a version: the messages of those that it
- * lacks, or all of it where that is less. */
-static int64_t sent_down(const co_plan *plan, int64_t device, int64_t version)
-{
-    if (!plan->has_version) return plan->bytes_down;
-    const int64_t has = plan->has_version[device] - 1, all = plan->bytes_model;
-    const bool is_whole =
-        has < 0 || plan->bytes_version >= all || version - has > all / plan->bytes_version;
-    return plan->bytes_down - all + (is_whole ? all : (version - has) * plan->bytes_version);
-}
-
-co_plan_row co_plan_describe(const co_plan *plan, int64_t device, int64_t version, int64_t start)
-{
-    const co_experiment *e = plan->experiment;
-    const int64_t n = count_examples(e, plan->population, device);
-    const bool attacker = attacks(plan, device);
-    co_plan_row row = {.device = device,
-                       .n_examples = n,
-                       .n_steps = co_plan_steps(e, n),
-                       .version = version,
-                       .work = plan->train,
-                       .into = CO_INTO_MODEL,
-                       .start = start,
-                       .end = start,
-                       .bytes_down =
-                           plan->n_surveyed > 0 ? 0 : sent_down(plan, device, version), /* has it */
-                       .bytes_up = plan->bytes_up[attacker],
-                       .bytes_coded = plan->bytes_up[attacker],
-                       .weight = co_plan_weight(e, plan->population, device),
-                       .factor = 1.0,
-                       .outcome = n > 0 ? CO_REPORTED : CO_EMPTY,
-                       .loss = NAN,
-                       .update_norm = NAN,
-                       .loss_before = NAN,
-                       .attacker = attacker};
-    row.cost = n > 0 ? work(e, &row, co_population_examples(plan->population, device),
-                            co_population_rows(plan->population, device))
-                     : 0.0;
-    return row;
 }
 
 co_plan_row co_plan_job(const co_plan *plan, int64_t device, int64_t version, int64_t start,
@@ -278,34 +143,6 @@ int64_t co_plan_up(const co_plan *plan, const co_plan_row *row)
 {
     return co_row_up(row) +
            (plan->secure ? co_secure_row_bytes(plan->secure, row, CO_SECAGG_UP) : 0);
-}
-
-void co_plan_shorten(co_plan_row *row, int64_t n_steps)
-{
-    CO_ASSERT(n_steps >= 1 && n_steps <= row->n_steps);
-    row->cost = 1.0 + (row->cost - 1.0) * (double)n_steps / (double)row->n_steps;
-    row->n_steps = n_steps;
-}
-
-co_plan_row co_plan_survey_job(const co_plan *plan, int64_t device)
-{
-    const double forward = 1.0 / 3.0; /* of training: forward, and twice that backward */
-    co_plan_row row = co_plan_describe(plan, device, plan->round - 1, plan->time);
-    row.n_steps = 1;
-    row.bytes_down = plan->bytes_down;
-    row.bytes_up = CO_SURVEY_BYTES;
-    row.cost = forward * (double)co_population_rows(plan->population, device) + 1.0;
-    if (plan->timing) co_timing_run(plan->timing, plan->round, &row);
-    return row;
-}
-
-int64_t co_plan_trip(void *of, int64_t device)
-{
-    const co_plan *plan = of;
-    if (!plan->timing) return 0;
-    co_plan_row row = co_plan_describe(plan, device, 0, 0);
-    row.bytes_down = plan->bytes_down; /* as for the first time */
-    return co_timing_trip(plan->timing, &row);
 }
 
 co_plan_row *co_plan_add(co_plan *plan, const co_plan_row *from)

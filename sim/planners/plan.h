@@ -155,6 +155,9 @@ static inline bool co_row_sends_late(const co_plan *plan, const co_plan_row *row
  * asked: at once; rows: most of a step, 0: as many. */
 co_status co_plan_check_separation(co_plan *plan, double asked, size_t rows);
 co_status co_plan_open_memory(co_plan *plan);
+/* CO_EUSAGE: more than there are, or unknown ids. CO_ENOMEM. (sim/planners/attackers.c) */
+co_status co_plan_choose_attackers(co_plan *plan);
+bool co_plan_attacks(const co_plan *plan, int64_t device);
 /* Experiment and population are borrowed. train: position of the work train. */
 co_status co_plan_init(co_plan *plan, const co_experiment *experiment,
                        const co_population *population, int size, size_t train);
@@ -162,8 +165,6 @@ void co_plan_fini(co_plan *plan);
 /* From now on a device is sent the messages of all versions that it lacks, at most the whole model.
  * Local. CO_ENOMEM. */
 co_status co_plan_send_versions(co_plan *plan, int64_t bytes_model, int64_t bytes_version);
-/* Local steps of a device that trains on n examples. Local. */
-int64_t co_plan_steps(const co_experiment *experiment, int64_t n);
 /* w_i of a device, by what it holds now. Local. */
 double co_plan_weight(const co_experiment *experiment, const co_population *population,
                       int64_t device);

@@ -50,9 +50,6 @@ struct co_planner {
     co_status (*next)(void *self, const co_clock *now, co_plan *plan);
 };
 
-/* Whether a run has columns of virtual time: it has a clock, or steps that do not wait for all.
- * Local. */
-bool co_is_timed(const co_experiment *experiment);
 /* A step's plan: the planner's rows, their coefficients, their ranks. As the planner's next. Local;
  * Same on all ranks: everything but CO_ENOMEM. */
 co_status co_planner_make(const co_planner *planner, void *self, const co_clock *now,

@@ -18,8 +18,3 @@ const co_planner *co_planner_find(const char *name)
 {
     return (const co_planner *)co_plugin_find(&co_kind_planner, name);
 }
-
-bool co_is_timed(const co_experiment *e)
-{
-    return e->clock_keys.is_on || !e->planner->waits_for_all;
-}

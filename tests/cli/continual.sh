@@ -45,7 +45,9 @@ aggregate: {unbiased: true}
 eval: {every: 3}
 Y
 for memory in '{select: weighted, per_round: 6, period_rounds: 4, memory: window, window: 2}' \
-    '{select: mixture, per_round: 6, period_rounds: 4, memory: fifo, capacity: 9}' '{per_round: 6, period_rounds: 4}'; do
+    '{select: mixture, per_round: 6, period_rounds: 4, memory: fifo, capacity: 9}' \
+    '{per_round: 6, period_rounds: 4, memory: balanced, capacity: 9, replay: 0.5, replay_select: coordinated}' \
+    '{select: weighted, per_round: 6, period_rounds: 4, memory: reservoir, capacity: 9}' '{per_round: 6, period_rounds: 4}'; do
     rm -rf a b
     on 1 output.dir=a devices="$memory"
     on 3 output.dir=b devices="$memory" rounds=10 # the second of four rounds of the third period
@@ -72,6 +74,13 @@ P
 refused "set devices.period_rounds" devices='{per_round: 6}'
 refused "needs a partition whose examples arrive" partition='{method: iid, devices: 40}'
 refused "needs the key .window" devices='{per_round: 6, period_rounds: 4, memory: window}'
-refused "leave .capacity. out" devices='{per_round: 6, period_rounds: 4, capacity: 5}'
+refused "fifo, reservoir or balanced; leave .capacity. out" devices='{per_round: 6, period_rounds: 4, capacity: 5}'
+refused "needs the key .capacity." devices='{per_round: 6, period_rounds: 4, memory: reservoir}'
+refused "stands without replay" devices='{per_round: 6, period_rounds: 4, replay_select: balanced}'
+refused "does not account" devices='{per_round: 6, period_rounds: 4, replay: 0.5, replay_select: coordinated}' \
+    privacy='{mechanism: gaussian, clip: 1.0, noise_multiplier: 1.0, delta: 0.001}' aggregate='{weight: uniform}'
+refused "needs a partition whose examples arrive" partition='{method: iid, devices: 40}' devices='{per_round: 6, replay: 0.5}'
+"$COHORT" run e.yaml --dry-run output.dir=d devices='{per_round: 6, period_rounds: 4, memory: balanced, capacity: 9, replay: 0.5}' > text 2>&1
+grep -q "class-balancing reservoir of 9 examples, of which 50 % of a step" text || fail "the dry run does not tell what devices keep: $(cat text)"
 [ $failures -eq 0 ] && echo "continual data: all checks passed"
 exit $((failures > 0))

@@ -52,7 +52,7 @@ done
 
 # ---- who comes too late has sent all the same: messages of each device, and the events of its examples, against the table of devices
 for mode in 'devices={mode: deadline, per_round: 10, deadline_s: 1}' 'devices={mode: buffered, per_round: 4, concurrency: 16, max_staleness: 1}'; do
-    clock='clock={seconds_per_unit: 0.02, slowness: {law: lognormal, sigma: 1}}'
+    clock='clock={seconds_per_unit: 0.02, speed: {name: lognormal, sigma: 1}}'
     for kind in "$gaussian" 'local.dp={clip: 1, noise_multiplier: 1, delta: 1e-4}'; do
         on 2 run e.yaml "$mode" "$clock" "$kind" output.dir=late --overwrite > text 2>&1 || fail "late: $(cat text)"
         $python - <<'P' || fail "messages of those that come late: $mode $kind"

@@ -1,6 +1,6 @@
 /* tests/mpi/continual.c - what a device has deleted, or has not received yet, is never read: before
  * each period every such example is made NaN in the shared data, and no update may come out as NaN;
- * how many examples each device trains on is compared with lists made the plain way. A thousand
+ * how many examples each device trains on is compared with lists made the plain way. Five hundred
  * rounds for each kind of memory. */
 #include "core/memory.h"
 #include "tests/harness.h"
@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PERIODS = 10, PERIOD_ROUNDS = 100, FEATURES = 6, EXAMPLES = 1500 };
+enum { PERIODS = 10, PERIOD_ROUNDS = 50, FEATURES = 6, EXAMPLES = 1500 };
 
 static co_comm all;
 static char blobs[256], out[256];
@@ -21,6 +21,7 @@ static char blobs[256], out[256];
 typedef struct {
     const char *memory; /* keys of the experiment */
     int64_t window, capacity;
+    bool listed; /* by the program: tests/sim/test_held.c knows such lists */
 } keeping;
 
 /* Marks in is_held[EXAMPLES] what the device holds in the period; returns how many. */
@@ -43,13 +44,23 @@ static int64_t mark_held(const co_population *p, const keeping *k, int64_t devic
     return n_kept < n_held ? n_kept : n_held;
 }
 
+static int64_t mark_listed(co_population *p, int64_t device, int64_t period, bool *is_held)
+{
+    int64_t n;
+    co_population_move(p, period * PERIOD_ROUNDS + 1);
+    const int64_t *ids = co_held_list(p, device, &n);
+    for (int64_t i = 0; i < n; i++) is_held[ids[i]] = true;
+    return n;
+}
+
 /* Makes all examples NaN that no device holds in the period. Collective. */
 static void poison(co_run *run, const keeping *k, int64_t period, const float *x, int64_t *n_held)
 {
     bool is_held[EXAMPLES] = {false};
     float *shared = run->population.data.x;
     for (int64_t d = 0; d < run->population.n_devices; d++)
-        n_held[d] = mark_held(&run->population, k, d, period, is_held);
+        n_held[d] = k->listed ? mark_listed(&run->population, d, period, is_held)
+                              : mark_held(&run->population, k, d, period, is_held);
     MPI_Barrier(all.world);
     for (int64_t i = 0; i < EXAMPLES * FEATURES && all.node_rank == 0; i++)
         shared[i] = is_held[i / FEATURES] ? x[i] : NAN;
@@ -138,6 +149,8 @@ int main(int argc, char **argv)
     try_memory(&(keeping){"memory: all", INT64_MAX, INT64_MAX});
     try_memory(&(keeping){"memory: window, window: 2", 2, INT64_MAX});
     try_memory(&(keeping){"memory: fifo, capacity: 12", INT64_MAX, 12});
+    try_memory(&(keeping){"memory: reservoir, capacity: 12", .listed = true});
+    try_memory(&(keeping){"memory: balanced, capacity: 6, replay: 0.99", .listed = true});
     if (rank == 0) {
         rmdir(out);
         unlink(blobs);

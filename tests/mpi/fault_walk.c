@@ -8,7 +8,7 @@
  * written under its real name, no temporary; and a run that was disturbed must go on with --resume
  * to the undisturbed run's digests. A rank that hangs is ended by an alarm. Sites are taken evenly
  * out of all: WALK_SITES of them (default 200, 40 under the sanitizers; 0: every one, from
- * WALK_FIRST on). */
+ * WALK_FIRST on), or with WALK_STRIDE=s every s-th, the first of them WALK_FIRST. */
 #include "core/comm.h"
 #include "core/memory.h"
 #include "io/files/file.h"
@@ -89,6 +89,13 @@ static const step steps[] = {
      FULL_FOLDER,
      false,
      false},
+    {"secagg",
+     &co_command_run,
+     {"g.yaml", "--overwrite", "transforms=[{name: ring}]", "aggregate.weight=uniform",
+      "secagg={threshold: 2}", "clock={seconds_per_unit: 1, dropout: 0.2}"},
+     FULL_FOLDER,
+     false,
+     false},
     {"edges",
      &co_command_run,
      {"g.yaml", "--overwrite", "aggregate.groups={servers: 2, cloud_every: 2}"},
@@ -106,7 +113,7 @@ static const struct {
 enum { N_SITES = sizeof sites / sizeof *sites };
 
 static int rank, size, quiet, spoken; /* quiet: /dev/null; spoken: the real stderr */
-static long n_struck, n_borne;
+static long n_walked, n_struck, n_borne;
 static char whole[2][33]; /* digests of the undisturbed run */
 
 static void on_all(const char *shell)
@@ -278,7 +285,7 @@ static void prepare(void)
 }
 
 /* The sites of one step, `share` of them, each rank's in turn. Collective. */
-static void walk(const step *s, double share, long first, long *index, double *due)
+static void walk(const step *s, double share, long first, bool told, long *index, double *due)
 {
     long own[N_SITES], all[N_SITES * size];
     count_passes(s, own);
@@ -287,13 +294,13 @@ static void walk(const step *s, double share, long first, long *index, double *d
         for (int k = 0; k < N_SITES; k++)
             for (long nth = 1; nth <= all[r * N_SITES + k]; nth++) {
                 char plan[80];
-                ++*index;
+                if (++*index < first) continue;
                 *due += share;
-                if (*due < 1.0 || *index < first) continue;
+                if (*due < 1.0) continue;
                 *due -= 1.0;
                 snprintf(plan, sizeof plan, "%s:%d:%ld", sites[k].name, r, nth);
                 strike(s, sites[k].name, sites[k].exit_code, plan);
-                if (share >= 1.0 && rank == 0 && *index % 100 == 0)
+                if (told && rank == 0 && ++n_walked % 100 == 0)
                     fprintf(stderr, "walked %ld: %s, %s\n", *index, s->title, plan);
             }
 }
@@ -320,15 +327,19 @@ int main(int argc, char **argv)
     rank = harness_start(&argc, &argv);
     MPI_Comm_size(MPI_COMM_WORLD, &size);
     co_status_set_rank(rank);
-    const char *wanted = getenv("WALK_SITES"), *start = getenv("WALK_FIRST");
+    const char *wanted = getenv("WALK_SITES"), *start = getenv("WALK_FIRST"),
+               *stride = getenv("WALK_STRIDE");
+    const long first = start ? atol(start) : 1;
     prepare();
     const long n_all = count_all(), n = wanted ? atol(wanted) : size == 1 || size == 3 ? SITES : 20;
-    const double share = n > 0 && n < n_all ? (double)n / (double)n_all : 1.0;
+    const double share = stride               ? 1.0 / atof(stride)
+                         : n > 0 && n < n_all ? (double)n / (double)n_all
+                                              : 1.0;
     long index = 0;
-    double due = 0.0;
+    double due = stride ? 1.0 - share : 0.0; /* begins with the first */
     for (int k = 0; k < N_STEPS; k++)
         if (!steps[k].one_rank || size == 1)
-            walk(&steps[k], share, start ? atol(start) : 1, &index, &due);
+            walk(&steps[k], share, first, stride || share >= 1.0, &index, &due);
     CHECK(n_struck > 0);
     if (rank == 0)
         fprintf(stderr, "%d ranks: %ld sites, %ld struck, %ld borne without a loss\n", size, n_all,
