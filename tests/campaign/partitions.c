@@ -1,4 +1,5 @@
-/* tests/campaign/partitions.c - one partition for many seeds, for tests/campaign/partitions_peers.sh.
+/* tests/campaign/partitions.c - one partition for many seeds, for
+ * tests/campaign/partitions_peers.sh.
  *
  *     cohort_partitions DATA SEEDS key=value ..
  *
