@@ -83,7 +83,7 @@ co_status co_trace_add(co_trace_draft *d, const char *place, int64_t unit, doubl
                        double end_s)
 {
     CO_TRY(check_unit(place, unit_name(d), unit, d->n_units));
-    if (!(start_s >= 0.0 && end_s > start_s && end_s <= (double)CO_TRACE_MOST_S))
+    if (!(start_s >= 0.0 && end_s > start_s && end_s <= CO_TRACE_MOST_S))
         return CO_FAIL(CO_EDATA,
                        "%s: an interval from %.15g to %.15g s; 0 <= start_s < end_s <= %d is "
                        "allowed",

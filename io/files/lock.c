@@ -127,8 +127,7 @@ static co_status wait_for_lock(co_lock *lock, double wait_s)
             return CO_OK;
         }
         if (got == GONE) continue;
-        const double patience =
-            wait_s > 0.0 && *owner && !is_here(owner) ? (double)REMOTE_WAIT_S : wait_s;
+        const double patience = wait_s > 0.0 && *owner && !is_here(owner) ? REMOTE_WAIT_S : wait_s;
         if (co_now_s() - start >= patience)
             return CO_FAIL(CO_EUSAGE,
                            "%s: another cohort writes there (%s); wait for it, stop it, or choose "

@@ -213,7 +213,7 @@ static double bleu(const double *sums, size_t n_classes)
         sum += log_precision(sums[RIGHT + k], sums[ALL + k], &smooth);
     }
     const double brevity = sums[LENGTH] < sums[WANTED] ? 1.0 - sums[WANTED] / sums[LENGTH] : 0.0;
-    return 100.0 * co_plain_exp(brevity) * co_plain_exp(sum / (double)ORDERS);
+    return 100.0 * co_plain_exp(brevity) * co_plain_exp(sum / ORDERS);
 }
 
 /* ---- ROUGE ---- */
