@@ -16,7 +16,7 @@
 
 enum {
     N_MECHANISMS = 9,
-    N_HIDDEN = (int)CO_N_UNITS * (int)CO_N_SAMPLINGS * N_MECHANISMS * 16,
+    N_HIDDEN = CO_N_UNITS * CO_N_SAMPLINGS * N_MECHANISMS * 16,
     N_RELEASES = 2 * N_HIDDEN
 }; /* then once more, where no sample hides who takes part */
 
