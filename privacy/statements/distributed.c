@@ -45,7 +45,7 @@ static void say(const co_release *r, co_statement_text *words)
            r->rate);
     co_say_device(r, words);
     co_say(words, "noise",
-           "in shares of standard deviation %g each, at least %.15g of honest devices in a sum; "
+           "in shares of standard deviation %g each, at least %.15g by honest devices in a sum; "
            "accounted for as integers: after rounding a device changes the sum by %.6g x clip at "
            "most%s",
            r->noise_std / sqrt(r->n_shares), r->n_shares, r->stretch,
