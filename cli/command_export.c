@@ -4,6 +4,7 @@
 #include "io/writers/writer.h"
 #include "cli/console.h"
 #include "report/show.h"
+#include <string.h>
 #include <unistd.h>
 
 static void print_help(const co_writer *writer)
@@ -28,12 +29,26 @@ static void print_help(const co_writer *writer)
         "          cohort export weights runs/a/ckpt-00000100.h5 -o model\n");
 }
 
+/* Whether there is such a file; its size is printed. NULL: no memory for the name. */
+static bool print_file(char *path_take)
+{
+    const bool there = path_take && access(path_take, F_OK) == 0;
+    if (there) co_print_file_size(stdout, path_take);
+    co_free(path_take);
+    return there;
+}
+
 static void print_folder(const co_writer *writer, const char *folder)
 {
     for (const char *const *name = writer->folder; *name; name++) {
-        char *path = co_format("%s/%s", folder, *name);
-        if (path && access(path, F_OK) == 0) co_print_file_size(stdout, path);
-        co_free(path);
+        const char *star = strchr(*name, '*');
+        if (!star) {
+            print_file(co_format("%s/%s", folder, *name));
+            continue;
+        }
+        for (int i = 0;
+             print_file(co_format("%s/%.*s%d%s", folder, (int)(star - *name), *name, i, star + 1));)
+            i++;
     }
 }
 

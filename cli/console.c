@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include <dirent.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,7 +114,7 @@ static char *other_entry(DIR *folder, const char *const *files)
     for (const struct dirent *e; (e = readdir(folder));) {
         bool known = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
         for (const char *const *f = files; f && *f && !known; f++)
-            known = strcmp(*f, e->d_name) == 0;
+            known = fnmatch(*f, e->d_name, 0) == 0;
         if (!known) return co_strdup(e->d_name);
     }
     return NULL;

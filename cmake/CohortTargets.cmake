@@ -26,7 +26,9 @@ function(co_options target)
     target_compile_definitions(${target} PRIVATE _GNU_SOURCE CO_VERSION="${PROJECT_VERSION}")
     target_compile_options(${target} PRIVATE -ffp-contract=off -fno-math-errno -Wall -Wextra -Wshadow
                            -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes
-                           -Wno-missing-field-initializers) # a row of a table says what it has; the rest is zero
+                           # numbers of enumerations are counts too; a row of a table says what it has, the rest is zero
+                           "$<$<C_COMPILER_ID:Clang>:-Wno-enum-float-conversion;-Wno-enum-enum-conversion>"
+                           -Wno-missing-field-initializers)
     target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR})
     if(COHORT_SANITIZE)
         target_compile_options(${target} PUBLIC -fsanitize=address,undefined -fno-sanitize-recover=all

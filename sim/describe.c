@@ -36,6 +36,26 @@ static void describe_groups(const co_run *r)
         g->n, (long long)g->cloud_every, g->cloud_every == 1 ? "" : "s", model);
 }
 
+/* How often a round has too few devices, by its sample and by those that drop out. */
+static void describe_failures(const co_run *r)
+{
+    const bool is_poisson = r->experiment->selector->sampling == CO_SAMPLING_POISSON;
+    const double asked = r->plan.input.per_round,
+                 dropout = r->experiment->clock_keys.is_on ? r->experiment->clock_keys.dropout : 0,
+                 of = is_poisson ? (double)r->population.n_devices : asked, rate = asked / of;
+    const size_t least = co_secure_least(r->plan.secure, (size_t)llround(asked));
+    if (least == 0) return;
+    if (is_poisson)
+        printf("             a round of fewer than %zu devices fails: with probability %.3g of the "
+               "sample alone\n",
+               least, co_binomial_below(of, rate, (double)least));
+    if (dropout > 0.0)
+        printf("             a round %sfails with probability %.3g where all that drop out do so "
+               "before their input\n",
+               is_poisson ? "" : "that keeps too few ",
+               co_binomial_below(of, rate * (1.0 - dropout), (double)least));
+}
+
 static void describe_memory(const co_run *r)
 {
     char text[160];
@@ -59,6 +79,7 @@ static void describe_secagg(const co_run *r)
            "down and %s up a device beside model and update%s\n",
            shape.n, shape.k, shape.threshold, shape.k + 1, down, up,
            r->secagg.is_played ? "" : "; the masks are not made");
+    describe_failures(r);
 }
 
 /* How much less than a whole model a message is. */

@@ -79,7 +79,13 @@ static void count(co_outlook *o, const stage *s)
         if (co_row_works(row) && ++s->parts[row->device] > o->most_parts)
             o->most_parts = s->parts[row->device];
     }
-    for (size_t i = 0; i < plan->n_lost; i++) o->n_lost[plan->lost[i].outcome]++;
+    for (size_t i = 0; i < plan->n_lost; i++) {
+        const co_plan_row *row = &plan->lost[i];
+        o->n_lost[row->outcome]++;
+        if (plan->experiment->private_stage && co_row_sends_late(plan, row) &&
+            ++s->parts[row->device] > o->most_parts)
+            o->most_parts = s->parts[row->device];
+    }
     if (plan->n_versions > o->most_versions) o->most_versions = plan->n_versions;
     if (plan->n_flying > o->most_flying) o->most_flying = plan->n_flying;
 }

@@ -16,7 +16,8 @@ typedef struct {
     double staleness;              /* sum over the rows */
     int64_t most_stale, most_versions, most_flying;
     double device_s, lost_s;
-    int64_t most_parts; /* the most steps that any device trains for */
+    int64_t
+        most_parts; /* the most steps that any device trains for, or sends private messages in */
 } co_outlook;
 
 /* Whether it can be played: choice is blind to losses. Local. */

@@ -112,6 +112,7 @@ co_status co_file_set_u64(co_file *file, const char *name, uint64_t value);
 co_status co_file_set_reals(co_file *file, const char *name, const double *values,
                             size_t n); /* n = 1: scalar */
 bool co_file_has_attr(const co_file *file, const char *name);
+bool co_file_is_text(const co_file *file, const char *name); /* an attribute that is there */
 co_status co_file_get_text(const co_file *file, const char *name,
                            char **text); /* new block; also variable-length strings */
 co_status co_file_get_int(const co_file *file, const char *name, int64_t *value);

@@ -138,6 +138,19 @@ static co_status open_attribute(const co_file *file, const char *name, attribute
     return CO_OK;
 }
 
+bool co_file_is_text(const co_file *file, const char *name)
+{
+    address where;
+    if (!take_apart(name, &where)) return false;
+    const hid_t id =
+        H5Aopen_by_name(file->h5, where.object, where.attribute, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t type = H5Aget_type(id);
+    const bool is = H5Tget_class(type) == H5T_STRING;
+    co_h5_close(type);
+    co_h5_close(id);
+    return is;
+}
+
 static co_status wrong(const co_file *file, const char *name, const char *wanted)
 {
     return CO_FAIL(CO_EDATA, "%s: attribute %s is not %s", file->path, name, wanted);

@@ -209,8 +209,7 @@ static co_status attribute_text(const co_file *file, const char *name, char **te
 {
     int64_t value;
     uint64_t large;
-    const co_status st = co_file_get_text(file, name, text);
-    if (st != CO_EDATA) return st; /* else it is no text */
+    if (co_file_is_text(file, name)) return co_file_get_text(file, name, text);
     if (co_file_get_int(file, name, &value) == CO_OK)
         *text = co_format("%lld", (long long)value);
     else if (co_file_get_u64(file, name, &large) == CO_OK)

@@ -71,6 +71,21 @@ const char *co_writer_device(const co_partition *p, int64_t device, char buffer[
     return buffer;
 }
 
+void co_writer_cell(FILE *out, const char *name)
+{
+    const size_t n = strlen(name);
+    if (!strpbrk(name, ",\"\n\r") && name[0] != ' ' && (n == 0 || name[n - 1] != ' ')) {
+        fputs(name, out);
+        return;
+    }
+    fputc('"', out);
+    for (const char *c = name; *c; c++) {
+        if (*c == '"') fputc('"', out);
+        fputc(*c, out);
+    }
+    fputc('"', out);
+}
+
 co_status co_writer_lists(const char *format, const char *const *sources, size_t n_sources,
                           const char *output, void (*write)(FILE *out, const co_partition *p))
 {

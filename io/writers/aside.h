@@ -25,6 +25,8 @@ co_status co_writer_partition(const char *format, const char *const *sources, si
                               co_partition *p);
 /* The device's name, or its number written into buffer. */
 const char *co_writer_device(const co_partition *p, int64_t device, char buffer[24]);
+/* A cell of a CSV file, in quotes where it needs them. */
+void co_writer_cell(FILE *out, const char *text);
 /* A whole writer of lists: that one partition, written by `write` into a plain file. */
 co_status co_writer_lists(const char *format, const char *const *sources, size_t n_sources,
                           const char *output, void (*write)(FILE *out, const co_partition *p));

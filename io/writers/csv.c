@@ -4,27 +4,11 @@
 #include "io/writers/aside.h"
 #include "io/writers/writer.h"
 #include <inttypes.h>
-#include <string.h>
-
-static void write_name(FILE *out, const char *name)
-{
-    const size_t n = strlen(name);
-    if (!strpbrk(name, ",\"\n\r") && name[0] != ' ' && (n == 0 || name[n - 1] != ' ')) {
-        fputs(name, out);
-        return;
-    }
-    fputc('"', out);
-    for (const char *c = name; *c; c++) {
-        if (*c == '"') fputc('"', out);
-        fputc(*c, out);
-    }
-    fputc('"', out);
-}
 
 static void write_rows(FILE *out, const char *name, const int64_t *ids, int64_t n, const char *part)
 {
     for (int64_t i = 0; i < n; i++) {
-        write_name(out, name);
+        co_writer_cell(out, name);
         fprintf(out, ",%" PRId64 "%s\n", ids[i], part);
     }
 }
@@ -41,7 +25,7 @@ static void write_partition(FILE *out, const co_partition *p)
         write_rows(out, name, p->train + at[0], at[1] - at[0], parts ? ",train" : "");
         if (parts) write_rows(out, name, p->test + test[0], n_test, ",test");
         if (at[1] - at[0] + n_test > 0) continue;
-        write_name(out, name);
+        co_writer_cell(out, name);
         fputs(parts ? ",,\n" : ",\n", out);
     }
 }

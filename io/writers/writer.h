@@ -10,8 +10,8 @@
 typedef struct {
     CO_PLUGIN_FIELDS;
     const char *usage;         /* "json PART", for help */
-    const char *const *folder; /* the output is a folder, with some of these files; ends with NULL.
-                                  NULL: one file */
+    const char *const *folder; /* the output is a folder, with some of these files, a * standing
+                                  for 0, 1, ..; ends with NULL. NULL: one file */
     /* Local. sources[n_sources]: our files, the positional arguments; opt holds the checked
      * options. output appears whole or not at all; so does each file of a folder, the weights last,
      * and files of that list which stood there before are gone. CO_EUSAGE when the files have not

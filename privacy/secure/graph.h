@@ -26,6 +26,14 @@ typedef struct {
  * al., section 3.2 and lemma 3.7 (Harary graphs), with the exact count of pairs of runs. */
 co_status co_secagg_parameters(size_t n, const co_secagg_risk *risk, size_t *k, size_t *threshold);
 
+/* What thresholds hold with n devices and k neighbours each, from `least` to `most` shares: least
+ * from what is corrupt, most from what may be lost; least > most: none. least 0: what is lost could
+ * cut the graph, whatever the threshold. Complete graph: counts, nothing is left to chance. */
+typedef struct {
+    size_t least, most;
+} co_secagg_thresholds;
+co_secagg_thresholds co_secagg_thresholds_of(size_t n, size_t k, const co_secagg_risk *risk);
+
 typedef struct co_secagg_graph co_secagg_graph;
 /* Of n devices with k neighbours each: k = n - 1, or k even below n - 1. step: the order is drawn
  * anew. CO_EUSAGE, CO_ENOMEM. Memory: 8 n bytes, none when complete. */

@@ -67,42 +67,59 @@ static double log_cut(double n, double k, double lost)
                     : log(n) + log(n - k - 1.0) - log(2.0) + log_choose(lost, k) - log_choose(n, k);
 }
 
-/* The smallest threshold that k neighbours allow, 0: none. Of those that are lost all shares have
- * to come from neighbours; who is left keeps one itself. corrupt, lost: how many of n. */
-static size_t threshold_of(double n, double k, double corrupt, double lost,
-                           const co_secagg_risk *risk)
+/* On k < n - 1 neighbours. Of those that are lost all shares have to come from neighbours; who is
+ * left keeps one itself. corrupt, lost: how many of n. */
+static co_secagg_thresholds sparse(double n, double k, double corrupt, double lost,
+                                   const co_secagg_risk *risk)
 {
     const double each = exp2(-(risk->security + 1.0));
-    if (log_cut(n, k, corrupt + lost) > log(each)) return 0;
+    if (log_cut(n, k, corrupt + lost) > log(each)) return (co_secagg_thresholds){0, 0};
     const double t1 = upper_end(&(urn){n - 1.0, corrupt, k}, each / n),
                  t2 = lower_end(&(urn){n - 1.0, fmin(n - lost, n - 1.0), k},
                                 exp2(-risk->correctness) / n);
     double t = fmax(t1, 2.0);
     if (risk->lies) t = fmax(t, floor((k + 1.0 + t1 - 1.0) / 2.0) + 1.0);
-    return t <= t2 ? (size_t)t : 0;
+    return (co_secagg_thresholds){(size_t)t, (size_t)t2};
+}
+
+static co_secagg_thresholds complete(double n, double corrupt, double lost, bool lies)
+{
+    const double least = fmax(2.0, lies ? floor((n + corrupt) / 2.0) + 1.0 : corrupt + 1.0);
+    return (co_secagg_thresholds){(size_t)least, (size_t)fmax(n - lost, 0.0)};
+}
+
+static double part_of(double part, double n)
+{
+    return floor((part + 1e-9) * n); /* 0.29 x 100 is 28.99.. in binary */
+}
+
+co_secagg_thresholds co_secagg_thresholds_of(size_t n, size_t k, const co_secagg_risk *risk)
+{
+    const double devices = (double)n, corrupt = part_of(risk->corrupt, devices),
+                 lost = part_of(risk->dropout, devices);
+    return k + 1 >= n ? complete(devices, corrupt, lost, risk->lies)
+                      : sparse(devices, (double)k, corrupt, lost, risk);
 }
 
 co_status co_secagg_parameters(size_t n, const co_secagg_risk *risk, size_t *k, size_t *threshold)
 {
-    const double tiny = 1e-9, devices = (double)n; /* 0.29 x 100 is 28.99.. in binary */
-    const double corrupt = floor((risk->corrupt + tiny) * devices),
-                 lost = floor((risk->dropout + tiny) * devices);
+    const double devices = (double)n, corrupt = part_of(risk->corrupt, devices),
+                 lost = part_of(risk->dropout, devices);
     for (size_t degree = 2; degree + 1 < n; degree += 2) {
-        const size_t t = threshold_of(devices, (double)degree, corrupt, lost, risk);
-        if (t == 0) continue;
+        const co_secagg_thresholds t = sparse(devices, (double)degree, corrupt, lost, risk);
+        if (t.least == 0 || t.least > t.most) continue;
         *k = degree;
-        *threshold = t;
+        *threshold = t.least;
         return CO_OK;
     }
-    const double least =
-        fmax(2.0, risk->lies ? floor((devices + corrupt) / 2.0) + 1.0 : corrupt + 1.0);
-    if (n < 2 || least > devices - lost)
+    const co_secagg_thresholds t = complete(devices, corrupt, lost, risk->lies);
+    if (n < 2 || t.least > t.most)
         return CO_FAIL(CO_EUSAGE,
                        "secure aggregation of %zu devices: %.0f corrupt ones need a threshold of "
-                       "%.0f, but with %.0f lost only %.0f are left; take more devices, or expect "
+                       "%zu, but with %.0f lost only %zu are left; take more devices, or expect "
                        "fewer of those",
-                       n, corrupt, least, lost, fmax(devices - lost, 0.0));
+                       n, corrupt, t.least, lost, t.most);
     *k = n - 1;
-    *threshold = (size_t)least;
+    *threshold = t.least;
     return CO_OK;
 }

@@ -7,6 +7,7 @@
  * part, so that no sample hides a device, and each pays for its own steps. */
 #include "privacy/statements/device.h"
 #include <math.h>
+#include <stdio.h>
 
 static bool fits(const co_release *r)
 {
@@ -31,6 +32,9 @@ static co_event event(const co_release *r)
 
 static void say(const co_release *r, co_statement_text *words)
 {
+    char corrupt[64] = "";
+    if (r->n_corrupt > 0.0)
+        snprintf(corrupt, sizeof corrupt, ", and up to %.15g are corrupt", r->n_corrupt);
     co_say(words, "unit", "%s", co_unit_text(r->unit));
     co_say(words, "neighbours",
            "one %s: %s; all its contributions count as zero, who takes part when stays as it is",
@@ -41,8 +45,9 @@ static void say(const co_release *r, co_statement_text *words)
            r->rate);
     co_say_device(r, words);
     co_say(words, "noise",
-           "in shares of standard deviation %g each, at least %.15g of them in a sum; accounted "
-           "for as integers: after rounding a device changes the sum by %.6g x clip at most%s",
+           "in shares of standard deviation %g each, at least %.15g by honest devices in a sum; "
+           "accounted for as integers: after rounding a device changes the sum by %.6g x clip at "
+           "most%s",
            r->noise_std / sqrt(r->n_shares), r->n_shares, r->stretch,
            r->mechanism->noise == CO_NOISE_DDGAUSS
                ? ", and a sum of discrete Gaussians is not one (tau is in epsilon)"
@@ -50,13 +55,14 @@ static void say(const co_release *r, co_statement_text *words)
     co_say(
         words, "server sees",
         "sums modulo 2^b of at least %.15g devices, who takes part, sizes of messages; no update",
-        r->n_shares);
-    co_say(words, "assumes",
-           "at least %.15g devices whose reports are in a sum are honest: they add their noise and "
-           "keep it secret; the server and others follow the protocol of the aggregation, which "
-           "stops where fewer are left; only the "
-           "covered values are published, other runs on these devices add to epsilon",
-           r->n_shares);
+        r->n_shares + r->n_corrupt);
+    co_say(
+        words, "assumes",
+        "at least %.15g devices whose reports are in a sum are honest%s: they add their noise and "
+        "keep it secret; the server and others follow the protocol of the aggregation, which "
+        "stops where fewer are left; only the "
+        "covered values are published, other runs on these devices add to epsilon",
+        r->n_shares, corrupt);
 }
 
 const co_statement co_statement_distributed = {

@@ -23,6 +23,8 @@ typedef struct {
     double multiplier;             /* scale of the noise / bound of a contribution */
     double lattice_std;            /* as in co_event */
     double n_shares, dim;          /* noise in shares, as in co_event; 0: the server adds it */
+    double n_corrupt;              /* devices whose noise in a sum counts for nothing, beside those
+                                      of n_shares */
     double stretch;         /* likewise: what one device changes of the sum / clip, at least 1 */
     co_sampling sampling;   /* what the sampler is known to accountants as */
     double rate;            /* as accounted for */

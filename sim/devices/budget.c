@@ -271,20 +271,24 @@ bool co_budget_allows(const co_budget *b, int64_t device)
     return held == 0 || allows(&b->class[class_index(b, held)], b -> events[device]);
 }
 
+static co_status pay(co_budget *b, const co_plan_row *row)
+{
+    const int64_t n = row->n_examples, batch = b->experiment->local_keys.batch;
+    const co_example_schedule own = {.n = n,
+                                     .batch = batch == 0 || batch > n ? n : batch,
+                                     .is_shuffled = b->experiment->example_keys.is_shuffled};
+    co_budget_class *of = &b->class[class_index(b, n)];
+    if (b->is_first_rank) CO_TRY(count(of, b->events[row->device], -1));
+    b->events[row->device] += co_example_events(&own, row->n_steps);
+    return b->is_first_rank ? count(of, b->events[row->device], 1) : CO_OK;
+}
+
 co_status co_budget_commit(co_budget *b, const co_plan *plan)
 {
-    for (size_t k = 0; b->experiment && k < plan->n; k++) {
-        const co_plan_row *row = &plan->row[k];
-        const int64_t n = row->n_examples, batch = b->experiment->local_keys.batch;
-        if (!co_row_works(row)) continue;
-        const co_example_schedule own = {.n = n,
-                                         .batch = batch == 0 || batch > n ? n : batch,
-                                         .is_shuffled = b->experiment->example_keys.is_shuffled};
-        co_budget_class *of = &b->class[class_index(b, n)];
-        if (b->is_first_rank) CO_TRY(count(of, b->events[row->device], -1));
-        b->events[row->device] += co_example_events(&own, row->n_steps);
-        if (b->is_first_rank) CO_TRY(count(of, b->events[row->device], 1));
-    }
+    for (size_t k = 0; b->experiment && k < plan->n; k++)
+        if (co_row_works(&plan->row[k])) CO_TRY(pay(b, &plan->row[k]));
+    for (size_t k = 0; b->experiment && k < plan->n_lost; k++)
+        if (co_row_sends_late(plan, &plan->lost[k])) CO_TRY(pay(b, &plan->lost[k]));
     return CO_OK;
 }
 

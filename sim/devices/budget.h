@@ -56,7 +56,8 @@ void co_budget_fini(co_budget *budget);
 const co_budget_class *co_budget_class_of(const co_budget *budget, int64_t n_examples);
 /* Whether a device has enough left for a round. Local; Same on all ranks. */
 bool co_budget_allows(const co_budget *budget, int64_t device);
-/* The round of a plan is done: those that worked have spent. CO_ENOMEM. Local; the same everywhere.
+/* The round of a plan is done: those that worked have spent, also who came too late. CO_ENOMEM.
+ * Local; the same everywhere.
  */
 co_status co_budget_commit(co_budget *budget, const co_plan *plan);
 /* What the devices that hold examples have spent after a round. Rank 0. */

@@ -75,7 +75,8 @@ typedef struct {
     bool is_secure;      /* keys of the system's generator */
     double threshold;    /* below 1: a part; 0: found */
     int64_t neighbours;  /* 0: found, with the threshold */
-    co_secagg_risk risk; /* that they are found from */
+    bool has_risk;       /* they are found from it, or have to withstand it */
+    co_secagg_risk risk;
     double agreement_s, share_s, value_s;
     double stage_s; /* 0: no bound */
 } co_secagg_keys;

@@ -16,9 +16,11 @@ const co_param co_secagg_params[] = {
      .doc = "secagg_plus: of each device, an even number, beside threshold (default: the fewest "
             "that do, found from corrupt, dropout, security and correctness)"},
     {"corrupt", CO_REAL, .lo = 0.0, .hi = 1.0, .flags = CO_OPTIONAL | CO_HI_OPEN,
-     .doc = "part of the devices that tell the server all they know (default: 0.1)"},
+     .doc = "part of the devices that tell the server all they know, and whose noise hides nothing "
+            "(default: 0.1 where neighbours are found, else nothing is checked)"},
     {"dropout", CO_REAL, .lo = 0.0, .hi = 1.0, .flags = CO_OPTIONAL | CO_HI_OPEN,
-     .doc = "part of the devices that may be lost in a round (default: 0.1)"},
+     .doc = "part of the devices that may be lost in a round (default: 0.1 where neighbours are "
+            "found)"},
     {"security", CO_REAL, .lo = 1.0, .hi = 256.0, .flags = CO_OPTIONAL,
      .doc = "an update may come out with probability 2^-security (default: 40)"},
     {"correctness", CO_REAL, .lo = 1.0, .hi = 256.0, .flags = CO_OPTIONAL,
@@ -49,8 +51,10 @@ static double real_or(const co_config *opt, const char *key, double standard)
     return co_config_has(opt, key) ? co_config_real(opt, key) : standard;
 }
 
-/* What a section without `neighbours` is to find them from. */
-static const char *const risks[] = {"corrupt", "dropout", "security", "correctness", "lies"};
+/* What a section without `neighbours` is to find them from, and what a threshold has to withstand:
+ * the first two of chances alone. */
+static const char *const risks[] = {"security", "correctness", "corrupt", "dropout", "lies"};
+enum { N_CHANCES = 2, N_RISKS = sizeof risks / sizeof *risks };
 
 static co_status check_keys(const co_experiment *e, const co_secagg_keys *k)
 {
@@ -70,11 +74,11 @@ static co_status check_keys(const co_experiment *e, const co_secagg_keys *k)
     if (k->threshold >= 1.0 && (k->threshold != floor(k->threshold) || k->threshold < 2.0))
         return co_config_fail(s, co_config_node(s, "threshold"),
                               "%g: a whole number from 2 on, or a part below 1", k->threshold);
-    for (size_t i = 0; i < sizeof risks / sizeof *risks; i++)
-        if (co_config_has(s, risks[i]) && (!k->is_plus || k->neighbours))
+    for (size_t i = 0; i < N_CHANCES && !k->is_plus; i++)
+        if (co_config_has(s, risks[i]))
             return co_config_fail(s, co_config_node(s, risks[i]),
-                                  "secagg_plus finds its neighbours from it; leave it out %s",
-                                  k->is_plus ? "beside neighbours" : "with secagg");
+                                  "with protocol: secagg all hold shares of all, and nothing is "
+                                  "left to chance; leave it out, or use secagg_plus");
     return CO_OK;
 }
 
@@ -134,6 +138,13 @@ static co_status check_devices(const co_experiment *e)
     return CO_OK;
 }
 
+/* Whether neighbours are found. */
+static bool is_found(const co_config *s)
+{
+    return strcmp(co_config_string(s, "protocol"), "secagg_plus") == 0 &&
+           !co_config_has(s, "neighbours");
+}
+
 co_status co_check_secagg(co_experiment *e)
 {
     co_secagg_keys *k = &e->secagg_keys;
@@ -149,8 +160,8 @@ co_status co_check_secagg(co_experiment *e)
                           .threshold = real_or(s, "threshold", 0.0),
                           .neighbours =
                               co_config_has(s, "neighbours") ? co_config_int(s, "neighbours") : 0,
-                          .risk = {.corrupt = real_or(s, "corrupt", 0.1),
-                                   .dropout = real_or(s, "dropout", 0.1),
+                          .risk = {.corrupt = real_or(s, "corrupt", is_found(s) ? 0.1 : 0.0),
+                                   .dropout = real_or(s, "dropout", is_found(s) ? 0.1 : 0.0),
                                    .security = real_or(s, "security", 40.0),
                                    .correctness = real_or(s, "correctness", 30.0),
                                    .lies = co_config_has(s, "lies") && co_config_bool(s, "lies")},
@@ -158,6 +169,8 @@ co_status co_check_secagg(co_experiment *e)
                           .share_s = co_config_real(s, "share_s"),
                           .value_s = co_config_real(s, "value_s"),
                           .stage_s = real_or(s, "stage_s", 0.0)};
+    k->has_risk = k->is_plus && !k->neighbours;
+    for (size_t i = 0; i < N_RISKS; i++) k->has_risk |= co_config_has(s, risks[i]);
     CO_TRY(check_keys(e, k));
     CO_TRY(check_server(e));
     return check_devices(e);

@@ -51,13 +51,17 @@ void co_record_secagg(co_table *t, const co_plan *plan)
 /* Who may be corrupt, as the neighbours were found. */
 static void say_assumptions(const co_secagg_keys *k, co_json *json)
 {
-    char corrupt[160] = "of the devices that hold shares of a device fewer than secagg_threshold "
+    char corrupt[240] = "of the devices that hold shares of a device fewer than secagg_threshold "
                         "are corrupt";
-    if (k->is_plus && !k->neighbours)
+    if (k->has_risk && k->is_plus)
         snprintf(corrupt, sizeof corrupt,
                  "up to %g of the devices are corrupt and an update comes out with probability "
-                 "2^-%g",
-                 k->risk.corrupt, k->risk.security);
+                 "2^-%g; a round fails with 2^-%g though no more than %g are lost",
+                 k->risk.corrupt, k->risk.security, k->risk.correctness, k->risk.dropout);
+    else if (k->has_risk)
+        snprintf(corrupt, sizeof corrupt,
+                 "up to %g of the devices are corrupt, and no round fails while %g are lost",
+                 k->risk.corrupt, k->risk.dropout);
     char *text = co_format("a server that keeps to the protocol%s and that corrupt devices tell "
                            "all they know; %s; the keys of a step are those of its devices",
                            k->risk.lies ? ", but for who is left," : "", corrupt);

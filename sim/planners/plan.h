@@ -144,6 +144,13 @@ typedef struct {
                       on it */
 } co_plan;
 
+/* Whether one that the step has lost for being late sends all the same: what left it has to be paid
+ * for, used or not. Not behind secure aggregation, where nobody can read it. */
+static inline bool co_row_sends_late(const co_plan *plan, const co_plan_row *row)
+{
+    return row->outcome == CO_LATE && row->n_examples > 0 && !plan->secure;
+}
+
 /* Parts of co_plan_init. CO_EUSAGE: min_separation leaves too few devices. (sim/planners/ask.c)
  * asked: at once; rows: most of a step, 0: as many. */
 co_status co_plan_check_separation(co_plan *plan, double asked, size_t rows);

@@ -25,6 +25,37 @@ static co_status find_parameters(co_secure *s, size_t n, size_t *k, size_t *t)
     return CO_OK;
 }
 
+/* Whether a threshold that was given withstands what is said of the devices. */
+static co_status check_risk(const co_secagg_shape *shape, const co_secagg_risk *r)
+{
+    const co_secagg_thresholds hold = co_secagg_thresholds_of(shape->n, shape->k, r);
+    const char *lies = r->lies ? " and a server that lies of who is left" : "";
+    if (hold.least == 0)
+        return CO_FAIL(CO_EUSAGE,
+                       "neighbours %zu of %zu devices: with %g of them corrupt and %g lost those "
+                       "that are left may fall into parts, with probability above 2^-%g; raise "
+                       "neighbours",
+                       shape->k, shape->n, r->corrupt, r->dropout, r->security + 1.0);
+    if (hold.least > hold.most)
+        return CO_FAIL(CO_EUSAGE,
+                       "threshold %zu: none of %zu shares holds: %g of %zu devices corrupt%s need "
+                       "%zu or more, %g lost leave %zu; take more devices, or expect fewer of "
+                       "those",
+                       shape->threshold, shape->k + 1, r->corrupt, shape->n, lies, hold.least,
+                       r->dropout, hold.most);
+    if (shape->threshold < hold.least)
+        return CO_FAIL(CO_EUSAGE,
+                       "threshold %zu: against %g of %zu devices corrupt%s the smallest that holds "
+                       "is %zu",
+                       shape->threshold, r->corrupt, shape->n, lies, hold.least);
+    if (shape->threshold > hold.most)
+        return CO_FAIL(CO_EUSAGE,
+                       "threshold %zu: with %g of %zu devices lost the largest that can be met is "
+                       "%zu, the smallest that holds %zu",
+                       shape->threshold, r->dropout, shape->n, hold.most, hold.least);
+    return CO_OK;
+}
+
 co_status co_secure_shape(co_secure *s, size_t n, co_secagg_shape *shape)
 {
     const co_secagg_keys *keys = s->keys;
@@ -40,7 +71,13 @@ co_status co_secure_shape(co_secure *s, size_t n, co_secagg_shape *shape)
         shape->threshold = (size_t)floor(2.0 * holders / 3.0) + 1;
     else if (keys->threshold < 1.0)
         shape->threshold = (size_t)fmax(2.0, ceil(keys->threshold * holders - 1e-9));
-    return co_secagg_check(shape);
+    if (keys->has_risk && keys->threshold == 0.0) { /* found, or more than 2/3 where that holds */
+        const co_secagg_thresholds hold = co_secagg_thresholds_of(n, shape->k, &keys->risk);
+        if (hold.least > shape->threshold) shape->threshold = hold.least;
+        if (hold.least <= hold.most && shape->threshold > hold.most) shape->threshold = hold.most;
+    }
+    CO_TRY(co_secagg_check(shape));
+    return keys->has_risk ? check_risk(shape, &keys->risk) : CO_OK;
 }
 
 co_status co_secure_create(const co_experiment *e, size_t n_values, int bits, size_t most,

@@ -47,6 +47,12 @@ size_t co_secure_bytes(const co_secure *secure);
 /* What a step of n devices is: neighbours, threshold. CO_EUSAGE: it cannot be. */
 co_status co_secure_shape(co_secure *secure, size_t n, co_secagg_shape *shape);
 
+/* P[X < k] of X ~ Binomial(n, rate); relative error below 1e-7 up to n = 10^9. */
+double co_binomial_below(double n, double rate, double k);
+/* The fewest devices with which a step can have a sum, at most `enough`; 0: not even with those.
+ * Thresholds that are a part, or found, move with the number of devices. */
+size_t co_secure_least(co_secure *secure, size_t enough);
+
 /* The step's devices (plan->devices, n of them) through the stages before the input and, each by
  * itself, through that; what went wrong is in `status`. */
 void co_secure_open(co_plan *plan, int64_t step, size_t n);

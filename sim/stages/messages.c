@@ -63,6 +63,8 @@ void co_messages_count(co_messages *m, const co_plan *plan)
 {
     for (size_t i = 0; m->stage && i < plan->n; i++)
         if (co_row_works(&plan->row[i])) m->sent[plan->row[i].device]++;
+    for (size_t i = 0; m->stage && i < plan->n_lost; i++)
+        if (co_row_sends_late(plan, &plan->lost[i])) m->sent[plan->lost[i].device]++;
 }
 
 co_status co_messages_epsilon(const co_messages *m, int64_t n, double *epsilon)

@@ -2,7 +2,7 @@
  * how many each has sent, and the key of their noise.
  *
  * A device is charged for every step that it takes part in, also when its update is not finite and
- * counts as nothing. */
+ * counts as nothing, or comes too late and is thrown away. */
 #pragma once
 #include "sim/planners/plan.h"
 #include "sim/stages/chain.h"

@@ -32,17 +32,17 @@ co_status co_shares_init(co_shares *s, const co_experiment *e, const co_plan *pl
     *s = (co_shares){.experiment = e, .plan = plan, .per_round = plan->per_round};
     if (!co_has_shares(e)) return CO_OK;
     s->charge = charge;
+    s->n_reports = s->setup.n_least = (double)co_config_int(privacy, "min_reporting");
     s->source.seed = (uint64_t)e->seed;
     s->setup = (co_distributed_setup){.mechanism = mechanism_of(e),
                                       .clip = co_config_real(privacy, "clip"),
                                       .beta = co_config_real(privacy, "beta"),
                                       .wrap_stds = co_config_real(privacy, "wrap_stds"),
-                                      .n_least = (double)co_config_int(privacy, "min_reporting"),
                                       .bits = (int)co_config_int(privacy, "bits")};
     if (co_config_has(privacy, "granularity"))
         s->setup.granularity = co_config_real(privacy, "granularity");
     const co_release what = {
-        .mechanism = s->setup.mechanism, .clip = s->setup.clip, .n_shares = s->setup.n_least};
+        .mechanism = s->setup.mechanism, .clip = s->setup.clip, .n_shares = s->n_reports};
     return co_charge_init(charge, e, &what, population, is_first_rank);
 }
 
@@ -53,10 +53,21 @@ static co_status ready(void *self, const co_stage_site *site)
     s->layout = site->layout;
     s->setup.dim = (double)site->layout->n_shared;
     s->setup.n_most = (double)site->cohort;
-    if (s->setup.n_least <= s->setup.n_most) return CO_OK;
+    s->n_corrupt = s->experiment->secagg_keys.has_risk
+                       ? floor((s->experiment->secagg_keys.risk.corrupt + 1e-9) * s->setup.n_most)
+                       : 0.0; /* 0.29 x 100 is 28.99.. in binary */
+    s->setup.n_least = s->n_reports - s->n_corrupt;
+    s->charge->release.n_shares = s->setup.n_least;
+    s->charge->release.n_corrupt = s->n_corrupt;
+    if (s->n_reports > s->setup.n_most)
+        return co_config_fail(privacy, co_config_node(privacy, "min_reporting"),
+                              "%.0f: a round has %.0f devices at most", s->n_reports,
+                              s->setup.n_most);
+    if (s->setup.n_least >= 1.0) return CO_OK;
     return co_config_fail(privacy, co_config_node(privacy, "min_reporting"),
-                          "%.0f: a round has %.0f devices at most", s->setup.n_least,
-                          s->setup.n_most);
+                          "%.0f: up to %.0f of a round's devices are corrupt (secagg.corrupt), and "
+                          "only noise of others hides anything; set it above that",
+                          s->n_reports, s->n_corrupt);
 }
 
 static co_ring ring(const void *self, size_t cohort)
@@ -105,11 +116,11 @@ static co_status check_threshold(const co_shares *s)
     co_secagg_shape shape;
     if (!s->plan->secure) return CO_OK;
     CO_TRY(co_secure_shape(s->plan->secure, (size_t)s->setup.n_most, &shape));
-    if (shape.k + 1 < shape.n || (double)shape.threshold >= s->setup.n_least) return CO_OK;
+    if (shape.k + 1 < shape.n || (double)shape.threshold >= s->n_reports) return CO_OK;
     return co_config_fail(secagg, co_config_node(secagg, "threshold"),
                           "%zu devices open a sum, but the noise of fewer than "
                           "privacy.min_reporting: %.0f is too little; raise threshold",
-                          shape.threshold, s->setup.n_least);
+                          shape.threshold, s->n_reports);
 }
 
 /* The multiplier that the section gives, or that its epsilon needs; a message names the key. */
@@ -168,7 +179,7 @@ static void backward(void *self, const co_stage_key *key, co_round_sum *sum)
     const co_shares *s = self;
     const int64_t half = INT64_C(1) << (s->setup.bits - 1);
     sum->bits = 0;
-    if ((double)sum->n_reported < s->setup.n_least) {
+    if ((double)sum->n_reported < s->n_reports) {
         sum->failed = true;
         return;
     }
@@ -214,7 +225,8 @@ void co_shares_print(const co_shares *s, int64_t rounds)
     if (!c) return;
     const co_release release = co_charge_release(c);
     const double dim = s->setup.dim, block = fmin(dim, (double)CO_BLOCK);
-    printf("privacy      %s, clip %g, noise %.6g x clip by %.0f devices; epsilon %.4g at delta %g "
+    printf("privacy      %s, clip %g, noise %.6g x clip by %.0f honest devices; epsilon %.4g at "
+           "delta %g "
            "after %lld rounds (%s %s, %s)\n",
            s->setup.mechanism->name, s->setup.clip, s->setup.multiplier, s->setup.n_least,
            c->planned, c->delta, (long long)rounds,

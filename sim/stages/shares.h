@@ -19,6 +19,8 @@ typedef struct {
     const co_layout *layout;
     const co_plan *plan; /* borrowed */
     double per_round;
+    double n_reports; /* min_reporting */
+    double n_corrupt; /* of them at most, whose noise hides nothing: setup.n_least are left */
     co_distributed_setup setup;
     co_distributed what; /* of the run */
     co_noise_table table;

@@ -9,6 +9,8 @@ failures=0
 python=${COHORT_PYTHON:-/usr/bin/python3}
 "$python" -c 'import sys' 2> /dev/null || { echo "skipped: no $python"; exit 77; }
 
+# As cli/main.c starts a lone process, whose daemon would take away the folder that the next one makes its own in.
+export OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_orte_create_session_dirs=0
 fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
 same() { # same STEPS DEVICES PER_ROUND MODE [key=value ..]
     local steps=$1 devices=$2 per_round=$3 mode=$4 options="mode: $4"; shift 4

@@ -50,6 +50,30 @@ for kind in "$privunit" "$gaussian" "$laplace" "$labels"; do
 done
 [ "$of_1" != "$of_2" ] && [ "$of_2" != "$of_3" ] || fail "kinds give the same run"
 
+# ---- who comes too late has sent all the same: messages of each device, and the events of its examples, against the table of devices
+for mode in 'devices={mode: deadline, per_round: 10, deadline_s: 1}' 'devices={mode: buffered, per_round: 4, concurrency: 16, max_staleness: 1}'; do
+    clock='clock={seconds_per_unit: 0.02, speed: {name: lognormal, sigma: 1}}'
+    for kind in "$gaussian" 'local.dp={clip: 1, noise_multiplier: 1, delta: 1e-4}'; do
+        on 2 run e.yaml "$mode" "$clock" "$kind" output.dir=late --overwrite > text 2>&1 || fail "late: $(cat text)"
+        $python - <<'P' || fail "messages of those that come late: $mode $kind"
+import h5py, numpy as np
+run, kept = h5py.File("late/run.h5"), h5py.File("late/ckpt-00000006.h5")
+t = run["devices"]
+names = t["status"].attrs["status_names"] if "status_names" in t["status"].attrs else run.attrs.get("status_names")
+names = (names.decode() if isinstance(names, bytes) else names or "reported,dropped,empty,nonfinite,late,unavailable").split(",")
+status = np.array([names[s] for s in t["status"][:]])
+sent = np.isin(status, ["reported", "nonfinite", "late"]) & (t["n_examples"][:] > 0)
+count = np.bincount(t["device"][:][sent], minlength=40)
+assert (status == "late").sum() > 3, status
+if "privacy/messages" in kept:
+    assert (kept["privacy/messages"][:] == count).all(), (kept["privacy/messages"][:], count)
+else:
+    events = dict(zip(kept["examples/device"][:], kept["examples/events"][:]))
+    assert set(events) == set(np.flatnonzero(count)), (events, count)
+P
+    done
+done
+
 # ---- secret noise: another in each run, and after a resume that of the key which the checkpoint has
 for k in 1 2; do
     on $k run e.yaml "$secure" rounds=3 output.dir=secret$k > text 2>&1 || fail "secure run: $(cat text)"

@@ -103,8 +103,39 @@ refused "goes with protocol: secagg_plus" secagg.protocol=secagg
 refused "threshold and neighbours go together" secagg='{protocol: secagg_plus, threshold: 5}'
 refused "7: must be even" secagg.neighbours=7
 refused "2.5: a whole number from 2 on" secagg.threshold=2.5
-refused "secagg_plus finds its neighbours from it" secagg.corrupt=0.1
-refused "secagg_plus finds its neighbours from it; leave it out with secagg" secagg='{security: 50}'
+refused "all hold shares of all, and nothing is left to chance" secagg='{security: 50}'
+# the threshold against what is said of the devices: 12 of them, counted; and the smallest that holds is named and holds
+fixed=(devices='{per_round: 12}')
+for case in "corrupt: 0.5, threshold: 6|7" "corrupt: 0.25, lies: true, threshold: 7|8" "lies: true, threshold: 6|7"; do
+    words=${case%|*} least=${case#*|}
+    refused "threshold [0-9]+: against .* the smallest that holds is $least\\)?" "${fixed[@]}" secagg="{protocol: secagg, $words}"
+    "$COHORT" run e.yaml "${fixed[@]}" secagg="{protocol: secagg, ${words%threshold*}threshold: $least}" --dry-run > text 2>&1 || fail "$case: $(cat text)"
+done
+refused "threshold 10: with 0.25 of 12 devices lost the largest that can be met is 9" "${fixed[@]}" secagg='{protocol: secagg, dropout: 0.25, threshold: 10}'
+refused "none of 12 shares holds" "${fixed[@]}" secagg='{protocol: secagg, corrupt: 0.5, dropout: 0.6, threshold: 8}'
+refused "may fall into parts" devices='{per_round: 60}' secagg='{protocol: secagg_plus, neighbours: 4, threshold: 3, corrupt: 0.3, dropout: 0.3}'
+plus=(data.devices=1000 data.size=2 devices='{per_round: 1000}')
+refused "threshold 20: against 0.1 of 1000 devices corrupt the smallest that holds is [0-9]+" "${plus[@]}" secagg='{protocol: secagg_plus, neighbours: 100, threshold: 20, corrupt: 0.1, dropout: 0.1}'
+least=$(grep -oE "holds is [0-9]+" <<< "$("$COHORT" run e.yaml output.dir=never "${plus[@]}" secagg='{protocol: secagg_plus, neighbours: 100, threshold: 20, corrupt: 0.1, dropout: 0.1}' 2>&1)" | grep -oE "[0-9]+")
+for t in $((least - 1)) "$least"; do
+    "$COHORT" run e.yaml "${plus[@]}" secagg="{protocol: secagg_plus, neighbours: 100, threshold: $t, corrupt: 0.1, dropout: 0.1}" --dry-run > text 2>&1
+    [ $? -eq $((t == least ? 0 : 2)) ] || fail "threshold $t where $least is the smallest that holds: $(cat text)"
+done
+
+# how often a round has too few devices: the binomial tail, exactly
+"$COHORT" run e.yaml secagg='{protocol: secagg, threshold: 9}' clock.dropout=0.25 --dry-run > text 2>&1 || fail "dry run"
+$python - text <<'P' || fail "probability of a failed round: $(cat text)"
+import re, sys
+from fractions import Fraction
+from math import comb
+text = open(sys.argv[1]).read()
+def below(n, rate, k): return float(sum(comb(n, i) * rate ** i * (1 - rate) ** (n - i) for i in range(k)))
+rate = Fraction(25, 120)
+told = [float(x) for x in re.findall(r"with probability ([0-9.e-]+)", text)]
+right = [below(60, rate, 9), below(60, rate * Fraction(3, 4), 9)]
+assert "fewer than 9 devices" in text and len(told) == 2, told
+assert all(abs(a / b - 1) < 6e-3 for a, b in zip(told, right)), (told, right)
+P
 refused "threshold 9: 2 to 7" secagg.threshold=9
 refused "1 devices: at least 2" devices.per_round=1
 refused "secagg: .*corrupt" secagg='{protocol: secagg_plus, corrupt: 0.6, dropout: 0.5}'

@@ -82,11 +82,11 @@ for d in s s2; do on 1 run e.yaml privacy.secure=true secagg.secure=true rounds=
 
 # what is said
 "$COHORT" run e.yaml --dry-run > report
-for words in 'skellam, clip 0\.5, noise 3 x clip by 7 devices; epsilon' 'no amplification by sampling' '12 bits, steps of' 'wraps with probability'; do
+for words in 'skellam, clip 0\.5, noise 3 x clip by 7 honest devices; epsilon' 'no amplification by sampling' '12 bits, steps of' 'wraps with probability'; do
     grep -qE "$words" report || fail "no '$words' in the dry run"
 done
 "$COHORT" show s/run.h5 > report
-for words in '^ *statement +distributed' 'its contributions count as zero' 'none claimed, from the server too' 'at least 7 of them in a sum' \
+for words in '^ *statement +distributed' 'its contributions count as zero' 'none claimed, from the server too' 'at least 7 by honest devices in a sum' \
     'server sees +sums modulo' 'at least 7 devices whose reports are in a sum are honest' 'secure: '; do
     grep -qE "$words" report || fail "no '$words' in the report"
 done

@@ -43,7 +43,8 @@ def experiments():
     for path in sorted(glob.glob(f"{EXPERIMENTS}/*.yaml")):
         text = open(path).read()
         stand_ins = [f"data.file={mine}" for theirs, mine in DATA.items() if f"file: {theirs}" in text]
-        dealt = ["partition={method: iid, devices: 5, test_fraction: 0.2}"] if stand_ins else []
+        method = "temporal, periods: 10" if "method: temporal" in text else "iid"
+        dealt = [f"partition={{method: {method}, devices: 5, test_fraction: 0.2}}"] if stand_ins else []
         fewest = ["privacy.min_reporting=2"] if "min_reporting:" in text else []
         opens = ["secagg.threshold=2"] if "threshold:" in text else []
         yield os.path.basename(path), [path, *stand_ins, *dealt, *fewest, *opens, "devices.per_round=3"]

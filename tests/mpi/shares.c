@@ -70,6 +70,28 @@ static void noise_is_that_of_central_privacy_at_the_fewest_devices(void)
     }
 }
 
+/* Of those that may be corrupt no noise counts: with 2 of 6 the other 3 of 5 that have to report
+ * make the noise that is accounted for; at 0.34 x 6 = 2.04. */
+static void noise_is_of_the_honest_alone(void)
+{
+    co_experiment experiment;
+    co_run run;
+    double squares = 0.0;
+    char *yaml = co_format(
+        "rounds: 1\npartition: {method: iid, devices: 8}\ndevices: {per_round: 6}\n"
+        "model: {layers: [{dense: %d}, relu, {dense: %d}, relu, {dense: classes}]}\n"
+        "local: {lr: 0}\n" PRIVATE,
+        WIDTH, WIDTH, "simulate: sum, threshold: 5, corrupt: 0.34", "skellam", 0.3, 1.7, 5, 16, "");
+    if (!play(yaml, &experiment, &run)) return;
+    for (size_t j = 0; j < run.exchange.n_own; j++) squares += run.update[j] * run.update[j];
+    const double n = (double)run.exchange.n_params,
+                 variance = sum_of_ranks(squares, &comm) * 6.0 * 6.0 / n;
+    CHECK(fabs(variance / (0.51 * 0.51 * 6.0 / 3.0) - 1.0) < TOLERANCE);
+    CHECK(run.charge.state.ledger.rows[0].event.n_shares == 3.0);
+    CHECK(fabs(last_of(&run, "noise_std") / 0.51 - 1.0) < 1e-5);
+    close_run(&experiment, &run);
+}
+
 /* sum[j] += the integers of one device, its noise included. */
 static bool add_device(co_run *run, co_plan_row *row, const float *model, int64_t *sum, int64_t *q)
 {
@@ -280,6 +302,7 @@ int main(int argc, char **argv)
     MPI_Bcast(blobs, sizeof blobs, MPI_CHAR, 0, comm.world);
     MPI_Bcast(out, sizeof out, MPI_CHAR, 0, comm.world);
     noise_is_that_of_central_privacy_at_the_fewest_devices();
+    noise_is_of_the_honest_alone();
     equals_plain_integers("model: {layers: [{dense: 700}, tanh, {dense: classes}]}\ndevices: "
                           "{per_round: 9}",
                           "ddgauss");
