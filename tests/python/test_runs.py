@@ -248,6 +248,8 @@ class Programs(unittest.TestCase):
         self.assertIn("run", dir(cohort))
         with self.assertRaises(AttributeError):
             cohort.nothing  # noqa: B018
+        alone = "import cohort, sys; assert 'h5py' not in sys.modules; assert cohort.convert.json_lines; assert 'convert' in dir(cohort)"
+        subprocess.run([sys.executable, "-c", alone], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, check=True)
 
 
 if __name__ == "__main__":
