@@ -100,7 +100,10 @@ def message_of(output: str, exit_code: int) -> str:
         return _in_python("\n".join(line.removeprefix("cohort: ") for line in lines))
     if exit_code < 0:
         return f"the program was ended by signal {signal.Signals(-exit_code).name}"
-    rest = [line for line in output.splitlines() if line.strip()]
+    lost = re.search(r"process rank (\d+)\b.{0,400}?exited\s+on\s+signal\s+(\d+)", output, re.DOTALL)
+    if lost:  # as Open MPI's launcher says it
+        return f"rank {lost.group(1)} was ended by signal {lost.group(2)}; a run goes on with resume=True"
+    rest = [line for line in output.splitlines() if line.strip(" -*")]
     return rest[-1] if rest else f"the program ended with exit code {exit_code}"
 
 
