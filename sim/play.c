@@ -228,10 +228,21 @@ static void report(const co_run *run, double seconds)
            run->comm->size, run->comm->size == 1 ? "" : "s", run->dir, run->dir, run->dir);
 }
 
+/* Votes are -1, 0 or 1 whatever the updates were: the rate alone is the length of a step. */
+static void warn_of_long_votes(const co_experiment *e)
+{
+    const double rate = co_config_real(&e->server, "lr");
+    if (strcmp(e->aggregator->name, "majority_vote") != 0 || rate < 0.1) return;
+    co_warn("server.lr: %g moves every number of the model by about as much in a round, for the "
+            "votes of aggregate.rule: majority_vote are +-1; a rate like 1e-3 makes sense",
+            rate);
+}
+
 static co_status train(co_run *run, co_play_mode mode, const char *checkpoint, bool resumed)
 {
     const co_comm *comm = run->comm;
     if (resumed) CO_TRY(co_run_resume(run, checkpoint));
+    if (comm->rank == 0) warn_of_long_votes(run->experiment);
     if (mode.dry_run) {
         char *text = NULL;
         if (comm->rank == 0 && co_experiment_text(run->experiment, &text) == CO_OK)

@@ -14,7 +14,7 @@ static void put(co_archive *a, uint64_t value, int n_bytes)
 
 static void put_bytes(co_archive *a, const void *bytes, size_t n)
 {
-    fwrite(bytes, 1, n, a->out);
+    if (n > 0) fwrite(bytes, 1, n, a->out);
     a->at += n;
 }
 

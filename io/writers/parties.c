@@ -98,6 +98,8 @@ static co_status share_by_sizes(const sharing *s, co_parties *p)
     const co_node *list = co_config_node(s->opt, "sizes");
     double sum = 0.0, size = 0.0;
     bool whole = true;
+    if (co_node_count(list) == 0)
+        return co_config_fail(s->opt, list, "has no size; one for each party is wanted");
     for (const co_node *item = list->first; item; item = item->next) {
         co_node_real(item, &size);
         sum += size;

@@ -68,32 +68,57 @@ co_status co_banded_errors(const co_banded *m, double *most, double *mean)
     return CO_OK;
 }
 
-/* The most that |C_j . C_m| sums to, m = j + side d in steps of `separation` or more. */
-static double side_of(const co_banded *m, int64_t j, int64_t separation, int side)
+/* The most that |C_j . C_m| sums to over m at distances `separation` or more from j and from each
+ * other, on one side of it. product[d] = C_j . C_m at distance d < bands, 0 where there is no m;
+ * best: room for as many. */
+static double side_of(const double *product, double *best, int64_t bands, int64_t separation)
 {
-    double best[1 << 12] = {0.0};
-    const int64_t reach = m->bands;
-    CO_ASSERT(reach <= 1 << 12);
     double most = 0.0;
-    for (int64_t d = reach - 1; d >= separation; d--) { /* best[d]: of m at distance d or more */
-        const int64_t other = j + side * d;
-        const bool is_there = other >= 0 && other < m->n;
-        const double here = !is_there ? 0.0 : fabs(side < 0 ? dot(m, other, j) : dot(m, j, other));
-        const double then = d + separation < reach ? best[d + separation] : 0.0;
-        const double skip = d + 1 < reach ? best[d + 1] : 0.0;
-        best[d] = fmax(skip, here + then);
-        most = best[d];
+    for (int64_t d = bands - 1; d >= separation; d--) { /* best[d]: of m at distance d or more */
+        const double then = d + separation < bands ? best[d + separation] : 0.0;
+        best[d] = most = fmax(most, fabs(product[d]) + then);
     }
     return most;
 }
 
+/* C_j . C_m for the columns m before j (left) and behind it (right), from dot(). */
+static void products_of(const co_banded *m, int64_t j, double *left, double *right)
+{
+    for (int64_t d = 0; d < m->bands; d++) {
+        left[d] = j - d >= 0 ? dot(m, j - d, j) : 0.0;
+        right[d] = j + d < m->n ? dot(m, j, j + d) : 0.0;
+    }
+}
+
+/* The same for a Toeplitz matrix from those of column j + 1: each gains the term of one more row
+ * until all rows are there. */
+static void next_products(const co_banded *m, int64_t j, double *left, double *right)
+{
+    const int64_t rows = m->n - j; /* from the diagonal on */
+    for (int64_t d = 0; d < m->bands; d++) {
+        if (rows <= m->bands - d) left[d] += m->c[rows - 1 + d] * m->c[rows - 1];
+        if (rows > d && rows <= m->bands) right[d] += m->c[rows - 1] * m->c[rows - 1 - d];
+    }
+}
+
+/* Column by column from the last. Toeplitz: once columns are whole those before them have the same
+ * products, and no more neighbours than the first that has `bands` - 1 on its left. */
 double co_banded_reach(const co_banded *m, int64_t separation)
 {
-    double most = 1.0;
+    double left[1 << 12] = {0.0}, right[1 << 12] = {0.0}, best[1 << 12], most = 1.0;
     if (separation >= m->bands) return most;
-    for (int64_t j = 0; j < m->n; j++)
-        most =
-            fmax(most, dot(m, j, j) + side_of(m, j, separation, -1) + side_of(m, j, separation, 1));
+    CO_ASSERT(m->bands <= 1 << 12);
+    const bool is_long = m->is_toeplitz && m->n >= 2 * m->bands - 1;
+    const int64_t last = is_long ? m->n - m->bands : 0;
+    for (int64_t j = m->n - 1; j >= last; j--) {
+        if (m->is_toeplitz)
+            next_products(m, j, left, right);
+        else
+            products_of(m, j, left, right);
+        for (int64_t d = j + 1; d < m->bands; d++) left[d] = 0.0; /* no column is there */
+        most = fmax(most, right[0] + side_of(left, best, m->bands, separation) +
+                              side_of(right, best, m->bands, separation));
+    }
     return most;
 }
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import CohortError
 
 if TYPE_CHECKING:
+    from . import convert
     from .comparisons import Comparison, compare
     from .datasets import Dataset, Writer, import_data, read_dataset, write_dataset, write_text_dataset
     from .partitions import Partition, partition, read_partition, write_partition
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from .watching import watch
 
 __version__ = "0.1.0"
-__all__ = ["CohortError", "Comparison", "Dataset", "Partition", "Predictions", "Run", "Writer", "compare", "dry_run",
+__all__ = ["CohortError", "Comparison", "Dataset", "Partition", "Predictions", "Run", "Writer", "compare", "convert", "dry_run",
            "import_data", "load", "partition", "predict", "read_dataset", "read_partition", "read_tensors", "run", "watch",
            "write_dataset", "write_partition", "write_text_dataset"]
 
@@ -36,6 +37,8 @@ _HOMES = {"comparisons": ("Comparison", "compare"),
 
 
 def __getattr__(name: str) -> Any:
+    if name == "convert":
+        return import_module(".convert", __name__)
     for home, names in _HOMES.items():
         if name in names:
             value = getattr(import_module(f".{home}", __name__), name)

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from . import program, tables, yaml_text
-from .errors import saying
 
 PathLike = str | os.PathLike[str]
 
@@ -48,11 +47,11 @@ def read_partition(path: PathLike) -> Partition:
 def write_partition(path: PathLike, data: PathLike, indices: Sequence[Sequence[int]], overwrite: bool = False) -> Partition:
     """A partition made elsewhere, as one list of example ids a device (rows of the data set)."""
     with tempfile.TemporaryDirectory(prefix="cohort-") as folder:
-        lists = Path(folder) / "lists.json"
+        lists = Path(folder) / "indices"  # what messages and the file's record of its options call them
         lists.write_text(json.dumps([[_whole(i) for i in device] for device in indices]), encoding="utf-8")
-        options: dict[str, Any] = {"from": str(lists)}
-        with saying(lists, "indices"):
-            return partition(data, "imported", out=path, overwrite=overwrite, **options)
+        words = ["partition", os.path.abspath(_path(data)), "method=imported", f"from={lists.name}"]
+        program.call([*words, "-o", os.path.abspath(path), *["--overwrite"] * overwrite], folder=folder)
+    return Partition(path)
 
 
 def _whole(value: Any) -> int:
@@ -129,7 +128,7 @@ class Partition:
             return pd.DataFrame(counts[()], index=pd.Index(self._names, name="device"), columns=pd.Index(names, name="class"))
 
     @property
-    def stats(self) -> pd.Series:
+    def stats(self) -> pd.Series[float]:
         """Sizes and skew, as ``cohort show`` prints them."""
         with h5py.File(self.file, "r") as file:
             found = {name: float(file["stats"][name][()]) for name in file["stats"]} if "stats" in file else {}

@@ -24,11 +24,11 @@ def find() -> Path:
     named = os.environ.get("COHORT")
     if named:
         if os.access(named, os.X_OK) and not Path(named).is_dir():
-            return Path(named)
+            return Path(named).absolute()
         raise CohortError(f"COHORT={named}: there is no such program", 127)
     for place in (shutil.which("cohort"), CHECKOUT / "build" / "cohort"):
         if place and os.access(place, os.X_OK) and _is_ours(str(place)):
-            return Path(place)
+            return Path(place).absolute()
     raise CohortError("the program `cohort` is not found: build it (README), then put it on the PATH with "
                       "`. jobs/env.sh`, or let COHORT name it", 127)
 
@@ -100,7 +100,10 @@ def message_of(output: str, exit_code: int) -> str:
         return _in_python("\n".join(line.removeprefix("cohort: ") for line in lines))
     if exit_code < 0:
         return f"the program was ended by signal {signal.Signals(-exit_code).name}"
-    rest = [line for line in output.splitlines() if line.strip()]
+    lost = re.search(r"process rank (\d+)\b.{0,400}?exited\s+on\s+signal\s+(\d+)", output, re.DOTALL)
+    if lost:  # as Open MPI's launcher says it
+        return f"rank {lost.group(1)} was ended by signal {lost.group(2)}; a run goes on with resume=True"
+    rest = [line for line in output.splitlines() if line.strip(" -*")]
     return rest[-1] if rest else f"the program ended with exit code {exit_code}"
 
 
@@ -112,11 +115,12 @@ def _in_python(message: str) -> str:
     return message
 
 
-def call(words: Sequence[str], ranks: int = 1, launcher: Sequence[str] | None = None) -> str:
-    """Runs the program to its end; what it printed on stdout. CohortError when it fails."""
+def call(words: Sequence[str], ranks: int = 1, launcher: Sequence[str] | None = None, folder: str | None = None) -> str:
+    """Runs the program to its end, in a ``folder`` of work other than the caller's if need be; what it printed on stdout.
+    CohortError when it fails."""
     check_version()
     done = subprocess.run(with_ranks(words, ranks, launcher), capture_output=True, text=True, errors="replace",
-                          env=environment(), check=False)
+                          env=environment(), cwd=folder, check=False)
     if done.returncode != 0:
         raise CohortError(message_of(done.stderr, done.returncode), _exit_code(done.returncode, done.stderr),
                           done.stdout + done.stderr)

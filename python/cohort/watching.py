@@ -147,9 +147,9 @@ def _new_rows(run: Run, told: dict[str, int]) -> Iterator[tuple[str, list[tuple[
         rows: list[tuple[str, float, int]] = []
         for _, row in frame.iloc[begin:].iterrows():
             where = "".join(f"{row[key]}/" for key in ("split", "scope") if key in frame) if table == "eval" else ""
-            for name in frame:
+            for name in map(str, frame.columns):
                 if name not in ("round", "split", "scope", "model_digest") and isinstance(row[name], (int, float)):
-                    rows.append((where.replace(" ", "_") + str(name), float(row[name]), int(row["round"])))
+                    rows.append((where.replace(" ", "_") + name, float(row[name]), int(row["round"])))
         yield table, rows
 
 

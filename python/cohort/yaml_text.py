@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+class _Loader(yaml.SafeLoader):
     """Also 1e-5 is a number, which YAML 1.1 takes for a word; and `on`, `off`, `no` stay words."""
 
 

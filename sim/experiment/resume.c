@@ -119,6 +119,22 @@ static co_status keep_horizon(co_experiment *e, const co_node *old, const char *
     return CO_OK;
 }
 
+/* A default that was another one when the run started, too. Seconds of secure aggregation were
+ * measured anew once. */
+static co_status keep_seconds(co_experiment *e, const co_node *old, const char *key, double *value)
+{
+    co_node *map = co_node_find(e->root, "secagg");
+    const co_node *was = co_node_find(old, "secagg");
+    const co_node *now = map && map->kind == CO_NODE_MAP ? co_node_find(map, key) : NULL;
+    was = was && was->kind == CO_NODE_MAP ? co_node_find(was, key) : NULL;
+    double seconds;
+    if (!now || !was || !now->is_default || !co_node_real(was, &seconds)) return CO_OK;
+    CO_TRY(co_node_set(map, key, was->text));
+    co_node_find(map, key)->is_default = true;
+    *value = seconds;
+    return CO_OK;
+}
+
 co_status co_experiment_continue(co_experiment *now, const char *old_text)
 {
     co_node *old = NULL, *is = NULL;
@@ -126,6 +142,9 @@ co_status co_experiment_continue(co_experiment *now, const char *old_text)
     CO_TRY(co_yaml_read_text(old_text, "the checkpoint's experiment", &old));
     CO_TRY_OUT(keep_horizon(now, old, "local", &now->local_rate));
     CO_TRY_OUT(keep_horizon(now, old, "server", &now->server_rate));
+    CO_TRY_OUT(keep_seconds(now, old, "agreement_s", &now->secagg_keys.agreement_s));
+    CO_TRY_OUT(keep_seconds(now, old, "share_s", &now->secagg_keys.share_s));
+    CO_TRY_OUT(keep_seconds(now, old, "value_s", &now->secagg_keys.value_s));
     CO_TRY_OUT(check_budget_rounds(now, old));
     is = co_node_copy(now->root);
     if (!is) {

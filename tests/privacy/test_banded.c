@@ -196,6 +196,33 @@ Test(banded, no_way_to_take_part_changes_more_than_is_said)
     co_banded_fini(&mixed);
 }
 
+/* The same matrix written out column by column, each product from its definition, has the same
+ * reach: wide and narrow, short and long, whatever the signs. */
+Test(banded, reach_of_a_first_column_is_that_of_all_columns)
+{
+    static const int64_t size[][2] = {{1, 1}, {5, 5}, {9, 5}, {10, 5}, {8, 7}, {40, 6}, {61, 30}};
+    for (size_t s = 0; s < sizeof size / sizeof *size; s++) {
+        const int64_t n = size[s][0], bands = size[s][1];
+        for (int signs = 0; signs < 2; signs++) {
+            co_banded one = {.n = n, .bands = bands, .is_toeplitz = true}, all = one;
+            all.is_toeplitz = false;
+            one.c = co_malloc((size_t)bands, sizeof *one.c);
+            all.c = co_malloc((size_t)(n * bands), sizeof *all.c);
+            cr_assert(one.c && all.c);
+            for (int64_t i = 0; i < bands; i++)
+                one.c[i] = (signs && i * i % 7 > 2 ? -1.0 : 1.0) / (1.0 + 0.3 * (double)i);
+            co_banded_normalise(&one);
+            for (int64_t i = 0; i < n * bands; i++) all.c[i] = one.c[i % bands];
+            for (int64_t apart = 1; apart <= bands; apart++)
+                cr_expect_eq(co_banded_reach(&one, apart), co_banded_reach(&all, apart),
+                             "n %lld, %lld bands, %lld apart", (long long)n, (long long)bands,
+                             (long long)apart);
+            co_banded_fini(&one);
+            co_banded_fini(&all);
+        }
+    }
+}
+
 /* ---- files */
 
 static const char *write_matrix(const char *text)

@@ -223,8 +223,11 @@ class Partitions(InFolder):
 
     def test_lists_of_another_program(self):
         lists = [[5, 3, 1], [], [2, 4]]
-        part = cohort.write_partition(self.folder / "l.h5", self.data, lists)
+        part = cohort.write_partition(os.path.relpath(self.folder / "l.h5"), os.path.relpath(self.data.file), lists)
         self.assertEqual([sorted(ids) for ids in part.indices], [[1, 3, 5], [], [2, 4]])
+        self.assertIn("from: indices\n", part.attributes["config"])
+        self.assertNotIn("cohort-", part.attributes["config"])  # of the temporary folder nothing is left
+        self.assertIn("from: indices\n", cohort.program.call(["show", str(part.file)]))  # the program reads it still
         with self.assertRaises(cohort.CohortError) as caught:
             cohort.write_partition(self.folder / "w.h5", self.data, [[999]])
         self.assertEqual(caught.exception.exit_code, 3)

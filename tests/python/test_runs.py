@@ -238,6 +238,13 @@ class Programs(unittest.TestCase):
             os.environ["COHORT"] = kept
             program.version.cache_clear()
 
+    def test_a_lost_rank_is_named(self):
+        rule = "-" * 74
+        for said in ("mpirun noticed that process rank 1 with PID 77 on node vm exited on signal 9 (Killed).",
+                     "prterun noticed that process rank 1 with PID 77 on node vm exited on\nsignal 9 (Killed)."):
+            self.assertIn("rank 1 was ended by signal 9;", program.message_of(f"{rule}\n{said}\n{rule}\n", 137))
+        self.assertEqual(program.message_of(f"{rule}\nno slots\n{rule}\n", 1), "no slots")
+
     def test_ranks_are_positive_and_launchers_are_taken(self):
         with self.assertRaises(ValueError):
             program.with_ranks([], 0)
@@ -248,6 +255,8 @@ class Programs(unittest.TestCase):
         self.assertIn("run", dir(cohort))
         with self.assertRaises(AttributeError):
             cohort.nothing  # noqa: B018
+        alone = "import cohort, sys; assert 'h5py' not in sys.modules; assert cohort.convert.json_lines; assert 'convert' in dir(cohort)"
+        subprocess.run([sys.executable, "-c", alone], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, check=True)
 
 
 if __name__ == "__main__":

