@@ -6,6 +6,7 @@
 """
 import json
 import sys
+import time
 
 import h5py
 import numpy as np
@@ -40,13 +41,21 @@ def simulate(lists, part):
 
     @server.main()
     def ask(grid, context):
-        asked = [Message(RecordDict(), dst_node_id=node, message_type="query") for node in grid.get_node_ids()]
-        for reply in grid.send_and_receive(asked):
+        nodes, end = [], time.monotonic() + 120
+        while len(nodes) < len(want) and time.monotonic() < end:
+            nodes = list(grid.get_node_ids())
+            time.sleep(0.2)
+        asked = [Message(RecordDict(), dst_node_id=node, message_type="query") for node in nodes]
+        for reply in grid.send_and_receive(asked, timeout=200):
+            if reply.has_error():
+                print(f"a client failed: {reply.error}")
+                continue
             k, ids, total = reply.content["held"].to_numpy_ndarrays()
             answers[int(k[0])] = ids, total
 
     want = part_lists(part)
-    run_simulation(server_app=server, client_app=client, num_supernodes=len(want))
+    run_simulation(server_app=server, client_app=client, num_supernodes=len(want),
+                   backend_config={"init_args": {"num_cpus": 1, "include_dashboard": False}, "client_resources": {"num_cpus": 1, "num_gpus": 0.0}})
     assert sorted(answers) == list(range(len(want))), f"answers of {sorted(answers)}"
     for k, ids in enumerate(want):
         assert (answers[k][0] == ids).all() and (answers[k][1] == x[ids].sum(0)).all(), f"client {k} holds something else"
