@@ -129,6 +129,7 @@ Test(sizes, what_cannot_be_given_is_refused_with_its_figures)
                 "2 sizes for 3 devices");
     must_refuse("method=shards sizes=given given=[10,20,71]", &data, "101 examples, there are 100");
     must_refuse("method=shards sizes=given", &data, "devices");
+    must_refuse("method=iid devices=3 given=[1,2,3]", &data, "goes with sizes=given");
     must_refuse("method=dirichlet_device alpha=1 devices=3 sizes=lognormall", &data,
                 "'lognormall'");
     must_refuse("method=classes sizes=given given=[60,3]", &data, "has 20 examples");
