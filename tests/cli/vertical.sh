@@ -67,6 +67,7 @@ share 2 'one of parties, sizes and columns is wanted, 0 are given'
 share 2 'one of parties, sizes and columns is wanted, 2 are given' parties=2 sizes='[3,3]'
 share 2 'parties: 7 parties, but only 6 features' parties=7
 share 2 'sizes: the sum is 5; it should be 1, or 6' sizes='[3,2]'
+share 2 'sizes: has no size; one for each party is wanted' sizes='[]' active=all drop='[0,1,2,3,4,5]'
 share 2 'sizes: the sum is 1.2; it should be 1, or 6' sizes='[0.6,0.6]'
 share 2 'active: 2 is none of first, last, all, own_first, own_last, or 0 to 1' parties=2 active=2
 share 2 'active: add_to_last is none of first' parties=2 active=add_to_last
