@@ -18,5 +18,6 @@ rm -f ours.json
 rm -rf theirs
 "$cohort" run "$top/jobs/experiments/quickstart.yaml" data='{file: data.h5}' partition='{file: theirs.h5}' devices.per_round=5 rounds=2 \
     output.dir=theirs > /dev/null
-"$peers" "$top/tests/campaign/flower_partition.py" check theirs.json theirs.h5 theirs/run.h5
+"$peers" "$top/tests/campaign/flower_partition.py" check theirs.json theirs.h5 theirs/run.h5 \
+    "$("$cohort" show theirs.h5 | awk '$1 == "digest" {print $2}')"
 echo "RESULT flower_partition: the same examples and sums on 5 clients of Flower $("$flower" -c 'import flwr; print(flwr.__version__)') and on 5 devices of cohort"
