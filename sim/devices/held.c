@@ -1,5 +1,6 @@
 /* sim/devices/held.c - what devices remember, computed when it is looked at. */
 #include "sim/devices/held.h"
+#include "core/elementary.h"
 #include "core/memory.h"
 #include "core/random.h"
 #include "sim/devices/population_private.h"
@@ -22,7 +23,7 @@ static co_held_kind kind_of(const char *word)
     return (co_held_kind)k;
 }
 
-static co_status read_options(const co_config *devices, co_held *m)
+static void read_options(const co_config *devices, co_held *m)
 {
     const char *select = co_config_string(devices, "replay_select");
     m->kind = kind_of(co_config_string(devices, "memory"));
@@ -33,7 +34,6 @@ static co_status read_options(const co_config *devices, co_held *m)
     m->select = strcmp(select, "random") == 0     ? CO_REPLAY_RANDOM
                 : strcmp(select, "balanced") == 0 ? CO_REPLAY_BALANCED
                                                   : CO_REPLAY_COORDINATED;
-    return CO_OK;
 }
 
 static co_status check_classes(const co_config *devices, const co_population *p, co_held *m)
@@ -75,7 +75,7 @@ co_status co_held_create(const co_experiment *e, const co_population *p, co_held
     co_held *m = *memory = co_calloc(1, sizeof *m);
     if (!m) return CO_FAIL(CO_ENOMEM, "memory of the devices");
     m->device = m->all_period = -1;
-    CO_TRY(read_options(&e->devices, m));
+    read_options(&e->devices, m);
     CO_TRY(check_classes(&e->devices, p, m));
     return lists_apart(m) ? reserve(p, m) : CO_OK;
 }
@@ -310,7 +310,7 @@ static void draw_replayed(const co_population *p, int64_t device, int64_t of, in
         const double u = co_draw_uniform(&s);
         m->key[i] = m->select == CO_REPLAY_BALANCED
                         ? (double)m->order[i] + u
-                        : -log1p(-u) * (double)m->all[p->data.y[m->ids[i]]];
+                        : -co_plain_log1p(-u) * (double)m->all[p->data.y[m->ids[i]]];
     }
     select_smallest(m, of, n);
 }
